@@ -1,0 +1,96 @@
+# Trivium: three daemons and a client. `make run` and `make test` set themselves up.
+.DEFAULT_GOAL := all
+SHELL := /bin/bash
+
+BUILD ?= build
+PREFIX ?= /usr/local
+CC ?= gcc
+PYTHON ?= /usr/bin/python3
+SANITIZE ?=
+TINY_LIMITS ?= 0
+WERROR ?= $(if $(CI),-Werror)
+
+LIBRARIES := libzmq libczmq libprotobuf-c openblas libpcre2-8 jansson libedit libxxhash
+CPPFLAGS += -D_GNU_SOURCE -DTINY_LIMITS=$(TINY_LIMITS) -I. -I$(BUILD)/gen
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
+CFLAGS ?= -O2 -g
+COMPILE = $(CC) -std=c17 $(CPPFLAGS) $(shell pkg-config --cflags $(LIBRARIES)) -ffp-contract=off \
+	-fno-math-errno -pthread $(CFLAGS) $(SANITIZE) -MMD -MP
+LINK = $(CC) $(CFLAGS) $(SANITIZE) -pthread
+LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lm
+
+SCHEMAS := common text tokens logits
+GENERATED := $(SCHEMAS:%=$(BUILD)/gen/%.pb-c.c)
+PROGRAMS := tokenizerd modeld samplerd trivium
+
+# A program is its main.c, service.c (client: the cmd_*.c) and a library of pure modules that tests link, too.
+proto_sources := $(wildcard proto/*.c proto/rt/*.c)
+tokenizerd_sources := $(filter-out %/main.c %/service.c,$(wildcard tokenizerd/*.c))
+modeld_sources := $(filter-out %/main.c %/service.c,$(wildcard modeld/*.c modeld/kernels/*.c))
+samplerd_sources := $(filter-out %/main.c %/service.c,$(wildcard samplerd/*.c))
+client_sources := $(filter-out %/main.c client/cmd_%.c,$(wildcard client/*.c))
+tokenizerd_program := $(wildcard tokenizerd/main.c tokenizerd/service.c)
+modeld_program := $(wildcard modeld/main.c modeld/service.c)
+samplerd_program := $(wildcard samplerd/main.c samplerd/service.c)
+trivium_program := $(wildcard client/main.c client/cmd_*.c)
+
+object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto,$(BUILD)/lib$(part).a)
+
+.PHONY: all deps run test model tools clean install
+
+all: $(PROGRAMS:%=$(BUILD)/%)
+
+$(BUILD)/tokenizerd: $(call object,$(tokenizerd_program)) $(BUILD)/libtokenizerd.a $(BUILD)/libproto.a
+$(BUILD)/modeld: $(call object,$(modeld_program)) $(BUILD)/libmodeld.a $(BUILD)/libproto.a
+$(BUILD)/samplerd: $(call object,$(samplerd_program)) $(BUILD)/libsamplerd.a $(BUILD)/libproto.a
+$(BUILD)/trivium: $(call object,$(trivium_program)) $(BUILD)/libclient.a $(BUILD)/libproto.a
+$(PROGRAMS:%=$(BUILD)/%):
+	$(LINK) -o $@ $^ $(LIBS)
+
+$(BUILD)/libproto.a: $(call object,$(proto_sources)) $(GENERATED:.c=.o)
+$(BUILD)/libtokenizerd.a: $(call object,$(tokenizerd_sources))
+$(BUILD)/libmodeld.a: $(call object,$(modeld_sources))
+$(BUILD)/libsamplerd.a: $(call object,$(samplerd_sources))
+$(BUILD)/libclient.a: $(call object,$(client_sources))
+$(ARCHIVES):
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: proto/%.proto
+	@mkdir -p $(BUILD)/gen
+	protoc-c -I proto --c_out=$(BUILD)/gen $<
+
+$(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c $(GENERATED:.c=.h)
+	$(COMPILE) -c -o $@ $<
+
+# Only these files may use vector instructions; init.c decides at run time what is called.
+$(BUILD)/obj/modeld/kernels/avx2%.o: ISA_FLAGS := -mavx2 -mfma -mf16c
+$(BUILD)/obj/modeld/kernels/avx512%.o: ISA_FLAGS := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
+
+$(BUILD)/obj/%.o: %.c | $(GENERATED:.c=.h)
+	@mkdir -p $(@D)
+	$(COMPILE) $(WARNINGS) $(ISA_FLAGS) -c -o $@ $<
+
+# Tests: each tests/unit/test_NAME.c is a program on cmocka, linked with every library.
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+SUPPORT := $(call object,$(wildcard tests/support/*.c))
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $< $(SUPPORT) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+
+# Programs that only tests use: tests/tools/NAME.c, tests/fakes/fake_NAMEd.c.
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c)) \
+	$(patsubst tests/fakes/%.c,$(BUILD)/tests/%,$(wildcard tests/fakes/fake_*.c))
+$(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(SUPPORT) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $< $(SUPPORT) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+$(BUILD)/tests/%: $(BUILD)/obj/tests/fakes/%.o $(SUPPORT) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $< $(SUPPORT) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+tools: $(TOOLS)
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

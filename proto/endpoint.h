@@ -1,0 +1,30 @@
+/* The only place that opens sockets and sets their options: linger, water marks, IMMEDIATE,
+ * ROUTER_MANDATORY, maximal message size, and the lock file beside a bound ipc socket. */
+#ifndef TRIVIUM_ENDPOINT_H
+#define TRIVIUM_ENDPOINT_H
+
+#include <stdbool.h>
+
+#include "rt/status.h"
+
+typedef struct endpoint endpoint;
+
+typedef struct endpoint_options {
+    const char *address;        /* "ipc:///run/…/models", "tcp://127.0.0.1:5555" */
+    int high_water;             /* messages, per peer and direction */
+    bool insecure;              /* a bind outside loopback is allowed */
+} endpoint_options;
+
+/* ROUTER, bound. STATUS_BUSY: another process holds the socket (its lock). STATUS_TOO_LONG: an ipc path
+ * over 107 bytes. STATUS_BAD_REQUEST: no such transport, or a bind outside loopback without `insecure`. */
+status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f);
+
+/* DEALER, connecting now and again for ever. */
+status endpoint_join(endpoint **out, const endpoint_options *options, failure *f);
+
+void endpoint_close(endpoint **e);              /* at once: linger is 0; the lock is given up */
+void *endpoint_zsock(const endpoint *e);        /* zsock_t *, borrowed */
+bool endpoint_bound(const endpoint *e);
+const char *endpoint_address(const endpoint *e);
+
+#endif

@@ -1,0 +1,84 @@
+/* Every bound of the protocol and of the daemons, by name. A build with -DTINY_LIMITS=1 shrinks the
+ * tables so that tests reach their edges with a handful of requests. */
+#ifndef TRIVIUM_LIMITS_H
+#define TRIVIUM_LIMITS_H
+
+#include <stdint.h>
+
+#ifndef TINY_LIMITS
+#define TINY_LIMITS 0
+#endif
+
+enum {
+    PROTOCOL_VERSION = 1,
+
+    /* identities and names */
+    REQUEST_BYTES = 16,
+    NAME_BYTES_MAX = 128,           /* of a daemon, model, pool, session or semantics */
+    STATE_BYTES_MAX = 4096,         /* a sampler's memory between two steps */
+    ENDPOINT_BYTES_MAX = 256,
+    IPC_PATH_BYTES_MAX = 107,       /* what a Unix socket's address holds */
+
+    /* texts and ids */
+    TEXT_BYTES_MAX = TINY_LIMITS ? 4096 : 16 * 1024 * 1024,
+    TOKENIZE_IDS_MAX = TINY_LIMITS ? 1024 : 2000000,
+    N_VOCAB_MAX = 512 * 1024,
+    N_CTX_MAX = 1024 * 1024,
+    N_MERGES_MAX = 1024 * 1024,
+    TOKEN_BYTES_MAX = 4096,         /* one vocabulary entry, in the file's spelling */
+    CHAT_TEMPLATE_BYTES_MAX = 256 * 1024,
+    SEGMENTS_MAX = TINY_LIMITS ? 8 : 4096,
+    MAX_NEW_TOKENS_MAX = N_CTX_MAX,
+    STOPS_MAX = 64,
+    STOP_BYTES_MAX = 1024,
+    STOP_IDS_MAX = 256,
+    CANDIDATES_MAX = 1024,
+
+    /* strategies */
+    STEPS_MAX = 32,
+    STEP_NUMBERS_MAX = 8,           /* except logit_bias, which has one for each id */
+    BIASES_MAX = 65536,
+    STEP_LISTS_MAX = 256,
+
+    /* messages */
+    HEADER_BYTES_MAX = TEXT_BYTES_MAX + 1024 * 1024,
+    FRAMES_MAX = 3,                 /* a header and at most two raw frames */
+    RAW_BYTES_MAX = 64 * 1024 * 1024,
+    VOCABULARY_PIECE_ITEMS = TINY_LIMITS ? 64 : 8192,
+    SCORE_ROWS = TINY_LIMITS ? 2 : 8,   /* rows in one SampleRequest of a score */
+    SAMPLE_ROWS_MAX = 64,
+
+    /* queues and tables */
+    HIGH_WATER_MESSAGES = 1000,
+    HIGH_WATER_ROWS = 8,            /* the logits link */
+    OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 4096,
+    OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 128 << 20,
+    PEERS_MAX = TINY_LIMITS ? 4 : 1024,
+    REQUESTS_MAX = TINY_LIMITS ? 4 : 1024,  /* tokenizerd's table of generations */
+    CALLS_MAX = TINY_LIMITS ? 4 : 4096,     /* tokenize, score, probe, … under way */
+    SEQUENCES_MAX = TINY_LIMITS ? 4 : 256,  /* open in one modeld */
+    ENDED_MAX = TINY_LIMITS ? 8 : 4096,     /* ended requests remembered, so that none is re-opened */
+    BATCH_ROWS_MAX = TINY_LIMITS ? 8 : 512, /* rows of one forward pass */
+    PAGE_TOKENS = TINY_LIMITS ? 16 : 64,    /* positions in one KV page */
+    THREADS_MAX = 256,
+    JOINS_MAX = 16,                 /* --join, --endpoint */
+
+    /* time */
+    HEARTBEAT_MS = 500,
+    HEARTBEAT_MS_MIN = 20,
+    HEARTBEAT_MS_MAX = 60000,
+    LIVENESS = 3,                   /* silent heartbeats until a peer is lost */
+    WAIT_MS = 10000,                /* for a missing worker */
+    WAIT_MS_MAX = 24 * 3600 * 1000,
+    STEP_DEADLINE_MS = 2000,        /* for one answer of a sampler */
+    STEP_TRIES_MAX = 5,
+    RECEIVE_BURST = 64,             /* messages served from one socket before the others get a turn */
+};
+
+#define SEED_MAX ((uint64_t)1 << 53) /* seeds lie below it, so that JSON numbers hold them */
+
+_Static_assert(PAGE_TOKENS % 16 == 0, "keys lie in panels of 16 positions");
+_Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= RAW_BYTES_MAX, "a score's rows fit a frame");
+_Static_assert((uint64_t)TOKENIZE_IDS_MAX * 8 <= RAW_BYTES_MAX, "ids and log-probabilities fit a frame");
+
+#endif

@@ -1,0 +1,17 @@
+/* One line an event on stderr: time, daemon, event, then key=value. */
+#ifndef TRIVIUM_LOG_H
+#define TRIVIUM_LOG_H
+
+typedef enum log_level { LOG_QUIET, LOG_ERROR, LOG_INFO, LOG_DEBUG } log_level;
+
+/* `daemon` is borrowed for the life of the process. */
+void log_open(const char *daemon, log_level level);
+
+/* "quiet", "error", "info", "debug"; returns 0, or -1 for another word. */
+int log_level_parse(const char *word, log_level *level);
+
+/* log_event(LOG_INFO, "joined", "peer=%s pid=%d", name, pid): values with blanks are the caller's to quote. */
+void log_event(log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,34 @@
+/* The service loop of a daemon: a thin use of czmq's zloop. One thread; handlers run one at a time and
+ * never block. SIGINT and SIGTERM end it cleanly. */
+#ifndef TRIVIUM_LOOP_H
+#define TRIVIUM_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct loop loop;
+typedef void loop_handler(void *context);
+
+loop *loop_new(void);                       /* NULL: no memory */
+void loop_free(loop **loop);
+
+/* Call `handler` whenever `zsock` (a zsock_t *, borrowed) has messages to read. 0, or -1: no memory. */
+int loop_add_socket(loop *loop, void *zsock, loop_handler *handler, void *context);
+void loop_remove_socket(loop *loop, void *zsock);
+
+/* Call `handler` whenever the file descriptor can be read (or written). */
+int loop_add_reader(loop *loop, int fd, loop_handler *handler, void *context);
+int loop_add_writer(loop *loop, int fd, loop_handler *handler, void *context);
+void loop_remove_fd(loop *loop, int fd);
+
+/* Call `handler` every `interval_ms`; returns a timer id, or -1: no memory. */
+int loop_every(loop *loop, uint32_t interval_ms, loop_handler *handler, void *context);
+/* Call it once, after `delay_ms`; 0 is the next turn, after the sockets that are ready had theirs. */
+int loop_once(loop *loop, uint32_t delay_ms, loop_handler *handler, void *context);
+void loop_cancel(loop *loop, int timer);
+
+/* Runs until loop_stop, SIGINT or SIGTERM. Returns true when a signal ended it. */
+bool loop_run(loop *loop);
+void loop_stop(loop *loop);                 /* from within a handler: leave after this turn */
+
+#endif

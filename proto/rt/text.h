@@ -1,0 +1,25 @@
+/* Small text helpers that several programs need. */
+#ifndef TRIVIUM_TEXT_H
+#define TRIVIUM_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whole and well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
+bool text_is_utf8(const uint8_t *bytes, size_t n_bytes);
+
+/* Length of the longest prefix of `bytes` that does not end within a character: what may be shown now.
+ * Bytes that can never become a character count as whole (the shower replaces them). */
+size_t text_whole_prefix(const uint8_t *bytes, size_t n_bytes);
+
+/* Copy with each maximal ill-formed part replaced by U+FFFD. Returns malloc'ed bytes (caller frees),
+ * NUL-terminated, length in *n_out; NULL: no memory. */
+char *text_replace_ill_formed(const uint8_t *bytes, size_t n_bytes, size_t *n_out);
+
+/* 2 × n_bytes hexadecimal digits and a NUL. */
+void text_hex(const uint8_t *bytes, size_t n_bytes, char *out);
+/* The reverse; n_digits must be even and at most 2 × n_bytes_max. Returns bytes written, or -1. */
+int text_unhex(const char *digits, uint8_t *out, size_t n_bytes_max);
+
+#endif

@@ -1,0 +1,97 @@
+/* A strategy: an ordered chain of sampling steps. This is what client, tokenizerd, modeld and samplerd
+ * agree on; what each step does to a row is in samplerd/chain.h.
+ *
+ * One table of steps (name, fields, ranges, default place) drives flags, JSON, --help, checks and the
+ * wire. A new sampler is one row here, its STEP_ number, and one function in samplerd's table. */
+#ifndef TRIVIUM_STRATEGY_H
+#define TRIVIUM_STRATEGY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "limits.h"
+#include "rt/status.h"
+
+/* In default order: flags build the chain in the order of these numbers. */
+typedef enum step_kind {
+    STEP_LOGIT_BIAS,
+    STEP_REPETITION_PENALTY,
+    STEP_PRESENCE_PENALTY,
+    STEP_FREQUENCY_PENALTY,
+    STEP_TEMPERATURE,
+    STEP_TOP_K,
+    STEP_TOP_P,
+    STEP_MIN_P,
+    STEP_GREEDY,
+    STEP_KINDS
+} step_kind;
+
+typedef struct step_field {
+    const char *name;           /* NULL: the value itself ({"top_k": 40}); else an object's key */
+    double min, max;
+    bool above_min;             /* min itself is out */
+    bool whole;                 /* an integer */
+    const char *range;          /* in words, for messages: "above 0" */
+} step_field;
+
+typedef enum step_shape {
+    SHAPE_NUMBER,               /* {"top_k": 40}            --top-k 40            */
+    SHAPE_TRUE,                 /* {"greedy": true}         --greedy              */
+    SHAPE_BIASES,               /* {"logit_bias": [[7, -1.5], [9, "-inf"]]}   --logit-bias 7=-1.5 */
+    SHAPE_OBJECT,               /* {"xtc": {"probability": …, "threshold": …}}    */
+} step_shape;
+
+typedef struct step_row {
+    const char *name;           /* JSON and wire; a flag is the same with hyphens */
+    step_shape shape;
+    size_t n_fields;
+    step_field fields[STEP_NUMBERS_MAX];
+    const char *help;
+} step_row;
+
+extern const step_row step_table[STEP_KINDS];
+
+/* One step of a chain. */
+typedef struct step {
+    step_kind kind;
+    double numbers[STEP_NUMBERS_MAX];
+    int32_t *bias_ids;          /* SHAPE_BIASES: [n_biases], owned */
+    double *biases;             /* finite or -inf: [n_biases], owned */
+    size_t n_biases;
+} step;
+
+typedef struct strategy {
+    step steps[STEPS_MAX];
+    size_t n_steps;
+} strategy;
+
+void strategy_init(strategy *s);                            /* an empty chain */
+void strategy_clear(strategy *s);                           /* frees what it owns; empty afterwards */
+status strategy_copy(strategy *to, const strategy *from);   /* `to` is cleared first; STATUS_NO_MEMORY */
+
+/* The chapter's defaults: repetition_penalty 1.1, temperature 0.8, top_p 0.9. */
+void strategy_defaults(strategy *s);
+
+/* A preset's chain and its number of tokens; STATUS_NOT_FOUND names the presets there are. */
+status strategy_preset(strategy *s, const char *name, uint32_t *max_new_tokens, failure *f);
+
+/* Append. STATUS_BAD_REQUEST: a number out of range (the sentence names step, value and range), or
+ * STEPS_MAX is reached. */
+status strategy_append(strategy *s, step_kind kind, const double *numbers, size_t n_numbers, failure *f);
+status strategy_append_biases(strategy *s, const int32_t *ids, const double *biases, size_t n, failure *f);
+
+/* Put a step where the default order has it, in place of a step of the same kind; logit_bias entries
+ * add to those that are there. What a flag does, and what `tune` does with each of its steps. */
+status strategy_set(strategy *s, const step *one, failure *f);
+status strategy_merge(strategy *s, const strategy *changes, failure *f);
+
+/* The kind named `name` (underscores or hyphens); STEP_KINDS when there is none. */
+step_kind strategy_kind(const char *name);
+
+/* Every id that a logit_bias names lies in 0 … n_vocab-1, else STATUS_BAD_ID with a sentence. */
+status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f);
+
+bool strategy_equal(const strategy *a, const strategy *b);
+
+#endif
