@@ -22,11 +22,6 @@ static float float_of(uint32_t bits) {
     return x;
 }
 
-static uint64_t random_next(uint64_t *state) {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return *state >> 32;
-}
-
 /* The definition: sign × 2^(exponent-15) × 1.fraction, or sign × 2^-14 × 0.fraction. */
 static void every_half_has_the_value_that_the_standard_gives(void **state) {
     (void)state;
@@ -85,6 +80,11 @@ static void the_ends_of_the_range(void **state) {
 }
 
 #if defined(__FLT16_MAX__)
+static uint64_t random_next(uint64_t *state) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return *state >> 32;
+}
+
 static void random_floats_agree_with_the_compiler(void **state) {
     (void)state;
     uint64_t seed = 1;
