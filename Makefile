@@ -10,7 +10,7 @@ SANITIZE ?=
 TINY_LIMITS ?= 0
 WERROR ?= $(if $(CI),-Werror)
 
-LIBRARIES := libzmq libczmq libprotobuf-c openblas libpcre2-8 jansson libedit libxxhash
+LIBRARIES := libzmq libczmq libprotobuf-c openblas libpcre2-8 jansson libxxhash
 CPPFLAGS += -D_GNU_SOURCE -DTINY_LIMITS=$(TINY_LIMITS) -I. -I$(BUILD)/gen
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 CFLAGS ?= -O2 -g
@@ -37,7 +37,7 @@ trivium_program := $(wildcard client/main.c client/cmd_*.c)
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto,$(BUILD)/lib$(part).a)
 
-.PHONY: all deps run test model tools clean install
+.PHONY: all deps run test unit e2e asan compilers valgrind model tools clean install
 
 all: $(PROGRAMS:%=$(BUILD)/%)
 
@@ -89,6 +89,50 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/fakes/%.o $(SUPPORT) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $< $(SUPPORT) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
 tools: $(TOOLS)
+
+deps:
+	deploy/deps.sh build
+
+model:
+	deploy/deps.sh run
+	deploy/fetch-model.sh
+
+run:
+	deploy/deps.sh build run
+	@$(MAKE) --no-print-directory all
+	@deploy/run.sh $(BUILD)
+
+# Everything in order: first what needs no daemon (determinism first), then real daemons on real sockets.
+TEST_ENV = TRIVIUM_BUILD=$(abspath $(BUILD)) TRIVIUM_MODEL=$$(deploy/fetch-model.sh | tail -n 1)
+test:
+	deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory all unit e2e
+
+unit: $(UNIT_TESTS)
+	@$(TEST_ENV) tests/run-unit.sh $(UNIT_TESTS)
+
+e2e: all tools
+	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e $(PYTEST_FLAGS)
+
+# The same tests under AddressSanitizer and UndefinedBehaviorSanitizer; of the real model one short run.
+asan:
+	deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" PYTEST_FLAGS="-m 'not slow'" all unit e2e
+
+# Both compilers, no warning.
+compilers:
+	deploy/deps.sh build test check
+	@$(MAKE) --no-print-directory CC=gcc BUILD=$(BUILD)-gcc WERROR=-Werror all tools
+	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)-clang WERROR=-Werror all tools
+
+valgrind: all tools
+	deploy/deps.sh build test check
+	@TRIVIUM_BUILD=$(abspath $(BUILD)) tests/valgrind.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin
 
 clean:
 	rm -rf $(BUILD)

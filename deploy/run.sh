@@ -1,0 +1,20 @@
+#!/bin/sh
+# Start the three daemons in a runtime folder of their own, write one text, stop them. usage: run.sh BUILD
+# PROMPT sets the prompt, TRIVIUM_MODEL another model file.
+set -eu
+build=$1
+model=${TRIVIUM_MODEL:-$(deploy/fetch-model.sh)}
+XDG_RUNTIME_DIR=$(mktemp -d /tmp/trivium-run.XXXXXX)
+export XDG_RUNTIME_DIR
+stop() {
+    "$build/trivium" down >/dev/null 2>&1 || true
+    rm -rf "$XDG_RUNTIME_DIR"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+"$build/trivium" up --model "$model"
+prompt=${PROMPT-Once upon a time}
+printf '\n%s' "$prompt"
+"$build/trivium" generate --seed 7 --max-new-tokens 60 --timings -- "$prompt"
