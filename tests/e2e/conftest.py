@@ -1,0 +1,176 @@
+"""Real daemons on real sockets, in a runtime folder of their own.
+
+TRIVIUM_BUILD: folder of the programs. TRIVIUM_MODEL: the real model's file (its tests fail without it).
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("TRIVIUM_BUILD", ROOT / "build"))
+GOLDEN = ROOT / "tests" / "golden"
+TIMEOUT_S = 120
+
+
+def wait_until(condition, seconds=10.0, what="condition"):
+    """Poll until condition() is truthy and return that; fail loudly after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+class Stack:
+    """Daemons and clients that share one runtime folder."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="trv-", dir="/tmp"))
+        self.runtime = self.folder / "trivium"
+        self.environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.folder), NO_COLOR="1")
+        self.processes = []
+        self.logs = {}
+
+    def start(self, role, *arguments, program=None):
+        """Start a daemon; its stderr goes to a log file that log(process) reads."""
+        log = self.folder / f"{role}-{len(self.processes)}.log"
+        with open(log, "wb") as stream:
+            process = subprocess.Popen(
+                [program or BUILD / role, *map(str, arguments)], env=self.environment,
+                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+        self.processes.append(process)
+        self.logs[process.pid] = log
+        return process
+
+    def start_all(self, model, *modeld_arguments):
+        self.tokenizerd = self.start("tokenizerd")
+        self.modeld = self.start("modeld", "--model", model, *modeld_arguments)
+        self.samplerd = self.start("samplerd")
+        self.wait_ready()
+
+    def log(self, process):
+        return self.logs[process.pid].read_text(errors="replace")
+
+    def daemons(self):
+        done = self.run("status", "--json", "--wait", "1")
+        return json.loads(done.stdout)["daemons"] if done.returncode == 0 else []
+
+    def wait_ready(self, n_daemons=3, seconds=20.0):
+        def ready():
+            for process in self.processes:
+                if process.poll() not in (None, 0):
+                    pytest.fail(f"a daemon ended:\n{self.log(process)}")
+            return [d for d in self.daemons() if d["state"] == "ready"]
+        wait_until(lambda: len(ready()) >= n_daemons, seconds, f"{n_daemons} daemons ready")
+
+    def run(self, *arguments, input=None, timeout=TIMEOUT_S):
+        """One run of the client; stdout and stderr as bytes."""
+        return subprocess.run([BUILD / "trivium", *map(str, arguments)], env=self.environment, input=input,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
+                              **({} if input is not None else {"stdin": subprocess.DEVNULL}))
+
+    def popen(self, *arguments, **keywords):
+        keywords.setdefault("stdin", subprocess.DEVNULL)
+        process = subprocess.Popen([BUILD / "trivium", *map(str, arguments)], env=self.environment,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
+        self.processes.append(process)
+        return process
+
+    def text(self, *arguments, **keywords):
+        """stdout of `generate` with these arguments, which must succeed."""
+        done = self.run("generate", *arguments, **keywords)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    def lines(self, *arguments, **keywords):
+        """The JSON lines that a command prints; it must succeed."""
+        done = self.run(*arguments, "--json", **keywords)
+        assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()[-500:]
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def refused(self, *arguments, code=1, **keywords):
+        """The sentence of a command that must fail with this exit code."""
+        done = self.run(*arguments, **keywords)
+        sentence = done.stderr.decode()
+        assert done.returncode == code, (done.returncode, sentence, done.stdout[:500])
+        assert sentence.strip(), "an error without a sentence"
+        return sentence
+
+    def stop(self, process, how=signal.SIGTERM):
+        if process.poll() is None:
+            process.send_signal(how)
+        process.wait(timeout=20)
+
+    def close(self):
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def stack():
+    one = Stack()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """models(type="Q4_1", seed=1, …) → path of a tiny random model, made once a session."""
+    folder = tmp_path_factory.mktemp("models")
+    made = {}
+
+    def make(**options):
+        key = tuple(sorted(options.items()))
+        if key not in made:
+            path = folder / ("tiny-" + "-".join(f"{k}{v}" for k, v in key) + ".gguf")
+            flags = [text for name, value in key for text in (f"--{name}", str(value))]
+            subprocess.run([BUILD / "tests" / "make_model", path, *flags], check=True)
+            made[key] = path
+        return made[key]
+    return make
+
+
+@pytest.fixture(scope="module")
+def tiny(models):
+    """A running stack with a tiny random model, shared by the tests of a module."""
+    one = Stack()
+    one.start_all(models(type="Q4_1", seed=1))
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def real_model():
+    path = os.environ.get("TRIVIUM_MODEL", "")
+    assert path and os.path.exists(path), "TRIVIUM_MODEL must name the real model's file (make model fetches it)"
+    return pathlib.Path(path)
+
+
+@pytest.fixture(scope="session")
+def real(real_model):
+    """A running stack with the real model, shared by all tests that need it."""
+    one = Stack()
+    one.start_all(real_model)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def golden():
+    def read(name):
+        with open(GOLDEN / name, encoding="utf-8") as stream:
+            return [json.loads(line) for line in stream]
+    return read
