@@ -1,0 +1,187 @@
+"""Bad input gets a sentence and an exit code, and the daemons go on."""
+import os
+import socket
+import struct
+
+import pytest
+
+from conftest import BUILD, Stack, wait_until
+
+OK = ("generate", "hello", "--max-new-tokens", "3", "--ignore-eos")
+
+
+@pytest.fixture(autouse=True)
+def daemons_go_on(request):
+    """Whatever a test sends, the shared stack answers the next request."""
+    yield
+    if "tiny" in request.fixturenames:
+        stack = request.getfixturevalue("tiny")
+        assert stack.run(*OK).returncode == 0
+        assert all(process.poll() is None for process in (stack.tokenizerd, stack.modeld, stack.samplerd))
+
+
+@pytest.mark.parametrize("flags", [
+    ["--temperature", "0"], ["--temperature", "-1"], ["--temperature", "nan"], ["--temperature", "inf"],
+    ["--top-p", "2"], ["--top-p", "0"], ["--min-p", "-0.1"], ["--top-k", "-1"], ["--top-k", "1.5"],
+    ["--repetition-penalty", "0"], ["--presence-penalty", "inf"],
+    ["--max-new-tokens", "-5"], ["--max-new-tokens", "0"], ["--max-new-tokens", "x"], ["--seed", "-1"],
+    ["--seed", str(2 ** 53)], ["--nonsense"], ["--preset", "nonsense"], ["--temperature"],
+    ["--chain", "[]", "--temperature", "1"], ["--chain", "not json"], ["--chain", '[{"nonsense":1}]'],
+    ["--chain", '[{"top_p":2}]'], ["--greedy", "--chain", "[]"], ["--logit-bias", "5"], ["--stop", ""],
+])
+def test_wrong_use_exits_2(tiny, flags):
+    sentence = tiny.refused("generate", "hello", *flags, code=2)
+    assert sentence.count("\n") == 1, sentence
+    if len(flags) == 2 and flags[0] not in ("--chain",):
+        assert flags[0] in sentence or flags[0].lstrip("-").replace("-", "_") in sentence
+
+
+def test_unknown_command_and_no_command(tiny):
+    assert "frobnicate" in tiny.refused("frobnicate", code=2)
+    tiny.refused(code=2)
+
+
+def test_an_empty_prompt(tiny):
+    assert "empty" in tiny.refused("generate", "")
+    assert "empty" in tiny.refused("generate", "-", input=b"")
+
+
+def test_a_prompt_longer_than_the_context(tiny):
+    n_ctx = tiny.lines("status")[0]["models"][0]["n_ctx"]
+    text = "\u00e9 " * n_ctx
+    n_ids = len(tiny.lines("tokenize", "-", input=text.encode())[0]["ids"])
+    sentence = tiny.refused("generate", "-", input=text.encode())
+    assert str(n_ctx) in sentence and str(n_ids) in sentence
+    assert str(n_ctx) in tiny.refused("score", "-", input=text.encode())
+
+
+def test_text_that_is_not_utf8(tiny):
+    for command in ("generate", "tokenize", "score"):
+        assert "UTF-8" in tiny.refused(command, "-", input=b"abc\xff\xfe")
+
+
+def test_ids_outside_the_vocabulary(tiny):
+    n_vocab = tiny.lines("status")[0]["models"][0]["n_vocab"]
+    for bad in (n_vocab, -1, 2 ** 31 - 1):
+        assert str(n_vocab) in tiny.refused("detokenize", f"--ids={bad}")
+        done = tiny.run("score", "--input", "-", "--json", input=b'{"ids":[1,%d]}' % bad)
+        assert done.returncode == 1 and b'"error"' in done.stdout
+    assert str(n_vocab) in tiny.refused("generate", "hello", "--logit-bias", f"{n_vocab}=1")
+    assert str(n_vocab) in tiny.refused("generate", "hello", "--stop-id", n_vocab)
+
+
+def test_a_model_or_pool_that_is_not_there(tiny):
+    assert "nonsense" in tiny.refused("generate", "hello", "--model", "nonsense", "--wait", "0.3")
+    assert "nonsense" in tiny.refused("generate", "hello", "--sampler", "nonsense", "--wait", "0.3")
+
+
+def test_everything_banned(tiny):
+    n_vocab = tiny.lines("status")[0]["models"][0]["n_vocab"]
+    flags = [text for i in range(n_vocab) for text in ("--logit-bias", f"{i}=-inf")]
+    tiny.refused("generate", "hello", *flags)
+
+
+def test_missing_daemons_are_named(stack, models):
+    assert "tokenizerd" in stack.refused("generate", "hello", "--wait", "0.3")
+    stack.start("tokenizerd")
+    wait_until(lambda: stack.daemons(), what="tokenizerd")
+    assert "modeld" in stack.refused("generate", "hello", "--wait", "0.3")
+    stack.start("modeld", "--model", models(type="F32", seed=1))
+    wait_until(lambda: len(stack.daemons()) == 2, what="modeld")
+    assert "samplerd" in stack.refused("generate", "hello", "--wait", "0.3")
+    stack.start("samplerd")
+    stack.wait_ready()
+    assert stack.run(*OK).returncode == 0
+
+
+@pytest.mark.parametrize("order", [
+    ("samplerd", "modeld", "tokenizerd"), ("modeld", "tokenizerd", "samplerd"), ("tokenizerd", "samplerd", "modeld")])
+def test_any_start_order(stack, models, order):
+    for role in order:
+        stack.start(role, *(["--model", models(type="F32", seed=1)] if role == "modeld" else []))
+    stack.wait_ready()
+    assert stack.run(*OK).returncode == 0
+
+
+def test_a_second_daemon_on_the_same_socket(tiny, models):
+    for role, arguments in (("tokenizerd", []), ("modeld", ["--model", models(type="F32", seed=1)])):
+        process = tiny.start(role, *arguments)
+        assert process.wait(10) == 1
+        assert tiny.log(process).count("\n") == 1 and ("clients" in tiny.log(process) or "samplers" in tiny.log(process))
+
+
+def test_bind_outside_loopback_is_refused(stack):
+    process = stack.start("tokenizerd", "--bind-clients", "tcp://0.0.0.0:0")
+    assert process.wait(10) == 1 and "--insecure" in stack.log(process)
+
+
+def test_a_path_that_is_too_long(stack):
+    process = stack.start("tokenizerd", "--bind-clients", "ipc:///tmp/" + "x" * 120)
+    assert process.wait(10) == 1 and "107" in stack.log(process)
+
+
+@pytest.mark.parametrize("role,flags", [
+    ("tokenizerd", ["--nonsense"]), ("samplerd", ["--heartbeat-ms", "0"]), ("modeld", []),
+    ("modeld", ["--model", "x", "--isa", "nonsense"]), ("modeld", ["--model", "x", "--kv-memory", "-1"])])
+def test_wrong_use_of_a_daemon(stack, role, flags):
+    process = stack.start(role, *flags)
+    assert process.wait(10) == 2, stack.log(process)
+    assert stack.log(process).count("\n") == 1
+
+
+def damage(path, kind):
+    """The bytes of a good file, damaged."""
+    good = path.read_bytes()
+    if kind == "truncated":
+        return good[:len(good) // 2]
+    if kind == "header only":
+        return good[:20]
+    if kind == "empty":
+        return b""
+    if kind == "wrong magic":
+        return b"GGML" + good[4:]
+    if kind == "version 1":
+        return good[:4] + struct.pack("<I", 1) + good[8:]
+    name = b"blk.0.attn_q.weight"
+    at = good.index(name)
+    after = at + len(name)                     # n_dims u32, dims u64 each, type u32, offset u64
+    n_dims, = struct.unpack_from("<I", good, after)
+    type_at = after + 4 + 8 * n_dims
+    if kind == "unknown type":
+        return good[:type_at] + struct.pack("<I", 12) + good[type_at + 4:]
+    if kind == "offset beyond the file":
+        return good[:type_at + 4] + struct.pack("<Q", 1 << 40) + good[type_at + 12:]
+    if kind == "a tensor missing":
+        return good[:at] + b"blk.0.attn_X.weight" + good[after:]
+    if kind == "huge dimension":
+        return good[:after + 4] + struct.pack("<Q", 1 << 62) + good[after + 12:]
+    if kind == "another architecture":
+        return good.replace(b"\x05\x00\x00\x00\x00\x00\x00\x00llama", b"\x05\x00\x00\x00\x00\x00\x00\x00lzzma", 1)
+    raise AssertionError(kind)
+
+
+@pytest.mark.parametrize("kind,word", [
+    ("truncated", ""), ("header only", ""), ("empty", ""), ("wrong magic", "GGUF"), ("version 1", "version"),
+    ("unknown type", "Q4_K"), ("offset beyond the file", "blk.0.attn_q.weight"), ("a tensor missing", "blk.0.attn_q.weight"),
+    ("huge dimension", "blk.0.attn_q.weight"), ("another architecture", "lzzma")])
+def test_a_damaged_file_ends_modeld_with_one_line(stack, models, kind, word):
+    bad = stack.folder / "bad.gguf"
+    bad.write_bytes(damage(models(type="F32", seed=1), kind))
+    process = stack.start("modeld", "--model", bad)
+    assert process.wait(10) == 1, stack.log(process)
+    assert stack.log(process).count("\n") == 1 and word in stack.log(process), stack.log(process)
+
+
+def test_no_such_file(stack):
+    process = stack.start("modeld", "--model", stack.folder / "none.gguf")
+    assert process.wait(10) == 1 and "none.gguf" in stack.log(process)
+
+
+def test_garbage_on_every_socket(tiny):
+    """Bytes that are no ZeroMQ at all: the connection is dropped, the daemons go on."""
+    for name in ("clients", "models", "samplers"):
+        for blob in (b"\0" * 10, os.urandom(4096), b"GET / HTTP/1.0\r\n\r\n"):
+            raw = socket.socket(socket.AF_UNIX)
+            raw.connect(str(tiny.runtime / name))
+            raw.sendall(blob)
+            raw.close()
