@@ -79,16 +79,18 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $< $(SUPPORT) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
 
-# Programs that only tests use: tests/tools/NAME.c, tests/fakes/fake_NAMEd.c.
-TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c)) \
-	$(patsubst tests/fakes/%.c,$(BUILD)/tests/%,$(wildcard tests/fakes/fake_*.c))
+# Programs that only tests use: tests/tools/NAME.c.
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
 $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(SUPPORT) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $< $(SUPPORT) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
-$(BUILD)/tests/%: $(BUILD)/obj/tests/fakes/%.o $(SUPPORT) $(ARCHIVES)
+
+# The stand-ins for daemons in tests/fakes are Python: a peer in another language, which may misbehave.
+PYTHON_SCHEMAS := $(SCHEMAS:%=$(BUILD)/gen/python/%_pb2.py)
+$(BUILD)/gen/python/%_pb2.py: proto/%.proto
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $< $(SUPPORT) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
-tools: $(TOOLS)
+	protoc -I proto --python_out=$(@D) $<
+tools: $(TOOLS) $(PYTHON_SCHEMAS)
 
 deps:
 	deploy/deps.sh build

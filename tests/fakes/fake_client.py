@@ -1,0 +1,23 @@
+"""A client that is built by hand, to say to tokenizerd what the real one never would."""
+import queue
+
+from fake_link import Fake, common_pb2
+import text_pb2
+
+
+class FakeClient(Fake):
+    incoming, outgoing, role = text_pb2.TextReply, text_pb2.TextRequest, common_pb2.CLIENT
+
+    def __init__(self, address, name="fake client"):
+        self.answers = queue.Queue()
+        super().__init__(address, name)
+
+    def serve(self, sender, message, raw):
+        self.answers.put((message.WhichOneof("body"), message, raw))
+
+    def answer(self, kind, seconds=20):
+        """The next answer of this kind; others before it are passed over."""
+        while True:
+            name, message, raw = self.answers.get(timeout=seconds)
+            if name == kind:
+                return getattr(message, name), raw

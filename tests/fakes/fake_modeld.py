@@ -1,0 +1,131 @@
+"""A stand-in for modeld: a vocabulary of 256 bytes and a few control tokens, and a token for every step."""
+import array
+import os
+import time
+
+from fake_link import Fake, common_pb2
+import tokens_pb2
+
+CONTROL = [b"<|endoftext|>", b"<|im_start|>", b"<|im_end|>"]
+
+
+def byte_letters():
+    """GPT-2's letters for the 256 bytes, as the files spell them."""
+    kept = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    letters, n = {}, 0
+    for byte in range(256):
+        if byte in kept:
+            letters[byte] = chr(byte)
+        else:
+            letters[byte] = chr(256 + n)
+            n += 1
+    return [letters[byte].encode() for byte in range(256)]
+
+
+class FakeModeld(Fake):
+    incoming, outgoing, role = tokens_pb2.TokensReply, tokens_pb2.TokensRequest, common_pb2.MODELD
+    incoming, outgoing = outgoing, incoming    # what tokenizerd sends comes in here
+
+    def __init__(self, address, name="fake", fingerprint="f1", n_ctx=512, kind="gpt2", split="gpt-2",
+                 next_token=None, vocabulary="v1"):
+        self.fingerprint, self.n_ctx, self.kind, self.split, self.vocabulary = fingerprint, n_ctx, kind, split, vocabulary
+        self.tokens = CONTROL + byte_letters()
+        self.next_token = next_token           # next_token(self, sender, open, step) → True: it was dealt with
+        self.closed = {}                       # (request, attempt) → asked to close
+        super().__init__(address, name)
+
+    def offer(self, hello):
+        hello.model.fingerprint, hello.model.vocabulary = self.fingerprint, self.vocabulary
+        hello.model.n_vocab, hello.model.n_ctx = len(self.tokens), self.n_ctx
+
+    def serve(self, sender, message, raw):
+        body = message.WhichOneof("body")
+        if body == "vocabulary":
+            self.send_vocabulary(sender)
+        elif body == "open":
+            self.generate(sender, message.open, array.array("i", raw[0]))
+        elif body == "close":
+            self.close_sequence(sender, message.close, tokens_pb2.CLOSE_ASKED)
+
+    def send_vocabulary(self, sender):
+        reply = self.outgoing()
+        piece = reply.vocabulary
+        piece.vocabulary, piece.n_tokens, piece.n_merges = self.vocabulary, len(self.tokens), 0
+        piece.tokens.extend(self.tokens)
+        piece.types = bytes([3] * len(CONTROL) + [1] * 256)
+        piece.meta.kind, piece.meta.split = self.kind, self.split
+        piece.meta.bos, piece.meta.eos, piece.meta.eot, piece.meta.eom = 0, 2, -1, -1
+        self.send(reply, to=sender)
+
+    def generate(self, sender, sequence, ids):
+        """Token n is the letter 'a' + n mod 26, until max_new_tokens."""
+        for step in range(len(ids) - sequence.n_prompt, sequence.max_new_tokens):
+            if self.ending.is_set():
+                return
+            if self.next_token and self.next_token(self, sender, sequence, step):
+                return
+            self.send_token(sender, sequence, step)
+        self.close_sequence(sender, sequence, tokens_pb2.CLOSE_LENGTH)
+
+    def send_token(self, sender, sequence, step, **changes):
+        reply = self.outgoing()
+        token = reply.token
+        token.request, token.attempt, token.step = sequence.request, sequence.attempt, step
+        token.drawn.id = len(CONTROL) + ord("a") + step % 26
+        token.drawn.logprob = -0.5
+        token.drawn.state = b"after %d" % step
+        token.semantics, token.change = "fake/1", sequence.change
+        for field, value in changes.items():
+            setattr(token.drawn if field in ("id", "logprob", "state") else token, field, value)
+        self.send(reply, to=sender)
+
+    def close_sequence(self, sender, which, reason):
+        reply = self.outgoing()
+        reply.closed.request, reply.closed.attempt, reply.closed.reason = which.request, which.attempt, reason
+        self.send(reply, to=sender)
+
+
+def dies(at):
+    """Gone at this step, without a word."""
+    def do(fake, sender, sequence, step):
+        if step >= at:
+            fake.ending.set()
+        return step >= at
+    return do
+
+
+def hangs(at):
+    """From this step on it says nothing more, heartbeats included."""
+    def do(fake, sender, sequence, step):
+        fake.silent = step >= at
+        return step >= at
+    return do
+
+
+def garbage():
+    """Bytes that are no message before each token."""
+    def do(fake, sender, sequence, step):
+        fake.send_frames([os.urandom(64)], sender)
+        fake.send_frames([b""], sender)
+        fake.send_frames([b"x"] * 9, sender)
+        return False
+    return do
+
+
+def strays():
+    """Before each token: one of an older attempt, of a stranger, of a wrong step, and with an impossible id."""
+    def do(fake, sender, sequence, step):
+        fake.send_token(sender, sequence, step, attempt=sequence.attempt + 7)
+        fake.send_token(sender, sequence, step, request=os.urandom(16))
+        fake.send_token(sender, sequence, step + 3)
+        if step:
+            fake.send_token(sender, sequence, step - 1)
+        return False
+    return do
+
+
+def slow(seconds):
+    def do(fake, sender, sequence, step):
+        time.sleep(seconds)
+        return False
+    return do

@@ -1,0 +1,98 @@
+"""A stand-in for samplerd: greedy where it behaves, and it need not."""
+import array
+import os
+import time
+
+from fake_link import Fake, common_pb2
+import logits_pb2
+
+
+class FakeSamplerd(Fake):
+    incoming, outgoing, role = logits_pb2.LogitsRequest, logits_pb2.LogitsReply, common_pb2.SAMPLERD
+
+    def __init__(self, address, name="fake", pool="", semantics="fake/1", misbehave=None):
+        self.pool, self.semantics = pool, semantics
+        self.misbehave = misbehave             # misbehave(self, request, reply, n) → True: it was dealt with
+        self.n_steps = 0
+        super().__init__(address, name)
+
+    def offer(self, hello):
+        hello.sampler.pool, hello.sampler.semantics = self.pool, self.semantics
+
+    def serve(self, sender, message, raw):
+        request = message.sample
+        row = array.array("f", raw[0])
+        reply = self.outgoing()
+        answer = reply.sample
+        answer.ticket, answer.request, answer.attempt, answer.step = (
+            request.ticket, request.request, request.attempt, request.step)
+        for r in range(request.n_rows):
+            part = row[r * request.n_vocab:(r + 1) * request.n_vocab]
+            drawn = answer.drawn.add()
+            drawn.id = max(range(len(part)), key=part.__getitem__)
+            drawn.logprob = -1.0
+            drawn.state = b"steps:%d" % (request.step + 1)
+        self.n_steps += 1
+        if self.misbehave is None or not self.misbehave(self, request, reply, self.n_steps):
+            self.send(reply)
+
+
+def late(seconds):
+    """Every answer comes so late."""
+    def do(fake, request, reply, n):
+        time.sleep(seconds)
+        return False
+    return do
+
+
+def drops(every):
+    """Each such step is never answered."""
+    return lambda fake, request, reply, n: n % every == 0
+
+
+def garbage(every):
+    """Each such step is answered with bytes that are no message."""
+    def do(fake, request, reply, n):
+        if n % every:
+            return False
+        fake.send_frames([os.urandom(64)])
+        fake.send_frames([b""])
+        fake.send_frames([b"x"] * 9)
+        return True
+    return do
+
+
+def changes(field, value, every=1):
+    """Each such answer has a wrong field: "ticket", or "id", "logprob", "state" of what it drew."""
+    def do(fake, request, reply, n):
+        if n % every == 0:
+            setattr(reply.sample if field == "ticket" else reply.sample.drawn[0], field, value)
+        return False
+    return do
+
+
+def dies(at):
+    """At this step it is gone, without a word."""
+    def do(fake, request, reply, n):
+        if n >= at:
+            fake.ending.set()
+            return True
+        return False
+    return do
+
+
+def twice():
+    """Every answer is sent two times."""
+    def do(fake, request, reply, n):
+        fake.send(reply)
+        return False
+    return do
+
+
+def refuses(code):
+    """Every step is answered with an error."""
+    def do(fake, request, reply, n):
+        del reply.sample.drawn[:]
+        reply.sample.error.code, reply.sample.error.message = code, "this fake refuses"
+        return False
+    return do
