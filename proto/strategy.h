@@ -81,13 +81,16 @@ status strategy_preset(strategy *s, const char *name, uint32_t *max_new_tokens, 
 status strategy_append(strategy *s, step_kind kind, const double *numbers, size_t n_numbers, failure *f);
 status strategy_append_biases(strategy *s, const int32_t *ids, const double *biases, size_t n, failure *f);
 
-/* Put a step where the default order has it, in place of a step of the same kind; logit_bias entries
- * add to those that are there. What a flag does, and what `tune` does with each of its steps. */
+/* Put a step where the default order has it, or in place of the steps of the same kind; logit_bias
+ * entries add to those that are there. What a flag does. Fails like an append; then `s` is as it was. */
 status strategy_set(strategy *s, const step *one, failure *f);
+/* Set each step of `changes`: all of them, or on failure none. What `tune` does. */
 status strategy_merge(strategy *s, const strategy *changes, failure *f);
 
 /* The kind named `name` (underscores or hyphens); STEP_KINDS when there is none. */
 step_kind strategy_kind(const char *name);
+/* The refusal of such a name, with the names that there are. Fills `f` and returns `code`. */
+status strategy_unknown_step(const char *name, status code, failure *f);
 
 /* Every id that a logit_bias names lies in 0 … n_vocab-1, else STATUS_BAD_ID with a sentence. */
 status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f);
