@@ -1,0 +1,168 @@
+#include "strategy_json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char BANNED[] = "-inf";
+
+/* ---- to JSON: each function returns a new reference, NULL when there is no memory ---- */
+
+static json_t *number_to_json(const step_field *field, double number) {
+    bool fits = fabs(number) < 0x1p53;
+    if (number == -INFINITY) return json_string(BANNED);
+    return field->whole && fits ? json_integer((json_int_t)number) : json_real(number);
+}
+
+static json_t *biases_to_json(const step *one) {
+    const step_field *field = &step_table[one->kind].fields[0];
+    json_t *pairs = json_array();
+    for (size_t i = 0; pairs && i < one->n_biases; i++) {
+        json_t *bias = number_to_json(field, one->biases[i]);
+        json_t *pair = bias ? json_pack("[i, o]", (int)one->bias_ids[i], bias) : NULL;
+        if (json_array_append_new(pairs, pair) == 0) continue;
+        json_decref(pairs);
+        pairs = NULL;
+    }
+    return pairs;
+}
+
+static json_t *object_to_json(const step *one) {
+    const step_row *row = &step_table[one->kind];
+    json_t *object = json_object();
+    for (size_t i = 0; object && i < row->n_fields; i++) {
+        json_t *number = number_to_json(&row->fields[i], one->numbers[i]);
+        if (json_object_set_new(object, row->fields[i].name, number) == 0) continue;
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
+}
+
+static json_t *value_to_json(const step *one) {
+    const step_row *row = &step_table[one->kind];
+    switch (row->shape) {
+    case SHAPE_NUMBER: return number_to_json(&row->fields[0], one->numbers[0]);
+    case SHAPE_TRUE: return json_true();
+    case SHAPE_BIASES: return biases_to_json(one);
+    case SHAPE_OBJECT: return object_to_json(one);
+    }
+    return NULL;
+}
+
+json_t *strategy_to_json(const strategy *s) {
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < s->n_steps; i++) {
+        const step *one = &s->steps[i];
+        json_t *value = value_to_json(one);
+        json_t *object = value ? json_pack("{s: o}", step_table[one->kind].name, value) : NULL;
+        if (json_array_append_new(array, object) == 0) continue;
+        json_decref(array);
+        array = NULL;
+    }
+    return array;
+}
+
+/* ---- from JSON ---- */
+
+static status bias_from_json(const json_t *pair, int32_t *id, double *bias, failure *f) {
+    const json_t *name = json_array_get(pair, 0), *value = json_array_get(pair, 1);
+    bool banned = json_is_string(value) && strcmp(json_string_value(value), BANNED) == 0;
+    if (json_array_size(pair) != 2 || !json_is_integer(name) || !(json_is_number(value) || banned)) {
+        return fail(f, STATUS_BAD_REQUEST,
+                    "logit_bias takes pairs of an id and a bias, as [[7, -1.5], [9, \"-inf\"]]");
+    }
+    json_int_t number = json_integer_value(name);
+    if (number < 0 || number > INT32_MAX) {
+        return fail(f, STATUS_BAD_ID, "logit_bias names id %" JSON_INTEGER_FORMAT
+                    ", outside every vocabulary", number);
+    }
+    *id = (int32_t)number;
+    *bias = banned ? -INFINITY : json_number_value(value);
+    return STATUS_OK;
+}
+
+static status biases_from_json(strategy *out, const json_t *pairs, failure *f) {
+    size_t n = json_array_size(pairs);
+    if (!json_is_array(pairs) || n > BIASES_MAX) {
+        return fail(f, STATUS_BAD_REQUEST, "logit_bias takes an array of at most %d pairs of an id "
+                    "and a bias, as [[7, -1.5], [9, \"-inf\"]]", BIASES_MAX);
+    }
+    int32_t *ids = malloc((n ? n : 1) * sizeof *ids);
+    double *biases = malloc((n ? n : 1) * sizeof *biases);
+    status st = ids && biases ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for %zu biases", n);
+    for (size_t i = 0; st == STATUS_OK && i < n; i++) {
+        st = bias_from_json(json_array_get(pairs, i), &ids[i], &biases[i], f);
+    }
+    if (st == STATUS_OK) st = strategy_append_biases(out, ids, biases, n, f);
+    free(ids);
+    free(biases);
+    return st;
+}
+
+static status number_from_json(strategy *out, step_kind kind, const json_t *value, failure *f) {
+    const step_row *row = &step_table[kind];
+    if (!json_is_number(value)) {
+        return fail(f, STATUS_BAD_REQUEST, "%s must be a number, %s", row->name, row->fields[0].range);
+    }
+    return strategy_append(out, kind, &(double){json_number_value(value)}, 1, f);
+}
+
+static status true_from_json(strategy *out, step_kind kind, const json_t *value, failure *f) {
+    if (!json_is_true(value)) {
+        return fail(f, STATUS_BAD_REQUEST, "%s takes true and nothing else", step_table[kind].name);
+    }
+    return strategy_append(out, kind, NULL, 0, f);
+}
+
+static status object_from_json(strategy *out, step_kind kind, const json_t *value, failure *f) {
+    const step_row *row = &step_table[kind];
+    double numbers[STEP_NUMBERS_MAX];
+    size_t n_found = 0;
+    for (size_t i = 0; i < row->n_fields; i++) {
+        const json_t *number = json_object_get(value, row->fields[i].name);
+        if (!json_is_number(number)) {
+            return fail(f, STATUS_BAD_REQUEST, "%s needs a number %s, %s", row->name,
+                        row->fields[i].name, row->fields[i].range);
+        }
+        numbers[n_found++] = json_number_value(number);
+    }
+    if (json_object_size(value) != n_found) {
+        return fail(f, STATUS_BAD_REQUEST, "%s has a key that it does not know", row->name);
+    }
+    return strategy_append(out, kind, numbers, n_found, f);
+}
+
+static status step_from_json(strategy *out, const json_t *object, failure *f) {
+    if (json_object_size(object) != 1) {
+        return fail(f, STATUS_BAD_REQUEST, "a step is an object with one key, its name, "
+                    "as {\"temperature\": 0.8}");
+    }
+    const char *name = json_object_iter_key(json_object_iter((json_t *)object));
+    const json_t *value = json_object_get(object, name);
+    step_kind kind = strategy_kind(name);
+    if (kind == STEP_KINDS) return strategy_unknown_step(name, STATUS_BAD_REQUEST, f);
+    switch (step_table[kind].shape) {
+    case SHAPE_NUMBER: return number_from_json(out, kind, value, f);
+    case SHAPE_TRUE: return true_from_json(out, kind, value, f);
+    case SHAPE_BIASES: return biases_from_json(out, value, f);
+    case SHAPE_OBJECT: return object_from_json(out, kind, value, f);
+    }
+    return STATUS_UNSUPPORTED;
+}
+
+status strategy_from_json(strategy *out, const json_t *array, failure *f) {
+    strategy_clear(out);
+    if (!json_is_array(array)) {
+        return fail(f, STATUS_BAD_REQUEST, "a chain is an array of steps, "
+                    "as [{\"temperature\": 0.8}, {\"top_p\": 0.9}]");
+    }
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        status st = step_from_json(out, json_array_get(array, i), f);
+        if (st != STATUS_OK) {
+            strategy_clear(out);
+            return st;
+        }
+    }
+    return STATUS_OK;
+}
