@@ -10,6 +10,15 @@
 
 #include "../proto/rt/status.h"
 
+enum {
+    GGUF_KEYS_MAX = 65536,
+    GGUF_TENSORS_MAX = 65536,
+    GGUF_KEY_BYTES_MAX = 65535,
+    GGUF_TENSOR_NAME_BYTES_MAX = 127,
+    GGUF_ALIGNMENT_MIN = 8,
+    GGUF_ALIGNMENT_MAX = 1 << 20,
+};
+
 typedef enum tensor_type {      /* numbers as in the file */
     TENSOR_F32 = 0,
     TENSOR_F16 = 1,
@@ -27,6 +36,8 @@ typedef struct tensor_layout {
 } tensor_layout;
 
 const tensor_layout *tensor_layout_of(uint32_t type);   /* NULL: not supported */
+const char *tensor_type_name(uint32_t type);            /* of any ggml type; "unknown" past the last */
+#define TENSOR_TYPES_SUPPORTED "F32, F16, BF16, Q8_0, Q4_0 and Q4_1"
 
 typedef struct gguf_tensor {
     const char *name;           /* NUL-terminated, owned by the gguf */
@@ -41,7 +52,9 @@ typedef struct gguf gguf;
 
 /* On failure *out is NULL; the sentence names file, what is wrong and what is supported. Refuses: wrong
  * magic or version, truncation, an unknown value or tensor type (named), an offset beyond the file or off
- * the alignment, overlapping or duplicate tensors, duplicate keys, products that overflow. */
+ * the alignment, overlapping or duplicate tensors, duplicate keys, products that overflow, a part of a
+ * split model. STATUS_IO: it cannot be read, or is damaged; STATUS_UNSUPPORTED: another format, version
+ * or type. The file must not be shortened while it is open: it is read where it lies. */
 status gguf_open(gguf **out, const char *path, failure *f);
 void gguf_close(gguf **g);
 
@@ -50,27 +63,31 @@ size_t gguf_n_tensors(const gguf *g);
 const gguf_tensor *gguf_tensor_at(const gguf *g, size_t index);
 const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name);  /* NULL: none */
 
-/* Metadata. `_or` returns the fallback when the key is absent; a key of the wrong type, or out of
- * min … max, is a failure that names it. */
+/* Metadata. `_or` returns the fallback when the key is absent, the others STATUS_NOT_FOUND; a key of the
+ * wrong type or out of min … max (a real: not finite) is STATUS_BAD_REQUEST. Sentences name the key. */
 bool gguf_has(const gguf *g, const char *key);
 status gguf_uint(const gguf *g, const char *key, uint64_t min, uint64_t max, uint64_t *out, failure *f);
-status gguf_uint_or(const gguf *g, const char *key, uint64_t min, uint64_t max, uint64_t fallback, uint64_t *out, failure *f);
+status gguf_uint_or(const gguf *g, const char *key, uint64_t min, uint64_t max, uint64_t fallback,
+                    uint64_t *out, failure *f);
 status gguf_real_or(const gguf *g, const char *key, double fallback, double *out, failure *f);
 status gguf_bool_or(const gguf *g, const char *key, bool fallback, bool *out, failure *f);
-/* Not NUL-terminated in the file: pointer into the mapping and length. STATUS_NOT_FOUND when absent. */
+/* Pointer into the mapping, and length: not NUL-terminated. */
 status gguf_text(const gguf *g, const char *key, const char **text, size_t *n_bytes, failure *f);
 
-/* An array of strings: its views, [*n], made once and owned by the gguf. STATUS_NOT_FOUND when absent. */
+/* An array of texts: its views, [*n], owned by the gguf. */
 typedef struct gguf_view {
     const char *bytes;
     size_t n_bytes;
 } gguf_view;
 status gguf_texts(const gguf *g, const char *key, const gguf_view **views, size_t *n, failure *f);
-/* An array of int32 or uint32 (token types). */
+/* An array of int32 or uint32 (token types), [*n], owned by the gguf; an item above INT32_MAX is refused. */
 status gguf_ints(const gguf *g, const char *key, const int32_t **items, size_t *n, failure *f);
 
+/* All keys with their values as they lie in the file, for tools that copy them. */
+const uint8_t *gguf_metadata(const gguf *g, size_t *n_bytes, size_t *n_keys);
+
 /* Hashes (XXH3, 128 bits, 32 hexadecimal digits and a NUL): of the whole file's contents, and of the
- * keys that begin with "tokenizer." alone. */
+ * keys that begin with "tokenizer." alone, in whatever order they stand. */
 void gguf_hash(const gguf *g, char out[33]);
 void gguf_tokenizer_hash(const gguf *g, char out[33]);
 
