@@ -23,15 +23,15 @@ SCHEMAS := common text tokens logits
 GENERATED := $(SCHEMAS:%=$(BUILD)/gen/%.pb-c.c)
 PROGRAMS := tokenizerd modeld samplerd trivium
 
-# A program is its main.c, service.c (client: the cmd_*.c) and a library of pure modules that tests link, too.
+# A program is its main.c and service*.c (client: the cmd_*.c) and a library of pure modules that tests link, too.
 proto_sources := $(wildcard proto/*.c proto/rt/*.c)
-tokenizerd_sources := $(filter-out %/main.c %/service.c,$(wildcard tokenizerd/*.c))
-modeld_sources := $(filter-out %/main.c %/service.c,$(wildcard modeld/*.c modeld/kernels/*.c))
-samplerd_sources := $(filter-out %/main.c %/service.c,$(wildcard samplerd/*.c))
+tokenizerd_sources := $(filter-out %/main.c tokenizerd/service%,$(wildcard tokenizerd/*.c))
+modeld_sources := $(filter-out %/main.c modeld/service%,$(wildcard modeld/*.c modeld/kernels/*.c))
+samplerd_sources := $(filter-out %/main.c samplerd/service%,$(wildcard samplerd/*.c))
 client_sources := $(filter-out %/main.c client/cmd_%.c,$(wildcard client/*.c))
-tokenizerd_program := $(wildcard tokenizerd/main.c tokenizerd/service.c)
-modeld_program := $(wildcard modeld/main.c modeld/service.c)
-samplerd_program := $(wildcard samplerd/main.c samplerd/service.c)
+tokenizerd_program := $(wildcard tokenizerd/main.c tokenizerd/service*.c)
+modeld_program := $(wildcard modeld/main.c modeld/service*.c)
+samplerd_program := $(wildcard samplerd/main.c samplerd/service*.c)
 trivium_program := $(wildcard client/main.c client/cmd_*.c)
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
