@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -59,6 +60,20 @@ static void ties_go_to_even_and_their_neighbours_to_the_nearest(void **state) {
         assert_int_equal(half_from_float(-middle), even | 0x8000);
         assert_int_equal(half_from_float(nextafterf(middle, 0.0f)), half);
         assert_int_equal(half_from_float(nextafterf(middle, INFINITY)), half + 1);
+    }
+}
+
+static void a_row_is_rounded_like_its_items(void **state) {
+    (void)state;
+    for (size_t n = 0; n <= 67; n++) {
+        float *x = malloc((n + 1) * sizeof *x);
+        uint16_t *rounded = malloc((n + 1) * sizeof *rounded);
+        for (size_t i = 0; i < n; i++) x[i] = ldexpf(1.0f + (float)i / 70.0f, (int)i % 45 - 27);
+        rounded[n] = 0x1234;
+        half_from_floats(rounded, x, n);
+        for (size_t i = 0; i < n; i++) assert_int_equal(rounded[i], half_from_float(x[i]));
+        assert_int_equal(rounded[n], 0x1234);
+        free(x), free(rounded);
     }
 }
 
@@ -130,6 +145,7 @@ int main(void) {
         cmocka_unit_test(every_half_has_the_value_that_the_standard_gives),
         cmocka_unit_test(every_half_comes_back_unchanged),
         cmocka_unit_test(ties_go_to_even_and_their_neighbours_to_the_nearest),
+        cmocka_unit_test(a_row_is_rounded_like_its_items),
         cmocka_unit_test(the_ends_of_the_range),
 #if defined(__FLT16_MAX__)
         cmocka_unit_test(random_floats_agree_with_the_compiler),
