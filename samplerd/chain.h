@@ -31,8 +31,8 @@ typedef struct sample_candidate {
 } sample_candidate;
 
 typedef struct sample_result {
-    int32_t id;                 /* drawn, or the given one */
-    double logprob;             /* its log-probability in the raw softmax */
+    int32_t id;                 /* drawn, or the given one; -1: neither */
+    double logprob;             /* its log-probability in the raw softmax; 0 without an id */
     const sample_candidate *candidates; /* likeliest raw first; owned by the chain, valid until its next use */
     uint32_t n_candidates;
 } sample_result;

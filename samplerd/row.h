@@ -1,0 +1,75 @@
+/* The candidates of one draw: ids in ascending order, their logits, and their weights in the softmax.
+ *
+ * A weight is e^(logit − largest logit) · 2^44, rounded to an integer. Sums of integers are exact in any
+ * order, so no result depends on how a row is walked; N_VOCAB_MAX of them stay within 64 bits. A logit
+ * 32 below the largest, or less, has weight 0.
+ *
+ * Candidates rank by logit, larger first; of equal logits the lower id comes first. */
+#ifndef TRIVIUM_ROW_H
+#define TRIVIUM_ROW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../proto/rt/status.h"
+#include "history.h"
+
+#define ROW_WEIGHT_ONE ((uint64_t)1 << 44)  /* the weight of the largest logit */
+
+typedef struct row {
+    uint32_t n;                 /* candidates left; 0: nothing may be drawn */
+    int32_t *ids;               /* [n], ascending */
+    double *logits;             /* [n] */
+    uint64_t *weights;          /* [n], while `weighed` */
+    double max;                 /* the largest logit, while `settled` */
+    uint64_t total;             /* the sum of the weights, while `weighed` */
+    bool settled, weighed;
+    history past;               /* what the draw follows */
+    uint32_t *members;          /* [capacity], scratch of row_cut: indices, */
+    uint8_t *buckets;           /* [capacity], and the bucket of each */
+    uint32_t capacity;
+} row;
+
+/* A place in the ranking; no candidate need be there. */
+typedef struct row_rank {
+    double logit;
+    int32_t id;
+} row_rank;
+
+/* Room for n_vocab candidates. A zeroed row is valid. STATUS_NO_MEMORY. */
+status row_reserve(row *r, uint32_t n_vocab);
+void row_clear(row *r);                     /* frees what it owns; zeroed afterwards */
+
+/* Every finite logit of [n_vocab] becomes a candidate. STATUS_NO_CANDIDATE: one is NaN or +inf, or none
+ * is finite. The row has room for them. */
+status row_load(row *r, const float *logits, uint32_t n_vocab, failure *f);
+
+/* To be called after logits were changed. */
+void row_changed(row *r);
+
+/* Find the largest logit. Where it is not finite, or any logit is NaN, the row is emptied: a step that
+ * overflows leaves nothing to draw. */
+void row_settle(row *r);
+
+/* Settle, then compute weights and total. */
+void row_weigh(row *r);
+
+/* Index of `id`; r->n when it is no candidate (any more). */
+uint32_t row_find(const row *r, int32_t id);
+
+row_rank row_rank_of(const row *r, uint32_t i);      /* i < r->n */
+bool row_ranks_above(row_rank a, row_rank b);
+
+/* The first rank at which the running sum of masses, in order of rank, reaches `limit`: the last
+ * candidate with less than `limit` ranked above it. masses: [n], or NULL to count candidates. limit is
+ * above 0 and at most the sum of all; the row is settled and not empty. */
+row_rank row_cut(row *r, const uint64_t *masses, uint64_t limit);
+
+/* Keep what ranks there or above. Weights stay valid when the largest logit is kept. */
+void row_keep(row *r, row_rank last);
+
+/* The first id, ascending, whose running sum of weights exceeds bits53 · 2^-53 × total. The row is
+ * weighed and not empty. */
+int32_t row_draw(const row *r, uint64_t bits53);
+
+#endif
