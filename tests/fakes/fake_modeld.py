@@ -50,7 +50,7 @@ class FakeModeld(Fake):
     def send_vocabulary(self, sender):
         reply = self.outgoing()
         piece = reply.vocabulary
-        piece.vocabulary, piece.n_tokens, piece.n_merges = self.vocabulary, len(self.tokens), 0
+        piece.vocabulary, piece.n_tokens_all, piece.n_merges_all = self.vocabulary, len(self.tokens), 0
         piece.tokens.extend(self.tokens)
         piece.types = bytes([3] * len(CONTROL) + [1] * 256)
         piece.meta.kind, piece.meta.split = self.kind, self.split
