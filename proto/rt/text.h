@@ -9,6 +9,9 @@
 /* Whole and well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
 bool text_is_utf8(const uint8_t *bytes, size_t n_bytes);
 
+/* NUL-terminated, at most n_bytes_max bytes, UTF-8 and without control characters: fit for a name. */
+bool text_is_printable(const char *text, size_t n_bytes_max);
+
 /* Length of the longest prefix of `bytes` that does not end within a character: what may be shown now.
  * Bytes that can never become a character count as whole (the shower replaces them). */
 size_t text_whole_prefix(const uint8_t *bytes, size_t n_bytes);
