@@ -1,0 +1,188 @@
+#include "options.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TABLES_MAX = sizeof((options){0}.tables) / sizeof((options){0}.tables[0]), HELP_COLUMN = 30 };
+
+/* Digits with an optional point, then an optional exponent: no blanks, hexadecimal, inf or nan. */
+static bool is_decimal(const char *text) {
+    size_t n_digits = 0;
+    if (*text == '-' || *text == '+') text++;
+    for (; isdigit((unsigned char)*text); text++) n_digits++;
+    if (*text == '.') text++;
+    for (; isdigit((unsigned char)*text); text++) n_digits++;
+    if (n_digits == 0) return false;
+    if (*text == 'e' || *text == 'E') {
+        text++;
+        if (*text == '-' || *text == '+') text++;
+        if (!isdigit((unsigned char)*text)) return false;
+        while (isdigit((unsigned char)*text)) text++;
+    }
+    return *text == 0;
+}
+
+bool options_real(const char *text, double *out) {
+    if (!is_decimal(text)) return false;
+    /* Line editing sets the user's locale, whose decimal point may be a comma. */
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!plain) return false;
+    double value = strtod_l(text, NULL, plain);
+    freelocale(plain);
+    if (!isfinite(value)) return false;
+    *out = value;
+    return true;
+}
+
+bool options_uint(const char *text, unsigned long long *out) {
+    if (*text == 0) return false;
+    for (const char *p = text; *p; p++)
+        if (!isdigit((unsigned char)*p)) return false;
+    errno = 0;
+    unsigned long long value = strtoull(text, NULL, 10);
+    if (errno != 0) return false;
+    *out = value;
+    return true;
+}
+
+/* The row named by the first n_name bytes of `name`; NULL when there is none. */
+static const option_row *row_find(const options *o, const char *name, size_t n_name) {
+    for (size_t t = 0; t < TABLES_MAX; t++)
+        for (const option_row *row = o->tables[t]; row && row->name; row++)
+            if (strlen(row->name) == n_name && memcmp(row->name, name, n_name) == 0) return row;
+    return NULL;
+}
+
+static void print_help(const options *o) {
+    printf("usage: %s\n\n%s\n\n", o->usage, o->summary);
+    for (size_t t = 0; t < TABLES_MAX; t++) {
+        for (const option_row *row = o->tables[t]; row && row->name; row++) {
+            const char *blank = row->value_name ? " " : "";
+            int n = printf("  --%s%s%s", row->name, blank, row->value_name ? row->value_name : "");
+            if (n < HELP_COLUMN)
+                printf("%*s%s\n", HELP_COLUMN - n, "", row->help);
+            else
+                printf("\n%*s%s\n", HELP_COLUMN, "", row->help);
+        }
+    }
+    printf("  --%-*s%s\n", HELP_COLUMN - 4, "help", "this text");
+}
+
+/* "--top-k needs a whole number from 0 to 100, not "x"". */
+static status refuse_number(const option_row *row, const char *value, failure *f) {
+    const char *what = row->kind == OPTION_UINT ? "a whole number" : "a number";
+    char range[80] = "";
+    if (isfinite(row->min) && isfinite(row->max))
+        snprintf(range, sizeof range, " from %.17g to %.17g", row->min, row->max);
+    else if (isfinite(row->min))
+        snprintf(range, sizeof range, " of at least %.17g", row->min);
+    else if (isfinite(row->max))
+        snprintf(range, sizeof range, " of at most %.17g", row->max);
+    return fail(f, STATUS_BAD_REQUEST, "--%s needs %s%s, not \"%s\"", row->name, what, range, value);
+}
+
+static status take_uint(const option_row *row, const char *value, failure *f) {
+    unsigned long long n;
+    if (!options_uint(value, &n) || (double)n < row->min || (double)n > row->max)
+        return refuse_number(row, value, f);
+    *(uint64_t *)row->out = n;
+    return STATUS_OK;
+}
+
+static status take_real(const option_row *row, const char *value, failure *f) {
+    double x;
+    if (!options_real(value, &x) || x < row->min || x > row->max) return refuse_number(row, value, f);
+    *(double *)row->out = x;
+    return STATUS_OK;
+}
+
+static status take_text_too(const option_row *row, const char *value, failure *f) {
+    option_texts *texts = row->out;
+    if (texts->n_items == OPTION_TEXTS_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "--%s may be given at most %d times", row->name,
+                    OPTION_TEXTS_MAX);
+    texts->items[texts->n_items++] = value;
+    return STATUS_OK;
+}
+
+static status take(const option_row *row, const char *value, failure *f) {
+    switch (row->kind) {
+    case OPTION_FLAG: *(bool *)row->out = true; return STATUS_OK;
+    case OPTION_TEXT: *(const char **)row->out = value; return STATUS_OK;
+    case OPTION_TEXTS: return take_text_too(row, value, f);
+    case OPTION_UINT: return take_uint(row, value, f);
+    case OPTION_REAL: return take_real(row, value, f);
+    case OPTION_CALL: return row->take(row->out, row->name, value, f);
+    }
+    assert(false); /* a row's kind is one of those */
+    return STATUS_BAD_REQUEST;
+}
+
+/* "-" and "-1.5" are values; "--stop" and "-x" are more likely a flag whose value was forgotten. */
+static bool can_be_value(const char *word) {
+    if (word[0] != '-' || word[1] == 0) return true;
+    return isdigit((unsigned char)word[1]) || word[1] == '.';
+}
+
+/* One flag at argv[*at], with its value: moves *at to the last word it took. */
+static status parse_flag(const options *o, int argc, char **argv, int *at, failure *f) {
+    const char *flag = argv[*at];
+    if (strncmp(flag, "--", 2) != 0)
+        return fail(f, STATUS_BAD_REQUEST, "unknown flag %s: flags begin with two hyphens, see --help",
+                    flag);
+    const char *name = flag + 2, *equals = strchr(name, '=');
+    size_t n_name = equals ? (size_t)(equals - name) : strlen(name);
+    const option_row *row = row_find(o, name, n_name);
+    if (!row) {
+        if (strcmp(name, "help") == 0) {
+            print_help(o);
+            return STATUS_NOT_FOUND;
+        }
+        return fail(f, STATUS_BAD_REQUEST, "unknown flag --%.*s: see --help",
+                    n_name < 64 ? (int)n_name : 64, name);
+    }
+    if (!row->value_name) {
+        if (equals) return fail(f, STATUS_BAD_REQUEST, "--%s takes no value", row->name);
+        return take(row, NULL, f);
+    }
+    if (equals) return take(row, equals + 1, f);
+    if (*at + 1 >= argc)
+        return fail(f, STATUS_BAD_REQUEST, "--%s needs a value: --%s %s", row->name, row->name,
+                    row->value_name);
+    const char *value = argv[*at + 1];
+    if (!can_be_value(value))
+        return fail(f, STATUS_BAD_REQUEST,
+                    "--%s needs a value; one that begins with a hyphen is written --%s=%s", row->name,
+                    row->name, value);
+    ++*at;
+    return take(row, value, f);
+}
+
+status options_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words,
+                     failure *f) {
+    bool flags_ended = false;
+    *n_words = 0;
+    for (int at = 1; at < argc; at++) {
+        const char *word = argv[at];
+        if (!flags_ended && word[0] == '-' && word[1] != 0) {
+            if (strcmp(word, "--") == 0) {
+                flags_ended = true;
+                continue;
+            }
+            status st = parse_flag(o, argc, argv, &at, f);
+            if (st != STATUS_OK) return st;
+            continue;
+        }
+        if (*n_words == o->n_words_max)
+            return fail(f, STATUS_BAD_REQUEST, "unexpected \"%s\"; usage: %s", word, o->usage);
+        words[(*n_words)++] = word;
+    }
+    return STATUS_OK;
+}
