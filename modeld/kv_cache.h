@@ -28,11 +28,14 @@ void kv_cache_free(kv_cache **cache);
  * that an admitted sequence never runs dry. `ids` are those it will start with; *n_cached is how many of
  * them, from the first, have their keys and values here already (at most n_ids - 1: the last position
  * is always computed, for its logits). STATUS_BUSY: no pages or handles free now. STATUS_TOO_LONG: more
- * pages than there are. A key in use by an open sequence gets an empty cache of its own. */
+ * pages than there are. STATUS_NO_MEMORY. None of these changes what is open; what an open sequence holds
+ * is never shared: a second one opened under its key computes its own. Handles count for cache, too: when
+ * none is free, the cache least recently closed gives way. */
 status kv_cache_open(kv_cache *cache, const char *key, const int32_t *ids, uint32_t n_ids,
                      uint32_t n_positions_max, kv_sequence *sequence, uint32_t *n_cached);
 
-/* Close it; what it computed (the ids told by kv_cache_extend) stays as cache under its key. */
+/* Close it; what it computed (the ids told by kv_cache_extend) stays as cache under its key, in place of
+ * older cache there; reserved pages that hold none of it become free. */
 void kv_cache_close(kv_cache *cache, kv_sequence sequence);
 /* Close it and forget its contents. */
 void kv_cache_drop(kv_cache *cache, kv_sequence sequence);
@@ -49,7 +52,10 @@ void kv_cache_extend(kv_cache *cache, kv_sequence sequence, const int32_t *ids, 
 void kv_cache_write(kv_cache *cache, kv_sequence sequence, uint32_t layer, uint32_t kv_head, uint32_t pos,
                     const float *key, const float *value);
 
-/* Panel `panel` (positions 16·panel …): keys [head_dim][16], values [16][head_dim], float16 bits. */
+/* Panel `panel` (positions 16·panel …) within the reservation: keys [head_dim][16], values [16][head_dim],
+ * float16 bits. Positions that were not written since the sequence was opened, and that are not below its
+ * kv_cache_n_positions, hold anything, NaN and infinity included: a reader must not use them, not even
+ * times zero. */
 const uint16_t *kv_cache_keys(const kv_cache *cache, kv_sequence sequence, uint32_t layer,
                               uint32_t kv_head, uint32_t panel);
 const uint16_t *kv_cache_values(const kv_cache *cache, kv_sequence sequence, uint32_t layer,
