@@ -59,6 +59,10 @@ status gguf_open(gguf **out, const char *path, failure *f);
 void gguf_close(gguf **g);
 
 const char *gguf_path(const gguf *g);
+/* Fill `f` with "PATH: sentence" and return `code`; a long path is cut in front, the sentence stays whole. */
+status gguf_refuse(const gguf *g, failure *f, status code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 size_t gguf_n_tensors(const gguf *g);
 const gguf_tensor *gguf_tensor_at(const gguf *g, size_t index);
 const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name);  /* NULL: none */

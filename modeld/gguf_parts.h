@@ -42,9 +42,7 @@ typedef struct gguf_reader {
     failure *f;
 } gguf_reader;
 
-/* Fill `f` with "PATH: sentence". The first returns `code`, the second false. */
-status gguf_refuse(const gguf *g, failure *f, status code, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* gguf_refuse for a reader: fills its `f`, returns false. */
 bool gguf_fails(const gguf_reader *r, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

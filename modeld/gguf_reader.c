@@ -9,7 +9,6 @@ _Static_assert(sizeof(size_t) == 8, "sizes of a file fit a size_t");
 
 enum { PATH_BYTES_SHOWN = 160 };
 
-/* A long path is cut in front, so that the sentence always fits. */
 __attribute__((format(printf, 4, 0)))
 static status refuse_v(const gguf *g, failure *f, status code, const char *format, va_list arguments) {
     char sentence[sizeof f->message - PATH_BYTES_SHOWN - 16];
