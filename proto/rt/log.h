@@ -2,6 +2,11 @@
 #ifndef TRIVIUM_LOG_H
 #define TRIVIUM_LOG_H
 
+/* czmq.h includes it, and its macros would win over the names below: have it first, take them away. */
+#include <syslog.h>
+#undef LOG_INFO
+#undef LOG_DEBUG
+
 typedef enum log_level { LOG_QUIET, LOG_ERROR, LOG_INFO, LOG_DEBUG } log_level;
 
 /* `daemon` is borrowed for the life of the process. */
