@@ -16,16 +16,21 @@ void loop_free(loop **loop);
 int loop_add_socket(loop *loop, void *zsock, loop_handler *handler, void *context);
 void loop_remove_socket(loop *loop, void *zsock);
 
+/* Call `handler` at each turn in which `zsock` takes a message: on a DEALER, when it is connected and
+ * its queue has room. To be removed when there is nothing to send. 0, or -1: no memory. */
+int loop_add_socket_writer(loop *loop, void *zsock, loop_handler *handler, void *context);
+void loop_remove_socket_writer(loop *loop, void *zsock);
+
 /* Call `handler` whenever the file descriptor can be read (or written). */
 int loop_add_reader(loop *loop, int fd, loop_handler *handler, void *context);
 int loop_add_writer(loop *loop, int fd, loop_handler *handler, void *context);
 void loop_remove_fd(loop *loop, int fd);
 
-/* Call `handler` every `interval_ms`; returns a timer id, or -1: no memory. */
+/* Call `handler` every `interval_ms`; what a late loop missed is left out. A timer id, or -1: no memory. */
 int loop_every(loop *loop, uint32_t interval_ms, loop_handler *handler, void *context);
 /* Call it once, after `delay_ms`; 0 is the next turn, after the sockets that are ready had theirs. */
 int loop_once(loop *loop, uint32_t delay_ms, loop_handler *handler, void *context);
-void loop_cancel(loop *loop, int timer);
+void loop_cancel(loop *loop, int timer);    /* one that has fired or never was is fine */
 
 /* Runs until loop_stop, SIGINT or SIGTERM. Returns true when a signal ended it. */
 bool loop_run(loop *loop);

@@ -1,0 +1,280 @@
+/* The loop: sockets, descriptors, timers in order, removal from within handlers, signals. */
+#include <czmq.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "proto/rt/clock.h"
+#include "proto/rt/loop.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+static loop *l;
+static char events[256]; /* one letter a call */
+static int id;
+
+static int loop_make(void **state) {
+    (void)state;
+    events[0] = 0;
+    l = loop_new();
+    return l ? 0 : -1;
+}
+
+static int loop_end(void **state) {
+    (void)state;
+    loop_free(&l);
+    return l ? -1 : 0;
+}
+
+static void note(void *letter) {
+    size_t n = strlen(events);
+    assert_true(n + 1 < sizeof events);
+    events[n] = *(const char *)letter;
+    events[n + 1] = 0;
+}
+
+static void note_and_stop(void *letter) {
+    note(letter);
+    loop_stop(l);
+}
+
+static void stop(void *unused) {
+    (void)unused;
+    loop_stop(l);
+}
+
+static void timers_come_in_order_of_time(void **state) {
+    (void)state;
+    loop_once(l, 30, note_and_stop, "c");
+    loop_once(l, 10, note, "a");
+    loop_once(l, 20, note, "b");
+    loop_once(l, 1000, note, "x");
+    uint64_t start_ms = clock_ms();
+    assert_false(loop_run(l));
+    assert_string_equal(events, "abc");
+    assert_in_range(clock_ms() - start_ms, 29, 900);
+}
+
+static void again(void *letter) {
+    note(letter);
+    if (strlen(events) < 5) loop_once(l, 0, again, letter);
+    else loop_stop(l);
+}
+
+static void a_cancelled_timer_does_not_come(void **state) {
+    (void)state;
+    int never = loop_once(l, 5, note, "x"), other = loop_once(l, 5, note, "a");
+    assert_true(never > 0 && other > 0 && never != other);
+    loop_cancel(l, never);
+    loop_cancel(l, never);
+    loop_cancel(l, 12345);
+    loop_once(l, 20, stop, NULL);
+    loop_run(l);
+    assert_string_equal(events, "a");
+}
+
+static void cancel_itself(void *letter) {
+    note(letter);
+    if (strlen(events) == 3) loop_cancel(l, id);
+}
+
+static void a_repeating_timer_may_cancel_itself(void **state) {
+    (void)state;
+    id = loop_every(l, 2, cancel_itself, "t");
+    loop_once(l, 60, stop, NULL);
+    loop_run(l);
+    assert_string_equal(events, "ttt");
+}
+
+static void cancel_other(void *letter) {
+    note(letter);
+    loop_cancel(l, id);
+}
+
+static void a_timer_may_cancel_another_that_is_due_too(void **state) {
+    (void)state;
+    loop_once(l, 5, cancel_other, "a");
+    id = loop_once(l, 5, note, "x");
+    loop_once(l, 20, stop, NULL);
+    usleep(10000);
+    loop_run(l);
+    assert_string_equal(events, "a");
+}
+
+static void be_late(void *letter) {
+    note(letter);
+    if (strlen(events) == 1) usleep(60000);
+}
+
+/* 60 ms late is one call late, not six calls at once. */
+static void a_late_loop_makes_up_for_nothing(void **state) {
+    (void)state;
+    loop_every(l, 10, be_late, "t");
+    loop_once(l, 75, stop, NULL);
+    loop_run(l);
+    assert_in_range(strlen(events), 1, 3);
+}
+
+/* A slice of work that asks for the next turn again and again. */
+static void the_next_turn_comes_after_the_sockets(void **state) {
+    (void)state;
+    zsock_t *out = zsock_new(ZMQ_PAIR), *in = zsock_new(ZMQ_PAIR);
+    assert_int_equal(zsock_bind(out, "inproc://turns"), 0);
+    assert_int_equal(zsock_connect(in, "inproc://turns"), 0);
+    zstr_send(out, "never read, so always ready");
+    loop_add_socket(l, in, note, "s");
+    loop_once(l, 0, again, "t");
+    loop_run(l);
+    assert_int_equal(events[0], 's');
+    assert_null(strstr(events, "tt"));
+    loop_remove_socket(l, in);
+    zsock_destroy(&in);
+    zsock_destroy(&out);
+}
+
+static void read_and_remove(void *context) {
+    note("r");
+    char *text = zstr_recv(context);
+    assert_string_equal(text, "one");
+    freen(text);
+    loop_remove_socket(l, context);
+}
+
+static void a_socket_may_be_removed_by_its_handler(void **state) {
+    (void)state;
+    zsock_t *out = zsock_new(ZMQ_PAIR), *in = zsock_new(ZMQ_PAIR);
+    assert_int_equal(zsock_bind(out, "inproc://removal"), 0);
+    assert_int_equal(zsock_connect(in, "inproc://removal"), 0);
+    zstr_send(out, "one");
+    zstr_send(out, "two");
+    loop_add_socket(l, in, read_and_remove, in);
+    loop_once(l, 20, stop, NULL);
+    loop_run(l);
+    assert_string_equal(events, "r");
+    zsock_destroy(&in);
+    zsock_destroy(&out);
+}
+
+static void note_writer(void *zsock) {
+    note("w");
+    loop_remove_socket_writer(l, zsock);
+}
+
+/* What a Hello waits for: a DEALER with IMMEDIATE takes a message once somebody has bound. */
+static void a_dealer_can_be_written_when_it_is_connected(void **state) {
+    (void)state;
+    zsock_t *dealer = zsock_new(ZMQ_DEALER), *router = zsock_new(ZMQ_ROUTER);
+    zsock_set_immediate(dealer, 1);
+    char address[64];
+    snprintf(address, sizeof address, "ipc:///tmp/test_loop.%d", (int)getpid());
+    assert_int_equal(zsock_connect(dealer, "%s", address), 0);
+    loop_add_socket(l, dealer, note, "r");
+    loop_add_socket_writer(l, dealer, note_writer, dealer);
+    loop_once(l, 50, stop, NULL);
+    loop_run(l);
+    assert_string_equal(events, "");
+    assert_int_equal(zsock_bind(router, "%s", address), 0);
+    loop_once(l, 1000, stop, NULL);
+    loop_run(l);
+    assert_string_equal(events, "w");
+    loop_remove_socket(l, dealer);
+    zsock_destroy(&dealer);
+    zsock_destroy(&router);
+}
+
+static int ends[2];
+
+static void read_byte(void *letter) {
+    char byte;
+    if (read(ends[0], &byte, 1) == 1) return note(letter);
+    note("e");
+    loop_remove_fd(l, ends[0]);
+    loop_stop(l);
+}
+
+static void write_byte(void *unused) {
+    (void)unused;
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    loop_remove_fd(l, ends[1]);
+    close(ends[1]);
+}
+
+static void descriptors_are_read_written_and_end(void **state) {
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    loop_add_reader(l, ends[0], read_byte, "r");
+    loop_add_writer(l, ends[1], write_byte, NULL);
+    assert_false(loop_run(l));
+    assert_string_equal(events, "re");
+    close(ends[0]);
+}
+
+static void raise_signal(void *number) {
+    kill(getpid(), *(int *)number);
+}
+
+static void signals_end_it(void **state) {
+    (void)state;
+    static int numbers[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < 2; i++) {
+        loop_once(l, 5, raise_signal, &numbers[i]);
+        int guard = loop_once(l, 2000, stop, NULL);
+        assert_true(loop_run(l));
+        loop_cancel(l, guard);
+    }
+    struct sigaction now;
+    sigaction(SIGTERM, NULL, &now);
+    assert_true(now.sa_handler == SIG_DFL); /* outside loop_run a signal ends the process as ever */
+}
+
+static void ignore_signal(int number) {
+    (void)number;
+}
+
+static void other_signals_do_not(void **state) {
+    (void)state;
+    static int number = SIGUSR1;
+    signal(SIGUSR1, ignore_signal);
+    loop_once(l, 5, raise_signal, &number);
+    loop_every(l, 10, note, "t");
+    loop_once(l, 100, stop, NULL);
+    uint64_t start_ms = clock_ms();
+    assert_false(loop_run(l));
+    assert_true(clock_ms() - start_ms >= 99); /* nor do they make timers start anew */
+    assert_in_range(clock_ms() - start_ms, 99, 1000);
+    assert_in_range(strlen(events), 5, 10);
+    signal(SIGUSR1, SIG_DFL);
+}
+
+static void it_runs_again_after_a_stop(void **state) {
+    (void)state;
+    loop_once(l, 1, note_and_stop, "a");
+    loop_run(l);
+    loop_once(l, 1, note_and_stop, "b");
+    loop_run(l);
+    assert_string_equal(events, "ab");
+}
+
+#define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, loop_make, loop_end)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON_LOOP(timers_come_in_order_of_time),
+        ON_LOOP(a_cancelled_timer_does_not_come),
+        ON_LOOP(a_repeating_timer_may_cancel_itself),
+        ON_LOOP(a_timer_may_cancel_another_that_is_due_too),
+        ON_LOOP(a_late_loop_makes_up_for_nothing),
+        ON_LOOP(the_next_turn_comes_after_the_sockets),
+        ON_LOOP(a_socket_may_be_removed_by_its_handler),
+        ON_LOOP(a_dealer_can_be_written_when_it_is_connected),
+        ON_LOOP(descriptors_are_read_written_and_end),
+        ON_LOOP(signals_end_it),
+        ON_LOOP(other_signals_do_not),
+        ON_LOOP(it_runs_again_after_a_stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
