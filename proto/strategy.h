@@ -82,7 +82,7 @@ status strategy_append(strategy *s, step_kind kind, const double *numbers, size_
 status strategy_append_biases(strategy *s, const int32_t *ids, const double *biases, size_t n, failure *f);
 
 /* Put a step where the default order has it, or in place of the steps of the same kind; logit_bias
- * entries add to those that are there. What a flag does. Fails like an append; then `s` is as it was. */
+ * entries add to those that are there. What a flag does. Fails like an append, and changes nothing. */
 status strategy_set(strategy *s, const step *one, failure *f);
 /* Set each step of `changes`: all of them, or on failure none. What `tune` does. */
 status strategy_merge(strategy *s, const strategy *changes, failure *f);

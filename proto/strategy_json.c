@@ -68,7 +68,8 @@ json_t *strategy_to_json(const strategy *s) {
 static status bias_from_json(const json_t *pair, int32_t *id, double *bias, failure *f) {
     const json_t *name = json_array_get(pair, 0), *value = json_array_get(pair, 1);
     bool banned = json_is_string(value) && strcmp(json_string_value(value), BANNED) == 0;
-    if (json_array_size(pair) != 2 || !json_is_integer(name) || !(json_is_number(value) || banned)) {
+    bool bias_fits = banned || json_is_number(value);
+    if (json_array_size(pair) != 2 || !json_is_integer(name) || !bias_fits) {
         return fail(f, STATUS_BAD_REQUEST,
                     "logit_bias takes pairs of an id and a bias, as [[7, -1.5], [9, \"-inf\"]]");
     }
@@ -90,7 +91,8 @@ static status biases_from_json(strategy *out, const json_t *pairs, failure *f) {
     }
     int32_t *ids = malloc((n ? n : 1) * sizeof *ids);
     double *biases = malloc((n ? n : 1) * sizeof *biases);
-    status st = ids && biases ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for %zu biases", n);
+    status st = STATUS_OK;
+    if (!ids || !biases) st = fail(f, STATUS_NO_MEMORY, "no memory for %zu biases", n);
     for (size_t i = 0; st == STATUS_OK && i < n; i++) {
         st = bias_from_json(json_array_get(pairs, i), &ids[i], &biases[i], f);
     }
@@ -103,7 +105,8 @@ static status biases_from_json(strategy *out, const json_t *pairs, failure *f) {
 static status number_from_json(strategy *out, step_kind kind, const json_t *value, failure *f) {
     const step_row *row = &step_table[kind];
     if (!json_is_number(value)) {
-        return fail(f, STATUS_BAD_REQUEST, "%s must be a number, %s", row->name, row->fields[0].range);
+        return fail(f, STATUS_BAD_REQUEST, "%s must be a number, %s", row->name,
+                    row->fields[0].range);
     }
     return strategy_append(out, kind, &(double){json_number_value(value)}, 1, f);
 }

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* protobuf-c frees a tree piece by piece with free(), so each piece is allocated by itself, and a tree
- * that is only half built can be freed as well. */
+/* protobuf-c frees a tree piece by piece with free(), so each piece is allocated by itself, and a
+ * tree that is only half built can be freed as well. */
 
 static void *copy_of(const void *items, size_t n_bytes) {
     void *copy = malloc(n_bytes ? n_bytes : 1);

@@ -61,8 +61,8 @@ static int compare_raw(const void *a, const void *b) {
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* The n likeliest candidates, or as many as there are. They are ranked by logit: two logits that differ
- * may have the same log-probability. */
+/* The n likeliest candidates, or as many as there are. They are ranked by logit, which stands in the
+ * field until then: two logits that differ may have the same log-probability. */
 static uint32_t note_candidates(chain *c, uint32_t n) {
     row *r = &c->row;
     uint32_t n_noted = 0;
@@ -100,8 +100,8 @@ static status run_steps(chain *c, const sample_job *job, failure *f) {
     }
     row_weigh(r);
     if (r->n > 0) return STATUS_OK;
-    return fail(f, STATUS_NO_CANDIDATE,
-                "the strategy leaves nothing to draw from: every id is banned, or a logit overflowed");
+    return fail(f, STATUS_NO_CANDIDATE, "the strategy leaves nothing to draw from: every id is "
+                "banned, or a logit overflowed");
 }
 
 static status job_check(const sample_job *job, failure *f) {

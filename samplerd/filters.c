@@ -30,9 +30,9 @@ void filter_top_k(row *r, const step *one) {
 /* The least integer that is ≥ p × total, for 0 < p ≤ 1. */
 static uint64_t mass_limit(double p, uint64_t total) {
     int exponent;
-    uint64_t mantissa = (uint64_t)(frexp(p, &exponent) * 0x1p53);   /* p = mantissa · 2^-shift, exactly */
-    int shift = 53 - exponent;
-    uint128 product = (uint128)mantissa * total;                    /* below 2^117 */
+    uint64_t mantissa = (uint64_t)(frexp(p, &exponent) * 0x1p53);
+    int shift = 53 - exponent;                          /* p = mantissa · 2^-shift, exactly */
+    uint128 product = (uint128)mantissa * total;        /* below 2^117 */
     if (shift > 127) return 1;
     return (uint64_t)((product + (((uint128)1 << shift) - 1)) >> shift);
 }

@@ -12,12 +12,12 @@ typedef struct history {
     const int32_t *ids;         /* [n_ids], borrowed; NULL once they are counted */
     uint32_t n_ids;
     uint32_t *counts;           /* [n_vocab], owned; all 0 between two histories */
-    int32_t *distinct;          /* [n_distinct], owned: the ids with a count, in order of first use */
+    int32_t *distinct;          /* [n_distinct], owned: the ids with a count, by first use */
     uint32_t n_distinct;
     uint32_t n_vocab;
 } history;
 
-/* Room for ids below n_vocab; forgets what was there. A zeroed history is valid. STATUS_NO_MEMORY. */
+/* Room for ids below n_vocab. A zeroed history is valid. STATUS_NO_MEMORY. */
 status history_reserve(history *h, uint32_t n_vocab);
 void history_clear(history *h);             /* frees what it owns; zeroed afterwards */
 

@@ -1,7 +1,7 @@
 #include "rng.h"
 
 static const uint32_t MULTIPLIER_0 = 0xD2511F53, MULTIPLIER_1 = 0xCD9E8D57;
-static const uint32_t WEYL_0 = 0x9E3779B9, WEYL_1 = 0xBB67AE85;    /* golden ratio, square root of 3 less 1 */
+static const uint32_t WEYL_0 = 0x9E3779B9, WEYL_1 = 0xBB67AE85;    /* golden ratio, √3 − 1 */
 enum { ROUNDS = 10 };
 
 void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {

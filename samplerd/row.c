@@ -11,7 +11,10 @@
 static const double WEIGHTLESS = -32.0;     /* e^-32 · 2^44 rounds to 0 */
 _Static_assert(N_VOCAB_MAX <= UINT64_MAX / ROW_WEIGHT_ONE, "a row's total fits 64 bits");
 
-enum { BUCKETS = 256, FEW = 48 };           /* a bucket's number fits a byte; few are sorted at once */
+enum {
+    BUCKETS = 256,                          /* a bucket's number fits a byte */
+    FEW = 48,                               /* so many are sorted at once */
+};
 
 __extension__ typedef unsigned __int128 uint128;
 
@@ -83,7 +86,7 @@ void row_settle(row *r) {
     r->settled = true;
 }
 
-/* `below`: logit − largest logit. Adding 2^52 rounds to an integer, which is then the low 52 bits. */
+/* `below`: logit − largest logit. Adding 2^52 rounds to an integer; the low 52 bits hold it. */
 static uint64_t weight_of(double below) {
     if (below <= WEIGHTLESS) return 0;
     double shifted = fmath_exp(below) * (double)ROW_WEIGHT_ONE + 0x1p52;
@@ -107,7 +110,7 @@ void row_weigh(row *r) {
 uint32_t row_find(const row *r, int32_t id) {
     uint32_t low = 0, high = r->n;
     if (id < 0) return r->n;
-    if ((uint32_t)id < r->n && r->ids[id] == id) return (uint32_t)id;  /* nothing is dropped before it */
+    if ((uint32_t)id < r->n && r->ids[id] == id) return (uint32_t)id;   /* none before it is gone */
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (r->ids[middle] < id) low = middle + 1;
@@ -149,8 +152,8 @@ static void sort_by_rank(row *r, uint32_t n) {
     }
 }
 
-/* Put each candidate into a bucket by its distance from the largest logit, in eighths; the last bucket
- * takes all that is far away. Every candidate is a member now. */
+/* Put each candidate into a bucket by its distance from the largest logit, in eighths; the last
+ * bucket takes all that is far away. Every candidate is a member now. */
 static void spread_by_distance(row *r) {
     for (uint32_t i = 0; i < r->n; i++) {
         double eighths = (r->max - r->logits[i]) * 8;
@@ -159,8 +162,8 @@ static void spread_by_distance(row *r) {
     }
 }
 
-/* Put the n members into buckets of equal width between their smallest and largest key, the largest into
- * bucket 0. Both ends differ in bucket, so the next narrowing does narrow. False: all are equal. */
+/* Put the n members into buckets of equal width between their smallest and largest key, the largest
+ * into bucket 0. These two differ in bucket, so the next narrowing does narrow. False: all are equal. */
 static bool spread_by_key(row *r, uint32_t n) {
     uint64_t low = UINT64_MAX, high = 0;
     int shift = 0;
@@ -177,9 +180,10 @@ static bool spread_by_key(row *r, uint32_t n) {
     return true;
 }
 
-/* Of the n members keep those of the bucket in which the running sum, begun with *above, reaches limit.
- * Returns how many these are; *above gets what ranks above them. */
-static uint32_t narrow(row *r, uint32_t n, const uint64_t *masses, uint64_t limit, uint64_t *above) {
+/* Of the n members keep those of the bucket in which the running sum, begun with *above, reaches
+ * limit. Returns how many these are; *above gets the mass that ranks above them. */
+static uint32_t narrow(row *r, uint32_t n, const uint64_t *masses, uint64_t limit,
+                       uint64_t *above) {
     uint64_t sums[BUCKETS] = {0};
     uint32_t bucket = 0, n_kept = 0;
     for (uint32_t i = 0; i < n; i++) sums[r->buckets[i]] += mass_of(masses, r->members[i]);

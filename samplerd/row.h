@@ -1,8 +1,8 @@
-/* The candidates of one draw: ids in ascending order, their logits, and their weights in the softmax.
+/* The candidates of one draw: ids in ascending order, their logits, their weights in the softmax.
  *
- * A weight is e^(logit − largest logit) · 2^44, rounded to an integer. Sums of integers are exact in any
- * order, so no result depends on how a row is walked; N_VOCAB_MAX of them stay within 64 bits. A logit
- * 32 below the largest, or less, has weight 0.
+ * A weight is e^(logit − largest logit) · 2^44, rounded to an integer. Sums of integers are exact in
+ * any order, so no result depends on how a row is walked; N_VOCAB_MAX of them stay within 64 bits. A
+ * logit that is 32 or more below the largest has weight 0.
  *
  * Candidates rank by logit, larger first; of equal logits the lower id comes first. */
 #ifndef TRIVIUM_ROW_H
@@ -40,15 +40,15 @@ typedef struct row_rank {
 status row_reserve(row *r, uint32_t n_vocab);
 void row_clear(row *r);                     /* frees what it owns; zeroed afterwards */
 
-/* Every finite logit of [n_vocab] becomes a candidate. STATUS_NO_CANDIDATE: one is NaN or +inf, or none
- * is finite. The row has room for them. */
+/* Every finite logit of [n_vocab] becomes a candidate; the row has room for them. STATUS_NO_CANDIDATE:
+ * one is NaN or +inf, or none is finite. */
 status row_load(row *r, const float *logits, uint32_t n_vocab, failure *f);
 
 /* To be called after logits were changed. */
 void row_changed(row *r);
 
-/* Find the largest logit. Where it is not finite, or any logit is NaN, the row is emptied: a step that
- * overflows leaves nothing to draw. */
+/* Find the largest logit. Where it is not finite, or any logit is NaN, the row is emptied: a step
+ * that overflows leaves nothing to draw. */
 void row_settle(row *r);
 
 /* Settle, then compute weights and total. */
@@ -61,8 +61,8 @@ row_rank row_rank_of(const row *r, uint32_t i);      /* i < r->n */
 bool row_ranks_above(row_rank a, row_rank b);
 
 /* The first rank at which the running sum of masses, in order of rank, reaches `limit`: the last
- * candidate with less than `limit` ranked above it. masses: [n], or NULL to count candidates. limit is
- * above 0 and at most the sum of all; the row is settled and not empty. */
+ * candidate with less than `limit` ranked above it. masses: [n], or NULL to count candidates. limit
+ * is above 0 and at most the sum of all; the row is settled and not empty. */
 row_rank row_cut(row *r, const uint64_t *masses, uint64_t limit);
 
 /* Keep what ranks there or above. Weights stay valid when the largest logit is kept. */

@@ -1,0 +1,94 @@
+/* samplerd: logits in, the next id out. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../proto/limits.h"
+#include "../proto/rt/fmath.h"
+#include "../proto/rt/log.h"
+#include "../proto/rt/options.h"
+#include "../proto/rt/paths.h"
+#include "../proto/rt/text.h"
+#include "service.h"
+
+enum { WRONG_USE = 2 };
+
+static option_texts joins;
+static const char *name = "samplerd", *pool = "";
+static uint64_t heartbeat_ms = HEARTBEAT_MS;
+static log_level level = LOG_INFO;
+
+static status take_level(void *out, const char *flag, const char *value, failure *f) {
+    if (log_level_parse(value, out) == 0) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag,
+                value);
+}
+
+static status take_name(void *out, const char *flag, const char *value, failure *f) {
+    size_t n_bytes = strlen(value);
+    if (n_bytes > NAME_BYTES_MAX || !text_is_utf8((const uint8_t *)value, n_bytes)) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s must be UTF-8 of at most %d bytes", flag,
+                    NAME_BYTES_MAX);
+    }
+    *(const char **)out = value;
+    return STATUS_OK;
+}
+
+static const option_row flags[] = {
+    {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
+     .help = "a modeld's endpoint for samplers; may be repeated"},
+    {.name = "pool", .kind = OPTION_CALL, .value_name = "NAME", .out = &pool, .take = take_name,
+     .help = "draw only for requests that name this pool"},
+    {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
+     .help = "how it is called in status (samplerd)"},
+    {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
+     .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
+    {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = take_level,
+     .help = "quiet, error, info or debug (info)"},
+    {0},
+};
+
+static const options command_line = {
+    .usage = "samplerd [flags]",
+    .summary = "Joins a modeld and draws the next id from each row of logits that it sends.\n"
+               "Example: samplerd --join tcp://127.0.0.1:5557 --pool careful",
+    .tables = {flags},
+};
+
+/* Without --join: the endpoint in our runtime folder. `address` has ENDPOINT_BYTES_MAX bytes. */
+static status choose_joins(char *address, failure *f) {
+    char folder[ENDPOINT_BYTES_MAX];
+    if (joins.n_items > 0) return STATUS_OK;
+    status st = paths_ensure_runtime(folder, sizeof folder, f);
+    if (st == STATUS_OK) st = paths_endpoint("samplers", address, ENDPOINT_BYTES_MAX, f);
+    joins.items[joins.n_items++] = address;
+    return st;
+}
+
+int main(int argc, char **argv) {
+    failure f = {STATUS_OK, ""};
+    status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, &f);
+    if (st == STATUS_NOT_FOUND) return 0;
+    if (st == STATUS_OK && joins.n_items > JOINS_MAX) {
+        st = fail(&f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
+    }
+    if (st != STATUS_OK) {
+        fprintf(stderr, "samplerd: %s\n", f.message);
+        return WRONG_USE;
+    }
+
+    char address[ENDPOINT_BYTES_MAX];
+    service *s = NULL;
+    log_open("samplerd", level);
+    fmath_thread_start();
+    if (choose_joins(address, &f) != STATUS_OK) die("samplerd", "%s", f.message);
+    loop *l = loop_new();
+    if (!l) die("samplerd", "no memory");
+    st = service_new(&s, l, &(service_options){.joins = joins.items, .n_joins = joins.n_items,
+                     .name = name, .pool = pool, .heartbeat_ms = (uint32_t)heartbeat_ms}, &f);
+    if (st != STATUS_OK) die("samplerd", "%s", f.message);
+    log_event(LOG_INFO, "ready", "pool=\"%s\"", pool);
+    loop_run(l);
+    service_free(&s);
+    loop_free(&l);
+    return 0;
+}

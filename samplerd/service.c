@@ -1,0 +1,345 @@
+#include "service.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../proto/endpoint.h"
+#include "../proto/limits.h"
+#include "../proto/rt/clock.h"
+#include "../proto/rt/log.h"
+#include "../proto/rt/peer.h"
+#include "../proto/strategy_wire.h"
+#include "../proto/wire.h"
+#include "chain.h"
+#include "logits.pb-c.h"
+
+/* Name and version of the rules by which ids are drawn. Another rule, another version: a step that
+ * one sampler did not answer is taken again only by one of equal semantics. */
+static char SEMANTICS[] = "trivium/1";
+
+enum { HOST_BYTES_MAX = 256, GIVEN_NONE = -1, JOB_DRAWS = -1, JOB_NEITHER = -2 };
+
+/* One modeld that we join. */
+typedef struct joint {
+    service *service;
+    peers *peers;
+    const char *address;
+} joint;
+
+struct service {
+    chain *chain;
+    strategy strategy;          /* of the request in hand */
+    int32_t *ids;               /* [ids_capacity]: its ids, and behind them what its rows added */
+    double *probabilities;      /* [probabilities_capacity] */
+    size_t ids_capacity, probabilities_capacity;
+    Trivium__Drawn drawn[SAMPLE_ROWS_MAX], *drawn_list[SAMPLE_ROWS_MAX];
+    Trivium__Candidate candidates[CANDIDATES_MAX], *candidate_list[CANDIDATES_MAX];
+
+    Trivium__Hello hello;
+    Trivium__SamplerOffer offer;
+    char host[HOST_BYTES_MAX];
+    joint joints[JOINS_MAX];
+    size_t n_joints;
+};
+
+/* A request, checked: its frames are there, its counts and ids are within their bounds. */
+typedef struct request {
+    const Trivium__SampleRequest *message;
+    const float *rows;          /* [n_rows, n_vocab] */
+    const int32_t *ids;         /* [n_ids] */
+    uint32_t n_rows, n_vocab, n_ids;
+} request;
+
+/* ---- checks ---- */
+
+static status check_counts(const Trivium__SampleRequest *m, failure *f) {
+    if (m->request.len > REQUEST_BYTES) {
+        return fail(f, STATUS_BAD_MESSAGE, "a request id has %zu bytes, at most %d are allowed",
+                    m->request.len, REQUEST_BYTES);
+    }
+    if (m->n_rows == 0 || m->n_rows > SAMPLE_ROWS_MAX) {
+        return fail(f, STATUS_BAD_MESSAGE, "%u rows in a message, 1 to %d are allowed", m->n_rows,
+                    SAMPLE_ROWS_MAX);
+    }
+    if (m->n_vocab == 0) return fail(f, STATUS_NO_CANDIDATE, "the row is empty");
+    if (m->n_vocab > N_VOCAB_MAX) {
+        return fail(f, STATUS_TOO_LONG, "a row of %u logits, at most %d are allowed", m->n_vocab,
+                    N_VOCAB_MAX);
+    }
+    if (m->n_ids > N_CTX_MAX || m->n_prompt > m->n_ids) {
+        return fail(f, STATUS_BAD_MESSAGE, "%u ids of which %u are prompt, at most %d are allowed",
+                    m->n_ids, m->n_prompt, N_CTX_MAX);
+    }
+    if (m->n_candidates > CANDIDATES_MAX) {
+        return fail(f, STATUS_BAD_REQUEST, "%u candidates are wanted, at most %d are given",
+                    m->n_candidates, CANDIDATES_MAX);
+    }
+    return STATUS_OK;
+}
+
+static status check_fields(const Trivium__SampleRequest *m, failure *f) {
+    if (m->seed >= SEED_MAX) {
+        return fail(f, STATUS_BAD_REQUEST, "a seed must be below 2^53, not %llu",
+                    (unsigned long long)m->seed);
+    }
+    if (m->step > UINT32_MAX - m->n_rows) {
+        return fail(f, STATUS_BAD_REQUEST, "step %u is out of range", m->step);
+    }
+    if (m->state.len != 0) {
+        return fail(f, STATUS_BAD_REQUEST, "%s has no memory, but the request has %zu bytes of it",
+                    SEMANTICS, m->state.len);
+    }
+    if (m->n_given != 0 && m->n_given != m->n_rows) {
+        return fail(f, STATUS_BAD_MESSAGE, "%zu ids are given for %u rows", m->n_given, m->n_rows);
+    }
+    if (m->want_probabilities && m->n_rows != 1) {
+        return fail(f, STATUS_BAD_REQUEST, "probabilities are given for one row, not for %u",
+                    m->n_rows);
+    }
+    return STATUS_OK;
+}
+
+static status check_ids(const int32_t *ids, size_t n_ids, int32_t lowest, uint32_t n_vocab,
+                        failure *f) {
+    for (size_t i = 0; i < n_ids; i++) {
+        if (ids[i] >= lowest && (ids[i] < 0 || (uint32_t)ids[i] < n_vocab)) continue;
+        return fail(f, STATUS_BAD_ID, "id %d is outside the vocabulary, which has %u ids", ids[i],
+                    n_vocab);
+    }
+    return STATUS_OK;
+}
+
+static status request_from_wire(request *q, const wire_message *m,
+                                const Trivium__SampleRequest *sample, failure *f) {
+    status st = check_counts(sample, f);
+    if (st == STATUS_OK) st = check_fields(sample, f);
+    if (st != STATUS_OK) return st;
+    *q = (request){.message = sample, .n_rows = sample->n_rows, .n_vocab = sample->n_vocab,
+                   .n_ids = sample->n_ids};
+    q->rows = wire_array(m, 0, (size_t)q->n_rows * q->n_vocab, sizeof *q->rows);
+    if (!q->rows) {
+        return fail(f, STATUS_BAD_MESSAGE, "the rows frame does not hold %u rows of %u logits",
+                    q->n_rows, q->n_vocab);
+    }
+    bool no_ids = q->n_ids == 0 && m->n_raw < 2;
+    q->ids = no_ids ? NULL : wire_array(m, 1, q->n_ids, sizeof *q->ids);
+    if (!q->ids && !no_ids) {
+        return fail(f, STATUS_BAD_MESSAGE, "the ids frame does not hold %u ids", q->n_ids);
+    }
+    st = check_ids(q->ids, q->n_ids, 0, q->n_vocab, f);
+    if (st == STATUS_OK) st = check_ids(sample->given, sample->n_given, GIVEN_NONE, q->n_vocab, f);
+    return st;
+}
+
+/* ---- sampling ---- */
+
+/* Room for n items; what was there is lost. False: no memory. */
+static bool make_room(void **items, size_t *capacity, size_t n, size_t item_bytes) {
+    if (n <= *capacity) return true;
+    free(*items);
+    *items = malloc(n * item_bytes);
+    *capacity = *items ? n : 0;
+    return *items != NULL;
+}
+
+static status prepare(service *s, const request *q, failure *f) {
+    size_t n_ids = (size_t)q->n_ids + q->n_rows;
+    size_t n_wanted = q->message->want_probabilities ? q->n_vocab : 0;
+    if (!make_room((void **)&s->ids, &s->ids_capacity, n_ids, sizeof *s->ids) ||
+        !make_room((void **)&s->probabilities, &s->probabilities_capacity, n_wanted,
+                   sizeof *s->probabilities)) {
+        return fail(f, STATUS_NO_MEMORY, "no memory for a step with %u ids", q->n_ids);
+    }
+    if (q->n_ids > 0) memcpy(s->ids, q->ids, q->n_ids * sizeof *s->ids);
+    return strategy_from_wire(&s->strategy, q->message->strategy, f);
+}
+
+/* Only one row of a message has candidates, so that all may share one array. */
+static void set_drawn(service *s, uint32_t row, const sample_result *result) {
+    Trivium__Drawn *drawn = &s->drawn[row];
+    trivium__drawn__init(drawn);
+    drawn->id = result->id;
+    drawn->logprob = result->logprob;
+    drawn->n_candidates = result->n_candidates;
+    drawn->candidates = s->candidate_list;
+    for (uint32_t i = 0; i < result->n_candidates; i++) {
+        Trivium__Candidate *candidate = &s->candidates[i];
+        trivium__candidate__init(candidate);
+        candidate->id = result->candidates[i].id;
+        candidate->logprob = result->candidates[i].logprob;
+        candidate->probability = result->candidates[i].probability;
+    }
+}
+
+/* Row i follows the ids so far and what the rows before it added: the ids drawn, or those given. */
+static status sample_rows(service *s, const request *q, failure *f) {
+    const Trivium__SampleRequest *m = q->message;
+    uint32_t n_ids = q->n_ids;
+    for (uint32_t row = 0; row < q->n_rows; row++) {
+        int32_t given = m->n_given > 0 ? m->given[row] : JOB_DRAWS;
+        if (m->n_given > 0 && given == GIVEN_NONE) given = JOB_NEITHER;
+        sample_job job = {
+            .logits = q->rows + (size_t)row * q->n_vocab, .n_vocab = q->n_vocab,
+            .ids = s->ids, .n_ids = n_ids, .n_prompt = m->n_prompt,
+            .strategy = &s->strategy, .seed = m->seed, .step = m->step + row,
+            .n_candidates = row + 1 == q->n_rows ? m->n_candidates : 0, .given = given,
+        };
+        sample_result result;
+        double *probabilities = m->want_probabilities ? s->probabilities : NULL;
+        status st = chain_sample(s->chain, &job, &result, probabilities, f);
+        if (st != STATUS_OK) return st;
+        set_drawn(s, row, &result);
+        if (result.id >= 0) s->ids[n_ids++] = result.id;
+    }
+    return STATUS_OK;
+}
+
+static status answer(service *s, const wire_message *m, const Trivium__SampleRequest *sample,
+                     failure *f) {
+    request q;
+    status st = request_from_wire(&q, m, sample, f);
+    if (st == STATUS_OK) st = prepare(s, &q, f);
+    if (st == STATUS_OK) st = sample_rows(s, &q, f);
+    return st;
+}
+
+/* ---- messages ---- */
+
+static void on_message(void *context, peer *p, const wire_message *m) {
+    const joint *link = context;
+    service *s = link->service;
+    const Trivium__LogitsRequest *incoming = (const Trivium__LogitsRequest *)m->header;
+    if (incoming->body_case != TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE) return;
+
+    uint64_t begin_us = clock_us();
+    const Trivium__SampleRequest *sample = incoming->sample;
+    failure f = {STATUS_OK, ""};
+    status st = answer(s, m, sample, &f);
+
+    Trivium__Error error = TRIVIUM__ERROR__INIT;
+    Trivium__SampleReply reply = TRIVIUM__SAMPLE_REPLY__INIT;
+    reply.ticket = sample->ticket;
+    reply.request = sample->request;
+    reply.attempt = sample->attempt;
+    reply.step = sample->step;
+    if (st == STATUS_OK) {
+        reply.n_drawn = sample->n_rows;
+        reply.drawn = s->drawn_list;
+    } else {
+        error.code = (Trivium__Code)st;
+        error.message = f.message;
+        reply.error = &error;
+        log_event(LOG_INFO, "refused", "modeld=\"%s\" step=%u code=%s reason=\"%s\"", peer_name(p),
+                  sample->step, status_name(st), f.message);
+    }
+    reply.sample_ms = (double)(clock_us() - begin_us) / 1000.0;
+
+    Trivium__LogitsReply out = TRIVIUM__LOGITS_REPLY__INIT;
+    out.body_case = TRIVIUM__LOGITS_REPLY__BODY_SAMPLE;
+    out.sample = &reply;
+    bool spread = st == STATUS_OK && sample->want_probabilities;
+    wire_raw raw = {s->probabilities, spread ? sample->n_vocab * sizeof *s->probabilities : 0};
+    st = peers_send(link->peers, p, &out.base, &raw, spread ? 1 : 0);
+    if (st != STATUS_OK) {
+        log_event(LOG_ERROR, "not_sent", "modeld=\"%s\" code=%s", peer_name(p), status_name(st));
+    }
+}
+
+static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
+    const joint *link = context;
+    if (hello->role != TRIVIUM__ROLE__MODELD) {
+        return fail(f, STATUS_BAD_REQUEST, "a samplerd joins modelds; this is none");
+    }
+    log_event(LOG_INFO, "joined", "modeld=\"%s\" endpoint=%s", peer_name(p), link->address);
+    return STATUS_OK;
+}
+
+static void on_left(void *context, peer *p, const char *why) {
+    (void)context;
+    log_event(LOG_INFO, "left", "modeld=\"%s\" reason=\"%s\"", peer_name(p), why);
+}
+
+static void on_refused(void *context, const Trivium__Error *error) {
+    const joint *link = context;
+    log_event(LOG_ERROR, "join_refused", "endpoint=%s reason=\"%s\"", link->address,
+              error->message);
+}
+
+/* ---- life ---- */
+
+static void introduce(service *s, const service_options *options) {
+    if (gethostname(s->host, sizeof s->host - 1) != 0) s->host[0] = '\0';
+    trivium__sampler_offer__init(&s->offer);
+    s->offer.pool = (char *)options->pool;
+    s->offer.semantics = SEMANTICS;
+    trivium__hello__init(&s->hello);
+    s->hello.version = PROTOCOL_VERSION;
+    s->hello.role = TRIVIUM__ROLE__SAMPLERD;
+    s->hello.name = (char *)options->name;
+    s->hello.heartbeat_ms = options->heartbeat_ms;
+    s->hello.pid = getpid();
+    s->hello.host = s->host;
+    s->hello.sampler = &s->offer;
+}
+
+static status join(service *s, loop *l, const char *address, uint64_t incarnation, failure *f) {
+    joint *link = &s->joints[s->n_joints];
+    endpoint *e = NULL;
+    status st = endpoint_join(&e, &(endpoint_options){.address = address,
+                                                      .high_water = HIGH_WATER_ROWS}, f);
+    if (st != STATUS_OK) return st;
+    *link = (joint){.service = s, .address = address};
+    link->peers = peers_new(l, &e, &(peers_options){
+        .incoming = &trivium__logits_request__descriptor,
+        .hello = &s->hello,
+        .incarnation = incarnation,
+        .heartbeat_ms = s->hello.heartbeat_ms,
+        .liveness = LIVENESS_PING,
+        .events = {.joined = on_joined, .left = on_left, .message = on_message,
+                   .refused = on_refused},
+        .context = link,
+    });
+    if (!link->peers) {
+        endpoint_close(&e);
+        return fail(f, STATUS_NO_MEMORY, "no memory to join %s", address);
+    }
+    s->n_joints++;
+    return STATUS_OK;
+}
+
+status service_new(service **out, loop *l, const service_options *options, failure *f) {
+    assert(options->n_joins > 0 && options->n_joins <= JOINS_MAX);
+    service *s = calloc(1, sizeof *s);
+    uint64_t incarnation = peers_incarnation();
+    status st = STATUS_OK;
+    if (s) s->chain = chain_new();
+    if (!s || !s->chain) {
+        st = fail(f, STATUS_NO_MEMORY, "no memory");
+        goto done;
+    }
+    for (size_t i = 0; i < SAMPLE_ROWS_MAX; i++) s->drawn_list[i] = &s->drawn[i];
+    for (size_t i = 0; i < CANDIDATES_MAX; i++) s->candidate_list[i] = &s->candidates[i];
+    introduce(s, options);
+    for (size_t i = 0; i < options->n_joins && st == STATUS_OK; i++) {
+        st = join(s, l, options->joins[i], incarnation, f);
+    }
+    if (st != STATUS_OK) goto done;
+    *out = s;
+    s = NULL;
+done:
+    service_free(&s);
+    return st;
+}
+
+void service_free(service **s) {
+    if (!s || !*s) return;
+    for (size_t i = 0; i < (*s)->n_joints; i++) peers_free(&(*s)->joints[i].peers);
+    chain_free(&(*s)->chain);
+    strategy_clear(&(*s)->strategy);
+    free((*s)->ids);
+    free((*s)->probabilities);
+    free(*s);
+    *s = NULL;
+}
