@@ -1,0 +1,92 @@
+/* The calls under way: tokenize, detokenize, score and probe, each of which gets exactly one answer.
+ * Pure: no sockets, no clock. Fields may be read anywhere; the service writes the model's. */
+#ifndef TRIVIUM_CALLS_H
+#define TRIVIUM_CALLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../proto/limits.h"
+#include "../proto/rt/status.h"
+#include "../proto/strategy.h"
+#include "models.h"
+#include "passages.h"
+
+typedef struct calls calls;
+
+typedef enum call_kind {
+    CALL_TOKENIZE,
+    CALL_DETOKENIZE,
+    CALL_SCORE,
+    CALL_PROBE,
+} call_kind;
+
+typedef enum call_state {
+    CALL_WAITING,               /* for its model or, with all that it needs, for a modeld */
+    CALL_ENCODING,              /* its text is being encoded */
+    CALL_SENT,                  /* a modeld has it */
+} call_state;
+
+typedef struct call {
+    uint64_t number;            /* ours, on the tokens link; never 0 */
+    call_kind kind;
+    call_state state;
+    void *client;
+    uint64_t client_number;     /* the client's own */
+
+    char model_name[NAME_BYTES_MAX + 1], pool[NAME_BYTES_MAX + 1];
+    uint32_t wait_ms;
+    uint64_t deadline_us;       /* while WAITING */
+    model *model;               /* NULL until it is here; held */
+    modeld *worker;             /* while SENT */
+
+    passage *passage;           /* text on its way to ids; owned */
+    bool bos;
+    int32_t *ids;               /* [n_ids] of a text or given; of a probe: its history; owned */
+    size_t n_ids;
+    float *row;                 /* [n_row] of a probe; owned */
+    size_t n_row;
+    strategy strategy;          /* of a probe */
+    uint64_t seed;
+    uint32_t step, n_top;
+
+    struct call *next, *previous;   /* the table's */
+    size_t n_bytes_held;
+} call;
+
+typedef struct call_order {     /* borrowed */
+    call_kind kind;
+    void *client;
+    uint64_t client_number;
+    const char *model, *pool;
+    uint32_t wait_ms;           /* 0: WAIT_MS */
+    bool bos;
+    const int32_t *ids;
+    size_t n_ids;
+    const float *row;
+    size_t n_row;
+    const strategy *strategy;   /* NULL: empty */
+    uint64_t seed;
+    uint32_t step, n_top;
+} call_order;
+
+calls *calls_new(void);         /* NULL: no memory */
+void calls_free(calls **cs, models *ms);
+
+/* Check and take up, WAITING; what is borrowed is copied. STATUS_BUSY past CALLS_MAX or CALLS_BYTES_MAX,
+ * STATUS_BAD_REQUEST, STATUS_BAD_ID, STATUS_NO_MEMORY with a sentence. */
+status calls_add(calls *cs, const call_order *order, uint64_t now_us, call **out, failure *f);
+void calls_remove(calls *cs, models *ms, call **c);
+
+call *calls_find(const calls *cs, uint64_t number);     /* NULL: none of this number */
+call *calls_first(const calls *cs);                     /* in order of coming */
+call *calls_next(const call *c);
+
+/* Its ids are known (copied); counted like those that came with the order. STATUS_BUSY, STATUS_NO_MEMORY. */
+status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f);
+
+void call_send(call *c, modeld *d);                     /* WAITING → SENT */
+void call_wait(call *c, uint64_t now_us);               /* → WAITING, for wait_ms from now */
+
+#endif

@@ -1,0 +1,125 @@
+/* Changes of strategy: asked for by a Tune, placed at a step, shown to the owner, acknowledged by it. */
+#include <stdlib.h>
+
+#include "request.h"
+
+void request_change_free(request_change **change)
+{
+    if (!*change)
+        return;
+    strategy_clear(&(*change)->strategy);
+    free(*change);
+    *change = NULL;
+}
+
+static status change_make(const request *r, bool replace, const strategy *asked, request_change **out,
+                          failure *f)
+{
+    request_change *c = calloc(1, sizeof *c);
+    if (!c)
+        return fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
+    strategy_init(&c->strategy);
+    status st = strategy_copy(&c->strategy, replace ? asked : &r->strategy);
+    if (st != STATUS_OK)
+        fail(f, st, "no memory for another strategy");
+    if (st == STATUS_OK && !replace)
+        st = strategy_merge(&c->strategy, asked, f);
+    if (st == STATUS_OK && r->model)
+        st = strategy_check_ids(&c->strategy, model_n_vocab(r->model), f);
+    if (st == STATUS_OK)
+        *out = c;
+    else
+        request_change_free(&c);
+    return st;
+}
+
+status request_tune(request *r, bool replace, const strategy *asked, void *asker, uint64_t call,
+                    failure *f)
+{
+    if (r->state == REQUEST_CLOSING || r->state == REQUEST_DONE)
+        return fail(f, STATUS_UNKNOWN_REQUEST, "the request has ended");
+    if (r->n_changes >= CHANGES_MAX)
+        return fail(f, STATUS_BUSY, "%d changes of this request's strategy are under way already",
+                    CHANGES_MAX);
+    request_change *c = NULL;
+    strategy newest;
+    strategy_init(&newest);
+    status st = change_make(r, replace, asked, &c, f);
+    if (st == STATUS_OK && strategy_copy(&newest, &c->strategy) != STATUS_OK)
+        st = fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
+    if (st != STATUS_OK) {
+        request_change_free(&c);
+        return st;
+    }
+    strategy_clear(&r->strategy);
+    r->strategy = newest;
+    c->ordinal = ++r->change;
+    c->asker = asker;
+    c->call = call;
+    c->placed = r->state != REQUEST_RUNNING;
+    c->step = request_step(r);
+    request_change **place = &r->changes;
+    while (*place)
+        place = &(*place)->next;
+    *place = c;
+    r->n_changes++;
+    return STATUS_OK;
+}
+
+void request_retuned(request *r, uint32_t ordinal, uint32_t from_step)
+{
+    if (r->state != REQUEST_RUNNING)
+        return;
+    for (request_change *c = r->changes; c && c->ordinal <= ordinal; c = c->next) {
+        if (c->placed)
+            continue;
+        c->placed = true;
+        c->step = from_step > request_step(r) ? from_step : request_step(r);
+    }
+}
+
+void request_place_changes(request *r)
+{
+    for (request_change *c = r->changes; c; c = c->next) {
+        if (c->placed && c->step <= request_step(r))
+            continue;
+        c->placed = true;
+        c->step = request_step(r);
+    }
+}
+
+const request_change *request_due(request *r)
+{
+    if (r->state != REQUEST_WAITING && r->state != REQUEST_RUNNING)
+        return NULL;
+    request_change *c = r->changes;
+    while (c && c->shown)
+        c = c->next;
+    if (!c || !c->placed || c->step > request_step(r))
+        return NULL;
+    c->shown = true;
+    return c;
+}
+
+request_change *request_drop_change(request *r)
+{
+    request_change *c = r->changes;
+    if (!c)
+        return NULL;
+    r->changes = c->next;
+    r->n_changes--;
+    return c;
+}
+
+request_change *request_acknowledged(request *r, uint32_t ordinal)
+{
+    const request_change *c = r->changes;
+    return c && c->shown && c->ordinal <= ordinal ? request_drop_change(r) : NULL;
+}
+
+void request_forget_asker(request *r, const void *asker)
+{
+    for (request_change *c = r->changes; c; c = c->next)
+        if (c->asker == asker)
+            c->asker = NULL;
+}
