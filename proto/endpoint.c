@@ -1,0 +1,204 @@
+#include "endpoint.h"
+
+#include <arpa/inet.h>
+#include <czmq.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "limits.h"
+#include "rt/lockfile.h"
+
+enum {
+    FRAME_BYTES_MAX = (int)HEADER_BYTES_MAX > (int)RAW_BYTES_MAX ? HEADER_BYTES_MAX : RAW_BYTES_MAX,
+    BACKLOG = PEERS_MAX,        /* connections not yet accepted: all clients may come back at once */
+};
+
+_Static_assert(IPC_PATH_BYTES_MAX == sizeof((struct sockaddr_un){0}.sun_path) - 1,
+               "what a Unix socket's address holds");
+
+struct endpoint {
+    zsock_t *zsock;
+    char address[ENDPOINT_BYTES_MAX];
+    const char *path;           /* of a bound ipc socket, within `address`; else NULL */
+    char lock_path[IPC_PATH_BYTES_MAX + sizeof ".lock"];
+    int lock_fd;
+    bool bound;
+};
+
+/* ---- Addresses ---- */
+
+static const char *after(const char *text, const char *prefix) {
+    size_t n = strlen(prefix);
+    return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+}
+
+static status check_ipc_path(const char *path, failure *f) {
+    size_t n_bytes = strlen(path);
+    if (n_bytes > IPC_PATH_BYTES_MAX)
+        return fail(f, STATUS_TOO_LONG, "the socket path %s has %zu bytes, and %d is the longest there is",
+                    path, n_bytes, IPC_PATH_BYTES_MAX);
+    /* '@' names a socket outside the file system, '*' one in a folder of ZeroMQ's own: neither can
+     * have a lock beside it or a folder that keeps others out. */
+    if (n_bytes == 0 || path[0] == '@' || path[0] == '*')
+        return fail(f, STATUS_BAD_REQUEST, "ipc://%s names no socket file", path);
+    return STATUS_OK;
+}
+
+static status check_address(const char *address, failure *f) {
+    if (strlen(address) >= ENDPOINT_BYTES_MAX)
+        return fail(f, STATUS_TOO_LONG, "an endpoint of %zu bytes is longer than %d", strlen(address),
+                    ENDPOINT_BYTES_MAX - 1);
+    const char *path = after(address, "ipc://");
+    if (path) return check_ipc_path(path, f);
+    if (after(address, "tcp://")) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "%s is no endpoint: write ipc:///PATH or tcp://HOST:PORT", address);
+}
+
+/* 127.0.0.0/8 and ::1, written as numbers: a name may mean anything. */
+static bool is_loopback(const char *tcp) {
+    const char *colon = strrchr(tcp, ':');
+    char host[INET6_ADDRSTRLEN];
+    size_t n_bytes = colon ? (size_t)(colon - tcp) : strlen(tcp);
+    if (n_bytes >= sizeof host) return false;
+    memcpy(host, tcp, n_bytes);
+    host[n_bytes] = 0;
+    struct in_addr v4;
+    if (inet_pton(AF_INET, host, &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+    return strcmp(host, "[::1]") == 0;
+}
+
+/* ---- Sockets ---- */
+
+static status endpoint_new(endpoint **out, int type, const endpoint_options *options, failure *f) {
+    status st = check_address(options->address, f);
+    if (st != STATUS_OK) return st;
+    endpoint *e = calloc(1, sizeof *e);
+    if (!e) return fail(f, STATUS_NO_MEMORY, "no memory for a socket");
+    e->lock_fd = -1;
+    e->zsock = zsock_new(type);
+    if (!e->zsock) {
+        free(e);
+        return fail(f, STATUS_NO_MEMORY, "cannot make a socket: %s", zmq_strerror(zmq_errno()));
+    }
+    strcpy(e->address, options->address); /* its length was checked */
+    zsys_set_logstream(NULL);             /* what goes wrong is in our own log and sentences */
+    zsock_set_linger(e->zsock, 0);
+    zsock_set_sndhwm(e->zsock, options->high_water);
+    zsock_set_rcvhwm(e->zsock, options->high_water);
+    zsock_set_maxmsgsize(e->zsock, FRAME_BYTES_MAX);
+    if (strchr(e->address, '[')) zsock_set_ipv6(e->zsock, 1);
+    *out = e;
+    return STATUS_OK;
+}
+
+/* A listening Unix socket at `path`, whose lock is held: what lies there is a dead process's. */
+static status listen_at(const char *path, int *out, failure *f) {
+    struct stat info;
+    if (lstat(path, &info) == 0 && (!S_ISSOCK(info.st_mode) || unlink(path) != 0))
+        return fail(f, STATUS_IO, "%s is in the way of a socket", path);
+
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, path); /* its length was checked */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        listen(fd, BACKLOG) == 0) {
+        *out = fd;
+        return STATUS_OK;
+    }
+    fail(f, STATUS_IO, "cannot bind to %s: %s", path, strerror(errno));
+    if (fd >= 0) close(fd);
+    return f->code;
+}
+
+/* ZeroMQ gets a socket that we made: one of its own making it would remove from the file system some
+ * time after it was closed, when the next process may already have put its own there. */
+static status bind_ipc(endpoint *e, const char *path, failure *f) {
+    snprintf(e->lock_path, sizeof e->lock_path, "%s.lock", path);
+    status st = lockfile_take(&e->lock_fd, e->lock_path, f);
+    if (st != STATUS_OK) return st;
+    int fd;
+    st = listen_at(path, &fd, f);
+    if (st != STATUS_OK) return st;
+    e->path = path;
+    void *socket = zsock_resolve(e->zsock);
+    if (zmq_setsockopt(socket, ZMQ_USE_FD, &fd, sizeof fd) != 0 || zmq_bind(socket, e->address) != 0) {
+        fail(f, STATUS_IO, "cannot bind to %s: %s", e->address, zmq_strerror(zmq_errno()));
+        close(fd);
+        return f->code;
+    }
+    return STATUS_OK;
+}
+
+static status bind_tcp(endpoint *e, const char *tcp, bool insecure, failure *f) {
+    if (!insecure && !is_loopback(tcp))
+        return fail(f, STATUS_BAD_REQUEST,
+                    "%s is open to other hosts, which are not authenticated: bind to tcp://127.0.0.1:PORT,"
+                    " or pass --insecure", e->address);
+    zsock_set_backlog(e->zsock, BACKLOG);
+    if (zsock_bind(e->zsock, "%s", e->address) < 0) {
+        status code = zmq_errno() == EADDRINUSE ? STATUS_BUSY : STATUS_IO;
+        return fail(f, code, "cannot bind to %s: %s", e->address, zmq_strerror(zmq_errno()));
+    }
+    const char *actual = zsock_endpoint(e->zsock); /* with the port that "*" became */
+    if (actual && strlen(actual) < sizeof e->address) strcpy(e->address, actual);
+    return STATUS_OK;
+}
+
+status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f) {
+    endpoint *e;
+    status st = endpoint_new(&e, ZMQ_ROUTER, options, f);
+    if (st != STATUS_OK) return st;
+    e->bound = true;
+    /* Without it a message to a peer that is gone, or whose queue is full, vanishes without an error. */
+    zsock_set_router_mandatory(e->zsock, 1);
+    const char *path = after(e->address, "ipc://");
+    st = path ? bind_ipc(e, path, f) : bind_tcp(e, after(e->address, "tcp://"), options->insecure, f);
+    if (st != STATUS_OK) {
+        endpoint_close(&e);
+        return st;
+    }
+    *out = e;
+    return STATUS_OK;
+}
+
+status endpoint_join(endpoint **out, const endpoint_options *options, failure *f) {
+    endpoint *e;
+    status st = endpoint_new(&e, ZMQ_DEALER, options, f);
+    if (st != STATUS_OK) return st;
+    /* Without it messages wait for a connection, and what was meant for a dead process reaches the next. */
+    zsock_set_immediate(e->zsock, 1);
+    if (zsock_connect(e->zsock, "%s", e->address) != 0) {
+        fail(f, STATUS_BAD_REQUEST, "cannot connect to %s: %s", e->address, zmq_strerror(zmq_errno()));
+        endpoint_close(&e);
+        return f->code;
+    }
+    *out = e;
+    return STATUS_OK;
+}
+
+void endpoint_close(endpoint **e_pointer) {
+    endpoint *e = *e_pointer;
+    *e_pointer = NULL;
+    if (!e) return;
+    if (e->path) unlink(e->path);
+    zsock_destroy(&e->zsock);
+    lockfile_give(&e->lock_fd, e->lock_path);
+    free(e);
+}
+
+void *endpoint_zsock(const endpoint *e) {
+    return e->zsock;
+}
+
+bool endpoint_bound(const endpoint *e) {
+    return e->bound;
+}
+
+const char *endpoint_address(const endpoint *e) {
+    return e->address;
+}
