@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 #include "../proto/rt/status.h"
+#include "bpe.h"
+#include "pretokenize.h"
+#include "specials.h"
 
 typedef struct vocab vocab;
 
@@ -54,7 +57,19 @@ token_type vocab_type(const vocab *v, int32_t id);
 bool vocab_is_end(const vocab *v, int32_t id);              /* eos, eot, eom, <|im_end|>, <|endoftext|>, <|eot_id|> */
 const int32_t *vocab_end_ids(const vocab *v, size_t *n);
 
-/* The id whose bytes these are exactly; -1: none. */
+/* The id whose bytes these are exactly; normal before others, the lowest of equals. -1: none. */
 int32_t vocab_find(const vocab *v, const uint8_t *bytes, size_t n_bytes);
+
+/* ---- for encode.c; owned by the vocabulary ---- */
+
+/* Tokens to look for before a text is split: user-defined ones, and with `special` also control and
+ * unknown ones. */
+const specials *vocab_specials(const vocab *v, bool special);
+const pretokenizer *vocab_pretokenizer(const vocab *v);
+const bpe *vocab_merges(const vocab *v);
+
+/* The id that a piece of text becomes as a whole, because its merges give just that or because the
+ * model ignores them; -1: it must be merged. */
+int32_t vocab_whole_piece(const vocab *v, const uint8_t *piece, size_t n_bytes);
 
 #endif

@@ -1,0 +1,115 @@
+#include "byte_strings.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+typedef struct slot {
+    uint32_t tag;               /* upper half of the hash: spares most comparisons */
+    uint32_t number;            /* index + 1; 0: free */
+} slot;
+
+struct byte_strings {
+    size_t n, n_max;
+    size_t bytes_max, capacity_bytes;
+    uint8_t *bytes;
+    size_t *ends;               /* [n_max] string i ends here; it begins where string i - 1 ends */
+    slot *slots;                /* [mask + 1] open addressing, half full; NULL: nothing indexed */
+    size_t mask;
+};
+
+byte_strings *byte_strings_new(size_t n_max, size_t bytes_max) {
+    assert(n_max < UINT32_MAX);
+    byte_strings *s = calloc(1, sizeof *s);
+    if (!s) return NULL;
+    s->n_max = n_max;
+    s->bytes_max = bytes_max;
+    s->capacity_bytes = bytes_max < 4096 ? bytes_max : 4096;
+    s->bytes = malloc(s->capacity_bytes + 1);           /* + 1: an empty list is no failure */
+    s->ends = malloc((n_max + 1) * sizeof *s->ends);
+    if (!s->bytes || !s->ends) byte_strings_free(&s);
+    return s;
+}
+
+void byte_strings_free(byte_strings **s) {
+    if (!*s) return;
+    free((*s)->bytes);
+    free((*s)->ends);
+    free((*s)->slots);
+    free(*s);
+    *s = NULL;
+}
+
+static size_t used_bytes(const byte_strings *s) {
+    return s->n > 0 ? s->ends[s->n - 1] : 0;
+}
+
+static status reserve(byte_strings *s, size_t n_bytes) {
+    if (n_bytes <= s->capacity_bytes) return STATUS_OK;
+    size_t capacity = s->capacity_bytes * 2 > n_bytes ? s->capacity_bytes * 2 : n_bytes;
+    if (capacity > s->bytes_max) capacity = s->bytes_max;
+    uint8_t *bytes = realloc(s->bytes, capacity);
+    if (!bytes) return STATUS_NO_MEMORY;
+    s->bytes = bytes;
+    s->capacity_bytes = capacity;
+    return STATUS_OK;
+}
+
+status byte_strings_add(byte_strings *s, const uint8_t *bytes, size_t n_bytes) {
+    size_t begin = used_bytes(s);
+    if (s->n == s->n_max || n_bytes > s->bytes_max - begin) return STATUS_TOO_LONG;
+    status st = reserve(s, begin + n_bytes);
+    if (st != STATUS_OK) return st;
+    if (n_bytes > 0) memcpy(s->bytes + begin, bytes, n_bytes);
+    s->ends[s->n++] = begin + n_bytes;
+    return STATUS_OK;
+}
+
+size_t byte_strings_count(const byte_strings *s) {
+    return s->n;
+}
+
+const uint8_t *byte_strings_at(const byte_strings *s, size_t index, size_t *n_bytes) {
+    assert(index < s->n);
+    size_t begin = index > 0 ? s->ends[index - 1] : 0;
+    *n_bytes = s->ends[index] - begin;
+    return s->bytes + begin;
+}
+
+/* The slot that holds this content, or the free one where it belongs. */
+static slot *find_slot(const byte_strings *s, const uint8_t *bytes, size_t n_bytes, uint64_t hash) {
+    uint32_t tag = (uint32_t)(hash >> 32);
+    for (size_t i = hash & s->mask;; i = (i + 1) & s->mask) {
+        slot *at = &s->slots[i];
+        if (at->number == 0) return at;
+        if (at->tag != tag) continue;
+        size_t n;
+        const uint8_t *known = byte_strings_at(s, at->number - 1, &n);
+        if (n == n_bytes && memcmp(known, bytes, n) == 0) return at;
+    }
+}
+
+status byte_strings_index(byte_strings *s, size_t index) {
+    if (!s->slots) {
+        size_t n_slots = 2;
+        while (n_slots < s->n_max * 2) n_slots *= 2;
+        s->slots = calloc(n_slots, sizeof *s->slots);
+        if (!s->slots) return STATUS_NO_MEMORY;
+        s->mask = n_slots - 1;
+    }
+    size_t n_bytes;
+    const uint8_t *bytes = byte_strings_at(s, index, &n_bytes);
+    uint64_t hash = XXH3_64bits(bytes, n_bytes);
+    slot *at = find_slot(s, bytes, n_bytes, hash);
+    if (at->number == 0) *at = (slot){.tag = (uint32_t)(hash >> 32), .number = (uint32_t)index + 1};
+    return STATUS_OK;
+}
+
+int64_t byte_strings_find(const byte_strings *s, const uint8_t *bytes, size_t n_bytes) {
+    if (!s->slots) return -1;
+    const slot *at = find_slot(s, bytes, n_bytes, XXH3_64bits(bytes, n_bytes));
+    return (int64_t)at->number - 1;
+}
