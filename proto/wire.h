@@ -42,16 +42,20 @@ status wire_receive(void *zsock, const ProtobufCMessageDescriptor *type, wire_me
 void wire_release(wire_message *m);             /* NULL fields are fine; empties *m */
 
 /* Send without waiting; header and raw frames are copied into frames of ZeroMQ's own (the header is
- * packed straight into its frame). STATUS_BUSY: the queue to that peer is full. STATUS_NOT_FOUND: no
- * such peer (ROUTER), or not connected (DEALER). STATUS_TOO_LONG: a size past its bound; nothing sent. */
+ * packed straight into its frame). STATUS_BUSY: the queue to that peer is full, or a DEALER is not
+ * connected now (ZeroMQ does not tell which). STATUS_NOT_FOUND: a ROUTER has no such peer, or the
+ * connection broke in the middle. STATUS_TOO_LONG: a size past its bound, STATUS_NO_MEMORY; nothing sent.
+ * `route` may be NULL on a DEALER. */
 status wire_send(void *zsock, const wire_route *route, const ProtobufCMessage *header,
                  const wire_raw *raw, size_t n_raw);
 
 /* A copy of a message that could not be sent yet. */
 typedef struct wire_parcel wire_parcel;
-wire_parcel *wire_pack(const ProtobufCMessage *header, const wire_raw *raw, size_t n_raw);  /* NULL: no memory or too long */
+/* A new parcel in *out, the caller's. STATUS_TOO_LONG, STATUS_NO_MEMORY: *out is NULL. */
+status wire_pack(wire_parcel **out, const ProtobufCMessage *header, const wire_raw *raw, size_t n_raw);
 size_t wire_parcel_bytes(const wire_parcel *parcel);
-status wire_send_parcel(void *zsock, const wire_route *route, wire_parcel **parcel);  /* on STATUS_OK the parcel is gone */
+/* As wire_send. On STATUS_OK the parcel is gone, on STATUS_BUSY it may be sent again, else only freed. */
+status wire_send_parcel(void *zsock, const wire_route *route, wire_parcel **parcel);
 void wire_parcel_free(wire_parcel **parcel);
 
 /* Raw frame `index` as `count` numbers of `size` bytes: its pointer when the frame is there and has

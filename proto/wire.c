@@ -1,0 +1,341 @@
+#include "wire.h"
+
+#include <assert.h>
+#include <czmq.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw frames are sent as they lie in memory");
+
+enum { RAW_ALIGNMENT = 8 };
+
+/* ---- Memory for an unpacked header ----
+ *
+ * protobuf-c allocates what the bytes of a stranger ask for: two bytes on the wire may become a hundred
+ * in memory. So a header gets an arena whose size has a bound, and everything in it is freed at once. */
+
+enum {
+    ARENA_BLOCK_BYTES = 8 * 1024,
+    ARENA_FLOOR_BYTES = 64 * 1024,  /* what any header may use … */
+    ARENA_FACTOR = 64,              /* … and this much for each byte of it, … */
+    ARENA_SLOPE_BYTES = 64 << 20,   /* … but beyond this only … */
+    ARENA_TAIL_FACTOR = 2,          /* … this much: a large header is one long text */
+    ARENA_ALIGNMENT = 8,            /* protobuf-c holds nothing wider than pointers and doubles */
+};
+
+typedef struct arena_block {
+    struct arena_block *next;
+    size_t n_used, n_bytes;
+    _Alignas(ARENA_ALIGNMENT) uint8_t bytes[];
+} arena_block;
+
+typedef struct arena {
+    arena_block *blocks;            /* the first one is being filled */
+    size_t n_left;                  /* bytes that it may still hand out */
+} arena;
+
+static size_t arena_budget(size_t header_bytes) {
+    size_t steep = header_bytes * ARENA_FACTOR;
+    size_t flat = (size_t)ARENA_SLOPE_BYTES + header_bytes * ARENA_TAIL_FACTOR;
+    return ARENA_FLOOR_BYTES + (steep < flat ? steep : flat);
+}
+
+static arena_block *block_new(size_t n_bytes) {
+    arena_block *block = malloc(sizeof *block + n_bytes);
+    if (block) *block = (arena_block){.n_bytes = n_bytes};
+    return block;
+}
+
+static void *arena_alloc(void *allocator_data, size_t size) {
+    arena *a = allocator_data;
+    if (size > a->n_left) return NULL;
+    size_t n_bytes = (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
+    arena_block *block = a->blocks;
+    if (!block || block->n_bytes - block->n_used < n_bytes) {
+        bool large = n_bytes > ARENA_BLOCK_BYTES / 4;
+        block = block_new(large ? n_bytes : ARENA_BLOCK_BYTES);
+        if (!block) return NULL;
+        if (large && a->blocks) { /* a block of its own; the first one goes on being filled */
+            block->next = a->blocks->next;
+            a->blocks->next = block;
+        } else {
+            block->next = a->blocks;
+            a->blocks = block;
+        }
+    }
+    void *memory = block->bytes + block->n_used;
+    block->n_used += n_bytes;
+    a->n_left -= n_bytes < a->n_left ? n_bytes : a->n_left;
+    return memory;
+}
+
+static void arena_free_one(void *allocator_data, void *pointer) {
+    (void)allocator_data, (void)pointer; /* all at once, in arena_free */
+}
+
+static void arena_free(arena *a) {
+    while (a->blocks) {
+        arena_block *block = a->blocks;
+        a->blocks = block->next;
+        free(block);
+    }
+}
+
+/* ---- Receiving ---- */
+
+struct wire_frames {
+    zmq_msg_t raw[RAW_FRAMES_MAX];
+    void *aligned[RAW_FRAMES_MAX];  /* a copy of a frame that ZeroMQ put at an odd address, or NULL */
+    size_t n_raw;
+    arena memory;                   /* of the header */
+};
+
+static bool has_more(zmq_msg_t *frame) {
+    return zmq_msg_more(frame) != 0;
+}
+
+/* Receive the next frame into `frame`, which is initialized here. False: nothing there. */
+static bool frame_receive(void *socket, zmq_msg_t *frame) {
+    zmq_msg_init(frame);
+    int rc;
+    do rc = zmq_msg_recv(frame, socket, ZMQ_DONTWAIT);
+    while (rc < 0 && zmq_errno() == EINTR);
+    if (rc < 0) zmq_msg_close(frame);
+    return rc >= 0;
+}
+
+/* Take away the rest of a message that is not to be read further. */
+static void frames_drain(void *socket, bool more) {
+    zmq_msg_t frame;
+    while (more && frame_receive(socket, &frame)) {
+        more = has_more(&frame);
+        zmq_msg_close(&frame);
+    }
+}
+
+static ProtobufCMessage *header_unpack(arena *a, const ProtobufCMessageDescriptor *type,
+                                       zmq_msg_t *frame) {
+    size_t n_bytes = zmq_msg_size(frame);
+    if (n_bytes == 0 || n_bytes > HEADER_BYTES_MAX) return NULL;
+    a->n_left = arena_budget(n_bytes);
+    ProtobufCAllocator allocator = {arena_alloc, arena_free_one, a};
+    return protobuf_c_message_unpack(type, &allocator, n_bytes, zmq_msg_data(frame));
+}
+
+/* Where the frame's bytes lie, at an aligned address; NULL: too long, or no memory to copy them. */
+static const void *raw_bytes(struct wire_frames *frames, size_t index) {
+    zmq_msg_t *frame = &frames->raw[index];
+    size_t n_bytes = zmq_msg_size(frame);
+    void *bytes = zmq_msg_data(frame);
+    if (n_bytes > RAW_BYTES_MAX) return NULL;
+    if (bytes && (uintptr_t)bytes % RAW_ALIGNMENT == 0) return bytes;
+    void *copy = malloc(n_bytes > 0 ? n_bytes : 1); /* malloc's own alignment is at least ours */
+    if (copy && n_bytes > 0) memcpy(copy, bytes, n_bytes);
+    return frames->aligned[index] = copy;
+}
+
+/* The frames after the header, of which there may be RAW_FRAMES_MAX. */
+static status raws_receive(void *socket, wire_message *m, bool more) {
+    struct wire_frames *frames = m->frames;
+    while (more) {
+        if (frames->n_raw == RAW_FRAMES_MAX) {
+            frames_drain(socket, more);
+            return STATUS_BAD_MESSAGE;
+        }
+        size_t index = frames->n_raw;
+        if (!frame_receive(socket, &frames->raw[index])) return STATUS_BAD_MESSAGE;
+        frames->n_raw++;
+        more = has_more(&frames->raw[index]);
+        const void *bytes = raw_bytes(frames, index);
+        if (!bytes) {
+            frames_drain(socket, more);
+            return STATUS_BAD_MESSAGE;
+        }
+        m->raw[m->n_raw++] = (wire_raw){bytes, zmq_msg_size(&frames->raw[index])};
+    }
+    return STATUS_OK;
+}
+
+/* The frame that a ROUTER puts in front: who sent it. */
+static void route_set(wire_route *route, zmq_msg_t *frame) {
+    size_t n_bytes = zmq_msg_size(frame);
+    assert(n_bytes <= ROUTING_BYTES_MAX); /* ZeroMQ's own bound */
+    route->n_bytes = (uint8_t)n_bytes;
+    memcpy(route->bytes, zmq_msg_data(frame), n_bytes);
+}
+
+status wire_receive(void *zsock, const ProtobufCMessageDescriptor *type, wire_message *m) {
+    void *socket = zsock_resolve(zsock);
+    *m = (wire_message){0};
+    zmq_msg_t frame;
+    if (!frame_receive(socket, &frame)) return STATUS_NOT_FOUND;
+    if (zsock_type(zsock) == ZMQ_ROUTER) {
+        route_set(&m->route, &frame);
+        bool more = has_more(&frame);
+        zmq_msg_close(&frame);
+        if (!more || !frame_receive(socket, &frame)) return STATUS_BAD_MESSAGE;
+    }
+    bool more = has_more(&frame);
+    status st = STATUS_BAD_MESSAGE;
+    m->frames = calloc(1, sizeof *m->frames);
+    if (m->frames) m->header = header_unpack(&m->frames->memory, type, &frame);
+    zmq_msg_close(&frame);
+    if (m->header)
+        st = raws_receive(socket, m, more);
+    else
+        frames_drain(socket, more);
+    if (st != STATUS_OK) {
+        wire_route route = m->route;
+        wire_release(m);
+        m->route = route;
+    }
+    return st;
+}
+
+void wire_release(wire_message *m) {
+    struct wire_frames *frames = m->frames;
+    if (frames) {
+        for (size_t i = 0; i < frames->n_raw; i++) {
+            zmq_msg_close(&frames->raw[i]);
+            free(frames->aligned[i]);
+        }
+        arena_free(&frames->memory);
+        free(frames);
+    }
+    *m = (wire_message){0};
+}
+
+/* ---- Sending ---- */
+
+struct wire_parcel {
+    zmq_msg_t frames[FRAMES_MAX];
+    size_t n_frames;
+    size_t n_bytes;
+};
+
+static bool sizes_fit(size_t header_bytes, const wire_raw *raw, size_t n_raw) {
+    assert(n_raw <= RAW_FRAMES_MAX);
+    if (header_bytes > HEADER_BYTES_MAX) return false;
+    for (size_t i = 0; i < n_raw; i++)
+        if (raw[i].n_bytes > RAW_BYTES_MAX) return false;
+    return true;
+}
+
+/* A new frame of the parcel to be written; NULL: no memory. */
+static void *parcel_frame(wire_parcel *parcel, size_t n_bytes) {
+    zmq_msg_t *frame = &parcel->frames[parcel->n_frames];
+    if (zmq_msg_init_size(frame, n_bytes) != 0) return NULL;
+    parcel->n_frames++;
+    parcel->n_bytes += n_bytes;
+    return zmq_msg_data(frame);
+}
+
+static void parcel_empty(wire_parcel *parcel) {
+    for (size_t i = 0; i < parcel->n_frames; i++) zmq_msg_close(&parcel->frames[i]);
+    parcel->n_frames = parcel->n_bytes = 0;
+}
+
+static status parcel_fill(wire_parcel *parcel, const ProtobufCMessage *header, const wire_raw *raw,
+                          size_t n_raw) {
+    size_t header_bytes = protobuf_c_message_get_packed_size(header);
+    *parcel = (wire_parcel){0};
+    if (!sizes_fit(header_bytes, raw, n_raw)) return STATUS_TOO_LONG;
+    uint8_t *packed = parcel_frame(parcel, header_bytes);
+    if (packed) protobuf_c_message_pack(header, packed);
+    for (size_t i = 0; packed && i < n_raw; i++) {
+        packed = parcel_frame(parcel, raw[i].n_bytes);
+        if (packed && raw[i].n_bytes > 0) memcpy(packed, raw[i].bytes, raw[i].n_bytes);
+    }
+    if (packed) return STATUS_OK;
+    parcel_empty(parcel);
+    return STATUS_NO_MEMORY;
+}
+
+static int frame_send(void *socket, zmq_msg_t *frame, bool more) {
+    int rc;
+    do rc = zmq_msg_send(frame, socket, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
+    while (rc < 0 && zmq_errno() == EINTR);
+    return rc;
+}
+
+/* The frame that tells a ROUTER where the rest goes. It alone decides whether the message is taken. */
+static status route_send(void *socket, const wire_route *route) {
+    zmq_msg_t frame;
+    if (zmq_msg_init_size(&frame, route->n_bytes) != 0) return STATUS_NO_MEMORY;
+    memcpy(zmq_msg_data(&frame), route->bytes, route->n_bytes);
+    if (frame_send(socket, &frame, true) >= 0) return STATUS_OK;
+    status st = zmq_errno() == EAGAIN ? STATUS_BUSY : STATUS_NOT_FOUND;
+    zmq_msg_close(&frame);
+    return st;
+}
+
+/* On STATUS_BUSY the frames are as they were; else they were taken or are of no use any more. */
+static status parcel_send(void *zsock, const wire_route *route, wire_parcel *parcel) {
+    void *socket = zsock_resolve(zsock);
+    bool routed = route && route->n_bytes > 0;
+    if (routed) {
+        status st = route_send(socket, route);
+        if (st != STATUS_OK) return st;
+    }
+    status st = STATUS_OK;
+    for (size_t i = 0; i < parcel->n_frames; i++) {
+        if (frame_send(socket, &parcel->frames[i], i + 1 < parcel->n_frames) >= 0) continue;
+        if (i == 0 && !routed) return zmq_errno() == EAGAIN ? STATUS_BUSY : STATUS_NOT_FOUND;
+        /* The connection broke within the message. ZeroMQ drops the frames up to the last one, so they
+         * must be given to it: else it would drop the next message's. */
+        st = STATUS_NOT_FOUND;
+    }
+    return st;
+}
+
+status wire_send(void *zsock, const wire_route *route, const ProtobufCMessage *header,
+                 const wire_raw *raw, size_t n_raw) {
+    wire_parcel parcel;
+    status st = parcel_fill(&parcel, header, raw, n_raw);
+    if (st != STATUS_OK) return st;
+    st = parcel_send(zsock, route, &parcel);
+    parcel_empty(&parcel);
+    return st;
+}
+
+status wire_pack(wire_parcel **out, const ProtobufCMessage *header, const wire_raw *raw, size_t n_raw) {
+    wire_parcel *parcel = malloc(sizeof *parcel);
+    status st = parcel ? parcel_fill(parcel, header, raw, n_raw) : STATUS_NO_MEMORY;
+    if (st != STATUS_OK) {
+        free(parcel);
+        parcel = NULL;
+    }
+    *out = parcel;
+    return st;
+}
+
+size_t wire_parcel_bytes(const wire_parcel *parcel) {
+    return parcel->n_bytes;
+}
+
+status wire_send_parcel(void *zsock, const wire_route *route, wire_parcel **parcel) {
+    status st = parcel_send(zsock, route, *parcel);
+    if (st == STATUS_OK) wire_parcel_free(parcel);
+    return st;
+}
+
+void wire_parcel_free(wire_parcel **parcel) {
+    if (*parcel) parcel_empty(*parcel);
+    free(*parcel);
+    *parcel = NULL;
+}
+
+/* ---- Raw frames as arrays ---- */
+
+const void *wire_items(const wire_message *m, size_t index, size_t size, size_t *count) {
+    if (index >= m->n_raw || m->raw[index].n_bytes % size != 0) return NULL;
+    *count = m->raw[index].n_bytes / size;
+    return m->raw[index].bytes;
+}
+
+const void *wire_array(const wire_message *m, size_t index, size_t count, size_t size) {
+    size_t n_items;
+    const void *items = wire_items(m, index, size, &n_items);
+    return items && n_items == count ? items : NULL;
+}
