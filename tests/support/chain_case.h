@@ -1,0 +1,43 @@
+/* One row through a chain that is written as JSON. */
+#ifndef TRIVIUM_CHAIN_CASE_H
+#define TRIVIUM_CHAIN_CASE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "proto/rt/status.h"
+#include "samplerd/chain.h"
+
+enum { CHAIN_CASE_VOCAB_MAX = 65536 };
+
+typedef struct chain_case {
+    const float *logits;        /* [n_vocab] */
+    uint32_t n_vocab;
+    const int32_t *ids;         /* [n_ids] */
+    uint32_t n_ids;
+    const char *chain;          /* "[{\"top_k\": 40}]"; NULL: no step */
+    uint64_t seed;
+    uint32_t step;
+    int32_t given;              /* as in sample_job: -1 draws */
+    uint32_t n_candidates;
+} chain_case;
+
+/* What came out; `result.candidates` is valid until the next run. */
+typedef struct chain_outcome {
+    status st;
+    failure f;
+    sample_result result;
+    double probabilities[CHAIN_CASE_VOCAB_MAX];
+} chain_outcome;
+
+/* All runs share one chain: nothing of a run may show in the next. The outcome, too, is shared. */
+const chain_outcome *chain_case_run(const chain_case *one);
+
+/* A case as the golden files write it: logits, history, chain, and where they are there seed and step. */
+const chain_outcome *chain_case_run_json(const json_t *one);
+
+/* Calls `check` with each line of a golden file; returns how many lines there were. Fails the test when
+ * there are none. The path is relative to the root of the repository. */
+size_t chain_case_each_line(const char *path, void (*check)(const json_t *one));
+
+#endif
