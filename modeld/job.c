@@ -1,0 +1,76 @@
+#include "job.h"
+
+#include <string.h>
+
+static status check_ids(const int32_t *ids, size_t n_ids, uint32_t n_vocab, failure *f) {
+    for (size_t i = 0; i < n_ids; i++)
+        if (ids[i] < 0 || (uint32_t)ids[i] >= n_vocab)
+            return fail(f, STATUS_BAD_ID, "id %d at place %zu lies outside 0 to %u", ids[i], i,
+                        n_vocab - 1);
+    return STATUS_OK;
+}
+
+static status check_text(const job *j, uint32_t n_ctx, failure *f) {
+    if (j->attempt == 0) return fail(f, STATUS_BAD_REQUEST, "attempts count from 1");
+    if (j->n_prompt == 0) return fail(f, STATUS_EMPTY_PROMPT, "the prompt has no tokens");
+    if (j->n_prompt > j->n_ids)
+        return fail(f, STATUS_BAD_REQUEST, "n_prompt %u is more than the %zu ids", j->n_prompt,
+                    j->n_ids);
+    if (j->n_prompt >= n_ctx)
+        return fail(f, STATUS_TOO_LONG,
+                    "the prompt has %u tokens; the context holds %u, new ones included",
+                    j->n_prompt, n_ctx);
+    if (j->n_ids > n_ctx)
+        return fail(f, STATUS_TOO_LONG, "the text has %zu tokens; the context holds %u", j->n_ids,
+                    n_ctx);
+    if (j->max_new_tokens == 0 || j->max_new_tokens > MAX_NEW_TOKENS_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "max_new_tokens is 1 to %d", MAX_NEW_TOKENS_MAX);
+    if (strlen(j->session) > NAME_BYTES_MAX || strlen(j->semantics) > NAME_BYTES_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "a name has at most %d bytes", NAME_BYTES_MAX);
+    if (j->n_memory_bytes > STATE_BYTES_MAX)
+        return fail(f, STATUS_TOO_LONG, "a sampler's state has at most %d bytes", STATE_BYTES_MAX);
+    if (j->n_end_ids > END_IDS_MAX)
+        return fail(f, STATUS_TOO_LONG, "a text has at most %d end ids", END_IDS_MAX);
+    return STATUS_OK;
+}
+
+static status check_score(const job *j, uint32_t n_ctx, failure *f) {
+    if (j->n_ids == 0) return fail(f, STATUS_EMPTY_PROMPT, "there are no tokens to score");
+    if (j->n_ids > n_ctx)
+        return fail(f, STATUS_TOO_LONG, "there are %zu tokens to score; the context holds %u",
+                    j->n_ids, n_ctx);
+    return STATUS_OK;
+}
+
+static status check_probe(const job *j, failure *f) {
+    if (j->row_width == 0 || j->row_width > N_VOCAB_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "a row has 1 to %d logits, not %zu", N_VOCAB_MAX,
+                    j->row_width);
+    if (j->n_ids > TOKENIZE_IDS_MAX)
+        return fail(f, STATUS_TOO_LONG, "a history has at most %d ids", TOKENIZE_IDS_MAX);
+    return STATUS_OK;
+}
+
+static status check_kind(const job *j, uint32_t n_ctx, failure *f) {
+    switch (j->kind) {
+    case SEQUENCE_TEXT: return check_text(j, n_ctx, f);
+    case SEQUENCE_SCORE: return check_score(j, n_ctx, f);
+    case SEQUENCE_PROBE: break;
+    }
+    return check_probe(j, f);
+}
+
+status job_check(const job *j, uint32_t n_vocab, uint32_t n_ctx, failure *f) {
+    if (check_kind(j, n_ctx, f) != STATUS_OK) return f->code;
+    if (strlen(j->pool) > NAME_BYTES_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "a pool's name has at most %d bytes", NAME_BYTES_MAX);
+    if (j->wait_ms > WAIT_MS_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "wait_ms is at most %d", WAIT_MS_MAX);
+    if (j->seed >= SEED_MAX) return fail(f, STATUS_BAD_REQUEST, "a seed lies below 2^53");
+    if (j->n_candidates > CANDIDATES_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "at most %d candidates can be asked for",
+                    CANDIDATES_MAX);
+    uint32_t row_width = j->kind == SEQUENCE_PROBE ? (uint32_t)j->row_width : n_vocab;
+    if (j->strategy && strategy_check_ids(j->strategy, row_width, f) != STATUS_OK) return f->code;
+    return check_ids(j->ids, j->n_ids, row_width, f);
+}

@@ -1,0 +1,124 @@
+#include "samplers.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+TAILQ_HEAD(sampler_list, sampler);
+
+struct samplers {
+    struct sampler_list list;
+    uint32_t n_samplers;
+};
+
+samplers *samplers_new(void) {
+    samplers *t = calloc(1, sizeof *t);
+    if (t) TAILQ_INIT(&t->list);
+    return t;
+}
+
+void samplers_free(samplers **t) {
+    if (!*t) return;
+    for (sampler *one = TAILQ_FIRST(&(*t)->list); one; one = TAILQ_FIRST(&(*t)->list))
+        samplers_remove(*t, one);
+    free(*t);
+    *t = NULL;
+}
+
+status samplers_add(samplers *t, void *peer, const char *pool, const char *semantics, sampler **out,
+                    failure *f) {
+    if (t->n_samplers >= PEERS_MAX)
+        return fail(f, STATUS_BUSY, "this modeld has %d samplers, its limit", PEERS_MAX);
+    if (!semantics[0])
+        return fail(f, STATUS_BAD_REQUEST, "a sampler must name its semantics, as in \"name/1\"");
+    if (strlen(pool) > NAME_BYTES_MAX || strlen(semantics) > NAME_BYTES_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "a pool's and semantics' name has at most %d bytes",
+                    NAME_BYTES_MAX);
+    sampler *one = calloc(1, sizeof *one);
+    if (!one) return fail(f, STATUS_NO_MEMORY, "no memory for another sampler");
+    strcpy(one->pool, pool[0] ? pool : DEFAULT_POOL);
+    strcpy(one->semantics, semantics);
+    one->peer = peer;
+    TAILQ_INSERT_TAIL(&t->list, one, link);
+    t->n_samplers++;
+    *out = one;
+    return STATUS_OK;
+}
+
+void samplers_remove(samplers *t, sampler *one) {
+    TAILQ_REMOVE(&t->list, one, link);
+    t->n_samplers--;
+    free(one);
+}
+
+static bool serves(const sampler *one, const char *pool, const char *semantics) {
+    return !one->lost && strcmp(one->pool, pool[0] ? pool : DEFAULT_POOL) == 0 &&
+           (!semantics[0] || strcmp(one->semantics, semantics) == 0);
+}
+
+static bool has_room(const sampler *one) {
+    return !one->lost && one->n_outstanding < HIGH_WATER_ROWS;
+}
+
+/* Does `a` come before `b`, which joined earlier? */
+static bool precedes(const sampler *a, const sampler *b, const sampler *avoided) {
+    if (a->hanging != b->hanging) return b->hanging;
+    if ((a == avoided) != (b == avoided)) return b == avoided;
+    return a->n_outstanding < b->n_outstanding;
+}
+
+sampler *samplers_choose(const samplers *t, const char *pool, const char *semantics,
+                         const sampler *avoided) {
+    sampler *best = NULL;
+    sampler *one;
+    TAILQ_FOREACH (one, &t->list, link)
+        if (serves(one, pool, semantics) && (!best || precedes(one, best, avoided))) best = one;
+    return best && has_room(best) ? best : NULL;
+}
+
+bool samplers_serve(const samplers *t, const char *pool, const char *semantics) {
+    const sampler *one;
+    TAILQ_FOREACH (one, &t->list, link)
+        if (serves(one, pool, semantics) && !one->hanging) return true;
+    return false;
+}
+
+bool samplers_present(const samplers *t, const char *pool, const char *semantics) {
+    const sampler *one;
+    TAILQ_FOREACH (one, &t->list, link)
+        if (serves(one, pool, semantics)) return true;
+    return false;
+}
+
+bool samplers_have_room(const samplers *t) {
+    const sampler *one;
+    TAILQ_FOREACH (one, &t->list, link)
+        if (has_room(one)) return true;
+    return false;
+}
+
+void sampler_took(sampler *one) {
+    one->n_outstanding++;
+}
+
+void sampler_released(sampler *one) {
+    assert(one->n_outstanding > 0);
+    one->n_outstanding--;
+}
+
+void sampler_answered(sampler *one, bool in_time) {
+    one->hanging = false;
+    one->n_steps += in_time;
+}
+
+void sampler_hangs(sampler *one) {
+    one->hanging = true;
+}
+
+sampler *samplers_first(const samplers *t) {
+    return TAILQ_FIRST(&t->list);
+}
+
+sampler *samplers_next(const sampler *one) {
+    return TAILQ_NEXT(one, link);
+}

@@ -1,0 +1,61 @@
+#include "scheduler.h"
+
+#include <assert.h>
+
+static uint32_t min_u32(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+void scheduler_init(scheduler *s, uint32_t n_rows_max) {
+    assert(n_rows_max >= 1 && n_rows_max <= BATCH_ROWS_MAX);
+    *s = (scheduler){.n_rows_max = n_rows_max};
+}
+
+/* Rows of prompts beside n_decode rows: what is left of the step's time, but never so few that
+ * prompts stand still, and never more than the pass holds. */
+static uint32_t prefill_budget(const scheduler *s, uint32_t n_decode) {
+    double in_time = s->rows_per_ms * STEP_TARGET_MS - n_decode;
+    uint32_t budget = PREFILL_ROWS_MIN;
+    if (in_time > budget) budget = in_time < s->n_rows_max ? (uint32_t)in_time : s->n_rows_max;
+    return min_u32(budget, s->n_rows_max - n_decode);
+}
+
+/* Equal shares of `budget`; what one prompt does not need goes to the others, in further rounds.
+ * When there are more prompts than rows, the oldest go first. */
+static uint32_t share_prefill(const demand *demands, uint32_t n_demands, uint32_t budget,
+                              uint32_t *n_rows) {
+    uint32_t n_given = 0;
+    for (;;) {
+        uint32_t n_hungry = 0;
+        for (uint32_t i = 0; i < n_demands; i++)
+            n_hungry += !demands[i].decodes && n_rows[i] < demands[i].n_rows;
+        if (n_hungry == 0 || n_given == budget) return n_given;
+        uint32_t share = (budget - n_given) / n_hungry;
+        if (share == 0) share = 1;
+        for (uint32_t i = 0; i < n_demands && n_given < budget; i++) {
+            if (demands[i].decodes) continue;
+            uint32_t more = min_u32(demands[i].n_rows - n_rows[i], share);
+            more = min_u32(more, budget - n_given);
+            n_rows[i] += more;
+            n_given += more;
+        }
+    }
+}
+
+uint32_t scheduler_share(const scheduler *s, const demand *demands, uint32_t n_demands,
+                         uint32_t *n_rows) {
+    uint32_t n_decode = 0;
+    for (uint32_t i = 0; i < n_demands; i++) {
+        n_rows[i] = demands[i].decodes && n_decode < s->n_rows_max;
+        n_decode += n_rows[i];
+    }
+    return n_decode + share_prefill(demands, n_demands, prefill_budget(s, n_decode), n_rows);
+}
+
+/* Small steps are bound by reading the weights and say nothing about a row's price. A quarter of
+ * each new figure: one slow step (another process had the cores) does not halve the next ones. */
+void scheduler_measure(scheduler *s, uint32_t n_rows, uint64_t elapsed_us) {
+    if (n_rows < min_u32(PREFILL_ROWS_MIN, s->n_rows_max) || elapsed_us == 0) return;
+    double rows_per_ms = n_rows * 1000.0 / (double)elapsed_us;
+    s->rows_per_ms += (rows_per_ms - s->rows_per_ms) * (s->rows_per_ms > 0 ? 0.25 : 1.0);
+}

@@ -1,0 +1,42 @@
+/* The policy of the forward pass: how many rows of which sequence run in the next step. Pure.
+ *
+ * Every sequence that decodes gets its one row; what a step of about STEP_TARGET_MS holds besides
+ * goes to the prompts, in equal shares, so that a short prompt is not behind a long one. The choice
+ * decides when a row is computed, never its bits. */
+#ifndef TRIVIUM_SCHEDULER_H
+#define TRIVIUM_SCHEDULER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../proto/limits.h"
+
+enum {
+    STEP_TARGET_MS = 50,
+    PREFILL_ROWS_MIN = TINY_LIMITS ? 4 : 16, /* of prompts in a step, however slow the machine is */
+};
+
+typedef struct scheduler {
+    uint32_t n_rows_max; /* of one forward pass */
+    double rows_per_ms;  /* of recent steps; 0 before the first one */
+} scheduler;
+
+typedef struct demand {
+    uint32_t n_rows; /* positions to compute; of a score, its next piece */
+    bool decodes;    /* one row, of a text that is being written */
+} demand;
+
+_Static_assert(BATCH_ROWS_MAX >= SEQUENCES_MAX + PREFILL_ROWS_MIN,
+               "all that decode fit one pass, and prompts go on beside them");
+
+void scheduler_init(scheduler *s, uint32_t n_rows_max); /* 1 … BATCH_ROWS_MAX */
+
+/* Rows for each demand, oldest first, into n_rows[n_demands]; returns their sum, at most
+ * n_rows_max. */
+uint32_t scheduler_share(const scheduler *s, const demand *demands, uint32_t n_demands,
+                         uint32_t *n_rows);
+
+/* A step of n_rows rows took this long. */
+void scheduler_measure(scheduler *s, uint32_t n_rows, uint64_t elapsed_us);
+
+#endif
