@@ -1,0 +1,373 @@
+/* The kernels in AVX2 with FMA and F16C: the 16 lanes are two registers of 8. */
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels.h"
+#include "inline.h"
+
+enum { WIDTH = 8 };
+
+/* The first `n` of 8 lanes; none for n ≤ 0. */
+static __m256i first_lanes(int64_t n) {
+    const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    int32_t count = n <= 0 ? 0 : n < WIDTH ? (int32_t)n : WIDTH;
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), index);
+}
+
+/* Up to 8 items of the n that are left; the other lanes are 0 and their memory is not touched. */
+static __m256 load_lanes(const float *x, int64_t n) {
+    return n >= WIDTH ? _mm256_loadu_ps(x) : _mm256_maskload_ps(x, first_lanes(n));
+}
+
+static void store_lanes(float *y, __m256 item, int64_t n) {
+    if (n >= WIDTH) _mm256_storeu_ps(y, item);
+    else _mm256_maskstore_ps(y, first_lanes(n), item);
+}
+
+/* Lane i takes lane i + 8, then i + 4, i + 2, i + 1. */
+static float lanes_sum(__m256 low, __m256 high) {
+    __m256 eight = _mm256_add_ps(low, high);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/* fmath_expf, lane by lane. */
+static __m256 exp_lanes(__m256 x) {
+    const __m256 magic = _mm256_set1_ps(0x1.8p23f), one = _mm256_set1_ps(1.0f);
+    __m256 shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(0x1.715476p+0f), magic);
+    __m256 n = _mm256_sub_ps(shifted, magic);
+    __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0x1.62e4p-1f), x);
+    r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0x1.7f7d1cp-20f), r);
+    __m256 power = _mm256_set1_ps(0x1.6d110ap-10f);
+    power = _mm256_fmadd_ps(power, r, _mm256_set1_ps(0x1.120b6ep-7f));
+    power = _mm256_fmadd_ps(power, r, _mm256_set1_ps(0x1.55551ap-5f));
+    power = _mm256_fmadd_ps(power, r, _mm256_set1_ps(0x1.5554dcp-3f));
+    power = _mm256_fmadd_ps(power, r, _mm256_set1_ps(0.5f));
+    power = _mm256_fmadd_ps(power, r, one);
+    power = _mm256_fmadd_ps(power, r, one);
+    __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+    __m256 y = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(power), exponent));
+    y = _mm256_and_ps(y, _mm256_cmp_ps(x, _mm256_set1_ps(-0x1.5d589ep+6f), _CMP_NLT_UQ));
+    __m256 above = _mm256_cmp_ps(x, _mm256_set1_ps(0x1.62e42ep+6f), _CMP_GT_OQ);
+    y = _mm256_blendv_ps(y, _mm256_set1_ps(INFINITY), above);
+    return _mm256_blendv_ps(y, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
+
+/* Activations to int8 ---------------------------------------------------------------------------- */
+
+static int32_t largest_lane(__m256i x) {
+    __m128i four = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    __m128i two = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+    return _mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+}
+
+static int32_t total_of_lanes(__m256i x) {
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+}
+
+static int32_t largest_size_bits(const float *x) {
+    const __m256i size_mask = _mm256_set1_epi32(0x7fffffff);
+    __m256i largest = _mm256_setzero_si256();
+    for (int i = 0; i < BLOCK; i += WIDTH) {
+        __m256i bits = _mm256_castps_si256(_mm256_loadu_ps(x + i));
+        largest = _mm256_max_epi32(largest, _mm256_and_si256(bits, size_mask));
+    }
+    return largest_lane(largest);
+}
+
+static void quantize_block(int8_block *block, const float *x) {
+    int32_t bits = largest_size_bits(x);
+    float largest;
+    memcpy(&largest, &bits, sizeof largest);
+    if (bits >= 0x7f800000 || largest < 0x1p-120f) {
+        memset(block, 0, sizeof *block);
+        if (bits >= 0x7f800000) block->scale = block->scaled_sum = NAN;
+        return;
+    }
+    __m256 inverse = _mm256_set1_ps(127.0f / largest);
+    __m256i codes[4];
+    UNROLL for (int i = 0; i < 4; i++)
+        codes[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + WIDTH * i), inverse));
+    __m256i sum = _mm256_add_epi32(_mm256_add_epi32(codes[0], codes[1]),
+                                   _mm256_add_epi32(codes[2], codes[3]));
+    __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(codes[0], codes[1]),
+                                       _mm256_packs_epi32(codes[2], codes[3]));
+    bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256((__m256i *)block->codes, bytes);
+    block->sum = total_of_lanes(sum);
+    block->scale = largest / 127.0f;
+    block->scaled_sum = block->scale * (float)block->sum;
+}
+
+static void quantize(int8_block *blocks, const float *x, uint32_t n_blocks) {
+    for (uint32_t b = 0; b < n_blocks; b++) quantize_block(&blocks[b], x + (size_t)b * BLOCK);
+}
+
+/* The int8 tile ---------------------------------------------------------------------------------- */
+
+typedef struct int8_call {
+    float *y;
+    size_t y_stride;
+    const matrix *w;
+    uint32_t first, n_panels;
+    const int8_block *x;
+    bool add;
+} int8_call;
+
+INLINE __m256i four_codes(const int8_t *codes) {
+    int32_t four;
+    memcpy(&four, codes, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+
+/* Four-bit codes: a pair of products is at most 2 · 15 · 127, so the eight pairs that meet in a 16-bit
+ * lane stay below 2^15 and nothing saturates. `codes` begins at the half's first output. */
+INLINE void dots_of_nibbles(__m256i dots[TILE_ROWS], const uint8_t *codes, const int8_block *x,
+                            uint32_t n_blocks, int n_rows) {
+    const __m256i four_bits = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+    UNROLL for (int r = 0; r < n_rows; r++) dots[r] = _mm256_setzero_si256();
+    UNROLL for (int v = 0; v < 4; v++) {
+        __m256i both = _mm256_loadu_si256((const __m256i *)(codes + 64 * v));
+        __m256i low = _mm256_and_si256(both, four_bits);
+        __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), four_bits);
+        UNROLL for (int r = 0; r < n_rows; r++) {
+            const int8_t *row = x[(size_t)r * n_blocks].codes + 4 * v;
+            __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(low, four_codes(row)),
+                                             _mm256_maddubs_epi16(high, four_codes(row + 16)));
+            dots[r] = _mm256_add_epi16(dots[r], pairs);
+        }
+    }
+    UNROLL for (int r = 0; r < n_rows; r++) dots[r] = _mm256_madd_epi16(dots[r], ones);
+}
+
+/* Eight-bit codes: size times activation with the code's sign; a pair is at most 2 · 128 · 127 < 2^15. */
+INLINE void dots_of_bytes(__m256i dots[TILE_ROWS], const uint8_t *codes, const int8_block *x,
+                          uint32_t n_blocks, int n_rows) {
+    const __m256i flip = _mm256_set1_epi8(-128), ones = _mm256_set1_epi16(1);
+    UNROLL for (int r = 0; r < n_rows; r++) dots[r] = _mm256_setzero_si256();
+    UNROLL for (int g = 0; g < 8; g++) {
+        __m256i code = _mm256_loadu_si256((const __m256i *)(codes + 64 * g));
+        code = _mm256_xor_si256(code, flip);
+        __m256i size = _mm256_abs_epi8(code);
+        UNROLL for (int r = 0; r < n_rows; r++) {
+            __m256i row = four_codes(x[(size_t)r * n_blocks].codes + 4 * g);
+            __m256i pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(row, code));
+            dots[r] = _mm256_add_epi32(dots[r], _mm256_madd_epi16(pairs, ones));
+        }
+    }
+}
+
+INLINE __m256 halves_to_floats(const uint8_t *halves) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)halves));
+}
+
+/* Adds one block to the sums of outputs 8 · half … 8 · half + 7. */
+INLINE void int8_half_block(__m256 sums[TILE_ROWS][2], int half, const uint8_t *block, tensor_type type,
+                            const int8_block *x, uint32_t n_blocks, int n_rows) {
+    const uint8_t *codes = block + 4 * WIDTH * half;
+    const uint8_t *halves = block + panel_code_bytes(type) + sizeof(uint16_t) * WIDTH * (size_t)half;
+    __m256i dots[TILE_ROWS];
+    if (type == TENSOR_Q8_0) dots_of_bytes(dots, codes, x, n_blocks, n_rows);
+    else dots_of_nibbles(dots, codes, x, n_blocks, n_rows);
+    __m256 scale = halves_to_floats(halves);
+    UNROLL for (int r = 0; r < n_rows; r++) {
+        const int8_block *row = &x[(size_t)r * n_blocks];
+        if (type == TENSOR_Q4_0) dots[r] = _mm256_add_epi32(dots[r], _mm256_set1_epi32(-8 * row->sum));
+        __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(row->scale));
+        sums[r][half] = _mm256_fmadd_ps(both, _mm256_cvtepi32_ps(dots[r]), sums[r][half]);
+        if (type != TENSOR_Q4_1) continue;
+        __m256 minimum = halves_to_floats(halves + PANEL * sizeof(uint16_t));
+        sums[r][half] = _mm256_fmadd_ps(minimum, _mm256_set1_ps(row->scaled_sum), sums[r][half]);
+    }
+}
+
+INLINE void int8_panels(const int8_call *c, tensor_type type, int n_rows) {
+    const matrix *w = c->w;
+    uint32_t n_blocks = w->n_inputs / BLOCK;
+    for (uint32_t p = c->first; p < c->first + c->n_panels; p++) {
+        __m256 sums[TILE_ROWS][2];
+        UNROLL for (int r = 0; r < n_rows; r++) sums[r][0] = sums[r][1] = _mm256_setzero_ps();
+        const uint8_t *block = w->panels + p * w->panel_bytes;
+        for (uint32_t b = 0; b < n_blocks; b++, block += panel_block_bytes(type)) {
+            int8_half_block(sums, 0, block, type, c->x + b, n_blocks, n_rows);
+            int8_half_block(sums, 1, block, type, c->x + b, n_blocks, n_rows);
+        }
+        UNROLL for (int r = 0; r < n_rows; r++)
+            UNROLL for (int half = 0; half < 2; half++) {
+                uint32_t output = p * PANEL + WIDTH * (uint32_t)half;
+                int64_t n_left = (int64_t)w->n_outputs - output;
+                float *y = c->y + (size_t)r * c->y_stride + output;
+                __m256 sum = sums[r][half];
+                if (c->add) sum = _mm256_add_ps(load_lanes(y, n_left), sum);
+                store_lanes(y, sum, n_left);
+            }
+    }
+}
+
+/* 16 registers hold the sums and operands of three rows; more at once would spill. */
+INLINE void int8_rows(int8_call call, tensor_type type, uint32_t n_rows) {
+    size_t row_blocks = call.w->n_inputs / BLOCK;
+    for (; n_rows >= 3; n_rows -= 3, call.x += 3 * row_blocks, call.y += 3 * call.y_stride)
+        int8_panels(&call, type, 3);
+    if (n_rows == 2) int8_panels(&call, type, 2);
+    if (n_rows == 1) int8_panels(&call, type, 1);
+}
+
+static void int8_tile(float *y, size_t y_stride, const matrix *w, uint32_t first, uint32_t n_panels,
+                      const int8_block *x, uint32_t n_rows, bool add) {
+    int8_call call = {y, y_stride, w, first, n_panels, x, add};
+    switch (w->type) {
+    case TENSOR_Q4_0: int8_rows(call, TENSOR_Q4_0, n_rows); break;
+    case TENSOR_Q4_1: int8_rows(call, TENSOR_Q4_1, n_rows); break;
+    default: int8_rows(call, TENSOR_Q8_0, n_rows); break;
+    }
+}
+
+/* The float tile --------------------------------------------------------------------------------- */
+
+INLINE __m256 load_items(tensor_type type, const void *items, size_t i) {
+    if (type == TENSOR_F32) return _mm256_loadu_ps((const float *)items + i);
+    __m128i halves = _mm_loadu_si128((const __m128i *)((const uint16_t *)items + i));
+    if (type == TENSOR_F16) return _mm256_cvtph_ps(halves);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+
+/* n_parts half panels, 8 outputs each, from `panel` on. */
+INLINE void float_chains(const float_tile *t, uint32_t panel, tensor_type type, int n_rows, int n_parts) {
+    __m256 chains[TILE_ROWS][2 * TILE_PANELS];
+    float *y = t->y + panel * PANEL;
+    UNROLL for (int r = 0; r < n_rows; r++)
+        UNROLL for (int i = 0; i < n_parts; i++)
+            chains[r][i] = t->resume ? _mm256_loadu_ps(y + (size_t)r * t->y_stride + WIDTH * i)
+                                     : _mm256_setzero_ps();
+    size_t item = panel * t->panel_stride;
+    for (size_t k = 0; k < t->n_k; k++, item += t->k_stride) {
+        __m256 w[2 * TILE_PANELS];
+        UNROLL for (int i = 0; i < n_parts; i++)
+            w[i] = load_items(type, t->w, item + (size_t)(i / 2) * t->panel_stride
+                                              + (size_t)(WIDTH * (i % 2)));
+        UNROLL for (int r = 0; r < n_rows; r++) {
+            __m256 x = _mm256_set1_ps(t->x[(size_t)r * t->x_stride + k]);
+            UNROLL for (int i = 0; i < n_parts; i++) chains[r][i] = _mm256_fmadd_ps(w[i], x, chains[r][i]);
+        }
+    }
+    UNROLL for (int r = 0; r < n_rows; r++)
+        UNROLL for (int i = 0; i < n_parts; i++) {
+            float *out = y + (size_t)r * t->y_stride + WIDTH * i;
+            __m256 chain = chains[r][i];
+            if (!t->resume) chain = _mm256_add_ps(_mm256_loadu_ps(out), chain);
+            _mm256_storeu_ps(out, chain);
+        }
+}
+
+/* 16 registers hold the chains of six rows of one panel, or of one row of four panels. */
+INLINE void float_rows(const float_tile *t, tensor_type type) {
+    if (t->n_rows == 1 && t->n_panels == TILE_PANELS) {
+        float_chains(t, 0, type, 1, 2 * TILE_PANELS);
+        return;
+    }
+    for (uint32_t p = 0; p < t->n_panels; p++) {
+        switch (t->n_rows) {
+        case 1: float_chains(t, p, type, 1, 2); break;
+        case 2: float_chains(t, p, type, 2, 2); break;
+        case 3: float_chains(t, p, type, 3, 2); break;
+        case 4: float_chains(t, p, type, 4, 2); break;
+        case 5: float_chains(t, p, type, 5, 2); break;
+        default: float_chains(t, p, type, 6, 2); break;
+        }
+    }
+}
+
+static void float_tile_chains(const float_tile *t) {
+    switch (t->type) {
+    case TENSOR_F32: float_rows(t, TENSOR_F32); break;
+    case TENSOR_F16: float_rows(t, TENSOR_F16); break;
+    default: float_rows(t, TENSOR_BF16); break;
+    }
+}
+
+/* Rows -------------------------------------------------------------------------------------------- */
+
+static void rms_norm(float *y, const float *x, const float *weight, uint32_t n, float epsilon) {
+    __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
+    for (int64_t i = 0; i < n; i += LANES) {
+        __m256 first = load_lanes(x + i, n - i), second = load_lanes(x + i + WIDTH, n - i - WIDTH);
+        low = _mm256_fmadd_ps(first, first, low);
+        high = _mm256_fmadd_ps(second, second, high);
+    }
+    float factor = 1.0f / sqrtf(lanes_sum(low, high) / (float)n + epsilon);
+    for (int64_t i = 0; i < n; i += WIDTH) {
+        __m256 item = _mm256_mul_ps(load_lanes(x + i, n - i), _mm256_set1_ps(factor));
+        store_lanes(y + i, _mm256_mul_ps(item, load_lanes(weight + i, n - i)), n - i);
+    }
+}
+
+static void rotate(float *x, const float *cosines, const float *sines, uint32_t n) {
+    for (int64_t i = 0; i < n; i += WIDTH) {
+        __m256 item = load_lanes(x + i, n - i);
+        __m256 turned = _mm256_mul_ps(_mm256_permute_ps(item, 0xb1), load_lanes(sines + i, n - i));
+        item = _mm256_fmadd_ps(item, load_lanes(cosines + i, n - i), turned);
+        store_lanes(x + i, item, n - i);
+    }
+}
+
+static float largest_of(__m256 x) {
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+static __m256 exp_of_left(float *x, __m256 largest, int64_t n) {
+    __m256 item = exp_lanes(_mm256_sub_ps(load_lanes(x, n), largest));
+    store_lanes(x, item, n);
+    return n >= WIDTH ? item : _mm256_and_ps(item, _mm256_castsi256_ps(first_lanes(n)));
+}
+
+static float exponentials(float *x, uint32_t n, float scale) {
+    const __m256 lowest = _mm256_set1_ps(-INFINITY);
+    __m256 largest = lowest, low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
+    for (int64_t i = 0; i < n; i += WIDTH) {
+        __m256 item = _mm256_mul_ps(load_lanes(x + i, n - i), _mm256_set1_ps(scale));
+        store_lanes(x + i, item, n - i);
+        item = _mm256_blendv_ps(lowest, item, _mm256_castsi256_ps(first_lanes(n - i)));
+        largest = _mm256_max_ps(item, largest);     /* a NaN is not taken */
+    }
+    largest = _mm256_set1_ps(largest_of(largest));
+    for (int64_t i = 0; i < n; i += LANES) {
+        low = _mm256_add_ps(low, exp_of_left(x + i, largest, n - i));
+        high = _mm256_add_ps(high, exp_of_left(x + i + WIDTH, largest, n - i - WIDTH));
+    }
+    return lanes_sum(low, high);
+}
+
+static void divide(float *y, const float *x, float divisor, uint32_t n) {
+    for (int64_t i = 0; i < n; i += WIDTH)
+        store_lanes(y + i, _mm256_div_ps(load_lanes(x + i, n - i), _mm256_set1_ps(divisor)), n - i);
+}
+
+static void swiglu(float *gate, const float *up, uint32_t n) {
+    for (int64_t i = 0; i < n; i += WIDTH) {
+        __m256 g = load_lanes(gate + i, n - i);
+        __m256 power = exp_lanes(_mm256_xor_ps(g, _mm256_set1_ps(-0.0f)));
+        __m256 silu = _mm256_div_ps(g, _mm256_add_ps(_mm256_set1_ps(1.0f), power));
+        store_lanes(gate + i, _mm256_mul_ps(silu, load_lanes(up + i, n - i)), n - i);
+    }
+}
+
+void kernels_fill_avx2(kernels *k) {
+    *k = (kernels){
+        .name = "avx2",
+        .quantize = quantize,
+        .int8_tile = int8_tile,
+        .float_tile = float_tile_chains,
+        .rms_norm = rms_norm,
+        .rotate = rotate,
+        .exponentials = exponentials,
+        .divide = divide,
+        .swiglu = swiglu,
+    };
+}

@@ -1,0 +1,315 @@
+/* The kernels in AVX-512 (F, BW, VL, DQ, VNNI): 16 lanes, one for each output of a panel. */
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels.h"
+#include "inline.h"
+
+static __mmask16 first_lanes(uint32_t n) {
+    return (__mmask16)(n >= LANES ? 0xffffu : (1u << n) - 1);
+}
+
+/* Lane i takes lane i + 8, then i + 4, i + 2, i + 1. */
+static float lanes_sum(__m512 lanes) {
+    __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(lanes), _mm512_extractf32x8_ps(lanes, 1));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/* fmath_expf, lane by lane. */
+static __m512 exp_lanes(__m512 x) {
+    const __m512 magic = _mm512_set1_ps(0x1.8p23f), one = _mm512_set1_ps(1.0f);
+    __m512 shifted = _mm512_fmadd_ps(x, _mm512_set1_ps(0x1.715476p+0f), magic);
+    __m512 n = _mm512_sub_ps(shifted, magic);
+    __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(-0x1.62e4p-1f), x);
+    r = _mm512_fmadd_ps(n, _mm512_set1_ps(-0x1.7f7d1cp-20f), r);
+    __m512 power = _mm512_set1_ps(0x1.6d110ap-10f);
+    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0x1.120b6ep-7f));
+    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0x1.55551ap-5f));
+    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0x1.5554dcp-3f));
+    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0.5f));
+    power = _mm512_fmadd_ps(power, r, one);
+    power = _mm512_fmadd_ps(power, r, one);
+    __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
+    __m512 y = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(power), exponent));
+    __mmask16 kept = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-0x1.5d589ep+6f), _CMP_NLT_UQ);
+    __mmask16 above = _mm512_cmp_ps_mask(x, _mm512_set1_ps(0x1.62e42ep+6f), _CMP_GT_OQ);
+    y = _mm512_mask_mov_ps(_mm512_maskz_mov_ps(kept, y), above, _mm512_set1_ps(INFINITY));
+    return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
+}
+
+/* Activations to int8 ---------------------------------------------------------------------------- */
+
+static void quantize_block(int8_block *block, const float *x) {
+    __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
+    __m512i size_mask = _mm512_set1_epi32(0x7fffffff);
+    __m512i largest_bits = _mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(low), size_mask),
+                                            _mm512_and_si512(_mm512_castps_si512(high), size_mask));
+    int32_t bits = _mm512_reduce_max_epi32(largest_bits);
+    float largest;
+    memcpy(&largest, &bits, sizeof largest);
+    if (bits >= 0x7f800000 || largest < 0x1p-120f) {
+        memset(block, 0, sizeof *block);
+        if (bits >= 0x7f800000) block->scale = block->scaled_sum = NAN;
+        return;
+    }
+    __m512 inverse = _mm512_set1_ps(127.0f / largest);
+    __m512i codes_low = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
+    __m512i codes_high = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
+    _mm_storeu_si128((__m128i *)block->codes, _mm512_cvtepi32_epi8(codes_low));
+    _mm_storeu_si128((__m128i *)(block->codes + 16), _mm512_cvtepi32_epi8(codes_high));
+    block->sum = _mm512_reduce_add_epi32(_mm512_add_epi32(codes_low, codes_high));
+    block->scale = largest / 127.0f;
+    block->scaled_sum = block->scale * (float)block->sum;
+}
+
+static void quantize(int8_block *blocks, const float *x, uint32_t n_blocks) {
+    for (uint32_t b = 0; b < n_blocks; b++) quantize_block(&blocks[b], x + (size_t)b * BLOCK);
+}
+
+/* The int8 tile ---------------------------------------------------------------------------------- */
+
+/* codes[g]: inputs 4·g … 4·g + 3 of 16 outputs, unsigned. */
+INLINE void unpack(__m512i codes[8], const uint8_t *block, tensor_type type) {
+    if (type == TENSOR_Q8_0) {
+        UNROLL for (int g = 0; g < 8; g++) codes[g] = _mm512_loadu_si512(block + 64 * g);
+        return;
+    }
+    const __m512i four_bits = _mm512_set1_epi8(15);
+    UNROLL for (int v = 0; v < 4; v++) {
+        __m512i both = _mm512_loadu_si512(block + 64 * v);
+        codes[v] = _mm512_and_si512(both, four_bits);
+        codes[v + 4] = _mm512_and_si512(_mm512_srli_epi16(both, 4), four_bits);
+    }
+}
+
+INLINE __m512 halves_to_floats(const uint8_t *halves) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
+}
+
+INLINE __m512i four_codes(const int8_t *codes) {
+    int32_t four;
+    memcpy(&four, codes, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+
+INLINE __m512i block_dots(const __m512i codes[8], const int8_block *x, tensor_type type) {
+    int32_t offset = type == TENSOR_Q8_0 ? -128 : type == TENSOR_Q4_0 ? -8 : 0;
+    __m512i even = offset ? _mm512_set1_epi32(offset * x->sum) : _mm512_setzero_si512();
+    __m512i odd = _mm512_setzero_si512();
+    UNROLL for (int g = 0; g < 8; g += 2) {
+        even = _mm512_dpbusd_epi32(even, codes[g], four_codes(x->codes + 4 * g));
+        odd = _mm512_dpbusd_epi32(odd, codes[g + 1], four_codes(x->codes + 4 * g + 4));
+    }
+    return _mm512_add_epi32(even, odd);
+}
+
+INLINE void int8_panel(__m512 sums[TILE_ROWS], const uint8_t *panel, tensor_type type,
+                       const int8_block *x, uint32_t n_blocks, int n_rows) {
+    size_t code_bytes = panel_code_bytes(type), block_bytes = panel_block_bytes(type);
+    UNROLL for (int r = 0; r < n_rows; r++) sums[r] = _mm512_setzero_ps();
+    for (uint32_t b = 0; b < n_blocks; b++, panel += block_bytes) {
+        __m512i codes[8];
+        unpack(codes, panel, type);
+        __m512 scale = halves_to_floats(panel + code_bytes);
+        UNROLL for (int r = 0; r < n_rows; r++) {
+            const int8_block *block = &x[(size_t)r * n_blocks + b];
+            __m512 dots = _mm512_cvtepi32_ps(block_dots(codes, block, type));
+            __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(block->scale));
+            sums[r] = _mm512_fmadd_ps(both, dots, sums[r]);
+            if (type != TENSOR_Q4_1) continue;
+            __m512 minimum = halves_to_floats(panel + code_bytes + PANEL * sizeof(uint16_t));
+            sums[r] = _mm512_fmadd_ps(minimum, _mm512_set1_ps(block->scaled_sum), sums[r]);
+        }
+    }
+}
+
+typedef struct int8_call {
+    float *y;
+    size_t y_stride;
+    const matrix *w;
+    uint32_t first, n_panels;
+    const int8_block *x;
+    bool add;
+} int8_call;
+
+INLINE void int8_panels(const int8_call *c, tensor_type type, int n_rows) {
+    const matrix *w = c->w;
+    for (uint32_t p = c->first; p < c->first + c->n_panels; p++) {
+        __m512 sums[TILE_ROWS];
+        int8_panel(sums, w->panels + p * w->panel_bytes, type, c->x, w->n_inputs / BLOCK, n_rows);
+        __mmask16 lanes = first_lanes(w->n_outputs - p * PANEL);
+        UNROLL for (int r = 0; r < n_rows; r++) {
+            float *y = c->y + (size_t)r * c->y_stride + p * PANEL;
+            __m512 sum = sums[r];
+            if (c->add) sum = _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, y), sum);
+            _mm512_mask_storeu_ps(y, lanes, sum);
+        }
+    }
+}
+
+INLINE void int8_rows(const int8_call *c, tensor_type type, uint32_t n_rows) {
+    switch (n_rows) {
+    case 1: int8_panels(c, type, 1); break;
+    case 2: int8_panels(c, type, 2); break;
+    case 3: int8_panels(c, type, 3); break;
+    case 4: int8_panels(c, type, 4); break;
+    case 5: int8_panels(c, type, 5); break;
+    default: int8_panels(c, type, 6); break;
+    }
+}
+
+static void int8_tile(float *y, size_t y_stride, const matrix *w, uint32_t first, uint32_t n_panels,
+                      const int8_block *x, uint32_t n_rows, bool add) {
+    int8_call call = {y, y_stride, w, first, n_panels, x, add};
+    switch (w->type) {
+    case TENSOR_Q4_0: int8_rows(&call, TENSOR_Q4_0, n_rows); break;
+    case TENSOR_Q4_1: int8_rows(&call, TENSOR_Q4_1, n_rows); break;
+    default: int8_rows(&call, TENSOR_Q8_0, n_rows); break;
+    }
+}
+
+/* The float tile --------------------------------------------------------------------------------- */
+
+INLINE __m512 load_items(tensor_type type, const void *items, size_t i) {
+    if (type == TENSOR_F32) return _mm512_loadu_ps((const float *)items + i);
+    __m256i halves = _mm256_loadu_si256((const __m256i *)((const uint16_t *)items + i));
+    if (type == TENSOR_F16) return _mm512_cvtph_ps(halves);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+INLINE void float_chains(const float_tile *t, uint32_t panel, tensor_type type, int n_rows,
+                         int n_panels) {
+    __m512 chains[TILE_ROWS][TILE_PANELS];
+    float *y = t->y + panel * PANEL;
+    UNROLL for (int r = 0; r < n_rows; r++)
+        UNROLL for (int p = 0; p < n_panels; p++)
+            chains[r][p] = t->resume ? _mm512_loadu_ps(y + (size_t)r * t->y_stride + p * PANEL)
+                                     : _mm512_setzero_ps();
+    size_t item = panel * t->panel_stride;
+    for (size_t k = 0; k < t->n_k; k++, item += t->k_stride) {
+        __m512 w[TILE_PANELS];
+        UNROLL for (int p = 0; p < n_panels; p++)
+            w[p] = load_items(type, t->w, item + (size_t)p * t->panel_stride);
+        UNROLL for (int r = 0; r < n_rows; r++) {
+            __m512 x = _mm512_set1_ps(t->x[(size_t)r * t->x_stride + k]);
+            UNROLL for (int p = 0; p < n_panels; p++)
+                chains[r][p] = _mm512_fmadd_ps(w[p], x, chains[r][p]);
+        }
+    }
+    UNROLL for (int r = 0; r < n_rows; r++)
+        UNROLL for (int p = 0; p < n_panels; p++) {
+            float *out = y + (size_t)r * t->y_stride + p * PANEL;
+            __m512 chain = chains[r][p];
+            if (!t->resume) chain = _mm512_add_ps(_mm512_loadu_ps(out), chain);
+            _mm512_storeu_ps(out, chain);
+        }
+}
+
+INLINE void float_panels(const float_tile *t, tensor_type type, int n_rows) {
+    if (t->n_panels == TILE_PANELS) {
+        float_chains(t, 0, type, n_rows, TILE_PANELS);
+    } else {
+        for (uint32_t p = 0; p < t->n_panels; p++) float_chains(t, p, type, n_rows, 1);
+    }
+}
+
+INLINE void float_rows(const float_tile *t, tensor_type type) {
+    switch (t->n_rows) {
+    case 1: float_panels(t, type, 1); break;
+    case 2: float_panels(t, type, 2); break;
+    case 3: float_panels(t, type, 3); break;
+    case 4: float_panels(t, type, 4); break;
+    case 5: float_panels(t, type, 5); break;
+    default: float_panels(t, type, 6); break;
+    }
+}
+
+static void float_tile_chains(const float_tile *t) {
+    switch (t->type) {
+    case TENSOR_F32: float_rows(t, TENSOR_F32); break;
+    case TENSOR_F16: float_rows(t, TENSOR_F16); break;
+    default: float_rows(t, TENSOR_BF16); break;
+    }
+}
+
+/* Rows -------------------------------------------------------------------------------------------- */
+
+static void rms_norm(float *y, const float *x, const float *weight, uint32_t n, float epsilon) {
+    __m512 squares = _mm512_setzero_ps();
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __m512 item = _mm512_maskz_loadu_ps(first_lanes(n - i), x + i);
+        squares = _mm512_fmadd_ps(item, item, squares);
+    }
+    float factor = 1.0f / sqrtf(lanes_sum(squares) / (float)n + epsilon);
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __mmask16 lanes = first_lanes(n - i);
+        __m512 item = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(factor));
+        item = _mm512_mul_ps(item, _mm512_maskz_loadu_ps(lanes, weight + i));
+        _mm512_mask_storeu_ps(y + i, lanes, item);
+    }
+}
+
+static void rotate(float *x, const float *cosines, const float *sines, uint32_t n) {
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __mmask16 lanes = first_lanes(n - i);
+        __m512 item = _mm512_maskz_loadu_ps(lanes, x + i);
+        __m512 partner = _mm512_permute_ps(item, 0xb1);
+        __m512 turned = _mm512_mul_ps(partner, _mm512_maskz_loadu_ps(lanes, sines + i));
+        item = _mm512_fmadd_ps(item, _mm512_maskz_loadu_ps(lanes, cosines + i), turned);
+        _mm512_mask_storeu_ps(x + i, lanes, item);
+    }
+}
+
+static float exponentials(float *x, uint32_t n, float scale) {
+    __m512 largest = _mm512_set1_ps(-INFINITY), sum = _mm512_setzero_ps();
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __mmask16 lanes = first_lanes(n - i);
+        __m512 item = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(scale));
+        largest = _mm512_mask_max_ps(largest, lanes, item, largest);    /* a NaN is not taken */
+        _mm512_mask_storeu_ps(x + i, lanes, item);
+    }
+    largest = _mm512_set1_ps(_mm512_reduce_max_ps(largest));
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __mmask16 lanes = first_lanes(n - i);
+        __m512 item = exp_lanes(_mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), largest));
+        sum = _mm512_mask_add_ps(sum, lanes, sum, item);
+        _mm512_mask_storeu_ps(x + i, lanes, item);
+    }
+    return lanes_sum(sum);
+}
+
+static void divide(float *y, const float *x, float divisor, uint32_t n) {
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __mmask16 lanes = first_lanes(n - i);
+        __m512 item = _mm512_maskz_loadu_ps(lanes, x + i);
+        _mm512_mask_storeu_ps(y + i, lanes, _mm512_div_ps(item, _mm512_set1_ps(divisor)));
+    }
+}
+
+static void swiglu(float *gate, const float *up, uint32_t n) {
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __mmask16 lanes = first_lanes(n - i);
+        __m512 g = _mm512_maskz_loadu_ps(lanes, gate + i);
+        __m512 negative = _mm512_xor_ps(g, _mm512_set1_ps(-0.0f));
+        __m512 silu = _mm512_div_ps(g, _mm512_add_ps(_mm512_set1_ps(1.0f), exp_lanes(negative)));
+        __m512 item = _mm512_mul_ps(silu, _mm512_maskz_loadu_ps(lanes, up + i));
+        _mm512_mask_storeu_ps(gate + i, lanes, item);
+    }
+}
+
+void kernels_fill_avx512(kernels *k) {
+    *k = (kernels){
+        .name = "avx512",
+        .quantize = quantize,
+        .int8_tile = int8_tile,
+        .float_tile = float_tile_chains,
+        .rms_norm = rms_norm,
+        .rotate = rotate,
+        .exponentials = exponentials,
+        .divide = divide,
+        .swiglu = swiglu,
+    };
+}

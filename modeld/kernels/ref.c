@@ -1,0 +1,172 @@
+/* The kernels in plain C: what they mean, to the bit. */
+#include "kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../../proto/rt/fmath.h"
+#include "../half.h"
+
+/* Lane i takes lane i + 8, then i + 4, i + 2, i + 1. */
+static float lanes_sum(float lanes[LANES]) {
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+    return lanes[0];
+}
+
+/* The largest |x| as bits: for them a NaN is more than an infinity, that more than any number. */
+static uint32_t largest_size_bits(const float *x) {
+    uint32_t largest = 0;
+    for (int i = 0; i < BLOCK; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bits &= 0x7fffffffu;
+        if (bits > largest) largest = bits;
+    }
+    return largest;
+}
+
+static void quantize_block(int8_block *block, const float *x) {
+    const float magic = 0x1.8p23f;      /* adding and taking it away rounds to nearest even */
+    uint32_t bits = largest_size_bits(x);
+    float largest;
+    memcpy(&largest, &bits, sizeof largest);
+    memset(block, 0, sizeof *block);
+    if (bits >= 0x7f800000u) block->scale = block->scaled_sum = NAN;
+    if (bits >= 0x7f800000u || largest < 0x1p-120f) return;     /* 127 / largest would overflow */
+    float inverse = 127.0f / largest;
+    for (int i = 0; i < BLOCK; i++) {
+        block->codes[i] = (int8_t)((x[i] * inverse + magic) - magic);
+        block->sum += block->codes[i];
+    }
+    block->scale = largest / 127.0f;
+    block->scaled_sum = block->scale * (float)block->sum;
+}
+
+static void quantize(int8_block *blocks, const float *x, uint32_t n_blocks) {
+    for (uint32_t b = 0; b < n_blocks; b++) quantize_block(&blocks[b], x + (size_t)b * BLOCK);
+}
+
+static float half_at(const uint8_t *bytes) {
+    uint16_t half;
+    memcpy(&half, bytes, sizeof half);
+    return half_to_float(half);
+}
+
+static int32_t block_dot(tensor_type type, const uint8_t *codes, uint32_t output, const int8_block *x) {
+    int32_t dot = 0;
+    if (type == TENSOR_Q4_0) dot = -8 * x->sum;
+    if (type == TENSOR_Q8_0) dot = -128 * x->sum;
+    uint32_t n_bytes = (uint32_t)panel_code_bytes(type) / PANEL;
+    for (uint32_t i = 0; i < n_bytes; i++) {
+        int code = codes[64 * (i / 4) + 4 * output + i % 4];
+        if (type == TENSOR_Q8_0) dot += code * x->codes[i];
+        else dot += (code & 15) * x->codes[i] + (code >> 4) * x->codes[i + BLOCK / 2];
+    }
+    return dot;
+}
+
+static float int8_output(const matrix *w, const uint8_t *panel, uint32_t output, const int8_block *x) {
+    size_t code_bytes = panel_code_bytes(w->type), block_bytes = panel_block_bytes(w->type);
+    float sum = 0.0f;
+    for (uint32_t b = 0; b < w->n_inputs / BLOCK; b++) {
+        const uint8_t *block = panel + b * block_bytes;
+        const uint8_t *halves = block + code_bytes + output * sizeof(uint16_t);
+        float dot = (float)block_dot(w->type, block, output, &x[b]);
+        sum = fmaf(half_at(halves) * x[b].scale, dot, sum);
+        if (w->type == TENSOR_Q4_1)
+            sum = fmaf(half_at(halves + PANEL * sizeof(uint16_t)), x[b].scaled_sum, sum);
+    }
+    return sum;
+}
+
+static void int8_tile(float *y, size_t y_stride, const matrix *w, uint32_t first, uint32_t n_panels,
+                      const int8_block *x, uint32_t n_rows, bool add) {
+    uint32_t end = (first + n_panels) * PANEL;
+    if (end > w->n_outputs) end = w->n_outputs;
+    for (uint32_t r = 0; r < n_rows; r++) {
+        const int8_block *row = x + (size_t)r * (w->n_inputs / BLOCK);
+        for (uint32_t o = first * PANEL; o < end; o++) {
+            float sum = int8_output(w, w->panels + o / PANEL * w->panel_bytes, o % PANEL, row);
+            float *out = &y[r * y_stride + o];
+            *out = add ? *out + sum : sum;
+        }
+    }
+}
+
+static float float_item(tensor_type type, const void *items, size_t i) {
+    const uint8_t *bytes = items;
+    float value;
+    if (type == TENSOR_F32) {
+        memcpy(&value, bytes + 4 * i, sizeof value);
+    } else if (type == TENSOR_F16) {
+        value = half_at(bytes + 2 * i);
+    } else {
+        uint8_t widened[4] = {0, 0, bytes[2 * i], bytes[2 * i + 1]};
+        memcpy(&value, widened, sizeof value);
+    }
+    return value;
+}
+
+static void float_tile_chains(const float_tile *t) {
+    for (uint32_t r = 0; r < t->n_rows; r++)
+        for (uint32_t o = 0; o < t->n_panels * PANEL; o++) {
+            float *y = &t->y[r * t->y_stride + o];
+            float chain = t->resume ? *y : 0.0f;
+            for (uint32_t k = 0; k < t->n_k; k++) {
+                size_t item = k * t->k_stride + o / PANEL * t->panel_stride + o % PANEL;
+                chain = fmaf(float_item(t->type, t->w, item), t->x[r * t->x_stride + k], chain);
+            }
+            *y = t->resume ? chain : *y + chain;
+        }
+}
+
+static void rms_norm(float *y, const float *x, const float *weight, uint32_t n, float epsilon) {
+    float lanes[LANES] = {0};
+    for (uint32_t i = 0; i < n; i++) lanes[i % LANES] = fmaf(x[i], x[i], lanes[i % LANES]);
+    float factor = 1.0f / sqrtf(lanes_sum(lanes) / (float)n + epsilon);
+    for (uint32_t i = 0; i < n; i++) y[i] = (x[i] * factor) * weight[i];
+}
+
+static void rotate(float *x, const float *cosines, const float *sines, uint32_t n) {
+    for (uint32_t i = 0; i < n; i += 2) {
+        float a = x[i], b = x[i + 1];
+        x[i] = fmaf(a, cosines[i], b * sines[i]);
+        x[i + 1] = fmaf(b, cosines[i + 1], a * sines[i + 1]);
+    }
+}
+
+static float exponentials(float *x, uint32_t n, float scale) {
+    float largest = -INFINITY, lanes[LANES] = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        x[i] *= scale;
+        if (x[i] > largest) largest = x[i];
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        x[i] = fmath_expf(x[i] - largest);
+        lanes[i % LANES] += x[i];
+    }
+    return lanes_sum(lanes);
+}
+
+static void divide(float *y, const float *x, float divisor, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) y[i] = x[i] / divisor;
+}
+
+static void swiglu(float *gate, const float *up, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) gate[i] = gate[i] / (1.0f + fmath_expf(-gate[i])) * up[i];
+}
+
+void kernels_fill_ref(kernels *k) {
+    *k = (kernels){
+        .name = "ref",
+        .quantize = quantize,
+        .int8_tile = int8_tile,
+        .float_tile = float_tile_chains,
+        .rms_norm = rms_norm,
+        .rotate = rotate,
+        .exponentials = exponentials,
+        .divide = divide,
+        .swiglu = swiglu,
+    };
+}

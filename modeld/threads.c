@@ -1,0 +1,153 @@
+/* A round begins when `round` grows and ends when `n_busy` is 0. Whoever waits spins for a short while,
+ * since in a forward pass the next round is microseconds away, and then sleeps on the number itself
+ * (futex), so that an idle daemon costs nothing. */
+#include "threads.h"
+
+#include <assert.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../proto/limits.h"
+#include "../proto/rt/fmath.h"
+
+enum { SPINS = 20000, CACHE_LINE_BYTES = 64 };
+
+/* A number that threads wait on, alone in its cache line. */
+typedef struct signal_word {
+    _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t value;
+    _Atomic uint32_t n_sleeping;
+} signal_word;
+
+typedef struct worker {
+    threads *pool;
+    uint32_t number;
+    pthread_t thread;
+} worker;
+
+struct threads {
+    signal_word round;                  /* counts rounds */
+    signal_word n_busy;         /* workers that have not finished this round */
+    threads_body *body;         /* of this round; NULL: end */
+    void *context;
+    uint32_t n_items;
+    uint32_t n_threads;
+    worker workers[];           /* [n_threads], the first is the caller and not used */
+};
+
+static void pause_a_moment(void) {
+#ifdef __x86_64__
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Wait until the word differs from `old`; returns what it is then. */
+static uint32_t signal_wait(signal_word *w, uint32_t old) {
+    for (int i = 0; i < SPINS; i++) {
+        uint32_t value = atomic_load_explicit(&w->value, memory_order_acquire);
+        if (value != old) return value;
+        pause_a_moment();
+    }
+    atomic_fetch_add(&w->n_sleeping, 1);
+    uint32_t value;
+    while ((value = atomic_load(&w->value)) == old)
+        syscall(SYS_futex, &w->value, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
+    atomic_fetch_sub(&w->n_sleeping, 1);
+    return value;
+}
+
+/* After the word has changed. The change and this read are sequentially consistent, as are the sleeper's
+ * count and its read of the word: one of the two sees the other. */
+static void signal_wake(signal_word *w) {
+    if (atomic_load(&w->n_sleeping) > 0)
+        syscall(SYS_futex, &w->value, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+static void run_part(const threads *pool, uint32_t number) {
+    uint64_t n = pool->n_items, count = pool->n_threads;
+    uint32_t first = (uint32_t)(n * number / count), end = (uint32_t)(n * (number + 1) / count);
+    if (first < end) pool->body(pool->context, first, end, number);
+}
+
+static void *work(void *argument) {
+    worker *me = argument;
+    threads *pool = me->pool;
+    fmath_thread_start();
+    for (uint32_t round = 0;;) {
+        round = signal_wait(&pool->round, round);
+        bool stopping = !pool->body;
+        if (!stopping) run_part(pool, me->number);
+        if (atomic_fetch_sub(&pool->n_busy.value, 1) == 1) signal_wake(&pool->n_busy);
+        if (stopping) return NULL;
+    }
+}
+
+/* Hand the round to the workers: what was written to `pool` before is seen by them. */
+static void begin_round(threads *pool) {
+    atomic_store(&pool->n_busy.value, pool->n_threads - 1);
+    atomic_fetch_add(&pool->round.value, 1);
+    signal_wake(&pool->round);
+}
+
+static void end_round(threads *pool) {
+    uint32_t n_busy = atomic_load_explicit(&pool->n_busy.value, memory_order_acquire);
+    while (n_busy > 0) n_busy = signal_wait(&pool->n_busy, n_busy);
+}
+
+threads *threads_new(uint32_t n_threads) {
+    assert(n_threads >= 1 && n_threads <= THREADS_MAX);
+    size_t bytes = sizeof(threads) + n_threads * sizeof(worker);
+    bytes = (bytes + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
+    threads *pool = aligned_alloc(CACHE_LINE_BYTES, bytes);
+    if (!pool) return NULL;
+    *pool = (threads){.n_threads = 1};
+    fmath_thread_start();
+    for (; pool->n_threads < n_threads; pool->n_threads++) {
+        worker *w = &pool->workers[pool->n_threads];
+        *w = (worker){.pool = pool, .number = pool->n_threads};
+        if (pthread_create(&w->thread, NULL, work, w) == 0) continue;
+        threads_free(&pool);
+        return NULL;
+    }
+    return pool;
+}
+
+void threads_free(threads **pool) {
+    threads *p = *pool;
+    if (!p) return;
+    p->body = NULL;
+    begin_round(p);
+    for (uint32_t i = 1; i < p->n_threads; i++) pthread_join(p->workers[i].thread, NULL);
+    free(p);
+    *pool = NULL;
+}
+
+uint32_t threads_count(const threads *pool) {
+    return pool->n_threads;
+}
+
+uint32_t threads_default_count(void) {
+    cpu_set_t cores;
+    long n = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores)
+                                                             : sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (uint32_t)n;
+}
+
+void threads_for(threads *pool, uint32_t n_items, threads_body *body, void *context) {
+    if (n_items == 0) return;
+    if (pool->n_threads == 1 || n_items == 1) {
+        body(context, 0, n_items, 0);
+        return;
+    }
+    pool->body = body;
+    pool->context = context;
+    pool->n_items = n_items;
+    begin_round(pool);
+    run_part(pool, 0);
+    end_round(pool);
+}

@@ -1,0 +1,134 @@
+/* The pool does every item exactly once, in one contiguous range a thread, and shows what was written. */
+#include "../../modeld/threads.h"
+
+#include <fenv.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+enum { N_ITEMS_MAX = 67 };
+
+typedef struct tally {
+    uint32_t n_done[N_ITEMS_MAX];       /* plain memory: a race would be seen by ThreadSanitizer */
+    uint32_t thread[N_ITEMS_MAX];
+} tally;
+
+static void count_items(void *context, uint32_t first, uint32_t end, uint32_t thread) {
+    tally *t = context;
+    for (uint32_t i = first; i < end; i++) {
+        t->n_done[i]++;
+        t->thread[i] = thread;
+    }
+}
+
+static void each_item_is_done_once(void **state) {
+    (void)state;
+    for (uint32_t n_threads = 1; n_threads <= 5; n_threads++) {
+        threads *pool = threads_new(n_threads);
+        assert_non_null(pool);
+        assert_int_equal(threads_count(pool), n_threads);
+        for (uint32_t n = 0; n <= N_ITEMS_MAX; n++) {
+            tally t = {0};
+            threads_for(pool, n, count_items, &t);
+            for (uint32_t i = 0; i < N_ITEMS_MAX; i++) assert_int_equal(t.n_done[i], i < n);
+        }
+        threads_free(&pool);
+        assert_null(pool);
+    }
+}
+
+static void ranges_are_contiguous_and_level(void **state) {
+    (void)state;
+    threads *pool = threads_new(4);
+    for (uint32_t n = 2; n <= N_ITEMS_MAX; n++) {
+        tally t = {0};
+        threads_for(pool, n, count_items, &t);
+        uint32_t n_of[4] = {0};
+        for (uint32_t i = 0; i < n; i++) {
+            if (i > 0) assert_true(t.thread[i] >= t.thread[i - 1]);
+            n_of[t.thread[i]]++;
+        }
+        for (int i = 0; i < 4; i++) assert_in_range(n_of[i], n / 4, n / 4 + 1);
+    }
+    threads_free(&pool);
+}
+
+static void add_neighbours(void *context, uint32_t first, uint32_t end, uint32_t thread) {
+    (void)thread;
+    uint64_t *sums = context;       /* [2][N_ITEMS_MAX]: each round reads what all wrote in the last */
+    for (uint32_t i = first; i < end; i++)
+        sums[N_ITEMS_MAX + i] = sums[i] + sums[(i + 1) % N_ITEMS_MAX];
+}
+
+static void copy_back(void *context, uint32_t first, uint32_t end, uint32_t thread) {
+    (void)thread;
+    uint64_t *sums = context;
+    for (uint32_t i = first; i < end; i++) sums[i] = sums[N_ITEMS_MAX + i];
+}
+
+static void a_round_sees_the_last_one(void **state) {
+    (void)state;
+    uint64_t sums[2 * N_ITEMS_MAX] = {1}, alone[2 * N_ITEMS_MAX] = {1};
+    threads *pool = threads_new(3);
+    for (int round = 0; round < 2000; round++) {
+        threads_for(pool, N_ITEMS_MAX, add_neighbours, sums);
+        threads_for(pool, N_ITEMS_MAX, copy_back, sums);
+        add_neighbours(alone, 0, N_ITEMS_MAX, 0);
+        copy_back(alone, 0, N_ITEMS_MAX, 0);
+    }
+    threads_free(&pool);
+    assert_memory_equal(sums, alone, sizeof sums);
+}
+
+static void a_pool_that_slept_wakes(void **state) {
+    (void)state;
+    threads *pool = threads_new(2);
+    for (int round = 0; round < 3; round++) {
+        nanosleep(&(struct timespec){.tv_nsec = 30 * 1000 * 1000}, NULL);   /* beyond any spinning */
+        tally t = {0};
+        threads_for(pool, N_ITEMS_MAX, count_items, &t);
+        for (uint32_t i = 0; i < N_ITEMS_MAX; i++) assert_int_equal(t.n_done[i], 1);
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 30 * 1000 * 1000}, NULL);
+    threads_free(&pool);
+}
+
+static void take_rounding(void *context, uint32_t first, uint32_t end, uint32_t thread) {
+    (void)thread;
+    int *modes = context;
+    for (uint32_t i = first; i < end; i++) modes[i] = fegetround();
+}
+
+static void all_threads_round_to_nearest(void **state) {
+    (void)state;
+    fesetround(FE_UPWARD);      /* new threads would inherit it */
+    threads *pool = threads_new(4);
+    int modes[4] = {-1, -1, -1, -1};
+    threads_for(pool, 4, take_rounding, modes);
+    threads_free(&pool);
+    for (int i = 0; i < 4; i++) assert_int_equal(modes[i], FE_TONEAREST);
+}
+
+static void no_pool_is_fine_to_free(void **state) {
+    (void)state;
+    threads *pool = NULL;
+    threads_free(&pool);
+    assert_true(threads_default_count() >= 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_item_is_done_once),
+        cmocka_unit_test(ranges_are_contiguous_and_level),
+        cmocka_unit_test(a_round_sees_the_last_one),
+        cmocka_unit_test(a_pool_that_slept_wakes),
+        cmocka_unit_test(all_threads_round_to_nearest),
+        cmocka_unit_test(no_pool_is_fine_to_free),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
