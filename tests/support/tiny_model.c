@@ -1,0 +1,227 @@
+#include "tiny_model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gguf_writer.h"
+#include "quantize.h"
+#include "tiny_vocabulary.h"
+
+/* How one tensor is filled: mean + spread × a bell curve of variance 1. */
+typedef struct tensor_plan {
+    char name[64];
+    uint32_t type, n_dims;
+    uint64_t dims[2];           /* columns, rows */
+    float mean, spread;
+    bool rows_are_tokens;
+} tensor_plan;
+
+typedef struct plan_list {
+    tensor_plan *items;
+    size_t n_items;
+} plan_list;
+
+tiny_model_options tiny_model_defaults(void) {
+    return (tiny_model_options){
+        .type = TENSOR_F32,
+        .embedding_type = TENSOR_F32,
+        .seed = 1,
+        .shape = {.n_vocab = 320, .n_ctx = 256, .n_layers = 2, .dim = 64, .n_heads = 4, .n_kv_heads = 2,
+                  .ffn_dim = 96, .rope_base = 10000.0, .norm_epsilon = 1e-5f},
+        .tied = true,
+        .split = "smollm",
+        .name = "tiny",
+    };
+}
+
+/* ---- random numbers: splitmix64 (Steele, Lea and Flood 2014) ---- */
+
+static uint64_t random_next(uint64_t *state) {
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+/* Nearly normal, mean 0, variance 1: the sum of four uniform numbers. */
+static float random_bell(uint64_t *state) {
+    uint64_t bits = random_next(state);
+    int sum = (int)(bits & 0xffff) + (int)(bits >> 16 & 0xffff) + (int)(bits >> 32 & 0xffff) + (int)(bits >> 48);
+    return (float)(sum - 2 * 0xffff) / 37837.2f;    /* 65536 / √3 */
+}
+
+/* ---- what is in the file ---- */
+
+static float root(float x) {
+    float guess = x;
+    for (int i = 0; i < 40; i++) guess = 0.5f * (guess + x / guess);
+    return guess;
+}
+
+static tensor_plan *add(plan_list *plans, uint32_t type, uint64_t n_columns, uint64_t n_rows, float gain) {
+    tensor_plan *plan = &plans->items[plans->n_items++];
+    *plan = (tensor_plan){.type = type, .n_dims = 2, .dims = {n_columns, n_rows},
+                          .spread = gain / root((float)n_columns)};
+    return plan;
+}
+
+static void add_norm(plan_list *plans, const char *name, uint32_t dim) {
+    tensor_plan *plan = add(plans, TENSOR_F32, dim, 1, 0.0f);
+    plan->n_dims = 1;
+    plan->mean = 1.0f;
+    plan->spread = 0.1f;
+    snprintf(plan->name, sizeof plan->name, "%s", name);
+}
+
+static void add_tokens(plan_list *plans, const tiny_model_options *o, const char *name) {
+    tensor_plan *plan = add(plans, o->embedding_type, o->shape.dim, o->shape.n_vocab, 3.0f);
+    plan->rows_are_tokens = true;
+    snprintf(plan->name, sizeof plan->name, "%s", name);
+}
+
+/* Queries and keys get a gain, so that attention is selective; what is added to the stream gets more, so
+ * that it outweighs the embedding, which as its own output would have each token repeat itself. */
+static void add_layer(plan_list *plans, const tiny_model_options *o, uint32_t layer) {
+    const model_shape *s = &o->shape;
+    uint32_t q_dim = s->n_heads * s->head_dim, kv_dim = s->n_kv_heads * s->head_dim;
+    const struct { const char *name; uint32_t n_columns, n_rows; float gain; } matrices[] = {
+        {"attn_q", s->dim, q_dim, 1.5f},     {"attn_k", s->dim, kv_dim, 1.5f},
+        {"attn_v", s->dim, kv_dim, 1.0f},    {"attn_output", q_dim, s->dim, 4.0f},
+        {"ffn_gate", s->dim, s->ffn_dim, 1.5f}, {"ffn_up", s->dim, s->ffn_dim, 1.0f},
+        {"ffn_down", s->ffn_dim, s->dim, 4.0f},
+    };
+    char name[64];
+    snprintf(name, sizeof name, "blk.%u.attn_norm.weight", layer);
+    add_norm(plans, name, s->dim);
+    snprintf(name, sizeof name, "blk.%u.ffn_norm.weight", layer);
+    add_norm(plans, name, s->dim);
+    for (size_t i = 0; i < sizeof matrices / sizeof matrices[0]; i++) {
+        tensor_plan *plan = add(plans, o->type, matrices[i].n_columns, matrices[i].n_rows, matrices[i].gain);
+        snprintf(plan->name, sizeof plan->name, "blk.%u.%s.weight", layer, matrices[i].name);
+    }
+}
+
+static plan_list make_plans(const tiny_model_options *o) {
+    plan_list plans = {calloc(9 * (size_t)o->shape.n_layers + 3, sizeof *plans.items), 0};
+    if (!plans.items) abort();
+    add_tokens(&plans, o, "token_embd.weight");
+    for (uint32_t i = 0; i < o->shape.n_layers; i++) add_layer(&plans, o, i);
+    add_norm(&plans, "output_norm.weight", o->shape.dim);
+    if (!o->tied) add_tokens(&plans, o, "output.weight");
+    return plans;
+}
+
+static void add_shape_keys(gguf_writer *w, const tiny_model_options *o) {
+    const model_shape *s = &o->shape;
+    gguf_writer_text(w, "general.architecture", "llama");
+    gguf_writer_text(w, "general.name", o->name);
+    gguf_writer_uint(w, "llama.vocab_size", s->n_vocab);
+    gguf_writer_uint(w, "llama.context_length", s->n_ctx);
+    gguf_writer_uint(w, "llama.block_count", s->n_layers);
+    gguf_writer_uint(w, "llama.embedding_length", s->dim);
+    gguf_writer_uint(w, "llama.feed_forward_length", s->ffn_dim);
+    gguf_writer_uint(w, "llama.attention.head_count", s->n_heads);
+    gguf_writer_uint(w, "llama.attention.head_count_kv", s->n_kv_heads);
+    if (s->n_heads * s->head_dim != s->dim) {
+        gguf_writer_uint(w, "llama.attention.key_length", s->head_dim);
+        gguf_writer_uint(w, "llama.attention.value_length", s->head_dim);
+    }
+    gguf_writer_uint(w, "llama.rope.dimension_count", s->rope_dims);
+    gguf_writer_real(w, "llama.rope.freq_base", (float)s->rope_base);
+    gguf_writer_real(w, "llama.attention.layer_norm_rms_epsilon", s->norm_epsilon);
+}
+
+static void add_vocabulary_keys(gguf_writer *w, const tiny_model_options *o) {
+    tiny_vocabulary v;
+    tiny_vocabulary_make(&v, o->shape.n_vocab);
+    gguf_writer_text(w, "tokenizer.ggml.model", "gpt2");
+    gguf_writer_text(w, "tokenizer.ggml.pre", o->split);
+    gguf_writer_texts(w, "tokenizer.ggml.tokens", (const char *const *)v.tokens, v.n_tokens);
+    gguf_writer_ints(w, "tokenizer.ggml.token_type", v.types, v.n_tokens);
+    gguf_writer_texts(w, "tokenizer.ggml.merges", (const char *const *)v.merges, v.n_merges);
+    gguf_writer_uint(w, "tokenizer.ggml.bos_token_id", TINY_IM_START);
+    gguf_writer_uint(w, "tokenizer.ggml.eos_token_id", TINY_IM_END);
+    gguf_writer_bool(w, "tokenizer.ggml.add_bos_token", false);
+    gguf_writer_text(w, "tokenizer.chat_template",
+                     "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + "
+                     "message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
+                     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}");
+    tiny_vocabulary_free(&v);
+}
+
+/* ---- writing ---- */
+
+/* Control tokens and bytes that are no visible ASCII are written small, so that they seldom win. */
+static float token_scale(uint64_t token) {
+    uint64_t byte = token - TINY_FIRST_BYTE;
+    if (token >= TINY_FIRST_MERGE) return 1.0f;
+    return token >= TINY_FIRST_BYTE && byte >= ' ' && byte <= '~' ? 1.0f : 0.5f;
+}
+
+static bool write_tensor(gguf_writer *w, const tensor_plan *plan, uint64_t seed) {
+    const tensor_layout *layout = tensor_layout_of(plan->type);
+    size_t n = plan->dims[0], row_bytes = n / layout->block_items * layout->block_bytes;
+    float *row = malloc(n * sizeof *row);
+    uint8_t *bytes = malloc(row_bytes);
+    if (!row || !bytes) abort();
+    bool ok = true;
+    for (uint64_t r = 0; ok && r < plan->dims[1]; r++) {
+        float spread = plan->spread * (plan->rows_are_tokens ? token_scale(r) : 1.0f);
+        for (size_t i = 0; i < n; i++) row[i] = plan->mean + spread * random_bell(&seed);
+        quantize_row(layout, row, n, bytes);
+        ok = gguf_writer_data(w, bytes, row_bytes);
+    }
+    free(row);
+    free(bytes);
+    return ok && gguf_writer_end_tensor(w);
+}
+
+static bool write_file(const char *path, const tiny_model_options *o) {
+    gguf_writer w;
+    gguf_writer_init(&w);
+    add_shape_keys(&w, o);
+    add_vocabulary_keys(&w, o);
+    plan_list plans = make_plans(o);
+    for (size_t i = 0; i < plans.n_items; i++)
+        gguf_writer_tensor(&w, plans.items[i].name, plans.items[i].type, plans.items[i].n_dims,
+                           plans.items[i].dims);
+    bool ok = gguf_writer_open(&w, path);
+    for (size_t i = 0; ok && i < plans.n_items; i++) {
+        uint64_t seed = o->seed ^ i << 32;
+        ok = write_tensor(&w, &plans.items[i], random_next(&seed));
+    }
+    free(plans.items);
+    if (ok) return gguf_writer_close(&w);
+    gguf_writer_clear(&w);
+    return false;
+}
+
+static status check(const tiny_model_options *o, failure *f) {
+    const model_shape *s = &o->shape;
+    const tensor_layout *layout = tensor_layout_of(o->type), *tokens = tensor_layout_of(o->embedding_type);
+    if (!layout || !tokens) return fail(f, STATUS_BAD_REQUEST, "no such type; there are %s", TENSOR_TYPES_SUPPORTED);
+    if (s->n_vocab < TINY_FIRST_MERGE)
+        return fail(f, STATUS_BAD_REQUEST, "a vocabulary has %d tokens or more", TINY_FIRST_MERGE);
+    if (s->n_layers == 0 || s->n_kv_heads == 0 || s->n_heads % s->n_kv_heads != 0 || s->head_dim == 0)
+        return fail(f, STATUS_BAD_REQUEST, "layers and heads are at least 1, and kv heads divide heads");
+    if (s->rope_dims > s->head_dim || s->rope_dims % 2 != 0)
+        return fail(f, STATUS_BAD_REQUEST, "%u rotated dimensions of a head of %u", s->rope_dims, s->head_dim);
+    uint32_t block = layout->block_items;
+    if (s->dim % tokens->block_items || s->dim % block || s->ffn_dim % block || s->n_heads * s->head_dim % block
+        || s->dim == 0 || s->ffn_dim == 0)
+        return fail(f, STATUS_BAD_REQUEST, "dim %u, ffn %u and %u heads of %u are no whole blocks of %s", s->dim,
+                    s->ffn_dim, s->n_heads, s->head_dim, layout->name);
+    return STATUS_OK;
+}
+
+status tiny_model_write(const char *path, const tiny_model_options *options, failure *f) {
+    tiny_model_options o = *options;
+    if (o.shape.head_dim == 0 && o.shape.n_heads) o.shape.head_dim = o.shape.dim / o.shape.n_heads;
+    if (o.shape.rope_dims == 0) o.shape.rope_dims = o.shape.head_dim / 2 * 2;
+    status st = check(&o, f);
+    if (st == STATUS_OK && !write_file(path, &o))
+        st = fail(f, STATUS_IO, "%s: %s", path, strerror(errno));
+    return st;
+}

@@ -1,0 +1,30 @@
+/* Writes random models of the llama architecture, of any shape and supported tensor type: real files,
+ * small enough for unit tests, or large ones row by row. The same options give the same bytes on every
+ * machine. Logits spread widely and tokens of text win, so that greedy texts vary and rarely end. */
+#ifndef TRIVIUM_TESTS_TINY_MODEL_H
+#define TRIVIUM_TESTS_TINY_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "modeld/gguf.h"
+#include "modeld/shape.h"
+
+typedef struct tiny_model_options {
+    uint32_t type;              /* tensor_type of the matrices; norms are float32 */
+    uint32_t embedding_type;    /* of token_embd and, unless tied, output */
+    uint64_t seed;
+    model_shape shape;          /* head_dim 0: dim / n_heads; rope_dims 0: head_dim */
+    bool tied;                  /* no output.weight: the embedding serves as one */
+    const char *split;          /* tokenizer.ggml.pre: "gpt-2", "smollm", … */
+    const char *name;           /* general.name */
+} tiny_model_options;
+
+/* F32, 320 tokens, 256 positions, 2 layers, dim 64, 4 heads (2 for keys and values), ffn 96, tied. */
+tiny_model_options tiny_model_defaults(void);
+
+/* STATUS_BAD_REQUEST: a shape that cannot be (rows that are no whole blocks, fewer tokens than
+ * TINY_FIRST_MERGE, …); STATUS_IO: the file cannot be written. */
+status tiny_model_write(const char *path, const tiny_model_options *options, failure *f);
+
+#endif

@@ -1,0 +1,67 @@
+/* make_model OUT.gguf [flags]: a random model for tests, from a few kilobytes to many gigabytes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/rt/options.h"
+#include "tests/support/tiny_model.h"
+
+static const uint32_t types[] = {TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_Q8_0, TENSOR_Q4_0, TENSOR_Q4_1};
+
+static status take_type(void *out, const char *name, const char *value, failure *f) {
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(tensor_layout_of(types[i])->name, value) == 0) {
+            *(uint32_t *)out = types[i];
+            return STATUS_OK;
+        }
+    return fail(f, STATUS_BAD_REQUEST, "--%s: %s is no type; there are %s", name, value, TENSOR_TYPES_SUPPORTED);
+}
+
+static status take_size(void *out, const char *name, const char *value, failure *f) {
+    unsigned long long size = 0;
+    if (!options_uint(value, &size) || size == 0 || size > 1 << 24)
+        return fail(f, STATUS_BAD_REQUEST, "--%s: a whole number of 1 to %d is wanted", name, 1 << 24);
+    *(uint32_t *)out = (uint32_t)size;
+    return STATUS_OK;
+}
+
+#define SIZE(flag, field, text) {flag, OPTION_CALL, "N", text, &field, 0, 0, take_size}
+
+int main(int argc, char **argv) {
+    tiny_model_options o = tiny_model_defaults();
+    uint32_t embedding_type = UINT32_MAX;
+    bool untied = false;
+    const option_row rows[] = {
+        {"type", OPTION_CALL, "TYPE", "of the matrices: " TENSOR_TYPES_SUPPORTED, &o.type, 0, 0, take_type},
+        {"embedding-type", OPTION_CALL, "TYPE", "of the embedding, if another", &embedding_type, 0, 0, take_type},
+        {"seed", OPTION_UINT, "N", "another seed, other weights", &o.seed, 0, 9e15, NULL},
+        SIZE("vocab", o.shape.n_vocab, "tokens"),
+        SIZE("context", o.shape.n_ctx, "positions"),
+        SIZE("layers", o.shape.n_layers, "layers"),
+        SIZE("dim", o.shape.dim, "width of the residual stream"),
+        SIZE("heads", o.shape.n_heads, "heads"),
+        SIZE("kv-heads", o.shape.n_kv_heads, "heads of keys and values"),
+        SIZE("head-dim", o.shape.head_dim, "width of a head (default dim / heads)"),
+        SIZE("ffn", o.shape.ffn_dim, "width of the feed-forward part"),
+        SIZE("rope-dims", o.shape.rope_dims, "rotated dimensions of a head (default all)"),
+        {"rope-base", OPTION_REAL, "X", "base of the rotation", &o.shape.rope_base, 1, 1e9, NULL},
+        {"untied", OPTION_FLAG, NULL, "an output matrix of its own", &untied, 0, 0, NULL},
+        {"split", OPTION_TEXT, "NAME", "tokenizer.ggml.pre", &o.split, 0, 0, NULL},
+        {"name", OPTION_TEXT, "NAME", "general.name", &o.name, 0, 0, NULL},
+        {0},
+    };
+    const options command = {"make_model OUT.gguf [flags]",
+                             "Writes a random model. Example: make_model tiny.gguf --type Q4_1 --layers 3",
+                             {rows}, 1};
+    const char *path = NULL;
+    size_t n_words = 0;
+    failure f;
+    status st = options_parse(&command, argc, argv, &path, &n_words, &f);
+    if (st == STATUS_NOT_FOUND) return 0;
+    if (st == STATUS_OK && n_words == 0) st = fail(&f, STATUS_BAD_REQUEST, "where to? %s", command.usage);
+    o.embedding_type = embedding_type == UINT32_MAX ? o.type : embedding_type;
+    o.tied = !untied;
+    if (st == STATUS_OK) st = tiny_model_write(path, &o, &f);
+    if (st == STATUS_OK) return 0;
+    fprintf(stderr, "make_model: %s\n", f.message);
+    return st == STATUS_BAD_REQUEST ? 2 : 1;
+}
