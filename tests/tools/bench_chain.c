@@ -23,7 +23,9 @@ static void fill_row(float *logits) {
         for (int k = 0; k < 12; k++) bell += random_uniform();
         logits[i] = (float)(bell * 2.5);
     }
-    for (int k = 0; k < 40; k++) logits[(int)(random_uniform() * N_VOCAB)] = (float)(18.0 - 0.3 * k);
+    for (int k = 0; k < 40; k++) {
+        logits[(int)(random_uniform() * N_VOCAB)] = (float)(18.0 - 0.3 * k);
+    }
 }
 
 static int compare(const void *a, const void *b) {
@@ -43,12 +45,14 @@ static void bench(const char *name, const strategy *s, const float *rows, const 
                           .step = (uint32_t)i, .n_candidates = n_candidates, .given = -1};
         sample_result result;
         uint64_t begin_us = clock_us();
-        if (chain_sample(c, &job, &result, NULL, &f) != STATUS_OK) die("bench_chain", "%s", f.message);
+        status st = chain_sample(c, &job, &result, NULL, &f);
         times_us[i] = (double)(clock_us() - begin_us);
+        if (st != STATUS_OK) die("bench_chain", "%s", f.message);
     }
     chain_free(&c);
     qsort(times_us, N_ROUNDS * N_ROWS, sizeof *times_us, compare);
-    printf("%-44s %6.0f us a row (fastest %.0f)\n", name, times_us[N_ROUNDS * N_ROWS / 2], times_us[0]);
+    printf("%-48s %6.0f us a row (fastest %.0f)\n", name, times_us[N_ROUNDS * N_ROWS / 2],
+           times_us[0]);
 }
 
 int main(void) {

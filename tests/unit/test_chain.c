@@ -171,7 +171,8 @@ static void a_history_does_not_outlive_its_run(void **state) {
 static void biases_add_and_minus_infinity_bans(void **state) {
     (void)state;
     const float row[WIDTH] = {0, 0, 0, 0, 0, 0};
-    const chain_outcome *out = run(row, "[{\"logit_bias\": [[1, 0.5], [2, \"-inf\"], [1, 1]]}]", NULL);
+    const char *steps = "[{\"logit_bias\": [[1, 0.5], [2, \"-inf\"], [1, 1]]}]";
+    const chain_outcome *out = run(row, steps, NULL);
     assert_near(ratio(out, 1, 0), exp(1.5));
     assert_true(out->probabilities[2] == 0);
 }
@@ -179,7 +180,8 @@ static void biases_add_and_minus_infinity_bans(void **state) {
 /* The values of llama.cpp's own tests, where its rules and ours agree. */
 static void other_samplers_give_the_same_values(void **state) {
     (void)state;
-    const float tenths[WIDTH] = {logf(0.1f), logf(0.2f), logf(0.3f), logf(0.4f), -INFINITY, -INFINITY};
+    const float none = -INFINITY, fifth = logf(0.2f);
+    const float tenths[WIDTH] = {logf(0.1f), logf(0.2f), logf(0.3f), logf(0.4f), none, none};
     static const struct {
         const char *steps;
         double expected[4];
@@ -198,7 +200,7 @@ static void other_samplers_give_the_same_values(void **state) {
             assert_true(fabs(out->probabilities[id] - cases[i].expected[id]) < 1e-6);
         }
     }
-    const float fifths[WIDTH] = {logf(0.2f), logf(0.2f), logf(0.2f), logf(0.2f), logf(0.2f), -INFINITY};
+    const float fifths[WIDTH] = {fifth, fifth, fifth, fifth, fifth, none};
     const int32_t ids[] = {0, 1, 2, 0, 0, -1};
     const chain_outcome *out = run(fifths, "[{\"repetition_penalty\": 50}]", ids);
     assert_true(fabs(out->probabilities[3] - 0.5) < 1e-6 && out->probabilities[0] < 1e-6);
@@ -238,7 +240,8 @@ static void a_strategy_that_leaves_nothing_is_refused(void **state) {
 static void ids_outside_the_row_are_refused(void **state) {
     (void)state;
     assert_int_equal(run(TIED, "[{\"logit_bias\": [[6, 1]]}]", NULL)->st, STATUS_BAD_ID);
-    const chain_outcome *out = chain_case_run(&(chain_case){.logits = TIED, .n_vocab = WIDTH, .given = 6});
+    const chain_outcome *out = chain_case_run(&(chain_case){
+        .logits = TIED, .n_vocab = WIDTH, .given = 6});
     assert_int_equal(out->st, STATUS_BAD_ID);
 }
 

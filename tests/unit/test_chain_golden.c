@@ -36,8 +36,8 @@ static void golden_draws_are_met(void **state) {
     chain_case_each_line("tests/golden/draws.jsonl", check_draw);
 }
 
-/* Pearson's χ² of 100,000 draws, a seed each. With 5 degrees of freedom it exceeds 25.7 once in 10,000
- * times; the seeds are fixed, so it never varies. */
+/* Pearson's χ² of 100,000 draws, a seed each. With 5 degrees of freedom it exceeds 25.7 once in
+ * 10,000 times; the seeds are fixed, so it never varies. */
 static void ids_are_drawn_as_often_as_their_probabilities_say(void **state) {
     (void)state;
     const float logits[] = {1.5f, 0.2f, -0.7f, 2.0f, 0.9f, 1.1f, -9.0f};

@@ -1,5 +1,5 @@
-/* The chain against a reference that sorts the whole row: the same bits on random rows and chains, with
- * ties, both zeros, and -inf. */
+/* The chain against a reference that sorts the whole row: the same bits on random rows and chains,
+ * with ties, both zeros, and -inf. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -197,8 +197,9 @@ static void check_case(chain *c, reference *r) {
 
     failure f;
     sample_result result;
-    sample_job job = {.logits = logits, .n_vocab = width, .ids = ids, .n_ids = n_ids, .strategy = &s,
-                      .seed = random_state >> 11, .step = random_below(1000), .given = -1};
+    sample_job job = {.logits = logits, .n_vocab = width, .ids = ids, .n_ids = n_ids,
+                      .strategy = &s, .seed = random_state >> 11, .step = random_below(1000),
+                      .given = -1};
     status st = chain_sample(c, &job, &result, probabilities, &f);
     if (r->logits[r->ranked[0]] == -INFINITY) {
         assert_int_equal(st, STATUS_NO_CANDIDATE);

@@ -56,7 +56,7 @@ static void uniforms_lie_in_0_1_and_fill_it_evenly(void **state) {
         assert_true(u >= 0 && u < 1);
         tenths[(int)(u * 10)]++;
     }
-    for (int i = 0; i < 10; i++) assert_in_range(tenths[i], 9600, 10400);  /* 4 standard deviations */
+    for (int i = 0; i < 10; i++) assert_in_range(tenths[i], 9600, 10400);   /* 4 sigma */
 }
 
 int main(void) {

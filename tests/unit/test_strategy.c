@@ -35,9 +35,11 @@ static const char *written(const strategy *s) {
     text[0] = '\0';
     for (size_t i = 0; i < s->n_steps; i++) {
         const step *one = &s->steps[i];
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "", step_table[one->kind].name);
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "",
+                              step_table[one->kind].name);
         for (size_t b = 0; b < one->n_biases; b++) {
-            n += (size_t)snprintf(text + n, sizeof text - n, " %d=%g", one->bias_ids[b], one->biases[b]);
+            n += (size_t)snprintf(text + n, sizeof text - n, " %d=%g", one->bias_ids[b],
+                                  one->biases[b]);
         }
         if (step_table[one->kind].shape == SHAPE_NUMBER) {
             n += (size_t)snprintf(text + n, sizeof text - n, " %g", one->numbers[0]);
@@ -54,7 +56,7 @@ static void each_number_has_its_range(void **state) {
         step_kind kind;
         double inside[4], outside[5];
     } cases[] = {
-        {STEP_REPETITION_PENALTY, {1, DBL_TRUE_MIN, DBL_MAX, 1.1}, {0, -1, INFINITY, NAN, -INFINITY}},
+        {STEP_REPETITION_PENALTY, {1, DBL_TRUE_MIN, DBL_MAX, 1.1}, {0, -1, INFINITY, NAN, -0.0}},
         {STEP_PRESENCE_PENALTY, {0, -DBL_MAX, DBL_MAX, 1}, {INFINITY, -INFINITY, NAN, NAN, NAN}},
         {STEP_FREQUENCY_PENALTY, {0, -DBL_MAX, DBL_MAX, 1}, {INFINITY, -INFINITY, NAN, NAN, NAN}},
         {STEP_TEMPERATURE, {1, DBL_TRUE_MIN, DBL_MAX, 0.8}, {0, -0.0, -1, INFINITY, NAN}},
@@ -143,7 +145,8 @@ static void names_are_found_with_underscores_or_hyphens(void **state) {
     assert_int_equal(strategy_kind("top"), STEP_KINDS);
     assert_int_equal(strategy_kind("top_kk"), STEP_KINDS);
     assert_int_equal(strategy_kind(""), STEP_KINDS);
-    assert_int_equal(strategy_unknown_step("t\n\xff p", STATUS_UNSUPPORTED, &f), STATUS_UNSUPPORTED);
+    status st = strategy_unknown_step("t\n\xff p", STATUS_UNSUPPORTED, &f);
+    assert_int_equal(st, STATUS_UNSUPPORTED);
     assert_non_null(strstr(f.message, "t???p: the steps are logit_bias, "));
     assert_non_null(strstr(f.message, "greedy"));
 }
@@ -215,8 +218,10 @@ static void biases_are_bounded(void **state) {
     strategy s;
     strategy_init(&s);
     for (int32_t i = 0; i <= BIASES_MAX; i++) ids[i] = i;
-    assert_int_equal(strategy_append_biases(&s, ids, biases, BIASES_MAX + 1, &f), STATUS_BAD_REQUEST);
-    assert_int_equal(strategy_append_biases(&s, ids, biases, BIASES_MAX, &f), STATUS_OK);
+    status st = strategy_append_biases(&s, ids, biases, BIASES_MAX + 1, &f);
+    assert_int_equal(st, STATUS_BAD_REQUEST);
+    st = strategy_append_biases(&s, ids, biases, BIASES_MAX, &f);
+    assert_int_equal(st, STATUS_OK);
     assert_int_equal(bias(&s, BIASES_MAX - 1, 1), STATUS_OK);
     assert_int_equal(bias(&s, BIASES_MAX, 1), STATUS_BAD_REQUEST);
     assert_int_equal(s.steps[0].n_biases, BIASES_MAX);
@@ -234,8 +239,8 @@ static void tune_merges_step_by_step(void **state) {
     set(&changes, STEP_TOP_K, 20);
     bias(&changes, 4, 1);
     assert_int_equal(strategy_merge(&running, &changes, &f), STATUS_OK);
-    assert_string_equal(written(&running),
-                        "logit_bias 4=2, repetition_penalty 1.1, temperature 0.3, top_k 20, top_p 0.9");
+    assert_string_equal(written(&running), "logit_bias 4=2, repetition_penalty 1.1, "
+                                           "temperature 0.3, top_k 20, top_p 0.9");
     strategy_clear(&running);
     strategy_clear(&changes);
 }
@@ -272,7 +277,8 @@ static void a_copy_is_equal_and_its_own(void **state) {
     assert_true(strategy_equal(&s, &copy));
     bias(&copy, 1, 1);
     assert_false(strategy_equal(&s, &copy));
-    assert_string_equal(written(&s), "logit_bias 1=-2, repetition_penalty 1.1, temperature 0.8, top_p 0.9");
+    assert_string_equal(written(&s), "logit_bias 1=-2, repetition_penalty 1.1, "
+                                     "temperature 0.8, top_p 0.9");
     strategy_copy(&copy, &s);
     set(&copy, STEP_TOP_P, 0.8);
     assert_false(strategy_equal(&s, &copy));

@@ -1,4 +1,4 @@
-/* strategy_json.h and strategy_wire.h: what is written reads back the same; what is wrong is refused. */
+/* strategy_json.h and strategy_wire.h: what is written reads back, what is wrong is refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,8 @@
 #include <cmocka.h>     /* last: its macro fail() would hide our function */
 
 static const char EVERY_STEP[] =
-    "[{\"greedy\": true}, {\"min_p\": 0.05}, {\"top_p\": 0.9}, {\"top_k\": 40}, {\"temperature\": 1},"
-    " {\"frequency_penalty\": -0.5}, {\"presence_penalty\": 2}, {\"repetition_penalty\": 1.1},"
+    "[{\"greedy\": true}, {\"min_p\": 0.05}, {\"top_p\": 0.9}, {\"top_k\": 40},"
+    " {\"temperature\": 1}, {\"frequency_penalty\": -0.5}, {\"presence_penalty\": 2}, {\"repetition_penalty\": 1.1},"
     " {\"logit_bias\": [[7, -1.5], [9, \"-inf\"], [3, 2]]}, {\"temperature\": 0.7}]";
 
 static strategy parsed;         /* what the last call read */
@@ -76,7 +76,7 @@ static void json_of_another_form_is_refused_with_a_sentence(void **state) {
     refuse("[[\"top_k\", 4]]", STATUS_BAD_REQUEST, "one key");
     refuse("[{}]", STATUS_BAD_REQUEST, "one key");
     refuse("[{\"top_k\": 4, \"top_p\": 0.5}]", STATUS_BAD_REQUEST, "one key");
-    refuse("[{\"top_k\": 4}, {\"topk\": 4}]", STATUS_BAD_REQUEST, "no step named topk: the steps are ");
+    refuse("[{\"top_k\": 4}, {\"topk\": 4}]", STATUS_BAD_REQUEST, "no step named topk: the steps");
     refuse("[{\"top_k\": \"4\"}]", STATUS_BAD_REQUEST, "top_k must be a number");
     refuse("[{\"top_p\": true}]", STATUS_BAD_REQUEST, "top_p must be a number");
     refuse("[{\"greedy\": false}]", STATUS_BAD_REQUEST, "greedy takes true");
@@ -123,7 +123,8 @@ static void the_wire_carries_every_step(void **state) {
 }
 
 /* One step as a peer might send it. */
-static status receive(const char *name, double *numbers, size_t n_numbers, int32_t *ids, size_t n_lists) {
+static status receive(const char *name, double *numbers, size_t n_numbers, int32_t *ids,
+                      size_t n_lists) {
     Trivium__IdList list = TRIVIUM__ID_LIST__INIT, *lists[] = {&list, &list};
     Trivium__Step one = TRIVIUM__STEP__INIT, *steps[] = {&one};
     Trivium__Strategy m = TRIVIUM__STRATEGY__INIT;
