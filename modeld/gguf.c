@@ -71,7 +71,7 @@ static bool read_header(gguf_reader *r) {
     r->g->by_name = calloc(n_tensors + 1, sizeof *r->g->by_name);
     r->g->entries = calloc(n_entries + 1, sizeof *r->g->entries);
     if (!r->g->tensors || !r->g->by_name || !r->g->entries)
-        return gguf_fails(r, STATUS_NO_MEMORY, "no memory for what its header lists");
+        return gguf_no_memory(r);
     r->g->n_tensors = n_tensors;
     r->g->n_entries = n_entries;
     return true;

@@ -19,14 +19,14 @@ typedef enum value_kind { KIND_UINT, KIND_INT, KIND_REAL, KIND_OTHER } value_kin
 static const struct {
     const char *name;
     value_kind kind;
-    size_t n_bytes;             /* 0: no fixed size */
+    size_t n_bytes_min;         /* numbers and bools: exactly */
 } value_types[VALUE_TYPES] = {
     [VALUE_U8] = {"uint8", KIND_UINT, 1},     [VALUE_I8] = {"int8", KIND_INT, 1},
     [VALUE_U16] = {"uint16", KIND_UINT, 2},   [VALUE_I16] = {"int16", KIND_INT, 2},
     [VALUE_U32] = {"uint32", KIND_UINT, 4},   [VALUE_I32] = {"int32", KIND_INT, 4},
     [VALUE_U64] = {"uint64", KIND_UINT, 8},   [VALUE_I64] = {"int64", KIND_INT, 8},
     [VALUE_F32] = {"float32", KIND_REAL, 4},  [VALUE_F64] = {"float64", KIND_REAL, 8},
-    [VALUE_BOOL] = {"bool", KIND_OTHER, 1},   [VALUE_TEXT] = {"text", KIND_OTHER, 0},
+    [VALUE_BOOL] = {"bool", KIND_OTHER, 1},   [VALUE_TEXT] = {"text", KIND_OTHER, 8},
     [VALUE_ARRAY] = {"array", KIND_OTHER, 0},
 };
 
@@ -50,32 +50,31 @@ static bool read_type(gguf_reader *r, const gguf_entry *e, uint32_t *out) {
     return true;
 }
 
-static bool read_texts(gguf_reader *r, gguf_entry *e) {
-    size_t n_max = (r->g->n_bytes - r->at) / sizeof(uint64_t);
+/* Before anything is allocated for them: can so many items be in what is left of the file? */
+static bool check_count(const gguf_reader *r, const gguf_entry *e) {
+    size_t n_max = (r->g->n_bytes - r->at) / value_types[e->item_type].n_bytes_min;
     if (e->n_items > n_max)
         return gguf_fails(r, STATUS_IO,
-                          "key %.*s lists %llu texts, more than the rest of the file can hold",
-                          shown(e->key), e->key.bytes, (unsigned long long)e->n_items);
+                          "the file is cut short or damaged: key %.*s with %llu items of type %s goes "
+                          "beyond its end", shown(e->key), e->key.bytes,
+                          (unsigned long long)e->n_items, value_types[e->item_type].name);
+    return true;
+}
+
+static bool read_texts(gguf_reader *r, gguf_entry *e) {
     e->views = calloc(e->n_items + 1, sizeof *e->views);
-    if (!e->views) return gguf_fails(r, STATUS_NO_MEMORY, "no memory for what its header lists");
+    if (!e->views) return gguf_no_memory(r);
     for (uint64_t i = 0; i < e->n_items; i++)
         if (!gguf_read_text(r, &e->views[i])) return false;
     return true;
 }
 
 static bool read_numbers(gguf_reader *r, gguf_entry *e) {
-    size_t item_bytes = value_types[e->item_type].n_bytes;
-    size_t n_max = (r->g->n_bytes - r->at) / item_bytes;
-    if (e->n_items > n_max)
-        return gguf_fails(r, STATUS_IO,
-                          "key %.*s has %llu items of type %s, more than the rest of the file can "
-                          "hold", shown(e->key), e->key.bytes, (unsigned long long)e->n_items,
-                          value_types[e->item_type].name);
-    e->items = gguf_take(r, e->n_items * item_bytes);
+    e->items = gguf_take(r, e->n_items * value_types[e->item_type].n_bytes_min);
     bool is_int = e->item_type == VALUE_I32 || e->item_type == VALUE_U32;
     if (e->type != VALUE_ARRAY || !is_int) return true;
     e->ints = calloc(e->n_items + 1, sizeof *e->ints);
-    if (!e->ints) return gguf_fails(r, STATUS_NO_MEMORY, "no memory for what its header lists");
+    if (!e->ints) return gguf_no_memory(r);
     memcpy(e->ints, e->items, e->n_items * sizeof *e->ints);
     return true;
 }
@@ -92,6 +91,7 @@ static bool read_entry(gguf_reader *r, size_t index, gguf_entry *e) {
         return gguf_fails(r, STATUS_UNSUPPORTED,
                           "key %.*s is an array of arrays; arrays of numbers, bools or texts are "
                           "supported", shown(e->key), e->key.bytes);
+    if (!check_count(r, e)) return false;
     if (!(e->item_type == VALUE_TEXT ? read_texts(r, e) : read_numbers(r, e))) return false;
     e->raw = r->g->bytes + start;
     e->raw_bytes = r->at - start;
@@ -156,7 +156,7 @@ static status wrong_type(const gguf *g, const char *key, const gguf_entry *e, co
 static status take_uint(const gguf *g, const char *key, const gguf_entry *e, uint64_t min, uint64_t max,
                         uint64_t *out, failure *f) {
     value_kind kind = value_types[e->type].kind;
-    size_t n_bytes = value_types[e->type].n_bytes;
+    size_t n_bytes = value_types[e->type].n_bytes_min;
     if (kind != KIND_UINT && kind != KIND_INT) return wrong_type(g, key, e, "a whole number", f);
     uint64_t value = 0;
     memcpy(&value, e->items, n_bytes);

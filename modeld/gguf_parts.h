@@ -46,6 +46,8 @@ typedef struct gguf_reader {
 bool gguf_fails(const gguf_reader *r, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+bool gguf_no_memory(const gguf_reader *r);
+
 /* The next n_bytes, in the mapping; NULL when the file has no more so many. */
 const uint8_t *gguf_take(gguf_reader *r, uint64_t n_bytes);
 bool gguf_read_u32(gguf_reader *r, uint32_t *out);

@@ -35,6 +35,10 @@ bool gguf_fails(const gguf_reader *r, status code, const char *format, ...) {
     return false;
 }
 
+bool gguf_no_memory(const gguf_reader *r) {
+    return gguf_fails(r, STATUS_NO_MEMORY, "no memory for what its header lists");
+}
+
 const uint8_t *gguf_take(gguf_reader *r, uint64_t n_bytes) {
     size_t left = r->g->n_bytes - r->at;
     if (n_bytes > left) {

@@ -101,7 +101,8 @@ void gguf_writer_tensor_at(gguf_writer *w, const char *name, uint32_t type, uint
     w->n_tensors++;
 }
 
-void gguf_writer_tensor(gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims, const uint64_t *dims) {
+void gguf_writer_tensor(gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims,
+                        const uint64_t *dims) {
     const tensor_layout *layout = tensor_layout_of(type);
     if (!layout) abort();
     uint64_t n_bytes = dims[0] / layout->block_items * layout->block_bytes;

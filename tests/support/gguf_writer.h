@@ -44,7 +44,8 @@ void gguf_writer_texts(gguf_writer *w, const char *key, const char *const *value
 void gguf_writer_ints(gguf_writer *w, const char *key, const int32_t *values, size_t n);
 
 /* Declare a tensor of a supported type where the last one ends; or any tensor at any offset. */
-void gguf_writer_tensor(gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims, const uint64_t *dims);
+void gguf_writer_tensor(gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims,
+                        const uint64_t *dims);
 void gguf_writer_tensor_at(gguf_writer *w, const char *name, uint32_t type, uint32_t n_dims,
                            const uint64_t *dims, uint64_t offset);
 

@@ -48,7 +48,8 @@ static uint64_t random_next(uint64_t *state) {
 /* Nearly normal, mean 0, variance 1: the sum of four uniform numbers. */
 static float random_bell(uint64_t *state) {
     uint64_t bits = random_next(state);
-    int sum = (int)(bits & 0xffff) + (int)(bits >> 16 & 0xffff) + (int)(bits >> 32 & 0xffff) + (int)(bits >> 48);
+    int sum = 0;
+    for (int i = 0; i < 4; i++, bits >>= 16) sum += (int)(bits & 0xffff);
     return (float)(sum - 2 * 0xffff) / 37837.2f;    /* 65536 / √3 */
 }
 
@@ -200,19 +201,21 @@ static bool write_file(const char *path, const tiny_model_options *o) {
 
 static status check(const tiny_model_options *o, failure *f) {
     const model_shape *s = &o->shape;
-    const tensor_layout *layout = tensor_layout_of(o->type), *tokens = tensor_layout_of(o->embedding_type);
-    if (!layout || !tokens) return fail(f, STATUS_BAD_REQUEST, "no such type; there are %s", TENSOR_TYPES_SUPPORTED);
+    const tensor_layout *matrix = tensor_layout_of(o->type), *token = tensor_layout_of(o->embedding_type);
+    if (!matrix || !token)
+        return fail(f, STATUS_BAD_REQUEST, "no such type; there are %s", TENSOR_TYPES_SUPPORTED);
     if (s->n_vocab < TINY_FIRST_MERGE)
         return fail(f, STATUS_BAD_REQUEST, "a vocabulary has %d tokens or more", TINY_FIRST_MERGE);
-    if (s->n_layers == 0 || s->n_kv_heads == 0 || s->n_heads % s->n_kv_heads != 0 || s->head_dim == 0)
-        return fail(f, STATUS_BAD_REQUEST, "layers and heads are at least 1, and kv heads divide heads");
+    if (!s->n_layers || !s->dim || !s->ffn_dim || !s->head_dim || !s->n_kv_heads)
+        return fail(f, STATUS_BAD_REQUEST, "layers, heads and widths are at least 1");
+    if (s->n_heads % s->n_kv_heads != 0)
+        return fail(f, STATUS_BAD_REQUEST, "%u kv heads do not divide %u heads", s->n_kv_heads, s->n_heads);
     if (s->rope_dims > s->head_dim || s->rope_dims % 2 != 0)
         return fail(f, STATUS_BAD_REQUEST, "%u rotated dimensions of a head of %u", s->rope_dims, s->head_dim);
-    uint32_t block = layout->block_items;
-    if (s->dim % tokens->block_items || s->dim % block || s->ffn_dim % block || s->n_heads * s->head_dim % block
-        || s->dim == 0 || s->ffn_dim == 0)
-        return fail(f, STATUS_BAD_REQUEST, "dim %u, ffn %u and %u heads of %u are no whole blocks of %s", s->dim,
-                    s->ffn_dim, s->n_heads, s->head_dim, layout->name);
+    if (s->dim % token->block_items || s->dim % matrix->block_items || s->ffn_dim % matrix->block_items
+        || s->n_heads * s->head_dim % matrix->block_items)
+        return fail(f, STATUS_BAD_REQUEST, "dim %u, ffn %u and %u heads of %u are no whole blocks of 32",
+                    s->dim, s->ffn_dim, s->n_heads, s->head_dim);
     return STATUS_OK;
 }
 
