@@ -17,8 +17,7 @@ struct calls {
     size_t n_bytes_held;
 };
 
-calls *calls_new(void)
-{
+calls *calls_new(void) {
     calls *cs = calloc(1, sizeof *cs);
     if (!cs)
         return NULL;
@@ -27,8 +26,7 @@ calls *calls_new(void)
     return cs;
 }
 
-static void call_free(call *c, models *ms)
-{
+static void call_free(call *c, models *ms) {
     if (c->worker)
         modeld_give(c->worker);
     passage_free(&c->passage);
@@ -39,8 +37,7 @@ static void call_free(call *c, models *ms)
     free(c);
 }
 
-void calls_free(calls **cs, models *ms)
-{
+void calls_free(calls **cs, models *ms) {
     if (!*cs)
         return;
     for (call *c = (*cs)->first, *next; c; c = next) {
@@ -51,8 +48,7 @@ void calls_free(calls **cs, models *ms)
     *cs = NULL;
 }
 
-static status probe_check(const call_order *o, failure *f)
-{
+static status probe_check(const call_order *o, failure *f) {
     if (o->n_row == 0 || o->n_row > N_VOCAB_MAX)
         return fail(f, STATUS_BAD_REQUEST, "a probe needs 1 to %d logits, not %zu", N_VOCAB_MAX,
                     o->n_row);
@@ -65,8 +61,7 @@ static status probe_check(const call_order *o, failure *f)
     return strategy_check_ids(o->strategy, (uint32_t)o->n_row, f);
 }
 
-static status order_check(const call_order *o, failure *f)
-{
+static status order_check(const call_order *o, failure *f) {
     if (!text_is_printable(o->model, NAME_BYTES_MAX) || !text_is_printable(o->pool, NAME_BYTES_MAX))
         return fail(f, STATUS_BAD_REQUEST,
                     "a model's or pool's name may have %d bytes of UTF-8 without control characters",
@@ -82,8 +77,7 @@ static status order_check(const call_order *o, failure *f)
     return STATUS_OK;
 }
 
-static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f)
-{
+static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f) {
     if (n_bytes > CALLS_BYTES_MAX - cs->n_bytes_held)
         return fail(f, STATUS_BUSY, "calls hold %zu bytes already; try again later", cs->n_bytes_held);
     cs->n_bytes_held += n_bytes;
@@ -91,8 +85,7 @@ static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f)
     return STATUS_OK;
 }
 
-status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f)
-{
+status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f) {
     assert(!c->ids);
     status st = bytes_take(cs, c, n_ids * sizeof *ids, f);
     if (st != STATUS_OK)
@@ -106,8 +99,7 @@ status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failur
     return STATUS_OK;
 }
 
-static status row_set(calls *cs, call *c, const call_order *o, failure *f)
-{
+static status row_set(calls *cs, call *c, const call_order *o, failure *f) {
     if (!o->row)
         return STATUS_OK;
     status st = bytes_take(cs, c, o->n_row * sizeof *o->row, f);
@@ -121,8 +113,7 @@ static status row_set(calls *cs, call *c, const call_order *o, failure *f)
     return STATUS_OK;
 }
 
-static status order_copy(calls *cs, call *c, const call_order *o, failure *f)
-{
+static status order_copy(calls *cs, call *c, const call_order *o, failure *f) {
     strategy_init(&c->strategy);
     if (o->strategy && strategy_copy(&c->strategy, o->strategy) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
@@ -142,8 +133,7 @@ static status order_copy(calls *cs, call *c, const call_order *o, failure *f)
     return st;
 }
 
-static void call_link(calls *cs, call *c)
-{
+static void call_link(calls *cs, call *c) {
     uint32_t slot = cs->free_slots[--cs->n_free];
     c->number = slot + CALLS_MAX * ++cs->serial;
     cs->slots[slot] = c;
@@ -155,8 +145,7 @@ static void call_link(calls *cs, call *c)
     cs->last = c;
 }
 
-status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, failure *f)
-{
+status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, failure *f) {
     status st = order_check(o, f);
     if (st != STATUS_OK)
         return st;
@@ -177,8 +166,7 @@ status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, fa
     return STATUS_OK;
 }
 
-void calls_remove(calls *cs, models *ms, call **out)
-{
+void calls_remove(calls *cs, models *ms, call **out) {
     call *c = *out;
     *out = NULL;
     uint32_t slot = (uint32_t)(c->number % CALLS_MAX);
@@ -196,32 +184,27 @@ void calls_remove(calls *cs, models *ms, call **out)
     call_free(c, ms);
 }
 
-call *calls_find(const calls *cs, uint64_t number)
-{
+call *calls_find(const calls *cs, uint64_t number) {
     call *c = cs->slots[number % CALLS_MAX];
     return c && c->number == number ? c : NULL;
 }
 
-call *calls_first(const calls *cs)
-{
+call *calls_first(const calls *cs) {
     return cs->first;
 }
 
-call *calls_next(const call *c)
-{
+call *calls_next(const call *c) {
     return c->next;
 }
 
-void call_send(call *c, modeld *d)
-{
+void call_send(call *c, modeld *d) {
     assert(c->state == CALL_WAITING && !c->worker);
     modeld_take(d);
     c->worker = d;
     c->state = CALL_SENT;
 }
 
-void call_wait(call *c, uint64_t now_us)
-{
+void call_wait(call *c, uint64_t now_us) {
     if (c->worker)
         modeld_give(c->worker);
     c->worker = NULL;

@@ -51,8 +51,7 @@ struct models {
 
 /* vocabularies */
 
-static void vocabulary_forget_words(vocabulary *y)
-{
+static void vocabulary_forget_words(vocabulary *y) {
     vocab_free(&y->words);
     y->complete = false;
     y->n_tokens = y->n_merges = 0;
@@ -60,8 +59,7 @@ static void vocabulary_forget_words(vocabulary *y)
     y->asked = NULL;
 }
 
-static void vocabulary_unlink(models *ms, vocabulary *y)
-{
+static void vocabulary_unlink(models *ms, vocabulary *y) {
     vocabulary **place = &ms->vocabularies;
     while (*place != y)
         place = &(*place)->next;
@@ -71,8 +69,7 @@ static void vocabulary_unlink(models *ms, vocabulary *y)
 }
 
 /* Of the vocabularies that no model speaks, only the latest few complete ones are worth their memory. */
-static void vocabularies_trim(models *ms)
-{
+static void vocabularies_trim(models *ms) {
     for (;;) {
         size_t n_unused = 0;
         vocabulary *oldest = NULL;
@@ -89,16 +86,14 @@ static void vocabularies_trim(models *ms)
     }
 }
 
-static vocabulary *vocabulary_find(const models *ms, const char *hash)
-{
+static vocabulary *vocabulary_find(const models *ms, const char *hash) {
     vocabulary *y = ms->vocabularies;
     while (y && strcmp(y->hash, hash) != 0)
         y = y->next;
     return y;
 }
 
-static vocabulary *vocabulary_of(models *ms, const char *hash, uint32_t n_tokens)
-{
+static vocabulary *vocabulary_of(models *ms, const char *hash, uint32_t n_tokens) {
     vocabulary *y = vocabulary_find(ms, hash);
     if (y)
         return y;
@@ -114,8 +109,7 @@ static vocabulary *vocabulary_of(models *ms, const char *hash, uint32_t n_tokens
 
 /* models */
 
-static model *model_new(models *ms, const model_offer *offer)
-{
+static model *model_new(models *ms, const model_offer *offer) {
     model *m = calloc(1, sizeof *m);
     vocabulary *y = m ? vocabulary_of(ms, offer->vocabulary, offer->n_vocab) : NULL;
     if (!y) {
@@ -131,8 +125,7 @@ static model *model_new(models *ms, const model_offer *offer)
     return m;
 }
 
-static void model_unlink(models *ms, model *m)
-{
+static void model_unlink(models *ms, model *m) {
     model **place = &ms->first;
     while (*place && *place != m)
         place = &(*place)->next;
@@ -141,16 +134,14 @@ static void model_unlink(models *ms, model *m)
     m->next = NULL;
 }
 
-static void model_append(models *ms, model *m)
-{
+static void model_append(models *ms, model *m) {
     model **place = &ms->first;
     while (*place)
         place = &(*place)->next;
     *place = m;
 }
 
-static void model_free_unused(models *ms, model *m)
-{
+static void model_free_unused(models *ms, model *m) {
     if (m->modelds || m->n_holders > 0)
         return;
     model_unlink(ms, m);
@@ -160,20 +151,17 @@ static void model_free_unused(models *ms, model *m)
     vocabularies_trim(ms);
 }
 
-static bool model_is(const model *m, const model_offer *offer)
-{
+static bool model_is(const model *m, const model_offer *offer) {
     return strcmp(m->name, offer->name) == 0 && strcmp(m->fingerprint, offer->fingerprint) == 0 &&
            strcmp(m->vocabulary->hash, offer->vocabulary) == 0 && m->n_vocab == offer->n_vocab &&
            m->n_ctx == offer->n_ctx;
 }
 
-models *models_new(void)
-{
+models *models_new(void) {
     return calloc(1, sizeof(models));
 }
 
-void models_free(models **ms)
-{
+void models_free(models **ms) {
     if (!*ms)
         return;
     while ((*ms)->first) {
@@ -193,8 +181,7 @@ void models_free(models **ms)
 
 /* joining and leaving */
 
-static status offer_check(const models *ms, const model_offer *o, failure *f)
-{
+static status offer_check(const models *ms, const model_offer *o, failure *f) {
     const char *const words[] = {o->name, o->fingerprint, o->vocabulary};
     const char *const what[] = {"name", "fingerprint", "vocabulary hash"};
     for (size_t i = 0; i < 3; i++)
@@ -212,8 +199,7 @@ static status offer_check(const models *ms, const model_offer *o, failure *f)
     return STATUS_OK;
 }
 
-static status refusal_check(const models *ms, uint64_t incarnation, failure *f)
-{
+static status refusal_check(const models *ms, uint64_t incarnation, failure *f) {
     for (size_t i = 0; i < REFUSALS_MAX; i++)
         if (ms->refusals[i].incarnation == incarnation) {
             *f = ms->refusals[i].why;
@@ -222,8 +208,7 @@ static status refusal_check(const models *ms, uint64_t incarnation, failure *f)
     return STATUS_OK;
 }
 
-static status name_check(const models *ms, const model_offer *o, failure *f)
-{
+static status name_check(const models *ms, const model_offer *o, failure *f) {
     for (const model *m = ms->first; m; m = m->next) {
         if (!m->modelds || strcmp(m->name, o->name) != 0 || model_is(m, o))
             continue;
@@ -237,8 +222,7 @@ static status name_check(const models *ms, const model_offer *o, failure *f)
 
 /* The model that this offer is: one that is served or held, or a new one. A model that nobody served
  * until now counts as joined now. */
-static model *model_for(models *ms, const model_offer *offer)
-{
+static model *model_for(models *ms, const model_offer *offer) {
     model *m = ms->first;
     while (m && !model_is(m, offer))
         m = m->next;
@@ -254,8 +238,7 @@ static model *model_for(models *ms, const model_offer *offer)
 }
 
 status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer, modeld **out,
-                   failure *f)
-{
+                   failure *f) {
     status st = refusal_check(ms, incarnation, f);
     if (st == STATUS_OK)
         st = offer_check(ms, offer, f);
@@ -279,8 +262,7 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     return STATUS_OK;
 }
 
-void models_leave(models *ms, modeld **leaver)
-{
+void models_leave(models *ms, modeld **leaver) {
     modeld *d = *leaver;
     if (!d)
         return;
@@ -296,16 +278,14 @@ void models_leave(models *ms, modeld **leaver)
     model_free_unused(ms, m);
 }
 
-void models_refuse(models *ms, uint64_t incarnation, const failure *why)
-{
+void models_refuse(models *ms, uint64_t incarnation, const failure *why) {
     ms->refusals[ms->next_refusal] = (refusal){.incarnation = incarnation, .why = *why};
     ms->next_refusal = (ms->next_refusal + 1) % REFUSALS_MAX;
 }
 
 /* the vocabulary's way here */
 
-modeld *models_query(models *ms)
-{
+modeld *models_query(models *ms) {
     for (model *m = ms->first; m; m = m->next) {
         vocabulary *y = m->vocabulary;
         if (y->complete || y->asked || !m->modelds)
@@ -316,8 +296,7 @@ modeld *models_query(models *ms)
     return NULL;
 }
 
-static status vocabulary_begin(vocabulary *y, const vocabulary_piece *p, failure *f)
-{
+static status vocabulary_begin(vocabulary *y, const vocabulary_piece *p, failure *f) {
     if (!p->meta)
         return fail(f, STATUS_BAD_MESSAGE, "the first piece of a vocabulary must say its kind");
     if (p->n_tokens_all != y->n_tokens_all)
@@ -331,8 +310,7 @@ static status vocabulary_begin(vocabulary *y, const vocabulary_piece *p, failure
     return vocab_new(&y->words, &meta, f);
 }
 
-static status vocabulary_count(vocabulary *y, const vocab_bytes *items, size_t n_items, failure *f)
-{
+static status vocabulary_count(vocabulary *y, const vocab_bytes *items, size_t n_items, failure *f) {
     for (size_t i = 0; i < n_items; i++)
         y->n_bytes += items[i].n_bytes;
     if (y->n_bytes > VOCABULARY_BYTES_MAX)
@@ -340,8 +318,7 @@ static status vocabulary_count(vocabulary *y, const vocab_bytes *items, size_t n
     return STATUS_OK;
 }
 
-static status vocabulary_extend(vocabulary *y, const vocabulary_piece *p, failure *f)
-{
+static status vocabulary_extend(vocabulary *y, const vocabulary_piece *p, failure *f) {
     if (p->n_tokens_all != y->n_tokens_all || p->n_merges_all != y->n_merges_all)
         return fail(f, STATUS_BAD_MESSAGE, "the pieces of the vocabulary disagree about its size");
     if ((p->n_tokens > 0 && p->first_token != y->n_tokens) || (p->n_merges > 0 && p->first_merge != y->n_merges) ||
@@ -359,8 +336,7 @@ static status vocabulary_extend(vocabulary *y, const vocabulary_piece *p, failur
     return st;
 }
 
-status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, failure *f)
-{
+status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, failure *f) {
     *complete = false;
     vocabulary *y = d->model->vocabulary;
     if (y->asked != d || strcmp(piece->hash, y->hash) != 0)
@@ -383,8 +359,7 @@ status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, fa
 
 /* looking up */
 
-model *models_find(const models *ms, const char *name, const char *fingerprint)
-{
+model *models_find(const models *ms, const char *name, const char *fingerprint) {
     for (model *m = ms->first; m; m = m->next) {
         bool meant = m->modelds && (!name[0] || strcmp(m->name, name) == 0) &&
                      (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0);
@@ -395,8 +370,7 @@ model *models_find(const models *ms, const char *name, const char *fingerprint)
 }
 
 /* "'a', 'b'" of the models that are served, cut where the buffer ends. */
-static void models_names(const models *ms, char *out, size_t out_bytes)
-{
+static void models_names(const models *ms, char *out, size_t out_bytes) {
     size_t n = 0;
     out[0] = '\0';
     for (const model *m = ms->first; m; m = m->next) {
@@ -407,8 +381,7 @@ static void models_names(const models *ms, char *out, size_t out_bytes)
     }
 }
 
-status models_missing(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms, failure *f)
-{
+status models_missing(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms, failure *f) {
     double wait_s = wait_ms / 1000.0;
     bool served = false;
     for (const model *m = ms->first; m; m = m->next) {
@@ -438,14 +411,18 @@ status models_missing(const models *ms, const char *name, const char *fingerprin
     return fail(f, STATUS_NO_MODELD, "no modeld has joined within %g s; start one with: modeld --model FILE", wait_s);
 }
 
-model *model_hold(model *m)
-{
+status model_missing(const model *m, uint32_t wait_ms, failure *f) {
+    return fail(f, STATUS_NO_MODELD,
+                "the modeld of '%s' is gone and none has come back within %g s; "
+                "start one with: modeld --model FILE --name %s", m->name, wait_ms / 1000.0, m->name);
+}
+
+model *model_hold(model *m) {
     m->n_holders++;
     return m;
 }
 
-void models_release(models *ms, model **held)
-{
+void models_release(models *ms, model **held) {
     model *m = *held;
     if (!m)
         return;
@@ -455,8 +432,7 @@ void models_release(models *ms, model **held)
     model_free_unused(ms, m);
 }
 
-modeld *model_least_loaded(const model *m)
-{
+modeld *model_least_loaded(const model *m) {
     modeld *least = m->modelds;
     for (modeld *d = m->modelds; d; d = d->next)
         if (d->load < least->load)
@@ -464,8 +440,7 @@ modeld *model_least_loaded(const model *m)
     return least;
 }
 
-status model_check_ids(const model *m, const int32_t *ids, size_t n_ids, failure *f)
-{
+status model_check_ids(const model *m, const int32_t *ids, size_t n_ids, failure *f) {
     for (size_t i = 0; i < n_ids; i++)
         if (ids[i] < 0 || (uint32_t)ids[i] >= m->n_vocab)
             return fail(f, STATUS_BAD_ID, "the id %d is outside the vocabulary of '%s', which has %u tokens (0 to %u)",
@@ -488,8 +463,7 @@ void *modeld_peer(const modeld *d) { return d->peer; }
 uint32_t modeld_load(const modeld *d) { return d->load; }
 void modeld_take(modeld *d) { d->load++; }
 
-void modeld_give(modeld *d)
-{
+void modeld_give(modeld *d) {
     assert(d->load > 0);
     d->load--;
 }

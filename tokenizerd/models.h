@@ -64,6 +64,9 @@ model *models_find(const models *ms, const char *name, const char *fingerprint);
  * STATUS_UNKNOWN_MODEL when other models are here. */
 status models_missing(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms, failure *f);
 
+/* The same for a model that was here and whose modelds are gone: STATUS_NO_MODELD. */
+status model_missing(const model *m, uint32_t wait_ms, failure *f);
+
 model *model_hold(model *m);                /* one holder more */
 void models_release(models *ms, model **m); /* one less; sets *m NULL; NULL is fine */
 

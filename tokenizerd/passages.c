@@ -25,18 +25,19 @@ struct passage {
 };
 
 struct passages {
+    void *context;
     passage *first;                /* whose turn it is */
     size_t n_bytes;             /* of all texts that live */
     size_t n_passages;
 };
 
-passages *passages_new(void)
-{
-    return calloc(1, sizeof(passages));
+passages *passages_new(void *context) {
+    passages *ps = calloc(1, sizeof *ps);
+    if (ps) ps->context = context;
+    return ps;
 }
 
-void passages_free(passages **ps)
-{
+void passages_free(passages **ps) {
     if (!*ps)
         return;
     assert((*ps)->n_passages == 0);
@@ -44,8 +45,7 @@ void passages_free(passages **ps)
     *ps = NULL;
 }
 
-static void queue_append(passages *ps, passage *p)
-{
+static void queue_append(passages *ps, passage *p) {
     passage **place = &ps->first;
     while (*place)
         place = &(*place)->next;
@@ -54,8 +54,7 @@ static void queue_append(passages *ps, passage *p)
     p->queued = true;
 }
 
-static void queue_remove(passages *ps, passage *p)
-{
+static void queue_remove(passages *ps, passage *p) {
     if (!p->queued)
         return;
     passage **place = &ps->first;
@@ -66,8 +65,7 @@ static void queue_remove(passages *ps, passage *p)
 }
 
 static status segments_check(const passages *ps, const passage_segment *segments, size_t n_segments, size_t *n_bytes,
-                             failure *f)
-{
+                             failure *f) {
     *n_bytes = 0;
     for (size_t i = 0; i < n_segments; i++) {
         if (segments[i].n_bytes > TEXT_BYTES_MAX - *n_bytes)
@@ -83,8 +81,7 @@ static status segments_check(const passages *ps, const passage_segment *segments
 }
 
 status passages_add(passages *ps, const passage_segment *segments, size_t n_segments, passage_encoded *encoded, void *owner,
-                 passage **out, failure *f)
-{
+                 passage **out, failure *f) {
     size_t n_bytes;
     status st = segments_check(ps, segments, n_segments, &n_bytes, f);
     if (st != STATUS_OK)
@@ -113,8 +110,7 @@ status passages_add(passages *ps, const passage_segment *segments, size_t n_segm
     return STATUS_OK;
 }
 
-void passage_free(passage **out)
-{
+void passage_free(passage **out) {
     passage *p = *out;
     if (!p)
         return;
@@ -128,8 +124,7 @@ void passage_free(passage **out)
     free(p);
 }
 
-status passage_start(passage *p, const vocab *v, int32_t first, failure *f)
-{
+status passage_start(passage *p, const vocab *v, int32_t first, failure *f) {
     assert(!p->encoding);
     p->encoding = encoding_new(v);
     if (!p->encoding || (first >= 0 && encoding_add_id(p->encoding, first) != STATUS_OK))
@@ -147,8 +142,7 @@ status passage_start(passage *p, const vocab *v, int32_t first, failure *f)
     return STATUS_OK;
 }
 
-bool passages_turn(passages *ps)
-{
+bool passages_turn(passages *ps) {
     passage *p = ps->first;
     if (!p)
         return false;
@@ -159,11 +153,10 @@ bool passages_turn(passages *ps)
     if (st == STATUS_OK && !done)
         queue_append(ps, p);
     else
-        p->encoded(p->owner, p, st == STATUS_OK ? NULL : &why);
+        p->encoded(ps->context, p->owner, st == STATUS_OK ? NULL : &why);
     return ps->first != NULL;
 }
 
-const int32_t *passage_ids(const passage *p, size_t *n_ids)
-{
+const int32_t *passage_ids(const passage *p, size_t *n_ids) {
     return encoding_ids(p->encoding, n_ids);
 }

@@ -20,10 +20,10 @@ typedef struct passage_segment {
     bool special;               /* special tokens written in it count as such */
 } passage_segment;
 
-/* The text is encoded (why NULL), or refused. The owner frees it, in the call or later. */
-typedef void passage_encoded(void *owner, passage *p, const failure *why);
+/* The owner's text is encoded (why NULL), or refused. The owner frees it, in the call or later. */
+typedef void passage_encoded(void *context, void *owner, const failure *why);
 
-passages *passages_new(void);         /* NULL: no memory */
+passages *passages_new(void *context);  /* which every passage_encoded gets; NULL: no memory */
 void passages_free(passages **ps);    /* no text may be left */
 
 /* Keep a copy of the segments. STATUS_NOT_UTF8 or STATUS_TOO_LONG (past TEXT_BYTES_MAX in all),

@@ -19,8 +19,7 @@ static const request_state next_state[REQUEST_STATES][EVENT_KINDS] = {
 };
 _Static_assert(REQUEST_ENCODING == 0, "0 is no target of the table");
 
-bool request_transition(request *r, request_event event)
-{
+bool request_transition(request *r, request_event event) {
     request_state next = next_state[r->state][event];
     if (next == REQUEST_ENCODING)
         return false;
@@ -30,8 +29,7 @@ bool request_transition(request *r, request_event event)
 
 /* taking up */
 
-static status names_check(const request_order *o, failure *f)
-{
+static status names_check(const request_order *o, failure *f) {
     const char *const names[] = {o->model, o->fingerprint, o->pool, o->session, o->semantics};
     const char *const what[] = {"model", "fingerprint", "pool", "session", "semantics"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -42,8 +40,7 @@ static status names_check(const request_order *o, failure *f)
     return STATUS_OK;
 }
 
-static status stops_check(const request_order *o, failure *f)
-{
+static status stops_check(const request_order *o, failure *f) {
     if (o->n_stops > STOPS_MAX || o->n_stop_ids > STOP_IDS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "there may be %d stop strings and %d stop ids", STOPS_MAX,
                     STOP_IDS_MAX);
@@ -56,8 +53,7 @@ static status stops_check(const request_order *o, failure *f)
     return STATUS_OK;
 }
 
-static status ids_check(const request_order *o, failure *f)
-{
+static status ids_check(const request_order *o, failure *f) {
     if (!o->ids)
         return STATUS_OK;
     if (o->n_prompt == 0)
@@ -71,8 +67,7 @@ static status ids_check(const request_order *o, failure *f)
     return STATUS_OK;
 }
 
-static status order_check(const request_order *o, failure *f)
-{
+static status order_check(const request_order *o, failure *f) {
     if (o->attempt == 0)
         return fail(f, STATUS_BAD_REQUEST, "attempts count from 1");
     if (o->max_new_tokens == 0)
@@ -94,8 +89,7 @@ static status order_check(const request_order *o, failure *f)
 }
 
 /* The parts of the order that need memory of their own. */
-static status order_copy(request *r, const request_order *o, failure *f)
-{
+static status order_copy(request *r, const request_order *o, failure *f) {
     size_t n_stop_bytes = 0;
     for (size_t i = 0; i < o->n_stops; i++)
         n_stop_bytes += o->stops[i].n_bytes;
@@ -124,13 +118,11 @@ static status order_copy(request *r, const request_order *o, failure *f)
     return STATUS_OK;
 }
 
-static void wait_from(request *r, uint64_t now_us)
-{
+static void wait_from(request *r, uint64_t now_us) {
     r->deadline_us = now_us + (uint64_t)r->wait_ms * 1000;
 }
 
-status request_new(const request_order *o, void *owner, uint64_t now_us, request **out, failure *f)
-{
+status request_new(const request_order *o, void *owner, uint64_t now_us, request **out, failure *f) {
     status st = order_check(o, f);
     if (st != STATUS_OK)
         return st;
@@ -164,15 +156,13 @@ status request_new(const request_order *o, void *owner, uint64_t now_us, request
     return STATUS_OK;
 }
 
-static void worker_leave(request *r)
-{
+static void worker_leave(request *r) {
     if (r->worker)
         modeld_give(r->worker);
     r->worker = NULL;
 }
 
-void request_free(request **out, models *ms)
-{
+void request_free(request **out, models *ms) {
     request *r = *out;
     if (!r)
         return;
@@ -192,8 +182,7 @@ void request_free(request **out, models *ms)
 
 /* its model */
 
-static status end_ids_join(request *r, const vocab *v, failure *f)
-{
+static status end_ids_join(request *r, const vocab *v, failure *f) {
     size_t n = 0;
     const int32_t *ids = vocab_end_ids(v, &n);
     if (r->ignore_eos || n == 0)
@@ -207,8 +196,7 @@ static status end_ids_join(request *r, const vocab *v, failure *f)
     return STATUS_OK;
 }
 
-static status stream_begin(request *r, const vocab *v, failure *f)
-{
+static status stream_begin(request *r, const vocab *v, failure *f) {
     const uint8_t *stops[STOPS_MAX];
     const uint8_t *at = r->stops;
     for (size_t i = 0; i < r->n_stops; at += r->stop_bytes[i++])
@@ -217,8 +205,7 @@ static status stream_begin(request *r, const vocab *v, failure *f)
     return r->stream ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for another request");
 }
 
-status request_meet(request *r, model *m, failure *f)
-{
+status request_meet(request *r, model *m, failure *f) {
     assert(r->state == REQUEST_ENCODING && !r->model);
     r->model = model_hold(m);
     strcpy(r->model_name, model_name(m));
@@ -237,27 +224,23 @@ status request_meet(request *r, model *m, failure *f)
 
 /* its ids */
 
-static bool is_end_id(const request *r, int32_t id)
-{
+static bool is_end_id(const request *r, int32_t id) {
     for (size_t i = 0; i < r->n_end_ids; i++)
         if (r->end_ids[i] == id)
             return true;
     return false;
 }
 
-uint32_t request_step(const request *r)
-{
+uint32_t request_step(const request *r) {
     return (uint32_t)(r->n_ids - r->n_prompt);
 }
 
-static bool is_full(const request *r)
-{
+static bool is_full(const request *r) {
     return request_step(r) >= r->max_new_tokens || r->n_ids >= model_n_ctx(r->model);
 }
 
 /* What was drawn before goes through the stream again, and nothing of it is shown. */
-static status replay(request *r, failure *f)
-{
+static status replay(request *r, failure *f) {
     for (size_t i = r->n_prompt; i < r->n_ids; i++) {
         stream_text past = {0};
         bool at_end = is_end_id(r, r->ids[i]);
@@ -273,8 +256,7 @@ static status replay(request *r, failure *f)
     return STATUS_OK;
 }
 
-static status length_check(size_t n_ids, const model *m, failure *f)
-{
+static status length_check(size_t n_ids, const model *m, failure *f) {
     if (n_ids < model_n_ctx(m))
         return STATUS_OK;
     return fail(f, STATUS_TOO_LONG,
@@ -282,8 +264,7 @@ static status length_check(size_t n_ids, const model *m, failure *f)
                 model_n_ctx(m));
 }
 
-status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t now_us, failure *f)
-{
+status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t now_us, failure *f) {
     if (r->state != REQUEST_ENCODING)
         return STATUS_NOT_FOUND;
     if (ids) {
@@ -310,8 +291,7 @@ status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t no
 
 /* its modeld */
 
-bool request_serve(request *r, modeld *d, uint64_t now_us)
-{
+bool request_serve(request *r, modeld *d, uint64_t now_us) {
     if (!request_transition(r, EVENT_SERVED))
         return false;
     modeld_take(d);
@@ -322,8 +302,7 @@ bool request_serve(request *r, modeld *d, uint64_t now_us)
     return true;
 }
 
-static status token_check(const request *r, const request_token *t, failure *f)
-{
+static status token_check(const request *r, const request_token *t, failure *f) {
     status st = model_check_ids(r->model, &t->id, 1, f);
     if (st != STATUS_OK)
         return st;
@@ -333,8 +312,7 @@ static status token_check(const request *r, const request_token *t, failure *f)
     return STATUS_OK;
 }
 
-static status token_record(request *r, const request_token *t, failure *f)
-{
+static status token_record(request *r, const request_token *t, failure *f) {
     if (r->n_ids == r->n_ids_room) {
         size_t room = r->n_ids_room + r->n_ids_room / 2 + 64;
         int32_t *ids = realloc(r->ids, room * sizeof *ids);
@@ -351,8 +329,7 @@ static status token_record(request *r, const request_token *t, failure *f)
     return STATUS_OK;
 }
 
-static void token_time(request *r, const request_token *t, uint64_t now_us)
-{
+static void token_time(request *r, const request_token *t, uint64_t now_us) {
     if (r->first_token_us == 0)
         r->first_token_us = now_us;
     r->last_token_us = now_us;
@@ -364,8 +341,7 @@ static void token_time(request *r, const request_token *t, uint64_t now_us)
 }
 
 status request_drawn(request *r, const request_token *t, uint64_t now_us, stream_text *shown, bool *kept,
-                     failure *f)
-{
+                     failure *f) {
     *shown = (stream_text){0};
     *kept = false;
     if (t->step != request_step(r) || !request_transition(r, EVENT_TOKEN))
@@ -389,8 +365,7 @@ status request_drawn(request *r, const request_token *t, uint64_t now_us, stream
     return STATUS_OK;
 }
 
-bool request_lost(request *r, uint64_t now_us)
-{
+bool request_lost(request *r, uint64_t now_us) {
     if (!request_transition(r, EVENT_LOST))
         return false;
     worker_leave(r);
@@ -401,8 +376,7 @@ bool request_lost(request *r, uint64_t now_us)
     return true;
 }
 
-bool request_closed(request *r, const request_closing *closing)
-{
+bool request_closed(request *r, const request_closing *closing) {
     if (!request_transition(r, EVENT_CLOSED))
         return false;
     worker_leave(r);
@@ -412,32 +386,27 @@ bool request_closed(request *r, const request_closing *closing)
     return true;
 }
 
-bool request_end(request *r)
-{
+bool request_end(request *r) {
     return request_transition(r, EVENT_END);
 }
 
-bool request_told(request *r)
-{
+bool request_told(request *r) {
     if (!request_transition(r, EVENT_TOLD))
         return false;
     worker_leave(r);
     return true;
 }
 
-status request_rest(request *r, stream_text *shown)
-{
+status request_rest(request *r, stream_text *shown) {
     *shown = (stream_text){0};
     return r->stream ? stream_end(r->stream, shown) : STATUS_OK;
 }
 
-bool request_waits(const request *r)
-{
+bool request_waits(const request *r) {
     return r->state == REQUEST_WAITING || (r->state == REQUEST_ENCODING && !r->model);
 }
 
-double request_tokens_per_s(const request *r)
-{
+double request_tokens_per_s(const request *r) {
     uint64_t span_us = r->last_token_us - r->first_token_us;
     return r->n_drawn > 1 && span_us > 0 ? (double)(r->n_drawn - 1) * 1e6 / (double)span_us : 0;
 }

@@ -192,9 +192,10 @@ void request_retuned(request *r, uint32_t ordinal, uint32_t from_step);  /* mode
 /* All changes that do not hold yet hold from the next step on: its modeld is gone. */
 void request_place_changes(request *r);
 
-/* The next change that the owner is to be told of, each once and in order: when all steps before its own
- * are recorded. NULL: none is due. Owned by the request. */
-const request_change *request_due(request *r);
+/* The next change that the owner is to be told of, in order: when all steps before its own are recorded.
+ * NULL: none is due. Owned by the request; the same one until request_change_shown. */
+request_change *request_due(request *r);
+void request_change_shown(request_change *change);
 
 /* The oldest change of those that the owner has received, ordinals up to this one; NULL: no more.
  * The caller frees it. */

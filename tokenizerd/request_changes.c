@@ -3,8 +3,7 @@
 
 #include "request.h"
 
-void request_change_free(request_change **change)
-{
+void request_change_free(request_change **change) {
     if (!*change)
         return;
     strategy_clear(&(*change)->strategy);
@@ -13,8 +12,7 @@ void request_change_free(request_change **change)
 }
 
 static status change_make(const request *r, bool replace, const strategy *asked, request_change **out,
-                          failure *f)
-{
+                          failure *f) {
     request_change *c = calloc(1, sizeof *c);
     if (!c)
         return fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
@@ -34,8 +32,7 @@ static status change_make(const request *r, bool replace, const strategy *asked,
 }
 
 status request_tune(request *r, bool replace, const strategy *asked, void *asker, uint64_t call,
-                    failure *f)
-{
+                    failure *f) {
     if (r->state == REQUEST_CLOSING || r->state == REQUEST_DONE)
         return fail(f, STATUS_UNKNOWN_REQUEST, "the request has ended");
     if (r->n_changes >= CHANGES_MAX)
@@ -66,8 +63,7 @@ status request_tune(request *r, bool replace, const strategy *asked, void *asker
     return STATUS_OK;
 }
 
-void request_retuned(request *r, uint32_t ordinal, uint32_t from_step)
-{
+void request_retuned(request *r, uint32_t ordinal, uint32_t from_step) {
     if (r->state != REQUEST_RUNNING)
         return;
     for (request_change *c = r->changes; c && c->ordinal <= ordinal; c = c->next) {
@@ -78,8 +74,7 @@ void request_retuned(request *r, uint32_t ordinal, uint32_t from_step)
     }
 }
 
-void request_place_changes(request *r)
-{
+void request_place_changes(request *r) {
     for (request_change *c = r->changes; c; c = c->next) {
         if (c->placed && c->step <= request_step(r))
             continue;
@@ -88,8 +83,7 @@ void request_place_changes(request *r)
     }
 }
 
-const request_change *request_due(request *r)
-{
+request_change *request_due(request *r) {
     if (r->state != REQUEST_WAITING && r->state != REQUEST_RUNNING)
         return NULL;
     request_change *c = r->changes;
@@ -97,12 +91,14 @@ const request_change *request_due(request *r)
         c = c->next;
     if (!c || !c->placed || c->step > request_step(r))
         return NULL;
-    c->shown = true;
     return c;
 }
 
-request_change *request_drop_change(request *r)
-{
+void request_change_shown(request_change *change) {
+    change->shown = true;
+}
+
+request_change *request_drop_change(request *r) {
     request_change *c = r->changes;
     if (!c)
         return NULL;
@@ -111,14 +107,12 @@ request_change *request_drop_change(request *r)
     return c;
 }
 
-request_change *request_acknowledged(request *r, uint32_t ordinal)
-{
+request_change *request_acknowledged(request *r, uint32_t ordinal) {
     const request_change *c = r->changes;
     return c && c->shown && c->ordinal <= ordinal ? request_drop_change(r) : NULL;
 }
 
-void request_forget_asker(request *r, const void *asker)
-{
+void request_forget_asker(request *r, const void *asker) {
     for (request_change *c = r->changes; c; c = c->next)
         if (c->asker == asker)
             c->asker = NULL;

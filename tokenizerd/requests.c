@@ -25,21 +25,18 @@ struct requests {
     size_t next_ending;
 };
 
-static size_t bucket_of(const uint8_t id[REQUEST_BYTES])
-{
+static size_t bucket_of(const uint8_t id[REQUEST_BYTES]) {
     uint64_t low, high;
     memcpy(&low, id, 8);
     memcpy(&high, id + 8, 8);
     return (size_t)(((low ^ high) * 0x9e3779b97f4a7c15u) >> 32) % BUCKETS;
 }
 
-requests *requests_new(void)
-{
+requests *requests_new(void) {
     return calloc(1, sizeof(requests));
 }
 
-void requests_free(requests **rs, models *ms)
-{
+void requests_free(requests **rs, models *ms) {
     if (!*rs)
         return;
     for (request *r = (*rs)->first, *next; r; r = next) {
@@ -50,23 +47,19 @@ void requests_free(requests **rs, models *ms)
     *rs = NULL;
 }
 
-request *requests_first(const requests *rs)
-{
+request *requests_first(const requests *rs) {
     return rs->first;
 }
 
-request *requests_next(const request *r)
-{
+request *requests_next(const request *r) {
     return r->next;
 }
 
-size_t requests_count(const requests *rs)
-{
+size_t requests_count(const requests *rs) {
     return rs->n_requests;
 }
 
-request *requests_find(const requests *rs, const uint8_t id[REQUEST_BYTES])
-{
+request *requests_find(const requests *rs, const uint8_t id[REQUEST_BYTES]) {
     request *r = rs->buckets[bucket_of(id)];
     while (r && memcmp(r->id, id, REQUEST_BYTES) != 0)
         r = r->next_in_bucket;
@@ -74,8 +67,7 @@ request *requests_find(const requests *rs, const uint8_t id[REQUEST_BYTES])
 }
 
 status requests_match(const requests *rs, const uint8_t *prefix, size_t n_bytes, request **out,
-                      failure *f)
-{
+                      failure *f) {
     *out = NULL;
     if (n_bytes == 0 || n_bytes > REQUEST_BYTES)
         return fail(f, STATUS_BAD_REQUEST, "a request is named by 1 to %d bytes of its id, not %zu",
@@ -96,8 +88,7 @@ status requests_match(const requests *rs, const uint8_t *prefix, size_t n_bytes,
                 : fail(f, STATUS_UNKNOWN_REQUEST, "no running request begins with %s", digits);
 }
 
-static ending *ending_find(const requests *rs, const uint8_t id[REQUEST_BYTES])
-{
+static ending *ending_find(const requests *rs, const uint8_t id[REQUEST_BYTES]) {
     ending *e = rs->ending_buckets[bucket_of(id)];
     while (e && memcmp(e->id, id, REQUEST_BYTES) != 0)
         e = e->next_in_bucket;
@@ -105,8 +96,7 @@ static ending *ending_find(const requests *rs, const uint8_t id[REQUEST_BYTES])
 }
 
 request_finish requests_admit(const requests *rs, const uint8_t id[REQUEST_BYTES], uint32_t attempt,
-                              request **rival)
-{
+                              request **rival) {
     *rival = NULL;
     const ending *e = ending_find(rs, id);
     if (e && attempt <= e->attempt)
@@ -121,8 +111,7 @@ request_finish requests_admit(const requests *rs, const uint8_t id[REQUEST_BYTES
 }
 
 status requests_add(requests *rs, const request_order *order, void *owner, uint64_t now_us,
-                    request **out, failure *f)
-{
+                    request **out, failure *f) {
     assert(!requests_find(rs, order->id));
     if (rs->n_requests >= REQUESTS_MAX)
         return fail(f, STATUS_BUSY, "%d requests are under way already; try again later", REQUESTS_MAX);
@@ -144,8 +133,7 @@ status requests_add(requests *rs, const request_order *order, void *owner, uint6
     return STATUS_OK;
 }
 
-static ending *ending_take(requests *rs, const uint8_t id[REQUEST_BYTES])
-{
+static ending *ending_take(requests *rs, const uint8_t id[REQUEST_BYTES]) {
     ending *e = &rs->endings[rs->next_ending];
     rs->next_ending = (rs->next_ending + 1) % ENDED_MAX;
     if (e->attempt != 0) {
@@ -161,8 +149,7 @@ static ending *ending_take(requests *rs, const uint8_t id[REQUEST_BYTES])
     return e;
 }
 
-void requests_remove(requests *rs, models *ms, request **out, bool cancelled)
-{
+void requests_remove(requests *rs, models *ms, request **out, bool cancelled) {
     request *r = *out;
     ending *e = ending_find(rs, r->id);
     if (!e)

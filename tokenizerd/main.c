@@ -1,0 +1,97 @@
+/* tokenizerd: the front door. Text comes in, ids go out to modelds, and text goes back as it is written. */
+#include <stdio.h>
+
+#include "../proto/limits.h"
+#include "../proto/rt/log.h"
+#include "../proto/rt/options.h"
+#include "../proto/rt/paths.h"
+#include "../proto/rt/text.h"
+#include "service.h"
+
+enum { WRONG_USE = 2 };
+
+static const char *bind_clients, *bind_models;
+static const char *name = "tokenizerd";
+static uint64_t heartbeat_ms = HEARTBEAT_MS;
+static bool insecure;
+static log_level level = LOG_INFO;
+
+static status take_level(void *out, const char *flag, const char *value, failure *f) {
+    if (log_level_parse(value, out) == 0) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag, value);
+}
+
+static status take_name(void *out, const char *flag, const char *value, failure *f) {
+    if (!value[0] || !text_is_printable(value, NAME_BYTES_MAX))
+        return fail(f, STATUS_BAD_REQUEST, "--%s must have 1 to %d bytes of UTF-8 without control characters",
+                    flag, NAME_BYTES_MAX);
+    *(const char **)out = value;
+    return STATUS_OK;
+}
+
+static const option_row flags[] = {
+    {.name = "bind-clients", .kind = OPTION_TEXT, .value_name = "ENDPOINT", .out = &bind_clients,
+     .help = "where clients connect (ipc://RUNTIME/clients)"},
+    {.name = "bind-models", .kind = OPTION_TEXT, .value_name = "ENDPOINT", .out = &bind_models,
+     .help = "where modelds join (ipc://RUNTIME/models)"},
+    {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
+     .help = "how it is called in status (tokenizerd)"},
+    {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
+     .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
+    {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
+     .help = "allow an endpoint outside this machine without keys"},
+    {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = take_level,
+     .help = "quiet, error, info or debug (info)"},
+    {0},
+};
+
+static const options command_line = {
+    .usage = "tokenizerd [flags]",
+    .summary = "Turns text into ids and ids into text, for the modelds that join it and the clients that\n"
+               "connect. It needs no model file: each modeld brings its own vocabulary.\n"
+               "Example: tokenizerd --bind-models tcp://127.0.0.1:5556",
+    .tables = {flags},
+};
+
+/* The endpoint called `which` in our runtime folder, unless *bind names another one. */
+static status choose_endpoint(const char **bind, const char *which, char address[ENDPOINT_BYTES_MAX],
+                              failure *f) {
+    char folder[ENDPOINT_BYTES_MAX];
+    if (*bind) return STATUS_OK;
+    status st = paths_ensure_runtime(folder, sizeof folder, f);
+    if (st == STATUS_OK) st = paths_endpoint(which, address, ENDPOINT_BYTES_MAX, f);
+    *bind = address;
+    return st;
+}
+
+int main(int argc, char **argv) {
+    failure f = {STATUS_OK, ""};
+    status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, &f);
+    if (st == STATUS_NOT_FOUND) return 0;
+    if (st != STATUS_OK) {
+        fprintf(stderr, "tokenizerd: %s\n", f.message);
+        return WRONG_USE;
+    }
+
+    char clients[ENDPOINT_BYTES_MAX], models[ENDPOINT_BYTES_MAX];
+    log_open("tokenizerd", level);
+    st = choose_endpoint(&bind_clients, "clients", clients, &f);
+    if (st == STATUS_OK) st = choose_endpoint(&bind_models, "models", models, &f);
+    if (st != STATUS_OK) die("tokenizerd", "%s", f.message);
+    loop *l = loop_new();
+    if (!l) die("tokenizerd", "no memory");
+    service *s = NULL;
+    service_options wiring = {
+        .name = name,
+        .bind_clients = bind_clients,
+        .bind_models = bind_models,
+        .heartbeat_ms = (uint32_t)heartbeat_ms,
+        .insecure = insecure,
+    };
+    if (service_new(&s, l, &wiring, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
+    log_event(LOG_INFO, "ready", "clients=%s models=%s", bind_clients, bind_models);
+    loop_run(l);
+    service_free(&s);
+    loop_free(&l);
+    return 0;
+}

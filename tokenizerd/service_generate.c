@@ -1,0 +1,404 @@
+/* Generations: Generate in, Started, Chunk and Done out; Open and Close to modelds, Token and Closed back. */
+#include <string.h>
+
+#include "service_parts.h"
+
+_Static_assert((int)FINISH_STOP == (int)TRIVIUM__FINISH_REASON__FINISH_STOP &&
+                   (int)FINISH_LENGTH == (int)TRIVIUM__FINISH_REASON__FINISH_LENGTH &&
+                   (int)FINISH_CANCELLED == (int)TRIVIUM__FINISH_REASON__FINISH_CANCELLED &&
+                   (int)FINISH_SUPERSEDED == (int)TRIVIUM__FINISH_REASON__FINISH_SUPERSEDED &&
+                   (int)FINISH_ERROR == (int)TRIVIUM__FINISH_REASON__FINISH_ERROR,
+               "the ends of a request have the wire's numbers");
+
+/* ---- to the client ---- */
+
+static void send_done(service *s, peer *client, Trivium__Done *done, const failure *why) {
+    Trivium__Error error;
+    if (done->reason == TRIVIUM__FINISH_REASON__FINISH_ERROR) {
+        error = error_to_wire(why);
+        done->error = &error;
+    }
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_DONE;
+    m.done = done;
+    client_tell(s, client, &m, NULL, 0);
+}
+
+static void send_chunk(service *s, const request *r, Trivium__Chunk *chunk, const stream_text *shown) {
+    chunk->request = bytes_to_wire(r->id, sizeof r->id);
+    chunk->attempt = r->attempt;
+    chunk->text = bytes_to_wire(shown->bytes, shown->n_bytes);
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_CHUNK;
+    m.chunk = chunk;
+    client_tell(s, r->owner, &m, NULL, 0);
+}
+
+static void send_started(service *s, const request *r) {
+    Trivium__Started started = TRIVIUM__STARTED__INIT;
+    started.request = bytes_to_wire(r->id, sizeof r->id);
+    started.attempt = r->attempt;
+    started.model = (char *)r->model_name;
+    started.fingerprint = (char *)r->fingerprint;
+    started.seed = r->seed;
+    started.n_prompt = (uint32_t)r->n_prompt;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_STARTED;
+    m.started = &started;
+    client_tell(s, r->owner, &m, &(wire_raw){r->ids, r->n_prompt * sizeof *r->ids}, 1);
+}
+
+/* What was held back of the text is let go. */
+static void send_rest(service *s, request *r) {
+    stream_text rest;
+    Trivium__Chunk chunk = TRIVIUM__CHUNK__INIT;
+    chunk.step = request_step(r);
+    if (request_rest(r, &rest) == STATUS_OK && rest.n_bytes > 0) send_chunk(s, r, &chunk, &rest);
+}
+
+/* A modeld says its share in Closed; where it was not asked or is gone, the first token's arrival bounds it. */
+static Trivium__Timings timings_of(const request *r, uint64_t now_us) {
+    Trivium__Timings t = TRIVIUM__TIMINGS__INIT;
+    uint64_t opened_us = r->opened_us ? r->opened_us : now_us;
+    t.queue_ms = (double)(opened_us - r->created_us) / 1000 + r->queue_ms;
+    t.prefill_ms = r->prefill_ms;
+    if (r->prefill_ms == 0 && r->first_token_us)
+        t.prefill_ms = (double)(r->first_token_us - opened_us) / 1000;
+    t.decode_ms = (double)(r->last_token_us - r->first_token_us) / 1000;
+    t.forward_ms = r->forward_ms;
+    t.sample_ms = r->sample_ms;
+    t.n_cached = r->n_cached;
+    return t;
+}
+
+/* ---- to the modeld ---- */
+
+static void send_close(service *s, const request *r) {
+    Trivium__Close close = TRIVIUM__CLOSE__INIT;
+    close.request = bytes_to_wire(r->id, sizeof r->id);
+    close.attempt = r->attempt;
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_CLOSE;
+    m.close = &close;
+    modeld_send(s, r->worker, &m, NULL, 0);
+}
+
+static status send_open(service *s, const request *r, const modeld *d) {
+    Trivium__Open open = TRIVIUM__OPEN__INIT;
+    open.request = bytes_to_wire(r->id, sizeof r->id);
+    open.attempt = r->attempt;
+    open.n_prompt = (uint32_t)r->n_prompt;
+    open.session = (char *)r->session;
+    open.pool = (char *)r->pool;
+    open.change = r->change;
+    open.seed = r->seed;
+    open.state = bytes_to_wire(r->sampler_state, r->sampler_state_bytes);
+    open.semantics = (char *)r->semantics;
+    open.max_new_tokens = r->max_new_tokens;
+    open.end_ids = r->end_ids;
+    open.n_end_ids = r->n_end_ids;
+    open.n_candidates = r->n_candidates;
+    open.wait_ms = r->wait_ms;
+    open.strategy = strategy_to_wire(&r->strategy);
+    if (!open.strategy) return STATUS_NO_MEMORY;
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_OPEN;
+    m.open = &open;
+    status st = modeld_send(s, d, &m, &(wire_raw){r->ids, r->n_ids * sizeof *r->ids}, 1);
+    trivium__strategy__free_unpacked(open.strategy, NULL);
+    return st;
+}
+
+/* ---- its life ---- */
+
+void generation_end(service *s, request *r, request_finish finish, const failure *why) {
+    request_end(r);             /* no effect when its modeld has closed it */
+    if (r->state == REQUEST_CLOSING) {
+        send_close(s, r);
+        request_told(r);
+    }
+    if (finish != FINISH_SUPERSEDED) send_rest(s, r);
+    Trivium__Timings timings = timings_of(r, clock_us());
+    Trivium__Done done = TRIVIUM__DONE__INIT;
+    done.request = bytes_to_wire(r->id, sizeof r->id);
+    done.attempt = r->attempt;
+    done.reason = (Trivium__FinishReason)finish;
+    done.n_tokens = request_step(r);
+    done.timings = &timings;
+    send_done(s, r->owner, &done, why);
+    changes_drop(s, r);
+    log_event(LOG_DEBUG, "request_done", "attempt=%u reason=%d tokens=%u", r->attempt, (int)finish,
+              request_step(r));
+    requests_remove(s->requests, s->models, &r, finish == FINISH_CANCELLED);
+}
+
+static void open_at(service *s, request *r, modeld *d) {
+    failure f;
+    status st = send_open(s, r, d);
+    if (st == STATUS_OK || st == STATUS_BUSY) {
+        request_serve(r, d, clock_us());
+        return;
+    }
+    fail(&f, st, "the request is too long for one message, or there is no memory for it");
+    generation_end(s, r, FINISH_ERROR, &f);
+}
+
+/* Its ids are here: of its text, or NULL when it brought them. */
+static void generation_ready(service *s, request *r, const int32_t *ids, size_t n_ids) {
+    failure f;
+    status st = request_encoded(r, ids, n_ids, clock_us(), &f);
+    passage_free(&r->passage);
+    if (st != STATUS_OK) {
+        generation_end(s, r, FINISH_ERROR, &f);
+        return;
+    }
+    send_started(s, r);
+    changes_tell(s, r);
+    generation_advance(s, r);
+}
+
+void generation_encoded(void *context, void *owner, const failure *why) {
+    request *r = owner;
+    size_t n_ids;
+    if (why) {
+        generation_end(context, r, FINISH_ERROR, why);
+        return;
+    }
+    const int32_t *ids = passage_ids(r->passage, &n_ids);
+    generation_ready(context, r, ids, n_ids);
+}
+
+static void meet(service *s, request *r, model *m) {
+    failure f;
+    status st = request_meet(r, m, &f);
+    if (st == STATUS_OK && r->passage) {
+        const vocab_meta *meta = vocab_meta_of(model_vocab(m));
+        st = passage_start(r->passage, model_vocab(m), meta->add_bos ? meta->bos : -1, &f);
+        service_wake(s);
+    }
+    if (st != STATUS_OK) generation_end(s, r, FINISH_ERROR, &f);
+    else if (!r->passage) generation_ready(s, r, NULL, 0);
+}
+
+void generation_advance(service *s, request *r) {
+    if (r->state == REQUEST_ENCODING && !r->model) {
+        model *m = models_find(s->models, r->model_name, r->fingerprint);
+        if (m) meet(s, r, m);
+    } else if (r->over != FINISH_NONE) {
+        generation_end(s, r, r->over, NULL);
+    } else if (r->state == REQUEST_WAITING) {
+        modeld *d = model_least_loaded(r->model);
+        if (d) open_at(s, r, d);
+    }
+}
+
+/* ---- what the client asks ---- */
+
+static void refuse(service *s, peer *client, const Trivium__Generate *m, request_finish finish,
+                   const failure *why) {
+    Trivium__Done done = TRIVIUM__DONE__INIT;
+    Trivium__Timings timings = TRIVIUM__TIMINGS__INIT;
+    done.request = m->request;
+    done.attempt = m->attempt;
+    done.reason = (Trivium__FinishReason)finish;
+    done.timings = &timings;
+    send_done(s, client, &done, why);
+}
+
+/* Its text, apart from the order because it may be long and is copied once. */
+static status passage_make(service *s, const Trivium__Generate *m, request *r, failure *f) {
+    passage_segment segments[SEGMENTS_MAX];
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < m->n_segments; i++) {
+        const Trivium__Segment *from = m->segments[i];
+        segments[i] = (passage_segment){from->text.data, from->text.len, from->special};
+        n_bytes += from->text.len;
+    }
+    if (n_bytes == 0) return fail(f, STATUS_EMPTY_PROMPT, "the prompt is empty");
+    return passages_add(s->passages, segments, m->n_segments, generation_encoded, r, &r->passage, f);
+}
+
+static status counts_check(const Trivium__Generate *m, failure *f) {
+    if (m->n_segments > SEGMENTS_MAX)
+        return fail(f, STATUS_TOO_LONG, "a prompt may have %d segments, not %zu", SEGMENTS_MAX,
+                    m->n_segments);
+    if (m->n_stops > STOPS_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "there may be %d stop strings, not %zu", STOPS_MAX,
+                    m->n_stops);
+    return STATUS_OK;
+}
+
+/* n_stops is within its bound; the other fields are checked with the order. */
+static void order_fill(request_order *o, const Trivium__Generate *m, vocab_bytes stops[STOPS_MAX]) {
+    for (size_t i = 0; i < m->n_stops; i++)
+        stops[i] = (vocab_bytes){m->stops[i].data, m->stops[i].len};
+    *o = (request_order){
+        .id = m->request.data,
+        .attempt = m->attempt,
+        .model = m->model,
+        .fingerprint = m->fingerprint,
+        .pool = m->pool,
+        .session = m->session,
+        .semantics = m->semantics,
+        .change = m->change,
+        .seed = m->seed,
+        .sampler_state = {m->state.data, m->state.len},
+        .max_new_tokens = m->max_new_tokens,
+        .stops = stops,
+        .n_stops = m->n_stops,
+        .stop_ids = m->stop_ids,
+        .n_stop_ids = m->n_stop_ids,
+        .ignore_eos = m->ignore_eos,
+        .n_candidates = m->n_candidates,
+        .wait_ms = m->wait_ms,
+        .n_prompt = m->n_prompt,
+    };
+}
+
+static status order_take(service *s, peer *client, const Trivium__Generate *m,
+                         const wire_message *message, request **out, failure *f) {
+    vocab_bytes stops[STOPS_MAX];
+    request_order order;
+    status st = counts_check(m, f);
+    if (st != STATUS_OK) return st;
+    order_fill(&order, m, stops);
+    if (m->n_segments == 0 && message->n_raw == 0)
+        return fail(f, STATUS_EMPTY_PROMPT, "the prompt is empty");
+    if (m->n_segments > 0 && message->n_raw > 0)
+        return fail(f, STATUS_BAD_REQUEST, "a request has either text or ids, not both");
+    if (message->n_raw > 0 && !ids_of(message, 0, &order.ids, &order.n_ids))
+        return fail(f, STATUS_BAD_MESSAGE, "the frame of ids holds no whole number of ids");
+    strategy chain;
+    strategy_init(&chain);
+    order.strategy = &chain;
+    st = strategy_from_wire(&chain, m->strategy, f);
+    if (st == STATUS_OK) st = requests_add(s->requests, &order, client, clock_us(), out, f);
+    strategy_clear(&chain);
+    return st;
+}
+
+void generate_asked(service *s, peer *client, const Trivium__Generate *m, const wire_message *message) {
+    failure f;
+    if (m->request.len != REQUEST_BYTES) {
+        fail(&f, STATUS_BAD_REQUEST, "a request's id has %d bytes, not %zu", REQUEST_BYTES,
+             m->request.len);
+        refuse(s, client, m, FINISH_ERROR, &f);
+        return;
+    }
+    request *rival, *r = NULL;
+    request_finish at_once = requests_admit(s->requests, m->request.data, m->attempt, &rival);
+    if (at_once != FINISH_NONE) {
+        refuse(s, client, m, at_once, NULL);
+        return;
+    }
+    if (rival) generation_end(s, rival, FINISH_SUPERSEDED, NULL);
+    if (order_take(s, client, m, message, &r, &f) != STATUS_OK) {
+        refuse(s, client, m, FINISH_ERROR, &f);
+        return;
+    }
+    if (r->fresh && passage_make(s, m, r, &f) != STATUS_OK) generation_end(s, r, FINISH_ERROR, &f);
+    else generation_advance(s, r);
+}
+
+/* ---- what its modeld says ---- */
+
+/* The request that is meant, if it is this modeld's; NULL: it has ended or gone elsewhere, drop it. */
+static request *find_of(service *s, const modeld *d, const ProtobufCBinaryData *id, uint32_t attempt) {
+    if (id->len != REQUEST_BYTES) {
+        service_garbage(s, "request_id");
+        return NULL;
+    }
+    request *r = requests_find(s->requests, id->data);
+    return r && r->worker == d && r->attempt == attempt ? r : NULL;
+}
+
+void generation_token(service *s, const modeld *d, const Trivium__Token *m) {
+    request *r = find_of(s, d, &m->request, m->attempt);
+    if (!r) return;
+    if (!m->drawn || m->drawn->n_candidates > CANDIDATES_MAX) {
+        service_garbage(s, "token");
+        return;
+    }
+    failure f;
+    stream_text shown;
+    bool kept;
+    request_token token = {
+        .step = m->step,
+        .id = m->drawn->id,
+        .sampler_state = {m->drawn->state.data, m->drawn->state.len},
+        .semantics = m->semantics,
+        .forward_ms = m->forward_ms,
+        .sample_ms = m->sample_ms,
+    };
+    status st = request_drawn(r, &token, clock_us(), &shown, &kept, &f);
+    if (st == STATUS_NOT_FOUND) return;
+    if (st != STATUS_OK) {
+        generation_end(s, r, FINISH_ERROR, &f);
+        return;
+    }
+    if (kept) {
+        Trivium__Drawn *drawn = m->drawn;
+        Trivium__Chunk chunk = TRIVIUM__CHUNK__INIT;
+        chunk.step = m->step;
+        chunk.n_drawn = 1;
+        chunk.drawn = &drawn;
+        chunk.semantics = m->semantics;
+        chunk.forward_ms = m->forward_ms;
+        chunk.sample_ms = m->sample_ms;
+        send_chunk(s, r, &chunk, &shown);
+        changes_tell(s, r);
+    }
+    generation_advance(s, r);
+}
+
+void generation_retuned(service *s, const modeld *d, const Trivium__Retuned *m) {
+    request *r = find_of(s, d, &m->request, m->attempt);
+    if (!r) return;
+    request_retuned(r, m->change, m->step);
+    changes_tell(s, r);
+}
+
+void generation_closed(service *s, const modeld *d, const Trivium__Closed *m) {
+    request *r = find_of(s, d, &m->request, m->attempt);
+    failure f = {.code = STATUS_OK};
+    request_closing closing = {m->queue_ms, m->prefill_ms, m->n_cached};
+    if (!r || !request_closed(r, &closing)) return;
+    request_finish finish = FINISH_ERROR;
+    switch (m->reason) {
+    case TRIVIUM__CLOSE_REASON__CLOSE_END_ID: finish = FINISH_STOP; break;
+    case TRIVIUM__CLOSE_REASON__CLOSE_LENGTH: finish = FINISH_LENGTH; break;
+    case TRIVIUM__CLOSE_REASON__CLOSE_SUPERSEDED: finish = FINISH_SUPERSEDED; break;
+    case TRIVIUM__CLOSE_REASON__CLOSE_ERROR: error_from_wire(&f, m->error); break;
+    default: fail(&f, STATUS_BAD_MESSAGE, "the modeld closed the text without being asked");
+    }
+    generation_end(s, r, finish, &f);
+}
+
+/* ---- who is lost, who waited too long ---- */
+
+void generations_of_client_lost(service *s, const peer *client) {
+    for (request *r = requests_first(s->requests), *next; r; r = next) {
+        next = requests_next(r);
+        request_forget_asker(r, client);
+        if (r->owner != client) continue;
+        r->owner = NULL;
+        generation_end(s, r, FINISH_SUPERSEDED, NULL);
+    }
+}
+
+/* They go on elsewhere in the next turn. */
+void generations_of_modeld_lost(service *s, const modeld *d) {
+    for (request *r = requests_first(s->requests); r; r = requests_next(r))
+        if (r->worker == d && request_lost(r, clock_us())) changes_tell(s, r);
+}
+
+void generations_expire(service *s, uint64_t now_us) {
+    for (request *r = requests_first(s->requests), *next; r; r = next) {
+        next = requests_next(r);
+        if (!request_waits(r) || r->deadline_us > now_us) continue;
+        failure f;
+        if (r->model) model_missing(r->model, r->wait_ms, &f);
+        else models_missing(s->models, r->model_name, r->fingerprint, r->wait_ms, &f);
+        generation_end(s, r, FINISH_ERROR, &f);
+    }
+}

@@ -1,0 +1,121 @@
+/* What service.c and the service_NAME.c share; nobody else includes this.
+ *
+ *   service.c            the daemon's one struct, its turn, clients and what they say
+ *   service_models.c     modelds: joining, vocabularies, what they say
+ *   service_generate.c   generations: Generate in, Started, Chunk and Done out
+ *   service_tune.c       tune, cancel and what owners acknowledge
+ *   service_calls.c      tokenize, detokenize, score, probe
+ *   service_report.c     ps and status */
+#ifndef TRIVIUM_TOKENIZERD_SERVICE_PARTS_H
+#define TRIVIUM_TOKENIZERD_SERVICE_PARTS_H
+
+#include "../proto/rt/clock.h"
+#include "../proto/rt/log.h"
+#include "../proto/rt/peer.h"
+#include "../proto/strategy_wire.h"
+#include "../proto/wire.h"
+#include "calls.h"
+#include "models.h"
+#include "passages.h"
+#include "requests.h"
+#include "service.h"
+#include "text.pb-c.h"
+#include "tokens.pb-c.h"
+
+enum { HOST_BYTES_MAX = 256 };
+
+struct service {
+    loop *loop;
+    peers *clients, *modelds;
+    models *models;
+    requests *requests;
+    calls *calls;
+    passages *passages;
+    Trivium__Hello hello;
+    char host[HOST_BYTES_MAX];
+    uint64_t started_us;
+    int sweep_timer, turn_timer;    /* -1: not set */
+    bool models_changed;            /* who waits may go on */
+    uint64_t n_garbage;             /* messages that were readable and made no sense */
+};
+
+/* The owner's record of a modeld: the user of its peer, and the peer of its modeld. */
+typedef struct worker {
+    peer *peer;
+    modeld *modeld;
+    Trivium__ModelReport *report;   /* its last one; NULL: none yet */
+} worker;
+
+/* ---- service.c ---- */
+
+/* In the next turn of the loop: ask for vocabularies, let go on who waits, encode a slice. */
+void service_wake(service *s);
+/* A message that is readable and makes no sense: counted; the first is logged. */
+void service_garbage(service *s, const char *what);
+
+/* All of these take NULL for a client that is gone: nothing is sent. One that cannot take it is cut, and
+ * `left` follows. */
+/* A part of a text: when it cannot be sent, the client is cut and resumes from what it has. */
+void client_tell(service *s, peer *client, Trivium__TextReply *m, const wire_raw *raw, size_t n_raw);
+/* The answer to a call: when it cannot be sent, the client is told that. */
+void client_answer(service *s, peer *client, uint64_t number, Trivium__TextReply *m, const wire_raw *raw,
+                   size_t n_raw);
+void client_fail(service *s, peer *client, uint64_t number, const failure *why);
+
+Trivium__Error error_to_wire(const failure *f);     /* borrows its sentence */
+void error_from_wire(failure *f, const Trivium__Error *error);
+ProtobufCBinaryData bytes_to_wire(const uint8_t *bytes, size_t n_bytes);    /* borrowed */
+
+/* Ids in raw frame `index`, none when it is empty; false: no such frame, or no whole number of ids. */
+bool ids_of(const wire_message *m, size_t index, const int32_t **ids, size_t *n_ids);
+
+/* ---- service_models.c ---- */
+extern const peers_events modeld_events;    /* context: the service */
+void worker_free(worker *w);
+void vocabularies_ask(service *s);
+/* To a modeld. STATUS_BUSY: it is cut, `left` follows, and what it had goes elsewhere. */
+status modeld_send(service *s, const modeld *d, Trivium__TokensRequest *m, const wire_raw *raw,
+                   size_t n_raw);
+
+/* ---- service_generate.c ---- */
+void generate_asked(service *s, peer *client, const Trivium__Generate *m, const wire_message *message);
+/* It goes on as far as it can: meet its model, be opened at a modeld, or end. It may be gone afterwards. */
+void generation_advance(service *s, request *r);
+/* Its one Done: everybody is told, then it is gone. `why` is read for FINISH_ERROR. */
+void generation_end(service *s, request *r, request_finish finish, const failure *why);
+void generation_encoded(void *service, void *request, const failure *why);  /* a passage_encoded */
+void generations_of_client_lost(service *s, const peer *client);
+void generations_of_modeld_lost(service *s, const modeld *d);
+void generations_expire(service *s, uint64_t now_us);
+/* What a modeld says about one of its requests. */
+void generation_token(service *s, const modeld *d, const Trivium__Token *m);
+void generation_retuned(service *s, const modeld *d, const Trivium__Retuned *m);
+void generation_closed(service *s, const modeld *d, const Trivium__Closed *m);
+
+/* ---- service_tune.c ---- */
+void tune_asked(service *s, peer *client, const Trivium__Tune *m);
+void cancel_asked(service *s, peer *client, const Trivium__Cancel *m);
+void acknowledged(service *s, const peer *client, const Trivium__Acknowledge *m);
+void changes_tell(service *s, request *r);      /* its owner of what is due */
+void changes_drop(service *s, request *r);      /* at its end: who asked is told */
+
+/* ---- service_calls.c ---- */
+void tokenize_asked(service *s, peer *client, const Trivium__Tokenize *m);
+void detokenize_asked(service *s, peer *client, const Trivium__Detokenize *m, const wire_message *message);
+void score_asked(service *s, peer *client, const Trivium__Score *m, const wire_message *message);
+void probe_asked(service *s, peer *client, const Trivium__Probe *m, const wire_message *message);
+void call_encoded(void *service, void *call, const failure *why);   /* a passage_encoded */
+void call_advance(service *s, call *c);         /* as far as it can; it may be gone afterwards */
+void calls_of_client_lost(service *s, const peer *client);
+void calls_of_modeld_lost(service *s, const modeld *d);
+void calls_expire(service *s, uint64_t now_us);
+/* What a modeld answers. */
+void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m, const wire_message *message);
+void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m, const wire_message *message);
+void call_failed(service *s, const modeld *d, const Trivium__CallFailed *m);
+
+/* ---- service_report.c ---- */
+void list_asked(service *s, peer *client, const Trivium__List *m);
+void status_asked(service *s, peer *client, const Trivium__StatusQuery *m);
+
+#endif

@@ -1,0 +1,192 @@
+/* What runs (ps), and who is here (status). */
+#include <stdlib.h>
+
+#include "service_parts.h"
+
+/* ---- ps ---- */
+
+static const char *const state_names[REQUEST_STATES] = {
+    [REQUEST_ENCODING] = "encoding",
+    [REQUEST_WAITING] = "waiting",
+    [REQUEST_RUNNING] = "running",
+    [REQUEST_CLOSING] = "closing",
+    [REQUEST_DONE] = "done",
+};
+
+static void request_report(Trivium__RequestReport *m, const request *r, uint64_t now_us) {
+    trivium__request_report__init(m);
+    m->request = bytes_to_wire(r->id, sizeof r->id);
+    m->attempt = r->attempt;
+    m->session = (char *)r->session;
+    m->model = (char *)r->model_name;
+    m->state = (char *)state_names[r->state];
+    m->n_prompt = (uint32_t)r->n_prompt;
+    m->step = request_step(r);
+    m->tokens_per_s = request_tokens_per_s(r);
+    m->strategy = strategy_to_wire(&r->strategy);
+    m->age_ms = (now_us - r->created_us) / 1000;
+}
+
+void list_asked(service *s, peer *client, const Trivium__List *m) {
+    size_t n = 0, n_max = requests_count(s->requests);
+    Trivium__RequestReport *reports = calloc(n_max + 1, sizeof *reports);
+    Trivium__RequestReport **pointers = calloc(n_max + 1, sizeof *pointers);
+    if (reports && pointers) {
+        uint64_t now_us = clock_us();
+        for (const request *r = requests_first(s->requests); r; r = requests_next(r)) {
+            request_report(&reports[n], r, now_us);
+            pointers[n] = &reports[n];
+            n++;
+        }
+        Trivium__Listed listed = TRIVIUM__LISTED__INIT;
+        listed.call = m->call;
+        listed.requests = pointers;
+        listed.n_requests = n;
+        Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
+        reply.body_case = TRIVIUM__TEXT_REPLY__BODY_LISTED;
+        reply.listed = &listed;
+        client_answer(s, client, m->call, &reply, NULL, 0);
+    } else {
+        client_fail(s, client, m->call, &(failure){STATUS_NO_MEMORY, "no memory for the list"});
+    }
+    for (size_t i = 0; i < n; i++)
+        if (reports[i].strategy) trivium__strategy__free_unpacked(reports[i].strategy, NULL);
+    free(pointers);
+    free(reports);
+}
+
+/* ---- status ---- */
+
+/* All that a StatusReport points to. */
+typedef struct overview {
+    Trivium__DaemonReport *daemons, **daemon_pointers;
+    size_t n_daemons;
+    Trivium__ModelSummary *models, **model_pointers;
+    Trivium__ModelReport *sums;                 /* one a model */
+    size_t n_models;
+    Trivium__SamplerReport **samplers;          /* of all models, borrowed from the modelds' reports */
+    size_t n_samplers;
+} overview;
+
+static void overview_free(overview *o) {
+    free(o->daemons);
+    free(o->daemon_pointers);
+    free(o->models);
+    free(o->model_pointers);
+    free(o->sums);
+    free(o->samplers);
+}
+
+static bool overview_new(overview *o, const service *s) {
+    size_t n_models = 0, n_modelds = 0, n_samplers = 0;
+    for (const model *m = models_first(s->models); m; m = models_next(m)) {
+        n_models++;
+        for (const modeld *d = model_modelds(m); d; d = modeld_next(d)) {
+            const worker *w = modeld_peer(d);
+            n_modelds++;
+            n_samplers += w->report ? w->report->n_samplers : 0;
+        }
+    }
+    size_t n_daemons = 1 + n_modelds + n_samplers;
+    *o = (overview){
+        .daemons = calloc(n_daemons, sizeof *o->daemons),
+        .daemon_pointers = calloc(n_daemons, sizeof *o->daemon_pointers),
+        .models = calloc(n_models + 1, sizeof *o->models),
+        .model_pointers = calloc(n_models + 1, sizeof *o->model_pointers),
+        .sums = calloc(n_models + 1, sizeof *o->sums),
+        .samplers = calloc(n_samplers + 1, sizeof *o->samplers),
+    };
+    return o->daemons && o->daemon_pointers && o->models && o->model_pointers && o->sums && o->samplers;
+}
+
+static Trivium__DaemonReport *daemon_add(overview *o, Trivium__Role role, const char *name, int32_t pid,
+                                         const char *host, uint64_t uptime_ms, const char *state) {
+    Trivium__DaemonReport *m = &o->daemons[o->n_daemons];
+    o->daemon_pointers[o->n_daemons++] = m;
+    trivium__daemon_report__init(m);
+    m->role = role;
+    m->name = (char *)name;
+    m->pid = pid;
+    m->host = (char *)host;
+    m->uptime_ms = uptime_ms;
+    m->state = (char *)state;
+    return m;
+}
+
+static void samplers_add(overview *o, const Trivium__ModelReport *from, const char *model_name) {
+    for (size_t i = 0; i < from->n_samplers; i++) {
+        Trivium__SamplerReport *sampler = from->samplers[i];
+        Trivium__DaemonReport *m = daemon_add(o, TRIVIUM__ROLE__SAMPLERD, sampler->name, sampler->pid,
+                                              sampler->host, sampler->uptime_ms, "ready");
+        m->model = (char *)model_name;
+        m->pool = sampler->pool;
+        m->semantics = sampler->semantics;
+        m->outstanding = sampler->outstanding;
+        m->steps = sampler->steps;
+        o->samplers[o->n_samplers++] = sampler;
+    }
+}
+
+static void sum_add(Trivium__ModelReport *sum, const Trivium__ModelReport *one) {
+    sum->n_samplers += one->n_samplers;
+    sum->kv_pages_used += one->kv_pages_used;
+    sum->kv_pages += one->kv_pages;
+    sum->kv_page_tokens = one->kv_page_tokens;
+    sum->sequences += one->sequences;
+    sum->waiting += one->waiting;
+    sum->tokens_per_s += one->tokens_per_s;
+    sum->garbage += one->garbage;
+}
+
+static void model_add(overview *o, const model *m) {
+    Trivium__ModelSummary *summary = &o->models[o->n_models];
+    Trivium__ModelReport *sum = &o->sums[o->n_models];
+    o->model_pointers[o->n_models++] = summary;
+    trivium__model_summary__init(summary);
+    trivium__model_report__init(sum);
+    summary->name = (char *)model_name(m);
+    summary->fingerprint = (char *)model_fingerprint(m);
+    summary->n_vocab = model_n_vocab(m);
+    summary->n_ctx = model_n_ctx(m);
+    summary->report = sum;
+    sum->samplers = o->samplers + o->n_samplers;
+    for (const modeld *d = model_modelds(m); d; d = modeld_next(d)) {
+        const worker *w = modeld_peer(d);
+        const Trivium__Hello *hello = peer_hello(w->peer);
+        Trivium__DaemonReport *daemon =
+            daemon_add(o, TRIVIUM__ROLE__MODELD, hello->name, hello->pid, hello->host,
+                       peer_uptime_ms(w->peer), model_vocab(m) ? "ready" : "loading");
+        daemon->model = (char *)model_name(m);
+        daemon->outstanding = modeld_load(d);
+        summary->loads++;
+        if (!w->report) continue;
+        samplers_add(o, w->report, model_name(m));
+        sum_add(sum, w->report);
+    }
+}
+
+void status_asked(service *s, peer *client, const Trivium__StatusQuery *m) {
+    overview o;
+    if (overview_new(&o, s)) {
+        daemon_add(&o, TRIVIUM__ROLE__TOKENIZERD, s->hello.name, s->hello.pid, s->host,
+                   (clock_us() - s->started_us) / 1000, "ready");
+        for (const model *one = models_first(s->models); one; one = models_next(one))
+            if (model_modelds(one)) model_add(&o, one);
+        Trivium__StatusReport report = TRIVIUM__STATUS_REPORT__INIT;
+        report.call = m->call;
+        report.daemons = o.daemon_pointers;
+        report.n_daemons = o.n_daemons;
+        report.models = o.model_pointers;
+        report.n_models = o.n_models;
+        report.requests = (uint32_t)requests_count(s->requests);
+        for (const peer *p = peers_first(s->clients); p; p = peers_next(s->clients, p)) report.clients++;
+        report.garbage = peers_garbage(s->clients) + peers_garbage(s->modelds) + s->n_garbage;
+        Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
+        reply.body_case = TRIVIUM__TEXT_REPLY__BODY_STATUS;
+        reply.status = &report;
+        client_answer(s, client, m->call, &reply, NULL, 0);
+    } else {
+        client_fail(s, client, m->call, &(failure){STATUS_NO_MEMORY, "no memory for the report"});
+    }
+    overview_free(&o);
+}
