@@ -68,7 +68,7 @@ static uint32_t note_candidates(chain *c, uint32_t n) {
     uint32_t n_noted = 0;
     if (n == 0) return 0;
     if (n > r->n) n = r->n;
-    row_rank last = row_cut(r, NULL, n);
+    row_rank last = row_kth(r, n);
     for (uint32_t i = 0; i < r->n; i++) {
         if (row_ranks_above(last, row_rank_of(r, i))) continue;
         c->candidates[n_noted++] = (sample_candidate){r->ids[i], r->logits[i], 0};

@@ -24,7 +24,7 @@ void filter_top_k(row *r, const step *one) {
     double k = one->numbers[0];
     row_settle(r);
     if (k == 0 || k >= r->n) return;
-    row_keep(r, all_of(row_cut(r, NULL, (uint64_t)k).logit));
+    row_keep(r, all_of(row_kth(r, (uint32_t)k).logit));
 }
 
 /* The least integer that is ≥ p × total, for 0 < p ≤ 1. */
@@ -42,7 +42,7 @@ void filter_top_p(row *r, const step *one) {
     if (p == 1.0) return;
     row_weigh(r);
     if (r->n == 0) return;
-    row_keep(r, row_cut(r, r->weights, mass_limit(p, r->total)));
+    row_keep(r, row_crossing(r, mass_limit(p, r->total)));
 }
 
 void filter_min_p(row *r, const step *one) {

@@ -152,14 +152,19 @@ static void sort_by_rank(row *r, uint32_t n) {
     }
 }
 
-/* Put each candidate into a bucket by its distance from the largest logit, in eighths; the last
- * bucket takes all that is far away. Every candidate is a member now. */
-static void spread_by_distance(row *r) {
+/* The candidates that are not below `lowest` become members, each in a bucket by its distance from the
+ * largest logit, in eighths; the last bucket takes all that is far away. Returns how many there are. */
+static uint32_t spread_by_distance(row *r, double lowest) {
+    uint32_t n = 0;
     for (uint32_t i = 0; i < r->n; i++) {
-        double eighths = (r->max - r->logits[i]) * 8;
-        r->members[i] = i;
+        r->members[n] = i;
+        n += r->logits[i] >= lowest;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        double eighths = (r->max - r->logits[r->members[i]]) * 8;
         r->buckets[i] = eighths < BUCKETS - 1 ? (uint8_t)eighths : BUCKETS - 1;
     }
+    return n;
 }
 
 /* Put the n members into buckets of equal width between their smallest and largest key, the largest
@@ -198,11 +203,12 @@ static uint32_t narrow(row *r, uint32_t n, const uint64_t *masses, uint64_t limi
     return n_kept;
 }
 
-row_rank row_cut(row *r, const uint64_t *masses, uint64_t limit) {
+/* The first rank at which the running sum of masses reaches limit. masses: [n], or NULL to count. What
+ * is below `lowest` is known to rank after it. */
+static row_rank cut(row *r, const uint64_t *masses, uint64_t limit, double lowest) {
     uint64_t above = 0;
-    assert(r->settled && r->n > 0 && limit > 0);
-    spread_by_distance(r);
-    uint32_t n = narrow(r, r->n, masses, limit, &above);
+    uint32_t n = spread_by_distance(r, lowest);
+    n = narrow(r, n, masses, limit, &above);
     while (n > FEW && spread_by_key(r, n)) n = narrow(r, n, masses, limit, &above);
     if (n <= FEW) sort_by_rank(r, n);       /* more are all equal: in order of id as they are */
     uint32_t i = 0;
@@ -211,6 +217,24 @@ row_rank row_cut(row *r, const uint64_t *masses, uint64_t limit) {
         above += mass_of(masses, r->members[i]);
     }
     return row_rank_of(r, r->members[i]);
+}
+
+row_rank row_kth(row *r, uint32_t k) {
+    assert(r->settled && k > 0 && k <= r->n);
+    return cut(r, NULL, k, -INFINITY);
+}
+
+/* All candidates of weight (total − mass) / n or less together weigh at most total − mass: without them
+ * the others still reach `mass`. The margin is for the rounding of small weights. */
+static double lowest_that_matters(const row *r, uint64_t mass) {
+    uint64_t weight = (r->total - mass) / r->n;
+    if (weight < 1024) return -INFINITY;
+    return r->max + fmath_log((double)weight / (double)ROW_WEIGHT_ONE) - 0x1p-10;
+}
+
+row_rank row_crossing(row *r, uint64_t mass) {
+    assert(r->weighed && mass > 0 && mass <= r->total);
+    return cut(r, r->weights, mass, lowest_that_matters(r, mass));
 }
 
 void row_keep(row *r, row_rank last) {

@@ -25,7 +25,7 @@ typedef struct row {
     uint64_t total;             /* the sum of the weights, while `weighed` */
     bool settled, weighed;
     history past;               /* what the draw follows */
-    uint32_t *members;          /* [capacity], scratch of row_cut: indices, */
+    uint32_t *members;          /* [capacity], scratch of the ranking: indices, */
     uint8_t *buckets;           /* [capacity], and the bucket of each */
     uint32_t capacity;
 } row;
@@ -60,10 +60,12 @@ uint32_t row_find(const row *r, int32_t id);
 row_rank row_rank_of(const row *r, uint32_t i);      /* i < r->n */
 bool row_ranks_above(row_rank a, row_rank b);
 
-/* The first rank at which the running sum of masses, in order of rank, reaches `limit`: the last
- * candidate with less than `limit` ranked above it. masses: [n], or NULL to count candidates. limit
- * is above 0 and at most the sum of all; the row is settled and not empty. */
-row_rank row_cut(row *r, const uint64_t *masses, uint64_t limit);
+/* The k-th candidate in order of rank, 1 ≤ k ≤ n. The row is settled. */
+row_rank row_kth(row *r, uint32_t k);
+
+/* The candidate at which the running sum of weights, in order of rank, reaches `mass`: the last one with
+ * less than that ranked above it. 1 ≤ mass ≤ total; the row is weighed. */
+row_rank row_crossing(row *r, uint64_t mass);
 
 /* Keep what ranks there or above. Weights stay valid when the largest logit is kept. */
 void row_keep(row *r, row_rank last);
