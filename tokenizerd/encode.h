@@ -21,8 +21,9 @@ void encoding_free(encoding **e);
 status encoding_add(encoding *e, const uint8_t *text, size_t n_bytes, bool special, failure *f);
 status encoding_add_id(encoding *e, int32_t id);            /* a ready id, such as BOS */
 
-/* Encode about n_bytes more (a single long piece may take longer). *done when all is encoded.
- * STATUS_TOO_LONG past TOKENIZE_IDS_MAX ids. */
+/* Encode about n_bytes more: pieces, or a part of the merges of a long one (finding where a piece ends is
+ * not divided: some 20 ms a megabyte). *done when all is encoded. STATUS_TOO_LONG past TOKENIZE_IDS_MAX
+ * ids, STATUS_NO_MEMORY; after a failure only encoding_free. */
 status encoding_advance(encoding *e, size_t n_bytes, bool *done, failure *f);
 
 const int32_t *encoding_ids(const encoding *e, size_t *n_ids);      /* owned by the encoding */

@@ -1,0 +1,87 @@
+/* Any text, in any slices, with special tokens or without: the encoder gives ids whose bytes are
+ * the text, and the same ids in one go; the stream takes them. (libFuzzer; the first two bytes of
+ * the input choose the way, the rest is the text.) */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/limits.h"
+#include "proto/rt/text.h"
+#include "tests/support/small_vocab.h"
+#include "tokenizerd/encode.h"
+#include "tokenizerd/stream.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds) {
+    if (!holds) abort();
+}
+
+static vocab *vocab_of(const char *split) {
+    static const small_merge merges[] = {
+        {"a", "a"}, {"aa", "aa"}, {" ", " "}, {"\xc3", "\xa9"}, {"1", "2"}};
+    static const small_special unmerged[] = {{"<|end|>", TOKEN_CONTROL},
+                                             {"<|e", TOKEN_CONTROL},
+                                             {"<|endless|>", TOKEN_USER_DEFINED},
+                                             {"  ", TOKEN_USER_DEFINED},
+                                             {"\x80", TOKEN_USER_DEFINED}};
+    small_vocab_parts parts = {.split = split,
+                               .merges = merges,
+                               .n_merges = 5,
+                               .specials = unmerged,
+                               .n_specials = 5,
+                               .eos = -1};
+    return small_vocab(&parts);
+}
+
+static encoding *encode(const vocab *v, const uint8_t *text, size_t n_bytes, bool special,
+                        size_t slice_bytes) {
+    failure f;
+    bool done = false;
+    encoding *e = encoding_new(v);
+    must(e && encoding_add(e, text, n_bytes, special, &f) == STATUS_OK);
+    while (!done) must(encoding_advance(e, slice_bytes, &done, &f) == STATUS_OK);
+    return e;
+}
+
+static void check_stream(const vocab *v, const int32_t *ids, size_t n_ids) {
+    stream *s = stream_new(v, NULL, NULL, 0);
+    must(s != NULL);
+    for (size_t i = 0; i <= n_ids; i++) {
+        stream_text out;
+        must((i < n_ids ? stream_feed(s, ids[i], &out) : stream_end(s, &out)) == STATUS_OK);
+        must(!out.stopped && text_is_utf8(out.bytes, out.n_bytes));
+    }
+    stream_free(&s);
+}
+
+static void check_text(const vocab *v, const uint8_t *text, size_t n_bytes, bool special,
+                       size_t slice_bytes) {
+    encoding *whole = encode(v, text, n_bytes, special, SIZE_MAX);
+    encoding *slices = encode(v, text, n_bytes, special, slice_bytes);
+    size_t n_ids, n_slices, n_back;
+    const int32_t *ids = encoding_ids(whole, &n_ids), *same = encoding_ids(slices, &n_slices);
+    must(n_ids == n_slices && (n_ids == 0 || memcmp(ids, same, n_ids * sizeof *ids) == 0));
+    uint8_t *back = stream_detokenize(v, ids, n_ids, &n_back);
+    must(back && n_back == n_bytes && (n_bytes == 0 || memcmp(back, text, n_bytes) == 0));
+    check_stream(v, ids, n_ids);
+    free(back);
+    encoding_free(&whole);
+    encoding_free(&slices);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static const char *const splits[] = {"smollm", "gpt-2",        "llama-bpe",
+                                         "gpt-4o", "deepseek-llm", "exaone-moe"};
+    enum { N_SPLITS = sizeof splits / sizeof splits[0] };
+    static vocab *vocabs[N_SPLITS];
+    if (size < 2 || size > 4096) return 0;
+    size_t way = data[0] % N_SPLITS, n_text;
+    if (!vocabs[way]) vocabs[way] = vocab_of(splits[way]);
+    char *text = text_replace_ill_formed(data + 2, size - 2, &n_text);
+    must(text != NULL);
+    bool special = data[0] & 0x80;
+    if (n_text <= TOKENIZE_IDS_MAX) /* else it may be too long */
+        check_text(vocabs[way], (const uint8_t *)text, n_text, special, 1 + (size_t)data[1]);
+    free(text);
+    return 0;
+}

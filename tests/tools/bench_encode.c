@@ -1,0 +1,72 @@
+/* bench_encode MODEL.gguf TEXT: how fast the model's tokenizer encodes the file, in slices as
+ * tokenizerd does, over and over for about two seconds. Prints the median of rounds. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "proto/limits.h"
+#include "tests/support/load_vocab.h"
+#include "tokenizerd/encode.h"
+
+enum { ROUNDS_MAX = 1000, SLICE_BYTES = 64 * 1024, ROUND_BYTES_MIN = 1 << 20 };
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int compare_doubles(const void *left, const void *right) {
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* The file's text, repeated until it is long enough to measure. */
+static uint8_t *read_text(const char *path, size_t *n_bytes) {
+    FILE *file = fopen(path, "r");
+    uint8_t *text = malloc(TEXT_BYTES_MAX);
+    if (!file || !text) die("bench_encode", "%s cannot be read", path);
+    size_t n = fread(text, 1, TEXT_BYTES_MAX / 2, file), n_file = n;
+    fclose(file);
+    if (n == 0) die("bench_encode", "%s is empty", path);
+    for (; n < ROUND_BYTES_MIN && n + n_file <= TEXT_BYTES_MAX; n += n_file)
+        memcpy(text + n, text, n_file);
+    *n_bytes = n;
+    return text;
+}
+
+static size_t encode(const vocab *v, const uint8_t *text, size_t n_bytes) {
+    failure f = {0};
+    bool done = false;
+    encoding *e = encoding_new(v);
+    status st = e ? encoding_add(e, text, n_bytes, true, &f) : STATUS_NO_MEMORY;
+    while (st == STATUS_OK && !done) st = encoding_advance(e, SLICE_BYTES, &done, &f);
+    if (st != STATUS_OK) die("bench_encode", "%s", f.message);
+    size_t n_ids;
+    encoding_ids(e, &n_ids);
+    encoding_free(&e);
+    return n_ids;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 3) die("bench_encode", "usage: bench_encode MODEL.gguf TEXT");
+    failure f;
+    vocab *v;
+    double begin = seconds();
+    if (load_vocab(&v, argv[1], &f) != STATUS_OK) die("bench_encode", "%s", f.message);
+    double loaded = seconds(), rates[ROUNDS_MAX];
+    size_t n_bytes, n_ids = 0, n_rounds = 0;
+    uint8_t *text = read_text(argv[2], &n_bytes);
+    for (double end = seconds() + 2; n_rounds < ROUNDS_MAX && seconds() < end; n_rounds++) {
+        double start = seconds();
+        n_ids = encode(v, text, n_bytes);
+        rates[n_rounds] = (double)n_bytes / (seconds() - start) / 1e6;
+    }
+    qsort(rates, n_rounds, sizeof rates[0], compare_doubles);
+    printf("vocabulary %.0f ms, %zu bytes, %zu ids, %.1f MB/s\n", (loaded - begin) * 1e3, n_bytes,
+           n_ids, rates[n_rounds / 2]);
+    free(text);
+    vocab_free(&v);
+    return 0;
+}
