@@ -1,0 +1,71 @@
+/* What client.c and the client_*.c share. Nothing else includes it: it needs ZeroMQ
+ * and generated code. */
+#ifndef TRIVIUM_CLIENT_PRIVATE_H
+#define TRIVIUM_CLIENT_PRIVATE_H
+
+#include "../proto/rt/peer.h"
+#include "client.h"
+#include "text.pb-c.h"
+
+typedef struct pending_call pending_call;
+typedef struct generation generation;
+
+struct client {
+    loop *loop;
+    peers *link;                /* to endpoints[at]; NULL once the wait was over */
+    peer *tokenizerd;           /* NULL while not joined */
+    const char *endpoints[JOINS_MAX];
+    size_t n_endpoints, at;
+    char default_endpoint[ENDPOINT_BYTES_MAX];
+    Trivium__Hello hello;
+    char host[256];
+    uint64_t incarnation;
+    uint32_t wait_ms;
+    int wait_timer, turn_timer, joined_timer;   /* -1: not set */
+    failure over;               /* code is not STATUS_OK once the wait was over: why */
+    failure refusal;            /* code is not STATUS_OK: how a tokenizerd refused us */
+    pending_call *calls;        /* in order of asking */
+    uint64_t n_calls;           /* asked so far: the number of the newest */
+    generation *generation;     /* NULL: none */
+};
+
+/* Send to the tokenizerd that is joined. STATUS_OK also when it was lost meanwhile: what is under way is
+ * sent again after the next joining. */
+status client_send(client *c, Trivium__TextRequest *m, const wire_raw *raw, size_t n_raw, failure *f);
+
+void timer_clear(client *c, int *timer);        /* cancels a timer that is set */
+
+/* For a field of a message: generated code wants what it only reads as char *. */
+char *name_or_empty(const char *name);
+
+/* An error of the protocol as one of ours. */
+status failure_from_wire(const Trivium__Error *error, failure *f);
+
+/* Candidates as plain structs: [n], the caller frees; NULL: no memory, or n is 0. */
+candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n);
+
+/* ---- client_calls.c ---- */
+
+void calls_joined(client *c);                   /* send what waits */
+void calls_lost(client *c);                     /* its tokenizerd is gone: they wait again */
+void calls_fail(client *c, const failure *f);   /* all of them */
+void calls_message(client *c, const wire_message *m, const Trivium__TextReply *reply);
+void calls_free(client *c);
+
+/* ---- client_answers.c ---- */
+
+uint64_t answer_number(const Trivium__TextReply *reply);    /* of the call that it answers; 0: of none */
+
+/* Call `handler` with what the reply says to the call, or with why it cannot be used. */
+void answer_deliver(const call *asked, const wire_message *m, const Trivium__TextReply *reply,
+                    answer_handler *handler, void *context);
+
+/* ---- client_generate.c: each does nothing while there is no generation ---- */
+
+void generation_joined(client *c);
+void generation_fail(client *c, const failure *f);
+void generation_message(client *c, const wire_message *m, const Trivium__TextReply *reply);
+void generation_heartbeat(client *c, Trivium__Heartbeat *beat);
+void generation_free(client *c);
+
+#endif

@@ -1,0 +1,310 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "../proto/rt/text.h"
+#include "ask.h"
+#include "buffer.h"
+#include "commands.h"
+#include "input.h"
+#include "json.h"
+#include "outcome.h"
+#include "output.h"
+
+enum { MAX_NEW_TOKENS = 200, SEED_SHIFT = 64 - 53 };
+
+typedef struct generate_flags {
+    common_flags common;
+    step_flags steps;
+    const char *model, *pool, *session;
+    uint64_t max_new_tokens;    /* 0: not given */
+    uint64_t seed;
+    bool has_seed, ignore_eos, no_special;
+    const char *stops[STOPS_MAX];
+    size_t n_stops;
+    id_list stop_ids;
+} generate_flags;
+
+/* A text as it comes. */
+typedef struct writing {
+    const generate_flags *flags;
+    generation_request request;
+    char digits[2 * REQUEST_BYTES + 1];
+    client *client;
+    output *out;
+    buffer text;                /* all of it so far, for the last JSON line */
+    uint32_t n_prompt;
+    bool finished;              /* done came; only stdout may still have to take something */
+    bool interrupted, broken;   /* by Ctrl-C; by a stdout that failed or lack of memory */
+    int code;
+} writing;
+
+/* ---- what is shown ---- */
+
+static void writing_break(writing *w, status code, const char *message) {
+    failure f;
+    fail(&f, code, "%s", message);
+    if (!w->broken) outcome_failed(&f);
+    w->broken = true;
+    client_cancel(w->client);
+}
+
+static void say(writing *w, status st) {
+    if (st != STATUS_OK) writing_break(w, st, "no memory for the text");
+}
+
+static void on_started(void *context, const generation_start *start) {
+    writing *w = context;
+    w->n_prompt = start->n_prompt;
+    if (!w->flags->common.json) return;
+    say(w, output_json(w->out, json_pack("{s: {s: s, s: o, s: I, s: i}}", "start", "request", w->digits, "model",
+                                         json_text(start->model), "seed", (json_int_t)start->seed, "prompt_tokens",
+                                         (int)start->n_prompt)));
+}
+
+/* The text of a chunk belongs to its last token; without one it is a line of its own. */
+static void chunk_json(writing *w, const generation_chunk *chunk) {
+    for (size_t i = 0; i < chunk->n_tokens; i++) {
+        const generation_token *token = &chunk->tokens[i];
+        bool is_last = i + 1 == chunk->n_tokens;
+        say(w, output_json(w->out, json_pack("{s: i, s: i, s: o, s: o}", "step", (int)token->step, "id",
+                                             (int)token->id, "text",
+                                             json_bytes(chunk->text, is_last ? chunk->n_bytes : 0), "logprob",
+                                             json_number(token->logprob))));
+    }
+    if (chunk->n_tokens > 0) return;
+    say(w, output_json(w->out, json_pack("{s: i, s: o}", "step", (int)chunk->step, "text",
+                                         json_bytes(chunk->text, chunk->n_bytes))));
+}
+
+static void on_chunk(void *context, const generation_chunk *chunk) {
+    writing *w = context;
+    if (!w->flags->common.json) {
+        say(w, output_write(w->out, chunk->text, chunk->n_bytes));
+        return;
+    }
+    say(w, buffer_add(&w->text, chunk->text, chunk->n_bytes));
+    chunk_json(w, chunk);
+}
+
+/* ---- the end ---- */
+
+static double per_second(double n, double ms) {
+    return ms > 0 ? n * 1000 / ms : 0;
+}
+
+static json_t *timings_json(const writing *w, const generation_done *done) {
+    const generation_timings *t = &done->timings;
+    double n_prefilled = w->n_prompt > t->n_cached ? w->n_prompt - t->n_cached : 0;
+    double n_decoded = done->n_tokens > 1 ? done->n_tokens - 1 : 0;
+    return json_pack("{s: o, s: o, s: o, s: o, s: o, s: i, s: o, s: o}", "queue_ms", json_number(t->queue_ms),
+                     "prefill_ms", json_number(t->prefill_ms), "decode_ms", json_number(t->decode_ms),
+                     "forward_ms", json_number(t->forward_ms), "sample_ms", json_number(t->sample_ms),
+                     "n_cached", (int)t->n_cached, "prefill_tok_s",
+                     json_number(per_second(n_prefilled, t->prefill_ms)), "decode_tok_s",
+                     json_number(per_second(n_decoded, t->decode_ms)));
+}
+
+static json_t *done_json(const writing *w, const generation_done *done) {
+    json_t *line = json_pack("{s: s, s: o, s: i, s: o}", "finish_reason", finish_reason_name(done->reason), "text",
+                             json_bytes(w->text.bytes, w->text.n_bytes), "completion_tokens",
+                             (int)done->n_tokens, "timings", timings_json(w, done));
+    if (line && done->reason == FINISHED_ERROR) {
+        json_object_set_new(line, "error", json_failure(done->code, done->message));
+    }
+    return line ? json_pack("{s: o}", "done", line) : NULL;
+}
+
+/* The exit code that a Done stands for, after its sentence where it needs one. */
+static int done_outcome(const writing *w, const generation_done *done) {
+    failure f;
+    switch (done->reason) {
+    case FINISHED_STOP:
+    case FINISHED_LENGTH: return EXIT_FINE;
+    case FINISHED_CANCELLED:
+        if (w->interrupted || w->broken) return EXIT_FAILED;
+        fail(&f, STATUS_CANCELLED, "the request was cancelled from elsewhere");
+        break;
+    case FINISHED_SUPERSEDED:
+        fail(&f, STATUS_CANCELLED, "another client went on with the request");
+        break;
+    case FINISHED_ERROR: fail(&f, done->code, "%s", done->message); break;
+    }
+    return outcome_failed(&f);
+}
+
+/* stdout took something, or failed. */
+static void on_progress(void *context) {
+    writing *w = context;
+    int error = output_error(w->out);
+    if (error && !w->broken) {
+        if (error == EPIPE) w->broken = true;       /* the reader has seen enough */
+        else writing_break(w, STATUS_IO, strerror(error));
+        client_cancel(w->client);
+    }
+    if (w->finished && output_pending_bytes(w->out) == 0) loop_stop(client_loop(w->client));
+}
+
+static void on_done(void *context, const generation_done *done) {
+    writing *w = context;
+    if (w->flags->common.json) say(w, output_json(w->out, done_json(w, done)));
+    else say(w, output_write(w->out, "\n", 1));
+    w->code = done_outcome(w, done);
+    w->finished = true;
+    on_progress(w);
+}
+
+/* ---- the whole ---- */
+
+/* Until everything is written. The first Ctrl-C cancels and waits for the end, a second one does not. */
+static int writing_run(writing *w) {
+    while (loop_run(client_loop(w->client))) {
+        if (w->interrupted) return EXIT_INTERRUPTED;
+        w->interrupted = true;
+        client_cancel(w->client);
+    }
+    if (w->interrupted) return EXIT_INTERRUPTED;
+    return w->broken ? EXIT_FAILED : w->code;
+}
+
+static int writing_begin(writing *w) {
+    static const generation_events events = {.started = on_started, .chunk = on_chunk, .done = on_done};
+    failure f;
+    int code = ask_open(&w->client, &w->flags->common);
+    if (code != EXIT_FINE) return code;
+    w->out = output_new(client_loop(w->client), STDOUT_FILENO, on_progress, w);
+    status st = w->out ? client_generate(w->client, &w->request, &events, w, &f)
+                       : fail(&f, STATUS_NO_MEMORY, "no memory for the text");
+    return st == STATUS_OK ? writing_run(w) : outcome_failed(&f);
+}
+
+/* Random bytes for the request's id, and for its seed when none was given. */
+static status make_identity(writing *w, failure *f) {
+    uint64_t random_seed;
+    if (getrandom(w->request.id, REQUEST_BYTES, 0) != REQUEST_BYTES ||
+        getrandom(&random_seed, sizeof random_seed, 0) != sizeof random_seed) {
+        return fail(f, STATUS_IO, "the kernel gives no random bytes: %s", strerror(errno));
+    }
+    text_hex(w->request.id, REQUEST_BYTES, w->digits);
+    fprintf(stderr, "request %s\n", w->digits);
+    w->request.seed = w->flags->has_seed ? w->flags->seed : random_seed >> SEED_SHIFT;
+    if (!w->flags->has_seed) fprintf(stderr, "seed %llu\n", (unsigned long long)w->request.seed);
+    return STATUS_OK;
+}
+
+static uint32_t max_new_tokens(const generate_flags *flags) {
+    if (flags->max_new_tokens > 0) return (uint32_t)flags->max_new_tokens;
+    return flags->steps.has_preset ? flags->steps.preset_max_new_tokens : MAX_NEW_TOKENS;
+}
+
+static int generate(const generate_flags *flags, const buffer *prompt, const strategy *chain) {
+    const generation_segment segment = {(const uint8_t *)prompt->bytes, prompt->n_bytes, !flags->no_special};
+    writing w = {
+        .flags = flags,
+        .request = {
+            .segments = &segment, .n_segments = 1, .model = flags->model, .pool = flags->pool,
+            .session = flags->session, .chain = chain, .max_new_tokens = max_new_tokens(flags),
+            .stops = flags->stops, .n_stops = flags->n_stops, .stop_ids = flags->stop_ids.ids,
+            .n_stop_ids = flags->stop_ids.n_ids, .ignore_eos = flags->ignore_eos,
+        },
+    };
+    failure f;
+    int code = make_identity(&w, &f) == STATUS_OK ? writing_begin(&w) : outcome_failed(&f);
+    output_free(&w.out);
+    client_close(&w.client);
+    buffer_clear(&w.text);
+    return code;
+}
+
+static int generate_from(const generate_flags *flags, const char *word) {
+    buffer prompt = {0};
+    strategy chain;
+    strategy_init(&chain);
+    failure f;
+    int code;
+    if (step_flags_check(&flags->steps, &f) != STATUS_OK ||
+        step_flags_strategy(&flags->steps, START_DEFAULTS, &chain, &f) != STATUS_OK) {
+        code = outcome_wrong_use("%s", f.message);
+    } else if (input_read(&prompt, word, &f) != STATUS_OK) {
+        code = outcome_failed(&f);
+    } else if (prompt.n_bytes == 0) {
+        fail(&f, STATUS_EMPTY_PROMPT, "the prompt is empty: give a text to go on from");
+        code = outcome_failed(&f);
+    } else {
+        code = generate(flags, &prompt, &chain);
+    }
+    strategy_clear(&chain);
+    buffer_clear(&prompt);
+    return code;
+}
+
+static status take_seed(void *out, const char *name, const char *value, failure *f) {
+    generate_flags *flags = out;
+    unsigned long long seed;
+    if (!options_uint(value, &seed) || seed >= SEED_MAX) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s needs a whole number below 2^53, not %.40s", name, value);
+    }
+    flags->seed = seed;
+    flags->has_seed = true;
+    return STATUS_OK;
+}
+
+static status take_stop(void *out, const char *name, const char *value, failure *f) {
+    generate_flags *flags = out;
+    size_t n_bytes = strlen(value);
+    if (n_bytes == 0 || n_bytes > STOP_BYTES_MAX || flags->n_stops == STOPS_MAX) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s takes a text of 1 to %d bytes, at most %d times", name,
+                    STOP_BYTES_MAX, STOPS_MAX);
+    }
+    flags->stops[flags->n_stops++] = value;
+    return STATUS_OK;
+}
+
+static status take_stop_id(void *out, const char *name, const char *value, failure *f) {
+    generate_flags *flags = out;
+    if (flags->stop_ids.n_ids == STOP_IDS_MAX) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s may be given %d times", name, STOP_IDS_MAX);
+    }
+    return flags_take_id(&flags->stop_ids, name, value, f);
+}
+
+int cmd_generate(int argc, char **argv) {
+    generate_flags flags = {0};
+    common_flags_init(&flags.common);
+    step_flags_init(&flags.steps);
+    const option_row rows[] = {
+        {.name = "max-new-tokens", .kind = OPTION_UINT, .value_name = "N", .out = &flags.max_new_tokens, .min = 1,
+         .max = MAX_NEW_TOKENS_MAX, .help = "at most so many (200; 100 with a preset)"},
+        {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags, .take = take_seed,
+         .help = "the same request and seed give the same text; made and told if not given"},
+        {.name = "stop", .kind = OPTION_CALL, .value_name = "TEXT", .out = &flags, .take = take_stop,
+         .help = "end before this text; repeatable"},
+        {.name = "stop-id", .kind = OPTION_CALL, .value_name = "N", .out = &flags, .take = take_stop_id,
+         .help = "end at this token; repeatable"},
+        {.name = "ignore-eos", .kind = OPTION_FLAG, .out = &flags.ignore_eos, .help = "go on past the model's end tokens"},
+        {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
+         .help = "special tokens written in the prompt are plain text"},
+        {.name = "session", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.session,
+         .take = flags_take_name, .help = "keep the KV-cache under this name for the next request"},
+        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
+         .take = flags_take_name, .help = "the only one if not given"},
+        {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
+         .take = flags_take_name, .help = "pool of samplerds that draws"},
+        {.name = NULL},
+    };
+    const options o = {
+        .usage = "trivium generate [PROMPT|-] [flags]",
+        .summary = "Write the text that goes on from a prompt. Ctrl-C ends it and keeps what was written.\n\n"
+                   "  trivium generate 'Once upon a time' --max-new-tokens 100 --temperature 0.7",
+        .tables = {rows, flags.steps.rows, flags.common.rows},
+        .n_words_max = 1,
+    };
+    const char *words[1] = {NULL};
+    size_t n_words;
+    int code = flags_parse(&o, argc, argv, words, &n_words);
+    if (code < 0) code = generate_from(&flags, words[0]);
+    step_flags_clear(&flags.steps);
+    ids_clear(&flags.stop_ids);
+    return code;
+}

@@ -1,0 +1,243 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../proto/strategy_json.h"
+#include "ask.h"
+#include "batch.h"
+#include "commands.h"
+#include "json.h"
+#include "outcome.h"
+#include "term.h"
+
+typedef struct probe_flags {
+    common_flags common;
+    step_flags steps;
+    strategy chain;             /* what the flags make, from an empty chain */
+    const char *model, *pool, *input;
+    const char *logits, *labels, *history;
+    uint64_t seed, step;
+} probe_flags;
+
+/* ---- logits ---- */
+
+/* A row holds float32; only "-inf" may be infinite there. */
+static status logit_set(float *out, double number, failure *f) {
+    *out = (float)number;
+    if (number == -INFINITY || isfinite(*out)) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "the logit %g is beyond a 32-bit float", number);
+}
+
+static status logits_room(call *asked, float **logits, size_t n, failure *f) {
+    if (n == 0) return fail(f, STATUS_NO_CANDIDATE, "the row of logits is empty");
+    if (n > N_VOCAB_MAX) return fail(f, STATUS_TOO_LONG, "more than %d logits", N_VOCAB_MAX);
+    *logits = malloc(n * sizeof **logits);
+    if (!*logits) return fail(f, STATUS_NO_MEMORY, "no memory for %zu logits", n);
+    asked->logits = *logits;
+    asked->n_logits = n;
+    return STATUS_OK;
+}
+
+static status logit_from_json(float *out, const json_t *item, failure *f) {
+    if (json_is_number(item)) return logit_set(out, json_number_value(item), f);
+    if (json_is_string(item) && strcmp(json_string_value(item), "-inf") == 0) {
+        return logit_set(out, -INFINITY, f);
+    }
+    return fail(f, STATUS_BAD_REQUEST, "\"logits\" must hold numbers or \"-inf\" only");
+}
+
+static status logits_from_json(task *t, failure *f) {
+    const json_t *array = json_object_get(t->line, "logits");
+    if (!json_is_array(array)) {
+        return fail(f, STATUS_BAD_REQUEST, "the line needs \"logits\", an array of numbers");
+    }
+    status st = logits_room(&t->call, &t->logits, json_array_size(array), f);
+    for (size_t i = 0; st == STATUS_OK && i < t->call.n_logits; i++) {
+        st = logit_from_json(&t->logits[i], json_array_get(array, i), f);
+    }
+    return st;
+}
+
+static size_t count_items(const char *list) {
+    size_t n = *list ? 1 : 0;
+    for (const char *c = list; *c; c++) n += *c == ',';
+    return n;
+}
+
+/* The item before the next comma, copied without the blanks in front; moves *list behind it. */
+static void item_take(const char **list, char *out, size_t out_bytes) {
+    const char *from = *list + strspn(*list, " ");
+    size_t n_bytes = strcspn(from, ",");
+    snprintf(out, out_bytes, "%.*s", (int)(n_bytes < out_bytes ? n_bytes : out_bytes - 1), from);
+    *list = from[n_bytes] ? from + n_bytes + 1 : from + n_bytes;
+}
+
+static status logits_from_flag(task *t, const char *list, failure *f) {
+    status st = logits_room(&t->call, &t->logits, count_items(list), f);
+    for (size_t i = 0; st == STATUS_OK && i < t->call.n_logits; i++) {
+        char item[64];
+        double number = -INFINITY;
+        item_take(&list, item, sizeof item);
+        if (strcmp(item, "-inf") != 0 && !options_real(item, &number)) {
+            return fail(f, STATUS_BAD_REQUEST, "--logits takes numbers or -inf between commas, as 5,3,2; not %s", item);
+        }
+        st = logit_set(&t->logits[i], number, f);
+    }
+    return st;
+}
+
+/* ---- lines ---- */
+
+static void call_init(const probe_flags *flags, call *asked) {
+    asked->kind = CALL_PROBE;
+    asked->model = flags->model;
+    asked->pool = flags->pool;
+    asked->chain = &flags->chain;
+    asked->seed = flags->seed;
+    asked->step = (uint32_t)flags->step;
+}
+
+static status read_line(const void *context, task *t, failure *f) {
+    const probe_flags *flags = context;
+    const json_t *chain = json_object_get(t->line, "chain");
+    uint64_t step_number = 0;
+    call_init(flags, &t->call);
+    status st = logits_from_json(t, f);
+    if (st == STATUS_OK && json_object_get(t->line, "history")) st = task_ids(t, "history", f);
+    if (st == STATUS_OK && chain) {
+        st = strategy_from_json(&t->chain, chain, f);
+        t->call.chain = &t->chain;
+    }
+    if (st == STATUS_OK) st = task_uint(t, "seed", SEED_MAX - 1, flags->seed, &t->call.seed, f);
+    if (st == STATUS_OK) st = task_uint(t, "step", UINT32_MAX, flags->step, &step_number, f);
+    t->call.step = (uint32_t)step_number;
+    return st;
+}
+
+static json_t *answer_json(const void *flags, const call *asked, const answer *a) {
+    (void)flags;
+    (void)asked;
+    json_t *probabilities = json_array();
+    for (size_t i = 0; i < a->n_numbers; i++) {
+        if (json_array_append_new(probabilities, json_number(a->numbers[i])) == 0) continue;
+        json_decref(probabilities);
+        return NULL;
+    }
+    return json_pack("{s: o, s: i}", "probs", probabilities, "id", (int)a->id);
+}
+
+/* ---- bars ---- */
+
+enum { LABEL_BYTES = 64 };
+
+/* The label of each logit, or its number. */
+static void label_take(const char **labels, size_t i, char out[LABEL_BYTES]) {
+    if (*labels && **labels) item_take(labels, out, LABEL_BYTES);
+    else snprintf(out, LABEL_BYTES, "%zu", i);
+}
+
+static size_t labels_width(const char *labels, size_t n) {
+    size_t widest = 0;
+    for (size_t i = 0; i < n; i++) {
+        char label[LABEL_BYTES];
+        label_take(&labels, i, label);
+        if (term_width(label) > widest) widest = term_width(label);
+    }
+    return widest;
+}
+
+static void show(void *context, const answer *a) {
+    const probe_flags *flags = context;
+    if (flags->common.json) {
+        json_print(answer_json(flags, NULL, a));
+        return;
+    }
+    bool colour = term_has_colour(stdout);
+    size_t width = labels_width(flags->labels, a->n_numbers);
+    const char *labels = flags->labels;
+    for (size_t i = 0; i < a->n_numbers; i++) {
+        char label[LABEL_BYTES];
+        label_take(&labels, i, label);
+        int n_blanks = (int)(width - term_width(label));
+        bool has_bar = a->numbers[i] * BAR_CELLS >= 1;
+        printf("%s%*s : %.3f%s", label, n_blanks, "", a->numbers[i], has_bar ? " " : "");
+        term_bar(stdout, a->numbers[i], colour);
+        putchar('\n');
+    }
+    labels = flags->labels;
+    char drawn[LABEL_BYTES];
+    for (size_t i = 0; i <= (size_t)a->id; i++) label_take(&labels, i, drawn);
+    printf("drawn with seed %llu at step %llu: %s\n", (unsigned long long)flags->seed,
+           (unsigned long long)flags->step, drawn);
+}
+
+static int probe_one(probe_flags *flags) {
+    if (!flags->logits) return outcome_wrong_use("probe needs --logits 5,3,2 or --input F.jsonl");
+    task t;
+    failure f;
+    task_init(&t);
+    call_init(flags, &t.call);
+    status st = logits_from_flag(&t, flags->logits, &f);
+    if (st == STATUS_OK && flags->history) st = ids_from_text(&t.ids, flags->history, &f);
+    t.call.ids = t.ids.ids;
+    t.call.n_ids = t.ids.n_ids;
+    int code = EXIT_FAILED;
+    if (st == STATUS_OK) code = ask(&flags->common, &t.call, show, flags);
+    else outcome_failed(&f);
+    task_clear(&t);
+    return st == STATUS_BAD_REQUEST ? EXIT_WRONG_USE : code;
+}
+
+static int probe_parsed(probe_flags *flags) {
+    failure f;
+    status st = step_flags_check(&flags->steps, &f);
+    if (st == STATUS_OK) st = step_flags_strategy(&flags->steps, START_EMPTY, &flags->chain, &f);
+    if (st != STATUS_OK) {
+        outcome_failed(&f);
+        return EXIT_WRONG_USE;
+    }
+    if (!flags->input) return probe_one(flags);
+    if (flags->logits) return outcome_wrong_use("--input and --logits exclude each other");
+    static const batch_rules rules = {.read = read_line, .show = answer_json};
+    return batch_run(&flags->common, flags->input, &rules, flags);
+}
+
+int cmd_probe(int argc, char **argv) {
+    probe_flags flags = {0};
+    common_flags_init(&flags.common);
+    step_flags_init(&flags.steps);
+    strategy_init(&flags.chain);
+    const option_row rows[] = {
+        {.name = "logits", .kind = OPTION_TEXT, .value_name = "5,3,2", .out = &flags.logits,
+         .help = "one row of logits"},
+        {.name = "labels", .kind = OPTION_TEXT, .value_name = "A,B,C", .out = &flags.labels,
+         .help = "what they stand for"},
+        {.name = "history", .kind = OPTION_TEXT, .value_name = "0,1", .out = &flags.history,
+         .help = "ids so far, for penalties"},
+        {.name = "seed", .kind = OPTION_UINT, .value_name = "N", .out = &flags.seed, .max = (double)(SEED_MAX - 1),
+         .help = "of the draw (0)"},
+        {.name = "step", .kind = OPTION_UINT, .value_name = "N", .out = &flags.step, .max = UINT32_MAX,
+         .help = "of the draw (0)"},
+        {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
+         .help = "lines of {\"logits\": […], \"history\": […], \"chain\": […], \"seed\": 0, \"step\": 0}, "
+                 "\"-\" for stdin; the answers are JSON"},
+        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
+         .take = flags_take_name, .help = "whose samplerds; the only one if not given"},
+        {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
+         .take = flags_take_name, .help = "pool of the samplerd that is asked"},
+        {.name = NULL},
+    };
+    const options o = {
+        .usage = "trivium probe --logits 5,3,2,1,0.5 [flags]",
+        .summary = "Show the probabilities that a strategy makes of given logits, through a real samplerd.\n"
+                   "The chain is empty at first: only what the flags name is in it.\n\n"
+                   "  trivium probe --logits 5,3,2,1,0.5 --labels sunny,cloudy,rainy,windy,foggy --temperature 0.5",
+        .tables = {rows, flags.steps.rows, flags.common.rows},
+    };
+    size_t n_words;
+    int code = flags_parse(&o, argc, argv, NULL, &n_words);
+    if (code < 0) code = probe_parsed(&flags);
+    step_flags_clear(&flags.steps);
+    strategy_clear(&flags.chain);
+    return code;
+}

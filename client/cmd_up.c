@@ -1,0 +1,177 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "../proto/rt/clock.h"
+#include "../proto/rt/paths.h"
+#include "client.h"
+#include "commands.h"
+#include "flags.h"
+#include "keeper.h"
+#include "outcome.h"
+#include "parts.h"
+
+enum { TICK_MS = 20 };
+
+typedef struct up {
+    const char *model;          /* --model */
+    bool keep;
+    double wait_s;
+    char runtime[FOLDER_BYTES];
+    parts parts;
+    client *client;
+    bool asking;                /* a status is under way */
+    bool planned, ready;
+    failure why;                /* code is not STATUS_OK: it failed */
+    uint64_t deadline_ms;
+} up;
+
+/* ---- waiting until all is ready ---- */
+
+static void up_fail(up *u, const failure *f) {
+    u->why = *f;
+    loop_stop(client_loop(u->client));
+}
+
+static status start_missing(up *u, failure *f) {
+    for (int i = 0; i < N_PARTS; i++) {
+        part *one = &u->parts.all[i];
+        if (one->runs) continue;
+        status st = part_start(&u->parts, one, f);
+        if (st != STATUS_OK) return st;
+    }
+    return STATUS_OK;
+}
+
+static void on_status(void *context, const answer *a) {
+    up *u = context;
+    failure f;
+    u->asking = false;
+    if (a->code != STATUS_OK) {
+        fail(&f, a->code, "%s", a->message);
+        up_fail(u, &f);
+        return;
+    }
+    if (!u->planned) {
+        u->planned = true;
+        status st = parts_plan(&u->parts, u->model, a->report, &f);
+        if (st == STATUS_OK) st = start_missing(u, &f);
+        if (st != STATUS_OK) up_fail(u, &f);
+        return;
+    }
+    u->ready = parts_ready(&u->parts, a->report);
+    if (u->ready) loop_stop(client_loop(u->client));
+}
+
+/* One of ours has ended: the last line of its log says why. */
+static void fail_dead(up *u, const part *dead) {
+    failure f;
+    char words[400];
+    daemon_last_words(u->runtime, dead->process.name, words, sizeof words);
+    if (*words) fail(&f, STATUS_IO, "%s ended at once; it says: %s", dead->process.name, words);
+    else fail(&f, STATUS_IO, "%s ended at once, without a word", dead->process.name);
+    up_fail(u, &f);
+}
+
+static void fail_late(up *u) {
+    failure f;
+    fail(&f, STATUS_TIMEOUT, "the daemons are not ready after %g s: their logs are in %s, --wait waits longer",
+         u->wait_s, u->runtime);
+    up_fail(u, &f);
+}
+
+static void on_tick(void *context) {
+    static const call asked = {.kind = CALL_STATUS};
+    up *u = context;
+    failure f;
+    const part *dead = parts_find_dead(&u->parts);
+    if (dead) {
+        fail_dead(u, dead);
+    } else if (clock_ms() >= u->deadline_ms) {
+        fail_late(u);
+    } else if (!u->asking) {
+        if (client_call(u->client, &asked, on_status, u, &f) == STATUS_OK) u->asking = true;
+        else up_fail(u, &f);
+    }
+}
+
+/* ---- the whole ---- */
+
+static int up_wait(up *u) {
+    failure f;
+    char endpoint[ENDPOINT_BYTES_MAX];
+    const char *endpoints[] = {endpoint};
+    const client_options how = {
+        .endpoints = endpoints, .n_endpoints = 1,
+        .wait_ms = (uint32_t)(u->wait_s * 1000) + 2 * TICK_MS,  /* on_tick is the one that gives up */
+    };
+    if (paths_endpoint("clients", endpoint, sizeof endpoint, &f) != STATUS_OK ||
+        client_open(&u->client, &how, &f) != STATUS_OK) {
+        return outcome_failed(&f);
+    }
+    u->deadline_ms = clock_ms() + (uint64_t)(u->wait_s * 1000);
+    int code = EXIT_FINE;
+    if (loop_every(client_loop(u->client), TICK_MS, on_tick, u) < 0) {
+        fail(&u->why, STATUS_NO_MEMORY, "no memory for a timer");
+    } else if (loop_run(client_loop(u->client))) {
+        code = EXIT_INTERRUPTED;
+    }
+    if (u->why.code != STATUS_OK) code = outcome_failed(&u->why);
+    client_close(&u->client);
+    return code;
+}
+
+static void up_tell(const up *u) {
+    bool any = false;
+    for (int i = 0; i < N_PARTS; i++) {
+        const part *one = &u->parts.all[i];
+        if (one->started) printf("started %s (pid %d)\n", one->process.name, (int)one->process.pid);
+        any |= one->started;
+    }
+    if (!any) printf("everything runs already, with the model %s\n", u->parts.model);
+    fflush(stdout);
+}
+
+/* All of it or nothing: what was started in vain is ended again. */
+static int up_start(up *u) {
+    failure f;
+    part *tokenizerd = &u->parts.all[PART_TOKENIZERD];
+    status st = parts_init(&u->parts, u->runtime, &f);
+    if (st == STATUS_OK && !tokenizerd->runs) st = part_start(&u->parts, tokenizerd, &f);
+    int code = st == STATUS_OK ? up_wait(u) : outcome_failed(&f);
+    if (code == EXIT_FINE) up_tell(u);
+    else parts_stop(&u->parts);
+    return code;
+}
+
+static int up_run(up *u) {
+    failure f;
+    int lock;
+    if (paths_ensure_runtime(u->runtime, sizeof u->runtime, &f) != STATUS_OK ||
+        daemons_lock(u->runtime, u->wait_s, &lock, &f) != STATUS_OK) {
+        return outcome_failed(&f);
+    }
+    int code = up_start(u);
+    daemons_unlock(u->runtime, &lock);
+    return code == EXIT_FINE && u->keep ? keeper_run(&u->parts) : code;
+}
+
+int cmd_up(int argc, char **argv) {
+    static up u = {.wait_s = WAIT_MS / 1000.0};
+    const option_row rows[] = {
+        {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &u.model,
+         .help = "a GGUF file; another one than what runs is added ($TRIVIUM_MODEL, or what `make model` fetched)"},
+        {.name = "keep", .kind = OPTION_FLAG, .out = &u.keep, .help = "stay, start again what ends, end all at Ctrl-C"},
+        {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &u.wait_s, .max = WAIT_MS_MAX / 1000.0,
+         .help = "seconds until they must be ready (10)"},
+        {.name = NULL},
+    };
+    const options o = {
+        .usage = "trivium up [--model PATH] [--keep] [flags]",
+        .summary = "Start what is missing of the three daemons in this runtime folder, and wait until they are ready.\n\n"
+                   "  trivium up --model SmolLM2-135M-Instruct.Q4_1.gguf",
+        .tables = {rows},
+    };
+    size_t n_words;
+    int code = flags_parse(&o, argc, argv, NULL, &n_words);
+    return code >= 0 ? code : up_run(&u);
+}

@@ -1,0 +1,60 @@
+/* Daemons as processes of a runtime folder: started detached, found again by pid file or by the lock of
+ * a socket, ended. */
+#ifndef TRIVIUM_DAEMON_H
+#define TRIVIUM_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "../proto/limits.h"
+#include "../proto/rt/status.h"
+
+enum { DAEMON_NAME_BYTES = NAME_BYTES_MAX + 16, DAEMONS_MAX = 64, FOLDER_BYTES = 3072 };
+
+/* Name of the process that `up --keep` is. */
+#define KEEPER_NAME "up"
+
+/* A process, told from a later one with its pid by the time of its start. */
+typedef struct daemon_process {
+    char name[DAEMON_NAME_BYTES];   /* "tokenizerd"; its files are NAME.pid and NAME.log */
+    pid_t pid;
+    unsigned long long started;     /* ticks after boot */
+    char model[NAME_BYTES_MAX + 1]; /* that it serves; "" when the pid file does not say */
+} daemon_process;
+
+/* One `up` or `down` at a time in a folder: wait up to wait_s for the lock. STATUS_BUSY after that. */
+status daemons_lock(const char *runtime, double wait_s, int *lock, failure *f);
+void daemons_unlock(const char *runtime, int *lock);
+
+/* Start argv[0] (a path, or searched in PATH) as a session of its own, without any descriptor of ours,
+ * stdin from /dev/null, stdout and stderr to NAME.log; NAME.pid is written. An older log becomes
+ * NAME.log.old. STATUS_IO with a sentence. */
+status daemon_start(const char *runtime, const char *name, const char *model, const char *const *argv,
+                    daemon_process *out, failure *f);
+
+/* Write NAME.pid for a process that runs: this one, for `up --keep`. */
+status daemon_record(const char *runtime, const daemon_process *p, failure *f);
+void daemon_forget(const char *runtime, const char *name);      /* removes NAME.pid */
+
+/* The process of this pid as it is now; false when there is none (or it is a zombie). */
+bool daemon_identify(pid_t pid, daemon_process *out);
+bool daemon_alive(const daemon_process *p);
+
+/* The process that NAME.pid tells of, when it is alive. */
+bool daemon_find(const char *runtime, const char *name, daemon_process *out);
+
+/* The process that holds the lock of the socket `socket` ("clients") in the runtime folder. */
+bool daemon_find_holder(const char *runtime, const char *socket, daemon_process *out);
+
+/* All of the folder, by pid file and by lock, each process once; at most DAEMONS_MAX. Pid files of
+ * processes that are gone are removed. */
+size_t daemons_list(const char *runtime, daemon_process out[DAEMONS_MAX]);
+
+/* SIGTERM to all of them, wait, SIGKILL to those that are left after 5 s; their pid files go. */
+void daemons_stop(const char *runtime, const daemon_process *list, size_t n);
+
+/* The last line of NAME.log, "" when there is none. */
+void daemon_last_words(const char *runtime, const char *name, char *out, size_t out_bytes);
+
+#endif

@@ -1,0 +1,93 @@
+/* One text that is written: what is asked for, and what happens to it. */
+#ifndef TRIVIUM_GENERATION_H
+#define TRIVIUM_GENERATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../proto/limits.h"
+#include "../proto/rt/status.h"
+#include "../proto/strategy.h"
+#include "call.h"
+
+/* A piece of the prompt. */
+typedef struct generation_segment {
+    const uint8_t *text;        /* [n_bytes], UTF-8 */
+    size_t n_bytes;
+    bool special;               /* special tokens written in it count as such */
+} generation_segment;
+
+typedef struct generation_request {
+    uint8_t id[REQUEST_BYTES];
+    const generation_segment *segments;
+    size_t n_segments;
+    const char *model, *pool, *session;     /* NULL: any model, the default pool, no session */
+    const strategy *chain;
+    uint64_t seed;              /* below SEED_MAX */
+    uint32_t max_new_tokens;
+    const char *const *stops;   /* [n_stops] */
+    size_t n_stops;
+    const int32_t *stop_ids;    /* [n_stop_ids] */
+    size_t n_stop_ids;
+    bool ignore_eos;
+    uint32_t n_candidates;      /* likeliest raw candidates wanted with each token */
+} generation_request;
+
+typedef struct generation_start {
+    const char *model;
+    uint32_t n_prompt;          /* ids */
+    uint64_t seed;
+} generation_start;
+
+typedef struct generation_token {
+    uint32_t step;
+    int32_t id;
+    double logprob;             /* of the raw softmax */
+    const candidate *candidates;
+    size_t n_candidates;
+} generation_token;
+
+/* Tokens, and the text that may be shown now. No tokens: text that was held back is let go. */
+typedef struct generation_chunk {
+    const generation_token *tokens;
+    size_t n_tokens;
+    const uint8_t *text;        /* [n_bytes], whole characters */
+    size_t n_bytes;
+    uint32_t step;              /* of the first token, or of the next one */
+    double forward_ms, sample_ms;
+} generation_chunk;
+
+typedef enum finish_reason {
+    FINISHED_STOP,
+    FINISHED_LENGTH,
+    FINISHED_CANCELLED,
+    FINISHED_SUPERSEDED,
+    FINISHED_ERROR,
+} finish_reason;
+
+const char *finish_reason_name(finish_reason reason);   /* "stop" */
+
+typedef struct generation_timings {
+    double queue_ms, prefill_ms;    /* of the last attempt */
+    double decode_ms;           /* from the first token to the last */
+    double forward_ms, sample_ms;   /* sums over the steps */
+    uint32_t n_cached;          /* prompt positions found in the KV-cache */
+} generation_timings;
+
+typedef struct generation_done {
+    finish_reason reason;
+    status code;                /* FINISHED_ERROR: what `message` is about */
+    const char *message;
+    uint32_t n_tokens;
+    generation_timings timings;
+} generation_done;
+
+/* Called from the loop, what they get is valid for the call. `done` comes exactly once, and last. */
+typedef struct generation_events {
+    void (*started)(void *context, const generation_start *start);
+    void (*chunk)(void *context, const generation_chunk *chunk);
+    void (*done)(void *context, const generation_done *done);
+} generation_events;
+
+#endif

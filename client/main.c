@@ -1,0 +1,75 @@
+/* trivium: the client of the three daemons. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../proto/limits.h"
+#include "commands.h"
+#include "outcome.h"
+
+#define TRIVIUM_VERSION "0.1.0"
+
+typedef struct command_row {
+    const char *name;
+    command *run;
+    const char *help;
+} command_row;
+
+static const command_row commands[] = {
+    {"generate", cmd_generate, "write a text that goes on from a prompt"},
+    {"tune", cmd_tune, "give a running generation another strategy"},
+    {"cancel", cmd_cancel, "end a running generation"},
+    {"ps", cmd_ps, "list what runs"},
+    {"status", cmd_status, "show daemons, models and how busy they are"},
+    {"probe", cmd_probe, "show what a strategy makes of given logits"},
+    {"tokenize", cmd_tokenize, "text to token ids"},
+    {"detokenize", cmd_detokenize, "token ids to text"},
+    {"score", cmd_score, "how likely a text is to the model, token by token"},
+    {"up", cmd_up, "start the daemons that are missing here"},
+    {"down", cmd_down, "end the daemons that run here"},
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(FILE *to) {
+    fputs("usage: trivium COMMAND [ARGUMENTS] [FLAGS]\n\n", to);
+    for (int i = 0; i < N_COMMANDS; i++) fprintf(to, "  %-12s%s\n", commands[i].name, commands[i].help);
+    fputs("\ntrivium COMMAND --help tells more, with an example. Begin with: trivium up\n", to);
+}
+
+static int unknown_command(const char *name) {
+    char known[256];
+    size_t n_bytes = 0;
+    for (int i = 0; i < N_COMMANDS && n_bytes < sizeof known; i++) {
+        n_bytes += (size_t)snprintf(known + n_bytes, sizeof known - n_bytes, "%s%s", i ? ", " : "",
+                                    commands[i].name);
+    }
+    return outcome_wrong_use("there is no command %.40s: the commands are %s", name, known);
+}
+
+static int run(int argc, char **argv) {
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_WRONG_USE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        print_help(stdout);
+        return EXIT_FINE;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("trivium %s (protocol %d)\n", TRIVIUM_VERSION, PROTOCOL_VERSION);
+        return EXIT_FINE;
+    }
+    for (int i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+    }
+    return unknown_command(name);
+}
+
+int main(int argc, char **argv) {
+    int code = run(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    if (errno != EPIPE) outcome_failed(&(failure){STATUS_IO, "cannot write to stdout"});
+    return code == EXIT_FINE ? EXIT_FAILED : code;
+}
