@@ -16,6 +16,13 @@ void worker_free(worker *w) {
 
 /* ---- joining ---- */
 
+/* Once in a row for each process: some say Hello again and again. */
+static void log_refusal(service *s, const peer *p, const failure *why) {
+    if (s->refused_last == peer_incarnation(p)) return;
+    s->refused_last = peer_incarnation(p);
+    log_event(LOG_INFO, "modeld_refused", "name=\"%s\" why=\"%s\"", peer_name(p), why->message);
+}
+
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
     service *s = context;
     if (hello->role != TRIVIUM__ROLE__MODELD || !hello->model)
@@ -31,7 +38,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     };
     status st = models_join(s->models, &offer, peer_incarnation(p), w, &w->modeld, f);
     if (st != STATUS_OK) {
-        log_event(LOG_INFO, "modeld_refused", "why=\"%s\"", f->message);
+        log_refusal(s, p, f);
         free(w);
         return st;
     }

@@ -36,6 +36,7 @@ struct service {
     uint64_t started_us;
     int sweep_timer, turn_timer;    /* -1: not set */
     bool models_changed;            /* who waits may go on */
+    uint64_t refused_last;          /* incarnation of the modeld that was refused last */
     uint64_t n_garbage;             /* messages that were readable and made no sense */
 };
 
