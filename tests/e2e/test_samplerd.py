@@ -1,0 +1,216 @@
+"""samplerd alone, at the end of a socket that plays modeld: what it answers, and what it refuses."""
+import array
+import math
+import signal
+import sys
+import time
+
+import pytest
+import zmq
+
+from conftest import BUILD, ROOT
+
+sys.path.insert(0, str(BUILD / "gen" / "python"))
+
+import common_pb2      # noqa: E402
+import logits_pb2      # noqa: E402
+
+ROW = [5, 3, 2, 1, 0.5]
+
+
+class Modeld:
+    """A bound socket, read and written by the test itself."""
+
+    def __init__(self, address, incarnation=77):
+        self.context, self.incarnation, self.sampler, self.hello = zmq.Context(), incarnation, None, None
+        self.socket = self.context.socket(zmq.ROUTER)
+        self.socket.linger = 0
+        self.socket.bind(address)
+
+    def receive(self, seconds=10):
+        assert self.socket.poll(seconds * 1000), f"nothing came within {seconds} s"
+        self.sampler, header, *raw = self.socket.recv_multipart()
+        return logits_pb2.LogitsReply.FromString(header), raw
+
+    def send(self, raw=(), **fields):
+        message = logits_pb2.LogitsRequest(**fields)
+        setattr(message.control, "from", self.incarnation)
+        message.control.to = self.theirs
+        self.socket.send_multipart([self.sampler, message.SerializeToString(), *raw])
+
+    def join(self):
+        message, _ = self.receive()
+        while message.control.WhichOneof("word") != "hello":   # words for the modeld that was here before
+            message, _ = self.receive()
+        self.hello, self.theirs = message.control.hello, getattr(message.control, "from")
+        hello = common_pb2.Hello(version=1, role=common_pb2.MODELD, name="m", heartbeat_ms=500)
+        self.send(control=common_pb2.Control(hello=hello))
+        return self
+
+    def ask(self, *rows, ids=(), raw=None, **fields):
+        """The reply to these rows, and its raw frames. Fields of the request override what follows from the rows."""
+        numbers = dict(ticket=4242, request=b"r" * 16, attempt=3, n_rows=len(rows), n_vocab=len(rows[0]), n_ids=len(ids),
+                       n_prompt=len(ids))
+        if raw is None:
+            raw = [array.array("f", [z for row in rows for z in row]).tobytes(), array.array("i", ids).tobytes()]
+        self.send(raw, sample=logits_pb2.SampleRequest(**{**numbers, **fields}))
+        while True:
+            message, frames = self.receive()
+            if message.HasField("sample"):
+                assert message.sample.ticket == 4242 and message.sample.attempt == 3
+                return message.sample, frames
+
+    def close(self):
+        self.socket.close(0)
+        self.context.term()
+
+
+def chain(**steps):
+    return common_pb2.Strategy(steps=[common_pb2.Step(name=name, numbers=[value]) for name, value in steps.items()])
+
+
+GREEDY = common_pb2.Strategy(steps=[common_pb2.Step(name="greedy")])
+
+
+@pytest.fixture
+def address(stack):
+    stack.folder.joinpath("sockets").mkdir()
+    return f"ipc://{stack.folder}/sockets/samplers"
+
+
+@pytest.fixture
+def modeld(stack, address):
+    one = Modeld(address)
+    stack.samplerd = stack.start("samplerd", "--join", address, "--pool", "careful", "--name", "s1", "--heartbeat-ms", "100")
+    yield one.join()
+    one.close()
+
+
+def ids_of(reply):
+    assert not reply.HasField("error"), reply.error
+    return [drawn.id for drawn in reply.drawn]
+
+
+def test_hello_says_who_it_is(modeld):
+    assert (modeld.hello.version, modeld.hello.role, modeld.hello.name) == (1, common_pb2.SAMPLERD, "s1")
+    assert (modeld.hello.sampler.pool, modeld.hello.sampler.semantics) == ("careful", "trivium/1")
+
+
+def test_a_row_gets_an_id_and_its_raw_log_probability(modeld):
+    reply, frames = modeld.ask(ROW, strategy=GREEDY, step=9)
+    assert ids_of(reply) == [0] and reply.step == 9 and frames == []
+    assert reply.request == b"r" * 16 and reply.drawn[0].state == b"" and reply.sample_ms >= 0
+    assert reply.drawn[0].logprob == pytest.approx(-0.19437115708676, abs=1e-12)
+
+
+def test_the_same_step_gives_the_same_id_whenever_it_is_asked(modeld):
+    first = [ids_of(modeld.ask(ROW, seed=2 ** 53 - 1, step=step, strategy=chain(temperature=2.0))[0]) for step in range(40)]
+    again = [ids_of(modeld.ask(ROW, seed=2 ** 53 - 1, step=step, strategy=chain(temperature=2.0))[0]) for step in range(40)]
+    assert first == again and len({tuple(ids) for ids in first}) > 2
+
+
+def test_each_row_follows_what_the_rows_before_it_drew(modeld):
+    alone = ids_of(modeld.ask(ROW, seed=7, step=1, strategy=chain(temperature=2.0))[0])
+    rows = ids_of(modeld.ask(ROW, ROW, seed=7, step=0, strategy=chain(temperature=2.0))[0])
+    assert rows[1:] == alone                           # row i is drawn for step + i
+    banning = common_pb2.Strategy(steps=[common_pb2.Step(name="presence_penalty", numbers=[100]), common_pb2.Step(name="greedy")])
+    assert ids_of(modeld.ask(*[ROW] * 5, strategy=banning, ids=[1])[0]) == [0, 2, 3, 4, 0]
+
+
+def test_candidates_and_probabilities(modeld):
+    reply, frames = modeld.ask(ROW, ids=[0], strategy=chain(repetition_penalty=1.1, temperature=0.8, top_p=0.9),
+                               n_candidates=3, want_probabilities=True)
+    probabilities = array.array("d", frames[0])
+    assert sum(probabilities) == pytest.approx(1) and list(probabilities[2:]) == [0, 0, 0]
+    assert [one.id for one in reply.drawn[0].candidates] == [0, 1, 2]
+    assert [one.probability for one in reply.drawn[0].candidates] == list(probabilities[:3])
+    total = sum(map(math.exp, ROW))
+    for one in reply.drawn[0].candidates:
+        assert one.logprob == pytest.approx(math.log(math.exp(ROW[one.id]) / total))
+
+
+def test_given_ids_are_scored_and_nothing_is_drawn(modeld):
+    reply, _ = modeld.ask(ROW, [0, 0, 0, 0, -math.inf], ROW, given=[3, 4, -1], n_candidates=2)
+    assert ids_of(reply) == [3, 4, -1]
+    assert reply.drawn[0].logprob == pytest.approx(-4.19437115708676)
+    assert reply.drawn[1].logprob == -math.inf and reply.drawn[2].logprob == 0
+    assert [len(drawn.candidates) for drawn in reply.drawn] == [0, 0, 2]
+
+
+REFUSED = [
+    (dict(n_rows=0), common_pb2.BAD_MESSAGE), (dict(n_rows=65), common_pb2.BAD_MESSAGE), (dict(n_rows=2), common_pb2.BAD_MESSAGE),
+    (dict(n_vocab=0), common_pb2.NO_CANDIDATE), (dict(n_vocab=4), common_pb2.BAD_MESSAGE),
+    (dict(n_vocab=2 ** 32 - 1, n_rows=64), common_pb2.TOO_LONG), (dict(n_ids=1), common_pb2.BAD_MESSAGE),
+    (dict(n_ids=2 ** 32 - 1), common_pb2.BAD_MESSAGE), (dict(n_prompt=1), common_pb2.BAD_MESSAGE),
+    (dict(raw=[]), common_pb2.BAD_MESSAGE), (dict(raw=[b""]), common_pb2.BAD_MESSAGE), (dict(raw=[b"x" * 19]), common_pb2.BAD_MESSAGE),
+    (dict(ids=[5]), common_pb2.BAD_ID), (dict(ids=[-1]), common_pb2.BAD_ID), (dict(given=[5]), common_pb2.BAD_ID),
+    (dict(given=[-2]), common_pb2.BAD_ID), (dict(given=[1, 1]), common_pb2.BAD_MESSAGE), (dict(seed=2 ** 53), common_pb2.BAD_REQUEST),
+    (dict(step=2 ** 32 - 1), common_pb2.BAD_REQUEST), (dict(state=b"x"), common_pb2.BAD_REQUEST),
+    (dict(n_candidates=1025), common_pb2.BAD_REQUEST), (dict(request=b"x" * 17), common_pb2.BAD_MESSAGE),
+    (dict(strategy=chain(warmth=1)), common_pb2.UNSUPPORTED), (dict(strategy=chain(top_p=2)), common_pb2.BAD_REQUEST),
+    (dict(strategy=chain(temperature=math.nan)), common_pb2.BAD_REQUEST), (dict(strategy=chain(greedy=1)), common_pb2.BAD_MESSAGE)]
+
+
+@pytest.mark.parametrize("fields,code", REFUSED, ids=[str(fields).replace("\n", " ")[:40] for fields, _ in REFUSED])
+def test_what_is_wrong_is_refused_with_a_sentence_and_the_next_step_goes_on(modeld, fields, code):
+    reply, frames = modeld.ask(ROW, **fields)
+    assert reply.error.code == code and len(reply.error.message) > 10
+    assert len(reply.drawn) == 0 and frames == []
+    assert ids_of(modeld.ask(ROW, strategy=GREEDY)[0]) == [0]
+
+
+def test_rows_that_leave_nothing_to_draw_are_refused(modeld):
+    for row in [math.nan, 1, 2], [math.inf, 1, 2], [-math.inf] * 3:
+        assert modeld.ask(row)[0].error.code == common_pb2.NO_CANDIDATE
+    assert modeld.ask(ROW, ROW, want_probabilities=True)[0].error.code == common_pb2.BAD_REQUEST
+
+
+def test_a_heartbeat_is_answered_and_say_hello_makes_it_join_again(modeld):
+    modeld.send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
+    assert modeld.receive()[0].control.WhichOneof("word") == "heartbeat"
+    modeld.send(control=common_pb2.Control(say_hello=common_pb2.SayHello()))
+    modeld.join()
+    assert ids_of(modeld.ask(ROW, strategy=GREEDY)[0]) == [0]
+
+
+def test_another_incarnation_of_modeld_is_joined(stack, modeld, address):
+    modeld.close()
+    modeld.__init__(address, incarnation=78)
+    assert ids_of(modeld.join().ask(ROW, strategy=GREEDY)[0]) == [0]
+
+
+def test_several_modelds_are_served(stack, address):
+    both = [Modeld(address), Modeld(address + "2")]
+    stack.start("samplerd", "--join", address, "--join", address + "2")
+    for modeld in both:
+        modeld.join()
+    for modeld in both * 2:
+        assert ids_of(modeld.ask(ROW, strategy=GREEDY)[0]) == [0]
+    for modeld in both:
+        modeld.close()
+
+
+def test_it_says_leave_when_it_is_told_to_end(stack, modeld):
+    assert ids_of(modeld.ask(ROW, strategy=GREEDY)[0]) == [0]
+    stack.samplerd.send_signal(signal.SIGTERM)
+    assert modeld.receive()[0].control.WhichOneof("word") == "leave"
+    assert stack.samplerd.wait(10) == 0
+
+
+def test_a_sampler_in_python_joins_and_draws(stack, address):
+    modeld = Modeld(address)
+    example = ROOT / "samplerd" / "examples" / "sampler.py"
+    stack.environment["PYTHONPATH"] = str(BUILD / "gen" / "python")
+    stack.start("sampler.py", example, address, "mine", program=sys.executable)
+    assert modeld.join().hello.sampler.pool == "mine"
+    drawn = [ids_of(modeld.ask(ROW, ROW, seed=7, step=step)[0]) for step in range(30)]
+    assert drawn == [ids_of(modeld.ask(ROW, ROW, seed=7, step=step)[0]) for step in range(30)]
+    assert [ids[1] for ids in drawn[:-1]] == [ids[0] for ids in drawn[1:]]
+    assert {id_drawn for ids in drawn for id_drawn in ids} == {0}     # 0.2 times 0.82 squared drops the others
+    flat = [ids_of(modeld.ask([1.0, 0.9, -5.0], seed=7, step=step)[0])[0] for step in range(30)]
+    assert set(flat) == {0, 1}
+    modeld.send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
+    assert modeld.receive()[0].control.WhichOneof("word") == "heartbeat"
+    time.sleep(1.7)                                    # silence: it says Hello again
+    assert modeld.receive()[0].control.WhichOneof("word") == "hello"
+    modeld.close()
