@@ -12,6 +12,8 @@
 #include "../proto/rt/text.h"
 #include "gguf_parts.h"
 
+_Static_assert(GGUF_KEYS_MAX == GGUF_TENSORS_MAX, "one sentence tells both");
+
 enum {
     VERSION_MIN = 2,
     VERSION_MAX = 3,
@@ -23,7 +25,7 @@ enum {
 static bool map_file(gguf_reader *r) {
     gguf *g = r->g;
     struct stat info;
-    int fd = open(g->path, O_RDONLY | O_CLOEXEC);
+    int fd = open(g->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);    /* a pipe must not hang us */
     if (fd < 0 || fstat(fd, &info) != 0) {
         gguf_fails(r, STATUS_IO, "%s", strerror(errno));
     } else if (!S_ISREG(info.st_mode)) {
@@ -70,8 +72,7 @@ static bool read_header(gguf_reader *r) {
     r->g->tensors = calloc(n_tensors + 1, sizeof *r->g->tensors);
     r->g->by_name = calloc(n_tensors + 1, sizeof *r->g->by_name);
     r->g->entries = calloc(n_entries + 1, sizeof *r->g->entries);
-    if (!r->g->tensors || !r->g->by_name || !r->g->entries)
-        return gguf_no_memory(r);
+    if (!r->g->tensors || !r->g->by_name || !r->g->entries) return gguf_no_memory(r);
     r->g->n_tensors = n_tensors;
     r->g->n_entries = n_entries;
     return true;

@@ -2,20 +2,26 @@
 #include "gguf.h"
 
 static const tensor_layout layouts[] = {
-    {TENSOR_F32, "F32", 1, 4},    {TENSOR_F16, "F16", 1, 2},    {TENSOR_BF16, "BF16", 1, 2},
-    {TENSOR_Q8_0, "Q8_0", 32, 34}, {TENSOR_Q4_0, "Q4_0", 32, 18}, {TENSOR_Q4_1, "Q4_1", 32, 20},
+    {TENSOR_F32, "F32", 1, 4},
+    {TENSOR_F16, "F16", 1, 2},
+    {TENSOR_BF16, "BF16", 1, 2},
+    {TENSOR_Q8_0, "Q8_0", 32, 34},      /* a float16 scale, 32 int8 */
+    {TENSOR_Q4_0, "Q4_0", 32, 18},      /* a float16 scale, 32 nibbles less 8 */
+    {TENSOR_Q4_1, "Q4_1", 32, 20},      /* a float16 scale and minimum, 32 nibbles */
 };
 enum { N_LAYOUTS = sizeof layouts / sizeof layouts[0] };
 
 /* All that ggml has or had, by number. */
 static const char *const type_names[] = {
-    "F32",      "F16",      "Q4_0",     "Q4_1",    "Q4_2",         "Q4_3",         "Q5_0",
-    "Q5_1",     "Q8_0",     "Q8_1",     "Q2_K",    "Q3_K",         "Q4_K",         "Q5_K",
-    "Q6_K",     "Q8_K",     "IQ2_XXS",  "IQ2_XS",  "IQ3_XXS",      "IQ1_S",        "IQ4_NL",
-    "IQ3_S",    "IQ2_S",    "IQ4_XS",   "I8",      "I16",          "I32",          "I64",
-    "F64",      "IQ1_M",    "BF16",     "Q4_0_4_4", "Q4_0_4_8",    "Q4_0_8_8",     "TQ1_0",
-    "TQ2_0",    "IQ4_NL_4_4", "IQ4_NL_4_8", "IQ4_NL_8_8", "MXFP4", "NVFP4",        "Q1_0",
-    "Q2_0",
+    /*  0 */ "F32", "F16", "Q4_0", "Q4_1", "Q4_2",
+    /*  5 */ "Q4_3", "Q5_0", "Q5_1", "Q8_0", "Q8_1",
+    /* 10 */ "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
+    /* 15 */ "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S",
+    /* 20 */ "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8",
+    /* 25 */ "I16", "I32", "I64", "F64", "IQ1_M",
+    /* 30 */ "BF16", "Q4_0_4_4", "Q4_0_4_8", "Q4_0_8_8", "TQ1_0",
+    /* 35 */ "TQ2_0", "IQ4_NL_4_4", "IQ4_NL_4_8", "IQ4_NL_8_8", "MXFP4",
+    /* 40 */ "NVFP4", "Q1_0", "Q2_0",
 };
 enum { N_TYPE_NAMES = sizeof type_names / sizeof type_names[0] };
 _Static_assert(N_TYPE_NAMES == 43, "one name a number");

@@ -3,8 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "modeld/gguf.h"
 #include "tests/support/gguf_writer.h"
@@ -37,6 +40,11 @@ static void what_is_no_gguf_file(void **state) {
     assert_refused(STATUS_UNSUPPORTED, "not a GGUF file: it begins with bytes 50 4b 03 04");
     assert_int_equal(gguf_open(&g, "/", &f), STATUS_IO);
     assert_non_null(strstr(f.message, "not a regular file"));
+    snprintf(path, sizeof path, "%s.pipe", scratch_path());
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(gguf_open(&g, path, &f), STATUS_IO);
+    assert_non_null(strstr(f.message, "not a regular file"));
+    unlink(path);
     memset(path, 'x', sizeof path);
     path[sizeof path - 1] = '\0';
     assert_int_equal(gguf_open(&g, path, &f), STATUS_IO);
