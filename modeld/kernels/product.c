@@ -1,0 +1,112 @@
+#include "product.h"
+
+#include <string.h>
+
+/* Panels that stay in the second-level cache while all rows pass over them. */
+enum { PANEL_GROUP_BYTES = 128 * 1024 };
+
+typedef struct job {
+    const engine *engine;
+    const product *products;
+    uint32_t n_products;
+    const activations *x;
+    uint32_t n_rows;
+} job;
+
+static uint32_t least(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+static size_t item_bytes(tensor_type type) {
+    return type == TENSOR_F32 ? 4 : 2;
+}
+
+void slices_run(const kernels *k, float_tile t, uint32_t n_k) {
+    for (uint32_t r = 0; r < t.n_rows; r++)
+        memset(t.y + r * t.y_stride, 0, t.n_panels * PANEL * sizeof *t.y);
+    for (uint32_t done = 0; done < n_k; done += SLICE) {
+        t.n_k = least(SLICE, n_k - done);
+        k->float_tile(&t);
+        t.w = (const uint8_t *)t.w + SLICE * t.k_stride * item_bytes(t.type);
+        t.x += SLICE;
+    }
+}
+
+static void int8_part(const job *j, const product *p, uint32_t first, uint32_t end) {
+    const matrix *w = p->w;
+    uint32_t row_blocks = w->n_inputs / BLOCK;
+    uint32_t group = (uint32_t)(PANEL_GROUP_BYTES / w->panel_bytes) + 1;
+    for (uint32_t panel = first; panel < end; panel += group)
+        for (uint32_t r = 0; r < j->n_rows; r += TILE_ROWS)
+            j->engine->kernels.int8_tile(p->y + r * p->y_stride, p->y_stride, w, panel,
+                                         least(group, end - panel), j->x->blocks + (size_t)r * row_blocks,
+                                         least(TILE_ROWS, j->n_rows - r), p->add);
+}
+
+/* sums: [n_rows, stride] → rows `row` … of y from output `output` on, as far as there are outputs. */
+static void deliver(const product *p, uint32_t row, uint32_t n_rows, uint32_t output, uint32_t n_outputs,
+                    const float *sums, size_t stride) {
+    uint32_t n = least(n_outputs, p->w->n_outputs - output);
+    for (uint32_t r = 0; r < n_rows; r++) {
+        float *y = p->y + (row + r) * p->y_stride + output;
+        const float *sum = sums + r * stride;
+        if (!p->add) memcpy(y, sum, n * sizeof *y);
+        else
+            for (uint32_t o = 0; o < n; o++) y[o] += sum[o];
+    }
+}
+
+static void tiles_part(const job *j, const product *p, uint32_t first, uint32_t end, uint32_t first_row) {
+    enum { COLUMNS = TILE_PANELS * PANEL };
+    const matrix *w = p->w;
+    for (uint32_t panel = first; panel < end; panel += TILE_PANELS)
+        for (uint32_t r = first_row; r < j->n_rows; r += TILE_ROWS) {
+            float sums[TILE_ROWS * COLUMNS];
+            float_tile t = {.type = w->type, .w = w->panels + panel * w->panel_bytes, .k_stride = PANEL,
+                            .panel_stride = w->panel_bytes / item_bytes(w->type),
+                            .n_panels = least(TILE_PANELS, end - panel),
+                            .x = j->x->values + r * j->x->stride, .x_stride = j->x->stride,
+                            .n_rows = least(TILE_ROWS, j->n_rows - r), .y = sums, .y_stride = COLUMNS};
+            slices_run(&j->engine->kernels, t, w->n_inputs);
+            deliver(p, r, t.n_rows, panel * PANEL, t.n_panels * PANEL, sums, COLUMNS);
+        }
+}
+
+/* Whole blocks by OpenBLAS where it may, what remains of rows and panels by the tile. */
+static void float_part(const job *j, const product *p, uint32_t first, uint32_t end, uint32_t thread) {
+    uint32_t n_whole = p->w->n_outputs / PANEL, n_rows = j->n_rows - j->n_rows % GEMM_ROWS;
+    if (!gemm_takes(j->engine->gemm, p->w)) n_rows = 0;
+    while (n_rows > 0 && first + GEMM_PANELS <= least(end, n_whole)) {
+        for (uint32_t r = 0; r < n_rows; r += GEMM_ROWS) {
+            const float *sums = gemm_block(j->engine->gemm, thread, p->w, first,
+                                           j->x->values + r * j->x->stride, j->x->stride);
+            deliver(p, r, GEMM_ROWS, first * PANEL, GEMM_PANELS * PANEL, sums, GEMM_PANELS * PANEL);
+        }
+        tiles_part(j, p, first, first + GEMM_PANELS, n_rows);
+        first += GEMM_PANELS;
+    }
+    tiles_part(j, p, first, end, 0);
+}
+
+/* Panels first … end − 1 in the row of all products' panels. */
+static void run_range(void *context, uint32_t first, uint32_t end, uint32_t thread) {
+    const job *j = context;
+    uint32_t base = 0;
+    for (uint32_t i = 0; i < j->n_products; i++) {
+        const product *p = &j->products[i];
+        uint32_t n_panels = matrix_n_panels(p->w);
+        uint32_t from = first > base ? first - base : 0, to = end > base ? least(end - base, n_panels) : 0;
+        base += n_panels;
+        if (from >= to) continue;
+        if (type_is_quantized(p->w->type)) int8_part(j, p, from, to);
+        else float_part(j, p, from, to, thread);
+    }
+}
+
+void products_run(const engine *e, const product *products, uint32_t n_products, const activations *x,
+                  uint32_t n_rows) {
+    job j = {e, products, n_products, x, n_rows};
+    uint32_t n_panels = 0;
+    for (uint32_t i = 0; i < n_products; i++) n_panels += matrix_n_panels(products[i].w);
+    threads_for(e->pool, n_panels, run_range, &j);
+}
