@@ -59,7 +59,7 @@ enum {
     CHANGES_MAX = TINY_LIMITS ? 2 : 16,     /* tunes of one request that nobody has acknowledged yet */
     TEXTS_BYTES_MAX = TINY_LIMITS ? 8192 : 256 << 20,   /* texts that wait to be encoded, in all */
     HELD_IDS_MAX = TINY_LIMITS ? 4096 : 16 << 20,       /* ids that resumed requests brought, in all */
-    CALLS_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 512 << 20,    /* ids and rows of calls under way, in all */
+    CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 128 << 20,    /* ids and rows of calls under way, in all */
     ENCODE_SLICE_BYTES = TINY_LIMITS ? 64 : 64 * 1024,  /* encoded between two looks at the sockets */
     VOCABULARY_BYTES_MAX = 64 << 20,        /* tokens and merges of one vocabulary */
     VOCABULARIES_KEPT_MAX = TINY_LIMITS ? 1 : 4,    /* kept for a model that may come back */
