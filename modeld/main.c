@@ -1,0 +1,207 @@
+/* modeld: token ids in, logits out. Owns the weights and the KV-cache. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../proto/limits.h"
+#include "../proto/rt/fmath.h"
+#include "../proto/rt/log.h"
+#include "../proto/rt/options.h"
+#include "../proto/rt/paths.h"
+#include "../proto/rt/text.h"
+#include "kv_cache.h"
+#include "model.h"
+#include "sequences.h"
+#include "service.h"
+
+enum { WRONG_USE = 2 };
+
+static const char *path, *name, *bind_samplers;
+static option_texts joins;
+static uint64_t n_threads, heartbeat_ms = HEARTBEAT_MS, step_deadline_ms = STEP_DEADLINE_MS;
+static uint64_t kv_bytes = UINT64_C(1) << 30;
+static const char *isa = "auto";
+static bool no_blas, insecure;
+static log_level level = LOG_INFO;
+
+static status take_level(void *out, const char *flag, const char *value, failure *f) {
+    if (log_level_parse(value, out) == 0) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag,
+                value);
+}
+
+static status take_name(void *out, const char *flag, const char *value, failure *f) {
+    if (!value[0] || !text_is_printable(value, NAME_BYTES_MAX))
+        return fail(f, STATUS_BAD_REQUEST,
+                    "--%s must be 1 to %d bytes of UTF-8 without control characters", flag,
+                    NAME_BYTES_MAX);
+    *(const char **)out = value;
+    return STATUS_OK;
+}
+
+static status take_isa(void *out, const char *flag, const char *value, failure *f) {
+    static const char *const words[] = {"auto", "ref", "avx2", "avx512"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(value, words[i]) == 0) {
+            *(const char **)out = words[i];
+            return STATUS_OK;
+        }
+    return fail(f, STATUS_BAD_REQUEST, "--%s must be auto, ref, avx2 or avx512, not %s", flag,
+                value);
+}
+
+/* "512M": bytes, or K, M, G times 1024, 1024², 1024³. */
+static status take_size(void *out, const char *flag, const char *value, failure *f) {
+    static const char units[] = "KMG";
+    char digits[24];
+    size_t n_digits = strspn(value, "0123456789");
+    const char *unit = value[n_digits] ? strchr(units, value[n_digits]) : NULL;
+    bool well_formed = n_digits > 0 && n_digits < sizeof digits &&
+                       (value[n_digits] == '\0' || (unit && value[n_digits + 1] == '\0'));
+    unsigned long long number = 0;
+    if (well_formed) {
+        memcpy(digits, value, n_digits);
+        digits[n_digits] = '\0';
+        well_formed = options_uint(digits, &number);
+    }
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (!well_formed || number == 0 || number > UINT64_MAX >> shift)
+        return fail(f, STATUS_BAD_REQUEST,
+                    "--%s must be a number of bytes, with K, M or G behind it if you like, not %s",
+                    flag, value);
+    *(uint64_t *)out = (uint64_t)number << shift;
+    return STATUS_OK;
+}
+
+static const option_row flags[] = {
+    {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &path,
+     .help = "the GGUF file to serve; required"},
+    {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
+     .help = "how requests call this model (the file's name without .gguf)"},
+    {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
+     .help = "a tokenizerd's endpoint for models; may be repeated"},
+    {.name = "bind-samplers", .kind = OPTION_TEXT, .value_name = "ENDPOINT", .out = &bind_samplers,
+     .help = "where samplerds join"},
+    {.name = "threads", .kind = OPTION_UINT, .value_name = "N", .out = &n_threads, .min = 0,
+     .max = THREADS_MAX, .help = "threads that compute; 0 is one a core (0)"},
+    {.name = "kv-memory", .kind = OPTION_CALL, .value_name = "SIZE", .out = &kv_bytes,
+     .take = take_size, .help = "bytes for keys and values, with K, M or G behind them (1G)"},
+    {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &isa, .take = take_isa,
+     .help = "kernels: auto, ref, avx2 or avx512; the results are the same (auto)"},
+    {.name = "no-blas", .kind = OPTION_FLAG, .out = &no_blas,
+     .help = "never call OpenBLAS; the results are the same"},
+    {.name = "step-deadline-ms", .kind = OPTION_UINT, .value_name = "N", .out = &step_deadline_ms,
+     .min = 1, .max = WAIT_MS_MAX, .help = "for one answer of a samplerd (2000)"},
+    {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
+     .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
+    {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
+     .help = "allow --bind-samplers outside this host without keys"},
+    {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = take_level,
+     .help = "quiet, error, info or debug (info)"},
+    {0},
+};
+
+static const options command_line = {
+    .usage = "modeld --model PATH [flags]",
+    .summary = "Joins tokenizerds with a model, computes its logits, and lets samplerds draw.\n"
+               "Example: modeld --model SmolLM2-135M-Instruct.Q4_1.gguf --kv-memory 512M",
+    .tables = {flags},
+};
+
+static char file_name[NAME_BYTES_MAX + 1];
+
+/* "/models/smol.gguf" → "smol". */
+static status name_after_file(failure *f) {
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    size_t n_bytes = strlen(base);
+    if (n_bytes > 5 && strcmp(base + n_bytes - 5, ".gguf") == 0) n_bytes -= 5;
+    if (n_bytes <= NAME_BYTES_MAX) {
+        memcpy(file_name, base, n_bytes);
+        if (take_name(&name, "name", file_name, f) == STATUS_OK) return STATUS_OK;
+    }
+    return fail(f, STATUS_BAD_REQUEST,
+                "the file's name is no name for a model: give one with --name");
+}
+
+static status read_command_line(int argc, char **argv, failure *f) {
+    status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, f);
+    if (st != STATUS_OK) return st;
+    if (!path) return fail(f, STATUS_BAD_REQUEST, "--model PATH is missing");
+    if (joins.n_items > JOINS_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
+    return name ? STATUS_OK : name_after_file(f);
+}
+
+/* What was not given lies in our runtime folder. */
+static status choose_endpoints(failure *f) {
+    static char to_join[ENDPOINT_BYTES_MAX], to_bind[ENDPOINT_BYTES_MAX];
+    char folder[ENDPOINT_BYTES_MAX];
+    if (joins.n_items > 0 && bind_samplers) return STATUS_OK;
+    if (paths_ensure_runtime(folder, sizeof folder, f) != STATUS_OK ||
+        paths_endpoint("models", to_join, sizeof to_join, f) != STATUS_OK ||
+        paths_endpoint("samplers", to_bind, sizeof to_bind, f) != STATUS_OK)
+        return f->code;
+    if (joins.n_items == 0) joins.items[joins.n_items++] = to_join;
+    if (!bind_samplers) bind_samplers = to_bind;
+    return STATUS_OK;
+}
+
+static uint32_t count_pages(const model *m) {
+    uint64_t n_pages = kv_bytes / kv_cache_page_bytes(model_shape_of(m));
+    return n_pages < UINT32_MAX / PAGE_TOKENS ? (uint32_t)n_pages : UINT32_MAX / PAGE_TOKENS;
+}
+
+/* The file is checked first: what is wrong with it is told before anybody sees this modeld. Returns
+ * why a tokenizerd did not want it; NULL: a signal ended it. */
+static const char *serve(loop *l, model *m, uint32_t n_pages, failure *f) {
+    kv_cache *cache = kv_cache_new(model_shape_of(m), n_pages, KV_SEQUENCES_MAX);
+    if (!cache) die("modeld", "no memory for %u pages of keys and values", n_pages);
+    service *s = NULL;
+    service_options o = {
+        .name = name,
+        .joins = joins.items,
+        .n_joins = joins.n_items,
+        .bind_samplers = bind_samplers,
+        .heartbeat_ms = (uint32_t)heartbeat_ms,
+        .step_deadline_ms = (uint32_t)step_deadline_ms,
+        .insecure = insecure,
+    };
+    if (service_new(&s, l, m, cache, &o, f) != STATUS_OK) die("modeld", "%s", f->message);
+    log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u %s", name, n_pages, model_description(m));
+    loop_run(l);
+    const char *refusal = service_refusal(s);
+    if (refusal) fail(f, STATUS_NAME_TAKEN, "%s", refusal);
+    service_free(&s);
+    kv_cache_free(&cache);
+    return refusal ? f->message : NULL;
+}
+
+int main(int argc, char **argv) {
+    failure f = {.code = STATUS_OK};
+    status st = read_command_line(argc, argv, &f);
+    if (st == STATUS_NOT_FOUND) return 0;
+    if (st != STATUS_OK) {
+        fprintf(stderr, "modeld: %s\n", f.message);
+        return WRONG_USE;
+    }
+    log_open("modeld", level);
+    fmath_thread_start();
+    model *m = NULL;
+    model_options o = {(uint32_t)n_threads, isa, BATCH_ROWS_MAX, !no_blas};
+    if (model_open(&m, path, &o, &f) != STATUS_OK) die("modeld", "%s", f.message);
+    uint32_t n_pages = count_pages(m);
+    if (n_pages == 0) {
+        fprintf(stderr, "modeld: --kv-memory must hold a page at least: %zu bytes of this model\n",
+                kv_cache_page_bytes(model_shape_of(m)));
+        model_close(&m);
+        return WRONG_USE;
+    }
+    loop *l = loop_new();
+    if (!l) die("modeld", "no memory");
+    if (choose_endpoints(&f) != STATUS_OK) die("modeld", "%s", f.message);
+    const char *refusal = serve(l, m, n_pages, &f);
+    loop_free(&l);
+    model_close(&m);
+    if (refusal) die("modeld", "%s", refusal);
+    return 0;
+}

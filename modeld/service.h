@@ -1,0 +1,38 @@
+/* modeld's service: ids in from the tokenizerds it joined, rows out to the samplerds that joined
+ * it. */
+#ifndef TRIVIUM_MODELD_SERVICE_H
+#define TRIVIUM_MODELD_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../proto/rt/loop.h"
+#include "../proto/rt/status.h"
+#include "kv_cache.h"
+#include "model.h"
+
+typedef struct service service;
+
+typedef struct service_options {
+    const char *name;         /* of the model */
+    const char *const *joins; /* endpoints of tokenizerds */
+    size_t n_joins;           /* 1 … JOINS_MAX */
+    const char *bind_samplers;
+    uint32_t heartbeat_ms;
+    uint32_t step_deadline_ms; /* for one answer of a sampler */
+    bool insecure;             /* a bind outside loopback is allowed */
+} service_options;
+
+/* Bind, join, attach to the loop. Loop, model and cache (made with KV_SEQUENCES_MAX handles) are
+ * borrowed, as is what the options point to. The failure says which endpoint and why. */
+status service_new(service **out, loop *l, model *m, kv_cache *cache,
+                   const service_options *options, failure *f);
+
+/* Says Leave to all; what was under way ends without a word, its owners go elsewhere. */
+void service_free(service **s);
+
+/* Why a tokenizerd refused this model: then the loop was stopped. NULL: none did. */
+const char *service_refusal(const service *s);
+
+#endif

@@ -1,0 +1,201 @@
+/* What tokenizerds ask. */
+#include "../proto/rt/clock.h"
+#include "../proto/rt/log.h"
+#include "../proto/strategy_wire.h"
+#include "service_parts.h"
+
+/* ---- joining ---- */
+
+/* Its sequences end without a word: it is gone, or has forgotten them. Keys and values stay as
+ * cache. */
+static void end_all_of(front *from) {
+    service *s = from->service;
+    sequence *next = NULL;
+    for (sequence *q = sequences_first(s->sequences); q; q = next) {
+        next = sequences_next(q);
+        if (q->owner == from) sequences_close(s->sequences, q);
+    }
+    service_wake(s);
+}
+
+static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
+    front *from = context;
+    if (hello->role != TRIVIUM__ROLE__TOKENIZERD)
+        return fail(f, STATUS_BAD_REQUEST, "%s is not a tokenizerd's endpoint", from->address);
+    end_all_of(from);
+    from->peer = p;
+    log_event(LOG_INFO, "joined", "tokenizerd=\"%s\" pid=%d endpoint=%s", hello->name, hello->pid,
+              from->address);
+    return STATUS_OK;
+}
+
+static void on_left(void *context, peer *p, const char *why) {
+    front *from = context;
+    log_event(LOG_INFO, "left", "tokenizerd=\"%s\" endpoint=%s why=\"%s\"", peer_name(p), from->address,
+              why);
+    from->peer = NULL;
+    end_all_of(from);
+}
+
+static void on_refused(void *context, const Trivium__Error *error) {
+    front *from = context;
+    fail(&from->service->refusal, STATUS_NAME_TAKEN, "refused by the tokenizerd at %s: %s",
+         from->address, error->message);
+    loop_stop(from->service->loop);
+}
+
+static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
+    (void)p;
+    front *to = context;
+    beat->report = report_fill(to->service);
+}
+
+/* ---- texts ---- */
+
+static void open_text(front *from, const Trivium__Open *m, const int32_t *ids, size_t n_ids) {
+    service *s = from->service;
+    failure f = {.code = STATUS_OK};
+    sequence *q = sequences_find(s->sequences, m->request.data);
+    if (q && q->attempt >= m->attempt) {
+        reply_refused_text(from, m->request.data, m->attempt, END_SUPERSEDED, &f);
+        return;
+    }
+    if (q) reply_end(s, q, END_SUPERSEDED, &f);
+    strategy chain;
+    strategy_init(&chain);
+    job asked = {
+        .kind = SEQUENCE_TEXT,
+        .owner = from,
+        .request = m->request.data,
+        .attempt = m->attempt,
+        .n_prompt = m->n_prompt,
+        .session = m->session,
+        .semantics = m->semantics,
+        .change = m->change,
+        .memory = m->state.data,
+        .n_memory_bytes = m->state.len,
+        .end_ids = m->end_ids,
+        .n_end_ids = m->n_end_ids,
+        .max_new_tokens = m->max_new_tokens,
+        .ids = ids,
+        .n_ids = n_ids,
+        .pool = m->pool,
+        .strategy = &chain,
+        .seed = m->seed,
+        .n_candidates = m->n_candidates,
+        .wait_ms = m->wait_ms,
+    };
+    if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK ||
+        sequences_open(s->sequences, &asked, clock_us(), &q, &f) != STATUS_OK)
+        reply_refused_text(from, m->request.data, m->attempt, END_ERROR, &f);
+    else if (sequence_over(q) != END_NONE) reply_end(s, q, sequence_over(q), &f);
+    strategy_clear(&chain);
+    service_wake(s);
+}
+
+static void on_open(front *from, const Trivium__Open *m, const wire_message *message) {
+    size_t n_ids = 0;
+    const int32_t *ids = wire_items(message, 0, sizeof *ids, &n_ids);
+    if (m->request.len != REQUEST_BYTES || !ids || message->n_raw != 1)
+        service_garbage(from->service, "open");
+    else open_text(from, m, ids, n_ids);
+}
+
+/* The open text that is meant; NULL: it has ended, its Closed is on the way or was never ours. */
+static sequence *find_text(front *from, const ProtobufCBinaryData *request, uint32_t attempt) {
+    if (request->len != REQUEST_BYTES) return NULL;
+    sequence *q = sequences_find(from->service->sequences, request->data);
+    return q && q->owner == from && q->attempt == attempt ? q : NULL;
+}
+
+static void on_retune(front *from, const Trivium__Retune *m) {
+    sequence *q = find_text(from, &m->request, m->attempt);
+    if (!q) return;
+    failure f;
+    uint32_t step_from = 0;
+    strategy chain;
+    strategy_init(&chain);
+    if (strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK &&
+        sequence_retune(q, m->change, &chain, &step_from, &f) == STATUS_OK)
+        reply_retuned(q, m->change, step_from);
+    else service_garbage(from->service, "retune");
+    strategy_clear(&chain);
+}
+
+static void on_close(front *from, const Trivium__Close *m) {
+    sequence *q = find_text(from, &m->request, m->attempt);
+    if (q) reply_end(from->service, q, END_ASKED, NULL);
+}
+
+/* ---- calls ---- */
+
+static void open_call(front *from, const job *asked) {
+    service *s = from->service;
+    failure f;
+    sequence *q = NULL;
+    if (sequences_open(s->sequences, asked, clock_us(), &q, &f) != STATUS_OK)
+        reply_refused_call(from, asked->call, &f);
+    service_wake(s);
+}
+
+static void on_score(front *from, const Trivium__ScoreIds *m, const wire_message *message) {
+    job asked = {
+        .kind = SEQUENCE_SCORE,
+        .owner = from,
+        .call = m->call,
+        .pool = m->pool,
+        .n_candidates = m->n_top,
+        .wait_ms = m->wait_ms,
+    };
+    asked.ids = wire_items(message, 0, sizeof *asked.ids, &asked.n_ids);
+    if (!asked.ids || message->n_raw != 1) service_garbage(from->service, "score");
+    else open_call(from, &asked);
+}
+
+static void on_probe(front *from, const Trivium__ProbeRow *m, const wire_message *message) {
+    failure f;
+    strategy chain;
+    strategy_init(&chain);
+    job asked = {
+        .kind = SEQUENCE_PROBE,
+        .owner = from,
+        .call = m->call,
+        .first_step = m->step,
+        .pool = m->pool,
+        .strategy = &chain,
+        .seed = m->seed,
+        .wait_ms = m->wait_ms,
+    };
+    asked.row = wire_items(message, 0, sizeof *asked.row, &asked.row_width);
+    asked.ids = wire_items(message, 1, sizeof *asked.ids, &asked.n_ids);
+    if (!asked.row || !asked.ids) service_garbage(from->service, "probe");
+    else if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK)
+        reply_refused_call(from, m->call, &f);
+    else open_call(from, &asked);
+    strategy_clear(&chain);
+}
+
+/* ---- messages ---- */
+
+static void on_message(void *context, peer *p, const wire_message *message) {
+    (void)p;
+    front *from = context;
+    const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)message->header;
+    switch (m->body_case) {
+    case TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY: vocabulary_send(from); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_OPEN: on_open(from, m->open, message); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_TUNE: on_retune(from, m->tune); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE: on_close(from, m->close); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_SCORE: on_score(from, m->score, message); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_PROBE: on_probe(from, m->probe, message); return;
+    default: service_garbage(from->service, "tokens_request");
+    }
+}
+
+const peers_events tokens_events = {
+    .joined = on_joined,
+    .left = on_left,
+    .message = on_message,
+    .heartbeat = on_heartbeat,
+    .refused = on_refused,
+};
