@@ -4,9 +4,13 @@ SHELL := /bin/bash
 
 BUILD ?= build
 PREFIX ?= /usr/local
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 PYTHON ?= /usr/bin/python3
 SANITIZE ?=
+V ?= 0
+QUIET = $(if $(filter 0,$(V)),@echo '  $(1) $(@:$(BUILD)/%=%)';)
 TINY_LIMITS ?= 0
 WERROR ?= $(if $(CI),-Werror)
 
@@ -35,7 +39,7 @@ samplerd_program := $(wildcard samplerd/main.c samplerd/service*.c)
 trivium_program := $(wildcard client/main.c client/cmd_*.c)
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto,$(BUILD)/lib$(part).a)
+ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUILD)/lib$(part).a)
 
 .PHONY: all deps run test unit e2e asan compilers valgrind model tools clean install
 
@@ -46,7 +50,7 @@ $(BUILD)/modeld: $(call object,$(modeld_program)) $(BUILD)/libmodeld.a $(BUILD)/
 $(BUILD)/samplerd: $(call object,$(samplerd_program)) $(BUILD)/libsamplerd.a $(BUILD)/libproto.a
 $(BUILD)/trivium: $(call object,$(trivium_program)) $(BUILD)/libclient.a $(BUILD)/libproto.a
 $(PROGRAMS:%=$(BUILD)/%):
-	$(LINK) -o $@ $^ $(LIBS)
+	$(call QUIET,LINK)$(LINK) -o $@ $^ $(LIBS)
 
 $(BUILD)/libproto.a: $(call object,$(proto_sources)) $(GENERATED:.c=.o)
 $(BUILD)/libtokenizerd.a: $(call object,$(tokenizerd_sources))
@@ -55,14 +59,14 @@ $(BUILD)/libsamplerd.a: $(call object,$(samplerd_sources))
 $(BUILD)/libclient.a: $(call object,$(client_sources))
 $(ARCHIVES):
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call QUIET,AR  )$(AR) rcs $@ $^
 
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: proto/%.proto
 	@mkdir -p $(BUILD)/gen
-	protoc-c -I proto --c_out=$(BUILD)/gen $<
+	$(call QUIET,GEN )protoc-c -I proto --c_out=$(BUILD)/gen $<
 
 $(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c $(GENERATED:.c=.h)
-	$(COMPILE) -c -o $@ $<
+	$(call QUIET,CC  )$(COMPILE) -c -o $@ $<
 
 # Only these files may use vector instructions; init.c decides at run time what is called.
 $(BUILD)/obj/modeld/kernels/avx2%o: ISA_FLAGS := -mavx2 -mfma -mf16c
@@ -70,26 +74,26 @@ $(BUILD)/obj/modeld/kernels/avx512%o: ISA_FLAGS := -mavx512f -mavx512bw -mavx512
 
 $(BUILD)/obj/%.o: %.c | $(GENERATED:.c=.h)
 	@mkdir -p $(@D)
-	$(COMPILE) $(WARNINGS) $(ISA_FLAGS) -c -o $@ $<
+	$(call QUIET,CC  )$(COMPILE) $(WARNINGS) $(ISA_FLAGS) -c -o $@ $<
 
 # Tests: each tests/unit/test_NAME.c is a program on cmocka, linked with every library.
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-SUPPORT := $(call object,$(wildcard tests/support/*.c))
-$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(ARCHIVES)
+$(BUILD)/libsupport.a: $(call object,$(wildcard tests/support/*.c))
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $< $(SUPPORT) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+	$(call QUIET,LINK)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
 
 # Programs that only tests use: tests/tools/NAME.c.
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
-$(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(SUPPORT) $(ARCHIVES)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $< $(SUPPORT) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+	$(call QUIET,LINK)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
 
 # The stand-ins for daemons in tests/fakes are Python: a peer in another language, which may misbehave.
 PYTHON_SCHEMAS := $(SCHEMAS:%=$(BUILD)/gen/python/%_pb2.py)
 $(BUILD)/gen/python/%_pb2.py: proto/%.proto
 	@mkdir -p $(@D)
-	protoc -I proto --python_out=$(@D) $<
+	$(call QUIET,GEN )protoc -I proto --python_out=$(@D) $<
 tools: $(TOOLS) $(PYTHON_SCHEMAS)
 
 deps:
