@@ -15,6 +15,7 @@
 
 enum {
     FRAME_BYTES_MAX = (int)HEADER_BYTES_MAX > (int)RAW_BYTES_MAX ? HEADER_BYTES_MAX : RAW_BYTES_MAX,
+    LINGER_MS = 100,
     BACKLOG = PEERS_MAX,        /* connections not yet accepted: all clients may come back at once */
 };
 
@@ -87,7 +88,7 @@ static status endpoint_new(endpoint **out, int type, const endpoint_options *opt
     }
     strcpy(e->address, options->address); /* its length was checked */
     zsys_set_logstream(NULL);             /* what goes wrong is in our own log and sentences */
-    zsock_set_linger(e->zsock, 0);
+    zsock_set_linger(e->zsock, LINGER_MS);
     zsock_set_sndhwm(e->zsock, options->high_water);
     zsock_set_rcvhwm(e->zsock, options->high_water);
     zsock_set_maxmsgsize(e->zsock, FRAME_BYTES_MAX);

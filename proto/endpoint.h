@@ -22,7 +22,9 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
 /* DEALER, connecting now and again for ever. */
 status endpoint_join(endpoint **out, const endpoint_options *options, failure *f);
 
-void endpoint_close(endpoint **e);              /* at once: linger is 0; the lock is given up */
+/* At once for the caller: socket file and lock are gone when it returns. What was sent last, such as a
+ * Leave, has a tenth of a second to go out; a message to a dead peer never waits longer. */
+void endpoint_close(endpoint **e);
 void *endpoint_zsock(const endpoint *e);        /* zsock_t *, borrowed */
 bool endpoint_bound(const endpoint *e);
 const char *endpoint_address(const endpoint *e);
