@@ -1,0 +1,47 @@
+#include "hello.h"
+
+#include <stdlib.h>
+
+#include "../limits.h"
+#include "text.h"
+
+enum { HELLO_BYTES_MAX = 4096 };            /* bounds fields that this build does not know, too */
+
+static status check_name(const char *field, const char *name, failure *f) {
+    if (text_is_printable(name, NAME_BYTES_MAX)) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "the %s in a Hello is not printable UTF-8 of at most %d bytes",
+                field, NAME_BYTES_MAX);
+}
+
+status hello_check(const Trivium__Hello *hello, failure *f) {
+    if (hello->version != PROTOCOL_VERSION)
+        return fail(f, STATUS_BAD_VERSION, "protocol version %u is not spoken here, only %d",
+                    hello->version, PROTOCOL_VERSION);
+    if (trivium__hello__get_packed_size(hello) > HELLO_BYTES_MAX)
+        return fail(f, STATUS_TOO_LONG, "a Hello is longer than %d bytes", HELLO_BYTES_MAX);
+
+    status st = check_name("name", hello->name, f);
+    if (st == STATUS_OK) st = check_name("host", hello->host, f);
+    if (st == STATUS_OK && hello->model) st = check_name("fingerprint", hello->model->fingerprint, f);
+    if (st == STATUS_OK && hello->model) st = check_name("vocabulary", hello->model->vocabulary, f);
+    if (st == STATUS_OK && hello->sampler) st = check_name("pool", hello->sampler->pool, f);
+    if (st == STATUS_OK && hello->sampler) st = check_name("semantics", hello->sampler->semantics, f);
+    return st;
+}
+
+Trivium__Hello *hello_copy(const Trivium__Hello *hello) {
+    size_t n_bytes = trivium__hello__get_packed_size(hello);
+    uint8_t *packed = malloc(n_bytes > 0 ? n_bytes : 1);
+    if (!packed) return NULL;
+    trivium__hello__pack(hello, packed);
+    Trivium__Hello *copy = trivium__hello__unpack(NULL, n_bytes, packed);
+    free(packed);
+    return copy;
+}
+
+uint32_t hello_heartbeat_ms(const Trivium__Hello *hello) {
+    uint32_t ms = hello->heartbeat_ms;
+    if (ms == 0) return HEARTBEAT_MS;
+    if (ms < HEARTBEAT_MS_MIN) return HEARTBEAT_MS_MIN;
+    return ms < HEARTBEAT_MS_MAX ? ms : HEARTBEAT_MS_MAX;
+}

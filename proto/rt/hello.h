@@ -1,0 +1,18 @@
+/* What a process says of itself when it joins: checked at the edge, and kept. */
+#ifndef TRIVIUM_HELLO_H
+#define TRIVIUM_HELLO_H
+
+#include "common.pb-c.h"
+#include "status.h"
+
+/* STATUS_BAD_VERSION: another protocol version; the sentence has both numbers. STATUS_BAD_REQUEST: a name
+ * that is too long, or not printable UTF-8. STATUS_TOO_LONG: more than any honest Hello holds. */
+status hello_check(const Trivium__Hello *hello, failure *f);
+
+/* A copy that borrows nothing: free it with trivium__hello__free_unpacked(copy, NULL). NULL: no memory. */
+Trivium__Hello *hello_copy(const Trivium__Hello *hello);
+
+/* Its heartbeat interval, within HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX; the default when it names none. */
+uint32_t hello_heartbeat_ms(const Trivium__Hello *hello);
+
+#endif
