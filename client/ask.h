@@ -8,7 +8,7 @@
 /* Open a client for a command. EXIT_FINE, or the exit code after its sentence was printed. */
 int ask_open(client **out, const common_flags *flags);
 
-/* Ask on that client. `handler` sees a good answer; otherwise the sentence is printed. An exit code. */
+/* Ask on that client. `handler` sees a good answer, else the sentence is printed. An exit code. */
 int ask_on(client *c, const call *asked, answer_handler *handler, void *context);
 
 /* Both, and close. */

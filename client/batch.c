@@ -27,7 +27,7 @@ typedef struct slot {
     batch *batch;
     task task;
     size_t n_bytes;             /* of the line */
-    char *answer;               /* what is to be printed; NULL while it is not there, or no memory */
+    char *answer; /* what is to be printed; NULL while it is not there, or no memory */
     bool answered;
 } slot;
 
@@ -65,7 +65,8 @@ void task_clear(task *t) {
 status task_text(task *t, const char *key, const uint8_t **text, size_t *n_bytes, failure *f) {
     const json_t *value = json_object_get(t->line, key);
     if (!json_is_string(value)) {
-        return fail(f, STATUS_BAD_REQUEST, value ? "\"%s\" must be a string" : "the line has no \"%s\"", key);
+        return fail(f, STATUS_BAD_REQUEST,
+                    value ? "\"%s\" must be a string" : "the line has no \"%s\"", key);
     }
     *text = (const uint8_t *)json_string_value(value);
     *n_bytes = json_string_length(value);
@@ -82,7 +83,8 @@ status task_ids(task *t, const char *key, failure *f) {
     return st;
 }
 
-status task_uint(const task *t, const char *key, uint64_t max, uint64_t fallback, uint64_t *out, failure *f) {
+status task_uint(const task *t, const char *key, uint64_t max, uint64_t fallback, uint64_t *out,
+                 failure *f) {
     const json_t *value = json_object_get(t->line, key);
     *out = fallback;
     if (!value) return STATUS_OK;
@@ -172,9 +174,9 @@ static bool batch_next(batch *b) {
     if (outcome == LINES_NONE) return false;
     failure f;
     slot *s = slot_take(b, outcome == LINES_LINE ? n_bytes : 0);
-    status st = outcome == LINES_LINE ? slot_ask(s, line, n_bytes, &f)
-                                      : fail(&f, STATUS_TOO_LONG, "the line is longer than %d bytes",
-                                             LINE_BYTES_MAX);
+    status st = outcome == LINES_LINE
+                    ? slot_ask(s, line, n_bytes, &f)
+                    : fail(&f, STATUS_TOO_LONG, "the line is longer than %d bytes", LINE_BYTES_MAX);
     if (st != STATUS_OK) slot_fail(s, f.code, f.message);
     return true;
 }
@@ -216,8 +218,8 @@ static void batch_watch(batch *b, bool wanted) {
     }
 }
 
-/* Everything that can go on without waiting goes on: answers out, lines in. The end is there when nothing
- * is under way, all is written and no line is left. */
+/* Everything that can go on without waiting goes on: answers out, lines in. The end is there when
+ * nothing is under way, all is written and no line is left. */
 static void batch_pump(void *context) {
     batch *b = context;
     do batch_show(b);
@@ -267,7 +269,8 @@ static void batch_free(batch *b) {
     free(b);
 }
 
-int batch_run(const common_flags *common, const char *path, const batch_rules *rules, const void *flags) {
+int batch_run(const common_flags *common, const char *path, const batch_rules *rules,
+              const void *flags) {
     failure f;
     int fd = input_open(path);
     if (fd < 0) {

@@ -31,7 +31,8 @@ typedef struct batch_rules {
 } batch_rules;
 
 /* Read lines from the file at `path` ("-": stdin) to its end. Returns an exit code. */
-int batch_run(const common_flags *common, const char *path, const batch_rules *rules, const void *flags);
+int batch_run(const common_flags *common, const char *path, const batch_rules *rules,
+              const void *flags);
 
 /* ---- for `read` ---- */
 
@@ -42,6 +43,7 @@ status task_text(task *t, const char *key, const uint8_t **text, size_t *n_bytes
 status task_ids(task *t, const char *key, failure *f);
 
 /* A whole number from 0 to `max` under `key`; `fallback` when there is none. */
-status task_uint(const task *t, const char *key, uint64_t max, uint64_t fallback, uint64_t *out, failure *f);
+status task_uint(const task *t, const char *key, uint64_t max, uint64_t fallback, uint64_t *out,
+                 failure *f);
 
 #endif

@@ -12,7 +12,8 @@ typedef struct buffer {
     size_t n_bytes, capacity;
 } buffer;
 
-status buffer_add(buffer *b, const void *bytes, size_t n_bytes);    /* STATUS_NO_MEMORY: nothing added */
+/* STATUS_NO_MEMORY: nothing was added. */
+status buffer_add(buffer *b, const void *bytes, size_t n_bytes);
 void buffer_drop(buffer *b, size_t n_bytes);    /* the first n_bytes go; n_bytes ≤ b->n_bytes */
 void buffer_clear(buffer *b);                   /* frees; empty afterwards */
 

@@ -13,7 +13,7 @@
 typedef enum call_kind {
     CALL_TOKENIZE,              /* text, special, bos → ids */
     CALL_DETOKENIZE,            /* ids → text */
-    CALL_SCORE,                 /* ids when has_ids, else text, special, bos; n_top → ids, numbers, candidates */
+    CALL_SCORE,                 /* text, special, bos, or ids; n_top → ids, numbers, candidates */
     CALL_PROBE,                 /* logits, ids (the history), chain, seed, step → numbers, id */
     CALL_LIST,                  /* → requests */
     CALL_STATUS,                /* → report */
@@ -21,8 +21,8 @@ typedef enum call_kind {
     CALL_TUNE,                  /* request, replace, chain → chain, step */
 } call_kind;
 
-/* Whatever it points to is borrowed until the answer comes, because a call whose tokenizerd was lost is
- * sent once more. */
+/* Whatever it points to is borrowed until the answer comes, because a call whose tokenizerd was
+ * lost is sent once more. */
 typedef struct call {
     call_kind kind;
     const char *model, *pool;   /* NULL: any model, the default pool */
@@ -30,7 +30,7 @@ typedef struct call {
     size_t n_bytes;
     bool special;               /* special tokens written in the text count as such */
     bool bos;
-    bool has_ids;
+    bool has_ids;               /* score: the ids count, not the text */
     const int32_t *ids;         /* [n_ids] */
     size_t n_ids;
     const float *logits;        /* [n_logits] */
@@ -91,7 +91,7 @@ typedef struct answer {
     size_t n_bytes;
     const int32_t *ids;
     size_t n_ids;
-    const double *numbers;      /* score: a log-probability an id, the first NaN; probe: probabilities */
+    const double *numbers;      /* score: log-probabilities, the first NaN; probe: probabilities */
     size_t n_numbers;
     const candidate *candidates;    /* of the next token, likeliest first */
     size_t n_candidates;

@@ -59,7 +59,7 @@ static void client_give_up(client *c, const failure *why) {
     timer_clear(c, &c->joined_timer);
     c->tokenizerd = NULL;
     peers_free(&c->link);
-    calls_fail(c, &c->over);
+    client_calls_fail(c, &c->over);
     generation_fail(c, &c->over);
 }
 
@@ -70,8 +70,8 @@ static void on_wait_over(void *context) {
     if (f.code == STATUS_OK) {
         char where[ENDPOINT_BYTES_MAX + 64];
         endpoints_text(c, where, sizeof where);
-        fail(&f, STATUS_NO_TOKENIZERD, "no tokenizerd answers at %s: start the daemons with `trivium up`",
-             where);
+        fail(&f, STATUS_NO_TOKENIZERD,
+             "no tokenizerd answers at %s: start the daemons with `trivium up`", where);
     }
     client_give_up(c, &f);
 }
@@ -107,7 +107,7 @@ static void on_joined_turn(void *context) {
     client *c = context;
     c->joined_timer = -1;
     if (!c->tokenizerd) return;
-    calls_joined(c);
+    client_calls_joined(c);
     generation_joined(c);
 }
 
@@ -133,7 +133,7 @@ static void on_left(void *context, peer *p, const char *why) {
     (void)why;
     client *c = context;
     c->tokenizerd = NULL;
-    calls_lost(c);
+    client_calls_lost(c);
     turn_after(c, 0);
     failure f;
     wait_begin(c, &f);
@@ -145,13 +145,15 @@ static void on_refused_turn(void *context) {
     if (!c->tokenizerd) client_give_up(c, &c->refusal);
 }
 
-/* A full tokenizerd may have room later; another refusal is final, unless there is another endpoint. */
+/* A full tokenizerd may have room later; any other refusal is final, unless there is another
+ * endpoint to try. */
 static void on_refused(void *context, const Trivium__Error *error) {
     client *c = context;
     failure_from_wire(error, &c->refusal);
     timer_clear(c, &c->turn_timer);
     if (c->n_endpoints > 1) turn_after(c, 0);
-    else if (c->refusal.code != STATUS_BUSY) c->turn_timer = loop_once(c->loop, 0, on_refused_turn, c);
+    else if (c->refusal.code != STATUS_BUSY)
+        c->turn_timer = loop_once(c->loop, 0, on_refused_turn, c);
 }
 
 static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
@@ -170,7 +172,7 @@ static void on_message(void *context, peer *p, const wire_message *m) {
         generation_message(c, m, reply);
         break;
     default:
-        calls_message(c, m, reply);
+        client_calls_message(c, m, reply);
     }
 }
 
@@ -204,7 +206,8 @@ static status client_join(client *c, failure *f) {
     return STATUS_OK;
 }
 
-status client_send(client *c, Trivium__TextRequest *m, const wire_raw *raw, size_t n_raw, failure *f) {
+status client_send(client *c, Trivium__TextRequest *m, const wire_raw *raw, size_t n_raw,
+                   failure *f) {
     assert(c->tokenizerd);
     status st = peers_send(c->link, c->tokenizerd, &m->base, raw, n_raw);
     switch (st) {
@@ -225,7 +228,7 @@ static status endpoints_set(client *c, const client_options *options, failure *f
         return STATUS_OK;
     }
     char folder[4096];
-    status st = paths_ensure_runtime(folder, sizeof folder, f);     /* never somebody else's folder */
+    status st = paths_ensure_runtime(folder, sizeof folder, f); /* never somebody else's folder */
     if (st == STATUS_OK) {
         st = paths_endpoint("clients", c->default_endpoint, sizeof c->default_endpoint, f);
     }
@@ -269,7 +272,7 @@ status client_open(client **out, const client_options *options, failure *f) {
 void client_close(client **c) {
     if (!*c) return;
     peers_free(&(*c)->link);
-    calls_free(*c);
+    client_calls_free(*c);
     generation_free(*c);
     loop_free(&(*c)->loop);
     free(*c);

@@ -1,5 +1,6 @@
-/* The connection to a tokenizerd, in plain C types: calls, and one generation that is resumed when its
- * tokenizerd is lost. Several endpoints are tried in turn. All handlers run in the loop's thread. */
+/* The connection to a tokenizerd, in plain C types: calls, and one generation that is resumed when
+ * its tokenizerd is lost. Several endpoints are tried in turn. All handlers run in the loop's
+ * thread. */
 #ifndef TRIVIUM_CLIENT_H
 #define TRIVIUM_CLIENT_H
 
@@ -26,18 +27,18 @@ void client_close(client **c);      /* says Leave; no handler is called any more
 
 loop *client_loop(const client *c); /* for timers and descriptors of one's own, and loop_stop */
 
-/* Ask; `handler` is called once, from the loop. When no tokenizerd came within the wait, this and every
- * later call fails with STATUS_NO_TOKENIZERD. Fails at once, without the handler, for STATUS_TOO_LONG,
- * STATUS_NO_MEMORY, or when the wait is over already. */
+/* Ask; `handler` is called once, from the loop. When no tokenizerd came within the wait, this and
+ * every later call fails with STATUS_NO_TOKENIZERD. Fails at once, without the handler, for
+ * STATUS_TOO_LONG, STATUS_NO_MEMORY, or when the wait is over already. */
 status client_call(client *c, const call *call, answer_handler *handler, void *context, failure *f);
 
-/* Ask and run the loop until the answer is there; `handler` sees it when it is a good one. Else its code
- * and sentence are in `f`; STATUS_CANCELLED after Ctrl-C. */
+/* Ask and run the loop until the answer is there; `handler` sees it when it is a good one. Else its
+ * code and sentence are in `f`; STATUS_CANCELLED after Ctrl-C. */
 status client_ask(client *c, const call *call, answer_handler *handler, void *context, failure *f);
 
 /* Begin a generation, one at a time. What the request points to is borrowed until `done`. */
-status client_generate(client *c, const generation_request *request, const generation_events *events,
-                       void *context, failure *f);
+status client_generate(client *c, const generation_request *request,
+                       const generation_events *events, void *context, failure *f);
 
 /* End it; `done` comes from the loop, with what the daemons say or without them after a moment. */
 void client_cancel(client *c);

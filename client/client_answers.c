@@ -40,7 +40,8 @@ static status take_tokenized(incoming *in, const wire_message *m, failure *f) {
     return in->a.ids ? STATUS_OK : unreadable(f);
 }
 
-static status take_scored(incoming *in, const wire_message *m, const Trivium__Scored *scored, failure *f) {
+static status take_scored(incoming *in, const wire_message *m, const Trivium__Scored *scored,
+                          failure *f) {
     in->a.ids = wire_items(m, 0, sizeof *in->a.ids, &in->a.n_ids);
     in->a.numbers = in->a.ids ? wire_array(m, 1, in->a.n_ids, sizeof *in->a.numbers) : NULL;
     if (!in->a.numbers) return unreadable(f);
@@ -55,7 +56,8 @@ static status take_scored(incoming *in, const wire_message *m, const Trivium__Sc
 static status take_probed(incoming *in, const wire_message *m, const call *asked,
                           const Trivium__Probed *probed, failure *f) {
     in->a.numbers = wire_array(m, 0, asked->n_logits, sizeof *in->a.numbers);
-    if (!in->a.numbers || probed->id < 0 || (size_t)probed->id >= asked->n_logits) return unreadable(f);
+    if (!in->a.numbers || probed->id < 0 || (size_t)probed->id >= asked->n_logits)
+        return unreadable(f);
     in->a.n_numbers = asked->n_logits;
     in->a.id = probed->id;
     return STATUS_OK;
@@ -81,9 +83,15 @@ static status take_listed(incoming *in, const Trivium__Listed *listed, failure *
         status st = strategy_from_wire(&in->chains[i], wire->strategy, f);
         if (st != STATUS_OK) return st;
         in->requests[i] = (request_report){
-            .attempt = wire->attempt, .session = wire->session, .model = wire->model, .state = wire->state,
-            .n_prompt = wire->n_prompt, .step = wire->step, .tokens_per_s = wire->tokens_per_s,
-            .age_s = (double)wire->age_ms / 1000, .chain = &in->chains[i],
+            .attempt = wire->attempt,
+            .session = wire->session,
+            .model = wire->model,
+            .state = wire->state,
+            .n_prompt = wire->n_prompt,
+            .step = wire->step,
+            .tokens_per_s = wire->tokens_per_s,
+            .age_s = (double)wire->age_ms / 1000,
+            .chain = &in->chains[i],
         };
         memcpy(in->requests[i].request, wire->request.data, REQUEST_BYTES);
     }
@@ -103,10 +111,17 @@ static model_summary model_from_wire(const Trivium__ModelSummary *wire) {
     static const Trivium__ModelReport nothing = TRIVIUM__MODEL_REPORT__INIT;
     const Trivium__ModelReport *report = wire->report ? wire->report : &nothing;
     return (model_summary){
-        .name = wire->name, .fingerprint = wire->fingerprint, .loads = wire->loads,
-        .n_vocab = wire->n_vocab, .n_ctx = wire->n_ctx, .sequences = report->sequences,
-        .waiting = report->waiting, .kv_pages_used = report->kv_pages_used, .kv_pages = report->kv_pages,
-        .kv_page_tokens = report->kv_page_tokens, .tokens_per_s = report->tokens_per_s,
+        .name = wire->name,
+        .fingerprint = wire->fingerprint,
+        .loads = wire->loads,
+        .n_vocab = wire->n_vocab,
+        .n_ctx = wire->n_ctx,
+        .sequences = report->sequences,
+        .waiting = report->waiting,
+        .kv_pages_used = report->kv_pages_used,
+        .kv_pages = report->kv_pages,
+        .kv_page_tokens = report->kv_page_tokens,
+        .tokens_per_s = report->tokens_per_s,
     };
 }
 
@@ -117,9 +132,17 @@ static status take_status(incoming *in, const Trivium__StatusReport *wire, failu
     for (size_t i = 0; i < wire->n_daemons; i++) {
         const Trivium__DaemonReport *d = wire->daemons[i];
         in->daemons[i] = (daemon_report){
-            .role = role_name(d->role), .name = d->name, .host = d->host, .state = d->state, .pid = d->pid,
-            .uptime_s = (double)d->uptime_ms / 1000, .model = d->model, .pool = d->pool,
-            .semantics = d->semantics, .outstanding = d->outstanding, .steps = d->steps,
+            .role = role_name(d->role),
+            .name = d->name,
+            .host = d->host,
+            .state = d->state,
+            .pid = d->pid,
+            .uptime_s = (double)d->uptime_ms / 1000,
+            .model = d->model,
+            .pool = d->pool,
+            .semantics = d->semantics,
+            .outstanding = d->outstanding,
+            .steps = d->steps,
         };
     }
     for (size_t i = 0; i < wire->n_models; i++) in->models[i] = model_from_wire(wire->models[i]);
@@ -160,7 +183,8 @@ static const Trivium__TextReply__BodyCase answer_bodies[] = {
 
 static status take_body(incoming *in, const wire_message *m, const call *asked,
                         const Trivium__TextReply *reply, failure *f) {
-    if (reply->body_case == TRIVIUM__TEXT_REPLY__BODY_FAILED) return failure_from_wire(reply->failed->error, f);
+    if (reply->body_case == TRIVIUM__TEXT_REPLY__BODY_FAILED)
+        return failure_from_wire(reply->failed->error, f);
     if (reply->body_case != answer_bodies[asked->kind]) return unreadable(f);
     switch (asked->kind) {
     case CALL_TOKENIZE: return take_tokenized(in, m, f);

@@ -155,14 +155,14 @@ static status pending_send(client *c, pending_call *pending, failure *f) {
 
 /* ---- the pending ones ---- */
 
-static void calls_append(client *c, pending_call *pending) {
+static void client_calls_append(client *c, pending_call *pending) {
     pending_call **end = &c->calls;
     while (*end) end = &(*end)->next;
     *end = pending;
 }
 
 /* Take it out of the list; NULL when there is none of that number. */
-static pending_call *calls_take(client *c, uint64_t number) {
+static pending_call *client_calls_take(client *c, uint64_t number) {
     for (pending_call **at = &c->calls; *at; at = &(*at)->next) {
         pending_call *found = *at;
         if (found->number != number) continue;
@@ -183,7 +183,8 @@ static void pending_fail(pending_call *pending, const failure *f) {
     pending_answer(pending, &(answer){.code = f->code, .message = f->message});
 }
 
-status client_call(client *c, const call *asked, answer_handler *handler, void *context, failure *f) {
+status client_call(client *c, const call *asked, answer_handler *handler, void *context,
+                   failure *f) {
     if (c->over.code != STATUS_OK) {
         *f = c->over;
         return f->code;
@@ -192,46 +193,47 @@ status client_call(client *c, const call *asked, answer_handler *handler, void *
     if (!pending) return fail(f, STATUS_NO_MEMORY, "no memory for a call");
     *pending = (pending_call){++c->n_calls, asked, handler, context, false, NULL};
     status st = c->tokenizerd ? pending_send(c, pending, f) : STATUS_OK;
-    if (st == STATUS_OK) calls_append(c, pending);
+    if (st == STATUS_OK) client_calls_append(c, pending);
     else free(pending);
     return st;
 }
 
-void calls_joined(client *c) {
+void client_calls_joined(client *c) {
     for (pending_call *pending = c->calls, *next; pending; pending = next) {
         next = pending->next;
         failure f;
         if (pending->sent || pending_send(c, pending, &f) == STATUS_OK) continue;
-        pending_fail(calls_take(c, pending->number), &f);
+        pending_fail(client_calls_take(c, pending->number), &f);
     }
 }
 
 /* Asking twice is harmless, except for `tune`: biases would be added twice. */
-void calls_lost(client *c) {
+void client_calls_lost(client *c) {
     for (pending_call *pending = c->calls, *next; pending; pending = next) {
         next = pending->next;
         if (pending->sent && pending->asked->kind == CALL_TUNE) {
             failure f;
-            fail(&f, STATUS_IO, "tokenizerd was lost before it answered: `trivium ps` shows the strategy");
-            pending_fail(calls_take(c, pending->number), &f);
+            fail(&f, STATUS_IO,
+                 "tokenizerd was lost before it answered: `trivium ps` shows the strategy");
+            pending_fail(client_calls_take(c, pending->number), &f);
             continue;
         }
         pending->sent = false;
     }
 }
 
-void calls_fail(client *c, const failure *f) {
-    while (c->calls) pending_fail(calls_take(c, c->calls->number), f);
+void client_calls_fail(client *c, const failure *f) {
+    while (c->calls) pending_fail(client_calls_take(c, c->calls->number), f);
 }
 
-void calls_free(client *c) {
-    while (c->calls) free(calls_take(c, c->calls->number));
+void client_calls_free(client *c) {
+    while (c->calls) free(client_calls_take(c, c->calls->number));
 }
 
 /* ---- answers ---- */
 
-void calls_message(client *c, const wire_message *m, const Trivium__TextReply *reply) {
-    pending_call *pending = calls_take(c, answer_number(reply));
+void client_calls_message(client *c, const wire_message *m, const Trivium__TextReply *reply) {
+    pending_call *pending = client_calls_take(c, answer_number(reply));
     if (!pending) return;       /* an answer that came twice, or to a question that was given up */
     const call *asked = pending->asked;
     answer_handler *handler = pending->handler;
@@ -258,7 +260,8 @@ static void on_asked(void *context, const answer *a) {
     loop_stop(ask->client->loop);
 }
 
-status client_ask(client *c, const call *asked, answer_handler *handler, void *context, failure *f) {
+status client_ask(client *c, const call *asked, answer_handler *handler, void *context,
+                  failure *f) {
     asking ask = {.client = c, .handler = handler, .context = context};
     status st = client_call(c, asked, on_asked, &ask, f);
     if (st != STATUS_OK) return st;
@@ -268,6 +271,6 @@ status client_ask(client *c, const call *asked, answer_handler *handler, void *c
         *f = ask.why;
         return f->code;
     }
-    free(calls_take(c, number));        /* its answer would find nobody */
+    free(client_calls_take(c, number));         /* its answer would find nobody */
     return fail(f, STATUS_CANCELLED, "interrupted");
 }

@@ -71,7 +71,8 @@ void generation_fail(client *c, const failure *f) {
 }
 
 static void finish_cancelled(client *c) {
-    generation_finish(c, &(generation_done){.reason = FINISHED_CANCELLED, .n_tokens = next_step(c->generation)});
+    generation_finish(
+        c, &(generation_done){.reason = FINISHED_CANCELLED, .n_tokens = next_step(c->generation)});
 }
 
 /* ---- sending ---- */
@@ -126,8 +127,8 @@ static void put_progress(Trivium__Generate *m, generation *g, const generate_lis
     m->state = (ProtobufCBinaryData){g->n_state, g->state};
 }
 
-static status generate_send(client *c, generation *g, const generate_lists *lists, Trivium__Strategy *chain,
-                            failure *f) {
+static status generate_send(client *c, generation *g, const generate_lists *lists,
+                            Trivium__Strategy *chain, failure *f) {
     const generation_request *r = g->request;
     Trivium__Generate m = TRIVIUM__GENERATE__INIT;
     m.request = request_bytes(g);
@@ -158,8 +159,9 @@ static status generation_send(client *c, failure *f) {
     generate_lists lists = {0};
     Trivium__Strategy *chain = strategy_to_wire(&g->now.chain);
     g->attempt++;
-    status st = chain && lists_fill(&lists, g->request) ? generate_send(c, g, &lists, chain, f)
-                                                        : fail(f, STATUS_NO_MEMORY, "no memory for a request");
+    status st = chain && lists_fill(&lists, g->request)
+                    ? generate_send(c, g, &lists, chain, f)
+                    : fail(f, STATUS_NO_MEMORY, "no memory for a request");
     lists_free(&lists);
     trivium__strategy__free_unpacked(chain, NULL);
     return st;
@@ -170,7 +172,7 @@ static void send_acknowledge(client *c, generation *g) {
     message.body_case = TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE;
     message.acknowledge = &g->acknowledge;
     failure f;
-    client_send(c, &message, NULL, 0, &f);      /* when it is lost, the next heartbeat says the same */
+    client_send(c, &message, NULL, 0, &f); /* when it is lost, the next heartbeat says the same */
 }
 
 static void send_cancel(client *c, generation *g) {
@@ -198,8 +200,8 @@ void generation_heartbeat(client *c, Trivium__Heartbeat *beat) {
     beat->acknowledged = g->acknowledged;
 }
 
-status client_generate(client *c, const generation_request *request, const generation_events *events,
-                       void *context, failure *f) {
+status client_generate(client *c, const generation_request *request,
+                       const generation_events *events, void *context, failure *f) {
     assert(!c->generation);
     if (c->over.code != STATUS_OK) {
         *f = c->over;
@@ -254,7 +256,8 @@ static bool name_copy(char out[NAME_BYTES_MAX + 1], const char *name) {
 static bool start_copy(generation *g, const wire_message *m, const Trivium__Started *started) {
     const int32_t *ids = wire_array(m, 0, started->n_prompt, sizeof *ids);
     if (!ids || started->n_prompt > TOKENIZE_IDS_MAX) return false;
-    if (!name_copy(g->model, started->model) || !name_copy(g->fingerprint, started->fingerprint)) return false;
+    if (!name_copy(g->model, started->model) || !name_copy(g->fingerprint, started->fingerprint))
+        return false;
     g->ids = malloc(((size_t)started->n_prompt + g->request->max_new_tokens) * sizeof *g->ids);
     if (!g->ids) return false;
     memcpy(g->ids, ids, started->n_prompt * sizeof *ids);
@@ -276,7 +279,7 @@ static void on_started(client *c, const wire_message *m, const Trivium__Started 
     g->events.started(g->context, &(generation_start){g->model, g->n_prompt, started->seed});
 }
 
-/* A change for a step that is still to come waits for it: until then a resume must draw as before. */
+/* A change for a step still to come waits for it: until then a resume must draw as before. */
 static void change_settle(client *c, generation *g) {
     if (g->next.ordinal == 0 || g->next.step > next_step(g)) return;
     strategy_clear(&g->now.chain);
@@ -291,7 +294,8 @@ static void change_take(generation *g, const Trivium__StrategyChange *change) {
     strategy chain;
     strategy_init(&chain);
     failure f;
-    if (strategy_from_wire(&chain, change->strategy, &f) != STATUS_OK) return;     /* never acknowledged */
+    /* One that cannot be read is never acknowledged, so whoever tuned will know. */
+    if (strategy_from_wire(&chain, change->strategy, &f) != STATUS_OK) return;
     strategy_clear(&g->next.chain);
     g->next = (strategy_at){chain, change->ordinal, change->step};
 }
@@ -301,7 +305,8 @@ static bool chunk_is_due(const generation *g, const Trivium__Chunk *chunk) {
     if (!g->started || !is_ours(g, chunk->request, chunk->attempt)) return false;
     if (chunk->n_drawn == 0) return true;
     const Trivium__Drawn *last = chunk->drawn[chunk->n_drawn - 1];
-    return chunk->step == next_step(g) && chunk->n_drawn <= g->request->max_new_tokens - next_step(g) &&
+    return chunk->step == next_step(g) &&
+           chunk->n_drawn <= g->request->max_new_tokens - next_step(g) &&
            last->state.len <= STATE_BYTES_MAX && strlen(chunk->semantics) <= NAME_BYTES_MAX;
 }
 
@@ -346,9 +351,14 @@ static void chunk_show(client *c, const Trivium__Chunk *chunk, uint32_t first_st
         return;
     }
     g->events.chunk(g->context, &(generation_chunk){
-        .tokens = tokens, .n_tokens = chunk->n_drawn, .text = chunk->text.data, .n_bytes = chunk->text.len,
-        .step = first_step, .forward_ms = chunk->forward_ms, .sample_ms = chunk->sample_ms,
-    });
+                                    .tokens = tokens,
+                                    .n_tokens = chunk->n_drawn,
+                                    .text = chunk->text.data,
+                                    .n_bytes = chunk->text.len,
+                                    .step = first_step,
+                                    .forward_ms = chunk->forward_ms,
+                                    .sample_ms = chunk->sample_ms,
+                                });
     tokens_free(tokens, chunk->n_drawn);
 }
 
@@ -385,9 +395,13 @@ static void on_done(client *c, const Trivium__Done *done) {
     finish_reason reason = reason_from_wire(done->reason);
     if (reason == FINISHED_ERROR) failure_from_wire(done->error, &f);
     generation_finish(c, &(generation_done){
-        .reason = reason, .code = f.code, .message = f.message, .n_tokens = done->n_tokens,
-        .timings = {t->queue_ms, t->prefill_ms, t->decode_ms, t->forward_ms, t->sample_ms, t->n_cached},
-    });
+                             .reason = reason,
+                             .code = f.code,
+                             .message = f.message,
+                             .n_tokens = done->n_tokens,
+                             .timings = {t->queue_ms, t->prefill_ms, t->decode_ms, t->forward_ms,
+                                         t->sample_ms, t->n_cached},
+                         });
 }
 
 void generation_message(client *c, const wire_message *m, const Trivium__TextReply *reply) {

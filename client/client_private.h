@@ -29,9 +29,10 @@ struct client {
     generation *generation;     /* NULL: none */
 };
 
-/* Send to the tokenizerd that is joined. STATUS_OK also when it was lost meanwhile: what is under way is
- * sent again after the next joining. */
-status client_send(client *c, Trivium__TextRequest *m, const wire_raw *raw, size_t n_raw, failure *f);
+/* Send to the tokenizerd that is joined. STATUS_OK also when it was lost meanwhile: what is under
+ * way is sent again after the next joining. */
+status client_send(client *c, Trivium__TextRequest *m, const wire_raw *raw, size_t n_raw,
+                   failure *f);
 
 void timer_clear(client *c, int *timer);        /* cancels a timer that is set */
 
@@ -46,15 +47,16 @@ candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n);
 
 /* ---- client_calls.c ---- */
 
-void calls_joined(client *c);                   /* send what waits */
-void calls_lost(client *c);                     /* its tokenizerd is gone: they wait again */
-void calls_fail(client *c, const failure *f);   /* all of them */
-void calls_message(client *c, const wire_message *m, const Trivium__TextReply *reply);
-void calls_free(client *c);
+void client_calls_joined(client *c);            /* send what waits */
+void client_calls_lost(client *c);              /* tokenizerd is gone: they wait again */
+void client_calls_fail(client *c, const failure *f);    /* all of them */
+void client_calls_message(client *c, const wire_message *m, const Trivium__TextReply *reply);
+void client_calls_free(client *c);
 
 /* ---- client_answers.c ---- */
 
-uint64_t answer_number(const Trivium__TextReply *reply);    /* of the call that it answers; 0: of none */
+/* The number of the call that it answers; 0: it answers none. */
+uint64_t answer_number(const Trivium__TextReply *reply);
 
 /* Call `handler` with what the reply says to the call, or with why it cannot be used. */
 void answer_deliver(const call *asked, const wire_message *m, const Trivium__TextReply *reply,

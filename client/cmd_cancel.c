@@ -13,7 +13,8 @@ typedef struct cancel_flags {
 static void show(void *context, const answer *a) {
     const cancel_flags *flags = context;
     if (flags->common.json) {
-        json_print(json_pack("{s: s, s: i}", "request", flags->digits, "completion_tokens", (int)a->n_tokens));
+        json_print(json_pack("{s: s, s: i}", "request", flags->digits, "completion_tokens",
+                             (int)a->n_tokens));
     } else {
         printf("cancelled %s after %u tokens\n", flags->digits, a->n_tokens);
     }
@@ -37,7 +38,8 @@ int cmd_cancel(int argc, char **argv) {
     common_flags_init(&flags.common);
     const options o = {
         .usage = "trivium cancel REQUEST [flags]",
-        .summary = "End a running generation; what was written stays. The first digits of its id are enough.\n\n"
+        .summary = "End a running generation; what was written stays. The first digits of its id\n"
+                   "are enough.\n\n"
                    "  trivium cancel 3f2a",
         .tables = {flags.common.rows},
         .n_words_max = 1,

@@ -52,7 +52,8 @@ static int detokenize_one(detokenize_flags *flags) {
     status st = ids_read(flags, &ids, &f);
     int code = EXIT_FINE;
     if (st == STATUS_OK) {
-        const call asked = {.kind = CALL_DETOKENIZE, .model = flags->model, .ids = ids.ids, .n_ids = ids.n_ids};
+        const call asked = {
+            .kind = CALL_DETOKENIZE, .model = flags->model, .ids = ids.ids, .n_ids = ids.n_ids};
         code = ask(&flags->common, &asked, show, flags);
     } else {
         code = outcome_failed(&f);

@@ -41,13 +41,14 @@ static int down(double wait_s) {
 int cmd_down(int argc, char **argv) {
     double wait_s = WAIT_MS / 1000.0;
     const option_row rows[] = {
-        {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &wait_s, .max = WAIT_MS_MAX / 1000.0,
-         .help = "seconds to wait for an `up` that is at work (10)"},
+        {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &wait_s,
+         .max = WAIT_MS_MAX / 1000.0, .help = "seconds to wait for an `up` that is at work (10)"},
         {.name = NULL},
     };
     const options o = {
         .usage = "trivium down [flags]",
-        .summary = "End the daemons of this runtime folder, and return when they have ended.\n\n  trivium down",
+        .summary = "End the daemons of this runtime folder, and return when they have ended.\n\n"
+                   "  trivium down",
         .tables = {rows},
     };
     size_t n_words;

@@ -42,25 +42,28 @@ typedef struct writing {
 
 /* ---- what is shown ---- */
 
-static void writing_break(writing *w, status code, const char *message) {
+static void writing_break(writing *w, status code, const char *what, const char *why) {
     failure f;
-    fail(&f, code, "%s", message);
+    fail(&f, code, "%s: %s", what, why);
     if (!w->broken) outcome_failed(&f);
     w->broken = true;
     client_cancel(w->client);
 }
 
 static void say(writing *w, status st) {
-    if (st != STATUS_OK) writing_break(w, st, "no memory for the text");
+    if (st != STATUS_OK) writing_break(w, st, "cannot show the text", "no memory");
 }
 
 static void on_started(void *context, const generation_start *start) {
     writing *w = context;
     w->n_prompt = start->n_prompt;
     if (!w->flags->common.json) return;
-    say(w, output_json(w->out, json_pack("{s: {s: s, s: o, s: I, s: i}}", "start", "request", w->digits, "model",
-                                         json_text(start->model), "seed", (json_int_t)start->seed, "prompt_tokens",
-                                         (int)start->n_prompt)));
+    json_t *line = json_pack("{s: {s: s, s: o, s: I, s: i}}", "start",
+                             "request", w->digits,
+                             "model", json_text(start->model),
+                             "seed", (json_int_t)start->seed,
+                             "prompt_tokens", (int)start->n_prompt);
+    say(w, output_json(w->out, line));
 }
 
 /* The text of a chunk belongs to its last token; without one it is a line of its own. */
@@ -68,10 +71,12 @@ static void chunk_json(writing *w, const generation_chunk *chunk) {
     for (size_t i = 0; i < chunk->n_tokens; i++) {
         const generation_token *token = &chunk->tokens[i];
         bool is_last = i + 1 == chunk->n_tokens;
-        say(w, output_json(w->out, json_pack("{s: i, s: i, s: o, s: o}", "step", (int)token->step, "id",
-                                             (int)token->id, "text",
-                                             json_bytes(chunk->text, is_last ? chunk->n_bytes : 0), "logprob",
-                                             json_number(token->logprob))));
+        json_t *line = json_pack("{s: i, s: i, s: o, s: o}",
+                                 "step", (int)token->step,
+                                 "id", (int)token->id,
+                                 "text", json_bytes(chunk->text, is_last ? chunk->n_bytes : 0),
+                                 "logprob", json_number(token->logprob));
+        say(w, output_json(w->out, line));
     }
     if (chunk->n_tokens > 0) return;
     say(w, output_json(w->out, json_pack("{s: i, s: o}", "step", (int)chunk->step, "text",
@@ -98,18 +103,23 @@ static json_t *timings_json(const writing *w, const generation_done *done) {
     const generation_timings *t = &done->timings;
     double n_prefilled = w->n_prompt > t->n_cached ? w->n_prompt - t->n_cached : 0;
     double n_decoded = done->n_tokens > 1 ? done->n_tokens - 1 : 0;
-    return json_pack("{s: o, s: o, s: o, s: o, s: o, s: i, s: o, s: o}", "queue_ms", json_number(t->queue_ms),
-                     "prefill_ms", json_number(t->prefill_ms), "decode_ms", json_number(t->decode_ms),
-                     "forward_ms", json_number(t->forward_ms), "sample_ms", json_number(t->sample_ms),
-                     "n_cached", (int)t->n_cached, "prefill_tok_s",
-                     json_number(per_second(n_prefilled, t->prefill_ms)), "decode_tok_s",
-                     json_number(per_second(n_decoded, t->decode_ms)));
+    return json_pack("{s: o, s: o, s: o, s: o, s: o, s: i, s: o, s: o}",
+                     "queue_ms", json_number(t->queue_ms),
+                     "prefill_ms", json_number(t->prefill_ms),
+                     "decode_ms", json_number(t->decode_ms),
+                     "forward_ms", json_number(t->forward_ms),
+                     "sample_ms", json_number(t->sample_ms),
+                     "n_cached", (int)t->n_cached,
+                     "prefill_tok_s", json_number(per_second(n_prefilled, t->prefill_ms)),
+                     "decode_tok_s", json_number(per_second(n_decoded, t->decode_ms)));
 }
 
 static json_t *done_json(const writing *w, const generation_done *done) {
-    json_t *line = json_pack("{s: s, s: o, s: i, s: o}", "finish_reason", finish_reason_name(done->reason), "text",
-                             json_bytes(w->text.bytes, w->text.n_bytes), "completion_tokens",
-                             (int)done->n_tokens, "timings", timings_json(w, done));
+    json_t *line = json_pack("{s: s, s: o, s: i, s: o}",
+                             "finish_reason", finish_reason_name(done->reason),
+                             "text", json_bytes(w->text.bytes, w->text.n_bytes),
+                             "completion_tokens", (int)done->n_tokens,
+                             "timings", timings_json(w, done));
     if (line && done->reason == FINISHED_ERROR) {
         json_object_set_new(line, "error", json_failure(done->code, done->message));
     }
@@ -140,7 +150,7 @@ static void on_progress(void *context) {
     int error = output_error(w->out);
     if (error && !w->broken) {
         if (error == EPIPE) w->broken = true;       /* the reader has seen enough */
-        else writing_break(w, STATUS_IO, strerror(error));
+        else writing_break(w, STATUS_IO, "cannot write the text", strerror(error));
         client_cancel(w->client);
     }
     if (w->finished && output_pending_bytes(w->out) == 0) loop_stop(client_loop(w->client));
@@ -157,7 +167,8 @@ static void on_done(void *context, const generation_done *done) {
 
 /* ---- the whole ---- */
 
-/* Until everything is written. The first Ctrl-C cancels and waits for the end, a second one does not. */
+/* Until everything is written. The first Ctrl-C cancels and waits for the end, a second does not.
+ */
 static int writing_run(writing *w) {
     while (loop_run(client_loop(w->client))) {
         if (w->interrupted) return EXIT_INTERRUPTED;
@@ -169,7 +180,8 @@ static int writing_run(writing *w) {
 }
 
 static int writing_begin(writing *w) {
-    static const generation_events events = {.started = on_started, .chunk = on_chunk, .done = on_done};
+    static const generation_events events = {
+        .started = on_started, .chunk = on_chunk, .done = on_done};
     failure f;
     int code = ask_open(&w->client, &w->flags->common);
     if (code != EXIT_FINE) return code;
@@ -199,7 +211,8 @@ static uint32_t max_new_tokens(const generate_flags *flags) {
 }
 
 static int generate(const generate_flags *flags, const buffer *prompt, const strategy *chain) {
-    const generation_segment segment = {(const uint8_t *)prompt->bytes, prompt->n_bytes, !flags->no_special};
+    const generation_segment segment = {(const uint8_t *)prompt->bytes, prompt->n_bytes,
+                                        !flags->no_special};
     writing w = {
         .flags = flags,
         .request = {
@@ -243,7 +256,8 @@ static status take_seed(void *out, const char *name, const char *value, failure 
     generate_flags *flags = out;
     unsigned long long seed;
     if (!options_uint(value, &seed) || seed >= SEED_MAX) {
-        return fail(f, STATUS_BAD_REQUEST, "--%s needs a whole number below 2^53, not %.40s", name, value);
+        return fail(f, STATUS_BAD_REQUEST, "--%s needs a whole number below 2^53, not %.40s", name,
+                    value);
     }
     flags->seed = seed;
     flags->has_seed = true;
@@ -254,8 +268,8 @@ static status take_stop(void *out, const char *name, const char *value, failure 
     generate_flags *flags = out;
     size_t n_bytes = strlen(value);
     if (n_bytes == 0 || n_bytes > STOP_BYTES_MAX || flags->n_stops == STOPS_MAX) {
-        return fail(f, STATUS_BAD_REQUEST, "--%s takes a text of 1 to %d bytes, at most %d times", name,
-                    STOP_BYTES_MAX, STOPS_MAX);
+        return fail(f, STATUS_BAD_REQUEST, "--%s takes a text of 1 to %d bytes, at most %d times",
+                    name, STOP_BYTES_MAX, STOPS_MAX);
     }
     flags->stops[flags->n_stops++] = value;
     return STATUS_OK;
@@ -274,15 +288,17 @@ int cmd_generate(int argc, char **argv) {
     common_flags_init(&flags.common);
     step_flags_init(&flags.steps);
     const option_row rows[] = {
-        {.name = "max-new-tokens", .kind = OPTION_UINT, .value_name = "N", .out = &flags.max_new_tokens, .min = 1,
-         .max = MAX_NEW_TOKENS_MAX, .help = "at most so many (200; 100 with a preset)"},
+        {.name = "max-new-tokens", .kind = OPTION_UINT, .value_name = "N",
+         .out = &flags.max_new_tokens, .min = 1, .max = MAX_NEW_TOKENS_MAX,
+         .help = "at most so many (200; 100 with a preset)"},
         {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags, .take = take_seed,
          .help = "the same request and seed give the same text; made and told if not given"},
-        {.name = "stop", .kind = OPTION_CALL, .value_name = "TEXT", .out = &flags, .take = take_stop,
-         .help = "end before this text; repeatable"},
-        {.name = "stop-id", .kind = OPTION_CALL, .value_name = "N", .out = &flags, .take = take_stop_id,
-         .help = "end at this token; repeatable"},
-        {.name = "ignore-eos", .kind = OPTION_FLAG, .out = &flags.ignore_eos, .help = "go on past the model's end tokens"},
+        {.name = "stop", .kind = OPTION_CALL, .value_name = "TEXT", .out = &flags,
+         .take = take_stop, .help = "end before this text; repeatable"},
+        {.name = "stop-id", .kind = OPTION_CALL, .value_name = "N", .out = &flags,
+         .take = take_stop_id, .help = "end at this token; repeatable"},
+        {.name = "ignore-eos", .kind = OPTION_FLAG, .out = &flags.ignore_eos,
+         .help = "go on past the model's end tokens"},
         {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
          .help = "special tokens written in the prompt are plain text"},
         {.name = "session", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.session,
@@ -295,7 +311,8 @@ int cmd_generate(int argc, char **argv) {
     };
     const options o = {
         .usage = "trivium generate [PROMPT|-] [flags]",
-        .summary = "Write the text that goes on from a prompt. Ctrl-C ends it and keeps what was written.\n\n"
+        .summary = "Write the text that goes on from a prompt. Ctrl-C ends it and keeps what was\n"
+                   "written.\n\n"
                    "  trivium generate 'Once upon a time' --max-new-tokens 100 --temperature 0.7",
         .tables = {rows, flags.steps.rows, flags.common.rows},
         .n_words_max = 1,

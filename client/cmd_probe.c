@@ -79,7 +79,8 @@ static status logits_from_flag(task *t, const char *list, failure *f) {
         double number = -INFINITY;
         item_take(&list, item, sizeof item);
         if (strcmp(item, "-inf") != 0 && !options_real(item, &number)) {
-            return fail(f, STATUS_BAD_REQUEST, "--logits takes numbers or -inf between commas, as 5,3,2; not %s", item);
+            return fail(f, STATUS_BAD_REQUEST,
+                        "--logits takes numbers or -inf between commas, as 5,3,2; not %s", item);
         }
         st = logit_set(&t->logits[i], number, f);
     }
@@ -117,13 +118,8 @@ static status read_line(const void *context, task *t, failure *f) {
 static json_t *answer_json(const void *flags, const call *asked, const answer *a) {
     (void)flags;
     (void)asked;
-    json_t *probabilities = json_array();
-    for (size_t i = 0; i < a->n_numbers; i++) {
-        if (json_array_append_new(probabilities, json_number(a->numbers[i])) == 0) continue;
-        json_decref(probabilities);
-        return NULL;
-    }
-    return json_pack("{s: o, s: i}", "probs", probabilities, "id", (int)a->id);
+    return json_pack("{s: o, s: i}", "probs", json_numbers(a->numbers, a->n_numbers), "id",
+                     (int)a->id);
 }
 
 /* ---- bars ---- */
@@ -214,13 +210,12 @@ int cmd_probe(int argc, char **argv) {
          .help = "what they stand for"},
         {.name = "history", .kind = OPTION_TEXT, .value_name = "0,1", .out = &flags.history,
          .help = "ids so far, for penalties"},
-        {.name = "seed", .kind = OPTION_UINT, .value_name = "N", .out = &flags.seed, .max = (double)(SEED_MAX - 1),
-         .help = "of the draw (0)"},
-        {.name = "step", .kind = OPTION_UINT, .value_name = "N", .out = &flags.step, .max = UINT32_MAX,
-         .help = "of the draw (0)"},
+        {.name = "seed", .kind = OPTION_UINT, .value_name = "N", .out = &flags.seed,
+         .max = (double)(SEED_MAX - 1), .help = "of the draw (0)"},
+        {.name = "step", .kind = OPTION_UINT, .value_name = "N", .out = &flags.step,
+         .max = UINT32_MAX, .help = "of the draw (0)"},
         {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
-         .help = "lines of {\"logits\": […], \"history\": […], \"chain\": […], \"seed\": 0, \"step\": 0}, "
-                 "\"-\" for stdin; the answers are JSON"},
+         .help = "lines of {\"logits\": […]} and, if you like, history, chain, seed and step"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
          .take = flags_take_name, .help = "whose samplerds; the only one if not given"},
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
@@ -229,9 +224,10 @@ int cmd_probe(int argc, char **argv) {
     };
     const options o = {
         .usage = "trivium probe --logits 5,3,2,1,0.5 [flags]",
-        .summary = "Show the probabilities that a strategy makes of given logits, through a real samplerd.\n"
-                   "The chain is empty at first: only what the flags name is in it.\n\n"
-                   "  trivium probe --logits 5,3,2,1,0.5 --labels sunny,cloudy,rainy,windy,foggy --temperature 0.5",
+        .summary = "Show the probabilities that a strategy makes of given logits, through a real\n"
+                   "samplerd. The chain is empty at first: only what the flags name is in it.\n\n"
+                   "  trivium probe --logits 5,3,2,1,0.5 --labels sunny,cloudy,rainy,windy,foggy "
+                   "--temperature 0.5",
         .tables = {rows, flags.steps.rows, flags.common.rows},
     };
     size_t n_words;

@@ -9,24 +9,21 @@
 #include "request.h"
 #include "term.h"
 
-static json_t *request_json(const request_report *r) {
+static json_t *request_at(const void *from, size_t i) {
+    const request_report *r = (const request_report *)from + i;
     char digits[REQUEST_DIGITS + 1];
     text_hex(r->request, REQUEST_BYTES, digits);
-    return json_pack("{s: s, s: i, s: o, s: o, s: o, s: i, s: i, s: o, s: o, s: o}", "request", digits,
-                     "attempt", (int)r->attempt, "session", json_text(r->session), "model",
-                     json_text(r->model), "state", json_text(r->state), "prompt_tokens", (int)r->n_prompt, "step", (int)r->step, "tokens_per_s",
-                     json_number(r->tokens_per_s), "age_s", json_number(r->age_s), "strategy",
-                     strategy_to_json(r->chain));
-}
-
-static json_t *answer_json(const answer *a) {
-    json_t *array = json_array();
-    for (size_t i = 0; i < a->n_requests; i++) {
-        if (json_array_append_new(array, request_json(&a->requests[i])) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return json_pack("{s: o}", "requests", array);
+    return json_pack("{s: s, s: i, s: o, s: o, s: o, s: i, s: i, s: o, s: o, s: o}",
+                     "request", digits,
+                     "attempt", (int)r->attempt,
+                     "session", json_text(r->session),
+                     "model", json_text(r->model),
+                     "state", json_text(r->state),
+                     "prompt_tokens", (int)r->n_prompt,
+                     "step", (int)r->step,
+                     "tokens_per_s", json_number(r->tokens_per_s),
+                     "age_s", json_number(r->age_s),
+                     "strategy", strategy_to_json(r->chain));
 }
 
 static void row_show(table *t, const request_report *r) {
@@ -49,8 +46,8 @@ static void row_show(table *t, const request_report *r) {
 
 static void table_show(const answer *a) {
     enum { N_COLUMNS = 9, FIRST_NUMBER = 4, LAST_NUMBER = 7 };
-    static const char *const heads[N_COLUMNS] = {"request", "session", "model", "state", "prompt", "step",
-                                                 "tok/s", "age s", "strategy"};
+    static const char *const heads[N_COLUMNS] = {"request", "session", "model", "state",   "prompt",
+                                                 "step",    "tok/s",   "age s", "strategy"};
     table *t = table_new(N_COLUMNS);
     if (!t) return;
     for (size_t i = 0; i < N_COLUMNS; i++) table_cell(t, "%s", heads[i]);
@@ -62,7 +59,9 @@ static void table_show(const answer *a) {
 
 static void show(void *context, const answer *a) {
     const common_flags *flags = context;
-    if (flags->json) json_print(answer_json(a));
+    if (flags->json)
+        json_print(
+            json_pack("{s: o}", "requests", json_list(a->n_requests, request_at, a->requests)));
     else if (a->n_requests == 0) puts("nothing runs");
     else table_show(a);
 }
@@ -72,7 +71,8 @@ int cmd_ps(int argc, char **argv) {
     common_flags_init(&flags);
     const options o = {
         .usage = "trivium ps [flags]",
-        .summary = "List the generations that run: request, session, step, rate, strategy.\n\n  trivium ps --json",
+        .summary = "List the generations that run: request, session, step, rate, strategy.\n\n"
+                   "  trivium ps --json",
         .tables = {flags.rows},
     };
     size_t n_words;

@@ -42,34 +42,19 @@ static double perplexity(const double *logprobs, size_t n) {
     return n > 1 ? fmath_exp(sum / (double)(n - 1)) : NAN;
 }
 
-static json_t *logprobs_json(const double *logprobs, size_t n) {
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < n; i++) {
-        if (json_array_append_new(array, json_number(logprobs[i])) == 0) continue;
-        json_decref(array);
-        array = NULL;
-    }
-    return array;
-}
-
-static json_t *top_json(const answer *a) {
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < a->n_candidates; i++) {
-        const candidate *one = &a->candidates[i];
-        json_t *pair = json_pack("[i, o]", (int)one->id, json_number(one->logprob));
-        if (json_array_append_new(array, pair) == 0) continue;
-        json_decref(array);
-        array = NULL;
-    }
-    return array;
+static json_t *candidate_at(const void *from, size_t i) {
+    const candidate *one = (const candidate *)from + i;
+    return json_pack("[i, o]", (int)one->id, json_number(one->logprob));
 }
 
 static json_t *answer_json(const void *flags, const call *asked, const answer *a) {
     (void)flags;
     (void)asked;
-    return json_pack("{s: o, s: o, s: o, s: o}", "ids", ids_to_json(a->ids, a->n_ids), "logprobs",
-                     logprobs_json(a->numbers, a->n_numbers), "perplexity",
-                     json_number(perplexity(a->numbers, a->n_numbers)), "top", top_json(a));
+    return json_pack("{s: o, s: o, s: o, s: o}",
+                     "ids", ids_to_json(a->ids, a->n_ids),
+                     "logprobs", json_numbers(a->numbers, a->n_numbers),
+                     "perplexity", json_number(perplexity(a->numbers, a->n_numbers)),
+                     "top", json_list(a->n_candidates, candidate_at, a->candidates));
 }
 
 /* ---- for a person: a table, token by token ---- */
@@ -102,7 +87,8 @@ static void quote(void *context, const answer *a) {
 }
 
 /* A row: place, id, text, log-probability and probability. */
-static int row_show(client *c, const score_flags *flags, table *t, const char *place, int32_t id, double logprob) {
+static int row_show(client *c, const score_flags *flags, table *t, const char *place, int32_t id,
+                    double logprob) {
     char *text = NULL;
     const call asked = {.kind = CALL_DETOKENIZE, .model = flags->model, .ids = &id, .n_ids = 1};
     int code = ask_on(c, &asked, quote, &text);
@@ -189,11 +175,12 @@ int cmd_score(int argc, char **argv) {
     const option_row rows[] = {
         {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
          .help = "lines of {\"text\": …} or {\"ids\": […]}, \"-\" for stdin; the answers are JSON"},
-        {.name = "top", .kind = OPTION_UINT, .value_name = "N", .out = &flags.n_top, .max = CANDIDATES_MAX,
-         .help = "also the N likeliest next tokens"},
+        {.name = "top", .kind = OPTION_UINT, .value_name = "N", .out = &flags.n_top,
+         .max = CANDIDATES_MAX, .help = "also the N likeliest next tokens"},
         {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
          .help = "special tokens written in the text are plain text"},
-        {.name = "bos", .kind = OPTION_FLAG, .out = &flags.bos, .help = "put the model's BOS in front"},
+        {.name = "bos", .kind = OPTION_FLAG, .out = &flags.bos,
+         .help = "put the model's BOS in front"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
          .take = flags_take_name, .help = "the only one if not given"},
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
@@ -202,7 +189,8 @@ int cmd_score(int argc, char **argv) {
     };
     const options o = {
         .usage = "trivium score [TEXT|-] [flags]",
-        .summary = "Print the log-probability of each token of a text, given those before it, and the perplexity.\n\n"
+        .summary = "Print the log-probability of each token of a text, given those before it, and\n"
+                   "the perplexity.\n\n"
                    "  trivium score 'The sky is blue' --top 5",
         .tables = {rows, flags.common.rows},
         .n_words_max = 1,

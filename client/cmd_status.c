@@ -6,28 +6,45 @@
 
 /* ---- for a script ---- */
 
-static json_t *daemon_json(const daemon_report *d) {
-    return json_pack("{s: s, s: o, s: I, s: o, s: o, s: o, s: o, s: o, s: o, s: i, s: I}", "role", d->role,
-                     "name", json_text(d->name), "pid", (json_int_t)d->pid, "host", json_text(d->host),
-                     "uptime_s", json_number(d->uptime_s), "state", json_text(d->state), "model",
-                     json_text(d->model), "pool", json_text(d->pool), "semantics", json_text(d->semantics),
-                     "outstanding", (int)d->outstanding, "steps", (json_int_t)d->steps);
+static json_t *daemon_at(const void *from, size_t i) {
+    const daemon_report *d = (const daemon_report *)from + i;
+    return json_pack("{s: s, s: o, s: I, s: o, s: o, s: o, s: o, s: o, s: o, s: i, s: I}",
+                     "role", d->role,
+                     "name", json_text(d->name),
+                     "pid", (json_int_t)d->pid,
+                     "host", json_text(d->host),
+                     "uptime_s", json_number(d->uptime_s),
+                     "state", json_text(d->state),
+                     "model", json_text(d->model),
+                     "pool", json_text(d->pool),
+                     "semantics", json_text(d->semantics),
+                     "outstanding", (int)d->outstanding,
+                     "steps", (json_int_t)d->steps);
 }
 
-static json_t *model_json(const model_summary *m) {
-    return json_pack("{s: o, s: o, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: o}", "name",
-                     json_text(m->name), "fingerprint", json_text(m->fingerprint), "loads", (int)m->loads, "n_vocab", (int)m->n_vocab, "n_ctx",
-                     (int)m->n_ctx, "sequences", (int)m->sequences, "waiting", (int)m->waiting, "kv_pages_used",
-                     (int)m->kv_pages_used, "kv_pages", (int)m->kv_pages, "kv_page_tokens",
-                     (int)m->kv_page_tokens, "tokens_per_s", json_number(m->tokens_per_s));
+static json_t *model_at(const void *from, size_t i) {
+    const model_summary *m = (const model_summary *)from + i;
+    return json_pack("{s: o, s: o, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: o}",
+                     "name", json_text(m->name),
+                     "fingerprint", json_text(m->fingerprint),
+                     "loads", (int)m->loads,
+                     "n_vocab", (int)m->n_vocab,
+                     "n_ctx", (int)m->n_ctx,
+                     "sequences", (int)m->sequences,
+                     "waiting", (int)m->waiting,
+                     "kv_pages_used", (int)m->kv_pages_used,
+                     "kv_pages", (int)m->kv_pages,
+                     "kv_page_tokens", (int)m->kv_page_tokens,
+                     "tokens_per_s", json_number(m->tokens_per_s));
 }
 
 static json_t *report_json(const status_report *r) {
-    json_t *daemons = json_array(), *models = json_array();
-    for (size_t i = 0; i < r->n_daemons; i++) json_array_append_new(daemons, daemon_json(&r->daemons[i]));
-    for (size_t i = 0; i < r->n_models; i++) json_array_append_new(models, model_json(&r->models[i]));
-    return json_pack("{s: o, s: o, s: i, s: i, s: I}", "daemons", daemons, "models", models, "requests",
-                     (int)r->requests, "clients", (int)r->clients, "garbage", (json_int_t)r->garbage);
+    return json_pack("{s: o, s: o, s: i, s: i, s: I}",
+                     "daemons", json_list(r->n_daemons, daemon_at, r->daemons),
+                     "models", json_list(r->n_models, model_at, r->models),
+                     "requests", (int)r->requests,
+                     "clients", (int)r->clients,
+                     "garbage", (json_int_t)r->garbage);
 }
 
 /* ---- for a person ---- */
@@ -42,7 +59,8 @@ static const char *or_dash(const char *text) {
 
 static void daemons_show(const status_report *r) {
     enum { N_COLUMNS = 8, PID = 2, UPTIME = 4 };
-    static const char *const names[N_COLUMNS] = {"daemon", "name", "pid", "host", "uptime s", "state", "model", "pool"};
+    static const char *const names[N_COLUMNS] = {"daemon",   "name",  "pid",   "host",
+                                                 "uptime s", "state", "model", "pool"};
     table *t = table_new(N_COLUMNS);
     if (!t) return;
     heads(t, names, N_COLUMNS);
@@ -65,7 +83,8 @@ static void daemons_show(const status_report *r) {
 
 static void models_show(const status_report *r) {
     enum { N_COLUMNS = 9 };
-    static const char *const names[N_COLUMNS] = {"model", "loads", "vocabulary", "context", "sequences", "waiting",
+    static const char *const names[N_COLUMNS] = {"model",    "loads",         "vocabulary",
+                                                 "context",  "sequences",     "waiting",
                                                  "KV pages", "tokens a page", "tok/s"};
     table *t = table_new(N_COLUMNS);
     if (!t) return;
@@ -107,8 +126,9 @@ int cmd_status(int argc, char **argv) {
     common_flags_init(&flags);
     const options o = {
         .usage = "trivium status [flags]",
-        .summary = "Show daemons and models: what is there, what state it is in, how busy it is.\n\n"
-                   "  trivium status --json",
+        .summary =
+            "Show daemons and models: what is there, what state it is in, how busy it is.\n\n"
+            "  trivium status --json",
         .tables = {flags.rows},
     };
     size_t n_words;

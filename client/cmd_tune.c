@@ -19,7 +19,8 @@ static void show(void *context, const answer *a) {
     const tune_flags *flags = context;
     json_t *chain = strategy_to_json(a->chain);
     if (flags->common.json) {
-        json_print(json_pack("{s: s, s: i, s: o}", "request", flags->digits, "step", (int)a->step, "strategy", chain));
+        json_print(json_pack("{s: s, s: i, s: o}", "request", flags->digits, "step", (int)a->step,
+                             "strategy", chain));
         return;
     }
     char *text = json_dumps(chain, JSON_COMPACT | JSON_REAL_PRECISION(6));
@@ -30,7 +31,8 @@ static void show(void *context, const answer *a) {
 
 static int tune(tune_flags *flags, const char *text) {
     client *c = NULL;
-    call asked = {.kind = CALL_TUNE, .replace = step_flags_replace(&flags->steps), .chain = &flags->chain};
+    call asked = {
+        .kind = CALL_TUNE, .replace = step_flags_replace(&flags->steps), .chain = &flags->chain};
     int code = ask_open(&c, &flags->common);
     if (code == EXIT_FINE) code = request_find(c, text, asked.request);
     if (code == EXIT_FINE) {
@@ -44,7 +46,8 @@ static int tune(tune_flags *flags, const char *text) {
 static int tune_parsed(tune_flags *flags, const char *text) {
     failure f;
     if (!text) return outcome_wrong_use("tune needs a request: `trivium ps` lists them");
-    if (!step_flags_any(&flags->steps)) return outcome_wrong_use("tune needs what to change, as --temperature 0.3");
+    if (!step_flags_any(&flags->steps))
+        return outcome_wrong_use("tune needs what to change, as --temperature 0.3");
     status st = request_check(text, &f);
     if (st == STATUS_OK) st = step_flags_check(&flags->steps, &f);
     if (st == STATUS_OK) st = step_flags_strategy(&flags->steps, START_EMPTY, &flags->chain, &f);
@@ -58,8 +61,10 @@ int cmd_tune(int argc, char **argv) {
     strategy_init(&flags.chain);
     const options o = {
         .usage = "trivium tune REQUEST [flags]",
-        .summary = "Give a running generation another strategy, and print the step from which it holds. Flags of\n"
-                   "single steps change those steps; --preset, --chain and --greedy replace the strategy.\n\n"
+        .summary = "Give a running generation another strategy, and print the step from which it "
+                   "holds. Flags of\n"
+                   "single steps change those steps; --preset, --chain and --greedy replace the "
+                   "strategy.\n\n"
                    "  trivium tune 3f2a --temperature 0.3",
         .tables = {flags.steps.rows, flags.common.rows},
         .n_words_max = 1,

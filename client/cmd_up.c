@@ -74,7 +74,8 @@ static void fail_dead(up *u, const part *dead) {
 
 static void fail_late(up *u) {
     failure f;
-    fail(&f, STATUS_TIMEOUT, "the daemons are not ready after %g s: their logs are in %s, --wait waits longer",
+    fail(&f, STATUS_TIMEOUT,
+         "the daemons are not ready after %g s: their logs are in %s, --wait waits longer",
          u->wait_s, u->runtime);
     up_fail(u, &f);
 }
@@ -101,8 +102,10 @@ static int up_wait(up *u) {
     char endpoint[ENDPOINT_BYTES_MAX];
     const char *endpoints[] = {endpoint};
     const client_options how = {
-        .endpoints = endpoints, .n_endpoints = 1,
-        .wait_ms = (uint32_t)(u->wait_s * 1000) + 2 * TICK_MS,  /* on_tick is the one that gives up */
+        .endpoints = endpoints,
+        .n_endpoints = 1,
+        .wait_ms =
+            (uint32_t)(u->wait_s * 1000) + 2 * TICK_MS, /* on_tick is the one that gives up */
     };
     if (paths_endpoint("clients", endpoint, sizeof endpoint, &f) != STATUS_OK ||
         client_open(&u->client, &how, &f) != STATUS_OK) {
@@ -159,15 +162,17 @@ int cmd_up(int argc, char **argv) {
     static up u = {.wait_s = WAIT_MS / 1000.0};
     const option_row rows[] = {
         {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &u.model,
-         .help = "a GGUF file; another one than what runs is added ($TRIVIUM_MODEL, or what `make model` fetched)"},
-        {.name = "keep", .kind = OPTION_FLAG, .out = &u.keep, .help = "stay, start again what ends, end all at Ctrl-C"},
-        {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &u.wait_s, .max = WAIT_MS_MAX / 1000.0,
-         .help = "seconds until they must be ready (10)"},
+         .help = "a GGUF file; one that does not run yet is added (what `make model` fetched)"},
+        {.name = "keep", .kind = OPTION_FLAG, .out = &u.keep,
+         .help = "stay, start again what ends, end all at Ctrl-C"},
+        {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &u.wait_s,
+         .max = WAIT_MS_MAX / 1000.0, .help = "seconds until they must be ready (10)"},
         {.name = NULL},
     };
     const options o = {
         .usage = "trivium up [--model PATH] [--keep] [flags]",
-        .summary = "Start what is missing of the three daemons in this runtime folder, and wait until they are ready.\n\n"
+        .summary = "Start what is missing of the three daemons in this runtime folder, and wait "
+                   "until they are ready.\n\n"
                    "  trivium up --model SmolLM2-135M-Instruct.Q4_1.gguf",
         .tables = {rows},
     };

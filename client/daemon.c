@@ -20,7 +20,8 @@ enum {
     POLL_US = 10 * 1000,
 };
 
-static void path_of(const char *runtime, const char *name, const char *suffix, char out[PATH_BYTES]) {
+static void path_of(const char *runtime, const char *name, const char *suffix,
+                    char out[PATH_BYTES]) {
     snprintf(out, PATH_BYTES, "%s/%s%s", runtime, name, suffix);
 }
 
@@ -31,8 +32,11 @@ status daemons_lock(const char *runtime, double wait_s, int *lock, failure *f) {
     path_of(runtime, "up", ".lock", path);
     uint64_t deadline_ms = clock_ms() + (uint64_t)(wait_s * 1000);
     status st;
-    while ((st = lockfile_take(lock, path, f)) == STATUS_BUSY && clock_ms() < deadline_ms) usleep(POLL_US);
-    return st == STATUS_BUSY ? fail(f, st, "another `trivium up` or `down` is at work in %s", runtime) : st;
+    while ((st = lockfile_take(lock, path, f)) == STATUS_BUSY && clock_ms() < deadline_ms)
+        usleep(POLL_US);
+    return st == STATUS_BUSY
+               ? fail(f, st, "another `trivium up` or `down` is at work in %s", runtime)
+               : st;
 }
 
 void daemons_unlock(const char *runtime, int *lock) {
@@ -56,8 +60,10 @@ bool daemon_identify(pid_t pid, daemon_process *out) {
     const char *after = strrchr(line, ')');
     char state;
     unsigned long long started;
-    if (!after || sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                         &state, &started) != 2) {
+    if (!after ||
+        sscanf(after + 1,
+               " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &state, &started) != 2) {
         return false;
     }
     if (state == 'Z' || state == 'X') return false;
@@ -98,10 +104,12 @@ bool daemon_find(const char *runtime, const char *name, daemon_process *out) {
     fclose(file);
     int pid, n_read = 0;
     unsigned long long started;
-    if (!has_line || sscanf(line, "%d %llu %n", &pid, &started, &n_read) < 2 || pid <= 0) return false;
+    if (!has_line || sscanf(line, "%d %llu %n", &pid, &started, &n_read) < 2 || pid <= 0)
+        return false;
     *out = (daemon_process){.pid = pid, .started = started};
     snprintf(out->name, sizeof out->name, "%s", name);
-    snprintf(out->model, sizeof out->model, "%.*s", (int)strcspn(line + n_read, "\n"), line + n_read);
+    snprintf(out->model, sizeof out->model, "%.*s", (int)strcspn(line + n_read, "\n"),
+             line + n_read);
     return daemon_alive(out);
 }
 
@@ -115,7 +123,8 @@ bool daemon_find_holder(const char *runtime, const char *socket, daemon_process 
     close(fd);
     if (!has_pid || atoi(digits) <= 0) return false;
     *out = (daemon_process){0};
-    snprintf(out->name, sizeof out->name, "%s", strcmp(socket, "clients") == 0 ? "tokenizerd" : "modeld");
+    snprintf(out->name, sizeof out->name, "%s",
+             strcmp(socket, "clients") == 0 ? "tokenizerd" : "modeld");
     return daemon_identify(atoi(digits), out);
 }
 
@@ -136,7 +145,8 @@ static size_t list_add(daemon_process *list, size_t n, const daemon_process *p) 
     return n;
 }
 
-/* A lock of a socket, not the one that `up` and `down` hold; models.lock has the holder of clients.lock. */
+/* A lock of a socket, not the one that `up` and `down` hold; models.lock has the holder of
+ * clients.lock. */
 static bool is_socket_lock(const char *name) {
     return strcmp(name, "clients") == 0 || strncmp(name, "samplers", strlen("samplers")) == 0;
 }
@@ -191,7 +201,8 @@ static int log_open_fresh(const char *runtime, const char *name) {
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-/* 0, or the errno of what went wrong, in the child too: nothing comes through the pipe once exec is done. */
+/* 0, or the errno of what went wrong, in the child too: nothing comes through the pipe once exec is
+ * done. */
 static int spawn(const char *const *argv, int log_fd, pid_t *pid) {
     int report[2], error = 0;
     *pid = -1;
@@ -205,10 +216,11 @@ static int spawn(const char *const *argv, int log_fd, pid_t *pid) {
     return error;
 }
 
-status daemon_start(const char *runtime, const char *name, const char *model, const char *const *argv,
-                    daemon_process *out, failure *f) {
+status daemon_start(const char *runtime, const char *name, const char *model,
+                    const char *const *argv, daemon_process *out, failure *f) {
     int log_fd = log_open_fresh(runtime, name);
-    if (log_fd < 0) return fail(f, STATUS_IO, "cannot write %s/%s.log: %s", runtime, name, strerror(errno));
+    if (log_fd < 0)
+        return fail(f, STATUS_IO, "cannot write %s/%s.log: %s", runtime, name, strerror(errno));
     pid_t pid;
     int error = spawn(argv, log_fd, &pid);
     close(log_fd);

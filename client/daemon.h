@@ -1,5 +1,5 @@
-/* Daemons as processes of a runtime folder: started detached, found again by pid file or by the lock of
- * a socket, ended. */
+/* Daemons as processes of a runtime folder: started detached, found again by pid file or by the
+ * lock of a socket, ended. */
 #ifndef TRIVIUM_DAEMON_H
 #define TRIVIUM_DAEMON_H
 
@@ -23,15 +23,16 @@ typedef struct daemon_process {
     char model[NAME_BYTES_MAX + 1]; /* that it serves; "" when the pid file does not say */
 } daemon_process;
 
-/* One `up` or `down` at a time in a folder: wait up to wait_s for the lock. STATUS_BUSY after that. */
+/* One `up` or `down` at a time in a folder: wait up to wait_s for the lock. STATUS_BUSY after that.
+ */
 status daemons_lock(const char *runtime, double wait_s, int *lock, failure *f);
 void daemons_unlock(const char *runtime, int *lock);
 
-/* Start argv[0] (a path, or searched in PATH) as a session of its own, without any descriptor of ours,
- * stdin from /dev/null, stdout and stderr to NAME.log; NAME.pid is written. An older log becomes
- * NAME.log.old. STATUS_IO with a sentence. */
-status daemon_start(const char *runtime, const char *name, const char *model, const char *const *argv,
-                    daemon_process *out, failure *f);
+/* Start argv[0] (a path, or searched in PATH) as a session of its own, without any descriptor of
+ * ours, stdin from /dev/null, stdout and stderr to NAME.log; NAME.pid is written. An older log
+ * becomes NAME.log.old. STATUS_IO with a sentence. */
+status daemon_start(const char *runtime, const char *name, const char *model,
+                    const char *const *argv, daemon_process *out, failure *f);
 
 /* Write NAME.pid for a process that runs: this one, for `up --keep`. */
 status daemon_record(const char *runtime, const daemon_process *p, failure *f);

@@ -25,8 +25,8 @@ int flags_parse(const options *o, int argc, char **argv, const char **words, siz
 static status take_endpoint(void *out, const char *name, const char *value, failure *f) {
     common_flags *flags = out;
     if (strncmp(value, "ipc://", 6) != 0 && strncmp(value, "tcp://", 6) != 0) {
-        return fail(f, STATUS_BAD_REQUEST, "--%s must be ipc://PATH or tcp://HOST:PORT, not %.80s", name,
-                    value);
+        return fail(f, STATUS_BAD_REQUEST, "--%s must be ipc://PATH or tcp://HOST:PORT, not %.80s",
+                    name, value);
     }
     if (strlen(value) >= ENDPOINT_BYTES_MAX || flags->n_endpoints == JOINS_MAX) {
         return fail(f, STATUS_BAD_REQUEST, "--%s may be given %d times, each below %d bytes", name,
@@ -39,11 +39,12 @@ static status take_endpoint(void *out, const char *name, const char *value, fail
 void common_flags_init(common_flags *flags) {
     *flags = (common_flags){.wait_s = WAIT_MS / 1000.0};
     const option_row rows[] = {
-        {.name = "endpoint", .kind = OPTION_CALL, .value_name = "ENDPOINT", .out = flags, .take = take_endpoint,
-         .help = "where tokenizerd listens; several are tried in turn"},
+        {.name = "endpoint", .kind = OPTION_CALL, .value_name = "ENDPOINT", .out = flags,
+         .take = take_endpoint, .help = "where tokenizerd listens; several are tried in turn"},
         {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &flags->wait_s, .min = 0,
          .max = WAIT_MS_MAX / 1000.0, .help = "seconds to wait for a missing daemon (10)"},
-        {.name = "json", .kind = OPTION_FLAG, .out = &flags->json, .help = "print JSON, one object a line"},
+        {.name = "json", .kind = OPTION_FLAG, .out = &flags->json,
+         .help = "print JSON, one object a line"},
         {.name = NULL},
     };
     _Static_assert(sizeof rows == sizeof flags->rows, "every row has its place");
@@ -62,7 +63,8 @@ client_options common_flags_client(const common_flags *flags) {
 
 status flags_take_name(void *out, const char *name, const char *value, failure *f) {
     if (strlen(value) > NAME_BYTES_MAX) {
-        return fail(f, STATUS_BAD_REQUEST, "--%s must be at most %d bytes long", name, NAME_BYTES_MAX);
+        return fail(f, STATUS_BAD_REQUEST, "--%s must be at most %d bytes long", name,
+                    NAME_BYTES_MAX);
     }
     *(const char **)out = value;
     return STATUS_OK;
@@ -76,10 +78,12 @@ static status id_parse(const char *name, const char *text, char end_char, long l
     *id = strtoll(text, &after, 10);
     if (after == text || isspace((unsigned char)*text) || *after != end_char) {
         return fail(f, STATUS_BAD_REQUEST, "--%s takes %s, not %.80s", name,
-                    end_char == '=' ? "ID=X, as 28=-1.5 or 28=-inf" : "an id, a whole number", text);
+                    end_char == '=' ? "ID=X, as 28=-1.5 or 28=-inf" : "an id, a whole number",
+                    text);
     }
     if (*id < INT32_MIN || *id > INT32_MAX || errno == ERANGE) {
-        return fail(f, STATUS_BAD_ID, "--%s: the id in %.80s is outside every vocabulary", name, text);
+        return fail(f, STATUS_BAD_ID, "--%s: the id in %.80s is outside every vocabulary", name,
+                    text);
     }
     *end = after;
     return STATUS_OK;
@@ -112,7 +116,8 @@ static status step_from_bias(strategy *out, const char *name, const char *value,
     if (st != STATUS_OK) return st;
     double bias = -INFINITY;
     if (strcmp(number + 1, "-inf") != 0 && !options_real(number + 1, &bias)) {
-        return fail(f, STATUS_BAD_REQUEST, "--%s takes ID=X, as 28=-1.5 or 28=-inf, not %.80s", name, value);
+        return fail(f, STATUS_BAD_REQUEST, "--%s takes ID=X, as 28=-1.5 or 28=-inf, not %.80s",
+                    name, value);
     }
     return strategy_append_biases(out, &(int32_t){(int32_t)id}, &bias, 1, f);
 }
@@ -198,8 +203,12 @@ void step_flags_init(step_flags *flags) {
         for (char *c = name; *c; c++) {
             if (*c == '_') *c = '-';
         }
-        *row = (option_row){.name = name, .kind = OPTION_CALL, .value_name = step_value_name(&step_table[kind]),
-                            .help = step_table[kind].help, .out = flags, .take = take_step};
+        *row = (option_row){.name = name,
+                            .kind = OPTION_CALL,
+                            .value_name = step_value_name(&step_table[kind]),
+                            .help = step_table[kind].help,
+                            .out = flags,
+                            .take = take_step};
     }
     *row++ = (option_row){.name = "preset", .kind = OPTION_CALL, .value_name = "NAME", .out = flags,
                           .take = take_preset, .help = "conservative, balanced or creative"};

@@ -12,11 +12,12 @@
 #include "client.h"
 #include "ids.h"
 
-/* Parse argv (argv[0] is the command's name). -1: go on; else the exit code: 0 after --help, 2 with a
- * sentence for wrong use, 1 for content that is refused (an id outside every vocabulary). */
+/* Parse argv (argv[0] is the command's name). -1: go on; else the exit code: 0 after --help, 2 with
+ * a sentence for wrong use, 1 for content that is refused (an id outside every vocabulary). */
 int flags_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words);
 
-/* ---- every command: --endpoint, --wait, --json. Its rows point into it: initialise it in place. ---- */
+/* ---- every command: --endpoint, --wait, --json. Its rows point into it: initialise it in place.
+ * ---- */
 
 typedef struct common_flags {
     const char *endpoints[JOINS_MAX];
@@ -31,7 +32,7 @@ client_options common_flags_client(const common_flags *flags);
 
 /* ---- takers for tables of their own ---- */
 
-option_take flags_take_name;    /* const char **: of a model, session or pool, within NAME_BYTES_MAX */
+option_take flags_take_name; /* const char **: of a model, session or pool, within NAME_BYTES_MAX */
 option_take flags_take_id;      /* id_list *: one id more */
 
 /* ---- strategies: a flag for each row of step_table, --preset, --chain ---- */

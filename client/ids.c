@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../proto/limits.h"
+#include "json.h"
 
 enum { CAPACITY_FIRST = 16 };
 
@@ -72,12 +73,10 @@ status ids_from_json(id_list *list, const char *key, const json_t *array, failur
     return STATUS_OK;
 }
 
+static json_t *id_at(const void *from, size_t i) {
+    return json_integer(((const int32_t *)from)[i]);
+}
+
 json_t *ids_to_json(const int32_t *ids, size_t n_ids) {
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < n_ids; i++) {
-        if (json_array_append_new(array, json_integer(ids[i])) == 0) continue;
-        json_decref(array);
-        array = NULL;
-    }
-    return array;
+    return json_list(n_ids, id_at, ids);
 }

@@ -16,7 +16,8 @@ typedef struct id_list {
 
 void ids_clear(id_list *list);                  /* frees; empty afterwards */
 
-/* STATUS_BAD_ID for a number that no message can carry; which ids a vocabulary has, tokenizerd knows. */
+/* STATUS_BAD_ID for a number that no message can carry; which ids a vocabulary has, tokenizerd
+ * knows. */
 status ids_add(id_list *list, long long id, failure *f);
 
 /* Numbers between commas or blanks; brackets around them are fine, so that JSON is, too.

@@ -16,7 +16,8 @@ static status read_stdin(buffer *out, failure *f) {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(f, STATUS_IO, "cannot read stdin: %s", strerror(errno));
         if ((size_t)n > TEXT_BYTES_MAX - out->n_bytes) {
-            return fail(f, STATUS_TOO_LONG, "the text on stdin is longer than %d bytes", TEXT_BYTES_MAX);
+            return fail(f, STATUS_TOO_LONG, "the text on stdin is longer than %d bytes",
+                        TEXT_BYTES_MAX);
         }
         if (buffer_add(out, piece, (size_t)n) != STATUS_OK) {
             return fail(f, STATUS_NO_MEMORY, "no memory for the text on stdin");
@@ -30,6 +31,7 @@ status input_read(buffer *out, const char *word, failure *f) {
     if (n_bytes > TEXT_BYTES_MAX) {
         return fail(f, STATUS_TOO_LONG, "the text is longer than %d bytes", TEXT_BYTES_MAX);
     }
-    return buffer_add(out, word, n_bytes) == STATUS_OK ? STATUS_OK
-                                                       : fail(f, STATUS_NO_MEMORY, "no memory for the text");
+    return buffer_add(out, word, n_bytes) == STATUS_OK
+               ? STATUS_OK
+               : fail(f, STATUS_NO_MEMORY, "no memory for the text");
 }

@@ -28,6 +28,24 @@ json_t *json_text(const char *text) {
     return json_bytes(text, strlen(text));
 }
 
+json_t *json_list(size_t n, json_t *(*make)(const void *from, size_t i), const void *from) {
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < n; i++) {
+        if (json_array_append_new(array, make(from, i)) == 0) continue;
+        json_decref(array);
+        array = NULL;
+    }
+    return array;
+}
+
+static json_t *number_at(const void *from, size_t i) {
+    return json_number(((const double *)from)[i]);
+}
+
+json_t *json_numbers(const double *numbers, size_t n) {
+    return json_list(n, number_at, numbers);
+}
+
 json_t *json_failure(status code, const char *message) {
     return json_pack("{s: s, s: o}", "code", status_name(code), "message", json_text(message));
 }

@@ -14,18 +14,23 @@ json_t *json_number(double number);
 json_t *json_bytes(const void *bytes, size_t n_bytes);
 json_t *json_text(const char *text);
 
+/* An array of n values, each made by `make` (NULL: no memory) from what `from` points to. */
+json_t *json_list(size_t n, json_t *(*make)(const void *from, size_t i), const void *from);
+
+json_t *json_numbers(const double *numbers, size_t n);      /* each as json_number */
+
 /* {"code": "too_long", "message": "…"} */
 json_t *json_failure(status code, const char *message);
 
-/* One line and its newline, numbers with 17 digits; malloc'ed, the caller frees it. Takes over `value`.
- * NULL: no memory, or value is NULL. */
+/* One line and its newline, numbers with 17 digits; malloc'ed, the caller frees it. Takes over
+ * `value`. NULL: no memory, or value is NULL. */
 char *json_line(json_t *value);
 
 /* The same to stdout, through stdio. Returns an exit code. */
 int json_print(json_t *value);
 
-/* One line of input: an object. An integer that no integer type holds counts as a real. New reference,
- * or NULL with STATUS_NOT_UTF8 or STATUS_BAD_REQUEST in `f`. */
+/* One line of input: an object. An integer that no integer type holds counts as a real. New
+ * reference, or NULL with STATUS_NOT_UTF8 or STATUS_BAD_REQUEST in `f`. */
 json_t *json_read_object(const char *line, size_t n_bytes, failure *f);
 
 #endif

@@ -40,7 +40,8 @@ static void start_again(parts *p, part *one, patience *wait) {
     wait->started_ms = clock_ms();
     wait->due_ms = 0;
     if (part_start(p, one, &f) == STATUS_OK) {
-        fprintf(stderr, "trivium: started %s again (pid %d)\n", one->process.name, (int)one->process.pid);
+        fprintf(stderr, "trivium: started %s again (pid %d)\n", one->process.name,
+                (int)one->process.pid);
     } else {
         outcome_failed(&f);
     }

@@ -9,9 +9,9 @@
 typedef struct lines lines;
 
 typedef enum lines_outcome {
-    LINES_NONE,                 /* no whole line yet: add bytes */
+    LINES_NONE, /* no whole line yet: add bytes */
     LINES_LINE,
-    LINES_TOO_LONG,             /* a line past the bound: its bytes are dropped, the next line is fine */
+    LINES_TOO_LONG, /* a line past the bound: its bytes are dropped, the next line is fine */
 } lines_outcome;
 
 lines *lines_new(size_t line_bytes_max);        /* NULL: no memory */

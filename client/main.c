@@ -1,7 +1,9 @@
 /* trivium: the client of the three daemons. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../proto/limits.h"
 #include "commands.h"
@@ -33,7 +35,8 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(FILE *to) {
     fputs("usage: trivium COMMAND [ARGUMENTS] [FLAGS]\n\n", to);
-    for (int i = 0; i < N_COMMANDS; i++) fprintf(to, "  %-12s%s\n", commands[i].name, commands[i].help);
+    for (int i = 0; i < N_COMMANDS; i++)
+        fprintf(to, "  %-12s%s\n", commands[i].name, commands[i].help);
     fputs("\ntrivium COMMAND --help tells more, with an example. Begin with: trivium up\n", to);
 }
 
@@ -67,7 +70,15 @@ static int run(int argc, char **argv) {
     return unknown_command(name);
 }
 
+/* A closed descriptor must not become a socket that text is written to: it stays one that fails. */
+static void keep_standard_descriptors(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
 int main(int argc, char **argv) {
+    keep_standard_descriptors();
     int code = run(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout)) return code;
     if (errno != EPIPE) outcome_failed(&(failure){STATUS_IO, "cannot write to stdout"});

@@ -1,4 +1,5 @@
-/* Writing to stdout without ever blocking the loop: bytes wait here until the descriptor can take them. */
+/* Writing to stdout without ever blocking the loop: bytes wait here until the descriptor can take
+ * them. */
 #ifndef TRIVIUM_OUTPUT_H
 #define TRIVIUM_OUTPUT_H
 
@@ -17,10 +18,12 @@ void output_free(output **o);
 status output_write(output *o, const void *bytes, size_t n_bytes);  /* STATUS_NO_MEMORY */
 size_t output_pending_bytes(const output *o);   /* not yet written; 0 after a failure */
 
-/* 0, or the errno that ended it (EPIPE: the reader is gone). What is written after that is dropped. */
+/* 0, or the errno that ended it (EPIPE: the reader is gone). What is written after that is dropped.
+ */
 int output_error(const output *o);
 
-/* One JSON value and a newline, numbers with 17 digits. Takes over `value`; NULL is STATUS_NO_MEMORY. */
+/* One JSON value and a newline, numbers with 17 digits. Takes over `value`; NULL is
+ * STATUS_NO_MEMORY. */
 status output_json(output *o, json_t *value);
 
 #endif

@@ -55,7 +55,8 @@ static status model_name(const char *path, char out[NAME_BYTES_MAX + 1], failure
     size_t n_bytes = strlen(base);
     if (n_bytes > 5 && strcmp(base + n_bytes - 5, ".gguf") == 0) n_bytes -= 5;
     if (n_bytes == 0 || n_bytes > NAME_BYTES_MAX) {
-        return fail(f, STATUS_BAD_REQUEST, "the name of %s must have 1 to %d bytes", path, NAME_BYTES_MAX);
+        return fail(f, STATUS_BAD_REQUEST, "the name of %s must have 1 to %d bytes", path,
+                    NAME_BYTES_MAX);
     }
     memcpy(out, base, n_bytes);
     out[n_bytes] = '\0';
@@ -72,12 +73,27 @@ static void default_path(char out[PATH_MAX]) {
     else snprintf(out, PATH_MAX, "%s/.cache/trivium/%s", home ? home : "", DEFAULT_MODEL);
 }
 
-static const daemon_report *report_find(const status_report *r, const char *role, const char *model) {
+static bool is_here(const daemon_report *d) {
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    return strcmp(d->host, host) == 0;
+}
+
+/* A daemon that was killed stays in the report until its silence is noticed. */
+static bool is_gone(const daemon_report *d) {
+    daemon_process found;
+    return is_here(d) && !daemon_identify((pid_t)d->pid, &found);
+}
+
+/* The first of this role that serves `model` ("" is any); NULL: none. */
+static const daemon_report *report_find(const status_report *r, const char *role,
+                                        const char *model) {
     bool is_modeld = strcmp(role, "modeld") == 0;
     for (size_t i = 0; i < r->n_daemons; i++) {
         const daemon_report *d = &r->daemons[i];
         const char *serves = is_modeld ? d->name : d->model;
-        if (strcmp(d->role, role) == 0 && (!*model || strcmp(serves, model) == 0)) return d;
+        if (strcmp(d->role, role) != 0 || (*model && strcmp(serves, model) != 0)) continue;
+        if (!is_gone(d)) return d;
     }
     return NULL;
 }
@@ -97,15 +113,17 @@ static bool model_running(parts *p, const status_report *report) {
     return daemon_find_holder(p->runtime, "samplers", &found);
 }
 
-/* The first model's sampler socket is "samplers"; another one has one of its own, and names to match. */
+/* The first model's sampler socket is "samplers"; another one has one of its own, and names to
+ * match. */
 static void suffix_choose(parts *p, const status_report *report, char out[DAEMON_NAME_BYTES]) {
     char own[DAEMON_NAME_BYTES];
     daemon_process found;
     snprintf(out, DAEMON_NAME_BYTES, "-%s", p->model);
     snprintf(own, sizeof own, "modeld-%.*s", NAME_BYTES_MAX, p->model);
     if (daemon_find(p->runtime, own, &found)) return;
-    bool is_first = (daemon_find(p->runtime, "modeld", &found) && strcmp(found.model, p->model) == 0) ||
-                    report_find(report, "modeld", p->model) || !*p->model;
+    bool is_first =
+        (daemon_find(p->runtime, "modeld", &found) && strcmp(found.model, p->model) == 0) ||
+        report_find(report, "modeld", p->model) || !*p->model;
     if (is_first || !daemon_find_holder(p->runtime, "samplers", &found)) *out = '\0';
 }
 
@@ -116,7 +134,8 @@ static status modeld_plan(parts *p, const char *path, const char *suffix, failur
     char real[PATH_MAX];
     if (!realpath(path, real)) {
         if (one->runs) return STATUS_OK;
-        return fail(f, STATUS_NOT_FOUND, "there is no model at %s: `make model` fetches one, --model names another",
+        return fail(f, STATUS_NOT_FOUND,
+                    "there is no model at %s: `make model` fetches one, --model names another",
                     path);
     }
     status st = program_set(one, "modeld", f);
@@ -137,11 +156,9 @@ static status samplerd_plan(parts *p, const char *suffix, failure *f) {
 
 /* Whether it runs, by pid file or because it has joined. */
 static void part_look(parts *p, part *one, const daemon_report *joined) {
-    char host[256] = "";
     if (part_find(p, one) || !joined) return;
     one->runs = true;
-    gethostname(host, sizeof host - 1);
-    if (strcmp(joined->host, host) == 0) daemon_identify((pid_t)joined->pid, &one->process);
+    if (is_here(joined)) daemon_identify((pid_t)joined->pid, &one->process);
 }
 
 status parts_plan(parts *p, const char *path, const status_report *report, failure *f) {
@@ -180,7 +197,8 @@ static bool is_ready(const daemon_report *d) {
 }
 
 bool parts_ready(const parts *p, const status_report *report) {
-    return is_ready(report_find(report, "tokenizerd", "")) && is_ready(report_find(report, "modeld", p->model)) &&
+    return is_ready(report_find(report, "tokenizerd", "")) &&
+           is_ready(report_find(report, "modeld", p->model)) &&
            is_ready(report_find(report, "samplerd", p->model));
 }
 

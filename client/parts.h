@@ -28,8 +28,9 @@ typedef struct parts {
 /* Begin: tokenizerd is found, or can be started. `runtime` is borrowed. */
 status parts_init(parts *p, const char *runtime, failure *f);
 
-/* Decide about modeld and samplerd, now that tokenizerd tells who has joined. `path`: the model that is
- * wanted, NULL: whichever runs, else the default one. STATUS_NOT_FOUND when its file is not there. */
+/* Decide about modeld and samplerd, now that tokenizerd tells who has joined. `path`: the model
+ * that is wanted, NULL: whichever runs, else the default one. STATUS_NOT_FOUND when its file is not
+ * there. */
 status parts_plan(parts *p, const char *path, const status_report *report, failure *f);
 
 /* Start what does not run. */

@@ -16,11 +16,14 @@ typedef struct search {
 
 status request_check(const char *text, failure *f) {
     size_t n_digits = strlen(text);
-    if (n_digits > 0 && n_digits <= REQUEST_DIGITS && strspn(text, "0123456789abcdefABCDEF") == n_digits) {
+    if (n_digits > 0 && n_digits <= REQUEST_DIGITS &&
+        strspn(text, "0123456789abcdefABCDEF") == n_digits) {
         return STATUS_OK;
     }
-    return fail(f, STATUS_BAD_REQUEST, "a request is named by the first of its %d hexadecimal digits, "
-                "as `trivium ps` shows them; not %.40s", REQUEST_DIGITS, text);
+    return fail(f, STATUS_BAD_REQUEST,
+                "a request is named by the first of its %d hexadecimal digits, "
+                "as `trivium ps` shows them; not %.40s",
+                REQUEST_DIGITS, text);
 }
 
 static void on_list(void *context, const answer *a) {
@@ -43,7 +46,10 @@ int request_find(client *c, const char *text, uint8_t out[REQUEST_BYTES]) {
     int code = ask_on(c, &(call){.kind = CALL_LIST}, on_list, &s);
     if (code != EXIT_FINE || s.n_found == 1) return code;
     failure f;
-    if (s.n_found == 0) fail(&f, STATUS_UNKNOWN_REQUEST, "no request that runs begins with %s", text);
-    else fail(&f, STATUS_UNKNOWN_REQUEST, "%zu requests begin with %s: give more of its digits", s.n_found, text);
+    if (s.n_found == 0)
+        fail(&f, STATUS_UNKNOWN_REQUEST, "no request that runs begins with %s", text);
+    else
+        fail(&f, STATUS_UNKNOWN_REQUEST, "%zu requests begin with %s: give more of its digits",
+             s.n_found, text);
     return outcome_failed(&f);
 }

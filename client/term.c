@@ -74,7 +74,8 @@ void table_print(const table *t, FILE *to) {
     size_t n_rows = (t->n_cells + t->n_columns - 1) / t->n_columns;
     for (size_t i = 0; i < n_rows * t->n_columns; i++) {
         size_t column = i % t->n_columns;
-        cell_print(cell_text(t, i), widths[column], t->to_the_right[column], column + 1 == t->n_columns, to);
+        cell_print(cell_text(t, i), widths[column], t->to_the_right[column],
+                   column + 1 == t->n_columns, to);
     }
 }
 
@@ -104,7 +105,8 @@ static size_t quote_byte(char *out, uint8_t byte, bool escape_high) {
     static const char letters[] = "abtnvfr";    /* of the bytes 7 … 13 */
     if (byte == '"' || byte == '\\') return (size_t)sprintf(out, "\\%c", byte);
     if (byte >= 7 && byte <= 13) return (size_t)sprintf(out, "\\%c", letters[byte - 7]);
-    if (byte < ' ' || byte == 0x7F || (escape_high && byte >= 0x80)) return (size_t)sprintf(out, "\\x%02x", byte);
+    if (byte < ' ' || byte == 0x7F || (escape_high && byte >= 0x80))
+        return (size_t)sprintf(out, "\\x%02x", byte);
     *out = (char)byte;
     return 1;
 }
