@@ -6,8 +6,8 @@
 
 #include "../proto/rt/text.h"
 
-/* A call's number is its slot plus CALLS_MAX × a serial number, so that it is found at once and a late
- * answer finds nobody. */
+/* A call's number is its slot plus CALLS_MAX × a serial number, so that it is found at once and a
+ * late answer finds nobody. */
 struct calls {
     call *slots[CALLS_MAX];
     uint32_t free_slots[CALLS_MAX];
@@ -19,16 +19,13 @@ struct calls {
 
 calls *calls_new(void) {
     calls *cs = calloc(1, sizeof *cs);
-    if (!cs)
-        return NULL;
-    for (uint32_t i = CALLS_MAX; i > 0; i--)
-        cs->free_slots[cs->n_free++] = i - 1;
+    if (!cs) return NULL;
+    for (uint32_t i = CALLS_MAX; i > 0; i--) cs->free_slots[cs->n_free++] = i - 1;
     return cs;
 }
 
 static void call_free(call *c, models *ms) {
-    if (c->worker)
-        modeld_give(c->worker);
+    if (c->worker) modeld_give(c->worker);
     passage_free(&c->passage);
     strategy_clear(&c->strategy);
     models_release(ms, &c->model);
@@ -38,8 +35,7 @@ static void call_free(call *c, models *ms) {
 }
 
 void calls_free(calls **cs, models *ms) {
-    if (!*cs)
-        return;
+    if (!*cs) return;
     for (call *c = (*cs)->first, *next; c; c = next) {
         next = c->next;
         call_free(c, ms);
@@ -56,30 +52,33 @@ static status probe_check(const call_order *o, failure *f) {
         return fail(f, STATUS_TOO_LONG, "a history may have %d ids, not %zu", N_CTX_MAX, o->n_ids);
     for (size_t i = 0; i < o->n_ids; i++)
         if (o->ids[i] < 0 || (size_t)o->ids[i] >= o->n_row)
-            return fail(f, STATUS_BAD_ID, "the id %d of the history is outside the row of %zu logits",
-                        o->ids[i], o->n_row);
+            return fail(f, STATUS_BAD_ID,
+                        "the id %d of the history is outside the row of %zu logits", o->ids[i],
+                        o->n_row);
     return strategy_check_ids(o->strategy, (uint32_t)o->n_row, f);
 }
 
 static status order_check(const call_order *o, failure *f) {
     if (!text_is_printable(o->model, NAME_BYTES_MAX) || !text_is_printable(o->pool, NAME_BYTES_MAX))
-        return fail(f, STATUS_BAD_REQUEST,
-                    "a model's or pool's name may have %d bytes of UTF-8 without control characters",
-                    NAME_BYTES_MAX);
-    if (o->seed >= SEED_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "a seed must be below 2^53");
+        return fail(
+            f, STATUS_BAD_REQUEST,
+            "a model's or pool's name may have %d bytes of UTF-8 without control characters",
+            NAME_BYTES_MAX);
+    if (o->seed >= SEED_MAX) return fail(f, STATUS_BAD_REQUEST, "a seed must be below 2^53");
     if (o->n_top > CANDIDATES_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "there may be %d candidates, not %u", CANDIDATES_MAX, o->n_top);
-    if (o->kind == CALL_PROBE)
-        return probe_check(o, f);
+        return fail(f, STATUS_BAD_REQUEST, "there may be %d candidates, not %u", CANDIDATES_MAX,
+                    o->n_top);
+    if (o->kind == CALL_PROBE) return probe_check(o, f);
     if (o->n_ids > TOKENIZE_IDS_MAX)
-        return fail(f, STATUS_TOO_LONG, "%zu ids came, and %d are allowed", o->n_ids, TOKENIZE_IDS_MAX);
+        return fail(f, STATUS_TOO_LONG, "%zu ids came, and %d are allowed", o->n_ids,
+                    TOKENIZE_IDS_MAX);
     return STATUS_OK;
 }
 
 static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f) {
     if (n_bytes > CALLS_BYTES_MAX - cs->n_bytes_held)
-        return fail(f, STATUS_BUSY, "calls hold %zu bytes already; try again later", cs->n_bytes_held);
+        return fail(f, STATUS_BUSY, "calls hold %zu bytes already; try again later",
+                    cs->n_bytes_held);
     cs->n_bytes_held += n_bytes;
     c->n_bytes_held += n_bytes;
     return STATUS_OK;
@@ -88,26 +87,20 @@ static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f) {
 status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f) {
     assert(!c->ids);
     status st = bytes_take(cs, c, n_ids * sizeof *ids, f);
-    if (st != STATUS_OK)
-        return st;
+    if (st != STATUS_OK) return st;
     c->ids = malloc(n_ids * sizeof *ids + 1);
-    if (!c->ids)
-        return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", n_ids);
-    if (n_ids > 0)
-        memcpy(c->ids, ids, n_ids * sizeof *ids);
+    if (!c->ids) return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", n_ids);
+    if (n_ids > 0) memcpy(c->ids, ids, n_ids * sizeof *ids);
     c->n_ids = n_ids;
     return STATUS_OK;
 }
 
 static status row_set(calls *cs, call *c, const call_order *o, failure *f) {
-    if (!o->row)
-        return STATUS_OK;
+    if (!o->row) return STATUS_OK;
     status st = bytes_take(cs, c, o->n_row * sizeof *o->row, f);
-    if (st != STATUS_OK)
-        return st;
+    if (st != STATUS_OK) return st;
     c->row = malloc(o->n_row * sizeof *o->row);
-    if (!c->row)
-        return fail(f, STATUS_NO_MEMORY, "no memory for a row");
+    if (!c->row) return fail(f, STATUS_NO_MEMORY, "no memory for a row");
     memcpy(c->row, o->row, o->n_row * sizeof *o->row);
     c->n_row = o->n_row;
     return STATUS_OK;
@@ -118,8 +111,7 @@ static status order_copy(calls *cs, call *c, const call_order *o, failure *f) {
     if (o->strategy && strategy_copy(&c->strategy, o->strategy) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
     status st = o->ids ? call_set_ids(cs, c, o->ids, o->n_ids, f) : STATUS_OK;
-    if (st == STATUS_OK)
-        st = row_set(cs, c, o, f);
+    if (st == STATUS_OK) st = row_set(cs, c, o, f);
     c->kind = o->kind;
     c->client = o->client;
     c->client_number = o->client_number;
@@ -138,22 +130,18 @@ static void call_link(calls *cs, call *c) {
     c->number = slot + CALLS_MAX * ++cs->serial;
     cs->slots[slot] = c;
     c->previous = cs->last;
-    if (cs->last)
-        cs->last->next = c;
-    else
-        cs->first = c;
+    if (cs->last) cs->last->next = c;
+    else cs->first = c;
     cs->last = c;
 }
 
 status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, failure *f) {
     status st = order_check(o, f);
-    if (st != STATUS_OK)
-        return st;
+    if (st != STATUS_OK) return st;
     if (cs->n_free == 0)
         return fail(f, STATUS_BUSY, "%d calls are under way already; try again later", CALLS_MAX);
     call *c = calloc(1, sizeof *c);
-    if (!c)
-        return fail(f, STATUS_NO_MEMORY, "no memory for another call");
+    if (!c) return fail(f, STATUS_NO_MEMORY, "no memory for another call");
     st = order_copy(cs, c, o, f);
     if (st != STATUS_OK) {
         cs->n_bytes_held -= c->n_bytes_held;
@@ -172,14 +160,10 @@ void calls_remove(calls *cs, models *ms, call **out) {
     uint32_t slot = (uint32_t)(c->number % CALLS_MAX);
     cs->slots[slot] = NULL;
     cs->free_slots[cs->n_free++] = slot;
-    if (c->previous)
-        c->previous->next = c->next;
-    else
-        cs->first = c->next;
-    if (c->next)
-        c->next->previous = c->previous;
-    else
-        cs->last = c->previous;
+    if (c->previous) c->previous->next = c->next;
+    else cs->first = c->next;
+    if (c->next) c->next->previous = c->previous;
+    else cs->last = c->previous;
     cs->n_bytes_held -= c->n_bytes_held;
     call_free(c, ms);
 }
@@ -205,8 +189,7 @@ void call_send(call *c, modeld *d) {
 }
 
 void call_wait(call *c, uint64_t now_us) {
-    if (c->worker)
-        modeld_give(c->worker);
+    if (c->worker) modeld_give(c->worker);
     c->worker = NULL;
     c->state = CALL_WAITING;
     c->deadline_us = now_us + (uint64_t)c->wait_ms * 1000;

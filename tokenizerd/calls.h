@@ -1,5 +1,6 @@
-/* The calls under way: tokenize, detokenize, score and probe, each of which gets exactly one answer.
- * Pure: no sockets, no clock. Fields may be read anywhere; the service writes the model's. */
+/* The calls under way: tokenize, detokenize, score and probe, each of which gets exactly one
+ * answer. Pure: no sockets, no clock. Fields may be read anywhere; the service sets model and
+ * passage, and the state while it encodes. */
 #ifndef TRIVIUM_CALLS_H
 #define TRIVIUM_CALLS_H
 
@@ -74,8 +75,8 @@ typedef struct call_order {     /* borrowed */
 calls *calls_new(void);         /* NULL: no memory */
 void calls_free(calls **cs, models *ms);
 
-/* Check and take up, WAITING; what is borrowed is copied. STATUS_BUSY past CALLS_MAX or CALLS_BYTES_MAX,
- * STATUS_BAD_REQUEST, STATUS_BAD_ID, STATUS_NO_MEMORY with a sentence. */
+/* Check and take up, WAITING; what is borrowed is copied. STATUS_BUSY past CALLS_MAX or
+ * CALLS_BYTES_MAX, STATUS_BAD_REQUEST, STATUS_BAD_ID, STATUS_NO_MEMORY with a sentence. */
 status calls_add(calls *cs, const call_order *order, uint64_t now_us, call **out, failure *f);
 void calls_remove(calls *cs, models *ms, call **c);
 
@@ -83,7 +84,8 @@ call *calls_find(const calls *cs, uint64_t number);     /* NULL: none of this nu
 call *calls_first(const calls *cs);                     /* in order of coming */
 call *calls_next(const call *c);
 
-/* Its ids are known (copied); counted like those that came with the order. STATUS_BUSY, STATUS_NO_MEMORY. */
+/* Its ids are known (copied); counted like those that came with the order. STATUS_BUSY,
+ * STATUS_NO_MEMORY. */
 status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f);
 
 void call_send(call *c, modeld *d);                     /* WAITING → SENT */

@@ -1,4 +1,5 @@
-/* tokenizerd: the front door. Text comes in, ids go out to modelds, and text goes back as it is written. */
+/* tokenizerd: the front door. Text comes in, ids go out to modelds, and text goes back as it is
+ * written. */
 #include <stdio.h>
 
 #include "../proto/limits.h"
@@ -18,13 +19,15 @@ static log_level level = LOG_INFO;
 
 static status take_level(void *out, const char *flag, const char *value, failure *f) {
     if (log_level_parse(value, out) == 0) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag, value);
+    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag,
+                value);
 }
 
 static status take_name(void *out, const char *flag, const char *value, failure *f) {
     if (!value[0] || !text_is_printable(value, NAME_BYTES_MAX))
-        return fail(f, STATUS_BAD_REQUEST, "--%s must have 1 to %d bytes of UTF-8 without control characters",
-                    flag, NAME_BYTES_MAX);
+        return fail(f, STATUS_BAD_REQUEST,
+                    "--%s must have 1 to %d bytes of UTF-8 without control characters", flag,
+                    NAME_BYTES_MAX);
     *(const char **)out = value;
     return STATUS_OK;
 }
@@ -47,15 +50,15 @@ static const option_row flags[] = {
 
 static const options command_line = {
     .usage = "tokenizerd [flags]",
-    .summary = "Turns text into ids and ids into text, for the modelds that join it and the clients that\n"
-               "connect. It needs no model file: each modeld brings its own vocabulary.\n"
+    .summary = "Turns text into ids and ids into text, for the modelds that join it and the\n"
+               "clients that connect. It needs no model file: modelds bring their vocabularies.\n"
                "Example: tokenizerd --bind-models tcp://127.0.0.1:5556",
     .tables = {flags},
 };
 
 /* The endpoint called `which` in our runtime folder, unless *bind names another one. */
-static status choose_endpoint(const char **bind, const char *which, char address[ENDPOINT_BYTES_MAX],
-                              failure *f) {
+static status choose_endpoint(const char **bind, const char *which,
+                              char address[ENDPOINT_BYTES_MAX], failure *f) {
     char folder[ENDPOINT_BYTES_MAX];
     if (*bind) return STATUS_OK;
     status st = paths_ensure_runtime(folder, sizeof folder, f);

@@ -1,8 +1,9 @@
 /* The modelds that joined, by model name, and the vocabularies that they brought. Pure: no sockets.
  *
- * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal. A model lives as
- * long as a modeld serves it or a request holds it, so that a text under way waits for exactly the model
- * that wrote its first part. A vocabulary is kept by its hash, so that a re-join is cheap. */
+ * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal. A model
+ * lives as long as a modeld serves it or a request holds it, so that a text under way waits for
+ * exactly the model that wrote its first part. A vocabulary is kept by its hash, so that a re-join
+ * is cheap. */
 #ifndef TRIVIUM_MODELS_H
 #define TRIVIUM_MODELS_H
 
@@ -12,7 +13,7 @@
 
 #include "../proto/limits.h"
 #include "../proto/rt/status.h"
-#include "vocab.h"
+#include "vocabularies.h"
 
 typedef struct models models;
 typedef struct model model;
@@ -23,46 +24,35 @@ typedef struct model_offer {    /* what a modeld's Hello says; borrowed */
     uint32_t n_vocab, n_ctx;
 } model_offer;
 
-typedef struct vocabulary_piece {   /* borrowed */
-    const char *hash;
-    uint32_t n_tokens_all, n_merges_all;    /* of the whole vocabulary */
-    uint32_t first_token, first_merge;
-    const vocab_bytes *tokens;
-    const uint8_t *types;                   /* [n_tokens] */
-    size_t n_tokens;
-    const vocab_bytes *merges;
-    size_t n_merges;
-    const vocab_meta *meta;                 /* in the first piece, else NULL; its counts are filled in here */
-} vocabulary_piece;
-
 models *models_new(void);                   /* NULL: no memory */
 void models_free(models **ms);              /* and all modelds and models, held or not */
 
-/* A modeld joined; `peer` is the caller's word for it. `incarnation` names its process: one that was cut
- * with models_refuse hears why. STATUS_NAME_TAKEN, STATUS_BAD_MESSAGE for an offer out of its bounds,
- * STATUS_NO_MEMORY, or the code of its refusal. */
-status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer, modeld **out,
-                   failure *f);
+/* A modeld joined; `peer` is the caller's word for it. `incarnation` names its process: one that
+ * was cut with models_refuse hears why. STATUS_NAME_TAKEN, STATUS_BAD_MESSAGE for an offer out of
+ * its bounds, STATUS_NO_MEMORY, or the code of its refusal. */
+status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer,
+                   modeld **out, failure *f);
 void models_leave(models *ms, modeld **d);
 
 /* Remember why the process `incarnation` was cut: its next Hello is refused with this sentence. */
 void models_refuse(models *ms, uint64_t incarnation, const failure *why);
 
-/* The next modeld to be asked for its vocabulary; NULL: none. It counts as asked from here on. Call it
- * after every join, leave and piece. */
+/* The next modeld to be asked for its vocabulary; NULL: none. It counts as asked from here on. Call
+ * it after every join, leave and piece. */
 modeld *models_query(models *ms);
 
-/* A piece came from `d`; one that nobody asked for is ignored. *complete: with it the vocabulary can be
- * used. STATUS_UNSUPPORTED, STATUS_BAD_MESSAGE, …: `d` cannot be used, cut it. */
+/* A piece came from `d`; one that nobody asked for is ignored. *complete: with it the vocabulary
+ * can be used. STATUS_UNSUPPORTED, STATUS_BAD_MESSAGE, …: `d` cannot be used, cut it. */
 status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, failure *f);
 
-/* A model that is served and has its vocabulary. name "": the one that joined first; fingerprint "": any.
- * NULL: none yet. */
+/* A model that is served and has its vocabulary. name "": the one that joined first; fingerprint
+ * "": any. NULL: none yet. */
 model *models_find(const models *ms, const char *name, const char *fingerprint);
 
 /* Say in `f` why models_find(name, fingerprint) found nothing for wait_ms: STATUS_NO_MODELD, or
  * STATUS_UNKNOWN_MODEL when other models are here. */
-status models_missing(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms, failure *f);
+status models_missing(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
+                      failure *f);
 
 /* The same for a model that was here and whose modelds are gone: STATUS_NO_MODELD. */
 status model_missing(const model *m, uint32_t wait_ms, failure *f);
@@ -73,7 +63,7 @@ void models_release(models *ms, model **m); /* one less; sets *m NULL; NULL is f
 /* The modeld of this model with the least under way; NULL: none is here. */
 modeld *model_least_loaded(const model *m);
 
-model *models_first(const models *ms);      /* in order of joining, those included that only are held */
+model *models_first(const models *ms); /* in order of joining, those included that only are held */
 model *models_next(const model *m);
 modeld *model_modelds(const model *m);      /* the first that serves it, NULL: none */
 modeld *modeld_next(const modeld *d);

@@ -38,8 +38,7 @@ passages *passages_new(void *context) {
 }
 
 void passages_free(passages **ps) {
-    if (!*ps)
-        return;
+    if (!*ps) return;
     assert((*ps)->n_passages == 0);
     free(*ps);
     *ps = NULL;
@@ -47,25 +46,22 @@ void passages_free(passages **ps) {
 
 static void queue_append(passages *ps, passage *p) {
     passage **place = &ps->first;
-    while (*place)
-        place = &(*place)->next;
+    while (*place) place = &(*place)->next;
     *place = p;
     p->next = NULL;
     p->queued = true;
 }
 
 static void queue_remove(passages *ps, passage *p) {
-    if (!p->queued)
-        return;
+    if (!p->queued) return;
     passage **place = &ps->first;
-    while (*place != p)
-        place = &(*place)->next;
+    while (*place != p) place = &(*place)->next;
     *place = p->next;
     p->queued = false;
 }
 
-static status segments_check(const passages *ps, const passage_segment *segments, size_t n_segments, size_t *n_bytes,
-                             failure *f) {
+static status segments_check(const passages *ps, const passage_segment *segments, size_t n_segments,
+                             size_t *n_bytes, failure *f) {
     *n_bytes = 0;
     for (size_t i = 0; i < n_segments; i++) {
         if (segments[i].n_bytes > TEXT_BYTES_MAX - *n_bytes)
@@ -73,19 +69,19 @@ static status segments_check(const passages *ps, const passage_segment *segments
         *n_bytes += segments[i].n_bytes;
     }
     if (*n_bytes > TEXTS_BYTES_MAX - ps->n_bytes)
-        return fail(f, STATUS_BUSY, "texts of %zu bytes wait already; try again later", ps->n_bytes);
+        return fail(f, STATUS_BUSY, "texts of %zu bytes wait already; try again later",
+                    ps->n_bytes);
     for (size_t i = 0; i < n_segments; i++)
         if (!text_is_utf8(segments[i].bytes, segments[i].n_bytes))
             return fail(f, STATUS_NOT_UTF8, "the text is not valid UTF-8");
     return STATUS_OK;
 }
 
-status passages_add(passages *ps, const passage_segment *segments, size_t n_segments, passage_encoded *encoded, void *owner,
-                 passage **out, failure *f) {
+status passages_add(passages *ps, const passage_segment *segments, size_t n_segments,
+                    passage_encoded *encoded, void *owner, passage **out, failure *f) {
     size_t n_bytes;
     status st = segments_check(ps, segments, n_segments, &n_bytes, f);
-    if (st != STATUS_OK)
-        return st;
+    if (st != STATUS_OK) return st;
     passage *p = calloc(1, sizeof *p);
     uint8_t *bytes = malloc(n_bytes + 1);
     part *parts = calloc(n_segments + 1, sizeof *parts);
@@ -97,13 +93,17 @@ status passages_add(passages *ps, const passage_segment *segments, size_t n_segm
     }
     size_t at = 0;
     for (size_t i = 0; i < n_segments; i++) {
-        if (segments[i].n_bytes > 0)
-            memcpy(bytes + at, segments[i].bytes, segments[i].n_bytes);
+        if (segments[i].n_bytes > 0) memcpy(bytes + at, segments[i].bytes, segments[i].n_bytes);
         at += segments[i].n_bytes;
         parts[i] = (part){.n_bytes = segments[i].n_bytes, .special = segments[i].special};
     }
-    *p = (passage){.home = ps, .bytes = bytes, .parts = parts, .n_parts = n_segments, .n_bytes = n_bytes,
-                .encoded = encoded, .owner = owner};
+    *p = (passage){.home = ps,
+                   .bytes = bytes,
+                   .parts = parts,
+                   .n_parts = n_segments,
+                   .n_bytes = n_bytes,
+                   .encoded = encoded,
+                   .owner = owner};
     ps->n_bytes += n_bytes;
     ps->n_passages++;
     *out = p;
@@ -112,8 +112,7 @@ status passages_add(passages *ps, const passage_segment *segments, size_t n_segm
 
 void passage_free(passage **out) {
     passage *p = *out;
-    if (!p)
-        return;
+    if (!p) return;
     *out = NULL;
     queue_remove(p->home, p);
     p->home->n_bytes -= p->n_bytes;
@@ -131,9 +130,9 @@ status passage_start(passage *p, const vocab *v, int32_t first, failure *f) {
         return fail(f, STATUS_NO_MEMORY, "no memory to encode a text");
     size_t at = 0;
     for (size_t i = 0; i < p->n_parts; i++) {
-        status st = encoding_add(p->encoding, p->bytes + at, p->parts[i].n_bytes, p->parts[i].special, f);
-        if (st != STATUS_OK)
-            return st;
+        status st =
+            encoding_add(p->encoding, p->bytes + at, p->parts[i].n_bytes, p->parts[i].special, f);
+        if (st != STATUS_OK) return st;
         at += p->parts[i].n_bytes;
     }
     free(p->bytes);
@@ -144,16 +143,13 @@ status passage_start(passage *p, const vocab *v, int32_t first, failure *f) {
 
 bool passages_turn(passages *ps) {
     passage *p = ps->first;
-    if (!p)
-        return false;
+    if (!p) return false;
     failure why = {.code = STATUS_OK};
     bool done = false;
     status st = encoding_advance(p->encoding, ENCODE_SLICE_BYTES, &done, &why);
     queue_remove(ps, p);
-    if (st == STATUS_OK && !done)
-        queue_append(ps, p);
-    else
-        p->encoded(ps->context, p->owner, st == STATUS_OK ? NULL : &why);
+    if (st == STATUS_OK && !done) queue_append(ps, p);
+    else p->encoded(ps->context, p->owner, st == STATUS_OK ? NULL : &why);
     return ps->first != NULL;
 }
 

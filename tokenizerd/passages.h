@@ -1,5 +1,5 @@
-/* Texts on their way to ids: kept until their model's vocabulary is here, then encoded in slices, one
- * slice a turn, in rotation. So a long text delays neither the others nor the heartbeats. */
+/* Texts on their way to ids: kept until their model's vocabulary is here, then encoded in slices,
+ * one slice a turn, in rotation. So a long text delays neither the others nor the heartbeats. */
 #ifndef TRIVIUM_PASSAGES_H
 #define TRIVIUM_PASSAGES_H
 
@@ -28,12 +28,12 @@ void passages_free(passages **ps);    /* no text may be left */
 
 /* Keep a copy of the segments. STATUS_NOT_UTF8 or STATUS_TOO_LONG (past TEXT_BYTES_MAX in all),
  * STATUS_BUSY when TEXTS_BYTES_MAX wait already, STATUS_NO_MEMORY. The caller owns *out. */
-status passages_add(passages *ps, const passage_segment *segments, size_t n_segments, passage_encoded *encoded, void *owner,
-                 passage **out, failure *f);
+status passages_add(passages *ps, const passage_segment *segments, size_t n_segments,
+                    passage_encoded *encoded, void *owner, passage **out, failure *f);
 void passage_free(passage **p);       /* at any time; sets *p NULL, NULL is fine */
 
-/* Its vocabulary is here (borrowed until the text is freed): let it be encoded, after the id `first`
- * unless that is negative. Codes of encoding_add. */
+/* Its vocabulary is here (borrowed until the text is freed): let it be encoded, after the id
+ * `first` unless that is negative. Codes of encoding_add. */
 status passage_start(passage *p, const vocab *v, int32_t first, failure *f);
 
 /* One slice of ENCODE_SLICE_BYTES for the text whose turn it is. Whether another turn is needed. */

@@ -6,8 +6,8 @@
 
 #include "../proto/rt/text.h"
 
-/* The table of PROTOCOL.md. ENCODING is where a request begins and nothing leads back to it, so that 0
- * stands for "this event does not fit this state". */
+/* The table of PROTOCOL.md. ENCODING is where a request begins and nothing leads back to it, so
+ * that 0 stands for "this event does not fit this state". */
 static const request_state next_state[REQUEST_STATES][EVENT_KINDS] = {
     [REQUEST_ENCODING] = {[EVENT_ENCODED] = REQUEST_WAITING, [EVENT_END] = REQUEST_DONE},
     [REQUEST_WAITING] = {[EVENT_SERVED] = REQUEST_RUNNING, [EVENT_END] = REQUEST_DONE},
@@ -21,13 +21,12 @@ _Static_assert(REQUEST_ENCODING == 0, "0 is no target of the table");
 
 bool request_transition(request *r, request_event event) {
     request_state next = next_state[r->state][event];
-    if (next == REQUEST_ENCODING)
-        return false;
+    if (next == REQUEST_ENCODING) return false;
     r->state = next;
     return true;
 }
 
-/* taking up */
+/* ---- taking up ---- */
 
 static status names_check(const request_order *o, failure *f) {
     const char *const names[] = {o->model, o->fingerprint, o->pool, o->session, o->semantics};
@@ -42,11 +41,12 @@ static status names_check(const request_order *o, failure *f) {
 
 static status stops_check(const request_order *o, failure *f) {
     if (o->n_stops > STOPS_MAX || o->n_stop_ids > STOP_IDS_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "there may be %d stop strings and %d stop ids", STOPS_MAX,
-                    STOP_IDS_MAX);
+        return fail(f, STATUS_BAD_REQUEST, "there may be %d stop strings and %d stop ids",
+                    STOPS_MAX, STOP_IDS_MAX);
     for (size_t i = 0; i < o->n_stops; i++) {
         if (o->stops[i].n_bytes == 0 || o->stops[i].n_bytes > STOP_BYTES_MAX)
-            return fail(f, STATUS_BAD_REQUEST, "a stop string must have 1 to %d bytes", STOP_BYTES_MAX);
+            return fail(f, STATUS_BAD_REQUEST, "a stop string must have 1 to %d bytes",
+                        STOP_BYTES_MAX);
         if (!text_is_utf8(o->stops[i].bytes, o->stops[i].n_bytes))
             return fail(f, STATUS_NOT_UTF8, "a stop string is not valid UTF-8");
     }
@@ -54,10 +54,8 @@ static status stops_check(const request_order *o, failure *f) {
 }
 
 static status ids_check(const request_order *o, failure *f) {
-    if (!o->ids)
-        return STATUS_OK;
-    if (o->n_prompt == 0)
-        return fail(f, STATUS_EMPTY_PROMPT, "the prompt is empty");
+    if (!o->ids) return STATUS_OK;
+    if (o->n_prompt == 0) return fail(f, STATUS_EMPTY_PROMPT, "the prompt is empty");
     if (o->n_prompt > o->n_ids)
         return fail(f, STATUS_BAD_REQUEST, "%zu ids came, and %zu of them should be the prompt",
                     o->n_ids, o->n_prompt);
@@ -68,31 +66,26 @@ static status ids_check(const request_order *o, failure *f) {
 }
 
 static status order_check(const request_order *o, failure *f) {
-    if (o->attempt == 0)
-        return fail(f, STATUS_BAD_REQUEST, "attempts count from 1");
+    if (o->attempt == 0) return fail(f, STATUS_BAD_REQUEST, "attempts count from 1");
     if (o->max_new_tokens == 0)
         return fail(f, STATUS_BAD_REQUEST, "max_new_tokens must be at least 1");
-    if (o->seed >= SEED_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "a seed must be below 2^53");
+    if (o->seed >= SEED_MAX) return fail(f, STATUS_BAD_REQUEST, "a seed must be below 2^53");
     if (o->n_candidates > CANDIDATES_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "there may be %d candidates a step, not %u", CANDIDATES_MAX,
-                    o->n_candidates);
+        return fail(f, STATUS_BAD_REQUEST, "there may be %d candidates a step, not %u",
+                    CANDIDATES_MAX, o->n_candidates);
     if (o->sampler_state.n_bytes > STATE_BYTES_MAX)
-        return fail(f, STATUS_TOO_LONG, "a sampler's state may have %d bytes, not %zu", STATE_BYTES_MAX,
-                    o->sampler_state.n_bytes);
+        return fail(f, STATUS_TOO_LONG, "a sampler's state may have %d bytes, not %zu",
+                    STATE_BYTES_MAX, o->sampler_state.n_bytes);
     status st = names_check(o, f);
-    if (st == STATUS_OK)
-        st = stops_check(o, f);
-    if (st == STATUS_OK)
-        st = ids_check(o, f);
+    if (st == STATUS_OK) st = stops_check(o, f);
+    if (st == STATUS_OK) st = ids_check(o, f);
     return st;
 }
 
 /* The parts of the order that need memory of their own. */
 static status order_copy(request *r, const request_order *o, failure *f) {
     size_t n_stop_bytes = 0;
-    for (size_t i = 0; i < o->n_stops; i++)
-        n_stop_bytes += o->stops[i].n_bytes;
+    for (size_t i = 0; i < o->n_stops; i++) n_stop_bytes += o->stops[i].n_bytes;
     r->stops = malloc(n_stop_bytes + 1);
     r->end_ids = calloc(o->n_stop_ids + 1, sizeof *r->end_ids);
     r->ids = o->ids ? malloc(o->n_ids * sizeof *r->ids) : NULL;
@@ -105,11 +98,9 @@ static status order_copy(request *r, const request_order *o, failure *f) {
         r->stop_bytes[i] = o->stops[i].n_bytes;
     }
     r->n_stops = o->n_stops;
-    for (size_t i = 0; i < o->n_stop_ids; i++)
-        r->end_ids[i] = o->stop_ids[i];
+    for (size_t i = 0; i < o->n_stop_ids; i++) r->end_ids[i] = o->stop_ids[i];
     r->n_end_ids = o->n_stop_ids;
-    if (o->ids)
-        memcpy(r->ids, o->ids, o->n_ids * sizeof *r->ids);
+    if (o->ids) memcpy(r->ids, o->ids, o->n_ids * sizeof *r->ids);
     r->n_ids = r->n_ids_room = r->n_ids_held = o->ids ? o->n_ids : 0;
     r->n_prompt = o->ids ? o->n_prompt : 0;
     if (o->sampler_state.n_bytes > 0)
@@ -122,13 +113,12 @@ static void wait_from(request *r, uint64_t now_us) {
     r->deadline_us = now_us + (uint64_t)r->wait_ms * 1000;
 }
 
-status request_new(const request_order *o, void *owner, uint64_t now_us, request **out, failure *f) {
+status request_new(const request_order *o, void *owner, uint64_t now_us, request **out,
+                   failure *f) {
     status st = order_check(o, f);
-    if (st != STATUS_OK)
-        return st;
+    if (st != STATUS_OK) return st;
     request *r = calloc(1, sizeof *r);
-    if (!r)
-        return fail(f, STATUS_NO_MEMORY, "no memory for another request");
+    if (!r) return fail(f, STATUS_NO_MEMORY, "no memory for another request");
     strategy_init(&r->strategy);
     st = order_copy(r, o, f);
     if (st != STATUS_OK) {
@@ -145,7 +135,8 @@ status request_new(const request_order *o, void *owner, uint64_t now_us, request
     strcpy(r->semantics, o->semantics);
     r->seed = o->seed;
     r->change = o->change;
-    r->max_new_tokens = o->max_new_tokens < MAX_NEW_TOKENS_MAX ? o->max_new_tokens : MAX_NEW_TOKENS_MAX;
+    r->max_new_tokens =
+        o->max_new_tokens < MAX_NEW_TOKENS_MAX ? o->max_new_tokens : MAX_NEW_TOKENS_MAX;
     r->n_candidates = o->n_candidates;
     r->wait_ms = o->wait_ms == 0 ? WAIT_MS : o->wait_ms < WAIT_MS_MAX ? o->wait_ms : WAIT_MS_MAX;
     r->ignore_eos = o->ignore_eos;
@@ -157,21 +148,18 @@ status request_new(const request_order *o, void *owner, uint64_t now_us, request
 }
 
 static void worker_leave(request *r) {
-    if (r->worker)
-        modeld_give(r->worker);
+    if (r->worker) modeld_give(r->worker);
     r->worker = NULL;
 }
 
 void request_free(request **out, models *ms) {
     request *r = *out;
-    if (!r)
-        return;
+    if (!r) return;
     *out = NULL;
     worker_leave(r);
     passage_free(&r->passage);
     stream_free(&r->stream);
-    for (request_change *c; (c = request_drop_change(r)) != NULL;)
-        request_change_free(&c);
+    for (request_change *c; (c = request_drop_change(r)) != NULL;) request_change_free(&c);
     strategy_clear(&r->strategy);
     models_release(ms, &r->model);
     free(r->ids);
@@ -180,16 +168,14 @@ void request_free(request **out, models *ms) {
     free(r);
 }
 
-/* its model */
+/* ---- its model ---- */
 
 static status end_ids_join(request *r, const vocab *v, failure *f) {
     size_t n = 0;
     const int32_t *ids = vocab_end_ids(v, &n);
-    if (r->ignore_eos || n == 0)
-        return STATUS_OK;
+    if (r->ignore_eos || n == 0) return STATUS_OK;
     int32_t *all = realloc(r->end_ids, (r->n_end_ids + n) * sizeof *all);
-    if (!all)
-        return fail(f, STATUS_NO_MEMORY, "no memory for another request");
+    if (!all) return fail(f, STATUS_NO_MEMORY, "no memory for another request");
     memcpy(all + r->n_end_ids, ids, n * sizeof *all);
     r->end_ids = all;
     r->n_end_ids += n;
@@ -199,8 +185,7 @@ static status end_ids_join(request *r, const vocab *v, failure *f) {
 static status stream_begin(request *r, const vocab *v, failure *f) {
     const uint8_t *stops[STOPS_MAX];
     const uint8_t *at = r->stops;
-    for (size_t i = 0; i < r->n_stops; at += r->stop_bytes[i++])
-        stops[i] = at;
+    for (size_t i = 0; i < r->n_stops; at += r->stop_bytes[i++]) stops[i] = at;
     r->stream = stream_new(v, stops, r->stop_bytes, r->n_stops);
     return r->stream ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for another request");
 }
@@ -211,23 +196,18 @@ status request_meet(request *r, model *m, failure *f) {
     strcpy(r->model_name, model_name(m));
     strcpy(r->fingerprint, model_fingerprint(m));
     status st = strategy_check_ids(&r->strategy, model_n_vocab(m), f);
-    if (st == STATUS_OK)
-        st = model_check_ids(m, r->end_ids, r->n_end_ids, f);
-    if (st == STATUS_OK)
-        st = model_check_ids(m, r->ids, r->n_ids, f);
-    if (st == STATUS_OK)
-        st = end_ids_join(r, model_vocab(m), f);
-    if (st == STATUS_OK)
-        st = stream_begin(r, model_vocab(m), f);
+    if (st == STATUS_OK) st = model_check_ids(m, r->end_ids, r->n_end_ids, f);
+    if (st == STATUS_OK) st = model_check_ids(m, r->ids, r->n_ids, f);
+    if (st == STATUS_OK) st = end_ids_join(r, model_vocab(m), f);
+    if (st == STATUS_OK) st = stream_begin(r, model_vocab(m), f);
     return st;
 }
 
-/* its ids */
+/* ---- its ids ---- */
 
 static bool is_end_id(const request *r, int32_t id) {
     for (size_t i = 0; i < r->n_end_ids; i++)
-        if (r->end_ids[i] == id)
-            return true;
+        if (r->end_ids[i] == id) return true;
     return false;
 }
 
@@ -246,32 +226,27 @@ static status replay(request *r, failure *f) {
         bool at_end = is_end_id(r, r->ids[i]);
         if (!at_end && stream_feed(r->stream, r->ids[i], &past) != STATUS_OK)
             return fail(f, STATUS_NO_MEMORY, "no memory for the text so far");
-        if (!at_end && !past.stopped)
-            continue;
+        if (!at_end && !past.stopped) continue;
         r->n_ids = at_end ? i : i + 1;
         r->over = FINISH_STOP;
     }
-    if (r->over == FINISH_NONE && is_full(r))
-        r->over = FINISH_LENGTH;
+    if (r->over == FINISH_NONE && is_full(r)) r->over = FINISH_LENGTH;
     return STATUS_OK;
 }
 
 static status length_check(size_t n_ids, const model *m, failure *f) {
-    if (n_ids < model_n_ctx(m))
-        return STATUS_OK;
+    if (n_ids < model_n_ctx(m)) return STATUS_OK;
     return fail(f, STATUS_TOO_LONG,
-                "the prompt has %zu tokens, the model's context holds %u, the answer included", n_ids,
-                model_n_ctx(m));
+                "the prompt has %zu tokens, the model's context holds %u, the answer included",
+                n_ids, model_n_ctx(m));
 }
 
 status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t now_us, failure *f) {
-    if (r->state != REQUEST_ENCODING)
-        return STATUS_NOT_FOUND;
+    if (r->state != REQUEST_ENCODING) return STATUS_NOT_FOUND;
     if (ids) {
         assert(r->fresh && !r->ids);
         status st = length_check(n_ids, r->model, f);
-        if (st != STATUS_OK)
-            return st;
+        if (st != STATUS_OK) return st;
         r->ids = malloc(n_ids * sizeof *ids);
         if (!r->ids)
             return fail(f, STATUS_NO_MEMORY, "no memory for a prompt of %zu tokens", n_ids);
@@ -279,35 +254,32 @@ status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t no
         r->n_ids = r->n_prompt = r->n_ids_room = n_ids;
     } else {
         status st = length_check(r->n_prompt, r->model, f);
-        if (st == STATUS_OK)
-            st = replay(r, f);
-        if (st != STATUS_OK)
-            return st;
+        if (st == STATUS_OK) st = replay(r, f);
+        if (st != STATUS_OK) return st;
     }
     wait_from(r, now_us);
     request_transition(r, EVENT_ENCODED);
     return STATUS_OK;
 }
 
-/* its modeld */
+/* ---- its modeld ---- */
 
 bool request_serve(request *r, modeld *d, uint64_t now_us) {
-    if (!request_transition(r, EVENT_SERVED))
-        return false;
+    if (!request_transition(r, EVENT_SERVED)) return false;
     modeld_take(d);
     r->worker = d;
     r->reopened = true;
-    if (r->opened_us == 0)
-        r->opened_us = now_us;
+    if (r->opened_us == 0) r->opened_us = now_us;
     return true;
 }
 
 static status token_check(const request *r, const request_token *t, failure *f) {
     status st = model_check_ids(r->model, &t->id, 1, f);
-    if (st != STATUS_OK)
-        return st;
-    if (t->sampler_state.n_bytes > STATE_BYTES_MAX || !text_is_printable(t->semantics, NAME_BYTES_MAX))
-        return fail(f, STATUS_BAD_MESSAGE, "a modeld of '%s' sent a sampler's state or name past its bound",
+    if (st != STATUS_OK) return st;
+    if (t->sampler_state.n_bytes > STATE_BYTES_MAX ||
+        !text_is_printable(t->semantics, NAME_BYTES_MAX))
+        return fail(f, STATUS_BAD_MESSAGE,
+                    "a modeld of '%s' sent a sampler's state or name past its bound",
                     r->model_name);
     return STATUS_OK;
 }
@@ -316,8 +288,7 @@ static status token_record(request *r, const request_token *t, failure *f) {
     if (r->n_ids == r->n_ids_room) {
         size_t room = r->n_ids_room + r->n_ids_room / 2 + 64;
         int32_t *ids = realloc(r->ids, room * sizeof *ids);
-        if (!ids)
-            return fail(f, STATUS_NO_MEMORY, "no memory for more tokens");
+        if (!ids) return fail(f, STATUS_NO_MEMORY, "no memory for more tokens");
         r->ids = ids;
         r->n_ids_room = room;
     }
@@ -330,22 +301,19 @@ static status token_record(request *r, const request_token *t, failure *f) {
 }
 
 static void token_time(request *r, const request_token *t, uint64_t now_us) {
-    if (r->first_token_us == 0)
-        r->first_token_us = now_us;
+    if (r->first_token_us == 0) r->first_token_us = now_us;
     r->last_token_us = now_us;
     r->n_drawn++;
-    if (!r->reopened)
-        r->forward_ms += t->forward_ms;
+    if (!r->reopened) r->forward_ms += t->forward_ms;
     r->reopened = false;
     r->sample_ms += t->sample_ms;
 }
 
-status request_drawn(request *r, const request_token *t, uint64_t now_us, stream_text *shown, bool *kept,
-                     failure *f) {
+status request_drawn(request *r, const request_token *t, uint64_t now_us, stream_text *shown,
+                     bool *kept, failure *f) {
     *shown = (stream_text){0};
     *kept = false;
-    if (t->step != request_step(r) || !request_transition(r, EVENT_TOKEN))
-        return STATUS_NOT_FOUND;
+    if (t->step != request_step(r) || !request_transition(r, EVENT_TOKEN)) return STATUS_NOT_FOUND;
     status st = token_check(r, t, f);
     if (st != STATUS_OK || is_end_id(r, t->id))
         return st;                  /* after an end id its modeld says Closed, with the figures */
@@ -354,31 +322,26 @@ status request_drawn(request *r, const request_token *t, uint64_t now_us, stream
         return STATUS_OK;
     }
     st = token_record(r, t, f);
-    if (st != STATUS_OK)
-        return st;
+    if (st != STATUS_OK) return st;
     token_time(r, t, now_us);
     if (stream_feed(r->stream, t->id, shown) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for more text");
     *kept = true;
-    if (shown->stopped)
-        r->over = FINISH_STOP;
+    if (shown->stopped) r->over = FINISH_STOP;
     return STATUS_OK;
 }
 
 bool request_lost(request *r, uint64_t now_us) {
-    if (!request_transition(r, EVENT_LOST))
-        return false;
+    if (!request_transition(r, EVENT_LOST)) return false;
     worker_leave(r);
     wait_from(r, now_us);
     request_place_changes(r);
-    if (is_full(r))
-        r->over = FINISH_LENGTH;
+    if (is_full(r)) r->over = FINISH_LENGTH;
     return true;
 }
 
 bool request_closed(request *r, const request_closing *closing) {
-    if (!request_transition(r, EVENT_CLOSED))
-        return false;
+    if (!request_transition(r, EVENT_CLOSED)) return false;
     worker_leave(r);
     r->queue_ms = closing->queue_ms;
     r->prefill_ms = closing->prefill_ms;
@@ -391,8 +354,7 @@ bool request_end(request *r) {
 }
 
 bool request_told(request *r) {
-    if (!request_transition(r, EVENT_TOLD))
-        return false;
+    if (!request_transition(r, EVENT_TOLD)) return false;
     worker_leave(r);
     return true;
 }

@@ -1,5 +1,5 @@
-/* One generation: what was asked, the record with which any modeld can go on, and the one function that
- * changes its state (the table stands in PROTOCOL.md). Pure: no sockets, no clock.
+/* One generation: what was asked, the record with which any modeld can go on, and the one function
+ * that changes its state (the table stands in PROTOCOL.md). Pure: no sockets, no clock.
  *
  * The service maps messages to these functions and carries out what they decide. The fields of a
  * request may be read anywhere; only request*.c writes them, except the few marked so. */
@@ -34,12 +34,13 @@ typedef enum request_event {
     EVENT_TOKEN,
     EVENT_CLOSED,           /* its modeld said the last word */
     EVENT_LOST,             /* its modeld is gone */
-    EVENT_END,              /* decided here: stop string, cancel, superseded, refused, waited too long */
+    EVENT_END,    /* decided here: stop string, cancel, superseded, refused, waited too long */
     EVENT_TOLD,             /* its modeld was told to close it */
     EVENT_KINDS
 } request_event;
 
-typedef enum request_finish {   /* the numbers of FinishReason in text.proto */
+/* How it ends: the numbers of FinishReason in text.proto. */
+typedef enum request_finish {
     FINISH_NONE,
     FINISH_STOP,
     FINISH_LENGTH,
@@ -65,7 +66,7 @@ typedef struct request_order {
     bool ignore_eos;
     uint32_t n_candidates;
     uint32_t wait_ms;               /* 0: WAIT_MS */
-    const int32_t *ids;             /* prompt and what was drawn so far; NULL: a text is to be encoded */
+    const int32_t *ids; /* prompt and what was drawn so far; NULL: a text is to be encoded */
     size_t n_ids, n_prompt;
 } request_order;
 
@@ -96,7 +97,7 @@ struct request {
     size_t stop_bytes[STOPS_MAX], n_stops;
     int32_t *end_ids;               /* its stop ids, then the model's end ids unless ignore_eos */
     size_t n_end_ids;
-    passage *passage;               /* the text on its way to ids; owned, set and freed by the service */
+    passage *passage; /* the text on its way to ids; owned, set and freed by the service */
 
     /* where */
     model *model;                   /* NULL until it is here; held */
@@ -130,11 +131,12 @@ struct request {
 
 /* Check the order and take it up, ENCODING; the caller owns *out. STATUS_BAD_REQUEST,
  * STATUS_EMPTY_PROMPT, STATUS_NOT_UTF8, STATUS_TOO_LONG, STATUS_NO_MEMORY with a sentence. */
-status request_new(const request_order *order, void *owner, uint64_t now_us, request **out, failure *f);
+status request_new(const request_order *order, void *owner, uint64_t now_us, request **out,
+                   failure *f);
 void request_free(request **r, models *ms);
 
-/* Its life. Each of these that stands for an event of the table has no effect (and returns false, or
- * STATUS_NOT_FOUND) when the state does not allow it. */
+/* Its life. Each of these that stands for an event of the table has no effect (and returns false,
+ * or STATUS_NOT_FOUND) when the state does not allow it. */
 bool request_transition(request *r, request_event event);
 
 /* Its model is here (held for it from now on): ids and stops are checked against it. STATUS_BAD_ID,
@@ -155,11 +157,11 @@ typedef struct request_token {      /* borrowed */
     double forward_ms, sample_ms;
 } request_token;
 
-/* A token is recorded; *kept: it is part of the text, and *shown is what may be shown with it. An end id
- * is not kept. `over` may be set. STATUS_NOT_FOUND: not the step that is due, or not RUNNING: drop it.
- * Other codes: the modeld broke a rule and the request cannot go on. */
-status request_drawn(request *r, const request_token *token, uint64_t now_us, stream_text *shown, bool *kept,
-                     failure *f);
+/* A token is recorded; *kept: it is part of the text, and *shown is what may be shown with it. An
+ * end id is not kept. `over` may be set. STATUS_NOT_FOUND: not the step that is due, or not
+ * RUNNING: drop it. Other codes: the modeld broke a rule and the request cannot go on. */
+status request_drawn(request *r, const request_token *token, uint64_t now_us, stream_text *shown,
+                     bool *kept, failure *f);
 
 bool request_lost(request *r, uint64_t now_us);     /* RUNNING → WAITING; `over` may be set */
 
@@ -169,7 +171,8 @@ typedef struct request_closing {
 } request_closing;
 bool request_closed(request *r, const request_closing *closing);    /* RUNNING → DONE */
 
-/* Its end is decided here: DONE, or CLOSING until its modeld has been told. False: it had ended already. */
+/* Its end is decided here: DONE, or CLOSING until its modeld has been told. False: it had ended
+ * already. */
 bool request_end(request *r);
 bool request_told(request *r);              /* CLOSING → DONE */
 
@@ -182,18 +185,20 @@ double request_tokens_per_s(const request *r);
 
 /* Changes of strategy. */
 
-/* Merge or replace; the result is the request's strategy from now on and gets the next ordinal. `call` is
- * asker's. When RUNNING its modeld must be told; else it holds at once. STATUS_BAD_ID,
- * STATUS_BAD_REQUEST, STATUS_BUSY past CHANGES_MAX, STATUS_NO_MEMORY, STATUS_UNKNOWN_REQUEST at its end. */
-status request_tune(request *r, bool replace, const strategy *s, void *asker, uint64_t call, failure *f);
+/* Merge or replace; the result is the request's strategy from now on and gets the next ordinal.
+ * `call` is asker's. When RUNNING its modeld must be told; else it holds at once. STATUS_BAD_ID,
+ * STATUS_BAD_REQUEST, STATUS_BUSY past CHANGES_MAX, STATUS_NO_MEMORY, STATUS_UNKNOWN_REQUEST at its
+ * end. */
+status request_tune(request *r, bool replace, const strategy *s, void *asker, uint64_t call,
+                    failure *f);
 
 void request_retuned(request *r, uint32_t ordinal, uint32_t from_step);  /* modeld has placed it */
 
 /* All changes that do not hold yet hold from the next step on: its modeld is gone. */
 void request_place_changes(request *r);
 
-/* The next change that the owner is to be told of, in order: when all steps before its own are recorded.
- * NULL: none is due. Owned by the request; the same one until request_change_shown. */
+/* The next change that the owner is to be told of, in order: when all steps before its own are
+ * recorded. NULL: none is due. Owned by the request; the same one until request_change_shown. */
 request_change *request_due(request *r);
 void request_change_shown(request_change *change);
 

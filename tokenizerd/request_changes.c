@@ -1,33 +1,28 @@
-/* Changes of strategy: asked for by a Tune, placed at a step, shown to the owner, acknowledged by it. */
+/* Changes of strategy: asked for by a Tune, placed at a step, shown to the owner, acknowledged by
+ * it. */
 #include <stdlib.h>
 
 #include "request.h"
 
 void request_change_free(request_change **change) {
-    if (!*change)
-        return;
+    if (!*change) return;
     strategy_clear(&(*change)->strategy);
     free(*change);
     *change = NULL;
 }
 
-static status change_make(const request *r, bool replace, const strategy *asked, request_change **out,
-                          failure *f) {
+static status change_make(const request *r, bool replace, const strategy *asked,
+                          request_change **out, failure *f) {
     request_change *c = calloc(1, sizeof *c);
-    if (!c)
-        return fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
+    if (!c) return fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
     strategy_init(&c->strategy);
     status st = strategy_copy(&c->strategy, replace ? asked : &r->strategy);
-    if (st != STATUS_OK)
-        fail(f, st, "no memory for another strategy");
-    if (st == STATUS_OK && !replace)
-        st = strategy_merge(&c->strategy, asked, f);
+    if (st != STATUS_OK) fail(f, st, "no memory for another strategy");
+    if (st == STATUS_OK && !replace) st = strategy_merge(&c->strategy, asked, f);
     if (st == STATUS_OK && r->model)
         st = strategy_check_ids(&c->strategy, model_n_vocab(r->model), f);
-    if (st == STATUS_OK)
-        *out = c;
-    else
-        request_change_free(&c);
+    if (st == STATUS_OK) *out = c;
+    else request_change_free(&c);
     return st;
 }
 
@@ -56,19 +51,16 @@ status request_tune(request *r, bool replace, const strategy *asked, void *asker
     c->placed = r->state != REQUEST_RUNNING;
     c->step = request_step(r);
     request_change **place = &r->changes;
-    while (*place)
-        place = &(*place)->next;
+    while (*place) place = &(*place)->next;
     *place = c;
     r->n_changes++;
     return STATUS_OK;
 }
 
 void request_retuned(request *r, uint32_t ordinal, uint32_t from_step) {
-    if (r->state != REQUEST_RUNNING)
-        return;
+    if (r->state != REQUEST_RUNNING) return;
     for (request_change *c = r->changes; c && c->ordinal <= ordinal; c = c->next) {
-        if (c->placed)
-            continue;
+        if (c->placed) continue;
         c->placed = true;
         c->step = from_step > request_step(r) ? from_step : request_step(r);
     }
@@ -76,21 +68,17 @@ void request_retuned(request *r, uint32_t ordinal, uint32_t from_step) {
 
 void request_place_changes(request *r) {
     for (request_change *c = r->changes; c; c = c->next) {
-        if (c->placed && c->step <= request_step(r))
-            continue;
+        if (c->placed && c->step <= request_step(r)) continue;
         c->placed = true;
         c->step = request_step(r);
     }
 }
 
 request_change *request_due(request *r) {
-    if (r->state != REQUEST_WAITING && r->state != REQUEST_RUNNING)
-        return NULL;
+    if (r->state != REQUEST_WAITING && r->state != REQUEST_RUNNING) return NULL;
     request_change *c = r->changes;
-    while (c && c->shown)
-        c = c->next;
-    if (!c || !c->placed || c->step > request_step(r))
-        return NULL;
+    while (c && c->shown) c = c->next;
+    if (!c || !c->placed || c->step > request_step(r)) return NULL;
     return c;
 }
 
@@ -100,8 +88,7 @@ void request_change_shown(request_change *change) {
 
 request_change *request_drop_change(request *r) {
     request_change *c = r->changes;
-    if (!c)
-        return NULL;
+    if (!c) return NULL;
     r->changes = c->next;
     r->n_changes--;
     return c;
@@ -114,6 +101,5 @@ request_change *request_acknowledged(request *r, uint32_t ordinal) {
 
 void request_forget_asker(request *r, const void *asker) {
     for (request_change *c = r->changes; c; c = c->next)
-        if (c->asker == asker)
-            c->asker = NULL;
+        if (c->asker == asker) c->asker = NULL;
 }

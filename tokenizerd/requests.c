@@ -37,8 +37,7 @@ requests *requests_new(void) {
 }
 
 void requests_free(requests **rs, models *ms) {
-    if (!*rs)
-        return;
+    if (!*rs) return;
     for (request *r = (*rs)->first, *next; r; r = next) {
         next = r->next;
         request_free(&r, ms);
@@ -61,8 +60,7 @@ size_t requests_count(const requests *rs) {
 
 request *requests_find(const requests *rs, const uint8_t id[REQUEST_BYTES]) {
     request *r = rs->buckets[bucket_of(id)];
-    while (r && memcmp(r->id, id, REQUEST_BYTES) != 0)
-        r = r->next_in_bucket;
+    while (r && memcmp(r->id, id, REQUEST_BYTES) != 0) r = r->next_in_bucket;
     return r;
 }
 
@@ -75,12 +73,11 @@ status requests_match(const requests *rs, const uint8_t *prefix, size_t n_bytes,
     char digits[2 * REQUEST_BYTES + 1];
     text_hex(prefix, n_bytes, digits);
     for (request *r = rs->first; r; r = r->next) {
-        if (memcmp(r->id, prefix, n_bytes) != 0)
-            continue;
+        if (memcmp(r->id, prefix, n_bytes) != 0) continue;
         if (*out) {
             *out = NULL;
-            return fail(f, STATUS_BAD_REQUEST, "several requests begin with %s; give more of the id",
-                        digits);
+            return fail(f, STATUS_BAD_REQUEST,
+                        "several requests begin with %s; give more of the id", digits);
         }
         *out = r;
     }
@@ -90,8 +87,7 @@ status requests_match(const requests *rs, const uint8_t *prefix, size_t n_bytes,
 
 static ending *ending_find(const requests *rs, const uint8_t id[REQUEST_BYTES]) {
     ending *e = rs->ending_buckets[bucket_of(id)];
-    while (e && memcmp(e->id, id, REQUEST_BYTES) != 0)
-        e = e->next_in_bucket;
+    while (e && memcmp(e->id, id, REQUEST_BYTES) != 0) e = e->next_in_bucket;
     return e;
 }
 
@@ -99,13 +95,10 @@ request_finish requests_admit(const requests *rs, const uint8_t id[REQUEST_BYTES
                               request **rival) {
     *rival = NULL;
     const ending *e = ending_find(rs, id);
-    if (e && attempt <= e->attempt)
-        return FINISH_SUPERSEDED;
-    if (e && e->cancelled)
-        return FINISH_CANCELLED;
+    if (e && attempt <= e->attempt) return FINISH_SUPERSEDED;
+    if (e && e->cancelled) return FINISH_CANCELLED;
     request *live = requests_find(rs, id);
-    if (live && attempt <= live->attempt)
-        return FINISH_SUPERSEDED;
+    if (live && attempt <= live->attempt) return FINISH_SUPERSEDED;
     *rival = live;
     return FINISH_NONE;
 }
@@ -114,16 +107,16 @@ status requests_add(requests *rs, const request_order *order, void *owner, uint6
                     request **out, failure *f) {
     assert(!requests_find(rs, order->id));
     if (rs->n_requests >= REQUESTS_MAX)
-        return fail(f, STATUS_BUSY, "%d requests are under way already; try again later", REQUESTS_MAX);
+        return fail(f, STATUS_BUSY, "%d requests are under way already; try again later",
+                    REQUESTS_MAX);
     if (order->ids && order->n_ids > HELD_IDS_MAX - rs->n_ids_held)
-        return fail(f, STATUS_BUSY, "requests hold %zu ids already; try again later", rs->n_ids_held);
+        return fail(f, STATUS_BUSY, "requests hold %zu ids already; try again later",
+                    rs->n_ids_held);
     status st = request_new(order, owner, now_us, out, f);
-    if (st != STATUS_OK)
-        return st;
+    if (st != STATUS_OK) return st;
     request *r = *out;
     request **place = &rs->first;
-    while (*place)
-        place = &(*place)->next;
+    while (*place) place = &(*place)->next;
     *place = r;
     request **bucket = &rs->buckets[bucket_of(r->id)];
     r->next_in_bucket = *bucket;
@@ -138,8 +131,7 @@ static ending *ending_take(requests *rs, const uint8_t id[REQUEST_BYTES]) {
     rs->next_ending = (rs->next_ending + 1) % ENDED_MAX;
     if (e->attempt != 0) {
         ending **place = &rs->ending_buckets[bucket_of(e->id)];
-        while (*place != e)
-            place = &(*place)->next_in_bucket;
+        while (*place != e) place = &(*place)->next_in_bucket;
         *place = e->next_in_bucket;
     }
     ending **bucket = &rs->ending_buckets[bucket_of(id)];
@@ -152,17 +144,14 @@ static ending *ending_take(requests *rs, const uint8_t id[REQUEST_BYTES]) {
 void requests_remove(requests *rs, models *ms, request **out, bool cancelled) {
     request *r = *out;
     ending *e = ending_find(rs, r->id);
-    if (!e)
-        e = ending_take(rs, r->id);
+    if (!e) e = ending_take(rs, r->id);
     e->attempt = r->attempt;
     e->cancelled = cancelled;
     request **place = &rs->first;
-    while (*place != r)
-        place = &(*place)->next;
+    while (*place != r) place = &(*place)->next;
     *place = r->next;
     request **bucket = &rs->buckets[bucket_of(r->id)];
-    while (*bucket != r)
-        bucket = &(*bucket)->next_in_bucket;
+    while (*bucket != r) bucket = &(*bucket)->next_in_bucket;
     *bucket = r->next_in_bucket;
     rs->n_requests--;
     rs->n_ids_held -= r->n_ids_held;

@@ -15,19 +15,19 @@ size_t requests_count(const requests *rs);
 /* The live request of this id, NULL: none. */
 request *requests_find(const requests *rs, const uint8_t id[REQUEST_BYTES]);
 
-/* The one live request whose id begins with these bytes. STATUS_UNKNOWN_REQUEST, or STATUS_BAD_REQUEST
- * when several do or n_bytes is none of 1 … REQUEST_BYTES. */
+/* The one live request whose id begins with these bytes. STATUS_UNKNOWN_REQUEST, or
+ * STATUS_BAD_REQUEST when several do or n_bytes is none of 1 … REQUEST_BYTES. */
 status requests_match(const requests *rs, const uint8_t *prefix, size_t n_bytes, request **out,
                       failure *f);
 
-/* How a Generate with this identity ends at once: FINISH_SUPERSEDED when an equal or higher attempt is
- * or was here, FINISH_CANCELLED when the request was cancelled. FINISH_NONE: it may go on, and *rival is
- * its live lower attempt, which ends as superseded, or NULL. */
+/* How a Generate with this identity ends at once: FINISH_SUPERSEDED when an equal or higher attempt
+ * is or was here, FINISH_CANCELLED when the request was cancelled. FINISH_NONE: it may go on, and
+ * *rival is its live lower attempt, which ends as superseded, or NULL. */
 request_finish requests_admit(const requests *rs, const uint8_t id[REQUEST_BYTES], uint32_t attempt,
                               request **rival);
 
-/* request_new into the table, where no live request may have its id. Also STATUS_BUSY: REQUESTS_MAX are
- * under way, or requests brought HELD_IDS_MAX ids in all. */
+/* request_new into the table, where no live request may have its id. Also STATUS_BUSY: REQUESTS_MAX
+ * are under way, or requests brought HELD_IDS_MAX ids in all. */
 status requests_add(requests *rs, const request_order *order, void *owner, uint64_t now_us,
                     request **out, failure *f);
 

@@ -33,7 +33,8 @@ static status client_send(service *s, peer *client, Trivium__TextReply *m, const
     return client ? peers_send(s->clients, client, &m->base, raw, n_raw) : STATUS_OK;
 }
 
-void client_tell(service *s, peer *client, Trivium__TextReply *m, const wire_raw *raw, size_t n_raw) {
+void client_tell(service *s, peer *client, Trivium__TextReply *m, const wire_raw *raw,
+                 size_t n_raw) {
     status st = client_send(s, client, m, raw, n_raw);
     if (st != STATUS_OK && st != STATUS_BUSY)
         peers_cut(s->clients, client, "a part of its text could not be sent");
@@ -50,8 +51,8 @@ void client_fail(service *s, peer *client, uint64_t number, const failure *why) 
     client_send(s, client, &m, NULL, 0);
 }
 
-void client_answer(service *s, peer *client, uint64_t number, Trivium__TextReply *m, const wire_raw *raw,
-                   size_t n_raw) {
+void client_answer(service *s, peer *client, uint64_t number, Trivium__TextReply *m,
+                   const wire_raw *raw, size_t n_raw) {
     failure f;
     status st = client_send(s, client, m, raw, n_raw);
     if (st == STATUS_OK || st == STATUS_BUSY) return;
@@ -126,7 +127,8 @@ static void on_left(void *context, peer *p, const char *why) {
 }
 
 static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
-    for (size_t i = 0; i < beat->n_acknowledged; i++) acknowledged(context, p, beat->acknowledged[i]);
+    for (size_t i = 0; i < beat->n_acknowledged; i++)
+        acknowledged(context, p, beat->acknowledged[i]);
 }
 
 static void on_message(void *context, peer *p, const wire_message *message) {
@@ -137,7 +139,9 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__TEXT_REQUEST__BODY_TUNE: tune_asked(s, p, m->tune); return;
     case TRIVIUM__TEXT_REQUEST__BODY_CANCEL: cancel_asked(s, p, m->cancel); return;
     case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: tokenize_asked(s, p, m->tokenize); return;
-    case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE: detokenize_asked(s, p, m->detokenize, message); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE:
+        detokenize_asked(s, p, m->detokenize, message);
+        return;
     case TRIVIUM__TEXT_REQUEST__BODY_SCORE: score_asked(s, p, m->score, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_PROBE: probe_asked(s, p, m->probe, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_LIST: list_asked(s, p, m->list); return;
@@ -172,10 +176,11 @@ static status bind_peers(service *s, const service_options *o, const char *addre
                          const ProtobufCMessageDescriptor *incoming, const peers_events *events,
                          uint64_t incarnation, peers **out, failure *f) {
     endpoint *e = NULL;
-    status st = endpoint_bind(&e, &(endpoint_options){.address = address,
-                              .high_water = HIGH_WATER_MESSAGES, .insecure = o->insecure}, f);
+    const endpoint_options where = {
+        .address = address, .high_water = HIGH_WATER_MESSAGES, .insecure = o->insecure};
+    status st = endpoint_bind(&e, &where, f);
     if (st != STATUS_OK) return st;
-    *out = peers_new(s->loop, &e, &(peers_options){
+    const peers_options who = {
         .incoming = incoming,
         .hello = &s->hello,
         .incarnation = incarnation,
@@ -183,7 +188,8 @@ static status bind_peers(service *s, const service_options *o, const char *addre
         .liveness = LIVENESS_BOTH,
         .events = *events,
         .context = s,
-    });
+    };
+    *out = peers_new(s->loop, &e, &who);
     if (*out) return STATUS_OK;
     endpoint_close(&e);
     return fail(f, STATUS_NO_MEMORY, "no memory for %s", address);

@@ -17,8 +17,8 @@ typedef struct service_options {
     bool insecure;                  /* a bind outside loopback is allowed */
 } service_options;
 
-/* Bind both endpoints and attach to the loop. The loop and what the options point to are borrowed. The
- * failure says which endpoint and why. */
+/* Bind both endpoints and attach to the loop. The loop and what the options point to are borrowed.
+ * The failure says which endpoint and why. */
 status service_new(service **out, loop *l, const service_options *options, failure *f);
 
 /* Says Leave to all: clients resume elsewhere from their own copies. NULL is fine. */

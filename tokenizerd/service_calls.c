@@ -31,7 +31,8 @@ static status text_check(const call *c, failure *f) {
     for (size_t i = 0; st == STATUS_OK && i < c->n_ids; i++) {
         n_bytes += vocab_token(model_vocab(c->model), c->ids[i]).n_bytes;
         if (n_bytes > TEXT_BYTES_MAX)
-            st = fail(f, STATUS_TOO_LONG, "the text of these ids is longer than %d bytes", TEXT_BYTES_MAX);
+            st = fail(f, STATUS_TOO_LONG, "the text of these ids is longer than %d bytes",
+                      TEXT_BYTES_MAX);
     }
     return st;
 }
@@ -85,7 +86,8 @@ static status send_probe(service *s, const call *c, const modeld *d) {
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_PROBE;
     m.probe = &probe;
-    const wire_raw raw[] = {{c->row, c->n_row * sizeof *c->row}, {c->ids, c->n_ids * sizeof *c->ids}};
+    const wire_raw raw[] = {{c->row, c->n_row * sizeof *c->row},
+                            {c->ids, c->n_ids * sizeof *c->ids}};
     status st = modeld_send(s, d, &m, raw, 2);
     trivium__strategy__free_unpacked(probe.strategy, NULL);
     return st;
@@ -108,8 +110,8 @@ static void send_to_modeld(service *s, call *c) {
 
 static status score_check(const call *c, failure *f) {
     if (c->n_ids > model_n_ctx(c->model))
-        return fail(f, STATUS_TOO_LONG, "the text has %zu tokens, the model's context holds %u", c->n_ids,
-                    model_n_ctx(c->model));
+        return fail(f, STATUS_TOO_LONG, "the text has %zu tokens, the model's context holds %u",
+                    c->n_ids, model_n_ctx(c->model));
     return model_check_ids(c->model, c->ids, c->n_ids, f);
 }
 
@@ -171,7 +173,8 @@ static void take(service *s, const call_order *order, const passage_segment *tex
     call *c;
     if (calls_add(s->calls, order, clock_us(), &c, &f) != STATUS_OK)
         client_fail(s, order->client, order->client_number, &f);
-    else if (text && passages_add(s->passages, text, 1, call_encoded, c, &c->passage, &f) != STATUS_OK)
+    else if (text &&
+             passages_add(s->passages, text, 1, call_encoded, c, &c->passage, &f) != STATUS_OK)
         answer_failed(s, c, &f);
     else call_advance(s, c);
 }
@@ -195,7 +198,8 @@ static void frame_missing(service *s, peer *client, uint64_t number, const char 
     client_fail(s, client, number, &f);
 }
 
-void detokenize_asked(service *s, peer *client, const Trivium__Detokenize *m, const wire_message *message) {
+void detokenize_asked(service *s, peer *client, const Trivium__Detokenize *m,
+                      const wire_message *message) {
     call_order order = {
         .kind = CALL_DETOKENIZE,
         .client = client,
@@ -248,8 +252,10 @@ void probe_asked(service *s, peer *client, const Trivium__Probe *m, const wire_m
     };
     order.row = wire_items(message, 0, sizeof *order.row, &order.n_row);
     if (!order.row) frame_missing(s, client, m->call, "logits");
-    else if (!ids_of(message, 1, &order.ids, &order.n_ids)) frame_missing(s, client, m->call, "ids");
-    else if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK) client_fail(s, client, m->call, &f);
+    else if (!ids_of(message, 1, &order.ids, &order.n_ids))
+        frame_missing(s, client, m->call, "ids");
+    else if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK)
+        client_fail(s, client, m->call, &f);
     else take(s, &order, NULL);
     strategy_clear(&chain);
 }
@@ -264,7 +270,8 @@ static call *find_of(service *s, const modeld *d, uint64_t number, call_kind kin
 
 static void answer_misfit(service *s, call *c) {
     failure f;
-    fail(&f, STATUS_BAD_MESSAGE, "a modeld of '%s' sent an answer that does not fit", model_name(c->model));
+    fail(&f, STATUS_BAD_MESSAGE, "a modeld of '%s' sent an answer that does not fit",
+         model_name(c->model));
     answer_failed(s, c, &f);
 }
 
@@ -276,7 +283,8 @@ static bool top_fits(const call *c, const Trivium__ScoredIds *m) {
     return true;
 }
 
-void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m, const wire_message *message) {
+void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m,
+                 const wire_message *message) {
     call *c = find_of(s, d, m->call, CALL_SCORE);
     if (!c) return;
     const double *logprobs = wire_array(message, 0, c->n_ids, sizeof *logprobs);
@@ -291,11 +299,13 @@ void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m, const
     Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
     reply.body_case = TRIVIUM__TEXT_REPLY__BODY_SCORED;
     reply.scored = &scored;
-    const wire_raw raw[] = {{c->ids, c->n_ids * sizeof *c->ids}, {logprobs, c->n_ids * sizeof *logprobs}};
+    const wire_raw raw[] = {{c->ids, c->n_ids * sizeof *c->ids},
+                            {logprobs, c->n_ids * sizeof *logprobs}};
     answer(s, c, &reply, raw, 2);
 }
 
-void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m, const wire_message *message) {
+void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m,
+                 const wire_message *message) {
     call *c = find_of(s, d, m->call, CALL_PROBE);
     if (!c) return;
     const double *probabilities = wire_array(message, 0, c->n_row, sizeof *probabilities);

@@ -1,4 +1,5 @@
-/* Generations: Generate in, Started, Chunk and Done out; Open and Close to modelds, Token and Closed back. */
+/* Generations: Generate in, Started, Chunk and Done out; Open and Close to modelds, Token and
+ * Closed back. */
 #include <string.h>
 
 #include "service_parts.h"
@@ -24,7 +25,8 @@ static void send_done(service *s, peer *client, Trivium__Done *done, const failu
     client_tell(s, client, &m, NULL, 0);
 }
 
-static void send_chunk(service *s, const request *r, Trivium__Chunk *chunk, const stream_text *shown) {
+static void send_chunk(service *s, const request *r, Trivium__Chunk *chunk,
+                       const stream_text *shown) {
     chunk->request = bytes_to_wire(r->id, sizeof r->id);
     chunk->attempt = r->attempt;
     chunk->text = bytes_to_wire(shown->bytes, shown->n_bytes);
@@ -56,7 +58,8 @@ static void send_rest(service *s, request *r) {
     if (request_rest(r, &rest) == STATUS_OK && rest.n_bytes > 0) send_chunk(s, r, &chunk, &rest);
 }
 
-/* A modeld says its share in Closed; where it was not asked or is gone, the first token's arrival bounds it. */
+/* A modeld says its share in Closed; where it was not asked or is gone, the first token's arrival
+ * bounds it. */
 static Trivium__Timings timings_of(const request *r, uint64_t now_us) {
     Trivium__Timings t = TRIVIUM__TIMINGS__INIT;
     uint64_t opened_us = r->opened_us ? r->opened_us : now_us;
@@ -215,7 +218,8 @@ static status passage_make(service *s, const Trivium__Generate *m, request *r, f
         n_bytes += from->text.len;
     }
     if (n_bytes == 0) return fail(f, STATUS_EMPTY_PROMPT, "the prompt is empty");
-    return passages_add(s->passages, segments, m->n_segments, generation_encoded, r, &r->passage, f);
+    return passages_add(s->passages, segments, m->n_segments, generation_encoded, r, &r->passage,
+                        f);
 }
 
 static status counts_check(const Trivium__Generate *m, failure *f) {
@@ -277,7 +281,8 @@ static status order_take(service *s, peer *client, const Trivium__Generate *m,
     return st;
 }
 
-void generate_asked(service *s, peer *client, const Trivium__Generate *m, const wire_message *message) {
+void generate_asked(service *s, peer *client, const Trivium__Generate *m,
+                    const wire_message *message) {
     failure f;
     if (m->request.len != REQUEST_BYTES) {
         fail(&f, STATUS_BAD_REQUEST, "a request's id has %d bytes, not %zu", REQUEST_BYTES,
@@ -302,8 +307,9 @@ void generate_asked(service *s, peer *client, const Trivium__Generate *m, const 
 
 /* ---- what its modeld says ---- */
 
-/* The request that is meant, if it is this modeld's; NULL: it has ended or gone elsewhere, drop it. */
-static request *find_of(service *s, const modeld *d, const ProtobufCBinaryData *id, uint32_t attempt) {
+/* The request that is meant, if it is this modeld's; NULL: it has ended or gone elsewhere. */
+static request *find_of(service *s, const modeld *d, const ProtobufCBinaryData *id,
+                        uint32_t attempt) {
     if (id->len != REQUEST_BYTES) {
         service_garbage(s, "request_id");
         return NULL;

@@ -26,7 +26,8 @@ static void log_refusal(service *s, const peer *p, const failure *why) {
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
     service *s = context;
     if (hello->role != TRIVIUM__ROLE__MODELD || !hello->model)
-        return fail(f, STATUS_BAD_REQUEST, "this endpoint is for modelds; clients use the other one");
+        return fail(f, STATUS_BAD_REQUEST,
+                    "this endpoint is for modelds; clients use the other one");
     worker *w = calloc(1, sizeof *w);
     if (!w) return fail(f, STATUS_NO_MEMORY, "no memory for another modeld");
     model_offer offer = {
@@ -123,7 +124,8 @@ static status piece_take(modeld *d, const Trivium__VocabularyPiece *m, bool *com
         m->types.len != m->n_tokens)
         return fail(f, STATUS_BAD_MESSAGE, "a piece of a vocabulary has sizes that do not fit");
     if (m->meta && m->meta->chat_template.len > CHAT_TEMPLATE_BYTES_MAX)
-        return fail(f, STATUS_TOO_LONG, "a chat template may have %d bytes", CHAT_TEMPLATE_BYTES_MAX);
+        return fail(f, STATUS_TOO_LONG, "a chat template may have %d bytes",
+                    CHAT_TEMPLATE_BYTES_MAX);
     vocab_bytes *items = malloc((m->n_tokens + m->n_merges + 1) * sizeof *items);
     if (!items) return fail(f, STATUS_NO_MEMORY, "no memory for a vocabulary");
     items_from_wire(items, m->tokens, m->n_tokens);

@@ -54,20 +54,21 @@ void service_wake(service *s);
 /* A message that is readable and makes no sense: counted; the first is logged. */
 void service_garbage(service *s, const char *what);
 
-/* All of these take NULL for a client that is gone: nothing is sent. One that cannot take it is cut, and
- * `left` follows. */
+/* All of these take NULL for a client that is gone: nothing is sent. One that cannot take it is
+ * cut, and `left` follows. */
 /* A part of a text: when it cannot be sent, the client is cut and resumes from what it has. */
-void client_tell(service *s, peer *client, Trivium__TextReply *m, const wire_raw *raw, size_t n_raw);
+void client_tell(service *s, peer *client, Trivium__TextReply *m, const wire_raw *raw,
+                 size_t n_raw);
 /* The answer to a call: when it cannot be sent, the client is told that. */
-void client_answer(service *s, peer *client, uint64_t number, Trivium__TextReply *m, const wire_raw *raw,
-                   size_t n_raw);
+void client_answer(service *s, peer *client, uint64_t number, Trivium__TextReply *m,
+                   const wire_raw *raw, size_t n_raw);
 void client_fail(service *s, peer *client, uint64_t number, const failure *why);
 
 Trivium__Error error_to_wire(const failure *f);     /* borrows its sentence */
 void error_from_wire(failure *f, const Trivium__Error *error);
 ProtobufCBinaryData bytes_to_wire(const uint8_t *bytes, size_t n_bytes);    /* borrowed */
 
-/* Ids in raw frame `index`, none when it is empty; false: no such frame, or no whole number of ids. */
+/* Ids in raw frame `index`, none when it is empty; false: it is missing, or no whole number of ids. */
 bool ids_of(const wire_message *m, size_t index, const int32_t **ids, size_t *n_ids);
 
 /* ---- service_models.c ---- */
@@ -79,8 +80,10 @@ status modeld_send(service *s, const modeld *d, Trivium__TokensRequest *m, const
                    size_t n_raw);
 
 /* ---- service_generate.c ---- */
-void generate_asked(service *s, peer *client, const Trivium__Generate *m, const wire_message *message);
-/* It goes on as far as it can: meet its model, be opened at a modeld, or end. It may be gone afterwards. */
+void generate_asked(service *s, peer *client, const Trivium__Generate *m,
+                    const wire_message *message);
+/* It goes on as far as it can: meet its model, be opened at a modeld, or end. It may be gone
+ * afterwards. */
 void generation_advance(service *s, request *r);
 /* Its one Done: everybody is told, then it is gone. `why` is read for FINISH_ERROR. */
 void generation_end(service *s, request *r, request_finish finish, const failure *why);
@@ -102,7 +105,8 @@ void changes_drop(service *s, request *r);      /* at its end: who asked is told
 
 /* ---- service_calls.c ---- */
 void tokenize_asked(service *s, peer *client, const Trivium__Tokenize *m);
-void detokenize_asked(service *s, peer *client, const Trivium__Detokenize *m, const wire_message *message);
+void detokenize_asked(service *s, peer *client, const Trivium__Detokenize *m,
+                      const wire_message *message);
 void score_asked(service *s, peer *client, const Trivium__Score *m, const wire_message *message);
 void probe_asked(service *s, peer *client, const Trivium__Probe *m, const wire_message *message);
 void call_encoded(void *service, void *call, const failure *why);   /* a passage_encoded */
@@ -111,8 +115,10 @@ void calls_of_client_lost(service *s, const peer *client);
 void calls_of_modeld_lost(service *s, const modeld *d);
 void calls_expire(service *s, uint64_t now_us);
 /* What a modeld answers. */
-void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m, const wire_message *message);
-void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m, const wire_message *message);
+void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m,
+                 const wire_message *message);
+void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m,
+                 const wire_message *message);
 void call_failed(service *s, const modeld *d, const Trivium__CallFailed *m);
 
 /* ---- service_report.c ---- */

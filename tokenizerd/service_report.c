@@ -6,11 +6,8 @@
 /* ---- ps ---- */
 
 static const char *const state_names[REQUEST_STATES] = {
-    [REQUEST_ENCODING] = "encoding",
-    [REQUEST_WAITING] = "waiting",
-    [REQUEST_RUNNING] = "running",
-    [REQUEST_CLOSING] = "closing",
-    [REQUEST_DONE] = "done",
+    [REQUEST_ENCODING] = "encoding", [REQUEST_WAITING] = "waiting", [REQUEST_RUNNING] = "running",
+    [REQUEST_CLOSING] = "closing",   [REQUEST_DONE] = "done",
 };
 
 static void request_report(Trivium__RequestReport *m, const request *r, uint64_t now_us) {
@@ -64,7 +61,7 @@ typedef struct overview {
     Trivium__ModelSummary *models, **model_pointers;
     Trivium__ModelReport *sums;                 /* one a model */
     size_t n_models;
-    Trivium__SamplerReport **samplers;          /* of all models, borrowed from the modelds' reports */
+    Trivium__SamplerReport **samplers; /* of all models, borrowed from the modelds' reports */
     size_t n_samplers;
 } overview;
 
@@ -96,11 +93,13 @@ static bool overview_new(overview *o, const service *s) {
         .sums = calloc(n_models + 1, sizeof *o->sums),
         .samplers = calloc(n_samplers + 1, sizeof *o->samplers),
     };
-    return o->daemons && o->daemon_pointers && o->models && o->model_pointers && o->sums && o->samplers;
+    return o->daemons && o->daemon_pointers && o->models && o->model_pointers && o->sums &&
+           o->samplers;
 }
 
-static Trivium__DaemonReport *daemon_add(overview *o, Trivium__Role role, const char *name, int32_t pid,
-                                         const char *host, uint64_t uptime_ms, const char *state) {
+static Trivium__DaemonReport *daemon_add(overview *o, Trivium__Role role, const char *name,
+                                         int32_t pid, const char *host, uint64_t uptime_ms,
+                                         const char *state) {
     Trivium__DaemonReport *m = &o->daemons[o->n_daemons];
     o->daemon_pointers[o->n_daemons++] = m;
     trivium__daemon_report__init(m);
@@ -116,8 +115,9 @@ static Trivium__DaemonReport *daemon_add(overview *o, Trivium__Role role, const 
 static void samplers_add(overview *o, const Trivium__ModelReport *from, const char *model_name) {
     for (size_t i = 0; i < from->n_samplers; i++) {
         Trivium__SamplerReport *sampler = from->samplers[i];
-        Trivium__DaemonReport *m = daemon_add(o, TRIVIUM__ROLE__SAMPLERD, sampler->name, sampler->pid,
-                                              sampler->host, sampler->uptime_ms, "ready");
+        Trivium__DaemonReport *m =
+            daemon_add(o, TRIVIUM__ROLE__SAMPLERD, sampler->name, sampler->pid, sampler->host,
+                       sampler->uptime_ms, "ready");
         m->model = (char *)model_name;
         m->pool = sampler->pool;
         m->semantics = sampler->semantics;
@@ -179,7 +179,8 @@ void status_asked(service *s, peer *client, const Trivium__StatusQuery *m) {
         report.models = o.model_pointers;
         report.n_models = o.n_models;
         report.requests = (uint32_t)requests_count(s->requests);
-        for (const peer *p = peers_first(s->clients); p; p = peers_next(s->clients, p)) report.clients++;
+        for (const peer *p = peers_first(s->clients); p; p = peers_next(s->clients, p))
+            report.clients++;
         report.garbage = peers_garbage(s->clients) + peers_garbage(s->modelds) + s->n_garbage;
         Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
         reply.body_case = TRIVIUM__TEXT_REPLY__BODY_STATUS;

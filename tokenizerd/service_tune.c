@@ -70,7 +70,8 @@ void changes_tell(service *s, request *r) {
 
 void changes_drop(service *s, request *r) {
     failure f;
-    fail(&f, STATUS_UNKNOWN_REQUEST, "the text ended before the change of its strategy was confirmed");
+    fail(&f, STATUS_UNKNOWN_REQUEST,
+         "the text ended before the change of its strategy was confirmed");
     for (request_change *c; (c = request_drop_change(r)) != NULL; request_change_free(&c))
         client_fail(s, c->asker, c->call, &f);
 }
@@ -100,7 +101,8 @@ void acknowledged(service *s, const peer *client, const Trivium__Acknowledge *m)
     }
     request *r = requests_find(s->requests, m->request.data);
     if (!r || r->owner != client || r->attempt != m->attempt) return;
-    for (request_change *c; (c = request_acknowledged(r, m->change)) != NULL; request_change_free(&c))
+    for (request_change *c; (c = request_acknowledged(r, m->change)) != NULL;
+         request_change_free(&c))
         send_tuned(s, r, c);
 }
 

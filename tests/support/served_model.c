@@ -6,8 +6,8 @@
 
 #include "tiny_vocabulary.h"
 
-model_offer served_offer(const char *name, const char *fingerprint, const char *vocabulary) {
-    return (model_offer){name, fingerprint, vocabulary, SERVED_N_VOCAB, SERVED_N_CTX};
+model_offer served_offer(const char *name, const char *fingerprint, const char *hash) {
+    return (model_offer){name, fingerprint, hash, SERVED_N_VOCAB, SERVED_N_CTX};
 }
 
 static size_t spell(vocab_bytes *to, char **from, size_t first, size_t n_all, size_t n_items) {
@@ -17,21 +17,26 @@ static size_t spell(vocab_bytes *to, char **from, size_t first, size_t n_all, si
     return n;
 }
 
-status served_bring(modeld *d, const char *vocabulary, size_t n_items, failure *f) {
+status served_bring(modeld *d, const char *hash, size_t n_items, failure *f) {
     tiny_vocabulary v;
     tiny_vocabulary_make(&v, SERVED_N_VOCAB);
-    vocab_bytes *tokens = calloc(n_items, sizeof *tokens), *merges = calloc(n_items, sizeof *merges);
+    vocab_bytes *tokens = calloc(n_items, sizeof *tokens),
+                *merges = calloc(n_items, sizeof *merges);
     uint8_t types[SERVED_N_VOCAB];
     for (size_t i = 0; i < v.n_tokens; i++) types[i] = (uint8_t)v.types[i];
-    vocab_meta meta = {.kind = "gpt2", .split = "gpt-2", .bos = TINY_IM_START, .eos = TINY_IM_END,
-                       .eot = -1, .eom = -1};
+    vocab_meta meta = {.kind = "gpt2",
+                       .split = "gpt-2",
+                       .bos = TINY_IM_START,
+                       .eos = TINY_IM_END,
+                       .eot = -1,
+                       .eom = -1};
     size_t first_token = 0, first_merge = 0;
     status st = STATUS_OK;
     for (bool complete = false; st == STATUS_OK && !complete;) {
         size_t n_tokens = spell(tokens, v.tokens, first_token, v.n_tokens, n_items);
         size_t n_merges = spell(merges, v.merges, first_merge, v.n_merges, n_items);
         vocabulary_piece piece = {
-            .hash = vocabulary,
+            .hash = hash,
             .n_tokens_all = (uint32_t)v.n_tokens,
             .n_merges_all = (uint32_t)v.n_merges,
             .first_token = (uint32_t)first_token,

@@ -7,11 +7,11 @@
 enum { SERVED_N_CTX = 64, SERVED_N_VOCAB = 300 };
 
 /* What such a modeld offers; the texts are borrowed. */
-model_offer served_offer(const char *name, const char *fingerprint, const char *vocabulary);
+model_offer served_offer(const char *name, const char *fingerprint, const char *hash);
 
-/* Its vocabulary in pieces of n_items tokens and as many merges: the status of the last one sent. Stops
- * at the first that is not taken. */
-status served_bring(modeld *d, const char *vocabulary, size_t n_items, failure *f);
+/* Its vocabulary in pieces of n_items tokens and as many merges: the status of the last one sent.
+ * Stops at the first that is not taken. */
+status served_bring(modeld *d, const char *hash, size_t n_items, failure *f);
 
 /* Joined and ready. Never NULL: a test in which it is refused ends there. */
 modeld *served_model(models *ms, const char *name, const char *fingerprint);

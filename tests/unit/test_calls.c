@@ -100,10 +100,14 @@ static void test_orders_out_of_range_are_refused(void **state) {
         call_order order;
         status expected;
     } cases[] = {
-        {order_of(CALL_SCORE), STATUS_BAD_REQUEST}, {order_of(CALL_SCORE), STATUS_BAD_REQUEST},
-        {order_of(CALL_SCORE), STATUS_TOO_LONG},    {probe, STATUS_BAD_REQUEST},
-        {probe, STATUS_BAD_REQUEST},                {probe, STATUS_BAD_ID},
-        {probe, STATUS_BAD_ID},                     {probe, STATUS_BAD_REQUEST},
+        {order_of(CALL_SCORE), STATUS_BAD_REQUEST},
+        {order_of(CALL_SCORE), STATUS_BAD_REQUEST},
+        {order_of(CALL_SCORE), STATUS_TOO_LONG},
+        {probe, STATUS_BAD_REQUEST},
+        {probe, STATUS_BAD_REQUEST},
+        {probe, STATUS_BAD_ID},
+        {probe, STATUS_BAD_ID},
+        {probe, STATUS_BAD_REQUEST},
     };
     cases[0].order.pool = long_name;
     cases[1].order.n_top = CANDIDATES_MAX + 1;

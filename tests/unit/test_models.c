@@ -22,17 +22,17 @@ static int teardown(void **state) {
     return 0;
 }
 
-static modeld *join(models *ms, const char *name, const char *fingerprint, const char *vocabulary) {
+static modeld *join(models *ms, const char *name, const char *fingerprint, const char *hash) {
     modeld *d = NULL;
     failure f;
-    model_offer offer = served_offer(name, fingerprint, vocabulary);
+    model_offer offer = served_offer(name, fingerprint, hash);
     assert_int_equal(models_join(ms, &offer, 1, NULL, &d, &f), STATUS_OK);
     return d;
 }
 
-static void bring(modeld *d, const char *vocabulary) {
+static void bring(modeld *d, const char *hash) {
     failure f;
-    assert_int_equal(served_bring(d, vocabulary, 100, &f), STATUS_OK);
+    assert_int_equal(served_bring(d, hash, 100, &f), STATUS_OK);
 }
 
 /* ---- joining ---- */
@@ -84,9 +84,11 @@ static void test_offers_out_of_bounds_are_refused(void **state) {
     memset(long_name, 'x', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
     model_offer cases[] = {
-        served_offer("", "f", "v"), served_offer(long_name, "f", "v"), served_offer("a\nb", "f", "v"),
-        served_offer("\xff", "f", "v"), served_offer("a", "", "v"), served_offer("a", "f", ""),
-        served_offer("a", "f", "v"), served_offer("a", "f", "v"), served_offer("a", "f", "v"),
+        served_offer("", "f", "v"),     served_offer(long_name, "f", "v"),
+        served_offer("a\nb", "f", "v"), served_offer("\xff", "f", "v"),
+        served_offer("a", "", "v"),     served_offer("a", "f", ""),
+        served_offer("a", "f", "v"),    served_offer("a", "f", "v"),
+        served_offer("a", "f", "v"),
     };
     cases[6].n_vocab = 0;
     cases[7].n_vocab = N_VOCAB_MAX + 1;
@@ -155,7 +157,7 @@ static void test_a_held_model_waits_for_its_like(void **state) {
     assert_null(model_least_loaded(m));
     assert_non_null(model_vocab(m));            /* texts under way need it */
 
-    modeld *stranger = served_model(ms, "a", "f2");     /* the name is not taken by who only is held */
+    modeld *stranger = served_model(ms, "a", "f2"); /* the name is not taken by who only is held */
     assert_ptr_not_equal(modeld_model(stranger), m);
     assert_null(model_least_loaded(m));
     models_leave(ms, &stranger);
@@ -233,10 +235,15 @@ static void test_another_modeld_is_asked_when_the_sender_leaves(void **state) {
     failure f;
     modeld *first = join(ms, "a", "f", "v"), *second = join(ms, "a", "f", "v");
     assert_ptr_equal(models_query(ms), first);
-    vocab_meta meta = {.kind = "gpt2", .split = "gpt-2", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
+    vocab_meta meta = {
+        .kind = "gpt2", .split = "gpt-2", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
     const vocab_bytes token = {(const uint8_t *)"x", 1};
-    vocabulary_piece piece = {.hash = "v", .n_tokens_all = SERVED_N_VOCAB, .tokens = &token,
-                              .types = (const uint8_t[]){TOKEN_NORMAL}, .n_tokens = 1, .meta = &meta};
+    vocabulary_piece piece = {.hash = "v",
+                              .n_tokens_all = SERVED_N_VOCAB,
+                              .tokens = &token,
+                              .types = (const uint8_t[]){TOKEN_NORMAL},
+                              .n_tokens = 1,
+                              .meta = &meta};
     bool complete;
     assert_int_equal(models_piece(first, &piece, &complete, &f), STATUS_OK);
     assert_false(complete);
@@ -250,7 +257,8 @@ static void test_another_modeld_is_asked_when_the_sender_leaves(void **state) {
 static void test_pieces_that_do_not_fit(void **state) {
     (void)state;
     enum { NO_META, OTHER_SIZE, MERGES_MAX, GAP, REPEATED, TOO_MANY, CHANGED_SIZE, N_CASES };
-    vocab_meta meta = {.kind = "gpt2", .split = "gpt-2", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
+    vocab_meta meta = {
+        .kind = "gpt2", .split = "gpt-2", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
     vocab_bytes tokens[SERVED_N_VOCAB];
     uint8_t types[SERVED_N_VOCAB];
     for (size_t i = 0; i < SERVED_N_VOCAB; i++)
@@ -261,8 +269,13 @@ static void test_pieces_that_do_not_fit(void **state) {
         bool complete;
         modeld *d = join(ms, "a", "f", "v");
         models_query(ms);
-        vocabulary_piece piece = {.hash = "v", .n_tokens_all = SERVED_N_VOCAB, .n_merges_all = 0,
-                                  .tokens = tokens, .types = types, .n_tokens = 4, .meta = &meta};
+        vocabulary_piece piece = {.hash = "v",
+                                  .n_tokens_all = SERVED_N_VOCAB,
+                                  .n_merges_all = 0,
+                                  .tokens = tokens,
+                                  .types = types,
+                                  .n_tokens = 4,
+                                  .meta = &meta};
         if (i == NO_META) piece.meta = NULL;
         if (i == OTHER_SIZE) piece.n_tokens_all++;
         if (i == MERGES_MAX) piece.n_merges_all = N_MERGES_MAX + 1;
@@ -286,7 +299,8 @@ static void test_an_unknown_kind_or_split_is_named(void **state) {
     bool complete;
     modeld *d = join(ms, "a", "f", "v");
     models_query(ms);
-    vocab_meta meta = {.kind = "gpt2", .split = "nonsense", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
+    vocab_meta meta = {
+        .kind = "gpt2", .split = "nonsense", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
     vocabulary_piece piece = {.hash = "v", .n_tokens_all = SERVED_N_VOCAB, .meta = &meta};
     assert_int_equal(models_piece(d, &piece, &complete, &f), STATUS_UNSUPPORTED);
     assert_non_null(strstr(f.message, "nonsense"));

@@ -80,8 +80,9 @@ static void test_segments_are_joined_and_a_first_id_goes_before(void **state) {
     passages *ps = passages_new(&n_encoded);
     int32_t end = small_vocab_id(v, "<|end|>");
     reader r = {0};
-    const passage_segment segments[] = {
-        {(const uint8_t *)"<|end|>", 7, true}, {NULL, 0, false}, {(const uint8_t *)"<|end|>", 7, false}};
+    const passage_segment segments[] = {{(const uint8_t *)"<|end|>", 7, true},
+                                        {NULL, 0, false},
+                                        {(const uint8_t *)"<|end|>", 7, false}};
     assert_int_equal(passages_add(ps, segments, 3, on_encoded, &r, &r.passage, &f), STATUS_OK);
     start(&r, v, 5);
     while (passages_turn(ps)) {}
@@ -118,7 +119,8 @@ static void test_texts_are_checked_and_bounded(void **state) {
     char *text = malloc(TEXT_BYTES_MAX + 1);
     memset(text, 'x', TEXT_BYTES_MAX + 1);
     assert_int_equal(add(ps, &wrong, text, TEXT_BYTES_MAX + 1, false), STATUS_TOO_LONG);
-    size_t n = TINY_LIMITS ? sizeof many / sizeof *many : 0;    /* all of the bound, where it is small */
+    size_t n =
+        TINY_LIMITS ? sizeof many / sizeof *many : 0; /* all of the bound, where it is small */
     for (size_t i = 0; i < n; i++)
         assert_int_equal(add(ps, &many[i], text, TEXT_BYTES_MAX, false), STATUS_OK);
     assert_int_equal(add(ps, &wrong, text, 1, false), TINY_LIMITS ? STATUS_BUSY : STATUS_OK);

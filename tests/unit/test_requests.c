@@ -48,9 +48,16 @@ static int teardown(void **state) {
 static request_order order_of(const world *w, uint8_t name, uint32_t attempt) {
     static uint8_t ids[256][REQUEST_BYTES];
     memset(ids[name], name, REQUEST_BYTES);
-    return (request_order){.id = ids[name], .attempt = attempt, .model = "", .fingerprint = "", .pool = "p",
-                           .session = "", .semantics = "", .strategy = &w->plain,
-                           .max_new_tokens = STEPS, .wait_ms = 100};
+    return (request_order){.id = ids[name],
+                           .attempt = attempt,
+                           .model = "",
+                           .fingerprint = "",
+                           .pool = "p",
+                           .session = "",
+                           .semantics = "",
+                           .strategy = &w->plain,
+                           .max_new_tokens = STEPS,
+                           .wait_ms = 100};
 }
 
 static request *add(world *w, const request_order *order) {
@@ -88,8 +95,12 @@ static request *running(world *w, const request_order *order) {
 static status draw(request *r, uint8_t byte, char *text, bool *kept) {
     failure f;
     stream_text shown;
-    request_token token = {.step = request_step(r), .id = served_id(byte), .semantics = "s/1",
-                           .sampler_state = {&byte, 1}, .forward_ms = 2, .sample_ms = 1};
+    request_token token = {.step = request_step(r),
+                           .id = served_id(byte),
+                           .semantics = "s/1",
+                           .sampler_state = {&byte, 1},
+                           .forward_ms = 2,
+                           .sample_ms = 1};
     status st = request_drawn(r, &token, 7 * MS, &shown, kept, &f);
     memcpy(text, shown.bytes ? shown.bytes : (const uint8_t *)"", shown.n_bytes);
     text[shown.n_bytes] = '\0';
@@ -113,10 +124,8 @@ static void test_the_transitions_are_those_of_the_protocol(void **state) {
     (void)state;
     /* Rows: states; columns: ENCODED SERVED TOKEN CLOSED LOST END TOLD; '.' has no effect. */
     static const char *const table[REQUEST_STATES] = {
-        [REQUEST_ENCODING] = "W....D.",
-        [REQUEST_WAITING] = ".R...D.",
-        [REQUEST_RUNNING] = "..RDWC.",
-        [REQUEST_CLOSING] = "......D",
+        [REQUEST_ENCODING] = "W....D.", [REQUEST_WAITING] = ".R...D.",
+        [REQUEST_RUNNING] = "..RDWC.",  [REQUEST_CLOSING] = "......D",
         [REQUEST_DONE] = ".......",
     };
     static const char letters[] = "EWRCD";
@@ -198,9 +207,11 @@ static void test_a_prefix_names_one_request(void **state) {
     assert_int_equal(requests_match(w->table, ids[0], 2, &r, &f), STATUS_BAD_REQUEST);
     assert_non_null(strstr(f.message, "0102"));
     assert_null(r);
-    assert_int_equal(requests_match(w->table, (const uint8_t[]){9}, 1, &r, &f), STATUS_UNKNOWN_REQUEST);
+    assert_int_equal(requests_match(w->table, (const uint8_t[]){9}, 1, &r, &f),
+                     STATUS_UNKNOWN_REQUEST);
     assert_int_equal(requests_match(w->table, ids[0], 0, &r, &f), STATUS_BAD_REQUEST);
-    assert_int_equal(requests_match(w->table, ids[0], REQUEST_BYTES + 1, &r, &f), STATUS_BAD_REQUEST);
+    assert_int_equal(requests_match(w->table, ids[0], REQUEST_BYTES + 1, &r, &f),
+                     STATUS_BAD_REQUEST);
 }
 
 static void test_a_full_table_is_busy(void **state) {
@@ -307,8 +318,10 @@ static void test_a_token_is_recorded_with_what_chose_it(void **state) {
     assert_int_equal(r->sampler_state_bytes, 1);
     assert_int_equal(r->sampler_state[0], 'o');
     assert_string_equal(r->semantics, "s/1");
-    assert_true(r->forward_ms == 8 && r->sample_ms == 5);   /* the first forward pass is the prefill's */
-    assert_true(request_closed(r, &(request_closing){.queue_ms = 1, .prefill_ms = 2, .n_cached = 3}));
+    assert_true(r->forward_ms == 8 &&
+                r->sample_ms == 5); /* the first forward pass is the prefill's */
+    assert_true(
+        request_closed(r, &(request_closing){.queue_ms = 1, .prefill_ms = 2, .n_cached = 3}));
     assert_int_equal(r->state, REQUEST_DONE);
     assert_int_equal(modeld_load(w->modeld), 0);
 }
