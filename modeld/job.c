@@ -43,11 +43,12 @@ static status check_score(const job *j, uint32_t n_ctx, failure *f) {
 }
 
 static status check_probe(const job *j, failure *f) {
-    if (j->row_width == 0 || j->row_width > N_VOCAB_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "a row has 1 to %d logits, not %zu", N_VOCAB_MAX,
+    if (j->row_width == 0) return fail(f, STATUS_NO_CANDIDATE, "the row is empty");
+    if (j->row_width > N_VOCAB_MAX)
+        return fail(f, STATUS_TOO_LONG, "a row has at most %d logits, not %zu", N_VOCAB_MAX,
                     j->row_width);
-    if (j->n_ids > TOKENIZE_IDS_MAX)
-        return fail(f, STATUS_TOO_LONG, "a history has at most %d ids", TOKENIZE_IDS_MAX);
+    if (j->n_ids > N_CTX_MAX)
+        return fail(f, STATUS_TOO_LONG, "a history has at most %d ids", N_CTX_MAX);
     return STATUS_OK;
 }
 

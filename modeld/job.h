@@ -40,7 +40,7 @@ typedef struct job {
 } job;
 
 /* Every field against its range and, where its ids count, against the model: BAD_REQUEST, BAD_ID,
- * TOO_LONG, EMPTY_PROMPT, each with a sentence. */
+ * TOO_LONG, EMPTY_PROMPT, NO_CANDIDATE (a row of nothing), each with a sentence. */
 status job_check(const job *j, uint32_t n_vocab, uint32_t n_ctx, failure *f);
 
 #endif

@@ -52,10 +52,10 @@ uint32_t scheduler_share(const scheduler *s, const demand *demands, uint32_t n_d
     return n_decode + share_prefill(demands, n_demands, prefill_budget(s, n_decode), n_rows);
 }
 
-/* Small steps are bound by reading the weights and say nothing about a row's price. A quarter of
- * each new figure: one slow step (another process had the cores) does not halve the next ones. */
+/* Small steps are bound by reading the weights and say nothing about a row's price. Half of each
+ * new figure: a step during which others had the cores counts, but not for long. */
 void scheduler_measure(scheduler *s, uint32_t n_rows, uint64_t elapsed_us) {
     if (n_rows < min_u32(PREFILL_ROWS_MIN, s->n_rows_max) || elapsed_us == 0) return;
     double rows_per_ms = n_rows * 1000.0 / (double)elapsed_us;
-    s->rows_per_ms += (rows_per_ms - s->rows_per_ms) * (s->rows_per_ms > 0 ? 0.25 : 1.0);
+    s->rows_per_ms += (rows_per_ms - s->rows_per_ms) * (s->rows_per_ms > 0 ? 0.5 : 1.0);
 }

@@ -55,7 +55,8 @@ static void compute(service *s) {
     model_forward(s->model, s->cache, b->rows, b->n_rows, logits);
     uint64_t now_us = clock_us();
     scheduler_measure(&s->scheduler, b->n_rows, now_us - start_us);
-    double row_ms = (double)(now_us - start_us) / 1000.0 / b->n_rows;
+    double pass_ms = (double)(now_us - start_us) / 1000.0, row_ms = pass_ms / b->n_rows;
+    log_event(LOG_DEBUG, "pass", "rows=%u logits=%u ms=%.3f", b->n_rows, b->n_logits, pass_ms);
     size_t n_vocab = s->shape->n_vocab;
     bool in_between = logits == s->logits;
     for (uint32_t i = 0; i < b->n_parts; i++) {

@@ -289,7 +289,9 @@ static void test_what_cannot_be_done_is_refused_with_its_reason(void **state) {
     assert_refused(w, &asked, STATUS_EMPTY_PROMPT, "score");
     asked.kind = SEQUENCE_PROBE;
     asked.row_width = N_VOCAB_MAX + 1;
-    assert_refused(w, &asked, STATUS_BAD_REQUEST, "row");
+    assert_refused(w, &asked, STATUS_TOO_LONG, "row");
+    asked.row_width = 0;
+    assert_refused(w, &asked, STATUS_NO_CANDIDATE, "row");
     assert_int_equal(sequences_count(w->table), 0);
 }
 
