@@ -95,7 +95,7 @@ def test_probe_all_golden_chains(tiny, golden):
     for case, line in zip(cases, lines, strict=True):
         for expected, probability in zip(case["probs"], line["probs"], strict=True):
             assert abs(expected - probability) <= 1e-6
-            assert (expected == 0) == (probability == 0), case["chain"]
+            assert expected > 0 or probability == 0, case["chain"]
         assert line["probs"][line["id"]] > 0
 
 

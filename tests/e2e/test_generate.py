@@ -70,7 +70,7 @@ def test_stop_ids(tiny):
 
 
 def test_the_end_of_the_context_ends_with_length(models, stack):
-    stack.start_all(models(type="F32", seed=2, ctx=64))
+    stack.start_all(models(type="F32", seed=2, context=64))
     lines = stack.lines("generate", PROMPT, "--max-new-tokens", "1000", "--ignore-eos", "--seed", "1")
     done = lines[-1]["done"]
     assert done["finish_reason"] == "length"
@@ -85,7 +85,7 @@ def test_greedy_and_logit_bias(tiny):
 
 
 def test_tune_keeps_what_was_drawn(models, stack):
-    stack.start_all(models(type="Q8_0", seed=3, ctx=100000))
+    stack.start_all(models(type="Q8_0", seed=3, context=100000))
     arguments = ["--seed", "11", "--max-new-tokens", "3000", "--ignore-eos"]
     untouched = stack.lines("generate", PROMPT, *arguments)
     process = stack.popen("generate", PROMPT, *arguments, "--json")
@@ -107,7 +107,7 @@ def test_tune_keeps_what_was_drawn(models, stack):
 
 
 def test_cancel_and_ps(tiny, models, stack):
-    stack.start_all(models(type="Q4_0", seed=3, ctx=100000))
+    stack.start_all(models(type="Q4_0", seed=3, context=100000))
     process, request = start_long(stack)
     report, = stack.lines("ps")[0]["requests"]
     assert report["request"] == request and report["step"] > 0
@@ -120,7 +120,7 @@ def test_cancel_and_ps(tiny, models, stack):
 
 
 def test_ctrl_c_keeps_the_text(models, stack):
-    stack.start_all(models(type="Q4_0", seed=3, ctx=100000))
+    stack.start_all(models(type="Q4_0", seed=3, context=100000))
     process, _ = start_long(stack)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=20)
@@ -129,19 +129,19 @@ def test_ctrl_c_keeps_the_text(models, stack):
 
 
 def test_a_vanished_client_frees_its_request(models, stack):
-    stack.start_all(models(type="Q4_0", seed=3, ctx=100000))
+    stack.start_all(models(type="Q4_0", seed=3, context=100000))
     process, _ = start_long(stack)
     process.kill()
     wait_until(lambda: stack.lines("ps")[0]["requests"] == [], what="the request is gone")
 
 
 def test_blocked_output_keeps_the_request_alive(models, stack):
-    stack.start_all(models(type="Q4_0", seed=3, ctx=100000))
-    process = stack.popen("generate", PROMPT, "--seed", "5", "--max-new-tokens", "60000", "--ignore-eos")
-    time.sleep(4)                              # nobody reads: the pipe is full long since
+    stack.start_all(models(type="Q4_0", seed=3, context=100000))
+    process = stack.popen("generate", PROMPT, "--seed", "5", "--max-new-tokens", "6000", "--ignore-eos", pipesize=4096)
+    time.sleep(6)                              # nobody reads: the pipe is full long since
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 0, errors
-    assert output == stack.text(PROMPT, "--seed", "5", "--max-new-tokens", "60000", "--ignore-eos")
+    assert output == stack.text(PROMPT, "--seed", "5", "--max-new-tokens", "6000", "--ignore-eos")
 
 
 def test_a_session_keeps_its_cache(tiny):
