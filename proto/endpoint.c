@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <czmq.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@ _Static_assert(IPC_PATH_BYTES_MAX == sizeof((struct sockaddr_un){0}.sun_path) - 
 
 struct endpoint {
     zsock_t *zsock;
+    zsock_t *monitor;           /* joining: what ZeroMQ tells of the connection */
     char address[ENDPOINT_BYTES_MAX];
     const char *path;           /* of a bound ipc socket, within `address`; else NULL */
     char lock_path[IPC_PATH_BYTES_MAX + sizeof ".lock"];
@@ -167,12 +169,29 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     return STATUS_OK;
 }
 
+/* ZeroMQ's own reports come through a socket pair within the process, whose name must be a new one: one
+ * just closed is taken for a while. */
+static bool monitor_open(endpoint *e) {
+    static atomic_uint n_monitors;
+    char name[64];
+    snprintf(name, sizeof name, "inproc://monitor-%u", atomic_fetch_add(&n_monitors, 1));
+    void *socket = zsock_resolve(e->zsock);
+    if (zmq_socket_monitor(socket, name, ZMQ_EVENT_DISCONNECTED) != 0) return false;
+    e->monitor = zsock_new(ZMQ_PAIR);
+    return e->monitor && zsock_connect(e->monitor, "%s", name) == 0;
+}
+
 status endpoint_join(endpoint **out, const endpoint_options *options, failure *f) {
     endpoint *e;
     status st = endpoint_new(&e, ZMQ_DEALER, options, f);
     if (st != STATUS_OK) return st;
     /* Without it messages wait for a connection, and what was meant for a dead process reaches the next. */
     zsock_set_immediate(e->zsock, 1);
+    if (!monitor_open(e)) {
+        fail(f, STATUS_NO_MEMORY, "cannot watch a connection: %s", zmq_strerror(zmq_errno()));
+        endpoint_close(&e);
+        return f->code;
+    }
     if (zsock_connect(e->zsock, "%s", e->address) != 0) {
         fail(f, STATUS_BAD_REQUEST, "cannot connect to %s: %s", e->address, zmq_strerror(zmq_errno()));
         endpoint_close(&e);
@@ -187,6 +206,7 @@ void endpoint_close(endpoint **e_pointer) {
     *e_pointer = NULL;
     if (!e) return;
     if (e->path) unlink(e->path);
+    zsock_destroy(&e->monitor);
     zsock_destroy(&e->zsock);
     lockfile_give(&e->lock_fd, e->lock_path);
     free(e);
@@ -194,6 +214,23 @@ void endpoint_close(endpoint **e_pointer) {
 
 void *endpoint_zsock(const endpoint *e) {
     return e->zsock;
+}
+
+void *endpoint_monitor(const endpoint *e) {
+    return e->monitor;
+}
+
+bool endpoint_broke(endpoint *e) {
+    void *socket = zsock_resolve(e->monitor);
+    bool broke = false;
+    zmq_msg_t frame; /* an event's two frames; only one kind of event was asked for */
+    for (;;) {
+        zmq_msg_init(&frame);
+        if (zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) < 0) break;
+        broke = true;
+        zmq_msg_close(&frame);
+    }
+    return broke;
 }
 
 bool endpoint_bound(const endpoint *e) {

@@ -26,6 +26,11 @@ status endpoint_join(endpoint **out, const endpoint_options *options, failure *f
  * Leave, has a tenth of a second to go out; a message to a dead peer never waits longer. */
 void endpoint_close(endpoint **e);
 void *endpoint_zsock(const endpoint *e);        /* zsock_t *, borrowed */
+
+/* A joining one tells here (zsock_t *, borrowed; to be read when it has something) that its connection
+ * broke: what was under way on it is gone, both ways. NULL on a bound one. */
+void *endpoint_monitor(const endpoint *e);
+bool endpoint_broke(endpoint *e);               /* since the last call */
 bool endpoint_bound(const endpoint *e);
 const char *endpoint_address(const endpoint *e);
 

@@ -76,6 +76,23 @@ static void both_sides_meet(void **state) {
     endpoint_close(&bound);
 }
 
+/* A broken connection is told once, and none where nothing broke. */
+static void a_broken_connection_is_told(void **state) {
+    (void)state;
+    endpoint *bound, *joined;
+    assert_int_equal(bind_at(&bound, address), STATUS_OK);
+    assert_null(endpoint_monitor(bound));
+    assert_int_equal(join_at(&joined, address), STATUS_OK);
+    assert_connected(bound, joined);
+    assert_false(endpoint_broke(joined));
+    endpoint_close(&bound);
+    zmq_pollitem_t item = {.socket = zsock_resolve(endpoint_monitor(joined)), .events = ZMQ_POLLIN};
+    assert_int_equal(zmq_poll(&item, 1, 1000), 1);
+    assert_true(endpoint_broke(joined));
+    assert_false(endpoint_broke(joined));
+    endpoint_close(&joined);
+}
+
 static void a_second_bind_is_refused(void **state) {
     (void)state;
     endpoint *first, *second = NULL, *joined;
@@ -232,6 +249,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(what_a_dead_process_left_is_taken_over), /* first: it forks before there are threads */
         IN_FOLDER(both_sides_meet),
+        IN_FOLDER(a_broken_connection_is_told),
         IN_FOLDER(a_second_bind_is_refused),
         IN_FOLDER(the_next_one_may_bind_at_once),
         IN_FOLDER(a_file_that_is_no_socket_is_left_alone),
