@@ -299,10 +299,6 @@ status wire_send(void *zsock, const wire_route *route, const ProtobufCMessage *h
     return st;
 }
 
-bool wire_writable(void *zsock) {
-    return (zsock_events(zsock) & ZMQ_POLLOUT) != 0;
-}
-
 status wire_pack(wire_parcel **out, const ProtobufCMessage *header, const wire_raw *raw, size_t n_raw) {
     wire_parcel *parcel = malloc(sizeof *parcel);
     status st = parcel ? parcel_fill(parcel, header, raw, n_raw) : STATUS_NO_MEMORY;

@@ -6,7 +6,6 @@
 #define TRIVIUM_WIRE_H
 
 #include <protobuf-c/protobuf-c.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,9 +48,6 @@ void wire_release(wire_message *m);             /* NULL fields are fine; empties
  * `route` may be NULL on a DEALER. */
 status wire_send(void *zsock, const wire_route *route, const ProtobufCMessage *header,
                  const wire_raw *raw, size_t n_raw);
-
-/* A message would be taken now. On a DEALER: it is connected, and the queue has room. */
-bool wire_writable(void *zsock);
 
 /* A copy of a message that could not be sent yet. */
 typedef struct wire_parcel wire_parcel;

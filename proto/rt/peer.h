@@ -28,9 +28,10 @@ typedef enum liveness_rule {
 } liveness_rule;
 
 typedef struct peers_events {
-    /* A peer said Hello. Return STATUS_OK to accept it; else it gets `f` as a refusal. */
+    /* A peer said Hello. Return STATUS_OK to accept it; else it gets `f` as a refusal. What is sent to it
+     * from here goes after our own Hello. It is in the list of peers once it is accepted. */
     status (*joined)(void *context, peer *p, const Trivium__Hello *hello, failure *f);
-    /* It left, fell silent, came back as another incarnation, or its outbox overflowed. */
+    /* It left, fell silent, came back as another incarnation, was cut, or its connection broke. */
     void (*left)(void *context, peer *p, const char *why);
     /* A message with a body, from a joined peer. `m` is released by the caller afterwards. */
     void (*message)(void *context, peer *p, const wire_message *m);
@@ -39,15 +40,17 @@ typedef struct peers_events {
     void (*heartbeat)(void *context, peer *p, Trivium__Heartbeat *beat);
     /* NULL, or: a heartbeat came from `p`. */
     void (*heard)(void *context, peer *p, const Trivium__Heartbeat *beat);
-    /* NULL, or (joining side): the other side refused our Hello. */
+    /* NULL, or (joining side): the other side refused our Hello. Told once for each incarnation and code;
+     * Hello goes on being said. */
     void (*refused)(void *context, const Trivium__Error *error);
 } peers_events;
 
 typedef struct peers_options {
     const ProtobufCMessageDescriptor *incoming;     /* of the messages that come in on this link */
-    const Trivium__Hello *hello;    /* ours, borrowed for the life of `peers`; uptime is filled in */
+    const Trivium__Hello *hello;    /* ours, borrowed for the life of `peers`; uptime and heartbeat_ms are
+                                     * filled in */
     uint64_t incarnation;           /* ours, never 0: one a process, from peers_incarnation() */
-    uint32_t heartbeat_ms;
+    uint32_t heartbeat_ms;          /* HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX */
     liveness_rule liveness;
     peers_events events;
     void *context;
@@ -55,15 +58,18 @@ typedef struct peers_options {
 
 /* Takes over *endpoint (sets it NULL) and attaches to the loop. NULL: no memory. */
 peers *peers_new(loop *loop, endpoint **endpoint, const peers_options *options);
-void peers_free(peers **ps);        /* says Leave to all, closes the endpoint; `left` is not called */
+/* Says Leave to all, closes the endpoint; `left` is not called. Not from within one of its events. */
+void peers_free(peers **ps);
 
 uint64_t peers_incarnation(void);   /* 64 random bits, not 0 */
 
 /* Send a message of this link; its control part (field 1 of every link's messages) is filled in here.
- * When the peer's queue is full the message waits in its outbox; when that is full the peer is cut:
- * STATUS_BUSY, and `left` follows from the loop. STATUS_TOO_LONG: a size past its bound, nothing sent. */
+ * When the peer's queue is full the message waits in its outbox; when that is full, or the connection
+ * broke, the peer is cut: STATUS_BUSY, and `left` follows from the loop. STATUS_TOO_LONG: a size past its
+ * bound, STATUS_NO_MEMORY: nothing was sent. */
 status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);
 
+void peers_beat(peers *ps);         /* a heartbeat to everybody now: what it reports has changed */
 void peers_cut(peers *ps, peer *p, const char *why);    /* `left` follows from the loop */
 void peer_set_busy(peer *p, bool busy);                 /* LIVENESS_PING: see above */
 

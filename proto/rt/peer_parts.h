@@ -1,0 +1,112 @@
+/* What the files of peers share: peer.c (one and all peers, sending), peer_words.c (the link's own words),
+ * peer_join.c (Hello and what follows from it), peer_life.c (receiving, and who has fallen silent). */
+#ifndef TRIVIUM_PEER_PARTS_H
+#define TRIVIUM_PEER_PARTS_H
+
+#include "outbox.h"
+#include "peer.h"
+
+enum { WHY_BYTES = 160 };
+
+typedef enum peer_state {
+    PEER_ENTERING,                  /* the owner is being asked; what is sent waits in the outbox */
+    PEER_JOINED,
+    PEER_ENDING,                    /* `left` follows from the loop */
+} peer_state;
+
+struct peer {
+    peer *next;
+    peer_state state;
+    wire_route route;
+    uint64_t incarnation;
+    Trivium__Hello *hello;
+    outbox *outbox;
+    uint64_t joined_ms;
+    uint64_t heard_ms;              /* when anything came from it */
+    uint64_t pinged_ms;             /* when it was last asked for life (LIVENESS_PING, bound side) */
+    uint32_t silence_ms_max;
+    bool busy;
+    bool garbage_logged;
+    char why[WHY_BYTES];            /* PEER_ENDING: for `left` */
+    void *user;
+};
+
+struct peers {
+    loop *loop;
+    endpoint *endpoint;
+    void *zsock;
+    peers_options options;
+    Trivium__Hello hello;           /* ours */
+    uint64_t started_ms;
+    peer *first;                    /* in order of joining */
+    size_t n_peers;
+    uint32_t tick_ms;
+    uint64_t ticked_ms, beaten_ms;  /* when the last tick, the last heartbeat was */
+    int tick_timer, retry_timer, end_timer;     /* -1: not set */
+    size_t n_say_hello;             /* answers to strangers since the last tick */
+    uint64_t n_garbage;
+    bool garbage_logged;
+    /* joining side */
+    uint64_t hello_ms;              /* when we last said Hello, or gave a peer up */
+    uint64_t leave_to;              /* the incarnation to which we owe a Leave before the next Hello, or 0 */
+    bool awaits_writable;
+    uint64_t refused_by;            /* whose refusal the owner knows, and its code */
+    Trivium__Code refused_code;
+};
+
+static inline bool peers_bound(const peers *ps) {
+    return endpoint_bound(ps->endpoint);
+}
+
+/* ---- peer.c ---- */
+
+peer *peer_new(peers *ps, const wire_route *route, uint64_t incarnation, const Trivium__Hello *hello);
+void peer_free(peer *p);
+void peer_link(peers *ps, peer *p);
+void peer_unlink(peers *ps, peer *p);
+
+bool peer_has_route(const peer *p, const wire_route *route);
+
+/* Who sent a message: both its incarnation and its connection must be the ones that said Hello. */
+peer *peer_find(const peers *ps, uint64_t incarnation, const wire_route *route);
+
+/* The end of a peer, now: only called from the loop, never from within peers_send or an event. `tell`: it
+ * may still be there, and shall know. */
+void peer_end(peers *ps, peer *p, const char *why, bool tell);
+
+/* The end of a peer, soon: its owner may hold it in his hands. */
+void peer_doom(peers *ps, peer *p, const char *why);
+void peers_end_doomed(peers *ps);
+
+/* Send what waits, as far as it can be sent. */
+void peer_flush(peers *ps, peer *p);
+void peers_flush(peers *ps);
+
+/* ---- peer_words.c ---- */
+
+/* Field 1 of any message of a link. */
+Trivium__Control **control_of(ProtobufCMessage *m);
+Trivium__Control control_to(const peers *ps, uint64_t to);
+Trivium__Control control_hello(peers *ps, uint64_t to);
+
+status control_send(peers *ps, const wire_route *route, Trivium__Control *control);
+status peers_send_leave(peers *ps, const wire_route *route, uint64_t to);
+void peers_send_refusal(peers *ps, const wire_route *route, uint64_t to, failure *f);
+void peers_ask_hello(peers *ps, const wire_route *route, uint64_t to);    /* so often in a tick, no more */
+bool peers_send_heartbeat(peers *ps, peer *p);     /* false: not sent, for its queue is full */
+
+/* ---- peer_join.c ---- */
+
+/* Joining side: Hello, now or as soon as we are connected. */
+void peers_say_hello(peers *ps);
+void peers_take_hello(peers *ps, const wire_route *route, const Trivium__Control *control);
+void peers_take_refused(peers *ps, peer *p, const Trivium__Control *control);     /* p: who sent it, or NULL */
+void peers_take_say_hello(peers *ps);
+
+/* ---- peer_life.c: handlers for the loop; the context is the peers ---- */
+
+void peers_readable(void *context);
+void peers_disconnected(void *context);
+void peers_tick(void *context);
+
+#endif
