@@ -1,0 +1,50 @@
+"""Every command that the README shows in a console block does what it says, in the order in which it stands there."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from conftest import BUILD, ROOT, Stack
+
+
+def console_commands(text):
+    blocks = re.findall(r"```console\n(.*?)```", text, re.S)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+def test_readme_commands(real_model):
+    stack = Stack()
+    environment = dict(stack.environment, MODEL=str(real_model), PATH=f"{BUILD}:{os.environ['PATH']}")
+    commands = console_commands((ROOT / "README.md").read_text())
+    assert len(commands) > 10 and commands[-1] == "trivium down"
+    try:
+        for command in commands:
+            done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, timeout=120)
+            assert done.returncode == 0, (command, done.stderr.decode())
+            assert done.stdout.strip(), command
+    finally:
+        subprocess.run([BUILD / "trivium", "down"], env=environment, capture_output=True, timeout=30)
+        stack.close()
+
+
+def test_readme_names_files_that_exist():
+    text = (ROOT / "README.md").read_text()
+    for name in re.findall(r"`((?:client|proto|tokenizerd|modeld|samplerd)/[\w./]+)`", text):
+        assert (ROOT / name).exists(), name
+
+
+def test_readme_probe_output(tiny):
+    shown = re.search(r"prints\n\n((?:    .*\n)+)", (ROOT / "README.md").read_text()).group(1)
+    done = tiny.run("probe", "--logits", "5,3,2,1,0.5", "--labels", "sunny,cloudy,rainy,windy,foggy", "--temperature", "0.5")
+    ours = done.stdout.decode() + done.stderr.decode()
+    assert [line.strip() for line in shown.splitlines()] == [line.strip() for line in ours.splitlines()]
+
+
+@pytest.mark.slow
+def test_make_run_writes_a_text(real_model):
+    environment = dict(os.environ, TRIVIUM_MODEL=str(real_model))
+    done = subprocess.run(["deploy/run.sh", str(BUILD)], cwd=ROOT, env=environment, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
+    text = done.stdout.decode() + done.stderr.decode()
+    assert "Once upon a time" in text and "60 tokens" in text and "tok/s" in text
