@@ -35,6 +35,7 @@ struct attention {
     bench *benches;             /* [n_threads] */
     query_tile *tiles;          /* [n_tiles] of this batch */
     uint32_t n_tiles;
+    uint64_t work;              /* multiply-adds of one layer */
     const kv_cache *cache;
     const batch_row *rows;
     uint32_t layer;
@@ -105,6 +106,9 @@ static void cut_tiles(attention *a, uint32_t n_rows, uint32_t tile_rows) {
 void attention_begin(attention *a, const kv_cache *cache, const batch_row *rows, uint32_t n_rows) {
     a->cache = cache;
     a->rows = rows;
+    a->work = 0;
+    for (uint32_t r = 0; r < n_rows; r++)
+        a->work += (rows[r].pos + 1ull) * a->shape.n_heads * a->shape.head_dim * 2;
     uint32_t tile_rows = TILE_ROWS;
     do {
         cut_tiles(a, n_rows, tile_rows);
@@ -240,5 +244,5 @@ void attention_run(attention *a, uint32_t layer, const float *queries, float *ou
     a->layer = layer;
     a->in = queries;
     a->out = out;
-    threads_for(a->engine->pool, a->n_tiles * a->shape.n_kv_heads, run_range, a);
+    threads_for(a->engine->pool, a->n_tiles * a->shape.n_kv_heads, a->work, run_range, a);
 }

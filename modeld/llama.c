@@ -301,8 +301,9 @@ typedef struct pass {
     const float *norm;          /* of the step norm_rows */
 } pass;
 
-static void for_rows(pass *p, threads_body *step) {
-    threads_for(p->net->engine->pool, p->n_rows, step, p);
+/* `width` items of each row are read or made, each at the price of some twenty multiply-adds. */
+static void for_rows(pass *p, uint32_t width, threads_body *step) {
+    threads_for(p->net->engine->pool, p->n_rows, 20ull * p->n_rows * width, step, p);
 }
 
 /* As int8, too, where the products that follow have quantized weights. */
@@ -389,14 +390,14 @@ static void attention_block(pass *p) {
     size_t kv_dim = (size_t)n->shape.n_kv_heads * n->shape.head_dim;
 
     p->norm = l->attention_norm;
-    for_rows(p, norm_rows);                                                 /* h = norm(x) */
+    for_rows(p, n->shape.dim, norm_rows);                                   /* h = norm(x) */
     products_run(n->engine, (product[]){{&l->query, b->query, query_dim, false},
                                         {&l->key, b->key, kv_dim, false},
                                         {&l->value, b->value, kv_dim, false}},
                  3, &(activations){b->h, dim, b->blocks}, p->n_rows);       /* q, k, v = W h */
-    for_rows(p, place_rows);                                                /* rotate; append k, v */
+    for_rows(p, n->shape.dim, place_rows);                                  /* rotate; append k, v */
     attention_run(n->attention, p->number, b->query, b->attended);
-    for_rows(p, attended_rows);
+    for_rows(p, n->shape.dim, attended_rows);
     products_run(n->engine, &(product){&l->attention_output, b->x, dim, true}, 1,
                  &(activations){b->attended, query_dim, b->blocks}, p->n_rows);     /* x += W a */
 }
@@ -408,10 +409,10 @@ static void ffn_block(pass *p) {
     size_t dim = n->shape.dim, ffn_dim = n->shape.ffn_dim;
 
     p->norm = l->ffn_norm;
-    for_rows(p, norm_rows);                                                 /* h = norm(x) */
+    for_rows(p, n->shape.dim, norm_rows);                                   /* h = norm(x) */
     products_run(n->engine, (product[]){{&l->gate, b->gate, ffn_dim, false}, {&l->up, b->up, ffn_dim, false}},
                  2, &(activations){b->h, dim, b->blocks}, p->n_rows);       /* g, u = W h */
-    for_rows(p, swiglu_rows);                                               /* g = silu(g) · u */
+    for_rows(p, n->shape.ffn_dim, swiglu_rows);                             /* g = silu(g) · u */
     products_run(n->engine, &(product){&l->down, b->x, dim, true}, 1,
                  &(activations){b->gate, ffn_dim, b->blocks}, p->n_rows);   /* x += W g */
 }
@@ -429,7 +430,7 @@ static uint32_t keep_wanted_rows(const pass *p) {
 static void forward(void *network, kv_cache *cache, const batch_row *rows, uint32_t n_rows, float *logits) {
     llama *n = network;
     pass p = {.net = n, .cache = cache, .rows = rows, .n_rows = n_rows};
-    for_rows(&p, embed_rows);
+    for_rows(&p, n->shape.dim, embed_rows);
     attention_begin(n->attention, cache, rows, n_rows);
     for (uint32_t i = 0; i < n->shape.n_layers; i++) {
         p.number = i;
@@ -440,7 +441,7 @@ static void forward(void *network, kv_cache *cache, const batch_row *rows, uint3
     p.n_rows = keep_wanted_rows(&p);
     if (p.n_rows == 0) return;
     p.norm = n->output_norm;
-    for_rows(&p, norm_rows);
+    for_rows(&p, n->shape.dim, norm_rows);
     products_run(n->engine, &(product){&n->output, logits, n->shape.n_vocab, false}, 1,
                  &(activations){n->b.h, n->shape.dim, n->b.blocks}, p.n_rows);
 }

@@ -1,6 +1,6 @@
-/* A round begins when `round` grows and ends when `n_busy` is 0. Whoever waits spins for a short while,
- * since in a forward pass the next round is microseconds away, and then sleeps on the number itself
- * (futex), so that an idle daemon costs nothing. */
+/* A round begins when `round` grows and ends when `n_busy` is 0. In a forward pass the next round is
+ * microseconds away: whoever waits spins for some of them, then offers its core to others (the one it
+ * waits for may need it), and at last sleeps on the number itself (futex): an idle daemon costs nothing. */
 #include "threads.h"
 
 #include <assert.h>
@@ -16,7 +16,7 @@
 #include "../proto/limits.h"
 #include "../proto/rt/fmath.h"
 
-enum { SPINS = 20000, CACHE_LINE_BYTES = 64 };
+enum { SPINS = 1000, YIELDS = 300, CACHE_LINE_BYTES = 64 };
 
 /* A number that threads wait on, alone in its cache line. */
 typedef struct signal_word {
@@ -48,10 +48,11 @@ static void pause_a_moment(void) {
 
 /* Wait until the word differs from `old`; returns what it is then. */
 static uint32_t signal_wait(signal_word *w, uint32_t old) {
-    for (int i = 0; i < SPINS; i++) {
+    for (int i = 0; i < SPINS + YIELDS; i++) {
         uint32_t value = atomic_load_explicit(&w->value, memory_order_acquire);
         if (value != old) return value;
-        pause_a_moment();
+        if (i < SPINS) pause_a_moment();
+        else sched_yield();
     }
     atomic_fetch_add(&w->n_sleeping, 1);
     uint32_t value;
@@ -138,9 +139,9 @@ uint32_t threads_default_count(void) {
     return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (uint32_t)n;
 }
 
-void threads_for(threads *pool, uint32_t n_items, threads_body *body, void *context) {
+void threads_for(threads *pool, uint32_t n_items, uint64_t work, threads_body *body, void *context) {
     if (n_items == 0) return;
-    if (pool->n_threads == 1 || n_items == 1) {
+    if (pool->n_threads == 1 || n_items == 1 || work < THREADS_WORK_MIN) {
         body(context, 0, n_items, 0);
         return;
     }

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+enum { THREADS_WORK_MIN = 1 << 16 };    /* about a microsecond of one thread */
+
 typedef struct threads threads;
 
 /* Items first … end − 1, by thread number `thread` (0 is the caller's). */
@@ -20,8 +22,9 @@ uint32_t threads_count(const threads *pool);
 /* Cores that this process may run on, at most THREADS_MAX. */
 uint32_t threads_default_count(void);
 
-/* Run `body` over all items; returns when all is done, and what the threads wrote is visible. Only the
- * thread that made the pool may call it, and not from within a body. */
-void threads_for(threads *pool, uint32_t n_items, threads_body *body, void *context);
+/* Run `body` over all items; returns when all is done, and what the threads wrote is visible. `work` is
+ * about the number of multiply-adds of it all: what is too little to be worth waking others is done by
+ * the caller alone. Only the thread that made the pool may call it, and not from within a body. */
+void threads_for(threads *pool, uint32_t n_items, uint64_t work, threads_body *body, void *context);
 
 #endif

@@ -107,6 +107,11 @@ void products_run(const engine *e, const product *products, uint32_t n_products,
                   uint32_t n_rows) {
     job j = {e, products, n_products, x, n_rows};
     uint32_t n_panels = 0;
-    for (uint32_t i = 0; i < n_products; i++) n_panels += matrix_n_panels(products[i].w);
-    threads_for(e->pool, n_panels, run_range, &j);
+    uint64_t work = 0;
+    for (uint32_t i = 0; i < n_products; i++) {
+        const matrix *w = products[i].w;
+        n_panels += matrix_n_panels(w);
+        work += (uint64_t)w->n_outputs * w->n_inputs * n_rows;
+    }
+    threads_for(e->pool, n_panels, work, run_range, &j);
 }

@@ -34,7 +34,7 @@ static void each_item_is_done_once(void **state) {
         assert_int_equal(threads_count(pool), n_threads);
         for (uint32_t n = 0; n <= N_ITEMS_MAX; n++) {
             tally t = {0};
-            threads_for(pool, n, count_items, &t);
+            threads_for(pool, n, THREADS_WORK_MIN, count_items, &t);
             for (uint32_t i = 0; i < N_ITEMS_MAX; i++) assert_int_equal(t.n_done[i], i < n);
         }
         threads_free(&pool);
@@ -47,7 +47,7 @@ static void ranges_are_contiguous_and_level(void **state) {
     threads *pool = threads_new(4);
     for (uint32_t n = 2; n <= N_ITEMS_MAX; n++) {
         tally t = {0};
-        threads_for(pool, n, count_items, &t);
+        threads_for(pool, n, THREADS_WORK_MIN, count_items, &t);
         uint32_t n_of[4] = {0};
         for (uint32_t i = 0; i < n; i++) {
             if (i > 0) assert_true(t.thread[i] >= t.thread[i - 1]);
@@ -55,6 +55,15 @@ static void ranges_are_contiguous_and_level(void **state) {
         }
         for (int i = 0; i < 4; i++) assert_in_range(n_of[i], n / 4, n / 4 + 1);
     }
+    threads_free(&pool);
+}
+
+static void little_work_stays_with_the_caller(void **state) {
+    (void)state;
+    threads *pool = threads_new(4);
+    tally t = {0};
+    threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN - 1, count_items, &t);
+    for (uint32_t i = 0; i < N_ITEMS_MAX; i++) assert_true(t.n_done[i] == 1 && t.thread[i] == 0);
     threads_free(&pool);
 }
 
@@ -76,8 +85,8 @@ static void a_round_sees_the_last_one(void **state) {
     uint64_t sums[2 * N_ITEMS_MAX] = {1}, alone[2 * N_ITEMS_MAX] = {1};
     threads *pool = threads_new(3);
     for (int round = 0; round < 2000; round++) {
-        threads_for(pool, N_ITEMS_MAX, add_neighbours, sums);
-        threads_for(pool, N_ITEMS_MAX, copy_back, sums);
+        threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN, add_neighbours, sums);
+        threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN, copy_back, sums);
         add_neighbours(alone, 0, N_ITEMS_MAX, 0);
         copy_back(alone, 0, N_ITEMS_MAX, 0);
     }
@@ -91,7 +100,7 @@ static void a_pool_that_slept_wakes(void **state) {
     for (int round = 0; round < 3; round++) {
         nanosleep(&(struct timespec){.tv_nsec = 30 * 1000 * 1000}, NULL);   /* beyond any spinning */
         tally t = {0};
-        threads_for(pool, N_ITEMS_MAX, count_items, &t);
+        threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN, count_items, &t);
         for (uint32_t i = 0; i < N_ITEMS_MAX; i++) assert_int_equal(t.n_done[i], 1);
     }
     nanosleep(&(struct timespec){.tv_nsec = 30 * 1000 * 1000}, NULL);
@@ -109,7 +118,7 @@ static void all_threads_round_to_nearest(void **state) {
     fesetround(FE_UPWARD);      /* new threads would inherit it */
     threads *pool = threads_new(4);
     int modes[4] = {-1, -1, -1, -1};
-    threads_for(pool, 4, take_rounding, modes);
+    threads_for(pool, 4, THREADS_WORK_MIN, take_rounding, modes);
     threads_free(&pool);
     for (int i = 0; i < 4; i++) assert_int_equal(modes[i], FE_TONEAREST);
 }
@@ -125,6 +134,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_item_is_done_once),
         cmocka_unit_test(ranges_are_contiguous_and_level),
+        cmocka_unit_test(little_work_stays_with_the_caller),
         cmocka_unit_test(a_round_sees_the_last_one),
         cmocka_unit_test(a_pool_that_slept_wakes),
         cmocka_unit_test(all_threads_round_to_nearest),
