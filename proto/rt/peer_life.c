@@ -4,7 +4,9 @@
 #include "log.h"
 #include "peer_parts.h"
 
-enum { DRAIN_MESSAGES_MAX = 16 * RECEIVE_BURST };   /* read at once before somebody is declared lost */
+enum {
+    DRAIN_MESSAGES_MAX = 16 * RECEIVE_BURST
+}; /* read at once before somebody is declared lost */
 
 /* ---- Receiving ---- */
 
@@ -82,8 +84,8 @@ void peers_readable(void *context) {
     peers_flush(ps); /* a peer that answers has read */
 }
 
-/* Joining side. ZeroMQ connects again by itself, but has dropped what was under way, both ways: only
- * joining anew makes both sides sure of what the other one has. */
+/* Joining side. ZeroMQ connects again by itself, but has dropped what was under way, both ways:
+ * only joining anew makes both sides sure of what the other one has. */
 void peers_disconnected(void *context) {
     peers *ps = context;
     if (!endpoint_broke(ps->endpoint) || !ps->first) return;
@@ -100,20 +102,25 @@ static bool should_speak(const peers *ps, const peer *p) {
     return !p->busy && p->pinged_ms > p->heard_ms;
 }
 
+static uint64_t silence_ms(const peer *p) {
+    uint64_t silent_ms = clock_ms() - p->heard_ms;
+    return silent_ms > p->forgiven_ms ? silent_ms - p->forgiven_ms : 0;
+}
+
 static peer *find_silent(const peers *ps) {
-    uint64_t now_ms = clock_ms();
     for (peer *p = ps->first; p; p = p->next)
-        if (should_speak(ps, p) && now_ms - p->heard_ms > p->silence_ms_max) return p;
+        if (should_speak(ps, p) && silence_ms(p) > p->silence_ms_max) return p;
     return NULL;
 }
 
-/* The time by which this tick is late, while we computed or were stopped: nobody could be heard then. */
+/* The time by which this tick is late, while we computed or were stopped: nobody could be heard
+ * then. It does not move heard_ms: when a peer is pinged next is a matter of real time. */
 static void forgive_own_silence(peers *ps, uint64_t now_ms) {
     uint64_t due_ms = ps->ticked_ms + ps->tick_ms;
     uint64_t late_ms = now_ms > due_ms ? now_ms - due_ms : 0;
     for (peer *p = ps->first; p; p = p->next) {
-        p->heard_ms += late_ms;
-        if (p->heard_ms > now_ms) p->heard_ms = now_ms;
+        if (p->heard_ms >= ps->ticked_ms) p->forgiven_ms = 0;
+        p->forgiven_ms += late_ms;
     }
     ps->ticked_ms = now_ms;
 }
@@ -123,13 +130,14 @@ static void end_the_silent(peers *ps) {
     if (!find_silent(ps) || !receive(ps, DRAIN_MESSAGES_MAX)) return;
     for (peer *p; (p = find_silent(ps));) {
         char why[WHY_BYTES];
-        snprintf(why, sizeof why, "silent for %u ms", (unsigned)(clock_ms() - p->heard_ms));
+        snprintf(why, sizeof why, "silent for %u ms", (unsigned)silence_ms(p));
         peer_end(ps, p, why, true);
         if (!peers_bound(ps)) peers_say_hello(ps);
     }
 }
 
-/* An interval has passed, give or take half a tick: else a tick that comes a little early adds a whole one. */
+/* An interval has passed, give or take half a tick: else a tick that comes a little early adds a
+ * whole one. */
 static bool interval_passed(const peers *ps, uint64_t since_ms, uint64_t now_ms) {
     return now_ms - since_ms + ps->tick_ms / 2 >= ps->options.heartbeat_ms;
 }
@@ -155,7 +163,8 @@ void peers_tick(void *context) {
     forgive_own_silence(ps, clock_ms());
     end_the_silent(ps);
     uint64_t now_ms = clock_ms();
-    if (!peers_bound(ps) && !ps->first && interval_passed(ps, ps->hello_ms, now_ms)) peers_say_hello(ps);
+    if (!peers_bound(ps) && !ps->first && interval_passed(ps, ps->hello_ms, now_ms))
+        peers_say_hello(ps);
     if (ps->options.liveness == LIVENESS_BOTH)
         send_heartbeats(ps, now_ms);
     else if (peers_bound(ps))

@@ -1,5 +1,6 @@
-/* What the files of peers share: peer.c (one and all peers, sending), peer_words.c (the link's own words),
- * peer_join.c (Hello and what follows from it), peer_life.c (receiving, and who has fallen silent). */
+/* What the files of peers share: peer.c (one and all peers, sending), peer_words.c (the link's own
+ * words), peer_join.c (Hello and what follows from it), peer_life.c (receiving, and who has fallen
+ * silent). */
 #ifndef TRIVIUM_PEER_PARTS_H
 #define TRIVIUM_PEER_PARTS_H
 
@@ -23,7 +24,8 @@ struct peer {
     outbox *outbox;
     uint64_t joined_ms;
     uint64_t heard_ms;              /* when anything came from it */
-    uint64_t pinged_ms;             /* when it was last asked for life (LIVENESS_PING, bound side) */
+    uint64_t forgiven_ms;           /* of the time since then, when we could not hear */
+    uint64_t pinged_ms; /* when it was last asked for life (LIVENESS_PING, bound side) */
     uint32_t silence_ms_max;
     bool busy;
     bool garbage_logged;
@@ -48,7 +50,7 @@ struct peers {
     bool garbage_logged;
     /* joining side */
     uint64_t hello_ms;              /* when we last said Hello, or gave a peer up */
-    uint64_t leave_to;              /* the incarnation to which we owe a Leave before the next Hello, or 0 */
+    uint64_t leave_to; /* the incarnation to which we owe a Leave before the next Hello, or 0 */
     bool awaits_writable;
     uint64_t refused_by;            /* whose refusal the owner knows, and its code */
     Trivium__Code refused_code;
@@ -60,7 +62,8 @@ static inline bool peers_bound(const peers *ps) {
 
 /* ---- peer.c ---- */
 
-peer *peer_new(peers *ps, const wire_route *route, uint64_t incarnation, const Trivium__Hello *hello);
+peer *peer_new(peers *ps, const wire_route *route, uint64_t incarnation,
+               const Trivium__Hello *hello);
 void peer_free(peer *p);
 void peer_link(peers *ps, peer *p);
 void peer_unlink(peers *ps, peer *p);
@@ -70,8 +73,8 @@ bool peer_has_route(const peer *p, const wire_route *route);
 /* Who sent a message: both its incarnation and its connection must be the ones that said Hello. */
 peer *peer_find(const peers *ps, uint64_t incarnation, const wire_route *route);
 
-/* The end of a peer, now: only called from the loop, never from within peers_send or an event. `tell`: it
- * may still be there, and shall know. */
+/* The end of a peer, now: only called from the loop, never from within peers_send or an event.
+ * `tell`: it may still be there, and shall know. */
 void peer_end(peers *ps, peer *p, const char *why, bool tell);
 
 /* The end of a peer, soon: its owner may hold it in his hands. */
@@ -92,7 +95,8 @@ Trivium__Control control_hello(peers *ps, uint64_t to);
 status control_send(peers *ps, const wire_route *route, Trivium__Control *control);
 status peers_send_leave(peers *ps, const wire_route *route, uint64_t to);
 void peers_send_refusal(peers *ps, const wire_route *route, uint64_t to, failure *f);
-void peers_ask_hello(peers *ps, const wire_route *route, uint64_t to);    /* so often in a tick, no more */
+void peers_ask_hello(peers *ps, const wire_route *route,
+                     uint64_t to);                 /* so often in a tick, no more */
 bool peers_send_heartbeat(peers *ps, peer *p);     /* false: not sent, for its queue is full */
 
 /* ---- peer_join.c ---- */
@@ -100,7 +104,8 @@ bool peers_send_heartbeat(peers *ps, peer *p);     /* false: not sent, for its q
 /* Joining side: Hello, now or as soon as we are connected. */
 void peers_say_hello(peers *ps);
 void peers_take_hello(peers *ps, const wire_route *route, const Trivium__Control *control);
-void peers_take_refused(peers *ps, peer *p, const Trivium__Control *control);     /* p: who sent it, or NULL */
+void peers_take_refused(peers *ps, peer *p,
+                        const Trivium__Control *control); /* p: who sent it, or NULL */
 void peers_take_say_hello(peers *ps);
 
 /* ---- peer_life.c: handlers for the loop; the context is the peers ---- */
