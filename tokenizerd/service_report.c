@@ -1,5 +1,6 @@
 /* What runs (ps), and who is here (status). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "service_parts.h"
 
@@ -112,18 +113,32 @@ static Trivium__DaemonReport *daemon_add(overview *o, Trivium__Role role, const 
     return m;
 }
 
+/* A samplerd that joined several modelds of one model is shown once. */
+static Trivium__DaemonReport *sampler_find(const overview *o, const Trivium__SamplerReport *one,
+                                           const char *model_name) {
+    for (size_t i = 0; i < o->n_daemons; i++) {
+        Trivium__DaemonReport *m = &o->daemons[i];
+        if (m->role == TRIVIUM__ROLE__SAMPLERD && m->pid == one->pid &&
+            strcmp(m->host, one->host) == 0 && strcmp(m->name, one->name) == 0 &&
+            strcmp(m->model, model_name) == 0)
+            return m;
+    }
+    return NULL;
+}
+
 static void samplers_add(overview *o, const Trivium__ModelReport *from, const char *model_name) {
     for (size_t i = 0; i < from->n_samplers; i++) {
-        Trivium__SamplerReport *sampler = from->samplers[i];
-        Trivium__DaemonReport *m =
-            daemon_add(o, TRIVIUM__ROLE__SAMPLERD, sampler->name, sampler->pid, sampler->host,
-                       sampler->uptime_ms, "ready");
+        Trivium__SamplerReport *one = from->samplers[i];
+        o->samplers[o->n_samplers++] = one;
+        Trivium__DaemonReport *m = sampler_find(o, one, model_name);
+        if (!m)
+            m = daemon_add(o, TRIVIUM__ROLE__SAMPLERD, one->name, one->pid, one->host,
+                           one->uptime_ms, "ready");
         m->model = (char *)model_name;
-        m->pool = sampler->pool;
-        m->semantics = sampler->semantics;
-        m->outstanding = sampler->outstanding;
-        m->steps = sampler->steps;
-        o->samplers[o->n_samplers++] = sampler;
+        m->pool = one->pool;
+        m->semantics = one->semantics;
+        m->outstanding += one->outstanding;
+        m->steps += one->steps;
     }
 }
 

@@ -1,0 +1,225 @@
+"""tokenizerd between a client and a modeld that are both made by hand: what only the messages show."""
+import array
+import os
+import sys
+
+import pytest
+
+from conftest import ROOT, wait_until
+
+sys.path.insert(0, str(ROOT / "tests" / "fakes"))
+
+import fake_client     # noqa: E402
+import fake_modeld     # noqa: E402
+import text_pb2        # noqa: E402
+
+LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+FIRST_BYTE = len(fake_modeld.CONTROL)
+
+
+class Front:
+    """tokenizerd, and the parts around it."""
+
+    def __init__(self, stack):
+        self.runtime, self.fakes = stack.runtime, []
+        stack.start("tokenizerd", "--heartbeat-ms", "100")
+        wait_until(lambda: (stack.runtime / "models").exists(), what="tokenizerd")
+
+    def client(self):
+        return self.join(fake_client.FakeClient, "clients")
+
+    def modeld(self, **keywords):
+        return self.join(fake_modeld.FakeModeld, "models", **keywords)
+
+    def join(self, kind, endpoint, **keywords):
+        self.fakes.append(kind(f"ipc://{self.runtime}/{endpoint}", **keywords))
+        self.fakes[-1].wait_joined()
+        return self.fakes[-1]
+
+
+@pytest.fixture
+def front(stack):
+    one = Front(stack)
+    yield one
+    for fake in one.fakes:
+        fake.close()
+
+
+def generate(client, request=None, attempt=1, text=b"hello", ids=None, **fields):
+    message = text_pb2.TextRequest()
+    body = message.generate
+    body.request, body.attempt, body.max_new_tokens, body.seed = request or os.urandom(16), attempt, 26, 1
+    for name, value in fields.items():
+        if isinstance(value, list):
+            getattr(body, name).extend(value)
+        else:
+            setattr(body, name, value)
+    if ids is None:
+        body.segments.add().text = text
+    client.send(message, [array.array("i", ids).tobytes()] if ids is not None else [])
+    return body.request
+
+
+def ask(client, kind, raw=(), **fields):
+    message = text_pb2.TextRequest()
+    body = getattr(message, kind)
+    if kind != "acknowledge":
+        body.call = 7
+    for name, value in fields.items():
+        setattr(body, name, value)
+    client.send(message, raw)
+
+
+def tune(client, request, temperature):
+    message = text_pb2.TextRequest()
+    message.tune.call, message.tune.request = 7, request
+    step = message.tune.strategy.steps.add()
+    step.name = "temperature"
+    step.numbers.append(temperature)
+    client.send(message)
+
+
+def collect(client):
+    """(text, ids, changes, done) of the text that comes next."""
+    text, ids, changes = b"", [], []
+    while True:
+        name, message, _ = client.answers.get(timeout=20)
+        if name == "chunk":
+            text += message.chunk.text
+            ids += [drawn.id for drawn in message.chunk.drawn]
+            changes += [message.chunk.change] if message.chunk.HasField("change") else []
+        elif name == "done":
+            return text, ids, changes, message.done
+
+
+def test_the_start_brings_what_a_resume_needs(front):
+    front.modeld()
+    client = front.client()
+    request = generate(client)
+    started, raw = client.answer("started")
+    assert (started.request, started.attempt, started.seed) == (request, 1, 1)
+    assert (started.model, started.fingerprint, started.n_prompt) == ("fake", "f1", 5)
+    assert array.array("i", raw[0]).tolist() == [FIRST_BYTE + byte for byte in b"hello"]
+    chunk, _ = client.answer("chunk")
+    assert chunk.drawn[0].state == b"after 0" and chunk.semantics == "fake/1"
+
+
+def test_a_resumed_text_goes_on_with_its_first_new_byte(front):
+    front.modeld()
+    client = front.client()
+    prompt = [FIRST_BYTE + byte for byte in b"hello"]
+    drawn = [FIRST_BYTE + byte for byte in LETTERS[:10]]
+    generate(client, attempt=2, ids=prompt + drawn, n_prompt=5, fingerprint="f1", model="fake")
+    text, ids, _, done = collect(client)
+    assert text == LETTERS[10:] and len(ids) == 16 and done.n_tokens == 26
+    generate(client, attempt=2, ids=prompt + drawn, n_prompt=5, stops=[b"fgh"])
+    text, ids, _, done = collect(client)
+    assert (text, ids, done.reason, done.n_tokens) == (b"", [], text_pb2.FINISH_STOP, 8)
+
+
+def test_a_resumed_text_waits_for_its_own_model(front):
+    front.modeld()
+    client = front.client()
+    generate(client, attempt=2, ids=[5, 6], n_prompt=1, fingerprint="another", wait_ms=200)
+    done = collect(client)[3]
+    assert done.reason == text_pb2.FINISH_ERROR
+    assert done.error.message == "the model that began this text is not here"
+
+
+def test_a_stop_string_closes_the_sequence_at_its_modeld(front):
+    modeld = front.modeld(next_token=fake_modeld.slow(0.01))
+    client = front.client()
+    request = generate(client, stops=[b"def"])
+    text, ids, _, done = collect(client)
+    assert (text, len(ids), done.reason, done.n_tokens) == (b"abc", 6, text_pb2.FINISH_STOP, 6)
+    wait_until(lambda: [m for _, m, _ in modeld.seen if m.close.request == request], what="Close")
+
+
+def test_text_that_was_held_back_comes_at_the_end(front):
+    front.modeld()
+    client = front.client()
+    generate(client, stops=[b"xyz!"])
+    text, ids, _, done = collect(client)
+    assert text == LETTERS and len(ids) == 26 and done.reason == text_pb2.FINISH_LENGTH
+
+
+def test_tuned_comes_only_after_the_owner_has_the_change(front):
+    """The modeld never says Retuned; when it is lost, the change holds at the next step."""
+    modeld = front.modeld(next_token=fake_modeld.hangs(3))
+    owner, asker = front.client(), front.client()
+    request = generate(owner)
+    wait_until(lambda: modeld.silent, what="three tokens")
+    tune(asker, request[:4], 0.5)
+    front.modeld()
+    text, ids, changes, done = collect(owner)
+    assert text == LETTERS
+    (change,) = changes
+    assert (change.ordinal, change.step) == (1, 3)
+    assert [step.name for step in change.strategy.steps] == ["temperature"]
+    failed, _ = asker.answer("failed")          # the text ended and nobody acknowledged
+    assert failed.call == 7 and failed.error.message
+
+
+def test_an_acknowledged_change_is_confirmed(front):
+    front.modeld(next_token=fake_modeld.hangs(3))
+    owner, asker = front.client(), front.client()
+    request = generate(owner)
+    owner.answer("chunk")
+    tune(asker, request, 0.5)
+    while True:
+        chunk, _ = owner.answer("chunk")
+        if chunk.HasField("change"):
+            break
+    assert asker.answers.empty()
+    ask(owner, "acknowledge", request=request, attempt=1, change=chunk.change.ordinal)
+    tuned, _ = asker.answer("tuned")
+    assert tuned.request == request and tuned.change == chunk.change
+
+
+def test_cancelled_is_for_good(front):
+    front.modeld(next_token=fake_modeld.slow(0.05))
+    owner, other = front.client(), front.client()
+    request = generate(owner)
+    owner.answer("chunk")
+    ask(other, "cancel", request=request[:2])
+    cancelled, _ = other.answer("cancelled")
+    done = owner.answer("done")[0]
+    assert done.reason == text_pb2.FINISH_CANCELLED and done.n_tokens == cancelled.n_tokens > 0
+    generate(owner, request, attempt=2)
+    assert owner.answer("done")[0].reason == text_pb2.FINISH_CANCELLED
+    ask(other, "cancel", request=request)
+    assert "no running request" in other.answer("failed")[0].error.message
+
+
+def test_a_lost_client_frees_its_sequence(front):
+    modeld = front.modeld(next_token=fake_modeld.slow(0.05))
+    owner, other = front.client(), front.client()
+    request = generate(owner)
+    owner.answer("chunk")
+    owner.close()
+    wait_until(lambda: [m for _, m, _ in modeld.seen if m.close.request == request], what="Close")
+    ask(other, "list")
+    assert not other.answer("listed")[0].requests
+
+
+def test_calls_wait_for_a_model_that_joins(front):
+    client = front.client()
+    ask(client, "tokenize", text=b"hi")
+    front.modeld()
+    _, raw = client.answer("tokenized")
+    assert array.array("i", raw[0]).tolist() == [FIRST_BYTE + byte for byte in b"hi"]
+
+
+def test_calls_that_cannot_be_done_are_answered_once(front):
+    client = front.client()
+    ask(client, "tokenize", text=b"hi", wait_ms=100)
+    assert "modeld" in client.answer("failed")[0].error.message
+    front.modeld()
+    for kind, raw, fields in [("detokenize", [array.array("i", [5, 300]).tobytes()], {}), ("detokenize", [b"abc"], {}),
+                              ("detokenize", [], {}), ("score", [], {"text": b""}), ("tokenize", [], {"text": b"\xff"}),
+                              ("score", [], {"text": b"x" * 600}), ("probe", [b"", b""], {}),
+                              ("tune", [], {"request": b"x"}), ("tokenize", [], {"text": b"x", "model": "no", "wait_ms": 50})]:
+        ask(client, kind, raw, **fields)
+        failed, _ = client.answer("failed")
+        assert failed.call == 7 and failed.error.message
+    assert client.answers.empty()
