@@ -8,15 +8,19 @@ static uint32_t min_u32(uint32_t a, uint32_t b) {
 
 void scheduler_init(scheduler *s, uint32_t n_rows_max) {
     assert(n_rows_max >= 1 && n_rows_max <= BATCH_ROWS_MAX);
-    *s = (scheduler){.n_rows_max = n_rows_max};
+    *s = (scheduler){
+        .n_rows_max = n_rows_max,
+        .rows_per_ms = (double)PREFILL_ROWS_FIRST / STEP_TARGET_MS,
+    };
 }
 
-/* Rows of prompts beside n_decode rows: what is left of the step's time, but never so few that
- * prompts stand still, and never more than the pass holds. */
+/* Rows of prompts beside n_decode rows: what is left of the step's time, but half of it in any
+ * case, so that prompts do not stand still, and never more than the pass holds. */
 static uint32_t prefill_budget(const scheduler *s, uint32_t n_decode) {
-    double in_time = s->rows_per_ms * STEP_TARGET_MS - n_decode;
-    uint32_t budget = PREFILL_ROWS_MIN;
-    if (in_time > budget) budget = in_time < s->n_rows_max ? (uint32_t)in_time : s->n_rows_max;
+    double in_time = s->rows_per_ms * STEP_TARGET_MS;
+    uint32_t fits = in_time < s->n_rows_max ? (uint32_t)in_time : s->n_rows_max;
+    uint32_t budget = fits > 2 * n_decode ? fits - n_decode : fits / 2;
+    if (budget < PREFILL_ROWS_MIN) budget = PREFILL_ROWS_MIN;
     return min_u32(budget, s->n_rows_max - n_decode);
 }
 
@@ -52,10 +56,9 @@ uint32_t scheduler_share(const scheduler *s, const demand *demands, uint32_t n_d
     return n_decode + share_prefill(demands, n_demands, prefill_budget(s, n_decode), n_rows);
 }
 
-/* Small steps are bound by reading the weights and say nothing about a row's price. Half of each
- * new figure: a step during which others had the cores counts, but not for long. */
+/* Fewer rows are bound by reading the weights and say nothing about a row's price. Half of each new
+ * figure: a step during which others had the cores counts, but not for long. */
 void scheduler_measure(scheduler *s, uint32_t n_rows, uint64_t elapsed_us) {
-    if (n_rows < min_u32(PREFILL_ROWS_MIN, s->n_rows_max) || elapsed_us == 0) return;
-    double rows_per_ms = n_rows * 1000.0 / (double)elapsed_us;
-    s->rows_per_ms += (rows_per_ms - s->rows_per_ms) * (s->rows_per_ms > 0 ? 0.5 : 1.0);
+    if (n_rows < PREFILL_ROWS_MIN || elapsed_us == 0) return;
+    s->rows_per_ms += (n_rows * 1000.0 / (double)elapsed_us - s->rows_per_ms) / 2;
 }

@@ -13,12 +13,13 @@
 
 enum {
     STEP_TARGET_MS = 50,
-    PREFILL_ROWS_MIN = TINY_LIMITS ? 4 : 16, /* of prompts in a step, however slow the machine is */
+    PREFILL_ROWS_FIRST = TINY_LIMITS ? 4 : 16, /* of prompts, before anything was measured */
+    PREFILL_ROWS_MIN = TINY_LIMITS ? 2 : 4,    /* of prompts, however slow the machine is */
 };
 
 typedef struct scheduler {
     uint32_t n_rows_max; /* of one forward pass */
-    double rows_per_ms;  /* of recent steps; 0 before the first one */
+    double rows_per_ms;  /* of recent steps */
 } scheduler;
 
 typedef struct demand {

@@ -62,28 +62,26 @@ static status send_request(service *s, sequence *q, Trivium__Strategy *chain) {
     return peers_send(s->sampler_peers, q->sampler->peer, &m.base, raw, 2);
 }
 
+static void try_again(service *s, sequence *q, const char *why);
+
 /* False: `to` cannot be reached, and is not tried again. */
 static bool send_rows(service *s, sequence *q, sampler *to) {
-    failure f;
     uint64_t now_us = clock_us();
-    Trivium__Strategy *chain = strategy_to_wire(&q->strategy);
-    if (!chain) {
-        fail(&f, STATUS_NO_MEMORY, "no memory to send step %u to a samplerd", sequence_step(q));
-        reply_end(s, q, END_ERROR, &f);
-        return true;
-    }
     sequence_sent(s->sequences, q, to, now_us + s->options.step_deadline_ms * UINT64_C(1000));
-    status st = send_request(s, q, chain);
-    trivium__strategy__free_unpacked(chain, NULL);
+    Trivium__Strategy *chain = strategy_to_wire(&q->strategy);
+    status st = chain ? send_request(s, q, chain) : STATUS_NO_MEMORY;
+    if (chain) trivium__strategy__free_unpacked(chain, NULL);
     if (st == STATUS_OK) return true;
-    if (st == STATUS_TOO_LONG) {
-        fail(&f, st, "step %u is too long for a message to a samplerd", sequence_step(q));
-        reply_end(s, q, END_ERROR, &f);
-        return true;
+    if (st == STATUS_BUSY) {
+        to->lost = true;
+        try_again(s, q, "it could not be reached");
+        return false;
     }
-    to->lost = true;
-    sequence_retry(s->sequences, q, now_us, "it could not be reached");
-    return false;
+    failure f;
+    fail(&f, st, "step %u cannot be put into a message to a samplerd: %s", sequence_step(q),
+         status_name(st));
+    reply_end(s, q, END_ERROR, &f);
+    return true;
 }
 
 void rows_send(service *s) {
@@ -101,16 +99,17 @@ void rows_send(service *s) {
 /* ---- what can go wrong with a sending ---- */
 
 static void try_again(service *s, sequence *q, const char *why) {
-    log_event(LOG_DEBUG, "retry", "step=%u try=%u pool=\"%s\" why=\"%s\"", sequence_step(q), q->n_tries,
-              q->pool, why);
+    log_event(LOG_DEBUG, "retry", "step=%u try=%u pool=\"%s\" why=\"%s\"", sequence_step(q),
+              q->n_tries, q->pool, why);
     if (q->n_tries < STEP_TRIES_MAX) {
         sequence_retry(s->sequences, q, clock_us(), why);
         service_wake(s);
         return;
     }
     failure f;
-    fail(&f, STATUS_SAMPLER_FAILED, "step %u failed %d times at samplerds of pool %s; the last one: %s",
-         sequence_step(q), STEP_TRIES_MAX, q->pool, why);
+    fail(&f, STATUS_SAMPLER_FAILED,
+         "step %u failed %d times at samplerds of pool %s; the last one: %s", sequence_step(q),
+         STEP_TRIES_MAX, q->pool, why);
     reply_end(s, q, END_ERROR, &f);
 }
 
@@ -271,8 +270,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
         STATUS_OK)
         return f->code;
     peer_set_user(p, one);
-    log_event(LOG_INFO, "joined", "samplerd=\"%s\" pid=%d pool=\"%s\" semantics=\"%s\"", hello->name,
-              hello->pid, one->pool, one->semantics);
+    log_event(LOG_INFO, "joined", "samplerd=\"%s\" pid=%d pool=\"%s\" semantics=\"%s\"",
+              hello->name, hello->pid, one->pool, one->semantics);
     report_send(s);
     service_wake(s);
     return STATUS_OK;
@@ -281,7 +280,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
 static void on_left(void *context, peer *p, const char *why) {
     service *s = context;
     sampler *gone = peer_user(p);
-    log_event(LOG_INFO, "left", "samplerd=\"%s\" pool=\"%s\" why=\"%s\"", peer_name(p), gone->pool, why);
+    log_event(LOG_INFO, "left", "samplerd=\"%s\" pool=\"%s\" why=\"%s\"", peer_name(p), gone->pool,
+              why);
     gone->lost = true;
     char lost[192];
     snprintf(lost, sizeof lost, "%.80s is gone: %.80s", peer_name(p), why);

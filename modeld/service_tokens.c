@@ -31,8 +31,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
 
 static void on_left(void *context, peer *p, const char *why) {
     front *from = context;
-    log_event(LOG_INFO, "left", "tokenizerd=\"%s\" endpoint=%s why=\"%s\"", peer_name(p), from->address,
-              why);
+    log_event(LOG_INFO, "left", "tokenizerd=\"%s\" endpoint=%s why=\"%s\"", peer_name(p),
+              from->address, why);
     from->peer = NULL;
     end_all_of(from);
 }

@@ -36,6 +36,17 @@ static void test_all_that_decode_run_in_every_step(void **state) {
     for (int i = 1; i < SEQUENCES_MAX; i++) assert_int_equal(n_rows[i], 1);
 }
 
+static void test_prompts_have_half_of_a_step_however_many_decode(void **state) {
+    (void)state;
+    scheduler s = fitting(2 * PREFILL_ROWS_MIN + 2);
+    demand demands[SEQUENCES_MAX];
+    uint32_t n_rows[SEQUENCES_MAX];
+    for (int i = 0; i < SEQUENCES_MAX; i++) demands[i] = decode;
+    demands[0] = prompt(1000);
+    scheduler_share(&s, demands, SEQUENCES_MAX, n_rows);
+    assert_int_equal(n_rows[0], PREFILL_ROWS_MIN + 1);
+}
+
 static void test_a_prompt_gets_what_a_step_has_time_for(void **state) {
     (void)state;
     uint32_t fits = BATCH_ROWS_MAX - 1, n_rows[2];
@@ -62,7 +73,6 @@ static void test_a_pass_has_a_bound(void **state) {
 static void test_prompts_share_and_a_short_one_is_through_at_once(void **state) {
     (void)state;
     scheduler s = fitting(8);
-    s.n_rows_max = 8; /* below PREFILL_ROWS_MIN or equal to it: the bound decides */
     demand demands[] = {prompt(100), prompt(1), prompt(100)};
     uint32_t n_rows[3];
     assert_int_equal(scheduler_share(&s, demands, 3, n_rows), 8);
@@ -73,7 +83,7 @@ static void test_prompts_share_and_a_short_one_is_through_at_once(void **state) 
 
 static void test_with_more_prompts_than_rows_the_oldest_go_first(void **state) {
     (void)state;
-    scheduler s = fitting(1);
+    scheduler s = fitting(3);
     s.n_rows_max = 3;
     demand demands[] = {prompt(9), prompt(9), prompt(9), prompt(9), prompt(9)};
     uint32_t n_rows[5];
@@ -93,11 +103,15 @@ static void test_the_first_step_is_small_and_the_next_ones_fit_the_time(void **s
     scheduler_init(&s, BATCH_ROWS_MAX);
     demand long_prompt = prompt(10 * BATCH_ROWS_MAX);
     uint32_t n_rows;
-    assert_int_equal(scheduler_share(&s, &long_prompt, 1, &n_rows), PREFILL_ROWS_MIN);
-    scheduler_measure(&s, PREFILL_ROWS_MIN, STEP_TARGET_MS * 1000 / 2 + 1);
-    scheduler_share(&s, &long_prompt, 1, &n_rows);
-    assert_in_range(n_rows, 2 * PREFILL_ROWS_MIN - 1, 2 * PREFILL_ROWS_MIN);
-    for (int i = 0; i < 100; i++) scheduler_measure(&s, PREFILL_ROWS_MIN, 1000 * 1000);
+    assert_int_equal(scheduler_share(&s, &long_prompt, 1, &n_rows), PREFILL_ROWS_FIRST);
+    /* A machine where a pass costs 10 ms and each row 0.5 ms more: 80 rows fill the time. */
+    for (int i = 0; i < 30; i++) {
+        scheduler_share(&s, &long_prompt, 1, &n_rows);
+        scheduler_measure(&s, n_rows, 10000 + 500 * n_rows);
+    }
+    uint32_t fits = BATCH_ROWS_MAX < 80 ? BATCH_ROWS_MAX : 80;
+    assert_in_range(n_rows, fits - 1, fits);
+    for (int i = 0; i < 30; i++) scheduler_measure(&s, n_rows, 10 * 1000 * 1000);
     assert_int_equal(scheduler_share(&s, &long_prompt, 1, &n_rows), PREFILL_ROWS_MIN);
 }
 
@@ -113,6 +127,7 @@ static void test_steps_of_a_few_rows_say_nothing_about_a_rows_price(void **state
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_that_decode_run_in_every_step),
+        cmocka_unit_test(test_prompts_have_half_of_a_step_however_many_decode),
         cmocka_unit_test(test_a_prompt_gets_what_a_step_has_time_for),
         cmocka_unit_test(test_a_pass_has_a_bound),
         cmocka_unit_test(test_prompts_share_and_a_short_one_is_through_at_once),
