@@ -17,7 +17,7 @@
 enum {
     FRAME_BYTES_MAX = (int)HEADER_BYTES_MAX > (int)RAW_BYTES_MAX ? HEADER_BYTES_MAX : RAW_BYTES_MAX,
     LINGER_MS = 100,
-    BACKLOG = PEERS_MAX,        /* connections not yet accepted: all clients may come back at once */
+    BACKLOG = PEERS_MAX, /* connections not yet accepted: all clients may come back at once */
 };
 
 _Static_assert(IPC_PATH_BYTES_MAX == sizeof((struct sockaddr_un){0}.sun_path) - 1,
@@ -43,8 +43,9 @@ static const char *after(const char *text, const char *prefix) {
 static status check_ipc_path(const char *path, failure *f) {
     size_t n_bytes = strlen(path);
     if (n_bytes > IPC_PATH_BYTES_MAX)
-        return fail(f, STATUS_TOO_LONG, "the socket path %s has %zu bytes, and %d is the longest there is",
-                    path, n_bytes, IPC_PATH_BYTES_MAX);
+        return fail(f, STATUS_TOO_LONG,
+                    "the socket path %s has %zu bytes, and %d is the longest there is", path,
+                    n_bytes, IPC_PATH_BYTES_MAX);
     /* '@' names a socket outside the file system, '*' one in a folder of ZeroMQ's own: neither can
      * have a lock beside it or a folder that keeps others out. */
     if (n_bytes == 0 || path[0] == '@' || path[0] == '*')
@@ -54,12 +55,13 @@ static status check_ipc_path(const char *path, failure *f) {
 
 static status check_address(const char *address, failure *f) {
     if (strlen(address) >= ENDPOINT_BYTES_MAX)
-        return fail(f, STATUS_TOO_LONG, "an endpoint of %zu bytes is longer than %d", strlen(address),
-                    ENDPOINT_BYTES_MAX - 1);
+        return fail(f, STATUS_TOO_LONG, "an endpoint of %zu bytes is longer than %d",
+                    strlen(address), ENDPOINT_BYTES_MAX - 1);
     const char *path = after(address, "ipc://");
     if (path) return check_ipc_path(path, f);
     if (after(address, "tcp://")) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "%s is no endpoint: write ipc:///PATH or tcp://HOST:PORT", address);
+    return fail(f, STATUS_BAD_REQUEST, "%s is no endpoint: write ipc:///PATH or tcp://HOST:PORT",
+                address);
 }
 
 /* 127.0.0.0/8 and ::1, written as numbers: a name may mean anything. */
@@ -118,8 +120,8 @@ static status listen_at(const char *path, int *out, failure *f) {
     return f->code;
 }
 
-/* ZeroMQ gets a socket that we made: one of its own making it would remove from the file system some
- * time after it was closed, when the next process may already have put its own there. */
+/* ZeroMQ gets a socket that we made: one of its own making it would remove from the file system
+ * some time after it was closed, when the next process may already have put its own there. */
 static status bind_ipc(endpoint *e, const char *path, failure *f) {
     snprintf(e->lock_path, sizeof e->lock_path, "%s.lock", path);
     status st = lockfile_take(&e->lock_fd, e->lock_path, f);
@@ -129,7 +131,8 @@ static status bind_ipc(endpoint *e, const char *path, failure *f) {
     if (st != STATUS_OK) return st;
     e->path = path;
     void *socket = zsock_resolve(e->zsock);
-    if (zmq_setsockopt(socket, ZMQ_USE_FD, &fd, sizeof fd) != 0 || zmq_bind(socket, e->address) != 0) {
+    if (zmq_setsockopt(socket, ZMQ_USE_FD, &fd, sizeof fd) != 0 ||
+        zmq_bind(socket, e->address) != 0) {
         fail(f, STATUS_IO, "cannot bind to %s: %s", e->address, zmq_strerror(zmq_errno()));
         close(fd);
         return f->code;
@@ -140,8 +143,8 @@ static status bind_ipc(endpoint *e, const char *path, failure *f) {
 static status bind_tcp(endpoint *e, const char *tcp, bool insecure, failure *f) {
     if (!insecure && !is_loopback(tcp))
         return fail(f, STATUS_BAD_REQUEST,
-                    "%s is open to other hosts, which are not authenticated: bind to tcp://127.0.0.1:PORT,"
-                    " or pass --insecure", e->address);
+                    "%s is open to other hosts, which are not authenticated: bind to "
+                    "tcp://127.0.0.1:PORT, or pass --insecure", e->address);
     zsock_set_backlog(e->zsock, BACKLOG);
     if (zsock_bind(e->zsock, "%s", e->address) < 0) {
         status code = zmq_errno() == EADDRINUSE ? STATUS_BUSY : STATUS_IO;
@@ -157,10 +160,11 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     status st = endpoint_new(&e, ZMQ_ROUTER, options, f);
     if (st != STATUS_OK) return st;
     e->bound = true;
-    /* Without it a message to a peer that is gone, or whose queue is full, vanishes without an error. */
+    /* Without it a message to a peer that is gone, or whose queue is full, vanishes untold. */
     zsock_set_router_mandatory(e->zsock, 1);
     const char *path = after(e->address, "ipc://");
-    st = path ? bind_ipc(e, path, f) : bind_tcp(e, after(e->address, "tcp://"), options->insecure, f);
+    st = path ? bind_ipc(e, path, f)
+              : bind_tcp(e, after(e->address, "tcp://"), options->insecure, f);
     if (st != STATUS_OK) {
         endpoint_close(&e);
         return st;
@@ -169,8 +173,8 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     return STATUS_OK;
 }
 
-/* ZeroMQ's own reports come through a socket pair within the process, whose name must be a new one: one
- * just closed is taken for a while. */
+/* ZeroMQ's own reports come through a socket pair within the process, whose name must be a new one:
+ * one just closed is taken for a while. */
 static bool monitor_open(endpoint *e) {
     static atomic_uint n_monitors;
     char name[64];
@@ -185,7 +189,7 @@ status endpoint_join(endpoint **out, const endpoint_options *options, failure *f
     endpoint *e;
     status st = endpoint_new(&e, ZMQ_DEALER, options, f);
     if (st != STATUS_OK) return st;
-    /* Without it messages wait for a connection, and what was meant for a dead process reaches the next. */
+    /* Without it messages wait for a connection, and those to a dead process reach the next one. */
     zsock_set_immediate(e->zsock, 1);
     if (!monitor_open(e)) {
         fail(f, STATUS_NO_MEMORY, "cannot watch a connection: %s", zmq_strerror(zmq_errno()));
@@ -193,7 +197,8 @@ status endpoint_join(endpoint **out, const endpoint_options *options, failure *f
         return f->code;
     }
     if (zsock_connect(e->zsock, "%s", e->address) != 0) {
-        fail(f, STATUS_BAD_REQUEST, "cannot connect to %s: %s", e->address, zmq_strerror(zmq_errno()));
+        fail(f, STATUS_BAD_REQUEST, "cannot connect to %s: %s", e->address,
+             zmq_strerror(zmq_errno()));
         endpoint_close(&e);
         return f->code;
     }

@@ -6,14 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw frames are sent as they lie in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "raw frames are sent as they lie in memory");
 
 enum { RAW_ALIGNMENT = 8 };
 
 /* ---- Memory for an unpacked header ----
  *
- * protobuf-c allocates what the bytes of a stranger ask for: two bytes on the wire may become a hundred
- * in memory. So a header gets an arena whose size has a bound, and everything in it is freed at once. */
+ * protobuf-c allocates what the bytes of a stranger ask for: two bytes on the wire may become a
+ * hundred in memory. So a header gets an arena whose size has a bound, and everything in it is
+ * freed at once. */
 
 enum {
     ARENA_BLOCK_BYTES = 8 * 1024,
@@ -86,7 +88,7 @@ static void arena_free(arena *a) {
 
 struct wire_frames {
     zmq_msg_t raw[RAW_FRAMES_MAX];
-    void *aligned[RAW_FRAMES_MAX];  /* a copy of a frame that ZeroMQ put at an odd address, or NULL */
+    void *aligned[RAW_FRAMES_MAX];  /* a copy, where ZeroMQ put a frame at an odd address; or NULL */
     size_t n_raw;
     arena memory;                   /* of the header */
 };
@@ -259,7 +261,7 @@ static int frame_send(void *socket, zmq_msg_t *frame, bool more) {
     return rc;
 }
 
-/* The frame that tells a ROUTER where the rest goes. It alone decides whether the message is taken. */
+/* The frame that tells a ROUTER where the rest goes. It decides whether the message is taken. */
 static status route_send(void *socket, const wire_route *route) {
     zmq_msg_t frame;
     if (zmq_msg_init_size(&frame, route->n_bytes) != 0) return STATUS_NO_MEMORY;
@@ -282,8 +284,8 @@ static status parcel_send(void *zsock, const wire_route *route, wire_parcel *par
     for (size_t i = 0; i < parcel->n_frames; i++) {
         if (frame_send(socket, &parcel->frames[i], i + 1 < parcel->n_frames) >= 0) continue;
         if (i == 0 && !routed) return zmq_errno() == EAGAIN ? STATUS_BUSY : STATUS_NOT_FOUND;
-        /* The connection broke within the message. ZeroMQ drops the frames up to the last one, so they
-         * must be given to it: else it would drop the next message's. */
+        /* The connection broke within the message. ZeroMQ drops the frames up to the last one, so
+         * they must be given to it: else it would drop the next message's. */
         st = STATUS_NOT_FOUND;
     }
     return st;
@@ -299,7 +301,8 @@ status wire_send(void *zsock, const wire_route *route, const ProtobufCMessage *h
     return st;
 }
 
-status wire_pack(wire_parcel **out, const ProtobufCMessage *header, const wire_raw *raw, size_t n_raw) {
+status wire_pack(wire_parcel **out, const ProtobufCMessage *header, const wire_raw *raw,
+                 size_t n_raw) {
     wire_parcel *parcel = malloc(sizeof *parcel);
     status st = parcel ? parcel_fill(parcel, header, raw, n_raw) : STATUS_NO_MEMORY;
     if (st != STATUS_OK) {

@@ -9,8 +9,9 @@ enum { HELLO_BYTES_MAX = 4096 };            /* bounds fields that this build doe
 
 static status check_name(const char *field, const char *name, failure *f) {
     if (text_is_printable(name, NAME_BYTES_MAX)) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "the %s in a Hello is not printable UTF-8 of at most %d bytes",
-                field, NAME_BYTES_MAX);
+    return fail(f, STATUS_BAD_REQUEST,
+                "the %s in a Hello is not printable UTF-8 of at most %d bytes", field,
+                NAME_BYTES_MAX);
 }
 
 status hello_check(const Trivium__Hello *hello, failure *f) {
@@ -20,12 +21,19 @@ status hello_check(const Trivium__Hello *hello, failure *f) {
     if (trivium__hello__get_packed_size(hello) > HELLO_BYTES_MAX)
         return fail(f, STATUS_TOO_LONG, "a Hello is longer than %d bytes", HELLO_BYTES_MAX);
 
-    status st = check_name("name", hello->name, f);
-    if (st == STATUS_OK) st = check_name("host", hello->host, f);
-    if (st == STATUS_OK && hello->model) st = check_name("fingerprint", hello->model->fingerprint, f);
-    if (st == STATUS_OK && hello->model) st = check_name("vocabulary", hello->model->vocabulary, f);
-    if (st == STATUS_OK && hello->sampler) st = check_name("pool", hello->sampler->pool, f);
-    if (st == STATUS_OK && hello->sampler) st = check_name("semantics", hello->sampler->semantics, f);
+    const Trivium__ModelOffer *model = hello->model;
+    const Trivium__SamplerOffer *sampler = hello->sampler;
+    const char *const names[][2] = {
+        {"name", hello->name},
+        {"host", hello->host},
+        {"fingerprint", model ? model->fingerprint : ""},
+        {"vocabulary", model ? model->vocabulary : ""},
+        {"pool", sampler ? sampler->pool : ""},
+        {"semantics", sampler ? sampler->semantics : ""},
+    };
+    status st = STATUS_OK;
+    for (size_t i = 0; st == STATUS_OK && i < sizeof names / sizeof *names; i++)
+        st = check_name(names[i][0], names[i][1], f);
     return st;
 }
 

@@ -29,8 +29,9 @@ status lockfile_take(int *out, const char *path, failure *f) {
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0) return fail(f, STATUS_IO, "cannot make %s: %s", path, strerror(errno));
         if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-            status st = errno == EWOULDBLOCK ? refuse_held(fd, path, f)
-                                             : fail(f, STATUS_IO, "cannot lock %s: %s", path, strerror(errno));
+            status st = errno == EWOULDBLOCK
+                            ? refuse_held(fd, path, f)
+                            : fail(f, STATUS_IO, "cannot lock %s: %s", path, strerror(errno));
             close(fd);
             return st;
         }

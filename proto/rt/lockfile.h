@@ -1,5 +1,5 @@
-/* A file that one process at a time holds; it names the holder's pid. The kernel gives the lock up when
- * the holder dies, however it dies. */
+/* A file that one process at a time holds; it names the holder's pid. The kernel gives the lock up
+ * when the holder dies, however it dies. */
 #ifndef TRIVIUM_LOCKFILE_H
 #define TRIVIUM_LOCKFILE_H
 

@@ -1,5 +1,6 @@
-/* zloop polls; signals and timers come to it as two file descriptors. zloop's own timers are not used:
- * they start anew whenever a signal interrupts its poll, and after a long handler they fire in bursts. */
+/* zloop polls; signals and timers come to it as two file descriptors. zloop's own timers are not
+ * used: they start anew whenever a signal interrupts its poll, and after a long handler they fire
+ * in bursts. */
 #include "loop.h"
 
 #include <czmq.h>
@@ -67,8 +68,8 @@ static int after_handler(const loop *l) {
     return l->stopping || l->signalled ? -1 : 0;
 }
 
-/* A handler may remove its own watch, so nothing of it is touched afterwards; zloop itself leaves the
- * turn when its set has changed. */
+/* A handler may remove its own watch, so nothing of it is touched afterwards; zloop itself leaves
+ * the turn when its set has changed. */
 static int on_socket(zloop_t *zloop, zsock_t *zsock, void *argument) {
     (void)zloop, (void)zsock;
     watch *w = argument;
@@ -292,9 +293,10 @@ bool loop_run(loop *l) {
     sigaction(SIGINT, &ours, &old_int);
     sigaction(SIGTERM, &ours, &old_term);
 
-    /* zloop returns 0 whenever any signal interrupts its poll: a resized window is no reason to end. */
-    int rc = 0;
-    while (rc == 0 && !l->stopping && !l->signalled) rc = zloop_start(l->zloop);
+    /* zloop returns 0 when any signal interrupts its poll: a resized window is no reason to end. */
+    int rc;
+    do rc = zloop_start(l->zloop);
+    while (rc == 0 && zmq_errno() == EINTR);
     if (!l->stopping && !l->signalled)
         log_event(LOG_ERROR, "loop_failed", "error=\"%s\"", zmq_strerror(zmq_errno()));
 

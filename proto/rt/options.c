@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLES_MAX = sizeof((options){0}.tables) / sizeof((options){0}.tables[0]), HELP_COLUMN = 30 };
+enum {
+    TABLES_MAX = sizeof((options){0}.tables) / sizeof((options){0}.tables[0]),
+    HELP_COLUMN = 30
+};
 
 /* Digits with an optional point, then an optional exponent: no blanks, hexadecimal, inf or nan. */
 static bool is_decimal(const char *text) {
@@ -85,7 +88,8 @@ static status refuse_number(const option_row *row, const char *value, failure *f
         snprintf(range, sizeof range, " of at least %.17g", row->min);
     else if (isfinite(row->max))
         snprintf(range, sizeof range, " of at most %.17g", row->max);
-    return fail(f, STATUS_BAD_REQUEST, "--%s needs %s%s, not \"%s\"", row->name, what, range, value);
+    return fail(f, STATUS_BAD_REQUEST, "--%s needs %s%s, not \"%s\"", row->name, what, range,
+                value);
 }
 
 static status take_uint(const option_row *row, const char *value, failure *f) {
@@ -98,7 +102,8 @@ static status take_uint(const option_row *row, const char *value, failure *f) {
 
 static status take_real(const option_row *row, const char *value, failure *f) {
     double x;
-    if (!options_real(value, &x) || x < row->min || x > row->max) return refuse_number(row, value, f);
+    if (!options_real(value, &x) || x < row->min || x > row->max)
+        return refuse_number(row, value, f);
     *(double *)row->out = x;
     return STATUS_OK;
 }
@@ -135,8 +140,8 @@ static bool can_be_value(const char *word) {
 static status parse_flag(const options *o, int argc, char **argv, int *at, failure *f) {
     const char *flag = argv[*at];
     if (strncmp(flag, "--", 2) != 0)
-        return fail(f, STATUS_BAD_REQUEST, "unknown flag %s: flags begin with two hyphens, see --help",
-                    flag);
+        return fail(f, STATUS_BAD_REQUEST,
+                    "unknown flag %s: flags begin with two hyphens, see --help", flag);
     const char *name = flag + 2, *equals = strchr(name, '=');
     size_t n_name = equals ? (size_t)(equals - name) : strlen(name);
     const option_row *row = row_find(o, name, n_name);
@@ -159,8 +164,8 @@ static status parse_flag(const options *o, int argc, char **argv, int *at, failu
     const char *value = argv[*at + 1];
     if (!can_be_value(value))
         return fail(f, STATUS_BAD_REQUEST,
-                    "--%s needs a value; one that begins with a hyphen is written --%s=%s", row->name,
-                    row->name, value);
+                    "--%s needs a value; one that begins with a hyphen is written --%s=%s",
+                    row->name, row->name, value);
     ++*at;
     return take(row, value, f);
 }

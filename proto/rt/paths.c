@@ -10,14 +10,15 @@
 /* snprintf's answer: a path that was cut is refused, never used. */
 static status check_fit(int n, size_t out_bytes, failure *f) {
     if (n >= 0 && (size_t)n < out_bytes) return STATUS_OK;
-    return fail(f, STATUS_TOO_LONG, "a path is longer than %zu bytes: set a shorter XDG_RUNTIME_DIR",
-                out_bytes - 1);
+    return fail(f, STATUS_TOO_LONG,
+                "a path is longer than %zu bytes: set a shorter XDG_RUNTIME_DIR", out_bytes - 1);
 }
 
 status paths_runtime(char *out, size_t out_bytes, failure *f) {
     const char *base = getenv("XDG_RUNTIME_DIR");
-    int n = base && base[0] == '/' ? snprintf(out, out_bytes, "%s/trivium", base)
-                                   : snprintf(out, out_bytes, "/tmp/trivium-%u", (unsigned)geteuid());
+    int n = base && base[0] == '/'
+                ? snprintf(out, out_bytes, "%s/trivium", base)
+                : snprintf(out, out_bytes, "/tmp/trivium-%u", (unsigned)geteuid());
     return check_fit(n, out_bytes, f);
 }
 

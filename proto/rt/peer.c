@@ -24,7 +24,8 @@ peer *peer_new(peers *ps, const wire_route *route, uint64_t incarnation,
     p->joined_ms = p->heard_ms = clock_ms();
     /* A pinged peer speaks when it is asked, at our pace or at its own, whichever is slower. */
     uint32_t heartbeat_ms = hello_heartbeat_ms(hello);
-    if (ps->options.liveness == LIVENESS_PING && peers_bound(ps) && heartbeat_ms < ps->options.heartbeat_ms)
+    if (ps->options.liveness == LIVENESS_PING && peers_bound(ps) &&
+        heartbeat_ms < ps->options.heartbeat_ms)
         heartbeat_ms = ps->options.heartbeat_ms;
     p->silence_ms_max = LIVENESS * heartbeat_ms;
     p->hello = hello_copy(hello);
@@ -57,7 +58,8 @@ void peer_unlink(peers *ps, peer *p) {
 }
 
 bool peer_has_route(const peer *p, const wire_route *route) {
-    return p->route.n_bytes == route->n_bytes && memcmp(p->route.bytes, route->bytes, route->n_bytes) == 0;
+    return p->route.n_bytes == route->n_bytes &&
+           memcmp(p->route.bytes, route->bytes, route->n_bytes) == 0;
 }
 
 /* A list is enough: PEERS_MAX comparisons of a number cost less than receiving the message did. */
@@ -168,7 +170,8 @@ void peers_cut(peers *ps, peer *p, const char *why) {
 
 uint64_t peers_incarnation(void) {
     uint64_t incarnation = 0;
-    while (getrandom(&incarnation, sizeof incarnation, 0) != sizeof incarnation || incarnation == 0) {}
+    while (incarnation == 0)
+        if (getrandom(&incarnation, sizeof incarnation, 0) != sizeof incarnation) incarnation = 0;
     return incarnation;
 }
 
@@ -184,7 +187,8 @@ static void detach(peers *ps) {
 static bool attach(peers *ps) {
     ps->retry_timer = ps->end_timer = -1;
     ps->tick_timer = loop_every(ps->loop, ps->tick_ms, peers_tick, ps);
-    if (ps->tick_timer < 0 || loop_add_socket(ps->loop, ps->zsock, peers_readable, ps) != 0) return false;
+    if (ps->tick_timer < 0 || loop_add_socket(ps->loop, ps->zsock, peers_readable, ps) != 0)
+        return false;
     if (peers_bound(ps)) return true;
     return loop_add_socket(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
 }

@@ -15,8 +15,8 @@ static void await_writable(peers *ps, bool wanted) {
     ps->awaits_writable = wanted;
 }
 
-/* Joining side. The Leave comes first, so that the other side can tell a Hello said again after a loss
- * from one that was repeated because its answer is slow. Not connected: as soon as we are. */
+/* Joining side. The Leave comes first, so that the other side can tell a Hello said again after a
+ * loss from one that was repeated because its answer is slow. Not connected: as soon as we are. */
 void peers_say_hello(peers *ps) {
     ps->hello_ms = clock_ms();
     bool sent = ps->leave_to == 0 || peers_send_leave(ps, NULL, ps->leave_to) == STATUS_OK;
@@ -45,12 +45,13 @@ static void note_refusal(peers *ps, uint64_t from, const Trivium__Error *error) 
 /* A Hello that cannot be accepted whoever the owner is. */
 static status check_hello(const peers *ps, const Trivium__Hello *hello, failure *f) {
     if (ps->n_peers >= PEERS_MAX)
-        return fail(f, STATUS_BUSY, "%d peers are joined, which is the most there can be", PEERS_MAX);
+        return fail(f, STATUS_BUSY, "%d peers are joined, which is the most there can be",
+                    PEERS_MAX);
     return hello_check(hello, f);
 }
 
-/* Ask the owner. Our own Hello is the first message that waits in the peer's outbox, so that whatever
- * the owner sends from within `joined` comes after it. */
+/* Ask the owner. Our own Hello is the first message that waits in the peer's outbox, so that
+ * whatever the owner sends from within `joined` comes after it. */
 static status peer_enter(peers *ps, peer *p, failure *f) {
     if (peers_bound(ps)) {
         Trivium__Control control = control_hello(ps, p->incarnation);
@@ -66,7 +67,8 @@ static status peer_enter(peers *ps, peer *p, failure *f) {
     return ps->options.events.joined(ps->options.context, p, p->hello, f);
 }
 
-static void peer_admit(peers *ps, const wire_route *route, uint64_t from, const Trivium__Hello *hello) {
+static void peer_admit(peers *ps, const wire_route *route, uint64_t from,
+                       const Trivium__Hello *hello) {
     failure f;
     status st = check_hello(ps, hello, &f);
     if (st != STATUS_OK && !peers_bound(ps)) {
@@ -93,8 +95,8 @@ static void peer_admit(peers *ps, const wire_route *route, uint64_t from, const 
     peer_flush(ps, p);
 }
 
-/* One that this Hello replaces: on a joining side whoever is there, on a bound one another incarnation
- * on this connection or this incarnation on another connection. */
+/* One that this Hello replaces: on a joining side whoever is there, on a bound one another
+ * incarnation on this connection or this incarnation on another connection. */
 static peer *find_replaced(const peers *ps, uint64_t from, const wire_route *route) {
     for (peer *p = ps->first; p; p = p->next)
         if (!peers_bound(ps) || p->incarnation == from || peer_has_route(p, route)) return p;
@@ -112,8 +114,8 @@ void peers_take_hello(peers *ps, const wire_route *route, const Trivium__Control
         return;
     }
     while ((p = find_replaced(ps, control->from, route)))
-        peer_end(ps, p, p->incarnation == control->from ? "it joined again" : "another incarnation joined",
-                 false);
+        peer_end(ps, p, p->incarnation == control->from ? "it joined again"
+                                                        : "another incarnation joined", false);
     peer_admit(ps, route, control->from, control->hello);
 }
 

@@ -6,7 +6,8 @@
 enum { SAY_HELLO_MAX = PEERS_MAX };     /* answers to strangers between two ticks */
 
 Trivium__Control **control_of(ProtobufCMessage *m) {
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(m->descriptor, 1);
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(m->descriptor, 1);
     assert(field && field->descriptor == &trivium__control__descriptor);
     return (Trivium__Control **)((char *)m + field->offset);
 }

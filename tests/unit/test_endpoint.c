@@ -1,4 +1,5 @@
-/* Endpoints: who may bind where, the lock beside a socket, what is left behind and what is refused. */
+/* Endpoints: who may bind where, the lock beside a socket, what is left behind and what is refused.
+ */
 #include <czmq.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -111,7 +112,8 @@ static void a_second_bind_is_refused(void **state) {
     endpoint_close(&first);
 }
 
-/* ZeroMQ removes a socket file of its own some time after the close: it must not be the next one's. */
+/* ZeroMQ removes a socket file of its own some time after the close: it must not be the next one's.
+ */
 static void the_next_one_may_bind_at_once(void **state) {
     (void)state;
     endpoint *bound, *joined;
@@ -218,8 +220,13 @@ static void other_addresses_are_refused(void **state) {
 
 static void only_loopback_without_insecure(void **state) {
     (void)state;
-    static const char *const outside[] = {"tcp://0.0.0.0:*", "tcp://*:*", "tcp://127.evil.example:1",
-                                          "tcp://1270.0.0.1:*", "tcp://[::]:*", "tcp://eth0:1", "tcp://"};
+    static const char *const outside[] = {"tcp://0.0.0.0:*",
+                                          "tcp://*:*",
+                                          "tcp://127.evil.example:1",
+                                          "tcp://1270.0.0.1:*",
+                                          "tcp://[::]:*",
+                                          "tcp://eth0:1",
+                                          "tcp://"};
     endpoint *e = NULL;
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
         assert_int_equal(bind_at(&e, outside[i]), STATUS_BAD_REQUEST);
@@ -247,7 +254,8 @@ static void tcp_on_loopback(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(what_a_dead_process_left_is_taken_over), /* first: it forks before there are threads */
+        IN_FOLDER(
+            what_a_dead_process_left_is_taken_over), /* first: it forks before there are threads */
         IN_FOLDER(both_sides_meet),
         IN_FOLDER(a_broken_connection_is_told),
         IN_FOLDER(a_second_bind_is_refused),

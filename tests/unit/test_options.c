@@ -34,7 +34,11 @@ static status take_call(void *out, const char *name, const char *value, failure 
 
 static const option_row common[] = {
     {.name = "json", .kind = OPTION_FLAG, .help = "as JSON", .out = &got.json},
-    {.name = "model", .kind = OPTION_TEXT, .value_name = "NAME", .help = "which", .out = &got.model},
+    {.name = "model",
+     .kind = OPTION_TEXT,
+     .value_name = "NAME",
+     .help = "which",
+     .out = &got.model},
     {0},
 };
 
@@ -50,8 +54,10 @@ static const option_row rows[] = {
     {0},
 };
 
-static const options table = {
-    .usage = "test [WORD]", .summary = "A test.", .tables = {common, rows}, .n_words_max = WORDS_MAX};
+static const options table = {.usage = "test [WORD]",
+                              .summary = "A test.",
+                              .tables = {common, rows},
+                              .n_words_max = WORDS_MAX};
 
 /* Parse a NULL-ended list of words. */
 static status parse(const char *const *argv) {
@@ -157,7 +163,8 @@ static void reals(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(options_real(bad[i], &x));
     assert_true(options_real("0.1", &x) && x == 0.1);
 
-    /* In a locale with a decimal comma, too (where the machine has none, this repeats the above). */
+    /* In a locale with a decimal comma, too (where the machine has none, this repeats the above).
+     */
     setlocale(LC_ALL, "de_DE.UTF-8");
     assert_true(options_real("0.1", &x) && x == 0.1);
     setlocale(LC_ALL, "C");
@@ -168,7 +175,8 @@ static void whole_numbers(void **state) {
     unsigned long long n;
     assert_true(options_uint("18446744073709551615", &n) && n == UINT64_MAX);
     assert_true(options_uint("0", &n) && n == 0);
-    static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "1e3", "0x1", "18446744073709551616"};
+    static const char *const bad[] = {"",   "-1",  "+1",  " 1",
+                                      "1 ", "1e3", "0x1", "18446744073709551616"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(options_uint(bad[i], &n));
 }
 

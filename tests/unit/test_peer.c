@@ -1,5 +1,5 @@
-/* Peers: joining in any order, living, being lost, and all that a stranger may send. Both sides run on
- * one loop; a fake is a bare socket that says what it likes. */
+/* Peers: joining in any order, living, being lost, and all that a stranger may send. Both sides run
+ * on one loop; a fake is a bare socket that says what it likes. */
 #include <czmq.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -418,8 +418,8 @@ static void messages_go_both_ways_in_order(void **state) {
     assert_int_equal(up.n_left + down.n_left, 0);
 }
 
-/* A queue of one message: what is more is not lost, only later; nor is its reader, who has no cause to
- * speak and cannot be asked. */
+/* A queue of one message: what is more is not lost, only later; nor is its reader, who has no cause
+ * to speak and cannot be asked. */
 static void what_does_not_fit_the_queue_waits(void **state) {
     (void)state;
     sides_prepare(LIVENESS_PING);
@@ -457,7 +457,8 @@ static void joined_peers_are_listed_in_order(void **state) {
         assert_true(becomes(up_joined));
     }
     peer *p = peers_first(up.ps);
-    for (size_t i = 0; i < 3; i++, p = peers_next(up.ps, p)) assert_string_equal(peer_name(p), names[i]);
+    for (size_t i = 0; i < 3; i++, p = peers_next(up.ps, p))
+        assert_string_equal(peer_name(p), names[i]);
     assert_null(p);
     peers_free(&joiners[1].ps);
     assert_true(becomes(up_left));
@@ -809,7 +810,8 @@ static void an_outbox_is_bounded_in_bytes(void **state) {
     wire_raw raw = {block, sizeof block};
     Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
     size_t n_sent = 0;
-    while (n_sent < OUTBOX_MESSAGES_MAX && peers_send(up.ps, up.last, &m.base, &raw, 1) == STATUS_OK)
+    while (n_sent < OUTBOX_MESSAGES_MAX &&
+           peers_send(up.ps, up.last, &m.base, &raw, 1) == STATUS_OK)
         n_sent++;
     assert_in_range(n_sent, 1, OUTBOX_MESSAGES_MAX - 1); /* it was not their number */
 }
@@ -933,7 +935,8 @@ static void answers_to_strangers_are_bounded(void **state) {
     assert_true(becomes(up_joined)); /* all before it was read */
     run_ms(50);
     size_t n_answers = 0;
-    for (Trivium__Control__WordCase word; (word = next_word(NULL)) != TRIVIUM__CONTROL__WORD__NOT_SET;)
+    for (Trivium__Control__WordCase word;
+         (word = next_word(NULL)) != TRIVIUM__CONTROL__WORD__NOT_SET;)
         n_answers += word == TRIVIUM__CONTROL__WORD_SAY_HELLO;
     assert_in_range(n_answers, 1, PEERS_MAX);
 }

@@ -66,7 +66,11 @@ static void assert_replaced(const char *in, size_t n_in, const char *expected) {
 static void replaced_parts(void **state) {
     (void)state;
     assert_replaced("", 0, "");
-    assert_replaced("a\xf1\x80\x80\xe1\x80\xc2" "b\x80" "c\x80\xbf" "d", 13, "a" U U U "b" U "c" U U "d");
+    assert_replaced("a\xf1\x80\x80\xe1\x80\xc2"
+                    "b\x80"
+                    "c\x80\xbf"
+                    "d",
+                    13, "a" U U U "b" U "c" U U "d");
     assert_replaced("\xc0\xaf\xe0\x80\xbf\xf0\x81\x82\x41", 9, U U U U U U U U "A");
     assert_replaced("\xed\xa0\x80\xed\xbf\xbf\xed\xaf\x41", 9, U U U U U U U U "A");
     assert_replaced("\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41", 9, U U U U "A");

@@ -92,7 +92,8 @@ static void nothing_there(void **state) {
     wire_release(&m); /* nothing in it: fine */
 }
 
-/* Sizes around ZeroMQ's own steps: within the message, within its read buffer, in a block of their own. */
+/* Sizes around ZeroMQ's own steps: within the message, within its read buffer, in a block of their
+ * own. */
 static void header_and_rows_arrive_aligned(void **state) {
     (void)state;
     static const size_t counts[] = {0, 1, 2, 3, 7, 8, 9, 100, 1000, 2047, 2049, 49152};
@@ -165,7 +166,8 @@ static void a_dealer_without_a_peer_is_busy(void **state) {
     endpoint *alone;
     endpoint_options options = {.address = "ipc:///tmp/test_wire.nobody", .high_water = HIGH_WATER};
     assert_int_equal(endpoint_join(&alone, &options, &f), STATUS_OK);
-    assert_int_equal(wire_send(endpoint_zsock(alone), NULL, &request(1)->base, NULL, 0), STATUS_BUSY);
+    assert_int_equal(wire_send(endpoint_zsock(alone), NULL, &request(1)->base, NULL, 0),
+                     STATUS_BUSY);
     endpoint_close(&alone);
 }
 
@@ -248,13 +250,15 @@ static void frames_of_strangers(void **state) {
     assert_bad_then_good();
     send_frames(frames, sizes, 6);
     assert_bad_then_good();
-    send_frames((const char *const[]){"\xff", "raw", "raw", "raw"}, (const size_t[]){1, 3, 3, 3}, 4);
+    send_frames((const char *const[]){"\xff", "raw", "raw", "raw"}, (const size_t[]){1, 3, 3, 3},
+                4);
     assert_bad_then_good();
     send_frames((const char *const[]){"", ""}, (const size_t[]){0, 0}, 2);
     assert_bad_then_good();
 }
 
-/* 800,000 bytes that ask for more than a hundred times as much: refused before that is allocated. */
+/* 800,000 bytes that ask for more than a hundred times as much: refused before that is allocated.
+ */
 static void a_small_header_cannot_allocate_much(void **state) {
     (void)state;
     enum { N_REPORTS = 400000, LISTED_TAG = 10 << 3 | 2, REPORTS_TAG = 2 << 3 | 2 };
