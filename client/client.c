@@ -10,7 +10,7 @@
 
 enum {
     HANDSHAKE_MS_MIN = 500,     /* even --wait 0 leaves time to find a tokenizerd that is there */
-    TURN_MS = 1000,             /* for each of several endpoints */
+    TURN_MS = 500,              /* for each of several endpoints */
 };
 
 loop *client_loop(const client *c) {

@@ -33,7 +33,7 @@ typedef struct writing {
     char digits[2 * REQUEST_BYTES + 1];
     client *client;
     output *out;
-    buffer text;                /* all of it so far, for the last JSON line */
+    buffer text;                /* all of it so far */
     uint32_t n_prompt;
     bool finished;              /* done came; only stdout may still have to take something */
     bool interrupted, broken;   /* by Ctrl-C; by a stdout that failed or lack of memory */
@@ -85,12 +85,9 @@ static void chunk_json(writing *w, const generation_chunk *chunk) {
 
 static void on_chunk(void *context, const generation_chunk *chunk) {
     writing *w = context;
-    if (!w->flags->common.json) {
-        say(w, output_write(w->out, chunk->text, chunk->n_bytes));
-        return;
-    }
     say(w, buffer_add(&w->text, chunk->text, chunk->n_bytes));
-    chunk_json(w, chunk);
+    if (w->flags->common.json) chunk_json(w, chunk);
+    else say(w, output_write(w->out, chunk->text, chunk->n_bytes));
 }
 
 /* ---- the end ---- */
@@ -158,8 +155,9 @@ static void on_progress(void *context) {
 
 static void on_done(void *context, const generation_done *done) {
     writing *w = context;
+    bool has_line = w->text.n_bytes > 0 || done->reason != FINISHED_ERROR;
     if (w->flags->common.json) say(w, output_json(w->out, done_json(w, done)));
-    else say(w, output_write(w->out, "\n", 1));
+    else if (has_line) say(w, output_write(w->out, "\n", 1));
     w->code = done_outcome(w, done);
     w->finished = true;
     on_progress(w);

@@ -26,7 +26,8 @@ static status program_set(part *one, const char *program, failure *f) {
 }
 
 static void name_set(part *one, const char *program, const char *suffix) {
-    snprintf(one->process.name, sizeof one->process.name, "%s%s", program, suffix);
+    snprintf(one->process.name, sizeof one->process.name, "%s%.*s", program, NAME_BYTES_MAX + 1,
+             suffix);
 }
 
 /* Found by its pid file? */

@@ -1,0 +1,124 @@
+"""`up` starts what is missing, `down` ends what runs here, and both can be repeated."""
+import os
+import pathlib
+import signal
+
+import pytest
+
+from conftest import wait_until
+
+OK = ("generate", "hello", "--max-new-tokens", "3", "--ignore-eos")
+
+
+@pytest.fixture
+def folder(stack):
+    """A stack whose daemons `up` starts; whatever is left is ended."""
+    yield stack
+    stack.run("down")
+
+
+def pid_of(stack, name):
+    return int((stack.runtime / f"{name}.pid").read_text().split()[0])
+
+
+def is_alive(pid):
+    """A zombie has ended: where nobody reaps orphans, it stays for ever."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def test_up_down_up(folder, models):
+    for _ in range(2):
+        done = folder.run("up", "--model", models(type="F32", seed=1))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count(b"started") == 3
+        assert folder.run(*OK).returncode == 0
+        pids = [daemon["pid"] for daemon in folder.daemons()]
+        assert len(pids) == 3
+        again = folder.run("up")
+        assert again.returncode == 0 and b"already" in again.stdout
+        assert folder.run("down").returncode == 0
+        assert not any(map(is_alive, pids))
+    assert b"nothing runs" in folder.run("down").stdout
+
+
+def test_up_starts_what_was_killed(folder, models):
+    model = models(type="F32", seed=1)
+    assert folder.run("up", "--model", model).returncode == 0
+    for name in ("tokenizerd", "modeld", "samplerd"):
+        os.kill(pid_of(folder, name), signal.SIGKILL)
+        done = folder.run("up", "--model", model)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(b"started " + name.encode()) and done.stdout.count(b"started") == 1
+        assert folder.run(*OK).returncode == 0
+
+
+def test_up_adds_another_model(folder, models):
+    first, second = models(type="F32", seed=1), models(type="F32", seed=2)
+    for model in (first, second):
+        assert folder.run("up", "--model", model).returncode == 0
+    assert {model["name"] for model in folder.lines("status")[0]["models"]} == {first.stem, second.stem}
+    texts = {folder.text("hello", "--model", model.stem, "--greedy", "--ignore-eos") for model in (first, second)}
+    assert len(texts) == 2
+
+
+def test_two_ups_at_once_start_one_of_each(folder, models):
+    model = models(type="F32", seed=1)
+    ups = [folder.popen("up", "--model", model) for _ in range(3)]
+    started = sum(up.communicate(timeout=30)[0].count(b"started") for up in ups)
+    assert started == 3 and all(up.returncode == 0 for up in ups)
+
+
+def test_up_beside_daemons_started_by_hand(folder, models):
+    folder.start("tokenizerd")
+    folder.start("modeld", "--model", models(type="F32", seed=1))
+    wait_until(lambda: len(folder.daemons()) == 2, what="modeld has joined")
+    done = folder.run("up")
+    assert done.returncode == 0 and done.stdout.count(b"started") == 1 and b"samplerd" in done.stdout
+    folder.run("down")
+    assert all(process.wait(5) == 0 for process in folder.processes)
+
+
+def test_a_bad_model_leaves_nothing_behind(folder):
+    bad = folder.folder / "bad.gguf"
+    bad.write_bytes(b"no model")
+    sentence = folder.refused("up", "--model", bad)
+    assert "bad.gguf" in sentence and sentence.count("\n") == 1
+    assert "make model" in folder.refused("up", "--model", folder.folder / "none.gguf")
+    assert not list(folder.runtime.glob("*.pid"))
+    assert b"nothing runs" in folder.run("down").stdout
+
+
+def test_daemons_hold_nothing_of_who_started_them(folder, models):
+    """A pipe from `up` ends when `up` does, and each daemon leads a session of its own."""
+    up = folder.popen("up", "--model", models(type="F32", seed=1))
+    up.communicate(timeout=30)
+    for name in ("tokenizerd", "modeld", "samplerd"):
+        pid = pid_of(folder, name)
+        assert os.getsid(pid) == pid
+        assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
+        assert os.readlink(f"/proc/{pid}/fd/2") == str(folder.runtime / f"{name}.log")
+
+
+def test_keep_starts_again_what_dies(folder, models):
+    keeper = folder.popen("up", "--keep", "--model", models(type="F32", seed=1))
+    keeper.stdout.readline()
+    wait_until((folder.runtime / "up.pid").exists, what="the keeper is at work")
+    old = pid_of(folder, "modeld")
+    os.kill(old, signal.SIGKILL)
+    wait_until(lambda: pid_of(folder, "modeld") != old, what="modeld was started again")
+    assert folder.run(*OK).returncode == 0
+    pids = [pid_of(folder, name) for name in ("tokenizerd", "modeld", "samplerd")]
+    keeper.send_signal(signal.SIGINT)
+    assert keeper.wait(20) == 130
+    assert not any(map(is_alive, pids))
+
+
+def test_down_ends_a_keeper_too(folder, models):
+    keeper = folder.popen("up", "--keep", "--model", models(type="F32", seed=1))
+    wait_until((folder.runtime / "up.pid").exists, what="the keeper is at work")
+    assert folder.run("down").returncode == 0
+    assert keeper.wait(5) == 0
+    assert not list(folder.runtime.glob("*.pid"))
