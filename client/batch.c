@@ -141,7 +141,7 @@ static void batch_pump(void *context);
 static void on_answer(void *context, const answer *a) {
     slot *s = context;
     batch *b = s->batch;
-    if (a->code == STATUS_OK) slot_answer(s, b->rules->show(b->flags, &s->task.call, a));
+    if (a->code == STATUS_OK) slot_answer(s, b->rules->show(a));
     else slot_fail(s, a->code, a->message);
     task_clear(&s->task);
     batch_pump(b);

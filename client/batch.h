@@ -27,7 +27,7 @@ typedef struct batch_rules {
     /* Fill t->call from t->line, an object. On failure `f` is the line's answer. */
     status (*read)(const void *flags, task *t, failure *f);
     /* A good answer as JSON; NULL: no memory. */
-    json_t *(*show)(const void *flags, const call *asked, const answer *a);
+    json_t *(*show)(const answer *a);
 } batch_rules;
 
 /* Read lines from the file at `path` ("-": stdin) to its end. Returns an exit code. */

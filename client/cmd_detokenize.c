@@ -17,16 +17,14 @@ static status read_line(const void *context, task *t, failure *f) {
     return task_ids(t, "ids", f);
 }
 
-static json_t *answer_json(const void *flags, const call *asked, const answer *a) {
-    (void)flags;
-    (void)asked;
+static json_t *answer_json(const answer *a) {
     return json_pack("{s: o}", "text", json_bytes(a->text, a->n_bytes));
 }
 
 static void show(void *context, const answer *a) {
     const detokenize_flags *flags = context;
     if (flags->common.json) {
-        json_print(answer_json(flags, NULL, a));
+        json_print(answer_json(a));
         return;
     }
     fwrite(a->text, 1, a->n_bytes, stdout);

@@ -115,9 +115,7 @@ static status read_line(const void *context, task *t, failure *f) {
     return st;
 }
 
-static json_t *answer_json(const void *flags, const call *asked, const answer *a) {
-    (void)flags;
-    (void)asked;
+static json_t *answer_json(const answer *a) {
     return json_pack("{s: o, s: i}", "probs", json_numbers(a->numbers, a->n_numbers), "id",
                      (int)a->id);
 }
@@ -145,7 +143,7 @@ static size_t labels_width(const char *labels, size_t n) {
 static void show(void *context, const answer *a) {
     const probe_flags *flags = context;
     if (flags->common.json) {
-        json_print(answer_json(flags, NULL, a));
+        json_print(answer_json(a));
         return;
     }
     bool colour = term_has_colour(stdout);

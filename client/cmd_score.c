@@ -47,9 +47,7 @@ static json_t *candidate_at(const void *from, size_t i) {
     return json_pack("[i, o]", (int)one->id, json_number(one->logprob));
 }
 
-static json_t *answer_json(const void *flags, const call *asked, const answer *a) {
-    (void)flags;
-    (void)asked;
+static json_t *answer_json(const answer *a) {
     return json_pack("{s: o, s: o, s: o, s: o}",
                      "ids", ids_to_json(a->ids, a->n_ids),
                      "logprobs", json_numbers(a->numbers, a->n_numbers),
@@ -151,7 +149,8 @@ static int score_for_a_person(const score_flags *flags, const call *asked) {
 }
 
 static void show_json(void *context, const answer *a) {
-    json_print(answer_json(context, NULL, a));
+    (void)context;
+    json_print(answer_json(a));
 }
 
 static int score_one(score_flags *flags, const char *word) {
@@ -163,7 +162,7 @@ static int score_one(score_flags *flags, const char *word) {
     }
     call asked = {.text = (const uint8_t *)text.bytes, .n_bytes = text.n_bytes};
     call_init(flags, &asked);
-    int code = flags->common.json ? ask(&flags->common, &asked, show_json, flags)
+    int code = flags->common.json ? ask(&flags->common, &asked, show_json, NULL)
                                   : score_for_a_person(flags, &asked);
     buffer_clear(&text);
     return code;

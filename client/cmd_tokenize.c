@@ -23,16 +23,14 @@ static status read_line(const void *context, task *t, failure *f) {
     return task_text(t, "text", &t->call.text, &t->call.n_bytes, f);
 }
 
-static json_t *answer_json(const void *flags, const call *asked, const answer *a) {
-    (void)flags;
-    (void)asked;
+static json_t *answer_json(const answer *a) {
     return json_pack("{s: o}", "ids", ids_to_json(a->ids, a->n_ids));
 }
 
 static void show(void *context, const answer *a) {
     const tokenize_flags *flags = context;
     if (flags->common.json) {
-        json_print(answer_json(flags, NULL, a));
+        json_print(answer_json(a));
         return;
     }
     for (size_t i = 0; i < a->n_ids; i++) printf("%s%d", i ? "," : "", a->ids[i]);
