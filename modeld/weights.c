@@ -82,11 +82,13 @@ static status find(weights *w, const char *name, uint32_t n_outputs, uint32_t n_
                    const gguf_tensor **out, failure *f) {
     const gguf_tensor *t = gguf_find_tensor(w->file, name);
     if (!t) return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" is missing", name);
-    if (t->dims[0] != n_inputs || t->dims[1] != n_outputs || t->dims[2] != 1 || t->dims[3] != 1)
-        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" is %llu × %llu × %llu × %llu, "
-                           "but the model's keys make it %u × %u", name, (unsigned long long)t->dims[0],
-                           (unsigned long long)t->dims[1], (unsigned long long)t->dims[2],
-                           (unsigned long long)t->dims[3], n_inputs, n_outputs);
+    if (t->n_dims > 2)
+        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" has %u dimensions, not "
+                           "at most 2", name, t->n_dims);
+    if (t->dims[0] != n_inputs || t->dims[1] != n_outputs)
+        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" is %llu × %llu, but the "
+                           "model's keys make it %u × %u", name, (unsigned long long)t->dims[0],
+                           (unsigned long long)t->dims[1], n_inputs, n_outputs);
     if (n_inputs % t->layout->block_items != 0)
         return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" has rows of %u items, not whole "
                            "blocks of %s", name, n_inputs, t->layout->name);

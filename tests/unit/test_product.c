@@ -1,0 +1,156 @@
+/* Products of many rows are those of one row, to the bit, however they are cut: into tiles, among
+ * threads, or given to OpenBLAS where the start-up check lets it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "modeld/kernels/product.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+enum { ROWS = 2 * GEMM_ROWS + 7, OUTPUTS = 2 * GEMM_PANELS * PANEL + 19, INPUTS = 320 };
+
+static float random_float(void) {
+    static uint32_t bits = 7;
+    bits = bits * 1664525u + 1013904223u;
+    return (float)(int32_t)bits * 0x1p-31f;
+}
+
+static float *random_floats(size_t n) {
+    float *x = malloc(n * sizeof *x);
+    assert_non_null(x);
+    for (size_t i = 0; i < n; i++) x[i] = random_float();
+    return x;
+}
+
+typedef struct packed {
+    matrix m;
+    uint8_t *panels;
+} packed;
+
+static packed random_matrix(tensor_type type, uint32_t n_outputs) {
+    const tensor_layout *layout = tensor_layout_of(type);
+    size_t n_blocks = (size_t)n_outputs * INPUTS / layout->block_items;
+    uint8_t *rows = malloc(n_blocks * layout->block_bytes);
+    uint8_t *panels = aligned_alloc(PANEL_ALIGNMENT, matrix_bytes(type, n_outputs, INPUTS));
+    assert_true(rows && panels);
+    for (size_t b = 0; b < n_blocks; b++)
+        for (uint32_t i = 0; i < layout->block_bytes; i++) {
+            float x = random_float();
+            if (type == TENSOR_F32) memcpy(rows + b * 4, &x, 4);
+            else rows[b * layout->block_bytes + i] = (uint8_t)(i == 1 ? 0x20 : (int)(x * 127.0f));
+        }
+    packed p = {matrix_pack(type, n_outputs, INPUTS, rows, panels), panels};
+    free(rows);
+    return p;
+}
+
+static engine new_engine(const char *isa, uint32_t n_threads) {
+    engine e = {0};
+    failure f;
+    assert_int_equal(kernels_init(&e.kernels, isa, &f), STATUS_OK);
+    e.pool = threads_new(n_threads);
+    assert_non_null(e.pool);
+    return e;
+}
+
+static void engine_free(engine *e) {
+    gemm_free(&e->gemm);
+    threads_free(&e->pool);
+}
+
+/* Two matrices side by side, the second one's product added to what was there. */
+static void run(const engine *e, const matrix *a, const matrix *b, const float *x, uint32_t n_rows, float *y,
+                float *z) {
+    size_t n_blocks = INPUTS / BLOCK;
+    int8_block *blocks = malloc(n_rows * n_blocks * sizeof *blocks);
+    assert_non_null(blocks);
+    e->kernels.quantize(blocks, x, n_rows * (uint32_t)n_blocks);
+    products_run(e, (product[]){{a, y, OUTPUTS, false}, {b, z, OUTPUTS, true}}, 2,
+                 &(activations){x, INPUTS, blocks}, n_rows);
+    free(blocks);
+}
+
+static void check_products(engine *fast, tensor_type type) {
+    engine plain = new_engine("ref", 1);
+    packed a = random_matrix(type, OUTPUTS), b = random_matrix(type, 21);
+    float *x = random_floats((size_t)ROWS * INPUTS);
+    size_t n = (size_t)ROWS * OUTPUTS;
+    float *y = random_floats(n), *z = random_floats(n), *want_y = random_floats(n), *want_z = malloc(n * 4);
+    memcpy(want_z, z, n * sizeof *z);
+    for (size_t r = 0; r < ROWS; r += 29)       /* plain C takes its time: some rows, one by one */
+        run(&plain, &a.m, &b.m, x + r * INPUTS, 1, want_y + r * OUTPUTS, want_z + r * OUTPUTS);
+    run(fast, &a.m, &b.m, x, ROWS, y, z);
+    for (size_t r = 0; r < ROWS; r += 29) {
+        assert_memory_equal(y + r * OUTPUTS, want_y + r * OUTPUTS, OUTPUTS * sizeof *y);
+        assert_memory_equal(z + r * OUTPUTS, want_z + r * OUTPUTS, OUTPUTS * sizeof *z);
+    }
+    free(x);
+    free(y);
+    free(z);
+    free(want_y);
+    free(want_z);
+    free(a.panels);
+    free(b.panels);
+    engine_free(&plain);
+}
+
+static void many_rows_are_computed_as_one_is(void **state) {
+    (void)state;
+    for (uint32_t n_threads = 1; n_threads <= 3; n_threads++) {
+        engine e = new_engine("auto", n_threads);
+        check_products(&e, TENSOR_F32);
+        check_products(&e, TENSOR_Q4_1);
+        check_products(&e, TENSOR_Q8_0);
+        engine_free(&e);
+    }
+}
+
+/* Used even where it is not faster, so that the test does not depend on the machine's mood. */
+static void openblas_gives_the_same_bits_where_it_is_let(void **state) {
+    (void)state;
+    uint32_t width = INPUTS;
+    engine e = new_engine("auto", 2);
+    e.gemm = gemm_new(&e.kernels, &width, 1, 2);
+    assert_non_null(e.gemm);
+    assert_int_equal(e.gemm->n_checks, 2);      /* slices of 256 and of 64 */
+    uint32_t n_same = 0;
+    for (uint32_t i = 0; i < e.gemm->n_checks; i++) {
+        e.gemm->checks[i].faster = true;
+        n_same += e.gemm->checks[i].same_bits;
+    }
+    assert_int_equal(gemm_n_taken(e.gemm), n_same);
+    print_message("OpenBLAS has our bits for %u of 2 slice lengths\n", n_same);
+    check_products(&e, TENSOR_F32);
+    engine_free(&e);
+}
+
+static void openblas_is_left_out_where_bits_differ(void **state) {
+    (void)state;
+    uint32_t width = INPUTS;
+    engine e = new_engine("auto", 1);
+    packed p = random_matrix(TENSOR_F32, OUTPUTS), q = random_matrix(TENSOR_Q8_0, 16);
+    e.gemm = gemm_new(&e.kernels, &width, 1, 1);
+    for (uint32_t i = 0; i < e.gemm->n_checks; i++)
+        e.gemm->checks[i] = (gemm_check){e.gemm->checks[i].n_k, true, true};
+    assert_true(gemm_takes(e.gemm, &p.m));
+    assert_false(gemm_takes(e.gemm, &q.m));
+    assert_false(gemm_takes(NULL, &p.m));
+    e.gemm->checks[1].same_bits = false;        /* one of the slices is enough */
+    assert_false(gemm_takes(e.gemm, &p.m));
+    free(p.panels);
+    free(q.panels);
+    engine_free(&e);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_rows_are_computed_as_one_is),
+        cmocka_unit_test(openblas_gives_the_same_bits_where_it_is_let),
+        cmocka_unit_test(openblas_is_left_out_where_bits_differ),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
