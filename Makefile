@@ -41,6 +41,8 @@ trivium_program := $(wildcard client/main.c client/cmd_*.c)
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUILD)/lib$(part).a)
 
+.SECONDARY:
+
 .PHONY: all deps run test unit e2e asan compilers valgrind model tools clean install
 
 all: $(PROGRAMS:%=$(BUILD)/%)

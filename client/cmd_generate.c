@@ -20,7 +20,7 @@ typedef struct generate_flags {
     const char *model, *pool, *session;
     uint64_t max_new_tokens;    /* 0: not given */
     uint64_t seed;
-    bool has_seed, ignore_eos, no_special;
+    bool has_seed, ignore_eos, no_special, timings;
     const char *stops[STOPS_MAX];
     size_t n_stops;
     id_list stop_ids;
@@ -34,7 +34,9 @@ typedef struct writing {
     client *client;
     output *out;
     buffer text;                /* all of it so far */
-    uint32_t n_prompt;
+    char model[NAME_BYTES_MAX + 1];
+    uint32_t n_prompt, n_tokens;
+    double tokens_per_s;        /* decoded */
     bool finished;              /* done came; only stdout may still have to take something */
     bool interrupted, broken;   /* by Ctrl-C; by a stdout that failed or lack of memory */
     int code;
@@ -57,6 +59,7 @@ static void say(writing *w, status st) {
 static void on_started(void *context, const generation_start *start) {
     writing *w = context;
     w->n_prompt = start->n_prompt;
+    snprintf(w->model, sizeof w->model, "%s", start->model);
     if (!w->flags->common.json) return;
     json_t *line = json_pack("{s: {s: s, s: o, s: I, s: i}}", "start",
                              "request", w->digits,
@@ -96,10 +99,13 @@ static double per_second(double n, double ms) {
     return ms > 0 ? n * 1000 / ms : 0;
 }
 
+static double decoded_per_second(const generation_done *done) {
+    return per_second(done->n_tokens > 1 ? done->n_tokens - 1 : 0, done->timings.decode_ms);
+}
+
 static json_t *timings_json(const writing *w, const generation_done *done) {
     const generation_timings *t = &done->timings;
     double n_prefilled = w->n_prompt > t->n_cached ? w->n_prompt - t->n_cached : 0;
-    double n_decoded = done->n_tokens > 1 ? done->n_tokens - 1 : 0;
     return json_pack("{s: o, s: o, s: o, s: o, s: o, s: i, s: o, s: o}",
                      "queue_ms", json_number(t->queue_ms),
                      "prefill_ms", json_number(t->prefill_ms),
@@ -108,7 +114,7 @@ static json_t *timings_json(const writing *w, const generation_done *done) {
                      "sample_ms", json_number(t->sample_ms),
                      "n_cached", (int)t->n_cached,
                      "prefill_tok_s", json_number(per_second(n_prefilled, t->prefill_ms)),
-                     "decode_tok_s", json_number(per_second(n_decoded, t->decode_ms)));
+                     "decode_tok_s", json_number(decoded_per_second(done)));
 }
 
 static json_t *done_json(const writing *w, const generation_done *done) {
@@ -158,12 +164,19 @@ static void on_done(void *context, const generation_done *done) {
     bool has_line = w->text.n_bytes > 0 || done->reason != FINISHED_ERROR;
     if (w->flags->common.json) say(w, output_json(w->out, done_json(w, done)));
     else if (has_line) say(w, output_write(w->out, "\n", 1));
+    w->n_tokens = done->n_tokens;
+    w->tokens_per_s = decoded_per_second(done);
     w->code = done_outcome(w, done);
     w->finished = true;
     on_progress(w);
 }
 
 /* ---- the whole ---- */
+
+/* One line on what ran, when the text is out. */
+static void tell_timings(const writing *w) {
+    fprintf(stderr, "%s: %u tokens, %.1f tok/s\n", w->model, w->n_tokens, w->tokens_per_s);
+}
 
 /* Until everything is written. The first Ctrl-C cancels and waits for the end, a second does not.
  */
@@ -173,6 +186,7 @@ static int writing_run(writing *w) {
         w->interrupted = true;
         client_cancel(w->client);
     }
+    if (w->flags->timings && w->finished) tell_timings(w);
     if (w->interrupted) return EXIT_INTERRUPTED;
     return w->broken ? EXIT_FAILED : w->code;
 }
@@ -299,6 +313,8 @@ int cmd_generate(int argc, char **argv) {
          .help = "go on past the model's end tokens"},
         {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
          .help = "special tokens written in the prompt are plain text"},
+        {.name = "timings", .kind = OPTION_FLAG, .out = &flags.timings,
+         .help = "at the end, one line on stderr: model, tokens, tokens a second"},
         {.name = "session", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.session,
          .take = flags_take_name, .help = "keep the KV-cache under this name for the next request"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,

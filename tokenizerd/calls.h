@@ -39,7 +39,7 @@ typedef struct call {
     char model_name[NAME_BYTES_MAX + 1], pool[NAME_BYTES_MAX + 1];
     uint32_t wait_ms;
     uint64_t deadline_us;       /* while WAITING */
-    model *model;               /* NULL until it is here; held */
+    served_model *model;               /* NULL until it is here; held */
     modeld *worker;             /* while SENT */
 
     passage *passage;           /* text on its way to ids; owned */

@@ -7,17 +7,17 @@
 
 #include "../proto/rt/text.h"
 
-struct model {
+struct served_model {
     char name[NAME_BYTES_MAX + 1], fingerprint[NAME_BYTES_MAX + 1];
     uint32_t n_vocab, n_ctx;
     vocabulary *vocabulary;
     modeld *modelds;                /* in order of joining */
     uint32_t n_holders;
-    model *next;
+    served_model *next;
 };
 
 struct modeld {
-    model *model;
+    served_model *model;
     void *peer;
     uint32_t load;
     modeld *next;
@@ -29,7 +29,7 @@ typedef struct refusal {
 } refusal;
 
 struct models {
-    model *first;
+    served_model *first;
     vocabularies *vocabularies;
     refusal refusals[REFUSALS_MAX];
     size_t next_refusal;
@@ -37,8 +37,8 @@ struct models {
 
 /* ---- models ---- */
 
-static model *model_new(models *ms, const model_offer *offer) {
-    model *m = calloc(1, sizeof *m);
+static served_model *model_new(models *ms, const model_offer *offer) {
+    served_model *m = calloc(1, sizeof *m);
     vocabulary *y =
         m ? vocabularies_use(ms->vocabularies, offer->vocabulary, offer->n_vocab) : NULL;
     if (!y) {
@@ -53,27 +53,27 @@ static model *model_new(models *ms, const model_offer *offer) {
     return m;
 }
 
-static void model_unlink(models *ms, model *m) {
-    model **place = &ms->first;
+static void model_unlink(models *ms, served_model *m) {
+    served_model **place = &ms->first;
     while (*place && *place != m) place = &(*place)->next;
     if (*place) *place = m->next;
     m->next = NULL;
 }
 
-static void model_append(models *ms, model *m) {
-    model **place = &ms->first;
+static void model_append(models *ms, served_model *m) {
+    served_model **place = &ms->first;
     while (*place) place = &(*place)->next;
     *place = m;
 }
 
-static void model_free_unused(models *ms, model *m) {
+static void model_free_unused(models *ms, served_model *m) {
     if (m->modelds || m->n_holders > 0) return;
     model_unlink(ms, m);
     vocabularies_leave(ms->vocabularies, m->vocabulary);
     free(m);
 }
 
-static bool model_is(const model *m, const model_offer *offer) {
+static bool model_is(const served_model *m, const model_offer *offer) {
     return strcmp(m->name, offer->name) == 0 && strcmp(m->fingerprint, offer->fingerprint) == 0 &&
            strcmp(vocabulary_hash(m->vocabulary), offer->vocabulary) == 0 &&
            m->n_vocab == offer->n_vocab && m->n_ctx == offer->n_ctx;
@@ -89,7 +89,7 @@ models *models_new(void) {
 void models_free(models **ms) {
     if (!*ms) return;
     while ((*ms)->first) {
-        model *m = (*ms)->first;
+        served_model *m = (*ms)->first;
         (*ms)->first = m->next;
         for (modeld *d = m->modelds, *next; d; d = next) {
             next = d->next;
@@ -134,13 +134,13 @@ static status refusal_check(const models *ms, uint64_t incarnation, failure *f) 
     return STATUS_OK;
 }
 
-static const char *difference(const model *m, const model_offer *o) {
+static const char *difference(const served_model *m, const model_offer *o) {
     if (strcmp(m->fingerprint, o->fingerprint) != 0) return "fingerprint";
     return m->n_ctx != o->n_ctx ? "context size" : "vocabulary";
 }
 
 static status name_check(const models *ms, const model_offer *o, failure *f) {
-    for (const model *m = ms->first; m; m = m->next) {
+    for (const served_model *m = ms->first; m; m = m->next) {
         if (!m->modelds || strcmp(m->name, o->name) != 0 || model_is(m, o)) continue;
         return fail(f, STATUS_NAME_TAKEN,
                     "the name '%s' is taken by a model with another %s; choose another --name",
@@ -151,8 +151,8 @@ static status name_check(const models *ms, const model_offer *o, failure *f) {
 
 /* The model that this offer is: one that is served or held, or a new one. A model that nobody
  * served until now counts as joined now. */
-static model *model_for(models *ms, const model_offer *offer) {
-    model *m = ms->first;
+static served_model *model_for(models *ms, const model_offer *offer) {
+    served_model *m = ms->first;
     while (m && !model_is(m, offer)) m = m->next;
     if (m && m->modelds) return m;
     if (m) model_unlink(ms, m);
@@ -168,7 +168,7 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     if (st == STATUS_OK) st = name_check(ms, offer, f);
     if (st != STATUS_OK) return st;
     modeld *d = calloc(1, sizeof *d);
-    model *m = d ? model_for(ms, offer) : NULL;
+    served_model *m = d ? model_for(ms, offer) : NULL;
     if (!m) {
         free(d);
         return fail(f, STATUS_NO_MEMORY, "no memory for another modeld");
@@ -186,7 +186,7 @@ void models_leave(models *ms, modeld **leaver) {
     modeld *d = *leaver;
     if (!d) return;
     *leaver = NULL;
-    model *m = d->model;
+    served_model *m = d->model;
     modeld **place = &m->modelds;
     while (*place != d) place = &(*place)->next;
     *place = d->next;
@@ -203,7 +203,7 @@ void models_refuse(models *ms, uint64_t incarnation, const failure *why) {
 /* ---- the vocabulary's way here ---- */
 
 modeld *models_query(models *ms) {
-    for (model *m = ms->first; m; m = m->next) {
+    for (served_model *m = ms->first; m; m = m->next) {
         if (!m->modelds || !vocabulary_wanted(m->vocabulary)) continue;
         vocabulary_ask(m->vocabulary, m->modelds);
         return m->modelds;
@@ -217,11 +217,11 @@ status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, fa
 
 /* ---- looking up ---- */
 
-model *models_find(const models *ms, const char *name, const char *fingerprint) {
-    for (model *m = ms->first; m; m = m->next) {
+served_model *models_find(const models *ms, const char *name, const char *fingerprint) {
+    for (served_model *m = ms->first; m; m = m->next) {
         bool meant = m->modelds && (!name[0] || strcmp(m->name, name) == 0) &&
                      (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0);
-        if (meant) return model_vocab(m) ? m : NULL;
+        if (meant) return served_model_vocab(m) ? m : NULL;
     }
     return NULL;
 }
@@ -230,7 +230,7 @@ model *models_find(const models *ms, const char *name, const char *fingerprint) 
 static void models_names(const models *ms, char *out, size_t out_bytes) {
     size_t n = 0;
     out[0] = '\0';
-    for (const model *m = ms->first; m; m = m->next) {
+    for (const served_model *m = ms->first; m; m = m->next) {
         size_t needed = strlen(m->name) + 4;
         if (!m->modelds || n + needed >= out_bytes) continue;
         n += (size_t)snprintf(out + n, out_bytes - n, "%s'%s'", n > 0 ? ", " : "", m->name);
@@ -241,7 +241,7 @@ status models_missing(const models *ms, const char *name, const char *fingerprin
                       failure *f) {
     double wait_s = wait_ms / 1000.0;
     bool served = false;
-    for (const model *m = ms->first; m; m = m->next) {
+    for (const served_model *m = ms->first; m; m = m->next) {
         if (!m->modelds) continue;
         served = true;
         if (name[0] && strcmp(m->name, name) != 0) continue;
@@ -271,20 +271,20 @@ status models_missing(const models *ms, const char *name, const char *fingerprin
                 "no modeld has joined within %g s; start one with: modeld --model FILE", wait_s);
 }
 
-status model_missing(const model *m, uint32_t wait_ms, failure *f) {
+status served_model_missing(const served_model *m, uint32_t wait_ms, failure *f) {
     return fail(f, STATUS_NO_MODELD,
                 "the modeld of '%s' is gone and none has come back within %g s; "
                 "start one with: modeld --model FILE --name %s",
                 m->name, wait_ms / 1000.0, m->name);
 }
 
-model *model_hold(model *m) {
+served_model *served_model_hold(served_model *m) {
     m->n_holders++;
     return m;
 }
 
-void models_release(models *ms, model **held) {
-    model *m = *held;
+void models_release(models *ms, served_model **held) {
+    served_model *m = *held;
     if (!m) return;
     *held = NULL;
     assert(m->n_holders > 0);
@@ -292,14 +292,14 @@ void models_release(models *ms, model **held) {
     model_free_unused(ms, m);
 }
 
-modeld *model_least_loaded(const model *m) {
+modeld *served_model_least_loaded(const served_model *m) {
     modeld *least = m->modelds;
     for (modeld *d = m->modelds; d; d = d->next)
         if (d->load < least->load) least = d;
     return least;
 }
 
-status model_check_ids(const model *m, const int32_t *ids, size_t n_ids, failure *f) {
+status served_model_check_ids(const served_model *m, const int32_t *ids, size_t n_ids, failure *f) {
     for (size_t i = 0; i < n_ids; i++)
         if (ids[i] < 0 || (uint32_t)ids[i] >= m->n_vocab)
             return fail(
@@ -309,15 +309,15 @@ status model_check_ids(const model *m, const int32_t *ids, size_t n_ids, failure
     return STATUS_OK;
 }
 
-model *models_first(const models *ms) {
+served_model *models_first(const models *ms) {
     return ms->first;
 }
 
-model *models_next(const model *m) {
+served_model *models_next(const served_model *m) {
     return m->next;
 }
 
-modeld *model_modelds(const model *m) {
+modeld *served_model_modelds(const served_model *m) {
     return m->modelds;
 }
 
@@ -325,31 +325,31 @@ modeld *modeld_next(const modeld *d) {
     return d->next;
 }
 
-const char *model_name(const model *m) {
+const char *served_model_name(const served_model *m) {
     return m->name;
 }
 
-const char *model_fingerprint(const model *m) {
+const char *served_model_fingerprint(const served_model *m) {
     return m->fingerprint;
 }
 
-const char *model_vocabulary(const model *m) {
+const char *served_model_vocabulary(const served_model *m) {
     return vocabulary_hash(m->vocabulary);
 }
 
-const vocab *model_vocab(const model *m) {
+const vocab *served_model_vocab(const served_model *m) {
     return vocabulary_words(m->vocabulary);
 }
 
-uint32_t model_n_vocab(const model *m) {
+uint32_t served_model_n_vocab(const served_model *m) {
     return m->n_vocab;
 }
 
-uint32_t model_n_ctx(const model *m) {
+uint32_t served_model_n_ctx(const served_model *m) {
     return m->n_ctx;
 }
 
-model *modeld_model(const modeld *d) {
+served_model *modeld_model(const modeld *d) {
     return d->model;
 }
 

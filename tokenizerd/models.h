@@ -16,7 +16,7 @@
 #include "vocabularies.h"
 
 typedef struct models models;
-typedef struct model model;
+typedef struct served_model served_model;
 typedef struct modeld modeld;
 
 typedef struct model_offer {    /* what a modeld's Hello says; borrowed */
@@ -47,7 +47,7 @@ status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, fa
 
 /* A model that is served and has its vocabulary. name "": the one that joined first; fingerprint
  * "": any. NULL: none yet. */
-model *models_find(const models *ms, const char *name, const char *fingerprint);
+served_model *models_find(const models *ms, const char *name, const char *fingerprint);
 
 /* Say in `f` why models_find(name, fingerprint) found nothing for wait_ms: STATUS_NO_MODELD, or
  * STATUS_UNKNOWN_MODEL when other models are here. */
@@ -55,29 +55,30 @@ status models_missing(const models *ms, const char *name, const char *fingerprin
                       failure *f);
 
 /* The same for a model that was here and whose modelds are gone: STATUS_NO_MODELD. */
-status model_missing(const model *m, uint32_t wait_ms, failure *f);
+status served_model_missing(const served_model *m, uint32_t wait_ms, failure *f);
 
-model *model_hold(model *m);                /* one holder more */
-void models_release(models *ms, model **m); /* one less; sets *m NULL; NULL is fine */
+served_model *served_model_hold(served_model *m);                /* one holder more */
+void models_release(models *ms, served_model **m); /* one less; sets *m NULL; NULL is fine */
 
 /* The modeld of this model with the least under way; NULL: none is here. */
-modeld *model_least_loaded(const model *m);
+modeld *served_model_least_loaded(const served_model *m);
 
-model *models_first(const models *ms); /* in order of joining, those included that only are held */
-model *models_next(const model *m);
-modeld *model_modelds(const model *m);      /* the first that serves it, NULL: none */
+/* In order of joining, those included that only are held. */
+served_model *models_first(const models *ms);
+served_model *models_next(const served_model *m);
+modeld *served_model_modelds(const served_model *m);      /* the first that serves it, NULL: none */
 modeld *modeld_next(const modeld *d);
 
-const char *model_name(const model *m);
-const char *model_fingerprint(const model *m);
-const char *model_vocabulary(const model *m);   /* its hash */
-const vocab *model_vocab(const model *m);   /* NULL while it is on its way */
-uint32_t model_n_vocab(const model *m);
-uint32_t model_n_ctx(const model *m);
+const char *served_model_name(const served_model *m);
+const char *served_model_fingerprint(const served_model *m);
+const char *served_model_vocabulary(const served_model *m);   /* its hash */
+const vocab *served_model_vocab(const served_model *m);   /* NULL while it is on its way */
+uint32_t served_model_n_vocab(const served_model *m);
+uint32_t served_model_n_ctx(const served_model *m);
 /* STATUS_BAD_ID with a sentence unless all lie in the vocabulary. */
-status model_check_ids(const model *m, const int32_t *ids, size_t n_ids, failure *f);
+status served_model_check_ids(const served_model *m, const int32_t *ids, size_t n_ids, failure *f);
 
-model *modeld_model(const modeld *d);
+served_model *modeld_model(const modeld *d);
 void *modeld_peer(const modeld *d);
 void modeld_take(modeld *d);                /* one sequence or call more is under way there */
 void modeld_give(modeld *d);                /* one less */

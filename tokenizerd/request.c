@@ -190,16 +190,16 @@ static status stream_begin(request *r, const vocab *v, failure *f) {
     return r->stream ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for another request");
 }
 
-status request_meet(request *r, model *m, failure *f) {
+status request_meet(request *r, served_model *m, failure *f) {
     assert(r->state == REQUEST_ENCODING && !r->model);
-    r->model = model_hold(m);
-    strcpy(r->model_name, model_name(m));
-    strcpy(r->fingerprint, model_fingerprint(m));
-    status st = strategy_check_ids(&r->strategy, model_n_vocab(m), f);
-    if (st == STATUS_OK) st = model_check_ids(m, r->end_ids, r->n_end_ids, f);
-    if (st == STATUS_OK) st = model_check_ids(m, r->ids, r->n_ids, f);
-    if (st == STATUS_OK) st = end_ids_join(r, model_vocab(m), f);
-    if (st == STATUS_OK) st = stream_begin(r, model_vocab(m), f);
+    r->model = served_model_hold(m);
+    strcpy(r->model_name, served_model_name(m));
+    strcpy(r->fingerprint, served_model_fingerprint(m));
+    status st = strategy_check_ids(&r->strategy, served_model_n_vocab(m), f);
+    if (st == STATUS_OK) st = served_model_check_ids(m, r->end_ids, r->n_end_ids, f);
+    if (st == STATUS_OK) st = served_model_check_ids(m, r->ids, r->n_ids, f);
+    if (st == STATUS_OK) st = end_ids_join(r, served_model_vocab(m), f);
+    if (st == STATUS_OK) st = stream_begin(r, served_model_vocab(m), f);
     return st;
 }
 
@@ -216,7 +216,7 @@ uint32_t request_step(const request *r) {
 }
 
 static bool is_full(const request *r) {
-    return request_step(r) >= r->max_new_tokens || r->n_ids >= model_n_ctx(r->model);
+    return request_step(r) >= r->max_new_tokens || r->n_ids >= served_model_n_ctx(r->model);
 }
 
 /* What was drawn before goes through the stream again, and nothing of it is shown. */
@@ -234,11 +234,11 @@ static status replay(request *r, failure *f) {
     return STATUS_OK;
 }
 
-static status length_check(size_t n_ids, const model *m, failure *f) {
-    if (n_ids < model_n_ctx(m)) return STATUS_OK;
+static status length_check(size_t n_ids, const served_model *m, failure *f) {
+    if (n_ids < served_model_n_ctx(m)) return STATUS_OK;
     return fail(f, STATUS_TOO_LONG,
                 "the prompt has %zu tokens, the model's context holds %u, the answer included",
-                n_ids, model_n_ctx(m));
+                n_ids, served_model_n_ctx(m));
 }
 
 status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t now_us, failure *f) {
@@ -274,7 +274,7 @@ bool request_serve(request *r, modeld *d, uint64_t now_us) {
 }
 
 static status token_check(const request *r, const request_token *t, failure *f) {
-    status st = model_check_ids(r->model, &t->id, 1, f);
+    status st = served_model_check_ids(r->model, &t->id, 1, f);
     if (st != STATUS_OK) return st;
     if (t->sampler_state.n_bytes > STATE_BYTES_MAX ||
         !text_is_printable(t->semantics, NAME_BYTES_MAX))

@@ -100,7 +100,7 @@ struct request {
     passage *passage; /* the text on its way to ids; owned, set and freed by the service */
 
     /* where */
-    model *model;                   /* NULL until it is here; held */
+    served_model *model;                   /* NULL until it is here; held */
     modeld *worker;                 /* while RUNNING or CLOSING */
     uint64_t deadline_us;           /* of the wait, when request_waits */
 
@@ -141,7 +141,7 @@ bool request_transition(request *r, request_event event);
 
 /* Its model is here (held for it from now on): ids and stops are checked against it. STATUS_BAD_ID,
  * STATUS_TOO_LONG, STATUS_NO_MEMORY. */
-status request_meet(request *r, model *m, failure *f);
+status request_meet(request *r, served_model *m, failure *f);
 
 /* ENCODING → WAITING. ids: of its text; NULL when it brought ids, which are replayed now.
  * STATUS_TOO_LONG, STATUS_NO_MEMORY. `over` may be set. */

@@ -20,7 +20,7 @@ static status change_make(const request *r, bool replace, const strategy *asked,
     if (st != STATUS_OK) fail(f, st, "no memory for another strategy");
     if (st == STATUS_OK && !replace) st = strategy_merge(&c->strategy, asked, f);
     if (st == STATUS_OK && r->model)
-        st = strategy_check_ids(&c->strategy, model_n_vocab(r->model), f);
+        st = strategy_check_ids(&c->strategy, served_model_n_vocab(r->model), f);
     if (st == STATUS_OK) *out = c;
     else request_change_free(&c);
     return st;

@@ -223,8 +223,10 @@ status service_new(service **out, loop *l, const service_options *o, failure *f)
 }
 
 static void workers_free(service *s) {
-    for (const model *m = s->models ? models_first(s->models) : NULL; m; m = models_next(m))
-        for (const modeld *d = model_modelds(m); d; d = modeld_next(d)) worker_free(modeld_peer(d));
+    for (const served_model *m = s->models ? models_first(s->models) : NULL; m; m = models_next(m))
+        for (const modeld *d = served_model_modelds(m); d; d = modeld_next(d)) {
+            worker_free(modeld_peer(d));
+        }
 }
 
 void service_free(service **out) {

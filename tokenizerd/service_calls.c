@@ -27,9 +27,9 @@ static void answer_tokenized(service *s, call *c, const int32_t *ids, size_t n_i
 
 static status text_check(const call *c, failure *f) {
     size_t n_bytes = 0;
-    status st = model_check_ids(c->model, c->ids, c->n_ids, f);
+    status st = served_model_check_ids(c->model, c->ids, c->n_ids, f);
     for (size_t i = 0; st == STATUS_OK && i < c->n_ids; i++) {
-        n_bytes += vocab_token(model_vocab(c->model), c->ids[i]).n_bytes;
+        n_bytes += vocab_token(served_model_vocab(c->model), c->ids[i]).n_bytes;
         if (n_bytes > TEXT_BYTES_MAX)
             st = fail(f, STATUS_TOO_LONG, "the text of these ids is longer than %d bytes",
                       TEXT_BYTES_MAX);
@@ -43,7 +43,7 @@ static void answer_detokenized(service *s, call *c) {
     uint8_t *text = NULL;
     status st = text_check(c, &f);
     if (st == STATUS_OK) {
-        text = stream_detokenize(model_vocab(c->model), c->ids, c->n_ids, &n_bytes);
+        text = stream_detokenize(served_model_vocab(c->model), c->ids, c->n_ids, &n_bytes);
         if (!text) st = fail(&f, STATUS_NO_MEMORY, "no memory for the text of %zu ids", c->n_ids);
     }
     if (st != STATUS_OK) {
@@ -94,7 +94,7 @@ static status send_probe(service *s, const call *c, const modeld *d) {
 }
 
 static void send_to_modeld(service *s, call *c) {
-    modeld *d = model_least_loaded(c->model);
+    modeld *d = served_model_least_loaded(c->model);
     if (!d) return;
     failure f;
     status st = c->kind == CALL_SCORE ? send_score(s, c, d) : send_probe(s, c, d);
@@ -109,15 +109,15 @@ static void send_to_modeld(service *s, call *c) {
 /* ---- its way ---- */
 
 static status score_check(const call *c, failure *f) {
-    if (c->n_ids > model_n_ctx(c->model))
+    if (c->n_ids > served_model_n_ctx(c->model))
         return fail(f, STATUS_TOO_LONG, "the text has %zu tokens, the model's context holds %u",
-                    c->n_ids, model_n_ctx(c->model));
-    return model_check_ids(c->model, c->ids, c->n_ids, f);
+                    c->n_ids, served_model_n_ctx(c->model));
+    return served_model_check_ids(c->model, c->ids, c->n_ids, f);
 }
 
 static void encode(service *s, call *c) {
     failure f;
-    const vocab *v = model_vocab(c->model);
+    const vocab *v = served_model_vocab(c->model);
     c->state = CALL_ENCODING;
     if (passage_start(c->passage, v, c->bos ? vocab_meta_of(v)->bos : -1, &f) == STATUS_OK)
         service_wake(s);
@@ -135,9 +135,9 @@ static void carry_out(service *s, call *c) {
 void call_advance(service *s, call *c) {
     if (c->state != CALL_WAITING) return;
     if (!c->model) {
-        model *m = models_find(s->models, c->model_name, "");
+        served_model *m = models_find(s->models, c->model_name, "");
         if (!m) return;
-        c->model = model_hold(m);
+        c->model = served_model_hold(m);
     }
     if (c->passage) encode(s, c);
     else carry_out(s, c);
@@ -271,7 +271,7 @@ static call *find_of(service *s, const modeld *d, uint64_t number, call_kind kin
 static void answer_misfit(service *s, call *c) {
     failure f;
     fail(&f, STATUS_BAD_MESSAGE, "a modeld of '%s' sent an answer that does not fit",
-         model_name(c->model));
+         served_model_name(c->model));
     answer_failed(s, c, &f);
 }
 
@@ -279,7 +279,7 @@ static bool top_fits(const call *c, const Trivium__ScoredIds *m) {
     failure f;
     if (m->n_top > c->n_top) return false;
     for (size_t i = 0; i < m->n_top; i++)
-        if (model_check_ids(c->model, &m->top[i]->id, 1, &f) != STATUS_OK) return false;
+        if (served_model_check_ids(c->model, &m->top[i]->id, 1, &f) != STATUS_OK) return false;
     return true;
 }
 
@@ -350,7 +350,7 @@ void calls_expire(service *s, uint64_t now_us) {
         next = calls_next(c);
         if (c->state != CALL_WAITING || c->deadline_us > now_us) continue;
         failure f;
-        if (c->model) model_missing(c->model, c->wait_ms, &f);
+        if (c->model) served_model_missing(c->model, c->wait_ms, &f);
         else models_missing(s->models, c->model_name, "", c->wait_ms, &f);
         answer_failed(s, c, &f);
     }

@@ -171,12 +171,12 @@ void generation_encoded(void *context, void *owner, const failure *why) {
     generation_ready(context, r, ids, n_ids);
 }
 
-static void meet(service *s, request *r, model *m) {
+static void meet(service *s, request *r, served_model *m) {
     failure f;
     status st = request_meet(r, m, &f);
     if (st == STATUS_OK && r->passage) {
-        const vocab_meta *meta = vocab_meta_of(model_vocab(m));
-        st = passage_start(r->passage, model_vocab(m), meta->add_bos ? meta->bos : -1, &f);
+        const vocab_meta *meta = vocab_meta_of(served_model_vocab(m));
+        st = passage_start(r->passage, served_model_vocab(m), meta->add_bos ? meta->bos : -1, &f);
         service_wake(s);
     }
     if (st != STATUS_OK) generation_end(s, r, FINISH_ERROR, &f);
@@ -185,12 +185,12 @@ static void meet(service *s, request *r, model *m) {
 
 void generation_advance(service *s, request *r) {
     if (r->state == REQUEST_ENCODING && !r->model) {
-        model *m = models_find(s->models, r->model_name, r->fingerprint);
+        served_model *m = models_find(s->models, r->model_name, r->fingerprint);
         if (m) meet(s, r, m);
     } else if (r->over != FINISH_NONE) {
         generation_end(s, r, r->over, NULL);
     } else if (r->state == REQUEST_WAITING) {
-        modeld *d = model_least_loaded(r->model);
+        modeld *d = served_model_least_loaded(r->model);
         if (d) open_at(s, r, d);
     }
 }
@@ -403,7 +403,7 @@ void generations_expire(service *s, uint64_t now_us) {
         next = requests_next(r);
         if (!request_waits(r) || r->deadline_us > now_us) continue;
         failure f;
-        if (r->model) model_missing(r->model, r->wait_ms, &f);
+        if (r->model) served_model_missing(r->model, r->wait_ms, &f);
         else models_missing(s->models, r->model_name, r->fingerprint, r->wait_ms, &f);
         generation_end(s, r, FINISH_ERROR, &f);
     }

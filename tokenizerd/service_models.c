@@ -92,7 +92,7 @@ static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
 void vocabularies_ask(service *s) {
     for (modeld *d; (d = models_query(s->models)) != NULL;) {
         Trivium__VocabularyQuery query = TRIVIUM__VOCABULARY_QUERY__INIT;
-        query.vocabulary = (char *)model_vocabulary(modeld_model(d));
+        query.vocabulary = (char *)served_model_vocabulary(modeld_model(d));
         Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
         m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY;
         m.vocabulary = &query;
@@ -158,8 +158,8 @@ static void on_piece(service *s, peer *p, modeld *d, const Trivium__VocabularyPi
         return;
     }
     if (!complete) return;
-    log_event(LOG_INFO, "model_ready", "name=\"%s\" tokens=%u", model_name(modeld_model(d)),
-              model_n_vocab(modeld_model(d)));
+    log_event(LOG_INFO, "model_ready", "name=\"%s\" tokens=%u", served_model_name(modeld_model(d)),
+              served_model_n_vocab(modeld_model(d)));
     s->models_changed = true;
     service_wake(s);
 }

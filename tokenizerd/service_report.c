@@ -60,7 +60,7 @@ typedef struct overview {
     Trivium__DaemonReport *daemons, **daemon_pointers;
     size_t n_daemons;
     Trivium__ModelSummary *models, **model_pointers;
-    Trivium__ModelReport *sums;                 /* one a model */
+    Trivium__ModelReport *sums;                 /* one a served_model */
     size_t n_models;
     Trivium__SamplerReport **samplers; /* of all models, borrowed from the modelds' reports */
     size_t n_samplers;
@@ -77,9 +77,9 @@ static void overview_free(overview *o) {
 
 static bool overview_new(overview *o, const service *s) {
     size_t n_models = 0, n_modelds = 0, n_samplers = 0;
-    for (const model *m = models_first(s->models); m; m = models_next(m)) {
+    for (const served_model *m = models_first(s->models); m; m = models_next(m)) {
         n_models++;
-        for (const modeld *d = model_modelds(m); d; d = modeld_next(d)) {
+        for (const modeld *d = served_model_modelds(m); d; d = modeld_next(d)) {
             const worker *w = modeld_peer(d);
             n_modelds++;
             n_samplers += w->report ? w->report->n_samplers : 0;
@@ -153,29 +153,29 @@ static void sum_add(Trivium__ModelReport *sum, const Trivium__ModelReport *one) 
     sum->garbage += one->garbage;
 }
 
-static void model_add(overview *o, const model *m) {
+static void model_add(overview *o, const served_model *m) {
     Trivium__ModelSummary *summary = &o->models[o->n_models];
     Trivium__ModelReport *sum = &o->sums[o->n_models];
     o->model_pointers[o->n_models++] = summary;
     trivium__model_summary__init(summary);
     trivium__model_report__init(sum);
-    summary->name = (char *)model_name(m);
-    summary->fingerprint = (char *)model_fingerprint(m);
-    summary->n_vocab = model_n_vocab(m);
-    summary->n_ctx = model_n_ctx(m);
+    summary->name = (char *)served_model_name(m);
+    summary->fingerprint = (char *)served_model_fingerprint(m);
+    summary->n_vocab = served_model_n_vocab(m);
+    summary->n_ctx = served_model_n_ctx(m);
     summary->report = sum;
     sum->samplers = o->samplers + o->n_samplers;
-    for (const modeld *d = model_modelds(m); d; d = modeld_next(d)) {
+    for (const modeld *d = served_model_modelds(m); d; d = modeld_next(d)) {
         const worker *w = modeld_peer(d);
         const Trivium__Hello *hello = peer_hello(w->peer);
         Trivium__DaemonReport *daemon =
             daemon_add(o, TRIVIUM__ROLE__MODELD, hello->name, hello->pid, hello->host,
-                       peer_uptime_ms(w->peer), model_vocab(m) ? "ready" : "loading");
-        daemon->model = (char *)model_name(m);
+                       peer_uptime_ms(w->peer), served_model_vocab(m) ? "ready" : "loading");
+        daemon->model = (char *)served_model_name(m);
         daemon->outstanding = modeld_load(d);
         summary->loads++;
         if (!w->report) continue;
-        samplers_add(o, w->report, model_name(m));
+        samplers_add(o, w->report, served_model_name(m));
         sum_add(sum, w->report);
     }
 }
@@ -185,8 +185,8 @@ void status_asked(service *s, peer *client, const Trivium__StatusQuery *m) {
     if (overview_new(&o, s)) {
         daemon_add(&o, TRIVIUM__ROLE__TOKENIZERD, s->hello.name, s->hello.pid, s->host,
                    (clock_us() - s->started_us) / 1000, "ready");
-        for (const model *one = models_first(s->models); one; one = models_next(one))
-            if (model_modelds(one)) model_add(&o, one);
+        for (const served_model *one = models_first(s->models); one; one = models_next(one))
+            if (served_model_modelds(one)) model_add(&o, one);
         Trivium__StatusReport report = TRIVIUM__STATUS_REPORT__INIT;
         report.call = m->call;
         report.daemons = o.daemon_pointers;

@@ -276,13 +276,15 @@ def test_a_bad_generate_is_answered_and_forgotten(tiny, by_hand, fields):
     assert tiny.lines("ps")[0]["requests"] == []
 
 
-def test_a_higher_attempt_takes_over(tiny, by_hand, fakes):
+def test_a_higher_attempt_takes_over(models, stack, fakes):
     """The lower attempt ends with superseded, wherever it is shown, and is never re-opened."""
-    message = generate_message(max_new_tokens=150)
+    stack.start_all(models(type="F32", seed=1, context=20000))
+    by_hand, other = (fakes(fake_client.FakeClient, address(stack, "clients"), name=name) for name in ("one", "other"))
+    by_hand.wait_joined()
+    other.wait_joined()
+    message = generate_message(max_new_tokens=2000)
     by_hand.send(message)
     by_hand.answer("chunk")
-    other = fakes(fake_client.FakeClient, address(tiny, "clients"))
-    other.wait_joined()
     again = text_pb2.TextRequest()
     again.CopyFrom(message)
     again.generate.attempt = 2

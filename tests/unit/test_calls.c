@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/served_model.h"
+#include "tests/support/model_at_hand.h"
 #include "tokenizerd/calls.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -146,7 +146,7 @@ static void test_what_was_asked_is_copied(void **state) {
 static void test_a_call_that_comes_back_waits_anew(void **state) {
     calls *cs = *state;
     models *ms = models_new();
-    modeld *d = served_model(ms, "a", "f");
+    modeld *d = model_at_hand(ms, "a", "f");
     call_order order = order_of(CALL_TOKENIZE);
     call *c = add(cs, &order);
     assert_int_equal(c->state, CALL_WAITING);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/served_model.h"
+#include "tests/support/model_at_hand.h"
 #include "tests/support/tiny_vocabulary.h"
 #include "tokenizerd/models.h"
 
@@ -42,22 +42,22 @@ static void test_a_model_is_found_when_its_vocabulary_is_complete(void **state) 
     assert_null(models_find(ms, "a", ""));
     modeld *d = join(ms, "a", "f1", "v1");
     assert_null(models_find(ms, "a", ""));
-    assert_null(model_vocab(modeld_model(d)));
+    assert_null(served_model_vocab(modeld_model(d)));
     assert_ptr_equal(models_query(ms), d);
     assert_null(models_query(ms));              /* asked once */
     bring(d, "v1");
-    model *m = models_find(ms, "a", "");
+    served_model *m = models_find(ms, "a", "");
     assert_ptr_equal(m, modeld_model(d));
-    assert_string_equal(model_name(m), "a");
-    assert_int_equal(vocab_size(model_vocab(m)), SERVED_N_VOCAB);
-    assert_int_equal(model_n_ctx(m), SERVED_N_CTX);
+    assert_string_equal(served_model_name(m), "a");
+    assert_int_equal(vocab_size(served_model_vocab(m)), SERVED_N_VOCAB);
+    assert_int_equal(served_model_n_ctx(m), SERVED_N_CTX);
     assert_null(models_query(ms));
 }
 
 static void test_equal_modelds_share_a_name_and_others_are_refused(void **state) {
     models *ms = *state;
     failure f;
-    modeld *first = served_model(ms, "a", "f1"), *other = NULL;
+    modeld *first = model_at_hand(ms, "a", "f1"), *other = NULL;
     modeld *second = join(ms, "a", "f1", "tiny");
     assert_ptr_equal(modeld_model(first), modeld_model(second));
     assert_null(models_query(ms));              /* the vocabulary is known */
@@ -135,35 +135,35 @@ static void test_no_name_is_the_model_that_joined_first(void **state) {
 
 static void test_the_least_loaded_serves(void **state) {
     models *ms = *state;
-    modeld *a = served_model(ms, "a", "f"), *b = join(ms, "a", "f", "tiny");
-    model *m = modeld_model(a);
-    assert_ptr_equal(model_least_loaded(m), a);
+    modeld *a = model_at_hand(ms, "a", "f"), *b = join(ms, "a", "f", "tiny");
+    served_model *m = modeld_model(a);
+    assert_ptr_equal(served_model_least_loaded(m), a);
     modeld_take(a);
-    assert_ptr_equal(model_least_loaded(m), b);
+    assert_ptr_equal(served_model_least_loaded(m), b);
     modeld_take(b);
     modeld_take(b);
-    assert_ptr_equal(model_least_loaded(m), a);
+    assert_ptr_equal(served_model_least_loaded(m), a);
     modeld_give(b);
     modeld_give(b);
-    assert_ptr_equal(model_least_loaded(m), b);
+    assert_ptr_equal(served_model_least_loaded(m), b);
 }
 
 static void test_a_held_model_waits_for_its_like(void **state) {
     models *ms = *state;
-    modeld *d = served_model(ms, "a", "f1");
-    model *m = model_hold(modeld_model(d));
+    modeld *d = model_at_hand(ms, "a", "f1");
+    served_model *m = served_model_hold(modeld_model(d));
     models_leave(ms, &d);
     assert_null(models_find(ms, "a", ""));
-    assert_null(model_least_loaded(m));
-    assert_non_null(model_vocab(m));            /* texts under way need it */
+    assert_null(served_model_least_loaded(m));
+    assert_non_null(served_model_vocab(m));            /* texts under way need it */
 
-    modeld *stranger = served_model(ms, "a", "f2"); /* the name is not taken by who only is held */
+    modeld *stranger = model_at_hand(ms, "a", "f2"); /* the name is not taken by who only is held */
     assert_ptr_not_equal(modeld_model(stranger), m);
-    assert_null(model_least_loaded(m));
+    assert_null(served_model_least_loaded(m));
     models_leave(ms, &stranger);
     d = join(ms, "a", "f1", "tiny");
     assert_ptr_equal(modeld_model(d), m);
-    assert_ptr_equal(model_least_loaded(m), d);
+    assert_ptr_equal(served_model_least_loaded(m), d);
     models_release(ms, &m);
     assert_null(m);
     assert_non_null(models_find(ms, "a", "f1"));
@@ -182,31 +182,31 @@ static void test_what_is_missing_is_named(void **state) {
     modeld *loading = join(ms, "slow", "f1", "v1");
     assert_int_equal(models_missing(ms, "slow", "", 10, &f), STATUS_NO_MODELD);
     models_leave(ms, &loading);
-    served_model(ms, "a", "f1");
-    served_model(ms, "b", "f2");
+    model_at_hand(ms, "a", "f1");
+    model_at_hand(ms, "b", "f2");
     assert_int_equal(models_missing(ms, "x", "", 10, &f), STATUS_UNKNOWN_MODEL);
     assert_non_null(strstr(f.message, "'a', 'b'"));
     assert_int_equal(models_missing(ms, "a", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
     assert_non_null(strstr(f.message, "fingerprint"));
     assert_int_equal(models_missing(ms, "", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
-    assert_int_equal(model_missing(models_first(ms), 10, &f), STATUS_NO_MODELD);
+    assert_int_equal(served_model_missing(models_first(ms), 10, &f), STATUS_NO_MODELD);
 }
 
 static void test_ids_are_checked_against_the_vocabulary(void **state) {
     failure f;
-    const model *m = modeld_model(served_model(*state, "a", "f"));
+    const served_model *m = modeld_model(model_at_hand(*state, "a", "f"));
     const int32_t ids[] = {0, SERVED_N_VOCAB - 1, SERVED_N_VOCAB, -1};
-    assert_int_equal(model_check_ids(m, ids, 2, &f), STATUS_OK);
-    assert_int_equal(model_check_ids(m, ids, 3, &f), STATUS_BAD_ID);
+    assert_int_equal(served_model_check_ids(m, ids, 2, &f), STATUS_OK);
+    assert_int_equal(served_model_check_ids(m, ids, 3, &f), STATUS_BAD_ID);
     assert_non_null(strstr(f.message, "300"));
-    assert_int_equal(model_check_ids(m, ids + 3, 1, &f), STATUS_BAD_ID);
+    assert_int_equal(served_model_check_ids(m, ids + 3, 1, &f), STATUS_BAD_ID);
 }
 
 /* ---- vocabularies ---- */
 
 static void test_a_vocabulary_is_kept_for_a_return(void **state) {
     models *ms = *state;
-    modeld *d = served_model(ms, "a", "f1");
+    modeld *d = model_at_hand(ms, "a", "f1");
     models_leave(ms, &d);
     join(ms, "a", "f1", "tiny");
     assert_null(models_query(ms));
@@ -227,7 +227,7 @@ static void test_only_the_latest_unused_vocabularies_are_kept(void **state) {
     assert_null(models_query(ms));
     modeld *oldest = join(ms, "old", "f", "v0");
     assert_ptr_equal(models_query(ms), oldest);
-    assert_non_null(models_find(ms, model_name(modeld_model(newest)), ""));
+    assert_non_null(models_find(ms, served_model_name(modeld_model(newest)), ""));
 }
 
 static void test_another_modeld_is_asked_when_the_sender_leaves(void **state) {
@@ -310,7 +310,7 @@ static void test_pieces_that_nobody_asked_for_are_ignored(void **state) {
     models *ms = *state;
     failure f;
     bool complete = true;
-    modeld *ready = served_model(ms, "a", "f1"), *asked = join(ms, "b", "f2", "v2");
+    modeld *ready = model_at_hand(ms, "a", "f1"), *asked = join(ms, "b", "f2", "v2");
     assert_ptr_equal(models_query(ms), asked);
     vocabulary_piece piece = {.hash = "tiny", .n_tokens_all = 7};
     assert_int_equal(models_piece(ready, &piece, &complete, &f), STATUS_OK);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/served_model.h"
+#include "tests/support/model_at_hand.h"
 #include "tests/support/tiny_vocabulary.h"
 #include "tokenizerd/requests.h"
 
@@ -18,7 +18,7 @@ typedef struct world {
     models *models;
     requests *table;
     modeld *modeld;
-    model *model;
+    served_model *model;
     strategy plain;             /* temperature 0.8 */
 } world;
 
@@ -27,7 +27,7 @@ static int setup(void **state) {
     failure f;
     w->models = models_new();
     w->table = requests_new();
-    w->modeld = served_model(w->models, "a", "f1");
+    w->modeld = model_at_hand(w->models, "a", "f1");
     w->model = modeld_model(w->modeld);
     strategy_init(&w->plain);
     strategy_append(&w->plain, STEP_TEMPERATURE, &(double){0.8}, 1, &f);
@@ -545,7 +545,7 @@ static void test_only_who_lacks_a_worker_waits(void **state) {
     request *r = add(w, &order);
     assert_int_equal(r->wait_ms, WAIT_MS);
     assert_int_equal(r->deadline_us, (uint64_t)WAIT_MS * MS);
-    assert_true(request_waits(r));              /* for its model */
+    assert_true(request_waits(r));              /* for its served_model */
     request_meet(r, w->model, &f);
     assert_string_equal(r->model_name, "a");
     assert_string_equal(r->fingerprint, "f1");

@@ -1,4 +1,4 @@
-#include "served_model.h"
+#include "model_at_hand.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ status served_bring(modeld *d, const char *hash, size_t n_items, failure *f) {
     return st;
 }
 
-modeld *served_model(models *ms, const char *name, const char *fingerprint) {
+modeld *model_at_hand(models *ms, const char *name, const char *fingerprint) {
     modeld *d = NULL;
     failure f;
     model_offer offer = served_offer(name, fingerprint, "tiny");

@@ -1,6 +1,6 @@
 /* A modeld that joined a table of models, with the vocabulary of tiny_vocabulary.h. */
-#ifndef TRIVIUM_TESTS_SERVED_MODEL_H
-#define TRIVIUM_TESTS_SERVED_MODEL_H
+#ifndef TRIVIUM_TESTS_MODEL_AT_HAND_H
+#define TRIVIUM_TESTS_MODEL_AT_HAND_H
 
 #include "tokenizerd/models.h"
 
@@ -14,7 +14,7 @@ model_offer served_offer(const char *name, const char *fingerprint, const char *
 status served_bring(modeld *d, const char *hash, size_t n_items, failure *f);
 
 /* Joined and ready. Never NULL: a test in which it is refused ends there. */
-modeld *served_model(models *ms, const char *name, const char *fingerprint);
+modeld *model_at_hand(models *ms, const char *name, const char *fingerprint);
 
 /* Id of a byte's token. */
 int32_t served_id(uint8_t byte);
