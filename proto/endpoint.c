@@ -174,7 +174,9 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
 }
 
 /* ZeroMQ's own reports come through a socket pair within the process, whose name must be a new one:
- * one just closed is taken for a while. */
+ * one just closed is taken for a while. Its I/O thread, which serves all sockets, waits for ever
+ * where a report finds no room or no reader: so there is no bound to the reports, and they stop
+ * before their reader goes (monitor_close). */
 static bool monitor_open(endpoint *e) {
     static atomic_uint n_monitors;
     char name[64];
@@ -182,7 +184,14 @@ static bool monitor_open(endpoint *e) {
     void *socket = zsock_resolve(e->zsock);
     if (zmq_socket_monitor(socket, name, ZMQ_EVENT_DISCONNECTED) != 0) return false;
     e->monitor = zsock_new(ZMQ_PAIR);
-    return e->monitor && zsock_connect(e->monitor, "%s", name) == 0;
+    if (!e->monitor) return false;
+    zsock_set_rcvhwm(e->monitor, 0);
+    return zsock_connect(e->monitor, "%s", name) == 0;
+}
+
+static void monitor_close(endpoint *e) {
+    zmq_socket_monitor(zsock_resolve(e->zsock), NULL, 0);
+    zsock_destroy(&e->monitor);
 }
 
 status endpoint_join(endpoint **out, const endpoint_options *options, failure *f) {
@@ -211,7 +220,7 @@ void endpoint_close(endpoint **e_pointer) {
     *e_pointer = NULL;
     if (!e) return;
     if (e->path) unlink(e->path);
-    zsock_destroy(&e->monitor);
+    if (!e->bound) monitor_close(e);
     zsock_destroy(&e->zsock);
     lockfile_give(&e->lock_fd, e->lock_path);
     free(e);

@@ -94,6 +94,19 @@ static void a_broken_connection_is_told(void **state) {
     endpoint_close(&joined);
 }
 
+/* Whatever the order in which they go, ZeroMQ's only I/O thread serves the next ones. */
+static void closing_harms_no_other_socket(void **state) {
+    (void)state;
+    endpoint *bound, *joined;
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(bind_at(&bound, address), STATUS_OK);
+        assert_int_equal(join_at(&joined, address), STATUS_OK);
+        assert_connected(bound, joined);
+        endpoint_close(i % 2 ? &joined : &bound);
+        endpoint_close(i % 2 ? &bound : &joined);
+    }
+}
+
 static void a_second_bind_is_refused(void **state) {
     (void)state;
     endpoint *first, *second = NULL, *joined;
@@ -258,6 +271,7 @@ int main(void) {
             what_a_dead_process_left_is_taken_over), /* first: it forks before there are threads */
         IN_FOLDER(both_sides_meet),
         IN_FOLDER(a_broken_connection_is_told),
+        IN_FOLDER(closing_harms_no_other_socket),
         IN_FOLDER(a_second_bind_is_refused),
         IN_FOLDER(the_next_one_may_bind_at_once),
         IN_FOLDER(a_file_that_is_no_socket_is_left_alone),
