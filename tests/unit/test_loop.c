@@ -184,6 +184,7 @@ static void a_dealer_can_be_written_when_it_is_connected(void **state) {
     loop_remove_socket(l, dealer);
     zsock_destroy(&dealer);
     zsock_destroy(&router);
+    unlink(address + strlen("ipc://"));
 }
 
 static int ends[2];
