@@ -102,18 +102,16 @@ static void cut_tiles(attention *a, uint32_t n_rows, uint32_t tile_rows) {
     }
 }
 
-/* Whole tiles are fastest, but each thread should have several to do. */
+/* Whole tiles are fastest; but each thread should have several of them, or at least one. */
 void attention_begin(attention *a, const kv_cache *cache, const batch_row *rows, uint32_t n_rows) {
     a->cache = cache;
     a->rows = rows;
     a->work = 0;
     for (uint32_t r = 0; r < n_rows; r++)
         a->work += (rows[r].pos + 1ull) * a->shape.n_heads * a->shape.head_dim * 2;
-    uint32_t tile_rows = TILE_ROWS;
-    do {
-        cut_tiles(a, n_rows, tile_rows);
-        tile_rows /= 2;
-    } while (tile_rows > 0 && a->n_tiles * a->shape.n_kv_heads < 4 * a->n_threads);
+    cut_tiles(a, n_rows, TILE_ROWS);
+    if (a->n_tiles * a->shape.n_kv_heads < 4 * a->n_threads) cut_tiles(a, n_rows, TILE_ROWS / 2);
+    if (a->n_tiles * a->shape.n_kv_heads < a->n_threads) cut_tiles(a, n_rows, 1);
 }
 
 /* One tile and kv head ---------------------------------------------------------------------------- */
