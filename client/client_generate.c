@@ -118,6 +118,7 @@ static void put_progress(Trivium__Generate *m, generation *g, const generate_lis
         m->model = name_or_empty(g->request->model);
         m->n_segments = g->request->n_segments;
         m->segments = lists->segment_list;
+        m->n_prompt = (uint32_t)g->request->n_ids;
         return;
     }
     m->model = g->model;
@@ -125,6 +126,12 @@ static void put_progress(Trivium__Generate *m, generation *g, const generate_lis
     m->semantics = g->semantics;
     m->n_prompt = g->n_prompt;
     m->state = (ProtobufCBinaryData){g->n_state, g->state};
+}
+
+/* The frame of ids: the client's copy, else a prompt that was given as ids; empty for a text. */
+static wire_raw ids_frame(const generation *g) {
+    if (g->started) return (wire_raw){g->ids, g->n_ids * sizeof *g->ids};
+    return (wire_raw){g->request->ids, g->request->n_ids * sizeof *g->request->ids};
 }
 
 static status generate_send(client *c, generation *g, const generate_lists *lists,
@@ -149,8 +156,8 @@ static status generate_send(client *c, generation *g, const generate_lists *list
     Trivium__TextRequest message = TRIVIUM__TEXT_REQUEST__INIT;
     message.body_case = TRIVIUM__TEXT_REQUEST__BODY_GENERATE;
     message.generate = &m;
-    const wire_raw ids = {g->ids, g->n_ids * sizeof *g->ids};
-    return client_send(c, &message, &ids, g->started ? 1 : 0, f);
+    const wire_raw ids = ids_frame(g);
+    return client_send(c, &message, &ids, ids.n_bytes > 0 ? 1 : 0, f);
 }
 
 /* The next attempt: the first one, or a resume. */
@@ -203,6 +210,7 @@ void generation_heartbeat(client *c, Trivium__Heartbeat *beat) {
 status client_generate(client *c, const generation_request *request,
                        const generation_events *events, void *context, failure *f) {
     assert(!c->generation);
+    assert(request->n_segments == 0 || request->n_ids == 0);
     if (c->over.code != STATUS_OK) {
         *f = c->over;
         return f->code;

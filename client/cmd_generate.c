@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "../proto/rt/text.h"
@@ -11,6 +10,7 @@
 #include "json.h"
 #include "outcome.h"
 #include "output.h"
+#include "random.h"
 
 enum { MAX_NEW_TOKENS = 200, SEED_SHIFT = 64 - 53 };
 
@@ -206,10 +206,9 @@ static int writing_begin(writing *w) {
 /* Random bytes for the request's id, and for its seed when none was given. */
 static status make_identity(writing *w, failure *f) {
     uint64_t random_seed;
-    if (getrandom(w->request.id, REQUEST_BYTES, 0) != REQUEST_BYTES ||
-        getrandom(&random_seed, sizeof random_seed, 0) != sizeof random_seed) {
-        return fail(f, STATUS_IO, "the kernel gives no random bytes: %s", strerror(errno));
-    }
+    status st = random_bytes(w->request.id, REQUEST_BYTES, f);
+    if (st == STATUS_OK) st = random_bytes(&random_seed, sizeof random_seed, f);
+    if (st != STATUS_OK) return st;
     text_hex(w->request.id, REQUEST_BYTES, w->digits);
     fprintf(stderr, "request %s\n", w->digits);
     w->request.seed = w->flags->has_seed ? w->flags->seed : random_seed >> SEED_SHIFT;

@@ -21,7 +21,9 @@ typedef struct generation_segment {
 typedef struct generation_request {
     uint8_t id[REQUEST_BYTES];
     const generation_segment *segments;
-    size_t n_segments;
+    size_t n_segments;          /* 0: the prompt is ids */
+    const int32_t *ids;         /* [n_ids]: a prompt without segments, taken as it is */
+    size_t n_ids;
     const char *model, *pool, *session;     /* NULL: any model, the default pool, no session */
     const strategy *chain;
     uint64_t seed;              /* below SEED_MAX */

@@ -1,0 +1,43 @@
+/* A text that is timed as it comes, and shown to nobody. */
+#ifndef TRIVIUM_BENCH_TEXT_H
+#define TRIVIUM_BENCH_TEXT_H
+
+#include "buffer.h"
+#include "client.h"
+#include "ids.h"
+
+/* What the texts of one measurement have in common; borrowed by them. */
+typedef struct bench_rules {
+    const char *model, *pool;   /* NULL: any model, the default pool */
+    const strategy *chain;
+    uint32_t n_prompt, n_tokens;
+} bench_rules;
+
+/* Times of each token but the first, for median_of: between its arrival and that of the one before,
+ * and what of it was spent in the forward pass, inside samplerd, and on the way between processes. */
+typedef enum token_time { TIME_INTERVAL, TIME_FORWARD, TIME_SAMPLE, TIME_HOP, TOKEN_TIMES } token_time;
+
+/* All zero before it is begun. */
+typedef struct bench_text {
+    generation_request request;
+    id_list prompt;             /* owned */
+    client *client;             /* borrowed */
+    buffer *times;              /* [TOKEN_TIMES], borrowed; NULL: not wanted */
+    uint64_t sent_us, first_us, last_us;    /* clock_us; when the first and the last token came */
+    uint32_t n_tokens;
+    bool ended;
+    failure why;                /* code is not STATUS_OK: how it failed */
+} bench_text;
+
+/* Make a prompt for it. Runs the client's loop; STATUS_CANCELLED after Ctrl-C. */
+status bench_text_prepare(bench_text *t, client *c, const bench_rules *rules, uint64_t seed,
+                          failure *f);
+void bench_text_clear(bench_text *t);
+
+/* Send it; at its end, t->ended is set and the client's loop stops. What fails is in t->why. */
+void bench_text_begin(bench_text *t);
+
+/* Begin it and wait for its end. STATUS_CANCELLED after Ctrl-C. */
+status bench_text_run(bench_text *t, failure *f);
+
+#endif
