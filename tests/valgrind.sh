@@ -12,10 +12,10 @@ finish() {
 }
 trap finish EXIT
 
-checked() { # NAME PROGRAM ARGUMENTS: its own output goes where the caller says, valgrind's to NAME.valgrind
+checked() { # NAME PROGRAM ARGUMENTS, in place of the shell that calls it; valgrind's output goes to NAME.valgrind
     local name=$1
     shift
-    valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect \
+    exec valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect \
         --errors-for-leak-kinds=definite,indirect --error-exitcode=99 \
         --log-file="$XDG_RUNTIME_DIR/$name.valgrind" "$@"
 }
@@ -26,7 +26,7 @@ checked modeld "$build/modeld" --heartbeat-ms 2000 --step-deadline-ms 20000 --th
     --model "$XDG_RUNTIME_DIR/tiny.gguf" 2>"$XDG_RUNTIME_DIR/modeld.log" & pids="$pids $!"
 checked samplerd "$build/samplerd" --heartbeat-ms 2000 2>"$XDG_RUNTIME_DIR/samplerd.log" & pids="$pids $!"
 
-checked client "$build/trivium" generate "Once upon a time" --seed 7 --max-new-tokens 8 --wait 60
+(checked client "$build/trivium" generate "Once upon a time" --seed 7 --max-new-tokens 8 --wait 60)
 
 failed=0
 for pid in $pids; do
