@@ -1,6 +1,6 @@
-/* The double functions that a sampler calls tens of thousands of times a row (exp, log) use + − × ÷
- * only: without compiler flags an explicit fma is a call into libm. Polynomials are interpolations at
- * Chebyshev points, or plain Taylor series where speed is no matter. */
+/* The double functions that a sampler calls tens of thousands of times a row (exp, log) use only
+ * + − × ÷: without compiler flags an explicit fma is a call into libm. Polynomials are interpolations
+ * at Chebyshev points, or plain Taylor series where speed is no matter. */
 #include "fmath.h"
 
 #include <fenv.h>
@@ -9,12 +9,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "fmath_exp.h"
+
 _Static_assert(FLT_EVAL_METHOD == 0, "float and double must be rounded at each operation");
 
-static const double MAGIC = 0x1.8p52;           /* x + MAGIC − MAGIC: the nearest integer to x */
-static const double LN2_HIGH = 0x1.62e42feep-1; /* 32 bits: times an exponent it is exact */
-static const double LN2_LOW = 0x1.a39ef35793c76p-33;
-static const double LOG2_E = 0x1.71547652b82fep+0;
 static const double EXP_MIN = -708.39641853226408;  /* ln of the smallest normal number */
 static const double EXP_MAX = 709.78271289338397;   /* ln of the largest */
 
@@ -55,11 +53,9 @@ static inline double exp_between(double x, double low, int lift) {
     double n = shifted - MAGIC;
     double r = (x - n * LN2_HIGH) - (n * LN2_LOW - low);
     double r2 = r * r, r4 = r2 * r2;
-    double q01 = 0.5 + r * 0x1.5555555555556p-3;
-    double q23 = 0x1.5555555553d63p-5 + r * 0x1.11111111109b3p-7;
-    double q45 = 0x1.6c16c1788bd90p-10 + r * 0x1.a01a01a7c41d5p-13;
-    double q67 = 0x1.a019b90d2ae7ap-16 + r * 0x1.71de0dae63bb3p-19;
-    double q89 = 0x1.289185613a3d6p-22 + r * 0x1.af38a9b0ec855p-26;
+    double q01 = EXP_Q[0] + r * EXP_Q[1], q23 = EXP_Q[2] + r * EXP_Q[3];
+    double q45 = EXP_Q[4] + r * EXP_Q[5], q67 = EXP_Q[6] + r * EXP_Q[7];
+    double q89 = EXP_Q[8] + r * EXP_Q[9];
     double q = (q01 + r2 * q23) + r4 * ((q45 + r2 * q67) + r4 * q89);
     double power = 1.0 + (r + r2 * q);
     return double_of(bits_of(power) + ((bits_of(shifted) + (uint64_t)(int64_t)lift) << 52));
@@ -201,7 +197,7 @@ static double cos_series(double r, double low) {
 }
 
 /* x = n·π/2 + r, |r| ≤ π/4 and a little; sin(x) is the wave of number n mod 4, cos(x) the one after
- * it. The first product leaves an exact difference for |x| ≤ 2^30; the others give r as a sum of two. */
+ * it. The first product leaves an exact difference for |x| ≤ 2^30; the others give r as a sum. */
 static double wave(double x, unsigned quarters) {
     if (!isfinite(x)) return (double)NAN;
     double shifted = x * 0x1.45f306dc9c883p-1 + MAGIC;
