@@ -70,9 +70,9 @@ $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: proto/%.proto
 $(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c $(GENERATED:.c=.h)
 	$(call QUIET,CC  )$(COMPILE) -c -o $@ $<
 
-# Only these files may use vector instructions; init.c decides at run time what is called.
-$(BUILD)/obj/modeld/kernels/avx2%o: ISA_FLAGS := -mavx2 -mfma -mf16c
-$(BUILD)/obj/modeld/kernels/avx512%o: ISA_FLAGS := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
+# Only these files may use vector instructions; proto/rt/cpu.c decides at run time what is called.
+$(BUILD)/obj/%avx2.o: ISA_FLAGS := -mavx2 -mfma -mf16c
+$(BUILD)/obj/%avx512.o: ISA_FLAGS := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
 
 $(BUILD)/obj/%.o: %.c | $(GENERATED:.c=.h)
 	@mkdir -p $(@D)

@@ -32,8 +32,10 @@ struct chain {
     sample_candidate candidates[CANDIDATES_MAX];
 };
 
-chain *chain_new(void) {
-    return calloc(1, sizeof(chain));
+chain *chain_new(isa best) {
+    chain *c = calloc(1, sizeof *c);
+    if (c) row_init(&c->row, best);
+    return c;
 }
 
 void chain_free(chain **c) {
@@ -52,7 +54,7 @@ static double raw_logprob(const chain *c, double logit) {
 static void note_raw_softmax(chain *c) {
     row_weigh(&c->row);
     c->raw_max = c->row.max;
-    c->raw_log_total = fmath_log((double)c->row.total / (double)ROW_WEIGHT_ONE);
+    c->raw_log_total = fmath_log((double)c->row.total / (double)WEIGHT_ONE);
 }
 
 static int compare_raw(const void *a, const void *b) {
@@ -65,19 +67,18 @@ static int compare_raw(const void *a, const void *b) {
  * field until then: two logits that differ may have the same log-probability. */
 static uint32_t note_candidates(chain *c, uint32_t n) {
     row *r = &c->row;
-    uint32_t n_noted = 0;
     if (n == 0) return 0;
     if (n > r->n) n = r->n;
-    row_rank last = row_kth(r, n);
-    for (uint32_t i = 0; i < r->n; i++) {
-        if (row_ranks_above(last, row_rank_of(r, i))) continue;
-        c->candidates[n_noted++] = (sample_candidate){r->ids[i], r->logits[i], 0};
+    n = row_select(r, row_kth(r, n));
+    for (uint32_t i = 0; i < n; i++) {
+        row_rank rank = row_rank_of(r, r->members[i]);
+        c->candidates[i] = (sample_candidate){rank.id, rank.logit, 0};
     }
-    qsort(c->candidates, n_noted, sizeof *c->candidates, compare_raw);
-    for (uint32_t i = 0; i < n_noted; i++) {
+    qsort(c->candidates, n, sizeof *c->candidates, compare_raw);
+    for (uint32_t i = 0; i < n; i++) {
         c->candidates[i].logprob = raw_logprob(c, c->candidates[i].logprob);
     }
-    return n_noted;
+    return n;
 }
 
 /* ---- after the chain ---- */

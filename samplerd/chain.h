@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "../proto/rt/cpu.h"
 #include "../proto/rt/status.h"
 #include "../proto/strategy.h"
 
@@ -37,7 +38,7 @@ typedef struct sample_result {
     uint32_t n_candidates;
 } sample_result;
 
-chain *chain_new(void);         /* NULL: no memory */
+chain *chain_new(isa best);     /* the machine has `best` (cpu_isa). NULL: no memory */
 void chain_free(chain **c);
 
 /* STATUS_NO_CANDIDATE: no finite logit left, or NaN in the row. STATUS_BAD_ID: a bias or given id outside

@@ -12,12 +12,7 @@ static row_rank all_of(double logit) {
 }
 
 void filter_temperature(row *r, const step *one) {
-    double temperature = one->numbers[0];
-    if (temperature == 1.0) return;
-    row_settle(r);
-    double shift = isfinite(r->max / temperature) ? 0.0 : r->max;
-    for (uint32_t i = 0; i < r->n; i++) r->logits[i] = (r->logits[i] - shift) / temperature;
-    row_changed(r);
+    if (one->numbers[0] != 1.0) row_scale(r, one->numbers[0]);
 }
 
 void filter_top_k(row *r, const step *one) {

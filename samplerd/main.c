@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../proto/limits.h"
+#include "../proto/rt/cpu.h"
 #include "../proto/rt/fmath.h"
 #include "../proto/rt/log.h"
 #include "../proto/rt/options.h"
@@ -16,6 +17,7 @@ static option_texts joins;
 static const char *name = "samplerd", *pool = "";
 static uint64_t heartbeat_ms = HEARTBEAT_MS;
 static log_level level = LOG_INFO;
+static isa instructions;
 
 static status take_level(void *out, const char *flag, const char *value, failure *f) {
     if (log_level_parse(value, out) == 0) return STATUS_OK;
@@ -33,6 +35,11 @@ static status take_name(void *out, const char *flag, const char *value, failure 
     return STATUS_OK;
 }
 
+static status take_isa(void *out, const char *flag, const char *value, failure *f) {
+    (void)flag;
+    return cpu_isa(out, value, f);
+}
+
 static const option_row flags[] = {
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
      .help = "a modeld's endpoint for samplers; may be repeated"},
@@ -44,6 +51,8 @@ static const option_row flags[] = {
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = take_level,
      .help = "quiet, error, info or debug (info)"},
+    {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &instructions,
+     .take = take_isa, .help = "auto, ref, avx2 or avx512; the results are the same (auto)"},
     {0},
 };
 
@@ -66,6 +75,7 @@ static status choose_joins(char *address, failure *f) {
 
 int main(int argc, char **argv) {
     failure f = {STATUS_OK, ""};
+    cpu_isa(&instructions, "auto", &f);
     status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, &f);
     if (st == STATUS_NOT_FOUND) return 0;
     if (st == STATUS_OK && joins.n_items > JOINS_MAX) {
@@ -84,9 +94,10 @@ int main(int argc, char **argv) {
     loop *l = loop_new();
     if (!l) die("samplerd", "no memory");
     st = service_new(&s, l, &(service_options){.joins = joins.items, .n_joins = joins.n_items,
-                     .name = name, .pool = pool, .heartbeat_ms = (uint32_t)heartbeat_ms}, &f);
+                     .name = name, .pool = pool, .heartbeat_ms = (uint32_t)heartbeat_ms,
+                     .isa = instructions}, &f);
     if (st != STATUS_OK) die("samplerd", "%s", f.message);
-    log_event(LOG_INFO, "ready", "pool=\"%s\"", pool);
+    log_event(LOG_INFO, "ready", "pool=\"%s\" isa=%s", pool, isa_name(instructions));
     loop_run(l);
     service_free(&s);
     loop_free(&l);

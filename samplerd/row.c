@@ -8,8 +8,7 @@
 #include "../proto/limits.h"
 #include "../proto/rt/fmath.h"
 
-static const double WEIGHTLESS = -32.0;     /* e^-32 · 2^44 rounds to 0 */
-_Static_assert(N_VOCAB_MAX <= UINT64_MAX / ROW_WEIGHT_ONE, "a row's total fits 64 bits");
+_Static_assert(N_VOCAB_MAX <= UINT64_MAX / WEIGHT_ONE, "a row's total fits 64 bits");
 
 enum {
     BUCKETS = 256,                          /* a bucket's number fits a byte */
@@ -20,54 +19,72 @@ __extension__ typedef unsigned __int128 uint128;
 
 /* ---- memory ---- */
 
+void row_init(row *r, isa best) {
+    *r = (row){0};
+    passes_init(&r->passes, best);
+}
+
 status row_reserve(row *r, uint32_t n_vocab) {
     if (n_vocab <= r->capacity) return STATUS_OK;
     row_clear(r);
-    r->ids = malloc(n_vocab * sizeof *r->ids);
+    r->all_ids = malloc(n_vocab * sizeof *r->all_ids);
+    r->kept_ids = malloc(n_vocab * sizeof *r->kept_ids);
     r->logits = malloc(n_vocab * sizeof *r->logits);
     r->weights = malloc(n_vocab * sizeof *r->weights);
     r->members = malloc(n_vocab * sizeof *r->members);
     r->buckets = malloc(n_vocab * sizeof *r->buckets);
-    bool all = r->ids && r->logits && r->weights && r->members && r->buckets;
+    bool all = r->all_ids && r->kept_ids && r->logits && r->weights && r->members && r->buckets;
     if (!all || history_reserve(&r->past, n_vocab) != STATUS_OK) {
         row_clear(r);
         return STATUS_NO_MEMORY;
     }
+    for (uint32_t id = 0; id < n_vocab; id++) r->all_ids[id] = (int32_t)id;
     r->capacity = n_vocab;
     return STATUS_OK;
 }
 
 void row_clear(row *r) {
-    free(r->ids);
+    free(r->all_ids);
+    free(r->kept_ids);
     free(r->logits);
     free(r->weights);
     free(r->members);
     free(r->buckets);
     history_clear(&r->past);
-    *r = (row){0};
+    *r = (row){.passes = r->passes};
 }
 
 /* ---- logits and weights ---- */
 
-status row_load(row *r, const float *logits, uint32_t n_vocab, failure *f) {
-    assert(n_vocab <= r->capacity);
+/* What row_load does where not all logits are finite. */
+static status load_finite(row *r, const float *logits, uint32_t n_vocab, failure *f) {
+    r->ids = r->kept_ids;
     r->n = 0;
     r->max = -INFINITY;
-    r->settled = true;
-    r->weighed = false;
     for (uint32_t id = 0; id < n_vocab; id++) {
         double logit = (double)logits[id];
         if (!(logit < INFINITY)) {
+            r->n = 0;
             return fail(f, STATUS_NO_CANDIDATE, "the logit of id %u is %s", id,
                         isnan(logit) ? "not a number" : "infinite");
         }
         if (logit > r->max) r->max = logit;
-        r->ids[r->n] = (int32_t)id;
+        r->kept_ids[r->n] = (int32_t)id;
         r->logits[r->n] = logit;
         r->n += logit > -INFINITY;
     }
     if (r->n > 0) return STATUS_OK;
     return fail(f, STATUS_NO_CANDIDATE, "none of the %u logits is finite", n_vocab);
+}
+
+status row_load(row *r, const float *logits, uint32_t n_vocab, failure *f) {
+    assert(n_vocab > 0 && n_vocab <= r->capacity);
+    r->settled = true;
+    r->weighed = false;
+    r->ids = r->all_ids;
+    r->n = n_vocab;
+    if (r->passes.widen(r->logits, logits, n_vocab, &r->max)) return STATUS_OK;
+    return load_finite(r, logits, n_vocab, f);
 }
 
 void row_changed(row *r) {
@@ -76,34 +93,24 @@ void row_changed(row *r) {
 
 void row_settle(row *r) {
     if (r->settled) return;
-    bool usable = true;
-    r->max = -INFINITY;
-    for (uint32_t i = 0; i < r->n; i++) {
-        usable &= r->logits[i] < INFINITY;
-        if (r->logits[i] > r->max) r->max = r->logits[i];
-    }
-    if (!usable || r->max == -INFINITY) r->n = 0;
+    r->max = r->passes.largest(r->logits, r->n);
+    if (!isfinite(r->max)) r->n = 0;
     r->settled = true;
 }
 
-/* `below`: logit − largest logit. Adding 2^52 rounds to an integer; the low 52 bits hold it. */
-static uint64_t weight_of(double below) {
-    if (below <= WEIGHTLESS) return 0;
-    double shifted = fmath_exp(below) * (double)ROW_WEIGHT_ONE + 0x1p52;
-    uint64_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    return bits & (((uint64_t)1 << 52) - 1);
+/* Rounded division keeps the order: the largest stays the largest. */
+void row_scale(row *r, double divisor) {
+    row_settle(r);
+    double shift = isfinite(r->max / divisor) ? 0.0 : r->max;
+    r->passes.scale(r->logits, shift, divisor, r->n);
+    r->max = (r->max - shift) / divisor;
+    r->weighed = false;
 }
 
 void row_weigh(row *r) {
     if (r->weighed) return;
     row_settle(r);
-    uint64_t total = 0;
-    for (uint32_t i = 0; i < r->n; i++) {
-        r->weights[i] = weight_of(r->logits[i] - r->max);
-        total += r->weights[i];
-    }
-    r->total = total;
+    r->total = r->passes.weigh(r->weights, r->logits, r->max, r->n);
     r->weighed = true;
 }
 
@@ -152,19 +159,13 @@ static void sort_by_rank(row *r, uint32_t n) {
     }
 }
 
-/* The candidates that are not below `lowest` become members, each in a bucket by its distance from the
- * largest logit, in eighths; the last bucket takes all that is far away. Returns how many there are. */
-static uint32_t spread_by_distance(row *r, double lowest) {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < r->n; i++) {
-        r->members[n] = i;
-        n += r->logits[i] >= lowest;
-    }
+/* Put the n members into buckets by their distance from the largest logit, in eighths; the last bucket
+ * takes all that is far away. */
+static void spread_by_distance(row *r, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         double eighths = (r->max - r->logits[r->members[i]]) * 8;
         r->buckets[i] = eighths < BUCKETS - 1 ? (uint8_t)eighths : BUCKETS - 1;
     }
-    return n;
 }
 
 /* Put the n members into buckets of equal width between their smallest and largest key, the largest
@@ -203,11 +204,11 @@ static uint32_t narrow(row *r, uint32_t n, const uint64_t *masses, uint64_t limi
     return n_kept;
 }
 
-/* The first rank at which the running sum of masses reaches limit. masses: [n], or NULL to count. What
- * is below `lowest` is known to rank after it. */
-static row_rank cut(row *r, const uint64_t *masses, uint64_t limit, double lowest) {
+/* The first rank at which the running sum of masses reaches limit. masses: [r->n], or NULL to count.
+ * It is among the n members, and so is all that ranks above it. */
+static row_rank cut(row *r, uint32_t n, const uint64_t *masses, uint64_t limit) {
     uint64_t above = 0;
-    uint32_t n = spread_by_distance(r, lowest);
+    spread_by_distance(r, n);
     n = narrow(r, n, masses, limit, &above);
     while (n > FEW && spread_by_key(r, n)) n = narrow(r, n, masses, limit, &above);
     if (n <= FEW) sort_by_rank(r, n);       /* more are all equal: in order of id as they are */
@@ -219,9 +220,27 @@ static row_rank cut(row *r, const uint64_t *masses, uint64_t limit, double lowes
     return row_rank_of(r, r->members[i]);
 }
 
+/* The members are the candidates not below `lowest`. Returns how many they are. */
+static uint32_t select_members(row *r, double lowest) {
+    return r->passes.select(r->members, r->logits, lowest, r->n);
+}
+
+uint32_t row_select(row *r, row_rank last) {
+    uint32_t n_members = select_members(r, last.logit), n = 0;
+    for (uint32_t k = 0; k < n_members; k++) {
+        r->members[n] = r->members[k];
+        n += !row_ranks_above(last, row_rank_of(r, r->members[k]));
+    }
+    return n;
+}
+
+/* The upper end of a row is thin as a rule: look there first. */
 row_rank row_kth(row *r, uint32_t k) {
+    static const double distances[] = {4, 12, INFINITY};
     assert(r->settled && k > 0 && k <= r->n);
-    return cut(r, NULL, k, -INFINITY);
+    uint32_t n = 0;
+    for (int i = 0; n < k; i++) n = select_members(r, r->max - distances[i]);
+    return cut(r, n, NULL, k);
 }
 
 /* All candidates of weight (total − mass) / n or less together weigh at most total − mass: without them
@@ -229,27 +248,24 @@ row_rank row_kth(row *r, uint32_t k) {
 static double lowest_that_matters(const row *r, uint64_t mass) {
     uint64_t weight = (r->total - mass) / r->n;
     if (weight < 1024) return -INFINITY;
-    return r->max + fmath_log((double)weight / (double)ROW_WEIGHT_ONE) - 0x1p-10;
+    return r->max + fmath_log((double)weight / (double)WEIGHT_ONE) - 0x1p-10;
 }
 
 row_rank row_crossing(row *r, uint64_t mass) {
     assert(r->weighed && mass > 0 && mass <= r->total);
-    return cut(r, r->weights, mass, lowest_that_matters(r, mass));
+    return cut(r, select_members(r, lowest_that_matters(r, mass)), r->weights, mass);
 }
 
 void row_keep(row *r, row_rank last) {
-    uint32_t n = 0;
+    uint32_t n = row_select(r, last);
     uint64_t total = 0;
-    for (uint32_t i = 0; i < r->n; i++) {
-        if (row_ranks_above(last, row_rank_of(r, i))) continue;
-        r->ids[n] = r->ids[i];
-        r->logits[n] = r->logits[i];
-        if (r->weighed) {
-            r->weights[n] = r->weights[i];
-            total += r->weights[i];
-        }
-        n++;
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t i = r->members[k];
+        r->kept_ids[k] = r->ids[i];
+        r->logits[k] = r->logits[i];
+        if (r->weighed) total += r->weights[k] = r->weights[i];
     }
+    r->ids = r->kept_ids;
     r->n = n;
     r->total = total;
 }

@@ -13,19 +13,21 @@
 
 #include "../proto/rt/status.h"
 #include "history.h"
-
-#define ROW_WEIGHT_ONE ((uint64_t)1 << 44)  /* the weight of the largest logit */
+#include "passes.h"
 
 typedef struct row {
     uint32_t n;                 /* candidates left; 0: nothing may be drawn */
-    int32_t *ids;               /* [n], ascending */
+    const int32_t *ids;         /* [n], ascending: all_ids until some are dropped, then kept_ids */
     double *logits;             /* [n] */
     uint64_t *weights;          /* [n], while `weighed` */
     double max;                 /* the largest logit, while `settled` */
     uint64_t total;             /* the sum of the weights, while `weighed` */
     bool settled, weighed;
     history past;               /* what the draw follows */
-    uint32_t *members;          /* [capacity], scratch of the ranking: indices, */
+    passes passes;
+    int32_t *all_ids;           /* [capacity]: 0, 1, 2, … */
+    int32_t *kept_ids;          /* [capacity] */
+    uint32_t *members;          /* [capacity], scratch: the indices that a ranking is about, */
     uint8_t *buckets;           /* [capacity], and the bucket of each */
     uint32_t capacity;
 } row;
@@ -36,9 +38,11 @@ typedef struct row_rank {
     int32_t id;
 } row_rank;
 
-/* Room for n_vocab candidates. A zeroed row is valid. STATUS_NO_MEMORY. */
+void row_init(row *r, isa best);            /* without room; the machine has `best` (cpu_isa) */
+
+/* Room for n_vocab candidates. STATUS_NO_MEMORY. */
 status row_reserve(row *r, uint32_t n_vocab);
-void row_clear(row *r);                     /* frees what it owns; zeroed afterwards */
+void row_clear(row *r);                     /* frees what it owns; without room afterwards */
 
 /* Every finite logit of [n_vocab] becomes a candidate; the row has room for them. STATUS_NO_CANDIDATE:
  * one is NaN or +inf, or none is finite. */
@@ -50,6 +54,10 @@ void row_changed(row *r);
 /* Find the largest logit. Where it is not finite, or any logit is NaN, the row is emptied: a step
  * that overflows leaves nothing to draw. */
 void row_settle(row *r);
+
+/* z / divisor, which is above 0. Where the largest quotient would leave double's range the row is moved
+ * first, so that its largest logit is 0. */
+void row_scale(row *r, double divisor);
 
 /* Settle, then compute weights and total. */
 void row_weigh(row *r);
@@ -66,6 +74,9 @@ row_rank row_kth(row *r, uint32_t k);
 /* The candidate at which the running sum of weights, in order of rank, reaches `mass`: the last one with
  * less than that ranked above it. 1 ≤ mass ≤ total; the row is weighed. */
 row_rank row_crossing(row *r, uint64_t mass);
+
+/* The members become the indices, ascending, of what ranks there or above. Returns how many they are. */
+uint32_t row_select(row *r, row_rank last);
 
 /* Keep what ranks there or above. Weights stay valid when the largest logit is kept. */
 void row_keep(row *r, row_rank last);

@@ -314,7 +314,7 @@ status service_new(service **out, loop *l, const service_options *options, failu
     service *s = calloc(1, sizeof *s);
     uint64_t incarnation = peers_incarnation();
     status st = STATUS_OK;
-    if (s) s->chain = chain_new();
+    if (s) s->chain = chain_new(options->isa);
     if (!s || !s->chain) {
         st = fail(f, STATUS_NO_MEMORY, "no memory");
         goto done;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../proto/rt/cpu.h"
 #include "../proto/rt/loop.h"
 #include "../proto/rt/status.h"
 
@@ -17,6 +18,7 @@ typedef struct service_options {
     const char *name;           /* at most NAME_BYTES_MAX bytes, UTF-8 */
     const char *pool;           /* likewise; "" is the default pool */
     uint32_t heartbeat_ms;
+    isa isa;                    /* that the machine has (cpu_isa) */
 } service_options;
 
 /* Joins all endpoints and attaches to the loop. The loop and the texts of the options must outlive

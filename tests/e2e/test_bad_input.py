@@ -121,7 +121,8 @@ def test_a_path_that_is_too_long(stack):
 
 
 @pytest.mark.parametrize("role,flags", [
-    ("tokenizerd", ["--nonsense"]), ("samplerd", ["--heartbeat-ms", "0"]), ("modeld", []),
+    ("tokenizerd", ["--nonsense"]), ("modeld", []),
+    ("samplerd", ["--heartbeat-ms", "0"]), ("samplerd", ["--isa", "nonsense"]),
     ("modeld", ["--model", "x", "--isa", "nonsense"]), ("modeld", ["--model", "x", "--kv-memory", "-1"])])
 def test_wrong_use_of_a_daemon(stack, role, flags):
     process = stack.start(role, *flags)

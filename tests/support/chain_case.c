@@ -14,7 +14,7 @@ static chain_outcome outcome;
 
 static void run(const chain_case *one, const strategy *s) {
     static chain *c;
-    if (!c) c = chain_new();
+    if (!c) c = chain_new(ISA_REF);
     assert_non_null(c);
     assert_true(one->n_vocab <= CHAIN_CASE_VOCAB_MAX);
     sample_job job = {

@@ -1,10 +1,12 @@
-/* Time of one row through a chain: 49,152 logits, a history of 512 ids. Prints, asserts nothing. */
+/* Time of one row through a chain, by each instruction set: 49,152 logits, a history of 512 ids.
+ * Prints, asserts nothing. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/rt/clock.h"
 #include "proto/rt/fmath.h"
+#include "proto/strategy_json.h"
 #include "samplerd/chain.h"
 
 enum { N_VOCAB = 49152, N_IDS = 512, N_ROWS = 8, N_ROUNDS = 40 };
@@ -28,52 +30,81 @@ static void fill_row(float *logits) {
     }
 }
 
+typedef struct plan {
+    const char *name, *steps;
+    uint32_t n_candidates;
+    int32_t given;              /* as in sample_job */
+} plan;
+
+#define DEFAULTS "{\"repetition_penalty\": 1.1}, {\"temperature\": 0.8}, {\"top_p\": 0.9}"
+
+static const plan plans[] = {
+    {"log-probability of a given id", "[]", 0, 7},
+    {"no step", "[]", 0, -1},
+    {"greedy", "[{\"greedy\": true}]", 0, -1},
+    {"temperature 0.8", "[{\"temperature\": 0.8}]", 0, -1},
+    {"default: penalty 1.1, temperature 0.8, top_p 0.9", "[" DEFAULTS "]", 0, -1},
+    {"default, 10 candidates", "[" DEFAULTS "]", 10, -1},
+    {"top_k 40, then default", "[{\"top_k\": 40}, " DEFAULTS "]", 0, -1},
+};
+
+static strategy parse(const char *steps) {
+    failure f = {STATUS_OK, ""};
+    strategy s;
+    strategy_init(&s);
+    json_t *json = json_loads(steps, 0, NULL);
+    if (!json || strategy_from_json(&s, json, &f) != STATUS_OK) die("bench_chain", "%s", steps);
+    json_decref(json);
+    return s;
+}
+
 static int compare(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static void bench(const char *name, const strategy *s, const float *rows, const int32_t *ids,
-                  uint32_t n_candidates) {
+/* The median of all rounds, in microseconds a row. */
+static double time_us(const plan *p, isa best, const float *rows, const int32_t *ids) {
     static double times_us[N_ROUNDS * N_ROWS];
-    chain *c = chain_new();
+    chain *c = chain_new(best);
+    strategy s = parse(p->steps);
     failure f = {STATUS_OK, ""};
     if (!c) die("bench_chain", "no memory");
     for (int i = 0; i < N_ROUNDS * N_ROWS; i++) {
         sample_job job = {.logits = rows + (size_t)(i % N_ROWS) * N_VOCAB, .n_vocab = N_VOCAB,
-                          .ids = ids, .n_ids = N_IDS, .n_prompt = N_IDS, .strategy = s, .seed = 7,
-                          .step = (uint32_t)i, .n_candidates = n_candidates, .given = -1};
+                          .ids = ids, .n_ids = N_IDS, .n_prompt = N_IDS, .strategy = &s, .seed = 7,
+                          .step = (uint32_t)i, .n_candidates = p->n_candidates,
+                          .given = p->given};
         sample_result result;
         uint64_t begin_us = clock_us();
         status st = chain_sample(c, &job, &result, NULL, &f);
         times_us[i] = (double)(clock_us() - begin_us);
         if (st != STATUS_OK) die("bench_chain", "%s", f.message);
     }
+    strategy_clear(&s);
     chain_free(&c);
     qsort(times_us, N_ROUNDS * N_ROWS, sizeof *times_us, compare);
-    printf("%-48s %6.0f us a row (fastest %.0f)\n", name, times_us[N_ROUNDS * N_ROWS / 2],
-           times_us[0]);
+    return times_us[N_ROUNDS * N_ROWS / 2];
 }
 
 int main(void) {
     float *rows = malloc(sizeof *rows * N_ROWS * N_VOCAB);
     static int32_t ids[N_IDS];
-    strategy s;
+    isa machine;
     failure f = {STATUS_OK, ""};
     if (!rows) die("bench_chain", "no memory");
     fmath_thread_start();
+    cpu_isa(&machine, "auto", &f);
     for (int i = 0; i < N_ROWS; i++) fill_row(rows + (size_t)i * N_VOCAB);
     for (int i = 0; i < N_IDS; i++) ids[i] = (int32_t)(random_uniform() * N_VOCAB);
 
-    strategy_init(&s);
-    bench("no step", &s, rows, ids, 0);
-    strategy_append(&s, STEP_GREEDY, NULL, 0, &f);
-    bench("greedy", &s, rows, ids, 0);
-    strategy_defaults(&s);
-    bench("default: penalty 1.1, temperature 0.8, top_p 0.9", &s, rows, ids, 0);
-    bench("default, 10 candidates", &s, rows, ids, 10);
-    strategy_set(&s, &(step){.kind = STEP_TOP_K, .numbers = {40}}, &f);
-    bench("default with top_k 40", &s, rows, ids, 0);
+    printf("%-50s", "us a row, median");
+    for (isa i = ISA_REF; i <= machine; i++) printf("%10s", isa_name(i));
+    for (size_t p = 0; p < sizeof plans / sizeof *plans; p++) {
+        printf("\n%-50s", plans[p].name);
+        for (isa i = ISA_REF; i <= machine; i++) printf("%10.0f", time_us(&plans[p], i, rows, ids));
+    }
+    printf("\n");
     free(rows);
     return 0;
 }

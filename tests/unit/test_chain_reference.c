@@ -1,5 +1,5 @@
-/* The chain against a reference that sorts the whole row: the same bits on random rows and chains,
- * with ties, both zeros, and -inf. */
+/* The chain, by every instruction set, against a reference that sorts the whole row: the same bits on
+ * random rows and chains, with ties, both zeros, and -inf. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 
 __extension__ typedef unsigned __int128 uint128;
 
-enum { N_CASES = 4000, WIDTH_MAX = 3000, IDS_MAX = 64 };
+enum { N_CASES = 4000, WIDTH_MAX = 3000, IDS_MAX = 64, WIDE = 49152, N_WIDE_CASES = 20 };
 
 /* ---- random cases ---- */
 
@@ -175,7 +175,7 @@ static int32_t reference_draw(const reference *r, uint64_t bits53) {
 
 /* ---- the comparison ---- */
 
-static void check_case(chain *c, reference *r) {
+static void check_case(chain *const *c, reference *r) {
     static float logits[WIDTH_MAX];
     static double probabilities[WIDTH_MAX], expected[WIDTH_MAX];
     static int32_t ids[IDS_MAX];
@@ -195,36 +195,86 @@ static void check_case(chain *c, reference *r) {
     reference_rank(r);
     for (uint32_t i = 0; i < width; i++) expected[i] = (double)r->weights[i] / (double)r->total;
 
-    failure f;
-    sample_result result;
     sample_job job = {.logits = logits, .n_vocab = width, .ids = ids, .n_ids = n_ids,
                       .strategy = &s, .seed = random_state >> 11, .step = random_below(1000),
                       .given = -1};
-    status st = chain_sample(c, &job, &result, probabilities, &f);
-    if (r->logits[r->ranked[0]] == -INFINITY) {
-        assert_int_equal(st, STATUS_NO_CANDIDATE);
-    } else {
-        assert_int_equal(st, STATUS_OK);
-        assert_memory_equal(probabilities, expected, width * sizeof *expected);
-        uint64_t bits53 = rng_bits53(job.seed, job.step, RNG_DRAW);
-        assert_int_equal(result.id, reference_draw(r, bits53));
+    for (; *c; c++) {
+        failure f;
+        sample_result result;
+        status st = chain_sample(*c, &job, &result, probabilities, &f);
+        if (r->logits[r->ranked[0]] == -INFINITY) {
+            assert_int_equal(st, STATUS_NO_CANDIDATE);
+        } else {
+            assert_int_equal(st, STATUS_OK);
+            assert_memory_equal(probabilities, expected, width * sizeof *expected);
+            uint64_t bits53 = rng_bits53(job.seed, job.step, RNG_DRAW);
+            assert_int_equal(result.id, reference_draw(r, bits53));
+        }
     }
     strategy_clear(&s);
+}
+
+/* A chain for each instruction set of this machine, then NULL. */
+static chain *chains[4];
+
+static int make_chains(void **state) {
+    (void)state;
+    isa machine;
+    failure f;
+    assert_int_equal(cpu_isa(&machine, "auto", &f), STATUS_OK);
+    for (isa i = ISA_REF; i <= machine; i++) assert_non_null(chains[i] = chain_new(i));
+    return 0;
+}
+
+static int free_chains(void **state) {
+    (void)state;
+    for (int i = 0; chains[i]; i++) chain_free(&chains[i]);
+    return 0;
 }
 
 static void random_chains_equal_the_full_sort_to_the_bit(void **state) {
     (void)state;
     static reference r;
-    chain *c = chain_new();
-    assert_non_null(c);
     random_state = 20110;
-    for (int i = 0; i < N_CASES; i++) check_case(c, &r);
-    chain_free(&c);
+    for (int i = 0; i < N_CASES; i++) check_case(chains, &r);
+}
+
+/* The chapter's chain on rows shaped like a model's: a bell, and a few ids that stand out. */
+static void wide_rows_are_the_same_everywhere(void **state) {
+    (void)state;
+    static float logits[WIDE];
+    static double first_left[WIDE], left[WIDE];
+    int32_t ids[IDS_MAX];
+    strategy s;
+    strategy_init(&s);
+    strategy_defaults(&s);
+    random_state = 49152;
+    for (int i = 0; i < N_WIDE_CASES; i++) {
+        for (int k = 0; k < WIDE; k++) logits[k] = random_logit(0);
+        for (int k = 0; k < 30; k++) logits[random_below(WIDE)] = (float)(20 - 0.4 * k);
+        for (int k = 0; k < IDS_MAX; k++) ids[k] = (int32_t)random_below(WIDE);
+        sample_job job = {.logits = logits, .n_vocab = WIDE, .ids = ids, .n_ids = IDS_MAX,
+                          .strategy = &s, .seed = 7, .step = (uint32_t)i, .n_candidates = 10,
+                          .given = -1};
+        failure f;
+        sample_result first, result;
+        assert_int_equal(chain_sample(chains[0], &job, &first, first_left, &f), STATUS_OK);
+        for (int c = 1; chains[c]; c++) {
+            assert_int_equal(chain_sample(chains[c], &job, &result, left, &f), STATUS_OK);
+            assert_int_equal(result.id, first.id);
+            assert_memory_equal(&result.logprob, &first.logprob, sizeof first.logprob);
+            assert_memory_equal(left, first_left, sizeof left);
+            assert_memory_equal(result.candidates, first.candidates,
+                                10 * sizeof *first.candidates);
+        }
+    }
+    strategy_clear(&s);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_chains_equal_the_full_sort_to_the_bit),
+        cmocka_unit_test(wide_rows_are_the_same_everywhere),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_chains, free_chains);
 }
