@@ -12,8 +12,8 @@ typedef enum isa {
 
 const char *isa_name(isa i);        /* "ref", "avx2", "avx512" */
 
-/* The instruction set of that name; "auto" is the machine's best. STATUS_UNSUPPORTED: the machine lacks
- * it. STATUS_BAD_REQUEST: there is none of that name. */
+/* The instruction set of that name; "auto" is the machine's best. STATUS_UNSUPPORTED: the machine
+ * lacks it. STATUS_BAD_REQUEST: there is none of that name. */
 status cpu_isa(isa *out, const char *name, failure *f);
 
 #endif
