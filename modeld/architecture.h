@@ -27,7 +27,8 @@ typedef struct architecture {
     status (*open)(void **network, const network_parts *parts, failure *f);
     void (*close)(void **network);
     /* As model_forward, except for kv_cache_extend. */
-    void (*forward)(void *network, kv_cache *cache, const batch_row *rows, uint32_t n_rows, float *logits);
+    void (*forward)(void *network, kv_cache *cache, const batch_row *rows, uint32_t n_rows,
+                    float *logits);
 } architecture;
 
 #endif

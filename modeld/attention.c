@@ -1,5 +1,6 @@
-/* The queries that read the same keys, those of a kv head's group and of neighbouring rows of a sequence,
- * make up tiles of up to TILE_ROWS; both products are float_tile's. Positions come in panels of 16. */
+/* The queries that read the same keys, those of a kv head's group and of neighbouring rows of a
+ * sequence, make up tiles of up to TILE_ROWS; both products are float_tile's. Positions come in
+ * panels of 16. */
 #include "attention.h"
 
 #include <assert.h>
@@ -12,7 +13,7 @@
 enum { PAGE_PANELS = PAGE_TOKENS / PANEL };
 _Static_assert((int)KV_PANEL == (int)PANEL, "keys of the cache are panels of the kernels");
 
-/* Queries first … first + n − 1 of a sequence: query q is head q % group of row `row` + q / group. */
+/* Queries first … first + n − 1 of a sequence; query q is head q % group of row row + q / group. */
 typedef struct query_tile {
     uint32_t row, first, n;
 } query_tile;
@@ -90,7 +91,7 @@ void attention_free(attention **a) {
     *a = NULL;
 }
 
-/* Tiles, in a batch ------------------------------------------------------------------------------- */
+/* Tiles, in a batch ---------------------------------------------------------------------------- */
 
 static void cut_tiles(attention *a, uint32_t n_rows, uint32_t tile_rows) {
     a->n_tiles = 0;
@@ -114,7 +115,7 @@ void attention_begin(attention *a, const kv_cache *cache, const batch_row *rows,
     if (a->n_tiles * a->shape.n_kv_heads < a->n_threads) cut_tiles(a, n_rows, 1);
 }
 
-/* One tile and kv head ---------------------------------------------------------------------------- */
+/* One tile and kv head ------------------------------------------------------------------------- */
 
 typedef struct tile_job {
     const attention *a;
@@ -126,7 +127,8 @@ typedef struct tile_job {
 } tile_job;
 
 static size_t query_offset(const attention *a, const query_tile *t, uint32_t i, uint32_t kv_head) {
-    uint32_t q = t->first + i, row = t->row + q / a->group, head = kv_head * a->group + q % a->group;
+    uint32_t q = t->first + i, row = t->row + q / a->group;
+    uint32_t head = kv_head * a->group + q % a->group;
     return ((size_t)row * a->shape.n_heads + head) * a->shape.head_dim;
 }
 
@@ -143,20 +145,22 @@ static void begin_tile(tile_job *j, const query_tile *t) {
     assert(j->n_positions[t->n - 1] <= a->shape.n_ctx);
 }
 
+static const uint16_t *key_panel(const tile_job *j, uint32_t panel) {
+    return kv_cache_keys(j->a->cache, j->sequence, j->a->layer, j->kv_head, panel);
+}
+
 /* Scores of all positions that the last query sees; what others do not see is never used. */
 static void compute_scores(tile_job *j) {
     const attention *a = j->a;
     const model_shape *s = &a->shape;
     uint32_t n_panels = (j->n_positions[j->n - 1] + PANEL - 1) / PANEL;
-    float_tile t = {.type = TENSOR_F16, .k_stride = PANEL, .x = j->b->queries, .x_stride = s->head_dim,
-                    .n_rows = j->n, .y_stride = a->score_stride};
+    float_tile t = {.type = TENSOR_F16, .k_stride = PANEL, .x = j->b->queries,
+                    .x_stride = s->head_dim, .n_rows = j->n, .y_stride = a->score_stride};
     for (uint32_t panel = 0; panel < n_panels; panel += t.n_panels) {
         t.n_panels = least(n_panels - panel, least(TILE_PANELS, PAGE_PANELS - panel % PAGE_PANELS));
-        const uint16_t *keys = kv_cache_keys(a->cache, j->sequence, a->layer, j->kv_head, panel);
-        t.panel_stride = 0;
-        if (t.n_panels > 1)     /* panels of a page lie at equal distances */
-            t.panel_stride = (size_t)(kv_cache_keys(a->cache, j->sequence, a->layer, j->kv_head, panel + 1)
-                                      - keys);
+        const uint16_t *keys = key_panel(j, panel);
+        /* panels of a page lie at equal distances */
+        t.panel_stride = t.n_panels > 1 ? (size_t)(key_panel(j, panel + 1) - keys) : 0;
         t.w = keys;
         t.y = j->b->scores + (size_t)panel * PANEL;
         slices_run(&a->engine->kernels, t, s->head_dim);
@@ -183,9 +187,10 @@ static void extend_chains(const tile_job *j, const uint16_t *values, uint32_t fi
                           uint32_t to) {
     const attention *a = j->a;
     uint32_t n_panels = a->n_columns / PANEL;
-    float_tile t = {.type = TENSOR_F16, .k_stride = a->n_columns, .panel_stride = PANEL, .n_k = to - from,
-                    .x = j->b->scores + first * a->score_stride + from, .x_stride = a->score_stride,
-                    .n_rows = j->n - first, .y_stride = a->n_columns, .resume = true};
+    float_tile t = {.type = TENSOR_F16, .k_stride = a->n_columns, .panel_stride = PANEL,
+                    .n_k = to - from, .x = j->b->scores + first * a->score_stride + from,
+                    .x_stride = a->score_stride, .n_rows = j->n - first, .y_stride = a->n_columns,
+                    .resume = true};
     for (uint32_t p = 0; p < n_panels; p += TILE_PANELS) {
         t.n_panels = least(TILE_PANELS, n_panels - p);
         t.w = values + (from % PANEL) * a->n_columns + p * PANEL;
@@ -194,8 +199,8 @@ static void extend_chains(const tile_job *j, const uint16_t *values, uint32_t fi
     }
 }
 
-/* One panel. A position that a query does not see must not enter its chain, not even times zero: so the
- * queries drop out as their positions end, the first ones first. */
+/* One panel. A position that a query does not see must not enter its chain, not even times zero:
+ * so the queries drop out as their positions end, the first ones first. */
 static void add_values(const tile_job *j, uint32_t panel) {
     const uint16_t *values = value_panel(j, panel);
     uint32_t pos = panel * PANEL, end = least(pos + PANEL, j->n_positions[j->n - 1]), first = 0;
@@ -220,8 +225,8 @@ static void sum_values(const tile_job *j) {
     }
 }
 
-/* Items are pairs of tile and kv head. Later tiles see more positions, so tiles are taken from both ends
- * in turn: a thread's range then has cheap and dear ones alike. */
+/* Items are pairs of tile and kv head. Later tiles see more positions, so tiles are taken from
+ * both ends in turn: a thread's range then has cheap and dear ones alike. */
 static void run_range(void *context, uint32_t first, uint32_t end, uint32_t thread) {
     attention *a = context;
     uint32_t head_dim = a->shape.head_dim;

@@ -9,7 +9,13 @@
 #include "attention.h"
 
 /* Sizes beyond any model of this kind; within them no product of two sizes below overflows. */
-enum { LAYERS_MAX = 1024, DIM_MAX = 1 << 16, FFN_DIM_MAX = 1 << 18, HEADS_MAX = 1024, HEAD_DIM_MAX = 1024 };
+enum {
+    LAYERS_MAX = 1024,
+    HEADS_MAX = 1024,
+    HEAD_DIM_MAX = 1024,
+    DIM_MAX = 1 << 16,
+    FFN_DIM_MAX = 1 << 18,
+};
 
 typedef struct layer {
     const float *attention_norm, *ffn_norm;     /* [dim] */
@@ -40,7 +46,7 @@ typedef struct llama {
     buffers b;
 } llama;
 
-/* Sizes ------------------------------------------------------------------------------------------- */
+/* Sizes ---------------------------------------------------------------------------------------- */
 
 static status read_uint(const gguf *g, const char *key, uint64_t min, uint64_t max, uint32_t *out,
                         failure *f) {
@@ -50,8 +56,8 @@ static status read_uint(const gguf *g, const char *key, uint64_t min, uint64_t m
     return st;
 }
 
-static status read_uint_or(const gguf *g, const char *key, uint64_t min, uint64_t max, uint32_t fallback,
-                           uint32_t *out, failure *f) {
+static status read_uint_or(const gguf *g, const char *key, uint64_t min, uint64_t max,
+                           uint32_t fallback, uint32_t *out, failure *f) {
     uint64_t value = 0;
     status st = gguf_uint_or(g, key, min, max, fallback, &value, f);
     *out = (uint32_t)value;
@@ -61,35 +67,43 @@ static status read_uint_or(const gguf *g, const char *key, uint64_t min, uint64_
 static status read_heads(const gguf *g, model_shape *s, failure *f) {
     status st = read_uint(g, "llama.attention.head_count", 1, HEADS_MAX, &s->n_heads, f);
     if (st != STATUS_OK) return st;
-    st = read_uint_or(g, "llama.attention.head_count_kv", 1, s->n_heads, s->n_heads, &s->n_kv_heads, f);
+    st = read_uint_or(g, "llama.attention.head_count_kv", 1, s->n_heads, s->n_heads, &s->n_kv_heads,
+                      f);
     if (st != STATUS_OK) return st;
     if (s->n_heads % s->n_kv_heads != 0)
-        return gguf_refuse(g, f, STATUS_UNSUPPORTED, "%u heads cannot share %u key and value heads evenly",
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "%u heads cannot share %u key and value heads evenly",
                            s->n_heads, s->n_kv_heads);
     uint32_t value_dim, width = s->dim / s->n_heads;
     if (!gguf_has(g, "llama.attention.key_length") && (s->dim % s->n_heads != 0 || width == 0))
-        return gguf_refuse(g, f, STATUS_UNSUPPORTED, "an embedding of %u does not divide into %u heads",
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "an embedding of %u does not divide into %u heads",
                            s->dim, s->n_heads);
     st = read_uint_or(g, "llama.attention.key_length", 1, HEAD_DIM_MAX, width, &s->head_dim, f);
     if (st != STATUS_OK) return st;
-    st = read_uint_or(g, "llama.attention.value_length", 1, HEAD_DIM_MAX, s->head_dim, &value_dim, f);
+    st = read_uint_or(g, "llama.attention.value_length", 1, HEAD_DIM_MAX, s->head_dim, &value_dim,
+                      f);
     if (st != STATUS_OK) return st;
     if (value_dim != s->head_dim)
-        return gguf_refuse(g, f, STATUS_UNSUPPORTED, "values of %u beside keys of %u are not supported",
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "values of %u beside keys of %u are not supported",
                            value_dim, s->head_dim);
     return STATUS_OK;
 }
 
 static status read_rope(const gguf *g, model_shape *s, failure *f) {
-    status st = read_uint_or(g, "llama.rope.dimension_count", 2, s->head_dim, s->head_dim, &s->rope_dims, f);
+    status st = read_uint_or(g, "llama.rope.dimension_count", 2, s->head_dim, s->head_dim,
+                             &s->rope_dims, f);
     if (st != STATUS_OK) return st;
     if (s->rope_dims % 2 != 0 || s->rope_dims == 0)
-        return gguf_refuse(g, f, STATUS_UNSUPPORTED, "rotary positions need pairs, not %u dimensions",
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "rotary positions need pairs, not %u dimensions",
                            s->rope_dims);
     st = gguf_real_or(g, "llama.rope.freq_base", 10000.0, &s->rope_base, f);
     if (st != STATUS_OK) return st;
     if (!(s->rope_base >= 1.0))
-        return gguf_refuse(g, f, STATUS_UNSUPPORTED, "llama.rope.freq_base is %g, must be at least 1",
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "llama.rope.freq_base is %g, must be at least 1",
                            s->rope_base);
     return STATUS_OK;
 }
@@ -105,13 +119,15 @@ static status refuse_extras(const gguf *g, failure *f) {
         status st = gguf_uint_or(g, counts[i], 0, UINT64_MAX, 0, &count, f);
         if (st != STATUS_OK) return st;
         if (count > 0)
-            return gguf_refuse(g, f, STATUS_UNSUPPORTED, "%s is %llu; only 0 is supported", counts[i],
+            return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                               "%s is %llu; only 0 is supported", counts[i],
                                (unsigned long long)count);
         double factor;
         st = gguf_real_or(g, factors[i], 1.0, &factor, f);
         if (st != STATUS_OK) return st;
         if (factor != 1.0 && factor != 0.0)     /* converters write 0 for none */
-            return gguf_refuse(g, f, STATUS_UNSUPPORTED, "%s is %g; only 1 is supported", factors[i], factor);
+            return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                               "%s is %g; only 1 is supported", factors[i], factor);
     }
     if (!gguf_has(g, "llama.rope.scaling.type")) return STATUS_OK;
     status st = gguf_text(g, "llama.rope.scaling.type", &kind, &n_bytes, f);
@@ -119,7 +135,8 @@ static status refuse_extras(const gguf *g, failure *f) {
     bool plain = (n_bytes == 4 && memcmp(kind, "none", 4) == 0)
                  || (n_bytes == 6 && memcmp(kind, "linear", 6) == 0);
     if (!plain)
-        return gguf_refuse(g, f, STATUS_UNSUPPORTED, "llama.rope.scaling.type is \"%.*s\"; only \"none\" and "
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "llama.rope.scaling.type is \"%.*s\"; only \"none\" and "
                            "\"linear\" are supported", (int)(n_bytes < 64 ? n_bytes : 64), kind);
     return STATUS_OK;
 }
@@ -138,7 +155,9 @@ static status read_epsilon(const gguf *g, model_shape *s, failure *f) {
 /* The vocabulary's size is the embedding's: some files have no key for it. */
 static status read_vocabulary_size(const gguf *g, model_shape *s, failure *f) {
     const gguf_tensor *t = gguf_find_tensor(g, "token_embd.weight");
-    if (!t) return gguf_refuse(g, f, STATUS_UNSUPPORTED, "the tensor \"token_embd.weight\" is missing");
+    if (!t)
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "the tensor \"token_embd.weight\" is missing");
     if (t->dims[1] > N_VOCAB_MAX)
         return gguf_refuse(g, f, STATUS_UNSUPPORTED, "a vocabulary of %llu is more than %d",
                            (unsigned long long)t->dims[1], N_VOCAB_MAX);
@@ -152,7 +171,8 @@ static status read_shape(const gguf *g, model_shape *s, failure *f) {
     if (st == STATUS_OK) st = read_uint(g, "llama.context_length", 1, N_CTX_MAX, &s->n_ctx, f);
     if (st == STATUS_OK) st = read_uint(g, "llama.block_count", 1, LAYERS_MAX, &s->n_layers, f);
     if (st == STATUS_OK) st = read_uint(g, "llama.embedding_length", 1, DIM_MAX, &s->dim, f);
-    if (st == STATUS_OK) st = read_uint(g, "llama.feed_forward_length", 1, FFN_DIM_MAX, &s->ffn_dim, f);
+    if (st == STATUS_OK)
+        st = read_uint(g, "llama.feed_forward_length", 1, FFN_DIM_MAX, &s->ffn_dim, f);
     if (st == STATUS_OK) st = read_heads(g, s, f);
     if (st == STATUS_OK) st = read_rope(g, s, f);
     if (st == STATUS_OK) st = read_epsilon(g, s, f);
@@ -160,7 +180,7 @@ static status read_shape(const gguf *g, model_shape *s, failure *f) {
     return st;
 }
 
-/* Tensors ------------------------------------------------------------------------------------------ */
+/* Tensors -------------------------------------------------------------------------------------- */
 
 enum { TENSOR_NAME_BYTES = 64 };
 
@@ -171,8 +191,8 @@ static status layer_matrix(weights *w, uint32_t number, const char *name, uint32
     return weights_matrix(w, full, n_outputs, n_inputs, out, f);
 }
 
-static status layer_vector(weights *w, uint32_t number, const char *name, uint32_t n, const float **out,
-                           failure *f) {
+static status layer_vector(weights *w, uint32_t number, const char *name, uint32_t n,
+                           const float **out, failure *f) {
     char full[TENSOR_NAME_BYTES];
     snprintf(full, sizeof full, "blk.%u.%s.weight", number, name);
     return weights_vector(w, full, n, out, f);
@@ -184,7 +204,8 @@ static status take_layer(layer *l, weights *w, uint32_t i, const model_shape *s,
     if (st == STATUS_OK) st = layer_matrix(w, i, "attn_q", query_dim, s->dim, &l->query, f);
     if (st == STATUS_OK) st = layer_matrix(w, i, "attn_k", kv_dim, s->dim, &l->key, f);
     if (st == STATUS_OK) st = layer_matrix(w, i, "attn_v", kv_dim, s->dim, &l->value, f);
-    if (st == STATUS_OK) st = layer_matrix(w, i, "attn_output", s->dim, query_dim, &l->attention_output, f);
+    if (st == STATUS_OK)
+        st = layer_matrix(w, i, "attn_output", s->dim, query_dim, &l->attention_output, f);
     if (st == STATUS_OK) st = layer_vector(w, i, "ffn_norm", s->dim, &l->ffn_norm, f);
     if (st == STATUS_OK) st = layer_matrix(w, i, "ffn_gate", s->ffn_dim, s->dim, &l->gate, f);
     if (st == STATUS_OK) st = layer_matrix(w, i, "ffn_up", s->ffn_dim, s->dim, &l->up, f);
@@ -196,13 +217,14 @@ static status take_tensors(llama *n, weights *w, failure *f) {
     const model_shape *s = &n->shape;
     const char *head = weights_has(w, "output.weight") ? "output.weight" : "token_embd.weight";
     status st = weights_lookup(w, "token_embd.weight", s->n_vocab, s->dim, &n->embedding, f);
-    for (uint32_t i = 0; st == STATUS_OK && i < s->n_layers; i++) st = take_layer(&n->layers[i], w, i, s, f);
+    for (uint32_t i = 0; st == STATUS_OK && i < s->n_layers; i++)
+        st = take_layer(&n->layers[i], w, i, s, f);
     if (st == STATUS_OK) st = weights_vector(w, "output_norm.weight", s->dim, &n->output_norm, f);
     if (st == STATUS_OK) st = weights_matrix(w, head, s->n_vocab, s->dim, &n->output, f);
     return st;
 }
 
-/* Buffers ------------------------------------------------------------------------------------------ */
+/* Buffers -------------------------------------------------------------------------------------- */
 
 static uint32_t most(uint32_t a, uint32_t b) {
     return a > b ? a : b;
@@ -228,8 +250,8 @@ static bool make_buffers(llama *n, uint32_t n_rows) {
     b->cosines = new_rows(n_rows, s->rope_dims);
     b->sines = new_rows(n_rows, s->rope_dims);
     b->blocks = malloc(n_rows * (n_blocks + 1) * sizeof *b->blocks);
-    return b->x && b->h && b->query && b->attended && b->key && b->value && b->gate && b->up && b->cosines
-           && b->sines && b->blocks;
+    return b->x && b->h && b->query && b->attended && b->key && b->value && b->gate && b->up
+           && b->cosines && b->sines && b->blocks;
 }
 
 static void free_buffers(buffers *b) {
@@ -288,7 +310,7 @@ no_memory:
     return fail(f, STATUS_NO_MEMORY, "no memory for the work space of %u rows", parts->n_rows_max);
 }
 
-/* The forward pass --------------------------------------------------------------------------------- */
+/* The forward pass ----------------------------------------------------------------------------- */
 
 /* A batch on its way through one layer; the steps between products work on ranges of rows. */
 typedef struct pass {
@@ -319,7 +341,8 @@ static void embed_rows(void *context, uint32_t first, uint32_t end, uint32_t thr
     uint32_t n_pairs = n->shape.rope_dims / 2;
     for (uint32_t r = first; r < end; r++) {
         lookup_row(&n->embedding, (uint32_t)p->rows[r].id, n->b.x + (size_t)r * n->shape.dim);
-        float *cosines = n->b.cosines + (size_t)r * 2 * n_pairs, *sines = n->b.sines + (size_t)r * 2 * n_pairs;
+        float *cosines = n->b.cosines + (size_t)r * 2 * n_pairs;
+        float *sines = n->b.sines + (size_t)r * 2 * n_pairs;
         for (uint32_t i = 0; i < n_pairs; i++) {
             double angle = p->rows[r].pos * n->frequencies[i];
             cosines[2 * i] = cosines[2 * i + 1] = (float)fmath_cos(angle);
@@ -336,7 +359,8 @@ static void norm_rows(void *context, uint32_t first, uint32_t end, uint32_t thre
     uint32_t dim = n->shape.dim;
     for (uint32_t r = first; r < end; r++) {
         float *h = n->b.h + (size_t)r * dim;
-        n->engine->kernels.rms_norm(h, n->b.x + (size_t)r * dim, p->norm, dim, n->shape.norm_epsilon);
+        n->engine->kernels.rms_norm(h, n->b.x + (size_t)r * dim, p->norm, dim,
+                                    n->shape.norm_epsilon);
         quantize_row(n, h, r, dim);
     }
 }
@@ -352,7 +376,8 @@ static void place_rows(void *context, uint32_t first, uint32_t end, uint32_t thr
         const float *cosines = b->cosines + (size_t)r * s->rope_dims;
         const float *sines = b->sines + (size_t)r * s->rope_dims;
         for (uint32_t h = 0; h < s->n_heads; h++)
-            k->rotate(b->query + ((size_t)r * s->n_heads + h) * s->head_dim, cosines, sines, s->rope_dims);
+            k->rotate(b->query + ((size_t)r * s->n_heads + h) * s->head_dim, cosines, sines,
+                      s->rope_dims);
         for (uint32_t h = 0; h < s->n_kv_heads; h++) {
             size_t at = ((size_t)r * s->n_kv_heads + h) * s->head_dim;
             k->rotate(b->key + at, cosines, sines, s->rope_dims);
@@ -367,7 +392,8 @@ static void attended_rows(void *context, uint32_t first, uint32_t end, uint32_t 
     const pass *p = context;
     const llama *n = p->net;
     uint32_t width = n->shape.n_heads * n->shape.head_dim;
-    for (uint32_t r = first; r < end; r++) quantize_row(n, n->b.attended + (size_t)r * width, r, width);
+    for (uint32_t r = first; r < end; r++)
+        quantize_row(n, n->b.attended + (size_t)r * width, r, width);
 }
 
 static void swiglu_rows(void *context, uint32_t first, uint32_t end, uint32_t thread) {
@@ -389,17 +415,22 @@ static void attention_block(pass *p) {
     size_t dim = n->shape.dim, query_dim = (size_t)n->shape.n_heads * n->shape.head_dim;
     size_t kv_dim = (size_t)n->shape.n_kv_heads * n->shape.head_dim;
 
+    /* h = norm(x) */
     p->norm = l->attention_norm;
-    for_rows(p, n->shape.dim, norm_rows);                                   /* h = norm(x) */
-    products_run(n->engine, (product[]){{&l->query, b->query, query_dim, false},
-                                        {&l->key, b->key, kv_dim, false},
-                                        {&l->value, b->value, kv_dim, false}},
-                 3, &(activations){b->h, dim, b->blocks}, p->n_rows);       /* q, k, v = W h */
-    for_rows(p, n->shape.dim, place_rows);                                  /* rotate; append k, v */
+    for_rows(p, n->shape.dim, norm_rows);
+    /* q, k, v = W h */
+    product inputs[] = {{&l->query, b->query, query_dim, false},
+                        {&l->key, b->key, kv_dim, false},
+                        {&l->value, b->value, kv_dim, false}};
+    products_run(n->engine, inputs, 3, &(activations){b->h, dim, b->blocks}, p->n_rows);
+    /* rotate q and k, append k and v, attend */
+    for_rows(p, n->shape.dim, place_rows);
     attention_run(n->attention, p->number, b->query, b->attended);
     for_rows(p, n->shape.dim, attended_rows);
-    products_run(n->engine, &(product){&l->attention_output, b->x, dim, true}, 1,
-                 &(activations){b->attended, query_dim, b->blocks}, p->n_rows);     /* x += W a */
+    /* x += W a */
+    product output = {&l->attention_output, b->x, dim, true};
+    products_run(n->engine, &output, 1, &(activations){b->attended, query_dim, b->blocks},
+                 p->n_rows);
 }
 
 static void ffn_block(pass *p) {
@@ -408,13 +439,17 @@ static void ffn_block(pass *p) {
     const buffers *b = &n->b;
     size_t dim = n->shape.dim, ffn_dim = n->shape.ffn_dim;
 
+    /* h = norm(x) */
     p->norm = l->ffn_norm;
-    for_rows(p, n->shape.dim, norm_rows);                                   /* h = norm(x) */
-    products_run(n->engine, (product[]){{&l->gate, b->gate, ffn_dim, false}, {&l->up, b->up, ffn_dim, false}},
-                 2, &(activations){b->h, dim, b->blocks}, p->n_rows);       /* g, u = W h */
-    for_rows(p, n->shape.ffn_dim, swiglu_rows);                             /* g = silu(g) · u */
-    products_run(n->engine, &(product){&l->down, b->x, dim, true}, 1,
-                 &(activations){b->gate, ffn_dim, b->blocks}, p->n_rows);   /* x += W g */
+    for_rows(p, n->shape.dim, norm_rows);
+    /* g, u = W h */
+    product inputs[] = {{&l->gate, b->gate, ffn_dim, false}, {&l->up, b->up, ffn_dim, false}};
+    products_run(n->engine, inputs, 2, &(activations){b->h, dim, b->blocks}, p->n_rows);
+    /* g = silu(g) · u */
+    for_rows(p, n->shape.ffn_dim, swiglu_rows);
+    /* x += W g */
+    product output = {&l->down, b->x, dim, true};
+    products_run(n->engine, &output, 1, &(activations){b->gate, ffn_dim, b->blocks}, p->n_rows);
 }
 
 /* Rows that want logits move to the front of x; the others are done. Returns how many there are. */
@@ -427,7 +462,8 @@ static uint32_t keep_wanted_rows(const pass *p) {
     return n_kept;
 }
 
-static void forward(void *network, kv_cache *cache, const batch_row *rows, uint32_t n_rows, float *logits) {
+static void forward(void *network, kv_cache *cache, const batch_row *rows, uint32_t n_rows,
+                    float *logits) {
     llama *n = network;
     pass p = {.net = n, .cache = cache, .rows = rows, .n_rows = n_rows};
     for_rows(&p, n->shape.dim, embed_rows);

@@ -1,5 +1,6 @@
-/* Llama (Touvron et al. 2023) and its kin, SmolLM2 among them: RMSNorm, rotary positions on adjacent pairs,
- * grouped-query attention, SwiGLU, output head of its own or tied to the embedding. */
+/* Llama (Touvron et al. 2023) and its kin, SmolLM2 among them: RMSNorm, rotary positions on
+ * adjacent pairs, grouped-query attention, SwiGLU, output head of its own or tied to the
+ * embedding. */
 #ifndef TRIVIUM_LLAMA_H
 #define TRIVIUM_LLAMA_H
 

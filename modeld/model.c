@@ -43,7 +43,8 @@ static status find_architecture(model *m, failure *f) {
         size_t end = strlen(supported);
         snprintf(supported + end, sizeof supported - end, "%s%s", i ? ", " : "", known);
     }
-    return gguf_refuse(m->file, f, STATUS_UNSUPPORTED, "the architecture \"%.*s\" is not supported; supported: %s",
+    return gguf_refuse(m->file, f, STATUS_UNSUPPORTED,
+                       "the architecture \"%.*s\" is not supported; supported: %s",
                        (int)(n_bytes < 64 ? n_bytes : 64), name, supported);
 }
 
@@ -65,11 +66,13 @@ static status start_engine(model *m, const model_options *o, failure *f) {
     status st = kernels_init(&m->engine.kernels, o->isa, f);
     if (st != STATUS_OK) return st;
     m->engine.pool = threads_new(n_threads);
-    if (!m->engine.pool) return fail(f, STATUS_NO_MEMORY, "%u threads could not be started", n_threads);
+    if (!m->engine.pool)
+        return fail(f, STATUS_NO_MEMORY, "%u threads could not be started", n_threads);
     uint32_t widths[GEMM_LENGTHS_MAX], n_widths = float32_widths(m->file, widths);
     if (!o->blas || n_widths == 0) return STATUS_OK;
     m->engine.gemm = gemm_new(&m->engine.kernels, widths, n_widths, n_threads);
-    return m->engine.gemm ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for OpenBLAS's work space");
+    return m->engine.gemm ? STATUS_OK
+                          : fail(f, STATUS_NO_MEMORY, "no memory for OpenBLAS's work space");
 }
 
 static status build_network(model *m, failure *f) {
@@ -83,12 +86,14 @@ static status build_network(model *m, failure *f) {
 /* "Q4_1:210,F32:61": how many tensors of each type. */
 static void describe_types(const gguf *file, char *out, size_t n_bytes) {
     uint32_t counts[TENSOR_BF16 + 1] = {0};
-    for (size_t i = 0; i < gguf_n_tensors(file); i++) counts[gguf_tensor_at(file, i)->layout->type]++;
+    for (size_t i = 0; i < gguf_n_tensors(file); i++)
+        counts[gguf_tensor_at(file, i)->layout->type]++;
     *out = '\0';
     for (uint32_t type = 0; type <= TENSOR_BF16; type++) {
         if (counts[type] == 0) continue;
         size_t end = strlen(out);
-        snprintf(out + end, n_bytes - end, "%s%s:%u", end ? "," : "", tensor_layout_of(type)->name, counts[type]);
+        snprintf(out + end, n_bytes - end, "%s%s:%u", end ? "," : "", tensor_layout_of(type)->name,
+                 counts[type]);
     }
 }
 
@@ -98,8 +103,8 @@ static void describe(model *m) {
     describe_types(m->file, types, sizeof types);
     snprintf(m->description, sizeof m->description,
              "architecture=%s isa=%s threads=%u openblas=%u/%u tensors=%s", m->architecture->name,
-             m->engine.kernels.name, threads_count(m->engine.pool), gemm_n_taken(g), g ? g->n_checks : 0,
-             types);
+             m->engine.kernels.name, threads_count(m->engine.pool), gemm_n_taken(g),
+             g ? g->n_checks : 0, types);
     gguf_hash(m->file, hash);
     snprintf(m->fingerprint, sizeof m->fingerprint, "%s%08x", hash, (unsigned)ARITHMETIC_VERSION);
 }
@@ -180,7 +185,8 @@ static void extend_sequences(kv_cache *cache, const batch_row *rows, uint32_t n_
     }
 }
 
-void model_forward(model *m, kv_cache *cache, const batch_row *rows, uint32_t n_rows, float *logits) {
+void model_forward(model *m, kv_cache *cache, const batch_row *rows, uint32_t n_rows,
+                   float *logits) {
     assert(n_rows >= 1 && n_rows <= m->n_rows_max);
     m->architecture->forward(m->network, cache, rows, n_rows, logits);
     extend_sequences(cache, rows, n_rows);

@@ -1,6 +1,7 @@
-/* A round begins when `round` grows and ends when `n_busy` is 0. In a forward pass the next round is
- * microseconds away: whoever waits spins for some of them, then offers its core to others (the one it
- * waits for may need it), and at last sleeps on the number itself (futex): an idle daemon costs nothing. */
+/* A round begins when `round` grows and ends when `n_busy` is 0. In a forward pass the next
+ * round is microseconds away: whoever waits spins for some of them, then offers its core to
+ * others (the one it waits for may need it), and at last sleeps on the number itself (futex): an
+ * idle daemon costs nothing. */
 #include "threads.h"
 
 #include <assert.h>
@@ -62,8 +63,8 @@ static uint32_t signal_wait(signal_word *w, uint32_t old) {
     return value;
 }
 
-/* After the word has changed. The change and this read are sequentially consistent, as are the sleeper's
- * count and its read of the word: one of the two sees the other. */
+/* After the word has changed. The change and this read are sequentially consistent, as are the
+ * sleeper's count and its read of the word: one of the two sees the other. */
 static void signal_wake(signal_word *w) {
     if (atomic_load(&w->n_sleeping) > 0)
         syscall(SYS_futex, &w->value, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
@@ -139,7 +140,8 @@ uint32_t threads_default_count(void) {
     return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (uint32_t)n;
 }
 
-void threads_for(threads *pool, uint32_t n_items, uint64_t work, threads_body *body, void *context) {
+void threads_for(threads *pool, uint32_t n_items, uint64_t work, threads_body *body,
+                 void *context) {
     if (n_items == 0) return;
     if (pool->n_threads == 1 || n_items == 1 || work < THREADS_WORK_MIN) {
         body(context, 0, n_items, 0);

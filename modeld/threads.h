@@ -1,5 +1,5 @@
-/* A fixed pool of threads with one operation: split items 0 … n − 1 into equal ranges, one a thread.
- * The split depends on n_items and the number of threads alone. */
+/* A fixed pool of threads with one operation: split items 0 … n − 1 into equal ranges, one a
+ * thread. The split depends on n_items and the number of threads alone. */
 #ifndef TRIVIUM_THREADS_H
 #define TRIVIUM_THREADS_H
 
@@ -12,8 +12,8 @@ typedef struct threads threads;
 /* Items first … end − 1, by thread number `thread` (0 is the caller's). */
 typedef void threads_body(void *context, uint32_t first, uint32_t end, uint32_t thread);
 
-/* n_threads ≥ 1 with the caller's own: 1 starts none. The caller's floating-point mode is set as in the
- * others (fmath_thread_start). NULL: no memory, or no thread could be started. */
+/* n_threads ≥ 1 with the caller's own: 1 starts none. The caller's floating-point mode is set as
+ * in the others (fmath_thread_start). NULL: no memory, or no thread could be started. */
 threads *threads_new(uint32_t n_threads);
 void threads_free(threads **pool);      /* waits until all have ended */
 
@@ -22,9 +22,10 @@ uint32_t threads_count(const threads *pool);
 /* Cores that this process may run on, at most THREADS_MAX. */
 uint32_t threads_default_count(void);
 
-/* Run `body` over all items; returns when all is done, and what the threads wrote is visible. `work` is
- * about the number of multiply-adds of it all: what is too little to be worth waking others is done by
- * the caller alone. Only the thread that made the pool may call it, and not from within a body. */
+/* Run `body` over all items; returns when all is done, and what the threads wrote is visible.
+ * `work` is about the number of multiply-adds of it all: what is too little to be worth waking
+ * others is done by the caller alone. Only the thread that made the pool may call it, and not
+ * from within a body. */
 void threads_for(threads *pool, uint32_t n_items, uint64_t work, threads_body *body, void *context);
 
 #endif

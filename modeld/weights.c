@@ -81,16 +81,21 @@ static void mark_used(weights *w, const gguf_tensor *t) {
 static status find(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs,
                    const gguf_tensor **out, failure *f) {
     const gguf_tensor *t = gguf_find_tensor(w->file, name);
-    if (!t) return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" is missing", name);
+    if (!t)
+        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED,
+                           "the tensor \"%s\" is missing", name);
     if (t->n_dims > 2)
-        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" has %u dimensions, not "
+        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED,
+                           "the tensor \"%s\" has %u dimensions, not "
                            "at most 2", name, t->n_dims);
     if (t->dims[0] != n_inputs || t->dims[1] != n_outputs)
-        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" is %llu × %llu, but the "
+        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED,
+                           "the tensor \"%s\" is %llu × %llu, but the "
                            "model's keys make it %u × %u", name, (unsigned long long)t->dims[0],
                            (unsigned long long)t->dims[1], n_inputs, n_outputs);
     if (n_inputs % t->layout->block_items != 0)
-        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" has rows of %u items, not whole "
+        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED,
+                           "the tensor \"%s\" has rows of %u items, not whole "
                            "blocks of %s", name, n_inputs, t->layout->name);
     mark_used(w, t);
     *out = t;
@@ -104,8 +109,8 @@ static uint8_t *take(weights *w, size_t n_bytes) {
     return bytes;
 }
 
-status weights_matrix(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs, matrix *out,
-                      failure *f) {
+status weights_matrix(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs,
+                      matrix *out, failure *f) {
     const gguf_tensor *t = NULL;
     status st = find(w, name, n_outputs, n_inputs, &t, f);
     if (st != STATUS_OK) return st;
@@ -120,7 +125,8 @@ status weights_vector(weights *w, const char *name, uint32_t n, const float **ou
     status st = find(w, name, 1, n, &t, f);
     if (st != STATUS_OK) return st;
     if (type_is_quantized(t->layout->type) || t->n_dims != 1)
-        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" is %s, but must be a vector of "
+        return gguf_refuse(w->file, f, STATUS_UNSUPPORTED,
+                           "the tensor \"%s\" is %s, but must be a vector of "
                            "F32, F16 or BF16", name, t->layout->name);
     float *items = (float *)(void *)take(w, round_up(n * sizeof *items, PANEL_ALIGNMENT));
     row_to_float(items, t->layout->type, t->bytes, n);
@@ -140,7 +146,8 @@ status weights_lookup(weights *w, const char *name, uint32_t n_rows, uint32_t n_
 status weights_finish(const weights *w, failure *f) {
     for (size_t i = 0; i < gguf_n_tensors(w->file); i++)
         if (!w->used[i])
-            return gguf_refuse(w->file, f, STATUS_UNSUPPORTED, "the tensor \"%s\" is no part of the "
+            return gguf_refuse(w->file, f, STATUS_UNSUPPORTED,
+                               "the tensor \"%s\" is no part of the "
                                "architecture as it is supported here",
                                gguf_tensor_at(w->file, i)->name);
     gguf_forget_pages(w->file);

@@ -1,5 +1,6 @@
-/* The named tensors of a model's file, checked as to type and dimensions, in the form that the kernels
- * read. Every tensor of the file must be asked for: one that nobody uses would be a computation left out. */
+/* The named tensors of a model's file, checked as to type and dimensions, in the form that the
+ * kernels read. Every tensor of the file must be asked for: one that nobody uses would be a
+ * computation left out. */
 #ifndef TRIVIUM_WEIGHTS_H
 #define TRIVIUM_WEIGHTS_H
 
@@ -26,10 +27,11 @@ void weights_free(weights **w);
 
 bool weights_has(const weights *w, const char *name);
 
-/* Each failure names the tensor and what was expected. What is returned lives as long as the weights.
- * A matrix is packed anew each time: ask once, and for a tied head use the lookup's tensor once as matrix. */
-status weights_matrix(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs, matrix *out,
-                      failure *f);
+/* Each failure names the tensor and what was expected. What is returned lives as long as the
+ * weights. A matrix is packed anew each time: ask once, and for a tied head use the lookup's
+ * tensor once as matrix. */
+status weights_matrix(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs,
+                      matrix *out, failure *f);
 status weights_vector(weights *w, const char *name, uint32_t n, const float **out, failure *f);
 status weights_lookup(weights *w, const char *name, uint32_t n_rows, uint32_t n_items, lookup *out,
                       failure *f);

@@ -55,7 +55,7 @@ static __m256 exp_lanes(__m256 x) {
     return _mm256_blendv_ps(y, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
 }
 
-/* Activations to int8 ---------------------------------------------------------------------------- */
+/* Activations to int8 -------------------------------------------------------------------------- */
 
 static int32_t largest_lane(__m256i x) {
     __m128i four = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
@@ -107,7 +107,7 @@ static void quantize(int8_block *blocks, const float *x, uint32_t n_blocks) {
     for (uint32_t b = 0; b < n_blocks; b++) quantize_block(&blocks[b], x + (size_t)b * BLOCK);
 }
 
-/* The int8 tile ---------------------------------------------------------------------------------- */
+/* The int8 tile -------------------------------------------------------------------------------- */
 
 typedef struct int8_call {
     float *y;
@@ -124,8 +124,8 @@ INLINE __m256i four_codes(const int8_t *codes) {
     return _mm256_set1_epi32(four);
 }
 
-/* Four-bit codes: a pair of products is at most 2 · 15 · 127, so the eight pairs that meet in a 16-bit
- * lane stay below 2^15 and nothing saturates. `codes` begins at the half's first output. */
+/* Four-bit codes: a pair of products is at most 2 · 15 · 127, so the eight pairs that meet in a
+ * 16-bit lane stay below 2^15 and nothing saturates. `codes` begins at the half's first output. */
 INLINE void dots_of_nibbles(__m256i dots[TILE_ROWS], const uint8_t *codes, const int8_block *x,
                             uint32_t n_blocks, int n_rows) {
     const __m256i four_bits = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
@@ -144,7 +144,7 @@ INLINE void dots_of_nibbles(__m256i dots[TILE_ROWS], const uint8_t *codes, const
     UNROLL for (int r = 0; r < n_rows; r++) dots[r] = _mm256_madd_epi16(dots[r], ones);
 }
 
-/* Eight-bit codes: size times activation with the code's sign; a pair is at most 2 · 128 · 127 < 2^15. */
+/* Eight-bit codes: size times activation with the code's sign; a pair is at most 2 · 128 · 127. */
 INLINE void dots_of_bytes(__m256i dots[TILE_ROWS], const uint8_t *codes, const int8_block *x,
                           uint32_t n_blocks, int n_rows) {
     const __m256i flip = _mm256_set1_epi8(-128), ones = _mm256_set1_epi16(1);
@@ -166,17 +166,18 @@ INLINE __m256 halves_to_floats(const uint8_t *halves) {
 }
 
 /* Adds one block to the sums of outputs 8 · half … 8 · half + 7. */
-INLINE void int8_half_block(__m256 sums[TILE_ROWS][2], int half, const uint8_t *block, tensor_type type,
-                            const int8_block *x, uint32_t n_blocks, int n_rows) {
+INLINE void int8_half_block(__m256 sums[TILE_ROWS][2], int half, const uint8_t *block,
+                            tensor_type type, const int8_block *x, uint32_t n_blocks, int n_rows) {
     const uint8_t *codes = block + 4 * WIDTH * half;
-    const uint8_t *halves = block + panel_code_bytes(type) + sizeof(uint16_t) * WIDTH * (size_t)half;
+    const uint8_t *halves = block + panel_code_bytes(type) + 2 * WIDTH * (size_t)half;
     __m256i dots[TILE_ROWS];
     if (type == TENSOR_Q8_0) dots_of_bytes(dots, codes, x, n_blocks, n_rows);
     else dots_of_nibbles(dots, codes, x, n_blocks, n_rows);
     __m256 scale = halves_to_floats(halves);
     UNROLL for (int r = 0; r < n_rows; r++) {
         const int8_block *row = &x[(size_t)r * n_blocks];
-        if (type == TENSOR_Q4_0) dots[r] = _mm256_add_epi32(dots[r], _mm256_set1_epi32(-8 * row->sum));
+        if (type == TENSOR_Q4_0)
+            dots[r] = _mm256_add_epi32(dots[r], _mm256_set1_epi32(-8 * row->sum));
         __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(row->scale));
         sums[r][half] = _mm256_fmadd_ps(both, _mm256_cvtepi32_ps(dots[r]), sums[r][half]);
         if (type != TENSOR_Q4_1) continue;
@@ -227,7 +228,7 @@ static void int8_tile(float *y, size_t y_stride, const matrix *w, uint32_t first
     }
 }
 
-/* The float tile --------------------------------------------------------------------------------- */
+/* The float tile ------------------------------------------------------------------------------- */
 
 INLINE __m256 load_items(tensor_type type, const void *items, size_t i) {
     if (type == TENSOR_F32) return _mm256_loadu_ps((const float *)items + i);
@@ -237,7 +238,8 @@ INLINE __m256 load_items(tensor_type type, const void *items, size_t i) {
 }
 
 /* n_parts half panels, 8 outputs each, from `panel` on. */
-INLINE void float_chains(const float_tile *t, uint32_t panel, tensor_type type, int n_rows, int n_parts) {
+INLINE void float_chains(const float_tile *t, uint32_t panel, tensor_type type, int n_rows,
+                         int n_parts) {
     __m256 chains[TILE_ROWS][2 * TILE_PANELS];
     float *y = t->y + panel * PANEL;
     UNROLL for (int r = 0; r < n_rows; r++)
@@ -252,7 +254,8 @@ INLINE void float_chains(const float_tile *t, uint32_t panel, tensor_type type, 
                                               + (size_t)(WIDTH * (i % 2)));
         UNROLL for (int r = 0; r < n_rows; r++) {
             __m256 x = _mm256_set1_ps(t->x[(size_t)r * t->x_stride + k]);
-            UNROLL for (int i = 0; i < n_parts; i++) chains[r][i] = _mm256_fmadd_ps(w[i], x, chains[r][i]);
+            UNROLL for (int i = 0; i < n_parts; i++)
+                chains[r][i] = _mm256_fmadd_ps(w[i], x, chains[r][i]);
         }
     }
     UNROLL for (int r = 0; r < n_rows; r++)
@@ -290,7 +293,7 @@ static void float_tile_chains(const float_tile *t) {
     }
 }
 
-/* Rows -------------------------------------------------------------------------------------------- */
+/* Rows ----------------------------------------------------------------------------------------- */
 
 static void rms_norm(float *y, const float *x, const float *weight, uint32_t n, float epsilon) {
     __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();

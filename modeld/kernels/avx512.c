@@ -40,7 +40,7 @@ static __m512 exp_lanes(__m512 x) {
     return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
 }
 
-/* Activations to int8 ---------------------------------------------------------------------------- */
+/* Activations to int8 -------------------------------------------------------------------------- */
 
 static void quantize_block(int8_block *block, const float *x) {
     __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
@@ -69,9 +69,9 @@ static void quantize(int8_block *blocks, const float *x, uint32_t n_blocks) {
     for (uint32_t b = 0; b < n_blocks; b++) quantize_block(&blocks[b], x + (size_t)b * BLOCK);
 }
 
-/* The int8 tile ---------------------------------------------------------------------------------- */
+/* The int8 tile -------------------------------------------------------------------------------- */
 
-/* Weights stream from memory once a pass; the processor's own prefetching stops at each 4 KiB page. */
+/* Weights stream from memory once a pass; prefetching by the processor stops at each 4 KiB page. */
 enum { PREFETCH_BYTES = 4096, LINE_BYTES = 64 };
 
 /* codes[g]: inputs 4·g … 4·g + 3 of 16 outputs, unsigned. */
@@ -176,7 +176,7 @@ static void int8_tile(float *y, size_t y_stride, const matrix *w, uint32_t first
     }
 }
 
-/* The float tile --------------------------------------------------------------------------------- */
+/* The float tile ------------------------------------------------------------------------------- */
 
 INLINE __m512 load_items(tensor_type type, const void *items, size_t i) {
     if (type == TENSOR_F32) return _mm512_loadu_ps((const float *)items + i);
@@ -240,7 +240,7 @@ static void float_tile_chains(const float_tile *t) {
     }
 }
 
-/* Rows -------------------------------------------------------------------------------------------- */
+/* Rows ----------------------------------------------------------------------------------------- */
 
 static void rms_norm(float *y, const float *x, const float *weight, uint32_t n, float epsilon) {
     __m512 squares = _mm512_setzero_ps();

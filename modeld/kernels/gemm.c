@@ -6,7 +6,8 @@
 
 #include "../../proto/rt/clock.h"
 
-enum { COLUMNS = GEMM_PANELS * PANEL, WEIGHT_ITEMS = SLICE * COLUMNS, SUM_ITEMS = GEMM_ROWS * COLUMNS };
+enum { COLUMNS = GEMM_PANELS * PANEL };
+enum { WEIGHT_ITEMS = SLICE * COLUMNS, SUM_ITEMS = GEMM_ROWS * COLUMNS };
 
 static size_t scratch_items(void) {
     return WEIGHT_ITEMS + SUM_ITEMS;
@@ -21,11 +22,11 @@ static void spread_panels(float *spread, const float *panels, size_t panel_items
 }
 
 /* sums += x · panels over one slice. */
-static void blas_slice(float *sums, float *spread, const float *panels, size_t panel_items, uint32_t n_k,
-                       const float *x, size_t x_stride) {
+static void blas_slice(float *sums, float *spread, const float *panels, size_t panel_items,
+                       uint32_t n_k, const float *x, size_t x_stride) {
     spread_panels(spread, panels, panel_items, n_k);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, GEMM_ROWS, COLUMNS, (blasint)n_k, 1.0f, x,
-                (blasint)x_stride, spread, COLUMNS, 1.0f, sums, COLUMNS);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, GEMM_ROWS, COLUMNS, (blasint)n_k, 1.0f,
+                x, (blasint)x_stride, spread, COLUMNS, 1.0f, sums, COLUMNS);
 }
 
 static void own_slice(const kernels *k, float *sums, const float *panels, size_t panel_items,
@@ -128,14 +129,15 @@ bool gemm_takes(const gemm *g, const matrix *w) {
     return (w->n_inputs < SLICE || takes_length(g, SLICE)) && (rest == 0 || takes_length(g, rest));
 }
 
-const float *gemm_block(const gemm *g, uint32_t thread, const matrix *w, uint32_t first, const float *x,
-                        size_t x_stride) {
+const float *gemm_block(const gemm *g, uint32_t thread, const matrix *w, uint32_t first,
+                        const float *x, size_t x_stride) {
     float *spread = g->scratch + thread * scratch_items(), *sums = spread + WEIGHT_ITEMS;
     size_t panel_items = w->panel_bytes / sizeof(float);
     memset(sums, 0, SUM_ITEMS * sizeof *sums);
     for (uint32_t k = 0; k < w->n_inputs; k += SLICE) {
         uint32_t n_k = w->n_inputs - k < SLICE ? w->n_inputs - k : SLICE;
-        const float *panels = (const float *)(const void *)w->panels + first * panel_items + k * PANEL;
+        size_t item = first * panel_items + k * PANEL;
+        const float *panels = (const float *)(const void *)w->panels + item;
         blas_slice(sums, spread, panels, panel_items, n_k, x + k, x_stride);
     }
     return sums;

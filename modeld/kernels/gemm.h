@@ -1,6 +1,7 @@
-/* OpenBLAS as an accelerator of float32 products. It is called for blocks of one fixed shape only, with
- * slice lengths for which a check at start-up found the bits of float_tile and a shorter time: so it can
- * change nothing but speed. OpenBLAS promises no order of operations; hence the check. */
+/* OpenBLAS as an accelerator of float32 products. It is called for blocks of one fixed shape
+ * only, with slice lengths for which a check at start-up found the bits of float_tile and a
+ * shorter time: so it can change nothing but speed. OpenBLAS promises no order of operations;
+ * hence the check. */
 #ifndef TRIVIUM_GEMM_H
 #define TRIVIUM_GEMM_H
 
@@ -30,12 +31,12 @@ void gemm_free(gemm **g);
 
 uint32_t gemm_n_taken(const gemm *g);   /* lengths that OpenBLAS takes; 0 when g is NULL */
 
-/* Whether all slices of a float32 product over n_inputs may be OpenBLAS's; g may be NULL (never). */
+/* Whether OpenBLAS may have all slices of products with w; never where g is NULL. */
 bool gemm_takes(const gemm *g, const matrix *w);
 
-/* The product of GEMM_ROWS rows x with panels first … first + GEMM_PANELS − 1 of w, all of them whole.
- * Returns it as [GEMM_ROWS][GEMM_PANELS · 16], valid until this thread's next call. */
-const float *gemm_block(const gemm *g, uint32_t thread, const matrix *w, uint32_t first, const float *x,
-                        size_t x_stride);
+/* The product of GEMM_ROWS rows x with panels first … first + GEMM_PANELS − 1 of w, all of them
+ * whole. Returns it as [GEMM_ROWS][GEMM_PANELS · 16], valid until this thread's next call. */
+const float *gemm_block(const gemm *g, uint32_t thread, const matrix *w, uint32_t first,
+                        const float *x, size_t x_stride);
 
 #endif

@@ -1,5 +1,5 @@
-/* For tiles that are written once with their type and row count as parameters, and compiled for each:
- * loops over small arrays of vector registers must vanish, or the arrays end up in memory. */
+/* For tiles that are written once with their type and row count as parameters, and compiled for
+ * each: loops over small arrays of vector registers must vanish, or the arrays end up in memory. */
 #ifndef TRIVIUM_INLINE_H
 #define TRIVIUM_INLINE_H
 

@@ -29,8 +29,8 @@ typedef struct int8_block {
 
 /* One float tile: for each row r, panel p and output o a chain of fma over k, ascending,
  *     c = fma(w[k·k_stride + p·panel_stride + o], x[r·x_stride + k], c),  k < n_k,
- * which begins at 0 and is then added: y[r·y_stride + p·16 + o] += c; or, to resume a chain that a former
- * call left in y, begins there and stays there. */
+ * which begins at 0 and is then added: y[r·y_stride + p·16 + o] += c; or, to resume a chain that
+ * a former call left in y, begins there and stays there. */
 typedef struct float_tile {
     tensor_type type;           /* of w: F32, F16 or BF16; widened exactly */
     const void *w;
@@ -48,12 +48,12 @@ typedef struct float_tile {
 typedef struct kernels {
     const char *name;           /* "ref", "avx2", "avx512" */
 
-    /* x: [n_blocks · 32] → blocks [n_blocks]. A block with an infinity or a NaN gets the scale NaN. */
+    /* x: [n_blocks · 32] → blocks [n_blocks]. A block with an infinity or a NaN has scale NaN. */
     void (*quantize)(int8_block *blocks, const float *x, uint32_t n_blocks);
 
-    /* y[r·y_stride + o] = Σ over w's blocks, for the outputs o of panels first … first + n_panels − 1
-     * (never past n_outputs) and rows r < n_rows ≤ TILE_ROWS; with `add` the sum is added to y.
-     * w: Q4_0, Q4_1 or Q8_0; x: [n_rows, w->n_inputs / 32]. */
+    /* y[r·y_stride + o] = Σ over w's blocks, for the outputs o of panels first … first +
+     * n_panels − 1 (never past n_outputs) and rows r < n_rows ≤ TILE_ROWS; with `add` the sum is
+     * added to y. w: Q4_0, Q4_1 or Q8_0; x: [n_rows, w->n_inputs / 32]. */
     void (*int8_tile)(float *y, size_t y_stride, const matrix *w, uint32_t first, uint32_t n_panels,
                       const int8_block *x, uint32_t n_rows, bool add);
 
@@ -62,8 +62,8 @@ typedef struct kernels {
     /* y = x · (1 / sqrt(mean(x²) + epsilon)) · weight; x, weight, y: [n]; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *weight, uint32_t n, float epsilon);
 
-    /* In place, n even: x[j] = fma(x[j], cosines[j], x[j ^ 1] · sines[j]), where each cosine stands twice
-     * and the sines are −sin, +sin: the rotation of adjacent pairs. */
+    /* In place, n even: x[j] = fma(x[j], cosines[j], x[j ^ 1] · sines[j]), where each cosine
+     * stands twice and the sines are −sin, +sin: the rotation of adjacent pairs. */
     void (*rotate)(float *x, const float *cosines, const float *sines, uint32_t n);
 
     /* In place, n ≥ 1: x = exp(x · scale − max(x · scale)); returns Σ x. */
@@ -76,12 +76,12 @@ typedef struct kernels {
     void (*swiglu)(float *gate, const float *up, uint32_t n);
 } kernels;
 
-/* Fill the table: everything by ref, then what the machine has, as far as `isa` allows: "auto", "ref",
- * "avx2", "avx512". A failure names what the machine lacks, or the words that exist. */
+/* Fill the table: everything by ref, then what the machine has, as far as `isa` allows: "auto",
+ * "ref", "avx2", "avx512". A failure names what the machine lacks, or the words that exist. */
 status kernels_init(kernels *k, const char *isa, failure *f);
 
 void kernels_fill_ref(kernels *k);
 void kernels_fill_avx2(kernels *k);     /* only where kernels_init finds AVX2, FMA and F16C */
-void kernels_fill_avx512(kernels *k);   /* only where it finds AVX-512 F, BW, VL, DQ and VNNI besides */
+void kernels_fill_avx512(kernels *k);   /* only where it finds AVX-512 F, BW, VL, DQ and VNNI */
 
 #endif

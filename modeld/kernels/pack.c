@@ -25,8 +25,8 @@ size_t matrix_bytes(tensor_type type, uint32_t n_outputs, uint32_t n_inputs) {
     return __builtin_mul_overflow(n_panels, panel_bytes_of(type, n_inputs), &bytes) ? 0 : bytes;
 }
 
-/* Blocks as in the file: Q4_0 scale, codes · Q4_1 scale, minimum, codes · Q8_0 scale, codes. Item i < 16
- * of four-bit codes is the low half of byte i, item 16 + i its high half. */
+/* Blocks as in the file: Q4_0 scale, codes · Q4_1 scale, minimum, codes · Q8_0 scale, codes.
+ * Item i < 16 of four-bit codes is the low half of byte i, item 16 + i its high half. */
 static void pack_block(uint8_t *block, tensor_type type, const uint8_t *source, uint32_t output) {
     uint8_t *halves = block + panel_code_bytes(type) + output * sizeof(uint16_t);
     memcpy(halves, source, sizeof(uint16_t));
@@ -98,7 +98,8 @@ void row_to_float(float *y, tensor_type type, const uint8_t *row, uint32_t n) {
         memcpy(y, row, n * sizeof *y);
     } else if (type_is_quantized(type)) {
         size_t step = tensor_layout_of(type)->block_bytes;
-        for (uint32_t b = 0; b < n / BLOCK; b++) block_to_float(y + b * BLOCK, type, row + b * step);
+        for (uint32_t b = 0; b < n / BLOCK; b++)
+            block_to_float(y + b * BLOCK, type, row + b * step);
     } else {
         for (uint32_t i = 0; i < n; i++) {
             uint16_t item = half_at(row + 2 * (size_t)i);

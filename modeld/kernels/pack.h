@@ -2,10 +2,11 @@
  * holds the same input of 16 outputs. The outputs of a last, partial panel are filled with zeros.
  *
  *   F32, F16, BF16   [n_inputs][16] items as in the file
- *   Q4_0, Q4_1       a block of 32 inputs: 256 bytes of codes, 16 scales, for Q4_1 16 minimums (float16);
- *                    byte 64·v + 4·o + b has input 4·v + b of output o in its low four bits and input
- *                    16 + 4·v + b in its high ones (v < 4, b < 4)
- *   Q8_0             a block: 512 bytes of codes + 128, 16 scales; byte 64·g + 4·o + b has input 4·g + b
+ *   Q4_0, Q4_1       a block of 32 inputs: 256 bytes of codes, 16 scales, for Q4_1 16 minimums
+ *                    (float16); byte 64·v + 4·o + b has input 4·v + b of output o in its low four
+ *                    bits and input 16 + 4·v + b in its high ones (v < 4, b < 4)
+ *   Q8_0             a block: 512 bytes of codes + 128, 16 scales; byte 64·g + 4·o + b has input
+ *                    4·g + b of output o (g < 8)
  */
 #ifndef TRIVIUM_PACK_H
 #define TRIVIUM_PACK_H
@@ -41,12 +42,12 @@ static inline size_t panel_block_bytes(tensor_type type) {
 
 uint32_t matrix_n_panels(const matrix *m);
 
-/* Bytes that the packed form takes; 0 when they do not fit a size_t. n_inputs of a quantized type is a
- * multiple of 32. */
+/* Bytes that the packed form takes; 0 when they do not fit a size_t. n_inputs of a quantized
+ * type is a multiple of 32. */
 size_t matrix_bytes(tensor_type type, uint32_t n_outputs, uint32_t n_inputs);
 
-/* Pack rows [n_outputs][n_inputs] of a file into `panels` (matrix_bytes, aligned, owned by the caller
- * for as long as the matrix is used). */
+/* Pack rows [n_outputs][n_inputs] of a file into `panels` (matrix_bytes, aligned, owned by the
+ * caller for as long as the matrix is used). */
 matrix matrix_pack(tensor_type type, uint32_t n_outputs, uint32_t n_inputs, const uint8_t *rows,
                    uint8_t *panels);
 

@@ -39,13 +39,14 @@ static void int8_part(const job *j, const product *p, uint32_t first, uint32_t e
     for (uint32_t panel = first; panel < end; panel += group)
         for (uint32_t r = 0; r < j->n_rows; r += TILE_ROWS)
             j->engine->kernels.int8_tile(p->y + r * p->y_stride, p->y_stride, w, panel,
-                                         least(group, end - panel), j->x->blocks + (size_t)r * row_blocks,
+                                         least(group, end - panel),
+                                         j->x->blocks + (size_t)r * row_blocks,
                                          least(TILE_ROWS, j->n_rows - r), p->add);
 }
 
-/* sums: [n_rows, stride] → rows `row` … of y from output `output` on, as far as there are outputs. */
-static void deliver(const product *p, uint32_t row, uint32_t n_rows, uint32_t output, uint32_t n_outputs,
-                    const float *sums, size_t stride) {
+/* sums: [n_rows, stride] → rows row … of y from output `output` on, as far as there are outputs. */
+static void deliver(const product *p, uint32_t row, uint32_t n_rows, uint32_t output,
+                    uint32_t n_outputs, const float *sums, size_t stride) {
     uint32_t n = least(n_outputs, p->w->n_outputs - output);
     for (uint32_t r = 0; r < n_rows; r++) {
         float *y = p->y + (row + r) * p->y_stride + output;
@@ -56,24 +57,31 @@ static void deliver(const product *p, uint32_t row, uint32_t n_rows, uint32_t ou
     }
 }
 
-static void tiles_part(const job *j, const product *p, uint32_t first, uint32_t end, uint32_t first_row) {
+static void tiles_part(const job *j, const product *p, uint32_t first, uint32_t end,
+                       uint32_t first_row) {
     enum { COLUMNS = TILE_PANELS * PANEL };
     const matrix *w = p->w;
     for (uint32_t panel = first; panel < end; panel += TILE_PANELS)
         for (uint32_t r = first_row; r < j->n_rows; r += TILE_ROWS) {
             float sums[TILE_ROWS * COLUMNS];
-            float_tile t = {.type = w->type, .w = w->panels + panel * w->panel_bytes, .k_stride = PANEL,
+            float_tile t = {.type = w->type,
+                            .w = w->panels + panel * w->panel_bytes,
+                            .k_stride = PANEL,
                             .panel_stride = w->panel_bytes / item_bytes(w->type),
                             .n_panels = least(TILE_PANELS, end - panel),
-                            .x = j->x->values + r * j->x->stride, .x_stride = j->x->stride,
-                            .n_rows = least(TILE_ROWS, j->n_rows - r), .y = sums, .y_stride = COLUMNS};
+                            .x = j->x->values + r * j->x->stride,
+                            .x_stride = j->x->stride,
+                            .n_rows = least(TILE_ROWS, j->n_rows - r),
+                            .y = sums,
+                            .y_stride = COLUMNS};
             slices_run(&j->engine->kernels, t, w->n_inputs);
             deliver(p, r, t.n_rows, panel * PANEL, t.n_panels * PANEL, sums, COLUMNS);
         }
 }
 
 /* Whole blocks by OpenBLAS where it may, what remains of rows and panels by the tile. */
-static void float_part(const job *j, const product *p, uint32_t first, uint32_t end, uint32_t thread) {
+static void float_part(const job *j, const product *p, uint32_t first, uint32_t end,
+                       uint32_t thread) {
     uint32_t n_whole = p->w->n_outputs / PANEL, n_rows = j->n_rows - j->n_rows % GEMM_ROWS;
     if (!gemm_takes(j->engine->gemm, p->w)) n_rows = 0;
     while (n_rows > 0 && first + GEMM_PANELS <= least(end, n_whole)) {
@@ -95,7 +103,8 @@ static void run_range(void *context, uint32_t first, uint32_t end, uint32_t thre
     for (uint32_t i = 0; i < j->n_products; i++) {
         const product *p = &j->products[i];
         uint32_t n_panels = matrix_n_panels(p->w);
-        uint32_t from = first > base ? first - base : 0, to = end > base ? least(end - base, n_panels) : 0;
+        uint32_t from = first > base ? first - base : 0;
+        uint32_t to = end > base ? least(end - base, n_panels) : 0;
         base += n_panels;
         if (from >= to) continue;
         if (type_is_quantized(p->w->type)) int8_part(j, p, from, to);
@@ -103,8 +112,8 @@ static void run_range(void *context, uint32_t first, uint32_t end, uint32_t thre
     }
 }
 
-void products_run(const engine *e, const product *products, uint32_t n_products, const activations *x,
-                  uint32_t n_rows) {
+void products_run(const engine *e, const product *products, uint32_t n_products,
+                  const activations *x, uint32_t n_rows) {
     job j = {e, products, n_products, x, n_rows};
     uint32_t n_panels = 0;
     uint64_t work = 0;

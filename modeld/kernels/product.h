@@ -1,5 +1,5 @@
-/* Products of rows with weights, split over panels among the threads. Neither the split nor the size of
- * tiles touches an output's chain (ARITHMETIC.md). */
+/* Products of rows with weights, split over panels among the threads. Neither the split nor the
+ * size of tiles touches an output's chain (ARITHMETIC.md). */
 #ifndef TRIVIUM_PRODUCT_H
 #define TRIVIUM_PRODUCT_H
 
@@ -30,11 +30,11 @@ typedef struct product {
 } product;
 
 /* All products of the same rows in one parallel step. */
-void products_run(const engine *e, const product *products, uint32_t n_products, const activations *x,
-                  uint32_t n_rows);
+void products_run(const engine *e, const product *products, uint32_t n_products,
+                  const activations *x, uint32_t n_rows);
 
-/* Zero y [n_rows, y_stride] over t->n_panels · 16 outputs, then add the chains of all slices of n_k inputs;
- * t describes the first slice's beginning, t->n_k is not used. */
+/* Zero y [n_rows, y_stride] over t->n_panels · 16 outputs, then add the chains of all slices of
+ * n_k inputs; t describes the first slice's beginning, t->n_k is not used. */
 void slices_run(const kernels *k, float_tile t, uint32_t n_k);
 
 #endif

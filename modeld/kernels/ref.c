@@ -53,7 +53,8 @@ static float half_at(const uint8_t *bytes) {
     return half_to_float(half);
 }
 
-static int32_t block_dot(tensor_type type, const uint8_t *codes, uint32_t output, const int8_block *x) {
+static int32_t block_dot(tensor_type type, const uint8_t *codes, uint32_t output,
+                         const int8_block *x) {
     int32_t dot = 0;
     if (type == TENSOR_Q4_0) dot = -8 * x->sum;
     if (type == TENSOR_Q8_0) dot = -128 * x->sum;
@@ -66,7 +67,8 @@ static int32_t block_dot(tensor_type type, const uint8_t *codes, uint32_t output
     return dot;
 }
 
-static float int8_output(const matrix *w, const uint8_t *panel, uint32_t output, const int8_block *x) {
+static float int8_output(const matrix *w, const uint8_t *panel, uint32_t output,
+                         const int8_block *x) {
     size_t code_bytes = panel_code_bytes(w->type), block_bytes = panel_block_bytes(w->type);
     float sum = 0.0f;
     for (uint32_t b = 0; b < w->n_inputs / BLOCK; b++) {

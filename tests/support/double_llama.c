@@ -43,7 +43,8 @@ static void norm(const double *x, const double *w, size_t n, double epsilon, dou
 }
 
 /* y[n_rows, n_out] (+)= x[n_rows, n_in] · Wᵀ */
-static void multiply(const double *w, const double *x, size_t n_rows, size_t n_in, size_t n_out, double *y) {
+static void multiply(const double *w, const double *x, size_t n_rows, size_t n_in, size_t n_out,
+                     double *y) {
     for (size_t r = 0; r < n_rows; r++)
         for (size_t o = 0; o < n_out; o++)
             for (size_t i = 0; i < n_in; i++) y[r * n_out + o] += w[o * n_in + i] * x[r * n_in + i];
@@ -75,11 +76,12 @@ static void attend(const double *q, const double *keys, const double *values, ui
     free(e);
 }
 
-static void attention(const gguf *g, uint32_t layer, const model_shape *s, uint32_t n, const double *h,
-                      double *x) {
+static void attention(const gguf *g, uint32_t layer, const model_shape *s, uint32_t n,
+                      const double *h, double *x) {
     size_t dim = s->head_dim, q_dim = s->n_heads * dim, kv_dim = s->n_kv_heads * dim;
     static const char *const names[] = {"attn_q", "attn_k", "attn_v", "attn_output"};
-    double *w[4], *q = new_doubles(n * q_dim), *k = new_doubles(n * kv_dim), *v = new_doubles(n * kv_dim);
+    double *w[4], *q = new_doubles(n * q_dim), *k = new_doubles(n * kv_dim),
+                  *v = new_doubles(n * kv_dim);
     double *a = new_doubles(n * q_dim);
     for (int i = 0; i < 4; i++) w[i] = layer_tensor(g, layer, names[i]);
     multiply(w[0], h, n, s->dim, q_dim, q);
@@ -101,8 +103,8 @@ static void attention(const gguf *g, uint32_t layer, const model_shape *s, uint3
     free(a);
 }
 
-static void feed_forward(const gguf *g, uint32_t layer, const model_shape *s, uint32_t n, const double *h,
-                         double *x) {
+static void feed_forward(const gguf *g, uint32_t layer, const model_shape *s, uint32_t n,
+                         const double *h, double *x) {
     size_t n_items = (size_t)n * s->ffn_dim;
     double *gate_w = layer_tensor(g, layer, "ffn_gate"), *up_w = layer_tensor(g, layer, "ffn_up");
     double *down_w = layer_tensor(g, layer, "ffn_down");
@@ -124,7 +126,8 @@ static void norm_all(const double *x, double *w, const model_shape *s, uint32_t 
     free(w);
 }
 
-double *double_llama_logits(const gguf *g, const model_shape *s, const int32_t *ids, uint32_t n_ids) {
+double *double_llama_logits(const gguf *g, const model_shape *s, const int32_t *ids,
+                            uint32_t n_ids) {
     size_t dim = s->dim;
     double *embedding = tensor(g, "token_embd.weight");
     double *x = new_doubles(n_ids * dim), *h = new_doubles(n_ids * dim);

@@ -1,5 +1,6 @@
-/* Llama once more, as plainly as it can be said: double precision, one row after the other, no tiles, no
- * threads, no cache format. The tests' own word on what the forward pass should compute. */
+/* Llama once more, as plainly as it can be said: double precision, one row after the other, no
+ * tiles, no threads, no cache format. The tests' own word on what the forward pass should
+ * compute. */
 #ifndef TRIVIUM_TESTS_DOUBLE_LLAMA_H
 #define TRIVIUM_TESTS_DOUBLE_LLAMA_H
 
@@ -10,6 +11,7 @@
 #include "modeld/shape.h"
 
 /* logits: [n_ids, n_vocab], caller frees. The file is a right one. */
-double *double_llama_logits(const gguf *g, const model_shape *shape, const int32_t *ids, uint32_t n_ids);
+double *double_llama_logits(const gguf *g, const model_shape *shape, const int32_t *ids,
+                            uint32_t n_ids);
 
 #endif

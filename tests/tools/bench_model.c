@@ -1,5 +1,6 @@
-/* bench_model FILE [THREADS [ISA [noblas]]]: speed of the bare forward pass. Prints, for one sequence:
- * prefill of 512 tokens, decode after 32 and after 1024 tokens; and decode of 8 sequences together. */
+/* bench_model FILE [THREADS [ISA [noblas]]]: speed of the bare forward pass. Prints, for one
+ * sequence: prefill of 512 tokens, decode after 32 and after 1024 tokens; and decode of 8
+ * sequences together. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,8 @@ static kv_sequence open_sequence(bench *b, const char *key) {
     kv_sequence s;
     uint32_t n_cached;
     int32_t id = some_id(b, 0);
-    if (kv_cache_open(b->cache, key, &id, 1, LONG + 2 * DECODE, &s, &n_cached) != STATUS_OK) exit(1);
+    if (kv_cache_open(b->cache, key, &id, 1, LONG + 2 * DECODE, &s, &n_cached) != STATUS_OK)
+        exit(1);
     return s;
 }
 
@@ -43,7 +45,8 @@ static void extend(bench *b, kv_sequence s, uint32_t n) {
     }
 }
 
-static void report(const bench *b, const char *what, uint32_t n_tokens, uint32_t n_passes, uint64_t us) {
+static void report(const bench *b, const char *what, uint32_t n_tokens, uint32_t n_passes,
+                   uint64_t us) {
     double seconds = (double)us * 1e-6;
     printf("%-24s %8.1f tok/s %8.3f ms a pass %6.1f GB/s\n", what, n_tokens / seconds,
            seconds * 1e3 / n_passes, (double)b->weight_bytes * n_passes / seconds * 1e-9);
@@ -81,7 +84,8 @@ static void run_together(bench *b) {
     }
     uint64_t start = clock_us();
     for (uint32_t n = 0; n < DECODE; n++) {
-        for (uint32_t i = 0; i < TOGETHER; i++) rows[i] = (batch_row){s[i], 32 + n, some_id(b, n + i), true};
+        for (uint32_t i = 0; i < TOGETHER; i++)
+            rows[i] = (batch_row){s[i], 32 + n, some_id(b, n + i), true};
         model_forward(b->m, b->cache, rows, TOGETHER, b->logits);
     }
     report(b, "decode of 8 together", DECODE * TOGETHER, DECODE, clock_us() - start);
@@ -104,8 +108,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: bench_model FILE [THREADS [ISA [noblas]]]\n");
         return 2;
     }
-    model_options o = {.n_threads = argc > 2 ? (uint32_t)atoi(argv[2]) : 0, .isa = argc > 3 ? argv[3] : "auto",
-                       .n_rows_max = BATCH_ROWS_MAX, .blas = argc < 5};
+    model_options o = {.n_threads = argc > 2 ? (uint32_t)atoi(argv[2]) : 0,
+                       .isa = argc > 3 ? argv[3] : "auto", .n_rows_max = BATCH_ROWS_MAX,
+                       .blas = argc < 5};
     uint64_t start = clock_us();
     if (model_open(&b.m, argv[1], &o, &f) != STATUS_OK) {
         fprintf(stderr, "bench_model: %s\n", f.message);

@@ -16,7 +16,7 @@ static kernels ref;
 static kernels fast[2];
 static int n_fast;
 
-/* Data ------------------------------------------------------------------------------------------- */
+/* Data ----------------------------------------------------------------------------------------- */
 
 typedef enum mode { ORDINARY, EXTREME } mode;
 
@@ -32,8 +32,9 @@ static uint32_t random_below(uint32_t n) {
 }
 
 static float random_float(mode m) {
-    static const float extremes[] = {0.0f, -0.0f, FLT_MIN, -FLT_MIN / 8, FLT_TRUE_MIN, FLT_MAX, -FLT_MAX,
-                                     INFINITY, -INFINITY, NAN, 1e-37f, 3e38f, 88.8f, -87.4f, 104.0f};
+    static const float extremes[] = {0.0f,    -0.0f,    FLT_MIN,  -FLT_MIN / 8, FLT_TRUE_MIN,
+                                     FLT_MAX, -FLT_MAX, INFINITY, -INFINITY,    NAN,
+                                     1e-37f,  3e38f,    88.8f,    -87.4f,       104.0f};
     enum { N_EXTREMES = sizeof extremes / sizeof extremes[0] };
     if (m == EXTREME && random_below(8) == 0) return extremes[random_below(N_EXTREMES)];
     return ((float)random_bits() * 0x1p-31f - 1.0f) * (random_below(4) == 0 ? 8.0f : 1.0f);
@@ -111,12 +112,13 @@ static int8_block *quantized(const float *x, uint32_t n_blocks) {
     return blocks;
 }
 
-/* Against ref, to the bit ------------------------------------------------------------------------- */
+/* Against ref, to the bit ---------------------------------------------------------------------- */
 
 static bool same_blocks(const int8_block *a, const int8_block *b, uint32_t n) {
     for (uint32_t i = 0; i < n; i++)
-        if (memcmp(a[i].codes, b[i].codes, BLOCK) != 0 || a[i].sum != b[i].sum ||
-            !same_bits(&a[i].scale, &b[i].scale, 1) || !same_bits(&a[i].scaled_sum, &b[i].scaled_sum, 1))
+        if (memcmp(a[i].codes, b[i].codes, BLOCK) != 0 || a[i].sum != b[i].sum
+            || !same_bits(&a[i].scale, &b[i].scale, 1)
+            || !same_bits(&a[i].scaled_sum, &b[i].scaled_sum, 1))
             return false;
     return true;
 }
@@ -126,7 +128,7 @@ static void quantize_is_the_same_everywhere(void **state) {
     for (int round = 0; round < 4000; round++) {
         uint32_t n_blocks = 1 + random_below(3);
         float *x = random_floats(n_blocks * BLOCK, round % 2 ? EXTREME : ORDINARY);
-        float tiny = round % 8 == 0 ? 0x1p-123f : 1.0f;     /* about where blocks begin to count as 0 */
+        float tiny = round % 8 == 0 ? 0x1p-123f : 1.0f; /* about where blocks begin to count as 0 */
         for (uint32_t i = 0; i < n_blocks * BLOCK; i++) x[i] *= tiny;
         int8_block *want = quantized(x, n_blocks);
         for (int f = 0; f < n_fast; f++) {
@@ -194,7 +196,8 @@ static void int8_tiles_never_saturate(void **state) {
                     memset(rows + b * step + head, fills[k], step - head);
                 packed p = pack_rows(INT8_TYPES[t], OUTPUTS, INPUTS, rows);
                 float x[INPUTS];
-                for (int i = 0; i < INPUTS; i++) x[i] = sign == 0 || (sign == 1 && i % 2) ? 2.0f : -2.0f;
+                for (int i = 0; i < INPUTS; i++)
+                    x[i] = sign == 0 || (sign == 1 && i % 2) ? 2.0f : -2.0f;
                 int8_block *blocks = quantized(x, INPUTS / BLOCK);
                 check_int8_tile(&p, blocks, 1, false);
                 free(blocks);
@@ -237,7 +240,7 @@ static void float_tiles_are_the_same_everywhere(void **state) {
                                     .n_rows = n_rows, .x_stride = n + random_below(3),
                                     .y_stride = n_panels * PANEL + random_below(3),
                                     .resume = random_below(2)};
-                    bool side_by_side = random_below(2);    /* as values in a cache, or as weights */
+                    bool side_by_side = random_below(2); /* as values in a cache, or as weights */
                     t.k_stride = side_by_side ? n_panels * PANEL + random_below(9) : PANEL;
                     t.panel_stride = side_by_side ? PANEL : (size_t)n * PANEL;
                     check_float_tile(t, n_k % 5 == 0 ? EXTREME : ORDINARY);
@@ -301,8 +304,8 @@ static void row_kernels_are_the_same_everywhere(void **state) {
     static const struct {
         row_kernel *run;
         const char *name;
-    } rows[] = {{run_rms_norm, "rms_norm"}, {run_rotate, "rotate"}, {run_exponentials, "exponentials"},
-                {run_divide, "divide"}, {run_swiglu, "swiglu"}};
+    } rows[] = {{run_rms_norm, "rms_norm"}, {run_rotate, "rotate"}, {run_divide, "divide"},
+                {run_exponentials, "exponentials"}, {run_swiglu, "swiglu"}};
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++)
         for (uint32_t n = 1; n <= 131; n++)
             for (int round = 0; round < 8; round++)
@@ -326,12 +329,13 @@ static void exponentials_agree_over_the_whole_range(void **state) {
             float got[64];
             memcpy(got, x, sizeof x);
             fast[f].swiglu(got, up, 64);
-            if (!same_bits(want, got, 64)) fail_msg("swiglu isa=%s from bits %08x", fast[f].name, bits);
+            if (!same_bits(want, got, 64))
+                fail_msg("swiglu isa=%s from bits %08x", fast[f].name, bits);
         }
     }
 }
 
-/* ref against the formulas, in double ------------------------------------------------------------- */
+/* ref against the formulas, in double ---------------------------------------------------------- */
 
 static void codes_stand_for_their_activations(void **state) {
     (void)state;
@@ -385,7 +389,8 @@ static void int8_tiles_compute_the_product(void **state) {
                 sizes += fabs(item);
             }
             /* a code of up to 15, less its offset or with its minimum, cancels: hence the factor */
-            assert_true(fabs((double)y[o] - sum) <= 64.0 * INPUTS / BLOCK * (double)FLT_EPSILON * sizes);
+            assert_true(fabs((double)y[o] - sum)
+                        <= 64.0 * INPUTS / BLOCK * (double)FLT_EPSILON * sizes);
         }
         free(blocks);
         free(x);
@@ -403,7 +408,8 @@ static void float_tiles_compute_the_product(void **state) {
                         .x = x, .n_rows = 1, .y = y};
         ref.float_tile(&t);
         for (size_t o = 0; o < PANEL; o++) {
-            row_to_float(row, p.m.type, p.rows + o * K * tensor_layout_of(p.m.type)->block_bytes, K);
+            row_to_float(row, p.m.type, p.rows + o * K * tensor_layout_of(p.m.type)->block_bytes,
+                         K);
             double sum = 0, sizes = 0;
             for (int i = 0; i < K; i++) {
                 sum += (double)row[i] * (double)x[i];

@@ -1,6 +1,7 @@
-/* The promise of model_forward: a row's logits depend on the weights and the ids up to it alone. Each
- * model is computed once by the plain C kernels, on one thread, in one piece; then in every other way, to
- * the bit. And it is the right model: an independent one in double says nearly the same. */
+/* The promise of model_forward: a row's logits depend on the weights and the ids up to it alone.
+ * Each model is computed once by the plain C kernels, on one thread, in one piece; then in every
+ * other way, to the bit. And it is the right model: an independent one in double says nearly the
+ * same. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +25,7 @@
 
 enum { N_IDS = 100, N_PAGES = 64, N_SEQUENCES = 4, SEED = 11 };
 
-/* Models: every tensor type, and shapes that are multiples of nothing ------------------------------- */
+/* Models: every tensor type, and shapes that are multiples of nothing -------------------------- */
 
 typedef struct model_case {
     const char *name;
@@ -73,7 +74,8 @@ static void write_model(const model_case *c) {
     use(&o.shape.ffn_dim, c->shape.ffn_dim);
     use(&o.shape.rope_dims, c->shape.rope_dims);
     o.shape.n_ctx = 700;
-    if (tiny_model_write(scratch_path(), &o, &f) != STATUS_OK) fail_msg("%s: %s", c->name, f.message);
+    if (tiny_model_write(scratch_path(), &o, &f) != STATUS_OK)
+        fail_msg("%s: %s", c->name, f.message);
 }
 
 static model *open_model(const char *isa, uint32_t n_threads, bool blas) {
@@ -84,15 +86,15 @@ static model *open_model(const char *isa, uint32_t n_threads, bool blas) {
     return m;
 }
 
-/* Ways to compute ---------------------------------------------------------------------------------- */
+/* Ways to compute ------------------------------------------------------------------------------ */
 
 static void make_ids(const model *m, int32_t *ids, uint32_t n) {
     for (uint32_t i = 0; i < n; i++)
         ids[i] = (int32_t)((i * i * 31 + i * 7 + 3) % model_shape_of(m)->n_vocab);
 }
 
-static kv_sequence open_sequence(kv_cache *cache, const char *key, const int32_t *ids, uint32_t n_ids,
-                                 uint32_t *n_cached) {
+static kv_sequence open_sequence(kv_cache *cache, const char *key, const int32_t *ids,
+                                 uint32_t n_ids, uint32_t *n_cached) {
     kv_sequence s;
     assert_int_equal(kv_cache_open(cache, key, ids, n_ids, n_ids, &s, n_cached), STATUS_OK);
     return s;
@@ -109,8 +111,8 @@ static uint32_t least(uint32_t a, uint32_t b) {
 }
 
 /* Logits of positions first … n − 1, in chunks of at most `chunk` rows. */
-static void prefill(model *m, kv_cache *cache, kv_sequence s, const int32_t *ids, uint32_t first, uint32_t n,
-                    uint32_t chunk, float *logits) {
+static void prefill(model *m, kv_cache *cache, kv_sequence s, const int32_t *ids, uint32_t first,
+                    uint32_t n, uint32_t chunk, float *logits) {
     batch_row rows[BATCH_ROWS_MAX];
     size_t n_vocab = model_shape_of(m)->n_vocab;
     for (uint32_t pos = first; pos < n;) {
@@ -181,7 +183,8 @@ static void chunks_threads_and_instruction_sets_do_not_matter(void **state) {
                 model *m = open_model(ISAS[isa], n_threads, i % 2);
                 float *got = logits_of(m, want->ids, N_IDS, chunks[i]);
                 if (memcmp(want->logits, got, want->n_bytes) != 0)
-                    fail_msg("%s isa=%s threads=%u chunk=%u", CASES[c].name, ISAS[isa], n_threads, chunks[i]);
+                    fail_msg("%s isa=%s threads=%u chunk=%u", CASES[c].name, ISAS[isa], n_threads,
+                             chunks[i]);
                 free(got);
                 model_close(&m);
             }
@@ -203,19 +206,22 @@ static void other_sequences_in_the_batch_do_not_matter(void **state) {
         uint32_t pos[SEQUENCES] = {0}, n_cached;
         float *logits = malloc(8 * n_vocab * sizeof *logits);
         for (uint32_t i = 0; i < SEQUENCES; i++)
-            s[i] = open_sequence(cache, (const char[]){(char)('a' + i), 0}, want->ids, N_IDS, &n_cached);
+            s[i] = open_sequence(cache, (const char[]){(char)('a' + i), 0}, want->ids, N_IDS,
+                                 &n_cached);
         while (pos[0] < N_IDS / 2) {
             batch_row rows[8];
             uint32_t n_rows = 0, n_wanted = 0;
             for (uint32_t i = 0; i < SEQUENCES; i++)
-                for (uint32_t r = 0; r < 2 * i + 1 && pos[i] < N_IDS && n_rows < least(8, BATCH_ROWS_MAX); r++) {
+                for (uint32_t r = 0;
+                     r < 2 * i + 1 && pos[i] < N_IDS && n_rows < least(8, BATCH_ROWS_MAX); r++) {
                     rows[n_rows++] = (batch_row){s[i], pos[i], want->ids[pos[i]], pos[i] % 3 != 1};
                     pos[i]++;
                 }
             model_forward(m, cache, rows, n_rows, logits);
             for (uint32_t r = 0; r < n_rows; r++)
-                if (rows[r].wants_logits &&
-                    memcmp(logits + n_wanted++ * n_vocab, want->logits + rows[r].pos * n_vocab, want->row_bytes))
+                if (rows[r].wants_logits
+                    && memcmp(logits + n_wanted++ * n_vocab, want->logits + rows[r].pos * n_vocab,
+                              want->row_bytes))
                     fail_msg("%s position %u", CASES[c].name, rows[r].pos);
         }
         free(logits);
@@ -274,7 +280,8 @@ static void bits_change_only_with_the_arithmetic_version(void **state) {
     assert_int_equal(ARITHMETIC_VERSION, 1);
     for (int c = 0; c < N_CASES; c++) {
         uint64_t hash = XXH3_64bits(references[c].logits, references[c].n_bytes);
-        if (hash != CASES[c].golden) fail_msg("%s: 0x%016llx", CASES[c].name, (unsigned long long)hash);
+        if (hash != CASES[c].golden)
+            fail_msg("%s: 0x%016llx", CASES[c].name, (unsigned long long)hash);
     }
 }
 
@@ -293,8 +300,10 @@ static void logits_are_those_of_the_paper(void **state) {
             off += ((double)r->logits[i] - exact[i]) * ((double)r->logits[i] - exact[i]);
             size += exact[i] * exact[i];
         }
-        bool int8 = CASES[c].type == TENSOR_Q4_0 || CASES[c].type == TENSOR_Q4_1 || CASES[c].type == TENSOR_Q8_0;
-        double relative = sqrt(off / size);     /* int8 activations have 7 bits, the cache's values 11 */
+        bool int8 = CASES[c].type == TENSOR_Q4_0 || CASES[c].type == TENSOR_Q4_1
+                    || CASES[c].type == TENSOR_Q8_0;
+        double relative =
+            sqrt(off / size); /* int8 activations have 7 bits, the cache's values 11 */
         if (!(relative < (int8 ? 0.05 : 0.002))) fail_msg("%s: off by %g", CASES[c].name, relative);
         free(exact);
         gguf_close(&g);

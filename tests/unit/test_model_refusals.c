@@ -1,5 +1,6 @@
-/* A file that is no model we can compute rightly is refused when it is opened, with one sentence that
- * names what is wrong: the key, the tensor, the sizes. Each case is a good model with one thing changed. */
+/* A file that is no model we can compute rightly is refused when it is opened, with one sentence
+ * that names what is wrong: the key, the tensor, the sizes. Each case is a good model with one
+ * thing changed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -57,23 +58,29 @@ static void wide_keys(gguf_writer *w) {
 static const refusal REFUSALS[] = {
     {.what = "architecture", .replace = "\x05\0\0\0\0\0\0\0llama", .by = "\x05\0\0\0\0\0\0\0mamba",
      .words = {"mamba", "supported: llama"}},
-    {.what = "rope scaling", .add_key = yarn, .words = {"llama.rope.scaling.type", "yarn", "linear"}},
+    {.what = "rope scaling", .add_key = yarn,
+     .words = {"llama.rope.scaling.type", "yarn", "linear"}},
     {.what = "rope factor", .add_key = linear_two, .words = {"llama.rope.scaling.factor is 2"}},
     {.what = "experts", .add_key = experts, .words = {"llama.expert_count is 8"}},
     {.what = "window", .add_key = window, .words = {"llama.attention.sliding_window is 4096"}},
     {.what = "value width", .add_key = wide_values, .words = {"values of 32", "keys of 16"}},
-    {.what = "key width", .add_key = wide_keys, .words = {"blk.0.attn_q.weight", "64 × 64", "64 × 128"}},
+    {.what = "key width", .add_key = wide_keys,
+     .words = {"blk.0.attn_q.weight", "64 × 64", "64 × 128"}},
     {.what = "no block count", .replace = "llama.block_count", .by = "llama.block_rount",
      .words = {"llama.block_count"}},
     {.what = "no epsilon", .replace = "layer_norm_rms_epsilon", .by = "layer_norm_rms_epsilot",
      .words = {"llama.attention.layer_norm_rms_epsilon"}},
-    {.what = "no embedding", .omit_tensor = "token_embd.weight", .words = {"token_embd.weight", "missing"}},
-    {.what = "no matrix", .omit_tensor = "blk.1.ffn_up.weight", .words = {"blk.1.ffn_up.weight", "missing"}},
-    {.what = "no vector", .omit_tensor = "output_norm.weight", .words = {"output_norm.weight", "missing"}},
+    {.what = "no embedding", .omit_tensor = "token_embd.weight",
+     .words = {"token_embd.weight", "missing"}},
+    {.what = "no matrix", .omit_tensor = "blk.1.ffn_up.weight",
+     .words = {"blk.1.ffn_up.weight", "missing"}},
+    {.what = "no vector", .omit_tensor = "output_norm.weight",
+     .words = {"output_norm.weight", "missing"}},
     {.what = "transposed", .transpose_tensor = "blk.0.ffn_down.weight",
      .words = {"blk.0.ffn_down.weight", "64 × 96", "96 × 64"}},
     {.what = "bias", .add_tensor = "blk.0.attn_q.bias", .words = {"blk.0.attn_q.bias", "no part"}},
-    {.what = "frequencies", .add_tensor = "rope_freqs.weight", .words = {"rope_freqs.weight", "no part"}},
+    {.what = "frequencies", .add_tensor = "rope_freqs.weight",
+     .words = {"rope_freqs.weight", "no part"}},
 };
 enum { N_REFUSALS = sizeof REFUSALS / sizeof REFUSALS[0] };
 
@@ -149,13 +156,15 @@ static void what_cannot_be_computed_is_refused_by_name(void **state) {
         assert_int_equal(st, f.code);
         if (!strstr(f.message, scratch_path())) fail_msg("%s: no file in: %s", r->what, f.message);
         for (int w = 0; w < 3 && r->words[w]; w++)
-            if (!strstr(f.message, r->words[w])) fail_msg("%s: no \"%s\" in: %s", r->what, r->words[w], f.message);
+            if (!strstr(f.message, r->words[w]))
+                fail_msg("%s: no \"%s\" in: %s", r->what, r->words[w], f.message);
     }
 }
 
 static void what_changes_nothing_is_taken(void **state) {
     (void)state;
-    const refusal harmless[] = {{.what = "nothing"}, {.add_key = linear_one}, {.add_key = no_experts}};
+    const refusal harmless[] = {
+        {.what = "nothing"}, {.add_key = linear_one}, {.add_key = no_experts}};
     for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
         failure f = {0};
         model *m = NULL;

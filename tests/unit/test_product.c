@@ -63,8 +63,8 @@ static void engine_free(engine *e) {
 }
 
 /* Two matrices side by side, the second one's product added to what was there. */
-static void run(const engine *e, const matrix *a, const matrix *b, const float *x, uint32_t n_rows, float *y,
-                float *z) {
+static void run(const engine *e, const matrix *a, const matrix *b, const float *x, uint32_t n_rows,
+                float *y, float *z) {
     size_t n_blocks = INPUTS / BLOCK;
     int8_block *blocks = malloc(n_rows * n_blocks * sizeof *blocks);
     assert_non_null(blocks);
@@ -79,7 +79,8 @@ static void check_products(engine *fast, tensor_type type) {
     packed a = random_matrix(type, OUTPUTS), b = random_matrix(type, 21);
     float *x = random_floats((size_t)ROWS * INPUTS);
     size_t n = (size_t)ROWS * OUTPUTS;
-    float *y = random_floats(n), *z = random_floats(n), *want_y = random_floats(n), *want_z = malloc(n * 4);
+    float *y = random_floats(n), *z = random_floats(n), *want_y = random_floats(n),
+          *want_z = malloc(n * 4);
     memcpy(want_z, z, n * sizeof *z);
     for (size_t r = 0; r < ROWS; r += 29)       /* plain C takes its time: some rows, one by one */
         run(&plain, &a.m, &b.m, x + r * INPUTS, 1, want_y + r * OUTPUTS, want_z + r * OUTPUTS);

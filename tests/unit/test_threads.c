@@ -1,4 +1,5 @@
-/* The pool does every item exactly once, in one contiguous range a thread, and shows what was written. */
+/* The pool does every item exactly once, in one contiguous range a thread, and shows what was
+ * written. */
 #include "../../modeld/threads.h"
 
 #include <fenv.h>
@@ -69,7 +70,7 @@ static void little_work_stays_with_the_caller(void **state) {
 
 static void add_neighbours(void *context, uint32_t first, uint32_t end, uint32_t thread) {
     (void)thread;
-    uint64_t *sums = context;       /* [2][N_ITEMS_MAX]: each round reads what all wrote in the last */
+    uint64_t *sums = context; /* [2][N_ITEMS_MAX]: each round reads what all wrote in the last */
     for (uint32_t i = first; i < end; i++)
         sums[N_ITEMS_MAX + i] = sums[i] + sums[(i + 1) % N_ITEMS_MAX];
 }
@@ -98,7 +99,7 @@ static void a_pool_that_slept_wakes(void **state) {
     (void)state;
     threads *pool = threads_new(2);
     for (int round = 0; round < 3; round++) {
-        nanosleep(&(struct timespec){.tv_nsec = 30 * 1000 * 1000}, NULL);   /* beyond any spinning */
+        nanosleep(&(struct timespec){.tv_nsec = 30 * 1000 * 1000}, NULL); /* beyond any spinning */
         tally t = {0};
         threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN, count_items, &t);
         for (uint32_t i = 0; i < N_ITEMS_MAX; i++) assert_int_equal(t.n_done[i], 1);
