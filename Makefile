@@ -43,7 +43,7 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 
 .SECONDARY:
 
-.PHONY: all deps run test unit e2e asan compilers valgrind model tools clean install
+.PHONY: all programs deps run test unit e2e asan compilers valgrind model tools clean install
 
 all: $(PROGRAMS:%=$(BUILD)/%)
 
@@ -106,15 +106,20 @@ model:
 	deploy/fetch-model.sh
 
 run:
-	deploy/deps.sh build run
-	@$(MAKE) --no-print-directory all
+	@deploy/deps.sh build run
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@deploy/run.sh $(BUILD)
 
 # Everything in order: first what needs no daemon (determinism first), then real daemons on real sockets.
 TEST_ENV = TRIVIUM_BUILD=$(abspath $(BUILD)) TRIVIUM_MODEL=$$(deploy/fetch-model.sh | tail -n 1)
 test:
-	deploy/deps.sh build run test
-	@$(MAKE) --no-print-directory all unit e2e
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory e2e
+
+# All that is compiled, tests included.
+programs: all tools $(UNIT_TESTS)
 
 unit: $(UNIT_TESTS)
 	@$(TEST_ENV) tests/run-unit.sh $(UNIT_TESTS)
@@ -124,15 +129,14 @@ e2e: all tools
 
 # The same tests under AddressSanitizer and UndefinedBehaviorSanitizer; of the real model one short run.
 asan:
-	deploy/deps.sh build run test
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
-		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" PYTEST_FLAGS="-m 'not slow'" all unit e2e
+		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" PYTEST_FLAGS="-m 'not slow'" test
 
 # Both compilers, no warning.
 compilers:
-	deploy/deps.sh build test check
-	@$(MAKE) --no-print-directory CC=gcc BUILD=$(BUILD)-gcc WERROR=-Werror all tools
-	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)-clang WERROR=-Werror all tools
+	@deploy/deps.sh build test check
+	@$(MAKE) --no-print-directory -j$$(nproc) CC=gcc BUILD=$(BUILD)-gcc WERROR=-Werror programs
+	@$(MAKE) --no-print-directory -j$$(nproc) CC=clang BUILD=$(BUILD)-clang WERROR=-Werror programs
 
 valgrind: all tools
 	deploy/deps.sh build test check

@@ -16,5 +16,5 @@ trap 'exit 143' TERM
 
 "$build/trivium" up --model "$model"
 prompt=${PROMPT-Once upon a time}
-printf '\n%s' "$prompt"
+printf '\nprompt: %s\n' "$prompt"
 "$build/trivium" generate --seed 7 --max-new-tokens 60 --timings -- "$prompt"
