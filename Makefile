@@ -43,7 +43,7 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 
 .SECONDARY:
 
-.PHONY: all programs deps run test unit e2e asan compilers valgrind model tools clean install
+.PHONY: all programs deps run test unit e2e asan compilers valgrind bench model tools clean install
 
 all: $(PROGRAMS:%=$(BUILD)/%)
 
@@ -141,6 +141,13 @@ compilers:
 valgrind: all tools
 	deploy/deps.sh build test check
 	@TRIVIUM_BUILD=$(abspath $(BUILD)) tests/valgrind.sh
+
+# Figures, none asserted. LLAMA_BIN=FOLDER puts llama.cpp beside them, in turns; tests/bench/run.py tells of
+# MODELS, TYPES, WIDE and ROUNDS.
+bench:
+	deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory all tools
+	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/run.py
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -13,9 +13,15 @@ typedef struct bench_rules {
     uint32_t n_prompt, n_tokens;
 } bench_rules;
 
-/* Times of each token but the first, for median_of: between its arrival and that of the one before,
- * and what of it was spent in the forward pass, inside samplerd, and on the way between processes. */
-typedef enum token_time { TIME_INTERVAL, TIME_FORWARD, TIME_SAMPLE, TIME_HOP, TOKEN_TIMES } token_time;
+/* Times of each token but the first, for median_of: between its arrival and that of the one before;
+ * and what of it was spent in the forward pass, inside samplerd, and between processes. */
+typedef enum token_time {
+    TIME_INTERVAL,
+    TIME_FORWARD,
+    TIME_SAMPLE,
+    TIME_HOP,
+    TOKEN_TIMES
+} token_time;
 
 /* All zero before it is begun. */
 typedef struct bench_text {
