@@ -22,8 +22,8 @@ _Static_assert(sizeof(crowd_word) <= PIPE_BUF, "a word goes through the pipe in 
 
 enum { READ_END, WRITE_END, PIPE_ENDS };
 
-/* Clients write a byte to `ready` when they could begin, wait for the end of `go`, and write their
- * word to `words`. */
+/* Clients close `ready` when they could begin (or end before it), wait for the end of `go`, and
+ * write their word to `words`. */
 typedef struct crowd {
     const common_flags *flags;
     const bench_rules *rules;
@@ -50,12 +50,9 @@ static void on_go(void *context) {
     bench_text_begin(&m->text);
 }
 
-/* Joined, with a prompt: say so, begin with the others, and see the end. */
+/* Begin with the others, and see the end. */
 static status member_write(member *m, failure *f) {
     loop *l = client_loop(m->text.client);
-    if (write(m->of->ready[WRITE_END], "", 1) != 1) {
-        return fail(f, STATUS_IO, "cannot tell that a client is ready: %s", strerror(errno));
-    }
     if (loop_add_reader(l, m->of->go[READ_END], on_go, m) != 0) {
         return fail(f, STATUS_NO_MEMORY, "no memory for a client");
     }
@@ -71,7 +68,7 @@ static int member_code(status st, bool opened) {
     return st == STATUS_BAD_REQUEST && !opened ? EXIT_WRONG_USE : EXIT_FAILED;
 }
 
-static void member_run(const crowd *of, uint32_t number) {
+static void member_run(crowd *of, uint32_t number) {
     member m = {.of = of};
     crowd_word word = {0};
     client *c = NULL;
@@ -79,6 +76,7 @@ static void member_run(const crowd *of, uint32_t number) {
     status st = client_open(&c, &how, &word.why);
     bool opened = st == STATUS_OK;
     if (opened) st = bench_text_prepare(&m.text, c, of->rules, number, &word.why);
+    end_close(&of->ready[WRITE_END]);
     if (st == STATUS_OK) st = member_write(&m, &word.why);
     word.code = member_code(st, opened);
     word.sent_us = m.text.sent_us;
@@ -123,6 +121,7 @@ static status crowd_start(crowd *all, uint32_t n_clients, failure *f) {
         if (pid < 0) return fail(f, STATUS_IO, "cannot start a client: %s", strerror(errno));
         all->clients[all->n_clients] = pid;
         if (pid > 0) continue;
+        signal(SIGINT, SIG_DFL);
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent) _exit(EXIT_FAILED);
         end_close(&all->ready[READ_END]);
@@ -153,7 +152,7 @@ static int crowd_hear(const crowd *all, bench_crowd *out) {
         }
         if (code == EXIT_FINE && word.code != EXIT_FINE) {
             code = word.code;
-            if (code != EXIT_INTERRUPTED) outcome_failed(&word.why);
+            if (code != EXIT_INTERRUPTED && !interrupted) outcome_failed(&word.why);
         }
         if (code == EXIT_FINE) word_count(&word, &begin_us, &end_us, out);
     }
@@ -163,14 +162,14 @@ static int crowd_hear(const crowd *all, bench_crowd *out) {
 
 static int crowd_run(crowd *all, uint32_t n_clients, bench_crowd *out) {
     failure f;
-    char ready[BENCH_CLIENTS_MAX];
+    char nothing;
     status st = crowd_start(all, n_clients, &f);
     if (st != STATUS_OK) {
         for (uint32_t i = 0; i < all->n_clients; i++) kill(all->clients[i], SIGTERM);
     }
     end_close(&all->ready[WRITE_END]);
     end_close(&all->words[WRITE_END]);
-    if (st == STATUS_OK) read_fully(all, all->ready[READ_END], ready, n_clients);
+    if (st == STATUS_OK) read_fully(all, all->ready[READ_END], &nothing, 1);
     end_close(&all->go[WRITE_END]);
     int code = st == STATUS_OK ? crowd_hear(all, out) : outcome_failed(&f);
     for (uint32_t i = 0; i < all->n_clients; i++) {

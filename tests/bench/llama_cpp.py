@@ -12,15 +12,13 @@ READY_S = 180
 SLOTS = 8
 
 
-def bench(folder, model, n_tokens, prompts):
-    """Tokens a second: {"decode": …, 16: …}: decode and prefill of these lengths, 2 runs each after a warm-up."""
-    command = [folder / "llama-bench", "-m", model, "-t", os.cpu_count(), "-r", 2, "-n", n_tokens,
-               "-p", ",".join(map(str, prompts)) or 0, "-o", "jsonl"]
+def bench(folder, model, n_tokens, n_prompt):
+    """Tokens a second of decoding n_tokens or of a prefill of n_prompt, the other being 0: 2 runs after a warm-up."""
+    command = [folder / "llama-bench", "-m", model, "-t", os.cpu_count(), "-r", 2, "-n", n_tokens, "-p", n_prompt,
+               "-o", "json"]
     done = subprocess.run(list(map(str, command)), capture_output=True, check=True, text=True)
-    rates = {}
-    for line in map(json.loads, done.stdout.splitlines()):
-        rates[line["n_prompt"] or "decode"] = line["avg_ts"]
-    return rates
+    line, = json.loads(done.stdout)
+    return line["avg_ts"]
 
 
 def free_port():

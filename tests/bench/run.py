@@ -11,6 +11,7 @@ import os
 import pathlib
 import platform
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -42,8 +43,9 @@ class Figures:
     def __init__(self):
         self.rows = {}
 
-    def add(self, name, side, value):
-        self.rows.setdefault(name, {}).setdefault(side, []).append(value)
+    def add(self, side, rates):
+        for name, rate in rates.items():
+            self.rows.setdefault(name, {}).setdefault(side, []).append(rate)
 
     def show(self):
         self.line("tok/s, medians", "trivium", "(range)", "llama.cpp", "(range)", "ratio")
@@ -77,55 +79,85 @@ class Prompts:
         return ids
 
 
-def our_turn(daemons, figures, details, prompts, clients, n_tokens):
-    line = daemons.decode(n_tokens)
-    figures.add("decode", "trivium", line["decode_tok_s"])
-    for name in ("forward_ms", "hop_ms", "sample_ms"):
-        details.setdefault(name, []).append(line[name])
-    for n in prompts:
-        figures.add(f"prefill {n}", "trivium", daemons.prefill(n))
-    if clients:
-        for n, rate in daemons.clients(clients, CLIENT_TOKENS).items():
-            figures.add(f"{n} clients", "trivium", rate)
+class Trivium:
+    """Our side: each measurement returns tokens a second by the figure's name."""
+
+    def __init__(self, daemons):
+        self.daemons = daemons
+        self.details = {}                      # of a decoded token: times in ms
+
+    def decode(self, n_tokens):
+        line = self.daemons.decode(n_tokens)
+        for name in ("forward_ms", "hop_ms", "sample_ms"):
+            self.details.setdefault(name, []).append(line[name])
+        return {"decode": line["decode_tok_s"]}
+
+    def prefill(self, n_prompt):
+        return {f"prefill {n_prompt}": self.daemons.prefill(n_prompt)}
+
+    def clients(self, counts):
+        return {f"{n} clients": rate for n, rate in self.daemons.clients(counts, CLIENT_TOKENS).items()}
+
+    def tell(self):
+        times = ", ".join(f"{name[:-3]} {statistics.median(values):.3f} ms" for name, values in self.details.items())
+        say(f"  a decoded token: {times}")
+        n_bytes = self.daemons.model.stat().st_size
+        resident, anonymous = self.daemons.resident_bytes()
+        say(f"  modeld: ready in {statistics.median(self.daemons.starts_ms(3)):.0f} ms with a warm page cache; "
+            f"{resident / 1e6:.0f} MB resident ({anonymous / 1e6:.0f} MB of its own), "
+            f"{resident / n_bytes:.2f} of the file's size")
 
 
-def their_turn(folder, model, fresh, figures, prompts, clients, n_tokens):
-    for name, rate in llama_cpp.bench(folder, model, n_tokens, prompts).items():
-        figures.add(name if name == "decode" else f"prefill {name}", "llama.cpp", rate)
-    if not clients:
-        return
-    with llama_cpp.Server(folder, model) as server:
-        server.complete(fresh.take(PROMPT_TOKENS), 8, 0)
-        for n in clients:
-            rate = server.clients([fresh.take(PROMPT_TOKENS) for _ in range(n)], CLIENT_TOKENS)
-            figures.add(f"{n} clients", "llama.cpp", rate)
+class LlamaCpp:
+    """Their side, with the same names."""
+
+    def __init__(self, folder, daemons):
+        self.folder, self.daemons, self.model = folder, daemons, daemons.model
+        self.fresh = Prompts(daemons)
+
+    def decode(self, n_tokens):
+        return {"decode": llama_cpp.bench(self.folder, self.model, n_tokens, 0)}
+
+    def prefill(self, n_prompt):
+        return {f"prefill {n_prompt}": llama_cpp.bench(self.folder, self.model, 0, n_prompt)}
+
+    def clients(self, counts):
+        rates = {}
+        with llama_cpp.Server(self.folder, self.model) as server:
+            server.complete(self.fresh.take(PROMPT_TOKENS), 8, 0)
+            for n in counts:
+                prompts = [self.fresh.take(PROMPT_TOKENS) for _ in range(n)]
+                rates[f"{n} clients"] = server.clients(prompts, CLIENT_TOKENS)
+        return rates
+
+
+def read_once(path):
+    """So that what follows finds it in the page cache."""
+    with open(path, "rb") as file:
+        while file.read(1 << 24):
+            pass
 
 
 def bench_model(build, llama, model, n_rounds, prompts=PROMPTS, clients=CLIENTS, n_tokens=DECODE_TOKENS):
-    """Our daemons and llama.cpp in turn; returns our decode rate."""
-    n_bytes = model.stat().st_size
-    say(f"\n{model.name}: {n_bytes / 1e6:.0f} MB")
-    figures, details = Figures(), {}
-    with open(model, "rb") as file:            # so that start-up reads the page cache
-        while file.read(1 << 24):
-            pass
+    """Figure by figure our daemons and llama.cpp take turns; returns our decode rate."""
+    say(f"\n{model.name}: {model.stat().st_size / 1e6:.0f} MB")
+    read_once(model)
+    measurements = [("decode", n_tokens), *(("prefill", n) for n in prompts)]
+    if clients:
+        measurements.append(("clients", clients))
+    figures = Figures()
     with ours.Daemons(build, model) as daemons:
-        fresh = Prompts(daemons)
+        us, them = Trivium(daemons), LlamaCpp(llama, daemons) if llama else None
         daemons.decode(16)
         for number in range(n_rounds):
             say(f"  round {number + 1}: {load()}")
-            our_turn(daemons, figures, details, prompts, clients, n_tokens)
-            if llama:
-                daemons.stop()
-                their_turn(llama, model, fresh, figures, prompts, clients, n_tokens)
-                daemons.go()
+            for name, what in measurements:
+                figures.add("trivium", getattr(us, name)(what))
+                if them:
+                    with daemons.stopped():
+                        figures.add("llama.cpp", getattr(them, name)(what))
         figures.show()
-        say("  a decoded token: " + ", ".join(f"{name[:-3]} {statistics.median(values):.3f} ms"
-                                              for name, values in details.items()))
-        resident, anonymous = daemons.resident_bytes()
-        say(f"  modeld: ready in {statistics.median(daemons.starts_ms(3)):.0f} ms with a warm page cache; "
-            f"{resident / 1e6:.0f} MB resident ({anonymous / 1e6:.0f} MB of its own), "
-            f"{resident / n_bytes:.2f} of the file's size")
+        us.tell()
     return statistics.median(figures.rows["decode"]["trivium"])
 
 
@@ -178,7 +210,14 @@ def cpu_name():
     return platform.machine()
 
 
+def end(number, _frame):
+    """As an exception, so that what was started is ended, too."""
+    sys.exit(128 + number)
+
+
 def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     build = pathlib.Path(os.environ.get("TRIVIUM_BUILD", ROOT / "build"))
     llama = pathlib.Path(os.environ["LLAMA_BIN"]) if os.environ.get("LLAMA_BIN") else None
     model = pathlib.Path(os.environ["TRIVIUM_MODEL"])
