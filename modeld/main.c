@@ -20,7 +20,7 @@ static option_texts joins;
 static uint64_t n_threads, heartbeat_ms = HEARTBEAT_MS, step_deadline_ms = STEP_DEADLINE_MS;
 static uint64_t kv_bytes = UINT64_C(1) << 30;
 static const char *isa = "auto";
-static bool no_blas, insecure;
+static bool no_blas, no_mapping, insecure;
 static log_level level = LOG_INFO;
 
 static status take_level(void *out, const char *flag, const char *value, failure *f) {
@@ -91,6 +91,8 @@ static const option_row flags[] = {
      .help = "never call OpenBLAS; the results are the same"},
     {.name = "step-deadline-ms", .kind = OPTION_UINT, .value_name = "N", .out = &step_deadline_ms,
      .min = 1, .max = WAIT_MS_MAX, .help = "for one answer of a samplerd (2000)"},
+    {.name = "no-mapping", .kind = OPTION_FLAG, .out = &no_mapping,
+     .help = "send every row, to samplerds of this host too; the results are the same"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
@@ -164,6 +166,7 @@ static const char *serve(loop *l, model *m, uint32_t n_pages, failure *f) {
         .bind_samplers = bind_samplers,
         .heartbeat_ms = (uint32_t)heartbeat_ms,
         .step_deadline_ms = (uint32_t)step_deadline_ms,
+        .share_rows = !no_mapping,
         .insecure = insecure,
     };
     if (service_new(&s, l, m, cache, &o, f) != STATUS_OK) die("modeld", "%s", f->message);

@@ -22,6 +22,7 @@ typedef struct sampler {
     uint32_t n_outstanding; /* rows sent, not answered and not given up */
     uint64_t n_steps;       /* answered since it joined */
     bool hanging;
+    bool maps_rows; /* it reads shared rows where they lie */
     bool lost; /* it cannot be reached: nothing more goes to it */
     TAILQ_ENTRY(sampler) link;
 } sampler;

@@ -12,6 +12,7 @@ TAILQ_HEAD(sequence_list, sequence);
 
 struct sequences {
     kv_cache *cache;
+    shared_rows *shared; /* or NULL */
     uint32_t n_vocab, n_ctx;
     struct sequence_list all, waiting;
     sequence *slots[SLOTS_MAX];
@@ -47,10 +48,11 @@ static void turn(sequence *s, sequence_event event) {
 
 /* ---- the table of sequences ---- */
 
-sequences *sequences_new(kv_cache *cache, uint32_t n_vocab, uint32_t n_ctx) {
+sequences *sequences_new(kv_cache *cache, shared_rows *shared, uint32_t n_vocab, uint32_t n_ctx) {
     sequences *t = calloc(1, sizeof *t);
     if (!t) return NULL;
-    *t = (sequences){.cache = cache, .n_vocab = n_vocab, .n_ctx = n_ctx, .n_free_slots = SLOTS_MAX};
+    *t = (sequences){.cache = cache, .shared = shared, .n_vocab = n_vocab, .n_ctx = n_ctx,
+                     .n_free_slots = SLOTS_MAX};
     TAILQ_INIT(&t->all);
     TAILQ_INIT(&t->waiting);
     for (uint32_t i = 0; i < SLOTS_MAX; i++) t->free_slots[i] = SLOTS_MAX - 1 - i;
@@ -142,7 +144,7 @@ static void sequence_free(sequence *s) {
     strategy_clear(&s->strategy);
     strategy_clear(&s->next_strategy);
     free(s->ids);
-    free(s->rows);
+    if (!s->in_shared) free(s->rows);
     free(s->logprobs);
     free(s);
 }
@@ -289,16 +291,25 @@ static bool may_be_next(const sequences *t, const sequence *s) {
            (s->kind == SEQUENCE_TEXT || t->n_scores_running < SCORES_RUNNING_MAX);
 }
 
+/* Room for what it will send; false: no memory. */
+static bool make_rows(sequences *t, sequence *s) {
+    s->in_shared = s->kind == SEQUENCE_TEXT && t->shared &&
+                   shared_rows_take(t->shared, &s->shared_row);
+    if (s->in_shared) {
+        s->rows = shared_rows_at(t->shared, s->shared_row);
+        return true;
+    }
+    uint32_t n_rows = s->kind == SEQUENCE_SCORE ? min_u32(SCORE_ROWS, s->n_ids) : 1;
+    s->rows = malloc((size_t)n_rows * s->row_width * sizeof *s->rows);
+    return s->rows;
+}
+
 status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
     sequence *s = t->n_queued > 0 ? TAILQ_FIRST(&t->all) : NULL;
     while (s && !may_be_next(t, s)) s = TAILQ_NEXT(s, link);
     if (!s) return STATUS_NOT_FOUND;
     *out = s;
-    if (!s->rows) {
-        uint32_t n_rows = s->kind == SEQUENCE_SCORE ? min_u32(SCORE_ROWS, s->n_ids) : 1;
-        s->rows = malloc((size_t)n_rows * s->row_width * sizeof *s->rows);
-        if (!s->rows) return STATUS_NO_MEMORY;
-    }
+    if (!s->rows && !make_rows(t, s)) return STATUS_NO_MEMORY;
     status st =
         kv_cache_open(t->cache, s->key, s->ids, s->n_ids, s->n_positions_max, &s->kv, &s->n_cached);
     if (st != STATUS_OK) return st == STATUS_BUSY ? STATUS_NOT_FOUND : st;
@@ -326,6 +337,7 @@ void sequences_close(sequences *t, sequence *s) {
     if (s->kind == SEQUENCE_TEXT) t->n_texts--;
     else t->n_calls--;
     t->call_bytes -= call_bytes(s);
+    if (s->in_shared) shared_rows_give(t->shared, s->shared_row);
     sequence_free(s);
 }
 
@@ -362,6 +374,10 @@ uint32_t sequence_batch(const sequence *s, uint32_t n_rows, batch_row *rows) {
         n_logits += rows[i].wants_logits;
     }
     return n_logits;
+}
+
+void sequence_renew_rows(sequences *t, sequence *s) {
+    if (s->in_shared) s->row_generation = shared_rows_renew(t->shared, s->shared_row);
 }
 
 bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double forward_ms,

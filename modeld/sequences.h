@@ -14,6 +14,7 @@
 
 #include "../proto/limits.h"
 #include "../proto/rt/status.h"
+#include "../proto/shared_rows.h"
 #include "../proto/strategy.h"
 #include "job.h"
 #include "kv_cache.h"
@@ -77,6 +78,9 @@ typedef struct sequence {
 
     float *rows; /* [n_rows, row_width]; room for as many as the kind needs */
     uint32_t n_rows, row_width;
+    bool in_shared;           /* a text's row lies in shared memory, where it is */
+    uint32_t shared_row;      /* this one, */
+    uint64_t row_generation;  /* of this generation */
     double *logprobs; /* of a score: [n_ids], the first is NaN */
 
     char pool[NAME_BYTES_MAX + 1];
@@ -117,8 +121,9 @@ typedef struct sequence {
 
 typedef struct sequences sequences;
 
-/* `cache` is borrowed, and was made with KV_SEQUENCES_MAX handles. NULL: no memory. */
-sequences *sequences_new(kv_cache *cache, uint32_t n_vocab, uint32_t n_ctx);
+/* `cache` is borrowed, and was made with KV_SEQUENCES_MAX handles; so is `shared`, where texts have
+ * their rows while there is room: NULL, or rows of n_vocab logits. NULL: no memory. */
+sequences *sequences_new(kv_cache *cache, shared_rows *shared, uint32_t n_vocab, uint32_t n_ctx);
 void sequences_free(sequences **t);
 
 /* Check what is asked and take it in: QUEUED, or SAMPLING for a probe. What it holds is copied.
@@ -155,6 +160,8 @@ sequence_end sequence_over(const sequence *s);
 uint32_t sequence_n_wanted(const sequence *s);
 /* Its next n_rows positions as rows of a batch; returns how many of them want logits. */
 uint32_t sequence_batch(const sequence *s, uint32_t n_rows, batch_row *rows);
+/* Its `rows` are about to be written: a late sampler that still reads them will notice. */
+void sequence_renew_rows(sequences *t, sequence *s);
 /* They are computed, and their logits are in `rows`; forward_ms is their share of the pass. True
  * when the sequence has what it wanted and is SAMPLING now. */
 bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double forward_ms,

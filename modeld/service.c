@@ -51,6 +51,8 @@ static float *logits_target(service *s) {
 static void compute(service *s) {
     batch *b = &s->batch;
     float *logits = logits_target(s);
+    for (uint32_t i = 0; i < b->n_parts; i++)
+        if (b->part_logits[i] > 0) sequence_renew_rows(s->sequences, b->parts[i]);
     uint64_t start_us = clock_us();
     model_forward(s->model, s->cache, b->rows, b->n_rows, logits);
     uint64_t now_us = clock_us();
@@ -112,13 +114,28 @@ static void introduce(service *s) {
     s->hello.model = &s->offer;
 }
 
+/* Rows that samplerds of this host need not be sent. Without them all is as before, but slower. */
+static void share_rows(service *s, uint64_t incarnation) {
+    failure f;
+    s->sampler_hello = s->hello;
+    if (!s->options.share_rows) return;
+    if (shared_rows_new(&s->shared, incarnation, SHARED_ROWS_MAX, s->shape->n_vocab, &f) !=
+        STATUS_OK) {
+        log_event(LOG_INFO, "rows_not_shared", "why=\"%s\"", f.message);
+        return;
+    }
+    trivium__shared_rows__init(&s->shared_offer);
+    s->shared_offer.fd = shared_rows_fd(s->shared);
+    s->sampler_hello.shared_rows = &s->shared_offer;
+}
+
 static status bind_samplers(service *s, uint64_t incarnation, failure *f) {
     endpoint *e = NULL;
     endpoint_options at = {s->options.bind_samplers, HIGH_WATER_ROWS, s->options.insecure};
     if (endpoint_bind(&e, &at, f) != STATUS_OK) return f->code;
     peers_options o = {
         .incoming = &trivium__logits_reply__descriptor,
-        .hello = &s->hello,
+        .hello = &s->sampler_hello,
         .incarnation = incarnation,
         .heartbeat_ms = s->options.heartbeat_ms,
         .liveness = LIVENESS_PING,
@@ -152,8 +169,7 @@ static status join(service *s, const char *address, uint64_t incarnation, failur
                       : fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", address);
 }
 
-static status connect_all(service *s, failure *f) {
-    uint64_t incarnation = peers_incarnation();
+static status connect_all(service *s, uint64_t incarnation, failure *f) {
     if (bind_samplers(s, incarnation, f) != STATUS_OK) return f->code;
     for (size_t i = 0; i < s->options.n_joins; i++)
         if (join(s, s->options.joins[i], incarnation, f) != STATUS_OK) return f->code;
@@ -171,15 +187,17 @@ status service_new(service **out, loop *l, model *m, kv_cache *cache,
     s->shape = model_shape_of(m);
     s->cache = cache;
     s->options = *options;
+    uint64_t incarnation = peers_incarnation();
     introduce(s);
+    share_rows(s, incarnation);
     scheduler_init(&s->scheduler, BATCH_ROWS_MAX);
     s->samplers = samplers_new();
-    s->sequences = sequences_new(cache, s->shape->n_vocab, s->shape->n_ctx);
+    s->sequences = sequences_new(cache, s->shared, s->shape->n_vocab, s->shape->n_ctx);
     s->logits = malloc((size_t)LOGITS_ROWS_MAX * s->shape->n_vocab * sizeof *s->logits);
     status st = STATUS_OK;
     if (!s->samplers || !s->sequences || !s->logits)
         st = fail(f, STATUS_NO_MEMORY, "no memory for the tables of the service");
-    else st = connect_all(s, f);
+    else st = connect_all(s, incarnation, f);
     if (st != STATUS_OK) service_free(&s);
     *out = s;
     return st;
@@ -191,6 +209,7 @@ void service_free(service **s) {
     peers_free(&(*s)->sampler_peers);
     if ((*s)->sequences) sequences_free(&(*s)->sequences);
     if ((*s)->samplers) samplers_free(&(*s)->samplers);
+    shared_rows_free(&(*s)->shared);
     free((*s)->logits);
     free(*s);
     *s = NULL;

@@ -21,6 +21,7 @@ typedef struct service_options {
     const char *bind_samplers;
     uint32_t heartbeat_ms;
     uint32_t step_deadline_ms; /* for one answer of a sampler */
+    bool share_rows;           /* samplerds of this host may read rows where they lie */
     bool insecure;             /* a bind outside loopback is allowed */
 } service_options;
 

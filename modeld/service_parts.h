@@ -59,12 +59,14 @@ struct service {
     service_options options;
     char host[256];
     Trivium__ModelOffer offer;
-    Trivium__Hello hello;
+    Trivium__Hello hello, sampler_hello; /* the one for samplers offers our shared rows */
+    Trivium__SharedRows shared_offer;
 
     front fronts[JOINS_MAX];
     size_t n_fronts;
     peers *sampler_peers;
     samplers *samplers;
+    shared_rows *shared; /* NULL: all rows are sent */
     sequences *sequences;
     scheduler scheduler;
     batch batch;

@@ -32,6 +32,7 @@ static bool is_last_piece(const sequence *q) {
 
 static status send_request(service *s, sequence *q, Trivium__Strategy *chain) {
     int32_t given[SCORE_ROWS];
+    Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT;
     Trivium__SampleRequest r = TRIVIUM__SAMPLE_REQUEST__INIT;
     r.ticket = q->ticket;
     r.request = (ProtobufCBinaryData){REQUEST_BYTES, q->request};
@@ -52,11 +53,17 @@ static status send_request(service *s, sequence *q, Trivium__Strategy *chain) {
         r.given = given;
         r.n_given = q->n_rows;
     }
+    bool mapped = q->in_shared && q->sampler->maps_rows;
+    if (mapped) {
+        shared.index = q->shared_row;
+        shared.generation = q->row_generation;
+        r.shared = &shared;
+    }
     Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
     m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
     m.sample = &r;
     const wire_raw raw[] = {
-        {q->rows, (size_t)q->n_rows * q->row_width * sizeof *q->rows},
+        {q->rows, mapped ? 0 : (size_t)q->n_rows * q->row_width * sizeof *q->rows},
         {q->ids, r.n_ids * sizeof *q->ids},
     };
     return peers_send(s->sampler_peers, q->sampler->peer, &m.base, raw, 2);
@@ -244,19 +251,24 @@ static void take_reply(service *s, sequence *q, const Trivium__SampleReply *r,
     else reply_probed(s, q, r->drawn[0]->id, wire_array(m, 0, q->row_width, sizeof(double)));
 }
 
+static void take_sample(service *s, sampler *from, const wire_message *message,
+                        const Trivium__SampleReply *r) {
+    sequence *q = sequences_by_ticket(s->sequences, r->ticket);
+    bool in_time = q && q->sampler == from;
+    sampler_answered(from, in_time);
+    if (in_time) take_reply(s, q, r, message);
+    service_wake(s);
+}
+
 static void on_message(void *context, peer *p, const wire_message *message) {
     service *s = context;
     sampler *from = peer_user(p);
     const Trivium__LogitsReply *m = (const Trivium__LogitsReply *)message->header;
-    if (m->body_case != TRIVIUM__LOGITS_REPLY__BODY_SAMPLE) {
-        service_garbage(s, "logits_reply");
-        return;
+    switch (m->body_case) {
+    case TRIVIUM__LOGITS_REPLY__BODY_SAMPLE: take_sample(s, from, message, m->sample); return;
+    case TRIVIUM__LOGITS_REPLY__BODY_MAPPED: from->maps_rows = true; return;
+    default: service_garbage(s, "logits_reply");
     }
-    sequence *q = sequences_by_ticket(s->sequences, m->sample->ticket);
-    bool in_time = q && q->sampler == from;
-    sampler_answered(from, in_time);
-    if (in_time) take_reply(s, q, m->sample, message);
-    service_wake(s);
 }
 
 /* ---- samplers come and go ---- */

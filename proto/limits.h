@@ -51,6 +51,7 @@ enum {
     /* queues and tables */
     HIGH_WATER_MESSAGES = 1000,
     HIGH_WATER_ROWS = 8,            /* the logits link */
+    SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds of the host read in place */
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 4096,
     OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 128 << 20,
     PEERS_MAX = TINY_LIMITS ? 4 : 1024,

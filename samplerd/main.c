@@ -16,6 +16,7 @@ enum { WRONG_USE = 2 };
 static option_texts joins;
 static const char *name = "samplerd", *pool = "";
 static uint64_t heartbeat_ms = HEARTBEAT_MS;
+static bool no_mapping;
 static log_level level = LOG_INFO;
 static isa instructions;
 
@@ -49,6 +50,8 @@ static const option_row flags[] = {
      .help = "how it is called in status (samplerd)"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
+    {.name = "no-mapping", .kind = OPTION_FLAG, .out = &no_mapping,
+     .help = "have every row sent, by a modeld of this host too; the results are the same"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = take_level,
      .help = "quiet, error, info or debug (info)"},
     {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &instructions,
@@ -95,7 +98,7 @@ int main(int argc, char **argv) {
     if (!l) die("samplerd", "no memory");
     st = service_new(&s, l, &(service_options){.joins = joins.items, .n_joins = joins.n_items,
                      .name = name, .pool = pool, .heartbeat_ms = (uint32_t)heartbeat_ms,
-                     .isa = instructions}, &f);
+                     .map_rows = !no_mapping, .isa = instructions}, &f);
     if (st != STATUS_OK) die("samplerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "pool=\"%s\" isa=%s", pool, isa_name(instructions));
     loop_run(l);

@@ -10,6 +10,7 @@
 #include "../proto/rt/clock.h"
 #include "../proto/rt/log.h"
 #include "../proto/rt/peer.h"
+#include "../proto/shared_rows.h"
 #include "../proto/strategy_wire.h"
 #include "../proto/wire.h"
 #include "chain.h"
@@ -26,6 +27,7 @@ typedef struct joint {
     service *service;
     peers *peers;
     const char *address;
+    shared_view *view;          /* its rows; NULL: they are sent */
 } joint;
 
 struct service {
@@ -40,11 +42,12 @@ struct service {
     Trivium__Hello hello;
     Trivium__SamplerOffer offer;
     char host[HOST_BYTES_MAX];
+    bool map_rows;
     joint joints[JOINS_MAX];
     size_t n_joints;
 };
 
-/* A request, checked: its frames are there, its counts and ids are within their bounds. */
+/* A request, checked: its rows and ids are there, its counts and ids are within their bounds. */
 typedef struct request {
     const Trivium__SampleRequest *message;
     const float *rows;          /* [n_rows, n_vocab] */
@@ -111,18 +114,36 @@ static status check_ids(const int32_t *ids, size_t n_ids, int32_t lowest, uint32
     return STATUS_OK;
 }
 
-static status request_from_wire(request *q, const wire_message *m,
+static status find_sent_rows(request *q, const wire_message *m, failure *f) {
+    q->rows = wire_array(m, 0, (size_t)q->n_rows * q->n_vocab, sizeof *q->rows);
+    if (q->rows) return STATUS_OK;
+    return fail(f, STATUS_BAD_MESSAGE, "the rows frame does not hold %u rows of %u logits",
+                q->n_rows, q->n_vocab);
+}
+
+static status fail_overwritten(failure *f) {
+    return fail(f, STATUS_TIMEOUT, "the shared row was written anew: this step is over");
+}
+
+static status find_shared_row(request *q, const shared_view *view, failure *f) {
+    if (!view || q->n_rows != 1 || q->n_vocab != shared_view_n_vocab(view)) {
+        return fail(f, STATUS_BAD_MESSAGE, "%u rows of %u logits are not in memory shared with us",
+                    q->n_rows, q->n_vocab);
+    }
+    const Trivium__SharedRow *shared = q->message->shared;
+    q->rows = shared_view_row(view, shared->index, shared->generation);
+    return q->rows ? STATUS_OK : fail_overwritten(f);
+}
+
+static status request_from_wire(request *q, const shared_view *view, const wire_message *m,
                                 const Trivium__SampleRequest *sample, failure *f) {
     status st = check_counts(sample, f);
     if (st == STATUS_OK) st = check_fields(sample, f);
     if (st != STATUS_OK) return st;
     *q = (request){.message = sample, .n_rows = sample->n_rows, .n_vocab = sample->n_vocab,
                    .n_ids = sample->n_ids};
-    q->rows = wire_array(m, 0, (size_t)q->n_rows * q->n_vocab, sizeof *q->rows);
-    if (!q->rows) {
-        return fail(f, STATUS_BAD_MESSAGE, "the rows frame does not hold %u rows of %u logits",
-                    q->n_rows, q->n_vocab);
-    }
+    st = sample->shared ? find_shared_row(q, view, f) : find_sent_rows(q, m, f);
+    if (st != STATUS_OK) return st;
     bool no_ids = q->n_ids == 0 && m->n_raw < 2;
     q->ids = no_ids ? NULL : wire_array(m, 1, q->n_ids, sizeof *q->ids);
     if (!q->ids && !no_ids) {
@@ -196,13 +217,17 @@ static status sample_rows(service *s, const request *q, failure *f) {
     return STATUS_OK;
 }
 
-static status answer(service *s, const wire_message *m, const Trivium__SampleRequest *sample,
-                     failure *f) {
-    request q;
-    status st = request_from_wire(&q, m, sample, f);
+static status answer(const joint *link, const wire_message *m,
+                     const Trivium__SampleRequest *sample, failure *f) {
+    service *s = link->service;
+    request q = {0};
+    status st = request_from_wire(&q, link->view, m, sample, f);
     if (st == STATUS_OK) st = prepare(s, &q, f);
     if (st == STATUS_OK) st = sample_rows(s, &q, f);
-    return st;
+    const Trivium__SharedRow *shared = sample->shared;
+    bool holds = !q.rows || !shared ||
+                 shared_view_holds(link->view, shared->index, shared->generation);
+    return holds ? st : fail_overwritten(f);
 }
 
 /* ---- messages ---- */
@@ -216,7 +241,7 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     uint64_t begin_us = clock_us();
     const Trivium__SampleRequest *sample = incoming->sample;
     failure f = {STATUS_OK, ""};
-    status st = answer(s, m, sample, &f);
+    status st = answer(link, m, sample, &f);
 
     Trivium__Error error = TRIVIUM__ERROR__INIT;
     Trivium__SampleReply reply = TRIVIUM__SAMPLE_REPLY__INIT;
@@ -247,17 +272,38 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     }
 }
 
+/* Where its rows can be mapped, tell it so. */
+static void map_rows(joint *link, peer *p, const Trivium__Hello *hello) {
+    failure f;
+    if (!link->service->map_rows || !hello->shared_rows) return;
+    status st = shared_view_open(&link->view, hello->pid, hello->shared_rows->fd,
+                                 peer_incarnation(p), &f);
+    if (st != STATUS_OK) {
+        log_event(LOG_DEBUG, "not_mapped", "modeld=\"%s\" reason=\"%s\"", peer_name(p),
+                  f.message);
+        return;
+    }
+    Trivium__RowsMapped mapped = TRIVIUM__ROWS_MAPPED__INIT;
+    Trivium__LogitsReply out = TRIVIUM__LOGITS_REPLY__INIT;
+    out.body_case = TRIVIUM__LOGITS_REPLY__BODY_MAPPED;
+    out.mapped = &mapped;
+    if (peers_send(link->peers, p, &out.base, NULL, 0) != STATUS_OK) shared_view_close(&link->view);
+}
+
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
-    const joint *link = context;
+    joint *link = context;
     if (hello->role != TRIVIUM__ROLE__MODELD) {
         return fail(f, STATUS_BAD_REQUEST, "a samplerd joins modelds; this is none");
     }
-    log_event(LOG_INFO, "joined", "modeld=\"%s\" endpoint=%s", peer_name(p), link->address);
+    map_rows(link, p, hello);
+    log_event(LOG_INFO, "joined", "modeld=\"%s\" endpoint=%s rows=%s", peer_name(p), link->address,
+              link->view ? "mapped" : "sent");
     return STATUS_OK;
 }
 
 static void on_left(void *context, peer *p, const char *why) {
-    (void)context;
+    joint *link = context;
+    shared_view_close(&link->view);
     log_event(LOG_INFO, "left", "modeld=\"%s\" reason=\"%s\"", peer_name(p), why);
 }
 
@@ -321,6 +367,7 @@ status service_new(service **out, loop *l, const service_options *options, failu
     }
     for (size_t i = 0; i < SAMPLE_ROWS_MAX; i++) s->drawn_list[i] = &s->drawn[i];
     for (size_t i = 0; i < CANDIDATES_MAX; i++) s->candidate_list[i] = &s->candidates[i];
+    s->map_rows = options->map_rows;
     introduce(s, options);
     for (size_t i = 0; i < options->n_joins && st == STATUS_OK; i++) {
         st = join(s, l, options->joins[i], incarnation, f);
@@ -335,7 +382,10 @@ done:
 
 void service_free(service **s) {
     if (!s || !*s) return;
-    for (size_t i = 0; i < (*s)->n_joints; i++) peers_free(&(*s)->joints[i].peers);
+    for (size_t i = 0; i < (*s)->n_joints; i++) {
+        peers_free(&(*s)->joints[i].peers);
+        shared_view_close(&(*s)->joints[i].view);
+    }
     chain_free(&(*s)->chain);
     strategy_clear(&(*s)->strategy);
     free((*s)->ids);

@@ -3,6 +3,7 @@
 #ifndef TRIVIUM_SAMPLERD_SERVICE_H
 #define TRIVIUM_SAMPLERD_SERVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ typedef struct service_options {
     const char *name;           /* at most NAME_BYTES_MAX bytes, UTF-8 */
     const char *pool;           /* likewise; "" is the default pool */
     uint32_t heartbeat_ms;
+    bool map_rows;              /* read a modeld's rows where they lie, if it is on this host */
     isa isa;                    /* that the machine has (cpu_isa) */
 } service_options;
 

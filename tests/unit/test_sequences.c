@@ -30,7 +30,7 @@ typedef struct world {
 static int setup(void **state) {
     world *w = calloc(1, sizeof *w);
     w->cache = kv_cache_new(&shape, N_PAGES, KV_SEQUENCES_MAX);
-    w->table = sequences_new(w->cache, N_VOCAB, N_CTX);
+    w->table = sequences_new(w->cache, NULL, N_VOCAB, N_CTX);
     for (int32_t i = 0; i <= N_CTX; i++) w->ids[i] = i * 7 % N_VOCAB;
     failure f;
     strategy_init(&w->warm);
@@ -298,7 +298,7 @@ static void test_what_cannot_be_done_is_refused_with_its_reason(void **state) {
 static void test_more_positions_than_pages_is_too_long_and_names_the_flag(void **state) {
     world *w = *state;
     kv_cache *small = kv_cache_new(&shape, 1, KV_SEQUENCES_MAX);
-    sequences *table = sequences_new(small, N_VOCAB, N_CTX);
+    sequences *table = sequences_new(small, NULL, N_VOCAB, N_CTX);
     job asked = text_job(w, 1, PAGE_TOKENS - 2, PAGE_TOKENS - 2);
     sequence *s = NULL;
     failure f;
@@ -515,7 +515,7 @@ static void test_scores_that_wait_let_texts_pass(void **state) {
     sequences_free(&w->table);
     kv_cache_free(&w->cache);
     w->cache = kv_cache_new(&shape, SCORES_RUNNING_MAX + 2, KV_SEQUENCES_MAX);
-    w->table = sequences_new(w->cache, N_VOCAB, N_CTX);
+    w->table = sequences_new(w->cache, NULL, N_VOCAB, N_CTX);
     for (uint64_t i = 0; i < SCORES_RUNNING_MAX + 1; i++) {
         job asked = score_job(w, i, 1);
         open_job(w, &asked);
@@ -568,6 +568,53 @@ static void test_texts_are_found_by_request_whatever_the_attempt(void **state) {
     assert_null(sequences_find(w->table, zeros)); /* a probe has no request, not one of zeros */
 }
 
+static void test_texts_have_their_rows_in_shared_memory_while_there_is_room(void **state) {
+    world *w = *state;
+    shared_rows *shared = NULL;
+    failure f;
+    assert_int_equal(shared_rows_new(&shared, 1, 1, N_VOCAB, &f), STATUS_OK);
+    sequences_free(&w->table);
+    w->table = sequences_new(w->cache, shared, N_VOCAB, N_CTX);
+    sequence *score = NULL;
+    job asked = score_job(w, 1, 2);
+    score = open_job(w, &asked);
+    assert_ptr_equal(admit(w), score);
+    assert_false(score->in_shared); /* its rows are several */
+    sequence *first = sampling_text(w, 1, 1), *second = sampling_text(w, 2, 1);
+    assert_true(first->in_shared);
+    assert_ptr_equal(first->rows, shared_rows_at(shared, first->shared_row));
+    assert_false(second->in_shared); /* none is left: its rows are its own */
+    assert_non_null(second->rows);
+    sequences_close(w->table, first);
+    sequence *third = sampling_text(w, 3, 1);
+    assert_true(third->in_shared);
+    sequences_free(&w->table);
+    shared_rows_free(&shared);
+}
+
+static void test_a_row_has_one_generation_for_all_its_sendings_and_another_when_it_is_written(
+    void **state) {
+    world *w = *state;
+    shared_rows *shared = NULL;
+    failure f;
+    assert_int_equal(shared_rows_new(&shared, 1, 1, N_VOCAB, &f), STATUS_OK);
+    sequences_free(&w->table);
+    w->table = sequences_new(w->cache, shared, N_VOCAB, N_CTX);
+    sequence *s = open_text(w, 1, 1);
+    assert_ptr_equal(admit(w), s);
+    sequence_renew_rows(w->table, s);
+    uint64_t generation = s->row_generation;
+    assert_true(compute(w, s, 1));
+    sequence_sent(w->table, s, &w->one, 0);
+    sequence_retry(w->table, s, 0, "late");
+    assert_int_equal(s->row_generation, generation);
+    draw(w, s, 5);
+    sequence_renew_rows(w->table, s);
+    assert_true(s->row_generation > generation);
+    sequences_free(&w->table);
+    shared_rows_free(&shared);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -594,6 +641,8 @@ int main(void) {
         TEST(test_a_strategy_must_be_newer_and_fit_the_vocabulary),
         TEST(test_a_score_goes_in_pieces_until_all_rows_are_scored),
         TEST(test_scores_that_wait_let_texts_pass),
+        TEST(test_texts_have_their_rows_in_shared_memory_while_there_is_room),
+        TEST(test_a_row_has_one_generation_for_all_its_sendings_and_another_when_it_is_written),
         TEST(test_a_probe_brings_its_row),
         TEST(test_texts_are_found_by_request_whatever_the_attempt),
     };
