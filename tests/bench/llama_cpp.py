@@ -13,8 +13,8 @@ SLOTS = 8
 
 
 def bench(folder, model, n_tokens, n_prompt):
-    """Tokens a second of decoding n_tokens or of a prefill of n_prompt, the other being 0: 2 runs after a warm-up."""
-    command = [folder / "llama-bench", "-m", model, "-t", os.cpu_count(), "-r", 2, "-n", n_tokens, "-p", n_prompt,
+    """Tokens a second of decoding n_tokens or of a prefill of n_prompt, the other being 0: one run after a warm-up."""
+    command = [folder / "llama-bench", "-m", model, "-t", os.cpu_count(), "-r", 1, "-n", n_tokens, "-p", n_prompt,
                "-o", "json"]
     done = subprocess.run(list(map(str, command)), capture_output=True, check=True, text=True)
     line, = json.loads(done.stdout)
