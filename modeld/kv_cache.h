@@ -55,7 +55,7 @@ void kv_cache_write(kv_cache *cache, kv_sequence sequence, uint32_t layer, uint3
 /* Panel `panel` (positions 16·panel …) within the reservation: keys [head_dim][16], values [16][head_dim],
  * float16 bits. Positions that were not written since the sequence was opened, and that are not below its
  * kv_cache_n_positions, hold anything, NaN and infinity included: a reader must not use them, not even
- * times zero. */
+ * times zero. The panels of one page lie at equal distances. */
 const uint16_t *kv_cache_keys(const kv_cache *cache, kv_sequence sequence, uint32_t layer,
                               uint32_t kv_head, uint32_t panel);
 const uint16_t *kv_cache_values(const kv_cache *cache, kv_sequence sequence, uint32_t layer,
