@@ -37,13 +37,20 @@ bool text_is_utf8(const uint8_t *bytes, size_t n_bytes) {
     return true;
 }
 
+/* A control character of C0 or C1 at the start of a whole sequence of this length. */
+static bool is_control(const uint8_t *bytes, size_t length) {
+    if (length == 1) return bytes[0] < 0x20 || bytes[0] == 0x7f;
+    return length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0; /* U+0080 … U+009F */
+}
+
 bool text_is_printable(const char *text, size_t n_bytes_max) {
     size_t n_bytes = strnlen(text, n_bytes_max + 1);
     const uint8_t *bytes = (const uint8_t *)text;
     if (n_bytes > n_bytes_max || !text_is_utf8(bytes, n_bytes)) return false;
-    for (size_t i = 0; i < n_bytes; i++) {
-        if (bytes[i] < 0x20 || bytes[i] == 0x7f) return false;
-        if (bytes[i] == 0xc2 && bytes[i + 1] < 0xa0) return false; /* U+0080 … U+009F */
+    size_t length;
+    for (size_t i = 0; i < n_bytes; i += length) {
+        sequence_at(bytes + i, n_bytes - i, &length);
+        if (is_control(bytes + i, length)) return false;
     }
     return true;
 }
@@ -58,8 +65,9 @@ size_t text_whole_prefix(const uint8_t *bytes, size_t n_bytes) {
     return n_bytes;
 }
 
+static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+
 char *text_replace_ill_formed(const uint8_t *bytes, size_t n_bytes, size_t *n_out) {
-    static const char replacement[] = "\xef\xbf\xbd";
     if (n_bytes > (SIZE_MAX - 1) / 3) return NULL;
     char *out = malloc(3 * n_bytes + 1); /* at worst each byte is replaced by three */
     if (!out) return NULL;
@@ -75,6 +83,25 @@ char *text_replace_ill_formed(const uint8_t *bytes, size_t n_bytes, size_t *n_ou
     *n_out = n;
     char *shrunk = realloc(out, n + 1);
     return shrunk ? shrunk : out;
+}
+
+size_t text_sentence(const char *in, char *out, size_t out_bytes) {
+    const uint8_t *bytes = (const uint8_t *)in;
+    size_t n_bytes = strlen(in), n = 0, length;
+    for (size_t i = 0; i < n_bytes; i += length) {
+        sequence_kind kind = sequence_at(bytes + i, n_bytes - i, &length);
+        if (kind == SEQUENCE_CUT) break;
+        const char *put = in + i;
+        size_t n_put = length;
+        if (kind == SEQUENCE_ILL_FORMED) put = replacement, n_put = sizeof replacement - 1;
+        else if (is_control(bytes + i, length)) put = " ", n_put = 1;
+        if (n_put >= out_bytes - n) break;
+        memcpy(out + n, put, n_put);
+        n += n_put;
+    }
+    while (n > 0 && out[n - 1] == ' ') n--;
+    out[n] = 0;
+    return n;
 }
 
 void text_hex(const uint8_t *bytes, size_t n_bytes, char *out) {

@@ -20,6 +20,11 @@ size_t text_whole_prefix(const uint8_t *bytes, size_t n_bytes);
  * NUL-terminated, length in *n_out; NULL: no memory. */
 char *text_replace_ill_formed(const uint8_t *bytes, size_t n_bytes, size_t *n_out);
 
+/* A sentence that came from elsewhere, made fit to be shown or logged: control characters become blanks,
+ * those at the end go, an ill-formed part becomes U+FFFD, a character that is cut is left out. Writes at
+ * most out_bytes (≥ 1) with the NUL, never a part of a character. Returns its length; 0: nothing is said. */
+size_t text_sentence(const char *in, char *out, size_t out_bytes);
+
 /* 2 × n_bytes hexadecimal digits and a NUL. */
 void text_hex(const uint8_t *bytes, size_t n_bytes, char *out);
 /* The reverse; n_digits must be even and at most 2 × n_bytes_max. Returns bytes written, or -1. */

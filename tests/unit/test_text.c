@@ -106,6 +106,29 @@ static void printable(void **state) {
     assert_false(text_is_printable("\xff", 64));
 }
 
+static void assert_sentence(const char *in, size_t out_bytes, const char *expected) {
+    char out[64];
+    memset(out, 'x', sizeof out);
+    assert_int_equal(text_sentence(in, out, out_bytes), strlen(expected));
+    assert_string_equal(out, expected);
+    for (size_t i = out_bytes; i < sizeof out; i++) assert_int_equal(out[i], 'x');
+}
+
+static void sentences(void **state) {
+    (void)state;
+    assert_sentence("no room for caf\xc3\xa9", 64, "no room for caf\xc3\xa9");
+    assert_sentence("", 64, "");
+    assert_sentence("\n\r\n", 64, "");
+    assert_sentence("a\nb\x1b[31m\x7f\xc2\x9b!\n", 64, "a b [31m  !");
+    assert_sentence("bad\xff byte", 64, "bad" U " byte");
+    assert_sentence("cut caf\xc3", 64, "cut caf");
+    assert_sentence("1234", 5, "1234");
+    assert_sentence("12345", 5, "1234");
+    assert_sentence("123\xc3\xa9", 5, "123");
+    assert_sentence("123\xff", 6, "123");
+    assert_sentence("x", 1, "");
+}
+
 static void hexadecimal(void **state) {
     (void)state;
     const uint8_t bytes[] = {0x00, 0x7f, 0x80, 0xff};
@@ -127,7 +150,8 @@ int main(void) {
         cmocka_unit_test(well_formed),    cmocka_unit_test(ill_formed),
         cmocka_unit_test(replacing_agrees_with_checking),
         cmocka_unit_test(replaced_parts), cmocka_unit_test(whole_prefixes),
-        cmocka_unit_test(printable),      cmocka_unit_test(hexadecimal),
+        cmocka_unit_test(printable),      cmocka_unit_test(sentences),
+        cmocka_unit_test(hexadecimal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
