@@ -92,13 +92,12 @@ static void quantize_block(int8_block *block, const float *x) {
     __m256i codes[4];
     UNROLL for (int i = 0; i < 4; i++)
         codes[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + WIDTH * i), inverse));
-    __m256i sum = _mm256_add_epi32(_mm256_add_epi32(codes[0], codes[1]),
-                                   _mm256_add_epi32(codes[2], codes[3]));
     __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(codes[0], codes[1]),
                                        _mm256_packs_epi32(codes[2], codes[3]));
     bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     _mm256_storeu_si256((__m256i *)block->codes, bytes);
-    block->sum = total_of_lanes(sum);
+    block->low_sum = total_of_lanes(_mm256_add_epi32(codes[0], codes[1]));
+    block->sum = block->low_sum + total_of_lanes(_mm256_add_epi32(codes[2], codes[3]));
     block->scale = largest / 127.0f;
     block->scaled_sum = block->scale * (float)block->sum;
 }
@@ -124,39 +123,51 @@ INLINE __m256i four_codes(const int8_t *codes) {
     return _mm256_set1_epi32(four);
 }
 
-/* Four-bit codes: a pair of products is at most 2 · 15 · 127, so the eight pairs that meet in a
- * 16-bit lane stay below 2^15 and nothing saturates. `codes` begins at the half's first output. */
-INLINE void dots_of_nibbles(__m256i dots[TILE_ROWS], const uint8_t *codes, const int8_block *x,
-                            uint32_t n_blocks, int n_rows) {
-    const __m256i four_bits = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
-    UNROLL for (int r = 0; r < n_rows; r++) dots[r] = _mm256_setzero_si256();
-    UNROLL for (int v = 0; v < 4; v++) {
-        __m256i both = _mm256_loadu_si256((const __m256i *)(codes + 64 * v));
-        __m256i low = _mm256_and_si256(both, four_bits);
-        __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), four_bits);
-        UNROLL for (int r = 0; r < n_rows; r++) {
-            const int8_t *row = x[(size_t)r * n_blocks].codes + 4 * v;
-            __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(low, four_codes(row)),
-                                             _mm256_maddubs_epi16(high, four_codes(row + 16)));
-            dots[r] = _mm256_add_epi16(dots[r], pairs);
-        }
-    }
-    UNROLL for (int r = 0; r < n_rows; r++) dots[r] = _mm256_madd_epi16(dots[r], ones);
+/* Group g of 8 outputs, whose bytes begin at `block`: unsigned codes, but of 8 bits with their sign. */
+INLINE __m256i load_codes(const uint8_t *block, int g, code_form form) {
+    if (form.bits == 8)
+        return _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(block + GROUP_BYTES * g)),
+                                _mm256_set1_epi8(-128));
+    __m256i codes = _mm256_loadu_si256((const __m256i *)(block + GROUP_BYTES * (g % 4)));
+    if (g >= 4) codes = _mm256_srli_epi16(codes, 4);
+    codes = _mm256_and_si256(codes, _mm256_set1_epi8(15));
+    if (form.bits == 4) return codes;
+    int n_bits = (int)form.bits - 4, bit = g * n_bits, left = 4 - bit % 8;
+    const uint8_t *uppers = block + panel_low_bytes(form) + GROUP_BYTES * (bit / 8);
+    __m256i upper = _mm256_loadu_si256((const __m256i *)uppers);
+    upper = left >= 0 ? _mm256_slli_epi16(upper, left) : _mm256_srli_epi16(upper, -left);
+    upper = _mm256_and_si256(upper, _mm256_set1_epi8((char)(((1 << n_bits) - 1) << 4)));
+    return _mm256_or_si256(codes, upper);
 }
 
-/* Eight-bit codes: size times activation with the code's sign; a pair is at most 2 · 128 · 127. */
-INLINE void dots_of_bytes(__m256i dots[TILE_ROWS], const uint8_t *codes, const int8_block *x,
-                          uint32_t n_blocks, int n_rows) {
-    const __m256i flip = _mm256_set1_epi8(-128), ones = _mm256_set1_epi16(1);
-    UNROLL for (int r = 0; r < n_rows; r++) dots[r] = _mm256_setzero_si256();
-    UNROLL for (int g = 0; g < 8; g++) {
-        __m256i code = _mm256_loadu_si256((const __m256i *)(codes + 64 * g));
-        code = _mm256_xor_si256(code, flip);
-        __m256i size = _mm256_abs_epi8(code);
+/* Four products of each output in two sums of 16 bits; of 8-bit codes the size is multiplied with
+ * the activation that takes the code's sign. */
+INLINE __m256i pair_sums(__m256i codes, __m256i x, code_form form) {
+    if (form.bits == 8)
+        return _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes));
+    return _mm256_maddubs_epi16(codes, x);
+}
+
+/* How many pairs of products stay below 2^15 together: 8 · 2 · 15 · 127, 4 · 2 · 31 · 127,
+ * 2 · 2 · 63 · 127, 2 · 128 · 127. */
+INLINE int pairs_that_fit(code_form form) {
+    return form.bits == 4 ? 8 : form.bits == 5 ? 4 : form.bits == 6 ? 2 : 1;
+}
+
+/* dots += the products of groups first … end − 1. */
+INLINE void add_dots(__m256i dots[TILE_ROWS], const uint8_t *block, int first, int end,
+                     code_form form, const int8_block *x, uint32_t n_blocks, int n_rows) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    const int n_fit = pairs_that_fit(form);
+    __m256i pairs[TILE_ROWS];
+    UNROLL for (int g = first; g < end; g++) {
+        __m256i codes = load_codes(block, g, form);
         UNROLL for (int r = 0; r < n_rows; r++) {
             __m256i row = four_codes(x[(size_t)r * n_blocks].codes + 4 * g);
-            __m256i pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(row, code));
-            dots[r] = _mm256_add_epi32(dots[r], _mm256_madd_epi16(pairs, ones));
+            __m256i sums = pair_sums(codes, row, form);
+            pairs[r] = g % n_fit == 0 ? sums : _mm256_add_epi16(pairs[r], sums);
+            if (g % n_fit == n_fit - 1)
+                dots[r] = _mm256_add_epi32(dots[r], _mm256_madd_epi16(pairs[r], ones));
         }
     }
 }
@@ -165,38 +176,79 @@ INLINE __m256 halves_to_floats(const uint8_t *halves) {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)halves));
 }
 
-/* Adds one block to the sums of outputs 8 · half … 8 · half + 7. */
-INLINE void int8_half_block(__m256 sums[TILE_ROWS][2], int half, const uint8_t *block,
-                            tensor_type type, const int8_block *x, uint32_t n_blocks, int n_rows) {
-    const uint8_t *codes = block + 4 * WIDTH * half;
-    const uint8_t *halves = block + panel_code_bytes(type) + 2 * WIDTH * (size_t)half;
+INLINE __m256 factors_to_floats(const uint8_t *factors, bool has_sign) {
+    __m128i bytes = _mm_loadl_epi64((const __m128i *)factors);
+    return _mm256_cvtepi32_ps(has_sign ? _mm256_cvtepi8_epi32(bytes)
+                                       : _mm256_cvtepu8_epi32(bytes));
+}
+
+/* The exact integer of a block, as float32; below 2^24, it is exact in that, too. */
+INLINE void block_dots(__m256 out[TILE_ROWS], const uint8_t *block, const uint8_t *factors,
+                       code_form form, const int8_block *x, uint32_t n_blocks, int n_rows) {
+    int32_t offset = form.bits == 8 ? 0 : -form.offset;
+    bool halved = form.factors == FACTORS_OF_HALVES;
     __m256i dots[TILE_ROWS];
-    if (type == TENSOR_Q8_0) dots_of_bytes(dots, codes, x, n_blocks, n_rows);
-    else dots_of_nibbles(dots, codes, x, n_blocks, n_rows);
-    __m256 scale = halves_to_floats(halves);
     UNROLL for (int r = 0; r < n_rows; r++) {
         const int8_block *row = &x[(size_t)r * n_blocks];
-        if (type == TENSOR_Q4_0)
-            dots[r] = _mm256_add_epi32(dots[r], _mm256_set1_epi32(-8 * row->sum));
+        dots[r] = _mm256_set1_epi32(offset * (halved ? row->low_sum : row->sum));
+    }
+    add_dots(dots, block, 0, halved ? 4 : 8, form, x, n_blocks, n_rows);
+    UNROLL for (int r = 0; r < n_rows; r++) out[r] = _mm256_cvtepi32_ps(dots[r]);
+    if (!halved) return;
+    UNROLL for (int r = 0; r < n_rows; r++) {
+        const int8_block *row = &x[(size_t)r * n_blocks];
+        out[r] = _mm256_mul_ps(factors_to_floats(factors, true), out[r]);
+        dots[r] = _mm256_set1_epi32(offset * (row->sum - row->low_sum));
+    }
+    add_dots(dots, block, 4, 8, form, x, n_blocks, n_rows);
+    __m256 high = factors_to_floats(factors + PANEL, true);
+    UNROLL for (int r = 0; r < n_rows; r++)
+        out[r] = _mm256_fmadd_ps(high, _mm256_cvtepi32_ps(dots[r]), out[r]);
+}
+
+/* Adds one block to the sums of outputs 8 · half … 8 · half + 7. head: of the block's unit. */
+INLINE void add_half_block(__m256 sums[TILE_ROWS][2], int half, const uint8_t *head,
+                           const uint8_t *block, code_form form, const int8_block *x,
+                           uint32_t n_blocks, int n_rows) {
+    const uint8_t *factors = block + panel_code_bytes(form) + WIDTH * half;
+    head += (size_t)half * WIDTH * sizeof(uint16_t);
+    __m256 dots[TILE_ROWS];
+    block_dots(dots, block + 4 * WIDTH * half, factors, form, x, n_blocks, n_rows);
+    __m256 scale = halves_to_floats(head), minimum = _mm256_setzero_ps();
+    if (form.has_minimum) minimum = halves_to_floats(head + PANEL * sizeof(uint16_t));
+    if (form.factors == FACTORS_OF_BLOCK) {
+        scale = _mm256_mul_ps(scale, factors_to_floats(factors, false));
+        minimum = _mm256_mul_ps(minimum, factors_to_floats(factors + PANEL, false));
+    }
+    UNROLL for (int r = 0; r < n_rows; r++) {
+        const int8_block *row = &x[(size_t)r * n_blocks];
         __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(row->scale));
-        sums[r][half] = _mm256_fmadd_ps(both, _mm256_cvtepi32_ps(dots[r]), sums[r][half]);
-        if (type != TENSOR_Q4_1) continue;
-        __m256 minimum = halves_to_floats(halves + PANEL * sizeof(uint16_t));
-        sums[r][half] = _mm256_fmadd_ps(minimum, _mm256_set1_ps(row->scaled_sum), sums[r][half]);
+        sums[r][half] = _mm256_fmadd_ps(both, dots[r], sums[r][half]);
+        if (form.has_minimum)
+            sums[r][half] = _mm256_fmadd_ps(minimum, _mm256_set1_ps(row->scaled_sum),
+                                            sums[r][half]);
+    }
+}
+
+INLINE void int8_panel(__m256 sums[TILE_ROWS][2], const uint8_t *panel, code_form form,
+                       const int8_block *x, uint32_t n_blocks, int n_rows) {
+    UNROLL for (int r = 0; r < n_rows; r++) sums[r][0] = sums[r][1] = _mm256_setzero_ps();
+    for (uint32_t b = 0; b < n_blocks; b += form.unit_blocks) {
+        const uint8_t *block = panel + panel_head_bytes(form);
+        for (uint32_t k = b; k < b + form.unit_blocks; k++, block += panel_block_bytes(form)) {
+            add_half_block(sums, 0, panel, block, form, x + k, n_blocks, n_rows);
+            add_half_block(sums, 1, panel, block, form, x + k, n_blocks, n_rows);
+        }
+        panel += panel_unit_bytes(form);
     }
 }
 
 INLINE void int8_panels(const int8_call *c, tensor_type type, int n_rows) {
     const matrix *w = c->w;
-    uint32_t n_blocks = w->n_inputs / BLOCK;
     for (uint32_t p = c->first; p < c->first + c->n_panels; p++) {
         __m256 sums[TILE_ROWS][2];
-        UNROLL for (int r = 0; r < n_rows; r++) sums[r][0] = sums[r][1] = _mm256_setzero_ps();
-        const uint8_t *block = w->panels + p * w->panel_bytes;
-        for (uint32_t b = 0; b < n_blocks; b++, block += panel_block_bytes(type)) {
-            int8_half_block(sums, 0, block, type, c->x + b, n_blocks, n_rows);
-            int8_half_block(sums, 1, block, type, c->x + b, n_blocks, n_rows);
-        }
+        int8_panel(sums, w->panels + p * w->panel_bytes, code_form_of(type), c->x,
+                   w->n_inputs / BLOCK, n_rows);
         UNROLL for (int r = 0; r < n_rows; r++)
             UNROLL for (int half = 0; half < 2; half++) {
                 uint32_t output = p * PANEL + WIDTH * (uint32_t)half;
@@ -224,6 +276,11 @@ static void int8_tile(float *y, size_t y_stride, const matrix *w, uint32_t first
     switch (w->type) {
     case TENSOR_Q4_0: int8_rows(call, TENSOR_Q4_0, n_rows); break;
     case TENSOR_Q4_1: int8_rows(call, TENSOR_Q4_1, n_rows); break;
+    case TENSOR_Q5_0: int8_rows(call, TENSOR_Q5_0, n_rows); break;
+    case TENSOR_Q5_1: int8_rows(call, TENSOR_Q5_1, n_rows); break;
+    case TENSOR_Q4_K: int8_rows(call, TENSOR_Q4_K, n_rows); break;
+    case TENSOR_Q5_K: int8_rows(call, TENSOR_Q5_K, n_rows); break;
+    case TENSOR_Q6_K: int8_rows(call, TENSOR_Q6_K, n_rows); break;
     default: int8_rows(call, TENSOR_Q8_0, n_rows); break;
     }
 }

@@ -60,7 +60,8 @@ static void quantize_block(int8_block *block, const float *x) {
     __m512i codes_high = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
     _mm_storeu_si128((__m128i *)block->codes, _mm512_cvtepi32_epi8(codes_low));
     _mm_storeu_si128((__m128i *)(block->codes + 16), _mm512_cvtepi32_epi8(codes_high));
-    block->sum = _mm512_reduce_add_epi32(_mm512_add_epi32(codes_low, codes_high));
+    block->low_sum = _mm512_reduce_add_epi32(codes_low);
+    block->sum = block->low_sum + _mm512_reduce_add_epi32(codes_high);
     block->scale = largest / 127.0f;
     block->scaled_sum = block->scale * (float)block->sum;
 }
@@ -74,9 +75,21 @@ static void quantize(int8_block *blocks, const float *x, uint32_t n_blocks) {
 /* Weights stream from memory once a pass; prefetching by the processor stops at each 4 KiB page. */
 enum { PREFETCH_BYTES = 4096, LINE_BYTES = 64 };
 
+/* Puts the upper bits of codes where they belong, from bit 4 on. */
+INLINE void add_upper_bits(__m512i codes[8], const uint8_t *uppers, uint32_t n_bits) {
+    enum { A_OR_B_AND_C = 0xf8 };
+    const __m512i kept = _mm512_set1_epi8((char)(((1 << n_bits) - 1) << 4));
+    UNROLL for (uint32_t g = 0; g < 8; g++) {
+        uint32_t bit = g * n_bits % 8;
+        __m512i plane = _mm512_loadu_si512(uppers + LINE_BYTES * (g * n_bits / 8));
+        plane = bit <= 4 ? _mm512_slli_epi32(plane, 4 - bit) : _mm512_srli_epi32(plane, bit - 4);
+        codes[g] = _mm512_ternarylogic_epi32(codes[g], plane, kept, A_OR_B_AND_C);
+    }
+}
+
 /* codes[g]: inputs 4·g … 4·g + 3 of 16 outputs, unsigned. */
-INLINE void unpack(__m512i codes[8], const uint8_t *block, tensor_type type) {
-    if (type == TENSOR_Q8_0) {
+INLINE void unpack(__m512i codes[8], const uint8_t *block, code_form form) {
+    if (form.bits == 8) {
         UNROLL for (int g = 0; g < 8; g++) codes[g] = _mm512_loadu_si512(block + LINE_BYTES * g);
         return;
     }
@@ -86,10 +99,17 @@ INLINE void unpack(__m512i codes[8], const uint8_t *block, tensor_type type) {
         codes[v] = _mm512_and_si512(both, four_bits);
         codes[v + 4] = _mm512_and_si512(_mm512_srli_epi16(both, 4), four_bits);
     }
+    if (form.bits > 4) add_upper_bits(codes, block + panel_low_bytes(form), form.bits - 4);
 }
 
 INLINE __m512 halves_to_floats(const uint8_t *halves) {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
+}
+
+INLINE __m512 factors_to_floats(const uint8_t *factors, bool has_sign) {
+    __m128i bytes = _mm_loadu_si128((const __m128i *)factors);
+    return _mm512_cvtepi32_ps(has_sign ? _mm512_cvtepi8_epi32(bytes)
+                                       : _mm512_cvtepu8_epi32(bytes));
 }
 
 INLINE __m512i four_codes(const int8_t *codes) {
@@ -98,36 +118,74 @@ INLINE __m512i four_codes(const int8_t *codes) {
     return _mm512_set1_epi32(four);
 }
 
-INLINE __m512i block_dots(const __m512i codes[8], const int8_block *x, tensor_type type) {
-    int32_t offset = type == TENSOR_Q8_0 ? -128 : type == TENSOR_Q4_0 ? -8 : 0;
-    __m512i even = offset ? _mm512_set1_epi32(offset * x->sum) : _mm512_setzero_si512();
-    __m512i odd = _mm512_setzero_si512();
-    UNROLL for (int g = 0; g < 8; g += 2) {
-        even = _mm512_dpbusd_epi32(even, codes[g], four_codes(x->codes + 4 * g));
-        odd = _mm512_dpbusd_epi32(odd, codes[g + 1], four_codes(x->codes + 4 * g + 4));
+/* What is added for the 16 outputs of a panel, a block at a time. */
+typedef struct block_scales {
+    __m512 scale, minimum, halves[2];
+} block_scales;
+
+INLINE block_scales load_scales(const uint8_t *head, const uint8_t *block, code_form form) {
+    const uint8_t *factors = block + panel_code_bytes(form);
+    block_scales s = {.scale = halves_to_floats(head)};
+    if (form.has_minimum) s.minimum = halves_to_floats(head + PANEL * sizeof(uint16_t));
+    if (form.factors == FACTORS_OF_BLOCK) {
+        s.scale = _mm512_mul_ps(s.scale, factors_to_floats(factors, false));
+        s.minimum = _mm512_mul_ps(s.minimum, factors_to_floats(factors + PANEL, false));
     }
-    return _mm512_add_epi32(even, odd);
+    if (form.factors == FACTORS_OF_HALVES) {
+        s.halves[0] = factors_to_floats(factors, true);
+        s.halves[1] = factors_to_floats(factors + PANEL, true);
+    }
+    return s;
 }
 
-INLINE void int8_panel(__m512 sums[TILE_ROWS], const uint8_t *panel, tensor_type type,
+INLINE __m512i half_dots(const __m512i codes[4], const int8_t *x, int32_t offset) {
+    __m512i dots = offset ? _mm512_set1_epi32(offset) : _mm512_setzero_si512();
+    UNROLL for (int g = 0; g < 4; g++)
+        dots = _mm512_dpbusd_epi32(dots, codes[g], four_codes(x + 4 * g));
+    return dots;
+}
+
+/* The exact integer of a block, as float32; below 2^24, it is exact in that, too. */
+INLINE __m512 block_dots(const __m512i codes[8], const int8_block *x, const block_scales *s,
+                         code_form form) {
+    int32_t offset = -form.offset;
+    if (form.factors == FACTORS_OF_HALVES) {
+        __m512i low = half_dots(codes, x->codes, offset * x->low_sum);
+        __m512i high = half_dots(codes + 4, x->codes + 16, offset * (x->sum - x->low_sum));
+        return _mm512_fmadd_ps(s->halves[1], _mm512_cvtepi32_ps(high),
+                               _mm512_mul_ps(s->halves[0], _mm512_cvtepi32_ps(low)));
+    }
+    return _mm512_cvtepi32_ps(_mm512_add_epi32(half_dots(codes, x->codes, offset * x->sum),
+                                               half_dots(codes + 4, x->codes + 16, 0)));
+}
+
+/* Adds one block to the sums; x: its activations in the first row. head: of the block's unit. */
+INLINE void add_block(__m512 sums[TILE_ROWS], const uint8_t *head, const uint8_t *block,
+                      code_form form, const int8_block *x, uint32_t n_blocks, int n_rows) {
+    __m512i codes[8];
+    unpack(codes, block, form);
+    block_scales s = load_scales(head, block, form);
+    UNROLL for (int r = 0; r < n_rows; r++) {
+        const int8_block *row = &x[(size_t)r * n_blocks];
+        __m512 both = _mm512_mul_ps(s.scale, _mm512_set1_ps(row->scale));
+        sums[r] = _mm512_fmadd_ps(both, block_dots(codes, row, &s, form), sums[r]);
+        if (form.has_minimum)
+            sums[r] = _mm512_fmadd_ps(s.minimum, _mm512_set1_ps(row->scaled_sum), sums[r]);
+    }
+}
+
+INLINE void int8_panel(__m512 sums[TILE_ROWS], const uint8_t *panel, code_form form,
                        const int8_block *x, uint32_t n_blocks, int n_rows) {
-    size_t code_bytes = panel_code_bytes(type), block_bytes = panel_block_bytes(type);
+    size_t block_bytes = panel_block_bytes(form);
     UNROLL for (int r = 0; r < n_rows; r++) sums[r] = _mm512_setzero_ps();
-    for (uint32_t b = 0; b < n_blocks; b++, panel += block_bytes) {
-        UNROLL for (size_t line = 0; line < block_bytes; line += LINE_BYTES)
-            _mm_prefetch((const char *)panel + PREFETCH_BYTES + line, _MM_HINT_T0);
-        __m512i codes[8];
-        unpack(codes, panel, type);
-        __m512 scale = halves_to_floats(panel + code_bytes);
-        UNROLL for (int r = 0; r < n_rows; r++) {
-            const int8_block *block = &x[(size_t)r * n_blocks + b];
-            __m512 dots = _mm512_cvtepi32_ps(block_dots(codes, block, type));
-            __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(block->scale));
-            sums[r] = _mm512_fmadd_ps(both, dots, sums[r]);
-            if (type != TENSOR_Q4_1) continue;
-            __m512 minimum = halves_to_floats(panel + code_bytes + PANEL * sizeof(uint16_t));
-            sums[r] = _mm512_fmadd_ps(minimum, _mm512_set1_ps(block->scaled_sum), sums[r]);
+    for (uint32_t b = 0; b < n_blocks; b += form.unit_blocks) {
+        const uint8_t *head = panel, *block = panel + panel_head_bytes(form);
+        for (uint32_t k = 0; k < form.unit_blocks; k++, block += block_bytes) {
+            UNROLL for (size_t line = 0; line < block_bytes; line += LINE_BYTES)
+                _mm_prefetch((const char *)block + PREFETCH_BYTES + line, _MM_HINT_T0);
+            add_block(sums, head, block, form, x + b + k, n_blocks, n_rows);
         }
+        panel += panel_unit_bytes(form);
     }
 }
 
@@ -144,7 +202,8 @@ INLINE void int8_panels(const int8_call *c, tensor_type type, int n_rows) {
     const matrix *w = c->w;
     for (uint32_t p = c->first; p < c->first + c->n_panels; p++) {
         __m512 sums[TILE_ROWS];
-        int8_panel(sums, w->panels + p * w->panel_bytes, type, c->x, w->n_inputs / BLOCK, n_rows);
+        int8_panel(sums, w->panels + p * w->panel_bytes, code_form_of(type), c->x,
+                   w->n_inputs / BLOCK, n_rows);
         __mmask16 lanes = first_lanes(w->n_outputs - p * PANEL);
         UNROLL for (int r = 0; r < n_rows; r++) {
             float *y = c->y + (size_t)r * c->y_stride + p * PANEL;
@@ -172,6 +231,11 @@ static void int8_tile(float *y, size_t y_stride, const matrix *w, uint32_t first
     switch (w->type) {
     case TENSOR_Q4_0: int8_rows(&call, TENSOR_Q4_0, n_rows); break;
     case TENSOR_Q4_1: int8_rows(&call, TENSOR_Q4_1, n_rows); break;
+    case TENSOR_Q5_0: int8_rows(&call, TENSOR_Q5_0, n_rows); break;
+    case TENSOR_Q5_1: int8_rows(&call, TENSOR_Q5_1, n_rows); break;
+    case TENSOR_Q4_K: int8_rows(&call, TENSOR_Q4_K, n_rows); break;
+    case TENSOR_Q5_K: int8_rows(&call, TENSOR_Q5_K, n_rows); break;
+    case TENSOR_Q6_K: int8_rows(&call, TENSOR_Q6_K, n_rows); break;
     default: int8_rows(&call, TENSOR_Q8_0, n_rows); break;
     }
 }

@@ -25,6 +25,7 @@ typedef struct int8_block {
     float scale;
     float scaled_sum;           /* scale · sum */
     int32_t sum;                /* Σ codes */
+    int32_t low_sum;            /* Σ of the first 16 */
 } int8_block;
 
 /* One float tile: for each row r, panel p and output o a chain of fma over k, ascending,
@@ -53,7 +54,7 @@ typedef struct kernels {
 
     /* y[r·y_stride + o] = Σ over w's blocks, for the outputs o of panels first … first +
      * n_panels − 1 (never past n_outputs) and rows r < n_rows ≤ TILE_ROWS; with `add` the sum is
-     * added to y. w: Q4_0, Q4_1 or Q8_0; x: [n_rows, w->n_inputs / 32]. */
+     * added to y. w: of a quantized type; x: [n_rows, w->n_inputs / 32]. */
     void (*int8_tile)(float *y, size_t y_stride, const matrix *w, uint32_t first, uint32_t n_panels,
                       const int8_block *x, uint32_t n_rows, bool add);
 

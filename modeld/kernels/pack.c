@@ -15,8 +15,10 @@ static size_t row_bytes(tensor_type type, uint32_t n_inputs) {
 }
 
 static size_t panel_bytes_of(tensor_type type, uint32_t n_inputs) {
-    size_t bytes = type_is_quantized(type) ? (size_t)n_inputs / BLOCK * panel_block_bytes(type)
-                                           : PANEL * row_bytes(type, n_inputs);
+    code_form form = code_form_of(type);
+    size_t bytes = type_is_quantized(type)
+                       ? n_inputs / (form.unit_blocks * BLOCK) * panel_unit_bytes(form)
+                       : PANEL * row_bytes(type, n_inputs);
     return (bytes + PANEL_ALIGNMENT - 1) / PANEL_ALIGNMENT * PANEL_ALIGNMENT;
 }
 
@@ -25,27 +27,58 @@ size_t matrix_bytes(tensor_type type, uint32_t n_outputs, uint32_t n_inputs) {
     return __builtin_mul_overflow(n_panels, panel_bytes_of(type, n_inputs), &bytes) ? 0 : bytes;
 }
 
-/* Blocks as in the file: Q4_0 scale, codes · Q4_1 scale, minimum, codes · Q8_0 scale, codes.
- * Item i < 16 of four-bit codes is the low half of byte i, item 16 + i its high half. */
-static void pack_block(uint8_t *block, tensor_type type, const uint8_t *source, uint32_t output) {
-    uint8_t *halves = block + panel_code_bytes(type) + output * sizeof(uint16_t);
-    memcpy(halves, source, sizeof(uint16_t));
-    source += sizeof(uint16_t);
-    if (type == TENSOR_Q4_1) {
-        memcpy(halves + PANEL * sizeof(uint16_t), source, sizeof(uint16_t));
-        source += sizeof(uint16_t);
-    }
-    uint32_t n_bytes = (uint32_t)panel_code_bytes(type) / PANEL;
-    uint8_t flip = type == TENSOR_Q8_0 ? 0x80 : 0;      /* adds 128 to a signed code */
-    for (uint32_t i = 0; i < n_bytes; i++)
-        block[64 * (i / 4) + 4 * output + i % 4] = source[i] ^ flip;
+/* Four codes are handled as one number; masks keep the bits of each in its byte. */
+static uint32_t in_each_byte(uint32_t bits) {
+    return bits * 0x01010101u;
 }
 
-static void pack_row_blocks(uint8_t *panel, tensor_type type, const uint8_t *row, uint32_t n_blocks,
+static void pack_low_bits(uint8_t *block, code_form form, const uint32_t groups[8], uint32_t output) {
+    for (uint32_t v = 0; v < panel_low_bytes(form) / GROUP_BYTES; v++) {
+        uint32_t four = groups[v];
+        if (form.bits < 8)
+            four = (four & in_each_byte(15)) | (groups[v + 4] & in_each_byte(15)) << 4;
+        memcpy(block + GROUP_BYTES * v + 4 * output, &four, sizeof four);
+    }
+}
+
+static void pack_upper_bits(uint8_t *uppers, uint32_t n_bits, const uint32_t groups[8],
                             uint32_t output) {
-    size_t step = panel_block_bytes(type), source_step = tensor_layout_of(type)->block_bytes;
-    for (uint32_t b = 0; b < n_blocks; b++)
-        pack_block(panel + b * step, type, row + b * source_step, output);
+    for (uint32_t plane = 0; plane < n_bits; plane++) {
+        uint32_t n_groups = 8 / n_bits, four = 0;
+        for (uint32_t v = 0; v < n_groups; v++)
+            four |= (groups[plane * n_groups + v] >> 4 & in_each_byte((1u << n_bits) - 1))
+                    << v * n_bits;
+        memcpy(uppers + GROUP_BYTES * plane + 4 * output, &four, sizeof four);
+    }
+}
+
+static void pack_unit(uint8_t *bytes, code_form form, const weight_unit *u, uint32_t output) {
+    uint8_t *halves = bytes + output * sizeof u->scale;
+    memcpy(halves, &u->scale, sizeof u->scale);
+    if (form.has_minimum) memcpy(halves + PANEL * sizeof u->scale, &u->minimum, sizeof u->minimum);
+    uint8_t *block = bytes + panel_head_bytes(form);
+    for (uint32_t b = 0; b < form.unit_blocks; b++, block += panel_block_bytes(form)) {
+        uint32_t groups[8];
+        memcpy(groups, u->codes[b], sizeof groups);
+        pack_low_bits(block, form, groups, output);
+        if (form.bits < 8)
+            pack_upper_bits(block + panel_low_bytes(form), form.bits - 4, groups, output);
+        if (form.factors == FACTORS_NONE) continue;
+        uint8_t *factors = block + panel_code_bytes(form) + output;
+        factors[0] = u->factors[b][0];
+        factors[PANEL] = u->factors[b][1];
+    }
+}
+
+static void pack_row_units(uint8_t *panel, tensor_type type, const uint8_t *row, uint32_t n_inputs,
+                           uint32_t output) {
+    code_form form = code_form_of(type);
+    const tensor_layout *layout = tensor_layout_of(type);
+    for (uint32_t i = 0; i < n_inputs / layout->block_items; i++) {
+        weight_unit u;
+        unit_read(&u, type, row + i * (size_t)layout->block_bytes);
+        pack_unit(panel + i * panel_unit_bytes(form), form, &u, output);
+    }
 }
 
 static void pack_row_items(uint8_t *panel, size_t item_bytes, const uint8_t *row, uint32_t n_inputs,
@@ -57,7 +90,7 @@ static void pack_row_items(uint8_t *panel, size_t item_bytes, const uint8_t *row
 matrix matrix_pack(tensor_type type, uint32_t n_outputs, uint32_t n_inputs, const uint8_t *rows,
                    uint8_t *panels) {
     assert((uintptr_t)panels % PANEL_ALIGNMENT == 0);
-    assert(!type_is_quantized(type) || n_inputs % BLOCK == 0);
+    assert(n_inputs % tensor_layout_of(type)->block_items == 0);
     matrix m = {.type = type, .n_outputs = n_outputs, .n_inputs = n_inputs, .panels = panels,
                 .panel_bytes = panel_bytes_of(type, n_inputs)};
     size_t stride = row_bytes(type, n_inputs);
@@ -65,7 +98,7 @@ matrix matrix_pack(tensor_type type, uint32_t n_outputs, uint32_t n_inputs, cons
     for (uint32_t o = 0; o < n_outputs; o++) {
         uint8_t *panel = panels + o / PANEL * m.panel_bytes;
         const uint8_t *row = rows + o * stride;
-        if (type_is_quantized(type)) pack_row_blocks(panel, type, row, n_inputs / BLOCK, o % PANEL);
+        if (type_is_quantized(type)) pack_row_units(panel, type, row, n_inputs, o % PANEL);
         else pack_row_items(panel, stride / n_inputs, row, n_inputs, o % PANEL);
     }
     return m;
@@ -77,29 +110,16 @@ static uint16_t half_at(const uint8_t *bytes) {
     return half;
 }
 
-static void block_to_float(float *y, tensor_type type, const uint8_t *block) {
-    float scale = half_to_float(half_at(block));
-    if (type == TENSOR_Q8_0) {
-        for (int i = 0; i < BLOCK; i++) y[i] = scale * (float)(int8_t)block[2 + i];
-        return;
-    }
-    bool has_minimum = type == TENSOR_Q4_1;
-    float minimum = has_minimum ? half_to_float(half_at(block + 2)) : 0.0f;
-    const uint8_t *codes = block + (has_minimum ? 4 : 2);
-    int offset = has_minimum ? 0 : 8;
-    for (int i = 0; i < BLOCK; i++) {
-        int code = i < BLOCK / 2 ? codes[i] & 15 : codes[i - BLOCK / 2] >> 4;
-        y[i] = scale * (float)(code - offset) + minimum;
-    }
-}
-
 void row_to_float(float *y, tensor_type type, const uint8_t *row, uint32_t n) {
     if (type == TENSOR_F32) {
         memcpy(y, row, n * sizeof *y);
     } else if (type_is_quantized(type)) {
-        size_t step = tensor_layout_of(type)->block_bytes;
-        for (uint32_t b = 0; b < n / BLOCK; b++)
-            block_to_float(y + b * BLOCK, type, row + b * step);
+        const tensor_layout *layout = tensor_layout_of(type);
+        for (uint32_t i = 0; i < n; i += layout->block_items, row += layout->block_bytes) {
+            weight_unit u;
+            unit_read(&u, type, row);
+            unit_to_float(y + i, &u, type);
+        }
     } else {
         for (uint32_t i = 0; i < n; i++) {
             uint16_t item = half_at(row + 2 * (size_t)i);

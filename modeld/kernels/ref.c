@@ -38,6 +38,7 @@ static void quantize_block(int8_block *block, const float *x) {
     for (int i = 0; i < BLOCK; i++) {
         block->codes[i] = (int8_t)((x[i] * inverse + magic) - magic);
         block->sum += block->codes[i];
+        if (i < BLOCK / 2) block->low_sum += block->codes[i];
     }
     block->scale = largest / 127.0f;
     block->scaled_sum = block->scale * (float)block->sum;
@@ -53,31 +54,56 @@ static float half_at(const uint8_t *bytes) {
     return half_to_float(half);
 }
 
-static int32_t block_dot(tensor_type type, const uint8_t *codes, uint32_t output,
-                         const int8_block *x) {
+/* The unsigned code of input i. */
+static int32_t code_at(const uint8_t *block, code_form form, uint32_t output, uint32_t i) {
+    uint32_t group = i / 4, byte = 4 * output + i % 4;
+    if (form.bits == 8) return block[GROUP_BYTES * group + byte];
+    int32_t low = block[GROUP_BYTES * (group % 4) + byte] >> group / 4 * 4 & 15;
+    if (form.bits == 4) return low;
+    uint32_t n_bits = form.bits - 4, bit = group * n_bits;
+    const uint8_t *uppers = block + panel_low_bytes(form) + GROUP_BYTES * (bit / 8);
+    return low | (uppers[byte] >> bit % 8 & ((1 << n_bits) - 1)) << 4;
+}
+
+/* Inputs first … first + 15 of a block. */
+static int32_t half_dot(const uint8_t *block, code_form form, uint32_t output, const int8_block *x,
+                        uint32_t first) {
     int32_t dot = 0;
-    if (type == TENSOR_Q4_0) dot = -8 * x->sum;
-    if (type == TENSOR_Q8_0) dot = -128 * x->sum;
-    uint32_t n_bytes = (uint32_t)panel_code_bytes(type) / PANEL;
-    for (uint32_t i = 0; i < n_bytes; i++) {
-        int code = codes[64 * (i / 4) + 4 * output + i % 4];
-        if (type == TENSOR_Q8_0) dot += code * x->codes[i];
-        else dot += (code & 15) * x->codes[i] + (code >> 4) * x->codes[i + BLOCK / 2];
-    }
+    for (uint32_t i = first; i < first + BLOCK / 2; i++)
+        dot += (code_at(block, form, output, i) - form.offset) * x->codes[i];
     return dot;
+}
+
+/* Adds one block to an output's chain. head: of the block's unit. */
+static float add_block(float sum, const uint8_t *head, const uint8_t *block, code_form form,
+                       uint32_t output, const int8_block *x) {
+    const uint8_t *halves = head + output * sizeof(uint16_t);
+    const uint8_t *factors = block + panel_code_bytes(form) + output;
+    float scale = half_at(halves);
+    float minimum = form.has_minimum ? half_at(halves + PANEL * sizeof(uint16_t)) : 0.0f;
+    int32_t low = half_dot(block, form, output, x, 0);
+    int32_t high = half_dot(block, form, output, x, BLOCK / 2);
+    if (form.factors == FACTORS_OF_BLOCK) {
+        scale *= (float)factors[0];
+        minimum *= (float)factors[PANEL];
+    }
+    if (form.factors == FACTORS_OF_HALVES) {
+        low *= (int8_t)factors[0];
+        high *= (int8_t)factors[PANEL];
+    }
+    sum = fmaf(scale * x->scale, (float)(low + high), sum);
+    return form.has_minimum ? fmaf(minimum, x->scaled_sum, sum) : sum;
 }
 
 static float int8_output(const matrix *w, const uint8_t *panel, uint32_t output,
                          const int8_block *x) {
-    size_t code_bytes = panel_code_bytes(w->type), block_bytes = panel_block_bytes(w->type);
+    code_form form = code_form_of(w->type);
     float sum = 0.0f;
     for (uint32_t b = 0; b < w->n_inputs / BLOCK; b++) {
-        const uint8_t *block = panel + b * block_bytes;
-        const uint8_t *halves = block + code_bytes + output * sizeof(uint16_t);
-        float dot = (float)block_dot(w->type, block, output, &x[b]);
-        sum = fmaf(half_at(halves) * x[b].scale, dot, sum);
-        if (w->type == TENSOR_Q4_1)
-            sum = fmaf(half_at(halves + PANEL * sizeof(uint16_t)), x[b].scaled_sum, sum);
+        const uint8_t *head = panel + b / form.unit_blocks * panel_unit_bytes(form);
+        const uint8_t *block = head + panel_head_bytes(form)
+                               + b % form.unit_blocks * panel_block_bytes(form);
+        sum = add_block(sum, head, block, form, output, &x[b]);
     }
     return sum;
 }

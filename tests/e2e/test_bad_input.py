@@ -149,7 +149,7 @@ def damage(path, kind):
     n_dims, = struct.unpack_from("<I", good, after)
     type_at = after + 4 + 8 * n_dims
     if kind == "unknown type":
-        return good[:type_at] + struct.pack("<I", 12) + good[type_at + 4:]
+        return good[:type_at] + struct.pack("<I", 16) + good[type_at + 4:]
     if kind == "offset beyond the file":
         return good[:type_at + 4] + struct.pack("<Q", 1 << 40) + good[type_at + 12:]
     if kind == "a tensor missing":
@@ -163,7 +163,7 @@ def damage(path, kind):
 
 @pytest.mark.parametrize("kind,word", [
     ("truncated", ""), ("header only", ""), ("empty", ""), ("wrong magic", "GGUF"), ("version 1", "version"),
-    ("unknown type", "Q4_K"), ("offset beyond the file", "blk.0.attn_q.weight"), ("a tensor missing", "blk.0.attn_q.weight"),
+    ("unknown type", "IQ2_XXS"), ("offset beyond the file", "blk.0.attn_q.weight"), ("a tensor missing", "blk.0.attn_q.weight"),
     ("huge dimension", "blk.0.attn_q.weight"), ("another architecture", "lzzma")])
 def test_a_damaged_file_ends_modeld_with_one_line(stack, models, kind, word):
     bad = stack.folder / "bad.gguf"

@@ -12,7 +12,7 @@
  * types with a float16 scale, small enough for it. */
 void quantize_row(const tensor_layout *layout, const float *x, size_t n, uint8_t *bytes);
 
-/* Exact in float32: d × q, or d × q + m rounded once after each operation. */
+/* d × q and d × q + m, rounded once; of the K types d and m are products, which are exact. */
 void dequantize_row(const tensor_layout *layout, const uint8_t *bytes, size_t n, float *x);
 
 #endif

@@ -6,7 +6,9 @@
 #include "scratch.h"
 
 const uint32_t sample_types[SAMPLE_TENSORS] = {TENSOR_F32,  TENSOR_F16,  TENSOR_Q4_0,
-                                               TENSOR_Q4_1, TENSOR_Q8_0, TENSOR_BF16};
+                                               TENSOR_Q4_1, TENSOR_Q8_0, TENSOR_BF16,
+                                               TENSOR_Q5_0, TENSOR_Q5_1, TENSOR_Q4_K,
+                                               TENSOR_Q5_K, TENSOR_Q6_K};
 
 static void must(bool ok) {
     if (ok) return;
@@ -43,7 +45,7 @@ void sample_add_tensors(gguf_writer *w) {
     for (size_t i = 0; i < SAMPLE_TENSORS; i++) {
         char name[32];
         snprintf(name, sizeof name, "blk.0.%s", tensor_layout_of(sample_types[i])->name);
-        gguf_writer_tensor(w, name, sample_types[i], 2, (uint64_t[]){64, 3});
+        gguf_writer_tensor(w, name, sample_types[i], 2, (uint64_t[]){SAMPLE_COLUMNS, 3});
     }
 }
 
@@ -51,7 +53,7 @@ void sample_write_data(gguf_writer *w) {
     must(gguf_writer_open(w, scratch_path()));
     for (size_t i = 0; i < SAMPLE_TENSORS; i++) {
         const tensor_layout *layout = tensor_layout_of(sample_types[i]);
-        uint32_t n_bytes = 64 / layout->block_items * layout->block_bytes * 3;
+        uint32_t n_bytes = SAMPLE_COLUMNS / layout->block_items * layout->block_bytes * 3;
         for (uint32_t j = 0; j < n_bytes; j++) {
             uint8_t byte = (uint8_t)j;
             must(gguf_writer_data(w, &byte, 1));

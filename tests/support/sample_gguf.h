@@ -5,7 +5,7 @@
 #include "gguf_writer.h"
 #include "modeld/gguf.h"
 
-enum { SAMPLE_KEYS = 15, SAMPLE_TENSORS = 6, GGUF_HEADER_BYTES = 24 };
+enum { SAMPLE_KEYS = 15, SAMPLE_TENSORS = 11, SAMPLE_COLUMNS = 256, GGUF_HEADER_BYTES = 24 };
 
 extern const uint32_t sample_types[SAMPLE_TENSORS];
 
@@ -15,7 +15,7 @@ gguf *sample_open(void);            /* the scratch file, which must be right */
 /* Its parts, for files that differ in one thing. */
 void sample_add_number(gguf_writer *w, const char *key, uint32_t type, const void *value, size_t n_bytes);
 void sample_add_keys(gguf_writer *w);
-void sample_add_tensors(gguf_writer *w);    /* "blk.0.TYPE", 64 × 3 */
+void sample_add_tensors(gguf_writer *w);    /* "blk.0.TYPE", SAMPLE_COLUMNS × 3 */
 void sample_write_data(gguf_writer *w);     /* byte i of each tensor is i; closes the file */
 
 #endif

@@ -28,8 +28,8 @@ tiny_model_options tiny_model_defaults(void) {
         .type = TENSOR_F32,
         .embedding_type = TENSOR_F32,
         .seed = 1,
-        .shape = {.n_vocab = 320, .n_ctx = 256, .n_layers = 2, .dim = 64, .n_heads = 4, .n_kv_heads = 2,
-                  .ffn_dim = 96, .rope_base = 10000.0, .norm_epsilon = 1e-5f},
+        .shape = {.n_vocab = 320, .n_ctx = 256, .n_layers = 2, .n_heads = 4, .n_kv_heads = 2,
+                  .rope_base = 10000.0, .norm_epsilon = 1e-5f},
         .tied = true,
         .split = "smollm",
         .name = "tiny",
@@ -214,13 +214,23 @@ static status check(const tiny_model_options *o, failure *f) {
         return fail(f, STATUS_BAD_REQUEST, "%u rotated dimensions of a head of %u", s->rope_dims, s->head_dim);
     if (s->dim % token->block_items || s->dim % matrix->block_items || s->ffn_dim % matrix->block_items
         || s->n_heads * s->head_dim % matrix->block_items)
-        return fail(f, STATUS_BAD_REQUEST, "dim %u, ffn %u and %u heads of %u are no whole blocks of 32",
-                    s->dim, s->ffn_dim, s->n_heads, s->head_dim);
+        return fail(f, STATUS_BAD_REQUEST, "dim %u, ffn %u and %u heads of %u are no whole blocks of %s",
+                    s->dim, s->ffn_dim, s->n_heads, s->head_dim, matrix->name);
     return STATUS_OK;
+}
+
+/* `n`, or as many as make whole blocks of both types. */
+static uint32_t whole_blocks(const tiny_model_options *o, uint32_t n) {
+    const tensor_layout *layouts[] = {tensor_layout_of(o->type), tensor_layout_of(o->embedding_type)};
+    for (size_t i = 0; i < 2; i++)
+        if (layouts[i] && n % layouts[i]->block_items != 0) n = layouts[i]->block_items;
+    return n;
 }
 
 status tiny_model_write(const char *path, const tiny_model_options *options, failure *f) {
     tiny_model_options o = *options;
+    if (o.shape.dim == 0) o.shape.dim = whole_blocks(&o, 64);
+    if (o.shape.ffn_dim == 0) o.shape.ffn_dim = whole_blocks(&o, 96);
     if (o.shape.head_dim == 0 && o.shape.n_heads) o.shape.head_dim = o.shape.dim / o.shape.n_heads;
     if (o.shape.rope_dims == 0) o.shape.rope_dims = o.shape.head_dim / 2 * 2;
     status st = check(&o, f);

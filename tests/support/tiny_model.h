@@ -14,13 +14,14 @@ typedef struct tiny_model_options {
     uint32_t type;              /* tensor_type of the matrices; norms are float32 */
     uint32_t embedding_type;    /* of token_embd and, unless tied, output */
     uint64_t seed;
-    model_shape shape;          /* head_dim 0: dim / n_heads; rope_dims 0: head_dim */
+    model_shape shape;          /* 0: dim as below; head_dim dim / n_heads; rope_dims head_dim */
     bool tied;                  /* no output.weight: the embedding serves as one */
     const char *split;          /* tokenizer.ggml.pre: "gpt-2", "smollm", … */
     const char *name;           /* general.name */
 } tiny_model_options;
 
-/* F32, 320 tokens, 256 positions, 2 layers, dim 64, 4 heads (2 for keys and values), ffn 96, tied. */
+/* F32, 320 tokens, 256 positions, 2 layers, 4 heads (2 for keys and values), tied; dim and ffn are 0: 64
+ * and 96, or 256 where the types have blocks of 256. */
 tiny_model_options tiny_model_defaults(void);
 
 /* STATUS_BAD_REQUEST: a shape that cannot be (rows that are no whole blocks, fewer tokens than

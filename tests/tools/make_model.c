@@ -5,12 +5,10 @@
 #include "proto/rt/options.h"
 #include "tests/support/tiny_model.h"
 
-static const uint32_t types[] = {TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_Q8_0, TENSOR_Q4_0, TENSOR_Q4_1};
-
 static status take_type(void *out, const char *name, const char *value, failure *f) {
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (strcmp(tensor_layout_of(types[i])->name, value) == 0) {
-            *(uint32_t *)out = types[i];
+    for (uint32_t type = 0; type <= TENSOR_BF16; type++)
+        if (tensor_layout_of(type) && strcmp(tensor_type_name(type), value) == 0) {
+            *(uint32_t *)out = type;
             return STATUS_OK;
         }
     return fail(f, STATUS_BAD_REQUEST, "--%s: %s is no type; there are %s", name, value, TENSOR_TYPES_SUPPORTED);

@@ -75,8 +75,8 @@ static void tensors_of_every_type(void **state) {
         assert_int_equal(t->layout->type, sample_types[i]);
         assert_string_equal(t->name + 6, t->layout->name);
         assert_int_equal(t->n_dims, 2);
-        assert_true(t->dims[0] == 64 && t->dims[1] == 3 && t->dims[2] == 1 && t->dims[3] == 1);
-        assert_int_equal(t->n_bytes, 3 * 64 / t->layout->block_items * t->layout->block_bytes);
+        assert_true(t->dims[0] == SAMPLE_COLUMNS && t->dims[1] == 3 && t->dims[2] == 1 && t->dims[3] == 1);
+        assert_int_equal(t->n_bytes, 3 * SAMPLE_COLUMNS / t->layout->block_items * t->layout->block_bytes);
         assert_int_equal((uintptr_t)t->bytes % 32, 0);
         for (size_t j = 0; j < t->n_bytes; j++) assert_int_equal(t->bytes[j], (uint8_t)j);
     }

@@ -82,7 +82,7 @@ static void alignment_4(gguf_writer *w) { gguf_writer_uint(w, "general.alignment
 static void alignment_48(gguf_writer *w) { gguf_writer_uint(w, "general.alignment", 48); }
 static void alignment_huge(gguf_writer *w) { gguf_writer_uint(w, "general.alignment", UINT32_MAX); }
 static void alignment_text(gguf_writer *w) { gguf_writer_text(w, "general.alignment", "32"); }
-static void q4_k(gguf_writer *w) { gguf_writer_tensor_at(w, "blk.0.ffn_up.weight", 12, 1, row_of_32, 0); }
+static void iq2_xxs(gguf_writer *w) { gguf_writer_tensor_at(w, "blk.0.ffn_up.weight", 16, 1, row_of_32, 0); }
 static void type_99(gguf_writer *w) { gguf_writer_tensor_at(w, "t", 99, 1, row_of_32, 0); }
 static void no_dims(gguf_writer *w) { gguf_writer_tensor_at(w, "t", 0, 0, row_of_32, 0); }
 static void five_dims(gguf_writer *w) { gguf_writer_tensor_at(w, "t", 0, 5, (uint64_t[5]){1, 1, 1, 1, 1}, 0); }
@@ -161,7 +161,7 @@ static void every_damage_has_its_sentence(void **state) {
         {alignment_48, STATUS_UNSUPPORTED, "general.alignment is 48, not a power of two"},
         {alignment_huge, STATUS_BAD_REQUEST, "general.alignment is 4294967295"},
         {alignment_text, STATUS_BAD_REQUEST, "general.alignment is of type text"},
-        {q4_k, STATUS_UNSUPPORTED, "tensor blk.0.ffn_up.weight has type 12 (Q4_K), which is not supported; "
+        {iq2_xxs, STATUS_UNSUPPORTED, "tensor blk.0.ffn_up.weight has type 16 (IQ2_XXS), which is not supported; "
                                    TENSOR_TYPES_SUPPORTED " are"},
         {type_99, STATUS_UNSUPPORTED, "type 99 (unknown)"},
         {no_dims, STATUS_IO, "0 dimensions"},

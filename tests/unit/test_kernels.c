@@ -2,6 +2,7 @@
  * extreme values; and ref.c computes what the formulas in kernels.h say, measured in double. */
 #include "../../modeld/half.h"
 #include "../../modeld/kernels/kernels.h"
+#include "../support/quantize.h"
 
 #include <float.h>
 #include <math.h>
@@ -67,6 +68,11 @@ static uint16_t random_half(mode m) {
     return half_from_float(random_float(ORDINARY) / 16);
 }
 
+/* Where a file's block of this type has its scale. */
+static size_t scale_at(tensor_type type) {
+    return type == TENSOR_Q6_K ? tensor_layout_of(type)->block_bytes - 2 : 0;
+}
+
 /* The rows of a tensor as a file holds them. */
 static uint8_t *random_rows(tensor_type type, uint32_t n_outputs, uint32_t n_inputs, mode m) {
     const tensor_layout *layout = tensor_layout_of(type);
@@ -80,7 +86,7 @@ static uint8_t *random_rows(tensor_type type, uint32_t n_outputs, uint32_t n_inp
         float item = random_float(m);
         if (type == TENSOR_F32) memcpy(block, &item, 4);
         else if (type == TENSOR_BF16) memcpy(block, (const uint8_t *)&item + 2, 2);
-        else memcpy(block, halves, type == TENSOR_Q4_1 ? 4 : 2);
+        else memcpy(block + scale_at(type), halves, code_form_of(type).has_minimum ? 4 : 2);
     }
     return rows;
 }
@@ -117,6 +123,7 @@ static int8_block *quantized(const float *x, uint32_t n_blocks) {
 static bool same_blocks(const int8_block *a, const int8_block *b, uint32_t n) {
     for (uint32_t i = 0; i < n; i++)
         if (memcmp(a[i].codes, b[i].codes, BLOCK) != 0 || a[i].sum != b[i].sum
+            || a[i].low_sum != b[i].low_sum
             || !same_bits(&a[i].scale, &b[i].scale, 1)
             || !same_bits(&a[i].scaled_sum, &b[i].scaled_sum, 1))
             return false;
@@ -161,16 +168,18 @@ static void check_int8_tile(const packed *p, const int8_block *x, uint32_t n_row
     free(want);
 }
 
-static const tensor_type INT8_TYPES[] = {TENSOR_Q4_0, TENSOR_Q4_1, TENSOR_Q8_0};
+static const tensor_type INT8_TYPES[] = {TENSOR_Q4_0, TENSOR_Q4_1, TENSOR_Q5_0, TENSOR_Q5_1,
+                                         TENSOR_Q8_0, TENSOR_Q4_K, TENSOR_Q5_K, TENSOR_Q6_K};
+enum { N_INT8_TYPES = sizeof INT8_TYPES / sizeof INT8_TYPES[0] };
 static const tensor_type FLOAT_TYPES[] = {TENSOR_F32, TENSOR_F16, TENSOR_BF16};
 
 static void int8_tiles_are_the_same_everywhere(void **state) {
     (void)state;
-    for (int t = 0; t < 3; t++)
+    for (int t = 0; t < N_INT8_TYPES; t++)
         for (uint32_t n_outputs = 1; n_outputs <= 67; n_outputs++)
             for (uint32_t n_rows = 1; n_rows <= TILE_ROWS; n_rows++) {
                 mode m = (n_outputs + n_rows) % 4 == 0 ? EXTREME : ORDINARY;
-                uint32_t n_blocks = 1 + random_below(5);
+                uint32_t n_blocks = (1 + random_below(5)) * code_form_of(INT8_TYPES[t]).unit_blocks;
                 packed p = random_matrix(INT8_TYPES[t], n_outputs, n_blocks * BLOCK, m);
                 float *x = random_floats((size_t)n_rows * n_blocks * BLOCK, m);
                 int8_block *blocks = quantized(x, n_rows * n_blocks);
@@ -181,19 +190,23 @@ static void int8_tiles_are_the_same_everywhere(void **state) {
             }
 }
 
-/* The largest codes against the largest activations: where 16-bit sums would saturate. */
+/* The largest codes and factors against the largest activations: where 16-bit sums would saturate,
+ * and where a block's integer is longest. */
 static void int8_tiles_never_saturate(void **state) {
     (void)state;
-    enum { INPUTS = 4 * BLOCK, OUTPUTS = 2 * PANEL };
+    enum { INPUTS = 2 * UNIT_BLOCKS_MAX * BLOCK, OUTPUTS = 2 * PANEL };
     static const uint8_t fills[] = {0x00, 0x7f, 0x80, 0x81, 0xff, 0x0f, 0xf0};
-    for (int t = 0; t < 3; t++)
+    for (int t = 0; t < N_INT8_TYPES; t++)
         for (size_t k = 0; k < sizeof fills; k++)
             for (int sign = 0; sign < 3; sign++) {
                 uint8_t *rows = random_rows(INT8_TYPES[t], OUTPUTS, INPUTS, ORDINARY);
-                size_t step = tensor_layout_of(INT8_TYPES[t])->block_bytes;
-                size_t head = INT8_TYPES[t] == TENSOR_Q4_1 ? 4 : 2;
-                for (size_t b = 0; b < OUTPUTS * INPUTS / BLOCK; b++)
-                    memset(rows + b * step + head, fills[k], step - head);
+                const tensor_layout *layout = tensor_layout_of(INT8_TYPES[t]);
+                size_t at = scale_at(layout->type);
+                size_t head = at > 0 ? 0 : code_form_of(layout->type).has_minimum ? 4 : 2;
+                size_t tail = at > 0 ? 2 : 0;
+                for (size_t b = 0; b < OUTPUTS * INPUTS / layout->block_items; b++)
+                    memset(rows + b * layout->block_bytes + head, fills[k],
+                           layout->block_bytes - head - tail);
                 packed p = pack_rows(INT8_TYPES[t], OUTPUTS, INPUTS, rows);
                 float x[INPUTS];
                 for (int i = 0; i < INPUTS; i++)
@@ -362,14 +375,16 @@ static void codes_stand_for_their_activations(void **state) {
     for (int round = 0; round < 1000; round++) {
         float *x = random_floats(BLOCK, ORDINARY);
         int8_block *block = quantized(x, 1);
-        int32_t sum = 0;
+        int32_t sum = 0, low_sum = 0;
         for (int i = 0; i < BLOCK; i++) {
             assert_in_range(block->codes[i] + 127, 0, 254);
             double off = fabs((double)block->scale * block->codes[i] - (double)x[i]);
             assert_true(off <= (double)block->scale * 0.50001);
             sum += block->codes[i];
+            low_sum += i < BLOCK / 2 ? block->codes[i] : 0;
         }
         assert_int_equal(sum, block->sum);
+        assert_int_equal(low_sum, block->low_sum);
         assert_true(block->scaled_sum == block->scale * (float)sum);
         free(block);
         free(x);
@@ -390,15 +405,31 @@ static void a_block_that_is_not_finite_becomes_nan(void **state) {
     }
 }
 
+/* Every byte may stand in a file: rows of them, by the kernels and by the tests' own word. */
+static void rows_become_floats_as_in_ggml(void **state) {
+    (void)state;
+    enum { INPUTS = 4 * UNIT_BLOCKS_MAX * BLOCK };
+    for (int t = 0; t < N_INT8_TYPES + 3; t++) {
+        tensor_type type = t < N_INT8_TYPES ? INT8_TYPES[t] : FLOAT_TYPES[t - N_INT8_TYPES];
+        uint8_t *row = random_rows(type, 1, INPUTS, ORDINARY);
+        float got[INPUTS], want[INPUTS];
+        row_to_float(got, type, row, INPUTS);
+        dequantize_row(tensor_layout_of(type), row, INPUTS, want);
+        if (memcmp(got, want, sizeof got) != 0) fail_msg("%s", tensor_layout_of(type)->name);
+        free(row);
+    }
+}
+
 static void int8_tiles_compute_the_product(void **state) {
     (void)state;
-    enum { OUTPUTS = 21, INPUTS = 7 * BLOCK };
-    for (int t = 0; t < 3; t++) {
+    enum { OUTPUTS = 21, INPUTS = 3 * UNIT_BLOCKS_MAX * BLOCK };
+    for (int t = 0; t < N_INT8_TYPES; t++) {
         packed p = random_matrix(INT8_TYPES[t], OUTPUTS, INPUTS, ORDINARY);
         float *x = random_floats(INPUTS, ORDINARY), y[OUTPUTS], row[INPUTS];
         int8_block *blocks = quantized(x, INPUTS / BLOCK);
         ref.int8_tile(y, OUTPUTS, &p.m, 0, 2, blocks, 1, false);
-        size_t stride = (size_t)INPUTS / BLOCK * tensor_layout_of(p.m.type)->block_bytes;
+        const tensor_layout *layout = tensor_layout_of(p.m.type);
+        size_t stride = INPUTS / layout->block_items * layout->block_bytes;
         for (int o = 0; o < OUTPUTS; o++) {
             row_to_float(row, p.m.type, p.rows + (size_t)o * stride, INPUTS);
             double sum = 0, sizes = 0;
@@ -408,9 +439,10 @@ static void int8_tiles_compute_the_product(void **state) {
                 sum += item;
                 sizes += fabs(item);
             }
-            /* a code of up to 15, less its offset or with its minimum, cancels: hence the factor */
-            assert_true(fabs((double)y[o] - sum)
-                        <= 64.0 * INPUTS / BLOCK * (double)FLT_EPSILON * sizes);
+            /* a code of up to 31, less its offset or with its minimum, cancels: hence the factor */
+            if (!(fabs((double)y[o] - sum)
+                  <= 64.0 * INPUTS / BLOCK * (double)FLT_EPSILON * sizes))
+                fail_msg("%s: %g, not %g", layout->name, (double)y[o], sum);
         }
         free(blocks);
         free(x);
@@ -516,6 +548,7 @@ int main(void) {
         cmocka_unit_test(exponentials_agree_over_the_whole_range),
         cmocka_unit_test(codes_stand_for_their_activations),
         cmocka_unit_test(a_block_that_is_not_finite_becomes_nan),
+        cmocka_unit_test(rows_become_floats_as_in_ggml),
         cmocka_unit_test(int8_tiles_compute_the_product),
         cmocka_unit_test(float_tiles_compute_the_product),
         cmocka_unit_test(row_kernels_compute_their_formulas),

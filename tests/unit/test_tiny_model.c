@@ -17,7 +17,7 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-enum { N = 96 };
+enum { N = 768 };
 
 /* How far a value may move: half a step of the block's scale, plus the rounding of scale and minimum. */
 static double step_bound(const tensor_layout *layout, const float *block) {
@@ -33,7 +33,12 @@ static double step_bound(const tensor_layout *layout, const float *block) {
     case TENSOR_BF16: return far * 0x1p-8;
     case TENSOR_Q8_0: return far / 127 * 0.57;
     case TENSOR_Q4_0: return far / 8 * 1.01;        /* the far end on the other side is cut off */
+    case TENSOR_Q5_0: return far / 16 * 1.01;
     case TENSOR_Q4_1: return (high - low) / 15 * 0.52 + far * 0x1p-10;
+    case TENSOR_Q5_1: return (high - low) / 31 * 0.52 + far * 0x1p-10;
+    case TENSOR_Q4_K: return (high - low) / 15 * 0.8;       /* scale and minimum are rounded, too */
+    case TENSOR_Q5_K: return (high - low) / 31 * 1.1;
+    case TENSOR_Q6_K: return far / 32 * 1.2;
     }
     return 0;
 }
@@ -41,7 +46,7 @@ static double step_bound(const tensor_layout *layout, const float *block) {
 static void every_type_keeps_its_values_as_closely_as_it_can(void **state) {
     (void)state;
     float x[N], back[N];
-    for (size_t i = 0; i < N; i++) x[i] = (float)((int)(i * 37 % N) - 40) / 7.0f + (float)(i / 32);
+    for (size_t i = 0; i < N; i++) x[i] = (float)((int)(i * 37 % 96) - 40) / 7.0f + (float)(i % 256 / 32);
     for (size_t k = 0; k < SAMPLE_TENSORS; k++) {
         const tensor_layout *layout = tensor_layout_of(sample_types[k]);
         size_t n_bytes = N / layout->block_items * layout->block_bytes;
@@ -78,16 +83,44 @@ static void blocks_lie_as_in_ggml(void **state) {
     assert_true(x[5] == -2.5f && x[21] == 4.5f && x[0] == -3.0f);
 }
 
+/* Scale 0.5; the scales and minimums of blocks are 1 and 2, of block 5 they are 33 and 50. */
+static void k_blocks_lie_as_in_ggml(void **state) {
+    (void)state;
+    static const uint8_t factors[12] = {1, 1 | 2 << 6, 1, 1, 2, 2 | 3 << 6, 2, 2,
+                                        1 | 2 << 4, 1 | 2 << 4, 1 | 2 << 4, 1 | 2 << 4};
+    const uint16_t scale = half_from_float(0.5f), minimum = half_from_float(0.25f);
+    uint8_t q4[144] = {0}, q5[176] = {0}, q6[210] = {0};
+    float x[256];
+    memcpy(q4, &scale, 2);
+    memcpy(q4 + 2, &minimum, 2);
+    memcpy(q4 + 4, factors, 12);
+    memcpy(q5, q4, 16);
+    q4[16 + 32 + 3] = 0x7a;                 /* item 67 is 10, item 99 is 7 */
+    q4[16 + 64 + 3] = 0x90;                 /* item 131 + 32 is 9, in block 5 */
+    dequantize_row(tensor_layout_of(TENSOR_Q4_K), q4, 256, x);
+    assert_true(x[67] == 4.5f && x[99] == 3.0f && x[0] == -0.5f && x[163] == 136.0f && x[160] == -12.5f);
+    q5[16 + 3] = 1 << 5;                    /* the fifth bit of item 163 */
+    q5[48 + 64 + 3] = 0x90;
+    dequantize_row(tensor_layout_of(TENSOR_Q5_K), q5, 256, x);
+    assert_true(x[163] == 400.0f && x[3] == -0.5f);
+    memcpy(q6 + 208, &scale, 2);
+    q6[192 + 13] = (uint8_t)-3;             /* of items 208 … 223 */
+    q6[64 + 16] = 0x51;                     /* item 144 is 1, item 208 is 5 */
+    q6[128 + 32 + 16] = 3 << 4;             /* and item 208 has both upper bits */
+    dequantize_row(tensor_layout_of(TENSOR_Q6_K), q6, 256, x);
+    assert_true(x[208] == -31.5f && x[209] == 48.0f && x[144] == 0.0f);
+}
+
 static void a_block_of_zeros_stays_zero(void **state) {
     (void)state;
-    const float zeros[32] = {0};
+    const float zeros[256] = {0};
     for (size_t k = 0; k < SAMPLE_TENSORS; k++) {
         const tensor_layout *layout = tensor_layout_of(sample_types[k]);
-        uint8_t bytes[128];
-        float x[32];
-        quantize_row(layout, zeros, 32, bytes);
-        dequantize_row(layout, bytes, 32, x);
-        for (size_t i = 0; i < 32; i++) assert_true(x[i] == 0.0f);
+        uint8_t bytes[sizeof zeros];
+        float x[256];
+        quantize_row(layout, zeros, 256, bytes);
+        dequantize_row(layout, bytes, 256, x);
+        for (size_t i = 0; i < 256; i++) assert_true(x[i] == 0.0f);
     }
 }
 
@@ -111,24 +144,26 @@ static void a_model_has_every_tensor_in_its_shape(void **state) {
         tiny_model_options o = tiny_model_defaults();
         o.type = sample_types[k];
         o.embedding_type = TENSOR_Q8_0;
+        bool wide = tensor_layout_of(o.type)->block_items == 256;
+        uint64_t dim = wide ? 256 : 64, ffn_dim = wide ? 256 : 96, head_dim = wide ? 128 : 80;
         o.tied = k & 1;
         o.shape.n_vocab = 323;
         o.shape.n_heads = 6;
-        o.shape.head_dim = 80;
+        o.shape.head_dim = (uint32_t)head_dim;
         o.shape.rope_dims = 16;
         gguf *g = write_model(&o);
         assert_int_equal(gguf_n_tensors(g), 2 * 9 + (o.tied ? 2 : 3));
-        assert_matrix(g, "token_embd.weight", TENSOR_Q8_0, 64, 323);
-        assert_matrix(g, "blk.1.attn_q.weight", o.type, 64, 480);
-        assert_matrix(g, "blk.1.attn_k.weight", o.type, 64, 160);
-        assert_matrix(g, "blk.1.attn_output.weight", o.type, 480, 64);
-        assert_matrix(g, "blk.1.ffn_down.weight", o.type, 96, 64);
-        assert_matrix(g, "blk.0.ffn_norm.weight", TENSOR_F32, 64, 1);
+        assert_matrix(g, "token_embd.weight", TENSOR_Q8_0, dim, 323);
+        assert_matrix(g, "blk.1.attn_q.weight", o.type, dim, 6 * head_dim);
+        assert_matrix(g, "blk.1.attn_k.weight", o.type, dim, 2 * head_dim);
+        assert_matrix(g, "blk.1.attn_output.weight", o.type, 6 * head_dim, dim);
+        assert_matrix(g, "blk.1.ffn_down.weight", o.type, ffn_dim, dim);
+        assert_matrix(g, "blk.0.ffn_norm.weight", TENSOR_F32, dim, 1);
         assert_true(!gguf_find_tensor(g, "output.weight") == o.tied);
-        uint64_t head_dim = 0;
+        uint64_t key_length = 0;
         failure f;
-        assert_int_equal(gguf_uint(g, "llama.attention.key_length", 1, 999, &head_dim, &f), STATUS_OK);
-        assert_int_equal(head_dim, 80);
+        assert_int_equal(gguf_uint(g, "llama.attention.key_length", 1, 999, &key_length, &f), STATUS_OK);
+        assert_int_equal(key_length, head_dim);
         gguf_close(&g);
     }
 }
@@ -156,7 +191,7 @@ static void shapes_that_cannot_be_are_refused(void **state) {
     (void)state;
     failure f;
     tiny_model_options o = tiny_model_defaults();
-    o.type = 12;
+    o.type = 16;
     assert_int_equal(tiny_model_write(scratch_path(), &o, &f), STATUS_BAD_REQUEST);
     o = tiny_model_defaults();
     o.type = TENSOR_Q4_0;
@@ -205,6 +240,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_keeps_its_values_as_closely_as_it_can),
         cmocka_unit_test(blocks_lie_as_in_ggml),
+        cmocka_unit_test(k_blocks_lie_as_in_ggml),
         cmocka_unit_test(a_block_of_zeros_stays_zero),
         cmocka_unit_test(a_model_has_every_tensor_in_its_shape),
         cmocka_unit_test(the_seed_decides_every_byte),
