@@ -17,7 +17,7 @@
 #include "../proto/limits.h"
 #include "../proto/rt/fmath.h"
 
-enum { SPINS = 1000, YIELDS = 300, CACHE_LINE_BYTES = 64 };
+enum { SPINS = 1000, YIELDS = 300, CACHE_LINE_BYTES = 64, PARTS_A_THREAD = 8 };
 
 /* A number that threads wait on, alone in its cache line. */
 typedef struct signal_word {
@@ -37,6 +37,8 @@ struct threads {
     threads_body *body;         /* of this round; NULL: end */
     void *context;
     uint32_t n_items;
+    uint32_t part_items;
+    signal_word next;           /* the first item that no thread has taken */
     uint32_t n_threads;
     worker workers[];           /* [n_threads], the first is the caller and not used */
 };
@@ -70,10 +72,16 @@ static void signal_wake(signal_word *w) {
         syscall(SYS_futex, &w->value, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
-static void run_part(const threads *pool, uint32_t number) {
-    uint64_t n = pool->n_items, count = pool->n_threads;
-    uint32_t first = (uint32_t)(n * number / count), end = (uint32_t)(n * (number + 1) / count);
-    if (first < end) pool->body(pool->context, first, end, number);
+/* Take parts until none is left: a thread that lost its core for a while leaves the rest to others. */
+static void run_parts(threads *pool, uint32_t number) {
+    for (;;) {
+        uint32_t first = atomic_fetch_add_explicit(&pool->next.value, pool->part_items,
+                                                   memory_order_relaxed);
+        if (first >= pool->n_items) return;
+        uint32_t left = pool->n_items - first;
+        pool->body(pool->context, first, first + (left < pool->part_items ? left : pool->part_items),
+                   number);
+    }
 }
 
 static void *work(void *argument) {
@@ -83,7 +91,7 @@ static void *work(void *argument) {
     for (uint32_t round = 0;;) {
         round = signal_wait(&pool->round, round);
         bool stopping = !pool->body;
-        if (!stopping) run_part(pool, me->number);
+        if (!stopping) run_parts(pool, me->number);
         if (atomic_fetch_sub(&pool->n_busy.value, 1) == 1) signal_wake(&pool->n_busy);
         if (stopping) return NULL;
     }
@@ -150,7 +158,9 @@ void threads_for(threads *pool, uint32_t n_items, uint64_t work, threads_body *b
     pool->body = body;
     pool->context = context;
     pool->n_items = n_items;
+    pool->part_items = (n_items - 1) / (PARTS_A_THREAD * pool->n_threads) + 1;
+    atomic_store_explicit(&pool->next.value, 0, memory_order_relaxed);
     begin_round(pool);
-    run_part(pool, 0);
+    run_parts(pool, 0);
     end_round(pool);
 }

@@ -1,5 +1,5 @@
-/* A fixed pool of threads with one operation: split items 0 … n − 1 into equal ranges, one a
- * thread. The split depends on n_items and the number of threads alone. */
+/* A fixed pool of threads with one operation: do items 0 … n − 1, in ranges that the threads take in
+ * turn. Who takes which is chance: what an item's result is must not depend on it. */
 #ifndef TRIVIUM_THREADS_H
 #define TRIVIUM_THREADS_H
 
@@ -9,7 +9,7 @@ enum { THREADS_WORK_MIN = 1 << 16 };    /* about a microsecond of one thread */
 
 typedef struct threads threads;
 
-/* Items first … end − 1, by thread number `thread` (0 is the caller's). */
+/* Items first … end − 1, by thread number `thread` (0 is the caller's); called again for each range. */
 typedef void threads_body(void *context, uint32_t first, uint32_t end, uint32_t thread);
 
 /* n_threads ≥ 1 with the caller's own: 1 starts none. The caller's floating-point mode is set as
