@@ -70,7 +70,7 @@ void strategy_init(strategy *s);                            /* an empty chain */
 void strategy_clear(strategy *s);                           /* frees what it owns; empty afterwards */
 status strategy_copy(strategy *to, const strategy *from);   /* `to` is cleared first; STATUS_NO_MEMORY */
 
-/* The chapter's defaults: repetition_penalty 1.1, temperature 0.8, top_p 0.9. */
+/* What holds when nothing is said: repetition_penalty 1.1, temperature 0.8, top_p 0.9. */
 void strategy_defaults(strategy *s);
 
 /* A preset's chain and its number of tokens; STATUS_NOT_FOUND names the presets there are. */

@@ -1,7 +1,7 @@
 /* What each step of a strategy does to a row, and the draw. Pure: no sockets, no clock.
  *
- * Everything from the logits on is double. Rules: DESIGN 4's table, the exact semantics beside each
- * function in filters.h and penalties.h. Equal logits rank by lower id. */
+ * Everything from the logits on is double. The exact rule of each step stands
+ * beside its function in filters.h and penalties.h. Equal logits rank by lower id. */
 #ifndef TRIVIUM_CHAIN_H
 #define TRIVIUM_CHAIN_H
 
