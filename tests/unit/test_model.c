@@ -51,6 +51,11 @@ static const model_case CASES[] = {
     {"float slices", TENSOR_F16, TENSOR_F32,
      {.n_vocab = 600, .dim = 300, .n_heads = 6, .n_kv_heads = 3, .head_dim = 50, .ffn_dim = 530,
       .n_layers = 1}, false, 0x8bf64b7765e245cb},
+    {"Q5_0", TENSOR_Q5_0, TENSOR_Q5_0, {0}, false, 0x515f107b060919ff},
+    {"Q5_1", TENSOR_Q5_1, TENSOR_Q5_1, {0}, false, 0x56560d904191379a},
+    {"Q4_K", TENSOR_Q4_K, TENSOR_Q6_K, {0}, false, 0x8570769a482d4c1f},
+    {"Q5_K", TENSOR_Q5_K, TENSOR_Q4_K, {.ffn_dim = 512}, true, 0xc154f9db08b26e08},
+    {"Q6_K", TENSOR_Q6_K, TENSOR_Q5_K, {.n_layers = 1}, false, 0x08451243bcf51f63},
 };
 static const uint64_t GOLDEN_LONG = 0x91c7eb9415ad412f; /* of 530 positions of the case "odd" */
 enum { N_CASES = sizeof CASES / sizeof CASES[0] };
@@ -303,8 +308,7 @@ static void logits_are_those_of_the_paper(void **state) {
             off += ((double)r->logits[i] - exact[i]) * ((double)r->logits[i] - exact[i]);
             size += exact[i] * exact[i];
         }
-        bool int8 = CASES[c].type == TENSOR_Q4_0 || CASES[c].type == TENSOR_Q4_1
-                    || CASES[c].type == TENSOR_Q8_0;
+        bool int8 = type_is_quantized(CASES[c].type);
         double relative =
             sqrt(off / size); /* int8 activations have 7 bits, the cache's values 11 */
         if (!(relative < (int8 ? 0.05 : 0.002))) fail_msg("%s: off by %g", CASES[c].name, relative);
