@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../proto/rt/paths.h"
+#include "../proto/rt/text.h"
 
 enum {
     HANDSHAKE_MS_MIN = 500,     /* even --wait 0 leaves time to find a tokenizerd that is there */
@@ -30,7 +31,9 @@ status failure_from_wire(const Trivium__Error *error, failure *f) {
     if (!error || error->code <= 0 || (int)error->code >= STATUS_KINDS) {
         return fail(f, STATUS_BAD_MESSAGE, "tokenizerd failed and did not say how");
     }
-    return fail(f, (status)error->code, "%s", error->message);
+    if (text_sentence(error->message, f->message, sizeof f->message) > 0)
+        return f->code = (status)error->code;
+    return fail(f, (status)error->code, "tokenizerd failed and did not say why");
 }
 
 candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n) {
@@ -255,7 +258,7 @@ status client_open(client **out, const client_options *options, failure *f) {
         return fail(f, STATUS_NO_MEMORY, "no memory for a client");
     }
     c->wait_timer = c->turn_timer = c->joined_timer = -1;
-    c->wait_ms = options->wait_ms;
+    c->wait_ms = options->wait_ms > 0 ? options->wait_ms : 1;   /* on the wire 0 is the default */
     c->incarnation = peers_incarnation();
     hello_fill(c);
     status st = endpoints_set(c, options, f);

@@ -18,7 +18,7 @@ typedef struct client client;
 typedef struct client_options {
     const char *const *endpoints;   /* [n_endpoints], borrowed for the life of the client */
     size_t n_endpoints;         /* 0: the runtime folder's */
-    uint32_t wait_ms;           /* for a tokenizerd, and there for other missing daemons */
+    uint32_t wait_ms;           /* for a tokenizerd, and there for other missing daemons; 0: not at all */
 } client_options;
 
 /* Begin to join. STATUS_BAD_REQUEST for an endpoint that is none. */

@@ -22,10 +22,11 @@ Trivium__Error error_to_wire(const failure *f) {
 }
 
 void error_from_wire(failure *f, const Trivium__Error *e) {
-    if (e && e->code > 0 && (int)e->code < (int)STATUS_KINDS && e->message[0] &&
-        text_is_printable(e->message, sizeof f->message - 1))
-        fail(f, (status)e->code, "%s", e->message);
-    else fail(f, STATUS_BAD_MESSAGE, "the modeld failed and did not say why");
+    if (!e || e->code <= 0 || (int)e->code >= (int)STATUS_KINDS)
+        fail(f, STATUS_BAD_MESSAGE, "the modeld failed and did not say how");
+    else if (text_sentence(e->message, f->message, sizeof f->message) > 0)
+        f->code = (status)e->code;
+    else fail(f, (status)e->code, "the modeld failed and did not say why");
 }
 
 static status client_send(service *s, peer *client, Trivium__TextReply *m, const wire_raw *raw,

@@ -223,6 +223,14 @@ def test_the_client_resumes_where_it_was(stack, fakes, how):
     assert generate.state == b"after 8" and generate.fingerprint == "f1" and generate.semantics == "fake/1"
 
 
+def test_no_wait_is_a_wait_of_a_millisecond(stack, fakes):
+    """On the wire 0 stands for the default."""
+    os.makedirs(stack.runtime, mode=0o700)
+    fake = fakes(fake_tokenizerd.FakeTokenizerd, address(stack, "clients"), n_tokens=2)
+    assert stack.run("generate", "hello", "--max-new-tokens", "2", "--wait", "0").returncode == 0
+    assert fake.generates[0][0].wait_ms == 1
+
+
 def test_the_client_gives_up_with_a_sentence(stack, fakes):
     os.makedirs(stack.runtime, mode=0o700)
     fakes(fake_tokenizerd.FakeTokenizerd, address(stack, "clients"), chunk=fake_tokenizerd.dies(9))

@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT / "tests" / "fakes"))
 
 import fake_client     # noqa: E402
 import fake_modeld     # noqa: E402
+from fake_link import common_pb2    # noqa: E402
 import text_pb2        # noqa: E402
 
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
@@ -223,3 +224,13 @@ def test_calls_that_cannot_be_done_are_answered_once(front):
         failed, _ = client.answer("failed")
         assert failed.call == 7 and failed.error.message
     assert client.answers.empty()
+
+
+@pytest.mark.parametrize("said, shown", [("", "did not say why"), ("no\npages\n", "no pages"), ("é" * 300, "é" * 255)],
+                         ids=["empty", "control characters", "too long"])
+def test_a_code_arrives_whatever_its_sentence_is(front, said, shown):
+    front.modeld(next_token=fake_modeld.fails(common_pb2.NO_SAMPLERD, said))
+    client = front.client()
+    generate(client)
+    error = collect(client)[3].error
+    assert error.code == common_pb2.NO_SAMPLERD and error.message.endswith(shown)

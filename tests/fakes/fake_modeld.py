@@ -79,9 +79,11 @@ class FakeModeld(Fake):
             setattr(token.drawn if field in ("id", "logprob", "state") else token, field, value)
         self.send(reply, to=sender)
 
-    def close_sequence(self, sender, which, reason):
+    def close_sequence(self, sender, which, reason, code=0, message=""):
         reply = self.outgoing()
         reply.closed.request, reply.closed.attempt, reply.closed.reason = which.request, which.attempt, reason
+        if code:
+            reply.closed.error.code, reply.closed.error.message = code, message
         self.send(reply, to=sender)
 
 
@@ -128,4 +130,13 @@ def slow(seconds):
     def do(fake, sender, sequence, step):
         time.sleep(seconds)
         return False
+    return do
+
+
+def fails(code, message, at=0):
+    """The modeld ends the text with this error when this step is due."""
+    def do(fake, sender, sequence, step):
+        if step >= at:
+            fake.close_sequence(sender, sequence, tokens_pb2.CLOSE_ERROR, code, message)
+        return step >= at
     return do
