@@ -388,7 +388,7 @@ bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double f
     if (s->state == SEQUENCE_PREFILL) s->prefill_ms = (double)(now_us - s->admitted_us) / 1000.0;
     s->n_rows = s->kind == SEQUENCE_SCORE ? n_positions : 1;
     turn(s, EVENT_ROWS);
-    s->n_tries = 0;
+    s->n_sent = s->n_tries = s->n_losses = 0;
     s->avoided = NULL;
     rows_wait(t, s, now_us, false);
     return true;
@@ -402,12 +402,16 @@ void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t deadline_us)
     s->ticket = ++t->n_sendings * SLOTS_MAX + s->slot;
     s->sampler = to;
     s->deadline_us = deadline_us;
-    s->n_tries++;
+    s->n_sent++;
     sampler_took(to);
 }
 
-void sequence_retry(sequences *t, sequence *s, uint64_t now_us, const char *why) {
+void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,
+                    const char *why) {
     turn(s, EVENT_RETRY);
+    s->n_sent -= cause == RETRY_UNSENT;
+    s->n_losses += cause == RETRY_LOST;
+    s->n_tries += cause == RETRY_FAILED;
     snprintf(s->last_error, sizeof s->last_error, "%s", why);
     s->avoided = s->sampler;
     settle(s);
@@ -459,7 +463,7 @@ status sequence_retune(sequence *s, uint32_t change, const strategy *wanted, uin
                     change);
     if (strategy_check_ids(wanted, s->row_width, f) != STATUS_OK) return f->code;
     /* A row that has been sent once stays with its strategy: a retry must draw the same id. */
-    bool sent = s->state == SEQUENCE_SAMPLING && s->n_tries > 0;
+    bool sent = s->state == SEQUENCE_SAMPLING && s->n_sent > 0;
     if (strategy_copy(sent ? &s->next_strategy : &s->strategy, wanted) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
     if (sent) s->next_change = change;

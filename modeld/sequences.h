@@ -58,6 +58,13 @@ typedef enum sequence_end {
     END_ERROR,
 } sequence_end;
 
+/* Why a sending came to nothing. */
+typedef enum retry_cause {
+    RETRY_UNSENT, /* the rows never left: counts as nothing */
+    RETRY_LOST,   /* the sampler was lost with them: a loss */
+    RETRY_FAILED, /* it was late, or its answer was wrong: a try */
+} retry_cause;
+
 /* The one transition function. SEQUENCE_NOWHERE when the event cannot happen in that state. */
 sequence_state sequence_after(sequence_state state, sequence_event event);
 
@@ -102,7 +109,9 @@ typedef struct sequence {
     uint64_t ticket;      /* of the sending that counts; 0: its rows wait */
     sampler *sampler;     /* who has the rows; NULL: they wait */
     sampler *avoided;     /* who failed this step last; NULL: nobody that is still there */
-    uint32_t n_tries;     /* sendings of this step */
+    uint32_t n_sent;      /* sendings of this step that left */
+    uint32_t n_tries;     /* of them, those that failed */
+    uint32_t n_losses;    /* and those that were lost with their sampler */
     uint64_t deadline_us; /* of the sending */
     uint64_t waiting_us;  /* since when nobody is there to take the rows */
     uint32_t wait_ms;
@@ -169,8 +178,9 @@ bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double f
 
 /* The rows leave for a sampler: gives this sending its ticket. */
 void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t deadline_us);
-/* The sending failed: `why`, and the rows wait again, in front. */
-void sequence_retry(sequences *t, sequence *s, uint64_t now_us, const char *why);
+/* The sending came to nothing: `why`, and the rows wait again, in front. */
+void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,
+                    const char *why);
 /* A text's id. Afterwards sequence_over tells whether the text ends with it. memory: at most
  * STATE_BYTES_MAX. */
 void sequence_drawn(sequence *s, int32_t id, const uint8_t *memory, size_t n_memory_bytes,

@@ -69,7 +69,7 @@ static status send_request(service *s, sequence *q, Trivium__Strategy *chain) {
     return peers_send(s->sampler_peers, q->sampler->peer, &m.base, raw, 2);
 }
 
-static void try_again(service *s, sequence *q, const char *why);
+static void try_again(service *s, sequence *q, retry_cause cause, const char *why);
 
 /* False: `to` cannot be reached, and is not tried again. */
 static bool send_rows(service *s, sequence *q, sampler *to) {
@@ -81,7 +81,7 @@ static bool send_rows(service *s, sequence *q, sampler *to) {
     if (st == STATUS_OK) return true;
     if (st == STATUS_BUSY) {
         to->lost = true;
-        try_again(s, q, "it could not be reached");
+        try_again(s, q, RETRY_UNSENT, "it could not be reached");
         return false;
     }
     failure f;
@@ -105,19 +105,23 @@ void rows_send(service *s) {
 
 /* ---- what can go wrong with a sending ---- */
 
-static void try_again(service *s, sequence *q, const char *why) {
-    log_event(LOG_DEBUG, "retry", "step=%u try=%u pool=\"%s\" why=\"%s\"", sequence_step(q),
-              q->n_tries, q->pool, why);
-    if (q->n_tries < STEP_TRIES_MAX) {
-        sequence_retry(s->sequences, q, clock_us(), why);
-        service_wake(s);
-        return;
-    }
-    failure f;
-    fail(&f, STATUS_SAMPLER_FAILED,
-         "step %u failed %d times at samplerds of pool %s; the last one: %s", sequence_step(q),
-         STEP_TRIES_MAX, q->pool, why);
-    reply_end(s, q, END_ERROR, &f);
+/* Samplerds that go are a pause, for as long as wait_ms; but rows that end every samplerd which gets
+ * them must not end all there will ever be. */
+static void try_again(service *s, sequence *q, retry_cause cause, const char *why) {
+    sequence_retry(s->sequences, q, cause, clock_us(), why);
+    log_event(LOG_DEBUG, "retry", "step=%u tries=%u losses=%u pool=\"%s\" why=\"%s\"",
+              sequence_step(q), q->n_tries, q->n_losses, q->pool, why);
+    failure f = {.code = STATUS_OK};
+    if (q->n_tries >= STEP_TRIES_MAX)
+        fail(&f, STATUS_SAMPLER_FAILED,
+             "step %u failed %d times at samplerds of pool %s; the last one: %s", sequence_step(q),
+             STEP_TRIES_MAX, q->pool, why);
+    else if (q->n_losses >= STEP_LOSSES_MAX)
+        fail(&f, STATUS_SAMPLER_FAILED,
+             "%d samplerds of pool %s were lost while they had step %u; the last one: %s",
+             STEP_LOSSES_MAX, q->pool, sequence_step(q), why);
+    if (f.code == STATUS_OK) service_wake(s);
+    else reply_end(s, q, END_ERROR, &f);
 }
 
 static void give_up_waiting(service *s, sequence *q) {
@@ -147,7 +151,7 @@ static void check_deadline(service *s, sequence *q, uint64_t now_us) {
         snprintf(why, sizeof why, "%.80s did not answer within %u ms", peer_name(q->sampler->peer),
                  s->options.step_deadline_ms);
         sampler_hangs(q->sampler);
-        try_again(s, q, why);
+        try_again(s, q, RETRY_FAILED, why);
     } else if (samplers_serve(s->samplers, q->pool, q->semantics)) {
         q->waiting_us = now_us;
     } else if (now_us - q->waiting_us >= q->wait_ms * UINT64_C(1000)) {
@@ -217,7 +221,7 @@ static bool is_final(Trivium__Code code) {
 
 static void take_error(service *s, sequence *q, const Trivium__Error *e) {
     if (!is_final(e->code)) {
-        try_again(s, q, e->message[0] ? e->message : "it failed without a word");
+        try_again(s, q, RETRY_FAILED, e->message[0] ? e->message : "it failed without a word");
         return;
     }
     failure f;
@@ -245,7 +249,7 @@ static void take_reply(service *s, sequence *q, const Trivium__SampleReply *r,
     sampler *from = q->sampler;
     const char *fault = r->error ? NULL : fault_of_reply(q, r, m);
     if (r->error) take_error(s, q, r->error);
-    else if (fault) try_again(s, q, fault);
+    else if (fault) try_again(s, q, RETRY_FAILED, fault);
     else if (q->kind == SEQUENCE_TEXT) take_drawn(s, q, r, from);
     else if (q->kind == SEQUENCE_SCORE) take_scored(s, q, r);
     else reply_probed(s, q, r->drawn[0]->id, wire_array(m, 0, q->row_width, sizeof(double)));
@@ -300,7 +304,7 @@ static void on_left(void *context, peer *p, const char *why) {
     sequence *next = NULL;
     for (sequence *q = sequences_first(s->sequences); q; q = next) {
         next = sequences_next(q);
-        if (q->sampler == gone) try_again(s, q, lost);
+        if (q->sampler == gone) try_again(s, q, RETRY_LOST, lost);
     }
     for (sequence *q = sequences_first(s->sequences); q; q = sequences_next(q))
         if (q->avoided == gone) q->avoided = NULL;

@@ -80,7 +80,8 @@ enum {
     WAIT_MS = 10000,                /* for a missing worker */
     WAIT_MS_MAX = 24 * 3600 * 1000,
     STEP_DEADLINE_MS = 2000,        /* for one answer of a sampler */
-    STEP_TRIES_MAX = 5,
+    STEP_TRIES_MAX = 5,             /* deadlines passed and wrong answers of one step */
+    STEP_LOSSES_MAX = 8,            /* samplers lost with the rows of one step */
     RECEIVE_BURST = 64,             /* messages served from one socket before the others get a turn */
 };
 

@@ -383,7 +383,7 @@ static void test_a_ticket_names_one_sending_only(void **state) {
     uint64_t late = s->ticket;
     assert_ptr_equal(sequences_by_ticket(w->table, s->ticket), s);
     assert_ptr_equal(sequences_by_ticket(w->table, other->ticket), other);
-    sequence_retry(w->table, s, 0, "it hangs");
+    sequence_retry(w->table, s, RETRY_FAILED, 0, "it hangs");
     assert_null(sequences_by_ticket(w->table, late));
     sequence_sent(w->table, s, &w->one, 0);
     assert_true(s->ticket != late);
@@ -399,18 +399,38 @@ static void test_a_retry_goes_first_and_keeps_count(void **state) {
     sequence_sent(w->table, s, &w->one, 0);
     sequence *other = sampling_text(w, 2, 2);
     assert_int_equal(w->one.n_outstanding, 1);
-    sequence_retry(w->table, s, 0, "it hangs");
+    sequence_retry(w->table, s, RETRY_FAILED, 0, "it hangs");
     assert_int_equal(w->one.n_outstanding, 0);
     assert_ptr_equal(sequences_first_waiting(w->table), s);
     assert_ptr_equal(sequences_next_waiting(s), other);
     assert_ptr_equal(s->avoided, &w->one);
     assert_string_equal(s->last_error, "it hangs");
-    sequence_sent(w->table, s, &w->one, 0);
-    assert_int_equal(s->n_tries, 2);
-    sequence_drawn(s, 1, NULL, 0, "rules/1");
+    assert_int_equal(s->n_tries, 1);
+    draw(w, s, 1);
     compute(w, s, 1);
     assert_int_equal(s->n_tries, 0);
     assert_null(s->avoided);
+}
+
+static void test_only_what_a_sampler_did_wrong_is_a_try(void **state) {
+    world *w = *state;
+    failure f;
+    uint32_t from = 99;
+    sequence *s = sampling_text(w, 1, 2);
+    sequence_sent(w->table, s, &w->one, 0);
+    sequence_retry(w->table, s, RETRY_UNSENT, 0, "it could not be reached");
+    assert_true(s->n_sent == 0 && s->n_tries == 0 && s->n_losses == 0);
+    assert_int_equal(sequence_retune(s, 1, &w->cold, &from, &f), STATUS_OK);
+    assert_int_equal(from, 0); /* nobody has seen the row: it may be drawn with another strategy */
+    sequence_sent(w->table, s, &w->one, 0);
+    sequence_retry(w->table, s, RETRY_LOST, 0, "it is gone");
+    assert_true(s->n_sent == 1 && s->n_tries == 0 && s->n_losses == 1);
+    sequence_sent(w->table, s, &w->one, 0);
+    sequence_retry(w->table, s, RETRY_FAILED, 0, "late");
+    assert_true(s->n_sent == 2 && s->n_tries == 1 && s->n_losses == 1);
+    draw(w, s, 1);
+    compute(w, s, 1);
+    assert_true(s->n_sent == 0 && s->n_tries == 0 && s->n_losses == 0);
 }
 
 static void test_closing_gives_the_sampler_its_room_back(void **state) {
@@ -444,7 +464,7 @@ static void test_a_step_that_was_sent_keeps_its_strategy_through_retries(void **
     sequence_sent(w->table, s, &w->one, 0);
     assert_int_equal(sequence_retune(s, 1, &w->cold, &from, &f), STATUS_OK);
     assert_int_equal(from, 1);
-    sequence_retry(w->table, s, 0, "lost");
+    sequence_retry(w->table, s, RETRY_LOST, 0, "lost");
     assert_true(strategy_equal(&s->strategy, &w->warm));
     assert_int_equal(s->change, 0);
     assert_int_equal(sequence_retune(s, 2, &w->cold, &from, &f), STATUS_OK);
@@ -606,7 +626,7 @@ static void test_a_row_has_one_generation_for_all_its_sendings_and_another_when_
     uint64_t generation = s->row_generation;
     assert_true(compute(w, s, 1));
     sequence_sent(w->table, s, &w->one, 0);
-    sequence_retry(w->table, s, 0, "late");
+    sequence_retry(w->table, s, RETRY_FAILED, 0, "late");
     assert_int_equal(s->row_generation, generation);
     draw(w, s, 5);
     sequence_renew_rows(w->table, s);
@@ -635,6 +655,7 @@ int main(void) {
         TEST(test_a_resumed_request_finds_its_keys_and_values_again),
         TEST(test_a_ticket_names_one_sending_only),
         TEST(test_a_retry_goes_first_and_keeps_count),
+        TEST(test_only_what_a_sampler_did_wrong_is_a_try),
         TEST(test_closing_gives_the_sampler_its_room_back),
         TEST(test_a_new_strategy_holds_from_the_first_step_not_sent),
         TEST(test_a_step_that_was_sent_keeps_its_strategy_through_retries),

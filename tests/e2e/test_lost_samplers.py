@@ -1,0 +1,72 @@
+"""Samplerds that go: a pause for the text, and its end only when its rows end every samplerd that gets them."""
+import os
+import signal
+import sys
+import time
+
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "fakes"))
+
+import fake_samplerd    # noqa: E402
+
+REQUEST = ("hello", "--seed", "3", "--temperature", "1.5", "--ignore-eos", "--max-new-tokens")
+
+
+def start(stack, models, n_samplerds, *modeld_arguments):
+    stack.start("tokenizerd")
+    stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000, vocab=20000),
+                "--step-deadline-ms", "300", *modeld_arguments)
+    samplerds = [stack.start("samplerd", "--name", f"s{i}") for i in range(n_samplerds)]
+    stack.wait_ready(2 + n_samplerds)
+    return samplerds
+
+
+def kill(samplerds):
+    for one in samplerds:
+        one.send_signal(signal.SIGKILL)
+    for one in samplerds:
+        one.wait()
+
+
+def test_a_text_goes_on_when_all_samplerds_were_killed_and_another_comes(stack, models):
+    samplerds = start(stack, models, 6)
+    alone = stack.text(*REQUEST, "3000")
+    client = stack.popen("generate", *REQUEST, "3000", bufsize=0)
+    begun = os.read(client.stdout.fileno(), 4096)
+    kill(samplerds)
+    time.sleep(1)
+    assert client.poll() is None, client.stderr.read()
+    stack.start("samplerd", "--name", "new")
+    rest, errors = client.communicate(timeout=60)
+    assert client.returncode == 0, errors
+    assert begun + rest == alone
+
+
+def test_samplerds_that_are_thought_alive_cost_no_tries(stack, models):
+    """No heartbeat has told modeld yet: each sending finds another connection broken."""
+    kill(start(stack, models, 6, "--heartbeat-ms", "20000"))
+    client = stack.popen("generate", *REQUEST, "20")
+    time.sleep(0.5)
+    assert client.poll() is None, client.stderr.read()
+    stack.start("samplerd", "--name", "new")
+    text, errors = client.communicate(timeout=60)
+    assert client.returncode == 0 and text, errors
+
+
+def leaves(fake, request, reply, n):
+    """Says Leave when it gets a row, and joins again."""
+    message = fake.outgoing()
+    message.control.leave.SetInParent()
+    fake.send(message)
+    fake.peers.clear()
+    return True
+
+
+def test_rows_that_end_every_samplerd_end_their_text(stack, models):
+    start(stack, models, 0)
+    fake = fake_samplerd.FakeSamplerd(f"ipc://{stack.runtime}/samplers", misbehave=leaves)
+    fake.wait_joined()
+    sentence = stack.refused("generate", *REQUEST, "20")
+    fake.close()
+    assert "8 samplerds of pool default were lost while they had step 0" in sentence and fake.n_steps == 8
