@@ -6,9 +6,12 @@
 
 #include "../proto/rt/text.h"
 
+/* Looked for byte by byte (Knuth, Morris and Pratt 1977), so that a long text costs no more a byte. */
 typedef struct stop {
-    uint8_t *bytes;             /* owned */
+    uint8_t *bytes;             /* [n_bytes], owned */
+    size_t *borders;            /* [n_bytes] of its first i + 1 bytes: the longest end that begins it, too; owned */
     size_t n_bytes;
+    size_t n_matched;           /* of its bytes, that the text so far ends with */
 } stop;
 
 typedef struct buffer {
@@ -49,27 +52,50 @@ static void buffer_drop_front(buffer *b, size_t n_bytes) {
     memmove(b->bytes, b->bytes + n_bytes, b->n_bytes);
 }
 
+/* One byte of text more for a stop that is not whole yet. */
+static void stop_feed(stop *at, uint8_t byte) {
+    while (at->n_matched > 0 && at->bytes[at->n_matched] != byte)
+        at->n_matched = at->borders[at->n_matched - 1];
+    if (at->bytes[at->n_matched] == byte) at->n_matched++;
+}
+
+/* False: no memory. */
+static bool stop_init(stop *at, const uint8_t *bytes, size_t n_bytes) {
+    assert(n_bytes > 0);
+    at->bytes = malloc(n_bytes);
+    at->borders = calloc(n_bytes, sizeof *at->borders);
+    if (!at->bytes || !at->borders) return false;
+    memcpy(at->bytes, bytes, n_bytes);
+    at->n_bytes = n_bytes;
+    for (size_t i = 1; i < n_bytes; i++) {
+        stop_feed(at, bytes[i]);
+        at->borders[i] = at->n_matched;
+    }
+    at->n_matched = 0;
+    return true;
+}
+
 stream *stream_new(const vocab *v, const uint8_t *const *stops, const size_t *stop_bytes,
                    size_t n_stops) {
     stream *s = calloc(1, sizeof *s);
     if (!s) return NULL;
     s->v = v;
     s->stops = calloc(n_stops + 1, sizeof *s->stops);
-    for (size_t i = 0; s->stops && i < n_stops; i++) {
-        assert(stop_bytes[i] > 0);
-        s->stops[i].bytes = malloc(stop_bytes[i]);
-        if (!s->stops[i].bytes) break;
-        memcpy(s->stops[i].bytes, stops[i], stop_bytes[i]);
-        s->stops[i].n_bytes = stop_bytes[i];
+    bool whole = s->stops != NULL;
+    while (whole && s->n_stops < n_stops) {
+        whole = stop_init(&s->stops[s->n_stops], stops[s->n_stops], stop_bytes[s->n_stops]);
         s->n_stops++;
     }
-    if (!s->stops || s->n_stops < n_stops) stream_free(&s);
+    if (!whole) stream_free(&s);
     return s;
 }
 
 void stream_free(stream **s) {
     if (!*s) return;
-    for (size_t i = 0; i < (*s)->n_stops; i++) free((*s)->stops[i].bytes);
+    for (size_t i = 0; i < (*s)->n_stops; i++) {
+        free((*s)->stops[i].bytes);
+        free((*s)->stops[i].borders);
+    }
     free((*s)->stops);
     free((*s)->raw.bytes);
     free((*s)->text.bytes);
@@ -97,14 +123,15 @@ static status decode(stream *s, size_t n_bytes) {
 
 /* ---- stop strings ---- */
 
-/* Where the first stop in the text begins; n_bytes: none. */
-static size_t find_stop(const stream *s) {
+/* Feed the stops the text from `from` on. Where the first one in it begins; n_bytes: none. */
+static size_t find_stop(stream *s, size_t from) {
     size_t first = s->text.n_bytes;
-    for (size_t i = 0; i < s->n_stops && first > 0; i++) {
-        const stop *at = &s->stops[i];
-        const uint8_t *found = memmem(s->text.bytes, s->text.n_bytes, at->bytes, at->n_bytes);
-        size_t begin = found ? (size_t)(found - s->text.bytes) : first;
-        if (begin < first) first = begin;
+    for (size_t i = 0; i < s->n_stops; i++) {
+        stop *at = &s->stops[i];
+        size_t end = from;
+        while (end < s->text.n_bytes && at->n_matched < at->n_bytes)
+            stop_feed(at, s->text.bytes[end++]);
+        if (at->n_matched == at->n_bytes && end - at->n_bytes < first) first = end - at->n_bytes;
     }
     return first;
 }
@@ -112,18 +139,15 @@ static size_t find_stop(const stream *s) {
 /* How many bytes at the text's end could be the beginning of a stop. */
 static size_t stop_beginning_bytes(const stream *s) {
     size_t longest = 0;
-    for (size_t i = 0; i < s->n_stops; i++) {
-        const stop *at = &s->stops[i];
-        size_t n = at->n_bytes - 1 < s->text.n_bytes ? at->n_bytes - 1 : s->text.n_bytes;
-        while (n > longest && memcmp(s->text.bytes + s->text.n_bytes - n, at->bytes, n) != 0) n--;
-        if (n > longest) longest = n;
-    }
+    for (size_t i = 0; i < s->n_stops; i++)
+        if (s->stops[i].n_matched > longest) longest = s->stops[i].n_matched;
     return longest;
 }
 
-/* Give away what may be shown; at the end nothing needs to be held back. */
-static void show(stream *s, bool at_end, stream_text *out) {
-    size_t n = find_stop(s);
+/* Give away what may be shown of the text, which is new from `from` on; at the end nothing needs to be
+ * held back. */
+static void show(stream *s, size_t from, bool at_end, stream_text *out) {
+    size_t n = find_stop(s, from);
     s->stopped = n < s->text.n_bytes;
     if (!s->stopped && !at_end) n -= stop_beginning_bytes(s);
     s->n_shown = n;
@@ -136,10 +160,11 @@ status stream_feed(stream *s, int32_t id, stream_text *out) {
     buffer_drop_front(&s->text, s->n_shown);
     s->n_shown = 0;
     if (!is_text(vocab_type(s->v, id))) return STATUS_OK;
+    size_t n_held = s->text.n_bytes;
     vocab_bytes token = vocab_token(s->v, id);
     status st = buffer_append(&s->raw, token.bytes, token.n_bytes);
     if (st == STATUS_OK) st = decode(s, text_whole_prefix(s->raw.bytes, s->raw.n_bytes));
-    if (st == STATUS_OK) show(s, false, out);
+    if (st == STATUS_OK) show(s, n_held, false, out);
     return st;
 }
 
@@ -148,8 +173,9 @@ status stream_end(stream *s, stream_text *out) {
     if (s->stopped) return STATUS_OK;
     buffer_drop_front(&s->text, s->n_shown);
     s->n_shown = 0;
+    size_t n_held = s->text.n_bytes;
     status st = decode(s, s->raw.n_bytes);
-    if (st == STATUS_OK) show(s, true, out);
+    if (st == STATUS_OK) show(s, n_held, true, out);
     return st;
 }
 

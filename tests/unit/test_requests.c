@@ -516,6 +516,24 @@ static void test_a_resumed_text_may_be_over_already(void **state) {
     assert_int_equal(request_step(r), 3);               /* an end id is not kept */
 }
 
+static void test_a_resumed_text_must_fit_the_context(void **state) {
+    world *w = *state;
+    failure f;
+    int32_t ids[SERVED_N_CTX + 1] = {0};
+    for (uint8_t more = 0; more < 2; more++) {
+        request_order order = order_of(w, more, 2);
+        order.max_new_tokens = 2 * SERVED_N_CTX;
+        order.ignore_eos = true;
+        order.ids = ids, order.n_ids = SERVED_N_CTX + (size_t)more, order.n_prompt = 1;
+        request *r = add(w, &order);
+        assert_int_equal(request_meet(r, w->model, &f), STATUS_OK);
+        assert_int_equal(request_encoded(r, NULL, 0, 0, &f), more ? STATUS_TOO_LONG : STATUS_OK);
+        assert_int_equal(r->over, more ? FINISH_NONE : FINISH_LENGTH);
+    }
+    assert_non_null(strstr(f.message, "65 ids came"));
+    assert_non_null(strstr(f.message, "holds 64"));
+}
+
 static void test_ids_that_requests_brought_are_bounded(void **state) {
     world *w = *state;
     failure f;
@@ -718,6 +736,7 @@ int main(void) {
         CASE(test_a_text_that_is_full_needs_no_other_modeld),
         CASE(test_a_resumed_text_goes_on_with_the_first_byte_not_shown),
         CASE(test_a_resumed_text_may_be_over_already),
+        CASE(test_a_resumed_text_must_fit_the_context),
         CASE(test_ids_that_requests_brought_are_bounded),
         CASE(test_only_who_lacks_a_worker_waits),
         CASE(test_a_change_is_shown_when_its_step_is_due),

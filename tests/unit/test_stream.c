@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "proto/rt/text.h"
 #include "tests/support/small_vocab.h"
@@ -203,6 +204,37 @@ static void test_random_ids(void **state) {
     vocab_free(&v);
 }
 
+/* ---- long texts ---- */
+
+/* A resumed text is fed at once: 64 stops of 1 KiB that nearly match everywhere must not make that slow. */
+static void test_a_long_text_is_fed_at_once(void **state) {
+    (void)state;
+    enum { STOPS = 64, STOP_BYTES = 1024, IDS = 131072, CPU_S_MAX = 5 };
+    static uint8_t stops[STOPS][STOP_BYTES];
+    const uint8_t *texts[STOPS];
+    size_t sizes[STOPS];
+    for (size_t i = 0; i < STOPS; i++) {
+        memset(stops[i], 'a', STOP_BYTES);
+        stops[i][STOP_BYTES - 1 - i] = 'b';
+        texts[i] = stops[i], sizes[i] = STOP_BYTES;
+    }
+    vocab *v = small_vocab_default();
+    stream *s = stream_new(v, texts, sizes, STOPS);
+    assert_non_null(s);
+    stream_text out;
+    size_t n_shown = 0;
+    clock_t begin = clock();
+    for (size_t i = 0; i < IDS; i++) {
+        assert_int_equal(stream_feed(s, 'a', &out), STATUS_OK);
+        n_shown += out.n_bytes;
+    }
+    double cpu_s = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    assert_int_equal(n_shown, IDS - (STOP_BYTES - 1));
+    if (cpu_s > CPU_S_MAX) fail_msg("%d ids took %g s", IDS, cpu_s);
+    stream_free(&s);
+    vocab_free(&v);
+}
+
 /* ---- in one go ---- */
 
 static void test_detokenize(void **state) {
@@ -229,6 +261,7 @@ int main(void) {
         cmocka_unit_test(test_stops),
         cmocka_unit_test(test_nothing_is_shown_after_a_stop),
         cmocka_unit_test(test_random_ids),
+        cmocka_unit_test(test_a_long_text_is_fed_at_once),
         cmocka_unit_test(test_detokenize),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
