@@ -72,6 +72,13 @@ static void compute(service *s) {
     }
 }
 
+/* Else an answer of a sampler, or of whoever opens or closes something, brings the next turn. */
+static bool more_to_compute(const service *s) {
+    for (const sequence *q = sequences_first(s->sequences); q; q = sequences_next(q))
+        if (sequence_n_wanted(q) > 0) return true;
+    return false;
+}
+
 /* One bounded step; the loop serves messages and heartbeats before the next. */
 static void work(void *context) {
     service *s = context;
@@ -82,7 +89,7 @@ static void work(void *context) {
     if (s->batch.n_rows == 0) return;
     compute(s);
     rows_send(s);
-    service_wake(s);
+    if (more_to_compute(s)) service_wake(s);
 }
 
 void service_wake(service *s) {

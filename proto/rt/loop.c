@@ -1,6 +1,5 @@
-/* zloop polls; signals and timers come to it as two file descriptors. zloop's own timers are not
- * used: they start anew whenever a signal interrupts its poll, and after a long handler they fire
- * in bursts. */
+/* zmq_poll waits; signals come to it as a file descriptor, timers as its timeout. What handlers
+ * change in the set of watches holds from the next turn on. */
 #include "loop.h"
 
 #include <czmq.h>
@@ -8,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -17,11 +15,10 @@
 /* A handler and what wakes it: a socket (zsock not NULL) or a file descriptor. */
 typedef struct watch {
     struct watch *next;
-    loop *loop;
     void *zsock;
     int fd;
     short events;               /* ZMQ_POLLIN or ZMQ_POLLOUT */
-    loop_handler *handler;
+    loop_handler *handler;      /* NULL: removed, to be freed before the next turn */
     void *context;
 } watch;
 
@@ -35,11 +32,15 @@ typedef struct timer {
 } timer;
 
 struct loop {
-    zloop_t *zloop;
-    watch *watches;
+    watch *watches;             /* the newest first */
+    size_t n_watches;           /* removed ones, too */
+    bool changed;               /* `items` are not what is to be polled any more */
+    zmq_pollitem_t *items;      /* [n_items] */
+    watch **watched;            /* [n_items]: whose item each is */
+    size_t n_items, capacity;   /* the capacity holds all watches */
     timer *timers;
     int last_timer;
-    int timer_fd, signal_fd;
+    int signal_fd;
     bool stopping, signalled;
 };
 
@@ -62,59 +63,54 @@ static void take_signal(void *context) {
     if (read(l->signal_fd, &n, sizeof n) == sizeof n) l->signalled = true;
 }
 
+static bool ends(const loop *l) {
+    return l->stopping || l->signalled;
+}
+
 /* ---- Watches ---- */
 
-static int after_handler(const loop *l) {
-    return l->stopping || l->signalled ? -1 : 0;
-}
-
-/* A handler may remove its own watch, so nothing of it is touched afterwards; zloop itself leaves
- * the turn when its set has changed. */
-static int on_socket(zloop_t *zloop, zsock_t *zsock, void *argument) {
-    (void)zloop, (void)zsock;
-    watch *w = argument;
-    loop *l = w->loop;
-    w->handler(w->context);
-    return after_handler(l);
-}
-
-static int on_item(zloop_t *zloop, zmq_pollitem_t *item, void *argument) {
-    (void)item;
-    return on_socket(zloop, NULL, argument);
-}
-
-static zmq_pollitem_t item_of(const watch *w) {
-    void *socket = w->zsock ? zsock_resolve(w->zsock) : NULL;
-    return (zmq_pollitem_t){.socket = socket, .fd = w->fd, .events = w->events};
-}
-
-/* Tolerant: zloop takes away a watch whose descriptor has an error or was hung up, without a word;
- * here its handler is called, which reads the error and decides. */
-static int watch_attach(watch *w) {
-    zloop_t *zloop = w->loop->zloop;
-    if (w->zsock && w->events == ZMQ_POLLIN) {
-        if (zloop_reader(zloop, w->zsock, on_socket, w) != 0) return -1;
-        zloop_reader_set_tolerant(zloop, w->zsock);
-        return 0;
-    }
-    zmq_pollitem_t item = item_of(w);
-    if (zloop_poller(zloop, &item, on_item, w) != 0) return -1;
-    zloop_poller_set_tolerant(zloop, &item);
-    return 0;
+static bool make_room(loop *l) {
+    if (l->n_watches < l->capacity) return true;
+    size_t capacity = l->capacity > 0 ? 2 * l->capacity : 8;
+    zmq_pollitem_t *items = realloc(l->items, capacity * sizeof *items);
+    if (items) l->items = items;
+    watch **watched = realloc(l->watched, capacity * sizeof *watched);
+    if (watched) l->watched = watched;
+    if (!items || !watched) return false;
+    l->capacity = capacity;
+    return true;
 }
 
 static int watch_add(loop *l, watch what) {
-    watch *w = malloc(sizeof *w);
+    watch *w = make_room(l) ? malloc(sizeof *w) : NULL;
     if (!w) return -1;
     *w = what;
-    w->loop = l;
-    if (watch_attach(w) != 0) {
-        free(w);
-        return -1;
-    }
     w->next = l->watches;
     l->watches = w;
+    l->n_watches++;
+    l->changed = true;
     return 0;
+}
+
+/* Free what was removed, and list the rest for the next poll, the oldest first. */
+static void watches_settle(loop *l) {
+    for (watch **at = &l->watches; *at;) {
+        watch *w = *at;
+        if (w->handler) {
+            at = &w->next;
+            continue;
+        }
+        *at = w->next;
+        free(w);
+        l->n_watches--;
+    }
+    size_t i = l->n_items = l->n_watches;
+    for (watch *w = l->watches; w; w = w->next) {
+        void *socket = w->zsock ? zsock_resolve(w->zsock) : NULL;
+        l->items[--i] = (zmq_pollitem_t){.socket = socket, .fd = w->fd, .events = w->events};
+        l->watched[i] = w;
+    }
+    l->changed = false;
 }
 
 int loop_add_socket(loop *l, void *zsock, loop_handler *handler, void *context) {
@@ -139,19 +135,10 @@ int loop_add_writer(loop *l, int fd, loop_handler *handler, void *context) {
 
 /* Forget the watches of a socket or descriptor whose events are among `events`. */
 static void watches_remove(loop *l, void *zsock, int fd, short events) {
-    for (watch **at = &l->watches; *at;) {
-        watch *w = *at;
-        if (w->zsock != zsock || w->fd != fd || !(w->events & events)) {
-            at = &w->next;
-            continue;
-        }
-        zmq_pollitem_t item = item_of(w);
-        if (w->zsock && w->events == ZMQ_POLLIN)
-            zloop_reader_end(l->zloop, w->zsock);
-        else
-            zloop_poller_end(l->zloop, &item);
-        *at = w->next;
-        free(w);
+    for (watch *w = l->watches; w; w = w->next) {
+        if (w->zsock != zsock || w->fd != fd || !(w->events & events)) continue;
+        w->handler = NULL;
+        l->changed = true;
     }
 }
 
@@ -168,16 +155,6 @@ void loop_remove_fd(loop *l, int fd) {
 }
 
 /* ---- Timers ---- */
-
-/* The kernel wakes the loop for the timer that is due first. */
-static void timers_arm(loop *l) {
-    struct itimerspec when = {0}; /* all zero: none */
-    if (l->timers) {
-        when.it_value.tv_sec = (time_t)(l->timers->due_us / 1000000);
-        when.it_value.tv_nsec = (long)(l->timers->due_us % 1000000) * 1000;
-    }
-    timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-}
 
 static void timer_insert(loop *l, timer *t) {
     timer **at = &l->timers;
@@ -202,7 +179,6 @@ static int timer_add(loop *l, uint64_t delay_us, uint64_t interval_us, loop_hand
     *t = (timer){.id = l->last_timer, .due_us = clock_us() + (delay_us > 0 ? delay_us : 1),
                  .interval_us = interval_us, .handler = handler, .context = context};
     timer_insert(l, t);
-    if (l->timers == t) timers_arm(l);
     return t->id;
 }
 
@@ -224,13 +200,9 @@ void loop_cancel(loop *l, int id) {
 
 /* Call what is due by now, each timer once: what a late loop missed is not made up for. A timer has
  * its next place, or is gone, before its handler runs, so that the handler may cancel it. */
-static void take_timers(void *context) {
-    loop *l = context;
-    uint64_t n_expired; /* read only to quiet the descriptor: the list decides */
-    if (read(l->timer_fd, &n_expired, sizeof n_expired) < 0) return;
-
+static void take_timers(loop *l) {
     uint64_t now_us = clock_us();
-    while (l->timers && l->timers->due_us <= now_us && !l->stopping) {
+    while (l->timers && l->timers->due_us <= now_us && !ends(l)) {
         timer *t = l->timers, due = *t;
         l->timers = t->next;
         if (t->interval_us > 0) {
@@ -242,7 +214,16 @@ static void take_timers(void *context) {
         }
         due.handler(due.context);
     }
-    timers_arm(l);
+}
+
+/* How long a poll may wait, in ms: rounded up, so that it is not repeated for parts of one. What is
+ * due within a microsecond is due. -1: no timer is set. */
+static long patience_ms(const loop *l) {
+    if (!l->timers) return -1;
+    uint64_t now_us = clock_us();
+    uint64_t left_us = l->timers->due_us > now_us + 1 ? l->timers->due_us - now_us : 0;
+    uint64_t left_ms = (left_us + 999) / 1000;
+    return left_ms < INT_MAX ? (long)left_ms : INT_MAX;
 }
 
 /* ---- The loop ---- */
@@ -255,13 +236,8 @@ loop *loop_new(void) {
 
     loop *l = calloc(1, sizeof *l);
     if (!l) return NULL;
-    l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     l->signal_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    l->zloop = zloop_new();
-    if (l->timer_fd < 0 || l->signal_fd < 0 || !l->zloop ||
-        loop_add_reader(l, l->signal_fd, take_signal, l) != 0 ||
-        loop_add_reader(l, l->timer_fd, take_timers, l) != 0)
-        loop_free(&l);
+    if (l->signal_fd < 0 || loop_add_reader(l, l->signal_fd, take_signal, l) != 0) loop_free(&l);
     return l;
 }
 
@@ -269,7 +245,6 @@ void loop_free(loop **loop_pointer) {
     loop *l = *loop_pointer;
     *loop_pointer = NULL;
     if (!l) return;
-    zloop_destroy(&l->zloop);
     while (l->watches) {
         watch *w = l->watches;
         l->watches = w->next;
@@ -280,9 +255,27 @@ void loop_free(loop **loop_pointer) {
         l->timers = t->next;
         free(t);
     }
-    if (l->timer_fd >= 0) close(l->timer_fd);
+    free(l->items);
+    free(l->watched);
     if (l->signal_fd >= 0) close(l->signal_fd);
     free(l);
+}
+
+/* Wait, then call whoever is ready (a descriptor with an error is: its handler reads the error and
+ * decides), then the timers that are due. False: the poll fails for good. */
+static bool take_turn(loop *l) {
+    if (l->changed) watches_settle(l);
+    int n_ready = zmq_poll(l->items, (int)l->n_items, patience_ms(l));
+    /* Any signal interrupts the poll: a resized window is no reason to end. */
+    if (n_ready < 0) return zmq_errno() == EINTR;
+    for (size_t i = 0; n_ready > 0 && i < l->n_items && !ends(l); i++) {
+        if (!l->items[i].revents) continue;
+        n_ready--;
+        const watch *w = l->watched[i]; /* removed by a handler before it: no longer called */
+        if (w->handler) w->handler(w->context);
+    }
+    take_timers(l);
+    return true;
 }
 
 bool loop_run(loop *l) {
@@ -293,12 +286,9 @@ bool loop_run(loop *l) {
     sigaction(SIGINT, &ours, &old_int);
     sigaction(SIGTERM, &ours, &old_term);
 
-    /* zloop returns 0 when any signal interrupts its poll: a resized window is no reason to end. */
-    int rc;
-    do rc = zloop_start(l->zloop);
-    while (rc == 0 && zmq_errno() == EINTR);
-    if (!l->stopping && !l->signalled)
-        log_event(LOG_ERROR, "loop_failed", "error=\"%s\"", zmq_strerror(zmq_errno()));
+    bool fine = true;
+    while (fine && !ends(l)) fine = take_turn(l);
+    if (!fine) log_event(LOG_ERROR, "loop_failed", "error=\"%s\"", zmq_strerror(zmq_errno()));
 
     sigaction(SIGINT, &old_int, NULL);
     sigaction(SIGTERM, &old_term, NULL);

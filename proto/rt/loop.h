@@ -1,5 +1,5 @@
-/* The service loop of a daemon: a thin use of czmq's zloop. One thread; handlers run one at a time and
- * never block. SIGINT and SIGTERM end it cleanly. */
+/* The service loop of a daemon: a thin use of zmq_poll. One thread; handlers run one at a time and never
+ * block. SIGINT and SIGTERM end it cleanly. */
 #ifndef TRIVIUM_LOOP_H
 #define TRIVIUM_LOOP_H
 

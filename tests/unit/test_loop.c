@@ -159,6 +159,48 @@ static void a_socket_may_be_removed_by_its_handler(void **state) {
     zsock_destroy(&out);
 }
 
+static zsock_t *neighbour;
+
+static void remove_both(void *zsock) {
+    note("r");
+    loop_remove_socket(l, zsock);
+    loop_remove_socket(l, neighbour);
+    zsock_destroy(&neighbour);
+    loop_once(l, 5, stop, NULL);
+}
+
+static void a_ready_socket_that_another_handler_removes_is_not_called(void **state) {
+    (void)state;
+    zsock_t *out = zsock_new(ZMQ_PAIR), *in = zsock_new(ZMQ_PAIR), *other = zsock_new(ZMQ_PAIR);
+    neighbour = zsock_new(ZMQ_PAIR);
+    zsock_bind(out, "inproc://first"), zsock_connect(in, "inproc://first");
+    zsock_bind(other, "inproc://second"), zsock_connect(neighbour, "inproc://second");
+    zstr_send(out, "ready");
+    zstr_send(other, "ready");
+    loop_add_socket(l, in, remove_both, in);
+    loop_add_socket(l, neighbour, note, "x");
+    loop_run(l);
+    assert_string_equal(events, "r");
+    zsock_destroy(&in);
+    zsock_destroy(&out);
+    zsock_destroy(&other);
+}
+
+static void watch_many(void *letter) {
+    note(letter);
+    for (int i = 0; i < 20; i++) assert_int_equal(loop_add_reader(l, 0, note, "x"), 0);
+    loop_remove_fd(l, 0);
+    loop_once(l, 5, stop, NULL);
+}
+
+/* More than there is room for at once, from within a handler. */
+static void a_handler_may_add_and_remove_many(void **state) {
+    (void)state;
+    loop_once(l, 0, watch_many, "m");
+    loop_run(l);
+    assert_string_equal(events, "m");
+}
+
 static void note_writer(void *zsock) {
     note("w");
     loop_remove_socket_writer(l, zsock);
@@ -271,6 +313,8 @@ int main(void) {
         ON_LOOP(a_late_loop_makes_up_for_nothing),
         ON_LOOP(the_next_turn_comes_after_the_sockets),
         ON_LOOP(a_socket_may_be_removed_by_its_handler),
+        ON_LOOP(a_ready_socket_that_another_handler_removes_is_not_called),
+        ON_LOOP(a_handler_may_add_and_remove_many),
         ON_LOOP(a_dealer_can_be_written_when_it_is_connected),
         ON_LOOP(descriptors_are_read_written_and_end),
         ON_LOOP(signals_end_it),
