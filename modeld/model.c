@@ -116,8 +116,10 @@ static status open_model(model *m, const char *path, const model_options *o, fai
     if (st == STATUS_OK) st = vocabulary_read(&m->vocabulary, m->file, m->shape.n_vocab, f);
     if (st == STATUS_OK) st = start_engine(m, o, f);
     if (st == STATUS_OK) st = build_network(m, f);
-    if (st == STATUS_OK) describe(m);
-    return st;
+    if (st != STATUS_OK) return st;
+    describe(m);
+    gguf_forget_pages(m->file); /* packing and hashing have read all of it */
+    return STATUS_OK;
 }
 
 status model_open(model **out, const char *path, const model_options *options, failure *f) {

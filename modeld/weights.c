@@ -150,7 +150,6 @@ status weights_finish(const weights *w, failure *f) {
                                "the tensor \"%s\" is no part of the "
                                "architecture as it is supported here",
                                gguf_tensor_at(w->file, i)->name);
-    gguf_forget_pages(w->file);
     return STATUS_OK;
 }
 

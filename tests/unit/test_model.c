@@ -342,6 +342,30 @@ static void a_description_is_for_the_log(void **state) {
     assert_null(m);
 }
 
+/* Resident kilobytes of the mappings of a file of this process. */
+static unsigned long resident_kb(const char *path) {
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    assert_non_null(maps);
+    char line[512];
+    unsigned long sum = 0, kb = 0, begin = 0, end = 0;
+    bool ours = false;
+    while (fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx", &begin, &end) == 2) ours = strstr(line, path) != NULL;
+        if (ours && sscanf(line, "Rss: %lu kB", &kb) == 1) sum += kb;
+    }
+    fclose(maps);
+    return sum;
+}
+
+static void the_file_is_not_kept_in_memory_beside_its_packed_copy(void **state) {
+    (void)state;
+    write_model(&(model_case){.type = TENSOR_F32, .embedding_type = TENSOR_F32,
+                              .shape = {.n_vocab = 16384}, .own_head = true});
+    model *m = open_model("ref", 1, true);
+    assert_in_range(resident_kb(scratch_path()), 0, 512); /* of 8192 */
+    model_close(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chunks_threads_and_instruction_sets_do_not_matter),
@@ -352,6 +376,7 @@ int main(void) {
         cmocka_unit_test(logits_are_those_of_the_paper),
         cmocka_unit_test(the_fingerprint_names_weights_and_arithmetic),
         cmocka_unit_test(a_description_is_for_the_log),
+        cmocka_unit_test(the_file_is_not_kept_in_memory_beside_its_packed_copy),
     };
     return cmocka_run_group_tests(tests, compute_references, free_references);
 }
