@@ -82,6 +82,8 @@ enum {
     STEP_DEADLINE_MS = 2000,        /* for one answer of a sampler */
     STEP_TRIES_MAX = 5,             /* deadlines passed and wrong answers of one step */
     STEP_LOSSES_MAX = 8,            /* samplers lost with the rows of one step */
+    REOPENS_MAX = 5,                /* in a row without a new token: it may be what ends its modelds */
+    BUSY_RETRY_MS = 200,            /* until a text that has begun is tried again where there was no room */
     RECEIVE_BURST = 64,             /* messages served from one socket before the others get a turn */
 };
 

@@ -194,3 +194,8 @@ void call_wait(call *c, uint64_t now_us) {
     c->state = CALL_WAITING;
     c->deadline_us = now_us + (uint64_t)c->wait_ms * 1000;
 }
+
+bool call_lost(call *c, uint64_t now_us) {
+    call_wait(c, now_us);
+    return ++c->n_losses <= REOPENS_MAX;
+}

@@ -41,6 +41,7 @@ typedef struct call {
     uint64_t deadline_us;       /* while WAITING */
     served_model *model;               /* NULL until it is here; held */
     modeld *worker;             /* while SENT */
+    uint32_t n_losses;          /* of modelds that had it */
 
     passage *passage;           /* text on its way to ids; owned */
     bool bos;
@@ -90,5 +91,7 @@ status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failur
 
 void call_send(call *c, modeld *d);                     /* WAITING → SENT */
 void call_wait(call *c, uint64_t now_us);               /* → WAITING, for wait_ms from now */
+/* Its modeld is gone: SENT → WAITING. False: it is to fail, because more than REOPENS_MAX were lost. */
+bool call_lost(call *c, uint64_t now_us);
 
 #endif

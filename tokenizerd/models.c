@@ -292,10 +292,10 @@ void models_release(models *ms, served_model **held) {
     model_free_unused(ms, m);
 }
 
-modeld *served_model_least_loaded(const served_model *m) {
+modeld *served_model_least_loaded(const served_model *m, const modeld *avoided) {
     modeld *least = m->modelds;
     for (modeld *d = m->modelds; d; d = d->next)
-        if (d->load < least->load) least = d;
+        if (d != avoided && (least == avoided || d->load < least->load)) least = d;
     return least;
 }
 

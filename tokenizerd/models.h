@@ -60,8 +60,9 @@ status served_model_missing(const served_model *m, uint32_t wait_ms, failure *f)
 served_model *served_model_hold(served_model *m);                /* one holder more */
 void models_release(models *ms, served_model **m); /* one less; sets *m NULL; NULL is fine */
 
-/* The modeld of this model with the least under way; NULL: none is here. */
-modeld *served_model_least_loaded(const served_model *m);
+/* The modeld of this model with the least under way, and another one than `avoided` if there is one;
+ * NULL: none is here. */
+modeld *served_model_least_loaded(const served_model *m, const modeld *avoided);
 
 /* In order of joining, those included that only are held. */
 served_model *models_first(const models *ms);

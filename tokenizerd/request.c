@@ -272,6 +272,8 @@ bool request_serve(request *r, modeld *d, uint64_t now_us) {
     if (!request_transition(r, EVENT_SERVED)) return false;
     modeld_take(d);
     r->worker = d;
+    r->refuser = NULL;
+    r->retry_us = 0;
     r->reopened = true;
     if (r->opened_us == 0) r->opened_us = now_us;
     return true;
@@ -308,6 +310,7 @@ static void token_time(request *r, const request_token *t, uint64_t now_us) {
     if (r->first_token_us == 0) r->first_token_us = now_us;
     r->last_token_us = now_us;
     r->n_drawn++;
+    r->n_losses = 0;
     if (!r->reopened) r->forward_ms += t->forward_ms;
     r->reopened = false;
     r->sample_ms += t->sample_ms;
@@ -335,13 +338,33 @@ status request_drawn(request *r, const request_token *t, uint64_t now_us, stream
     return STATUS_OK;
 }
 
-bool request_lost(request *r, uint64_t now_us) {
+static bool go_back(request *r) {
     if (!request_transition(r, EVENT_LOST)) return false;
     worker_leave(r);
-    wait_from(r, now_us);
     request_place_changes(r);
     if (is_full(r)) r->over = FINISH_LENGTH;
     return true;
+}
+
+bool request_lost(request *r, uint64_t now_us) {
+    if (!go_back(r)) return false;
+    if (r->reopened) r->n_losses++;
+    wait_from(r, now_us);
+    return true;
+}
+
+bool request_crowded_out(request *r, uint64_t now_us) {
+    const modeld *refuser = r->worker;
+    bool has_begun = request_step(r) > 0 || r->n_losses > 0;
+    if (!has_begun || !go_back(r)) return false;
+    r->refuser = refuser;
+    r->retry_us = now_us + BUSY_RETRY_MS * 1000;
+    if (!r->reopened) wait_from(r, now_us);
+    return true;
+}
+
+void request_forget_modeld(request *r, const modeld *d) {
+    if (r->refuser == d) r->refuser = NULL;
 }
 
 bool request_closed(request *r, const request_closing *closing) {

@@ -33,7 +33,7 @@ typedef enum request_event {
     EVENT_SERVED,           /* a modeld was told to open it */
     EVENT_TOKEN,
     EVENT_CLOSED,           /* its modeld said the last word */
-    EVENT_LOST,             /* its modeld is gone */
+    EVENT_LOST,             /* its modeld is gone, or has no room for it */
     EVENT_END,    /* decided here: stop string, cancel, superseded, refused, waited too long */
     EVENT_TOLD,             /* its modeld was told to close it */
     EVENT_KINDS
@@ -103,6 +103,9 @@ struct request {
     served_model *model;                   /* NULL until it is here; held */
     modeld *worker;                 /* while RUNNING or CLOSING */
     uint64_t deadline_us;           /* of the wait, when request_waits */
+    uint64_t retry_us;              /* WAITING: not served before; 0: no modeld was without room */
+    const modeld *refuser;          /* WAITING: the one without room, only to be compared; NULL: none */
+    uint32_t n_losses;              /* of modelds that it was open at, in a row, without a new token */
 
     /* the record: with it any modeld can go on */
     int32_t *ids;                   /* [n_ids] prompt, then drawn; NULL before it is encoded */
@@ -163,7 +166,14 @@ typedef struct request_token {      /* borrowed */
 status request_drawn(request *r, const request_token *token, uint64_t now_us, stream_text *shown,
                      bool *kept, failure *f);
 
-bool request_lost(request *r, uint64_t now_us);     /* RUNNING → WAITING; `over` may be set */
+/* RUNNING → WAITING; `over` may be set. After more than REOPENS_MAX n_losses it is to end. */
+bool request_lost(request *r, uint64_t now_us);
+
+/* Its modeld has no room for it: RUNNING → WAITING, until retry_us, when it has begun (tokens were drawn, or
+ * a modeld was lost). The deadline stays, unless there was a new token. `over` may be set. False: it has
+ * not begun, and its owner may as well try later. */
+bool request_crowded_out(request *r, uint64_t now_us);
+void request_forget_modeld(request *r, const modeld *d);    /* it is gone */
 
 typedef struct request_closing {
     double queue_ms, prefill_ms;

@@ -38,7 +38,7 @@ void client_tell(service *s, peer *client, Trivium__TextReply *m, const wire_raw
                  size_t n_raw) {
     status st = client_send(s, client, m, raw, n_raw);
     if (st != STATUS_OK && st != STATUS_BUSY)
-        peers_cut(s->clients, client, "a part of its text could not be sent");
+        peers_cut(s->clients, client, "a part of its text, or an answer, could not be sent");
 }
 
 void client_fail(service *s, peer *client, uint64_t number, const failure *why) {
@@ -49,7 +49,7 @@ void client_fail(service *s, peer *client, uint64_t number, const failure *why) 
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_FAILED;
     m.failed = &failed;
-    client_send(s, client, &m, NULL, 0);
+    client_tell(s, client, &m, NULL, 0);
 }
 
 void client_answer(service *s, peer *client, uint64_t number, Trivium__TextReply *m,
@@ -106,7 +106,7 @@ void service_wake(service *s) {
 static void on_sweep(void *context) {
     service *s = context;
     uint64_t now_us = clock_us();
-    generations_expire(s, now_us);
+    generations_look_after(s, now_us);
     calls_expire(s, now_us);
     if (s->models_changed) service_wake(s);
 }

@@ -94,7 +94,7 @@ static status send_probe(service *s, const call *c, const modeld *d) {
 }
 
 static void send_to_modeld(service *s, call *c) {
-    modeld *d = served_model_least_loaded(c->model);
+    modeld *d = served_model_least_loaded(c->model, NULL);
     if (!d) return;
     failure f;
     status st = c->kind == CALL_SCORE ? send_score(s, c, d) : send_probe(s, c, d);
@@ -341,8 +341,14 @@ void calls_of_client_lost(service *s, const peer *client) {
 
 /* They go elsewhere in the next turn. */
 void calls_of_modeld_lost(service *s, const modeld *d) {
-    for (call *c = calls_first(s->calls); c; c = calls_next(c))
-        if (c->worker == d) call_wait(c, clock_us());
+    for (call *c = calls_first(s->calls), *next; c; c = next) {
+        next = calls_next(c);
+        if (c->worker != d || call_lost(c, clock_us())) continue;
+        failure f;
+        fail(&f, STATUS_NO_MODELD, "%u modelds in a row were lost before they answered it",
+             c->n_losses);
+        answer_failed(s, c, &f);
+    }
 }
 
 void calls_expire(service *s, uint64_t now_us) {

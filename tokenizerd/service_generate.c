@@ -83,7 +83,7 @@ static void send_close(service *s, const request *r) {
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_CLOSE;
     m.close = &close;
-    modeld_send(s, r->worker, &m, NULL, 0);
+    modeld_tell(s, r->worker, &m);
 }
 
 static status send_open(service *s, const request *r, const modeld *d) {
@@ -189,8 +189,8 @@ void generation_advance(service *s, request *r) {
         if (m) meet(s, r, m);
     } else if (r->over != FINISH_NONE) {
         generation_end(s, r, r->over, NULL);
-    } else if (r->state == REQUEST_WAITING) {
-        modeld *d = served_model_least_loaded(r->model);
+    } else if (r->state == REQUEST_WAITING && r->retry_us <= clock_us()) {
+        modeld *d = served_model_least_loaded(r->model, r->refuser);
         if (d) open_at(s, r, d);
     }
 }
@@ -366,9 +366,8 @@ void generation_retuned(service *s, const modeld *d, const Trivium__Retuned *m) 
 
 void generation_closed(service *s, const modeld *d, const Trivium__Closed *m) {
     request *r = find_of(s, d, &m->request, m->attempt);
+    if (!r) return;
     failure f = {.code = STATUS_OK};
-    request_closing closing = {m->queue_ms, m->prefill_ms, m->n_cached};
-    if (!r || !request_closed(r, &closing)) return;
     request_finish finish = FINISH_ERROR;
     switch (m->reason) {
     case TRIVIUM__CLOSE_REASON__CLOSE_END_ID: finish = FINISH_STOP; break;
@@ -377,7 +376,13 @@ void generation_closed(service *s, const modeld *d, const Trivium__Closed *m) {
     case TRIVIUM__CLOSE_REASON__CLOSE_ERROR: error_from_wire(&f, m->error); break;
     default: fail(&f, STATUS_BAD_MESSAGE, "the modeld closed the text without being asked");
     }
-    generation_end(s, r, finish, &f);
+    if (finish == FINISH_ERROR && f.code == STATUS_BUSY && request_crowded_out(r, clock_us())) {
+        changes_tell(s, r);
+        generation_advance(s, r);
+        return;
+    }
+    request_closing closing = {m->queue_ms, m->prefill_ms, m->n_cached};
+    if (request_closed(r, &closing)) generation_end(s, r, finish, &f);
 }
 
 /* ---- who is lost, who waited too long ---- */
@@ -394,17 +399,34 @@ void generations_of_client_lost(service *s, const peer *client) {
 
 /* They go on elsewhere in the next turn. */
 void generations_of_modeld_lost(service *s, const modeld *d) {
-    for (request *r = requests_first(s->requests); r; r = requests_next(r))
-        if (r->worker == d && request_lost(r, clock_us())) changes_tell(s, r);
-}
-
-void generations_expire(service *s, uint64_t now_us) {
     for (request *r = requests_first(s->requests), *next; r; r = next) {
         next = requests_next(r);
-        if (!request_waits(r) || r->deadline_us > now_us) continue;
+        request_forget_modeld(r, d);
+        if (r->worker != d || !request_lost(r, clock_us())) continue;
         failure f;
-        if (r->model) served_model_missing(r->model, r->wait_ms, &f);
-        else models_missing(s->models, r->model_name, r->fingerprint, r->wait_ms, &f);
-        generation_end(s, r, FINISH_ERROR, &f);
+        if (r->over == FINISH_NONE && r->n_losses > REOPENS_MAX) {
+            fail(&f, STATUS_NO_MODELD, "%u modelds in a row were lost before they drew a token of it",
+                 r->n_losses);
+            generation_end(s, r, FINISH_ERROR, &f);
+        } else {
+            changes_tell(s, r);
+        }
+    }
+}
+
+static void expire(service *s, request *r) {
+    failure f;
+    if (!r->model) models_missing(s->models, r->model_name, r->fingerprint, r->wait_ms, &f);
+    else if (r->retry_us == 0) served_model_missing(r->model, r->wait_ms, &f);
+    else fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
+              r->model_name, r->wait_ms / 1000.0);
+    generation_end(s, r, FINISH_ERROR, &f);
+}
+
+void generations_look_after(service *s, uint64_t now_us) {
+    for (request *r = requests_first(s->requests), *next; r; r = next) {
+        next = requests_next(r);
+        if (request_waits(r) && r->deadline_us <= now_us) expire(s, r);
+        else if (r->retry_us > 0 && r->retry_us <= now_us) generation_advance(s, r);
     }
 }

@@ -9,6 +9,13 @@ status modeld_send(service *s, const modeld *d, Trivium__TokensRequest *m, const
     return peers_send(s->modelds, w->peer, &m->base, raw, n_raw);
 }
 
+void modeld_tell(service *s, const modeld *d, Trivium__TokensRequest *m) {
+    const worker *w = modeld_peer(d);
+    status st = modeld_send(s, d, m, NULL, 0);
+    if (st != STATUS_OK && st != STATUS_BUSY)
+        peers_cut(s->modelds, w->peer, "a message to it could not be sent");
+}
+
 void worker_free(worker *w) {
     if (w->report) trivium__model_report__free_unpacked(w->report, NULL);
     free(w);
@@ -96,7 +103,7 @@ void vocabularies_ask(service *s) {
         Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
         m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY;
         m.vocabulary = &query;
-        modeld_send(s, d, &m, NULL, 0);
+        modeld_tell(s, d, &m);
     }
 }
 

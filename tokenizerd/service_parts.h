@@ -56,7 +56,7 @@ void service_garbage(service *s, const char *what);
 
 /* All of these take NULL for a client that is gone: nothing is sent. One that cannot take it is
  * cut, and `left` follows. */
-/* A part of a text: when it cannot be sent, the client is cut and resumes from what it has. */
+/* A part of a text, or a last word: when it cannot be sent, the client is cut and resumes from what it has. */
 void client_tell(service *s, peer *client, Trivium__TextReply *m, const wire_raw *raw,
                  size_t n_raw);
 /* The answer to a call: when it cannot be sent, the client is told that. */
@@ -78,6 +78,8 @@ void vocabularies_ask(service *s);
 /* To a modeld. STATUS_BUSY: it is cut, `left` follows, and what it had goes elsewhere. */
 status modeld_send(service *s, const modeld *d, Trivium__TokensRequest *m, const wire_raw *raw,
                    size_t n_raw);
+/* The same for what must not be missed: when it cannot be sent, the modeld is cut. */
+void modeld_tell(service *s, const modeld *d, Trivium__TokensRequest *m);
 
 /* ---- service_generate.c ---- */
 void generate_asked(service *s, peer *client, const Trivium__Generate *m,
@@ -90,7 +92,8 @@ void generation_end(service *s, request *r, request_finish finish, const failure
 void generation_encoded(void *service, void *request, const failure *why);  /* a passage_encoded */
 void generations_of_client_lost(service *s, const peer *client);
 void generations_of_modeld_lost(service *s, const modeld *d);
-void generations_expire(service *s, uint64_t now_us);
+/* Who waited too long ends; who is to be tried again is. */
+void generations_look_after(service *s, uint64_t now_us);
 /* What a modeld says about one of its requests. */
 void generation_token(service *s, const modeld *d, const Trivium__Token *m);
 void generation_retuned(service *s, const modeld *d, const Trivium__Retuned *m);

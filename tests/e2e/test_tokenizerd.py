@@ -2,6 +2,7 @@
 import array
 import os
 import sys
+import threading
 
 import pytest
 
@@ -13,6 +14,7 @@ import fake_client     # noqa: E402
 import fake_modeld     # noqa: E402
 from fake_link import common_pb2    # noqa: E402
 import text_pb2        # noqa: E402
+import tokens_pb2      # noqa: E402
 
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 FIRST_BYTE = len(fake_modeld.CONTROL)
@@ -234,3 +236,56 @@ def test_a_code_arrives_whatever_its_sentence_is(front, said, shown):
     generate(client)
     error = collect(client)[3].error
     assert error.code == common_pb2.NO_SAMPLERD and error.message.endswith(shown)
+
+
+def busy_until(event):
+    """No room, until the event is set."""
+    def do(fake, sender, sequence, step):
+        if not event.is_set():
+            fake.close_sequence(sender, sequence, tokens_pb2.CLOSE_ERROR, common_pb2.BUSY, "no room")
+        return not event.is_set()
+    return do
+
+
+def test_a_text_that_has_begun_waits_for_room(front):
+    """Its modeld dies, the other one is full for a while."""
+    room = threading.Event()
+    first = front.modeld(next_token=fake_modeld.hangs(7))
+    client = front.client()
+    generate(client, wait_ms=10000)
+    wait_until(lambda: first.silent, what="seven tokens")
+    second = front.modeld(next_token=busy_until(room))
+    wait_until(lambda: sum(m.WhichOneof("body") == "open" for _, m, _ in second.seen) >= 2, what="two tries")
+    room.set()
+    text, ids, _, done = collect(client)
+    assert (text, len(ids), done.reason) == (LETTERS, 26, text_pb2.FINISH_LENGTH)
+
+
+def test_the_wait_for_room_ends(front):
+    first = front.modeld(next_token=fake_modeld.hangs(7))
+    client = front.client()
+    generate(client, wait_ms=500)
+    wait_until(lambda: first.silent, what="seven tokens")
+    front.modeld(next_token=busy_until(threading.Event()))
+    text, _, _, done = collect(client)
+    assert (text, done.error.code) == (LETTERS[:7], common_pb2.BUSY) and "no room" in done.error.message
+
+
+def test_a_text_that_has_not_begun_hears_that_there_is_no_room(front):
+    modeld = front.modeld(next_token=busy_until(threading.Event()))
+    client = front.client()
+    generate(client)
+    assert collect(client)[3].error.code == common_pb2.BUSY
+    assert sum(m.WhichOneof("body") == "open" for _, m, _ in modeld.seen) == 1
+
+
+@pytest.mark.parametrize("kind", ["generate", "score"])
+def test_what_ends_each_modeld_is_not_tried_for_ever(front, kind):
+    """Only its re-openings count, not the time: each modeld dies at once."""
+    client = front.client()
+    generate(client) if kind == "generate" else ask(client, "score", text=b"hello")
+    for _ in range(6):
+        modeld = front.modeld(deadly=("open", "score"))
+        wait_until(modeld.ending.is_set, what="a modeld is gone")
+    error = collect(client)[3].error if kind == "generate" else client.answer("failed")[0].error
+    assert error.code == common_pb2.NO_MODELD and "6 modelds in a row" in error.message

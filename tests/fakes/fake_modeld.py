@@ -27,11 +27,11 @@ class FakeModeld(Fake):
     incoming, outgoing = outgoing, incoming    # what tokenizerd sends comes in here
 
     def __init__(self, address, name="fake", fingerprint="f1", n_ctx=512, kind="gpt2", split="gpt-2",
-                 next_token=None, vocabulary="v1"):
+                 next_token=None, vocabulary="v1", deadly=()):
         self.fingerprint, self.n_ctx, self.kind, self.split, self.vocabulary = fingerprint, n_ctx, kind, split, vocabulary
         self.tokens = CONTROL + byte_letters()
         self.next_token = next_token           # next_token(self, sender, open, step) → True: it was dealt with
-        self.closed = {}                       # (request, attempt) → asked to close
+        self.deadly = deadly                   # bodies that end it without a word
         super().__init__(address, name)
 
     def offer(self, hello):
@@ -40,7 +40,9 @@ class FakeModeld(Fake):
 
     def serve(self, sender, message, raw):
         body = message.WhichOneof("body")
-        if body == "vocabulary":
+        if body in self.deadly:
+            self.ending.set()
+        elif body == "vocabulary":
             self.send_vocabulary(sender)
         elif body == "open":
             self.generate(sender, message.open, array.array("i", raw[0]))

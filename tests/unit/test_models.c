@@ -137,15 +137,17 @@ static void test_the_least_loaded_serves(void **state) {
     models *ms = *state;
     modeld *a = model_at_hand(ms, "a", "f"), *b = join(ms, "a", "f", "tiny");
     served_model *m = modeld_model(a);
-    assert_ptr_equal(served_model_least_loaded(m), a);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), a);
     modeld_take(a);
-    assert_ptr_equal(served_model_least_loaded(m), b);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), b);
+    assert_ptr_equal(served_model_least_loaded(m, b), a);
+    assert_ptr_equal(served_model_least_loaded(m, a), b);
     modeld_take(b);
     modeld_take(b);
-    assert_ptr_equal(served_model_least_loaded(m), a);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), a);
     modeld_give(b);
     modeld_give(b);
-    assert_ptr_equal(served_model_least_loaded(m), b);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), b);
 }
 
 static void test_a_held_model_waits_for_its_like(void **state) {
@@ -154,16 +156,16 @@ static void test_a_held_model_waits_for_its_like(void **state) {
     served_model *m = served_model_hold(modeld_model(d));
     models_leave(ms, &d);
     assert_null(models_find(ms, "a", ""));
-    assert_null(served_model_least_loaded(m));
+    assert_null(served_model_least_loaded(m, NULL));
     assert_non_null(served_model_vocab(m));            /* texts under way need it */
 
     modeld *stranger = model_at_hand(ms, "a", "f2"); /* the name is not taken by who only is held */
     assert_ptr_not_equal(modeld_model(stranger), m);
-    assert_null(served_model_least_loaded(m));
+    assert_null(served_model_least_loaded(m, NULL));
     models_leave(ms, &stranger);
     d = join(ms, "a", "f1", "tiny");
     assert_ptr_equal(modeld_model(d), m);
-    assert_ptr_equal(served_model_least_loaded(m), d);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), d);
     models_release(ms, &m);
     assert_null(m);
     assert_non_null(models_find(ms, "a", "f1"));

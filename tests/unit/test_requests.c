@@ -473,6 +473,49 @@ static void test_a_text_that_is_full_needs_no_other_modeld(void **state) {
     assert_int_equal(r->over, FINISH_LENGTH);
 }
 
+static void test_losses_in_a_row_are_counted_until_a_token_comes(void **state) {
+    world *w = *state;
+    request_order order = order_of(w, 1, 1);
+    request *r = waiting(w, &order);
+    for (uint32_t i = 1; i <= REOPENS_MAX; i++) {
+        request_serve(r, w->modeld, 0);
+        request_lost(r, 0);
+        assert_int_equal(r->n_losses, i);
+    }
+    request_serve(r, w->modeld, 0);
+    check_draws(r, "a", "a");
+    request_lost(r, 0);
+    assert_int_equal(r->n_losses, 0);           /* this one was of use */
+}
+
+static void test_a_text_that_has_begun_waits_for_room(void **state) {
+    world *w = *state;
+    request_order order = order_of(w, 1, 1);
+    request *r = running(w, &order);
+    assert_false(request_crowded_out(r, 0));    /* nothing is lost when it ends */
+    assert_int_equal(r->state, REQUEST_RUNNING);
+    check_draws(r, "abc", "abc");
+    assert_true(request_crowded_out(r, 500 * MS));
+    assert_int_equal(r->state, REQUEST_WAITING);
+    assert_int_equal(modeld_load(w->modeld), 0);
+    assert_int_equal(r->deadline_us, 600 * MS); /* wait_ms from when it stopped */
+    assert_int_equal(r->retry_us, (500 + BUSY_RETRY_MS) * MS);
+    assert_ptr_equal(r->refuser, w->modeld);
+    assert_true(request_serve(r, w->modeld, 550 * MS));
+    assert_int_equal(r->retry_us, 0);
+    assert_true(request_crowded_out(r, 560 * MS));
+    assert_int_equal(r->deadline_us, 600 * MS); /* no token came: the wait goes on */
+    request_forget_modeld(r, w->modeld);
+    assert_null(r->refuser);
+    assert_int_equal(r->n_losses, 0);
+
+    order = order_of(w, 2, 1);
+    r = running(w, &order);
+    request_lost(r, 0);
+    request_serve(r, w->modeld, 0);
+    assert_true(request_crowded_out(r, 0));     /* it was open before */
+}
+
 static request *resumed(world *w, const char *drawn, const char *stop, request_order *order) {
     static vocab_bytes stops[1];
     int32_t ids[64];
@@ -733,6 +776,8 @@ int main(void) {
         CASE(test_what_was_held_back_is_let_go_at_the_end),
         CASE(test_more_tokens_than_asked_for_end_the_text),
         CASE(test_a_lost_modeld_leaves_all_that_another_needs),
+        CASE(test_losses_in_a_row_are_counted_until_a_token_comes),
+        CASE(test_a_text_that_has_begun_waits_for_room),
         CASE(test_a_text_that_is_full_needs_no_other_modeld),
         CASE(test_a_resumed_text_goes_on_with_the_first_byte_not_shown),
         CASE(test_a_resumed_text_may_be_over_already),
