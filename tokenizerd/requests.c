@@ -103,15 +103,16 @@ request_finish requests_admit(const requests *rs, const uint8_t id[REQUEST_BYTES
     return FINISH_NONE;
 }
 
-status requests_add(requests *rs, const request_order *order, void *owner, uint64_t now_us,
-                    request **out, failure *f) {
-    assert(!requests_find(rs, order->id));
-    if (rs->n_requests >= REQUESTS_MAX)
+status requests_add(requests *rs, const request_order *order, const request *rival, void *owner,
+                    uint64_t now_us, request **out, failure *f) {
+    assert(requests_find(rs, order->id) == rival);
+    size_t n_requests = rs->n_requests - (rival ? 1 : 0);
+    size_t n_ids_held = rs->n_ids_held - (rival ? rival->n_ids_held : 0);
+    if (n_requests >= REQUESTS_MAX)
         return fail(f, STATUS_BUSY, "%d requests are under way already; try again later",
                     REQUESTS_MAX);
-    if (order->ids && order->n_ids > HELD_IDS_MAX - rs->n_ids_held)
-        return fail(f, STATUS_BUSY, "requests hold %zu ids already; try again later",
-                    rs->n_ids_held);
+    if (order->ids && order->n_ids > HELD_IDS_MAX - n_ids_held)
+        return fail(f, STATUS_BUSY, "requests hold %zu ids already; try again later", n_ids_held);
     status st = request_new(order, owner, now_us, out, f);
     if (st != STATUS_OK) return st;
     request *r = *out;
@@ -141,12 +142,25 @@ static ending *ending_take(requests *rs, const uint8_t id[REQUEST_BYTES]) {
     return e;
 }
 
+static void ending_note(requests *rs, const uint8_t id[REQUEST_BYTES], uint32_t attempt,
+                        bool cancelled) {
+    ending *e = ending_find(rs, id);
+    if (!e) {
+        e = ending_take(rs, id);
+        e->attempt = 0;
+        e->cancelled = false;
+    }
+    if (attempt > e->attempt) e->attempt = attempt;
+    e->cancelled |= cancelled;
+}
+
+void requests_refused(requests *rs, const uint8_t id[REQUEST_BYTES], uint32_t attempt) {
+    if (attempt > 0) ending_note(rs, id, attempt, false);
+}
+
 void requests_remove(requests *rs, models *ms, request **out, bool cancelled) {
     request *r = *out;
-    ending *e = ending_find(rs, r->id);
-    if (!e) e = ending_take(rs, r->id);
-    e->attempt = r->attempt;
-    e->cancelled = cancelled;
+    ending_note(rs, r->id, r->attempt, cancelled);
     request **place = &rs->first;
     while (*place != r) place = &(*place)->next;
     *place = r->next;

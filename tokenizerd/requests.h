@@ -26,10 +26,14 @@ status requests_match(const requests *rs, const uint8_t *prefix, size_t n_bytes,
 request_finish requests_admit(const requests *rs, const uint8_t id[REQUEST_BYTES], uint32_t attempt,
                               request **rival);
 
-/* request_new into the table, where no live request may have its id. Also STATUS_BUSY: REQUESTS_MAX
- * are under way, or requests brought HELD_IDS_MAX ids in all. */
-status requests_add(requests *rs, const request_order *order, void *owner, uint64_t now_us,
-                    request **out, failure *f);
+/* request_new into the table. Also STATUS_BUSY: REQUESTS_MAX are under way, or requests brought
+ * HELD_IDS_MAX ids in all. A rival (of requests_admit, or NULL) does not count in that, and until it is
+ * removed requests_find finds the new one. */
+status requests_add(requests *rs, const request_order *order, const request *rival, void *owner,
+                    uint64_t now_us, request **out, failure *f);
+
+/* A Generate was refused: its attempt is remembered as an ended one. */
+void requests_refused(requests *rs, const uint8_t id[REQUEST_BYTES], uint32_t attempt);
 
 /* A request that ended leaves; its id, its attempt and whether it was cancelled are remembered. */
 void requests_remove(requests *rs, models *ms, request **r, bool cancelled);

@@ -260,7 +260,8 @@ static void order_fill(request_order *o, const Trivium__Generate *m, vocab_bytes
 }
 
 static status order_take(service *s, peer *client, const Trivium__Generate *m,
-                         const wire_message *message, request **out, failure *f) {
+                         const wire_message *message, const request *rival, request **out,
+                         failure *f) {
     vocab_bytes stops[STOPS_MAX];
     request_order order;
     status st = counts_check(m, f);
@@ -276,7 +277,7 @@ static status order_take(service *s, peer *client, const Trivium__Generate *m,
     strategy_init(&chain);
     order.strategy = &chain;
     st = strategy_from_wire(&chain, m->strategy, f);
-    if (st == STATUS_OK) st = requests_add(s->requests, &order, client, clock_us(), out, f);
+    if (st == STATUS_OK) st = requests_add(s->requests, &order, rival, client, clock_us(), out, f);
     strategy_clear(&chain);
     return st;
 }
@@ -296,13 +297,17 @@ void generate_asked(service *s, peer *client, const Trivium__Generate *m,
         refuse(s, client, m, at_once, NULL);
         return;
     }
-    if (rival) generation_end(s, rival, FINISH_SUPERSEDED, NULL);
-    if (order_take(s, client, m, message, &r, &f) != STATUS_OK) {
+    if (order_take(s, client, m, message, rival, &r, &f) != STATUS_OK) {
+        requests_refused(s->requests, m->request.data, m->attempt);
         refuse(s, client, m, FINISH_ERROR, &f);
         return;
     }
-    if (r->fresh && passage_make(s, m, r, &f) != STATUS_OK) generation_end(s, r, FINISH_ERROR, &f);
-    else generation_advance(s, r);
+    if (r->fresh && passage_make(s, m, r, &f) != STATUS_OK) {
+        generation_end(s, r, FINISH_ERROR, &f);
+        return;
+    }
+    if (rival) generation_end(s, rival, FINISH_SUPERSEDED, NULL);
+    generation_advance(s, r);
 }
 
 /* ---- what its modeld says ---- */

@@ -289,3 +289,16 @@ def test_what_ends_each_modeld_is_not_tried_for_ever(front, kind):
         wait_until(modeld.ending.is_set, what="a modeld is gone")
     error = collect(client)[3].error if kind == "generate" else client.answer("failed")[0].error
     assert error.code == common_pb2.NO_MODELD and "6 modelds in a row" in error.message
+
+
+def test_an_attempt_that_is_refused_leaves_the_lower_one_alone(front):
+    front.modeld(next_token=fake_modeld.slow(0.02))
+    owner, other = front.client(), front.client()
+    request = generate(owner)
+    owner.answer("chunk")
+    for fields, reason in [({"stops": [b""]}, text_pb2.FINISH_ERROR), ({}, text_pb2.FINISH_SUPERSEDED)]:
+        generate(other, request, attempt=2, **fields)
+        assert other.answer("done")[0].reason == reason
+    generate(other, request, attempt=3, text=b"\xff")
+    assert other.answer("done")[0].error.code == common_pb2.NOT_UTF8
+    assert collect(owner)[3].reason == text_pb2.FINISH_LENGTH

@@ -63,7 +63,7 @@ static request_order order_of(const world *w, uint8_t name, uint32_t attempt) {
 static request *add(world *w, const request_order *order) {
     request *r = NULL;
     failure f;
-    assert_int_equal(requests_add(w->table, order, w, 0, &r, &f), STATUS_OK);
+    assert_int_equal(requests_add(w->table, order, NULL, w, 0, &r, &f), STATUS_OK);
     return r;
 }
 
@@ -173,6 +173,41 @@ static void test_an_ended_request_is_not_opened_again(void **state) {
     assert_int_equal(requests_admit(w->table, order.id, 5, &rival), FINISH_CANCELLED);
 }
 
+static void test_a_refused_attempt_counts_as_ended(void **state) {
+    world *w = *state;
+    request_order order = order_of(w, 1, 2);
+    request *rival, *r = running(w, &order);
+    requests_refused(w->table, order.id, 5);
+    assert_int_equal(requests_admit(w->table, order.id, 5, &rival), FINISH_SUPERSEDED);
+    assert_int_equal(requests_admit(w->table, order.id, 6, &rival), FINISH_NONE);
+    assert_ptr_equal(rival, r);                 /* a refusal does not touch it */
+    request_end(r);
+    requests_remove(w->table, w->models, &r, false);
+    assert_int_equal(requests_admit(w->table, order.id, 5, &rival), FINISH_SUPERSEDED);
+}
+
+static void test_a_rival_stays_until_it_is_removed(void **state) {
+    world *w = *state;
+    failure f;
+    request_order order = order_of(w, 1, 1);
+    request *rival = running(w, &order), *r;
+    for (uint8_t name = 1; requests_count(w->table) < REQUESTS_MAX; name++) {
+        static uint8_t ids[REQUESTS_MAX][REQUEST_BYTES];
+        request_order other = order_of(w, 2, 1);
+        uint8_t *id = ids[requests_count(w->table)];
+        memset(id, name, REQUEST_BYTES);
+        id[0] = (uint8_t)(requests_count(w->table) >> 8), id[1] = (uint8_t)~id[0];
+        other.id = id;
+        add(w, &other);
+    }
+    order.attempt = 2;
+    assert_int_equal(requests_add(w->table, &order, rival, w, 0, &r, &f), STATUS_OK);
+    assert_ptr_equal(requests_find(w->table, order.id), r);
+    requests_remove(w->table, w->models, &rival, false);
+    assert_ptr_equal(requests_find(w->table, order.id), r);
+    assert_int_equal(requests_count(w->table), REQUESTS_MAX);
+}
+
 static void test_the_memory_of_ended_requests_is_a_ring(void **state) {
     world *w = *state;
     uint8_t ids[ENDED_MAX + 1][REQUEST_BYTES] = {0};
@@ -223,14 +258,14 @@ static void test_a_full_table_is_busy(void **state) {
     order.id = id;
     for (int i = 0; i < REQUESTS_MAX; i++) {
         memcpy(id, &i, sizeof i);
-        assert_int_equal(requests_add(w->table, &order, w, 0, &r, &f), STATUS_OK);
+        assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_OK);
         if (i == 0) first = r;
     }
     memset(id, 0xff, sizeof id);
-    assert_int_equal(requests_add(w->table, &order, w, 0, &r, &f), STATUS_BUSY);
+    assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_BUSY);
     request_end(first);
     requests_remove(w->table, w->models, &first, false);
-    assert_int_equal(requests_add(w->table, &order, w, 0, &r, &f), STATUS_OK);
+    assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_OK);
     assert_int_equal(requests_count(w->table), REQUESTS_MAX);
 }
 
@@ -266,7 +301,7 @@ static void test_orders_out_of_range_are_refused(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         failure f = {.code = STATUS_OK};
         request *r = NULL;
-        assert_int_equal(requests_add(w->table, &cases[i].order, w, 0, &r, &f), cases[i].expected);
+        assert_int_equal(requests_add(w->table, &cases[i].order, NULL, w, 0, &r, &f), cases[i].expected);
         assert_int_equal(f.code, cases[i].expected);
         assert_true(f.message[0] != '\0');
     }
@@ -587,7 +622,7 @@ static void test_ids_that_requests_brought_are_bounded(void **state) {
     for (uint8_t name = 0; st == STATUS_OK; name++) {
         request_order order = order_of(w, name, 1);
         order.ids = ids, order.n_ids = order.n_prompt = n_ids;
-        st = requests_add(w->table, &order, w, 0, &r, &f);
+        st = requests_add(w->table, &order, NULL, w, 0, &r, &f);
         n_added += st == STATUS_OK;
     }
     assert_int_equal(st, STATUS_BUSY);
@@ -761,6 +796,8 @@ int main(void) {
         CASE(test_the_transitions_are_those_of_the_protocol),
         CASE(test_a_higher_attempt_takes_over_and_others_do_not),
         CASE(test_an_ended_request_is_not_opened_again),
+        CASE(test_a_refused_attempt_counts_as_ended),
+        CASE(test_a_rival_stays_until_it_is_removed),
         CASE(test_the_memory_of_ended_requests_is_a_ring),
         CASE(test_a_prefix_names_one_request),
         CASE(test_a_full_table_is_busy),
