@@ -195,12 +195,19 @@ double request_tokens_per_s(const request *r);
 
 /* Changes of strategy. */
 
-/* Merge or replace; the result is the request's strategy from now on and gets the next ordinal.
+/* Merge or replace; the result is the request's strategy from now on (or, before its model
+ * is here, from request_adopt_changes on) and gets the next ordinal.
  * `call` is asker's. When RUNNING its modeld must be told; else it holds at once. STATUS_BAD_ID,
  * STATUS_BAD_REQUEST, STATUS_BUSY past CHANGES_MAX, STATUS_NO_MEMORY, STATUS_UNKNOWN_REQUEST at its
  * end. */
 status request_tune(request *r, bool replace, const strategy *s, void *asker, uint64_t call,
                     failure *f);
+
+/* Its model is here: the oldest of the changes so far that does not fit it, taken out for the caller to tell
+ * its asker and free, why in `f`. NULL: the others fit. */
+request_change *request_unfit_change(request *r, failure *f);
+/* After that: the newest of those that are left is the request's strategy. STATUS_NO_MEMORY. */
+status request_adopt_changes(request *r, failure *f);
 
 void request_retuned(request *r, uint32_t ordinal, uint32_t from_step);  /* modeld has placed it */
 

@@ -11,12 +11,19 @@ void request_change_free(request_change **change) {
     *change = NULL;
 }
 
+/* What the next change begins from. */
+static const strategy *newest_strategy(const request *r) {
+    const request_change *c = r->changes;
+    while (c && c->next) c = c->next;
+    return c ? &c->strategy : &r->strategy;
+}
+
 static status change_make(const request *r, bool replace, const strategy *asked,
                           request_change **out, failure *f) {
     request_change *c = calloc(1, sizeof *c);
     if (!c) return fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
     strategy_init(&c->strategy);
-    status st = strategy_copy(&c->strategy, replace ? asked : &r->strategy);
+    status st = strategy_copy(&c->strategy, replace ? asked : newest_strategy(r));
     if (st != STATUS_OK) fail(f, st, "no memory for another strategy");
     if (st == STATUS_OK && !replace) st = strategy_merge(&c->strategy, asked, f);
     if (st == STATUS_OK && r->model)
@@ -24,6 +31,16 @@ static status change_make(const request *r, bool replace, const strategy *asked,
     if (st == STATUS_OK) *out = c;
     else request_change_free(&c);
     return st;
+}
+
+static status strategy_adopt(request *r, const strategy *from, failure *f) {
+    strategy newest;
+    strategy_init(&newest);
+    if (strategy_copy(&newest, from) != STATUS_OK)
+        return fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
+    strategy_clear(&r->strategy);
+    r->strategy = newest;
+    return STATUS_OK;
 }
 
 status request_tune(request *r, bool replace, const strategy *asked, void *asker, uint64_t call,
@@ -34,17 +51,12 @@ status request_tune(request *r, bool replace, const strategy *asked, void *asker
         return fail(f, STATUS_BUSY, "%d changes of this request's strategy are under way already",
                     CHANGES_MAX);
     request_change *c = NULL;
-    strategy newest;
-    strategy_init(&newest);
     status st = change_make(r, replace, asked, &c, f);
-    if (st == STATUS_OK && strategy_copy(&newest, &c->strategy) != STATUS_OK)
-        st = fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
+    if (st == STATUS_OK && r->model) st = strategy_adopt(r, &c->strategy, f);
     if (st != STATUS_OK) {
         request_change_free(&c);
         return st;
     }
-    strategy_clear(&r->strategy);
-    r->strategy = newest;
     c->ordinal = ++r->change;
     c->asker = asker;
     c->call = call;
@@ -55,6 +67,22 @@ status request_tune(request *r, bool replace, const strategy *asked, void *asker
     *place = c;
     r->n_changes++;
     return STATUS_OK;
+}
+
+request_change *request_unfit_change(request *r, failure *f) {
+    for (request_change **place = &r->changes; *place; place = &(*place)->next) {
+        request_change *c = *place;
+        if (strategy_check_ids(&c->strategy, served_model_n_vocab(r->model), f) == STATUS_OK)
+            continue;
+        *place = c->next;
+        r->n_changes--;
+        return c;
+    }
+    return NULL;
+}
+
+status request_adopt_changes(request *r, failure *f) {
+    return r->changes ? strategy_adopt(r, newest_strategy(r), f) : STATUS_OK;
 }
 
 void request_retuned(request *r, uint32_t ordinal, uint32_t from_step) {

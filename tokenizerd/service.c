@@ -132,9 +132,47 @@ static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
         acknowledged(context, p, beat->acknowledged[i]);
 }
 
+/* How many raw frames may come with it, and the number of its call if it is one. */
+static size_t frames_max(const Trivium__TextRequest *m, uint64_t *call_number) {
+    *call_number = 0;
+    switch (m->body_case) {
+    case TRIVIUM__TEXT_REQUEST__BODY_GENERATE: return 1;
+    case TRIVIUM__TEXT_REQUEST__BODY_TUNE: *call_number = m->tune->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_CANCEL: *call_number = m->cancel->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: *call_number = m->tokenize->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE: *call_number = m->detokenize->call; return 1;
+    case TRIVIUM__TEXT_REQUEST__BODY_SCORE:
+        *call_number = m->score->call;
+        return m->score->has_ids ? 1 : 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_PROBE: *call_number = m->probe->call; return 2;
+    case TRIVIUM__TEXT_REQUEST__BODY_LIST: *call_number = m->list->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_STATUS: *call_number = m->status->call; return 0;
+    default: return 0;
+    }
+}
+
+/* False: it came with more frames than belong to it, and was answered so. */
+static bool frames_fit(service *s, peer *p, const wire_message *message) {
+    const Trivium__TextRequest *m = (const Trivium__TextRequest *)message->header;
+    uint64_t call_number;
+    size_t n_max = frames_max(m, &call_number);
+    if (message->n_raw <= n_max) return true;
+    failure f;
+    fail(&f, STATUS_BAD_MESSAGE, "%zu raw frames came with a message that takes %zu", message->n_raw,
+         n_max);
+    if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_GENERATE)
+        generate_refuse(s, p, m->generate, &f);
+    else if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE ||
+             m->body_case == TRIVIUM__TEXT_REQUEST__BODY__NOT_SET)
+        service_garbage(s, "frames");
+    else client_fail(s, p, call_number, &f);
+    return false;
+}
+
 static void on_message(void *context, peer *p, const wire_message *message) {
     service *s = context;
     const Trivium__TextRequest *m = (const Trivium__TextRequest *)message->header;
+    if (!frames_fit(s, p, message)) return;
     switch (m->body_case) {
     case TRIVIUM__TEXT_REQUEST__BODY_GENERATE: generate_asked(s, p, m->generate, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_TUNE: tune_asked(s, p, m->tune); return;

@@ -174,6 +174,7 @@ void generation_encoded(void *context, void *owner, const failure *why) {
 static void meet(service *s, request *r, served_model *m) {
     failure f;
     status st = request_meet(r, m, &f);
+    if (st == STATUS_OK) st = changes_meet(s, r, &f);
     if (st == STATUS_OK && r->passage) {
         const vocab_meta *meta = vocab_meta_of(served_model_vocab(m));
         st = passage_start(r->passage, served_model_vocab(m), meta->add_bos ? meta->bos : -1, &f);
@@ -197,8 +198,8 @@ void generation_advance(service *s, request *r) {
 
 /* ---- what the client asks ---- */
 
-static void refuse(service *s, peer *client, const Trivium__Generate *m, request_finish finish,
-                   const failure *why) {
+static void done_at_once(service *s, peer *client, const Trivium__Generate *m, request_finish finish,
+                         const failure *why) {
     Trivium__Done done = TRIVIUM__DONE__INIT;
     Trivium__Timings timings = TRIVIUM__TIMINGS__INIT;
     done.request = m->request;
@@ -206,6 +207,12 @@ static void refuse(service *s, peer *client, const Trivium__Generate *m, request
     done.reason = (Trivium__FinishReason)finish;
     done.timings = &timings;
     send_done(s, client, &done, why);
+}
+
+void generate_refuse(service *s, peer *client, const Trivium__Generate *m, const failure *why) {
+    if (m->request.len == REQUEST_BYTES)
+        requests_refused(s->requests, m->request.data, m->attempt);
+    done_at_once(s, client, m, FINISH_ERROR, why);
 }
 
 /* Its text, apart from the order because it may be long and is copied once. */
@@ -288,18 +295,17 @@ void generate_asked(service *s, peer *client, const Trivium__Generate *m,
     if (m->request.len != REQUEST_BYTES) {
         fail(&f, STATUS_BAD_REQUEST, "a request's id has %d bytes, not %zu", REQUEST_BYTES,
              m->request.len);
-        refuse(s, client, m, FINISH_ERROR, &f);
+        generate_refuse(s, client, m, &f);
         return;
     }
     request *rival, *r = NULL;
     request_finish at_once = requests_admit(s->requests, m->request.data, m->attempt, &rival);
     if (at_once != FINISH_NONE) {
-        refuse(s, client, m, at_once, NULL);
+        done_at_once(s, client, m, at_once, NULL);
         return;
     }
     if (order_take(s, client, m, message, rival, &r, &f) != STATUS_OK) {
-        requests_refused(s->requests, m->request.data, m->attempt);
-        refuse(s, client, m, FINISH_ERROR, &f);
+        generate_refuse(s, client, m, &f);
         return;
     }
     if (r->fresh && passage_make(s, m, r, &f) != STATUS_OK) {

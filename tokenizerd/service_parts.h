@@ -84,6 +84,8 @@ void modeld_tell(service *s, const modeld *d, Trivium__TokensRequest *m);
 /* ---- service_generate.c ---- */
 void generate_asked(service *s, peer *client, const Trivium__Generate *m,
                     const wire_message *message);
+/* Its Done at once, with this error; the attempt counts as ended. */
+void generate_refuse(service *s, peer *client, const Trivium__Generate *m, const failure *why);
 /* It goes on as far as it can: meet its model, be opened at a modeld, or end. It may be gone
  * afterwards. */
 void generation_advance(service *s, request *r);
@@ -105,6 +107,9 @@ void cancel_asked(service *s, peer *client, const Trivium__Cancel *m);
 void acknowledged(service *s, const peer *client, const Trivium__Acknowledge *m);
 void changes_tell(service *s, request *r);      /* its owner of what is due */
 void changes_drop(service *s, request *r);      /* at its end: who asked is told */
+/* Its model is here: changes that do not fit are dropped, who asked is told. Codes of
+ * request_adopt_changes. */
+status changes_meet(service *s, request *r, failure *f);
 
 /* ---- service_calls.c ---- */
 void tokenize_asked(service *s, peer *client, const Trivium__Tokenize *m);

@@ -76,6 +76,12 @@ void changes_drop(service *s, request *r) {
         client_fail(s, c->asker, c->call, &f);
 }
 
+status changes_meet(service *s, request *r, failure *f) {
+    for (request_change *c; (c = request_unfit_change(r, f)) != NULL; request_change_free(&c))
+        client_fail(s, c->asker, c->call, f);
+    return request_adopt_changes(r, f);
+}
+
 static void send_tuned(service *s, const request *r, const request_change *c) {
     Trivium__StrategyChange change;
     change_to_wire(&change, c);

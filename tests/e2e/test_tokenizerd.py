@@ -302,3 +302,46 @@ def test_an_attempt_that_is_refused_leaves_the_lower_one_alone(front):
     generate(other, request, attempt=3, text=b"\xff")
     assert other.answer("done")[0].error.code == common_pb2.NOT_UTF8
     assert collect(owner)[3].reason == text_pb2.FINISH_LENGTH
+
+
+def test_a_change_that_does_not_fit_the_model_is_not_the_owners_fault(front):
+    owner, asker = front.client(), front.client()
+    request = generate(owner)
+    message = text_pb2.TextRequest()
+    message.tune.call, message.tune.request = 7, request
+    step = message.tune.strategy.steps.add()
+    step.name = "logit_bias"
+    step.numbers.append(1)
+    step.lists.add().ids.append(10 ** 5)
+    ask(owner, "list")
+    owner.answer("listed")                      # the request is there before the Tune
+    asker.send(message)
+    ask(asker, "list")
+    asker.answer("listed")
+    front.modeld()
+    text, _, changes, done = collect(owner)
+    assert (text, changes, done.reason) == (LETTERS, [], text_pb2.FINISH_LENGTH)
+    assert asker.answer("failed")[0].error.code == common_pb2.BAD_ID
+    assert asker.answers.empty()
+
+
+@pytest.mark.parametrize("kind, n_frames, fields", [
+    ("detokenize", 2, {}), ("score", 1, {"text": b"hi"}), ("score", 2, {"has_ids": True}), ("tokenize", 1, {"text": b"hi"}),
+    ("tune", 1, {"request": b"x"}), ("cancel", 1, {"request": b"x"}), ("list", 1, {}), ("status", 2, {})])
+def test_frames_that_belong_to_nothing_are_refused(front, kind, n_frames, fields):
+    front.modeld()
+    client = front.client()
+    ask(client, kind, [array.array("i", [5]).tobytes()] * n_frames, **fields)
+    failed, _ = client.answer("failed")
+    assert (failed.call, failed.error.code) == (7, common_pb2.BAD_MESSAGE)
+
+
+def test_a_generate_with_a_frame_too_many_is_refused(front):
+    front.modeld()
+    client = front.client()
+    message = text_pb2.TextRequest()
+    body = message.generate
+    body.request, body.attempt, body.max_new_tokens, body.n_prompt = os.urandom(16), 1, 4, 1
+    client.send(message, [array.array("i", [5]).tobytes()] * 2)
+    done, _ = client.answer("done")
+    assert (done.reason, done.error.code) == (text_pb2.FINISH_ERROR, common_pb2.BAD_MESSAGE)

@@ -774,6 +774,34 @@ static void test_changes_that_cannot_be_made_change_nothing(void **state) {
     assert_int_equal(request_tune(r, false, &s, w, 9, &f), STATUS_UNKNOWN_REQUEST);
 }
 
+static void test_changes_before_the_model_is_known_must_fit_it(void **state) {
+    world *w = *state;
+    failure f;
+    request_order order = order_of(w, 1, 1);
+    request *r = add(w, &order);
+    strategy s = top_k(40), biased;
+    strategy_init(&biased);
+    strategy_append_biases(&biased, &(int32_t){SERVED_N_VOCAB}, &(double){1}, 1, &f);
+    assert_int_equal(request_tune(r, false, &biased, w, 1, &f), STATUS_OK);
+    assert_int_equal(request_tune(r, false, &s, w, 2, &f), STATUS_OK);  /* holds the bias, too */
+    assert_int_equal(request_tune(r, true, &s, w, 3, &f), STATUS_OK);
+    assert_int_equal(request_tune(r, false, &w->plain, w, 4, &f), STATUS_OK);
+    assert_int_equal(request_meet(r, w->model, &f), STATUS_OK);
+    for (uint64_t call = 1; call <= 2; call++) {
+        request_change *c = request_unfit_change(r, &f);
+        assert_int_equal(c->call, call);
+        assert_int_equal(f.code, STATUS_BAD_ID);
+        request_change_free(&c);
+    }
+    assert_null(request_unfit_change(r, &f));
+    assert_int_equal(r->n_changes, 2);
+    assert_true(strategy_equal(&r->strategy, &w->plain));
+    assert_int_equal(request_adopt_changes(r, &f), STATUS_OK);
+    assert_int_equal(r->strategy.n_steps, 2);
+    assert_int_equal(r->change, 4);
+    strategy_clear(&biased);
+}
+
 static void test_who_asked_may_be_gone(void **state) {
     world *w = *state;
     failure f;
@@ -826,6 +854,7 @@ int main(void) {
         CASE(test_a_waiting_request_is_changed_at_once),
         CASE(test_a_lost_modeld_lets_changes_hold_at_the_next_step),
         CASE(test_changes_that_cannot_be_made_change_nothing),
+        CASE(test_changes_before_the_model_is_known_must_fit_it),
         CASE(test_who_asked_may_be_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
