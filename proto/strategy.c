@@ -219,15 +219,18 @@ void strategy_clear(strategy *s) {
 }
 
 status strategy_copy(strategy *to, const strategy *from) {
-    strategy_clear(to);
+    strategy copy;
+    strategy_init(&copy);
     for (size_t i = 0; i < from->n_steps; i++) {
-        status st = step_copy(&to->steps[i], &from->steps[i]);
+        status st = step_copy(&copy.steps[i], &from->steps[i]);
         if (st != STATUS_OK) {
-            strategy_clear(to);
+            strategy_clear(&copy);
             return st;
         }
-        to->n_steps = i + 1;
+        copy.n_steps = i + 1;
     }
+    strategy_clear(to);
+    *to = copy;
     return STATUS_OK;
 }
 

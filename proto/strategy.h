@@ -68,7 +68,8 @@ typedef struct strategy {
 
 void strategy_init(strategy *s);                            /* an empty chain */
 void strategy_clear(strategy *s);                           /* frees what it owns; empty afterwards */
-status strategy_copy(strategy *to, const strategy *from);   /* `to` is cleared first; STATUS_NO_MEMORY */
+/* In place of what `to` has. STATUS_NO_MEMORY: `to` is as it was. */
+status strategy_copy(strategy *to, const strategy *from);
 
 /* What holds when nothing is said: repetition_penalty 1.1, temperature 0.8, top_p 0.9. */
 void strategy_defaults(strategy *s);

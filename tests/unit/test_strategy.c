@@ -282,6 +282,11 @@ static void a_copy_is_equal_and_its_own(void **state) {
     strategy_copy(&copy, &s);
     set(&copy, STEP_TOP_P, 0.8);
     assert_false(strategy_equal(&s, &copy));
+    /* What is replaced goes when the copy is whole, not before: even a chain's copy onto itself. */
+    bias(&copy, 5, 3);
+    assert_int_equal(strategy_copy(&copy, &copy), STATUS_OK);
+    assert_string_equal(written(&copy), "logit_bias 1=-2 5=3, repetition_penalty 1.1, "
+                                        "temperature 0.8, top_p 0.8");
     strategy_clear(&s);
     strategy_clear(&copy);
 }
