@@ -81,9 +81,10 @@ $(BUILD)/obj/%.o: %.c | $(GENERATED:.c=.h)
 # Tests: each tests/unit/test_NAME.c is a program on cmocka, linked with every library.
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 $(BUILD)/libsupport.a: $(call object,$(wildcard tests/support/*.c))
+$(BUILD)/tests/test_replies: $(BUILD)/obj/modeld/service_replies.o # the rest of the service is played by the test
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(call QUIET,LINK)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+	$(call QUIET,LINK)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
 
 # Programs that only tests use: tests/tools/NAME.c.
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))

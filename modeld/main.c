@@ -154,8 +154,8 @@ static uint32_t count_pages(const model *m) {
 }
 
 /* The file is checked first: what is wrong with it is told before anybody sees this modeld. Returns
- * why a tokenizerd did not want it; NULL: a signal ended it. */
-static const char *serve(loop *l, model *m, uint32_t n_pages, failure *f) {
+ * whether it was served until a signal ended it; false: no tokenizerd wants it, and `f` says why. */
+static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
     kv_cache *cache = kv_cache_new(model_shape_of(m), n_pages, KV_SEQUENCES_MAX);
     if (!cache) die("modeld", "no memory for %u pages of keys and values", n_pages);
     service *s = NULL;
@@ -172,11 +172,12 @@ static const char *serve(loop *l, model *m, uint32_t n_pages, failure *f) {
     if (service_new(&s, l, m, cache, &o, f) != STATUS_OK) die("modeld", "%s", f->message);
     log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u %s", name, n_pages, model_description(m));
     loop_run(l);
-    const char *refusal = service_refusal(s);
-    if (refusal) fail(f, STATUS_NAME_TAKEN, "%s", refusal);
+    const failure *refusal = service_refusal(s);
+    bool served = !refusal;
+    if (refusal) *f = *refusal;
     service_free(&s);
     kv_cache_free(&cache);
-    return refusal ? f->message : NULL;
+    return served;
 }
 
 int main(int argc, char **argv) {
@@ -202,9 +203,9 @@ int main(int argc, char **argv) {
     loop *l = loop_new();
     if (!l) die("modeld", "no memory");
     if (choose_endpoints(&f) != STATUS_OK) die("modeld", "%s", f.message);
-    const char *refusal = serve(l, m, n_pages, &f);
+    bool served = serve(l, m, n_pages, &f);
     loop_free(&l);
     model_close(&m);
-    if (refusal) die("modeld", "%s", refusal);
+    if (!served) die("modeld", "%s", f.message);
     return 0;
 }

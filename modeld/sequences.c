@@ -412,7 +412,7 @@ void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_u
     s->n_sent -= cause == RETRY_UNSENT;
     s->n_losses += cause == RETRY_LOST;
     s->n_tries += cause == RETRY_FAILED;
-    snprintf(s->last_error, sizeof s->last_error, "%s", why);
+    text_sentence(why, s->last_error, sizeof s->last_error);
     s->avoided = s->sampler;
     settle(s);
     rows_wait(t, s, now_us, true);

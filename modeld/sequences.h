@@ -115,7 +115,7 @@ typedef struct sequence {
     uint64_t deadline_us; /* of the sending */
     uint64_t waiting_us;  /* since when nobody is there to take the rows */
     uint32_t wait_ms;
-    char last_error[160]; /* of the last try of this step */
+    char last_error[256]; /* of the last try of this step */
 
     uint64_t opened_us, admitted_us;
     double queue_ms, prefill_ms;

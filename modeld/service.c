@@ -222,6 +222,6 @@ void service_free(service **s) {
     *s = NULL;
 }
 
-const char *service_refusal(const service *s) {
-    return s->refusal.code == STATUS_OK ? NULL : s->refusal.message;
+const failure *service_refusal(const service *s) {
+    return s->refusal.code == STATUS_OK ? NULL : &s->refusal;
 }

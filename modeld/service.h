@@ -33,7 +33,8 @@ status service_new(service **out, loop *l, model *m, kv_cache *cache,
 /* Says Leave to all; what was under way ends without a word, its owners go elsewhere. */
 void service_free(service **s);
 
-/* Why a tokenizerd refused this model: then the loop was stopped. NULL: none did. */
-const char *service_refusal(const service *s);
+/* Why the last tokenizerd refused this model for good, as all others did before: then the loop was
+ * stopped. NULL: there is one left. */
+const failure *service_refusal(const service *s);
 
 #endif

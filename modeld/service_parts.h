@@ -24,6 +24,7 @@ typedef struct front {
     peers *peers;
     peer *peer; /* NULL: not joined now */
     const char *address;
+    bool given_up; /* it has refused us for good: `peers` goes in the next turn, and is NULL then */
 } front;
 
 /* The next forward pass. */
@@ -75,7 +76,7 @@ struct service {
     bool work_due, watch_due; /* their timers are set */
     uint64_t n_garbage;       /* messages that were readable and made no sense */
     report report;
-    failure refusal; /* code STATUS_OK: none */
+    failure refusal; /* the last tokenizerd's, when all have refused; else code STATUS_OK */
 };
 
 /* Something changed: in the next turn of the loop, admit, send rows, compute. */
@@ -87,6 +88,11 @@ void service_garbage(service *s, const char *what);
 extern const peers_events tokens_events; /* context: the front */
 
 /* ---- service_replies.c ---- */
+/* A message to a tokenizerd. One that cannot take it, or would miss it, is cut, and with it go its
+ * sequences: it opens them anew. */
+status reply_send(front *to, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw);
+/* What a peer says went wrong, made fit to be told on. */
+failure failure_from_wire(const Trivium__Error *e);
 /* The last word on a text or call, then it is gone. `f` is read when the end is END_ERROR. */
 void reply_end(service *s, sequence *q, sequence_end end, const failure *f);
 /* The last word on one that was never opened. */

@@ -1,9 +1,17 @@
 /* What tokenizerds are told. */
+#include "../proto/rt/log.h"
+#include "../proto/rt/text.h"
 #include "service_parts.h"
 
-static void send_reply(front *to, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw) {
-    /* A tokenizerd that cannot take it is cut, and `left` ends its sequences. */
-    if (to->peer) peers_send(to->peers, to->peer, &m->base, raw, n_raw);
+status reply_send(front *to, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw) {
+    if (!to->peer) return STATUS_NOT_FOUND;
+    status st = peers_send(to->peers, to->peer, &m->base, raw, n_raw);
+    if (st != STATUS_OK && st != STATUS_BUSY) { /* BUSY: it is cut already */
+        log_event(LOG_ERROR, "unsent", "tokenizerd=\"%s\" why=%s", peer_name(to->peer),
+                  status_name(st));
+        peers_cut(to->peers, to->peer, "a message to it was lost");
+    }
+    return st;
 }
 
 static Trivium__Error wire_error(const failure *f) {
@@ -11,6 +19,14 @@ static Trivium__Error wire_error(const failure *f) {
     e.code = (Trivium__Code)f->code;
     e.message = (char *)f->message;
     return e;
+}
+
+failure failure_from_wire(const Trivium__Error *e) {
+    failure f = {.code = STATUS_BAD_MESSAGE};
+    if (e->code > 0 && (int)e->code < (int)STATUS_KINDS) f.code = (status)e->code;
+    if (text_sentence(e->message, f.message, sizeof f.message) == 0)
+        fail(&f, f.code, "it failed and did not say why");
+    return f;
 }
 
 static void send_closed(front *to, Trivium__Closed *closed, sequence_end end, const failure *f) {
@@ -23,7 +39,7 @@ static void send_closed(front *to, Trivium__Closed *closed, sequence_end end, co
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_CLOSED;
     m.closed = closed;
-    send_reply(to, &m, NULL, 0);
+    reply_send(to, &m, NULL, 0);
 }
 
 _Static_assert((int)END_ID == (int)TRIVIUM__CLOSE_REASON__CLOSE_END_ID &&
@@ -49,7 +65,7 @@ void reply_refused_call(front *to, uint64_t call, const failure *f) {
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_FAILED;
     m.failed = &failed;
-    send_reply(to, &m, NULL, 0);
+    reply_send(to, &m, NULL, 0);
 }
 
 /* Its pages and its sampler's room are free for others now. */
@@ -86,7 +102,7 @@ void reply_token(service *s, sequence *q, const Trivium__SampleReply *r, const c
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_TOKEN;
     m.token = &token;
-    send_reply(q->owner, &m, NULL, 0);
+    reply_send(q->owner, &m, NULL, 0);
     s->report.n_drawn++;
 }
 
@@ -99,7 +115,7 @@ void reply_retuned(sequence *q, uint32_t change, uint32_t step_from) {
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_TUNED;
     m.tuned = &retuned;
-    send_reply(q->owner, &m, NULL, 0);
+    reply_send(q->owner, &m, NULL, 0);
 }
 
 void reply_scored(service *s, sequence *q, const Trivium__SampleReply *last) {
@@ -111,7 +127,7 @@ void reply_scored(service *s, sequence *q, const Trivium__SampleReply *last) {
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_SCORED;
     m.scored = &scored;
-    send_reply(q->owner, &m, &(wire_raw){q->logprobs, q->n_ids * sizeof *q->logprobs}, 1);
+    reply_send(q->owner, &m, &(wire_raw){q->logprobs, q->n_ids * sizeof *q->logprobs}, 1);
     forget(s, q);
 }
 
@@ -122,6 +138,6 @@ void reply_probed(service *s, sequence *q, int32_t id, const double *probabiliti
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_PROBED;
     m.probed = &probed;
-    send_reply(q->owner, &m, &(wire_raw){probabilities, q->row_width * sizeof *probabilities}, 1);
+    reply_send(q->owner, &m, &(wire_raw){probabilities, q->row_width * sizeof *probabilities}, 1);
     forget(s, q);
 }

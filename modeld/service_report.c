@@ -42,10 +42,12 @@ Trivium__ModelReport *report_fill(service *s) {
     r->model.waiting = sequences_n_queued(s->sequences);
     r->model.tokens_per_s = rate(r);
     r->model.garbage = s->n_garbage + peers_garbage(s->sampler_peers);
-    for (size_t i = 0; i < s->n_fronts; i++) r->model.garbage += peers_garbage(s->fronts[i].peers);
+    for (size_t i = 0; i < s->n_fronts; i++)
+        if (s->fronts[i].peers) r->model.garbage += peers_garbage(s->fronts[i].peers);
     return &r->model;
 }
 
 void report_send(service *s) {
-    for (size_t i = 0; i < s->n_fronts; i++) peers_beat(s->fronts[i].peers);
+    for (size_t i = 0; i < s->n_fronts; i++)
+        if (s->fronts[i].peers) peers_beat(s->fronts[i].peers);
 }

@@ -112,6 +112,7 @@ static void try_again(service *s, sequence *q, retry_cause cause, const char *wh
     log_event(LOG_DEBUG, "retry", "step=%u tries=%u losses=%u pool=\"%s\" why=\"%s\"",
               sequence_step(q), q->n_tries, q->n_losses, q->pool, why);
     failure f = {.code = STATUS_OK};
+    why = q->last_error; /* fit to be told */
     if (q->n_tries >= STEP_TRIES_MAX)
         fail(&f, STATUS_SAMPLER_FAILED,
              "step %u failed %d times at samplerds of pool %s; the last one: %s", sequence_step(q),
@@ -147,8 +148,8 @@ static void give_up_waiting(service *s, sequence *q) {
 static void check_deadline(service *s, sequence *q, uint64_t now_us) {
     if (q->sampler) {
         if (now_us < q->deadline_us) return;
-        char why[128];
-        snprintf(why, sizeof why, "%.80s did not answer within %u ms", peer_name(q->sampler->peer),
+        char why[NAME_BYTES_MAX + 64];
+        snprintf(why, sizeof why, "%s did not answer within %u ms", peer_name(q->sampler->peer),
                  s->options.step_deadline_ms);
         sampler_hangs(q->sampler);
         try_again(s, q, RETRY_FAILED, why);
@@ -220,13 +221,9 @@ static bool is_final(Trivium__Code code) {
 }
 
 static void take_error(service *s, sequence *q, const Trivium__Error *e) {
-    if (!is_final(e->code)) {
-        try_again(s, q, RETRY_FAILED, e->message[0] ? e->message : "it failed without a word");
-        return;
-    }
-    failure f;
-    fail(&f, (status)e->code, "%s", e->message);
-    reply_end(s, q, END_ERROR, &f);
+    failure f = failure_from_wire(e);
+    if (is_final(e->code)) reply_end(s, q, END_ERROR, &f);
+    else try_again(s, q, RETRY_FAILED, f.message);
 }
 
 static void take_drawn(service *s, sequence *q, const Trivium__SampleReply *r,
@@ -299,8 +296,8 @@ static void on_left(void *context, peer *p, const char *why) {
     log_event(LOG_INFO, "left", "samplerd=\"%s\" pool=\"%s\" why=\"%s\"", peer_name(p), gone->pool,
               why);
     gone->lost = true;
-    char lost[192];
-    snprintf(lost, sizeof lost, "%.80s is gone: %.80s", peer_name(p), why);
+    char lost[NAME_BYTES_MAX + 128];
+    snprintf(lost, sizeof lost, "%s is gone: %.80s", peer_name(p), why);
     sequence *next = NULL;
     for (sequence *q = sequences_first(s->sequences); q; q = next) {
         next = sequences_next(q);

@@ -37,10 +37,33 @@ static void on_left(void *context, peer *p, const char *why) {
     end_all_of(from);
 }
 
+static bool all_given_up(const service *s) {
+    for (size_t i = 0; i < s->n_fronts; i++)
+        if (!s->fronts[i].given_up) return false;
+    return true;
+}
+
+static void give_up(void *context) {
+    front *one = context;
+    peers_free(&one->peers);
+    one->peer = NULL;
+    end_all_of(one);
+}
+
+/* A full table may have room later; whatever else it says, it would say again. */
 static void on_refused(void *context, const Trivium__Error *error) {
     front *from = context;
-    fail(&from->service->refusal, STATUS_NAME_TAKEN, "refused by the tokenizerd at %s: %s",
-         from->address, error->message);
+    failure f, told = failure_from_wire(error);
+    fail(&f, told.code, "refused by the tokenizerd at %s: %s", from->address, told.message);
+    log_event(LOG_ERROR, "refused", "why=\"%s\"", f.message);
+    if (f.code == STATUS_BUSY || f.code == STATUS_NO_MEMORY) return;
+    from->given_up = true;
+    if (!all_given_up(from->service)) {
+        /* Not within its own event. Without memory for the timer Hello goes on being said. */
+        loop_once(from->service->loop, 0, give_up, from);
+        return;
+    }
+    from->service->refusal = f;
     loop_stop(from->service->loop);
 }
 
@@ -115,9 +138,10 @@ static void on_retune(front *from, const Trivium__Retune *m) {
     uint32_t step_from = 0;
     strategy chain;
     strategy_init(&chain);
-    if (strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK &&
-        sequence_retune(q, m->change, &chain, &step_from, &f) == STATUS_OK)
-        reply_retuned(q, m->change, step_from);
+    status st = strategy_from_wire(&chain, m->strategy, &f);
+    if (st == STATUS_OK) st = sequence_retune(q, m->change, &chain, &step_from, &f);
+    if (st == STATUS_OK) reply_retuned(q, m->change, step_from);
+    else if (st == STATUS_NO_MEMORY) reply_end(from->service, q, END_ERROR, &f);
     else service_garbage(from->service, "retune");
     strategy_clear(&chain);
 }

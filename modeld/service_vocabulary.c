@@ -103,6 +103,6 @@ void vocabulary_send(front *to) {
         Trivium__TokensReply reply = TRIVIUM__TOKENS_REPLY__INIT;
         reply.body_case = TRIVIUM__TOKENS_REPLY__BODY_VOCABULARY;
         reply.vocabulary = &p.wire;
-        if (peers_send(to->peers, to->peer, &reply.base, NULL, 0) != STATUS_OK) return;
+        if (reply_send(to, &reply, NULL, 0) != STATUS_OK) return;
     } while (n_tokens < v->n_tokens || n_merges < v->n_merges);
 }
