@@ -20,7 +20,9 @@ struct generation {
     void *context;
     uint32_t attempt;           /* 0 before the first was sent */
     bool started;               /* prompt ids, model and fingerprint are known */
-    bool let_go;                /* the text that was held back has been shown: the end is near */
+    uint32_t first_step;        /* of this attempt */
+    size_t n_ahead;             /* bytes shown beyond the text of the ids: what was held back was let go */
+    size_t n_again;             /* of them, that this attempt has still to bring again; not shown twice */
     bool cancelled;
     int cancel_timer;           /* -1: not set */
     int32_t *ids;               /* [n_ids], prompt first; room for max_new_tokens more */
@@ -166,6 +168,8 @@ static status generation_send(client *c, failure *f) {
     generate_lists lists = {0};
     Trivium__Strategy *chain = strategy_to_wire(&g->now.chain);
     g->attempt++;
+    g->first_step = g->started ? next_step(g) : 0;
+    g->n_again = g->n_ahead;
     status st = chain && lists_fill(&lists, g->request)
                     ? generate_send(c, g, &lists, chain, f)
                     : fail(f, STATUS_NO_MEMORY, "no memory for a request");
@@ -349,8 +353,21 @@ static generation_token *tokens_from_wire(const Trivium__Chunk *chunk) {
     return tokens;
 }
 
+/* How many bytes at the beginning of a chunk's text were shown already, by an attempt that was lost after it
+ * had let go what it held back. Where that was half a character, the whole one counts as shown. */
+static size_t bytes_again(generation *g, const Trivium__Chunk *chunk) {
+    size_t n = chunk->text.len < g->n_again ? chunk->text.len : g->n_again;
+    g->n_again -= n;
+    if (chunk->n_drawn > 0) g->n_ahead -= n;
+    else g->n_ahead += chunk->text.len - n;
+    while (n > 0 && n < chunk->text.len && (chunk->text.data[n] & 0xc0) == 0x80) n++;
+    return n;
+}
+
 static void chunk_show(client *c, const Trivium__Chunk *chunk, uint32_t first_step) {
     generation *g = c->generation;
+    size_t n_again = bytes_again(g, chunk);
+    if (chunk->n_drawn == 0 && n_again == chunk->text.len) return;
     generation_token *tokens = tokens_from_wire(chunk);
     if (!tokens) {
         failure f;
@@ -361,8 +378,8 @@ static void chunk_show(client *c, const Trivium__Chunk *chunk, uint32_t first_st
     g->events.chunk(g->context, &(generation_chunk){
                                     .tokens = tokens,
                                     .n_tokens = chunk->n_drawn,
-                                    .text = chunk->text.data,
-                                    .n_bytes = chunk->text.len,
+                                    .text = n_again > 0 ? chunk->text.data + n_again : chunk->text.data,
+                                    .n_bytes = chunk->text.len - n_again,
                                     .step = first_step,
                                     .forward_ms = chunk->forward_ms,
                                     .sample_ms = chunk->sample_ms,
@@ -374,15 +391,12 @@ static void on_chunk(client *c, const Trivium__Chunk *chunk) {
     generation *g = c->generation;
     if (!chunk_is_due(g, chunk)) return;
     uint32_t first_step = next_step(g);
-    bool is_rest = chunk->n_drawn == 0 && chunk->text.len > 0;
-    bool is_repeated = is_rest && g->let_go;    /* a resume after the very end lets it go again */
     if (chunk->n_drawn > 0) chunk_keep(g, chunk);
-    if (is_rest) g->let_go = true;
     g->acknowledge.step = next_step(g);
     g->acknowledge.attempt = g->attempt;
     change_take(g, chunk->change);
     change_settle(c, g);
-    if ((chunk->n_drawn > 0 || is_rest) && !is_repeated) chunk_show(c, chunk, first_step);
+    if (chunk->n_drawn > 0 || chunk->text.len > 0) chunk_show(c, chunk, first_step);
 }
 
 static finish_reason reason_from_wire(Trivium__FinishReason reason) {
@@ -407,6 +421,7 @@ static void on_done(client *c, const Trivium__Done *done) {
                              .code = f.code,
                              .message = f.message,
                              .n_tokens = done->n_tokens,
+                             .n_tokens_timed = next_step(c->generation) - c->generation->first_step,
                              .timings = {t->queue_ms, t->prefill_ms, t->decode_ms, t->forward_ms,
                                          t->sample_ms, t->n_cached},
                          });

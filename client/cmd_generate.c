@@ -100,7 +100,8 @@ static double per_second(double n, double ms) {
 }
 
 static double decoded_per_second(const generation_done *done) {
-    return per_second(done->n_tokens > 1 ? done->n_tokens - 1 : 0, done->timings.decode_ms);
+    return per_second(done->n_tokens_timed > 1 ? done->n_tokens_timed - 1 : 0,
+                      done->timings.decode_ms);
 }
 
 static json_t *timings_json(const writing *w, const generation_done *done) {

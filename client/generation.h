@@ -72,8 +72,8 @@ const char *finish_reason_name(finish_reason reason);   /* "stop" */
 
 typedef struct generation_timings {
     double queue_ms, prefill_ms;    /* of the last attempt */
-    double decode_ms;           /* from the first token to the last */
-    double forward_ms, sample_ms;   /* sums over the steps */
+    double decode_ms;           /* from its first token to the last */
+    double forward_ms, sample_ms;   /* sums over its steps */
     uint32_t n_cached;          /* prompt positions found in the KV-cache */
 } generation_timings;
 
@@ -81,7 +81,8 @@ typedef struct generation_done {
     finish_reason reason;
     status code;                /* FINISHED_ERROR: what `message` is about */
     const char *message;
-    uint32_t n_tokens;
+    uint32_t n_tokens;          /* over all attempts */
+    uint32_t n_tokens_timed;    /* of the last attempt, which `timings` is about */
     generation_timings timings;
 } generation_done;
 

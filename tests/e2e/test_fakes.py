@@ -223,6 +223,26 @@ def test_the_client_resumes_where_it_was(stack, fakes, how):
     assert generate.state == b"after 8" and generate.fingerprint == "f1" and generate.semantics == "fake/1"
 
 
+@pytest.mark.parametrize("rest", [b"jk", b"j\xef\xbf\xbd"], ids=["text", "half a character"])
+def test_text_that_was_let_go_is_not_shown_again(stack, fakes, rest):
+    """Its tokenizerd is lost between the last text and the Done, and the next one draws on."""
+    os.makedirs(stack.runtime, mode=0o700)
+    first = fakes(fake_tokenizerd.FakeTokenizerd, address(stack, "clients"), chunk=fake_tokenizerd.lets_go(9, rest))
+    client = stack.popen("generate", "hello", "--max-new-tokens", "26", "--seed", "1", "--wait", "20", "--timings")
+    wait_until(first.ending.is_set, what="the first tokenizerd is gone")
+    first.close()
+
+    def emoji_second(fake, sender, generate, step):
+        if step == 10 and rest != b"jk":
+            fake.send_chunk(sender, generate, step, text="\U0001f600".encode())
+        return False                           # the letter k, a second token of this step, is not due
+    fakes(fake_tokenizerd.FakeTokenizerd, address(stack, "clients"), decode_ms=1600, chunk=emoji_second)
+    output, errors = client.communicate(timeout=40)
+    assert client.returncode == 0, errors
+    assert output.decode() == LETTERS[:9] + rest.decode() + LETTERS[11:] + "\n"
+    assert "26 tokens, 10.0 tok/s" in errors.decode()     # 17 of them are of this attempt
+
+
 def test_no_wait_is_a_wait_of_a_millisecond(stack, fakes):
     """On the wire 0 stands for the default."""
     os.makedirs(stack.runtime, mode=0o700)

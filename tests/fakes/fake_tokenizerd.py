@@ -1,6 +1,7 @@
 """A stand-in for tokenizerd on the client's side: it starts a text, and what then happens is up to it."""
 import array
 import os
+import time
 
 from fake_link import Fake, common_pb2
 import text_pb2
@@ -10,9 +11,9 @@ class FakeTokenizerd(Fake):
     incoming, outgoing, role = text_pb2.TextRequest, text_pb2.TextReply, common_pb2.TOKENIZERD
     joins = False
 
-    def __init__(self, address, chunk=None, n_tokens=26, name="fake"):
+    def __init__(self, address, chunk=None, n_tokens=26, decode_ms=0, name="fake"):
         self.chunk = chunk                     # chunk(self, sender, generate, step) → True: it was dealt with
-        self.n_tokens = n_tokens
+        self.n_tokens, self.decode_ms = n_tokens, decode_ms
         self.generates = []
         super().__init__(address, name)
 
@@ -34,6 +35,7 @@ class FakeTokenizerd(Fake):
         done = self.outgoing()
         done.done.request, done.done.attempt = generate.request, generate.attempt
         done.done.reason, done.done.n_tokens = text_pb2.FINISH_LENGTH, self.n_tokens
+        done.done.timings.decode_ms = self.decode_ms
         self.send(done, to=sender)
 
     def send_chunk(self, sender, generate, step, **changes):
@@ -81,4 +83,19 @@ def strays():
         if step:
             fake.send_chunk(sender, generate, step - 1, text=b"#")
         return False
+    return do
+
+
+def lets_go(at, text):
+    """At this step it lets go text that was held back, and is gone before its Done."""
+    def do(fake, sender, generate, step):
+        if step < at:
+            return False
+        reply = fake.outgoing()
+        chunk = reply.chunk
+        chunk.request, chunk.attempt, chunk.step, chunk.text = generate.request, generate.attempt, step, text
+        fake.send(reply, to=sender)
+        time.sleep(0.3)                        # so that it arrives
+        fake.ending.set()
+        return True
     return do
