@@ -1,7 +1,7 @@
-/* bench_hop SAMPLERD [N_VOCAB [ROUNDS]]: what a step costs on its way to a samplerd and back. Plays modeld, and starts
- * that program; prints microseconds from sending to the answer without those spent sampling: of a row of five
- * logits, of a row of N_VOCAB that is sent, and of one that is read where it lies. The kinds take turns. */
-#include <math.h>
+/* bench_hop SAMPLERD [N_VOCAB [ROUNDS]]: what a step costs on its way to a samplerd and back. Plays
+ * modeld, and starts that program; prints microseconds from sending to the answer without those
+ * spent sampling: of a row of five logits, of a row of N_VOCAB that is sent, and of one that is read
+ * where it lies. The kinds take turns. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "logits.pb-c.h"
+#include "proto/limits.h"
 #include "proto/rt/clock.h"
 #include "proto/rt/loop.h"
 #include "proto/rt/peer.h"
@@ -141,7 +142,8 @@ static void bind_and_run(bench *b, const char *program, const char *address, uin
     hello.pid = getpid();
     hello.shared_rows = &offer;
     b->loop = loop_new();
-    if (!b->loop || endpoint_bind(&e, &(endpoint_options){address, HIGH_WATER_ROWS, false}, &f) != STATUS_OK)
+    if (!b->loop) die("bench_hop", "no memory");
+    if (endpoint_bind(&e, &(endpoint_options){address, HIGH_WATER_ROWS, false}, &f) != STATUS_OK)
         die("bench_hop", "%s", f.message);
     b->peers = peers_new(b->loop, &e, &(peers_options){
         .incoming = &trivium__logits_reply__descriptor, .hello = &hello,
@@ -156,8 +158,14 @@ static void bind_and_run(bench *b, const char *program, const char *address, uin
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2) return fprintf(stderr, "usage: bench_hop SAMPLERD [N_VOCAB [ROUNDS]]\n"), 2;
-    bench b = {.n_vocab = argc > 2 ? (uint32_t)atoi(argv[2]) : 49152, .n_rounds = argc > 3 ? (uint32_t)atoi(argv[3]) : 1000};
+    if (argc < 2) {
+        fprintf(stderr, "usage: bench_hop SAMPLERD [N_VOCAB [ROUNDS]]\n");
+        return 2;
+    }
+    bench b = {.n_vocab = argc > 2 ? (uint32_t)atoi(argv[2]) : 49152,
+               .n_rounds = argc > 3 ? (uint32_t)atoi(argv[3]) : 1000};
+    if (b.n_vocab < N_SMALL || b.n_vocab > N_VOCAB_MAX || b.n_rounds < 1)
+        die("bench_hop", "N_VOCAB is %d to %d, ROUNDS at least 1", N_SMALL, N_VOCAB_MAX);
     char folder[] = "/tmp/bench-hop-XXXXXX", address[64];
     if (!mkdtemp(folder)) die("bench_hop", "no folder in /tmp");
     snprintf(address, sizeof address, "ipc://%s/samplers", folder);
