@@ -114,7 +114,7 @@ typedef struct sequence {
     uint32_t n_losses;    /* and those that were lost with their sampler */
     uint64_t deadline_us; /* of the sending */
     uint64_t waiting_us;  /* since when nobody is there to take the rows */
-    uint32_t wait_ms;
+    uint32_t wait_ms;     /* that nobody may be there; never 0 */
     char last_error[256]; /* of the last try of this step */
 
     uint64_t opened_us, admitted_us;

@@ -412,6 +412,14 @@ static void test_a_retry_goes_first_and_keeps_count(void **state) {
     assert_null(s->avoided);
 }
 
+static void test_no_time_given_to_wait_means_the_default(void **state) {
+    world *w = *state;
+    assert_int_equal(open_text(w, 1, 2)->wait_ms, WAIT_MS);
+    job asked = text_job(w, 2, 2, 2);
+    asked.wait_ms = 1;
+    assert_int_equal(open_job(w, &asked)->wait_ms, 1);
+}
+
 static void test_only_what_a_sampler_did_wrong_is_a_try(void **state) {
     world *w = *state;
     failure f;
@@ -655,6 +663,7 @@ int main(void) {
         TEST(test_a_resumed_request_finds_its_keys_and_values_again),
         TEST(test_a_ticket_names_one_sending_only),
         TEST(test_a_retry_goes_first_and_keeps_count),
+        TEST(test_no_time_given_to_wait_means_the_default),
         TEST(test_only_what_a_sampler_did_wrong_is_a_try),
         TEST(test_closing_gives_the_sampler_its_room_back),
         TEST(test_a_new_strategy_holds_from_the_first_step_not_sent),
