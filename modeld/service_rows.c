@@ -105,8 +105,8 @@ void rows_send(service *s) {
 
 /* ---- what can go wrong with a sending ---- */
 
-/* Samplerds that go are a pause, for as long as wait_ms; but rows that end every samplerd which gets
- * them must not end all there will ever be. */
+/* Samplerds that go are a pause, for as long as wait_ms; but rows that end every samplerd which
+ * gets them must not end all there will ever be. */
 static void try_again(service *s, sequence *q, retry_cause cause, const char *why) {
     sequence_retry(s->sequences, q, cause, clock_us(), why);
     log_event(LOG_DEBUG, "retry", "step=%u tries=%u losses=%u pool=\"%s\" why=\"%s\"",

@@ -1,5 +1,5 @@
-/* What tokenizerds are told either leaves or costs the tokenizerd its place: never a lost word. Peers
- * and the service's turn are stand-ins here. */
+/* What tokenizerds are told either leaves or costs the tokenizerd its place: never a lost word.
+ * Peers and the service's turn are stand-ins here. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
