@@ -21,8 +21,8 @@ struct generation {
     uint32_t attempt;           /* 0 before the first was sent */
     bool started;               /* prompt ids, model and fingerprint are known */
     uint32_t first_step;        /* of this attempt */
-    size_t n_ahead;             /* bytes shown beyond the text of the ids: what was held back was let go */
-    size_t n_again;             /* of them, that this attempt has still to bring again; not shown twice */
+    size_t n_ahead;             /* bytes shown beyond the ids' text: let go, they were held back */
+    size_t n_again;             /* of them, still to come again in this attempt; not shown twice */
     bool cancelled;
     int cancel_timer;           /* -1: not set */
     int32_t *ids;               /* [n_ids], prompt first; room for max_new_tokens more */
@@ -353,8 +353,9 @@ static generation_token *tokens_from_wire(const Trivium__Chunk *chunk) {
     return tokens;
 }
 
-/* How many bytes at the beginning of a chunk's text were shown already, by an attempt that was lost after it
- * had let go what it held back. Where that was half a character, the whole one counts as shown. */
+/* How many bytes at the beginning of a chunk's text were shown already, by an attempt that was lost
+ * after it had let go what it held back. Where that was half a character, the whole one counts as
+ * shown. */
 static size_t bytes_again(generation *g, const Trivium__Chunk *chunk) {
     size_t n = chunk->text.len < g->n_again ? chunk->text.len : g->n_again;
     g->n_again -= n;

@@ -219,8 +219,9 @@ static bool is_full(const request *r) {
     return request_step(r) >= r->max_new_tokens || r->n_ids >= served_model_n_ctx(r->model);
 }
 
-/* What was drawn before goes through the stream again, and nothing of it is shown. In one turn: 131072
- * ids take some 7 ms, with as many and as long stops as there may be 120 ms, less than a heartbeat. */
+/* What was drawn before goes through the stream again, and nothing of it is shown. In one turn:
+ * 131072 ids take some 7 ms, with as many and as long stops as there may be 120 ms, less than a
+ * heartbeat. */
 static status replay(request *r, failure *f) {
     for (size_t i = r->n_prompt; i < r->n_ids; i++) {
         stream_text past = {0};

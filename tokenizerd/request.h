@@ -104,8 +104,8 @@ struct request {
     modeld *worker;                 /* while RUNNING or CLOSING */
     uint64_t deadline_us;           /* of the wait, when request_waits */
     uint64_t retry_us;              /* WAITING: not served before; 0: no modeld was without room */
-    const modeld *refuser;          /* WAITING: the one without room, only to be compared; NULL: none */
-    uint32_t n_losses;              /* of modelds that it was open at, in a row, without a new token */
+    const modeld *refuser;          /* WAITING: who had no room, only compared; NULL: none */
+    uint32_t n_losses;              /* of modelds that had it, in a row, without a new token */
 
     /* the record: with it any modeld can go on */
     int32_t *ids;                   /* [n_ids] prompt, then drawn; NULL before it is encoded */
@@ -169,9 +169,9 @@ status request_drawn(request *r, const request_token *token, uint64_t now_us, st
 /* RUNNING → WAITING; `over` may be set. After more than REOPENS_MAX n_losses it is to end. */
 bool request_lost(request *r, uint64_t now_us);
 
-/* Its modeld has no room for it: RUNNING → WAITING, until retry_us, when it has begun (tokens were drawn, or
- * a modeld was lost). The deadline stays, unless there was a new token. `over` may be set. False: it has
- * not begun, and its owner may as well try later. */
+/* Its modeld has no room for it: RUNNING → WAITING, until retry_us, when it has begun (tokens were
+ * drawn, or a modeld was lost). The deadline stays, unless there was a new token. `over` may be set.
+ * False: it has not begun, and its owner may as well try later. */
 bool request_crowded_out(request *r, uint64_t now_us);
 void request_forget_modeld(request *r, const modeld *d);    /* it is gone */
 
@@ -203,8 +203,8 @@ double request_tokens_per_s(const request *r);
 status request_tune(request *r, bool replace, const strategy *s, void *asker, uint64_t call,
                     failure *f);
 
-/* Its model is here: the oldest of the changes so far that does not fit it, taken out for the caller to tell
- * its asker and free, why in `f`. NULL: the others fit. */
+/* Its model is here: the oldest of the changes so far that does not fit it, taken out for the caller
+ * to tell its asker and free, why in `f`. NULL: the others fit. */
 request_change *request_unfit_change(request *r, failure *f);
 /* After that: the newest of those that are left is the request's strategy. STATUS_NO_MEMORY. */
 status request_adopt_changes(request *r, failure *f);

@@ -416,8 +416,8 @@ void generations_of_modeld_lost(service *s, const modeld *d) {
         if (r->worker != d || !request_lost(r, clock_us())) continue;
         failure f;
         if (r->over == FINISH_NONE && r->n_losses > REOPENS_MAX) {
-            fail(&f, STATUS_NO_MODELD, "%u modelds in a row were lost before they drew a token of it",
-                 r->n_losses);
+            fail(&f, STATUS_NO_MODELD,
+                 "%u modelds in a row were lost before they drew a token of it", r->n_losses);
             generation_end(s, r, FINISH_ERROR, &f);
         } else {
             changes_tell(s, r);
@@ -429,8 +429,9 @@ static void expire(service *s, request *r) {
     failure f;
     if (!r->model) models_missing(s->models, r->model_name, r->fingerprint, r->wait_ms, &f);
     else if (r->retry_us == 0) served_model_missing(r->model, r->wait_ms, &f);
-    else fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
-              r->model_name, r->wait_ms / 1000.0);
+    else
+        fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
+             r->model_name, r->wait_ms / 1000.0);
     generation_end(s, r, FINISH_ERROR, &f);
 }
 

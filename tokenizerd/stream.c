@@ -6,10 +6,11 @@
 
 #include "../proto/rt/text.h"
 
-/* Looked for byte by byte (Knuth, Morris and Pratt 1977), so that a long text costs no more a byte. */
+/* Looked for byte by byte (Knuth, Morris and Pratt 1977), so that a long one costs no more a byte. */
 typedef struct stop {
     uint8_t *bytes;             /* [n_bytes], owned */
-    size_t *borders;            /* [n_bytes] of its first i + 1 bytes: the longest end that begins it, too; owned */
+    size_t *borders;            /* [n_bytes], owned; of its first i + 1 bytes the longest end that
+                                 * is also their beginning */
     size_t n_bytes;
     size_t n_matched;           /* of its bytes, that the text so far ends with */
 } stop;
@@ -144,8 +145,8 @@ static size_t stop_beginning_bytes(const stream *s) {
     return longest;
 }
 
-/* Give away what may be shown of the text, which is new from `from` on; at the end nothing needs to be
- * held back. */
+/* Give away what may be shown of the text, which is new from `from` on; at the end nothing needs to
+ * be held back. */
 static void show(stream *s, size_t from, bool at_end, stream_text *out) {
     size_t n = find_stop(s, from);
     s->stopped = n < s->text.n_bytes;
