@@ -89,6 +89,8 @@ static void on_tick(void *context) {
         fail_dead(u, dead);
     } else if (clock_ms() >= u->deadline_ms) {
         fail_late(u);
+    } else if (parts_start_again(&u->parts, &f) != STATUS_OK) {
+        up_fail(u, &f);
     } else if (!u->asking) {
         if (client_call(u->client, &asked, on_status, u, &f) == STATUS_OK) u->asking = true;
         else up_fail(u, &f);

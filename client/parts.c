@@ -210,6 +210,17 @@ const part *parts_find_dead(const parts *p) {
     return NULL;
 }
 
+status parts_start_again(parts *p, failure *f) {
+    for (int i = 0; i < N_PARTS; i++) {
+        part *one = &p->all[i];
+        bool found = one->runs && !one->started && one->process.pid != 0;
+        if (!found || one->n_arguments == 0 || daemon_alive(&one->process)) continue;
+        status st = part_start(p, one, f);
+        if (st != STATUS_OK) return st;
+    }
+    return STATUS_OK;
+}
+
 void parts_stop(parts *p) {
     daemon_process list[N_PARTS];
     size_t n = 0;

@@ -41,6 +41,10 @@ bool parts_ready(const parts *p, const status_report *report);
 /* A part that was started and has ended; NULL: none. */
 const part *parts_find_dead(const parts *p);
 
+/* Start those that ran when they were looked for and have ended since: one that was just killed is
+ * seen for a moment more. */
+status parts_start_again(parts *p, failure *f);
+
 /* End those that were started. */
 void parts_stop(parts *p);
 

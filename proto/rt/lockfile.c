@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The last holder may have removed the file between our opening and our locking it: then what we
@@ -15,6 +16,19 @@ static bool still_named(int fd, const char *path) {
     struct stat held, named;
     return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_dev == named.st_dev &&
            held.st_ino == named.st_ino;
+}
+
+/* A holder that was killed is gone only when the last of its threads is: a lock is asked for again
+ * for a moment before it counts as held. 0, or -1 with errno. */
+static int lock_soon(int fd) {
+    enum { TRIES = 50, PAUSE_MS = 10 };
+    for (int i = 0; i < TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
+        if (errno != EWOULDBLOCK) return -1;
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000 * 1000}, NULL);
+    }
+    errno = EWOULDBLOCK;
+    return -1;
 }
 
 static status refuse_held(int fd, const char *path, failure *f) {
@@ -28,7 +42,7 @@ status lockfile_take(int *out, const char *path, failure *f) {
     for (;;) {
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0) return fail(f, STATUS_IO, "cannot make %s: %s", path, strerror(errno));
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (lock_soon(fd) != 0) {
             status st = errno == EWOULDBLOCK
                             ? refuse_held(fd, path, f)
                             : fail(f, STATUS_IO, "cannot lock %s: %s", path, strerror(errno));
