@@ -1,4 +1,5 @@
 """`trivium bench`: its machine-readable forms, and what it refuses. No test asserts a time."""
+import math
 import signal
 import time
 
@@ -14,9 +15,8 @@ def figures(stack, *arguments):
 def test_decode(tiny):
     line = figures(tiny, "decode", "--tokens", "20", "--runs", "2")
     assert set(line) == {"decode_tok_s", "forward_ms", "hop_ms", "sample_ms"}
-    assert all(value > 0 for value in line.values()), line
-    interval_ms = 1000 / line["decode_tok_s"]
-    assert line["forward_ms"] < interval_ms and line["sample_ms"] < interval_ms
+    hop_ms = line.pop("hop_ms")                # what is left of the interval: on a busy machine it may be nothing
+    assert math.isfinite(hop_ms) and all(value > 0 for value in line.values()), line
 
 
 def test_decode_takes_a_chain(tiny):
