@@ -123,7 +123,7 @@ INLINE __m256i four_codes(const int8_t *codes) {
     return _mm256_set1_epi32(four);
 }
 
-/* Group g of 8 outputs, whose bytes begin at `block`: unsigned codes, but of 8 bits with their sign. */
+/* Group g of the 8 outputs whose bytes begin at `block`: unsigned codes, those of 8 bits signed. */
 INLINE __m256i load_codes(const uint8_t *block, int g, code_form form) {
     if (form.bits == 8)
         return _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(block + GROUP_BYTES * g)),
@@ -154,13 +154,14 @@ INLINE int pairs_that_fit(code_form form) {
     return form.bits == 4 ? 8 : form.bits == 5 ? 4 : form.bits == 6 ? 2 : 1;
 }
 
-/* dots += the products of groups first … end − 1. */
-INLINE void add_dots(__m256i dots[TILE_ROWS], const uint8_t *block, int first, int end,
+/* dots += the products of groups first … first + n_groups − 1. */
+INLINE void add_dots(__m256i dots[TILE_ROWS], const uint8_t *block, int first, int n_groups,
                      code_form form, const int8_block *x, uint32_t n_blocks, int n_rows) {
     const __m256i ones = _mm256_set1_epi16(1);
     const int n_fit = pairs_that_fit(form);
     __m256i pairs[TILE_ROWS];
-    UNROLL for (int g = first; g < end; g++) {
+    UNROLL for (int i = 0; i < n_groups; i++) {
+        int g = first + i;
         __m256i codes = load_codes(block, g, form);
         UNROLL for (int r = 0; r < n_rows; r++) {
             __m256i row = four_codes(x[(size_t)r * n_blocks].codes + 4 * g);
@@ -200,7 +201,7 @@ INLINE void block_dots(__m256 out[TILE_ROWS], const uint8_t *block, const uint8_
         out[r] = _mm256_mul_ps(factors_to_floats(factors, true), out[r]);
         dots[r] = _mm256_set1_epi32(offset * (row->sum - row->low_sum));
     }
-    add_dots(dots, block, 4, 8, form, x, n_blocks, n_rows);
+    add_dots(dots, block, 4, 4, form, x, n_blocks, n_rows);
     __m256 high = factors_to_floats(factors + PANEL, true);
     UNROLL for (int r = 0; r < n_rows; r++)
         out[r] = _mm256_fmadd_ps(high, _mm256_cvtepi32_ps(dots[r]), out[r]);

@@ -32,7 +32,8 @@ static uint32_t in_each_byte(uint32_t bits) {
     return bits * 0x01010101u;
 }
 
-static void pack_low_bits(uint8_t *block, code_form form, const uint32_t groups[8], uint32_t output) {
+static void pack_low_bits(uint8_t *block, code_form form, const uint32_t groups[8],
+                          uint32_t output) {
     for (uint32_t v = 0; v < panel_low_bytes(form) / GROUP_BYTES; v++) {
         uint32_t four = groups[v];
         if (form.bits < 8)

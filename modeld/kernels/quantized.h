@@ -58,7 +58,7 @@ typedef struct weight_unit {
 /* source: layout->block_bytes of a file's tensor of this quantized type. */
 void unit_read(weight_unit *u, tensor_type type, const uint8_t *source);
 
-/* y: [unit_blocks · 32], each d·q exact, with the minimum added in one rounding. */
+/* y: [unit_blocks · 32], each rounded once. */
 void unit_to_float(float *y, const weight_unit *u, tensor_type type);
 
 #endif
