@@ -7,6 +7,7 @@ import pathlib
 import random
 import sys
 import threading
+import time
 
 import zmq
 
@@ -119,6 +120,11 @@ class Fake(threading.Thread):
         elif message.WhichOneof("body"):
             self.seen.append((sender, message, frames[1:]))
             self.serve(sender, message, frames[1:])
+
+    def die(self):
+        """Called by its own thread: the end, once what was sent before has left the socket (linger is 0)."""
+        time.sleep(0.3)
+        self.ending.set()
 
     def close(self):
         """Gone without a Leave, like a process that was killed."""

@@ -93,7 +93,7 @@ def dies(at):
     """Gone at this step, without a word."""
     def do(fake, sender, sequence, step):
         if step >= at:
-            fake.ending.set()
+            fake.die()
         return step >= at
     return do
 

@@ -53,7 +53,7 @@ class FakeTokenizerd(Fake):
 def dies(at):
     def do(fake, sender, generate, step):
         if step >= at:
-            fake.ending.set()
+            fake.die()
         return step >= at
     return do
 
