@@ -25,6 +25,12 @@ typedef struct signal_word {
     _Atomic uint32_t n_sleeping;
 } signal_word;
 
+/* The items that a thread is to do: the first of them in the lower half, their end in the upper. Alone in
+ * its cache line. */
+typedef struct share {
+    _Alignas(CACHE_LINE_BYTES) _Atomic uint64_t range;
+} share;
+
 typedef struct worker {
     threads *pool;
     uint32_t number;
@@ -36,10 +42,9 @@ struct threads {
     signal_word n_busy;         /* workers that have not finished this round */
     threads_body *body;         /* of this round; NULL: end */
     void *context;
-    uint32_t n_items;
     uint32_t part_items;
-    signal_word next;           /* the first item that no thread has taken */
     uint32_t n_threads;
+    share shares[THREADS_MAX];
     worker workers[];           /* [n_threads], the first is the caller and not used */
 };
 
@@ -72,15 +77,43 @@ static void signal_wake(signal_word *w) {
         syscall(SYS_futex, &w->value, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
-/* Take parts until none is left: a thread that lost its core for a while leaves the rest to others. */
+static uint64_t range_of(uint32_t first, uint32_t end) {
+    return (uint64_t)end << 32 | first;
+}
+
+/* Up to part_items of a share: its owner takes them from the front, so that it reads weights as they
+ * lie, others from the back. False: none is left. */
+static bool take_part(threads *pool, share *s, bool owner, uint32_t *first, uint32_t *end) {
+    uint64_t range = atomic_load_explicit(&s->range, memory_order_relaxed), rest;
+    do {
+        *first = (uint32_t)range;
+        *end = (uint32_t)(range >> 32);
+        if (*first == *end) return false;
+        uint32_t n = *end - *first < pool->part_items ? *end - *first : pool->part_items;
+        rest = owner ? range_of(*first + n, *end) : range_of(*first, *end - n);
+        if (owner) *end = *first + n;
+        else *first = *end - n;
+    } while (!atomic_compare_exchange_weak_explicit(&s->range, &range, rest, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+/* The own share, then what others have left of theirs: one that lost its core for a while is helped. */
 static void run_parts(threads *pool, uint32_t number) {
-    for (;;) {
-        uint32_t first = atomic_fetch_add_explicit(&pool->next.value, pool->part_items,
-                                                   memory_order_relaxed);
-        if (first >= pool->n_items) return;
-        uint32_t left = pool->n_items - first;
-        pool->body(pool->context, first, first + (left < pool->part_items ? left : pool->part_items),
-                   number);
+    uint32_t first, end;
+    for (uint32_t i = 0; i < pool->n_threads; i++) {
+        share *s = &pool->shares[(number + i) % pool->n_threads];
+        while (take_part(pool, s, i == 0, &first, &end))
+            pool->body(pool->context, first, end, number);
+    }
+}
+
+static void cut_shares(threads *pool, uint32_t n_items) {
+    uint32_t n = pool->n_threads;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t first = (uint32_t)((uint64_t)n_items * i / n);
+        uint32_t end = (uint32_t)((uint64_t)n_items * (i + 1) / n);
+        atomic_store_explicit(&pool->shares[i].range, range_of(first, end), memory_order_relaxed);
     }
 }
 
@@ -157,9 +190,8 @@ void threads_for(threads *pool, uint32_t n_items, uint64_t work, threads_body *b
     }
     pool->body = body;
     pool->context = context;
-    pool->n_items = n_items;
     pool->part_items = (n_items - 1) / (PARTS_A_THREAD * pool->n_threads) + 1;
-    atomic_store_explicit(&pool->next.value, 0, memory_order_relaxed);
+    cut_shares(pool, n_items);
     begin_round(pool);
     run_parts(pool, 0);
     end_round(pool);
