@@ -56,6 +56,10 @@ uint32_t scheduler_share(const scheduler *s, const demand *demands, uint32_t n_d
     return n_decode + share_prefill(demands, n_demands, prefill_budget(s, n_decode), n_rows);
 }
 
+uint64_t scheduler_gather_us(uint64_t elapsed_us) {
+    return elapsed_us / 2 < GATHER_MAX_US ? elapsed_us / 2 : GATHER_MAX_US;
+}
+
 /* Fewer rows are bound by reading the weights and say nothing about a row's price. Half of each new
  * figure: a step during which others had the cores counts, but not for long. */
 void scheduler_measure(scheduler *s, uint32_t n_rows, uint64_t elapsed_us) {

@@ -15,6 +15,7 @@ enum {
     STEP_TARGET_MS = 50,
     PREFILL_ROWS_FIRST = TINY_LIMITS ? 4 : 16, /* of prompts, before anything was measured */
     PREFILL_ROWS_MIN = TINY_LIMITS ? 2 : 4,    /* of prompts, however slow the machine is */
+    GATHER_MAX_US = 10000,
 };
 
 typedef struct scheduler {
@@ -36,6 +37,10 @@ void scheduler_init(scheduler *s, uint32_t n_rows_max); /* 1 … BATCH_ROWS_MAX 
  * n_rows_max. */
 uint32_t scheduler_share(const scheduler *s, const demand *demands, uint32_t n_demands,
                          uint32_t *n_rows);
+
+/* After a step that took this long: how long the next one may wait for ids that samplers are about to
+ * draw. One more row in a step costs little, a step for it alone reads all weights again. */
+uint64_t scheduler_gather_us(uint64_t elapsed_us);
 
 /* A step of n_rows rows took this long. */
 void scheduler_measure(scheduler *s, uint32_t n_rows, uint64_t elapsed_us);

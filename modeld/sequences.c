@@ -354,6 +354,11 @@ sequence_end sequence_over(const sequence *s) {
     return n_drawn >= s->max_new_tokens || s->n_ids >= s->n_positions_max ? END_LENGTH : END_NONE;
 }
 
+uint64_t sequence_expected_us(const sequence *s) {
+    bool out = s->kind == SEQUENCE_TEXT && s->state == SEQUENCE_SAMPLING && s->sampler;
+    return out ? s->sent_us + s->answer_us : UINT64_MAX;
+}
+
 uint32_t sequence_n_wanted(const sequence *s) {
     if (s->state != SEQUENCE_PREFILL && s->state != SEQUENCE_DECODE) return 0;
     uint32_t n_left = s->n_ids - s->n_computed;
@@ -396,11 +401,12 @@ bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double f
 
 /* ---- the sampler ---- */
 
-void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t deadline_us) {
+void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint64_t deadline_us) {
     assert(s->state == SEQUENCE_SAMPLING && !s->sampler);
     leave_waiting(t, s);
     s->ticket = ++t->n_sendings * SLOTS_MAX + s->slot;
     s->sampler = to;
+    s->sent_us = now_us;
     s->deadline_us = deadline_us;
     s->n_sent++;
     sampler_took(to);
@@ -419,9 +425,10 @@ void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_u
 }
 
 void sequence_drawn(sequence *s, int32_t id, const uint8_t *memory, size_t n_memory_bytes,
-                    const char *semantics) {
+                    const char *semantics, uint64_t now_us) {
     assert(s->n_ids < s->n_positions_max && n_memory_bytes <= STATE_BYTES_MAX);
     turn(s, EVENT_DRAWN);
+    s->answer_us = now_us - s->sent_us;
     settle(s);
     s->ids[s->n_ids++] = id;
     if (n_memory_bytes) memcpy(s->memory, memory, n_memory_bytes);

@@ -112,7 +112,8 @@ typedef struct sequence {
     uint32_t n_sent;      /* sendings of this step that left */
     uint32_t n_tries;     /* of them, those that failed */
     uint32_t n_losses;    /* and those that were lost with their sampler */
-    uint64_t deadline_us; /* of the sending */
+    uint64_t sent_us, deadline_us; /* of the sending */
+    uint64_t answer_us;   /* that the last step's answer took */
     uint64_t waiting_us;  /* since when nobody is there to take the rows */
     uint32_t wait_ms;     /* that nobody may be there; never 0 */
     char last_error[256]; /* of the last try of this step */
@@ -165,6 +166,8 @@ uint32_t sequence_step(const sequence *s);
 /* Why a text is over with the ids it has: END_ID, END_LENGTH, or END_NONE. */
 sequence_end sequence_over(const sequence *s);
 
+/* When a text whose row is out is likely to go on: UINT64_MAX when that cannot be told. */
+uint64_t sequence_expected_us(const sequence *s);
 /* Positions that the next forward passes may compute for it; 0 when it waits for something else. */
 uint32_t sequence_n_wanted(const sequence *s);
 /* Its next n_rows positions as rows of a batch; returns how many of them want logits. */
@@ -177,14 +180,14 @@ bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double f
                        uint64_t now_us);
 
 /* The rows leave for a sampler: gives this sending its ticket. */
-void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t deadline_us);
+void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint64_t deadline_us);
 /* The sending came to nothing: `why`, and the rows wait again, in front. */
 void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,
                     const char *why);
 /* A text's id. Afterwards sequence_over tells whether the text ends with it. memory: at most
  * STATE_BYTES_MAX. */
 void sequence_drawn(sequence *s, int32_t id, const uint8_t *memory, size_t n_memory_bytes,
-                    const char *semantics);
+                    const char *semantics, uint64_t now_us);
 /* Log-probabilities of a score's rows, [n_rows] (the last row of all has none, its number is
  * ignored). */
 void sequence_scored(sequence *s, const double *logprobs);

@@ -8,7 +8,7 @@
 #include "../proto/rt/log.h"
 #include "service_parts.h"
 
-/* ---- the turn: admit, send, compute, send ---- */
+/* ---- the turn: admit, send, gather, compute, send ---- */
 
 static void admit(service *s) {
     sequence *q = NULL;
@@ -20,6 +20,27 @@ static void admit(service *s) {
         fail(&f, st, "no memory to begin this sequence");
         reply_end(s, q, END_ERROR, &f);
     }
+}
+
+static void gather_over(void *context) {
+    service *s = context;
+    s->gather_due = false;
+    service_wake(s);
+}
+
+/* True: an id is about to come whose row the next pass should hold, too. A sampler that was slow
+ * with the id before is not waited for, and nobody for longer than gather_until_us. */
+static bool gathering(service *s) {
+    uint64_t now_us = clock_us();
+    if (now_us >= s->gather_until_us) return false;
+    bool awaited = false;
+    for (sequence *q = sequences_first(s->sequences); q && !awaited; q = sequences_next(q))
+        awaited = sequence_expected_us(q) < s->gather_until_us;
+    if (awaited && !s->gather_due) {
+        uint64_t left_us = s->gather_until_us - now_us;
+        s->gather_due = loop_once(s->loop, (uint32_t)(left_us / 1000 + 1), gather_over, s) >= 0;
+    }
+    return awaited && s->gather_due;
 }
 
 /* Who runs, with how many rows each, and the rows themselves. */
@@ -57,6 +78,7 @@ static void compute(service *s) {
     model_forward(s->model, s->cache, b->rows, b->n_rows, logits);
     uint64_t now_us = clock_us();
     scheduler_measure(&s->scheduler, b->n_rows, now_us - start_us);
+    s->gather_until_us = now_us + scheduler_gather_us(now_us - start_us);
     double pass_ms = (double)(now_us - start_us) / 1000.0, row_ms = pass_ms / b->n_rows;
     log_event(LOG_DEBUG, "pass", "rows=%u logits=%u ms=%.3f", b->n_rows, b->n_logits, pass_ms);
     size_t n_vocab = s->shape->n_vocab;
@@ -85,6 +107,7 @@ static void work(void *context) {
     s->work_due = false;
     admit(s);
     rows_send(s);
+    if (gathering(s)) return;
     pick(s);
     if (s->batch.n_rows == 0) return;
     compute(s);

@@ -73,7 +73,8 @@ struct service {
     batch batch;
     float *logits; /* [LOGITS_ROWS_MAX, n_vocab]: of passes with rows of several sequences */
 
-    bool work_due, watch_due; /* their timers are set */
+    bool work_due, gather_due, watch_due; /* their timers are set */
+    uint64_t gather_until_us;             /* what is drawn before is in the next pass */
     uint64_t n_garbage;       /* messages that were readable and made no sense */
     report report;
     failure refusal; /* the last tokenizerd's, when all have refused; else code STATUS_OK */

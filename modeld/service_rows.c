@@ -74,7 +74,8 @@ static void try_again(service *s, sequence *q, retry_cause cause, const char *wh
 /* False: `to` cannot be reached, and is not tried again. */
 static bool send_rows(service *s, sequence *q, sampler *to) {
     uint64_t now_us = clock_us();
-    sequence_sent(s->sequences, q, to, now_us + s->options.step_deadline_ms * UINT64_C(1000));
+    sequence_sent(s->sequences, q, to, now_us,
+                  now_us + s->options.step_deadline_ms * UINT64_C(1000));
     Trivium__Strategy *chain = strategy_to_wire(&q->strategy);
     status st = chain ? send_request(s, q, chain) : STATUS_NO_MEMORY;
     if (chain) trivium__strategy__free_unpacked(chain, NULL);
@@ -230,7 +231,7 @@ static void take_drawn(service *s, sequence *q, const Trivium__SampleReply *r,
                        const sampler *from) {
     const Trivium__Drawn *d = r->drawn[0];
     reply_token(s, q, r, from->semantics);
-    sequence_drawn(q, d->id, d->state.data, d->state.len, from->semantics);
+    sequence_drawn(q, d->id, d->state.data, d->state.len, from->semantics, clock_us());
     if (sequence_over(q) != END_NONE) reply_end(s, q, sequence_over(q), NULL);
 }
 

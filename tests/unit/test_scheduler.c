@@ -124,6 +124,13 @@ static void test_steps_of_a_few_rows_say_nothing_about_a_rows_price(void **state
     assert_true(s.rows_per_ms == before);
 }
 
+static void test_a_step_waits_for_ids_half_as_long_as_the_one_before_took(void **state) {
+    (void)state;
+    assert_int_equal(scheduler_gather_us(0), 0);
+    assert_int_equal(scheduler_gather_us(6000), 3000);
+    assert_int_equal(scheduler_gather_us(UINT64_MAX), GATHER_MAX_US);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_that_decode_run_in_every_step),
@@ -135,6 +142,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_to_do_is_nothing),
         cmocka_unit_test(test_the_first_step_is_small_and_the_next_ones_fit_the_time),
         cmocka_unit_test(test_steps_of_a_few_rows_say_nothing_about_a_rows_price),
+        cmocka_unit_test(test_a_step_waits_for_ids_half_as_long_as_the_one_before_took),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,8 +96,8 @@ static bool compute(world *w, sequence *s, uint32_t n_rows) {
 }
 
 static void draw(world *w, sequence *s, int32_t id) {
-    sequence_sent(w->table, s, &w->one, 0);
-    sequence_drawn(s, id, NULL, 0, "rules/1");
+    sequence_sent(w->table, s, &w->one, 0, 0);
+    sequence_drawn(s, id, NULL, 0, "rules/1", 0);
 }
 
 /* Admitted, prefilled, and its row waits for a sampler. */
@@ -374,18 +374,31 @@ static void test_a_resumed_request_finds_its_keys_and_values_again(void **state)
     assert_int_equal(s->n_cached, 6);
 }
 
+static void test_an_id_is_expected_after_as_long_as_the_one_before_took(void **state) {
+    world *w = *state;
+    sequence *s = sampling_text(w, 1, 2);
+    assert_true(sequence_expected_us(s) == UINT64_MAX);     /* its row waits for a sampler */
+    sequence_sent(w->table, s, &w->one, 100, 9000);
+    assert_true(sequence_expected_us(s) == 100);
+    sequence_drawn(s, 3, NULL, 0, "rules/1", 350);
+    assert_true(sequence_expected_us(s) == UINT64_MAX);     /* it is to be computed */
+    assert_true(compute(w, s, 1));
+    sequence_sent(w->table, s, &w->one, 1000, 9000);
+    assert_true(sequence_expected_us(s) == 1250);
+}
+
 static void test_a_ticket_names_one_sending_only(void **state) {
     world *w = *state;
     sequence *s = sampling_text(w, 1, 2), *other = sampling_text(w, 2, 2);
     assert_null(sequences_by_ticket(w->table, 0));
-    sequence_sent(w->table, s, &w->one, 0);
-    sequence_sent(w->table, other, &w->one, 0);
+    sequence_sent(w->table, s, &w->one, 0, 0);
+    sequence_sent(w->table, other, &w->one, 0, 0);
     uint64_t late = s->ticket;
     assert_ptr_equal(sequences_by_ticket(w->table, s->ticket), s);
     assert_ptr_equal(sequences_by_ticket(w->table, other->ticket), other);
     sequence_retry(w->table, s, RETRY_FAILED, 0, "it hangs");
     assert_null(sequences_by_ticket(w->table, late));
-    sequence_sent(w->table, s, &w->one, 0);
+    sequence_sent(w->table, s, &w->one, 0, 0);
     assert_true(s->ticket != late);
     assert_null(sequences_by_ticket(w->table, late));
     late = s->ticket;
@@ -396,7 +409,7 @@ static void test_a_ticket_names_one_sending_only(void **state) {
 static void test_a_retry_goes_first_and_keeps_count(void **state) {
     world *w = *state;
     sequence *s = sampling_text(w, 1, 2);
-    sequence_sent(w->table, s, &w->one, 0);
+    sequence_sent(w->table, s, &w->one, 0, 0);
     sequence *other = sampling_text(w, 2, 2);
     assert_int_equal(w->one.n_outstanding, 1);
     sequence_retry(w->table, s, RETRY_FAILED, 0, "it hangs");
@@ -425,15 +438,15 @@ static void test_only_what_a_sampler_did_wrong_is_a_try(void **state) {
     failure f;
     uint32_t from = 99;
     sequence *s = sampling_text(w, 1, 2);
-    sequence_sent(w->table, s, &w->one, 0);
+    sequence_sent(w->table, s, &w->one, 0, 0);
     sequence_retry(w->table, s, RETRY_UNSENT, 0, "it could not be reached");
     assert_true(s->n_sent == 0 && s->n_tries == 0 && s->n_losses == 0);
     assert_int_equal(sequence_retune(s, 1, &w->cold, &from, &f), STATUS_OK);
     assert_int_equal(from, 0); /* nobody has seen the row: it may be drawn with another strategy */
-    sequence_sent(w->table, s, &w->one, 0);
+    sequence_sent(w->table, s, &w->one, 0, 0);
     sequence_retry(w->table, s, RETRY_LOST, 0, "it is gone");
     assert_true(s->n_sent == 1 && s->n_tries == 0 && s->n_losses == 1);
-    sequence_sent(w->table, s, &w->one, 0);
+    sequence_sent(w->table, s, &w->one, 0, 0);
     sequence_retry(w->table, s, RETRY_FAILED, 0, "late");
     assert_true(s->n_sent == 2 && s->n_tries == 1 && s->n_losses == 1);
     draw(w, s, 1);
@@ -444,7 +457,7 @@ static void test_only_what_a_sampler_did_wrong_is_a_try(void **state) {
 static void test_closing_gives_the_sampler_its_room_back(void **state) {
     world *w = *state;
     sequence *s = sampling_text(w, 1, 2);
-    sequence_sent(w->table, s, &w->one, 0);
+    sequence_sent(w->table, s, &w->one, 0, 0);
     sequences_close(w->table, s);
     assert_int_equal(w->one.n_outstanding, 0);
 }
@@ -469,7 +482,7 @@ static void test_a_step_that_was_sent_keeps_its_strategy_through_retries(void **
     failure f;
     uint32_t from = 99;
     sequence *s = sampling_text(w, 1, 2);
-    sequence_sent(w->table, s, &w->one, 0);
+    sequence_sent(w->table, s, &w->one, 0, 0);
     assert_int_equal(sequence_retune(s, 1, &w->cold, &from, &f), STATUS_OK);
     assert_int_equal(from, 1);
     sequence_retry(w->table, s, RETRY_LOST, 0, "lost");
@@ -528,7 +541,7 @@ static void test_a_score_goes_in_pieces_until_all_rows_are_scored(void **state) 
             logprobs[i] = -(double)next;
         }
         assert_false(sequence_all_scored(s));
-        sequence_sent(w->table, s, &w->one, 0);
+        sequence_sent(w->table, s, &w->one, 0, 0);
         sequence_scored(s, logprobs);
     }
     assert_true(sequence_all_scored(s));
@@ -633,7 +646,7 @@ static void test_a_row_has_one_generation_for_all_its_sendings_and_another_when_
     sequence_renew_rows(w->table, s);
     uint64_t generation = s->row_generation;
     assert_true(compute(w, s, 1));
-    sequence_sent(w->table, s, &w->one, 0);
+    sequence_sent(w->table, s, &w->one, 0, 0);
     sequence_retry(w->table, s, RETRY_FAILED, 0, "late");
     assert_int_equal(s->row_generation, generation);
     draw(w, s, 5);
@@ -661,6 +674,7 @@ int main(void) {
         TEST(test_closing_one_that_waits_for_pages_takes_none_away),
         TEST(test_a_session_finds_its_keys_and_values_again),
         TEST(test_a_resumed_request_finds_its_keys_and_values_again),
+        TEST(test_an_id_is_expected_after_as_long_as_the_one_before_took),
         TEST(test_a_ticket_names_one_sending_only),
         TEST(test_a_retry_goes_first_and_keeps_count),
         TEST(test_no_time_given_to_wait_means_the_default),
