@@ -73,7 +73,7 @@ static void quantize(int8_block *blocks, const float *x, uint32_t n_blocks) {
 /* The int8 tile -------------------------------------------------------------------------------- */
 
 /* Weights stream from memory once a pass; prefetching by the processor stops at each 4 KiB page. */
-enum { PREFETCH_BYTES = 4096, LINE_BYTES = 64 };
+enum { PREFETCH_BYTES = 8192, LINE_BYTES = 64 };
 
 /* Puts the upper bits of codes where they belong, from bit 4 on. */
 INLINE void add_upper_bits(__m512i codes[8], const uint8_t *uppers, uint32_t n_bits) {

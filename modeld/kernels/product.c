@@ -44,6 +44,14 @@ static void int8_part(const job *j, const product *p, uint32_t first, uint32_t e
                                          least(TILE_ROWS, j->n_rows - r), p->add);
 }
 
+/* Whole panels in loops of fixed length, which compilers vectorize. */
+static void add_outputs(float *y, const float *sum, uint32_t n) {
+    uint32_t o = 0;
+    for (; o + PANEL <= n; o += PANEL)
+        for (uint32_t i = 0; i < PANEL; i++) y[o + i] += sum[o + i];
+    for (; o < n; o++) y[o] += sum[o];
+}
+
 /* sums: [n_rows, stride] → rows row … of y from output `output` on, as far as there are outputs. */
 static void deliver(const product *p, uint32_t row, uint32_t n_rows, uint32_t output,
                     uint32_t n_outputs, const float *sums, size_t stride) {
@@ -52,31 +60,40 @@ static void deliver(const product *p, uint32_t row, uint32_t n_rows, uint32_t ou
         float *y = p->y + (row + r) * p->y_stride + output;
         const float *sum = sums + r * stride;
         if (!p->add) memcpy(y, sum, n * sizeof *y);
-        else
-            for (uint32_t o = 0; o < n; o++) y[o] += sum[o];
+        else add_outputs(y, sum, n);
     }
+}
+
+/* One row is bound by memory, which is fastest read from front to back. */
+static uint32_t panels_a_tile(uint32_t n_rows) {
+    return n_rows == 1 ? 1 : TILE_PANELS;
 }
 
 static void tiles_part(const job *j, const product *p, uint32_t first, uint32_t end,
                        uint32_t first_row) {
     enum { COLUMNS = TILE_PANELS * PANEL };
     const matrix *w = p->w;
-    for (uint32_t panel = first; panel < end; panel += TILE_PANELS)
+    uint32_t n_panels = panels_a_tile(j->n_rows);
+    for (uint32_t panel = first; panel < end; panel += n_panels) {
+        n_panels = least(n_panels, end - panel);
+        bool in_place = !p->add && (panel + n_panels) * PANEL <= w->n_outputs;
         for (uint32_t r = first_row; r < j->n_rows; r += TILE_ROWS) {
-            float sums[TILE_ROWS * COLUMNS];
+            float sums[TILE_ROWS * COLUMNS], *y = p->y + r * p->y_stride + panel * PANEL;
             float_tile t = {.type = w->type,
                             .w = w->panels + panel * w->panel_bytes,
                             .k_stride = PANEL,
                             .panel_stride = w->panel_bytes / item_bytes(w->type),
-                            .n_panels = least(TILE_PANELS, end - panel),
+                            .n_panels = n_panels,
                             .x = j->x->values + r * j->x->stride,
                             .x_stride = j->x->stride,
                             .n_rows = least(TILE_ROWS, j->n_rows - r),
-                            .y = sums,
-                            .y_stride = COLUMNS};
+                            .y = in_place ? y : sums,
+                            .y_stride = in_place ? p->y_stride : COLUMNS};
             slices_run(&j->engine->kernels, t, w->n_inputs);
-            deliver(p, r, t.n_rows, panel * PANEL, t.n_panels * PANEL, sums, COLUMNS);
+            if (!in_place)
+                deliver(p, r, t.n_rows, panel * PANEL, n_panels * PANEL, sums, COLUMNS);
         }
+    }
 }
 
 /* Whole blocks by OpenBLAS where it may, what remains of rows and panels by the tile. */
