@@ -133,11 +133,14 @@ asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" PYTEST_FLAGS="-m 'not slow'" test
 
-# Both compilers, no warning.
+# Both compilers, no warning, the same bits.
+BITS_TESTS := test_fmath test_kernels test_model test_real_model
 compilers:
 	@deploy/deps.sh build test check
-	@$(MAKE) --no-print-directory -j$$(nproc) CC=gcc BUILD=$(BUILD)-gcc WERROR=-Werror programs
-	@$(MAKE) --no-print-directory -j$$(nproc) CC=clang BUILD=$(BUILD)-clang WERROR=-Werror programs
+	@for cc in gcc clang; do \
+		$(MAKE) --no-print-directory -j$$(nproc) CC=$$cc BUILD=$(BUILD)-$$cc WERROR=-Werror programs && \
+		$(TEST_ENV) tests/run-unit.sh $(BITS_TESTS:%=$(BUILD)-$$cc/tests/%) || exit 1; \
+	done
 
 valgrind: all tools
 	deploy/deps.sh build test check

@@ -2,7 +2,7 @@
 # Run the unit test programs given, determinism first; every one runs, the first failure decides the exit.
 set -u
 failed=0
-for name in test_fmath test_kernels test_model; do
+for name in test_fmath test_kernels test_real_model test_model; do
     for program in "$@"; do [ "${program##*/}" = $name ] && set -- "$program" "$@"; done
 done
 seen=
