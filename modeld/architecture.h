@@ -1,34 +1,52 @@
-/* What an architecture is: a name in the file, its own reading of keys and tensors, a forward pass.
- * Each is one file with one row in model.c's table. */
+/* What an architecture is: a name in the file, its own reading of keys and tensors. Each is one file with
+ * one row in model.c's table; what they read alike is here. */
 #ifndef TRIVIUM_ARCHITECTURE_H
 #define TRIVIUM_ARCHITECTURE_H
 
 #include "gguf.h"
-#include "kernels/product.h"
-#include "kv_cache.h"
-#include "model.h"
 #include "shape.h"
-#include "weights.h"
-
-/* What a network is built from; borrowed for its life. */
-typedef struct network_parts {
-    const gguf *file;
-    const model_shape *shape;
-    const engine *engine;
-    weights *weights;
-    uint32_t n_rows_max;
-} network_parts;
+#include "transformer.h"
 
 typedef struct architecture {
     const char *name;           /* general.architecture */
     /* Read and check the sizes. A failure names the key. */
     status (*read_shape)(const gguf *file, model_shape *shape, failure *f);
-    /* Take all tensors, make all work buffers. On failure *network is NULL. */
-    status (*open)(void **network, const network_parts *parts, failure *f);
-    void (*close)(void **network);
-    /* As model_forward, except for kv_cache_extend. */
-    void (*forward)(void *network, kv_cache *cache, const batch_row *rows, uint32_t n_rows,
-                    float *logits);
+    transformer_filler *fill;   /* all tensors; a failure names the tensor */
 } architecture;
+
+/* Sizes beyond any model of this kind; within them no product of two sizes overflows. */
+enum {
+    LAYERS_MAX = 1024,
+    HEADS_MAX = 1024,
+    HEAD_DIM_MAX = 1024,
+    DIM_MAX = 1 << 16,
+    FFN_DIM_MAX = 1 << 18,
+};
+
+/* A size of min … max; the second gives `fallback` where the file has no such key. */
+status shape_uint(const gguf *g, const char *key, uint64_t min, uint64_t max, uint32_t *out,
+                  failure *f);
+status shape_uint_or(const gguf *g, const char *key, uint64_t min, uint64_t max, uint32_t fallback,
+                     uint32_t *out, failure *f);
+/* n_vocab: the rows of the embedding, because some files have no key for it. */
+status shape_vocabulary(const gguf *g, model_shape *s, failure *f);
+/* A norm's epsilon of 0 … 1, which has no fallback. */
+status shape_epsilon(const gguf *g, const char *key, model_shape *s, failure *f);
+
+/* NAME.weight; `centred` ones also have NAME.bias where it is there. */
+status take_norm(weights *w, const char *name, uint32_t dim, bool centred, norm *out, failure *f);
+/* blk.LAYER.NAME likewise; a linear's bias, too, is optional. */
+status take_layer_norm(weights *w, uint32_t layer, const char *name, uint32_t dim, bool centred,
+                       norm *out, failure *f);
+status take_layer_linear(weights *w, uint32_t layer, const char *name, uint32_t n_outputs,
+                         uint32_t n_inputs, linear *out, failure *f);
+bool layer_has(const weights *w, uint32_t layer, const char *name);
+/* Several, of n_outputs each, whose outputs stand one after the other in one tensor: n_parts of them, at
+ * most WEIGHTS_PARTS_MAX. */
+status take_layer_parts(weights *w, uint32_t layer, const char *name, uint32_t n_outputs,
+                        uint32_t n_inputs, linear *const *out, uint32_t n_parts, failure *f);
+/* token_embd as lookup, and output.weight, or the same where there is none, as matrix. */
+status take_embedding(weights *w, const model_shape *s, lookup *embedding, matrix *output,
+                      failure *f);
 
 #endif

@@ -7,10 +7,11 @@
 
 #include "../proto/limits.h"
 #include "architecture.h"
+#include "gpt2.h"
 #include "llama.h"
 #include "vocabulary.h"
 
-static const architecture *const ARCHITECTURES[] = {&llama_architecture};
+static const architecture *const ARCHITECTURES[] = {&llama_architecture, &gpt2_architecture};
 enum { N_ARCHITECTURES = sizeof ARCHITECTURES / sizeof ARCHITECTURES[0] };
 
 enum { HASH_BYTES = 33, FINGERPRINT_BYTES = HASH_BYTES + 8, DESCRIPTION_BYTES = 256 };
@@ -22,7 +23,7 @@ struct model {
     engine engine;
     weights *weights;
     const architecture *architecture;
-    void *network;
+    transformer *network;
     uint32_t n_rows_max;
     char fingerprint[FINGERPRINT_BYTES];
     char description[DESCRIPTION_BYTES];
@@ -78,8 +79,8 @@ static status start_engine(model *m, const model_options *o, failure *f) {
 static status build_network(model *m, failure *f) {
     status st = weights_new(&m->weights, m->file, f);
     if (st != STATUS_OK) return st;
-    network_parts parts = {m->file, &m->shape, &m->engine, m->weights, m->n_rows_max};
-    st = m->architecture->open(&m->network, &parts, f);
+    st = transformer_open(&m->network, m->architecture->fill, m->weights, &m->shape, &m->engine,
+                          m->n_rows_max, f);
     return st == STATUS_OK ? weights_finish(m->weights, f) : st;
 }
 
@@ -138,7 +139,7 @@ status model_open(model **out, const char *path, const model_options *options, f
 void model_close(model **m) {
     model *old = *m;
     if (!old) return;
-    if (old->network) old->architecture->close(&old->network);
+    transformer_close(&old->network);
     weights_free(&old->weights);
     gemm_free(&old->engine.gemm);
     threads_free(&old->engine.pool);
@@ -190,6 +191,6 @@ static void extend_sequences(kv_cache *cache, const batch_row *rows, uint32_t n_
 void model_forward(model *m, kv_cache *cache, const batch_row *rows, uint32_t n_rows,
                    float *logits) {
     assert(n_rows >= 1 && n_rows <= m->n_rows_max);
-    m->architecture->forward(m->network, cache, rows, n_rows, logits);
+    transformer_forward(m->network, cache, rows, n_rows, logits);
     extend_sequences(cache, rows, n_rows);
 }

@@ -13,7 +13,7 @@ typedef struct model_shape {
     uint32_t n_kv_heads;        /* divides n_heads */
     uint32_t head_dim;
     uint32_t ffn_dim;
-    uint32_t rope_dims;         /* rotated dimensions of each head, even, ≤ head_dim */
+    uint32_t rope_dims;         /* rotated dimensions of each head, even, ≤ head_dim; 0: none */
     double rope_base;
     float norm_epsilon;
 } model_shape;

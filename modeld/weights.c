@@ -18,10 +18,12 @@ static size_t round_up(size_t n, size_t unit) {
     return (n + unit - 1) / unit * unit;
 }
 
-/* What a tensor takes at most, as a matrix; a vector takes less. 0: more than fits memory. */
+/* What a tensor takes at most: as a matrix, in parts of which each has a last panel that is not full; a
+ * vector takes less. 0: more than fits memory. */
 static size_t packed_bytes(const gguf_tensor *t) {
-    if (t->dims[0] > UINT32_MAX || t->dims[1] > UINT32_MAX) return 0;
-    return matrix_bytes(t->layout->type, (uint32_t)t->dims[1], (uint32_t)t->dims[0]);
+    enum { FILLING = (WEIGHTS_PARTS_MAX - 1) * PANEL };
+    if (t->dims[0] > UINT32_MAX || t->dims[1] > UINT32_MAX - FILLING) return 0;
+    return matrix_bytes(t->layout->type, (uint32_t)t->dims[1] + FILLING, (uint32_t)t->dims[0]);
 }
 
 /* One mapping for all: address space until it is written, and in huge pages where there are any. */
@@ -111,12 +113,20 @@ static uint8_t *take(weights *w, size_t n_bytes) {
 
 status weights_matrix(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs,
                       matrix *out, failure *f) {
+    return weights_parts(w, name, n_outputs, n_inputs, out, 1, f);
+}
+
+status weights_parts(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs,
+                     matrix *out, uint32_t n_parts, failure *f) {
     const gguf_tensor *t = NULL;
-    status st = find(w, name, n_outputs, n_inputs, &t, f);
+    assert(n_parts <= WEIGHTS_PARTS_MAX);
+    status st = find(w, name, n_parts * n_outputs, n_inputs, &t, f);
     if (st != STATUS_OK) return st;
     tensor_type type = t->layout->type;
-    *out = matrix_pack(type, n_outputs, n_inputs, t->bytes,
-                       take(w, matrix_bytes(type, n_outputs, n_inputs)));
+    size_t row_bytes = n_inputs / t->layout->block_items * t->layout->block_bytes;
+    for (uint32_t i = 0; i < n_parts; i++)
+        out[i] = matrix_pack(type, n_outputs, n_inputs, t->bytes + i * n_outputs * row_bytes,
+                             take(w, matrix_bytes(type, n_outputs, n_inputs)));
     return STATUS_OK;
 }
 

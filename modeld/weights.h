@@ -11,6 +11,8 @@
 #include "gguf.h"
 #include "kernels/pack.h"
 
+enum { WEIGHTS_PARTS_MAX = 3 };     /* query, key and value */
+
 typedef struct weights weights;
 
 /* Rows that are looked up one by one, as they lie in the file. */
@@ -32,6 +34,10 @@ bool weights_has(const weights *w, const char *name);
  * tensor once as matrix. */
 status weights_matrix(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs,
                       matrix *out, failure *f);
+/* The same of a tensor of n_parts · n_outputs outputs: a matrix for each part, at most
+ * WEIGHTS_PARTS_MAX. */
+status weights_parts(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs,
+                     matrix *out, uint32_t n_parts, failure *f);
 status weights_vector(weights *w, const char *name, uint32_t n, const float **out, failure *f);
 status weights_lookup(weights *w, const char *name, uint32_t n_rows, uint32_t n_items, lookup *out,
                       failure *f);

@@ -367,6 +367,36 @@ static void rms_norm(float *y, const float *x, const float *weight, uint32_t n, 
     }
 }
 
+/* The lanes of d·d that there are, added to sum. */
+static __m256 add_squares(__m256 sum, const float *x, __m256 mean, int64_t n) {
+    __m256 d = _mm256_sub_ps(load_lanes(x, n), mean);
+    if (n < WIDTH) d = _mm256_and_ps(d, _mm256_castsi256_ps(first_lanes(n)));
+    return _mm256_fmadd_ps(d, d, sum);
+}
+
+static void layer_norm(float *y, const float *x, const float *weight, const float *bias, uint32_t n,
+                       float epsilon) {
+    __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
+    for (int64_t i = 0; i < n; i += LANES) {
+        low = _mm256_add_ps(low, load_lanes(x + i, n - i));
+        high = _mm256_add_ps(high, load_lanes(x + i + WIDTH, n - i - WIDTH));
+    }
+    __m256 mean = _mm256_set1_ps(lanes_sum(low, high) / (float)n);
+    low = high = _mm256_setzero_ps();
+    for (int64_t i = 0; i < n; i += LANES) {
+        low = add_squares(low, x + i, mean, n - i);
+        high = add_squares(high, x + i + WIDTH, mean, n - i - WIDTH);
+    }
+    __m256 factor = _mm256_set1_ps(1.0f / sqrtf(lanes_sum(low, high) / (float)n + epsilon));
+    for (int64_t i = 0; i < n; i += WIDTH) {
+        __m256 item = _mm256_mul_ps(_mm256_sub_ps(load_lanes(x + i, n - i), mean), factor);
+        __m256 w = load_lanes(weight + i, n - i);
+        item = bias ? _mm256_fmadd_ps(item, w, load_lanes(bias + i, n - i))
+                    : _mm256_mul_ps(item, w);
+        store_lanes(y + i, item, n - i);
+    }
+}
+
 static void rotate(float *x, const float *cosines, const float *sines, uint32_t n) {
     for (int64_t i = 0; i < n; i += WIDTH) {
         __m256 item = load_lanes(x + i, n - i);
@@ -419,6 +449,17 @@ static void swiglu(float *gate, const float *up, uint32_t n) {
     }
 }
 
+static void gelu(float *y, const float *x, uint32_t n) {
+    const __m256 one = _mm256_set1_ps(1.0f);
+    for (int64_t i = 0; i < n; i += WIDTH) {
+        __m256 item = load_lanes(x + i, n - i);
+        __m256 cubic = _mm256_fmadd_ps(_mm256_mul_ps(item, item), _mm256_set1_ps(GELU_CUBIC), one);
+        cubic = _mm256_mul_ps(item, cubic);
+        __m256 power = exp_lanes(_mm256_mul_ps(cubic, _mm256_set1_ps(GELU_SCALE)));
+        store_lanes(y + i, _mm256_div_ps(item, _mm256_add_ps(one, power)), n - i);
+    }
+}
+
 void kernels_fill_avx2(kernels *k) {
     *k = (kernels){
         .name = "avx2",
@@ -426,9 +467,11 @@ void kernels_fill_avx2(kernels *k) {
         .int8_tile = int8_tile,
         .float_tile = float_tile_chains,
         .rms_norm = rms_norm,
+        .layer_norm = layer_norm,
         .rotate = rotate,
         .exponentials = exponentials,
         .divide = divide,
         .swiglu = swiglu,
+        .gelu = gelu,
     };
 }

@@ -321,6 +321,31 @@ static void rms_norm(float *y, const float *x, const float *weight, uint32_t n, 
     }
 }
 
+static void layer_norm(float *y, const float *x, const float *weight, const float *bias, uint32_t n,
+                       float epsilon) {
+    __m512 sums = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __mmask16 lanes = first_lanes(n - i);
+        sums = _mm512_mask_add_ps(sums, lanes, sums, _mm512_maskz_loadu_ps(lanes, x + i));
+    }
+    __m512 mean = _mm512_set1_ps(lanes_sum(sums) / (float)n);
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __mmask16 lanes = first_lanes(n - i);
+        __m512 d = _mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), mean);
+        squares = _mm512_mask3_fmadd_ps(d, d, squares, lanes);
+    }
+    __m512 factor = _mm512_set1_ps(1.0f / sqrtf(lanes_sum(squares) / (float)n + epsilon));
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __mmask16 lanes = first_lanes(n - i);
+        __m512 w = _mm512_maskz_loadu_ps(lanes, weight + i);
+        __m512 item = _mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), mean);
+        item = _mm512_mul_ps(item, factor);
+        item = bias ? _mm512_fmadd_ps(item, w, _mm512_maskz_loadu_ps(lanes, bias + i))
+                    : _mm512_mul_ps(item, w);
+        _mm512_mask_storeu_ps(y + i, lanes, item);
+    }
+}
+
 static void rotate(float *x, const float *cosines, const float *sines, uint32_t n) {
     for (uint32_t i = 0; i < n; i += LANES) {
         __mmask16 lanes = first_lanes(n - i);
@@ -369,6 +394,18 @@ static void swiglu(float *gate, const float *up, uint32_t n) {
     }
 }
 
+static void gelu(float *y, const float *x, uint32_t n) {
+    const __m512 one = _mm512_set1_ps(1.0f);
+    for (uint32_t i = 0; i < n; i += LANES) {
+        __mmask16 lanes = first_lanes(n - i);
+        __m512 item = _mm512_maskz_loadu_ps(lanes, x + i);
+        __m512 cubic = _mm512_fmadd_ps(_mm512_mul_ps(item, item), _mm512_set1_ps(GELU_CUBIC), one);
+        cubic = _mm512_mul_ps(item, cubic);
+        __m512 power = exp_lanes(_mm512_mul_ps(cubic, _mm512_set1_ps(GELU_SCALE)));
+        _mm512_mask_storeu_ps(y + i, lanes, _mm512_div_ps(item, _mm512_add_ps(one, power)));
+    }
+}
+
 void kernels_fill_avx512(kernels *k) {
     *k = (kernels){
         .name = "avx512",
@@ -376,9 +413,11 @@ void kernels_fill_avx512(kernels *k) {
         .int8_tile = int8_tile,
         .float_tile = float_tile_chains,
         .rms_norm = rms_norm,
+        .layer_norm = layer_norm,
         .rotate = rotate,
         .exponentials = exponentials,
         .divide = divide,
         .swiglu = swiglu,
+        .gelu = gelu,
     };
 }

@@ -46,6 +46,9 @@ typedef struct float_tile {
     bool resume;
 } float_tile;
 
+#define GELU_CUBIC 0x1.6e4e26p-5f       /* 0.044715 */
+#define GELU_SCALE (-0x1.988454p+0f)    /* −2√(2/π) */
+
 typedef struct kernels {
     const char *name;           /* "ref", "avx2", "avx512" */
 
@@ -63,6 +66,11 @@ typedef struct kernels {
     /* y = x · (1 / sqrt(mean(x²) + epsilon)) · weight; x, weight, y: [n]; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *weight, uint32_t n, float epsilon);
 
+    /* y = (x − mean(x)) · (1 / sqrt(variance(x) + epsilon)) · weight + bias; bias NULL: none.
+     * x, weight, bias, y: [n]; y may be x. */
+    void (*layer_norm)(float *y, const float *x, const float *weight, const float *bias, uint32_t n,
+                       float epsilon);
+
     /* In place, n even: x[j] = fma(x[j], cosines[j], x[j ^ 1] · sines[j]), where each cosine
      * stands twice and the sines are −sin, +sin: the rotation of adjacent pairs. */
     void (*rotate)(float *x, const float *cosines, const float *sines, uint32_t n);
@@ -75,6 +83,9 @@ typedef struct kernels {
 
     /* gate = gate / (1 + exp(−gate)) · up. */
     void (*swiglu)(float *gate, const float *up, uint32_t n);
+
+    /* y = x / (1 + exp(−2√(2/π) · (x + 0.044715 x³))): GELU in its tanh form. */
+    void (*gelu)(float *y, const float *x, uint32_t n);
 } kernels;
 
 /* Fill the table: everything by ref, then what the machine has, as far as `isa` allows: "auto",

@@ -156,6 +156,22 @@ static void rms_norm(float *y, const float *x, const float *weight, uint32_t n, 
     for (uint32_t i = 0; i < n; i++) y[i] = (x[i] * factor) * weight[i];
 }
 
+static void layer_norm(float *y, const float *x, const float *weight, const float *bias, uint32_t n,
+                       float epsilon) {
+    float sums[LANES] = {0}, squares[LANES] = {0};
+    for (uint32_t i = 0; i < n; i++) sums[i % LANES] += x[i];
+    float mean = lanes_sum(sums) / (float)n;
+    for (uint32_t i = 0; i < n; i++) {
+        float d = x[i] - mean;
+        squares[i % LANES] = fmaf(d, d, squares[i % LANES]);
+    }
+    float factor = 1.0f / sqrtf(lanes_sum(squares) / (float)n + epsilon);
+    for (uint32_t i = 0; i < n; i++) {
+        float item = (x[i] - mean) * factor;
+        y[i] = bias ? fmaf(item, weight[i], bias[i]) : item * weight[i];
+    }
+}
+
 static void rotate(float *x, const float *cosines, const float *sines, uint32_t n) {
     for (uint32_t i = 0; i < n; i += 2) {
         float a = x[i], b = x[i + 1];
@@ -185,6 +201,13 @@ static void swiglu(float *gate, const float *up, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) gate[i] = gate[i] / (1.0f + fmath_expf(-gate[i])) * up[i];
 }
 
+static void gelu(float *y, const float *x, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        float cubic = x[i] * fmaf(x[i] * x[i], GELU_CUBIC, 1.0f);
+        y[i] = x[i] / (1.0f + fmath_expf(cubic * GELU_SCALE));
+    }
+}
+
 void kernels_fill_ref(kernels *k) {
     *k = (kernels){
         .name = "ref",
@@ -192,9 +215,11 @@ void kernels_fill_ref(kernels *k) {
         .int8_tile = int8_tile,
         .float_tile = float_tile_chains,
         .rms_norm = rms_norm,
+        .layer_norm = layer_norm,
         .rotate = rotate,
         .exponentials = exponentials,
         .divide = divide,
         .swiglu = swiglu,
+        .gelu = gelu,
     };
 }

@@ -68,12 +68,18 @@ static tensor_plan *add(plan_list *plans, uint32_t type, uint64_t n_columns, uin
     return plan;
 }
 
-static void add_norm(plan_list *plans, const char *name, uint32_t dim) {
+static void add_vector(plan_list *plans, const char *name, const char *kind, uint32_t dim,
+                       float mean) {
     tensor_plan *plan = add(plans, TENSOR_F32, dim, 1, 0.0f);
     plan->n_dims = 1;
-    plan->mean = 1.0f;
+    plan->mean = mean;
     plan->spread = 0.1f;
-    snprintf(plan->name, sizeof plan->name, "%s", name);
+    snprintf(plan->name, sizeof plan->name, "%s.%s", name, kind);
+}
+
+static void add_norm(plan_list *plans, const tiny_model_options *o, const char *name) {
+    add_vector(plans, name, "weight", o->shape.dim, 1.0f);
+    if (o->family != TINY_LLAMA) add_vector(plans, name, "bias", o->shape.dim, 0.0f);
 }
 
 static void add_tokens(plan_list *plans, const tiny_model_options *o, const char *name) {
@@ -82,48 +88,69 @@ static void add_tokens(plan_list *plans, const tiny_model_options *o, const char
     snprintf(plan->name, sizeof plan->name, "%s", name);
 }
 
+typedef struct matrix_plan {
+    const char *name;           /* NULL: no matrix */
+    uint32_t n_columns, n_rows;
+    float gain;
+    bool biased;
+} matrix_plan;
+
 /* Queries and keys get a gain, so that attention is selective; what is added to the stream gets more, so
  * that it outweighs the embedding, which as its own output would have each token repeat itself. */
 static void add_layer(plan_list *plans, const tiny_model_options *o, uint32_t layer) {
     const model_shape *s = &o->shape;
     uint32_t q_dim = s->n_heads * s->head_dim, kv_dim = s->n_kv_heads * s->head_dim;
-    const struct { const char *name; uint32_t n_columns, n_rows; float gain; } matrices[] = {
-        {"attn_q", s->dim, q_dim, 1.5f},     {"attn_k", s->dim, kv_dim, 1.5f},
-        {"attn_v", s->dim, kv_dim, 1.0f},    {"attn_output", q_dim, s->dim, 4.0f},
-        {"ffn_gate", s->dim, s->ffn_dim, 1.5f}, {"ffn_up", s->dim, s->ffn_dim, 1.0f},
-        {"ffn_down", s->ffn_dim, s->dim, 4.0f},
+    bool fused = o->family == TINY_GPT2, biased = fused, ffn_biased = o->family != TINY_LLAMA;
+    const matrix_plan matrices[] = {
+        {fused ? "attn_qkv" : NULL, s->dim, 3 * q_dim, 1.5f, true},
+        {fused ? NULL : "attn_q", s->dim, q_dim, 1.5f, false},
+        {fused ? NULL : "attn_k", s->dim, kv_dim, 1.5f, false},
+        {fused ? NULL : "attn_v", s->dim, kv_dim, 1.0f, false},
+        {"attn_output", q_dim, s->dim, 4.0f, biased},
+        {ffn_biased ? NULL : "ffn_gate", s->dim, s->ffn_dim, 1.5f, false},
+        {"ffn_up", s->dim, s->ffn_dim, 1.0f, ffn_biased},
+        {"ffn_down", s->ffn_dim, s->dim, 4.0f, ffn_biased},
     };
-    char name[64];
-    snprintf(name, sizeof name, "blk.%u.attn_norm.weight", layer);
-    add_norm(plans, name, s->dim);
-    snprintf(name, sizeof name, "blk.%u.ffn_norm.weight", layer);
-    add_norm(plans, name, s->dim);
+    char name[48];
+    snprintf(name, sizeof name, "blk.%u.attn_norm", layer);
+    add_norm(plans, o, name);
+    snprintf(name, sizeof name, "blk.%u.ffn_norm", layer);
+    add_norm(plans, o, name);
     for (size_t i = 0; i < sizeof matrices / sizeof matrices[0]; i++) {
-        tensor_plan *plan = add(plans, o->type, matrices[i].n_columns, matrices[i].n_rows, matrices[i].gain);
-        snprintf(plan->name, sizeof plan->name, "blk.%u.%s.weight", layer, matrices[i].name);
+        const matrix_plan *m = &matrices[i];
+        if (!m->name) continue;
+        tensor_plan *plan = add(plans, o->type, m->n_columns, m->n_rows, m->gain);
+        snprintf(name, sizeof name, "blk.%u.%s", layer, m->name);
+        snprintf(plan->name, sizeof plan->name, "%s.weight", name);
+        if (m->biased) add_vector(plans, name, "bias", m->n_rows, 0.0f);
     }
 }
 
+static void add_positions(plan_list *plans, const tiny_model_options *o) {
+    tensor_plan *plan = add(plans, o->embedding_type, o->shape.dim, o->shape.n_ctx, 2.0f);
+    snprintf(plan->name, sizeof plan->name, "position_embd.weight");
+}
+
 static plan_list make_plans(const tiny_model_options *o) {
-    plan_list plans = {calloc(9 * (size_t)o->shape.n_layers + 3, sizeof *plans.items), 0};
+    plan_list plans = {calloc(12 * (size_t)o->shape.n_layers + 5, sizeof *plans.items), 0};
     if (!plans.items) abort();
     add_tokens(&plans, o, "token_embd.weight");
     for (uint32_t i = 0; i < o->shape.n_layers; i++) add_layer(&plans, o, i);
-    add_norm(&plans, "output_norm.weight", o->shape.dim);
+    if (o->family != TINY_LLAMA) add_positions(&plans, o);
+    add_norm(&plans, o, "output_norm");
     if (!o->tied) add_tokens(&plans, o, "output.weight");
     return plans;
 }
 
-static void add_shape_keys(gguf_writer *w, const tiny_model_options *o) {
+/* "llama.context_length" and the like. */
+static const char *key(const tiny_model_options *o, const char *name) {
+    static char full[64];
+    snprintf(full, sizeof full, "%s.%s", o->family == TINY_LLAMA ? "llama" : "gpt2", name);
+    return full;
+}
+
+static void add_llama_keys(gguf_writer *w, const tiny_model_options *o) {
     const model_shape *s = &o->shape;
-    gguf_writer_text(w, "general.architecture", "llama");
-    gguf_writer_text(w, "general.name", o->name);
-    gguf_writer_uint(w, "llama.vocab_size", s->n_vocab);
-    gguf_writer_uint(w, "llama.context_length", s->n_ctx);
-    gguf_writer_uint(w, "llama.block_count", s->n_layers);
-    gguf_writer_uint(w, "llama.embedding_length", s->dim);
-    gguf_writer_uint(w, "llama.feed_forward_length", s->ffn_dim);
-    gguf_writer_uint(w, "llama.attention.head_count", s->n_heads);
     gguf_writer_uint(w, "llama.attention.head_count_kv", s->n_kv_heads);
     if (s->n_heads * s->head_dim != s->dim) {
         gguf_writer_uint(w, "llama.attention.key_length", s->head_dim);
@@ -132,6 +159,20 @@ static void add_shape_keys(gguf_writer *w, const tiny_model_options *o) {
     gguf_writer_uint(w, "llama.rope.dimension_count", s->rope_dims);
     gguf_writer_real(w, "llama.rope.freq_base", (float)s->rope_base);
     gguf_writer_real(w, "llama.attention.layer_norm_rms_epsilon", s->norm_epsilon);
+}
+
+static void add_shape_keys(gguf_writer *w, const tiny_model_options *o) {
+    const model_shape *s = &o->shape;
+    gguf_writer_text(w, "general.architecture", o->family == TINY_LLAMA ? "llama" : "gpt2");
+    gguf_writer_text(w, "general.name", o->name);
+    gguf_writer_uint(w, key(o, "vocab_size"), s->n_vocab);
+    gguf_writer_uint(w, key(o, "context_length"), s->n_ctx);
+    gguf_writer_uint(w, key(o, "block_count"), s->n_layers);
+    gguf_writer_uint(w, key(o, "embedding_length"), s->dim);
+    gguf_writer_uint(w, key(o, "feed_forward_length"), s->ffn_dim);
+    gguf_writer_uint(w, key(o, "attention.head_count"), s->n_heads);
+    if (o->family == TINY_LLAMA) add_llama_keys(w, o);
+    else gguf_writer_real(w, key(o, "attention.layer_norm_epsilon"), s->norm_epsilon);
 }
 
 static void add_vocabulary_keys(gguf_writer *w, const tiny_model_options *o) {
@@ -210,6 +251,9 @@ static status check(const tiny_model_options *o, failure *f) {
         return fail(f, STATUS_BAD_REQUEST, "layers, heads and widths are at least 1");
     if (s->n_heads % s->n_kv_heads != 0)
         return fail(f, STATUS_BAD_REQUEST, "%u kv heads do not divide %u heads", s->n_kv_heads, s->n_heads);
+    if (o->family != TINY_LLAMA && s->n_heads * s->head_dim != s->dim)
+        return fail(f, STATUS_BAD_REQUEST, "gpt2's %u heads of %u make up its width, not %u",
+                    s->n_heads, s->head_dim, s->dim);
     if (s->rope_dims > s->head_dim || s->rope_dims % 2 != 0)
         return fail(f, STATUS_BAD_REQUEST, "%u rotated dimensions of a head of %u", s->rope_dims, s->head_dim);
     if (s->dim % token->block_items || s->dim % matrix->block_items || s->ffn_dim % matrix->block_items
@@ -229,6 +273,7 @@ static uint32_t whole_blocks(const tiny_model_options *o, uint32_t n) {
 
 status tiny_model_write(const char *path, const tiny_model_options *options, failure *f) {
     tiny_model_options o = *options;
+    if (o.family != TINY_LLAMA) o.shape.n_kv_heads = o.shape.n_heads;
     if (o.shape.dim == 0) o.shape.dim = whole_blocks(&o, 64);
     if (o.shape.ffn_dim == 0) o.shape.ffn_dim = whole_blocks(&o, 96);
     if (o.shape.head_dim == 0 && o.shape.n_heads) o.shape.head_dim = o.shape.dim / o.shape.n_heads;

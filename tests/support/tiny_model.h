@@ -1,4 +1,4 @@
-/* Writes random models of the llama architecture, of any shape and supported tensor type: real files,
+/* Writes random models of each architecture, of any shape and supported tensor type: real files,
  * small enough for unit tests, or large ones row by row. The same options give the same bytes on every
  * machine. Logits spread widely and tokens of text win, so that greedy texts vary and rarely end. */
 #ifndef TRIVIUM_TESTS_TINY_MODEL_H
@@ -10,7 +10,14 @@
 #include "modeld/gguf.h"
 #include "modeld/shape.h"
 
+typedef enum tiny_family {
+    TINY_LLAMA,
+    TINY_CHAPTER,               /* gpt2 as the chapter has it: no bias in attention */
+    TINY_GPT2,                  /* gpt2 with every bias, query, key and value in one tensor */
+} tiny_family;
+
 typedef struct tiny_model_options {
+    tiny_family family;
     uint32_t type;              /* tensor_type of the matrices; norms are float32 */
     uint32_t embedding_type;    /* of token_embd and, unless tied, output */
     uint64_t seed;

@@ -14,6 +14,16 @@ static status take_type(void *out, const char *name, const char *value, failure 
     return fail(f, STATUS_BAD_REQUEST, "--%s: %s is no type; there are %s", name, value, TENSOR_TYPES_SUPPORTED);
 }
 
+static status take_family(void *out, const char *name, const char *value, failure *f) {
+    static const char *const names[] = {"llama", "chapter", "gpt2"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(names[i], value) != 0) continue;
+        *(tiny_family *)out = (tiny_family)i;
+        return STATUS_OK;
+    }
+    return fail(f, STATUS_BAD_REQUEST, "--%s: llama, chapter or gpt2, not %s", name, value);
+}
+
 static status take_size(void *out, const char *name, const char *value, failure *f) {
     unsigned long long size = 0;
     if (!options_uint(value, &size) || size == 0 || size > 1 << 24)
@@ -29,6 +39,7 @@ int main(int argc, char **argv) {
     uint32_t embedding_type = UINT32_MAX;
     bool untied = false;
     const option_row rows[] = {
+        {"family", OPTION_CALL, "NAME", "llama, chapter (gpt2, few biases) or gpt2", &o.family, 0, 0, take_family},
         {"type", OPTION_CALL, "TYPE", "of the matrices: " TENSOR_TYPES_SUPPORTED, &o.type, 0, 0, take_type},
         {"embedding-type", OPTION_CALL, "TYPE", "of the embedding, if another", &embedding_type, 0, 0, take_type},
         {"seed", OPTION_UINT, "N", "another seed, other weights", &o.seed, 0, 9e15, NULL},

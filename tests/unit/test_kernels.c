@@ -269,6 +269,18 @@ static void run_rms_norm(const kernels *k, float *x, const float *a, const float
     (void)result;
     k->rms_norm(x, x, a, n, 1e-5f);
 }
+static void run_layer_norm(const kernels *k, float *x, const float *a, const float *b, uint32_t n,
+                           float *result) {
+    (void)result;
+    k->layer_norm(x, x, a, n % 3 == 0 ? NULL : b, n, 1e-5f);
+}
+static void run_gelu(const kernels *k, float *x, const float *a, const float *b, uint32_t n,
+                     float *result) {
+    (void)a;
+    (void)b;
+    (void)result;
+    k->gelu(x, x, n);
+}
 static void run_rotate(const kernels *k, float *x, const float *a, const float *b, uint32_t n,
                        float *result) {
     (void)result;
@@ -318,7 +330,8 @@ static void row_kernels_are_the_same_everywhere(void **state) {
         row_kernel *run;
         const char *name;
     } rows[] = {{run_rms_norm, "rms_norm"}, {run_rotate, "rotate"}, {run_divide, "divide"},
-                {run_exponentials, "exponentials"}, {run_swiglu, "swiglu"}};
+                {run_exponentials, "exponentials"}, {run_swiglu, "swiglu"},
+                {run_layer_norm, "layer_norm"}, {run_gelu, "gelu"}};
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++)
         for (uint32_t n = 1; n <= 131; n++)
             for (int round = 0; round < 8; round++)
@@ -474,6 +487,26 @@ static void float_tiles_compute_the_product(void **state) {
     }
 }
 
+static void layer_norm_computes_its_formula(void **state) {
+    (void)state;
+    enum { N = 77 };
+    float *x = random_floats(N, ORDINARY), *w = random_floats(N, ORDINARY);
+    float *bias = random_floats(N, ORDINARY), y[2][N];
+    double mean = 0, squares = 0;
+    for (int i = 0; i < N; i++) mean += (double)x[i] / N;
+    for (int i = 0; i < N; i++) squares += ((double)x[i] - mean) * ((double)x[i] - mean);
+    ref.layer_norm(y[0], x, w, NULL, N, 1e-5f);
+    ref.layer_norm(y[1], x, w, bias, N, 1e-5f);
+    for (int i = 0; i < N; i++) {
+        double want = ((double)x[i] - mean) / sqrt(squares / N + 1e-5) * (double)w[i];
+        assert_true(fabs((double)y[0][i] - want) <= 1e-5 * (fabs(want) + 1));
+        assert_true(fabs((double)y[1][i] - want - (double)bias[i]) <= 1e-5 * (fabs(want) + 1));
+    }
+    free(x);
+    free(w);
+    free(bias);
+}
+
 static void row_kernels_compute_their_formulas(void **state) {
     (void)state;
     enum { N = 77 };
@@ -496,6 +529,12 @@ static void row_kernels_compute_their_formulas(void **state) {
         sum += want;
     }
     assert_true(fabs(total - sum) <= 32 * (double)FLT_EPSILON * sum);
+    ref.gelu(y, x, N);
+    for (int i = 0; i < N; i++) {
+        double v = (double)x[i], u = 0.7978845608028654 * (v + 0.044715 * v * v * v);
+        double want = v / (1 + exp(-2 * u));
+        assert_true(fabs((double)y[i] - want) <= 32 * (double)FLT_EPSILON * (fabs(want) + 1e-3));
+    }
     memcpy(y, x, sizeof y);
     ref.swiglu(y, w, N);
     for (int i = 0; i < N; i++) {
@@ -551,6 +590,7 @@ int main(void) {
         cmocka_unit_test(rows_become_floats_as_in_ggml),
         cmocka_unit_test(int8_tiles_compute_the_product),
         cmocka_unit_test(float_tiles_compute_the_product),
+        cmocka_unit_test(layer_norm_computes_its_formula),
         cmocka_unit_test(row_kernels_compute_their_formulas),
         cmocka_unit_test(rotate_turns_adjacent_pairs),
         cmocka_unit_test(an_instruction_set_is_chosen_by_name),

@@ -17,7 +17,7 @@
 #include "modeld/kernels/kernels.h"
 #include "modeld/model.h"
 #include "proto/limits.h"
-#include "tests/support/double_llama.h"
+#include "tests/support/double_model.h"
 #include "tests/support/scratch.h"
 #include "tests/support/tiny_model.h"
 
@@ -32,30 +32,35 @@ typedef struct model_case {
     uint32_t type, embedding_type;
     model_shape shape;          /* zeros: as in tiny_model_defaults */
     bool own_head;              /* output.weight */
+    tiny_family family;
     uint64_t golden;            /* XXH3 of the logits; arithmetic version 1 */
 } model_case;
 
 static const model_case CASES[] = {
-    {"F32", TENSOR_F32, TENSOR_F32, {0}, false, 0x64c4868091337130},
-    {"F16", TENSOR_F16, TENSOR_F16, {0}, false, 0x213c23217d595832},
-    {"BF16", TENSOR_BF16, TENSOR_BF16, {0}, false, 0x34b69bec78dd54c0},
-    {"Q8_0", TENSOR_Q8_0, TENSOR_Q8_0, {0}, false, 0x57bfaf6173793267},
-    {"Q4_0", TENSOR_Q4_0, TENSOR_Q4_0, {0}, true, 0x4304b3c2c83b5009},
-    {"Q4_1", TENSOR_Q4_1, TENSOR_Q8_0, {0}, false, 0x8f0130d9e3752873},
+    {"F32", TENSOR_F32, TENSOR_F32, {0}, false, TINY_LLAMA, 0x64c4868091337130},
+    {"F16", TENSOR_F16, TENSOR_F16, {0}, false, TINY_LLAMA, 0x213c23217d595832},
+    {"BF16", TENSOR_BF16, TENSOR_BF16, {0}, false, TINY_LLAMA, 0x34b69bec78dd54c0},
+    {"Q8_0", TENSOR_Q8_0, TENSOR_Q8_0, {0}, false, TINY_LLAMA, 0x57bfaf6173793267},
+    {"Q4_0", TENSOR_Q4_0, TENSOR_Q4_0, {0}, true, TINY_LLAMA, 0x4304b3c2c83b5009},
+    {"Q4_1", TENSOR_Q4_1, TENSOR_Q8_0, {0}, false, TINY_LLAMA, 0x8f0130d9e3752873},
     {"odd", TENSOR_F32, TENSOR_F16,
      {.n_vocab = 331, .dim = 90, .n_heads = 5, .n_kv_heads = 1, .head_dim = 18, .ffn_dim = 61,
-      .rope_dims = 10}, true, 0x46cdea5ba7b36e56},
+      .rope_dims = 10}, true, TINY_LLAMA, 0x46cdea5ba7b36e56},
     {"slices", TENSOR_Q4_1, TENSOR_F32,
      {.n_vocab = 321, .dim = 288, .n_heads = 2, .n_kv_heads = 2, .head_dim = 272, .ffn_dim = 352,
-      .n_layers = 1}, false, 0xdc704a269179c12c},
+      .n_layers = 1}, false, TINY_LLAMA, 0xdc704a269179c12c},
     {"float slices", TENSOR_F16, TENSOR_F32,
      {.n_vocab = 600, .dim = 300, .n_heads = 6, .n_kv_heads = 3, .head_dim = 50, .ffn_dim = 530,
-      .n_layers = 1}, false, 0x8bf64b7765e245cb},
-    {"Q5_0", TENSOR_Q5_0, TENSOR_Q5_0, {0}, false, 0x515f107b060919ff},
-    {"Q5_1", TENSOR_Q5_1, TENSOR_Q5_1, {0}, false, 0x56560d904191379a},
-    {"Q4_K", TENSOR_Q4_K, TENSOR_Q6_K, {0}, false, 0x8570769a482d4c1f},
-    {"Q5_K", TENSOR_Q5_K, TENSOR_Q4_K, {.ffn_dim = 512}, true, 0xc154f9db08b26e08},
-    {"Q6_K", TENSOR_Q6_K, TENSOR_Q5_K, {.n_layers = 1}, false, 0x08451243bcf51f63},
+      .n_layers = 1}, false, TINY_LLAMA, 0x8bf64b7765e245cb},
+    {"Q5_0", TENSOR_Q5_0, TENSOR_Q5_0, {0}, false, TINY_LLAMA, 0x515f107b060919ff},
+    {"Q5_1", TENSOR_Q5_1, TENSOR_Q5_1, {0}, false, TINY_LLAMA, 0x56560d904191379a},
+    {"Q4_K", TENSOR_Q4_K, TENSOR_Q6_K, {0}, false, TINY_LLAMA, 0x8570769a482d4c1f},
+    {"Q5_K", TENSOR_Q5_K, TENSOR_Q4_K, {.ffn_dim = 512}, true, TINY_LLAMA, 0xc154f9db08b26e08},
+    {"Q6_K", TENSOR_Q6_K, TENSOR_Q5_K, {.n_layers = 1}, false, TINY_LLAMA, 0x08451243bcf51f63},
+    {"chapter", TENSOR_F32, TENSOR_F16, {.dim = 60, .n_heads = 3, .ffn_dim = 90}, false, TINY_CHAPTER, 0x6a0df09cf49cd9fc},
+    {"gpt2", TENSOR_Q8_0, TENSOR_Q8_0, {0}, true, TINY_GPT2, 0xaf949f7c6b67ed97},
+    {"gpt2 odd", TENSOR_F16, TENSOR_F32,
+     {.n_vocab = 327, .dim = 57, .n_heads = 3, .ffn_dim = 101}, false, TINY_GPT2, 0x926981e1de06ad12},
 };
 static const uint64_t GOLDEN_LONG = 0x91c7eb9415ad412f; /* of 530 positions of the case "odd" */
 enum { N_CASES = sizeof CASES / sizeof CASES[0] };
@@ -70,6 +75,7 @@ static void write_model(const model_case *c) {
     o.type = c->type;
     o.embedding_type = c->embedding_type;
     o.tied = !c->own_head;
+    o.family = c->family;
     o.seed = SEED;
     use(&o.shape.n_vocab, c->shape.n_vocab);
     use(&o.shape.n_layers, c->shape.n_layers);
@@ -303,7 +309,7 @@ static void logits_are_those_of_the_paper(void **state) {
         gguf *g;
         assert_int_equal(gguf_open(&g, scratch_path(), &f), STATUS_OK);
         model *m = open_model("ref", 1, false);
-        double *exact = double_llama_logits(g, model_shape_of(m), r->ids, N_IDS), off = 0, size = 0;
+        double *exact = double_model_logits(g, model_shape_of(m), r->ids, N_IDS), off = 0, size = 0;
         for (size_t i = 0; i < r->n_bytes / sizeof *r->logits; i++) {
             off += ((double)r->logits[i] - exact[i]) * ((double)r->logits[i] - exact[i]);
             size += exact[i] * exact[i];

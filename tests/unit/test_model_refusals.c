@@ -78,7 +78,9 @@ static const refusal REFUSALS[] = {
      .words = {"output_norm.weight", "missing"}},
     {.what = "transposed", .transpose_tensor = "blk.0.ffn_down.weight",
      .words = {"blk.0.ffn_down.weight", "64 × 96", "96 × 64"}},
-    {.what = "bias", .add_tensor = "blk.0.attn_q.bias", .words = {"blk.0.attn_q.bias", "no part"}},
+    {.what = "bias", .add_tensor = "blk.0.attn_q.bias", .words = {"blk.0.attn_q.bias", "8 × 1"}},
+    {.what = "norm's bias", .add_tensor = "blk.0.ffn_norm.bias",
+     .words = {"blk.0.ffn_norm.bias", "no part"}},
     {.what = "frequencies", .add_tensor = "rope_freqs.weight",
      .words = {"rope_freqs.weight", "no part"}},
 };

@@ -1,8 +1,8 @@
-/* Llama once more, as plainly as it can be said: double precision, one row after the other, no
+/* Llama and GPT-2 once more, as plainly as it can be said: double precision, one row after the other, no
  * tiles, no threads, no cache format. The tests' own word on what the forward pass should
  * compute. */
-#ifndef TRIVIUM_TESTS_DOUBLE_LLAMA_H
-#define TRIVIUM_TESTS_DOUBLE_LLAMA_H
+#ifndef TRIVIUM_TESTS_DOUBLE_MODEL_H
+#define TRIVIUM_TESTS_DOUBLE_MODEL_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 #include "modeld/shape.h"
 
 /* logits: [n_ids, n_vocab], caller frees. The file is a right one. */
-double *double_llama_logits(const gguf *g, const model_shape *shape, const int32_t *ids,
+double *double_model_logits(const gguf *g, const model_shape *shape, const int32_t *ids,
                             uint32_t n_ids);
 
 #endif
