@@ -38,6 +38,7 @@ enum {
     STEPS_MAX = 32,
     STEP_NUMBERS_MAX = 8,           /* except logit_bias, which has one for each id */
     BIASES_MAX = 65536,
+    LIST_IDS_MAX = 4096,            /* of all id lists of a step, with their ends */
     STEP_LISTS_MAX = 256,
 
     /* messages */

@@ -28,15 +28,42 @@ const step_row step_table[STEP_KINDS] = {
         .fields = {{.min = -DBL_MAX, .max = DBL_MAX, .range = "finite"}},
         .help = "subtract from the logit of each id so far, for each time it occurs",
     },
+    [STEP_DRY] = {
+        .name = "dry", .shape = SHAPE_OBJECT, .n_fields = 4, .lists = "breakers",
+        .fields = {{.name = "multiplier", .max = DBL_MAX, .range = "0 or more and finite"},
+                   {.name = "base", .min = 1, .max = DBL_MAX, .range = "1 or more and finite"},
+                   {.name = "allowed_length", .max = UINT32_MAX, .whole = true,
+                    .range = "a whole number, 0 or more"},
+                   {.name = "last_n", .min = -1, .max = UINT32_MAX, .whole = true,
+                    .range = "a whole number, 0 or more, or -1 for all"}},
+        .help = "lower what would go on with a repetition: multiplier * base^(length - allowed_length)",
+    },
     [STEP_TEMPERATURE] = {
         .name = "temperature", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.max = DBL_MAX, .above_min = true, .range = "above 0 and finite"}},
         .help = "divide all logits: lower is surer, higher is more varied; 1 is off",
     },
+    [STEP_DYNATEMP] = {
+        .name = "dynatemp", .shape = SHAPE_OBJECT, .n_fields = 3,
+        .fields = {{.name = "low", .max = DBL_MAX, .above_min = true, .range = "above 0 and finite"},
+                   {.name = "high", .max = DBL_MAX, .above_min = true, .range = "low or more and finite"},
+                   {.name = "exponent", .max = DBL_MAX, .range = "0 or more and finite"}},
+        .help = "a temperature from low to high, by how undecided the model is",
+    },
+    [STEP_TOP_N_SIGMA] = {
+        .name = "top_n_sigma", .shape = SHAPE_NUMBER, .n_fields = 1,
+        .fields = {{.max = DBL_MAX, .above_min = true, .range = "above 0 and finite"}},
+        .help = "keep logits within n standard deviations of the largest",
+    },
     [STEP_TOP_K] = {
         .name = "top_k", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.max = DBL_MAX, .whole = true, .range = "a whole number, 0 or more"}},
         .help = "keep the k largest logits, and what equals the last of them; 0 is off",
+    },
+    [STEP_TYPICAL_P] = {
+        .name = "typical_p", .shape = SHAPE_NUMBER, .n_fields = 1,
+        .fields = {{.max = 1, .above_min = true, .range = "above 0 and at most 1"}},
+        .help = "keep what is about as surprising as expected, up to more than probability p; 1 is off",
     },
     [STEP_TOP_P] = {
         .name = "top_p", .shape = SHAPE_NUMBER, .n_fields = 1,
@@ -48,9 +75,27 @@ const step_row step_table[STEP_KINDS] = {
         .fields = {{.max = 1, .range = "from 0 to 1"}},
         .help = "keep tokens at least p times as likely as the likeliest; 0 is off",
     },
+    [STEP_XTC] = {
+        .name = "xtc", .shape = SHAPE_OBJECT, .n_fields = 2,
+        .fields = {{.name = "probability", .max = 1, .range = "from 0 to 1"},
+                   {.name = "threshold", .max = 1, .range = "from 0 to 1"}},
+        .help = "by chance, drop all of the likely tokens but the least likely of them",
+    },
     [STEP_GREEDY] = {
         .name = "greedy", .shape = SHAPE_TRUE,
         .help = "always take the largest logit",
+    },
+    [STEP_MIROSTAT] = {
+        .name = "mirostat", .shape = SHAPE_OBJECT, .n_fields = 2, .draws = true,
+        .fields = {{.name = "tau", .max = DBL_MAX, .above_min = true, .range = "above 0 and finite"},
+                   {.name = "eta", .max = DBL_MAX, .above_min = true, .range = "above 0 and finite"}},
+        .help = "version 2: keep the surprise of what is drawn near tau; the last step",
+    },
+    [STEP_ADAPTIVE_P] = {
+        .name = "adaptive_p", .shape = SHAPE_OBJECT, .n_fields = 2, .draws = true,
+        .fields = {{.name = "target", .max = 1, .range = "from 0 to 1"},
+                   {.name = "decay", .max = 1, .range = "from 0 to 1"}},
+        .help = "prefer tokens near a probability that keeps the average at target; the last step",
     },
 };
 
@@ -71,7 +116,15 @@ static const preset presets[] = {
 static void step_clear(step *one) {
     free(one->bias_ids);
     free(one->biases);
+    free(one->lists);
     *one = (step){0};
+}
+
+/* A copy of n > 0 items, or NULL. */
+static void *copy_of(const void *items, size_t n, size_t item_bytes) {
+    void *copy = malloc(n * item_bytes);
+    if (copy) memcpy(copy, items, n * item_bytes);
+    return copy;
 }
 
 /* `to` is overwritten, not freed. */
@@ -79,16 +132,17 @@ static status step_copy(step *to, const step *from) {
     *to = *from;
     to->bias_ids = NULL;
     to->biases = NULL;
-    if (from->n_biases == 0) return STATUS_OK;
-    to->bias_ids = malloc(from->n_biases * sizeof *to->bias_ids);
-    to->biases = malloc(from->n_biases * sizeof *to->biases);
-    if (!to->bias_ids || !to->biases) {
-        step_clear(to);
-        return STATUS_NO_MEMORY;
+    to->lists = NULL;
+    if (from->n_biases > 0) {
+        to->bias_ids = copy_of(from->bias_ids, from->n_biases, sizeof *to->bias_ids);
+        to->biases = copy_of(from->biases, from->n_biases, sizeof *to->biases);
     }
-    memcpy(to->bias_ids, from->bias_ids, from->n_biases * sizeof *to->bias_ids);
-    memcpy(to->biases, from->biases, from->n_biases * sizeof *to->biases);
-    return STATUS_OK;
+    if (from->n_list_ids > 0)
+        to->lists = copy_of(from->lists, from->n_list_ids, sizeof *to->lists);
+    bool all = (from->n_biases == 0 || (to->bias_ids && to->biases)) &&
+               (from->n_list_ids == 0 || to->lists);
+    if (!all) step_clear(to);
+    return all ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 /* The shortest decimal that reads back as the same number, so that a message never says "not 1" of
@@ -114,10 +168,29 @@ static status field_check(const step_row *row, const step_field *field, double n
                 field->name ? "." : "", field->name ? field->name : "", field->range, text);
 }
 
-static status numbers_check(const step_row *row, const double *numbers, failure *f) {
+static status numbers_check(step_kind kind, const double *numbers, failure *f) {
+    const step_row *row = &step_table[kind];
     for (size_t i = 0; i < row->n_fields; i++) {
         status st = field_check(row, &row->fields[i], numbers[i], f);
         if (st != STATUS_OK) return st;
+    }
+    if (kind == STEP_DYNATEMP && numbers[0] > numbers[1]) {
+        return fail(f, STATUS_BAD_REQUEST, "dynatemp.high must be %s", row->fields[1].range);
+    }
+    return STATUS_OK;
+}
+
+/* Lists of ids, 0 or more, each ended by -1. */
+static status lists_check(const step_row *row, const int32_t *lists, size_t n_list_ids, failure *f) {
+    if (n_list_ids > LIST_IDS_MAX) {
+        return fail(f, STATUS_BAD_REQUEST, "%s.%s has %zu ids, at most %d are allowed", row->name,
+                    row->lists, n_list_ids, LIST_IDS_MAX);
+    }
+    for (size_t i = 0; i < n_list_ids; i++) {
+        bool ends = lists[i] == -1, empty = ends && (i == 0 || lists[i - 1] == -1);
+        if (lists[i] >= -1 && !empty && (ends || i + 1 < n_list_ids)) continue;
+        return fail(f, STATUS_BAD_REQUEST, "%s.%s takes lists of at least one id each", row->name,
+                    row->lists);
     }
     return STATUS_OK;
 }
@@ -262,15 +335,37 @@ static status strategy_room(const strategy *s, failure *f) {
     return fail(f, STATUS_BAD_REQUEST, "a chain has at most %d steps", STEPS_MAX);
 }
 
+/* With `kind` behind it, what a step remembers would not be what was drawn. */
+static status strategy_goes_on(const strategy *s, step_kind kind, failure *f) {
+    for (size_t i = 0; i < s->n_steps; i++) {
+        const step_row *row = &step_table[s->steps[i].kind];
+        if (!row->draws) continue;
+        return fail(f, STATUS_BAD_REQUEST, "%s must be the last step, so %s cannot follow it",
+                    row->name, step_table[kind].name);
+    }
+    return STATUS_OK;
+}
+
 status strategy_append(strategy *s, step_kind kind, const double *numbers, size_t n_numbers,
                        failure *f) {
+    return strategy_append_lists(s, kind, numbers, n_numbers, NULL, 0, f);
+}
+
+status strategy_append_lists(strategy *s, step_kind kind, const double *numbers, size_t n_numbers,
+                             const int32_t *lists, size_t n_list_ids, failure *f) {
     assert(kind < STEP_KINDS && step_table[kind].shape != SHAPE_BIASES);
-    assert(n_numbers == step_table[kind].n_fields);
+    assert(n_numbers == step_table[kind].n_fields && (n_list_ids == 0 || step_table[kind].lists));
     status st = strategy_room(s, f);
-    if (st == STATUS_OK) st = numbers_check(&step_table[kind], numbers, f);
+    if (st == STATUS_OK) st = strategy_goes_on(s, kind, f);
+    if (st == STATUS_OK) st = numbers_check(kind, numbers, f);
+    if (st == STATUS_OK) st = lists_check(&step_table[kind], lists, n_list_ids, f);
     if (st != STATUS_OK) return st;
-    step one = {.kind = kind};
+    step one = {.kind = kind, .n_list_ids = n_list_ids};
     for (size_t i = 0; i < n_numbers; i++) one.numbers[i] = numbers[i];
+    if (n_list_ids > 0) one.lists = copy_of(lists, n_list_ids, sizeof *lists);
+    if (n_list_ids > 0 && !one.lists) {
+        return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", n_list_ids);
+    }
     s->steps[s->n_steps++] = one;
     return STATUS_OK;
 }
@@ -279,6 +374,7 @@ status strategy_append_biases(strategy *s, const int32_t *ids, const double *bia
                               failure *f) {
     step one = {.kind = STEP_LOGIT_BIAS};
     status st = strategy_room(s, f);
+    if (st == STATUS_OK) st = strategy_goes_on(s, STEP_LOGIT_BIAS, f);
     if (st == STATUS_OK) st = step_add_biases(&one, ids, biases, n, f);
     if (st == STATUS_OK) s->steps[s->n_steps++] = one;
     return st;
@@ -316,9 +412,13 @@ static status step_take(step *to, const step *one, failure *f) {
     if (row->shape == SHAPE_BIASES) {
         return step_add_biases(to, one->bias_ids, one->biases, one->n_biases, f);
     }
-    status st = numbers_check(row, one->numbers, f);
-    if (st == STATUS_OK) memcpy(to->numbers, one->numbers, sizeof to->numbers);
-    return st;
+    status st = numbers_check(one->kind, one->numbers, f);
+    step copy;
+    if (st != STATUS_OK) return st;
+    if (step_copy(&copy, one) != STATUS_OK) return fail(f, STATUS_NO_MEMORY, "no memory for a step");
+    step_clear(to);
+    *to = copy;
+    return STATUS_OK;
 }
 
 status strategy_set(strategy *s, const step *one, failure *f) {
@@ -327,6 +427,7 @@ status strategy_set(strategy *s, const step *one, failure *f) {
     size_t at = strategy_find(s, one->kind);
     bool found = at < s->n_steps;
     status st = found ? STATUS_OK : strategy_room(s, f);
+    if (!found && st == STATUS_OK && step_table[one->kind].draws) st = strategy_goes_on(s, one->kind, f);
     if (st == STATUS_OK) st = step_take(found ? &s->steps[at] : &fresh, one, f);
     if (st != STATUS_OK) return st;
     if (!found) strategy_insert(s, &fresh);
@@ -364,7 +465,7 @@ step_kind strategy_kind(const char *name) {
 }
 
 status strategy_unknown_step(const char *name, status code, failure *f) {
-    char shown[41], known[256];
+    char shown[41], known[512];
     size_t n_shown = 0, n_known = 0;
     for (; name[n_shown] && n_shown < sizeof shown - 1; n_shown++) {
         char letter = name[n_shown];
@@ -378,20 +479,30 @@ status strategy_unknown_step(const char *name, status code, failure *f) {
     return fail(f, code, "there is no step named %s: the steps are %s", shown, known);
 }
 
-status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f) {
-    for (size_t i = 0; i < s->n_steps; i++) {
-        const step *one = &s->steps[i];
-        for (size_t b = 0; b < one->n_biases; b++) {
-            if (one->bias_ids[b] >= 0 && (uint32_t)one->bias_ids[b] < n_vocab) continue;
-            return fail(f, STATUS_BAD_ID, "%s names id %d, but the vocabulary has %u ids",
-                        step_table[one->kind].name, one->bias_ids[b], n_vocab);
-        }
+static status ids_check(const step *one, const int32_t *ids, size_t n, uint32_t n_vocab, failure *f) {
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || (uint32_t)ids[i] < n_vocab) continue;     /* -1 ends a list */
+        return fail(f, STATUS_BAD_ID, "%s names id %d, but the vocabulary has %u ids",
+                    step_table[one->kind].name, ids[i], n_vocab);
     }
     return STATUS_OK;
 }
 
+status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f) {
+    status st = STATUS_OK;
+    for (size_t i = 0; i < s->n_steps && st == STATUS_OK; i++) {
+        const step *one = &s->steps[i];
+        st = ids_check(one, one->bias_ids, one->n_biases, n_vocab, f);
+        if (st == STATUS_OK) st = ids_check(one, one->lists, one->n_list_ids, n_vocab, f);
+    }
+    return st;
+}
+
 static bool step_equal(const step *a, const step *b) {
-    if (a->kind != b->kind || a->n_biases != b->n_biases) return false;
+    if (a->kind != b->kind || a->n_biases != b->n_biases || a->n_list_ids != b->n_list_ids) return false;
+    for (size_t i = 0; i < a->n_list_ids; i++) {
+        if (a->lists[i] != b->lists[i]) return false;
+    }
     if (step_table[a->kind].shape == SHAPE_BIASES) {
         for (size_t i = 0; i < a->n_biases; i++) {
             if (a->bias_ids[i] != b->bias_ids[i] || a->biases[i] != b->biases[i]) return false;

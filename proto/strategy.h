@@ -19,11 +19,18 @@ typedef enum step_kind {
     STEP_REPETITION_PENALTY,
     STEP_PRESENCE_PENALTY,
     STEP_FREQUENCY_PENALTY,
+    STEP_DRY,
     STEP_TEMPERATURE,
+    STEP_DYNATEMP,
+    STEP_TOP_N_SIGMA,
     STEP_TOP_K,
+    STEP_TYPICAL_P,
     STEP_TOP_P,
     STEP_MIN_P,
+    STEP_XTC,
     STEP_GREEDY,
+    STEP_MIROSTAT,
+    STEP_ADAPTIVE_P,
     STEP_KINDS
 } step_kind;
 
@@ -47,6 +54,8 @@ typedef struct step_row {
     step_shape shape;
     size_t n_fields;
     step_field fields[STEP_NUMBERS_MAX];
+    const char *lists;          /* SHAPE_OBJECT: the key of an array of id lists, which may be left out */
+    bool draws;                 /* it remembers what was drawn, so it comes last, and once */
     const char *help;
 } step_row;
 
@@ -59,6 +68,8 @@ typedef struct step {
     int32_t *bias_ids;          /* SHAPE_BIASES: [n_biases], owned */
     double *biases;             /* finite or -inf: [n_biases], owned */
     size_t n_biases;
+    int32_t *lists;             /* id lists one after the other, each ended by -1: [n_list_ids], owned */
+    size_t n_list_ids;
 } step;
 
 typedef struct strategy {
@@ -78,8 +89,11 @@ void strategy_defaults(strategy *s);
 status strategy_preset(strategy *s, const char *name, uint32_t *max_new_tokens, failure *f);
 
 /* Append. STATUS_BAD_REQUEST: a number out of range (the sentence names step, value and range), or
- * STEPS_MAX is reached. */
+ * STEPS_MAX is reached, or a step that draws would not be the last. */
 status strategy_append(strategy *s, step_kind kind, const double *numbers, size_t n_numbers, failure *f);
+/* The same with id lists, in the form that a step has them; ids are 0 or more. */
+status strategy_append_lists(strategy *s, step_kind kind, const double *numbers, size_t n_numbers,
+                             const int32_t *lists, size_t n_list_ids, failure *f);
 status strategy_append_biases(strategy *s, const int32_t *ids, const double *biases, size_t n, failure *f);
 
 /* Put a step where the default order has it, or in place of the steps of the same kind; logit_bias
@@ -93,7 +107,7 @@ step_kind strategy_kind(const char *name);
 /* The refusal of such a name, with the names that there are. Fills `f` and returns `code`. */
 status strategy_unknown_step(const char *name, status code, failure *f);
 
-/* Every id that a logit_bias names lies in 0 … n_vocab-1, else STATUS_BAD_ID with a sentence. */
+/* Every id that a step names lies in 0 … n_vocab-1, else STATUS_BAD_ID with a sentence. */
 status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f);
 
 bool strategy_equal(const strategy *a, const strategy *b);

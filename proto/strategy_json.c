@@ -27,6 +27,20 @@ static json_t *biases_to_json(const step *one) {
     return pairs;
 }
 
+static json_t *lists_to_json(const step *one) {
+    json_t *lists = json_array(), *list = NULL;
+    for (size_t i = 0; lists && i < one->n_list_ids; i++) {
+        int failed = 0;
+        if (!list) failed = json_array_append_new(lists, list = json_array());
+        if (one->lists[i] == -1) list = NULL;
+        else if (!failed) failed = json_array_append_new(list, json_integer(one->lists[i]));
+        if (!failed) continue;
+        json_decref(lists);
+        lists = NULL;
+    }
+    return lists;
+}
+
 static json_t *object_to_json(const step *one) {
     const step_row *row = &step_table[one->kind];
     json_t *object = json_object();
@@ -35,6 +49,10 @@ static json_t *object_to_json(const step *one) {
         if (json_object_set_new(object, row->fields[i].name, number) == 0) continue;
         json_decref(object);
         object = NULL;
+    }
+    if (object && row->lists && json_object_set_new(object, row->lists, lists_to_json(one)) != 0) {
+        json_decref(object);
+        return NULL;
     }
     return object;
 }
@@ -118,10 +136,39 @@ static status true_from_json(strategy *out, step_kind kind, const json_t *value,
     return strategy_append(out, kind, NULL, 0, f);
 }
 
+static status fail_lists(const step_row *row, failure *f) {
+    return fail(f, STATUS_BAD_REQUEST, "%s.%s takes an array of lists of ids, as [[198], [28, 7]]",
+                row->name, row->lists);
+}
+
+/* Into the form that a step has them; at most LIST_IDS_MAX. */
+static status lists_from_json(const step_row *row, const json_t *lists, int32_t *ids, size_t *n,
+                              failure *f) {
+    size_t i, k;
+    json_t *list, *id;
+    *n = 0;
+    if (lists && !json_is_array(lists)) return fail_lists(row, f);
+    json_array_foreach((json_t *)lists, i, list) {
+        if (json_array_size(list) == 0) return fail_lists(row, f);
+        if (*n + json_array_size(list) + 1 > LIST_IDS_MAX) {
+            return fail(f, STATUS_BAD_REQUEST, "%s.%s has more than %d ids", row->name, row->lists,
+                        LIST_IDS_MAX);
+        }
+        json_array_foreach(list, k, id) {
+            json_int_t number = json_integer_value(id);
+            if (!json_is_integer(id) || number < 0 || number > INT32_MAX) return fail_lists(row, f);
+            ids[(*n)++] = (int32_t)number;
+        }
+        ids[(*n)++] = -1;
+    }
+    return STATUS_OK;
+}
+
 static status object_from_json(strategy *out, step_kind kind, const json_t *value, failure *f) {
     const step_row *row = &step_table[kind];
     double numbers[STEP_NUMBERS_MAX];
-    size_t n_found = 0;
+    int32_t ids[LIST_IDS_MAX];
+    size_t n_found = 0, n_ids = 0;
     for (size_t i = 0; i < row->n_fields; i++) {
         const json_t *number = json_object_get(value, row->fields[i].name);
         if (!json_is_number(number)) {
@@ -130,10 +177,12 @@ static status object_from_json(strategy *out, step_kind kind, const json_t *valu
         }
         numbers[n_found++] = json_number_value(number);
     }
-    if (json_object_size(value) != n_found) {
+    const json_t *lists = row->lists ? json_object_get(value, row->lists) : NULL;
+    if (json_object_size(value) != n_found + (lists != NULL)) {
         return fail(f, STATUS_BAD_REQUEST, "%s has a key that it does not know", row->name);
     }
-    return strategy_append(out, kind, numbers, n_found, f);
+    status st = lists_from_json(row, lists, ids, &n_ids, f);
+    return st == STATUS_OK ? strategy_append_lists(out, kind, numbers, n_found, ids, n_ids, f) : st;
 }
 
 static status step_from_json(strategy *out, const json_t *object, failure *f) {

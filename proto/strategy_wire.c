@@ -12,16 +12,31 @@ static void *copy_of(const void *items, size_t n_bytes) {
     return copy;
 }
 
-static bool biases_to_wire(Trivium__Step *m, const step *one) {
-    m->lists = calloc(1, sizeof *m->lists);
-    if (!m->lists) return false;
-    Trivium__IdList *list = m->lists[0] = malloc(sizeof *list);
+/* One more list; there is room for it. */
+static bool add_list(Trivium__Step *m, const int32_t *ids, size_t n_ids) {
+    Trivium__IdList *list = malloc(sizeof *list);
     if (!list) return false;
-    m->n_lists = 1;
     trivium__id_list__init(list);
-    list->ids = copy_of(one->bias_ids, one->n_biases * sizeof *list->ids);
+    m->lists[m->n_lists++] = list;
+    list->ids = copy_of(ids, n_ids * sizeof *list->ids);
     if (!list->ids) return false;
-    list->n_ids = one->n_biases;
+    list->n_ids = n_ids;
+    return true;
+}
+
+static bool lists_to_wire(Trivium__Step *m, const step *one) {
+    bool biases = step_table[one->kind].shape == SHAPE_BIASES;
+    size_t n_lists = biases, begin = 0;
+    for (size_t i = 0; i < one->n_list_ids; i++) n_lists += one->lists[i] == -1;
+    if (n_lists == 0) return true;
+    m->lists = calloc(n_lists, sizeof *m->lists);
+    if (!m->lists) return false;
+    if (biases) return add_list(m, one->bias_ids, one->n_biases);
+    for (size_t i = 0; i < one->n_list_ids; i++) {
+        if (one->lists[i] != -1) continue;
+        if (!add_list(m, one->lists + begin, i - begin)) return false;
+        begin = i + 1;
+    }
     return true;
 }
 
@@ -34,7 +49,7 @@ static bool step_to_wire(Trivium__Step *m, const step *one) {
     m->numbers = copy_of(biases ? one->biases : one->numbers, n_numbers * sizeof *m->numbers);
     if (!m->numbers) return false;
     m->n_numbers = n_numbers;
-    return !biases || biases_to_wire(m, one);
+    return lists_to_wire(m, one);
 }
 
 Trivium__Strategy *strategy_to_wire(const strategy *s) {
@@ -63,16 +78,33 @@ static status biases_from_wire(strategy *out, const Trivium__Step *m, failure *f
     return strategy_append_biases(out, m->lists[0]->ids, m->numbers, m->n_numbers, f);
 }
 
+static status lists_from_wire(strategy *out, step_kind kind, const Trivium__Step *m, failure *f) {
+    int32_t ids[LIST_IDS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_lists; i++) {
+        const Trivium__IdList *list = m->lists[i];
+        if (n + list->n_ids + 1 > LIST_IDS_MAX) {
+            return fail(f, STATUS_BAD_REQUEST, "%s has more than %d ids", m->name, LIST_IDS_MAX);
+        }
+        for (size_t k = 0; k < list->n_ids; k++) {
+            if (list->ids[k] < 0) return fail(f, STATUS_BAD_ID, "%s names id %d, below 0", m->name, list->ids[k]);
+            ids[n++] = list->ids[k];
+        }
+        ids[n++] = -1;
+    }
+    return strategy_append_lists(out, kind, m->numbers, m->n_numbers, ids, n, f);
+}
+
 static status step_from_wire(strategy *out, const Trivium__Step *m, failure *f) {
     step_kind kind = strategy_kind(m->name);
     if (kind == STEP_KINDS) return strategy_unknown_step(m->name, STATUS_UNSUPPORTED, f);
     const step_row *row = &step_table[kind];
     if (row->shape == SHAPE_BIASES) return biases_from_wire(out, m, f);
-    if (m->n_numbers != row->n_fields || m->n_lists != 0) {
-        return fail(f, STATUS_BAD_MESSAGE, "%s takes %zu numbers and no lists, not %zu and %zu",
-                    row->name, row->n_fields, m->n_numbers, m->n_lists);
+    if (m->n_numbers != row->n_fields || (m->n_lists != 0 && !row->lists)) {
+        return fail(f, STATUS_BAD_MESSAGE, "%s takes %zu numbers and %s lists, not %zu and %zu",
+                    row->name, row->n_fields, row->lists ? "id" : "no", m->n_numbers, m->n_lists);
     }
-    return strategy_append(out, kind, m->numbers, m->n_numbers, f);
+    return lists_from_wire(out, kind, m, f);
 }
 
 status strategy_from_wire(strategy *out, const Trivium__Strategy *m, failure *f) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "../proto/rt/fmath.h"
+#include "dry.h"
 #include "filters.h"
 #include "penalties.h"
 #include "rng.h"
@@ -18,11 +19,18 @@ static step_function *const functions[] = {
     [STEP_REPETITION_PENALTY] = penalty_repetition,
     [STEP_PRESENCE_PENALTY] = penalty_presence,
     [STEP_FREQUENCY_PENALTY] = penalty_frequency,
+    [STEP_DRY] = dry_apply,
     [STEP_TEMPERATURE] = filter_temperature,
+    [STEP_DYNATEMP] = filter_dynatemp,
+    [STEP_TOP_N_SIGMA] = filter_top_n_sigma,
     [STEP_TOP_K] = filter_top_k,
+    [STEP_TYPICAL_P] = filter_typical_p,
     [STEP_TOP_P] = filter_top_p,
     [STEP_MIN_P] = filter_min_p,
+    [STEP_XTC] = filter_xtc,
     [STEP_GREEDY] = filter_greedy,
+    [STEP_MIROSTAT] = memory_mirostat,
+    [STEP_ADAPTIVE_P] = memory_adaptive_p,
 };
 _Static_assert(sizeof functions / sizeof *functions == STEP_KINDS, "each step has its function");
 
@@ -30,6 +38,7 @@ struct chain {
     row row;
     double raw_max, raw_log_total;          /* of the softmax of the row as it came */
     sample_candidate candidates[CANDIDATES_MAX];
+    memory memory;
 };
 
 chain *chain_new(isa best) {
@@ -72,7 +81,7 @@ static uint32_t note_candidates(chain *c, uint32_t n) {
     n = row_select(r, row_kth(r, n));
     for (uint32_t i = 0; i < n; i++) {
         row_rank rank = row_rank_of(r, r->members[i]);
-        c->candidates[i] = (sample_candidate){rank.id, rank.logit, 0};
+        c->candidates[i] = (sample_candidate){.id = rank.id, .logprob = rank.logit};
     }
     qsort(c->candidates, n, sizeof *c->candidates, compare_raw);
     for (uint32_t i = 0; i < n; i++) {
@@ -92,17 +101,40 @@ static void spread_probabilities(const row *r, double *probabilities, uint32_t n
     for (uint32_t i = 0; i < r->n; i++) probabilities[r->ids[i]] = probability_at(r, i);
 }
 
-static status run_steps(chain *c, const sample_job *job, failure *f) {
+/* What the step of this number, from 1 on, has left and dropped. */
+static void note_step(chain *c, sample_result *out, uint32_t number) {
+    const row *r = &c->row;
+    if (out->n_candidates == 0) return;
+    out->n_left[out->n_left_items++] = r->n;
+    for (uint32_t i = 0; i < out->n_candidates; i++) {
+        sample_candidate *one = &c->candidates[i];
+        if (one->removed_by == 0 && row_find(r, one->id) == r->n) one->removed_by = number;
+    }
+}
+
+static status run_steps(chain *c, const sample_job *job, sample_result *out, failure *f) {
     row *r = &c->row;
+    r->seed = job->seed;
+    r->step = job->step;
+    r->memory = &c->memory;
     history_follow(&r->past, job->ids, job->n_ids);
+    note_step(c, out, 0);
     for (size_t i = 0; i < job->strategy->n_steps; i++) {
         const step *one = &job->strategy->steps[i];
         functions[one->kind](r, one);
+        note_step(c, out, (uint32_t)i + 1);
     }
     row_weigh(r);
     if (r->n > 0) return STATUS_OK;
     return fail(f, STATUS_NO_CANDIDATE, "the strategy leaves nothing to draw from: every id is "
                 "banned, or a logit overflowed");
+}
+
+static void draw(chain *c, const sample_job *job, sample_result *out) {
+    const row *r = &c->row;
+    out->id = row_draw(r, rng_bits53(job->seed, job->step, RNG_DRAW));
+    memory_drawn(r, row_find(r, out->id));
+    out->n_state_bytes = memory_write(&c->memory, out->state);
 }
 
 static status job_check(const sample_job *job, failure *f) {
@@ -122,7 +154,9 @@ status chain_sample(chain *c, const sample_job *job, sample_result *out, double 
     *out = (sample_result){.id = job->given >= 0 ? job->given : -1, .candidates = c->candidates};
     status st = job_check(job, f);
     if (st != STATUS_OK) return st;
-    if (row_reserve(r, job->n_vocab) != STATUS_OK) {
+    st = memory_read(&c->memory, job->state, job->n_state_bytes, f);
+    if (st != STATUS_OK) return st;
+    if (row_reserve(r, job->n_vocab, job->n_ids) != STATUS_OK) {
         return fail(f, STATUS_NO_MEMORY, "no memory for a row of %u logits", job->n_vocab);
     }
     st = row_load(r, job->logits, job->n_vocab, f);
@@ -132,10 +166,10 @@ status chain_sample(chain *c, const sample_job *job, sample_result *out, double 
 
     bool draws = job->given == -1;
     if (draws || out->n_candidates > 0 || probabilities) {
-        st = run_steps(c, job, f);
+        st = run_steps(c, job, out, f);
         if (st != STATUS_OK) return st;
     }
-    if (draws) out->id = row_draw(r, rng_bits53(job->seed, job->step, RNG_DRAW));
+    if (draws) draw(c, job, out);
     out->logprob = out->id >= 0 ? raw_logprob(c, (double)job->logits[out->id]) : 0;
     for (uint32_t i = 0; i < out->n_candidates; i++) {
         uint32_t at = row_find(r, c->candidates[i].id);

@@ -27,14 +27,15 @@ void history_follow(history *h, const int32_t *ids, uint32_t n_ids) {
     h->n_distinct = 0;
     h->ids = ids;
     h->n_ids = n_ids;
+    h->counted = false;
 }
 
 void history_count(history *h) {
-    if (!h->ids) return;
+    if (h->counted) return;
     for (uint32_t i = 0; i < h->n_ids; i++) {
         int32_t id = h->ids[i];
         assert(id >= 0 && (uint32_t)id < h->n_vocab);
         if (h->counts[id]++ == 0) h->distinct[h->n_distinct++] = id;
     }
-    h->ids = NULL;
+    h->counted = true;
 }

@@ -4,13 +4,15 @@
 #ifndef TRIVIUM_HISTORY_H
 #define TRIVIUM_HISTORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../proto/rt/status.h"
 
 typedef struct history {
-    const int32_t *ids;         /* [n_ids], borrowed; NULL once they are counted */
+    const int32_t *ids;         /* [n_ids], borrowed */
     uint32_t n_ids;
+    bool counted;
     uint32_t *counts;           /* [n_vocab], owned; all 0 between two histories */
     int32_t *distinct;          /* [n_distinct], owned: the ids with a count, by first use */
     uint32_t n_distinct;
@@ -21,7 +23,7 @@ typedef struct history {
 status history_reserve(history *h, uint32_t n_vocab);
 void history_clear(history *h);             /* frees what it owns; zeroed afterwards */
 
-/* From now on these are the ids; each is below n_vocab, and they stay valid until history_count. */
+/* From now on these are the ids; each is below n_vocab, and they stay valid until the next ones. */
 void history_follow(history *h, const int32_t *ids, uint32_t n_ids);
 
 /* Fill distinct and counts; nothing to do the second time. */

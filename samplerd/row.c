@@ -24,34 +24,53 @@ void row_init(row *r, isa best) {
     passes_init(&r->passes, best);
 }
 
-status row_reserve(row *r, uint32_t n_vocab) {
-    if (n_vocab <= r->capacity) return STATUS_OK;
-    row_clear(r);
-    r->all_ids = malloc(n_vocab * sizeof *r->all_ids);
-    r->kept_ids = malloc(n_vocab * sizeof *r->kept_ids);
-    r->logits = malloc(n_vocab * sizeof *r->logits);
-    r->weights = malloc(n_vocab * sizeof *r->weights);
-    r->members = malloc(n_vocab * sizeof *r->members);
-    r->buckets = malloc(n_vocab * sizeof *r->buckets);
-    bool all = r->all_ids && r->kept_ids && r->logits && r->weights && r->members && r->buckets;
-    if (!all || history_reserve(&r->past, n_vocab) != STATUS_OK) {
-        row_clear(r);
-        return STATUS_NO_MEMORY;
-    }
-    for (uint32_t id = 0; id < n_vocab; id++) r->all_ids[id] = (int32_t)id;
-    r->capacity = n_vocab;
-    return STATUS_OK;
-}
-
-void row_clear(row *r) {
+static void clear_candidates(row *r) {
     free(r->all_ids);
     free(r->kept_ids);
     free(r->logits);
     free(r->weights);
     free(r->members);
     free(r->buckets);
+    free(r->keys);
     history_clear(&r->past);
+    *r = (row){.passes = r->passes, .lengths = r->lengths,
+               .lengths_capacity = r->lengths_capacity};
+}
+
+void row_clear(row *r) {
+    clear_candidates(r);
+    free(r->lengths);
     *r = (row){.passes = r->passes};
+}
+
+static bool reserve_lengths(row *r, uint32_t n_ids) {
+    if (n_ids <= r->lengths_capacity) return true;
+    free(r->lengths);
+    r->lengths = malloc(n_ids * sizeof *r->lengths);
+    r->lengths_capacity = r->lengths ? n_ids : 0;
+    return r->lengths != NULL;
+}
+
+status row_reserve(row *r, uint32_t n_vocab, uint32_t n_ids) {
+    if (!reserve_lengths(r, n_ids)) return STATUS_NO_MEMORY;
+    if (n_vocab <= r->capacity) return STATUS_OK;
+    clear_candidates(r);
+    r->all_ids = malloc(n_vocab * sizeof *r->all_ids);
+    r->kept_ids = malloc(n_vocab * sizeof *r->kept_ids);
+    r->logits = malloc(n_vocab * sizeof *r->logits);
+    r->weights = malloc(n_vocab * sizeof *r->weights);
+    r->members = malloc(n_vocab * sizeof *r->members);
+    r->buckets = malloc(n_vocab * sizeof *r->buckets);
+    r->keys = malloc(n_vocab * sizeof *r->keys);
+    bool all = r->all_ids && r->kept_ids && r->logits && r->weights && r->members && r->buckets &&
+               r->keys;
+    if (!all || history_reserve(&r->past, n_vocab) != STATUS_OK) {
+        clear_candidates(r);
+        return STATUS_NO_MEMORY;
+    }
+    for (uint32_t id = 0; id < n_vocab; id++) r->all_ids[id] = (int32_t)id;
+    r->capacity = n_vocab;
+    return STATUS_OK;
 }
 
 /* ---- logits and weights ---- */
@@ -256,8 +275,8 @@ row_rank row_crossing(row *r, uint64_t mass) {
     return cut(r, select_members(r, lowest_that_matters(r, mass)), r->weights, mass);
 }
 
-void row_keep(row *r, row_rank last) {
-    uint32_t n = row_select(r, last);
+/* The n members are what is left. */
+static void keep_members(row *r, uint32_t n) {
     uint64_t total = 0;
     for (uint32_t k = 0; k < n; k++) {
         uint32_t i = r->members[k];
@@ -268,6 +287,41 @@ void row_keep(row *r, row_rank last) {
     r->ids = r->kept_ids;
     r->n = n;
     r->total = total;
+}
+
+void row_keep(row *r, row_rank last) {
+    keep_members(r, row_select(r, last));
+}
+
+void row_drop_above(row *r, row_rank first) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->n; i++) {
+        r->members[n] = i;
+        n += !row_ranks_above(row_rank_of(r, i), first);
+    }
+    keep_members(r, n);
+    row_changed(r);
+}
+
+static void swap_keys(row *r) {
+    double *logits = r->logits;
+    r->logits = r->keys;
+    r->keys = logits;
+}
+
+/* Keys take the logits' place while they are what ranks. */
+void row_keep_by_keys(row *r, uint64_t mass) {
+    assert(r->weighed && mass > 0 && mass <= r->total);
+    double max = r->max;
+    swap_keys(r);
+    r->max = r->passes.largest(r->logits, r->n);
+    uint32_t n = row_select(r, cut(r, select_members(r, -INFINITY), r->weights, mass));
+    swap_keys(r);
+    r->max = max;
+    bool has_largest = false;
+    for (uint32_t k = 0; k < n; k++) has_largest |= r->logits[r->members[k]] == max;
+    keep_members(r, n);
+    if (!has_largest) row_changed(r);
 }
 
 /* ---- the draw ---- */

@@ -13,6 +13,7 @@
 
 #include "../proto/rt/status.h"
 #include "history.h"
+#include "memory.h"
 #include "passes.h"
 
 typedef struct row {
@@ -24,11 +25,17 @@ typedef struct row {
     uint64_t total;             /* the sum of the weights, while `weighed` */
     bool settled, weighed;
     history past;               /* what the draw follows */
+    uint64_t seed;              /* of the draw, */
+    uint32_t step;              /* and its step */
+    memory *memory;             /* what the rule that draws remembers */
     passes passes;
     int32_t *all_ids;           /* [capacity]: 0, 1, 2, … */
     int32_t *kept_ids;          /* [capacity] */
     uint32_t *members;          /* [capacity], scratch: the indices that a ranking is about, */
     uint8_t *buckets;           /* [capacity], and the bucket of each */
+    double *keys;               /* [capacity], scratch of a step: a number for each candidate or id */
+    uint32_t *lengths;          /* [lengths_capacity], scratch of a step: a number for each id so far */
+    uint32_t lengths_capacity;
     uint32_t capacity;
 } row;
 
@@ -40,8 +47,8 @@ typedef struct row_rank {
 
 void row_init(row *r, isa best);            /* without room; the machine has `best` (cpu_isa) */
 
-/* Room for n_vocab candidates. STATUS_NO_MEMORY. */
-status row_reserve(row *r, uint32_t n_vocab);
+/* Room for n_vocab candidates after n_ids ids. STATUS_NO_MEMORY. */
+status row_reserve(row *r, uint32_t n_vocab, uint32_t n_ids);
 void row_clear(row *r);                     /* frees what it owns; without room afterwards */
 
 /* Every finite logit of [n_vocab] becomes a candidate; the row has room for them. STATUS_NO_CANDIDATE:
@@ -80,6 +87,13 @@ uint32_t row_select(row *r, row_rank last);
 
 /* Keep what ranks there or above. Weights stay valid when the largest logit is kept. */
 void row_keep(row *r, row_rank last);
+
+/* Drop what ranks above. */
+void row_drop_above(row *r, row_rank first);
+
+/* Keep the candidates of the largest keys, of equals the lower ids, as few as have a weight of `mass` or
+ * more. 1 ≤ mass ≤ total; the row is weighed. */
+void row_keep_by_keys(row *r, uint64_t mass);
 
 /* The first id, ascending, whose running sum of weights exceeds bits53 · 2^-53 × total. The row is
  * weighed and not empty. */

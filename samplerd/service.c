@@ -18,7 +18,7 @@
 
 /* Name and version of the rules by which ids are drawn. Another rule, another version: a step that
  * one sampler did not answer is taken again only by one of equal semantics. */
-static char SEMANTICS[] = "trivium/1";
+static char SEMANTICS[] = "trivium/2";
 
 enum { HOST_BYTES_MAX = 256, GIVEN_NONE = -1, JOB_DRAWS = -1, JOB_NEITHER = -2 };
 
@@ -38,6 +38,8 @@ struct service {
     size_t ids_capacity, probabilities_capacity;
     Trivium__Drawn drawn[SAMPLE_ROWS_MAX], *drawn_list[SAMPLE_ROWS_MAX];
     Trivium__Candidate candidates[CANDIDATES_MAX], *candidate_list[CANDIDATES_MAX];
+    uint32_t n_left[STEPS_MAX + 1];
+    uint8_t states[SAMPLE_ROWS_MAX][MEMORY_BYTES];
 
     Trivium__Hello hello;
     Trivium__SamplerOffer offer;
@@ -89,10 +91,6 @@ static status check_fields(const Trivium__SampleRequest *m, failure *f) {
     }
     if (m->step > UINT32_MAX - m->n_rows) {
         return fail(f, STATUS_BAD_REQUEST, "step %u is out of range", m->step);
-    }
-    if (m->state.len != 0) {
-        return fail(f, STATUS_BAD_REQUEST, "%s has no memory, but the request has %zu bytes of it",
-                    SEMANTICS, m->state.len);
     }
     if (m->n_given != 0 && m->n_given != m->n_rows) {
         return fail(f, STATUS_BAD_MESSAGE, "%zu ids are given for %u rows", m->n_given, m->n_rows);
@@ -178,11 +176,16 @@ static status prepare(service *s, const request *q, failure *f) {
 }
 
 /* Only one row of a message has candidates, so that all may share one array. */
-static void set_drawn(service *s, uint32_t row, const sample_result *result) {
-    Trivium__Drawn *drawn = &s->drawn[row];
+static void set_drawn(service *s, uint32_t at, const sample_result *result) {
+    Trivium__Drawn *drawn = &s->drawn[at];
     trivium__drawn__init(drawn);
     drawn->id = result->id;
     drawn->logprob = result->logprob;
+    memcpy(s->states[at], result->state, result->n_state_bytes);
+    drawn->state = (ProtobufCBinaryData){result->n_state_bytes, s->states[at]};
+    memcpy(s->n_left, result->n_left, result->n_left_items * sizeof *s->n_left);
+    drawn->n_n_left = result->n_left_items;
+    drawn->n_left = s->n_left;
     drawn->n_candidates = result->n_candidates;
     drawn->candidates = s->candidate_list;
     for (uint32_t i = 0; i < result->n_candidates; i++) {
@@ -191,6 +194,7 @@ static void set_drawn(service *s, uint32_t row, const sample_result *result) {
         candidate->id = result->candidates[i].id;
         candidate->logprob = result->candidates[i].logprob;
         candidate->probability = result->candidates[i].probability;
+        candidate->removed_by = result->candidates[i].removed_by;
     }
 }
 
@@ -198,20 +202,25 @@ static void set_drawn(service *s, uint32_t row, const sample_result *result) {
 static status sample_rows(service *s, const request *q, failure *f) {
     const Trivium__SampleRequest *m = q->message;
     uint32_t n_ids = q->n_ids;
-    for (uint32_t row = 0; row < q->n_rows; row++) {
-        int32_t given = m->n_given > 0 ? m->given[row] : JOB_DRAWS;
+    sample_result result = {.n_state_bytes = 0};
+    const uint8_t *state = m->state.data;
+    size_t n_state_bytes = m->state.len;
+    for (uint32_t at = 0; at < q->n_rows; at++) {
+        int32_t given = m->n_given > 0 ? m->given[at] : JOB_DRAWS;
         if (m->n_given > 0 && given == GIVEN_NONE) given = JOB_NEITHER;
         sample_job job = {
-            .logits = q->rows + (size_t)row * q->n_vocab, .n_vocab = q->n_vocab,
+            .logits = q->rows + (size_t)at * q->n_vocab, .n_vocab = q->n_vocab,
             .ids = s->ids, .n_ids = n_ids, .n_prompt = m->n_prompt,
-            .strategy = &s->strategy, .seed = m->seed, .step = m->step + row,
-            .n_candidates = row + 1 == q->n_rows ? m->n_candidates : 0, .given = given,
+            .strategy = &s->strategy, .seed = m->seed, .step = m->step + at,
+            .state = state, .n_state_bytes = n_state_bytes,
+            .n_candidates = at + 1 == q->n_rows ? m->n_candidates : 0, .given = given,
         };
-        sample_result result;
         double *probabilities = m->want_probabilities ? s->probabilities : NULL;
         status st = chain_sample(s->chain, &job, &result, probabilities, f);
         if (st != STATUS_OK) return st;
-        set_drawn(s, row, &result);
+        set_drawn(s, at, &result);
+        state = s->states[at];
+        n_state_bytes = result.n_state_bytes;
         if (result.id >= 0) s->ids[n_ids++] = result.id;
     }
     return STATUS_OK;

@@ -99,6 +99,14 @@ def test_probe_all_golden_chains(tiny, golden):
         assert line["probs"][line["id"]] > 0
 
 
+def test_probe_follows_the_rules_of_further_steps(tiny, golden):
+    cases = [case for case in golden("samplers.jsonl") if "probs" in case]
+    lines = tiny.lines("probe", "--input", "-", input="".join(json.dumps(case) + "\n" for case in cases).encode())
+    for case, line in zip(cases, lines, strict=True):
+        tolerance = 1e-5 if "source" in case else 1e-6
+        assert all(abs(a - b) <= tolerance for a, b in zip(case["probs"], line["probs"], strict=True)), case
+
+
 def test_probe_keeps_many_lines_under_way(tiny):
     case = json.dumps({"logits": [5, 3, 2, 1, 0.5], "chain": [{"temperature": 0.8}], "seed": 0, "step": 0}) + "\n"
     started = time.monotonic()

@@ -20,7 +20,8 @@ static void run(const chain_case *one, const strategy *s) {
     sample_job job = {
         .logits = one->logits, .n_vocab = one->n_vocab, .ids = one->ids, .n_ids = one->n_ids,
         .n_prompt = one->n_ids, .strategy = s, .seed = one->seed, .step = one->step,
-        .n_candidates = one->n_candidates, .given = one->given,
+        .n_candidates = one->n_candidates, .given = one->given, .state = one->state,
+        .n_state_bytes = one->n_state_bytes,
     };
     outcome.f = (failure){STATUS_OK, ""};
     outcome.st = chain_sample(c, &job, &outcome.result, outcome.probabilities, &outcome.f);

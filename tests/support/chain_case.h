@@ -20,6 +20,8 @@ typedef struct chain_case {
     uint32_t step;
     int32_t given;              /* as in sample_job: -1 draws */
     uint32_t n_candidates;
+    const uint8_t *state;       /* [n_state_bytes] */
+    size_t n_state_bytes;
 } chain_case;
 
 /* What came out; `result.candidates` is valid until the next run. */

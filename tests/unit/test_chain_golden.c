@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "tests/support/chain_case.h"
 
@@ -23,6 +24,26 @@ static void check_probabilities(const json_t *one) {
 static void golden_probabilities_are_met_and_zeros_are_zero(void **state) {
     (void)state;
     chain_case_each_line("tests/golden/sampler-chains.jsonl", check_probabilities);
+}
+
+static void check_sampler(const json_t *one) {
+    const json_t *expected = json_object_get(one, "probs");
+    if (!expected) return;      /* a run with memory: test_memory */
+    const chain_outcome *out = chain_case_run_json(one);
+    double tolerance = json_object_get(one, "source") ? 1e-5 : 1e-6;
+    char *text = json_dumps(one, 0);
+    if (out->st != STATUS_OK) fail_msg("%s: %s", text, out->f.message);
+    for (size_t i = 0; i < json_array_size(expected); i++) {
+        double probability = json_number_value(json_array_get(expected, i));
+        if (!(fabs(out->probabilities[i] - probability) <= tolerance))
+            fail_msg("%s: %g at %zu", text, out->probabilities[i], i);
+    }
+    free(text);
+}
+
+static void further_steps_follow_their_rules(void **state) {
+    (void)state;
+    chain_case_each_line("tests/golden/samplers.jsonl", check_sampler);
 }
 
 static void check_draw(const json_t *one) {
@@ -63,6 +84,7 @@ static void ids_are_drawn_as_often_as_their_probabilities_say(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_probabilities_are_met_and_zeros_are_zero),
+        cmocka_unit_test(further_steps_follow_their_rules),
         cmocka_unit_test(golden_draws_are_met),
         cmocka_unit_test(ids_are_drawn_as_often_as_their_probabilities_say),
     };

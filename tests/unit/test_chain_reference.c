@@ -57,9 +57,14 @@ static double random_value(step_kind kind, uint32_t width) {
     }
 }
 
+/* Those that the reference knows; the others stand against samplers.jsonl. */
+static const step_kind KINDS[] = {STEP_LOGIT_BIAS, STEP_REPETITION_PENALTY, STEP_PRESENCE_PENALTY,
+                                  STEP_FREQUENCY_PENALTY, STEP_TEMPERATURE, STEP_TOP_K, STEP_TOP_P,
+                                  STEP_MIN_P, STEP_GREEDY};
+
 static void append_random_step(strategy *s, uint32_t width) {
     failure f;
-    step_kind kind = (step_kind)random_below(STEP_KINDS);
+    step_kind kind = KINDS[random_below(sizeof KINDS / sizeof *KINDS)];
     if (step_table[kind].shape == SHAPE_BIASES) {
         int32_t id = (int32_t)random_below(width);
         double bias = random_below(3) && width > 1 ? random_unit() * 6 - 3 : -INFINITY;
