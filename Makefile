@@ -45,7 +45,12 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 
 .PHONY: all programs deps run test unit e2e asan compilers valgrind bench model tools clean install
 
-all: $(PROGRAMS:%=$(BUILD)/%)
+all: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/chapter.gguf
+
+# The embedded model lies beside the programs, where --model chapter finds it.
+$(BUILD)/chapter.gguf: deploy/chapter/chapter.gguf
+	@mkdir -p $(BUILD)
+	$(call QUIET,COPY)cp $< $@
 
 $(BUILD)/tokenizerd: $(call object,$(tokenizerd_program)) $(BUILD)/libtokenizerd.a $(BUILD)/libproto.a
 $(BUILD)/modeld: $(call object,$(modeld_program)) $(BUILD)/libmodeld.a $(BUILD)/libproto.a
@@ -156,6 +161,8 @@ bench:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/share/trivium
+	install -m 644 $(BUILD)/chapter.gguf $(DESTDIR)$(PREFIX)/share/trivium
 
 clean:
 	rm -rf $(BUILD)

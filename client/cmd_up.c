@@ -164,7 +164,8 @@ int cmd_up(int argc, char **argv) {
     static up u = {.wait_s = WAIT_MS / 1000.0};
     const option_row rows[] = {
         {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &u.model,
-         .help = "a GGUF file; one that does not run yet is added (what `make model` fetched)"},
+         .help = "a GGUF file, or chapter for the embedded model; one that does not run yet is added "
+                 "(what `make model` fetched, else chapter)"},
         {.name = "keep", .kind = OPTION_FLAG, .out = &u.keep,
          .help = "stay, start again what ends, end all at Ctrl-C"},
         {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &u.wait_s,

@@ -9,7 +9,7 @@
 
 #include "../proto/rt/paths.h"
 
-static const char DEFAULT_MODEL[] = "SmolLM2-135M-Instruct.Q4_1.gguf";
+static const char DEFAULT_MODEL[] = "SmolLM2-135M-Instruct.Q4_1.gguf", EMBEDDED_MODEL[] = "chapter";
 
 static void argument_add(part *one, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -64,14 +64,19 @@ static status model_name(const char *path, char out[NAME_BYTES_MAX + 1], failure
     return STATUS_OK;
 }
 
-/* $TRIVIUM_MODEL, else where `make model` puts it. */
+/* $TRIVIUM_MODEL, else where `make model` puts it, else, when it has not, the embedded one. */
 static void default_path(char out[PATH_MAX]) {
+    failure f;
     const char *model = getenv("TRIVIUM_MODEL"), *cache = getenv("TRIVIUM_CACHE");
     const char *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (model && *model) snprintf(out, PATH_MAX, "%s", model);
     else if (cache && *cache) snprintf(out, PATH_MAX, "%s/%s", cache, DEFAULT_MODEL);
     else if (caches && *caches) snprintf(out, PATH_MAX, "%s/trivium/%s", caches, DEFAULT_MODEL);
     else snprintf(out, PATH_MAX, "%s/.cache/trivium/%s", home ? home : "", DEFAULT_MODEL);
+    char embedded[PATH_MAX];
+    bool is_there = (model && *model) || access(out, F_OK) == 0;
+    if (!is_there && paths_model(EMBEDDED_MODEL, embedded, sizeof embedded, &f) == STATUS_OK)
+        snprintf(out, PATH_MAX, "%s", embedded);
 }
 
 static bool is_here(const daemon_report *d) {
@@ -163,11 +168,14 @@ static void part_look(parts *p, part *one, const daemon_report *joined) {
 }
 
 status parts_plan(parts *p, const char *path, const status_report *report, failure *f) {
-    char fallback[PATH_MAX], suffix[DAEMON_NAME_BYTES];
+    char named[PATH_MAX], suffix[DAEMON_NAME_BYTES];
     bool runs = !path && model_running(p, report);
-    default_path(fallback);
-    if (!path) path = fallback;
-    status st = runs ? STATUS_OK : model_name(path, p->model, f);
+    if (path) {
+        if (paths_model(path, named, sizeof named, f) != STATUS_OK) return f->code;
+    } else {
+        default_path(named);
+    }
+    status st = runs ? STATUS_OK : model_name(named, p->model, f);
     if (st != STATUS_OK) return st;
     suffix_choose(p, report, suffix);
     part *modeld = &p->all[PART_MODELD], *samplerd = &p->all[PART_SAMPLERD];
@@ -176,7 +184,7 @@ status parts_plan(parts *p, const char *path, const status_report *report, failu
     part_look(p, modeld, report_find(report, "modeld", p->model));
     part_look(p, samplerd, report_find(report, "samplerd", p->model));
     if (runs) modeld->runs = true;      /* joined already, or about to */
-    st = modeld_plan(p, path, suffix, f);
+    st = modeld_plan(p, named, suffix, f);
     return st == STATUS_OK ? samplerd_plan(p, suffix, f) : st;
 }
 

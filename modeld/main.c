@@ -74,7 +74,7 @@ static status take_size(void *out, const char *flag, const char *value, failure 
 
 static const option_row flags[] = {
     {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &path,
-     .help = "the GGUF file to serve; required"},
+     .help = "the GGUF file to serve, or chapter for the embedded model; required"},
     {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
      .help = "how requests call this model (the file's name without .gguf)"},
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
@@ -192,7 +192,10 @@ int main(int argc, char **argv) {
     fmath_thread_start();
     model *m = NULL;
     model_options o = {(uint32_t)n_threads, isa, BATCH_ROWS_MAX, !no_blas};
-    if (model_open(&m, path, &o, &f) != STATUS_OK) die("modeld", "%s", f.message);
+    char file[4096];
+    if (paths_model(path, file, sizeof file, &f) != STATUS_OK ||
+        model_open(&m, file, &o, &f) != STATUS_OK)
+        die("modeld", "%s", f.message);
     uint32_t n_pages = count_pages(m);
     if (n_pages == 0) {
         fprintf(stderr, "modeld: --kv-memory must hold a page at least: %zu bytes of this model\n",

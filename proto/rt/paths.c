@@ -1,6 +1,7 @@
 #include "paths.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,14 +49,32 @@ status paths_endpoint(const char *name, char *out, size_t out_bytes, failure *f)
     return check_fit(snprintf(out, out_bytes, "ipc://%s/%s", folder, name), out_bytes, f);
 }
 
+/* The folder of the running program; false: the kernel does not say. */
+static bool program_folder(char out[4096]) {
+    ssize_t n = readlink("/proc/self/exe", out, 4095);
+    if (n <= 0) return false;
+    out[n] = 0;
+    *strrchr(out, '/') = 0; /* the kernel's answer is absolute */
+    return true;
+}
+
 status paths_program(const char *name, char *out, size_t out_bytes, failure *f) {
-    char self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) {
-        self[n] = 0;
-        *strrchr(self, '/') = 0; /* the kernel's answer is absolute */
-        int n_path = snprintf(out, out_bytes, "%s/%s", self, name);
+    char folder[4096];
+    if (program_folder(folder)) {
+        int n_path = snprintf(out, out_bytes, "%s/%s", folder, name);
         if (n_path > 0 && (size_t)n_path < out_bytes && access(out, X_OK) == 0) return STATUS_OK;
     }
     return check_fit(snprintf(out, out_bytes, "%s", name), out_bytes, f);
+}
+
+status paths_model(const char *asked, char *out, size_t out_bytes, failure *f) {
+    static const char *const places[] = {"", "../share/trivium/"};
+    char folder[4096];
+    if (strcmp(asked, "chapter") != 0)
+        return check_fit(snprintf(out, out_bytes, "%s", asked), out_bytes, f);
+    for (int i = 0; i < 2 && program_folder(folder); i++) {
+        int n_path = snprintf(out, out_bytes, "%s/%schapter.gguf", folder, places[i]);
+        if (n_path > 0 && (size_t)n_path < out_bytes && access(out, R_OK) == 0) return STATUS_OK;
+    }
+    return fail(f, STATUS_NOT_FOUND, "the embedded model, chapter.gguf, is not beside this program");
 }
