@@ -47,6 +47,9 @@ typedef struct candidate {
     int32_t id;
     double logprob;             /* of the raw softmax */
     double probability;         /* after the chain */
+    uint32_t removed_by;        /* 1 + the index of the step that removed it; 0: it stayed */
+    const uint8_t *text;        /* [n_bytes], of its id; only with the tokens of a generation */
+    size_t n_bytes;
 } candidate;
 
 typedef struct request_report {

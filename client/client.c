@@ -39,7 +39,9 @@ status failure_from_wire(const Trivium__Error *error, failure *f) {
 candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n) {
     candidate *list = n ? malloc(n * sizeof *list) : NULL;
     for (size_t i = 0; list && i < n; i++) {
-        list[i] = (candidate){wire[i]->id, wire[i]->logprob, wire[i]->probability};
+        const Trivium__Candidate *from = wire[i];
+        list[i] = (candidate){from->id, from->logprob, from->probability, from->removed_by,
+                              from->text.data, from->text.len};
     }
     return list;
 }

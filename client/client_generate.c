@@ -345,6 +345,8 @@ static generation_token *tokens_from_wire(const Trivium__Chunk *chunk) {
             .step = chunk->step + (uint32_t)i, .id = drawn->id, .logprob = drawn->logprob,
             .candidates = candidates_from_wire(drawn->candidates, drawn->n_candidates),
             .n_candidates = drawn->n_candidates,
+            .n_left = drawn->n_left,
+            .n_left_items = drawn->n_n_left,
         };
         if (tokens[i].candidates || drawn->n_candidates == 0) continue;
         tokens_free(tokens, i);
@@ -384,6 +386,7 @@ static void chunk_show(client *c, const Trivium__Chunk *chunk, uint32_t first_st
                                     .step = first_step,
                                     .forward_ms = chunk->forward_ms,
                                     .sample_ms = chunk->sample_ms,
+                                    .chain = &g->now.chain,
                                 });
     tokens_free(tokens, chunk->n_drawn);
 }
@@ -392,12 +395,13 @@ static void on_chunk(client *c, const Trivium__Chunk *chunk) {
     generation *g = c->generation;
     if (!chunk_is_due(g, chunk)) return;
     uint32_t first_step = next_step(g);
+    change_take(g, chunk->change);
+    change_settle(c, g);        /* the chain that drew this chunk */
     if (chunk->n_drawn > 0) chunk_keep(g, chunk);
     g->acknowledge.step = next_step(g);
     g->acknowledge.attempt = g->attempt;
-    change_take(g, chunk->change);
-    change_settle(c, g);
     if (chunk->n_drawn > 0 || chunk->text.len > 0) chunk_show(c, chunk, first_step);
+    if (c->generation == g) change_settle(c, g);        /* the chain that draws the next */
 }
 
 static finish_reason reason_from_wire(Trivium__FinishReason reason) {

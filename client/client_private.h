@@ -42,7 +42,8 @@ char *name_or_empty(const char *name);
 /* An error of the protocol as one of ours. */
 status failure_from_wire(const Trivium__Error *error, failure *f);
 
-/* Candidates as plain structs: [n], the caller frees; NULL: no memory, or n is 0. */
+/* Candidates as plain structs: [n], the caller frees; their texts stay the message's.
+ * NULL: no memory, or n is 0. */
 candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n);
 
 /* ---- client_calls.c ---- */

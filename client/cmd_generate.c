@@ -1,16 +1,19 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../proto/rt/text.h"
 #include "ask.h"
 #include "buffer.h"
+#include "candidates.h"
 #include "commands.h"
 #include "input.h"
 #include "json.h"
 #include "outcome.h"
 #include "output.h"
 #include "random.h"
+#include "term.h"
 
 enum { MAX_NEW_TOKENS = 200, SEED_SHIFT = 64 - 53 };
 
@@ -20,6 +23,7 @@ typedef struct generate_flags {
     const char *model, *pool, *session;
     uint64_t max_new_tokens;    /* 0: not given */
     uint64_t seed;
+    uint64_t n_candidates;      /* shown of each token; 0: none */
     bool has_seed, ignore_eos, no_special, timings;
     const char *stops[STOPS_MAX];
     size_t n_stops;
@@ -79,6 +83,8 @@ static void chunk_json(writing *w, const generation_chunk *chunk) {
                                  "id", (int)token->id,
                                  "text", json_bytes(chunk->text, is_last ? chunk->n_bytes : 0),
                                  "logprob", json_number(token->logprob));
+        if (line && w->flags->n_candidates > 0)
+            json_object_set_new(line, "candidates", candidates_json(token, chunk->chain));
         say(w, output_json(w->out, line));
     }
     if (chunk->n_tokens > 0) return;
@@ -86,10 +92,25 @@ static void chunk_json(writing *w, const generation_chunk *chunk) {
                                          json_bytes(chunk->text, chunk->n_bytes))));
 }
 
+/* Each token of a chunk over its candidates, instead of the bare text. */
+static void chunk_candidates(writing *w, const generation_chunk *chunk) {
+    char *shown = NULL;
+    size_t n_shown = 0;
+    FILE *to = open_memstream(&shown, &n_shown);
+    bool colour = term_has_colour(stdout);
+    for (size_t i = 0; to && i < chunk->n_tokens; i++) {
+        candidates_print(to, &chunk->tokens[i], chunk->chain, chunk->text, chunk->n_bytes, colour);
+    }
+    bool whole = to && fclose(to) == 0;
+    say(w, whole ? output_write(w->out, shown, n_shown) : STATUS_NO_MEMORY);
+    free(shown);
+}
+
 static void on_chunk(void *context, const generation_chunk *chunk) {
     writing *w = context;
     say(w, buffer_add(&w->text, chunk->text, chunk->n_bytes));
     if (w->flags->common.json) chunk_json(w, chunk);
+    else if (w->flags->n_candidates > 0) chunk_candidates(w, chunk);
     else say(w, output_write(w->out, chunk->text, chunk->n_bytes));
 }
 
@@ -164,7 +185,8 @@ static void on_done(void *context, const generation_done *done) {
     writing *w = context;
     bool has_line = w->text.n_bytes > 0 || done->reason != FINISHED_ERROR;
     if (w->flags->common.json) say(w, output_json(w->out, done_json(w, done)));
-    else if (has_line) say(w, output_write(w->out, "\n", 1));
+    else if (w->flags->n_candidates > 0) say(w, output_write(w->out, w->text.bytes, w->text.n_bytes));
+    if (!w->flags->common.json && has_line) say(w, output_write(w->out, "\n", 1));
     w->n_tokens = done->n_tokens;
     w->tokens_per_s = decoded_per_second(done);
     w->code = done_outcome(w, done);
@@ -232,6 +254,7 @@ static int generate(const generate_flags *flags, const buffer *prompt, const str
             .session = flags->session, .chain = chain, .max_new_tokens = max_new_tokens(flags),
             .stops = flags->stops, .n_stops = flags->n_stops, .stop_ids = flags->stop_ids.ids,
             .n_stop_ids = flags->stop_ids.n_ids, .ignore_eos = flags->ignore_eos,
+            .n_candidates = (uint32_t)flags->n_candidates,
         },
     };
     failure f;
@@ -313,6 +336,9 @@ int cmd_generate(int argc, char **argv) {
          .help = "go on past the model's end tokens"},
         {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
          .help = "special tokens written in the prompt are plain text"},
+        {.name = "show-probs", .kind = OPTION_UINT, .value_name = "N", .out = &flags.n_candidates,
+         .max = CANDIDATES_MAX,
+         .help = "each token over its N likeliest candidates and what removed them; the text last"},
         {.name = "timings", .kind = OPTION_FLAG, .out = &flags.timings,
          .help = "at the end, one line on stderr: model, tokens, tokens a second"},
         {.name = "session", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.session,
@@ -327,7 +353,10 @@ int cmd_generate(int argc, char **argv) {
         .usage = "trivium generate [PROMPT|-] [flags]",
         .summary = "Write the text that goes on from a prompt. Ctrl-C ends it and keeps what was\n"
                    "written.\n\n"
-                   "  trivium generate 'Once upon a time' --max-new-tokens 100 --temperature 0.7",
+                   "  trivium generate 'Once upon a time' --max-new-tokens 100 --temperature 0.7\n\n"
+                   "With --show-probs, token lines of --json have \"candidates\": [{\"id\", \"text\",\n"
+                   "\"logprob\" (raw), \"probability\" (after the chain, 0: removed), \"removed_by\"\n"
+                   "(the step that removed it, or null)}, …], likeliest first.",
         .tables = {rows, flags.steps.rows, flags.common.rows},
         .n_words_max = 1,
     };

@@ -153,9 +153,11 @@ static void show(void *context, const answer *a) {
         char label[LABEL_BYTES];
         label_take(&labels, i, label);
         int n_blanks = (int)(width - term_width(label));
-        bool has_bar = a->numbers[i] * BAR_CELLS >= 1;
+        bool has_bar = a->numbers[i] * BAR_CELLS >= 1, is_removed = a->numbers[i] == 0;
+        if (is_removed) term_dim_begin(stdout, colour);
         printf("%s%*s : %.3f%s", label, n_blanks, "", a->numbers[i], has_bar ? " " : "");
         term_bar(stdout, a->numbers[i], colour);
+        if (is_removed) term_dim_end(stdout, colour);
         putchar('\n');
     }
     labels = flags->labels;

@@ -46,8 +46,10 @@ typedef struct generation_token {
     uint32_t step;
     int32_t id;
     double logprob;             /* of the raw softmax */
-    const candidate *candidates;
+    const candidate *candidates;    /* likeliest raw first */
     size_t n_candidates;
+    const uint32_t *n_left;     /* with candidates: how many before the chain's first step, after each */
+    size_t n_left_items;        /* 0: not told */
 } generation_token;
 
 /* Tokens, and the text that may be shown now. No tokens: text that was held back is let go. */
@@ -58,6 +60,7 @@ typedef struct generation_chunk {
     size_t n_bytes;
     uint32_t step;              /* of the first token, or of the next one */
     double forward_ms, sample_ms;
+    const strategy *chain;      /* that drew the tokens */
 } generation_chunk;
 
 typedef enum finish_reason {

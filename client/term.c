@@ -101,6 +101,14 @@ void term_bar(FILE *to, double probability, bool colour) {
     if (colour) fputs("\033[0m", to);
 }
 
+void term_dim_begin(FILE *to, bool colour) {
+    if (colour) fputs("\033[2m", to);
+}
+
+void term_dim_end(FILE *to, bool colour) {
+    if (colour) fputs("\033[0m", to);
+}
+
 static size_t quote_byte(char *out, uint8_t byte, bool escape_high) {
     static const char letters[] = "abtnvfr";    /* of the bytes 7 … 13 */
     if (byte == '"' || byte == '\\') return (size_t)sprintf(out, "\\%c", byte);

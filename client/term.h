@@ -34,6 +34,10 @@ bool term_has_colour(FILE *to);
 enum { BAR_CELLS = 40 };
 void term_bar(FILE *to, double probability, bool colour);
 
+/* Everything between the two is dim. */
+void term_dim_begin(FILE *to, bool colour);
+void term_dim_end(FILE *to, bool colour);
+
 /* Bytes as one quoted line: control characters, quotes and what is no UTF-8 are escaped. malloc'ed,
  * the caller frees; NULL: no memory. */
 char *term_quote(const uint8_t *bytes, size_t n_bytes);

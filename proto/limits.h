@@ -33,6 +33,7 @@ enum {
     STOP_BYTES_MAX = 1024,
     STOP_IDS_MAX = 256,
     CANDIDATES_MAX = 1024,
+    CANDIDATE_TEXT_BYTES_MAX = 64,  /* of a token that a candidate stands for; the rest is left out */
 
     /* strategies */
     STEPS_MAX = 32,

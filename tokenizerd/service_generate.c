@@ -1,5 +1,6 @@
 /* Generations: Generate in, Started, Chunk and Done out; Open and Close to modelds, Token and
  * Closed back. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "service_parts.h"
@@ -34,6 +35,25 @@ static void send_chunk(service *s, const request *r, Trivium__Chunk *chunk,
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_CHUNK;
     m.chunk = chunk;
     client_tell(s, r->owner, &m, NULL, 0);
+}
+
+/* The same candidates with the text of each; NULL: no memory. The caller frees the list alone. */
+static Trivium__Candidate **candidates_with_text(const vocab *v, const Trivium__Drawn *drawn) {
+    size_t n = drawn->n_candidates;
+    Trivium__Candidate **list = malloc(n * (sizeof *list + sizeof **list));
+    if (!list) return NULL;
+    Trivium__Candidate *copies = (Trivium__Candidate *)(list + n);
+    for (size_t i = 0; i < n; i++) {
+        copies[i] = *drawn->candidates[i];
+        copies[i].text = (ProtobufCBinaryData){0, NULL};
+        list[i] = &copies[i];
+        if (copies[i].id < 0 || (uint32_t)copies[i].id >= vocab_size(v)) continue;
+        vocab_bytes text = vocab_token(v, copies[i].id);
+        size_t n_bytes = text.n_bytes < CANDIDATE_TEXT_BYTES_MAX ? text.n_bytes
+                                                                 : CANDIDATE_TEXT_BYTES_MAX;
+        copies[i].text = bytes_to_wire(text.bytes, n_bytes);
+    }
+    return list;
 }
 
 static void send_started(service *s, const request *r) {
@@ -354,7 +374,11 @@ void generation_token(service *s, const modeld *d, const Trivium__Token *m) {
         return;
     }
     if (kept) {
-        Trivium__Drawn *drawn = m->drawn;
+        Trivium__Drawn told = *m->drawn, *drawn = &told;
+        Trivium__Candidate **candidates = NULL;
+        const vocab *v = served_model_vocab(r->model);
+        if (told.n_candidates > 0) candidates = candidates_with_text(v, m->drawn);
+        if (candidates) told.candidates = candidates;
         Trivium__Chunk chunk = TRIVIUM__CHUNK__INIT;
         chunk.step = m->step;
         chunk.n_drawn = 1;
@@ -363,6 +387,7 @@ void generation_token(service *s, const modeld *d, const Trivium__Token *m) {
         chunk.forward_ms = m->forward_ms;
         chunk.sample_ms = m->sample_ms;
         send_chunk(s, r, &chunk, &shown);
+        free(candidates);
         changes_tell(s, r);
     }
     generation_advance(s, r);

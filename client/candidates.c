@@ -1,0 +1,92 @@
+#include "candidates.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../proto/rt/fmath.h"
+#include "json.h"
+#include "term.h"
+
+enum { LABEL_CELLS = 18 };
+
+/* The name of the step that removed it; NULL: it stayed, or the chain has no such step. */
+static const char *remover_of(const candidate *one, const strategy *chain) {
+    if (one->removed_by == 0 || one->removed_by > chain->n_steps) return NULL;
+    return step_table[chain->steps[one->removed_by - 1].kind].name;
+}
+
+/* A quoted text in so many columns, cut with an ellipsis. */
+static void print_label(FILE *to, const uint8_t *text, size_t n_bytes) {
+    char *label = term_quote(text, n_bytes);
+    if (!label) return;
+    size_t width = term_width(label), n_kept = strlen(label);
+    if (width > LABEL_CELLS) {
+        n_kept = 0;
+        for (size_t cell = 0; cell < LABEL_CELLS - 1; cell++) {
+            do n_kept++;
+            while (((unsigned char)label[n_kept] & 0xC0) == 0x80);
+        }
+    }
+    fprintf(to, "%.*s", (int)n_kept, label);
+    if (width > LABEL_CELLS) fputs("\u2026", to);
+    else fprintf(to, "%*s", (int)(LABEL_CELLS - width), "");
+    free(label);
+}
+
+/* "49152 → top_k 40 → top_p 12": the steps that removed something. */
+static void print_left(FILE *to, const generation_token *token, const strategy *chain) {
+    if (token->n_left_items != chain->n_steps + 1) return;
+    fprintf(to, "  %u", token->n_left[0]);
+    for (size_t i = 0; i < chain->n_steps; i++) {
+        if (token->n_left[i + 1] == token->n_left[i]) continue;
+        fprintf(to, " \u2192 %s %u", step_table[chain->steps[i].kind].name, token->n_left[i + 1]);
+    }
+}
+
+static void print_one(FILE *to, const candidate *one, const strategy *chain, bool is_drawn,
+                      bool colour) {
+    const char *remover = remover_of(one, chain);
+    bool is_dim = one->removed_by > 0;
+    double raw = fmath_exp(one->logprob);
+    if (is_dim) term_dim_begin(to, colour);
+    fputs("  ", to);
+    print_label(to, one->text, one->n_bytes);
+    fprintf(to, " %.3f%s", raw, raw * BAR_CELLS >= 1 ? " " : "");
+    term_bar(to, raw, colour && !is_dim);
+    if (remover && !colour) fprintf(to, " %s", remover);
+    if (is_dim) term_dim_end(to, colour);
+    fputs(is_drawn ? " \u2190 drawn\n" : "\n", to);
+}
+
+void candidates_print(FILE *to, const generation_token *token, const strategy *chain,
+                      const uint8_t *text, size_t n_bytes, bool colour) {
+    for (size_t i = 0; i < token->n_candidates; i++) {
+        if (token->candidates[i].id != token->id) continue;
+        text = token->candidates[i].text;
+        n_bytes = token->candidates[i].n_bytes;
+    }
+    print_label(to, text, n_bytes);
+    fprintf(to, " step %u", token->step);
+    print_left(to, token, chain);
+    fputc('\n', to);
+    for (size_t i = 0; i < token->n_candidates; i++) {
+        const candidate *one = &token->candidates[i];
+        print_one(to, one, chain, one->id == token->id, colour);
+    }
+}
+
+json_t *candidates_json(const generation_token *token, const strategy *chain) {
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < token->n_candidates; i++) {
+        const candidate *one = &token->candidates[i];
+        json_t *item = json_pack("{s: i, s: o, s: o, s: o, s: s?}", "id", (int)one->id,
+                                 "text", json_bytes(one->text, one->n_bytes),
+                                 "logprob", json_number(one->logprob),
+                                 "probability", json_number(one->probability),
+                                 "removed_by", remover_of(one, chain));
+        if (item && json_array_append_new(list, item) == 0) continue;
+        json_decref(list);
+        list = NULL;
+    }
+    return list;
+}

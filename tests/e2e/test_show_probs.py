@@ -1,0 +1,71 @@
+"""What the model thought likely, token by token, and the chapter's examples number by number."""
+import math
+
+import pytest
+
+PROMPT = "Once upon a time"
+CHAIN = ["--chain", '[{"temperature": 0.8}, {"top_k": 4}, {"top_p": 0.9}]']
+
+
+def test_candidates_in_json(tiny):
+    arguments = ["generate", PROMPT, "--seed", "3", "--max-new-tokens", "6", "--ignore-eos", *CHAIN]
+    plain = [line for line in tiny.lines(*arguments) if "id" in line]
+    lines = [line for line in tiny.lines(*arguments, "--show-probs", "8") if "id" in line]
+    assert not any("candidates" in line for line in plain)
+    for bare, line in zip(plain, lines, strict=True):
+        candidates = line.pop("candidates")
+        assert line == bare                     # looking changes nothing
+        assert len(candidates) == 8
+        assert [one["logprob"] for one in candidates] == sorted((one["logprob"] for one in candidates), reverse=True)
+        for rank, one in enumerate(candidates):
+            assert set(one) == {"id", "text", "logprob", "probability", "removed_by"}
+            assert (one["removed_by"] is None) == (one["probability"] > 0)
+            assert (one["removed_by"] == "top_k") == (rank >= 4)
+        drawn = [one for one in candidates if one["id"] == line["id"]]
+        assert len(drawn) == 1 and drawn[0]["logprob"] == line["logprob"] and drawn[0]["removed_by"] is None
+
+
+def test_candidates_as_bars(tiny):
+    shown = tiny.text(PROMPT, "--seed", "3", "--max-new-tokens", "5", "--ignore-eos", "--show-probs", "6", *CHAIN).decode()
+    plain = tiny.text(PROMPT, "--seed", "3", "--max-new-tokens", "5", "--ignore-eos", *CHAIN).decode()
+    assert shown.endswith(plain)                # the text itself comes last
+    bars = shown[:-len(plain)].splitlines()
+    assert len(bars) == 5 * 7
+    assert all(len(line) <= 80 for line in bars)
+    for first in range(0, len(bars), 7):
+        assert " → top_k 4" in bars[first]
+        assert sum(line.endswith(" ← drawn") for line in bars[first:first + 7]) == 1
+        assert [line.endswith(" top_k") for line in bars[first + 5:first + 7]] == [True, True]
+
+
+def softmax(logits):
+    powers = [math.exp(logit - max(logits)) for logit in logits]
+    return [power / sum(powers) for power in powers]
+
+
+def top_k(logits, k):
+    return softmax([logit if logit >= sorted(logits)[-k] else -math.inf for logit in logits])
+
+
+def top_p(logits, p):
+    probabilities = softmax(logits)
+    before = [sum(other for other in probabilities if other > one) for one in probabilities]
+    return softmax([logit if mass < p else -math.inf for logit, mass in zip(logits, before)])
+
+
+WORDS = [5.0, 3.0, 2.0, 1.0, 0.5, -1.0, -2.0, -5.0]
+PENALIZED = [5 / 1.5, 3 / 1.5, 2 / 1.5, 1.0, -1.0]
+EXAMPLES = [
+    *((WORDS[:5], ["--temperature", t], softmax([logit / t for logit in WORDS[:5]])) for t in (0.5, 1.0, 1.5)),
+    *((WORDS, ["--top-k", k], top_k(WORDS, k)) for k in (1, 3, 5, 8)),
+    *((row, ["--top-p", 0.9], top_p(row, 0.9)) for row in ([10.0, 2.0, 1.0, 0.5, 0.1], [2.0, 1.8, 1.5, 1.3, 1.0])),
+    ([5.0, 3.0, 2.0, 1.0, -1.0], ["--repetition-penalty", 1.5, "--history", "0,1,2"], softmax(PENALIZED)),
+]
+
+
+@pytest.mark.parametrize("logits, flags, expected", EXAMPLES, ids=[" ".join(map(str, e[1])) for e in EXAMPLES])
+def test_the_chapters_examples(tiny, logits, flags, expected):
+    row = "--logits=" + ",".join(map(str, logits))
+    answer = tiny.lines("probe", row, *flags)[0]
+    assert answer["probs"] == pytest.approx(expected, abs=1e-6)
+    assert [one == 0 for one in answer["probs"]] == [one == 0 for one in expected]
