@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../proto/rt/fmath.h"
 #include "../proto/strategy_json.h"
 #include "ask.h"
 #include "batch.h"
@@ -17,6 +18,7 @@ typedef struct probe_flags {
     const char *model, *pool, *input;
     const char *logits, *labels, *history;
     uint64_t seed, step;
+    const call *asked;          /* the one call without --input, while it runs */
 } probe_flags;
 
 /* ---- logits ---- */
@@ -140,6 +142,55 @@ static size_t labels_width(const char *labels, size_t n) {
     return widest;
 }
 
+/* Does the chain nothing but push down ids of the history? */
+static bool only_penalizes(const strategy *chain) {
+    for (size_t i = 0; i < chain->n_steps; i++) {
+        switch (chain->steps[i].kind) {
+        case STEP_REPETITION_PENALTY:
+        case STEP_PRESENCE_PENALTY:
+        case STEP_FREQUENCY_PENALTY: break;
+        default: return false;
+        }
+    }
+    return chain->n_steps > 0;
+}
+
+static bool is_in_history(const call *asked, size_t id) {
+    for (size_t i = 0; i < asked->n_ids; i++) {
+        if (asked->ids[i] >= 0 && (size_t)asked->ids[i] == id) return true;
+    }
+    return false;
+}
+
+/* What to add to the logarithm of a probability to have its logit: an id outside the history kept
+ * its own. NAN: there is none. */
+static double logit_offset(const call *asked, const answer *a) {
+    for (size_t i = 0; i < a->n_numbers; i++) {
+        if (a->numbers[i] > 0 && !is_in_history(asked, i))
+            return (double)asked->logits[i] - fmath_log(a->numbers[i]);
+    }
+    return NAN;
+}
+
+/* "the : 5.0 → 3.33 ← penalized", for each logit. */
+static void show_penalties(const probe_flags *flags, const answer *a, size_t width) {
+    double offset = logit_offset(flags->asked, a);
+    if (!only_penalizes(&flags->chain) || isnan(offset)) return;
+    const char *labels = flags->labels;
+    puts("logits:");
+    for (size_t i = 0; i < a->n_numbers; i++) {
+        char label[LABEL_BYTES];
+        label_take(&labels, i, label);
+        double before = (double)flags->asked->logits[i], after = before;
+        if (is_in_history(flags->asked, i))
+            after = a->numbers[i] > 0 ? fmath_log(a->numbers[i]) + offset : -INFINITY;
+        bool is_penalized = before - after > 1e-5;
+        int n_digits = fabs(before * 10 - rint(before * 10)) < 1e-6 ? 1 : 2;
+        printf("%s%*s : %.*f \u2192 %.2f%s\n", label, (int)(width - term_width(label)), "",
+               n_digits, before, after, is_penalized ? " \u2190 penalized" : "");
+    }
+}
+
 static void show(void *context, const answer *a) {
     const probe_flags *flags = context;
     if (flags->common.json) {
@@ -160,6 +211,7 @@ static void show(void *context, const answer *a) {
         if (is_removed) term_dim_end(stdout, colour);
         putchar('\n');
     }
+    show_penalties(flags, a, width);
     labels = flags->labels;
     char drawn[LABEL_BYTES];
     for (size_t i = 0; i <= (size_t)a->id; i++) label_take(&labels, i, drawn);
@@ -177,6 +229,7 @@ static int probe_one(probe_flags *flags) {
     if (st == STATUS_OK && flags->history) st = ids_from_text(&t.ids, flags->history, &f);
     t.call.ids = t.ids.ids;
     t.call.n_ids = t.ids.n_ids;
+    flags->asked = &t.call;
     int code = EXIT_FAILED;
     if (st == STATUS_OK) code = ask(&flags->common, &t.call, show, flags);
     else outcome_failed(&f);
@@ -227,7 +280,8 @@ int cmd_probe(int argc, char **argv) {
         .summary = "Show the probabilities that a strategy makes of given logits, through a real\n"
                    "samplerd. The chain is empty at first: only what the flags name is in it.\n\n"
                    "  trivium probe --logits 5,3,2,1,0.5 --labels sunny,cloudy,rainy,windy,foggy "
-                   "--temperature 0.5",
+                   "--temperature 0.5\n\n"
+                   "Penalties alone, with --history, also show the logits before and after them.",
         .tables = {rows, flags.steps.rows, flags.common.rows},
     };
     size_t n_words;

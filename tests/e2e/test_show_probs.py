@@ -69,3 +69,11 @@ def test_the_chapters_examples(tiny, logits, flags, expected):
     answer = tiny.lines("probe", row, *flags)[0]
     assert answer["probs"] == pytest.approx(expected, abs=1e-6)
     assert [one == 0 for one in answer["probs"]] == [one == 0 for one in expected]
+
+
+def test_penalized_logits_as_in_the_chapter(tiny):
+    shown = tiny.run("probe", "--logits=5,3,2,1,-1", "--labels", "the,cat,sat,on,a", "--history", "0,1,2",
+                     "--repetition-penalty", "1.5").stdout.decode()
+    for line in ("the : 5.0 → 3.33 ← penalized", "cat : 3.0 → 2.00 ← penalized", "sat : 2.0 → 1.33 ← penalized",
+                 "on  : 1.0 → 1.00", "a   : -1.0 → -1.00"):
+        assert line in shown.splitlines()
