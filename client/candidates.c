@@ -7,7 +7,7 @@
 #include "json.h"
 #include "term.h"
 
-enum { LABEL_CELLS = 18 };
+enum { LABEL_CELLS = 18, LINE_CELLS = 80 };
 
 /* The name of the step that removed it; NULL: it stayed, or the chain has no such step. */
 static const char *remover_of(const candidate *one, const strategy *chain) {
@@ -33,13 +33,30 @@ static void print_label(FILE *to, const uint8_t *text, size_t n_bytes) {
     free(label);
 }
 
-/* "49152 → top_k 40 → top_p 12": the steps that removed something. */
+/* One more word on a line that stands at *column; on the next one where it does not fit. */
+static void print_word(FILE *to, const char *word, size_t *column) {
+    if (*column + term_width(word) > LINE_CELLS) {
+        fprintf(to, "\n%*s", LABEL_CELLS, "");
+        *column = LABEL_CELLS;
+    }
+    fputs(word, to);
+    *column += term_width(word);
+}
+
+/* "step 3  49152 → top_k 40 → top_p 12": the steps of the chain that removed something. */
 static void print_left(FILE *to, const generation_token *token, const strategy *chain) {
+    char word[64];
+    size_t column = LABEL_CELLS;
+    snprintf(word, sizeof word, " step %u", token->step);
+    print_word(to, word, &column);
     if (token->n_left_items != chain->n_steps + 1) return;
-    fprintf(to, "  %u", token->n_left[0]);
+    snprintf(word, sizeof word, "  %u", token->n_left[0]);
+    print_word(to, word, &column);
     for (size_t i = 0; i < chain->n_steps; i++) {
         if (token->n_left[i + 1] == token->n_left[i]) continue;
-        fprintf(to, " \u2192 %s %u", step_table[chain->steps[i].kind].name, token->n_left[i + 1]);
+        snprintf(word, sizeof word, " \u2192 %s %u", step_table[chain->steps[i].kind].name,
+                 token->n_left[i + 1]);
+        print_word(to, word, &column);
     }
 }
 
@@ -66,7 +83,6 @@ void candidates_print(FILE *to, const generation_token *token, const strategy *c
         n_bytes = token->candidates[i].n_bytes;
     }
     print_label(to, text, n_bytes);
-    fprintf(to, " step %u", token->step);
     print_left(to, token, chain);
     fputc('\n', to);
     for (size_t i = 0; i < token->n_candidates; i++) {

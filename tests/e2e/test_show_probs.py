@@ -38,6 +38,14 @@ def test_candidates_as_bars(tiny):
         assert [line.endswith(" top_k") for line in bars[first + 5:first + 7]] == [True, True]
 
 
+def test_a_long_chain_stays_within_80_columns(tiny):
+    chain = '[{"top_k": 90}, {"top_k": 80}, {"top_k": 70}, {"top_k": 60}, {"top_k": 50}, {"top_k": 40}, {"top_k": 30}]'
+    shown = tiny.text(PROMPT, "--seed", "3", "--max-new-tokens", "1", "--ignore-eos", "--show-probs", "1", "--chain", chain)
+    lines = shown.decode().splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert " ".join(lines[0].split() + lines[1].split()).endswith("→ top_k 40 → top_k 30")
+
+
 def softmax(logits):
     powers = [math.exp(logit - max(logits)) for logit in logits]
     return [power / sum(powers) for power in powers]
