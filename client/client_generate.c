@@ -152,6 +152,7 @@ static status generate_send(client *c, generation *g, const generate_lists *list
     m.n_stop_ids = r->n_stop_ids;
     m.stop_ids = (int32_t *)r->stop_ids;
     m.ignore_eos = r->ignore_eos;
+    m.no_cache = r->no_cache;
     m.n_candidates = r->n_candidates;
     m.wait_ms = c->wait_ms;
     put_progress(&m, g, lists);

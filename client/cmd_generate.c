@@ -24,7 +24,7 @@ typedef struct generate_flags {
     uint64_t max_new_tokens;    /* 0: not given */
     uint64_t seed;
     uint64_t n_candidates;      /* shown of each token; 0: none */
-    bool has_seed, ignore_eos, no_special, timings;
+    bool has_seed, ignore_eos, no_cache, no_special, timings;
     const char *stops[STOPS_MAX];
     size_t n_stops;
     id_list stop_ids;
@@ -255,6 +255,7 @@ static int generate(const generate_flags *flags, const buffer *prompt, const str
             .stops = flags->stops, .n_stops = flags->n_stops, .stop_ids = flags->stop_ids.ids,
             .n_stop_ids = flags->stop_ids.n_ids, .ignore_eos = flags->ignore_eos,
             .n_candidates = (uint32_t)flags->n_candidates,
+            .no_cache = flags->no_cache,
         },
     };
     failure f;
@@ -334,6 +335,8 @@ int cmd_generate(int argc, char **argv) {
          .take = take_stop_id, .help = "end at this token; repeatable"},
         {.name = "ignore-eos", .kind = OPTION_FLAG, .out = &flags.ignore_eos,
          .help = "go on past the model's end tokens"},
+        {.name = "no-kv-cache", .kind = OPTION_FLAG, .out = &flags.no_cache,
+         .help = "compute all positions anew for each token: slower, the same text"},
         {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
          .help = "special tokens written in the prompt are plain text"},
         {.name = "show-probs", .kind = OPTION_UINT, .value_name = "N", .out = &flags.n_candidates,

@@ -33,6 +33,7 @@ typedef struct generation_request {
     const int32_t *stop_ids;    /* [n_stop_ids] */
     size_t n_stop_ids;
     bool ignore_eos;
+    bool no_cache;              /* every step computes all positions anew */
     uint32_t n_candidates;      /* likeliest raw candidates wanted with each token */
 } generation_request;
 

@@ -25,6 +25,7 @@ typedef struct job {
     size_t n_memory_bytes;
     const int32_t *end_ids;
     size_t n_end_ids;
+    bool no_cache;    /* each step computes all positions anew */
     uint32_t max_new_tokens;
     uint64_t call;    /* scores and probes */
     const float *row; /* probes: [row_width] */

@@ -208,6 +208,10 @@ void kv_cache_extend(kv_cache *cache, kv_sequence handle, const int32_t *ids, ui
     }
 }
 
+void kv_cache_rewind(kv_cache *cache, kv_sequence handle) {
+    open_sequence(cache, handle)->n_positions = 0;
+}
+
 /* ---- keys and values ---- */
 
 /* Keys of a panel; its values follow them. */

@@ -47,6 +47,9 @@ uint32_t kv_cache_n_positions(const kv_cache *cache, kv_sequence sequence);
  * forward pass has written them. */
 void kv_cache_extend(kv_cache *cache, kv_sequence sequence, const int32_t *ids, uint32_t n_ids);
 
+/* An open sequence forgets what it computed, and keeps its pages. */
+void kv_cache_rewind(kv_cache *cache, kv_sequence sequence);
+
 /* Write the key and value of one position of one layer and kv head: [head_dim] float32 each, rounded to
  * float16 here. `pos` lies within the reservation. Threads may write different heads or positions. */
 void kv_cache_write(kv_cache *cache, kv_sequence sequence, uint32_t layer, uint32_t kv_head, uint32_t pos,

@@ -32,6 +32,7 @@ sequence_state sequence_after(sequence_state state, sequence_event event) {
         [SEQUENCE_PREFILL] = {[EVENT_ROWS] = SEQUENCE_SAMPLING, [EVENT_CLOSE] = SEQUENCE_CLOSED},
         [SEQUENCE_SAMPLING] = {[EVENT_RETRY] = SEQUENCE_SAMPLING,
                                [EVENT_DRAWN] = SEQUENCE_DECODE,
+                               [EVENT_DRAWN_UNCACHED] = SEQUENCE_PREFILL,
                                [EVENT_SCORED] = SEQUENCE_PREFILL,
                                [EVENT_CLOSE] = SEQUENCE_CLOSED},
         [SEQUENCE_DECODE] = {[EVENT_ROWS] = SEQUENCE_SAMPLING, [EVENT_CLOSE] = SEQUENCE_CLOSED},
@@ -170,6 +171,7 @@ static void take_text(sequence *s, const job *asked) {
     s->n_prompt = asked->n_prompt;
     s->change = asked->change;
     s->max_new_tokens = asked->max_new_tokens;
+    s->no_cache = asked->no_cache;
     strcpy(s->semantics, asked->semantics);
     if (asked->n_memory_bytes) memcpy(s->memory, asked->memory, asked->n_memory_bytes);
     s->n_memory_bytes = (uint32_t)asked->n_memory_bytes;
@@ -177,8 +179,8 @@ static void take_text(sequence *s, const job *asked) {
     s->n_end_ids = (uint32_t)asked->n_end_ids;
     char hex[2 * REQUEST_BYTES + 1];
     text_hex(asked->request, REQUEST_BYTES, hex);
-    bool named = asked->session[0];
-    snprintf(s->key, sizeof s->key, "%s/%s", named ? "session" : "request",
+    bool named = asked->session[0] && !s->no_cache;     /* else it would take a session's cache */
+    snprintf(s->key, sizeof s->key, "%s/%s", named ? "session" : s->no_cache ? "uncached" : "request",
              named ? asked->session : hex);
 }
 
@@ -324,7 +326,7 @@ status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
 
 void sequences_close(sequences *t, sequence *s) {
     bool has_pages = s->state != SEQUENCE_QUEUED && s->kind != SEQUENCE_PROBE;
-    if (has_pages && s->kind == SEQUENCE_SCORE) kv_cache_drop(t->cache, s->kv);
+    if (has_pages && (s->kind == SEQUENCE_SCORE || s->no_cache)) kv_cache_drop(t->cache, s->kv);
     else if (has_pages) kv_cache_close(t->cache, s->kv);
     t->n_scores_running -= has_pages && s->kind == SEQUENCE_SCORE;
     t->n_queued -= s->state == SEQUENCE_QUEUED;
@@ -390,7 +392,12 @@ bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double f
     s->n_computed += n_positions;
     s->forward_ms += forward_ms;
     if (s->kind == SEQUENCE_TEXT && s->n_computed < s->n_ids) return false;
-    if (s->state == SEQUENCE_PREFILL) s->prefill_ms = (double)(now_us - s->admitted_us) / 1000.0;
+    if (s->state == SEQUENCE_PREFILL && s->prefill_ms <= 0)     /* the first one */
+        s->prefill_ms = (double)(now_us - s->admitted_us) / 1000.0;
+    if (s->no_cache) {
+        kv_cache_rewind(t->cache, s->kv);
+        s->n_computed = 0;
+    }
     s->n_rows = s->kind == SEQUENCE_SCORE ? n_positions : 1;
     turn(s, EVENT_ROWS);
     s->n_sent = s->n_tries = s->n_losses = 0;
@@ -427,7 +434,7 @@ void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_u
 void sequence_drawn(sequence *s, int32_t id, const uint8_t *memory, size_t n_memory_bytes,
                     const char *semantics, uint64_t now_us) {
     assert(s->n_ids < s->n_positions_max && n_memory_bytes <= STATE_BYTES_MAX);
-    turn(s, EVENT_DRAWN);
+    turn(s, s->no_cache ? EVENT_DRAWN_UNCACHED : EVENT_DRAWN);
     s->answer_us = now_us - s->sent_us;
     settle(s);
     s->ids[s->n_ids++] = id;

@@ -3,7 +3,7 @@
  * Each is a `sequence` with one state, changed by one function; PROTOCOL.md has the table. Pure: no
  * sockets, no clock (times come in as microseconds of one monotonic clock), no forward pass.
  * A score goes round PREFILL and SAMPLING until all its rows are scored; a probe brings its row
- * with it and begins in SAMPLING. */
+ * with it and begins in SAMPLING. A text without cache prefills again for each id. */
 #ifndef TRIVIUM_SEQUENCES_H
 #define TRIVIUM_SEQUENCES_H
 
@@ -43,6 +43,7 @@ typedef enum sequence_event {
     EVENT_ROWS,   /* the rows it wanted are there */
     EVENT_RETRY,  /* a sampler was late, lost or wrong: the rows wait for another */
     EVENT_DRAWN,  /* a text has its next id */
+    EVENT_DRAWN_UNCACHED, /* and computes all its positions anew */
     EVENT_SCORED, /* these rows of a score are done */
     EVENT_CLOSE,
     SEQUENCE_EVENTS
@@ -102,6 +103,7 @@ typedef struct sequence {
     uint32_t n_memory_bytes;
     int32_t end_ids[END_IDS_MAX];
     uint32_t n_end_ids;
+    bool no_cache;                   /* its positions are forgotten once it has its row */
     uint32_t max_new_tokens;
     uint32_t n_candidates;
     uint32_t first_step; /* a probe's step; 0 otherwise */
@@ -150,7 +152,7 @@ sequence *sequences_by_ticket(const sequences *t, uint64_t ticket);
  * STATUS_NOT_FOUND: none waits, or there are no pages for it yet. Another: close *out. */
 status sequences_admit(sequences *t, uint64_t now_us, sequence **out);
 
-/* Close it: its keys and values stay as cache (a score's are forgotten); frees it. */
+/* Close it: its keys and values stay as cache (not a score's, nor with no_cache); frees it. */
 void sequences_close(sequences *t, sequence *s);
 
 sequence *sequences_first(const sequences *t); /* in order of arrival; NULL at the end */

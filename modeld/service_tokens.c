@@ -99,6 +99,7 @@ static void open_text(front *from, const Trivium__Open *m, const int32_t *ids, s
         .n_memory_bytes = m->state.len,
         .end_ids = m->end_ids,
         .n_end_ids = m->n_end_ids,
+        .no_cache = m->no_cache,
         .max_new_tokens = m->max_new_tokens,
         .ids = ids,
         .n_ids = n_ids,

@@ -140,6 +140,7 @@ status request_new(const request_order *o, void *owner, uint64_t now_us, request
     r->n_candidates = o->n_candidates;
     r->wait_ms = o->wait_ms == 0 ? WAIT_MS : o->wait_ms < WAIT_MS_MAX ? o->wait_ms : WAIT_MS_MAX;
     r->ignore_eos = o->ignore_eos;
+    r->no_cache = o->no_cache;
     r->fresh = !o->ids;
     r->created_us = now_us;
     wait_from(r, now_us);

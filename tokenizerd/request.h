@@ -63,7 +63,7 @@ typedef struct request_order {
     size_t n_stops;
     const int32_t *stop_ids;
     size_t n_stop_ids;
-    bool ignore_eos;
+    bool ignore_eos, no_cache;
     uint32_t n_candidates;
     uint32_t wait_ms;               /* 0: WAIT_MS */
     const int32_t *ids; /* prompt and what was drawn so far; NULL: a text is to be encoded */
@@ -91,7 +91,7 @@ struct request {
     char pool[NAME_BYTES_MAX + 1], session[NAME_BYTES_MAX + 1];
     uint64_t seed;
     uint32_t max_new_tokens, n_candidates, wait_ms;
-    bool ignore_eos;
+    bool ignore_eos, no_cache;
     bool fresh;                     /* it began with a text; else with ids */
     uint8_t *stops;                 /* end to end */
     size_t stop_bytes[STOPS_MAX], n_stops;

@@ -122,6 +122,7 @@ static status send_open(service *s, const request *r, const modeld *d) {
     open.n_end_ids = r->n_end_ids;
     open.n_candidates = r->n_candidates;
     open.wait_ms = r->wait_ms;
+    open.no_cache = r->no_cache;
     open.strategy = strategy_to_wire(&r->strategy);
     if (!open.strategy) return STATUS_NO_MEMORY;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
@@ -280,6 +281,7 @@ static void order_fill(request_order *o, const Trivium__Generate *m, vocab_bytes
         .stop_ids = m->stop_ids,
         .n_stop_ids = m->n_stop_ids,
         .ignore_eos = m->ignore_eos,
+        .no_cache = m->no_cache,
         .n_candidates = m->n_candidates,
         .wait_ms = m->wait_ms,
         .n_prompt = m->n_prompt,

@@ -150,3 +150,29 @@ def test_a_session_keeps_its_cache(tiny):
     warm = tiny.lines("generate", "abc abc abc", "--seed", "1", "--max-new-tokens", "8", "--ignore-eos", "--session", "s")
     assert text and warm[-1]["done"]["text"] == one[-1]["done"]["text"]
     assert warm[-1]["done"]["timings"]["n_cached"] > 0
+
+
+def test_without_cache_the_text_is_the_same(real):
+    asked = (PROMPT, "--seed", "7", "--max-new-tokens", "12")
+    assert real.text(*asked, "--no-kv-cache") == real.text(*asked)
+
+
+def test_without_cache_nothing_is_taken_or_left(tiny):
+    asked = ("generate", "abc abc abc", "--seed", "1", "--max-new-tokens", "8", "--ignore-eos", "--session", "uncached")
+    first, uncached, warm = (tiny.lines(*asked, *more)[-1]["done"] for more in ([], ["--no-kv-cache"], []))
+    assert first["text"] == uncached["text"] == warm["text"]
+    assert uncached["timings"]["n_cached"] == 0 and warm["timings"]["n_cached"] > 0
+
+
+def test_without_cache_a_lost_modeld_changes_nothing(models, stack):
+    model = models(type="Q4_0", seed=3, context=2000)
+    stack.start_all(model)
+    asked = (PROMPT, "--seed", "5", "--max-new-tokens", "300", "--ignore-eos")
+    expected = stack.text(*asked)
+    process = stack.popen("generate", *asked, "--no-kv-cache")
+    wait_until(lambda: [r for r in stack.lines("ps")[0]["requests"] if r["step"] > 20], what="half a text")
+    stack.stop(stack.modeld, signal.SIGKILL)
+    stack.start("modeld", "--model", model)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert output == expected

@@ -129,6 +129,7 @@ static void test_states_are_those_of_the_protocol(void **state) {
         {SEQUENCE_PREFILL, EVENT_CLOSE, SEQUENCE_CLOSED},
         {SEQUENCE_SAMPLING, EVENT_RETRY, SEQUENCE_SAMPLING},
         {SEQUENCE_SAMPLING, EVENT_DRAWN, SEQUENCE_DECODE},
+        {SEQUENCE_SAMPLING, EVENT_DRAWN_UNCACHED, SEQUENCE_PREFILL},
         {SEQUENCE_SAMPLING, EVENT_SCORED, SEQUENCE_PREFILL},
         {SEQUENCE_SAMPLING, EVENT_CLOSE, SEQUENCE_CLOSED},
         {SEQUENCE_DECODE, EVENT_ROWS, SEQUENCE_SAMPLING},
@@ -656,6 +657,26 @@ static void test_a_row_has_one_generation_for_all_its_sendings_and_another_when_
     shared_rows_free(&shared);
 }
 
+static void test_without_cache_each_step_computes_all_positions(void **state) {
+    world *w = *state;
+    job asked = text_job(w, 1, 5, 5);
+    asked.no_cache = true;
+    for (int round = 0; round < 2; round++) {   /* the second finds nothing of the first */
+        sequence *s = open_job(w, &asked);
+        assert_ptr_equal(admit(w), s);
+        assert_int_equal(s->n_cached, 0);
+        assert_int_equal(sequence_n_wanted(s), 5);
+        assert_true(compute(w, s, 5));
+        draw(w, s, 3);
+        assert_int_equal(s->state, SEQUENCE_PREFILL);
+        assert_int_equal(sequence_n_wanted(s), 6);
+        assert_false(compute(w, s, 4));         /* in chunks, like any prompt */
+        assert_true(compute(w, s, 2));
+        sequences_close(w->table, s);
+        assert_int_equal(kv_cache_pages_used(w->cache), 0);
+    }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -663,6 +684,7 @@ int main(void) {
         TEST(test_a_text_goes_from_prompt_to_its_last_token),
         TEST(test_only_the_last_position_of_a_prompt_wants_logits),
         TEST(test_times_and_shares_add_up),
+        TEST(test_without_cache_each_step_computes_all_positions),
         TEST(test_a_resumed_text_goes_on_at_its_step),
         TEST(test_a_text_that_was_over_is_over_when_resumed),
         TEST(test_an_end_id_ends_a_text_but_not_in_its_prompt),
