@@ -180,8 +180,8 @@ static void take_text(sequence *s, const job *asked) {
     char hex[2 * REQUEST_BYTES + 1];
     text_hex(asked->request, REQUEST_BYTES, hex);
     bool named = asked->session[0] && !s->no_cache;     /* else it would take a session's cache */
-    snprintf(s->key, sizeof s->key, "%s/%s", named ? "session" : s->no_cache ? "uncached" : "request",
-             named ? asked->session : hex);
+    const char *kind = s->no_cache ? "uncached" : named ? "session" : "request";
+    snprintf(s->key, sizeof s->key, "%s/%s", kind, named ? asked->session : hex);
 }
 
 static bool take_score(sequences *t, sequence *s) {
