@@ -2,7 +2,8 @@
  *
  *   service.c            the daemon's one struct, its turn, clients and what they say
  *   service_models.c     modelds: joining, vocabularies, what they say
- *   service_generate.c   generations: Generate in, Started, Chunk and Done out
+ *   service_generate.c   generations: Generate in, Open and Close to modelds, Token and Closed back
+ *   service_tell.c       what their owners are told: Started, Chunks, Done
  *   service_tune.c       tune, cancel and what owners acknowledge
  *   service_calls.c      tokenize, detokenize, score, probe
  *   service_report.c     ps and status */
@@ -100,6 +101,18 @@ void generations_look_after(service *s, uint64_t now_us);
 void generation_token(service *s, const modeld *d, const Trivium__Token *m);
 void generation_retuned(service *s, const modeld *d, const Trivium__Retuned *m);
 void generation_closed(service *s, const modeld *d, const Trivium__Closed *m);
+
+/* ---- service_tell.c ---- */
+void tell_started(service *s, const request *r);
+void tell_token(service *s, const request *r, const Trivium__Token *m, const stream_text *shown);
+void tell_rest(service *s, request *r);         /* what was held back of the text is let go */
+/* Its request, attempt, reason and timings are filled in; `why` is read for an error. */
+void tell_done(service *s, peer *client, Trivium__Done *done, const failure *why);
+/* A modeld says its share in Closed; where it was not asked or is gone, the first token's arrival
+ * bounds it. */
+Trivium__Timings timings_of(const request *r, uint64_t now_us);
+/* The same candidates with the text of each; NULL: no memory. The caller frees the list alone. */
+Trivium__Candidate **candidates_with_text(const vocab *v, const Trivium__Drawn *drawn);
 
 /* ---- service_tune.c ---- */
 void tune_asked(service *s, peer *client, const Trivium__Tune *m);
