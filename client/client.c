@@ -66,6 +66,7 @@ static void client_give_up(client *c, const failure *why) {
     peers_free(&c->link);
     client_calls_fail(c, &c->over);
     generation_fail(c, &c->over);
+    watching_fail(c, &c->over);
 }
 
 static void on_wait_over(void *context) {
@@ -114,6 +115,7 @@ static void on_joined_turn(void *context) {
     if (!c->tokenizerd) return;
     client_calls_joined(c);
     generation_joined(c);
+    watching_joined(c);
 }
 
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
@@ -177,7 +179,7 @@ static void on_message(void *context, peer *p, const wire_message *m) {
         generation_message(c, m, reply);
         break;
     default:
-        client_calls_message(c, m, reply);
+        if (!watching_message(c, reply)) client_calls_message(c, m, reply);
     }
 }
 
@@ -279,6 +281,7 @@ void client_close(client **c) {
     peers_free(&(*c)->link);
     client_calls_free(*c);
     generation_free(*c);
+    watching_free(*c);
     loop_free(&(*c)->loop);
     free(*c);
     *c = NULL;

@@ -12,6 +12,7 @@
 #include "../proto/rt/status.h"
 #include "call.h"
 #include "generation.h"
+#include "watching.h"
 
 typedef struct client client;
 
@@ -42,5 +43,9 @@ status client_generate(client *c, const generation_request *request,
 
 /* End it; `done` comes from the loop, with what the daemons say or without them after a moment. */
 void client_cancel(client *c);
+
+/* Begin to watch a request, one at a time. `request` is borrowed until `over`. */
+status client_watch(client *c, const watch_request *request, const watch_events *events,
+                    void *context, failure *f);
 
 #endif

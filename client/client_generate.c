@@ -332,8 +332,23 @@ static void chunk_keep(generation *g, const Trivium__Chunk *chunk) {
     name_copy(g->semantics, chunk->semantics);
 }
 
+bool token_from_wire(generation_token *out, const Trivium__Drawn *drawn, uint32_t at_step) {
+    *out = (generation_token){
+        .step = at_step, .id = drawn->id, .logprob = drawn->logprob,
+        .candidates = candidates_from_wire(drawn->candidates, drawn->n_candidates),
+        .n_candidates = drawn->n_candidates,
+        .n_left = drawn->n_left,
+        .n_left_items = drawn->n_n_left,
+    };
+    return out->candidates || drawn->n_candidates == 0;
+}
+
+void token_clear(generation_token *token) {
+    free((candidate *)token->candidates);
+}
+
 static void tokens_free(generation_token *tokens, size_t n) {
-    for (size_t i = 0; tokens && i < n; i++) free((candidate *)tokens[i].candidates);
+    for (size_t i = 0; tokens && i < n; i++) token_clear(&tokens[i]);
     free(tokens);
 }
 
@@ -341,15 +356,7 @@ static void tokens_free(generation_token *tokens, size_t n) {
 static generation_token *tokens_from_wire(const Trivium__Chunk *chunk) {
     generation_token *tokens = calloc(chunk->n_drawn + 1, sizeof *tokens);
     for (size_t i = 0; tokens && i < chunk->n_drawn; i++) {
-        const Trivium__Drawn *drawn = chunk->drawn[i];
-        tokens[i] = (generation_token){
-            .step = chunk->step + (uint32_t)i, .id = drawn->id, .logprob = drawn->logprob,
-            .candidates = candidates_from_wire(drawn->candidates, drawn->n_candidates),
-            .n_candidates = drawn->n_candidates,
-            .n_left = drawn->n_left,
-            .n_left_items = drawn->n_n_left,
-        };
-        if (tokens[i].candidates || drawn->n_candidates == 0) continue;
+        if (token_from_wire(&tokens[i], chunk->drawn[i], chunk->step + (uint32_t)i)) continue;
         tokens_free(tokens, i);
         tokens = NULL;
     }
@@ -405,7 +412,7 @@ static void on_chunk(client *c, const Trivium__Chunk *chunk) {
     if (c->generation == g) change_settle(c, g);        /* the chain that draws the next */
 }
 
-static finish_reason reason_from_wire(Trivium__FinishReason reason) {
+finish_reason finish_reason_from_wire(Trivium__FinishReason reason) {
     switch (reason) {
     case TRIVIUM__FINISH_REASON__FINISH_STOP: return FINISHED_STOP;
     case TRIVIUM__FINISH_REASON__FINISH_LENGTH: return FINISHED_LENGTH;
@@ -420,7 +427,7 @@ static void on_done(client *c, const Trivium__Done *done) {
     static const Trivium__Timings nothing = TRIVIUM__TIMINGS__INIT;
     const Trivium__Timings *t = done->timings ? done->timings : &nothing;
     failure f = {.code = STATUS_OK};
-    finish_reason reason = reason_from_wire(done->reason);
+    finish_reason reason = finish_reason_from_wire(done->reason);
     if (reason == FINISHED_ERROR) failure_from_wire(done->error, &f);
     generation_finish(c, &(generation_done){
                              .reason = reason,

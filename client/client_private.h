@@ -9,6 +9,7 @@
 
 typedef struct pending_call pending_call;
 typedef struct generation generation;
+typedef struct watching watching;
 
 struct client {
     loop *loop;
@@ -27,6 +28,7 @@ struct client {
     pending_call *calls;        /* in order of asking */
     uint64_t n_calls;           /* asked so far: the number of the newest */
     generation *generation;     /* NULL: none */
+    watching *watching;         /* NULL: nothing is watched */
 };
 
 /* Send to the tokenizerd that is joined. STATUS_OK also when it was lost meanwhile: what is under
@@ -70,5 +72,17 @@ void generation_fail(client *c, const failure *f);
 void generation_message(client *c, const wire_message *m, const Trivium__TextReply *reply);
 void generation_heartbeat(client *c, Trivium__Heartbeat *beat);
 void generation_free(client *c);
+
+finish_reason finish_reason_from_wire(Trivium__FinishReason reason);
+/* A token as a plain struct, which borrows from `drawn` except for its candidates; false: no memory. */
+bool token_from_wire(generation_token *out, const Trivium__Drawn *drawn, uint32_t at_step);
+void token_clear(generation_token *token);
+
+/* ---- client_watch.c: each does nothing while nothing is watched ---- */
+
+void watching_joined(client *c);
+void watching_fail(client *c, const failure *f);
+bool watching_message(client *c, const Trivium__TextReply *reply);  /* false: it is not about that */
+void watching_free(client *c);
 
 #endif

@@ -68,7 +68,7 @@ status job_check(const job *j, uint32_t n_vocab, uint32_t n_ctx, failure *f) {
     if (j->wait_ms > WAIT_MS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "wait_ms is at most %d", WAIT_MS_MAX);
     if (j->seed >= SEED_MAX) return fail(f, STATUS_BAD_REQUEST, "a seed lies below 2^53");
-    if (j->n_candidates > CANDIDATES_MAX)
+    if (j->n_candidates > CANDIDATES_MAX || j->n_watched > CANDIDATES_MAX)
         return fail(f, STATUS_BAD_REQUEST, "at most %d candidates can be asked for",
                     CANDIDATES_MAX);
     uint32_t row_width = j->kind == SEQUENCE_PROBE ? (uint32_t)j->row_width : n_vocab;

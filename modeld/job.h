@@ -37,6 +37,7 @@ typedef struct job {
     const strategy *strategy; /* texts and probes; NULL is the empty chain */
     uint64_t seed;            /* texts and probes */
     uint32_t n_candidates;
+    uint32_t n_watched; /* texts: candidates of each step for who watches */
     uint32_t wait_ms;
 } job;
 

@@ -161,6 +161,7 @@ static bool take_common(sequence *s, const job *asked) {
     strcpy(s->pool, asked->pool[0] ? asked->pool : DEFAULT_POOL);
     s->seed = asked->seed;
     s->n_candidates = asked->n_candidates;
+    s->n_watched = asked->n_watched;
     s->wait_ms = asked->wait_ms > 0 ? asked->wait_ms : WAIT_MS;
     return !asked->strategy || strategy_copy(&s->strategy, asked->strategy) == STATUS_OK;
 }

@@ -106,6 +106,7 @@ typedef struct sequence {
     bool no_cache;                   /* its positions are forgotten once it has its row */
     uint32_t max_new_tokens;
     uint32_t n_candidates;
+    uint32_t n_watched;  /* candidates that who watches wants; set at any time, by the service */
     uint32_t first_step; /* a probe's step; 0 otherwise */
 
     uint64_t ticket;      /* of the sending that counts; 0: its rows wait */

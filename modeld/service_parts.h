@@ -103,6 +103,7 @@ void reply_refused_call(front *to, uint64_t call, const failure *f);
 /* What a samplerd gave. The sequence is as it was when its row was sent. */
 void reply_token(service *s, sequence *q, const Trivium__SampleReply *r, const char *semantics);
 void reply_retuned(sequence *q, uint32_t change, uint32_t step_from);
+void reply_glimpse(front *to, Trivium__Glimpse *g);     /* or drop it, where it would have to wait */
 /* These two are last words, too. */
 void reply_scored(service *s, sequence *q, const Trivium__SampleReply *last);
 void reply_probed(service *s, sequence *q, int32_t id, const double *probabilities);

@@ -106,6 +106,13 @@ void reply_token(service *s, sequence *q, const Trivium__SampleReply *r, const c
     s->report.n_drawn++;
 }
 
+void reply_glimpse(front *to, Trivium__Glimpse *g) {
+    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
+    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_GLIMPSE;
+    m.glimpse = g;
+    if (to->peer) peers_offer(to->peers, to->peer, &m.base);
+}
+
 void reply_retuned(sequence *q, uint32_t change, uint32_t step_from) {
     Trivium__Retuned retuned = TRIVIUM__RETUNED__INIT;
     retuned.request = (ProtobufCBinaryData){REQUEST_BYTES, q->request};

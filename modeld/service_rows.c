@@ -47,6 +47,7 @@ static status send_request(service *s, sequence *q, Trivium__Strategy *chain) {
     r.state = (ProtobufCBinaryData){q->n_memory_bytes, q->memory};
     r.deadline_ms = s->options.step_deadline_ms;
     r.n_candidates = is_last_piece(q) ? q->n_candidates : 0;
+    r.n_watched = q->n_watched;
     r.want_probabilities = q->kind == SEQUENCE_PROBE;
     if (q->kind == SEQUENCE_SCORE) {
         sequence_given(q, given);
@@ -186,6 +187,14 @@ static bool is_id(int32_t id, uint32_t n_vocab) {
     return id >= 0 && (uint32_t)id < n_vocab;
 }
 
+static const char *fault_of_candidates(const Trivium__Drawn *d, uint32_t n_vocab) {
+    if (d->n_candidates > CANDIDATES_MAX) return "it gave too many candidates";
+    for (size_t i = 0; i < d->n_candidates; i++)
+        if (!is_id(d->candidates[i]->id, n_vocab) || isnan(d->candidates[i]->logprob))
+            return "a candidate of it makes no sense";
+    return NULL;
+}
+
 /* What is wrong with one row's answer; NULL: nothing. `given` as in sequence_given; -2: an id is
  * drawn. */
 static const char *fault_of_row(const sequence *q, const Trivium__Drawn *d, int32_t given) {
@@ -193,11 +202,7 @@ static const char *fault_of_row(const sequence *q, const Trivium__Drawn *d, int3
     if (given >= 0 && d->id != given) return "it scored another id";
     if (given != -1 && isnan(d->logprob)) return "its log-probability is not a number";
     if (d->state.len > STATE_BYTES_MAX) return "its state is too long";
-    if (d->n_candidates > CANDIDATES_MAX) return "it gave too many candidates";
-    for (size_t i = 0; i < d->n_candidates; i++)
-        if (!is_id(d->candidates[i]->id, q->row_width) || isnan(d->candidates[i]->logprob))
-            return "a candidate of it makes no sense";
-    return NULL;
+    return fault_of_candidates(d, q->row_width);
 }
 
 static const char *fault_of_reply(const sequence *q, const Trivium__SampleReply *r,
@@ -262,6 +267,24 @@ static void take_sample(service *s, sampler *from, const wire_message *message,
     service_wake(s);
 }
 
+/* Passed on to who asked for the text; when the text has ended meanwhile, to every tokenizerd: the one
+ * that it is for knows it. */
+static void take_glimpse(service *s, Trivium__Glimpse *g) {
+    const Trivium__Drawn *d = g->drawn;
+    uint32_t n_vocab = s->shape->n_vocab;
+    if (g->request.len != REQUEST_BYTES || !d || !is_id(d->id, n_vocab) || isnan(d->logprob) ||
+        fault_of_candidates(d, n_vocab)) {
+        service_garbage(s, "glimpse");
+        return;
+    }
+    const sequence *q = sequences_find(s->sequences, g->request.data);
+    if (q) {
+        reply_glimpse(q->owner, g);
+        return;
+    }
+    for (size_t i = 0; i < s->n_fronts; i++) reply_glimpse(&s->fronts[i], g);
+}
+
 static void on_message(void *context, peer *p, const wire_message *message) {
     service *s = context;
     sampler *from = peer_user(p);
@@ -269,6 +292,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     switch (m->body_case) {
     case TRIVIUM__LOGITS_REPLY__BODY_SAMPLE: take_sample(s, from, message, m->sample); return;
     case TRIVIUM__LOGITS_REPLY__BODY_MAPPED: from->maps_rows = true; return;
+    case TRIVIUM__LOGITS_REPLY__BODY_GLIMPSE: take_glimpse(s, m->glimpse); return;
     default: service_garbage(s, "logits_reply");
     }
 }

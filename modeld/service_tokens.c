@@ -107,6 +107,7 @@ static void open_text(front *from, const Trivium__Open *m, const int32_t *ids, s
         .strategy = &chain,
         .seed = m->seed,
         .n_candidates = m->n_candidates,
+        .n_watched = m->n_watched,
         .wait_ms = m->wait_ms,
     };
     if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK ||
@@ -145,6 +146,12 @@ static void on_retune(front *from, const Trivium__Retune *m) {
     else if (st == STATUS_NO_MEMORY) reply_end(from->service, q, END_ERROR, &f);
     else service_garbage(from->service, "retune");
     strategy_clear(&chain);
+}
+
+static void on_watch(front *from, const Trivium__WatchText *m) {
+    sequence *q = find_text(from, &m->request, m->attempt);
+    if (m->n_watched > CANDIDATES_MAX) service_garbage(from->service, "watch");
+    else if (q) q->n_watched = m->n_watched;
 }
 
 static void on_close(front *from, const Trivium__Close *m) {
@@ -213,6 +220,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE: on_close(from, m->close); return;
     case TRIVIUM__TOKENS_REQUEST__BODY_SCORE: on_score(from, m->score, message); return;
     case TRIVIUM__TOKENS_REQUEST__BODY_PROBE: on_probe(from, m->probe, message); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_WATCH: on_watch(from, m->watch); return;
     default: service_garbage(from->service, "tokens_request");
     }
 }

@@ -20,9 +20,10 @@ static status check_counts(const Trivium__SampleRequest *m, failure *f) {
         return fail(f, STATUS_BAD_MESSAGE, "%u ids of which %u are prompt, at most %d are allowed",
                     m->n_ids, m->n_prompt, N_CTX_MAX);
     }
-    if (m->n_candidates > CANDIDATES_MAX) {
+    uint32_t n_wanted = m->n_candidates > m->n_watched ? m->n_candidates : m->n_watched;
+    if (n_wanted > CANDIDATES_MAX) {
         return fail(f, STATUS_BAD_REQUEST, "%u candidates are wanted, at most %d are given",
-                    m->n_candidates, CANDIDATES_MAX);
+                    n_wanted, CANDIDATES_MAX);
     }
     return STATUS_OK;
 }

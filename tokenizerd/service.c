@@ -108,6 +108,7 @@ static void on_sweep(void *context) {
     uint64_t now_us = clock_us();
     generations_look_after(s, now_us);
     calls_expire(s, now_us);
+    watches_look_after(s, now_us);
     if (s->models_changed) service_wake(s);
 }
 
@@ -125,6 +126,7 @@ static void on_left(void *context, peer *p, const char *why) {
     log_event(LOG_DEBUG, "client_left", "name=\"%s\" why=\"%s\"", peer_name(p), why);
     generations_of_client_lost(s, p);
     calls_of_client_lost(s, p);
+    watches_of_client_lost(s, p);
 }
 
 static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
@@ -137,6 +139,7 @@ static size_t frames_max(const Trivium__TextRequest *m, uint64_t *call_number) {
     *call_number = 0;
     switch (m->body_case) {
     case TRIVIUM__TEXT_REQUEST__BODY_GENERATE: return 1;
+    case TRIVIUM__TEXT_REQUEST__BODY_WATCH: *call_number = m->watch->call; return 0;
     case TRIVIUM__TEXT_REQUEST__BODY_TUNE: *call_number = m->tune->call; return 0;
     case TRIVIUM__TEXT_REQUEST__BODY_CANCEL: *call_number = m->cancel->call; return 0;
     case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: *call_number = m->tokenize->call; return 0;
@@ -176,6 +179,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     switch (m->body_case) {
     case TRIVIUM__TEXT_REQUEST__BODY_GENERATE: generate_asked(s, p, m->generate, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_TUNE: tune_asked(s, p, m->tune); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_WATCH: watch_asked(s, p, m->watch); return;
     case TRIVIUM__TEXT_REQUEST__BODY_CANCEL: cancel_asked(s, p, m->cancel); return;
     case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: tokenize_asked(s, p, m->tokenize); return;
     case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE:
@@ -244,10 +248,12 @@ status service_new(service **out, loop *l, const service_options *o, failure *f)
     s->requests = requests_new();
     s->calls = calls_new();
     s->passages = passages_new(s);
+    s->watches = watches_new();
     status st = STATUS_OK;
     s->turn_timer = -1;
     s->sweep_timer = loop_every(l, SWEEP_MS, on_sweep, s);
-    if (!s->models || !s->requests || !s->calls || !s->passages || s->sweep_timer < 0)
+    if (!s->models || !s->requests || !s->calls || !s->passages || !s->watches ||
+        s->sweep_timer < 0)
         st = fail(f, STATUS_NO_MEMORY, "no memory");
     uint64_t incarnation = peers_incarnation();
     if (st == STATUS_OK)
@@ -277,6 +283,7 @@ void service_free(service **out) {
     requests_free(&s->requests, s->models);
     calls_free(&s->calls, s->models);
     passages_free(&s->passages);
+    watches_free(&s->watches, s->models);
     workers_free(s);
     models_free(&s->models);
     peers_free(&s->clients);

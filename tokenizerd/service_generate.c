@@ -33,6 +33,7 @@ static status send_open(service *s, const request *r, const modeld *d) {
     open.n_candidates = r->n_candidates;
     open.wait_ms = r->wait_ms;
     open.no_cache = r->no_cache;
+    open.n_watched = watches_wanted(s->watches, r->id);
     open.strategy = strategy_to_wire(&r->strategy);
     if (!open.strategy) return STATUS_NO_MEMORY;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
@@ -63,6 +64,7 @@ void generation_end(service *s, request *r, request_finish finish, const failure
     changes_drop(s, r);
     log_event(LOG_DEBUG, "request_done", "attempt=%u reason=%d tokens=%u", r->attempt, (int)finish,
               request_step(r));
+    watches_of_request_over(s, r, finish);
     requests_remove(s->requests, s->models, &r, finish == FINISH_CANCELLED);
 }
 

@@ -184,6 +184,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__TOKENS_REPLY__BODY_CLOSED: generation_closed(s, d, m->closed); return;
     case TRIVIUM__TOKENS_REPLY__BODY_SCORED: call_scored(s, d, m->scored, message); return;
     case TRIVIUM__TOKENS_REPLY__BODY_PROBED: call_probed(s, d, m->probed, message); return;
+    case TRIVIUM__TOKENS_REPLY__BODY_GLIMPSE: watch_glimpse(s, m->glimpse); return;
     case TRIVIUM__TOKENS_REPLY__BODY_FAILED: call_failed(s, d, m->failed); return;
     default: service_garbage(s, "tokens_reply");
     }

@@ -5,6 +5,7 @@
  *   service_generate.c   generations: Generate in, Open and Close to modelds, Token and Closed back
  *   service_tell.c       what their owners are told: Started, Chunks, Done
  *   service_tune.c       tune, cancel and what owners acknowledge
+ *   service_watch.c      glimpses of a request for who watches it
  *   service_calls.c      tokenize, detokenize, score, probe
  *   service_report.c     ps and status */
 #ifndef TRIVIUM_TOKENIZERD_SERVICE_PARTS_H
@@ -22,6 +23,7 @@
 #include "service.h"
 #include "text.pb-c.h"
 #include "tokens.pb-c.h"
+#include "watches.h"
 
 enum { HOST_BYTES_MAX = 256 };
 
@@ -32,6 +34,7 @@ struct service {
     requests *requests;
     calls *calls;
     passages *passages;
+    watches *watches;
     Trivium__Hello hello;
     char host[HOST_BYTES_MAX];
     uint64_t started_us;
@@ -123,6 +126,13 @@ void changes_drop(service *s, request *r);      /* at its end: who asked is told
 /* Its model is here: changes that do not fit are dropped, who asked is told. Codes of
  * request_adopt_changes. */
 status changes_meet(service *s, request *r, failure *f);
+
+/* ---- service_watch.c ---- */
+void watch_asked(service *s, peer *client, const Trivium__Watch *m);
+void watch_glimpse(service *s, const Trivium__Glimpse *m);
+void watches_of_request_over(service *s, const request *r, request_finish finish);
+void watches_of_client_lost(service *s, const peer *client);
+void watches_look_after(service *s, uint64_t now_us);   /* last words that are due */
 
 /* ---- service_calls.c ---- */
 void tokenize_asked(service *s, peer *client, const Trivium__Tokenize *m);

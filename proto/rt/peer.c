@@ -152,14 +152,29 @@ static status peer_post(peers *ps, peer *p, wire_parcel *parcel) {
     return STATUS_BUSY;
 }
 
-status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw) {
-    if (p->state == PEER_ENDING) return STATUS_BUSY;
+static status parcel_pack(const peers *ps, const peer *p, ProtobufCMessage *m, const wire_raw *raw,
+                          size_t n_raw, wire_parcel **out) {
     Trivium__Control control = control_to(ps, p->incarnation), **field = control_of(m);
-    wire_parcel *parcel;
     *field = &control;
-    status st = wire_pack(&parcel, m, raw, n_raw);
+    status st = wire_pack(out, m, raw, n_raw);
     *field = NULL;
+    return st;
+}
+
+status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw) {
+    wire_parcel *parcel;
+    if (p->state == PEER_ENDING) return STATUS_BUSY;
+    status st = parcel_pack(ps, p, m, raw, n_raw, &parcel);
     return st == STATUS_OK ? peer_post(ps, p, parcel) : st;
+}
+
+bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m) {
+    wire_parcel *parcel;
+    if (p->state != PEER_JOINED || !outbox_empty(p->outbox)) return false;
+    if (parcel_pack(ps, p, m, NULL, 0, &parcel) != STATUS_OK) return false;
+    bool left = wire_send_parcel(ps->zsock, &p->route, &parcel) == STATUS_OK;
+    if (!left) wire_parcel_free(&parcel);
+    return left;
 }
 
 void peers_cut(peers *ps, peer *p, const char *why) {

@@ -69,6 +69,10 @@ uint64_t peers_incarnation(void);   /* 64 random bits, not 0 */
  * bound, STATUS_NO_MEMORY: nothing was sent. */
 status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);
 
+/* The same for what may be lost: it leaves at once, behind nothing that waits, or not at all. False: it
+ * was dropped, and no peer is cut for it. */
+bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m);
+
 void peers_beat(peers *ps);         /* a heartbeat to everybody now: what it reports has changed */
 void peers_cut(peers *ps, peer *p, const char *why);    /* `left` follows from the loop */
 void peer_set_busy(peer *p, bool busy);                 /* LIVENESS_PING: see above */

@@ -1,0 +1,78 @@
+#include "watches.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct watches {
+    watch *first;
+    size_t n_watches;
+};
+
+watches *watches_new(void) {
+    return calloc(1, sizeof(watches));
+}
+
+void watches_free(watches **ws, models *ms) {
+    if (!*ws) return;
+    for (watch *w = (*ws)->first; w; w = (*ws)->first) watches_remove(*ws, ms, &w);
+    free(*ws);
+    *ws = NULL;
+}
+
+status watches_add(watches *ws, const uint8_t id[REQUEST_BYTES], void *watcher, uint64_t call,
+                   uint32_t n_candidates, failure *f) {
+    if (ws->n_watches == WATCHES_MAX)
+        return fail(f, STATUS_BUSY, "%d requests are watched already", WATCHES_MAX);
+    watch *w = calloc(1, sizeof *w);
+    if (!w) return fail(f, STATUS_NO_MEMORY, "no memory for another watcher");
+    w->watcher = watcher;
+    w->call = call;
+    w->n_candidates = n_candidates;
+    memcpy(w->request, id, REQUEST_BYTES);
+    watch **end = &ws->first;
+    while (*end) end = &(*end)->next;
+    *end = w;
+    ws->n_watches++;
+    return STATUS_OK;
+}
+
+void watches_remove(watches *ws, models *ms, watch **w) {
+    watch **at = &ws->first;
+    while (*at != *w) at = &(*at)->next;
+    *at = (*w)->next;
+    models_release(ms, &(*w)->model);
+    free(*w);
+    *w = NULL;
+    ws->n_watches--;
+}
+
+watch *watches_first(const watches *ws) {
+    return ws->first;
+}
+
+watch *watches_next(const watch *w) {
+    return w->next;
+}
+
+watch *watches_of(watch *w, const uint8_t id[REQUEST_BYTES]) {
+    while (w && memcmp(w->request, id, REQUEST_BYTES) != 0) w = w->next;
+    return w;
+}
+
+uint32_t watches_wanted(const watches *ws, const uint8_t id[REQUEST_BYTES]) {
+    uint32_t n_wanted = 0;
+    for (const watch *w = watches_of(ws->first, id); w; w = watches_of(w->next, id)) {
+        if (w->over == FINISH_NONE && w->n_candidates > n_wanted) n_wanted = w->n_candidates;
+    }
+    return n_wanted;
+}
+
+void watches_over(watches *ws, const request *r, request_finish finish, uint64_t now_us) {
+    for (watch *w = watches_of(ws->first, r->id); w; w = watches_of(w->next, r->id)) {
+        if (w->over != FINISH_NONE) continue;
+        w->over = finish;
+        w->over_us = now_us;
+        w->n_tokens = request_step(r);
+        if (r->model) w->model = served_model_hold(r->model);
+    }
+}
