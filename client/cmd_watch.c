@@ -163,7 +163,7 @@ static void on_begun(void *context, const watch_start *start) {
     v->begun = true;
     v->next_step = start->step;
     if (!v->flags->common.json) {
-        fprintf(stderr, "request %s: %s, %u prompt ids, from step %u on\n", v->digits,
+        fprintf(stderr, "%s: %u prompt ids, from step %u on\n",
                 start->model[0] ? start->model : "no model yet", start->n_prompt, start->step);
         return;
     }

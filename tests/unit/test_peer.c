@@ -435,6 +435,35 @@ static void what_does_not_fit_the_queue_waits(void **state) {
     assert_int_equal(up.n_left + down.n_left, 0);
 }
 
+static bool offer_ticket(side *s, peer *p, uint64_t ticket) {
+    Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    sample.ticket = ticket;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
+    m.sample = &sample;
+    return peers_offer(s->ps, p, &m.base);
+}
+
+/* Behind messages that wait for room an offer is dropped, however many there are; it neither passes
+ * them, nor takes their room, nor costs the peer its place. */
+static void what_is_offered_leaves_at_once_or_not_at_all(void **state) {
+    (void)state;
+    sides_prepare(LIVENESS_PING);
+    up.where.high_water = down.where.high_water = 1;
+    sides_open();
+    assert_true(becomes(both_joined));
+    assert_true(offer_ticket(&up, up.last, 1));
+    assert_true(becomes(down_got_message));
+    enum { N = OUTBOX_MESSAGES_MAX < 200 ? OUTBOX_MESSAGES_MAX : 200 };
+    for (uint64_t ticket = 2; ticket <= N; ticket++)
+        assert_int_equal(send_ticket(&up, up.last, ticket, 60000), STATUS_OK);
+    for (int i = 0; i < 2 * OUTBOX_MESSAGES_MAX; i++) assert_false(offer_ticket(&up, up.last, 999));
+    for (int i = 0; i < 200 && down.n_messages < N; i++) run_ms(10);
+    assert_int_equal(down.n_messages, N);
+    assert_true(down.in_order);
+    assert_int_equal(up.n_left + down.n_left, 0);
+}
+
 static void an_owner_may_answer_at_length(void **state) {
     (void)state;
     open_joined(LIVENESS_BOTH);
@@ -979,6 +1008,7 @@ int main(void) {
         TEST(a_heartbeat_may_be_sent_now),
         TEST(messages_go_both_ways_in_order),
         TEST(what_does_not_fit_the_queue_waits),
+        TEST(what_is_offered_leaves_at_once_or_not_at_all),
         TEST(an_owner_may_answer_at_length),
         TEST(joined_peers_are_listed_in_order),
         TEST(an_owner_refuses_and_later_accepts),

@@ -1,0 +1,209 @@
+"""Watching a generation of somebody else's: what is seen is what was, and nobody who watches slows it."""
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from conftest import BUILD, ROOT, Stack
+
+sys.path.insert(0, str(ROOT / "tests" / "fakes"))
+
+PROMPT = "Once upon a time"
+LONG = ["--seed", "11", "--ignore-eos"]
+CHAIN = ["--chain", '[{"temperature": 0.8}, {"top_k": 4}]']
+
+
+@pytest.fixture(scope="module")
+def long(models):
+    """A stack whose texts may be long."""
+    one = Stack()
+    one.start_all(models(type="Q8_0", seed=3, context=100000))
+    yield one
+    one.close()
+
+
+def start(stack, *arguments, n_tokens=3000):
+    process = stack.popen("generate", PROMPT, *LONG, "--max-new-tokens", n_tokens, *arguments, "--json")
+    return process, json.loads(process.stdout.readline())["start"]["request"]
+
+
+def tokens(lines):
+    return {line["step"]: line for line in lines if "id" in line}
+
+
+def drawn_by(process):
+    return tokens(map(json.loads, process.communicate(timeout=60)[0].splitlines()))
+
+
+class Watcher:
+    """`watch --json`, read as it writes."""
+
+    def __init__(self, stack, request, *arguments):
+        self.process = stack.popen("watch", request[:12], *arguments, "--json")
+        self.begin = json.loads(self.process.stdout.readline())["watch"]
+        self.lines = []
+        self.reader = threading.Thread(target=lambda: self.lines.extend(map(json.loads, self.process.stdout)))
+
+    def read(self):
+        self.reader.start()
+        return self
+
+    def end(self):
+        """The steps that were seen, and how it ended."""
+        self.reader.join(timeout=60)
+        assert self.process.wait(timeout=20) == 0
+        return tokens(self.lines), self.lines[-1]["over"]
+
+
+def watch(stack, request, *arguments):
+    return Watcher(stack, request, *arguments).read()
+
+
+def test_what_is_seen_is_what_was_drawn(long):
+    process, request = start(long, *CHAIN)
+    watcher = watch(long, request, "--candidates", "6")
+    drawn = drawn_by(process)
+    seen, over = watcher.end()
+    assert watcher.begin["request"] == request and watcher.begin["prompt_tokens"] > 0
+    assert over == {"finish_reason": "length", "completion_tokens": 3000}
+    assert list(seen) == sorted(seen) and min(seen) >= watcher.begin["step"]
+    for step, line in seen.items():
+        assert set(line) == {"step", "id", "text", "logprob", "candidates", "n_left", "strategy"}
+        assert (line["id"], line["logprob"]) == (drawn[step]["id"], drawn[step]["logprob"])
+        assert line["strategy"] == [{"temperature": 0.8}, {"top_k": 4}]
+        assert [one["removed_by"] for one in line["candidates"]] == [None] * 4 + ["top_k"] * 2
+        assert line["n_left"][1:] == [line["n_left"][0], 4]
+        assert [one["text"] for one in line["candidates"] if one["id"] == line["id"]] == [line["text"]]
+
+
+def test_watching_changes_nothing(long):
+    alone = tokens(long.lines("generate", PROMPT, *LONG, "--max-new-tokens", "1500"))
+    process, request = start(long, n_tokens=1500)
+    watchers = [watch(long, request) for _ in range(3)]
+    assert {step: line["id"] for step, line in drawn_by(process).items()} == {
+        step: line["id"] for step, line in alone.items()}
+    assert all(watcher.end()[0] for watcher in watchers)
+
+
+def test_a_tuned_strategy_is_seen(long):
+    process, request = start(long)
+    watcher = watch(long, request)
+    tuned = long.run("tune", request, "--chain", '[{"top_k": 3}]', "--json")
+    assert tuned.returncode == 0, tuned.stderr
+    from_step = json.loads(tuned.stdout)["step"]
+    process.communicate(timeout=60)
+    seen, _ = watcher.end()
+    after = [line for step, line in seen.items() if step >= from_step]
+    assert after and all(line["strategy"] == [{"top_k": 3}] for line in after)
+    assert all(line["strategy"] != [{"top_k": 3}] for step, line in seen.items() if step < from_step)
+
+
+def test_a_watcher_that_stops_reading_slows_nobody(long):
+    """Its pipe is full, or it is stopped altogether: the text ends all the same, and another watcher sees it."""
+    process, request = start(long, n_tokens=6000)
+    blocked = Watcher(long, request, "--candidates", "200")     # nobody reads its stdout for now
+    stopped = watch(long, request)
+    stopped.process.send_signal(signal.SIGSTOP)
+    reader = watch(long, request)
+    assert len(drawn_by(process)) == 6000
+    seen, _ = reader.end()
+    assert len(seen) > 100
+    missed, over = blocked.read().end()                         # what there was no room for is missing, in order
+    assert list(missed) == sorted(missed) and 0 < len(missed) < len(seen)
+    assert over["completion_tokens"] == 6000
+    stopped.process.send_signal(signal.SIGCONT)
+
+
+def test_who_is_not_there_cannot_be_watched(long):
+    process, request = start(long, n_tokens=90000)
+    watcher = Watcher(long, request)
+    watcher.process.kill()
+    watcher.process.wait()
+    assert long.run("cancel", request).returncode == 0          # the text went on without its watcher
+    process.wait(timeout=20)
+    assert request in long.refused("watch", request)
+    assert "abcdef" in long.refused("watch", "abcdef")
+    assert "hexadecimal" in long.refused("watch", "xyz", code=2)
+    long.refused("watch", code=2)
+    long.refused("watch", "ab", "--candidates", "0", code=2)
+
+
+def test_cancelled_is_told(long):
+    process, request = start(long, n_tokens=90000)
+    watcher = watch(long, request)
+    assert long.run("cancel", request).returncode == 0
+    assert watcher.end()[1]["finish_reason"] == "cancelled"
+    process.wait(timeout=20)
+
+
+@pytest.mark.parametrize("daemon", ["samplerd", "modeld", "tokenizerd"])
+def test_a_lost_daemon_is_a_gap(models, stack, daemon):
+    model = models(type="Q8_0", seed=3, context=100000)
+    stack.start_all(model)
+    process, request = start(stack, n_tokens=8000)
+    watcher = watch(stack, request)
+    stack.stop(getattr(stack, daemon), signal.SIGKILL)
+    stack.start(daemon, *(["--model", model] if daemon == "modeld" else []))
+    drawn = drawn_by(process)
+    seen, over = watcher.end()
+    assert over["completion_tokens"] == 8000 and max(seen) > 7000
+    assert all(line["id"] == drawn[step]["id"] for step, line in seen.items())
+
+
+def test_a_sampler_need_not_glimpse(models, stack):
+    """One in another language that knows nothing of watchers: its steps are not shown, the end is."""
+    from fake_samplerd import FakeSamplerd
+    stack.start("tokenizerd")
+    stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000))
+    fake = FakeSamplerd(f"ipc://{stack.runtime}/samplers")
+    stack.wait_ready()
+    process, request = start(stack, n_tokens=300)
+    watcher = watch(stack, request)
+    process.communicate(timeout=60)
+    assert watcher.end() == ({}, {"finish_reason": "length", "completion_tokens": 300})
+    fake.close()
+
+
+def on_terminal(stack, request, colour, *arguments):
+    """What `watch` writes to a terminal of 80 columns."""
+    environment = dict(stack.environment, TERM="xterm")
+    if colour:
+        del environment["NO_COLOR"]
+    main, side = pty.openpty()
+    process = subprocess.Popen([BUILD / "trivium", "watch", request, *arguments], env=environment, stdin=side,
+                               stdout=side, stderr=side)
+    stack.processes.append(process)
+    os.close(side)
+    shown = b""
+    while True:
+        try:
+            more = os.read(main, 65536)
+        except OSError:
+            break
+        if not more:
+            break
+        shown += more
+    os.close(main)
+    assert process.wait(timeout=20) == 0
+    return shown.decode()
+
+
+def test_on_a_terminal(long):
+    process, request = start(long, *CHAIN, n_tokens=6000)
+    shown = on_terminal(long, request, True, "--candidates", "5")
+    process.communicate(timeout=60)
+    assert "\x1b[" in shown and "A\x1b[J" in shown              # in place, and in colour
+    assert "\x1b[2m" in shown and "\x1b[36m" in shown
+    process, request = start(long, *CHAIN, n_tokens=2000)
+    shown = on_terminal(long, request, False, "--candidates", "5", "--all")
+    process.communicate(timeout=60)
+    assert "\x1b[" not in shown
+    lines = shown.replace("\r", "").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1] == "over after 2000 tokens: length"
+    assert sum(line.endswith(" ← drawn") for line in lines) > 10
