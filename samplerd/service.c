@@ -36,11 +36,11 @@ struct service {
     strategy strategy;          /* of the request in hand */
     int32_t *ids;               /* [ids_capacity]: its ids, and behind them what its rows added */
     double *probabilities;      /* [probabilities_capacity] */
-    float *row;                 /* [row_capacity]: a copy of a watched one */
-    size_t ids_capacity, probabilities_capacity, row_capacity;
+    size_t ids_capacity, probabilities_capacity;
     Trivium__Drawn drawn[SAMPLE_ROWS_MAX], *drawn_list[SAMPLE_ROWS_MAX];
     Trivium__Candidate candidates[CANDIDATES_MAX], *candidate_list[CANDIDATES_MAX];
     uint32_t n_left[STEPS_MAX + 1];
+    Trivium__Drawn watched;     /* the last row's, for who watches */
     uint8_t states[SAMPLE_ROWS_MAX][MEMORY_BYTES];
 
     Trivium__Hello hello;
@@ -97,46 +97,59 @@ static void set_drawn(service *s, uint32_t at, const sample_result *result) {
     }
 }
 
-/* The job of row `at`, which follows the ids so far and what the rows before it added. */
-static sample_job job_of(const service *s, const request *q, uint32_t at, uint32_t n_ids) {
-    const Trivium__SampleRequest *m = q->message;
-    int32_t given = m->n_given > 0 ? m->given[at] : JOB_DRAWS;
-    if (m->n_given > 0 && given == GIVEN_NONE) given = JOB_NEITHER;
-    return (sample_job){
-        .logits = q->rows + (size_t)at * q->n_vocab, .n_vocab = q->n_vocab,
-        .ids = s->ids, .n_ids = n_ids, .n_prompt = m->n_prompt,
-        .strategy = &s->strategy, .seed = m->seed, .step = m->step + at,
-        .state = m->state.data, .n_state_bytes = m->state.len, .given = given,
-    };
+/* The likeliest n of what there is. */
+static void keep_candidates(Trivium__Drawn *drawn, uint32_t n) {
+    if (drawn->n_candidates > n) drawn->n_candidates = n;
+    if (n == 0) drawn->n_n_left = 0;
 }
 
+/* Who watches shares the last row's candidates with who asked, each gets as many as are wanted: to find
+ * them takes far less than to do the step again. */
+static void share_candidates(service *s, const Trivium__SampleRequest *m, Trivium__Drawn *last) {
+    s->watched = *last;
+    s->watched.state.len = 0;
+    keep_candidates(&s->watched, m->n_watched);
+    keep_candidates(last, m->n_candidates);
+}
+
+/* Row i follows the ids so far and what the rows before it added: the ids drawn, or those given. */
 static status sample_rows(service *s, const request *q, failure *f) {
     const Trivium__SampleRequest *m = q->message;
     uint32_t n_ids = q->n_ids;
+    uint32_t n_wanted = m->n_candidates > m->n_watched ? m->n_candidates : m->n_watched;
     sample_result result = {.n_state_bytes = 0};
+    const uint8_t *state = m->state.data;
+    size_t n_state_bytes = m->state.len;
     for (uint32_t at = 0; at < q->n_rows; at++) {
-        sample_job job = job_of(s, q, at, n_ids);
-        if (at > 0) {
-            job.state = s->states[at - 1];
-            job.n_state_bytes = result.n_state_bytes;
-        }
-        if (at + 1 == q->n_rows) job.n_candidates = m->n_candidates;
+        int32_t given = m->n_given > 0 ? m->given[at] : JOB_DRAWS;
+        if (m->n_given > 0 && given == GIVEN_NONE) given = JOB_NEITHER;
+        sample_job job = {
+            .logits = q->rows + (size_t)at * q->n_vocab, .n_vocab = q->n_vocab,
+            .ids = s->ids, .n_ids = n_ids, .n_prompt = m->n_prompt,
+            .strategy = &s->strategy, .seed = m->seed, .step = m->step + at,
+            .state = state, .n_state_bytes = n_state_bytes,
+            .n_candidates = at + 1 == q->n_rows ? n_wanted : 0, .given = given,
+        };
         double *probabilities = m->want_probabilities ? s->probabilities : NULL;
         status st = chain_sample(s->chain, &job, &result, probabilities, f);
         if (st != STATUS_OK) return st;
         set_drawn(s, at, &result);
+        state = s->states[at];
+        n_state_bytes = result.n_state_bytes;
         if (result.id >= 0) s->ids[n_ids++] = result.id;
     }
+    share_candidates(s, m, &s->drawn[q->n_rows - 1]);
     return STATUS_OK;
 }
 
-static status answer(const joint *link, const wire_message *m, const Trivium__SampleRequest *sample,
-                     request *q, failure *f) {
+static status answer(const joint *link, const wire_message *m,
+                     const Trivium__SampleRequest *sample, failure *f) {
     service *s = link->service;
-    status st = request_from_wire(q, link->view, m, sample, f);
-    if (st == STATUS_OK) st = prepare(s, q, f);
-    if (st == STATUS_OK) st = sample_rows(s, q, f);
-    status late = request_recheck(q, link->view, f);
+    request q;
+    status st = request_from_wire(&q, link->view, m, sample, f);
+    if (st == STATUS_OK) st = prepare(s, &q, f);
+    if (st == STATUS_OK) st = sample_rows(s, &q, f);
+    status late = request_recheck(&q, link->view, f);
     return late == STATUS_OK ? st : late;
 }
 
@@ -171,34 +184,12 @@ static void send_reply(const joint *link, peer *p, const Trivium__SampleRequest 
     }
 }
 
-/* A shared row is copied while it is still this step's: the next forward pass begins at once. */
-static bool keep_row(const joint *link, request *q) {
-    service *s = link->service;
-    failure f;
-    if (!q->message->shared) return true;
-    if (!make_room((void **)&s->row, &s->row_capacity, q->n_vocab, sizeof *s->row)) return false;
-    memcpy(s->row, q->rows, q->n_vocab * sizeof *s->row);
-    q->rows = s->row;
-    return request_recheck(q, link->view, &f) == STATUS_OK;
-}
-
-/* The id is on its way; only now the same is done again with candidates, for who watches. Nothing
- * depends on it: where the row is another step's by now, there is no glimpse. */
-static void send_glimpse(const joint *link, peer *p, request *q) {
-    service *s = link->service;
-    const Trivium__SampleRequest *sample = q->message;
-    failure f;
-    sample_result result;
-    if (!keep_row(link, q)) return;
-    sample_job job = job_of(s, q, 0, q->n_ids);
-    job.n_candidates = sample->n_watched;
-    if (chain_sample(s->chain, &job, &result, NULL, &f) != STATUS_OK) return;
-    set_drawn(s, 0, &result);
-    s->drawn[0].state.len = 0;
+/* For who watches, when the id is on its way. */
+static void send_glimpse(const joint *link, peer *p, const Trivium__SampleRequest *sample) {
     Trivium__Glimpse glimpse = TRIVIUM__GLIMPSE__INIT;
     glimpse.request = sample->request;
     glimpse.step = sample->step;
-    glimpse.drawn = &s->drawn[0];
+    glimpse.drawn = &link->service->watched;
     glimpse.strategy = sample->strategy;
     Trivium__LogitsReply out = TRIVIUM__LOGITS_REPLY__INIT;
     out.body_case = TRIVIUM__LOGITS_REPLY__BODY_GLIMPSE;
@@ -212,16 +203,14 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     if (incoming->body_case != TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE) return;
     const Trivium__SampleRequest *sample = incoming->sample;
     uint64_t begin_us = clock_us();
-    request q;
     failure f = {STATUS_OK, ""};
-    status st = answer(link, m, sample, &q, &f);
+    status st = answer(link, m, sample, &f);
     if (st != STATUS_OK) {
         log_event(LOG_INFO, "refused", "modeld=\"%s\" step=%u code=%s reason=\"%s\"", peer_name(p),
                   sample->step, status_name(st), f.message);
     }
     send_reply(link, p, sample, &f, (double)(clock_us() - begin_us) / 1000.0);
-    bool is_watched = sample->n_watched > 0 && sample->n_rows == 1 && sample->n_given == 0;
-    if (st == STATUS_OK && is_watched) send_glimpse(link, p, &q);
+    if (st == STATUS_OK && sample->n_watched > 0) send_glimpse(link, p, sample);
 }
 
 /* Where its rows can be mapped, tell it so. */
@@ -342,7 +331,6 @@ void service_free(service **s) {
     strategy_clear(&(*s)->strategy);
     free((*s)->ids);
     free((*s)->probabilities);
-    free((*s)->row);
     free(*s);
     *s = NULL;
 }
