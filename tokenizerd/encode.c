@@ -9,23 +9,23 @@
 
 enum { NO_ID = -1, IDS_MIN = 256 };
 
-/* What one call added: a text, or (text NULL) a ready id. */
+/* What one call added: a part of the text, or a ready id. */
 typedef struct segment {
-    uint8_t *text;              /* owned */
-    size_t n_bytes;
+    size_t begin, end;          /* in the text; equal for an id */
     bool special;
-    int32_t id;
+    int32_t id;                 /* NO_ID: it is text */
 } segment;
 
 struct encoding {
     const vocab *v;
+    uint8_t *text;              /* [n_text_bytes]: of all segments, end to end */
+    size_t n_text_bytes, text_capacity;
     segment *segments;
     size_t n_segments, segments_capacity;
-    size_t n_text_bytes;        /* of all texts added */
 
     /* where we are: the segments before `current` are done */
     size_t current;
-    size_t pos;                 /* in its text: what lies before went to the splitter */
+    size_t pos;                 /* in the text: what lies before went to the splitter */
     splitter *split;            /* the stretch between two special tokens */
     int32_t special_after;      /* the special token behind that stretch, NO_ID: none */
     bpe_run *run;               /* a long piece that is being merged; NULL: none */
@@ -47,7 +47,7 @@ encoding *encoding_new(const vocab *v) {
 
 void encoding_free(encoding **e) {
     if (!*e) return;
-    for (size_t i = 0; i < (*e)->n_segments; i++) free((*e)->segments[i].text);
+    free((*e)->text);
     free((*e)->segments);
     splitter_free(&(*e)->split);
     bpe_run_free(&(*e)->run);
@@ -70,26 +70,34 @@ static status add_segment(encoding *e, segment s) {
     return STATUS_OK;
 }
 
+static bool reserve_text(encoding *e, size_t n_bytes) {
+    if (n_bytes <= e->text_capacity) return true;
+    size_t capacity = 2 * e->text_capacity > n_bytes ? 2 * e->text_capacity : n_bytes;
+    uint8_t *text = realloc(e->text, capacity);
+    if (!text) return false;
+    e->text = text;
+    e->text_capacity = capacity;
+    return true;
+}
+
 status encoding_add(encoding *e, const uint8_t *text, size_t n_bytes, bool special, failure *f) {
+    assert(e->current == 0 || e->current == e->n_segments);     /* the splitter is in none */
     if (n_bytes > TEXT_BYTES_MAX - e->n_text_bytes)
         return fail(f, STATUS_TOO_LONG, "the text is longer than %d bytes", (int)TEXT_BYTES_MAX);
     if (!text_is_utf8(text, n_bytes)) return fail(f, STATUS_NOT_UTF8, "the text is not UTF-8");
     if (n_bytes == 0) return STATUS_OK;
-    uint8_t *copy = malloc(n_bytes);
-    if (copy) memcpy(copy, text, n_bytes);
-    segment s = {.text = copy, .n_bytes = n_bytes, .special = special, .id = NO_ID};
-    status st = copy ? add_segment(e, s) : STATUS_NO_MEMORY;
-    if (st != STATUS_OK) {
-        free(copy);
-        return fail(f, st, "no memory for a text of %zu bytes", n_bytes);
-    }
-    e->n_text_bytes += n_bytes;
+    size_t begin = e->n_text_bytes, end = begin + n_bytes;
+    segment s = {.begin = begin, .end = end, .special = special, .id = NO_ID};
+    if (!reserve_text(e, end) || add_segment(e, s) != STATUS_OK)
+        return fail(f, STATUS_NO_MEMORY, "no memory for a text of %zu bytes", n_bytes);
+    memcpy(e->text + begin, text, n_bytes);
+    e->n_text_bytes = end;
     return STATUS_OK;
 }
 
 status encoding_add_id(encoding *e, int32_t id) {
     assert(id >= 0 && (uint32_t)id < vocab_size(e->v));
-    return add_segment(e, (segment){.id = id});
+    return add_segment(e, (segment){.begin = e->n_text_bytes, .end = e->n_text_bytes, .id = id});
 }
 
 /* ---- encoding it ---- */
@@ -146,12 +154,21 @@ static status finish_run(encoding *e, failure *f) {
     return STATUS_OK;
 }
 
-/* The stretch up to the next special token goes to the splitter. */
-static void next_stretch(encoding *e, const segment *s) {
-    const specials *known = vocab_specials(e->v, s->special);
-    size_t begin, end;
-    e->special_after = specials_find(known, s->text, s->n_bytes, e->pos, &begin, &end);
-    splitter_start(e->split, s->text + e->pos, begin - e->pos);
+/* The stretch up to the next special token, a ready id or the end goes to the splitter: it may run
+ * through several segments, a special token lies within one. */
+static void next_stretch(encoding *e) {
+    size_t first = e->pos, begin = first, end = first;
+    for (e->special_after = NO_ID; e->special_after == NO_ID; e->current++) {
+        const segment *s = &e->segments[e->current];
+        size_t from = first > s->begin ? first : s->begin;
+        e->special_after = specials_find(vocab_specials(e->v, s->special), e->text + s->begin,
+                                         s->end - s->begin, from - s->begin, &begin, &end);
+        begin += s->begin;
+        end += s->begin;
+        bool is_last = e->current + 1 == e->n_segments || s[1].id != NO_ID;
+        if (e->special_after != NO_ID || is_last) break;
+    }
+    splitter_start(e->split, e->text + first, begin - first);
     e->pos = end;
 }
 
@@ -160,20 +177,13 @@ static status move_on(encoding *e, failure *f) {
     int32_t id = e->special_after;
     e->special_after = NO_ID;
     if (id != NO_ID) return append_id(e, id, f);
-    segment *s = &e->segments[e->current];
-    if (e->pos < s->n_bytes) {
-        next_stretch(e, s);
+    const segment *s = &e->segments[e->current];
+    if (e->pos < s->end) {
+        next_stretch(e);
         return STATUS_OK;
     }
-    if (s->id != NO_ID) {
-        status st = append_id(e, s->id, f);
-        if (st != STATUS_OK) return st;
-    }
-    free(s->text);
-    s->text = NULL;
     e->current++;
-    e->pos = 0;
-    return STATUS_OK;
+    return s->id != NO_ID ? append_id(e, s->id, f) : STATUS_OK;
 }
 
 /* The smallest piece of work; adds about as much as it was worth in bytes to *n_spent. */

@@ -114,23 +114,28 @@ static void test_special_tokens(void **state) {
     vocab_free(&v);
 }
 
-static void test_texts_and_ids_do_not_merge_across_seams(void **state) {
+/* A text of segments: those that are special hold special tokens, in the others they are text. */
+static void test_segments_are_one_text(void **state) {
     (void)state;
     vocab *v = small_vocab_default();
-    failure f;
-    encoding *e = encoding_new(v);
-    assert_int_equal(encoding_add_id(e, small_vocab_id(v, "<|end|>")), STATUS_OK);
-    assert_int_equal(encoding_add(e, bytes_of("t"), 1, true, &f), STATUS_OK);
-    assert_int_equal(encoding_add(e, bytes_of("h"), 1, true, &f), STATUS_OK);
-    assert_int_equal(encoding_add(e, bytes_of("<tool"), 5, true, &f), STATUS_OK);
-    assert_int_equal(encoding_add(e, bytes_of(">"), 1, true, &f), STATUS_OK);
-    assert_int_equal(encoding_add_id(e, small_vocab_id(v, "th")), STATUS_OK);
-    assert_int_equal(finish(e, SIZE_MAX, &f), STATUS_OK);
-    check_tokens(v, e, "<|end|>|t|h|<|t|o|o|l|>|th|");
-    assert_int_equal(encoding_add(e, bytes_of("the"), 3, true, &f), STATUS_OK); /* and more */
-    assert_int_equal(finish(e, SIZE_MAX, &f), STATUS_OK);
-    check_tokens(v, e, "<|end|>|t|h|<|t|o|o|l|>|th|the|");
-    encoding_free(&e);
+    for (size_t slice_bytes = 1; slice_bytes < 32; slice_bytes++) {
+        failure f;
+        encoding *e = encoding_new(v);
+        assert_int_equal(encoding_add_id(e, small_vocab_id(v, "<|end|>")), STATUS_OK);
+        assert_int_equal(encoding_add(e, bytes_of("t"), 1, true, &f), STATUS_OK);
+        assert_int_equal(encoding_add(e, bytes_of("h"), 1, false, &f), STATUS_OK);  /* merges */
+        assert_int_equal(encoding_add(e, bytes_of("<|end|>i"), 8, false, &f), STATUS_OK);
+        assert_int_equal(encoding_add(e, bytes_of("n<|end|>"), 8, true, &f), STATUS_OK);
+        assert_int_equal(encoding_add(e, bytes_of("<|en"), 4, true, &f), STATUS_OK); /* lies in two */
+        assert_int_equal(encoding_add(e, bytes_of("d|>"), 3, true, &f), STATUS_OK);
+        assert_int_equal(encoding_add_id(e, small_vocab_id(v, "th")), STATUS_OK);
+        assert_int_equal(finish(e, slice_bytes, &f), STATUS_OK);
+        check_tokens(v, e, "<|end|>|th|<|||e|n|d|||>|in|<|end|>|<|||e|n|d|||>|th|");
+        assert_int_equal(encoding_add(e, bytes_of("the"), 3, true, &f), STATUS_OK); /* and more */
+        assert_int_equal(finish(e, slice_bytes, &f), STATUS_OK);
+        check_tokens(v, e, "<|end|>|th|<|||e|n|d|||>|in|<|end|>|<|||e|n|d|||>|th|the|");
+        encoding_free(&e);
+    }
     vocab_free(&v);
 }
 
@@ -402,7 +407,7 @@ static void test_other_vocabularies(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_special_tokens),
-        cmocka_unit_test(test_texts_and_ids_do_not_merge_across_seams),
+        cmocka_unit_test(test_segments_are_one_text),
         cmocka_unit_test(test_refused_texts),
         cmocka_unit_test(test_as_many_ids_as_allowed),
         cmocka_unit_test(test_golden_ids_of_the_model),
