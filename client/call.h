@@ -1,4 +1,4 @@
-/* Questions with one answer each: tokenize, detokenize, score, probe, ps, status, cancel, tune. */
+/* Questions with one answer each: tokenize, detokenize, render, score, probe, ps, status, cancel, tune. */
 #ifndef TRIVIUM_CALL_H
 #define TRIVIUM_CALL_H
 
@@ -13,6 +13,7 @@
 typedef enum call_kind {
     CALL_TOKENIZE,              /* text, special, bos → ids */
     CALL_DETOKENIZE,            /* ids → text */
+    CALL_RENDER,                /* messages, form, n_ids_max → ids, form, origin, n_dropped, n_cut, stops */
     CALL_SCORE,                 /* text, special, bos, or ids; n_top → ids, numbers, candidates */
     CALL_PROBE,                 /* logits, ids (the history), chain, seed, step → numbers, id */
     CALL_LIST,                  /* → requests */
@@ -20,6 +21,20 @@ typedef enum call_kind {
     CALL_CANCEL,                /* request → n_tokens */
     CALL_TUNE,                  /* request, replace, chain → chain, step */
 } call_kind;
+
+typedef struct chat_message {
+    const char *role;           /* "system", "user", "assistant" */
+    const uint8_t *content;     /* [n_bytes], UTF-8 */
+    size_t n_bytes;
+} chat_message;
+
+/* How the form of a chat template was found. */
+typedef enum form_origin {
+    FORM_BY_DEFAULT,            /* the model has no template */
+    FORM_ASKED,
+    FORM_OWN,                   /* the model's own was recognised */
+    FORM_IN_PLACE,              /* the model's own was not recognised */
+} form_origin;
 
 /* Whatever it points to is borrowed until the answer comes, because a call whose tokenizerd was
  * lost is sent once more. */
@@ -35,6 +50,10 @@ typedef struct call {
     size_t n_ids;
     const float *logits;        /* [n_logits] */
     size_t n_logits;
+    const chat_message *messages;   /* [n_messages], oldest first */
+    size_t n_messages;
+    const char *form;           /* of the chat template; NULL: the model's own */
+    uint32_t n_ids_max;         /* 0: no bound */
     uint32_t n_top;
     const strategy *chain;
     bool replace;
@@ -99,6 +118,12 @@ typedef struct answer {
     const candidate *candidates;    /* of the next token, likeliest first */
     size_t n_candidates;
     int32_t id;                 /* drawn */
+    const char *form;           /* of the chat template */
+    form_origin origin;
+    uint32_t n_dropped;         /* messages left out, the oldest after the system message */
+    uint32_t n_cut;             /* ids left out at the beginning of the last message */
+    const char *const *stops;   /* [n_stops]: texts that end a reply, beside the model's end ids */
+    size_t n_stops;
     uint32_t n_tokens;
     uint32_t step;              /* the first that `chain` draws */
     const strategy *chain;      /* the whole one */

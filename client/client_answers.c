@@ -15,6 +15,7 @@ typedef struct incoming {
     daemon_report *daemons;
     model_summary *models;
     status_report report;
+    const char **stops;         /* [n_stops], each owned */
 } incoming;
 
 static void incoming_clear(incoming *in) {
@@ -24,6 +25,8 @@ static void incoming_clear(incoming *in) {
     free(in->requests);
     free(in->daemons);
     free(in->models);
+    for (size_t i = 0; i < in->a.n_stops; i++) free((char *)in->stops[i]);
+    free(in->stops);
     strategy_clear(&in->chain);
 }
 
@@ -38,6 +41,34 @@ static status no_memory(failure *f) {
 static status take_tokenized(incoming *in, const wire_message *m, failure *f) {
     in->a.ids = wire_items(m, 0, sizeof *in->a.ids, &in->a.n_ids);
     return in->a.ids ? STATUS_OK : unreadable(f);
+}
+
+static form_origin origin_from_wire(Trivium__TemplateOrigin origin) {
+    switch (origin) {
+    case TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_ASKED: return FORM_ASKED;
+    case TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN: return FORM_OWN;
+    case TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_UNKNOWN: return FORM_IN_PLACE;
+    default: return FORM_BY_DEFAULT;
+    }
+}
+
+static status take_rendered(incoming *in, const wire_message *m, const Trivium__Rendered *rendered,
+                            failure *f) {
+    in->a.ids = wire_items(m, 0, sizeof *in->a.ids, &in->a.n_ids);
+    if (!in->a.ids || rendered->n_stops > STOPS_MAX) return unreadable(f);
+    in->a.form = rendered->template_;
+    in->a.origin = origin_from_wire(rendered->origin);
+    in->a.n_dropped = rendered->n_dropped;
+    in->a.n_cut = rendered->n_cut;
+    in->a.stops = in->stops = calloc(rendered->n_stops + 1, sizeof *in->stops);
+    if (!in->stops) return no_memory(f);
+    for (size_t i = 0; i < rendered->n_stops; i++) {
+        const ProtobufCBinaryData *stop = &rendered->stops[i];
+        in->stops[i] = strndup((const char *)stop->data, stop->len);
+        if (!in->stops[i]) return no_memory(f);
+        in->a.n_stops++;
+    }
+    return STATUS_OK;
 }
 
 static status take_scored(incoming *in, const wire_message *m, const Trivium__Scored *scored,
@@ -160,6 +191,7 @@ uint64_t answer_number(const Trivium__TextReply *reply) {
     case TRIVIUM__TEXT_REPLY__BODY_TUNED: return reply->tuned->call;
     case TRIVIUM__TEXT_REPLY__BODY_TOKENIZED: return reply->tokenized->call;
     case TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED: return reply->detokenized->call;
+    case TRIVIUM__TEXT_REPLY__BODY_RENDERED: return reply->rendered->call;
     case TRIVIUM__TEXT_REPLY__BODY_SCORED: return reply->scored->call;
     case TRIVIUM__TEXT_REPLY__BODY_PROBED: return reply->probed->call;
     case TRIVIUM__TEXT_REPLY__BODY_LISTED: return reply->listed->call;
@@ -174,6 +206,7 @@ uint64_t answer_number(const Trivium__TextReply *reply) {
 static const Trivium__TextReply__BodyCase answer_bodies[] = {
     [CALL_TOKENIZE] = TRIVIUM__TEXT_REPLY__BODY_TOKENIZED,
     [CALL_DETOKENIZE] = TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED,
+    [CALL_RENDER] = TRIVIUM__TEXT_REPLY__BODY_RENDERED,
     [CALL_SCORE] = TRIVIUM__TEXT_REPLY__BODY_SCORED,
     [CALL_PROBE] = TRIVIUM__TEXT_REPLY__BODY_PROBED,
     [CALL_LIST] = TRIVIUM__TEXT_REPLY__BODY_LISTED,
@@ -189,6 +222,7 @@ static status take_body(incoming *in, const wire_message *m, const call *asked,
     if (reply->body_case != answer_bodies[asked->kind]) return unreadable(f);
     switch (asked->kind) {
     case CALL_TOKENIZE: return take_tokenized(in, m, f);
+    case CALL_RENDER: return take_rendered(in, m, reply->rendered, f);
     case CALL_SCORE: return take_scored(in, m, reply->scored, f);
     case CALL_PROBE: return take_probed(in, m, asked, reply->probed, f);
     case CALL_LIST: return take_listed(in, reply->listed, f);

@@ -26,6 +26,7 @@ typedef struct outgoing {
     union {
         Trivium__Tokenize tokenize;
         Trivium__Detokenize detokenize;
+        Trivium__Render render;
         Trivium__Score score;
         Trivium__Probe probe;
         Trivium__List list;
@@ -34,6 +35,7 @@ typedef struct outgoing {
         Trivium__Tune tune;
     } body;
     Trivium__Strategy *chain;   /* owned; NULL: none */
+    Trivium__Message *messages, **message_list;     /* owned; NULL: none */
     wire_raw raw[RAW_FRAMES_MAX];
     size_t n_raw;
 } outgoing;
@@ -62,6 +64,33 @@ static void put_detokenize(outgoing *o, const client *c, uint64_t number, const 
     put_ids(o, asked);
     o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE;
     o->message.detokenize = &o->body.detokenize;
+}
+
+static bool messages_fill(outgoing *o, const call *asked) {
+    o->messages = calloc(asked->n_messages + 1, sizeof *o->messages);
+    o->message_list = calloc(asked->n_messages + 1, sizeof *o->message_list);
+    if (!o->messages || !o->message_list) return false;
+    for (size_t i = 0; i < asked->n_messages; i++) {
+        const chat_message *from = &asked->messages[i];
+        trivium__message__init(&o->messages[i]);
+        o->messages[i].role = name_or_empty(from->role);
+        o->messages[i].content = bytes_of(from->content, from->n_bytes);
+        o->message_list[i] = &o->messages[i];
+    }
+    return true;
+}
+
+static void put_render(outgoing *o, const client *c, uint64_t number, const call *asked) {
+    trivium__render__init(&o->body.render);
+    o->body.render.call = number;
+    o->body.render.model = name_or_empty(asked->model);
+    o->body.render.n_messages = asked->n_messages;
+    o->body.render.messages = o->message_list;
+    o->body.render.template_ = name_or_empty(asked->form);
+    o->body.render.n_ids_max = asked->n_ids_max;
+    o->body.render.wait_ms = c->wait_ms;
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_RENDER;
+    o->message.render = &o->body.render;
 }
 
 static void put_score(outgoing *o, const client *c, uint64_t number, const call *asked) {
@@ -131,6 +160,7 @@ static void put_body(outgoing *o, const client *c, uint64_t number, const call *
     switch (asked->kind) {
     case CALL_TOKENIZE: put_tokenize(o, c, number, asked); break;
     case CALL_DETOKENIZE: put_detokenize(o, c, number, asked); break;
+    case CALL_RENDER: put_render(o, c, number, asked); break;
     case CALL_SCORE: put_score(o, c, number, asked); break;
     case CALL_PROBE: put_probe(o, c, number, asked); break;
     case CALL_LIST: put_list(o, number); break;
@@ -143,12 +173,15 @@ static void put_body(outgoing *o, const client *c, uint64_t number, const call *
 static status pending_send(client *c, pending_call *pending, failure *f) {
     const call *asked = pending->asked;
     outgoing o = {.message = TRIVIUM__TEXT_REQUEST__INIT};
-    if (asked->chain && !(o.chain = strategy_to_wire(asked->chain))) {
-        return fail(f, STATUS_NO_MEMORY, "no memory for the chain");
-    }
-    put_body(&o, c, pending->number, asked);
-    status st = client_send(c, &o.message, o.raw, o.n_raw, f);
+    status st = STATUS_OK;
+    if ((asked->chain && !(o.chain = strategy_to_wire(asked->chain))) ||
+        (asked->messages && !messages_fill(&o, asked)))
+        st = fail(f, STATUS_NO_MEMORY, "no memory for a question");
+    if (st == STATUS_OK) put_body(&o, c, pending->number, asked);
+    if (st == STATUS_OK) st = client_send(c, &o.message, o.raw, o.n_raw, f);
     trivium__strategy__free_unpacked(o.chain, NULL);
+    free(o.messages);
+    free(o.message_list);
     pending->sent = st == STATUS_OK;
     return st;
 }
