@@ -56,6 +56,7 @@ $(BUILD)/tokenizerd: $(call object,$(tokenizerd_program)) $(BUILD)/libtokenizerd
 $(BUILD)/modeld: $(call object,$(modeld_program)) $(BUILD)/libmodeld.a $(BUILD)/libproto.a
 $(BUILD)/samplerd: $(call object,$(samplerd_program)) $(BUILD)/libsamplerd.a $(BUILD)/libproto.a
 $(BUILD)/trivium: $(call object,$(trivium_program)) $(BUILD)/libclient.a $(BUILD)/libproto.a
+$(BUILD)/trivium: LIBS += $(shell pkg-config --libs libedit)
 $(PROGRAMS:%=$(BUILD)/%):
 	$(call QUIET,LINK)$(LINK) -o $@ $^ $(LIBS)
 

@@ -15,16 +15,16 @@
 #include "random.h"
 #include "term.h"
 
-enum { MAX_NEW_TOKENS = 200, SEED_SHIFT = 64 - 53 };
+enum { MAX_NEW_TOKENS = 200 };
 
 typedef struct generate_flags {
     common_flags common;
     step_flags steps;
     const char *model, *pool, *session;
     uint64_t max_new_tokens;    /* 0: not given */
-    uint64_t seed;
+    seed_flag seed;
     uint64_t n_candidates;      /* shown of each token; 0: none */
-    bool has_seed, ignore_eos, no_cache, no_special, timings;
+    bool ignore_eos, no_cache, no_special, timings;
     const char *stops[STOPS_MAX];
     size_t n_stops;
     id_list stop_ids;
@@ -228,15 +228,11 @@ static int writing_begin(writing *w) {
 
 /* Random bytes for the request's id, and for its seed when none was given. */
 static status make_identity(writing *w, failure *f) {
-    uint64_t random_seed;
     status st = random_bytes(w->request.id, REQUEST_BYTES, f);
-    if (st == STATUS_OK) st = random_bytes(&random_seed, sizeof random_seed, f);
     if (st != STATUS_OK) return st;
     text_hex(w->request.id, REQUEST_BYTES, w->digits);
     fprintf(stderr, "request %s\n", w->digits);
-    w->request.seed = w->flags->has_seed ? w->flags->seed : random_seed >> SEED_SHIFT;
-    if (!w->flags->has_seed) fprintf(stderr, "seed %llu\n", (unsigned long long)w->request.seed);
-    return STATUS_OK;
+    return seed_choose(&w->flags->seed, &w->request.seed, f);
 }
 
 static uint32_t max_new_tokens(const generate_flags *flags) {
@@ -288,18 +284,6 @@ static int generate_from(const generate_flags *flags, const char *word) {
     return code;
 }
 
-static status take_seed(void *out, const char *name, const char *value, failure *f) {
-    generate_flags *flags = out;
-    unsigned long long seed;
-    if (!options_uint(value, &seed) || seed >= SEED_MAX) {
-        return fail(f, STATUS_BAD_REQUEST, "--%s needs a whole number below 2^53, not %.40s", name,
-                    value);
-    }
-    flags->seed = seed;
-    flags->has_seed = true;
-    return STATUS_OK;
-}
-
 static status take_stop(void *out, const char *name, const char *value, failure *f) {
     generate_flags *flags = out;
     size_t n_bytes = strlen(value);
@@ -327,7 +311,8 @@ int cmd_generate(int argc, char **argv) {
         {.name = "max-new-tokens", .kind = OPTION_UINT, .value_name = "N",
          .out = &flags.max_new_tokens, .min = 1, .max = MAX_NEW_TOKENS_MAX,
          .help = "at most so many (200; 100 with a preset)"},
-        {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags, .take = take_seed,
+        {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags.seed,
+         .take = flags_take_seed,
          .help = "the same request and seed give the same text; made and told if not given"},
         {.name = "stop", .kind = OPTION_CALL, .value_name = "TEXT", .out = &flags,
          .take = take_stop, .help = "end before this text; repeatable"},

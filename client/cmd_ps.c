@@ -29,8 +29,7 @@ static json_t *request_at(const void *from, size_t i) {
 static void row_show(table *t, const request_report *r) {
     char digits[REQUEST_DIGITS + 1];
     text_hex(r->request, REQUEST_BYTES, digits);
-    json_t *chain = strategy_to_json(r->chain);
-    char *text = json_dumps(chain, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    char *text = json_strategy_line(r->chain);
     table_cell(t, "%s", digits);
     table_cell(t, "%s", *r->session ? r->session : "-");
     table_cell(t, "%s", *r->model ? r->model : "-");
@@ -41,7 +40,6 @@ static void row_show(table *t, const request_report *r) {
     table_cell(t, "%.0f", r->age_s);
     table_cell(t, "%s", text ? text : "");
     free(text);
-    json_decref(chain);
 }
 
 static void table_show(const answer *a) {

@@ -17,16 +17,14 @@ typedef struct tune_flags {
 
 static void show(void *context, const answer *a) {
     const tune_flags *flags = context;
-    json_t *chain = strategy_to_json(a->chain);
     if (flags->common.json) {
         json_print(json_pack("{s: s, s: i, s: o}", "request", flags->digits, "step", (int)a->step,
-                             "strategy", chain));
+                             "strategy", strategy_to_json(a->chain)));
         return;
     }
-    char *text = json_dumps(chain, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    char *text = json_strategy_line(a->chain);
     printf("from step %u on: %s\n", a->step, text ? text : "");
     free(text);
-    json_decref(chain);
 }
 
 static int tune(tune_flags *flags, const char *text) {

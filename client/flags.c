@@ -10,6 +10,7 @@
 
 #include "../proto/strategy_json.h"
 #include "outcome.h"
+#include "random.h"
 
 int flags_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words) {
     failure f;
@@ -60,6 +61,29 @@ client_options common_flags_client(const common_flags *flags) {
 }
 
 /* ---- takers ---- */
+
+enum { SEED_SHIFT = 64 - 53 };
+_Static_assert(SEED_MAX == UINT64_C(1) << (64 - SEED_SHIFT), "a random seed is any seed");
+
+status flags_take_seed(void *out, const char *name, const char *value, failure *f) {
+    seed_flag *flag = out;
+    unsigned long long seed;
+    if (!options_uint(value, &seed) || seed >= SEED_MAX) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s needs a whole number below 2^53, not %.40s", name,
+                    value);
+    }
+    *flag = (seed_flag){.seed = seed, .given = true};
+    return STATUS_OK;
+}
+
+status seed_choose(const seed_flag *flag, uint64_t *out, failure *f) {
+    uint64_t random_seed = 0;
+    status st = flag->given ? STATUS_OK : random_bytes(&random_seed, sizeof random_seed, f);
+    if (st != STATUS_OK) return st;
+    *out = flag->given ? flag->seed : random_seed >> SEED_SHIFT;
+    if (!flag->given) fprintf(stderr, "seed %llu\n", (unsigned long long)*out);
+    return STATUS_OK;
+}
 
 status flags_take_name(void *out, const char *name, const char *value, failure *f) {
     if (strlen(value) > NAME_BYTES_MAX) {

@@ -32,6 +32,15 @@ client_options common_flags_client(const common_flags *flags);
 
 /* ---- takers for tables of their own ---- */
 
+typedef struct seed_flag {
+    uint64_t seed;
+    bool given;
+} seed_flag;
+
+option_take flags_take_seed;    /* seed_flag * */
+/* The seed that was given; else a random one, which is told on stderr. STATUS_IO. */
+status seed_choose(const seed_flag *flag, uint64_t *out, failure *f);
+
 option_take flags_take_name; /* const char **: of a model, session or pool, within NAME_BYTES_MAX */
 option_take flags_take_id;      /* id_list *: one id more */
 

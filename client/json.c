@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "../proto/rt/text.h"
+#include "../proto/strategy_json.h"
 #include "outcome.h"
 
-enum { NUMBER_DIGITS = 17 };
+enum { NUMBER_DIGITS = 17, SHOWN_DIGITS = 6 };
 
 json_t *json_number(double number) {
     return isfinite(number) ? json_real(number) : json_null();
@@ -44,6 +45,13 @@ static json_t *number_at(const void *from, size_t i) {
 
 json_t *json_numbers(const double *numbers, size_t n) {
     return json_list(n, number_at, numbers);
+}
+
+char *json_strategy_line(const strategy *s) {
+    json_t *chain = strategy_to_json(s);
+    char *line = chain ? json_dumps(chain, JSON_COMPACT | JSON_REAL_PRECISION(SHOWN_DIGITS)) : NULL;
+    json_decref(chain);
+    return line;
 }
 
 json_t *json_failure(status code, const char *message) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "../proto/rt/status.h"
+#include "../proto/strategy.h"
 
 /* A number; an infinite one or NaN is null. NULL: no memory. */
 json_t *json_number(double number);
@@ -18,6 +19,9 @@ json_t *json_text(const char *text);
 json_t *json_list(size_t n, json_t *(*make)(const void *from, size_t i), const void *from);
 
 json_t *json_numbers(const double *numbers, size_t n);      /* each as json_number */
+
+/* A strategy on one line, for a person; malloc'ed, the caller frees it. NULL: no memory. */
+char *json_strategy_line(const strategy *s);
 
 /* {"code": "too_long", "message": "…"} */
 json_t *json_failure(status code, const char *message);

@@ -19,6 +19,7 @@ typedef struct command_row {
 
 static const command_row commands[] = {
     {"generate", cmd_generate, "write a text that goes on from a prompt"},
+    {"chat", cmd_chat, "talk with a model, message by message"},
     {"tune", cmd_tune, "give a running generation another strategy"},
     {"watch", cmd_watch, "see what a running generation has to choose from, live"},
     {"cancel", cmd_cancel, "end a running generation"},

@@ -98,15 +98,15 @@ void term_bar(FILE *to, double probability, bool colour) {
     if (n_cells <= 0) return;
     if (colour) fputs("\033[36m", to);
     for (int i = 0; i < n_cells && i < BAR_CELLS; i++) fputs("\u2588", to);
-    if (colour) fputs("\033[0m", to);
+    if (colour) fputs(TERM_PLAIN, to);
 }
 
 void term_dim_begin(FILE *to, bool colour) {
-    if (colour) fputs("\033[2m", to);
+    if (colour) fputs(TERM_DIM, to);
 }
 
 void term_dim_end(FILE *to, bool colour) {
-    if (colour) fputs("\033[0m", to);
+    if (colour) fputs(TERM_PLAIN, to);
 }
 
 static size_t quote_byte(char *out, uint8_t byte, bool escape_high) {

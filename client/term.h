@@ -34,6 +34,10 @@ bool term_has_colour(FILE *to);
 enum { BAR_CELLS = 40 };
 void term_bar(FILE *to, double probability, bool colour);
 
+#define TERM_BOLD "\033[1m"
+#define TERM_DIM "\033[2m"
+#define TERM_PLAIN "\033[0m"
+
 /* Everything between the two is dim. */
 void term_dim_begin(FILE *to, bool colour);
 void term_dim_end(FILE *to, bool colour);

@@ -3,7 +3,7 @@
 # Says what it installs; without root it prints the line to run and fails.
 set -eu
 build='gcc libc6-dev pkg-config libzmq3-dev libczmq-dev libprotobuf-c-dev protobuf-c-compiler
-  libopenblas-dev libpcre2-dev libjansson-dev libxxhash-dev'
+  libopenblas-dev libpcre2-dev libjansson-dev libxxhash-dev libedit-dev'
 run='python3 python3-pip'
 test='libcmocka-dev python3-pytest python3-zmq python3-protobuf protobuf-compiler'
 check='clang libclang-rt-14-dev valgrind'

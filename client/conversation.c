@@ -1,0 +1,116 @@
+#include "conversation.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+
+struct conversation {
+    chat_message *messages;     /* [n_messages], contents owned */
+    size_t n_messages, capacity;
+    size_t n_forgotten;         /* after the system message */
+    bool has_system;
+    chat_message *seen;         /* without those that are forgotten; contents borrowed */
+};
+
+conversation *conversation_new(const char *system) {
+    conversation *c = calloc(1, sizeof *c);
+    if (!c || !system) return c;
+    if (conversation_add(c, "system", system, strlen(system)) == STATUS_OK) c->has_system = true;
+    else conversation_free(&c);
+    return c;
+}
+
+void conversation_free(conversation **c) {
+    if (!*c) return;
+    for (size_t i = 0; i < (*c)->n_messages; i++) free((uint8_t *)(*c)->messages[i].content);
+    free((*c)->messages);
+    free((*c)->seen);
+    free(*c);
+    *c = NULL;
+}
+
+static bool conversation_room(conversation *c) {
+    if (c->n_messages < c->capacity) return true;
+    size_t capacity = c->capacity ? 2 * c->capacity : 16;
+    chat_message *grown = realloc(c->messages, capacity * sizeof *grown);
+    if (!grown) return false;
+    c->messages = grown;
+    c->capacity = capacity;
+    return true;
+}
+
+status conversation_add(conversation *c, const char *role, const void *content, size_t n_bytes) {
+    uint8_t *copy = malloc(n_bytes + 1);
+    if (!copy || !conversation_room(c)) {
+        free(copy);
+        return STATUS_NO_MEMORY;
+    }
+    if (n_bytes > 0) memcpy(copy, content, n_bytes);
+    c->messages[c->n_messages++] = (chat_message){role, copy, n_bytes};
+    return STATUS_OK;
+}
+
+/* Messages that are never taken back: the system message and what the model sees no more. */
+static size_t n_fixed(const conversation *c) {
+    return c->has_system + c->n_forgotten;
+}
+
+void conversation_pop(conversation *c) {
+    if (c->n_messages <= n_fixed(c)) return;
+    free((uint8_t *)c->messages[--c->n_messages].content);
+}
+
+bool conversation_undo(conversation *c) {
+    size_t last = c->n_messages;
+    while (last > n_fixed(c) && strcmp(c->messages[last - 1].role, "user") != 0) last--;
+    if (last == n_fixed(c)) return false;
+    while (c->n_messages >= last) conversation_pop(c);
+    return true;
+}
+
+void conversation_forget(conversation *c, size_t n) {
+    size_t n_left = c->n_messages - n_fixed(c);
+    c->n_forgotten += n < n_left ? n : n_left;
+}
+
+const chat_message *conversation_seen(conversation *c, size_t *n) {
+    size_t n_after = c->n_messages - n_fixed(c);
+    chat_message *seen = realloc(c->seen, (c->n_messages + 1) * sizeof *seen);
+    if (!seen) return NULL;
+    c->seen = seen;
+    if (c->has_system) seen[0] = c->messages[0];
+    memcpy(seen + c->has_system, c->messages + n_fixed(c), n_after * sizeof *seen);
+    *n = c->has_system + n_after;
+    return seen;
+}
+
+static bool write_lines(const conversation *c, FILE *to) {
+    for (size_t i = 0; i < c->n_messages; i++) {
+        const chat_message *m = &c->messages[i];
+        char *line = json_line(json_pack("{s: s, s: o}", "role", m->role,
+                                         "content", json_bytes(m->content, m->n_bytes)));
+        bool written = line && fputs(line, to) >= 0;
+        free(line);
+        if (!written) return false;
+    }
+    return true;
+}
+
+status conversation_save(const conversation *c, const char *path, failure *f) {
+    char *beside = NULL;
+    if (asprintf(&beside, "%s.tmp", path) < 0) return fail(f, STATUS_NO_MEMORY, "no memory to save");
+    FILE *to = fopen(beside, "w");
+    bool written = to && write_lines(c, to);
+    if (to && fclose(to) != 0) written = false;
+    status st = STATUS_OK;
+    if (!written || rename(beside, path) != 0) {
+        st = fail(f, STATUS_IO, "cannot write %s: %s", path, strerror(errno));
+        unlink(beside);
+    }
+    free(beside);
+    return st;
+}

@@ -1,0 +1,24 @@
+/* Who chats, at a terminal or through a pipe: lines in, replies out. A terminal shows the prompt only
+ * while nothing is written; whoever types during a reply makes it wait on the screen, not in the
+ * model. A pipe's next line is read when the reply to the last one is out. */
+#ifndef TRIVIUM_TALK_H
+#define TRIVIUM_TALK_H
+
+#include "chat.h"
+
+typedef struct talk_options {
+    bool json;                  /* a reply is a line {"reply": {…}} */
+} talk_options;
+
+/* Chat until the end of the input, "quit", "exit", "q" or Ctrl-C. Returns an exit code. */
+int talk_run(client *c, const chat_options *how, const talk_options *options);
+
+/* ---- for talk_commands.c ---- */
+
+typedef struct talk talk;
+
+/* Do what a line that begins with "/" says; what there is to tell goes to `tell`. */
+void talk_command(chat *c, const char *line, void (*tell)(void *context, const char *sentence),
+                  void *context);
+
+#endif
