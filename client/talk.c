@@ -132,7 +132,9 @@ static void say_message(talk *t, const char *text, size_t n_bytes) {
     failure f;
     t->reply_begun = false;
     if (chat_say(t->chat, text, n_bytes, &f) == STATUS_OK) return;
-    tell(t, f.message);
+    if (t->options->json)
+        say(t, output_json(t->out, json_pack("{s: o}", "error", json_failure(f.code, f.message))));
+    else tell(t, f.message);
     t->code = EXIT_FAILED;
     if (f.code == STATUS_NO_TOKENIZERD) t->ending = true;
 }

@@ -1,0 +1,46 @@
+"""A terminal of 80 columns that a program runs in, and what it shows."""
+import pexpect
+import pyte
+
+from conftest import BUILD, TIMEOUT_S
+
+
+class Terminal:
+    """A program (`trivium`) with these arguments, as somebody sees it who sits in front of it."""
+
+    def __init__(self, stack, *arguments, program=BUILD / "trivium", n_rows=100, colour=False, environment=None):
+        environment = dict(stack.environment, TERM="xterm-256color", LANG="C.UTF-8", **(environment or {}))
+        if colour:
+            environment.pop("NO_COLOR", None)
+        self.child = pexpect.spawn(str(program), [str(a) for a in arguments], env=environment,
+                                   dimensions=(n_rows, 80), timeout=TIMEOUT_S, encoding="utf-8")
+        self.screen = pyte.Screen(80, n_rows)
+        self.stream = pyte.Stream(self.screen)
+        self.raw = ""
+        self.child.logfile_read = self
+
+    def write(self, text):
+        self.raw += text
+        self.stream.feed(text)
+
+    def flush(self):
+        pass
+
+    def lines(self):
+        """What stands on the screen, without empty lines at the end."""
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip().splitlines()
+
+    def wait_for(self, text):
+        self.child.expect_exact(text)
+
+    def type(self, text):
+        self.child.send(text)
+
+    def end(self):
+        """Its exit code, when it has ended by itself."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return self.child.exitstatus
+
+    def kill(self):
+        self.child.close(force=True)
