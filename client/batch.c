@@ -58,6 +58,7 @@ void task_clear(task *t) {
     json_decref(t->line);
     ids_clear(&t->ids);
     free(t->logits);
+    free(t->messages);
     strategy_clear(&t->chain);
     task_init(t);
 }
@@ -81,6 +82,29 @@ status task_ids(task *t, const char *key, failure *f) {
     t->call.ids = t->ids.ids;
     t->call.n_ids = t->ids.n_ids;
     return st;
+}
+
+status task_messages(task *t, const char *key, failure *f) {
+    const json_t *list = json_object_get(t->line, key), *value;
+    size_t i, n = json_array_size(list);
+    if (!json_is_array(list)) return fail(f, STATUS_BAD_REQUEST, "\"%s\" must be a list", key);
+    if (n > MESSAGES_MAX)
+        return fail(f, STATUS_TOO_LONG, "\"%s\" may have %d messages, not %zu", key, MESSAGES_MAX, n);
+    t->messages = calloc(n + 1, sizeof *t->messages);
+    if (!t->messages) return fail(f, STATUS_NO_MEMORY, "no memory for %zu messages", n);
+    json_array_foreach(list, i, value) {
+        const json_t *role = json_object_get(value, "role");
+        const json_t *content = json_object_get(value, "content");
+        if (!json_is_string(role) || !json_is_string(content))
+            return fail(f, STATUS_BAD_REQUEST,
+                        "message %zu must have a \"role\" and a \"content\", which are strings", i + 1);
+        t->messages[i] = (chat_message){.role = json_string_value(role),
+                                        .content = (const uint8_t *)json_string_value(content),
+                                        .n_bytes = json_string_length(content)};
+    }
+    t->call.messages = t->messages;
+    t->call.n_messages = n;
+    return STATUS_OK;
 }
 
 status task_uint(const task *t, const char *key, uint64_t max, uint64_t fallback, uint64_t *out,

@@ -16,6 +16,7 @@ typedef struct task {
     json_t *line;               /* its texts are borrowed from here */
     id_list ids;
     float *logits;              /* owned */
+    chat_message *messages;     /* owned */
     strategy chain;
 } task;
 
@@ -41,6 +42,9 @@ status task_text(task *t, const char *key, const uint8_t **text, size_t *n_bytes
 
 /* The ids under `key` into t->ids and the call. */
 status task_ids(task *t, const char *key, failure *f);
+
+/* The conversation under `key`, [{"role": "user", "content": "…"}, …], into t->messages and the call. */
+status task_messages(task *t, const char *key, failure *f);
 
 /* A whole number from 0 to `max` under `key`; `fallback` when there is none. */
 status task_uint(const task *t, const char *key, uint64_t max, uint64_t fallback, uint64_t *out,

@@ -18,13 +18,30 @@ static void call_init(const tokenize_flags *flags, call *asked) {
     asked->bos = flags->bos;
 }
 
+/* A conversation: the prompt that its next reply follows. */
+static status read_conversation(task *t, failure *f) {
+    uint64_t n_ids_max;
+    const json_t *form = json_object_get(t->line, "template");
+    t->call.kind = CALL_RENDER;
+    if (form && !json_is_string(form))
+        return fail(f, STATUS_BAD_REQUEST, "\"template\" must be a string");
+    t->call.form = json_string_value(form);
+    status st = task_uint(t, "max_tokens", UINT32_MAX, 0, &n_ids_max, f);
+    t->call.n_ids_max = (uint32_t)n_ids_max;
+    return st == STATUS_OK ? task_messages(t, "messages", f) : st;
+}
+
 static status read_line(const void *context, task *t, failure *f) {
     call_init(context, &t->call);
+    if (json_object_get(t->line, "messages")) return read_conversation(t, f);
     return task_text(t, "text", &t->call.text, &t->call.n_bytes, f);
 }
 
 static json_t *answer_json(const answer *a) {
-    return json_pack("{s: o}", "ids", ids_to_json(a->ids, a->n_ids));
+    json_t *ids = ids_to_json(a->ids, a->n_ids);
+    if (!a->form) return json_pack("{s: o}", "ids", ids);
+    return json_pack("{s: o, s: s, s: I, s: I}", "ids", ids, "template", a->form, "dropped",
+                     (json_int_t)a->n_dropped, "cut", (json_int_t)a->n_cut);
 }
 
 static void show(void *context, const answer *a) {
@@ -56,7 +73,7 @@ int cmd_tokenize(int argc, char **argv) {
     common_flags_init(&flags.common);
     const option_row rows[] = {
         {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
-         .help = "lines of {\"text\": …}, \"-\" for stdin; the answers are JSON"},
+         .help = "lines of {\"text\": …} or {\"messages\": …}, \"-\" for stdin; the answers are JSON"},
         {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
          .help = "special tokens written in the text are plain text"},
         {.name = "bos", .kind = OPTION_FLAG, .out = &flags.bos,
@@ -67,7 +84,12 @@ int cmd_tokenize(int argc, char **argv) {
     };
     const options o = {
         .usage = "trivium tokenize [TEXT|-] [flags]",
-        .summary = "Print the token ids of a text.\n\n  trivium tokenize 'Hello, world' --json",
+        .summary = "Print the token ids of a text.\n\n  trivium tokenize 'Hello, world' --json\n\n"
+                   "A line of --input may be a conversation instead of a text:\n"
+                   "  {\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"max_tokens\": 512}\n"
+                   "gives the ids of the prompt that its next reply follows, in the form of the model's chat\n"
+                   "template, or of \"template\": \"chatml\", \"llama3\" or \"plain\". What is too long is left\n"
+                   "out: the oldest messages after a system message, then the beginning of the last one.",
         .tables = {rows, flags.common.rows},
         .n_words_max = 1,
     };

@@ -28,6 +28,7 @@ enum {
     TOKEN_BYTES_MAX = 4096,         /* one vocabulary entry, in the file's spelling */
     CHAT_TEMPLATE_BYTES_MAX = 256 * 1024,
     SEGMENTS_MAX = TINY_LIMITS ? 8 : 4096,
+    MESSAGES_MAX = TINY_LIMITS ? 8 : 4096,  /* of one conversation */
     MAX_NEW_TOKENS_MAX = N_CTX_MAX,
     STOPS_MAX = 64,
     STOP_BYTES_MAX = 1024,

@@ -27,6 +27,9 @@ calls *calls_new(void) {
 static void call_free(call *c, models *ms) {
     if (c->worker) modeld_give(c->worker);
     passage_free(&c->passage);
+    passage_free(&c->rendering.fits);
+    conversation_free(&c->rendering.conversation);
+    chat_clear(&c->rendering.chat);
     strategy_clear(&c->strategy);
     models_release(ms, &c->model);
     free(c->ids);
@@ -69,6 +72,7 @@ static status order_check(const call_order *o, failure *f) {
         return fail(f, STATUS_BAD_REQUEST, "there may be %d candidates, not %u", CANDIDATES_MAX,
                     o->n_top);
     if (o->kind == CALL_PROBE) return probe_check(o, f);
+    if (o->kind == CALL_RENDER) return chat_check(o->messages, o->n_messages, f);
     if (o->n_ids > TOKENIZE_IDS_MAX)
         return fail(f, STATUS_TOO_LONG, "%zu ids came, and %d are allowed", o->n_ids,
                     TOKENIZE_IDS_MAX);
@@ -106,12 +110,24 @@ static status row_set(calls *cs, call *c, const call_order *o, failure *f) {
     return STATUS_OK;
 }
 
+static status conversation_set(calls *cs, call *c, const call_order *o, failure *f) {
+    if (o->kind != CALL_RENDER) return STATUS_OK;
+    status st = bytes_take(cs, c, conversation_bytes(o->messages, o->n_messages), f);
+    if (st != STATUS_OK) return st;
+    c->rendering.asked = o->form;
+    c->rendering.n_ids_max = o->n_ids_max;
+    c->rendering.conversation = conversation_new(o->messages, o->n_messages);
+    if (c->rendering.conversation) return STATUS_OK;
+    return fail(f, STATUS_NO_MEMORY, "no memory for %zu messages", o->n_messages);
+}
+
 static status order_copy(calls *cs, call *c, const call_order *o, failure *f) {
     strategy_init(&c->strategy);
     if (o->strategy && strategy_copy(&c->strategy, o->strategy) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
     status st = o->ids ? call_set_ids(cs, c, o->ids, o->n_ids, f) : STATUS_OK;
     if (st == STATUS_OK) st = row_set(cs, c, o, f);
+    if (st == STATUS_OK) st = conversation_set(cs, c, o, f);
     c->kind = o->kind;
     c->client = o->client;
     c->client_number = o->client_number;

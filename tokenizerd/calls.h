@@ -1,4 +1,4 @@
-/* The calls under way: tokenize, detokenize, score and probe, each of which gets exactly one
+/* The calls under way: tokenize, detokenize, render, score and probe, each of which gets exactly one
  * answer. Pure: no sockets, no clock. Fields may be read anywhere; the service sets model and
  * passage, and the state while it encodes. */
 #ifndef TRIVIUM_CALLS_H
@@ -11,6 +11,8 @@
 #include "../proto/limits.h"
 #include "../proto/rt/status.h"
 #include "../proto/strategy.h"
+#include "chat.h"
+#include "conversation.h"
 #include "models.h"
 #include "passages.h"
 
@@ -19,6 +21,7 @@ typedef struct calls calls;
 typedef enum call_kind {
     CALL_TOKENIZE,
     CALL_DETOKENIZE,
+    CALL_RENDER,
     CALL_SCORE,
     CALL_PROBE,
 } call_kind;
@@ -28,6 +31,16 @@ typedef enum call_state {
     CALL_ENCODING,              /* its text is being encoded */
     CALL_SENT,                  /* a modeld has it */
 } call_state;
+
+/* A conversation on its way to a prompt. */
+typedef struct rendering {
+    conversation *conversation; /* owned; NULL: the call is another one */
+    chat_form asked;
+    uint32_t n_ids_max;         /* 0: no bound */
+    chat chat;                  /* once its model is here */
+    size_t n_head_bytes, n_tail_bytes;  /* of the try that is being encoded, see chat_prompt */
+    passage *fits;              /* encoded: the best try so far; owned, NULL: none */
+} rendering;
 
 typedef struct call {
     uint64_t number;            /* ours, on the tokens link; never 0 */
@@ -44,6 +57,7 @@ typedef struct call {
     uint32_t n_losses;          /* of modelds that had it */
 
     passage *passage;           /* text on its way to ids; owned */
+    rendering rendering;
     bool bos;
     int32_t *ids;               /* [n_ids] of a text or given; of a probe: its history; owned */
     size_t n_ids;
@@ -71,13 +85,18 @@ typedef struct call_order {     /* borrowed */
     const strategy *strategy;   /* NULL: empty */
     uint64_t seed;
     uint32_t step, n_top;
+    const chat_message *messages;       /* of a conversation to render */
+    size_t n_messages;
+    chat_form form;
+    uint32_t n_ids_max;
 } call_order;
 
 calls *calls_new(void);         /* NULL: no memory */
 void calls_free(calls **cs, models *ms);
 
 /* Check and take up, WAITING; what is borrowed is copied. STATUS_BUSY past CALLS_MAX or
- * CALLS_BYTES_MAX, STATUS_BAD_REQUEST, STATUS_BAD_ID, STATUS_NO_MEMORY with a sentence. */
+ * CALLS_BYTES_MAX, STATUS_BAD_REQUEST, STATUS_BAD_ID, STATUS_NO_MEMORY, codes of chat_check with a
+ * sentence. */
 status calls_add(calls *cs, const call_order *order, uint64_t now_us, call **out, failure *f);
 void calls_remove(calls *cs, models *ms, call **c);
 

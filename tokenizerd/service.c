@@ -144,6 +144,7 @@ static size_t frames_max(const Trivium__TextRequest *m, uint64_t *call_number) {
     case TRIVIUM__TEXT_REQUEST__BODY_CANCEL: *call_number = m->cancel->call; return 0;
     case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: *call_number = m->tokenize->call; return 0;
     case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE: *call_number = m->detokenize->call; return 1;
+    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: *call_number = m->render->call; return 0;
     case TRIVIUM__TEXT_REQUEST__BODY_SCORE:
         *call_number = m->score->call;
         return m->score->has_ids ? 1 : 0;
@@ -185,6 +186,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE:
         detokenize_asked(s, p, m->detokenize, message);
         return;
+    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: render_asked(s, p, m->render); return;
     case TRIVIUM__TEXT_REQUEST__BODY_SCORE: score_asked(s, p, m->score, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_PROBE: probe_asked(s, p, m->probe, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_LIST: list_asked(s, p, m->list); return;

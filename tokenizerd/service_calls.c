@@ -1,4 +1,5 @@
-/* Tokenize, detokenize, score, probe: each call gets exactly one answer. */
+/* Tokenize, detokenize, score, probe: each call gets exactly one answer. Render is one of them; what is
+ * its own stands in service_render.c. */
 #include <stdlib.h>
 
 #include "service_parts.h"
@@ -6,12 +7,12 @@
 
 /* ---- answers ---- */
 
-static void answer(service *s, call *c, Trivium__TextReply *m, const wire_raw *raw, size_t n_raw) {
+void call_answer(service *s, call *c, Trivium__TextReply *m, const wire_raw *raw, size_t n_raw) {
     client_answer(s, c->client, c->client_number, m, raw, n_raw);
     calls_remove(s->calls, s->models, &c);
 }
 
-static void answer_failed(service *s, call *c, const failure *why) {
+void call_refuse(service *s, call *c, const failure *why) {
     client_fail(s, c->client, c->client_number, why);
     calls_remove(s->calls, s->models, &c);
 }
@@ -22,7 +23,7 @@ static void answer_tokenized(service *s, call *c, const int32_t *ids, size_t n_i
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_TOKENIZED;
     m.tokenized = &tokenized;
-    answer(s, c, &m, &(wire_raw){ids, n_ids * sizeof *ids}, 1);
+    call_answer(s, c, &m, &(wire_raw){ids, n_ids * sizeof *ids}, 1);
 }
 
 static status text_check(const call *c, failure *f) {
@@ -47,7 +48,7 @@ static void answer_detokenized(service *s, call *c) {
         if (!text) st = fail(&f, STATUS_NO_MEMORY, "no memory for the text of %zu ids", c->n_ids);
     }
     if (st != STATUS_OK) {
-        answer_failed(s, c, &f);
+        call_refuse(s, c, &f);
         return;
     }
     Trivium__Detokenized detokenized = TRIVIUM__DETOKENIZED__INIT;
@@ -56,7 +57,7 @@ static void answer_detokenized(service *s, call *c) {
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED;
     m.detokenized = &detokenized;
-    answer(s, c, &m, NULL, 0);
+    call_answer(s, c, &m, NULL, 0);
     free(text);
 }
 
@@ -103,7 +104,7 @@ static void send_to_modeld(service *s, call *c) {
         return;
     }
     fail(&f, st, "the call is too long for one message, or there is no memory for it");
-    answer_failed(s, c, &f);
+    call_refuse(s, c, &f);
 }
 
 /* ---- its way ---- */
@@ -121,14 +122,15 @@ static void encode(service *s, call *c) {
     c->state = CALL_ENCODING;
     if (passage_start(c->passage, v, c->bos ? vocab_meta_of(v)->bos : -1, &f) == STATUS_OK)
         service_wake(s);
-    else answer_failed(s, c, &f);
+    else call_refuse(s, c, &f);
 }
 
 /* Its model is here, and its ids if it needs some. */
 static void carry_out(service *s, call *c) {
     failure f;
     if (c->kind == CALL_DETOKENIZE) answer_detokenized(s, c);
-    else if (c->kind == CALL_SCORE && score_check(c, &f) != STATUS_OK) answer_failed(s, c, &f);
+    else if (c->kind == CALL_RENDER) render_begin(s, c);
+    else if (c->kind == CALL_SCORE && score_check(c, &f) != STATUS_OK) call_refuse(s, c, &f);
     else send_to_modeld(s, c);
 }
 
@@ -147,7 +149,7 @@ void call_encoded(void *context, void *owner, const failure *why) {
     service *s = context;
     call *c = owner;
     if (why) {
-        answer_failed(s, c, why);
+        call_refuse(s, c, why);
         return;
     }
     failure f;
@@ -158,7 +160,7 @@ void call_encoded(void *context, void *owner, const failure *why) {
         return;
     }
     if (call_set_ids(s->calls, c, ids, n_ids, &f) != STATUS_OK) {
-        answer_failed(s, c, &f);
+        call_refuse(s, c, &f);
         return;
     }
     passage_free(&c->passage);
@@ -168,14 +170,14 @@ void call_encoded(void *context, void *owner, const failure *why) {
 
 /* ---- what clients ask ---- */
 
-static void take(service *s, const call_order *order, const passage_segment *text) {
+void call_take(service *s, const call_order *order, const passage_segment *text) {
     failure f;
     call *c;
     if (calls_add(s->calls, order, clock_us(), &c, &f) != STATUS_OK)
         client_fail(s, order->client, order->client_number, &f);
     else if (text &&
              passages_add(s->passages, text, 1, call_encoded, c, &c->passage, &f) != STATUS_OK)
-        answer_failed(s, c, &f);
+        call_refuse(s, c, &f);
     else call_advance(s, c);
 }
 
@@ -189,7 +191,7 @@ void tokenize_asked(service *s, peer *client, const Trivium__Tokenize *m) {
         .wait_ms = m->wait_ms,
         .bos = m->bos,
     };
-    take(s, &order, &(passage_segment){m->text.data, m->text.len, m->special});
+    call_take(s, &order, &(passage_segment){m->text.data, m->text.len, m->special});
 }
 
 static void frame_missing(service *s, peer *client, uint64_t number, const char *what) {
@@ -208,7 +210,7 @@ void detokenize_asked(service *s, peer *client, const Trivium__Detokenize *m,
         .pool = "",
         .wait_ms = m->wait_ms,
     };
-    if (ids_of(message, 0, &order.ids, &order.n_ids)) take(s, &order, NULL);
+    if (ids_of(message, 0, &order.ids, &order.n_ids)) call_take(s, &order, NULL);
     else frame_missing(s, client, m->call, "ids");
 }
 
@@ -231,7 +233,7 @@ void score_asked(service *s, peer *client, const Trivium__Score *m, const wire_m
         client_fail(s, client, m->call, &f);
     } else {
         passage_segment text = {m->text.data, m->text.len, m->special};
-        take(s, &order, m->has_ids ? NULL : &text);
+        call_take(s, &order, m->has_ids ? NULL : &text);
     }
 }
 
@@ -256,7 +258,7 @@ void probe_asked(service *s, peer *client, const Trivium__Probe *m, const wire_m
         frame_missing(s, client, m->call, "ids");
     else if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK)
         client_fail(s, client, m->call, &f);
-    else take(s, &order, NULL);
+    else call_take(s, &order, NULL);
     strategy_clear(&chain);
 }
 
@@ -272,7 +274,7 @@ static void answer_misfit(service *s, call *c) {
     failure f;
     fail(&f, STATUS_BAD_MESSAGE, "a modeld of '%s' sent an answer that does not fit",
          served_model_name(c->model));
-    answer_failed(s, c, &f);
+    call_refuse(s, c, &f);
 }
 
 static bool top_fits(const call *c, const Trivium__ScoredIds *m) {
@@ -301,7 +303,7 @@ void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m,
     reply.scored = &scored;
     const wire_raw raw[] = {{c->ids, c->n_ids * sizeof *c->ids},
                             {logprobs, c->n_ids * sizeof *logprobs}};
-    answer(s, c, &reply, raw, 2);
+    call_answer(s, c, &reply, raw, 2);
 }
 
 void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m,
@@ -319,7 +321,7 @@ void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m,
     Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
     reply.body_case = TRIVIUM__TEXT_REPLY__BODY_PROBED;
     reply.probed = &probed;
-    answer(s, c, &reply, &(wire_raw){probabilities, c->n_row * sizeof *probabilities}, 1);
+    call_answer(s, c, &reply, &(wire_raw){probabilities, c->n_row * sizeof *probabilities}, 1);
 }
 
 void call_failed(service *s, const modeld *d, const Trivium__CallFailed *m) {
@@ -327,7 +329,7 @@ void call_failed(service *s, const modeld *d, const Trivium__CallFailed *m) {
     if (!c || c->worker != d) return;
     failure f;
     error_from_wire(&f, m->error);
-    answer_failed(s, c, &f);
+    call_refuse(s, c, &f);
 }
 
 /* ---- who is lost, who waited too long ---- */
@@ -347,7 +349,7 @@ void calls_of_modeld_lost(service *s, const modeld *d) {
         failure f;
         fail(&f, STATUS_NO_MODELD, "%u modelds in a row were lost before they answered it",
              c->n_losses);
-        answer_failed(s, c, &f);
+        call_refuse(s, c, &f);
     }
 }
 
@@ -358,6 +360,6 @@ void calls_expire(service *s, uint64_t now_us) {
         failure f;
         if (c->model) served_model_missing(c->model, c->wait_ms, &f);
         else models_missing(s->models, c->model_name, "", c->wait_ms, &f);
-        answer_failed(s, c, &f);
+        call_refuse(s, c, &f);
     }
 }

@@ -7,6 +7,7 @@
  *   service_tune.c       tune, cancel and what owners acknowledge
  *   service_watch.c      glimpses of a request for who watches it
  *   service_calls.c      tokenize, detokenize, score, probe
+ *   service_render.c     render: conversations become prompts
  *   service_report.c     ps and status */
 #ifndef TRIVIUM_TOKENIZERD_SERVICE_PARTS_H
 #define TRIVIUM_TOKENIZERD_SERVICE_PARTS_H
@@ -151,6 +152,16 @@ void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m,
 void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m,
                  const wire_message *message);
 void call_failed(service *s, const modeld *d, const Trivium__CallFailed *m);
+
+/* Take it up, with its text if it has one, or refuse it at once. */
+void call_take(service *s, const call_order *order, const passage_segment *text);
+/* Its one answer; then it is gone. */
+void call_answer(service *s, call *c, Trivium__TextReply *m, const wire_raw *raw, size_t n_raw);
+void call_refuse(service *s, call *c, const failure *why);
+
+/* ---- service_render.c ---- */
+void render_asked(service *s, peer *client, const Trivium__Render *m);
+void render_begin(service *s, call *c);         /* its model is here; it may be gone afterwards */
 
 /* ---- service_report.c ---- */
 void list_asked(service *s, peer *client, const Trivium__List *m);

@@ -1,0 +1,218 @@
+#include "chat.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../proto/rt/text.h"
+
+/* A message is its role's opening, its content and the close; a reply begins with `reply`. */
+typedef struct form_row {
+    const char *name;
+    const char *open[CHAT_ROLES], *close, *reply;
+    bool trims[CHAT_ROLES];     /* blanks at both ends of the content are left out */
+    const char *marker;         /* a model that has this control token knows the form; NULL: any does */
+    const char *first;          /* the token that begins each prompt; NULL: none */
+    const char *stops[1];
+    size_t n_stops;
+} form_row;
+
+static const form_row forms[CHAT_FORMS] = {
+    [CHAT_CHATML] = {
+        .name = "chatml",
+        .open = {"<|im_start|>system\n", "<|im_start|>user\n", "<|im_start|>assistant\n"},
+        .close = "<|im_end|>\n",
+        .reply = "<|im_start|>assistant\n",
+        .marker = "<|im_start|>",
+    },
+    [CHAT_LLAMA3] = {
+        .name = "llama3",
+        .open = {"<|start_header_id|>system<|end_header_id|>\n\n",
+                 "<|start_header_id|>user<|end_header_id|>\n\n",
+                 "<|start_header_id|>assistant<|end_header_id|>\n\n"},
+        .close = "<|eot_id|>",
+        .reply = "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        .trims = {true, true, true},
+        .marker = "<|start_header_id|>",
+        .first = "<|begin_of_text|>",
+    },
+    [CHAT_PLAIN] = {
+        .name = "plain",
+        .open = {"", "User: ", "Assistant: "},
+        .close = "\n",
+        .reply = "Assistant:",
+        .trims = {[CHAT_ASSISTANT] = true},
+        .stops = {"User:"},
+        .n_stops = 1,
+    },
+};
+
+/* ---- names ---- */
+
+chat_role chat_role_named(const char *name) {
+    static const char *const names[CHAT_ROLES] = {"system", "user", "assistant"};
+    chat_role role = 0;
+    while (role < CHAT_ROLES && strcmp(names[role], name) != 0) role++;
+    return role;
+}
+
+status chat_form_named(const char *name, chat_form *out, failure *f) {
+    *out = CHAT_NO_FORM;
+    if (name[0] == '\0') return STATUS_OK;
+    for (chat_form form = CHAT_NO_FORM + 1; form < CHAT_FORMS; form++)
+        if (strcmp(forms[form].name, name) == 0) *out = form;
+    if (*out != CHAT_NO_FORM) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST,
+                "no chat template has this name: there are chatml, llama3 and plain");
+}
+
+const char *chat_form_name(chat_form form) {
+    return forms[form].name;
+}
+
+const char *const *chat_stops(chat_form form, size_t *n_stops) {
+    *n_stops = forms[form].n_stops;
+    return forms[form].stops;
+}
+
+/* ---- which form ---- */
+
+/* Its id, if it is a token that no other text gives; -1: it is none. */
+static int32_t marker_id(const vocab *v, const char *marker) {
+    int32_t id = vocab_find(v, (const uint8_t *)marker, strlen(marker));
+    if (id < 0) return -1;
+    token_type type = vocab_type(v, id);
+    return type == TOKEN_CONTROL || type == TOKEN_USER_DEFINED ? id : -1;
+}
+
+static chat_form form_by_tokens(const vocab *v) {
+    chat_form form = CHAT_NO_FORM + 1;
+    while (forms[form].marker && marker_id(v, forms[form].marker) < 0) form++;
+    return form;
+}
+
+/* One at most: what the model or its template asks for is what the form begins with. */
+static int32_t first_id(const vocab *v, chat_form form, bool template_writes_bos) {
+    const vocab_meta *meta = vocab_meta_of(v);
+    if (meta->bos >= 0 && (meta->add_bos || template_writes_bos)) return meta->bos;
+    return forms[form].first ? marker_id(v, forms[form].first) : -1;
+}
+
+status chat_choose(chat *out, const vocab *v, chat_form asked, failure *f) {
+    const vocab_meta *meta = vocab_meta_of(v);
+    chat_template own = {.form = CHAT_NO_FORM};
+    *out = (chat){.form = asked, .origin = CHAT_ASKED};
+    if (asked == CHAT_NO_FORM) {
+        if (chat_template_read(&own, meta->chat_template, meta->chat_template_bytes) != STATUS_OK)
+            return fail(f, STATUS_NO_MEMORY, "no memory to read the model's chat template");
+        out->form = own.form;
+        out->origin = CHAT_OWN;
+        if (own.form == CHAT_NO_FORM) {
+            out->form = form_by_tokens(v);
+            out->origin = meta->chat_template_bytes > 0 ? CHAT_UNKNOWN : CHAT_NO_TEMPLATE;
+        }
+        out->system = own.system;
+        out->dates = own.dates;
+    }
+    out->bos = first_id(v, out->form, own.writes_bos);
+    return STATUS_OK;
+}
+
+void chat_clear(chat *c) {
+    free(c->system.bytes);
+    free(c->dates.bytes);
+    c->system = c->dates = (chat_text){0};
+}
+
+/* ---- messages ---- */
+
+status chat_check(const chat_message *messages, size_t n_messages, failure *f) {
+    size_t n_bytes = 0;
+    if (n_messages == 0)
+        return fail(f, STATUS_EMPTY_PROMPT, "the conversation is empty: there is nothing to reply to");
+    if (n_messages > MESSAGES_MAX)
+        return fail(f, STATUS_TOO_LONG, "a conversation may have %d messages, not %zu", MESSAGES_MAX,
+                    n_messages);
+    for (size_t i = 0; i < n_messages; i++) {
+        const chat_message *m = &messages[i];
+        if (m->role >= CHAT_ROLES)
+            return fail(f, STATUS_BAD_REQUEST,
+                        "the role of message %zu is none of system, user and assistant", i + 1);
+        if (m->role == CHAT_SYSTEM && i > 0)
+            return fail(f, STATUS_BAD_REQUEST,
+                        "message %zu is a system message: only the first one may be that", i + 1);
+        if (m->n_bytes > TEXT_BYTES_MAX - n_bytes)
+            return fail(f, STATUS_TOO_LONG, "the messages are longer than %d bytes in all",
+                        TEXT_BYTES_MAX);
+        if (!text_is_utf8(m->content, m->n_bytes))
+            return fail(f, STATUS_NOT_UTF8, "the content of message %zu is not valid UTF-8", i + 1);
+        n_bytes += m->n_bytes;
+    }
+    return STATUS_OK;
+}
+
+/* ---- a prompt ---- */
+
+static void put(chat_prompt *p, const void *bytes, size_t n_bytes, bool special) {
+    p->segments[p->n_segments++] = (passage_segment){bytes, n_bytes, special};
+}
+
+static void put_own(chat_prompt *p, const char *text) {
+    put(p, text, strlen(text), true);
+}
+
+static bool is_blank(uint8_t byte) {
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+static void put_content(chat_prompt *p, const chat_message *m, bool trims) {
+    size_t begin = 0, end = m->n_bytes;
+    while (trims && begin < end && is_blank(m->content[begin])) begin++;
+    while (trims && begin < end && is_blank(m->content[end - 1])) end--;
+    put(p, m->content ? m->content + begin : NULL, end - begin, false);
+}
+
+/* The dates of Llama 3.1 stand before the system message's text, and alone where there is none. */
+static void put_opening(chat_prompt *p, const chat *c, chat_role role) {
+    put_own(p, forms[c->form].open[role]);
+    if (role == CHAT_SYSTEM) put(p, c->dates.bytes, c->dates.n_bytes, true);
+}
+
+static void put_default_system(chat_prompt *p, const chat *c) {
+    if (!c->system.bytes && !c->dates.bytes) return;
+    put_opening(p, c, CHAT_SYSTEM);
+    put(p, c->system.bytes, c->system.n_bytes, true);
+    put_own(p, forms[c->form].close);
+}
+
+static size_t bytes_between(const chat_prompt *p, size_t begin, size_t end) {
+    size_t n_bytes = 0;
+    for (size_t i = begin; i < end; i++) n_bytes += p->segments[i].n_bytes;
+    return n_bytes;
+}
+
+enum { SEGMENTS_OF_MESSAGE = 4, SEGMENTS_OF_PROMPT = 5 };  /* most of one; most beside the messages */
+
+status chat_render(const chat *c, const chat_message *messages, size_t n_messages, size_t n_dropped,
+                   chat_prompt *out, failure *f) {
+    const form_row *form = &forms[c->form];
+    size_t n_system = messages[0].role == CHAT_SYSTEM ? 1 : 0, content = 0;
+    assert(n_dropped == 0 || n_system + n_dropped < n_messages);
+    *out = (chat_prompt){0};
+    out->segments =
+        calloc(n_messages * SEGMENTS_OF_MESSAGE + SEGMENTS_OF_PROMPT, sizeof *out->segments);
+    if (!out->segments) return fail(f, STATUS_NO_MEMORY, "no memory for a prompt");
+    if (n_system == 0) put_default_system(out, c);
+    for (size_t i = 0; i < n_messages; i++) {
+        if (i >= n_system && i < n_system + n_dropped) continue;
+        put_opening(out, c, messages[i].role);
+        content = out->n_segments;
+        put_content(out, &messages[i], form->trims[messages[i].role]);
+        put_own(out, form->close);
+    }
+    put_own(out, form->reply);
+    out->n_head_bytes = bytes_between(out, 0, content);
+    if (n_messages == n_system) out->n_head_bytes += out->segments[content].n_bytes;
+    out->n_tail_bytes = bytes_between(out, content + 1, out->n_segments);
+    return STATUS_OK;
+}

@@ -1,0 +1,178 @@
+/* Render: a conversation becomes the ids of a prompt that are few enough. Each try is rendered and
+ * encoded whole, because how many ids a message takes is known only with what it stands beside. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "service_parts.h"
+
+/* ---- its answer ---- */
+
+static Trivium__TemplateOrigin origin_to_wire(chat_origin origin) {
+    switch (origin) {
+    case CHAT_ASKED: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_ASKED;
+    case CHAT_OWN: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN;
+    case CHAT_UNKNOWN: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_UNKNOWN;
+    case CHAT_NO_TEMPLATE: break;
+    }
+    return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_NONE;
+}
+
+static void answer_rendered(service *s, call *c, const int32_t *ids, size_t n_ids, size_t n_cut) {
+    ProtobufCBinaryData stops[STOPS_MAX];
+    Trivium__Rendered rendered = TRIVIUM__RENDERED__INIT;
+    const chat *form = &c->rendering.chat;
+    rendered.call = c->client_number;
+    rendered.template_ = (char *)chat_form_name(form->form);
+    rendered.origin = origin_to_wire(form->origin);
+    rendered.n_dropped = (uint32_t)conversation_n_dropped(c->rendering.conversation);
+    rendered.n_cut = (uint32_t)n_cut;
+    const char *const *texts = chat_stops(form->form, &rendered.n_stops);
+    rendered.stops = stops;
+    for (size_t i = 0; i < rendered.n_stops; i++)
+        stops[i] = bytes_to_wire((const uint8_t *)texts[i], strlen(texts[i]));
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_RENDERED;
+    m.rendered = &rendered;
+    call_answer(s, c, &m, &(wire_raw){ids, n_ids * sizeof *ids}, 1);
+}
+
+static void answer_fitting(service *s, call *c) {
+    size_t n_ids;
+    const int32_t *ids = passage_ids(c->rendering.fits, &n_ids);
+    answer_rendered(s, c, ids, n_ids, 0);
+}
+
+/* Only the system message and the last one are left, and their ids are too many. */
+static void answer_cut(service *s, call *c) {
+    failure f;
+    size_t begin, n_cut;
+    prompt_ids p = {.has_bos = c->rendering.chat.bos >= 0,
+                    .n_head_bytes = c->rendering.n_head_bytes,
+                    .n_tail_bytes = c->rendering.n_tail_bytes};
+    p.ids = passage_ids(c->passage, &p.n_ids);
+    status st = conversation_cut(served_model_vocab(c->model), &p, c->rendering.n_ids_max, &begin,
+                                 &n_cut, &f);
+    size_t n_left = p.n_ids - n_cut;
+    int32_t *ids = st == STATUS_OK ? malloc((n_left + 1) * sizeof *ids) : NULL;
+    if (st == STATUS_OK && !ids) fail(&f, STATUS_NO_MEMORY, "no memory for %zu ids", n_left);
+    if (!ids) {
+        call_refuse(s, c, &f);
+        return;
+    }
+    memcpy(ids, p.ids, begin * sizeof *ids);
+    memcpy(ids + begin, p.ids + begin + n_cut, (n_left - begin) * sizeof *ids);
+    answer_rendered(s, c, ids, n_left, n_cut);
+    free(ids);
+}
+
+/* ---- one try after the other ---- */
+
+static passage_encoded rendering_encoded;
+
+static status try_start(service *s, call *c, failure *f) {
+    rendering *r = &c->rendering;
+    size_t n_messages;
+    const chat_message *messages = conversation_messages(r->conversation, &n_messages);
+    chat_prompt prompt;
+    status st = chat_render(&r->chat, messages, n_messages,
+                            conversation_n_dropped(r->conversation), &prompt, f);
+    if (st != STATUS_OK) return st;
+    r->n_head_bytes = prompt.n_head_bytes;
+    r->n_tail_bytes = prompt.n_tail_bytes;
+    st = passages_add(s->passages, prompt.segments, prompt.n_segments, rendering_encoded, c,
+                      &c->passage, f);
+    free(prompt.segments);
+    return st == STATUS_OK ? passage_start(c->passage, served_model_vocab(c->model), r->chat.bos, f)
+                           : st;
+}
+
+/* The next try, until one is on its way or the call is answered. A text that is too long to be encoded
+ * is one that does not fit. */
+static void try_next(service *s, call *c) {
+    for (;;) {
+        failure f;
+        passage_free(&c->passage);
+        status st = try_start(s, c, &f);
+        if (st == STATUS_OK) {
+            c->state = CALL_ENCODING;
+            service_wake(s);
+            return;
+        }
+        conversation_next next = CONVERSATION_TOO_LONG;
+        if (st == STATUS_TOO_LONG && c->rendering.n_ids_max > 0)
+            next = conversation_tried(c->rendering.conversation, false);
+        if (next == CONVERSATION_AGAIN) continue;
+        if (next == CONVERSATION_FITS) answer_fitting(s, c);
+        else call_refuse(s, c, &f);
+        return;
+    }
+}
+
+/* What was encoded and fits is kept: it may turn out to be the longest that does. */
+static bool try_fits(call *c) {
+    rendering *r = &c->rendering;
+    size_t n_ids;
+    passage_ids(c->passage, &n_ids);
+    if (r->n_ids_max > 0 && n_ids > r->n_ids_max) return false;
+    passage_free(&r->fits);
+    r->fits = c->passage;
+    c->passage = NULL;
+    return true;
+}
+
+static void rendering_encoded(void *context, void *owner, const failure *why) {
+    service *s = context;
+    call *c = owner;
+    bool may_fit_shorter = c->rendering.n_ids_max > 0;
+    if (why && !(why->code == STATUS_TOO_LONG && may_fit_shorter)) {
+        call_refuse(s, c, why);
+        return;
+    }
+    bool fits = !why && try_fits(c);
+    switch (conversation_tried(c->rendering.conversation, fits)) {
+    case CONVERSATION_AGAIN: try_next(s, c); break;
+    case CONVERSATION_FITS: answer_fitting(s, c); break;
+    case CONVERSATION_TOO_LONG:
+        if (why) call_refuse(s, c, why);
+        else answer_cut(s, c);
+        break;
+    }
+}
+
+void render_begin(service *s, call *c) {
+    failure f;
+    status st =
+        chat_choose(&c->rendering.chat, served_model_vocab(c->model), c->rendering.asked, &f);
+    if (st == STATUS_OK) try_next(s, c);
+    else call_refuse(s, c, &f);
+}
+
+/* ---- what clients ask ---- */
+
+void render_asked(service *s, peer *client, const Trivium__Render *m) {
+    failure f = {.code = STATUS_OK};
+    call_order order = {
+        .kind = CALL_RENDER,
+        .client = client,
+        .client_number = m->call,
+        .model = m->model,
+        .pool = "",
+        .wait_ms = m->wait_ms,
+        .n_messages = m->n_messages,
+        .n_ids_max = m->n_ids_max,
+    };
+    chat_message *messages = calloc(m->n_messages + 1, sizeof *messages);
+    order.messages = messages;
+    if (!messages) fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", m->n_messages);
+    else chat_form_named(m->template_, &order.form, &f);
+    if (f.code != STATUS_OK) {
+        client_fail(s, client, m->call, &f);
+    } else {
+        for (size_t i = 0; i < m->n_messages; i++)
+            messages[i] = (chat_message){.role = chat_role_named(m->messages[i]->role),
+                                         .content = m->messages[i]->content.data,
+                                         .n_bytes = m->messages[i]->content.len};
+        call_take(s, &order, NULL);
+    }
+    free(messages);
+}
