@@ -65,7 +65,7 @@ static void on_chunk(void *context, const generation_chunk *chunk) {
         double interval_ms = (double)(now_us - t->last_us) / 1000;
         if (times_add(t->times, chunk, interval_ms) != STATUS_OK) {
             fail(&t->why, STATUS_NO_MEMORY, "no memory for the times");
-            client_cancel(t->client);
+            client_cancel(t->client, t->request.id);
         }
     }
     t->last_us = now_us;

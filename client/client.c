@@ -65,7 +65,7 @@ static void client_give_up(client *c, const failure *why) {
     c->tokenizerd = NULL;
     peers_free(&c->link);
     client_calls_fail(c, &c->over);
-    generation_fail(c, &c->over);
+    generations_fail(c, &c->over);
     watching_fail(c, &c->over);
 }
 
@@ -114,7 +114,7 @@ static void on_joined_turn(void *context) {
     c->joined_timer = -1;
     if (!c->tokenizerd) return;
     client_calls_joined(c);
-    generation_joined(c);
+    generations_joined(c);
     watching_joined(c);
 }
 
@@ -165,7 +165,7 @@ static void on_refused(void *context, const Trivium__Error *error) {
 
 static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
     (void)p;
-    generation_heartbeat(context, beat);
+    generations_heartbeat(context, beat);
 }
 
 static void on_message(void *context, peer *p, const wire_message *m) {
@@ -176,7 +176,7 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     case TRIVIUM__TEXT_REPLY__BODY_STARTED:
     case TRIVIUM__TEXT_REPLY__BODY_CHUNK:
     case TRIVIUM__TEXT_REPLY__BODY_DONE:
-        generation_message(c, m, reply);
+        generations_message(c, m, reply);
         break;
     default:
         if (!watching_message(c, reply)) client_calls_message(c, m, reply);
@@ -280,7 +280,7 @@ void client_close(client **c) {
     if (!*c) return;
     peers_free(&(*c)->link);
     client_calls_free(*c);
-    generation_free(*c);
+    generations_free(*c);
     watching_free(*c);
     loop_free(&(*c)->loop);
     free(*c);

@@ -27,7 +27,9 @@ struct client {
     failure refusal;            /* code is not STATUS_OK: how a tokenizerd refused us */
     pending_call *calls;        /* in order of asking */
     uint64_t n_calls;           /* asked so far: the number of the newest */
-    generation *generation;     /* NULL: none */
+    generation *generations;    /* under way, in order of asking */
+    size_t n_generations;
+    Trivium__Acknowledge *acknowledged[GENERATIONS_MAX];    /* of them, as a heartbeat says it */
     watching *watching;         /* NULL: nothing is watched */
 };
 
@@ -65,13 +67,13 @@ uint64_t answer_number(const Trivium__TextReply *reply);
 void answer_deliver(const call *asked, const wire_message *m, const Trivium__TextReply *reply,
                     answer_handler *handler, void *context);
 
-/* ---- client_generate.c: each does nothing while there is no generation ---- */
+/* ---- client_generate.c: each does nothing while nothing is generated ---- */
 
-void generation_joined(client *c);
-void generation_fail(client *c, const failure *f);
-void generation_message(client *c, const wire_message *m, const Trivium__TextReply *reply);
-void generation_heartbeat(client *c, Trivium__Heartbeat *beat);
-void generation_free(client *c);
+void generations_joined(client *c);             /* send all, or send them again from where they are */
+void generations_fail(client *c, const failure *f);     /* all of them */
+void generations_message(client *c, const wire_message *m, const Trivium__TextReply *reply);
+void generations_heartbeat(client *c, Trivium__Heartbeat *beat);
+void generations_free(client *c);
 
 finish_reason finish_reason_from_wire(Trivium__FinishReason reason);
 /* A token as a plain struct, which borrows from `drawn` except for its candidates; false: no memory. */

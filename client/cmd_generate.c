@@ -53,7 +53,7 @@ static void writing_break(writing *w, status code, const char *what, const char 
     fail(&f, code, "%s: %s", what, why);
     if (!w->broken) outcome_failed(&f);
     w->broken = true;
-    client_cancel(w->client);
+    client_cancel(w->client, w->request.id);
 }
 
 static void say(writing *w, status st) {
@@ -176,7 +176,7 @@ static void on_progress(void *context) {
     if (error && !w->broken) {
         if (error == EPIPE) w->broken = true;       /* the reader has seen enough */
         else writing_break(w, STATUS_IO, "cannot write the text", strerror(error));
-        client_cancel(w->client);
+        client_cancel(w->client, w->request.id);
     }
     if (w->finished && output_pending_bytes(w->out) == 0) loop_stop(client_loop(w->client));
 }
@@ -207,7 +207,7 @@ static int writing_run(writing *w) {
     while (loop_run(client_loop(w->client))) {
         if (w->interrupted) return EXIT_INTERRUPTED;
         w->interrupted = true;
-        client_cancel(w->client);
+        client_cancel(w->client, w->request.id);
     }
     if (w->flags->timings && w->finished) tell_timings(w);
     if (w->interrupted) return EXIT_INTERRUPTED;

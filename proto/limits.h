@@ -61,6 +61,7 @@ enum {
     REQUESTS_MAX = TINY_LIMITS ? 4 : 1024,  /* tokenizerd's table of generations */
     CALLS_MAX = TINY_LIMITS ? 4 : 4096,     /* tokenize, score, probe, … under way */
     WATCHES_MAX = TINY_LIMITS ? 2 : 256,    /* who watches, in one tokenizerd */
+    GENERATIONS_MAX = TINY_LIMITS ? 3 : 64, /* under way at once in one client */
     CHANGES_MAX = TINY_LIMITS ? 2 : 16,     /* tunes of one request that nobody has acknowledged yet */
     TEXTS_BYTES_MAX = TINY_LIMITS ? 8192 : 256 << 20,   /* texts that wait to be encoded, in all */
     HELD_IDS_MAX = TINY_LIMITS ? 4096 : 16 << 20,       /* ids that resumed requests brought, in all */
