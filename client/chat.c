@@ -98,7 +98,7 @@ static void on_chunk(void *context, const generation_chunk *chunk) {
     size_t from;
     if (trimmed_add(&c->reply, chunk->text, chunk->n_bytes, &from) != STATUS_OK) {
         note(c, "no memory for the rest of the reply");
-        client_cancel(c->client);
+        client_cancel(c->client, c->request.id);
     } else if (c->reply.text.n_bytes > from) {
         c->events.text(c->context, c->reply.text.bytes + from, c->reply.text.n_bytes - from);
     }
@@ -227,7 +227,7 @@ bool chat_is_busy(const chat *c) {
 
 void chat_stop(chat *c) {
     c->stopped = true;
-    if (c->state == CHAT_WRITING) client_cancel(c->client);
+    if (c->state == CHAT_WRITING) client_cancel(c->client, c->request.id);
 }
 
 static void on_tuned(void *context, const answer *a) {
