@@ -25,7 +25,7 @@ struct chat {
     const chat_options *options;
     chat_events events;
     void *context;
-    conversation *said;
+    transcript *said;
     chat_state state;
     strategy chain;             /* of the next reply */
     uint64_t seed;
@@ -71,12 +71,12 @@ static void exchange_end(chat *c, chat_reply *reply) {
     bool has_reply = reply->n_bytes > 0 || reply->code == STATUS_OK;
     if (c->stopped && reply->n_bytes == 0) has_reply = false;
     if (has_reply &&
-        conversation_add(c->said, "assistant", reply->text, reply->n_bytes) != STATUS_OK) {
+        transcript_add(c->said, "assistant", reply->text, reply->n_bytes) != STATUS_OK) {
         has_reply = false;
         reply->code = STATUS_NO_MEMORY;
         reply->message = "no memory to keep the reply";
     }
-    if (!has_reply) conversation_pop(c->said);
+    if (!has_reply) transcript_pop(c->said);
     stops_clear(c);
     c->state = CHAT_IDLE;
     c->events.over(c->context, reply);
@@ -185,7 +185,7 @@ static void on_rendered(void *context, const answer *a) {
     tell_form(c, a);
     tell_history(c, a);
     c->n_dropped = a->n_dropped;
-    conversation_forget(c->said, a->n_dropped);
+    transcript_forget(c->said, a->n_dropped);
     if (c->stopped) {
         exchange_end(c, &(chat_reply){.reason = FINISHED_CANCELLED});
         return;
@@ -203,11 +203,11 @@ status chat_say(chat *c, const char *text, size_t n_bytes, failure *f) {
     if (n_bytes > TEXT_BYTES_MAX) return fail(f, STATUS_TOO_LONG, "the message is too long");
     if (!text_is_utf8((const uint8_t *)text, n_bytes))
         return fail(f, STATUS_NOT_UTF8, "the message is not UTF-8");
-    status st = conversation_add(c->said, "user", text, n_bytes);
+    status st = transcript_add(c->said, "user", text, n_bytes);
     if (st != STATUS_OK) return fail(f, st, "no memory for the message");
     c->render = (call){.kind = CALL_RENDER, .model = c->options->model, .form = c->options->form,
                        .n_ids_max = c->options->max_history_tokens};
-    c->render.messages = conversation_seen(c->said, &c->render.n_messages);
+    c->render.messages = transcript_seen(c->said, &c->render.n_messages);
     trimmed_clear(&c->reply);
     ids_clear(&c->prompt);
     c->stopped = false;
@@ -216,7 +216,7 @@ status chat_say(chat *c, const char *text, size_t n_bytes, failure *f) {
     st = c->render.messages ? client_call(c->client, &c->render, on_rendered, c, f)
                             : fail(f, STATUS_NO_MEMORY, "no memory for the message");
     if (st == STATUS_OK) return st;
-    conversation_pop(c->said);
+    transcript_pop(c->said);
     c->state = CHAT_IDLE;
     return st;
 }
@@ -280,7 +280,7 @@ const strategy *chat_strategy(const chat *c) {
     return &c->chain;
 }
 
-conversation *chat_conversation(chat *c) {
+transcript *chat_transcript(chat *c) {
     return c->said;
 }
 
@@ -295,7 +295,7 @@ chat *chat_new(client *of, const chat_options *options, const chat_events *event
         *c = (chat){.client = of, .options = options, .events = *events, .context = context,
                     .seed = options->seed};
         text_hex(random, sizeof random, c->session);
-        c->said = conversation_new(options->system);
+        c->said = transcript_new(options->system);
         if (!c->said || strategy_copy(&c->chain, options->chain) != STATUS_OK) chat_free(&c);
     }
     if (!c) fail(f, STATUS_NO_MEMORY, "no memory for a chat");
@@ -312,6 +312,6 @@ void chat_free(chat **out) {
     strategy_clear(&c->chain);
     strategy_clear(&c->tuned);
     strategy_clear(&c->request_chain);
-    conversation_free(&c->said);
+    transcript_free(&c->said);
     free(c);
 }

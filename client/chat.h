@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "client.h"
-#include "conversation.h"
+#include "transcript.h"
 
 typedef struct chat chat;
 
@@ -58,6 +58,6 @@ void chat_stop(chat *c);
 status chat_tune(chat *c, const strategy *steps, bool replace, failure *f);
 const strategy *chat_strategy(const chat *c);   /* of the next reply */
 
-conversation *chat_conversation(chat *c);       /* to be changed only while the chat is not busy */
+transcript *chat_transcript(chat *c);       /* to be changed only while the chat is not busy */
 
 #endif

@@ -71,14 +71,14 @@ static void set(chat *c, const char *rest, const telling *to) {
 static void undo(chat *c, const char *rest, const telling *to) {
     (void)rest;
     if (chat_is_busy(c)) tell(to, "a reply is being written: Ctrl-C ends it");
-    else if (conversation_undo(chat_conversation(c))) tell(to, "your last message is taken back");
+    else if (transcript_undo(chat_transcript(c))) tell(to, "your last message is taken back");
     else tell(to, "there is nothing to take back");
 }
 
 static void save(chat *c, const char *rest, const telling *to) {
     failure f;
     if (!*rest) tell(to, "/save needs a file, as /save talk.jsonl");
-    else if (conversation_save(chat_conversation(c), rest, &f) != STATUS_OK) tell(to, "%s", f.message);
+    else if (transcript_save(chat_transcript(c), rest, &f) != STATUS_OK) tell(to, "%s", f.message);
     else tell(to, "saved in %s", rest);
 }
 

@@ -1,4 +1,4 @@
-#include "conversation.h"
+#include "transcript.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "json.h"
 
-struct conversation {
+struct transcript {
     chat_message *messages;     /* [n_messages], contents owned */
     size_t n_messages, capacity;
     size_t n_forgotten;         /* after the system message */
@@ -16,15 +16,15 @@ struct conversation {
     chat_message *seen;         /* without those that are forgotten; contents borrowed */
 };
 
-conversation *conversation_new(const char *system) {
-    conversation *c = calloc(1, sizeof *c);
+transcript *transcript_new(const char *system) {
+    transcript *c = calloc(1, sizeof *c);
     if (!c || !system) return c;
-    if (conversation_add(c, "system", system, strlen(system)) == STATUS_OK) c->has_system = true;
-    else conversation_free(&c);
+    if (transcript_add(c, "system", system, strlen(system)) == STATUS_OK) c->has_system = true;
+    else transcript_free(&c);
     return c;
 }
 
-void conversation_free(conversation **c) {
+void transcript_free(transcript **c) {
     if (!*c) return;
     for (size_t i = 0; i < (*c)->n_messages; i++) free((uint8_t *)(*c)->messages[i].content);
     free((*c)->messages);
@@ -33,7 +33,7 @@ void conversation_free(conversation **c) {
     *c = NULL;
 }
 
-static bool conversation_room(conversation *c) {
+static bool transcript_room(transcript *c) {
     if (c->n_messages < c->capacity) return true;
     size_t capacity = c->capacity ? 2 * c->capacity : 16;
     chat_message *grown = realloc(c->messages, capacity * sizeof *grown);
@@ -43,9 +43,9 @@ static bool conversation_room(conversation *c) {
     return true;
 }
 
-status conversation_add(conversation *c, const char *role, const void *content, size_t n_bytes) {
+status transcript_add(transcript *c, const char *role, const void *content, size_t n_bytes) {
     uint8_t *copy = malloc(n_bytes + 1);
-    if (!copy || !conversation_room(c)) {
+    if (!copy || !transcript_room(c)) {
         free(copy);
         return STATUS_NO_MEMORY;
     }
@@ -55,29 +55,29 @@ status conversation_add(conversation *c, const char *role, const void *content, 
 }
 
 /* Messages that are never taken back: the system message and what the model sees no more. */
-static size_t n_fixed(const conversation *c) {
+static size_t n_fixed(const transcript *c) {
     return c->has_system + c->n_forgotten;
 }
 
-void conversation_pop(conversation *c) {
+void transcript_pop(transcript *c) {
     if (c->n_messages <= n_fixed(c)) return;
     free((uint8_t *)c->messages[--c->n_messages].content);
 }
 
-bool conversation_undo(conversation *c) {
+bool transcript_undo(transcript *c) {
     size_t last = c->n_messages;
     while (last > n_fixed(c) && strcmp(c->messages[last - 1].role, "user") != 0) last--;
     if (last == n_fixed(c)) return false;
-    while (c->n_messages >= last) conversation_pop(c);
+    while (c->n_messages >= last) transcript_pop(c);
     return true;
 }
 
-void conversation_forget(conversation *c, size_t n) {
+void transcript_forget(transcript *c, size_t n) {
     size_t n_left = c->n_messages - n_fixed(c);
     c->n_forgotten += n < n_left ? n : n_left;
 }
 
-const chat_message *conversation_seen(conversation *c, size_t *n) {
+const chat_message *transcript_seen(transcript *c, size_t *n) {
     size_t n_after = c->n_messages - n_fixed(c);
     chat_message *seen = realloc(c->seen, (c->n_messages + 1) * sizeof *seen);
     if (!seen) return NULL;
@@ -88,7 +88,7 @@ const chat_message *conversation_seen(conversation *c, size_t *n) {
     return seen;
 }
 
-static bool write_lines(const conversation *c, FILE *to) {
+static bool write_lines(const transcript *c, FILE *to) {
     for (size_t i = 0; i < c->n_messages; i++) {
         const chat_message *m = &c->messages[i];
         char *line = json_line(json_pack("{s: s, s: o}", "role", m->role,
@@ -100,7 +100,7 @@ static bool write_lines(const conversation *c, FILE *to) {
     return true;
 }
 
-status conversation_save(const conversation *c, const char *path, failure *f) {
+status transcript_save(const transcript *c, const char *path, failure *f) {
     char *beside = NULL;
     if (asprintf(&beside, "%s.tmp", path) < 0) return fail(f, STATUS_NO_MEMORY, "no memory to save");
     FILE *to = fopen(beside, "w");
