@@ -13,7 +13,7 @@
 typedef enum call_kind {
     CALL_TOKENIZE,              /* text, special, bos → ids */
     CALL_DETOKENIZE,            /* ids → text */
-    CALL_RENDER,                /* messages, form, n_ids_max → ids, form, origin, n_dropped, n_cut, stops */
+    CALL_RENDER,                /* messages, form, n_ids_max, n_reply → ids, form, origin, n_dropped, n_cut, stops */
     CALL_SCORE,                 /* text, special, bos, or ids; n_top → ids, numbers, candidates */
     CALL_PROBE,                 /* logits, ids (the history), chain, seed, step → numbers, id */
     CALL_LIST,                  /* → requests */
@@ -54,6 +54,7 @@ typedef struct call {
     size_t n_messages;
     const char *form;           /* of the chat template; NULL: the model's own */
     uint32_t n_ids_max;         /* 0: no bound */
+    uint32_t n_reply;           /* ids that the context must hold behind them, at most half of it */
     uint32_t n_top;
     const strategy *chain;
     bool replace;

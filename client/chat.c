@@ -152,12 +152,11 @@ static void tell_form(chat *c, const answer *a) {
 
 static void tell_history(chat *c, const answer *a) {
     if (a->n_dropped > 0)
-        note(c, "%u older message%s no longer fit%s into the history of %u tokens", a->n_dropped,
+        note(c, "%u older message%s no longer fit%s and %s left out", a->n_dropped,
              a->n_dropped == 1 ? "" : "s", a->n_dropped == 1 ? "s" : "",
-             c->options->max_history_tokens);
+             a->n_dropped == 1 ? "is" : "are");
     if (a->n_cut > 0)
-        note(c, "your message is longer than the history of %u tokens: its first %u are left out",
-             c->options->max_history_tokens, a->n_cut);
+        note(c, "your message does not fit: its first %u tokens are left out", a->n_cut);
 }
 
 static status prompt_keep(chat *c, const answer *a, failure *f) {
@@ -206,7 +205,8 @@ status chat_say(chat *c, const char *text, size_t n_bytes, failure *f) {
     status st = transcript_add(c->said, "user", text, n_bytes);
     if (st != STATUS_OK) return fail(f, st, "no memory for the message");
     c->render = (call){.kind = CALL_RENDER, .model = c->options->model, .form = c->options->form,
-                       .n_ids_max = c->options->max_history_tokens};
+                       .n_ids_max = c->options->max_history_tokens,
+                       .n_reply = c->options->max_new_tokens};
     c->render.messages = transcript_seen(c->said, &c->render.n_messages);
     trimmed_clear(&c->reply);
     ids_clear(&c->prompt);

@@ -1,7 +1,7 @@
 /* A conversation with the model, one exchange after the other: what a user says becomes a prompt in the
  * form of the model's chat template, and the reply comes as it is written. All from the client's loop. */
-#ifndef TRIVIUM_CHAT_H
-#define TRIVIUM_CHAT_H
+#ifndef TRIVIUM_CLIENT_CHAT_H
+#define TRIVIUM_CLIENT_CHAT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -88,6 +88,7 @@ static void put_render(outgoing *o, const client *c, uint64_t number, const call
     o->body.render.messages = o->message_list;
     o->body.render.template_ = name_or_empty(asked->form);
     o->body.render.n_ids_max = asked->n_ids_max;
+    o->body.render.n_reply = asked->n_reply;
     o->body.render.wait_ms = c->wait_ms;
     o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_RENDER;
     o->message.render = &o->body.render;

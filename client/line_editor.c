@@ -16,6 +16,7 @@ struct line_editor {
     struct termios before;      /* as it was found */
     bool watching;              /* the loop watches stdin */
     bool editing;
+    bool typed;                 /* something of the line that is edited */
     bool done;                  /* libedit has a line, or the end */
     char *line;                 /* owned; NULL with done: the end */
 };
@@ -62,6 +63,7 @@ static void on_readable(void *context) {
     }
     if (terminal_is_lost()) e->done = true;
     else rl_callback_read_char();
+    e->typed = rl_line_buffer && *rl_line_buffer;
     if (!e->done) return;
     e->done = false;
     watch_stop(e);
@@ -110,9 +112,11 @@ void line_editor_begin(line_editor *e, const char *prompt, bool colour) {
     assert(!e->editing);
     /* \1 and \2 enclose what takes no columns. */
     snprintf(shown, sizeof shown, colour ? "\1\033[1m\2%s\1\033[0m\2" : "%s", prompt);
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &e->before);     /* libedit learns from it which key is the end */
     rl_resize_terminal();
     rl_callback_handler_install(shown, on_libedit_line);
     e->editing = true;
+    e->typed = false;
     watch_begin(e);
 }
 
@@ -122,10 +126,9 @@ bool line_editor_is_editing(const line_editor *e) {
 
 bool line_editor_drop(line_editor *e) {
     if (!e->editing) return false;
-    bool was_typed = rl_line_buffer && *rl_line_buffer;
     watch_stop(e);
     editing_end(e);
-    return was_typed;
+    return e->typed;
 }
 
 void line_editor_listen(line_editor *e) {

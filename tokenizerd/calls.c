@@ -116,6 +116,7 @@ static status conversation_set(calls *cs, call *c, const call_order *o, failure 
     if (st != STATUS_OK) return st;
     c->rendering.asked = o->form;
     c->rendering.n_ids_max = o->n_ids_max;
+    c->rendering.n_reply = o->n_reply;
     c->rendering.conversation = conversation_new(o->messages, o->n_messages);
     if (c->rendering.conversation) return STATUS_OK;
     return fail(f, STATUS_NO_MEMORY, "no memory for %zu messages", o->n_messages);

@@ -37,6 +37,7 @@ typedef struct rendering {
     conversation *conversation; /* owned; NULL: the call is another one */
     chat_form asked;
     uint32_t n_ids_max;         /* 0: no bound */
+    uint32_t n_reply;           /* ids that the context must hold behind them, at most half of it */
     chat chat;                  /* once its model is here */
     size_t n_head_bytes, n_tail_bytes;  /* of the try that is being encoded, see chat_prompt */
     passage *fits;              /* encoded: the best try so far; owned, NULL: none */
@@ -88,7 +89,7 @@ typedef struct call_order {     /* borrowed */
     const chat_message *messages;       /* of a conversation to render */
     size_t n_messages;
     chat_form form;
-    uint32_t n_ids_max;
+    uint32_t n_ids_max, n_reply;
 } call_order;
 
 calls *calls_new(void);         /* NULL: no memory */

@@ -139,8 +139,15 @@ static void rendering_encoded(void *context, void *owner, const failure *why) {
     }
 }
 
+/* The context bounds the prompt, too, where the reply is to have room. */
+static void room_keep(rendering *r, uint32_t n_ctx) {
+    uint32_t n_reply = r->n_reply < n_ctx / 2 ? r->n_reply : n_ctx / 2, n_ids_max = n_ctx - n_reply;
+    if (r->n_reply > 0 && (r->n_ids_max == 0 || r->n_ids_max > n_ids_max)) r->n_ids_max = n_ids_max;
+}
+
 void render_begin(service *s, call *c) {
     failure f;
+    room_keep(&c->rendering, served_model_n_ctx(c->model));
     status st =
         chat_choose(&c->rendering.chat, served_model_vocab(c->model), c->rendering.asked, &f);
     if (st == STATUS_OK) try_next(s, c);
@@ -160,6 +167,7 @@ void render_asked(service *s, peer *client, const Trivium__Render *m) {
         .wait_ms = m->wait_ms,
         .n_messages = m->n_messages,
         .n_ids_max = m->n_ids_max,
+        .n_reply = m->n_reply,
     };
     chat_message *messages = calloc(m->n_messages + 1, sizeof *messages);
     order.messages = messages;

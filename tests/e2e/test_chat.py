@@ -36,6 +36,11 @@ def turn(chat, message):
     return re.search(r"Assistant: (.*)\n\nYou:$", shown, re.S).group(1)
 
 
+def squeezed(lines):
+    """Their text without blanks: a terminal folds where it likes."""
+    return re.sub(r"\s", "", "".join(lines))
+
+
 def replies(stack, *arguments, lines):
     """What `chat --json` says to these lines."""
     done = stack.run("chat", *arguments, "--json", input="".join(f"{line}\n" for line in lines).encode())
@@ -43,17 +48,17 @@ def replies(stack, *arguments, lines):
 
 
 def test_three_turns_and_quit(terminal, real):
-    chat = terminal("--seed", "5", "--system", SYSTEM)
-    said = ["What is the capital of France?", "And of Italy?", "Thank you!"]
+    flags = ["--seed", "5", "--system", SYSTEM]
+    chat = terminal(*flags)
+    said = ["Why is the sky blue?", "And at night?", "Thank you!"]
     seen = [turn(chat, message) for message in said]
     chat.type("quit\r")
     assert chat.end() == 0
     assert chat.lines()[-1] == "Goodbye!"
-    assert "Paris" in seen[0] and "Rome" in seen[1]
-    done, through_a_pipe = replies(real, "--seed", "5", "--system", SYSTEM, lines=[*said, "EXIT", "never said"])
+    done, through_a_pipe = replies(real, *flags, lines=[*said, "EXIT", "never said"])
     assert done.returncode == 0 and len(through_a_pipe) == 3
-    for shown, reply in zip(seen, through_a_pipe):          # the same texts, but for the terminal's line ends
-        assert shown.replace("\n", "") == reply["text"].replace("\n", "")
+    for shown, reply in zip(seen, through_a_pipe):
+        assert squeezed(shown) == squeezed(reply["text"])
         assert reply["finish_reason"] in ("stop", "length") and reply["dropped"] == 0
 
 
@@ -80,7 +85,7 @@ def test_past_the_end_of_the_history(terminal, real):
     for _ in range(3):
         turn(chat, long)
     screen = "\n".join(chat.lines())
-    assert re.search(r"\d older messages no longer fit into the history of 512 tokens", screen)
+    assert re.search(r"\d older messages no longer fit and are left out", screen)
     chat.type("q\r")
     assert chat.end() == 0
     _, seen = replies(real, *flags, lines=[long] * 4)
@@ -105,22 +110,23 @@ def test_the_strategy_changes_while_a_reply_is_written(terminal, real):
     chat.wait_for('strategy: [{"repetition_penalty":1.1},{"temperature":0.3},{"top_p":0.9}]')
     chat.type("quit\r")
     assert chat.end() == 0
-    shown = "".join(chat.lines()[3:])
-    reply = re.search(r"Assistant: (.*)You: /set", shown).group(1)
-    told = re.search(r"You: /set temperature 0.3 *from step.*?}]", reply)
-    before = reply[:told.start()]
-    assert undisturbed[0]["text"].replace("\n", "").startswith(before)
-    whole = (before + reply[told.end():]).strip()
-    assert whole != undisturbed[0]["text"].replace("\n", "")
+    lines = chat.lines()
+    begin, told = (next(i for i, line in enumerate(lines) if line.startswith(start))
+                   for start in ("Assistant: ", "  from step"))
+    end = lines.index("You: /set")
+    before = squeezed(line for line in lines[begin:told] if not line.startswith("You: "))
+    whole = before + squeezed(lines[told + 1:end])
+    assert squeezed([undisturbed[0]["text"]]).startswith(before.removeprefix("Assistant:"))
+    assert whole.removeprefix("Assistant:") != squeezed([undisturbed[0]["text"]])
 
 
 def test_what_is_said_during_a_reply_waits_for_its_end(terminal):
     chat = terminal("--seed", "7", "--max-new-tokens", "120")
     chat.type(STORY + "\r")
     chat.wait_for("Assistant: ")
-    chat.type("What is the capital of France?\r")
+    chat.type("Why is the sky blue?\r")
     chat.wait_for("Assistant: ")
-    chat.wait_for("Paris")
+    chat.wait_for("light")
     chat.wait_for("You: ")
     chat.type("/undo\r")
     chat.wait_for("your last message is taken back")
@@ -141,6 +147,7 @@ def test_ctrl_c_ends_the_reply_then_the_chat(terminal, tmp_path):
     messages = [json.loads(line) for line in saved.read_text().splitlines()]
     assert [m["role"] for m in messages] == ["user", "assistant"] and messages[1]["content"]
     chat.type("half a line")
+    chat.wait_for("half a line")
     chat.child.sendintr()                       # takes it back
     chat.wait_for("You: ")
     chat.child.sendintr()
