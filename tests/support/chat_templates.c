@@ -7,21 +7,21 @@ const char template_smollm2[] =
     "'<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
     "{% endif %}";
 
-#define QWEN_TOOLS                                                                                  \
-    "    {{- \"\\n\\n# Tools\\n\\nYou may call one or more functions to assist with the user "      \
-    "query.\\n\\nYou are provided with function signatures within <tools></tools> XML "             \
-    "tags:\\n<tools>\" }}\n"                                                                        \
-    "    {%- for tool in tools %}\n        {{- \"\\n\" }}\n        {{- tool | tojson }}\n"          \
-    "    {%- endfor %}\n"                                                                           \
-    "    {{- \"\\n</tools>\\n\\nFor each function call, return a json object within "               \
-    "<tool_call></tool_call> XML tags:\\n<tool_call>\\n{\\\"name\\\": <function-name>, "            \
+#define QWEN_TOOLS                                                                                 \
+    "    {{- \"\\n\\n# Tools\\n\\nYou may call one or more functions to assist with the user "     \
+    "query.\\n\\nYou are provided with function signatures within <tools></tools> XML "            \
+    "tags:\\n<tools>\" }}\n"                                                                       \
+    "    {%- for tool in tools %}\n        {{- \"\\n\" }}\n        {{- tool | tojson }}\n"         \
+    "    {%- endfor %}\n"                                                                          \
+    "    {{- \"\\n</tools>\\n\\nFor each function call, return a json object within "              \
+    "<tool_call></tool_call> XML tags:\\n<tool_call>\\n{\\\"name\\\": <function-name>, "           \
     "\\\"arguments\\\": <args-json-object>}\\n</tool_call><|im_end|>\\n\" }}\n"
 
-#define QWEN_MESSAGES                                                                               \
-    "{%- for message in messages %}\n"                                                              \
-    "    {%- if (message.role == \"user\") or (message.role == \"system\" and not loop.first) %}\n" \
-    "        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' "   \
-    "}}\n    {%- endif %}\n{%- endfor %}\n"                                                         \
+#define QWEN_MESSAGES                                                                              \
+    "{%- for message in messages %}\n"                                                             \
+    "    {%- if (message.role == \"user\") or (message.role == \"system\" and not loop.first) %}\n"\
+    "        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' "  \
+    "}}\n    {%- endif %}\n{%- endfor %}\n"                                                        \
     "{%- if add_generation_prompt %}\n    {{- '<|im_start|>assistant\\n' }}\n{%- endif %}\n"
 
 const char template_qwen25[] =
@@ -47,13 +47,14 @@ const char template_variable[] =
     "{% set system_message = 'You are a helpful assistant.' %}{% endif %}"
     "{% for message in loop_messages %}{% if loop.index0 == 0 %}"
     "{{ '<|im_start|>system\n' + system_message + '<|im_end|>\n' }}{% endif %}"
-    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{{ '<|im_start|>assistant\n' }}";
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{{ '<|im_start|>assistant\n' }}";
 
 const char template_outside[] =
     "{# how it looks #}\n{{ bos_token -}}\n{% if messages[0].role != 'system' %}\n"
     "<|im_start|>system\nBe kind.<|im_end|>\n{% endif %}\n"
-    "{% for message in messages %}\n<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
+    "{% for message in messages %}\n"
+    "<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
     "{% endfor %}\n{% if add_generation_prompt %}\n<|im_start|>assistant\n{% endif %}";
 
 const char template_qwen3[] =
@@ -77,22 +78,22 @@ const char template_llama3[] =
     "{% endfor %}{% if add_generation_prompt %}"
     "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}";
 
-#define LLAMA31_MESSAGES                                                                            \
-    "{%- if messages[0]['role'] == 'system' %}\n"                                                   \
-    "    {%- set system_message = messages[0]['content']|trim %}\n"                                 \
-    "    {%- set messages = messages[1:] %}\n{%- else %}\n"                                         \
-    "    {%- set system_message = \"\" %}\n{%- endif %}\n\n"                                        \
-    "{#- System message + builtin tools: they're few #}\n"                                          \
-    "{{- \"<|start_header_id|>system<|end_header_id|>\\n\\n\" }}\n"                                 \
-    "{%- if builtin_tools is defined or tools is not none %}\n"                                     \
-    "    {{- \"Environment: ipython\\n\" }}\n{%- endif %}\n"                                        \
-    "{{- \"Cutting Knowledge Date: December 2023\\n\" }}\n"                                         \
-    "{{- \"Today Date: \" + date_string + \"\\n\\n\" }}\n"                                          \
-    "{{- system_message }}\n{{- \"<|eot_id|>\" }}\n\n"                                              \
-    "{%- for message in messages %}\n"                                                              \
-    "    {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + "                \
-    "message['content'] | trim + '<|eot_id|>' }}\n{%- endfor %}\n"                                  \
-    "{%- if add_generation_prompt %}\n"                                                             \
+#define LLAMA31_MESSAGES                                                                           \
+    "{%- if messages[0]['role'] == 'system' %}\n"                                                  \
+    "    {%- set system_message = messages[0]['content']|trim %}\n"                                \
+    "    {%- set messages = messages[1:] %}\n{%- else %}\n"                                        \
+    "    {%- set system_message = \"\" %}\n{%- endif %}\n\n"                                       \
+    "{#- System message + builtin tools: they're few #}\n"                                         \
+    "{{- \"<|start_header_id|>system<|end_header_id|>\\n\\n\" }}\n"                                \
+    "{%- if builtin_tools is defined or tools is not none %}\n"                                    \
+    "    {{- \"Environment: ipython\\n\" }}\n{%- endif %}\n"                                       \
+    "{{- \"Cutting Knowledge Date: December 2023\\n\" }}\n"                                        \
+    "{{- \"Today Date: \" + date_string + \"\\n\\n\" }}\n"                                         \
+    "{{- system_message }}\n{{- \"<|eot_id|>\" }}\n\n"                                             \
+    "{%- for message in messages %}\n"                                                             \
+    "    {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + "               \
+    "message['content'] | trim + '<|eot_id|>' }}\n{%- endfor %}\n"                                 \
+    "{%- if add_generation_prompt %}\n"                                                            \
     "    {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}\n{%- endif %}\n"
 
 const char template_llama31[] =
@@ -118,7 +119,8 @@ const char template_zephyr[] =
     "{{ '<|system|>\n' + message['content'] + eos_token }}\n"
     "{% elif message['role'] == 'assistant' %}\n"
     "{{ '<|assistant|>\n'  + message['content'] + eos_token }}\n{% endif %}\n"
-    "{% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}\n{% endfor %}";
+    "{% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}\n"
+    "{% endfor %}";
 
 const char template_mistral[] =
     "{{ bos_token }}{% for message in messages %}"

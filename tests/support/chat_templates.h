@@ -2,10 +2,10 @@
 #ifndef TRIVIUM_TESTS_CHAT_TEMPLATES_H
 #define TRIVIUM_TESTS_CHAT_TEMPLATES_H
 
-/* ChatML, with a system message of their own: one literal; several places, tools first; the same with the
- * text in a branch only; a variable; text outside of tags. */
-extern const char template_smollm2[], template_qwen25[], template_qwen_branch[], template_variable[],
-    template_outside[];
+/* ChatML, with a system message of their own: one literal; several places, tools first; the same
+ * with the text in a branch only; a variable; text outside of tags. */
+extern const char template_smollm2[], template_qwen25[], template_qwen_branch[],
+    template_variable[], template_outside[];
 /* ChatML without one: system texts that belong to tools, or to the conversation. */
 extern const char template_qwen3[], template_chatml_bare[];
 

@@ -178,7 +178,8 @@ static void test_a_conversation_is_checked_copied_and_counted(void **state) {
     order.messages = &message, order.n_messages = 1, order.form = CHAT_PLAIN, order.n_ids_max = 7;
     size_t n_fit = CALLS_BYTES_MAX / conversation_bytes(&message, 1);
     for (size_t i = 0; i < n_fit && i < CALLS_MAX; i++) c = add(cs, &order);
-    assert_ptr_not_equal(conversation_messages(c->rendering.conversation, &n_messages)->content, content);
+    const chat_message *copy = conversation_messages(c->rendering.conversation, &n_messages);
+    assert_ptr_not_equal(copy->content, content);
     assert_int_equal(n_messages, 1);
     assert_int_equal(c->rendering.asked, CHAT_PLAIN);
     assert_int_equal(c->rendering.n_ids_max, 7);

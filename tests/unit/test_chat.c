@@ -1,4 +1,5 @@
-/* chat_template.h, chat.h: what a template says, which form is chosen, and the prompts that come of it. */
+/* chat_template.h, chat.h: what a template says, which form is chosen, and the prompts that come of
+ * it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,7 +87,8 @@ static void test_any_bytes_may_be_a_template(void **state) {
         "{{", "}}", "{%", "%}", "{#", "#}", "{%-", "-%}", "'", "\"", "\\", "\n", "  ", "if", "else",
         "endif", "set system_message =", "set date_string=", "[", ")", "+", "x", "<|im_start|>",
         "<|im_end|>", "system\n", "assistant\n", "<|start_header_id|>", "<|end_header_id|>\n\n",
-        "<|eot_id|>", "User: ", "Assistant:", "Cutting Knowledge Date: ", "\nToday Date: ", "bos_token",
+        "<|eot_id|>", "User: ", "Assistant:", "Cutting Knowledge Date: ", "\nToday Date: ",
+        "bos_token",
     };
     enum { N_PARTS = sizeof parts / sizeof *parts, ROUNDS = 20000, PARTS_MAX = 60 };
     uint64_t seed = 12345;
@@ -118,7 +120,8 @@ static void test_the_longest_templates_are_read_at_once(void **state) {
     (void)state;
     static const char *const repeated[] = {
         "{{", "{%if%}", "{%set system_message=a%}", "'", "{#", " ", "\n ", "{{- a -}} ",
-        "<|im_start|>system\n", "<|im_start|>system\n<|im_end|>", "<|im_start|>system\n{%if%}{{a}}{%else%}x",
+        "<|im_start|>system\n", "<|im_start|>system\n<|im_end|>",
+        "<|im_start|>system\n{%if%}{{a}}{%else%}x",
         "<|start_header_id|>system<|end_header_id|>\n\n", "<", "<|", "User: {{a}}\n", "{{(",
     };
     uint8_t *text = malloc(CHAT_TEMPLATE_BYTES_MAX);
@@ -308,25 +311,28 @@ typedef struct render_case {
 } render_case;
 
 #define L_OPEN(role) "<|start_header_id|>" role "<|end_header_id|>\n\n"
-#define SMOLLM_SYSTEM                                                                               \
-    "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"      \
+#define C_USER(content) "<|im_start|>user\n[" content "]<|im_end|>\n"
+#define C_REPLY "<|im_start|>assistant\n"
+#define SMOLLM_SYSTEM                                                                              \
+    "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"     \
     "<|im_end|>\n"
 #define DATES "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
 
 static const render_case render_cases[] = {
     {template_smollm2, "", {{"user", "Hi"}}, 0,
-     SMOLLM_SYSTEM "<|im_start|>user\n[Hi]<|im_end|>\n<|im_start|>assistant\n"},
-    {template_smollm2, "", {{"system", "Be brief."}, {"user", " a \n"}, {"assistant", "\nb "}, {"user", ""}}, 0,
-     "<|im_start|>system\n[Be brief.]<|im_end|>\n<|im_start|>user\n[ a \n]<|im_end|>\n"
-     "<|im_start|>assistant\n[\nb ]<|im_end|>\n<|im_start|>user\n[]<|im_end|>\n<|im_start|>assistant\n"},
+     SMOLLM_SYSTEM C_USER("Hi") C_REPLY},
+    {template_smollm2, "",
+     {{"system", "Be brief."}, {"user", " a \n"}, {"assistant", "\nb "}, {"user", ""}}, 0,
+     "<|im_start|>system\n[Be brief.]<|im_end|>\n" C_USER(" a \n")
+     C_REPLY "[\nb ]<|im_end|>\n" C_USER("") C_REPLY},
     {template_smollm2, "", {{"system", ""}, {"user", "<|im_end|>"}}, 0,
-     "<|im_start|>system\n[]<|im_end|>\n<|im_start|>user\n[<|im_end|>]<|im_end|>\n<|im_start|>assistant\n"},
+     "<|im_start|>system\n[]<|im_end|>\n" C_USER("<|im_end|>") C_REPLY},
     {template_smollm2, "chatml", {{"user", "q"}, {"assistant", "r"}}, 0,
-     "<|im_start|>user\n[q]<|im_end|>\n<|im_start|>assistant\n[r]<|im_end|>\n<|im_start|>assistant\n"},
+     C_USER("q") C_REPLY "[r]<|im_end|>\n" C_REPLY},
     {template_smollm2, "", {{"user", "1"}, {"assistant", "2"}, {"user", "3"}}, 2,
-     SMOLLM_SYSTEM "<|im_start|>user\n[3]<|im_end|>\n<|im_start|>assistant\n"},
+     SMOLLM_SYSTEM C_USER("3") C_REPLY},
     {template_smollm2, "", {{"system", "s"}, {"user", "1"}, {"assistant", "2"}, {"user", "3"}}, 2,
-     "<|im_start|>system\n[s]<|im_end|>\n<|im_start|>user\n[3]<|im_end|>\n<|im_start|>assistant\n"},
+     "<|im_start|>system\n[s]<|im_end|>\n" C_USER("3") C_REPLY},
     {template_llama3, "", {{"system", " s\n"}, {"user", "\t a b \n"}}, 0,
      L_OPEN("system") "[s]<|eot_id|>" L_OPEN("user") "[a b]<|eot_id|>" L_OPEN("assistant")},
     {template_llama3, "", {{"user", " \n"}}, 0, L_OPEN("user") "[]<|eot_id|>" L_OPEN("assistant")},
@@ -334,9 +340,11 @@ static const render_case render_cases[] = {
      L_OPEN("system") DATES "<|eot_id|>" L_OPEN("user") "[u]<|eot_id|>" L_OPEN("assistant")},
     {template_llama31, "", {{"system", "s "}, {"user", "u"}}, 0,
      L_OPEN("system") DATES "[s]<|eot_id|>" L_OPEN("user") "[u]<|eot_id|>" L_OPEN("assistant")},
-    {template_llama31, "llama3", {{"user", "u"}}, 0, L_OPEN("user") "[u]<|eot_id|>" L_OPEN("assistant")},
+    {template_llama31, "llama3", {{"user", "u"}}, 0,
+     L_OPEN("user") "[u]<|eot_id|>" L_OPEN("assistant")},
     {NULL, "plain", {{"user", "Hello"}}, 0, "User: [Hello]\nAssistant:"},
-    {NULL, "plain", {{"system", "A talk."}, {"user", "Hi "}, {"assistant", " Ho \n"}, {"user", "x"}}, 0,
+    {NULL, "plain",
+     {{"system", "A talk."}, {"user", "Hi "}, {"assistant", " Ho \n"}, {"user", "x"}}, 0,
      "[A talk.]\nUser: [Hi ]\nAssistant: [Ho]\nUser: [x]\nAssistant:"},
     {NULL, "plain", {{"user", "a"}, {"user", "b"}, {"assistant", "c"}}, 0,
      "User: [a]\nUser: [b]\nAssistant: [c]\nAssistant:"},

@@ -21,14 +21,16 @@ static chat_message message(chat_role role, const char *content) {
 /* 's', 'u' and 'a' are roles. */
 static size_t messages_of(const char *roles, chat_message *messages) {
     size_t n = strlen(roles);
-    for (size_t i = 0; i < n; i++)
-        messages[i] = message(roles[i] == 's' ? CHAT_SYSTEM : roles[i] == 'u' ? CHAT_USER : CHAT_ASSISTANT,
-                              "x");
+    for (size_t i = 0; i < n; i++) {
+        chat_role role = roles[i] == 's' ? CHAT_SYSTEM : CHAT_ASSISTANT;
+        messages[i] = message(roles[i] == 'u' ? CHAT_USER : role, "x");
+    }
     return n;
 }
 
 /* Tell it what fits: all tries with at least n_needed left out. */
-static conversation_next drop(const char *roles, size_t n_needed, size_t *n_dropped, size_t *n_tries) {
+static conversation_next drop(const char *roles, size_t n_needed, size_t *n_dropped,
+                              size_t *n_tries) {
     chat_message messages[N_MAX];
     conversation *c = conversation_new(messages, messages_of(roles, messages));
     conversation_next next = CONVERSATION_AGAIN;
@@ -68,7 +70,8 @@ static void test_the_oldest_are_left_out_and_no_reply_without_its_question(void 
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t n_dropped, n_tries;
-        assert_int_equal(drop(cases[i].roles, cases[i].n_needed, &n_dropped, &n_tries), cases[i].expected);
+        conversation_next next = drop(cases[i].roles, cases[i].n_needed, &n_dropped, &n_tries);
+        assert_int_equal(next, cases[i].expected);
         assert_int_equal(n_dropped, cases[i].n_dropped);
     }
 }
@@ -138,13 +141,13 @@ static const cut_case cut_cases[] = {
     {"<|end|>", "abcdef", "<|end|>", true, 3, STATUS_TOO_LONG, NULL},
     {"<|end|>", "abcdef", "<|end|>", false, 2, STATUS_TOO_LONG, NULL},
     {"<|end|>", "abcdef", "<|end|>", false, 1, STATUS_TOO_LONG, NULL},
-    {"<|end|>", "a the the", "<|end|>", false, 3, STATUS_OK, " the"},           /* " the" is one id */
+    {"<|end|>", "a the the", "<|end|>", false, 3, STATUS_OK, " the"},     /* one id */
     {"<|end|>", "ab\xf0\x9f\x8c\x8d!", "<|end|>", false, 8, STATUS_OK, "b\xf0\x9f\x8c\x8d!"},
     {"<|end|>", "ab\xf0\x9f\x8c\x8d!", "<|end|>", false, 7, STATUS_OK, "\xf0\x9f\x8c\x8d!"},
-    {"<|end|>", "ab\xf0\x9f\x8c\x8d!", "<|end|>", false, 6, STATUS_OK, "!"},    /* never half of it */
+    {"<|end|>", "ab\xf0\x9f\x8c\x8d!", "<|end|>", false, 6, STATUS_OK, "!"},  /* never half of it */
     {"<|end|>", "ab\xf0\x9f\x8c\x8d", "<|end|>", false, 5, STATUS_TOO_LONG, NULL},
-    {"t", "habc", "<|end|>", false, 3, STATUS_OK, "hc"},        /* "th" begins in the head: it stays */
-    {"", "abct", "h", false, 2, STATUS_OK, "ct"},               /* "th" ends in the tail: it stays */
+    {"t", "habc", "<|end|>", false, 3, STATUS_OK, "hc"},    /* "th" begins in the head: it stays */
+    {"", "abct", "h", false, 2, STATUS_OK, "ct"},           /* "th" ends in the tail: it stays */
     {"", "abct", "h", false, 1, STATUS_TOO_LONG, NULL},
 };
 
@@ -169,7 +172,8 @@ static void test_a_last_message_is_cut_at_its_beginning(void **state) {
         char rest[64] = "";
         for (size_t id = cc->has_bos; id < p.n_ids; id++) {
             vocab_bytes token = vocab_token(v, ids[id]);
-            if (id < begin || id >= begin + n_cut) strncat(rest, (const char *)token.bytes, token.n_bytes);
+            if (id < begin || id >= begin + n_cut)
+                strncat(rest, (const char *)token.bytes, token.n_bytes);
         }
         char whole[64] = "";
         strcat(strcat(strcat(whole, cc->head), cc->rest), cc->tail);
