@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Makes smollm2-chats.jsonl: conversations, and the ids of the prompts that llama.cpp makes of them.
 
-    llama-server -m SmolLM2-135M-Instruct.Q4_1.gguf -c 2048 --jinja --host 127.0.0.1 --port 8090
+    llama-server -m SmolLM2-135M-Instruct.Q4_1.gguf -c 2048 --jinja --no-prefill-assistant --port 8090
     make_chats.py http://127.0.0.1:8090 > smollm2-chats.jsonl
 
 llama-server runs the model's own template (/apply-template) and encodes what comes of it (/tokenize), where special
-tokens in the text count: so no message here has one.
+tokens in the text count: so no message here has one. Without --no-prefill-assistant it would go on with a reply that is
+the last message, where we begin a new one.
 """
 import json
 import sys

@@ -19,7 +19,8 @@ const char template_smollm2[] =
 
 #define QWEN_MESSAGES                                                                              \
     "{%- for message in messages %}\n"                                                             \
-    "    {%- if (message.role == \"user\") or (message.role == \"system\" and not loop.first) %}\n"\
+    "    {%- if (message.role == \"user\") or (message.role == \"system\" and not loop.first) or " \
+    "(message.role == \"assistant\" and not message.tool_calls) %}\n"                              \
     "        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' "  \
     "}}\n    {%- endif %}\n{%- endfor %}\n"                                                        \
     "{%- if add_generation_prompt %}\n    {{- '<|im_start|>assistant\\n' }}\n{%- endif %}\n"
