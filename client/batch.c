@@ -89,7 +89,8 @@ status task_messages(task *t, const char *key, failure *f) {
     size_t i, n = json_array_size(list);
     if (!json_is_array(list)) return fail(f, STATUS_BAD_REQUEST, "\"%s\" must be a list", key);
     if (n > MESSAGES_MAX)
-        return fail(f, STATUS_TOO_LONG, "\"%s\" may have %d messages, not %zu", key, MESSAGES_MAX, n);
+        return fail(f, STATUS_TOO_LONG, "\"%s\" may have %d messages, not %zu", key, MESSAGES_MAX,
+                    n);
     t->messages = calloc(n + 1, sizeof *t->messages);
     if (!t->messages) return fail(f, STATUS_NO_MEMORY, "no memory for %zu messages", n);
     json_array_foreach(list, i, value) {
@@ -97,7 +98,8 @@ status task_messages(task *t, const char *key, failure *f) {
         const json_t *content = json_object_get(value, "content");
         if (!json_is_string(role) || !json_is_string(content))
             return fail(f, STATUS_BAD_REQUEST,
-                        "message %zu must have a \"role\" and a \"content\", which are strings", i + 1);
+                        "message %zu must have a \"role\" and a \"content\", which are strings",
+                        i + 1);
         t->messages[i] = (chat_message){.role = json_string_value(role),
                                         .content = (const uint8_t *)json_string_value(content),
                                         .n_bytes = json_string_length(content)};

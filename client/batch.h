@@ -43,7 +43,8 @@ status task_text(task *t, const char *key, const uint8_t **text, size_t *n_bytes
 /* The ids under `key` into t->ids and the call. */
 status task_ids(task *t, const char *key, failure *f);
 
-/* The conversation under `key`, [{"role": "user", "content": "…"}, …], into t->messages and the call. */
+/* The conversation under `key`, [{"role": "user", "content": "…"}, …], into t->messages and the
+ * call. */
 status task_messages(task *t, const char *key, failure *f);
 
 /* A whole number from 0 to `max` under `key`; `fallback` when there is none. */

@@ -73,7 +73,7 @@ int cmd_tokenize(int argc, char **argv) {
     common_flags_init(&flags.common);
     const option_row rows[] = {
         {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
-         .help = "lines of {\"text\": …} or {\"messages\": …}, \"-\" for stdin; the answers are JSON"},
+         .help = "lines of {\"text\": …} or {\"messages\": …}; \"-\" is stdin; answers are JSON"},
         {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
          .help = "special tokens written in the text are plain text"},
         {.name = "bos", .kind = OPTION_FLAG, .out = &flags.bos,
@@ -85,11 +85,14 @@ int cmd_tokenize(int argc, char **argv) {
     const options o = {
         .usage = "trivium tokenize [TEXT|-] [flags]",
         .summary = "Print the token ids of a text.\n\n  trivium tokenize 'Hello, world' --json\n\n"
-                   "A line of --input may be a conversation instead of a text:\n"
-                   "  {\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"max_tokens\": 512}\n"
-                   "gives the ids of the prompt that its next reply follows, in the form of the model's chat\n"
-                   "template, or of \"template\": \"chatml\", \"llama3\" or \"plain\". What is too long is left\n"
-                   "out: the oldest messages after a system message, then the beginning of the last one.",
+                   "A line of --input may be a conversation instead of a text:\n\n"
+                   "  {\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], "
+                   "\"max_tokens\": 512}\n\n"
+                   "gives the ids of the prompt that its next reply follows, in the form of the\n"
+                   "model's chat template, or of \"template\": "
+                   "\"chatml\", \"llama3\" or \"plain\".\n"
+                   "What is too long is left out: the oldest messages after a system message,\n"
+                   "then the beginning of the last one.",
         .tables = {rows, flags.common.rows},
         .n_words_max = 1,
     };

@@ -1,5 +1,5 @@
-/* The calls under way: tokenize, detokenize, render, score and probe, each of which gets exactly one
- * answer. Pure: no sockets, no clock. Fields may be read anywhere; the service sets model and
+/* The calls under way: tokenize, detokenize, render, score and probe, each of which gets exactly
+ * one answer. Pure: no sockets, no clock. Fields may be read anywhere; the service sets model and
  * passage, and the state while it encodes. */
 #ifndef TRIVIUM_CALLS_H
 #define TRIVIUM_CALLS_H

@@ -11,7 +11,7 @@ typedef struct form_row {
     const char *name;
     const char *open[CHAT_ROLES], *close, *reply;
     bool trims[CHAT_ROLES];     /* blanks at both ends of the content are left out */
-    const char *marker;         /* a model that has this control token knows the form; NULL: any does */
+    const char *marker;         /* control token of a model that knows the form; NULL: any does */
     const char *first;          /* the token that begins each prompt; NULL: none */
     const char *stops[1];
     size_t n_stops;
@@ -129,10 +129,11 @@ void chat_clear(chat *c) {
 status chat_check(const chat_message *messages, size_t n_messages, failure *f) {
     size_t n_bytes = 0;
     if (n_messages == 0)
-        return fail(f, STATUS_EMPTY_PROMPT, "the conversation is empty: there is nothing to reply to");
+        return fail(f, STATUS_EMPTY_PROMPT,
+                    "the conversation is empty: there is nothing to reply to");
     if (n_messages > MESSAGES_MAX)
-        return fail(f, STATUS_TOO_LONG, "a conversation may have %d messages, not %zu", MESSAGES_MAX,
-                    n_messages);
+        return fail(f, STATUS_TOO_LONG, "a conversation may have %d messages, not %zu",
+                    MESSAGES_MAX, n_messages);
     for (size_t i = 0; i < n_messages; i++) {
         const chat_message *m = &messages[i];
         if (m->role >= CHAT_ROLES)
@@ -191,7 +192,8 @@ static size_t bytes_between(const chat_prompt *p, size_t begin, size_t end) {
     return n_bytes;
 }
 
-enum { SEGMENTS_OF_MESSAGE = 4, SEGMENTS_OF_PROMPT = 5 };  /* most of one; most beside the messages */
+/* The most of one message, and the most beside the messages. */
+enum { SEGMENTS_OF_MESSAGE = 4, SEGMENTS_OF_PROMPT = 5 };
 
 status chat_render(const chat *c, const chat_message *messages, size_t n_messages, size_t n_dropped,
                    chat_prompt *out, failure *f) {

@@ -1,4 +1,5 @@
-/* Chat forms: a conversation becomes the text of a prompt that its next reply follows. Pure: no sockets. */
+/* Chat forms: a conversation becomes the text of a prompt that its next reply follows. Pure: no
+ * sockets. */
 #ifndef TRIVIUM_CHAT_H
 #define TRIVIUM_CHAT_H
 
@@ -41,32 +42,35 @@ typedef struct chat {
 
 chat_role chat_role_named(const char *name);        /* CHAT_ROLES: none of this name */
 
-/* "" is CHAT_NO_FORM, the one that the model asks for. STATUS_BAD_REQUEST, the sentence lists them. */
+/* "" is CHAT_NO_FORM, the one that the model asks for. STATUS_BAD_REQUEST, the sentence lists
+ * them. */
 status chat_form_named(const char *name, chat_form *out, failure *f);
 const char *chat_form_name(chat_form form);
 
 /* Texts that end a reply, beside the model's end ids. */
 const char *const *chat_stops(chat_form form, size_t *n_stops);
 
-/* The form that is asked for, else the model's. STATUS_NO_MEMORY; then there is nothing to clear. */
+/* The form that is asked for, else the model's. STATUS_NO_MEMORY; then there is nothing to
+ * clear. */
 status chat_choose(chat *out, const vocab *v, chat_form asked, failure *f);
 void chat_clear(chat *c);
 
 /* STATUS_EMPTY_PROMPT without a message, STATUS_TOO_LONG past MESSAGES_MAX or TEXT_BYTES_MAX,
- * STATUS_BAD_REQUEST for an unknown role or a system message that is not the first, STATUS_NOT_UTF8. */
+ * STATUS_BAD_REQUEST for an unknown role or a system message that is not the first,
+ * STATUS_NOT_UTF8. */
 status chat_check(const chat_message *messages, size_t n_messages, failure *f);
 
-/* A prompt in pieces. What the form or the template wrote is special, what came from messages is not: a
- * special token that somebody typed is text. They borrow from the chat and the messages. */
+/* A prompt in pieces. What the form or the template wrote is special, what came from messages is
+ * not: a special token that somebody typed is text. They borrow from the chat and the messages. */
 typedef struct chat_prompt {
     passage_segment *segments;  /* owned: free(segments) */
     size_t n_segments;
-    size_t n_head_bytes, n_tail_bytes;  /* before and behind the content of the last message; a system
-                                         * message counts as head even when it is the last */
+    /* Before and behind the content of the last message; a lone system message is head. */
+    size_t n_head_bytes, n_tail_bytes;
 } chat_prompt;
 
-/* The prompt of checked messages, without the n_dropped that follow the system message; the last one is
- * not among them. It ends where the reply begins. STATUS_NO_MEMORY. */
+/* The prompt of checked messages, without the n_dropped that follow the system message; the last
+ * one is not among them. It ends where the reply begins. STATUS_NO_MEMORY. */
 status chat_render(const chat *c, const chat_message *messages, size_t n_messages, size_t n_dropped,
                    chat_prompt *out, failure *f);
 

@@ -11,8 +11,8 @@ typedef struct range {          /* of the outline; empty: none */
     size_t begin, end;
 } range;
 
-/* A template becomes its outline: the texts that it writes as they would be written, VALUE for what it
- * computes, a mark for each statement. All that is looked for is looked for there. */
+/* A template becomes its outline: the texts that it writes as they would be written, VALUE for what
+ * it computes, a mark for each statement. All that is looked for is looked for there. */
 typedef struct outline {
     const uint8_t *text;        /* of the template */
     size_t n_text;
@@ -55,7 +55,8 @@ static bool is_blank(uint8_t byte) {
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-/* Literals that are written one after the other are one text; what stands in brackets is computed. */
+/* Literals that are written one after the other are one text; what stands in brackets is
+ * computed. */
 static void put_expression(outline *o, size_t at, size_t end) {
     size_t depth = 0;
     while (at < end) {
@@ -156,8 +157,8 @@ static tag next_tag(outline *o, size_t at) {
     return t;
 }
 
-/* The text between two tags as Jinja writes it with trim_blocks and lstrip_blocks, which is how chat
- * templates are meant: no newline after a statement, no indentation before one. */
+/* The text between two tags as Jinja writes it with trim_blocks and lstrip_blocks, which is how
+ * chat templates are meant: no newline after a statement, no indentation before one. */
 static void put_text(outline *o, const tag *before, const tag *after) {
     size_t begin = before->close, end = after->open;
     if (before->strips_after) begin = skip_blanks(o, begin, end);
@@ -219,8 +220,8 @@ static chat_form form_of(const outline *o) {
     if (has(o, "<|start_header_id|>") && has(o, "<|end_header_id|>\n\n") && has(o, "<|eot_id|>"))
         return CHAT_LLAMA3;
     bool is_marked = has(o, "<") || has(o, "[") || has(o, "\n\n") || mentions(o, "eos_token");
-    if (has_before_value(o, "User: ", "\n") && has(o, "Assistant:") && !is_marked) return CHAT_PLAIN;
-    return CHAT_NO_FORM;
+    bool is_plain = has_before_value(o, "User: ", "\n") && has(o, "Assistant:") && !is_marked;
+    return is_plain ? CHAT_PLAIN : CHAT_NO_FORM;
 }
 
 static const char *const system_opens[CHAT_FORMS] = {
@@ -255,7 +256,8 @@ static range text_of_branch(const outline *o, size_t at) {
     return text.end < o->n_bytes && o->bytes[text.end] == ENDIF ? text : (range){0};
 }
 
-/* A message that is written whole counts before one that is put together, and that before a variable. */
+/* A message that is written whole counts before one that is put together, and that before a
+ * variable. */
 static range system_of(const outline *o, chat_form form) {
     range found = {0};
     const char *open = system_opens[form];
@@ -284,8 +286,8 @@ static status text_copy(chat_text *out, const outline *o, const range *ranges, s
     return STATUS_OK;
 }
 
-/* The lines "Cutting Knowledge Date: …" and "Today Date: …" with the date that the template itself has,
- * never a clock's: the same conversation gives the same ids for ever. */
+/* The lines "Cutting Knowledge Date: …" and "Today Date: …" with the date that the template itself
+ * has, never a clock's: the same conversation gives the same ids for ever. */
 static status dates_copy(chat_text *out, const outline *o) {
     static const char cutting[] = "Cutting Knowledge Date: ", today[] = "\nToday Date: ";
     size_t begin = find(o, cutting, sizeof cutting - 1, 0);

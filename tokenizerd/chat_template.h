@@ -1,6 +1,6 @@
-/* What a model's chat template says, read without running it: templates are programs in Jinja, of which
- * only the texts that they write, and where those stand, are looked at. Pure; linear in the template's
- * length; any bytes may come. */
+/* What a model's chat template says, read without running it: templates are programs in Jinja, of
+ * which only the texts that they write, and where those stand, are looked at. Pure; linear in the
+ * template's length; any bytes may come. */
 #ifndef TRIVIUM_CHAT_TEMPLATE_H
 #define TRIVIUM_CHAT_TEMPLATE_H
 

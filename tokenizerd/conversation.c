@@ -50,8 +50,9 @@ conversation *conversation_new(const chat_message *messages, size_t n_messages) 
     for (size_t i = 0; i < n_messages; i++) {
         c->messages[i] = messages[i];
         c->messages[i].content = c->contents + at;
-        if (messages[i].n_bytes > 0) memcpy(c->contents + at, messages[i].content, messages[i].n_bytes);
-        at += messages[i].n_bytes;
+        size_t n_bytes = messages[i].n_bytes;
+        if (n_bytes > 0) memcpy(c->contents + at, messages[i].content, n_bytes);
+        at += n_bytes;
     }
     tries_fill(c);
     return c;
@@ -101,7 +102,8 @@ static bool is_within_character(const vocab *v, int32_t id) {
     return token.n_bytes > 0 && (token.bytes[0] & 0xC0) == 0x80;
 }
 
-/* Bytes that have no id are not in the sums. They can only make the part between head and tail smaller. */
+/* Bytes that have no id are not in the sums. They can only make the part between head and tail
+ * smaller. */
 status conversation_cut(const vocab *v, const prompt_ids *p, size_t n_ids_max, size_t *begin,
                         size_t *n_cut, failure *f) {
     size_t first = 0, end = p->n_ids, n_bytes = 0;
@@ -115,7 +117,7 @@ status conversation_cut(const vocab *v, const prompt_ids *p, size_t n_ids_max, s
     *n_cut = next - first;
     if (next < end) return STATUS_OK;
     return fail(f, STATUS_TOO_LONG,
-                "the prompt has %zu ids and %zu are allowed: the system message and the form alone take "
-                "%zu, and some of the last message must remain",
+                "the prompt has %zu ids and %zu are allowed: the system message and the form alone "
+                "take %zu, and some of the last message must remain",
                 p->n_ids, n_ids_max, p->n_ids - (end - first));
 }

@@ -86,8 +86,8 @@ static status try_start(service *s, call *c, failure *f) {
                            : st;
 }
 
-/* The next try, until one is on its way or the call is answered. A text that is too long to be encoded
- * is one that does not fit. */
+/* The next try, until one is on its way or the call is answered. A text that is too long to be
+ * encoded is one that does not fit. */
 static void try_next(service *s, call *c) {
     for (;;) {
         failure f;

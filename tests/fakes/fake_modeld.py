@@ -27,10 +27,11 @@ class FakeModeld(Fake):
     incoming, outgoing = outgoing, incoming    # what tokenizerd sends comes in here
 
     def __init__(self, address, name="fake", fingerprint="f1", n_ctx=512, kind="gpt2", split="gpt-2",
-                 next_token=None, vocabulary="v1", deadly=()):
+                 next_token=None, vocabulary="v1", deadly=(), chat_template=b"", add_bos=False):
         self.fingerprint, self.n_ctx, self.kind, self.split, self.vocabulary = fingerprint, n_ctx, kind, split, vocabulary
         self.tokens = CONTROL + byte_letters()
         self.next_token = next_token           # next_token(self, sender, open, step) → True: it was dealt with
+        self.chat_template, self.add_bos = chat_template, add_bos
         self.deadly = deadly                   # bodies that end it without a word
         super().__init__(address, name)
 
@@ -57,6 +58,7 @@ class FakeModeld(Fake):
         piece.types = bytes([3] * len(CONTROL) + [1] * 256)
         piece.meta.kind, piece.meta.split = self.kind, self.split
         piece.meta.bos, piece.meta.eos, piece.meta.eot, piece.meta.eom = 0, 2, -1, -1
+        piece.meta.chat_template, piece.meta.add_bos = self.chat_template, self.add_bos
         self.send(reply, to=sender)
 
     def generate(self, sender, sequence, ids):

@@ -40,6 +40,11 @@ vocab *small_vocab(const small_vocab_parts *parts) {
     vocab *v;
     vocab_meta meta = {.kind = "gpt2", .split = parts->split, .bos = -1, .eot = -1, .eom = -1};
     meta.eos = parts->eos;
+    meta.add_bos = parts->add_bos;
+    size_t first_special = SMALL_VOCAB_FIRST_MERGE + parts->n_merges;
+    if (parts->bos) meta.bos = (int32_t)(first_special + (size_t)(parts->bos - parts->specials));
+    meta.chat_template = (const uint8_t *)parts->chat_template;
+    meta.chat_template_bytes = parts->chat_template ? strlen(parts->chat_template) : 0;
     meta.n_tokens = (uint32_t)(SMALL_VOCAB_FIRST_MERGE + parts->n_merges + parts->n_specials);
     meta.n_merges = (uint32_t)parts->n_merges;
     must(vocab_new(&v, &meta, &f), &f);

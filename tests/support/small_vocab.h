@@ -25,6 +25,9 @@ typedef struct small_vocab_parts {
     const small_special *specials;
     size_t n_specials;
     int32_t eos;                /* -1: none */
+    const small_special *bos;   /* one of the specials; NULL: none */
+    bool add_bos;
+    const char *chat_template;  /* NULL: none */
 } small_vocab_parts;
 
 enum { SMALL_VOCAB_FIRST_MERGE = 256 };

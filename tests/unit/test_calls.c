@@ -165,6 +165,30 @@ static void test_a_call_that_comes_back_waits_anew(void **state) {
     models_free(&ms);
 }
 
+static void test_a_conversation_is_checked_copied_and_counted(void **state) {
+    calls *cs = *state;
+    failure f;
+    call *c = NULL, *another;
+    size_t n_messages;
+    uint8_t *content = malloc(TEXT_BYTES_MAX);
+    memset(content, 'x', TEXT_BYTES_MAX);
+    chat_message message = {CHAT_USER, content, TEXT_BYTES_MAX};
+    call_order order = order_of(CALL_RENDER);
+    assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_EMPTY_PROMPT);
+    order.messages = &message, order.n_messages = 1, order.form = CHAT_PLAIN, order.n_ids_max = 7;
+    size_t n_fit = CALLS_BYTES_MAX / conversation_bytes(&message, 1);
+    for (size_t i = 0; i < n_fit && i < CALLS_MAX; i++) c = add(cs, &order);
+    const chat_message *copy = conversation_messages(c->rendering.conversation, &n_messages);
+    assert_ptr_not_equal(copy->content, content);
+    assert_int_equal(n_messages, 1);
+    assert_int_equal(c->rendering.asked, CHAT_PLAIN);
+    assert_int_equal(c->rendering.n_ids_max, 7);
+    assert_int_equal(calls_add(cs, &order, 0, &another, &f), STATUS_BUSY);
+    calls_remove(cs, NULL, &c);
+    add(cs, &order);
+    free(content);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -174,6 +198,7 @@ int main(void) {
         CASE(test_orders_out_of_range_are_refused),
         CASE(test_what_was_asked_is_copied),
         CASE(test_a_call_that_comes_back_waits_anew),
+        CASE(test_a_conversation_is_checked_copied_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
