@@ -8,6 +8,7 @@
 #include "../proto/limits.h"
 #include "commands.h"
 #include "outcome.h"
+#include "term.h"
 
 #define TRIVIUM_VERSION "0.1.0"
 
@@ -81,6 +82,7 @@ static void keep_standard_descriptors(void) {
 
 int main(int argc, char **argv) {
     keep_standard_descriptors();
+    term_use_utf8();
     int code = run(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout)) return code;
     if (errno != EPIPE) outcome_failed(&(failure){STATUS_IO, "cannot write to stdout"});
