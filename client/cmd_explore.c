@@ -22,8 +22,8 @@ static const explore_row explorers[] = {
      "of the first sample, at every temperature; the next has the next one (1)",
      {.usage = "trivium explore temperature [PROMPT|-] [flags]",
       .summary =
-          "Texts that go on from a prompt at several temperatures, side by side. The same seeds are "
-          "used at each, so a second run shows the same.\n\n"
+          "Texts that go on from a prompt at several temperatures, side by side. The same seeds "
+          "are used at each, so a second run shows the same.\n\n"
           "  trivium explore temperature 'The future of artificial intelligence'\n\n"
           "Under each temperature stand, over all its samples: how many different tokens there are "
           "of all; the share of tokens within a run of four that its text has twice or more; the "
@@ -42,8 +42,9 @@ static const explore_row explorers[] = {
           "left to draw from.\n\n"
           "  trivium explore top-p 'The future of artificial intelligence' --top-k 50\n\n"
           "Both have the same prompt and seed. Once they drew different tokens they are different "
-          "texts: their steps are no longer like for like, which a line marks. The chain is that "
-          "of generate, with a top-k of 50; flags of steps change it.\n\n"
+          "texts: their steps are no longer like for like, which a line marks. A bar is half a "
+          "cell longer each time that one token doubles. The chain is that of generate, with a "
+          "top-k of 50; flags of steps change it.\n\n"
           "A line of --json is a step: {\"step\", \"comparable\", \"top_k_top_p\": {\"id\", "
           "\"text\", \"top_k\", \"left\"}, \"top_p\": {\"id\", \"text\", \"left\"}}, where a text "
           "that has ended is null; the last is {\"done\": {\"seed\", \"parted_at\" (a step or "
@@ -131,7 +132,8 @@ static int explore_run(const explore_row *explorer, int argc, char **argv) {
 int cmd_explore(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "";
     for (int i = 0; i < N_EXPLORERS; i++) {
-        if (strcmp(name, explorers[i].name) == 0) return explore_run(&explorers[i], argc - 1, argv + 1);
+        if (strcmp(name, explorers[i].name) == 0)
+            return explore_run(&explorers[i], argc - 1, argv + 1);
     }
     if (strcmp(name, "--help") != 0)
         return outcome_wrong_use("explore what? There are temperature, top-p; not \"%.40s\"", name);

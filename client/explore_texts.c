@@ -142,7 +142,8 @@ static status begin_next(texts_run *r, failure *f) {
     place *at = &r->places[r->n_begun];
     *at = (place){r, &r->texts[r->n_begun]};
     status st = random_bytes(at->text->request.id, REQUEST_BYTES, f);
-    return st == STATUS_OK ? client_generate(r->client, &at->text->request, &events, at, f) : st;
+    if (st != STATUS_OK) return st;
+    return client_generate(r->client, &at->text->request, &events, at, f);
 }
 
 static void begin_more(texts_run *r) {

@@ -102,7 +102,8 @@ static status print_texts(const pair *p) {
 static void print_token(const pair *p, int side, size_t at) {
     const explored_token *token = token_at(p, side, at);
     const char *pieces = p->texts[side].pieces.bytes;
-    char *quoted = token ? term_quote((const uint8_t *)pieces + token->piece_at, token->n_piece) : NULL;
+    char *quoted = NULL;
+    if (token) quoted = term_quote((const uint8_t *)pieces + token->piece_at, token->n_piece);
     term_cell(stdout, quoted ? quoted : "", TOKEN_CELLS);
     free(quoted);
 }
@@ -223,8 +224,10 @@ static json_t *token_json(const pair *p, int side, size_t at) {
     json_t *object = json_pack("{s: i, s: o, s: o}", "id", (int)token->id,
                                "text", json_bytes(pieces + token->piece_at, token->n_piece),
                                "left", left < 0 ? json_null() : json_integer(left));
-    if (object && side == BOTH)
-        json_object_set_new(object, "top_k", after_top_k < 0 ? json_null() : json_integer(after_top_k));
+    if (object && side == BOTH) {
+        json_object_set_new(object, "top_k",
+                            after_top_k < 0 ? json_null() : json_integer(after_top_k));
+    }
     return object;
 }
 
@@ -235,7 +238,8 @@ static json_t *text_json(const pair *p, int side) {
 static int show_json(const pair *p) {
     int code = EXIT_FINE;
     for (size_t i = 0; code == EXIT_FINE && i < p->n_steps; i++) {
-        code = json_print(json_pack("{s: i, s: b, s: o, s: o}", "step", (int)i,
+        code = json_print(json_pack("{s: i, s: b, s: o, s: o}",
+                                    "step", (int)i,
                                     "comparable", i < p->n_comparable,
                                     "top_k_top_p", token_json(p, BOTH, i),
                                     "top_p", token_json(p, ALONE, i)));
