@@ -19,17 +19,7 @@ static const char *remover_of(const candidate *one, const strategy *chain) {
 static void print_label(FILE *to, const uint8_t *text, size_t n_bytes) {
     char *label = term_quote(text, n_bytes);
     if (!label) return;
-    size_t width = term_width(label), n_kept = strlen(label);
-    if (width > LABEL_CELLS) {
-        n_kept = 0;
-        for (size_t cell = 0; cell < LABEL_CELLS - 1; cell++) {
-            do n_kept++;
-            while (((unsigned char)label[n_kept] & 0xC0) == 0x80);
-        }
-    }
-    fprintf(to, "%.*s", (int)n_kept, label);
-    if (width > LABEL_CELLS) fputs("\u2026", to);
-    else fprintf(to, "%*s", (int)(LABEL_CELLS - width), "");
+    term_cell(to, label, LABEL_CELLS);
     free(label);
 }
 

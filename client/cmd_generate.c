@@ -271,10 +271,7 @@ static int generate_from(const generate_flags *flags, const char *word) {
     if (step_flags_check(&flags->steps, &f) != STATUS_OK ||
         step_flags_strategy(&flags->steps, START_DEFAULTS, &chain, &f) != STATUS_OK) {
         code = outcome_wrong_use("%s", f.message);
-    } else if (input_read(&prompt, word, &f) != STATUS_OK) {
-        code = outcome_failed(&f);
-    } else if (prompt.n_bytes == 0) {
-        fail(&f, STATUS_EMPTY_PROMPT, "the prompt is empty: give a text to go on from");
+    } else if (input_read_prompt(&prompt, word, &f) != STATUS_OK) {
         code = outcome_failed(&f);
     } else {
         code = generate(flags, &prompt, &chain);

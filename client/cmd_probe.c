@@ -279,8 +279,8 @@ int cmd_probe(int argc, char **argv) {
         .usage = "trivium probe --logits 5,3,2,1,0.5 [flags]",
         .summary = "Show the probabilities that a strategy makes of given logits, through a real\n"
                    "samplerd. The chain is empty at first: only what the flags name is in it.\n\n"
-                   "  trivium probe --logits 5,3,2,1,0.5 --labels sunny,cloudy,rainy,windy,foggy "
-                   "--temperature 0.5\n\n"
+                   "  trivium probe --logits 5,3,2,1,0.5 --temperature 0.5 \\\n"
+                   "    --labels sunny,cloudy,rainy,windy,foggy\n\n"
                    "Penalties alone, with --history, also show the logits before and after them.",
         .tables = {rows, flags.steps.rows, flags.common.rows},
     };

@@ -59,10 +59,9 @@ int cmd_tune(int argc, char **argv) {
     strategy_init(&flags.chain);
     const options o = {
         .usage = "trivium tune REQUEST [flags]",
-        .summary = "Give a running generation another strategy, and print the step from which it "
-                   "holds. Flags of\n"
-                   "single steps change those steps; --preset, --chain and --greedy replace the "
-                   "strategy.\n\n"
+        .summary = "Give a running generation another strategy, and print the step from which it\n"
+                   "holds. Flags of single steps change those steps; --preset, --chain and\n"
+                   "--greedy replace the strategy.\n\n"
                    "  trivium tune 3f2a --temperature 0.3",
         .tables = {flags.steps.rows, flags.common.rows},
         .n_words_max = 1,

@@ -174,7 +174,7 @@ int cmd_up(int argc, char **argv) {
     };
     const options o = {
         .usage = "trivium up [--model PATH] [--keep] [flags]",
-        .summary = "Start what is missing of the three daemons in this runtime folder, and wait "
+        .summary = "Start what is missing of the three daemons in this runtime folder, and wait\n"
                    "until they are ready.\n\n"
                    "  trivium up --model SmolLM2-135M-Instruct.Q4_1.gguf",
         .tables = {rows},

@@ -65,8 +65,11 @@ static void print_tail(FILE *to, const buffer *text) {
     char *line = term_quote((const uint8_t *)text->bytes, text->n_bytes);
     if (!line) return;
     const char *from = line;
-    while (term_width(from) > TAIL_CELLS - 1) from++;
-    while (((unsigned char)*from & 0xC0) == 0x80) from++;       /* the inside of a character */
+    size_t width = term_width(from), n_cells = 0;
+    while (width > TAIL_CELLS - 1) {
+        from += term_character(from, &n_cells);
+        width -= n_cells;
+    }
     fprintf(to, "%s%s\n", from == line ? "" : "\u2026", from);
     free(line);
 }

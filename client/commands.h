@@ -6,6 +6,6 @@
 typedef int command(int argc, char **argv);
 
 command cmd_generate, cmd_chat, cmd_tokenize, cmd_detokenize, cmd_score, cmd_probe, cmd_status, cmd_ps,
-    cmd_cancel, cmd_tune, cmd_watch, cmd_bench, cmd_up, cmd_down;
+    cmd_cancel, cmd_tune, cmd_watch, cmd_explore, cmd_bench, cmd_up, cmd_down;
 
 #endif

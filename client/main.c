@@ -8,6 +8,7 @@
 #include "../proto/limits.h"
 #include "commands.h"
 #include "outcome.h"
+#include "term.h"
 
 #define TRIVIUM_VERSION "0.1.0"
 
@@ -29,6 +30,7 @@ static const command_row commands[] = {
     {"tokenize", cmd_tokenize, "text to token ids"},
     {"detokenize", cmd_detokenize, "token ids to text"},
     {"score", cmd_score, "how likely a text is to the model, token by token"},
+    {"explore", cmd_explore, "temperatures, or top-k and top-p, side by side"},
     {"bench", cmd_bench, "measure decode, prefill, several clients, and what the KV-cache saves"},
     {"up", cmd_up, "start the daemons that are missing here"},
     {"down", cmd_down, "end the daemons that run here"},
@@ -82,6 +84,7 @@ static void keep_standard_descriptors(void) {
 
 int main(int argc, char **argv) {
     keep_standard_descriptors();
+    term_use_utf8();
     int code = run(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout)) return code;
     if (errno != EPIPE) outcome_failed(&(failure){STATUS_IO, "cannot write to stdout"});

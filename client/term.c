@@ -1,12 +1,19 @@
 #include "term.h"
 
 #include <assert.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
 
+#include "../proto/rt/options.h"
 #include "../proto/rt/text.h"
+
+enum { COLUMNS_USUAL = 80, COLUMNS_MAX = 10000 };
 
 struct table {
     size_t n_columns, n_cells, capacity;
@@ -79,13 +86,60 @@ void table_print(const table *t, FILE *to) {
     }
 }
 
+/* ---- cells ---- */
+
+void term_use_utf8(void) {
+    setlocale(LC_CTYPE, "");
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0) setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+size_t term_character(const char *text, size_t *n_cells) {
+    wchar_t character;
+    size_t n_bytes = mbrtowc(&character, text, MB_CUR_MAX, &(mbstate_t){0});
+    *n_cells = 1;
+    if (n_bytes == 0 || n_bytes > MB_CUR_MAX) return 1;     /* no character: one cell a byte */
+    int width = wcwidth(character);
+    if (width >= 0) *n_cells = (size_t)width;   /* else newer than the C library: most take one */
+    return n_bytes;
+}
+
 size_t term_width(const char *text) {
-    size_t width = 0;
-    for (const char *c = text; *c; c++) {
-        if (((unsigned char)*c & 0xC0) != 0x80) width++;    /* not the inside of a sequence */
-    }
+    size_t width = 0, n_cells;
+    for (const char *at = text; *at; width += n_cells) at += term_character(at, &n_cells);
     return width;
 }
+
+size_t term_fit(const char *text, size_t n_cells, size_t *width) {
+    size_t n_fit = 0;
+    *width = 0;
+    while (text[n_fit]) {
+        size_t more, n_bytes = term_character(text + n_fit, &more);
+        if (*width + more > n_cells) break;
+        *width += more;
+        n_fit += n_bytes;
+    }
+    return n_fit;
+}
+
+void term_cell(FILE *to, const char *text, size_t n_cells) {
+    size_t width, n_bytes = term_fit(text, n_cells, &width);
+    bool is_cut = text[n_bytes] != '\0';
+    if (is_cut) n_bytes = term_fit(text, n_cells - 1, &width);
+    fwrite(text, 1, n_bytes, to);
+    if (is_cut) fputs("\u2026", to);
+    fprintf(to, "%*s", (int)(n_cells - width - is_cut), "");
+}
+
+size_t term_columns(FILE *to) {
+    const char *told = getenv("COLUMNS");
+    unsigned long long n;
+    struct winsize size;
+    if (told && options_uint(told, &n) && n > 0 && n <= COLUMNS_MAX) return (size_t)n;
+    if (ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    return COLUMNS_USUAL;
+}
+
+/* ---- colour and bars ---- */
 
 bool term_has_colour(FILE *to) {
     const char *no_colour = getenv("NO_COLOR"), *kind = getenv("TERM");
@@ -109,12 +163,42 @@ void term_dim_end(FILE *to, bool colour) {
     if (colour) fputs(TERM_PLAIN, to);
 }
 
+/* ---- bytes from elsewhere ---- */
+
+/* The bytes of the control character at the beginning of UTF-8 text; 0: another character. */
+static size_t control_bytes(const uint8_t *bytes) {
+    if (*bytes < ' ' || *bytes == 0x7F) return 1;
+    return bytes[0] == 0xC2 && bytes[1] < 0xA0 ? 2 : 0;
+}
+
+static size_t escape(char *out, const uint8_t *bytes, size_t n_bytes) {
+    size_t n_out = 0;
+    for (size_t i = 0; i < n_bytes; i++) n_out += (size_t)sprintf(out + n_out, "\\x%02x", bytes[i]);
+    return n_out;
+}
+
+char *term_plain(const uint8_t *bytes, size_t n_bytes) {
+    size_t n_whole, n_out = 0;
+    char *whole = text_replace_ill_formed(bytes, n_bytes, &n_whole);
+    char *out = whole ? malloc(4 * n_whole + 1) : NULL;
+    for (size_t i = 0; out && i < n_whole; i++) {
+        const uint8_t *at = (const uint8_t *)whole + i;
+        size_t n_control = *at == '\n' ? 0 : control_bytes(at);
+        if (*at == '\t') out[n_out++] = ' ';
+        else if (n_control == 0) out[n_out++] = (char)*at;
+        else n_out += escape(out + n_out, at, n_control);
+        if (n_control > 1) i++;
+    }
+    if (out) out[n_out] = '\0';
+    free(whole);
+    return out;
+}
+
 static size_t quote_byte(char *out, uint8_t byte, bool escape_high) {
     static const char letters[] = "abtnvfr";    /* of the bytes 7 … 13 */
     if (byte == '"' || byte == '\\') return (size_t)sprintf(out, "\\%c", byte);
     if (byte >= 7 && byte <= 13) return (size_t)sprintf(out, "\\%c", letters[byte - 7]);
-    if (byte < ' ' || byte == 0x7F || (escape_high && byte >= 0x80))
-        return (size_t)sprintf(out, "\\x%02x", byte);
+    if (byte < ' ' || byte == 0x7F || (escape_high && byte >= 0x80)) return escape(out, &byte, 1);
     *out = (char)byte;
     return 1;
 }
@@ -125,7 +209,11 @@ char *term_quote(const uint8_t *bytes, size_t n_bytes) {
     bool escape_high = !text_is_utf8(bytes, n_bytes);
     size_t n_out = 0;
     out[n_out++] = '"';
-    for (size_t i = 0; i < n_bytes; i++) n_out += quote_byte(out + n_out, bytes[i], escape_high);
+    for (size_t i = 0; i < n_bytes; i++) {
+        bool is_long_control = !escape_high && control_bytes(bytes + i) == 2;
+        if (is_long_control) n_out += escape(out + n_out, bytes + i++, 2);
+        else n_out += quote_byte(out + n_out, bytes[i], escape_high);
+    }
     out[n_out++] = '"';
     out[n_out] = '\0';
     return out;

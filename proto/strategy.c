@@ -173,6 +173,15 @@ status strategy_merge(strategy *s, const strategy *changes, failure *f) {
     return STATUS_OK;
 }
 
+void strategy_remove(strategy *s, step_kind kind) {
+    size_t n_kept = 0;
+    for (size_t i = 0; i < s->n_steps; i++) {
+        if (s->steps[i].kind == kind) step_clear(&s->steps[i]);
+        else s->steps[n_kept++] = s->steps[i];
+    }
+    s->n_steps = n_kept;
+}
+
 /* ---- questions ---- */
 
 status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f) {

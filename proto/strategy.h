@@ -102,6 +102,8 @@ status strategy_set(strategy *s, const step *one, failure *f);
 /* Set each step of `changes`: all of them, or on failure none. What `tune` does. */
 status strategy_merge(strategy *s, const strategy *changes, failure *f);
 
+void strategy_remove(strategy *s, step_kind kind);          /* every step of this kind */
+
 /* The kind named `name` (underscores or hyphens); STEP_KINDS when there is none. */
 step_kind strategy_kind(const char *name);
 /* The refusal of such a name, with the names that there are. Fills `f` and returns `code`. */

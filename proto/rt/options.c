@@ -12,7 +12,8 @@
 
 enum {
     TABLES_MAX = sizeof((options){0}.tables) / sizeof((options){0}.tables[0]),
-    HELP_COLUMN = 30
+    HELP_COLUMN = 30,
+    HELP_CELLS = 80,            /* of a line */
 };
 
 /* Digits with an optional point, then an optional exponent: no blanks, hexadecimal, inf or nan. */
@@ -63,16 +64,52 @@ static const option_row *row_find(const options *o, const char *name, size_t n_n
     return NULL;
 }
 
+/* Characters of n_bytes of our own help, none of which is wide. */
+static size_t width_of(const char *text, size_t n_bytes) {
+    size_t n = 0;
+    for (size_t i = 0; i < n_bytes; i++) n += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return n;
+}
+
+/* Paragraphs, the first of which begins at column `indent`, filled up to HELP_CELLS. A line that begins
+ * with a blank, an example, stays one; so does an empty one. */
+static void print_folded(const char *text, size_t indent) {
+    size_t column = indent;
+    while (*text) {
+        bool goes_on = column > indent && text[1] && text[1] != ' ' && text[1] != '\n';
+        if (*text == '\n' && !goes_on) {
+            putchar(*text++);
+            column = indent;
+            continue;
+        }
+        size_t n_blanks = *text == '\n' ? 1 : strspn(text, " ");
+        const char *word = text + n_blanks;
+        size_t n_word = strcspn(word, " \n"), width = width_of(word, n_word);
+        if (column > indent && column + n_blanks + width > HELP_CELLS) {
+            printf("\n%*s", (int)indent, "");
+            column = indent;
+            n_blanks = 0;
+        }
+        printf("%*s%.*s", (int)n_blanks, "", (int)n_word, word);
+        text = word + n_word;
+        column += n_blanks + width;
+    }
+    putchar('\n');
+}
+
 static void print_help(const options *o) {
-    printf("usage: %s\n\n%s\n\n", o->usage, o->summary);
+    fputs("usage: ", stdout);
+    print_folded(o->usage, strlen("usage: "));
+    putchar('\n');
+    print_folded(o->summary, 0);
+    putchar('\n');
     for (size_t t = 0; t < TABLES_MAX; t++) {
         for (const option_row *row = o->tables[t]; row && row->name; row++) {
             const char *blank = row->value_name ? " " : "";
             int n = printf("  --%s%s%s", row->name, blank, row->value_name ? row->value_name : "");
-            if (n < HELP_COLUMN)
-                printf("%*s%s\n", HELP_COLUMN - n, "", row->help);
-            else
-                printf("\n%*s%s\n", HELP_COLUMN, "", row->help);
+            if (n < HELP_COLUMN) printf("%*s", HELP_COLUMN - n, "");
+            else printf("\n%*s", HELP_COLUMN, "");
+            print_folded(row->help, HELP_COLUMN);
         }
     }
     printf("  --%-*s%s\n", HELP_COLUMN - 4, "help", "this text");

@@ -28,7 +28,7 @@ typedef struct option_row {
     const char *name;           /* without the hyphens in front; NULL ends a table */
     option_kind kind;
     const char *value_name;     /* "N", "PATH"; NULL for a flag */
-    const char *help;           /* one line */
+    const char *help;           /* one sentence, folded where it is shown */
     void *out;
     double min, max;            /* inclusive; OPTION_UINT and OPTION_REAL */
     option_take *take;          /* OPTION_CALL; value is NULL when value_name is */
@@ -36,7 +36,7 @@ typedef struct option_row {
 
 typedef struct options {
     const char *usage;          /* "trivium generate [PROMPT|-] [flags]" */
-    const char *summary;        /* what it does, and an example: shown by --help */
+    const char *summary;        /* what it does, and an example: shown by --help, paragraphs filled */
     const option_row *tables[4];  /* each ended by a NULL name; unused ones NULL */
     size_t n_words_max;         /* words that are no flags */
 } options;

@@ -264,6 +264,21 @@ static void a_merge_that_fails_changes_nothing(void **state) {
     strategy_clear(&changes);
 }
 
+static void a_removed_kind_leaves_the_others(void **state) {
+    (void)state;
+    strategy s;
+    strategy_init(&s);
+    strategy_defaults(&s);
+    bias(&s, 4, 1);
+    append(&s, STEP_TEMPERATURE, 2);
+    strategy_remove(&s, STEP_TEMPERATURE);
+    assert_string_equal(written(&s), "logit_bias 4=1, repetition_penalty 1.1, top_p 0.9");
+    strategy_remove(&s, STEP_LOGIT_BIAS);
+    strategy_remove(&s, STEP_XTC);
+    assert_string_equal(written(&s), "repetition_penalty 1.1, top_p 0.9");
+    strategy_clear(&s);
+}
+
 static void a_copy_is_equal_and_its_own(void **state) {
     (void)state;
     strategy s, copy;
@@ -305,6 +320,7 @@ int main(void) {
         cmocka_unit_test(biases_are_bounded),
         cmocka_unit_test(tune_merges_step_by_step),
         cmocka_unit_test(a_merge_that_fails_changes_nothing),
+        cmocka_unit_test(a_removed_kind_leaves_the_others),
         cmocka_unit_test(a_copy_is_equal_and_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

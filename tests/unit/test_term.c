@@ -40,6 +40,83 @@ static void columns_fit_their_widest_cell(void **state) {
     assert_null(t);
 }
 
+static void a_wide_character_takes_two_cells(void **state) {
+    (void)state;
+    assert_int_equal(term_width(""), 0);
+    assert_int_equal(term_width("naïve"), 5);
+    assert_int_equal(term_width("日本"), 4);
+    assert_int_equal(term_width("🙂!"), 3);
+    assert_int_equal(term_width("e\u0301"), 1);
+    assert_int_equal(term_width("a\xff"), 2);
+    table *t = table_new(2);
+    static const char *const cells[] = {"日本", "1", "abc", "2"};
+    for (size_t i = 0; i < 4; i++) table_cell(t, "%s", cells[i]);
+    FILE *stream = open_memory();
+    table_print(t, stream);
+    close_and_compare(stream, "日本  1\nabc   2\n");
+    table_free(&t);
+}
+
+static void a_text_is_cut_between_characters(void **state) {
+    (void)state;
+    static const struct { const char *text; size_t n_cells, n_bytes, width; } cases[] = {
+        {"abc", 5, 3, 3}, {"abc", 2, 2, 2}, {"abc", 0, 0, 0}, {"日本", 3, 3, 2}, {"日本", 4, 6, 4},
+        {"日", 1, 0, 0}, {"e\u0301x", 1, 3, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t width;
+        assert_int_equal(term_fit(cases[i].text, cases[i].n_cells, &width), cases[i].n_bytes);
+        assert_int_equal(width, cases[i].width);
+    }
+}
+
+static void assert_cell(const char *text, size_t n_cells, const char *expected) {
+    FILE *stream = open_memory();
+    term_cell(stream, text, n_cells);
+    close_and_compare(stream, expected);
+}
+
+static void a_cell_is_just_so_wide(void **state) {
+    (void)state;
+    assert_cell("ab", 4, "ab  ");
+    assert_cell("abcd", 4, "abcd");
+    assert_cell("abcde", 4, "abc…");
+    assert_cell("日本語", 6, "日本語");
+    assert_cell("日本語", 5, "日本…");
+    assert_cell("日本語", 4, "日… ");
+    assert_cell("a", 1, "a");
+    assert_cell("ab", 1, "…");
+}
+
+static void the_columns_of_a_file_are_those_told(void **state) {
+    (void)state;
+    FILE *stream = tmpfile();
+    unsetenv("COLUMNS");
+    assert_int_equal(term_columns(stream), 80);
+    setenv("COLUMNS", "132", 1);
+    assert_int_equal(term_columns(stream), 132);
+    static const char *const wrong[] = {"0", "-3", "wide", "", "99999999999"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        setenv("COLUMNS", wrong[i], 1);
+        assert_int_equal(term_columns(stream), 80);
+    }
+    unsetenv("COLUMNS");
+    fclose(stream);
+}
+
+static void plain_text_has_lines_and_nothing_to_obey(void **state) {
+    (void)state;
+    static const struct { const char *bytes; size_t n_bytes; const char *expected; } cases[] = {
+        {"", 0, ""}, {"a\tb\nc", 5, "a b\nc"}, {"\033[2J\r", 5, "\\x1b[2J\\x0d"}, {"a\0b", 3, "a\\x00b"},
+        {"\xc2\x9b" "2J", 4, "\\xc2\\x9b2J"}, {"\xc2\xa0", 2, "\xc2\xa0"}, {"é\xc3", 3, "é\uFFFD"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *plain = term_plain((const uint8_t *)cases[i].bytes, cases[i].n_bytes);
+        assert_string_equal(plain, cases[i].expected);
+        free(plain);
+    }
+}
+
 static void an_empty_table_prints_nothing(void **state) {
     (void)state;
     table *t = table_new(2);
@@ -87,11 +164,19 @@ static void quoting_shows_what_a_terminal_would_obey(void **state) {
     assert_quoted("\033[31m", 5, "\"\\x1b[31m\"");
     assert_quoted("\xc3", 1, "\"\\xc3\"");
     assert_quoted("a\0b", 3, "\"a\\x00b\"");
+    assert_quoted("\xc2\x9bm", 3, "\"\\xc2\\x9bm\"");
+    assert_quoted("\xc2\xa9", 2, "\"©\"");
 }
 
 int main(void) {
+    term_use_utf8();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_fit_their_widest_cell),
+        cmocka_unit_test(a_wide_character_takes_two_cells),
+        cmocka_unit_test(a_text_is_cut_between_characters),
+        cmocka_unit_test(a_cell_is_just_so_wide),
+        cmocka_unit_test(the_columns_of_a_file_are_those_told),
+        cmocka_unit_test(plain_text_has_lines_and_nothing_to_obey),
         cmocka_unit_test(an_empty_table_prints_nothing),
         cmocka_unit_test(bars),
         cmocka_unit_test(no_colour_outside_a_terminal),

@@ -1,0 +1,286 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+#include "explore.h"
+#include "json.h"
+#include "outcome.h"
+#include "term.h"
+
+static const double TOP_K = 50, TOP_P = 0.9;    /* the chapter's */
+
+enum {
+    BOTH, ALONE, SIDES,         /* top-k before top-p; top-p alone */
+    TOKEN_CELLS = 14,
+    BAR_CELLS_LOG = 8,
+    COLUMN_CELLS_MIN_TEXT = 30,
+};
+
+typedef struct pair {
+    const explore_flags *flags;
+    strategy chains[SIDES];
+    explored_text texts[SIDES];
+    size_t n_steps;             /* of the longer one */
+    size_t n_comparable;        /* steps after the same text: up to the first that drew differently */
+    bool parted;
+} pair;
+
+/* ---- chains ---- */
+
+static status pair_chains(pair *p, failure *f) {
+    strategy *both = &p->chains[BOTH];
+    status st = step_flags_strategy(&p->flags->steps, START_DEFAULTS, both, f);
+    if (st == STATUS_OK && !explore_has_step(both, STEP_TOP_P))
+        st = explore_set(both, STEP_TOP_P, TOP_P, f);
+    if (st == STATUS_OK && !explore_has_step(both, STEP_TOP_K))
+        st = explore_set(both, STEP_TOP_K, TOP_K, f);
+    if (st != STATUS_OK) return st;
+    if (strategy_copy(&p->chains[ALONE], both) != STATUS_OK)
+        return fail(f, STATUS_NO_MEMORY, "no memory for a chain");
+    strategy_remove(&p->chains[ALONE], STEP_TOP_K);
+    return STATUS_OK;
+}
+
+/* ---- steps ---- */
+
+/* NULL: the text has ended. */
+static const explored_token *token_at(const pair *p, int side, size_t at) {
+    const explored_text *t = &p->texts[side];
+    return at < explored_n_tokens(t) ? explored_token_at(t, at) : NULL;
+}
+
+static void pair_compare(pair *p) {
+    size_t n[SIDES] = {explored_n_tokens(&p->texts[BOTH]), explored_n_tokens(&p->texts[ALONE])};
+    size_t n_shared = n[BOTH] < n[ALONE] ? n[BOTH] : n[ALONE];
+    p->n_steps = n[BOTH] > n[ALONE] ? n[BOTH] : n[ALONE];
+    p->n_comparable = n_shared;
+    for (size_t i = 0; i < n_shared && !p->parted; i++) {
+        p->parted = token_at(p, BOTH, i)->id != token_at(p, ALONE, i)->id;
+        if (p->parted) p->n_comparable = i + 1;
+    }
+}
+
+/* What the whole chain left, or the first top_k of it; -1: not told. */
+static long left_after_all(const explored_token *token) {
+    return token && token->n_left_items > 0 ? (long)token->n_left[token->n_left_items - 1] : -1;
+}
+
+static long left_after_top_k(const pair *p, const explored_token *token) {
+    const strategy *chain = &p->chains[BOTH];
+    if (!token || token->n_left_items != chain->n_steps + 1) return -1;
+    size_t i = 0;
+    while (i < chain->n_steps && chain->steps[i].kind != STEP_TOP_K) i++;
+    return i < chain->n_steps ? (long)token->n_left[i + 1] : -1;
+}
+
+/* ---- for a person: the texts ---- */
+
+static status print_texts(const pair *p) {
+    char *plain[SIDES];
+    const char *texts[SIDES] = {"", ""};
+    static const char *const names[SIDES] = {"top-k, then top-p", "top-p alone"};
+    for (int side = 0; side < SIDES; side++) {
+        const buffer *text = &p->texts[side].text;
+        plain[side] = term_plain((const uint8_t *)text->bytes, text->n_bytes);
+        if (plain[side]) texts[side] = plain[side] + strspn(plain[side], " \n");
+    }
+    columns_layout layout = columns_fit(SIDES, term_columns(stdout), COLUMN_CELLS_MIN_TEXT);
+    for (size_t i = 0; i < SIDES; i += layout.n_side) {
+        columns_print(stdout, names + i, layout.n_side, layout.n_cells,
+                      term_has_colour(stdout) ? "\033[1m" : NULL);
+        columns_print(stdout, texts + i, layout.n_side, layout.n_cells, NULL);
+        putchar('\n');
+    }
+    bool whole = plain[BOTH] && plain[ALONE];
+    for (int side = 0; side < SIDES; side++) free(plain[side]);
+    return whole ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+/* ---- for a person: the steps ---- */
+
+/* A quoted token; empty for one that the text does not have. */
+static void print_token(const pair *p, int side, size_t at) {
+    const explored_token *token = token_at(p, side, at);
+    const char *pieces = p->texts[side].pieces.bytes;
+    char *quoted = NULL;
+    if (token) quoted = term_quote((const uint8_t *)pieces + token->piece_at, token->n_piece);
+    term_cell(stdout, quoted ? quoted : "", TOKEN_CELLS);
+    free(quoted);
+}
+
+static void print_count(long n, int n_cells) {
+    if (n < 0) printf("%*s", n_cells, "-");
+    else printf("%*ld", n_cells, n);
+}
+
+/* Half a cell for each time that one token doubles to n; blanks up to its full width. */
+static void print_log_bar(long n, bool colour) {
+    int n_halves = 0, n_cells = 0;
+    for (; n > 1 && n_halves < 2 * BAR_CELLS_LOG; n /= 2) n_halves++;
+    if (colour) fputs("\033[36m", stdout);
+    for (; n_cells < n_halves / 2; n_cells++) fputs("\u2588", stdout);
+    if (n_halves % 2) fputs("\u258c", stdout);
+    if (colour) fputs("\033[0m", stdout);
+    printf("%*s", BAR_CELLS_LOG - n_cells - n_halves % 2, "");
+}
+
+static void print_step(const pair *p, size_t at, bool colour) {
+    const explored_token *both = token_at(p, BOTH, at), *alone = token_at(p, ALONE, at);
+    bool is_same = both && alone && at < p->n_comparable && both->id == alone->id;
+    printf("%4zu  ", at);
+    print_token(p, BOTH, at);
+    print_count(left_after_top_k(p, both), 6);
+    print_count(left_after_all(both), 7);
+    putchar(' ');
+    print_log_bar(left_after_all(both), colour);
+    fputs("  ", stdout);
+    if (is_same) term_cell(stdout, "the same", TOKEN_CELLS);
+    else print_token(p, ALONE, at);
+    print_count(left_after_all(alone), 7);
+    putchar(' ');
+    print_log_bar(left_after_all(alone), colour);
+    putchar('\n');
+}
+
+static void print_steps(const pair *p) {
+    bool colour = term_has_colour(stdout);
+    printf("step  %-*s top-k +top-p %*s  %-*s  top-p\n", TOKEN_CELLS, "token", BAR_CELLS_LOG, "",
+           TOKEN_CELLS, "token");
+    for (size_t i = 0; i < p->n_steps; i++) {
+        print_step(p, i, colour);
+        if (i + 1 != p->n_comparable || i + 1 == p->n_steps) continue;
+        explore_remark(p->parted ? "---- here they part: from now on, these are steps of different "
+                                   "texts ----"
+                                 : "---- one of the texts ends here ----");
+    }
+    putchar('\n');
+}
+
+/* ---- for a person: least, median, most ---- */
+
+static int by_size(const void *a, const void *b) {
+    long left = *(const long *)a, right = *(const long *)b;
+    return (left > right) - (left < right);
+}
+
+/* Counts of the first n_steps of a side, sorted; those that were told. */
+static size_t counts_of(const pair *p, int side, size_t n_steps, long *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < n_steps; i++) {
+        long left = left_after_all(token_at(p, side, i));
+        if (left >= 0) out[n++] = left;
+    }
+    qsort(out, n, sizeof *out, by_size);
+    return n;
+}
+
+static void summary_row(table *t, const pair *p, int side, size_t n_steps, const char *steps,
+                        long *counts) {
+    size_t n = counts_of(p, side, n_steps, counts);
+    table_cell(t, "%s", side == BOTH ? "top-k, then top-p" : "top-p alone");
+    table_cell(t, "%s", steps);
+    table_cell(t, "%zu", n);
+    if (n == 0) {
+        for (int i = 0; i < 3; i++) table_cell(t, "-");
+        return;
+    }
+    table_cell(t, "%ld", counts[0]);
+    table_cell(t, "%g", ((double)counts[(n - 1) / 2] + (double)counts[n / 2]) / 2);
+    table_cell(t, "%ld", counts[n - 1]);
+}
+
+static status print_summary(const pair *p) {
+    static const char *const names[] = {"tokens left to draw from", "of", "steps", "min", "median",
+                                        "max"};
+    enum { N_NAMES = sizeof names / sizeof *names };
+    long *counts = calloc(p->n_steps + 1, sizeof *counts);
+    table *t = table_new(N_NAMES);
+    if (!counts || !t) {
+        free(counts);
+        table_free(&t);
+        return STATUS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < N_NAMES; i++) {
+        if (i > 1) table_align_right(t, i);
+        table_cell(t, "%s", names[i]);
+    }
+    for (int side = 0; side < SIDES; side++)
+        summary_row(t, p, side, p->n_comparable, p->parted ? "until they part" : "both", counts);
+    for (int side = 0; p->n_comparable < p->n_steps && side < SIDES; side++)
+        summary_row(t, p, side, p->n_steps, "its whole text", counts);
+    table_print(t, stdout);
+    table_free(&t);
+    free(counts);
+    return STATUS_OK;
+}
+
+/* ---- for a program ---- */
+
+static json_t *token_json(const pair *p, int side, size_t at) {
+    const explored_token *token = token_at(p, side, at);
+    if (!token) return json_null();
+    const char *pieces = p->texts[side].pieces.bytes;
+    long left = left_after_all(token), after_top_k = left_after_top_k(p, token);
+    json_t *object = json_pack("{s: i, s: o, s: o}", "id", (int)token->id,
+                               "text", json_bytes(pieces + token->piece_at, token->n_piece),
+                               "left", left < 0 ? json_null() : json_integer(left));
+    if (object && side == BOTH) {
+        json_object_set_new(object, "top_k",
+                            after_top_k < 0 ? json_null() : json_integer(after_top_k));
+    }
+    return object;
+}
+
+static json_t *text_json(const pair *p, int side) {
+    return json_bytes(p->texts[side].text.bytes, p->texts[side].text.n_bytes);
+}
+
+static int show_json(const pair *p) {
+    int code = EXIT_FINE;
+    for (size_t i = 0; code == EXIT_FINE && i < p->n_steps; i++) {
+        code = json_print(json_pack("{s: i, s: b, s: o, s: o}",
+                                    "step", (int)i,
+                                    "comparable", i < p->n_comparable,
+                                    "top_k_top_p", token_json(p, BOTH, i),
+                                    "top_p", token_json(p, ALONE, i)));
+    }
+    if (code != EXIT_FINE) return code;
+    return json_print(json_pack(
+        "{s: {s: I, s: o, s: o, s: o}}", "done",
+        "seed", (json_int_t)p->flags->seed,
+        "parted_at", p->parted ? json_integer((json_int_t)p->n_comparable - 1) : json_null(),
+        "top_k_top_p", text_json(p, BOTH),
+        "top_p", text_json(p, ALONE)));
+}
+
+/* ---- the whole ---- */
+
+static int show(pair *p) {
+    pair_compare(p);
+    if (p->flags->common.json) return show_json(p);
+    status st = print_texts(p);
+    if (st == STATUS_OK) print_steps(p);
+    if (st == STATUS_OK) st = print_summary(p);
+    if (st == STATUS_OK) return EXIT_FINE;
+    return outcome_failed(&(failure){st, "no memory to show the texts"});
+}
+
+int explore_top_p(const explore_flags *flags, const char *prompt, size_t n_prompt) {
+    const generation_segment segment = {(const uint8_t *)prompt, n_prompt, true};
+    pair *p = calloc(1, sizeof *p);
+    if (!p) return outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for the texts"});
+    p->flags = flags;
+    failure f;
+    status st = pair_chains(p, &f);
+    for (int side = 0; side < SIDES; side++) {
+        p->texts[side].request = explore_request(flags, &segment, &p->chains[side], flags->seed);
+        p->texts[side].request.n_candidates = 1;        /* with them comes what each step left */
+    }
+    int code = st == STATUS_OK ? explored_texts_run(&flags->common, p->texts, SIDES)
+                               : outcome_wrong_use("%s", f.message);
+    if (code == EXIT_FINE) code = show(p);
+    explored_texts_clear(p->texts, SIDES);
+    for (int side = 0; side < SIDES; side++) strategy_clear(&p->chains[side]);
+    free(p);
+    return code;
+}
