@@ -83,6 +83,7 @@ static double decay_of(const step *one) {
 
 void memory_adaptive_p(row *r, const step *one) {
     double target = one->numbers[0], rest = 1 - decay_of(one);
+    row_drop_banned(r);
     row_weigh(r);
     take_over(r->memory, one, target / rest, 1 / rest);
     double wanted = 2 * target - r->memory->values[0] / r->memory->values[1];
