@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from conftest import BUILD, ROOT, Stack
+from conftest import BUILD, ROOT, Stack, wait_until
 
 sys.path.insert(0, str(ROOT / "tests" / "fakes"))
 
@@ -141,6 +141,19 @@ def test_cancelled_is_told(long):
     assert long.run("cancel", request).returncode == 0
     assert watcher.end()[1]["finish_reason"] == "cancelled"
     process.wait(timeout=20)
+
+
+def test_a_lost_owner_may_come_back(long):
+    """Stopped until it counts as lost, it goes on with the next attempt: its watcher sees that, too."""
+    process, request = start(long, n_tokens=5000)
+    watcher = watch(long, request)
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: json.loads(long.run("ps", "--json").stdout)["requests"] == [], what="the owner is lost")
+    process.send_signal(signal.SIGCONT)
+    drawn = drawn_by(process)
+    seen, over = watcher.end()
+    assert over == {"finish_reason": "length", "completion_tokens": 5000}
+    assert max(seen) > 4000 and all(line["id"] == drawn[step]["id"] for step, line in seen.items())
 
 
 @pytest.mark.parametrize("daemon", ["samplerd", "modeld", "tokenizerd"])
