@@ -39,7 +39,11 @@ def tokens(lines):
 
 
 def drawn_by(process):
-    return tokens(map(json.loads, process.communicate(timeout=60)[0].splitlines()))
+    """Its tokens, read as `start` began to: communicate() would miss what came with the first line."""
+    with process.stdout:
+        lines = process.stdout.readlines()
+    process.wait(timeout=20)
+    return tokens(map(json.loads, lines))
 
 
 class Watcher:
