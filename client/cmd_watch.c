@@ -65,13 +65,13 @@ static void say(view *v, status st) {
 /* The end of the text on one line, quoted. A token may be half a character: what is none is shown
  * as U+FFFD, so that it does not make all of the text escapes. */
 static void print_tail(FILE *to, const buffer *text, size_t n_columns) {
-    size_t n_cells = n_columns < TAIL_CELLS ? n_columns : TAIL_CELLS, n_whole;
+    size_t n_room = n_columns < TAIL_CELLS ? n_columns : TAIL_CELLS, n_whole;
     char *whole = text_replace_ill_formed((const uint8_t *)text->bytes, text->n_bytes, &n_whole);
     char *line = whole ? term_quote((const uint8_t *)whole, n_whole) : NULL;
     free(whole);
     if (!line) return;
     const char *from = line;
-    while (term_width(from) > n_cells - 1) from++;
+    while (term_width(from) > n_room - 1) from++;
     while (((unsigned char)*from & 0xC0) == 0x80) from++;       /* the inside of a character */
     fprintf(to, "%s%s\n", from == line ? "" : "\u2026", from);
     free(line);
