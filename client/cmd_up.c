@@ -134,6 +134,9 @@ static void up_tell(const up *u) {
     }
     if (!any) printf("everything runs already, with the model %s\n", u->parts.model);
     fflush(stdout);
+    if (u->parts.stands_in && u->parts.all[PART_MODELD].started)
+        fprintf(stderr, "the embedded model writes, made for the chapter: "
+                        "`make model` fetches one that talks\n");
 }
 
 /* All of it or nothing: what was started in vain is ended again. */

@@ -9,6 +9,7 @@
 #include "buffer.h"
 #include "candidates.h"
 #include "commands.h"
+#include "in_place.h"
 #include "json.h"
 #include "outcome.h"
 #include "output.h"
@@ -19,7 +20,7 @@ enum {
     CANDIDATES = 6,             /* shown of each step */
     REDRAW_MS = 100,            /* in place: no faster than an eye follows */
     PENDING_BYTES_MAX = 256 * 1024,     /* not taken by stdout yet: what comes now is not shown */
-    TAIL_BYTES = 240, TAIL_CELLS = 80,  /* of the text, above the newest step */
+    TAIL_BYTES = 240, TAIL_CELLS = 80,  /* at most, of the text above the newest step */
 };
 
 typedef struct watch_flags {
@@ -38,11 +39,12 @@ typedef struct view {
     bool in_place, colour;
     buffer text;                /* in place: of the steps seen, its end */
     buffer block;               /* in place: the newest step, not drawn yet */
-    size_t n_lines;             /* in place: drawn, and to be drawn over */
+    in_place place;
     int redraw_timer;           /* -1: not set */
     uint32_t next_step;         /* after the newest that was shown */
     bool begun;
     bool finished;              /* only stdout may still have to take something */
+    watch_end end;              /* while `finished`: code and reason, no message */
     int code;
 } view;
 
@@ -60,13 +62,17 @@ static void say(view *v, status st) {
 
 /* ---- in place ---- */
 
-/* The end of the text on one line, quoted. */
-static void print_tail(FILE *to, const buffer *text) {
-    char *line = term_quote((const uint8_t *)text->bytes, text->n_bytes);
+/* The end of the text on one line, quoted. A token may be half a character: what is none is shown
+ * as U+FFFD, so that it does not make all of the text escapes. */
+static void print_tail(FILE *to, const buffer *text, size_t n_columns) {
+    size_t n_room = n_columns < TAIL_CELLS ? n_columns : TAIL_CELLS, n_whole;
+    char *whole = text_replace_ill_formed((const uint8_t *)text->bytes, text->n_bytes, &n_whole);
+    char *line = whole ? term_quote((const uint8_t *)whole, n_whole) : NULL;
+    free(whole);
     if (!line) return;
     const char *from = line;
     size_t width = term_width(from), n_cells = 0;
-    while (width > TAIL_CELLS - 1) {
+    while (width > n_room - 1) {
         from += term_character(from, &n_cells);
         width -= n_cells;
     }
@@ -74,26 +80,29 @@ static void print_tail(FILE *to, const buffer *text) {
     free(line);
 }
 
-static size_t count_lines(const char *bytes, size_t n_bytes) {
-    size_t n_lines = 0;
-    for (size_t i = 0; i < n_bytes; i++) n_lines += bytes[i] == '\n';
-    return n_lines;
+/* The tail, then the newest step: malloc'ed; NULL: no memory. */
+static char *lines_of(const view *v, size_t *n_bytes) {
+    char *lines = NULL;
+    FILE *to = open_memstream(&lines, n_bytes);
+    if (to) print_tail(to, &v->text, in_place_columns(&v->place));
+    if (to) fwrite(v->block.bytes, 1, v->block.n_bytes, to);
+    if (to && fclose(to) == 0) return lines;
+    free(lines);
+    return NULL;
 }
 
+/* Unless the terminal still has to take what was drawn last: then when it has. */
 static void redraw(view *v) {
-    char *shown = NULL;
-    size_t n_shown = 0;
+    char *lines, *shown = NULL;
+    size_t n_lines_bytes = 0, n_shown = 0;
     if (v->block.n_bytes == 0 || output_pending_bytes(v->out) > 0) return;
-    FILE *to = open_memstream(&shown, &n_shown);
-    if (to) print_tail(to, &v->text);
-    if (to) fwrite(v->block.bytes, 1, v->block.n_bytes, to);
+    lines = lines_of(v, &n_lines_bytes);
+    FILE *to = lines ? open_memstream(&shown, &n_shown) : NULL;
+    if (to) in_place_print(&v->place, to, lines, n_lines_bytes);
     bool whole = to && fclose(to) == 0;
-    char up[32];
-    int n_up = snprintf(up, sizeof up, "\033[%zuA\033[J", v->n_lines);
-    if (whole && v->n_lines > 0) say(v, output_write(v->out, up, (size_t)n_up));
     say(v, whole ? output_write(v->out, shown, n_shown) : STATUS_NO_MEMORY);
-    v->n_lines = count_lines(shown, n_shown);
     buffer_drop(&v->block, v->block.n_bytes);
+    free(lines);
     free(shown);
 }
 
@@ -193,30 +202,34 @@ static void on_progress(void *context) {
     fail(&f, STATUS_IO, "cannot write to stdout: %s", strerror(error));
     if (error == EPIPE) v->code = EXIT_FAILED;          /* the reader has seen enough */
     if (error) view_fail(v, &f);
-    else if (v->finished && output_pending_bytes(v->out) == 0) loop_stop(client_loop(v->client));
+    else if (v->finished || v->redraw_timer < 0) redraw(v);
+    if (v->finished && output_pending_bytes(v->out) == 0) loop_stop(client_loop(v->client));
 }
 
 static void on_over(void *context, const watch_end *end) {
     view *v = context;
     v->finished = true;
+    v->end = (watch_end){.code = end->code, .reason = end->reason, .n_tokens = end->n_tokens};
     failure f;
     if (fail(&f, end->code, "%s", end->message ? end->message : "") != STATUS_OK) {
         view_fail(v, &f);
         return;
     }
-    const char *reason = finish_reason_name(end->reason);
-    if (v->flags->common.json) {
-        say(v, output_json(v->out, json_pack("{s: {s: s, s: i}}", "over", "finish_reason", reason,
+    if (v->flags->common.json)
+        say(v, output_json(v->out, json_pack("{s: {s: s, s: i}}", "over",
+                                             "finish_reason", finish_reason_name(end->reason),
                                              "completion_tokens", (int)end->n_tokens)));
-    } else {
-        redraw(v);
-        if (!v->in_place) show_gap(v, end->n_tokens);
-        fprintf(stderr, "over after %u tokens: %s\n", end->n_tokens, reason);
-    }
+    else if (!v->in_place) show_gap(v, end->n_tokens);
     on_progress(v);
 }
 
 /* ---- the whole ---- */
+
+/* On stderr, when all that was seen is out. */
+static void tell_end(const view *v) {
+    fprintf(stderr, "over after %u tokens: %s\n", v->end.n_tokens,
+            finish_reason_name(v->end.reason));
+}
 
 static int view_run(view *v) {
     static const watch_events events = {.begun = on_begun, .seen = on_seen, .over = on_over};
@@ -225,7 +238,9 @@ static int view_run(view *v) {
     status st = v->out ? client_watch(v->client, &v->request, &events, v, &f)
                        : fail(&f, STATUS_NO_MEMORY, "no memory to watch");
     if (st != STATUS_OK) return outcome_failed(&f);
-    return loop_run(client_loop(v->client)) ? EXIT_INTERRUPTED : v->code;
+    if (loop_run(client_loop(v->client))) return EXIT_INTERRUPTED;
+    if (v->code == EXIT_FINE && !v->flags->common.json) tell_end(v);
+    return v->code;
 }
 
 static int watch(const watch_flags *flags, const char *text) {
@@ -234,6 +249,7 @@ static int watch(const watch_flags *flags, const char *text) {
         .flags = flags,
         .in_place = on_terminal && !flags->all && !flags->common.json,
         .colour = term_has_colour(stdout),
+        .place = {.fd = STDOUT_FILENO},
         .redraw_timer = -1,
         .request.n_candidates = (uint32_t)flags->n_candidates,
     };

@@ -64,8 +64,8 @@ static status model_name(const char *path, char out[NAME_BYTES_MAX + 1], failure
     return STATUS_OK;
 }
 
-/* $TRIVIUM_MODEL, else where `make model` puts it, else, when it has not, the embedded one. */
-static void default_path(char out[PATH_MAX]) {
+/* $TRIVIUM_MODEL, else where `make model` puts it, else, when it has not, the embedded one: true. */
+static bool default_path(char out[PATH_MAX]) {
     failure f;
     const char *model = getenv("TRIVIUM_MODEL"), *cache = getenv("TRIVIUM_CACHE");
     const char *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -75,8 +75,10 @@ static void default_path(char out[PATH_MAX]) {
     else snprintf(out, PATH_MAX, "%s/.cache/trivium/%s", home ? home : "", DEFAULT_MODEL);
     char embedded[PATH_MAX];
     bool is_there = (model && *model) || access(out, F_OK) == 0;
-    if (!is_there && paths_model(EMBEDDED_MODEL, embedded, sizeof embedded, &f) == STATUS_OK)
-        snprintf(out, PATH_MAX, "%s", embedded);
+    if (is_there || paths_model(EMBEDDED_MODEL, embedded, sizeof embedded, &f) != STATUS_OK)
+        return false;
+    snprintf(out, PATH_MAX, "%s", embedded);
+    return true;
 }
 
 static bool is_here(const daemon_report *d) {
@@ -173,7 +175,7 @@ status parts_plan(parts *p, const char *path, const status_report *report, failu
     if (path) {
         if (paths_model(path, named, sizeof named, f) != STATUS_OK) return f->code;
     } else {
-        default_path(named);
+        p->stands_in = default_path(named) && !runs;
     }
     status st = runs ? STATUS_OK : model_name(named, p->model, f);
     if (st != STATUS_OK) return st;

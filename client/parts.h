@@ -22,6 +22,7 @@ typedef struct part {
 typedef struct parts {
     const char *runtime;        /* borrowed */
     char model[NAME_BYTES_MAX + 1]; /* its name; "" is any */
+    bool stands_in;             /* it is the embedded one, because the default one was not fetched */
     part all[N_PARTS];
 } parts;
 

@@ -148,10 +148,10 @@ bool term_has_colour(FILE *to) {
 }
 
 void term_bar(FILE *to, double probability, bool colour) {
-    int n_cells = (int)(probability * BAR_CELLS);
-    if (n_cells <= 0) return;
+    if (!(probability * BAR_CELLS >= 1)) return;        /* nor what is no number */
+    int n_cells = probability < 1 ? (int)(probability * BAR_CELLS) : BAR_CELLS;
     if (colour) fputs("\033[36m", to);
-    for (int i = 0; i < n_cells && i < BAR_CELLS; i++) fputs("\u2588", to);
+    for (int i = 0; i < n_cells; i++) fputs("\u2588", to);
     if (colour) fputs(TERM_PLAIN, to);
 }
 

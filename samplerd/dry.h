@@ -10,7 +10,8 @@
 #include "../proto/strategy.h"
 #include "row.h"
 
-/* The function of its row in strategy.h's table; linear in the number of ids. */
+/* The function of its row in strategy.h's table. Its time is linear in the number of ids; up to the newest
+ * breaker it is so for each breaker. */
 void dry_apply(row *r, const step *one);
 
 #endif

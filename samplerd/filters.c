@@ -43,6 +43,7 @@ static double entropy(const row *r) {
 
 void filter_dynatemp(row *r, const step *one) {
     double low = one->numbers[0], high = one->numbers[1], exponent = one->numbers[2];
+    row_drop_banned(r);
     row_weigh(r);
     if (r->n < 2) return;
     double share = entropy(r) / fmath_log(r->n);
@@ -54,6 +55,7 @@ void filter_dynatemp(row *r, const step *one) {
 
 void filter_top_n_sigma(row *r, const step *one) {
     double mean = 0, squares = 0;
+    row_drop_banned(r);
     row_settle(r);
     if (r->n == 0) return;
     for (uint32_t i = 0; i < r->n; i++) mean += r->logits[i] - r->max;
@@ -102,6 +104,7 @@ void filter_xtc(row *r, const step *one) {
     double probability = one->numbers[0], threshold = one->numbers[1];
     if (probability == 0 || threshold > 0.5) return;
     if (rng_uniform(r->seed, r->step, RNG_XTC) > probability) return;
+    row_drop_banned(r);
     row_weigh(r);
     if (r->n < 2) return;
     uint64_t least = threshold > 0 ? mass_of_share(threshold, r->total, true) : 0;

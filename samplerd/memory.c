@@ -1,5 +1,6 @@
 #include "memory.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -36,7 +37,8 @@ status memory_read(memory *m, const uint8_t *bytes, size_t n_bytes, failure *f) 
         m->kind = bytes[1] == KIND_MIROSTAT ? STEP_MIROSTAT : STEP_ADAPTIVE_P;
         for (int i = 0; i < 2; i++) m->values[i] = read_double(bytes + 2 + 8 * i);
     }
-    if (known && isfinite(m->values[0]) && isfinite(m->values[1])) return STATUS_OK;
+    known = known && isfinite(m->values[0]) && isfinite(m->values[1]);
+    if (known && (m->kind == STEP_MIROSTAT || m->values[1] > 0)) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST, "the state of %zu bytes is not a memory of ours", n_bytes);
 }
 
@@ -60,9 +62,14 @@ static double surprise_bits(const row *r, uint32_t at) {
     return -fmath_log((double)r->weights[at] / (double)r->total) / LN_2;
 }
 
+/* What a state holds is finite, however large tau and eta are. */
+static double kept_finite(double value) {
+    return value > DBL_MAX ? DBL_MAX : value < -DBL_MAX ? -DBL_MAX : value;
+}
+
 void memory_mirostat(row *r, const step *one) {
     row_weigh(r);
-    take_over(r->memory, one, 2 * one->numbers[0], 0);
+    take_over(r->memory, one, kept_finite(2 * one->numbers[0]), 0);
     if (r->n == 0) return;
     double log_total = fmath_log((double)r->total / (double)WEIGHT_ONE);
     double lowest = r->max + log_total - r->memory->values[0] * LN_2;
@@ -72,7 +79,8 @@ void memory_mirostat(row *r, const step *one) {
 
 static void mirostat_drawn(const row *r, uint32_t at) {
     double tau = r->memory->ruler->numbers[0], eta = r->memory->ruler->numbers[1];
-    r->memory->values[0] -= eta * (surprise_bits(r, at) - tau);
+    double *mu = &r->memory->values[0];
+    *mu = kept_finite(*mu - eta * (surprise_bits(r, at) - tau));
 }
 
 /* ---- adaptive_p ---- */
@@ -83,6 +91,7 @@ static double decay_of(const step *one) {
 
 void memory_adaptive_p(row *r, const step *one) {
     double target = one->numbers[0], rest = 1 - decay_of(one);
+    row_drop_banned(r);
     row_weigh(r);
     take_over(r->memory, one, target / rest, 1 / rest);
     double wanted = 2 * target - r->memory->values[0] / r->memory->values[1];

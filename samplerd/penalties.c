@@ -1,6 +1,5 @@
 #include "penalties.h"
 
-#include <float.h>
 #include <math.h>
 
 void penalty_logit_bias(row *r, const step *one) {
@@ -11,7 +10,7 @@ void penalty_logit_bias(row *r, const step *one) {
         r->logits[at] += one->biases[i];
         bans |= r->logits[at] == -INFINITY;
     }
-    if (bans) row_keep(r, (row_rank){-DBL_MAX, INT32_MAX});
+    if (bans) row_drop_banned(r);
     row_changed(r);
 }
 

@@ -1,6 +1,7 @@
 #include "row.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -291,6 +292,11 @@ static void keep_members(row *r, uint32_t n) {
 
 void row_keep(row *r, row_rank last) {
     keep_members(r, row_select(r, last));
+}
+
+void row_drop_banned(row *r) {
+    uint32_t n = select_members(r, -DBL_MAX);
+    if (n < r->n) keep_members(r, n);
 }
 
 void row_drop_above(row *r, row_rank first) {

@@ -55,6 +55,10 @@ void row_clear(row *r);                     /* frees what it owns; without room 
  * one is NaN or +inf, or none is finite. */
 status row_load(row *r, const float *logits, uint32_t n_vocab, failure *f);
 
+/* A logit that became −inf, banned or overflowed, is no candidate any more. For steps that count
+ * candidates, or give each a new logit. */
+void row_drop_banned(row *r);
+
 /* To be called after logits were changed. */
 void row_changed(row *r);
 

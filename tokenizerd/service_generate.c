@@ -64,7 +64,7 @@ void generation_end(service *s, request *r, request_finish finish, const failure
     changes_drop(s, r);
     log_event(LOG_DEBUG, "request_done", "attempt=%u reason=%d tokens=%u", r->attempt, (int)finish,
               request_step(r));
-    watches_of_request_over(s, r, finish);
+    watches_over(s->watches, r, finish, clock_us());
     requests_remove(s->requests, s->models, &r, finish == FINISH_CANCELLED);
 }
 
@@ -247,6 +247,7 @@ void generate_asked(service *s, peer *client, const Trivium__Generate *m,
         return;
     }
     if (rival) generation_end(s, rival, FINISH_SUPERSEDED, NULL);
+    watches_go_on(s->watches, s->models, r->id);
     generation_advance(s, r);
 }
 

@@ -131,7 +131,6 @@ status changes_meet(service *s, request *r, failure *f);
 /* ---- service_watch.c ---- */
 void watch_asked(service *s, peer *client, const Trivium__Watch *m);
 void watch_glimpse(service *s, const Trivium__Glimpse *m);
-void watches_of_request_over(service *s, const request *r, request_finish finish);
 void watches_of_client_lost(service *s, const peer *client);
 void watches_look_after(service *s, uint64_t now_us);   /* last words that are due */
 

@@ -3,7 +3,10 @@
 
 #include "service_parts.h"
 
-enum { LINGER_MS = 50 };        /* after a request's end: the glimpse of its last token is on the way */
+enum {
+    LINGER_MS = 50,             /* after a request's end: the glimpse of its last token is on the way */
+    RETURN_MS = WAIT_MS,        /* after an attempt was superseded or its owner lost: the next may come */
+};
 
 static void send_wanted(service *s, const request *r) {
     if (r->state != REQUEST_RUNNING) return;    /* else Open says it */
@@ -85,11 +88,6 @@ void watch_glimpse(service *s, const Trivium__Glimpse *m) {
     free(candidates);
 }
 
-void watches_of_request_over(service *s, const request *r, request_finish finish) {
-    if (finish == FINISH_SUPERSEDED && requests_find(s->requests, r->id) != r) return;
-    watches_over(s->watches, r, finish, clock_us());
-}
-
 void watches_of_client_lost(service *s, const peer *client) {
     for (watch *w = watches_first(s->watches), *next; w; w = next) {
         next = watches_next(w);
@@ -100,10 +98,16 @@ void watches_of_client_lost(service *s, const peer *client) {
     }
 }
 
+/* Has the last word been due since? */
+static bool is_over(const watch *w, uint64_t now_us) {
+    uint64_t linger_ms = w->over == FINISH_SUPERSEDED ? RETURN_MS : LINGER_MS;
+    return w->over != FINISH_NONE && now_us >= w->over_us + linger_ms * 1000;
+}
+
 void watches_look_after(service *s, uint64_t now_us) {
     for (watch *w = watches_first(s->watches), *next; w; w = next) {
         next = watches_next(w);
-        if (w->over == FINISH_NONE || now_us - w->over_us < LINGER_MS * UINT64_C(1000)) continue;
+        if (!is_over(w, now_us)) continue;
         Trivium__Watched watched = TRIVIUM__WATCHED__INIT;
         watched.call = w->call;
         watched.request = bytes_to_wire(w->request, sizeof w->request);

@@ -76,3 +76,11 @@ void watches_over(watches *ws, const request *r, request_finish finish, uint64_t
         if (r->model) w->model = served_model_hold(r->model);
     }
 }
+
+void watches_go_on(watches *ws, models *ms, const uint8_t id[REQUEST_BYTES]) {
+    for (watch *w = watches_of(ws->first, id); w; w = watches_of(w->next, id)) {
+        if (w->over != FINISH_SUPERSEDED) continue;
+        w->over = FINISH_NONE;
+        models_release(ms, &w->model);
+    }
+}

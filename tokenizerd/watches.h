@@ -1,7 +1,8 @@
 /* Who watches which request. Pure: no sockets, no clock.
  *
- * A watch names a request by its id, so it outlives an attempt; when the request has ended it stays a
- * moment, because the glimpse of the last token comes after the request's own end. */
+ * A watch names a request by its id, so it outlives an attempt. When the request has ended it stays a
+ * moment: the glimpse of the last token comes after the request's own end, and an owner that was lost
+ * may come back with the next attempt. */
 #ifndef TRIVIUM_WATCHES_H
 #define TRIVIUM_WATCHES_H
 
@@ -44,5 +45,7 @@ uint32_t watches_wanted(const watches *ws, const uint8_t id[REQUEST_BYTES]);
 
 /* The request has ended. */
 void watches_over(watches *ws, const request *r, request_finish finish, uint64_t now_us);
+/* A higher attempt of it is here: who watched the superseded one goes on watching. */
+void watches_go_on(watches *ws, models *ms, const uint8_t id[REQUEST_BYTES]);
 
 #endif

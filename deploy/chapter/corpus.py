@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -87,6 +88,7 @@ def main():
         sys.exit(__doc__)
     build, model, out = map(pathlib.Path, sys.argv[1:4])
     n_stories = int(sys.argv[4]) if len(sys.argv) == 5 else N_STORIES_DEFAULT
+    signal.signal(signal.SIGTERM, signal.default_int_handler)   # the daemons end with it
     with tempfile.TemporaryDirectory(prefix="trivium-corpus-") as folder:
         environment = dict(os.environ, XDG_RUNTIME_DIR=folder)
         subprocess.run([build / "trivium", "up", "--model", model], env=environment, check=True)

@@ -51,6 +51,8 @@ def test_up_takes_it_where_no_model_was_fetched(stack, tmp_path):
     try:
         assert done.returncode == 0, done.stderr.decode()
         assert [d["name"] for d in stack.daemons() if d["role"] == "modeld"] == ["chapter"]
+        assert b"embedded" in done.stderr and b"make model" in done.stderr
+        assert stack.run("up").stderr == b""            # it runs: no word about what was not started
     finally:
         stack.run("down")
 

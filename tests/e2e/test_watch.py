@@ -2,14 +2,16 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
+import termios
 import threading
 
 import pytest
 
-from conftest import BUILD, ROOT, Stack
+from conftest import BUILD, ROOT, Stack, wait_until
 
 sys.path.insert(0, str(ROOT / "tests" / "fakes"))
 
@@ -37,7 +39,11 @@ def tokens(lines):
 
 
 def drawn_by(process):
-    return tokens(map(json.loads, process.communicate(timeout=60)[0].splitlines()))
+    """Its tokens, read as `start` began to: communicate() would miss what came with the first line."""
+    with process.stdout:
+        lines = process.stdout.readlines()
+    process.wait(timeout=20)
+    return tokens(map(json.loads, lines))
 
 
 class Watcher:
@@ -141,6 +147,19 @@ def test_cancelled_is_told(long):
     process.wait(timeout=20)
 
 
+def test_a_lost_owner_may_come_back(long):
+    """Stopped until it counts as lost, it goes on with the next attempt: its watcher sees that, too."""
+    process, request = start(long, n_tokens=5000)
+    watcher = watch(long, request)
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: json.loads(long.run("ps", "--json").stdout)["requests"] == [], what="the owner is lost")
+    process.send_signal(signal.SIGCONT)
+    drawn = drawn_by(process)
+    seen, over = watcher.end()
+    assert over == {"finish_reason": "length", "completion_tokens": 5000}
+    assert max(seen) > 4000 and all(line["id"] == drawn[step]["id"] for step, line in seen.items())
+
+
 @pytest.mark.parametrize("daemon", ["samplerd", "modeld", "tokenizerd"])
 def test_a_lost_daemon_is_a_gap(models, stack, daemon):
     model = models(type="Q8_0", seed=3, context=100000)
@@ -169,12 +188,13 @@ def test_a_sampler_need_not_glimpse(models, stack):
     fake.close()
 
 
-def on_terminal(stack, request, colour, *arguments):
-    """What `watch` writes to a terminal of 80 columns."""
+def on_terminal(stack, request, colour, *arguments, size=(24, 80)):
+    """What `watch` writes to a terminal of so many rows and columns."""
     environment = dict(stack.environment, TERM="xterm")
     if colour:
         del environment["NO_COLOR"]
     main, side = pty.openpty()
+    termios.tcsetwinsize(side, size)
     process = subprocess.Popen([BUILD / "trivium", "watch", request, *arguments], env=environment, stdin=side,
                                stdout=side, stderr=side)
     stack.processes.append(process)
@@ -197,8 +217,9 @@ def test_on_a_terminal(long):
     process, request = start(long, *CHAIN, n_tokens=6000)
     shown = on_terminal(long, request, True, "--candidates", "5")
     process.communicate(timeout=60)
-    assert "\x1b[" in shown and "A\x1b[J" in shown              # in place, and in colour
+    assert "\x1b[" in shown and "A\x1b[?7l" in shown             # in place, and in colour
     assert "\x1b[2m" in shown and "\x1b[36m" in shown
+    assert shown.endswith("\x1b[?7hover after 6000 tokens: length\r\n")
     process, request = start(long, *CHAIN, n_tokens=2000)
     shown = on_terminal(long, request, False, "--candidates", "5", "--all")
     process.communicate(timeout=60)
@@ -207,3 +228,16 @@ def test_on_a_terminal(long):
     assert max(map(len, lines)) <= 80
     assert lines[-1] == "over after 2000 tokens: length"
     assert sum(line.endswith(" ← drawn") for line in lines) > 10
+
+
+@pytest.mark.parametrize("size", [(24, 40), (5, 80), (2, 20)])
+def test_what_is_drawn_over_fits_the_terminal(long, size):
+    """Nothing wraps or scrolls away: the next block lies over all lines of this one; the last word is last."""
+    process, request = start(long, n_tokens=2000)
+    shown = on_terminal(long, request, False, "--candidates", "20", size=size)
+    process.communicate(timeout=60)
+    begin, *blocks, end = re.split("\x1b\\[\\?7[lh]", shown.replace("\r", ""))
+    heights = [block.count("\n") for block in blocks[::2]]
+    assert heights and all(0 < height < size[0] for height in heights)
+    assert blocks[1::2] == [f"\x1b[{height}A" for height in heights[:-1]]
+    assert end == "over after 2000 tokens: length\n"

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "tests/support/chain_case.h"
 
@@ -178,6 +180,32 @@ static void biases_add_and_minus_infinity_bans(void **state) {
 }
 
 /* The values of llama.cpp's own tests, where its rules and ours agree. */
+/* A logit that overflowed downwards: as if it had been banned, for every step that counts candidates. */
+static void a_logit_that_became_minus_infinity_is_no_candidate(void **state) {
+    (void)state;
+    static const char *const steps[] = {
+        "{\"top_n_sigma\": 1}", "{\"xtc\": {\"probability\": 1, \"threshold\": 0}}",
+        "{\"dynatemp\": {\"low\": 0.5, \"high\": 2, \"exponent\": 1}}", "{\"typical_p\": 0.5}",
+        "{\"min_p\": 1e-300}", "{\"mirostat\": {\"tau\": 3, \"eta\": 1}}",
+        "{\"adaptive_p\": {\"target\": 0, \"decay\": 0.9}}",
+    };
+    const float logits[WIDTH] = {2, 1.5f, 1, 0.5f, 0, -1};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        char overflowed[256], banned[256];
+        double expected[WIDTH];
+        snprintf(overflowed, sizeof overflowed,
+                 "[{\"presence_penalty\": 1e308}, {\"temperature\": 0.5}, %s]", steps[i]);
+        snprintf(banned, sizeof banned,
+                 "[{\"logit_bias\": [[1, \"-inf\"]]}, {\"temperature\": 0.5}, %s]", steps[i]);
+        memcpy(expected, run(logits, banned, NULL)->probabilities, sizeof expected);
+        const chain_outcome *out = run(logits, overflowed, (const int32_t[]){1, -1});
+        if (out->st != STATUS_OK) fail_msg("%s: %s", steps[i], out->f.message);
+        for (int id = 0; id < WIDTH; id++)
+            if (out->probabilities[id] != expected[id])
+                fail_msg("%s: id %d has %g, not %g", steps[i], id, out->probabilities[id], expected[id]);
+    }
+}
+
 static void other_samplers_give_the_same_values(void **state) {
     (void)state;
     const float none = -INFINITY, fifth = logf(0.2f);
@@ -319,6 +347,7 @@ int main(void) {
         cmocka_unit_test(penalties_pass_over_ids_that_are_gone),
         cmocka_unit_test(a_history_does_not_outlive_its_run),
         cmocka_unit_test(biases_add_and_minus_infinity_bans),
+        cmocka_unit_test(a_logit_that_became_minus_infinity_is_no_candidate),
         cmocka_unit_test(other_samplers_give_the_same_values),
         cmocka_unit_test(a_row_without_a_finite_logit_or_with_nan_is_refused),
         cmocka_unit_test(a_strategy_that_leaves_nothing_is_refused),

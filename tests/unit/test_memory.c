@@ -119,6 +119,33 @@ static void a_state_that_is_none_of_ours_is_refused(void **state) {
     one.n_state_bytes = MEMORY_BYTES;
     memset(blob + 2, 0xff, 8);        /* not a number */
     assert_int_equal(chain_case_run(&one)->st, STATUS_BAD_REQUEST);
+    memset(blob + 2, 0, 16);
+    blob[1] = 2;                      /* adaptive_p's Z is never 0 */
+    assert_int_equal(chain_case_run(&one)->st, STATUS_BAD_REQUEST);
+}
+
+/* What mirostat and adaptive_p may be told to remember stays a memory that the next draw takes. */
+static void extreme_numbers_leave_a_memory(void **state) {
+    (void)state;
+    static const char *const chains[] = {
+        "[{\"mirostat\": {\"tau\": 1e308, \"eta\": 1}}]",
+        "[{\"mirostat\": {\"tau\": 1e308, \"eta\": 1e308}}]",
+        "[{\"mirostat\": {\"tau\": 1e-300, \"eta\": 1e308}}]",
+        "[{\"adaptive_p\": {\"target\": 0, \"decay\": 0}}]",
+        "[{\"adaptive_p\": {\"target\": 1, \"decay\": 1}}]",
+    };
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        uint8_t blob[MEMORY_BYTES];
+        chain_case one = PLAIN;
+        one.chain = chains[i];
+        one.state = blob;
+        for (one.step = 0; one.step < 4; one.step++) {
+            const chain_outcome *out = chain_case_run(&one);
+            if (out->st != STATUS_OK) fail_msg("%s, step %u: %s", chains[i], one.step, out->f.message);
+            one.n_state_bytes = out->result.n_state_bytes;
+            memcpy(blob, out->result.state, MEMORY_BYTES);
+        }
+    }
 }
 
 static void nothing_follows_a_step_that_remembers(void **state) {
@@ -178,6 +205,7 @@ int main(void) {
         cmocka_unit_test(memory_goes_from_draw_to_draw),
         cmocka_unit_test(another_rules_memory_is_the_beginning),
         cmocka_unit_test(a_state_that_is_none_of_ours_is_refused),
+        cmocka_unit_test(extreme_numbers_leave_a_memory),
         cmocka_unit_test(nothing_follows_a_step_that_remembers),
         cmocka_unit_test(xtc_acts_by_a_chance_of_its_own),
         cmocka_unit_test(candidates_say_which_step_dropped_them),

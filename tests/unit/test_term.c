@@ -1,4 +1,5 @@
 /* What a person sees: aligned tables, bars, quoted text. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -138,6 +139,13 @@ static void bars(void **state) {
     term_bar(stream, 1, false);
     fclose(stream);
     assert_int_equal(term_width(written), BAR_CELLS);
+    free(written);
+    stream = open_memory();
+    term_bar(stream, (double)INFINITY, false);
+    term_bar(stream, (double)NAN, false);
+    term_bar(stream, -1, false);
+    fclose(stream);
+    assert_int_equal(term_width(written), BAR_CELLS);       /* what a sampler may claim */
     free(written);
 }
 

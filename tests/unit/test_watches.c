@@ -87,6 +87,7 @@ static void an_ended_request_wants_nothing_and_keeps_its_model(void **state) {
     add(ws, other, &bob, 3);
     watches_over(ws, r, FINISH_LENGTH, 55);
     requests_remove(rs, ms, &r, false);
+    watches_go_on(ws, ms, one);         /* not one that has ended for good */
     watch *w = watches_first(ws);
     assert_int_equal(watches_wanted(ws, one), 0);
     assert_int_equal(w->over, FINISH_LENGTH);
@@ -98,12 +99,40 @@ static void an_ended_request_wants_nothing_and_keeps_its_model(void **state) {
     models_free(&ms);
 }
 
+static void a_request_whose_owner_comes_back_is_watched_again(void **state) {
+    (void)state;
+    failure f;
+    models *ms = models_new();
+    requests *rs = requests_new();
+    watches *ws = watches_new();
+    strategy plain;
+    strategy_init(&plain);
+    request *r = NULL;
+    const request_order order = {.id = one, .attempt = 1, .model = "", .fingerprint = "", .pool = "",
+                                 .session = "", .semantics = "", .strategy = &plain,
+                                 .max_new_tokens = 5};
+    assert_int_equal(requests_add(rs, &order, NULL, &ann, 0, &r, &f), STATUS_OK);
+    add(ws, one, &bob, 3);
+    watches_over(ws, r, FINISH_SUPERSEDED, 55);
+    assert_int_equal(watches_wanted(ws, one), 0);
+    watches_go_on(ws, ms, other);
+    assert_int_equal(watches_wanted(ws, one), 0);
+    watches_go_on(ws, ms, one);
+    assert_int_equal(watches_wanted(ws, one), 3);
+    assert_int_equal(watches_first(ws)->over, FINISH_NONE);
+    assert_null(watches_first(ws)->model);
+    watches_free(&ws, ms);
+    requests_free(&rs, ms);
+    models_free(&ms);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_that_anybody_wants_counts),
         cmocka_unit_test(those_of_one_request_are_found_in_order),
         cmocka_unit_test(there_is_a_bound),
         cmocka_unit_test(an_ended_request_wants_nothing_and_keeps_its_model),
+        cmocka_unit_test(a_request_whose_owner_comes_back_is_watched_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

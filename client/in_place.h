@@ -1,0 +1,20 @@
+/* Some lines on a terminal that are drawn over and over at the same place. */
+#ifndef TRIVIUM_IN_PLACE_H
+#define TRIVIUM_IN_PLACE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+typedef struct in_place {
+    int fd;                     /* the terminal: it is asked for its size each time */
+    size_t n_lines;             /* drawn, and to be drawn over; 0 at first */
+} in_place;
+
+size_t in_place_columns(const in_place *p);     /* 80 where the terminal does not say */
+
+/* Print what draws these lines over the last ones; each ends with a newline. A line that wrapped or
+ * scrolled away could not be drawn over, so what the terminal has no room for is left out: the last
+ * lines, and the right end of a line. */
+void in_place_print(in_place *p, FILE *to, const char *lines, size_t n_bytes);
+
+#endif
