@@ -69,6 +69,7 @@ enum {
     ENCODE_SLICE_BYTES = TINY_LIMITS ? 64 : 64 * 1024,  /* encoded between two looks at the sockets */
     VOCABULARY_BYTES_MAX = 64 << 20,        /* tokens and merges of one vocabulary */
     VOCABULARIES_KEPT_MAX = TINY_LIMITS ? 1 : 4,    /* kept for a model that may come back */
+    MODELS_RANKED_MAX = TINY_LIMITS ? 2 : 64,       /* names of models whose order of coming is remembered */
     REFUSALS_MAX = TINY_LIMITS ? 2 : 16,    /* modelds that were cut and are still to be told why */
     SEQUENCES_MAX = TINY_LIMITS ? 4 : 256,  /* open in one modeld */
     ENDED_MAX = TINY_LIMITS ? 8 : 4096,     /* ended requests remembered, so that none is re-opened */

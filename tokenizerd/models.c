@@ -13,6 +13,7 @@ struct served_model {
     vocabulary *vocabulary;
     modeld *modelds;                /* in order of joining */
     uint32_t n_holders;
+    size_t rank;                    /* by which the models are listed */
     served_model *next;
 };
 
@@ -30,6 +31,8 @@ typedef struct refusal {
 
 struct models {
     served_model *first;
+    char ranked[MODELS_RANKED_MAX][NAME_BYTES_MAX + 1];     /* names in the order of their first joining */
+    size_t n_ranked;
     vocabularies *vocabularies;
     refusal refusals[REFUSALS_MAX];
     size_t next_refusal;
@@ -60,9 +63,20 @@ static void model_unlink(models *ms, served_model *m) {
     m->next = NULL;
 }
 
-static void model_append(models *ms, served_model *m) {
+/* A name keeps its rank, so that "the first" is the same model again when its modeld was lost for a
+ * while. Past the bound all are last. */
+static size_t rank_of(models *ms, const char *name) {
+    size_t rank = 0;
+    while (rank < ms->n_ranked && strcmp(ms->ranked[rank], name) != 0) rank++;
+    if (rank == ms->n_ranked && rank < MODELS_RANKED_MAX) strcpy(ms->ranked[ms->n_ranked++], name);
+    return rank;
+}
+
+static void model_insert(models *ms, served_model *m) {
     served_model **place = &ms->first;
-    while (*place) place = &(*place)->next;
+    m->rank = rank_of(ms, m->name);
+    while (*place && (*place)->rank <= m->rank) place = &(*place)->next;
+    m->next = *place;
     *place = m;
 }
 
@@ -149,15 +163,13 @@ static status name_check(const models *ms, const model_offer *o, failure *f) {
     return STATUS_OK;
 }
 
-/* The model that this offer is: one that is served or held, or a new one. A model that nobody
- * served until now counts as joined now. */
+/* The model that this offer is: one that is served or held, or a new one. */
 static served_model *model_for(models *ms, const model_offer *offer) {
     served_model *m = ms->first;
     while (m && !model_is(m, offer)) m = m->next;
-    if (m && m->modelds) return m;
-    if (m) model_unlink(ms, m);
-    else m = model_new(ms, offer);
-    if (m) model_append(ms, m);
+    if (m) return m;
+    m = model_new(ms, offer);
+    if (m) model_insert(ms, m);
     return m;
 }
 

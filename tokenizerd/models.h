@@ -45,8 +45,8 @@ modeld *models_query(models *ms);
  * can be used. STATUS_UNSUPPORTED, STATUS_BAD_MESSAGE, …: `d` cannot be used, cut it. */
 status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, failure *f);
 
-/* A model that is served and has its vocabulary. name "": the one that joined first; fingerprint
- * "": any. NULL: none yet. */
+/* A model that is served and has its vocabulary. name "": of those that are served the one whose name
+ * ever joined first; fingerprint "": any. NULL: none yet. */
 served_model *models_find(const models *ms, const char *name, const char *fingerprint);
 
 /* Say in `f` why models_find(name, fingerprint) found nothing for wait_ms: STATUS_NO_MODELD, or
