@@ -117,15 +117,15 @@ static void print_count(long n, int n_cells) {
     else printf("%*ld", n_cells, n);
 }
 
-/* Half a cell for each time that one token doubles to n; blanks up to its full width. */
-static void print_log_bar(long n, bool colour) {
+/* Half a cell for each time that one token doubles to n. Returns the cells. */
+static int print_log_bar(long n, bool colour) {
     int n_halves = 0, n_cells = 0;
     for (; n > 1 && n_halves < 2 * LEFT_BAR_CELLS; n /= 2) n_halves++;
     if (colour) fputs("\033[36m", stdout);
     for (; n_cells < n_halves / 2; n_cells++) fputs("\u2588", stdout);
     if (n_halves % 2) fputs("\u258c", stdout);
     if (colour) fputs("\033[0m", stdout);
-    printf("%*s", LEFT_BAR_CELLS - n_cells - n_halves % 2, "");
+    return n_cells + n_halves % 2;
 }
 
 static void print_step(const pair *p, size_t at, bool colour) {
@@ -136,12 +136,12 @@ static void print_step(const pair *p, size_t at, bool colour) {
     print_count(left_after_top_k(p, at), 6);
     print_count(left_after_all(p, BOTH, at), 7);
     putchar(' ');
-    print_log_bar(left_after_all(p, BOTH, at), colour);
-    fputs("  ", stdout);
+    int n_cells = print_log_bar(left_after_all(p, BOTH, at), colour);
+    printf("%*s", LEFT_BAR_CELLS - n_cells + COLUMNS_GAP, "");
     if (is_same) term_cell(stdout, "the same", TOKEN_CELLS);
     else print_token(p, ALONE, at);
     print_count(left_after_all(p, ALONE, at), 7);
-    putchar(' ');
+    if (left_after_all(p, ALONE, at) > 1) putchar(' ');
     print_log_bar(left_after_all(p, ALONE, at), colour);
     putchar('\n');
 }
