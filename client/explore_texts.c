@@ -164,8 +164,8 @@ static void on_turn(void *context) {
     begin_more(context);
 }
 
-/* The first Ctrl-C cancels and waits for the end, a second does not. They begin inside the loop, where
- * loop_stop counts even if all end at once. */
+/* The first Ctrl-C cancels and waits for the end, a second does not. The texts begin inside the
+ * loop, where loop_stop counts even if all end at once. */
 static int run_all(texts_run *r) {
     if (loop_once(client_loop(r->client), 0, on_turn, r) < 0) {
         return outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a timer"});

@@ -1,4 +1,5 @@
-/* Several texts that are written at once over one connection, kept to be compared when all are there. */
+/* Several texts that are written at once over one connection, kept to be compared when all are
+ * there. */
 #ifndef TRIVIUM_EXPLORE_TEXTS_H
 #define TRIVIUM_EXPLORE_TEXTS_H
 
@@ -25,8 +26,8 @@ typedef struct explored_text {
     finish_reason reason;
 } explored_text;
 
-/* Write all of texts[n], a bounded number at a time. Returns an exit code, after the sentence for the
- * first one that fails, which ends the others. */
+/* Write all of texts[n], a bounded number at a time. Returns an exit code, after the sentence for
+ * the first one that fails, which ends the others. */
 int explored_texts_run(const common_flags *flags, explored_text *texts, size_t n);
 void explored_texts_clear(explored_text *texts, size_t n);
 
