@@ -37,14 +37,14 @@ status client_call(client *c, const call *call, answer_handler *handler, void *c
  * code and sentence are in `f`; STATUS_CANCELLED after Ctrl-C. */
 status client_ask(client *c, const call *call, answer_handler *handler, void *context, failure *f);
 
-/* Begin a generation; others may be under way, each with a request id of its own. The request and what
- * it points to are borrowed until `done`. Fails at once, without a `done`: STATUS_BUSY at
+/* Begin a generation; others may be under way, each with a request id of its own. The request and
+ * what it points to are borrowed until `done`. Fails at once, without a `done`: STATUS_BUSY at
  * GENERATIONS_MAX, STATUS_NO_MEMORY, STATUS_TOO_LONG, or as client_call when the wait is over. */
 status client_generate(client *c, const generation_request *request,
                        const generation_events *events, void *context, failure *f);
 
-/* End the generation with this id, if it is under way; `done` comes from the loop, with what the daemons
- * say or without them after a moment. */
+/* End the generation with this id, if it is under way; `done` comes from the loop, with what the
+ * daemons say or without them after a moment. */
 void client_cancel(client *c, const uint8_t request[REQUEST_BYTES]);
 
 /* Begin to watch a request, one at a time. `request` is borrowed until `over`. */

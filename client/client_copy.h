@@ -1,5 +1,5 @@
-/* The client's own copy of a request: all that another tokenizerd needs to go on with it. It is kept
- * up with every message, before what that brings is shown. */
+/* The client's own copy of a request: all that another tokenizerd needs to go on with it. It is
+ * kept up with every message, before what that brings is shown. */
 #ifndef TRIVIUM_CLIENT_COPY_H
 #define TRIVIUM_CLIENT_COPY_H
 
@@ -43,13 +43,14 @@ bool copy_start(request_copy *copy, const wire_message *m, const Trivium__Starte
 /* Is this the chunk that comes next, and is there room for what it brings? */
 bool copy_is_due(const request_copy *copy, const Trivium__Chunk *chunk);
 
-/* A due chunk, in this order: its change of strategy, which waits for its step; whether the one that
- * waits holds now; its ids and the sampler's memory after them. */
+/* A due chunk, in this order: its change of strategy, which waits for its step; whether the one
+ * that waits holds now; its ids and the sampler's memory after them. */
 void copy_take_change(request_copy *copy, const Trivium__StrategyChange *change);
 bool copy_settle_change(request_copy *copy);
 void copy_take_ids(request_copy *copy, const Trivium__Chunk *chunk);
 
-/* How many bytes at the beginning of a taken chunk's text were shown already. Asked once a chunk. */
+/* How many bytes at the beginning of a taken chunk's text were shown already. Asked once a
+ * chunk. */
 size_t copy_bytes_shown(request_copy *copy, const Trivium__Chunk *chunk);
 
 #endif

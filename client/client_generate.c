@@ -237,16 +237,17 @@ static status chunk_show(generation *g, const Trivium__Chunk *chunk, uint32_t fi
     if (chunk->n_drawn == 0 && n_again == chunk->text.len) return STATUS_OK;
     generation_token *tokens = tokens_from_wire(chunk);
     if (!tokens) return STATUS_NO_MEMORY;
-    g->events.chunk(g->context, &(generation_chunk){
-                                    .tokens = tokens,
-                                    .n_tokens = chunk->n_drawn,
-                                    .text = n_again > 0 ? chunk->text.data + n_again : chunk->text.data,
-                                    .n_bytes = chunk->text.len - n_again,
-                                    .step = first_step,
-                                    .forward_ms = chunk->forward_ms,
-                                    .sample_ms = chunk->sample_ms,
-                                    .chain = &g->copy.now.chain,
-                                });
+    const generation_chunk shown = {
+        .tokens = tokens,
+        .n_tokens = chunk->n_drawn,
+        .text = n_again > 0 ? chunk->text.data + n_again : chunk->text.data,
+        .n_bytes = chunk->text.len - n_again,
+        .step = first_step,
+        .forward_ms = chunk->forward_ms,
+        .sample_ms = chunk->sample_ms,
+        .chain = &g->copy.now.chain,
+    };
+    g->events.chunk(g->context, &shown);
     tokens_free(tokens, chunk->n_drawn);
     return STATUS_OK;
 }

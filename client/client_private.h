@@ -69,7 +69,7 @@ void answer_deliver(const call *asked, const wire_message *m, const Trivium__Tex
 
 /* ---- client_generate.c: each does nothing while nothing is generated ---- */
 
-void generations_joined(client *c);             /* send all, or send them again from where they are */
+void generations_joined(client *c);             /* send all, or again from where they are */
 void generations_fail(client *c, const failure *f);     /* all of them */
 void generations_message(client *c, const wire_message *m, const Trivium__TextReply *reply);
 void generations_heartbeat(client *c, Trivium__Heartbeat *beat);

@@ -45,7 +45,8 @@ static bool any_left(const char *const *texts, size_t n) {
     return false;
 }
 
-void columns_print(FILE *to, const char *const *texts, size_t n, size_t n_cells, const char *style) {
+void columns_print(FILE *to, const char *const *texts, size_t n, size_t n_cells,
+                   const char *style) {
     assert(n <= COLUMNS_SIDE_MAX);
     const char *at[COLUMNS_SIDE_MAX];
     for (size_t i = 0; i < n; i++) at[i] = texts[i];

@@ -29,8 +29,9 @@ typedef struct column_line {
  * longer than a line is broken between two characters. */
 column_line columns_line(const char *text, size_t n_cells);
 
-/* n texts beside each other, nothing at the ends of lines. `style`, an escape sequence, is around what
- * stands in them; NULL: none. */
-void columns_print(FILE *to, const char *const *texts, size_t n, size_t n_cells, const char *style);
+/* n texts beside each other, nothing at the ends of lines. `style`, an escape sequence, is around
+ * what stands in them; NULL: none. */
+void columns_print(FILE *to, const char *const *texts, size_t n, size_t n_cells,
+                   const char *style);
 
 #endif

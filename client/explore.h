@@ -4,7 +4,7 @@
 
 #include "explore_texts.h"
 
-enum { TEMPERATURES_MAX = 16, SAMPLES_MAX = 64 };
+enum { TEMPERATURES_MAX = 16, SAMPLES_MAX = 32 };
 
 typedef struct explore_flags {
     common_flags common;

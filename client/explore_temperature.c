@@ -30,7 +30,8 @@ typedef struct exploration {
 
 /* ---- chains ---- */
 
-static status heat_chain(const explore_flags *flags, double temperature, strategy *out, failure *f) {
+static status heat_chain(const explore_flags *flags, double temperature, strategy *out,
+                         failure *f) {
     bool keeps_top_p = step_flags_replace(&flags->steps) ||
                        explore_has_step(&flags->steps.steps, STEP_TOP_P);
     status st = step_flags_strategy(&flags->steps, START_DEFAULTS, out, f);

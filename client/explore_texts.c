@@ -12,7 +12,7 @@
 enum { AT_ONCE = TINY_LIMITS ? 2 : 16 };
 _Static_assert((int)AT_ONCE <= (int)GENERATIONS_MAX, "a client holds those that run at once");
 
-/* All texts of one run; each event's context is a `place`, which knows its text. */
+/* All texts of one run; the context of an event is a place, which knows its text. */
 typedef struct texts_run {
     client *client;
     explored_text *texts;
@@ -31,17 +31,17 @@ typedef struct place {
 
 /* ---- a text ---- */
 
-static size_t n_items(const buffer *items, size_t item_bytes) {
-    return items->n_bytes / item_bytes;
-}
-
 size_t explored_n_tokens(const explored_text *t) {
-    return n_items(&t->tokens, sizeof(explored_token));
+    return t->tokens.n_bytes / sizeof(explored_token);
 }
 
 const explored_token *explored_token_at(const explored_text *t, size_t i) {
     assert(i < explored_n_tokens(t));
     return (const explored_token *)(const void *)t->tokens.bytes + i;
+}
+
+const uint32_t *explored_left(const explored_text *t, const explored_token *token) {
+    return (const uint32_t *)(const void *)t->left.bytes + token->left_at;
 }
 
 double explored_logprob_sum(const explored_text *t) {
@@ -65,6 +65,7 @@ void explored_texts_clear(explored_text *texts, size_t n) {
         buffer_clear(&texts[i].text);
         buffer_clear(&texts[i].tokens);
         buffer_clear(&texts[i].pieces);
+        buffer_clear(&texts[i].left);
     }
 }
 
@@ -76,11 +77,14 @@ static status token_keep(explored_text *t, const generation_token *from, const u
         text = from->candidates[i].text;
         n_bytes = from->candidates[i].n_bytes;
     }
-    explored_token token = {.id = from->id, .logprob = from->logprob,
-                            .piece_at = t->pieces.n_bytes, .n_piece = n_bytes};
-    if (from->n_left_items <= STEPS_MAX + 1) token.n_left_items = from->n_left_items;
-    for (size_t i = 0; i < token.n_left_items; i++) token.n_left[i] = from->n_left[i];
+    const explored_token token = {
+        .id = from->id, .logprob = from->logprob,
+        .piece_at = t->pieces.n_bytes, .n_piece = n_bytes,
+        .left_at = t->left.n_bytes / sizeof *from->n_left, .n_left_items = from->n_left_items,
+    };
     status st = buffer_add(&t->pieces, text, n_bytes);
+    if (st == STATUS_OK)
+        st = buffer_add(&t->left, from->n_left, from->n_left_items * sizeof *from->n_left);
     return st == STATUS_OK ? buffer_add(&t->tokens, &token, sizeof token) : st;
 }
 
@@ -160,8 +164,8 @@ static void on_turn(void *context) {
     begin_more(context);
 }
 
-/* The first Ctrl-C cancels and waits for the end, a second does not. They begin inside the loop, where
- * loop_stop counts even if all end at once. */
+/* The first Ctrl-C cancels and waits for the end, a second does not. The texts begin inside the
+ * loop, where loop_stop counts even if all end at once. */
 static int run_all(texts_run *r) {
     if (loop_once(client_loop(r->client), 0, on_turn, r) < 0) {
         return outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a timer"});

@@ -12,8 +12,8 @@ static const double TOP_K = 50, TOP_P = 0.9;    /* the chapter's */
 enum {
     BOTH, ALONE, SIDES,         /* top-k before top-p; top-p alone */
     TOKEN_CELLS = 14,
-    BAR_CELLS_LOG = 8,
-    COLUMN_CELLS_MIN_TEXT = 30,
+    LEFT_BAR_CELLS = 8,         /* for counts up to 2^16 */
+    COLUMN_CELLS_MIN = 30,
 };
 
 typedef struct pair {
@@ -21,7 +21,7 @@ typedef struct pair {
     strategy chains[SIDES];
     explored_text texts[SIDES];
     size_t n_steps;             /* of the longer one */
-    size_t n_comparable;        /* steps after the same text: up to the first that drew differently */
+    size_t n_comparable;        /* steps after the same text: to the first that drew differently */
     bool parted;
 } pair;
 
@@ -60,17 +60,21 @@ static void pair_compare(pair *p) {
     }
 }
 
-/* What the whole chain left, or the first top_k of it; -1: not told. */
-static long left_after_all(const explored_token *token) {
-    return token && token->n_left_items > 0 ? (long)token->n_left[token->n_left_items - 1] : -1;
+/* What the whole chain left at a step; -1: not told, or the text has ended. */
+static long left_after_all(const pair *p, int side, size_t at) {
+    const explored_token *token = token_at(p, side, at);
+    if (!token || token->n_left_items == 0) return -1;
+    return (long)explored_left(&p->texts[side], token)[token->n_left_items - 1];
 }
 
-static long left_after_top_k(const pair *p, const explored_token *token) {
+/* What the chain with top-k left up to that step of it, as above. */
+static long left_after_top_k(const pair *p, size_t at) {
     const strategy *chain = &p->chains[BOTH];
+    const explored_token *token = token_at(p, BOTH, at);
     if (!token || token->n_left_items != chain->n_steps + 1) return -1;
     size_t i = 0;
-    while (i < chain->n_steps && chain->steps[i].kind != STEP_TOP_K) i++;
-    return i < chain->n_steps ? (long)token->n_left[i + 1] : -1;
+    while (chain->steps[i].kind != STEP_TOP_K) i++;     /* pair_chains has put it there */
+    return (long)explored_left(&p->texts[BOTH], token)[i + 1];
 }
 
 /* ---- for a person: the texts ---- */
@@ -84,7 +88,7 @@ static status print_texts(const pair *p) {
         plain[side] = term_plain((const uint8_t *)text->bytes, text->n_bytes);
         if (plain[side]) texts[side] = plain[side] + strspn(plain[side], " \n");
     }
-    columns_layout layout = columns_fit(SIDES, term_columns(stdout), COLUMN_CELLS_MIN_TEXT);
+    columns_layout layout = columns_fit(SIDES, term_columns(stdout), COLUMN_CELLS_MIN);
     for (size_t i = 0; i < SIDES; i += layout.n_side) {
         columns_print(stdout, names + i, layout.n_side, layout.n_cells,
                       term_has_colour(stdout) ? "\033[1m" : NULL);
@@ -113,15 +117,15 @@ static void print_count(long n, int n_cells) {
     else printf("%*ld", n_cells, n);
 }
 
-/* Half a cell for each time that one token doubles to n; blanks up to its full width. */
-static void print_log_bar(long n, bool colour) {
+/* Half a cell for each time that one token doubles to n. Returns the cells. */
+static int print_log_bar(long n, bool colour) {
     int n_halves = 0, n_cells = 0;
-    for (; n > 1 && n_halves < 2 * BAR_CELLS_LOG; n /= 2) n_halves++;
+    for (; n > 1 && n_halves < 2 * LEFT_BAR_CELLS; n /= 2) n_halves++;
     if (colour) fputs("\033[36m", stdout);
     for (; n_cells < n_halves / 2; n_cells++) fputs("\u2588", stdout);
     if (n_halves % 2) fputs("\u258c", stdout);
     if (colour) fputs("\033[0m", stdout);
-    printf("%*s", BAR_CELLS_LOG - n_cells - n_halves % 2, "");
+    return n_cells + n_halves % 2;
 }
 
 static void print_step(const pair *p, size_t at, bool colour) {
@@ -129,22 +133,22 @@ static void print_step(const pair *p, size_t at, bool colour) {
     bool is_same = both && alone && at < p->n_comparable && both->id == alone->id;
     printf("%4zu  ", at);
     print_token(p, BOTH, at);
-    print_count(left_after_top_k(p, both), 6);
-    print_count(left_after_all(both), 7);
+    print_count(left_after_top_k(p, at), 6);
+    print_count(left_after_all(p, BOTH, at), 7);
     putchar(' ');
-    print_log_bar(left_after_all(both), colour);
-    fputs("  ", stdout);
+    int n_cells = print_log_bar(left_after_all(p, BOTH, at), colour);
+    printf("%*s", LEFT_BAR_CELLS - n_cells + COLUMNS_GAP, "");
     if (is_same) term_cell(stdout, "the same", TOKEN_CELLS);
     else print_token(p, ALONE, at);
-    print_count(left_after_all(alone), 7);
-    putchar(' ');
-    print_log_bar(left_after_all(alone), colour);
+    print_count(left_after_all(p, ALONE, at), 7);
+    if (left_after_all(p, ALONE, at) > 1) putchar(' ');
+    print_log_bar(left_after_all(p, ALONE, at), colour);
     putchar('\n');
 }
 
 static void print_steps(const pair *p) {
     bool colour = term_has_colour(stdout);
-    printf("step  %-*s top-k +top-p %*s  %-*s  top-p\n", TOKEN_CELLS, "token", BAR_CELLS_LOG, "",
+    printf("step  %-*s top-k +top-p %*s  %-*s  top-p\n", TOKEN_CELLS, "token", LEFT_BAR_CELLS, "",
            TOKEN_CELLS, "token");
     for (size_t i = 0; i < p->n_steps; i++) {
         print_step(p, i, colour);
@@ -167,7 +171,7 @@ static int by_size(const void *a, const void *b) {
 static size_t counts_of(const pair *p, int side, size_t n_steps, long *out) {
     size_t n = 0;
     for (size_t i = 0; i < n_steps; i++) {
-        long left = left_after_all(token_at(p, side, i));
+        long left = left_after_all(p, side, i);
         if (left >= 0) out[n++] = left;
     }
     qsort(out, n, sizeof *out, by_size);
@@ -220,7 +224,7 @@ static json_t *token_json(const pair *p, int side, size_t at) {
     const explored_token *token = token_at(p, side, at);
     if (!token) return json_null();
     const char *pieces = p->texts[side].pieces.bytes;
-    long left = left_after_all(token), after_top_k = left_after_top_k(p, token);
+    long left = left_after_all(p, side, at), after_top_k = left_after_top_k(p, at);
     json_t *object = json_pack("{s: i, s: o, s: o}", "id", (int)token->id,
                                "text", json_bytes(pieces + token->piece_at, token->n_piece),
                                "left", left < 0 ? json_null() : json_integer(left));

@@ -90,8 +90,9 @@ typedef struct generation_done {
     generation_timings timings;
 } generation_done;
 
-/* Called from the loop, what they get is valid for the call. `done` comes exactly once, and last; in it
- * another generation may begin. Those that are under way at once come in turns, each in order. */
+/* Called from the loop, what they get is valid for the call. `done` comes exactly once, and last;
+ * in it another generation may begin. Those that are under way at once come in turns, each in
+ * order. */
 typedef struct generation_events {
     void (*started)(void *context, const generation_start *start);
     void (*chunk)(void *context, const generation_chunk *chunk);

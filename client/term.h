@@ -28,14 +28,14 @@ void table_print(const table *t, FILE *to);
  * beginning of main. */
 void term_use_utf8(void);
 
-/* The bytes of the character at the beginning of a text that is not empty, and the cells that it takes:
- * two for a wide one, none for a mark on the one before it. */
+/* The bytes of the character at the beginning of a text that is not empty, and the cells that it
+ * takes: two for a wide one, none for a mark on the one before it. */
 size_t term_character(const char *text, size_t *n_cells);
 
 size_t term_width(const char *text);            /* cells */
 
-/* The bytes of its longest beginning that n_cells hold, with the marks on its last character; *width:
- * the cells of that. */
+/* The bytes of its longest beginning that n_cells hold, with the marks on its last character;
+ * *width: the cells of that. */
 size_t term_fit(const char *text, size_t n_cells, size_t *width);
 
 /* A text in just so many cells: filled up with blanks, or cut with an ellipsis. */
@@ -59,8 +59,8 @@ void term_bar(FILE *to, double probability, bool colour);
 void term_dim_begin(FILE *to, bool colour);
 void term_dim_end(FILE *to, bool colour);
 
-/* Bytes as lines that no terminal obeys: control characters but newlines are escaped, a tab is a blank,
- * what is no UTF-8 becomes U+FFFD. malloc'ed, the caller frees; NULL: no memory. */
+/* Bytes as lines that no terminal obeys: control characters but newlines are escaped, a tab is a
+ * blank, what is no UTF-8 becomes U+FFFD. malloc'ed, the caller frees; NULL: no memory. */
 char *term_plain(const uint8_t *bytes, size_t n_bytes);
 
 /* Bytes as one quoted line: control characters, quotes and what is no UTF-8 are escaped. malloc'ed,

@@ -28,7 +28,8 @@ static size_t count_distinct(const int32_t **places, size_t n) {
 }
 
 /* Marks the tokens of every run that has an equal one: after sorting, beside it. */
-static size_t count_repeated(const int32_t **places, const int32_t *ids, size_t n, bool *is_repeated) {
+static size_t count_repeated(const int32_t **places, const int32_t *ids, size_t n,
+                             bool *is_repeated) {
     size_t n_runs = n < FIGURES_RUN ? 0 : n - FIGURES_RUN + 1, n_repeated = 0;
     for (size_t i = 0; i < n_runs; i++) places[i] = ids + i;
     qsort(places, n_runs, sizeof *places, by_run);

@@ -12,7 +12,7 @@ enum { FIGURES_RUN = 4 };       /* tokens that make a repetition when they come 
 typedef struct text_figures {
     size_t n_tokens;
     size_t n_distinct;          /* different ids among them */
-    size_t n_repeated;          /* tokens within some run of FIGURES_RUN that the text has twice or more */
+    size_t n_repeated;          /* tokens within a run of FIGURES_RUN that the text has again */
 } text_figures;
 
 /* Of ids[n]. STATUS_NO_MEMORY. */

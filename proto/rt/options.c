@@ -71,8 +71,8 @@ static size_t width_of(const char *text, size_t n_bytes) {
     return n;
 }
 
-/* Paragraphs, the first of which begins at column `indent`, filled up to HELP_CELLS. A line that begins
- * with a blank, an example, stays one; so does an empty one. */
+/* Paragraphs, the first of which begins at column `indent`, filled up to HELP_CELLS. A line that
+ * begins with a blank, an example, stays one; so does an empty one. */
 static void print_folded(const char *text, size_t indent) {
     size_t column = indent;
     while (*text) {

@@ -176,6 +176,7 @@ def test_the_table_marks_where_the_texts_part(tiny):
     mark = next(i for i, row in enumerate(rows) if "here they part" in row)
     assert rows[mark - 1].split()[0] == str(done["parted_at"])
     assert max(map(width, rows)) <= 80
+    assert rows == [row.rstrip() for row in rows]
     counts = sorted(line["top_p"]["left"] for line in steps if line["comparable"])
     row = next(row for row in rows if row.startswith("top-p alone") and "until they part" in row)
     assert row.split()[-4:] == [str(len(counts)), str(counts[0]), f"{statistics.median(counts):g}", str(counts[-1])]
