@@ -26,6 +26,11 @@ class Command:
         return self.shown.replace("\\\n", "")
 
     @property
+    def is_text(self):
+        """Its lines are as long as the model wrote them, or as a strategy is."""
+        return self.line.startswith(("trivium generate", "trivium tune", "echo"))
+
+    @property
     def is_chat(self):
         return self.line.startswith("trivium chat") and "|" not in self.line
 

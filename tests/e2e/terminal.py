@@ -9,7 +9,7 @@ class Terminal:
     """A program (`trivium`) with these arguments, as somebody sees it who sits in front of it."""
 
     def __init__(self, stack, *arguments, program=BUILD / "trivium", n_rows=100, colour=False, environment=None):
-        environment = dict(stack.environment, TERM="xterm-256color", LANG="C.UTF-8", **(environment or {}))
+        environment = {**stack.environment, "TERM": "xterm-256color", "LANG": "C.UTF-8", **(environment or {})}
         if colour:
             environment.pop("NO_COLOR", None)
         self.child = pexpect.spawn(str(program), [str(a) for a in arguments], env=environment,
