@@ -244,10 +244,9 @@ static int view_run(view *v) {
 }
 
 static int watch(const watch_flags *flags, const char *text) {
-    bool on_terminal = isatty(STDOUT_FILENO);
     view v = {
         .flags = flags,
-        .in_place = on_terminal && !flags->all && !flags->common.json,
+        .in_place = in_place_works(STDOUT_FILENO) && !flags->all && !flags->common.json,
         .colour = term_has_colour(stdout),
         .place = {.fd = STDOUT_FILENO},
         .redraw_timer = -1,

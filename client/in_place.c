@@ -1,7 +1,9 @@
 #include "in_place.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 enum { COLUMNS_USUAL = 80, ROWS_USUAL = 24 };
 
@@ -11,6 +13,11 @@ static struct winsize size_of(const in_place *p) {
     if (size.ws_col == 0) size.ws_col = COLUMNS_USUAL;
     if (size.ws_row == 0) size.ws_row = ROWS_USUAL;
     return size;
+}
+
+bool in_place_works(int fd) {
+    const char *kind = getenv("TERM");
+    return isatty(fd) && kind && *kind && strcmp(kind, "dumb") != 0;
 }
 
 size_t in_place_columns(const in_place *p) {

@@ -2,6 +2,7 @@
 #ifndef TRIVIUM_IN_PLACE_H
 #define TRIVIUM_IN_PLACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -9,6 +10,9 @@ typedef struct in_place {
     int fd;                     /* the terminal: it is asked for its size each time */
     size_t n_lines;             /* drawn, and to be drawn over; 0 at first */
 } in_place;
+
+/* Is it a terminal that moves its cursor? One without TERM, or with TERM=dumb, does not. */
+bool in_place_works(int fd);
 
 size_t in_place_columns(const in_place *p);     /* 80 where the terminal does not say */
 

@@ -15,6 +15,7 @@ from conftest import BUILD, ROOT, Stack, wait_until
 
 sys.path.insert(0, str(ROOT / "tests" / "fakes"))
 
+WATCHES_MAX = 256                   # limits.h
 PROMPT = "Once upon a time"
 LONG = ["--seed", "11", "--ignore-eos"]
 CHAIN = ["--chain", '[{"temperature": 0.8}, {"top_k": 4}]']
@@ -137,6 +138,39 @@ def test_who_is_not_there_cannot_be_watched(long):
     assert "hexadecimal" in long.refused("watch", "xyz", code=2)
     long.refused("watch", code=2)
     long.refused("watch", "ab", "--candidates", "0", code=2)
+
+
+def test_what_an_onlooker_may_ask(long):
+    """By hand: what is out of bounds is answered, so are more watchers than there is room for; none harms the text."""
+    from fake_client import FakeClient
+    process, request = start(long, n_tokens=90000)
+    client = FakeClient(f"ipc://{long.runtime}/clients")
+    assert client.ready.wait(10)
+
+    def ask(named, n_candidates):
+        message = client.outgoing()
+        message.watch.call, message.watch.request, message.watch.n_candidates = 7, named, n_candidates
+        client.send(message)
+
+    whole = bytes.fromhex(request)
+    for named, n_candidates, sentence in ((b"", 3, "not 0"), (whole + b"x", 3, "not 17"), (whole, 0, "not 0"),
+                                          (whole, 1025, "not 1025"), (b"\0" * 16, 3, "no running request")):
+        ask(named, n_candidates)
+        assert sentence in client.answer("failed")[0].error.message
+    for _ in range(WATCHES_MAX + 1):
+        ask(whole[:6], 1)
+    assert "watched already" in client.answer("failed")[0].error.message
+    assert client.answer("glimpse")[0].drawn.n_left
+    client.close()
+
+    def may_watch():
+        watcher = long.popen("watch", request, "--json")
+        begin = watcher.stdout.readline()
+        watcher.kill()
+        return begin
+    wait_until(may_watch, what="the places of who has gone are free")
+    assert long.run("cancel", request).returncode == 0
+    drawn_by(process)
 
 
 def test_cancelled_is_told(long):

@@ -81,10 +81,22 @@ static void who_does_not_say_has_the_usual_size(void **state) {
     assert_int_equal(in_place_columns(&none), 80);
 }
 
+static void some_terminals_do_not_move_their_cursor(void **state) {
+    (void)state;
+    setenv("TERM", "xterm", 1);
+    assert_true(in_place_works(terminal));
+    assert_false(in_place_works(-1));
+    setenv("TERM", "dumb", 1);
+    assert_false(in_place_works(terminal));
+    unsetenv("TERM");
+    assert_false(in_place_works(terminal));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_lie_over_the_last_ones),
         cmocka_unit_test(a_low_terminal_gets_the_first_lines),
+        cmocka_unit_test(some_terminals_do_not_move_their_cursor),
         cmocka_unit_test(who_does_not_say_has_the_usual_size),
     };
     return cmocka_run_group_tests(tests, open_terminal, close_terminal);

@@ -20,6 +20,19 @@ static void add(watches *ws, const uint8_t *id, void *watcher, uint32_t n_candid
     assert_int_equal(watches_add(ws, id, watcher, 7, n_candidates, &f), STATUS_OK);
 }
 
+/* With the id `one`, Ann's. */
+static request *add_request(requests *rs) {
+    failure f;
+    request *r = NULL;
+    strategy plain;
+    strategy_init(&plain);
+    const request_order order = {.id = one, .attempt = 1, .model = "", .fingerprint = "", .pool = "",
+                                 .session = "", .semantics = "", .strategy = &plain,
+                                 .max_new_tokens = 5};
+    assert_int_equal(requests_add(rs, &order, NULL, &ann, 0, &r, &f), STATUS_OK);
+    return r;
+}
+
 static void the_most_that_anybody_wants_counts(void **state) {
     (void)state;
     models *ms = models_new();
@@ -74,13 +87,7 @@ static void an_ended_request_wants_nothing_and_keeps_its_model(void **state) {
     models *ms = models_new();
     modeld *d = model_at_hand(ms, "a", "f1");
     requests *rs = requests_new();
-    strategy plain;
-    strategy_init(&plain);
-    request *r = NULL;
-    const request_order order = {.id = one, .attempt = 1, .model = "", .fingerprint = "", .pool = "",
-                                 .session = "", .semantics = "", .strategy = &plain,
-                                 .max_new_tokens = 5};
-    assert_int_equal(requests_add(rs, &order, NULL, &ann, 0, &r, &f), STATUS_OK);
+    request *r = add_request(rs);
     assert_int_equal(request_meet(r, modeld_model(d), &f), STATUS_OK);
     watches *ws = watches_new();
     add(ws, one, &ann, 3);
@@ -101,17 +108,10 @@ static void an_ended_request_wants_nothing_and_keeps_its_model(void **state) {
 
 static void a_request_whose_owner_comes_back_is_watched_again(void **state) {
     (void)state;
-    failure f;
     models *ms = models_new();
     requests *rs = requests_new();
     watches *ws = watches_new();
-    strategy plain;
-    strategy_init(&plain);
-    request *r = NULL;
-    const request_order order = {.id = one, .attempt = 1, .model = "", .fingerprint = "", .pool = "",
-                                 .session = "", .semantics = "", .strategy = &plain,
-                                 .max_new_tokens = 5};
-    assert_int_equal(requests_add(rs, &order, NULL, &ann, 0, &r, &f), STATUS_OK);
+    request *r = add_request(rs);
     add(ws, one, &bob, 3);
     watches_over(ws, r, FINISH_SUPERSEDED, 55);
     assert_int_equal(watches_wanted(ws, one), 0);
