@@ -56,7 +56,7 @@ void columns_print(FILE *to, const char *const *texts, size_t n, size_t n_cells,
             column_line line = columns_line(at[i], n_cells);
             if (line.n_bytes > 0) {
                 fprintf(to, "%*s%s%.*s%s", (int)n_blanks, "", style ? style : "", (int)line.n_bytes,
-                        at[i], style ? "\033[0m" : "");
+                        at[i], style ? TERM_PLAIN : "");
                 n_blanks = 0;
             }
             n_blanks += n_cells - line.n_cells + COLUMNS_GAP;

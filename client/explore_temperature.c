@@ -109,8 +109,8 @@ static status print_band(const exploration *x, const heat *heats, size_t n, size
         heads[i] = heats[i].head;
         told[i] = heats[i].told;
     }
-    columns_print(stdout, heads, n, n_cells, colour ? "\033[1m" : NULL);
-    columns_print(stdout, told, n, n_cells, colour ? "\033[36m" : NULL);
+    columns_print(stdout, heads, n, n_cells, colour ? TERM_BOLD : NULL);
+    columns_print(stdout, told, n, n_cells, colour ? TERM_CYAN : NULL);
     status st = STATUS_OK;
     for (size_t i = 0; st == STATUS_OK && i < x->flags->n_samples; i++) {
         char label[80];

@@ -91,7 +91,7 @@ static status print_texts(const pair *p) {
     columns_layout layout = columns_fit(SIDES, term_columns(stdout), COLUMN_CELLS_MIN);
     for (size_t i = 0; i < SIDES; i += layout.n_side) {
         columns_print(stdout, names + i, layout.n_side, layout.n_cells,
-                      term_has_colour(stdout) ? "\033[1m" : NULL);
+                      term_has_colour(stdout) ? TERM_BOLD : NULL);
         columns_print(stdout, texts + i, layout.n_side, layout.n_cells, NULL);
         putchar('\n');
     }
@@ -121,10 +121,10 @@ static void print_count(long n, int n_cells) {
 static int print_log_bar(long n, bool colour) {
     int n_halves = 0, n_cells = 0;
     for (; n > 1 && n_halves < 2 * LEFT_BAR_CELLS; n /= 2) n_halves++;
-    if (colour) fputs("\033[36m", stdout);
+    if (colour) fputs(TERM_CYAN, stdout);
     for (; n_cells < n_halves / 2; n_cells++) fputs("\u2588", stdout);
     if (n_halves % 2) fputs("\u258c", stdout);
-    if (colour) fputs("\033[0m", stdout);
+    if (colour) fputs(TERM_PLAIN, stdout);
     return n_cells + n_halves % 2;
 }
 

@@ -150,7 +150,7 @@ bool term_has_colour(FILE *to) {
 void term_bar(FILE *to, double probability, bool colour) {
     if (!(probability * BAR_CELLS >= 1)) return;        /* nor what is no number */
     int n_cells = probability < 1 ? (int)(probability * BAR_CELLS) : BAR_CELLS;
-    if (colour) fputs("\033[36m", to);
+    if (colour) fputs(TERM_CYAN, to);
     for (int i = 0; i < n_cells; i++) fputs("\u2588", to);
     if (colour) fputs(TERM_PLAIN, to);
 }

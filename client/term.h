@@ -51,8 +51,10 @@ bool term_has_colour(FILE *to);
 enum { BAR_CELLS = 40 };
 void term_bar(FILE *to, double probability, bool colour);
 
+/* How what follows looks, until TERM_PLAIN. */
 #define TERM_BOLD "\033[1m"
 #define TERM_DIM "\033[2m"
+#define TERM_CYAN "\033[36m"
 #define TERM_PLAIN "\033[0m"
 
 /* Everything between the two is dim. */
