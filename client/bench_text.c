@@ -23,6 +23,14 @@ status bench_text_prepare(bench_text *t, client *c, const bench_rules *rules, ui
     return st;
 }
 
+status bench_text_renew(bench_text *t, bool no_cache, failure *f) {
+    t->request.no_cache = no_cache;
+    t->n_tokens = 0;
+    t->ended = false;
+    t->why = (failure){.code = STATUS_OK};
+    return random_bytes(t->request.id, REQUEST_BYTES, f);
+}
+
 void bench_text_clear(bench_text *t) {
     ids_clear(&t->prompt);
 }
@@ -55,10 +63,21 @@ static status times_add(buffer *times, const generation_chunk *chunk, double int
     return st;
 }
 
+/* The client lets no more tokens through than were asked for. */
+static void steps_keep(bench_text *t, const generation_chunk *chunk, uint64_t now_us) {
+    uint64_t before_us = t->n_tokens == 0 ? t->sent_us : t->last_us;
+    double share_ms = (double)(now_us - before_us) / 1000 / (double)chunk->n_tokens;
+    for (size_t i = 0; i < chunk->n_tokens; i++) {
+        if (t->drawn) t->drawn[t->n_tokens + i] = chunk->tokens[i].id;
+        if (t->step_ms) t->step_ms[t->n_tokens + i] = share_ms;
+    }
+}
+
 static void on_chunk(void *context, const generation_chunk *chunk) {
     bench_text *t = context;
     uint64_t now_us = clock_us();
     if (chunk->n_tokens == 0) return;
+    steps_keep(t, chunk, now_us);
     if (t->n_tokens == 0) {
         t->first_us = now_us;
     } else if (t->times) {

@@ -29,6 +29,8 @@ typedef struct bench_text {
     id_list prompt;             /* owned */
     client *client;             /* borrowed */
     buffer *times;              /* [TOKEN_TIMES], borrowed; NULL: not wanted */
+    int32_t *drawn;             /* [rules' n_tokens], borrowed: the ids; NULL: not wanted */
+    double *step_ms;            /* the same: what each token took, the first from the sending on */
     uint64_t sent_us, first_us, last_us;    /* clock_us; when the first and the last token came */
     uint32_t n_tokens;
     bool ended;
@@ -39,6 +41,10 @@ typedef struct bench_text {
 status bench_text_prepare(bench_text *t, client *c, const bench_rules *rules, uint64_t seed,
                           failure *f);
 void bench_text_clear(bench_text *t);
+
+/* The same prompt and seed once more, with the KV-cache or without it, as a request of its own: it
+ * finds nothing that an earlier one left. */
+status bench_text_renew(bench_text *t, bool no_cache, failure *f);
 
 /* Send it; at its end, t->ended is set and the client's loop stops. What fails is in t->why. */
 void bench_text_begin(bench_text *t);
