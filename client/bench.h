@@ -20,7 +20,8 @@ typedef struct bench_flags {
     strategy chain;
     const char *model, *pool;   /* NULL: any model, the default pool */
     uint64_t n_tokens, n_runs;
-    bench_numbers clients;
+    bench_numbers clients, prompts;
+    const char *svg;            /* a file for a figure; NULL: none */
 } bench_flags;
 
 #endif

@@ -1,12 +1,14 @@
 #include <string.h>
 
 #include "bench_clients.h"
+#include "bench_kv_cache.h"
 #include "bench_pipeline.h"
 #include "bench_prompt.h"
 #include "commands.h"
 #include "outcome.h"
 
 enum {
+    KV_CACHE_TOKENS = 100,
     DECODE_TOKENS = 128,
     PREFILL_TOKENS = 512,
     PREFILL_RUNS = 3,
@@ -44,6 +46,13 @@ typedef struct bench_row {
 } bench_row;
 
 static const bench_row benches[] = {
+    {"kv-cache", bench_kv_cache, KV_CACHE_TOKENS, 1, MAX_NEW_TOKENS_MAX, 1,
+     "how many are written after each prompt (100)",
+     {.usage = "trivium bench kv-cache [flags]",
+      .summary = "Time texts with the KV-cache and without it, where each token computes all that "
+                 "is before it\nanew, after prompts of several lengths that no cache holds, and "
+                 "check that the texts are the\nsame.\n\n"
+                 "  trivium bench kv-cache --prompts 2,50,200,800 --svg kv-cache.svg"}},
     {"decode", bench_pipeline_decode, DECODE_TOKENS, 2, MAX_NEW_TOKENS_MAX, 1,
      "how many are written (128)",
      {.usage = "trivium bench decode [flags]",
@@ -93,9 +102,17 @@ static int bench_parse(const bench_row *bench, int argc, char **argv, bench_flag
          .take = take_numbers, .help = "how many at once (1,2,4,8)"},
         {.name = NULL},
     };
+    const option_row lengths[] = {
+        {.name = "prompts", .kind = OPTION_CALL, .value_name = "N,N", .out = &flags->prompts,
+         .take = take_numbers, .help = "their lengths in tokens (2,50,200,800)"},
+        {.name = "svg", .kind = OPTION_TEXT, .value_name = "FILE", .out = &flags->svg,
+         .help = "draw the times into it"},
+        {.name = NULL},
+    };
     options o = bench->about;
-    const option_row *tables[] = {rows, flags->steps.rows, flags->common.rows,
-                                  bench->run == bench_pipeline_clients ? counts : NULL};
+    const option_row *tables[] = {rows, flags->steps.rows, flags->common.rows, NULL};
+    if (bench->run == bench_pipeline_clients) tables[3] = counts;
+    if (bench->run == bench_kv_cache) tables[3] = lengths;
     memcpy(o.tables, tables, sizeof tables);
     size_t n_words;
     return flags_parse(&o, argc, argv, NULL, &n_words);
@@ -103,7 +120,9 @@ static int bench_parse(const bench_row *bench, int argc, char **argv, bench_flag
 
 static int bench_run(const bench_row *bench, int argc, char **argv) {
     bench_flags flags = {.n_tokens = bench->n_tokens, .n_runs = bench->n_runs,
-                         .clients = {{1, 2, 4, 8}, 4, BENCH_NUMBERS_MAX, BENCH_CLIENTS_MAX}};
+                         .clients = {{1, 2, 4, 8}, 4, BENCH_NUMBERS_MAX, BENCH_CLIENTS_MAX},
+                         .prompts = {{2, 50, 200, 800}, 4, KV_CACHE_PROMPTS_MAX,
+                                     BENCH_PROMPT_IDS_MAX}};
     common_flags_init(&flags.common);
     step_flags_init(&flags.steps);
     strategy_init(&flags.chain);
@@ -118,9 +137,9 @@ static int bench_run(const bench_row *bench, int argc, char **argv) {
 }
 
 static int bench_unknown(const char *name) {
-    return name ? outcome_wrong_use("there is no bench %.40s: there are decode, prefill, clients",
-                                    name)
-                : outcome_wrong_use("bench what? There are decode, prefill, clients");
+    static const char names[] = "kv-cache, decode, prefill, clients";
+    return name ? outcome_wrong_use("there is no bench %.40s: there are %s", name, names)
+                : outcome_wrong_use("bench what? There are %s", names);
 }
 
 int cmd_bench(int argc, char **argv) {
@@ -129,8 +148,8 @@ int cmd_bench(int argc, char **argv) {
         if (strcmp(name, benches[i].name) == 0) return bench_run(&benches[i], argc - 1, argv + 1);
     }
     if (!name || strcmp(name, "--help") != 0) return bench_unknown(name);
-    puts("usage: trivium bench decode|prefill|clients [flags]\n\n"
-         "Measure what runs. trivium bench decode --help tells more.\n\n"
+    puts("usage: trivium bench kv-cache|decode|prefill|clients [flags]\n\n"
+         "Measure what runs. trivium bench kv-cache --help tells more.\n\n"
          "  trivium bench decode --json");
     return EXIT_FINE;
 }

@@ -1,9 +1,19 @@
 """`trivium bench`: its machine-readable forms, and what it refuses. No test asserts a time."""
 import math
 import signal
+import sys
 import time
+import xml.etree.ElementTree
 
 import pytest
+
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "fakes"))
+
+import fake_samplerd    # noqa: E402
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def figures(stack, *arguments):
@@ -46,6 +56,67 @@ def test_clients(tiny):
     assert tiny.lines("ps")[0]["requests"] == []
 
 
+def test_kv_cache(tiny):
+    lines = tiny.lines("bench", "kv-cache", "--prompts", "2,17", "--tokens", "9", "--runs", "2")
+    assert [line["prompt_tokens"] for line in lines] == [2, 17]
+    for line in lines:
+        assert set(line) == {"prompt_tokens", "tokens", "with_cache_s", "without_cache_s", "speedup", "same_text"}
+        assert line["tokens"] == 9 and line["same_text"] is True
+        assert line["with_cache_s"] > 0
+        assert line["speedup"] == pytest.approx(line["without_cache_s"] / line["with_cache_s"])
+    assert tiny.lines("ps")[0]["requests"] == []
+
+
+def test_kv_cache_for_people(tiny):
+    done = tiny.run("bench", "kv-cache", "--prompts", "2,17", "--tokens", "9")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.decode().splitlines()]
+    assert [row[0] for row in rows if row] == ["prompt", "2", "17", "speed-up", "2", "17"]
+    assert all(row[-1] == "yes" for row in rows[1:3]) and any("█" in row[1] for row in rows[-2:])
+    assert done.stderr == b"", "progress without a terminal"
+
+
+@pytest.mark.parametrize("n_tokens, without, with_it", [(1, 1, 0), (9, 9, 8), (230, 100, 100)])
+def test_kv_cache_draws_a_figure(tiny, tmp_path, n_tokens, without, with_it):
+    path = tmp_path / "figure.svg"
+    tiny.lines("bench", "kv-cache", "--prompts", "2,17", "--tokens", n_tokens, "--svg", path)
+    root = xml.etree.ElementTree.parse(path).getroot()
+    assert root.tag == SVG + "svg"
+    texts = [text.text for text in root.iter(SVG + "text")]
+    assert all(name in texts for name in ("without cache", "with cache", "2", "17", "Time of each token, ms"))
+    paths = [(element.get("class"), element.get("d")) for element in root.iter(SVG + "path")]
+    curves = [(series, d.count(",")) for series, d in paths if series[0] == "s" and "h" not in d]
+    assert curves == [("s0", without)] * 2 * (without > 1) + [("s1", with_it)] * 2 * (with_it > 0)
+    assert len([series for series, _ in paths if series == "s1 dot"]) == 2
+    assert len([element for element in root.iter(SVG + "rect") if element.get("class") == "bar"]) == 2
+    assert path.stat().st_size < 40000 and list(tmp_path.iterdir()) == [path]
+
+
+def test_kv_cache_says_before_it_measures_what_cannot_be_done(tiny, tmp_path):
+    sentence = tiny.refused("bench", "kv-cache", "--prompts", "2,200", "--tokens", "100", "--svg", tmp_path / "f.svg")
+    assert "256 tokens of the context" in sentence and "--prompts" in sentence and sentence.count("\n") == 1
+    sentence = tiny.refused("bench", "kv-cache", "--tokens", "9", "--svg", tmp_path / "no" / "folder.svg")
+    assert "cannot write" in sentence and "No such file" in sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_texts_that_differ_are_an_error(stack, models, form):
+    """A samplerd draws another id in the tenth step: after one to warm up and six with the cache, the third
+    without it."""
+    stack.start("tokenizerd")
+    stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000, vocab=20000))
+    stack.wait_ready(2)
+    fake = fake_samplerd.FakeSamplerd(f"ipc://{stack.runtime}/samplers", misbehave=fake_samplerd.changes("id", 7, 10))
+    fake.wait_joined()
+    figure = stack.folder / "f.svg"
+    done = stack.run("bench", "kv-cache", "--prompts", "5,6", "--tokens", "6", "--svg", figure, *form)
+    fake.close()
+    assert done.returncode == 1 and b"differ from step 2 on" in done.stderr
+    last = done.stdout.decode().splitlines()[-1]
+    assert last.endswith('"same_text":false}' if form else "no") and not list(stack.folder.glob("f.svg*"))
+
+
 def test_tables_for_people(tiny):
     for arguments, heads in [(("decode", "--tokens", "4"), ("decode", "forward pass", "between processes", "sampling")),
                              (("prefill", "--tokens", "4"), ("prefill", "first token after")),
@@ -59,11 +130,12 @@ def test_tables_for_people(tiny):
     (), ("sideways",), ("decode", "--tokens", "1"), ("decode", "--tokens", "x"), ("prefill", "--tokens", "0"),
     ("prefill", "--clients", "2"), ("clients", "--clients", "0"), ("clients", "--clients", "1,"),
     ("clients", "--clients", "65"), ("decode", "--runs", "0"), ("decode", "--chain", "[]", "--top-k", "5"),
+    ("kv-cache", "--prompts", "0"), ("kv-cache", "--prompts", "1,2,3,4,5,6,7,8,9"), ("decode", "--svg", "f.svg"),
 ])
 def test_wrong_use(tiny, arguments):
     sentence = tiny.refused("bench", *arguments, code=2)
     if arguments in ((), ("sideways",)):
-        assert all(name in sentence for name in ("decode", "prefill", "clients"))
+        assert all(name in sentence for name in ("kv-cache", "decode", "prefill", "clients"))
 
 
 def test_a_text_that_the_context_cuts_is_no_measurement(tiny):
@@ -73,17 +145,19 @@ def test_a_text_that_the_context_cuts_is_no_measurement(tiny):
 
 def test_no_daemons(stack):
     stack.runtime.mkdir(mode=0o700)
-    for name in ("decode", "prefill", "clients"):
+    for name in ("kv-cache", "decode", "prefill", "clients"):
         sentence = stack.refused("bench", name, "--wait", "0.1")
         assert "trivium up" in sentence and sentence.count("\n") == 1, sentence
 
 
-@pytest.mark.parametrize("name", ["decode", "clients"])
+@pytest.mark.parametrize("name", ["decode", "clients", "kv-cache"])
 def test_ctrl_c(models, stack, name):
     stack.start_all(models(type="F32", seed=2, context=1000000))
-    process = stack.popen("bench", name, "--tokens", "900000")
+    figure = ["--svg", stack.folder / "f.svg"] if name == "kv-cache" else []
+    process = stack.popen("bench", name, "--tokens", "900000", *figure)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
     assert process.returncode == 130
     assert stack.lines("ps")[0]["requests"] == []
+    assert not list(stack.folder.glob("f.svg*"))
