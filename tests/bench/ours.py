@@ -123,5 +123,9 @@ class Daemons:
         lines = self.run("bench", "clients", "--clients", ",".join(map(str, counts)), "--tokens", n_tokens)
         return {line["clients"]: line["tok_s"] for line in lines}
 
+    def kv_cache(self):
+        """A line for each prompt length."""
+        return self.run("bench", "kv-cache")
+
     def tokenize(self, text):
         return self.run("tokenize", "--no-special", "-", input=text.encode())[0]["ids"]

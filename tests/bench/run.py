@@ -98,6 +98,11 @@ class Trivium:
     def clients(self, counts):
         return {f"{n} clients": rate for n, rate in self.daemons.clients(counts, CLIENT_TOKENS).items()}
 
+    def tell_kv_cache(self):
+        for line in self.daemons.kv_cache():
+            say("  {tokens} tokens after {prompt_tokens}: {with_cache_s:.2f} s with the KV-cache, "
+                "{without_cache_s:.2f} s without: {speedup:.1f} times".format(**line))
+
     def tell(self):
         times = ", ".join(f"{name[:-3]} {statistics.median(values):.3f} ms" for name, values in self.details.items())
         say(f"  a decoded token: {times}")
@@ -158,6 +163,8 @@ def bench_model(build, llama, model, n_rounds, prompts=PROMPTS, clients=CLIENTS,
                         figures.add("llama.cpp", getattr(them, name)(what))
         figures.show()
         us.tell()
+        if prompts:
+            us.tell_kv_cache()
     return statistics.median(figures.rows["decode"]["trivium"])
 
 
