@@ -74,6 +74,7 @@ int json_print(json_t *value) {
         return outcome_failed(&f);
     }
     fputs(line, stdout);
+    fflush(stdout);             /* into a pipe too: the next may take minutes */
     free(line);
     return EXIT_FINE;
 }
