@@ -13,7 +13,12 @@
 #include "svg_plot.h"
 #include "term.h"
 
-enum { PROGRESS_CELLS = 60, CURVE_POINTS_MAX = 100, SUBTITLE_BYTES = 2 * NAME_BYTES_MAX };
+enum {
+    PROGRESS_CELLS = 60,
+    CURVE_POINTS_MAX = 100,
+    PLOT_CURVES = 3,            /* of each prompt */
+    SUBTITLE_BYTES = 2 * NAME_BYTES_MAX,
+};
 
 /* Each prompt is continued in both ways. */
 typedef enum kv_path { WITH_CACHE, WITHOUT_CACHE, KV_PATHS } kv_path;
@@ -236,58 +241,66 @@ static status svg_begin(kv_bench *b, failure *f) {
     return fail(f, STATUS_IO, "cannot write %s: %s", b->partial, strerror(errno));
 }
 
-/* Tokens over the length of the text that they were drawn after. The first token stands alone, for
- * its prefill; of long texts several share a point. */
-static svg_curve curve_of(const kv_times *t, kv_path path, uint64_t n_tokens, svg_point *points) {
-    uint64_t n_points = n_tokens < CURVE_POINTS_MAX ? n_tokens : CURVE_POINTS_MAX;
-    uint64_t from = 0;
+/* Tokens from `from` to `to` over the length of the text that they were drawn after; of many,
+ * several share a point. */
+static svg_curve curve_of(const kv_times *t, kv_path path, uint64_t from, uint64_t to,
+                          svg_point *points) {
+    uint64_t n = to - from, n_points = n < CURVE_POINTS_MAX ? n : CURVE_POINTS_MAX;
     for (uint64_t i = 0; i < n_points; i++) {
-        uint64_t to = i == 0 ? 1 : 1 + i * (n_tokens - 1) / (n_points - 1);
-        points[i].x = t->n_prompt + (double)(from + to - 1) / 2;
-        points[i].y = sum(t->step_ms[path] + from, to - from) / (double)(to - from);
-        from = to;
+        uint64_t first = from + i * n / n_points, end = from + (i + 1) * n / n_points;
+        points[i].x = t->n_prompt + (double)(first + end - 1) / 2;
+        points[i].y = sum(t->step_ms[path] + first, end - first) / (double)(end - first);
     }
     return (svg_curve){points, (size_t)n_points};
 }
 
+static svg_plot plot_of(const char *subtitle, const svg_series *series, const svg_bar *bars,
+                        size_t n_bars) {
+    return (svg_plot){
+        .title = "What the KV-cache saves",
+        .subtitle = subtitle,
+        .caption = "With the cache only the first token (a dot) computes the whole prompt. Both "
+                   "ways write the same text.",
+        .curves_heading = "Time of each token, ms",
+        .curves_x_name = "tokens before it: prompt and text so far",
+        .series = series,
+        .n_series = KV_PATHS,
+        .bars_heading = "Speed-up of the whole text",
+        .bars_x_name = "tokens in the prompt",
+        .bar_unit = "×",
+        .bars = bars,
+        .n_bars = n_bars,
+    };
+}
+
+/* With the cache the first token stands alone, for its prefill. `points` has room for PLOT_CURVES
+ * curves of each prompt. */
 static void plot_write(const kv_bench *b, svg_point *points, FILE *to) {
-    static const kv_path order[] = {WITHOUT_CACHE, WITH_CACHE};
-    svg_curve curves[KV_PATHS][KV_CACHE_PROMPTS_MAX];
+    const uint64_t n_tokens = b->flags->n_tokens;
+    svg_curve without[KV_CACHE_PROMPTS_MAX], with[2 * KV_CACHE_PROMPTS_MAX];
     svg_bar bars[KV_CACHE_PROMPTS_MAX];
     char subtitle[SUBTITLE_BYTES], names[KV_CACHE_PROMPTS_MAX][16];
-    for (size_t i = 0; i < b->n_times; i++) {
-        for (size_t k = 0; k < KV_PATHS; k++) {
-            curves[k][i] = curve_of(&b->times[i], order[k], b->flags->n_tokens, points);
-            points += CURVE_POINTS_MAX;
-        }
-        snprintf(names[i], sizeof names[i], "%u", b->times[i].n_prompt);
-        bars[i] = (svg_bar){names[i], speedup(&b->times[i])};
+    for (size_t i = 0; i < b->n_times; i++, points += PLOT_CURVES * CURVE_POINTS_MAX) {
+        const kv_times *t = &b->times[i];
+        svg_point *second = points + CURVE_POINTS_MAX, *third = second + CURVE_POINTS_MAX;
+        without[i] = curve_of(t, WITHOUT_CACHE, 0, n_tokens, points);
+        with[2 * i] = curve_of(t, WITH_CACHE, 0, 1, second);
+        with[2 * i + 1] = curve_of(t, WITH_CACHE, 1, n_tokens, third);
+        snprintf(names[i], sizeof names[i], "%u", t->n_prompt);
+        bars[i] = (svg_bar){names[i], speedup(t)};
     }
-    const svg_series series[] = {{"without cache", curves[0], b->n_times},
-                                 {"with cache", curves[1], b->n_times}};
+    const svg_series series[] = {{"without cache", without, b->n_times},
+                                 {"with cache", with, 2 * b->n_times}};
     snprintf(subtitle, sizeof subtitle, "%s%s%llu token%s after each prompt", b->model,
-             *b->model ? ": " : "", (unsigned long long)b->flags->n_tokens,
-             b->flags->n_tokens == 1 ? "" : "s");
-    svg_plot_write(&(svg_plot){.title = "What the KV-cache saves",
-                               .subtitle = subtitle,
-                               .caption = "With the cache only the first token computes the whole "
-                                          "prompt. Both ways write the same text.",
-                               .curves_heading = "Time of each token, ms",
-                               .curves_x_name = "tokens before it: prompt and text so far",
-                               .series = series,
-                               .n_series = KV_PATHS,
-                               .bars_heading = "Speed-up of the whole text",
-                               .bars_x_name = "tokens in the prompt",
-                               .bar_unit = "×",
-                               .bars = bars,
-                               .n_bars = b->n_times},
-                   to);
+             *b->model ? ": " : "", (unsigned long long)n_tokens, n_tokens == 1 ? "" : "s");
+    const svg_plot plot = plot_of(subtitle, series, bars, b->n_times);
+    svg_plot_write(&plot, to);
 }
 
 /* The file gets its name when it is whole. */
 static status svg_end(kv_bench *b, failure *f) {
     if (!b->svg) return STATUS_OK;
-    svg_point *points = calloc(b->n_times * KV_PATHS * CURVE_POINTS_MAX, sizeof *points);
+    svg_point *points = calloc(b->n_times * PLOT_CURVES * CURVE_POINTS_MAX, sizeof *points);
     if (!points) return fail(f, STATUS_NO_MEMORY, "no memory for a figure");
     plot_write(b, points, b->svg);
     free(points);
@@ -346,8 +359,8 @@ static status same_check(const kv_bench *b, failure *f) {
     const kv_times *last = &b->times[b->n_times - 1];
     if (last->n_same == b->flags->n_tokens) return STATUS_OK;
     return fail(f, STATUS_BAD_MESSAGE,
-                "after a prompt of %u the texts with and without the KV-cache differ from step %llu "
-                "on: please report it",
+                "after a prompt of %u the texts with and without the KV-cache differ from step "
+                "%llu on: please report it",
                 last->n_prompt, (unsigned long long)last->n_same);
 }
 

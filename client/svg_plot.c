@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,11 +37,13 @@ static const char style[] =
     "text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:#59636e}\n"
     ".title{font-size:18px;font-weight:600}.title,.heading,.value{fill:#1f2328}\n"
     ".heading{font-weight:600}\n"
+    ".value{stroke:#fff;stroke-width:4px;paint-order:stroke}\n"  /* grid lines stop at it */
     ".paper{fill:#fff}.grid{stroke:#e4e7eb}.base{stroke:#8c959f}\n"
     ".s0,.s1{fill:none;stroke-width:2.2;stroke-linecap:round;stroke-linejoin:round}\n"
+    ".dot{stroke-width:7}\n"
     ".s0{stroke:#c2410c}.s1{stroke:#0969da}.bar{fill:#0969da}\n"
     "@media (prefers-color-scheme:dark){\n"
-    "text{fill:#9198a1}.title,.heading,.value{fill:#e6edf3}\n"
+    "text{fill:#9198a1}.title,.heading,.value{fill:#e6edf3}.value{stroke:#0d1117}\n"
     ".paper{fill:#0d1117}.grid{stroke:#262c36}.base{stroke:#656c76}\n"
     ".s0{stroke:#ff8a4c}.s1{stroke:#58a6ff}.bar{fill:#58a6ff}\n"
     "}\n"
@@ -57,7 +60,7 @@ svg_axis svg_axis_to(double max) {
         axis.step = roundest[i] * power;
         if (axis.step * SVG_STEPS_MAX >= max * (1 - 1e-9)) break;
     }
-    axis.n_steps = (size_t)ceil(max / axis.step - 1e-9);        /* 0.06 / 0.01 is a little above 6 */
+    axis.n_steps = (size_t)ceil(max / axis.step - 1e-9);        /* 0.06 / 0.01 is above 6 */
     double n_decimals = -floor(log10(axis.step) + 1e-9);        /* 0.2 needs one, 20 none */
     axis.n_decimals = n_decimals > 0 ? (int)n_decimals : 0;
     return axis;
@@ -136,18 +139,15 @@ static void panel_write(const panel *in, const char *heading, const char *x_name
 
 /* ---- curves ---- */
 
-static void curve_write(const panel *in, const svg_curve *curve, FILE *to) {
+static void curve_write(const panel *in, const svg_curve *curve, size_t number, FILE *to) {
+    if (curve->n_points == 0) return;
+    bool is_dot = curve->n_points == 1;         /* its line has no length, but round ends */
+    fprintf(to, "<path class=\"s%zu%s\" d=\"", number, is_dot ? " dot" : "");
     for (size_t i = 0; i < curve->n_points; i++) {
         fprintf(to, "%c%.1f,%.1f", i == 0 ? 'M' : 'L', x_of(in, curve->points[i].x),
                 y_of(in, curve->points[i].y));
     }
-    if (curve->n_points == 1) fputs("h0", to);          /* its round end is the dot */
-}
-
-static void series_write(const panel *in, const svg_series *series, size_t number, FILE *to) {
-    fprintf(to, "<path class=\"s%zu\" d=\"", number);
-    for (size_t i = 0; i < series->n_curves; i++) curve_write(in, &series->curves[i], to);
-    fputs("\"/>\n", to);
+    fputs(is_dot ? "h0\"/>\n" : "\"/>\n", to);
 }
 
 /* Which colour is what, ending at the panel's right. */
@@ -184,7 +184,11 @@ static void curves_write(const svg_plot *p, FILE *to) {
         double number = in.x.step * (double)i;
         number_at(x_of(&in, number), TICK_Y, "middle", in.x.n_decimals, number, to);
     }
-    for (size_t i = 0; i < p->n_series; i++) series_write(&in, &p->series[i], i, to);
+    for (size_t i = 0; i < p->n_series; i++) {
+        for (size_t k = 0; k < p->series[i].n_curves; k++) {
+            curve_write(&in, &p->series[i].curves[k], i, to);
+        }
+    }
     key_write(&in, p, to);
 }
 

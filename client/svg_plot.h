@@ -52,7 +52,7 @@ typedef struct svg_axis {
     int n_decimals;             /* that tell the numbers apart */
 } svg_axis;
 
-enum { SVG_STEPS_MAX = 6 };
+enum { SVG_STEPS_MAX = 8 };
 svg_axis svg_axis_to(double max);       /* not above 0: an axis to 1 */
 
 #endif

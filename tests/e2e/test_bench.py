@@ -76,17 +76,18 @@ def test_kv_cache_for_people(tiny):
     assert done.stderr == b"", "progress without a terminal"
 
 
-@pytest.mark.parametrize("n_tokens, n_drawn", [(1, 1), (9, 9), (230, 100)])
-def test_kv_cache_draws_a_figure(tiny, tmp_path, n_tokens, n_drawn):
+@pytest.mark.parametrize("n_tokens, without, with_it", [(1, 1, 0), (9, 9, 8), (230, 100, 100)])
+def test_kv_cache_draws_a_figure(tiny, tmp_path, n_tokens, without, with_it):
     path = tmp_path / "figure.svg"
     tiny.lines("bench", "kv-cache", "--prompts", "2,17", "--tokens", n_tokens, "--svg", path)
     root = xml.etree.ElementTree.parse(path).getroot()
     assert root.tag == SVG + "svg"
     texts = [text.text for text in root.iter(SVG + "text")]
     assert all(name in texts for name in ("without cache", "with cache", "2", "17", "Time of each token, ms"))
-    for series in ("s0", "s1"):
-        curves, _key = [element.get("d") for element in root.iter(SVG + "path") if element.get("class") == series]
-        assert curves.count("M") == 2 and curves.count(",") == 2 * n_drawn
+    paths = [(element.get("class"), element.get("d")) for element in root.iter(SVG + "path")]
+    curves = [(series, d.count(",")) for series, d in paths if series[0] == "s" and "h" not in d]
+    assert curves == [("s0", without)] * 2 * (without > 1) + [("s1", with_it)] * 2 * (with_it > 0)
+    assert len([series for series, _ in paths if series == "s1 dot"]) == 2
     assert len([element for element in root.iter(SVG + "rect") if element.get("class") == "bar"]) == 2
     assert path.stat().st_size < 40000 and list(tmp_path.iterdir()) == [path]
 
