@@ -30,6 +30,7 @@ static const command_row commands[] = {
     {"tokenize", cmd_tokenize, "text to token ids"},
     {"detokenize", cmd_detokenize, "token ids to text"},
     {"score", cmd_score, "how likely a text is to the model, token by token"},
+    {"explore", cmd_explore, "temperatures, or top-k and top-p, side by side"},
     {"bench", cmd_bench, "measure decode, prefill, several clients, and what the KV-cache saves"},
     {"up", cmd_up, "start the daemons that are missing here"},
     {"down", cmd_down, "end the daemons that run here"},
