@@ -296,14 +296,14 @@ static void on_begin(void *context) {
     settle(context);
 }
 
-/* Ctrl-C takes back what is typed, else ends the reply, else the chat; without a terminal both. True:
- * it goes on. */
+/* Ctrl-C takes back what is typed, else ends the reply, else the chat; without a terminal both.
+ * SIGTERM ends all of it. True: it goes on. */
 static bool interrupt(talk *t) {
+    if (t->editor && loop_was_terminated(client_loop(t->client))) return false;
     bool was_editing = t->editor && line_editor_is_editing(t->editor);
     bool was_typed = was_editing && line_editor_drop(t->editor);
     if (was_editing) {
-        t->at_line_start = false;
-        show_new_line(t);
+        t->at_line_start = true;
         show(t, t->held.bytes, t->held.n_bytes);
         buffer_drop(&t->held, t->held.n_bytes);
     }
@@ -339,7 +339,9 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     if (!t.chat) code = outcome_failed(&f);
     else if (t.out && (t.editor || t.input)) code = run(&t);
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
+    bool is_cut = t.editor && !line_editor_is_editing(t.editor) && !t.at_line_start;
     line_editor_free(&t.editor);
+    if (is_cut) puts("");       /* what the shell says begins a line */
     reading_set(&t, false);
     lines_free(&t.input);
     output_free(&t.out);

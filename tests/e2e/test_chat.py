@@ -6,24 +6,10 @@ import signal
 import pytest
 
 from conftest import wait_until
-from terminal import Terminal
+from terminal import terminal  # noqa: F401: a fixture
 
 SYSTEM = "You answer briefly."
 STORY = "Write a long story about a dragon."
-
-
-@pytest.fixture
-def terminal(real):
-    opened = []
-
-    def open_chat(*arguments, **keywords):
-        one = Terminal(real, "chat", *arguments, **keywords)
-        opened.append(one)
-        one.wait_for("You: ")
-        return one
-    yield open_chat
-    for one in opened:
-        one.kill()
 
 
 def turn(chat, message):
