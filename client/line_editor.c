@@ -22,6 +22,7 @@ struct line_editor {
     bool watching;              /* the loop watches stdin */
     bool editing;
     bool typed;                 /* something of the line that is edited */
+    bool broken_off;            /* no character came where libedit wanted one */
     bool done;                  /* libedit has a line, or the end */
     char *line;                 /* owned; NULL with done: the end */
 };
@@ -150,6 +151,7 @@ static int next_character(FILE *unused) {
         if (n == (size_t)-1) so_far = (mbstate_t){0};   /* no character: it is left out */
         else if (n != (size_t)-2) return (int)character;
     }
+    the_editor->broken_off = true;
     return EOF;
 }
 
@@ -174,9 +176,10 @@ static void on_readable(void *context) {
         e->events.key(e->context);
         return;
     }
+    e->broken_off = false;
     if (terminal_is_lost()) e->done = true;
     else rl_callback_read_char();
-    e->typed = rl_line_buffer && *rl_line_buffer;
+    e->typed = e->broken_off || (rl_line_buffer && *rl_line_buffer);
     if (!e->done) {
         watch_begin(e);
         return;
