@@ -2,11 +2,12 @@
 import json
 import re
 import signal
+import time
 
 import pytest
 
 from conftest import wait_until
-from terminal import terminal  # noqa: F401: a fixture
+from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
 
 SYSTEM = "You answer briefly."
 STORY = "Write a long story about a dragon."
@@ -104,6 +105,30 @@ def test_the_strategy_changes_while_a_reply_is_written(terminal, real):
     whole = before + squeezed(lines[told + 1:end])
     assert squeezed([undisturbed[0]["text"]]).startswith(before.removeprefix("Assistant:"))
     assert whole.removeprefix("Assistant:") != squeezed([undisturbed[0]["text"]])
+
+
+def test_two_changes_at_once(terminal):
+    chat = terminal("--seed", "7", "--max-new-tokens", "60")
+    chat.type(STORY + "\r/set temperature 0.3\r")       # the first one may come before the reply begins
+    chat.type("/set top-p 0.5\r/set greedy\r/set temperature 0.7\r/set top-k 9\r")
+    chat.child.expect(r'from step \d+ on: \[\{"temperature":0.7\},\{"top_k":9\}')
+    chat.wait_for("You: ")
+    chat.type("/set\r")
+    chat.wait_for('strategy: [{"temperature":0.7},{"top_k":9}')
+
+
+def test_a_change_while_tokenizerd_is_away(stack, real_model):
+    stack.start_all(real_model)
+    chat = Terminal(stack, "chat", "--seed", "7", "--max-new-tokens", "2000")
+    chat.wait_for("You: ")
+    chat.type(STORY + "\r")
+    chat.wait_for("Assistant: ")
+    stack.stop(stack.tokenizerd, signal.SIGKILL)
+    chat.type("/set temperature 0.3\r")
+    time.sleep(0.5)
+    stack.start("tokenizerd")
+    chat.child.expect(r'from step \d+ on: \S*"temperature":0.3\S*')
+    chat.kill()
 
 
 def test_what_is_said_during_a_reply_waits_for_its_end(terminal):
