@@ -128,14 +128,19 @@ static void on_note(void *context, const char *sentence) {
 
 /* ---- what is said ---- */
 
+/* A line that has no reply. */
+static void refuse(talk *t, status code, const char *sentence) {
+    if (t->options->json)
+        say(t, output_json(t->out, json_pack("{s: o}", "error", json_failure(code, sentence))));
+    else tell(t, sentence);
+    t->code = EXIT_FAILED;
+}
+
 static void say_message(talk *t, const char *text, size_t n_bytes) {
     failure f;
     t->reply_begun = false;
     if (chat_say(t->chat, text, n_bytes, &f) == STATUS_OK) return;
-    if (t->options->json)
-        say(t, output_json(t->out, json_pack("{s: o}", "error", json_failure(f.code, f.message))));
-    else tell(t, f.message);
-    t->code = EXIT_FAILED;
+    refuse(t, f.code, f.message);
     if (f.code == STATUS_NO_TOKENIZERD) t->ending = true;
 }
 
@@ -208,11 +213,9 @@ static bool take_next_line(talk *t) {
     if (outcome == LINES_NONE) return false;
     char *copy = outcome == LINES_LINE ? strndup(line, n_bytes) : NULL;
     if (outcome == LINES_TOO_LONG) {
-        tell(t, "a line is longer than a text may be: it was left out");
-        t->code = EXIT_FAILED;
+        refuse(t, STATUS_TOO_LONG, "a line is longer than a text may be: it was left out");
     } else if (copy && memchr(line, '\0', n_bytes)) {
-        tell(t, "a line with a zero byte was left out");
-        t->code = EXIT_FAILED;
+        refuse(t, STATUS_BAD_REQUEST, "a line with a zero byte was left out");
     } else if (copy) {
         take_line(t, copy);
     } else {

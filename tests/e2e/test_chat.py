@@ -204,4 +204,7 @@ def test_refusals(tiny):
     assert done.returncode == 1
     assert seen[0]["finish_reason"] == "error" and "chatml" in seen[0]["error"]["message"]
     assert b"temperature must be above 0" in done.stderr
+    done = tiny.run("chat", "--json", input=b"a\0b\n\xff\n")
+    assert done.returncode == 1
+    assert [json.loads(line)["error"]["code"] for line in done.stdout.splitlines()] == ["bad_request", "not_utf8"]
     assert "trivium up" in tiny.refused("chat", "--endpoint", "ipc:///tmp/nobody-here", "--wait", "0.1", input=b"Hello\n")
