@@ -36,6 +36,7 @@ struct chat {
     call render, tune;
     strategy tuned;             /* what `tune` sends */
     bool tuning;                /* its answer is not here yet */
+    bool tune_again;            /* `chain` changed meanwhile: all of it is sent then */
 
     generation_request request;
     strategy request_chain;     /* that it began with */
@@ -133,6 +134,7 @@ static status reply_begin(chat *c, failure *f) {
         .stops = (const char *const *)c->stops, .n_stops = n_stops,
     };
     c->seed = (c->seed + 1) % SEED_MAX;
+    c->tune_again = false;
     status st = random_bytes(c->request.id, REQUEST_BYTES, f);
     c->state = CHAT_WRITING;
     return st == STATUS_OK ? client_generate(c->client, &c->request, &events, c, f) : st;
@@ -230,33 +232,41 @@ void chat_stop(chat *c) {
     if (c->state == CHAT_WRITING) client_cancel(c->client, c->request.id);
 }
 
+static void note_chain(chat *c, const char *since, const strategy *chain) {
+    char *line = json_strategy_line(chain);
+    note(c, "%s: %s", since, line ? line : "");
+    free(line);
+}
+
+static void tune_send(chat *c, const strategy *steps, bool replace);
+
 static void on_tuned(void *context, const answer *a) {
     chat *c = context;
     c->tuning = false;
-    if (a->code == STATUS_UNKNOWN_REQUEST || (a->code != STATUS_OK && c->state == CHAT_IDLE)) {
+    bool is_over = c->state != CHAT_WRITING || memcmp(c->tune.request, c->request.id, REQUEST_BYTES);
+    if (c->tune_again && !is_over) {
+        tune_send(c, &c->chain, true);
+    } else if (a->code == STATUS_UNKNOWN_REQUEST || (a->code != STATUS_OK && is_over)) {
         note(c, "the reply had ended: the change holds for the next one");
-        return;
-    }
-    if (a->code != STATUS_OK) {
+    } else if (a->code != STATUS_OK) {
         note(c, "this reply goes on as before: %s", a->message);
-        return;
+    } else {
+        char since[64];
+        snprintf(since, sizeof since, "from step %u on", a->step);
+        note_chain(c, since, a->chain);
     }
-    char *chain = json_strategy_line(a->chain);
-    note(c, "from step %u on: %s", a->step, chain ? chain : "");
-    free(chain);
 }
 
-/* To tokenizerd, for the reply that is being written. */
-static status tune_send(chat *c, const strategy *steps, bool replace, failure *f) {
-    if (c->tuning) return fail(f, STATUS_BUSY, "the last change is still on its way: try again");
+/* To tokenizerd, for the reply that is being written. What cannot be sent holds for the next one. */
+static void tune_send(chat *c, const strategy *steps, bool replace) {
+    failure f = {.code = STATUS_NO_MEMORY, .message = "no memory for the change"};
     strategy_clear(&c->tuned);
-    if (strategy_copy(&c->tuned, steps) != STATUS_OK)
-        return fail(f, STATUS_NO_MEMORY, "no memory for the change");
+    c->tune_again = false;
+    c->tuning = strategy_copy(&c->tuned, steps) == STATUS_OK;
     c->tune = (call){.kind = CALL_TUNE, .replace = replace, .chain = &c->tuned};
     memcpy(c->tune.request, c->request.id, REQUEST_BYTES);
-    status st = client_call(c->client, &c->tune, on_tuned, c, f);
-    c->tuning = st == STATUS_OK;
-    return st;
+    if (c->tuning) c->tuning = client_call(c->client, &c->tune, on_tuned, c, &f) == STATUS_OK;
+    if (!c->tuning) note(c, "this reply goes on as before: %s", f.message);
 }
 
 status chat_tune(chat *c, const strategy *steps, bool replace, failure *f) {
@@ -266,13 +276,15 @@ status chat_tune(chat *c, const strategy *steps, bool replace, failure *f) {
     if (!replace && strategy_copy(&next, &c->chain) != STATUS_OK)
         st = fail(f, STATUS_NO_MEMORY, "no memory for the change");
     if (st == STATUS_OK) st = strategy_merge(&next, steps, f);
-    if (st == STATUS_OK && c->state == CHAT_WRITING) st = tune_send(c, steps, replace, f);
     if (st != STATUS_OK) {
         strategy_clear(&next);
         return st;
     }
     strategy_clear(&c->chain);
     c->chain = next;            /* takes it over */
+    if (c->state != CHAT_WRITING) note_chain(c, "strategy", &c->chain);
+    else if (c->tuning) c->tune_again = true;
+    else tune_send(c, steps, replace);
     return STATUS_OK;
 }
 

@@ -53,8 +53,8 @@ bool chat_is_busy(const chat *c);
 /* End the reply that is being written; it keeps what came. `over` follows. */
 void chat_stop(chat *c);
 
-/* Change the strategy: of the reply that is being written, which says in a note from which step on, and
- * of those to come. Codes of strategy_merge; STATUS_BUSY while a change is on its way. */
+/* Change the strategy: of the reply that is being written, and of those to come. A note says what holds
+ * now, or from which step on. Codes of strategy_merge. */
 status chat_tune(chat *c, const strategy *steps, bool replace, failure *f);
 const strategy *chat_strategy(const chat *c);   /* of the next reply */
 

@@ -113,8 +113,8 @@ static void on_joined_turn(void *context) {
     client *c = context;
     c->joined_timer = -1;
     if (!c->tokenizerd) return;
+    generations_joined(c);      /* before the calls, which may tune one of them */
     client_calls_joined(c);
-    generations_joined(c);
     watching_joined(c);
 }
 

@@ -1,5 +1,6 @@
 /* Lines that somebody types at a terminal, edited by libedit, one key a turn of the loop. There is one
- * terminal, so there may be one editor. While no line is edited, keys are not echoed: they wait. */
+ * terminal, so there may be one editor. While no line is edited, keys are not echoed: they wait. Ctrl-Z
+ * and Ctrl-\ give the terminal back before they stop or end the program. */
 #ifndef TRIVIUM_LINE_EDITOR_H
 #define TRIVIUM_LINE_EDITOR_H
 
@@ -23,7 +24,8 @@ void line_editor_free(line_editor **e);         /* the terminal is as it was */
 void line_editor_begin(line_editor *e, const char *prompt, bool colour);
 bool line_editor_is_editing(const line_editor *e);
 
-/* Ctrl-C: what was typed goes, nothing is edited any more. Whether something was typed. */
+/* Ctrl-C: what was typed goes, nothing is edited any more, and the cursor stands at the beginning of a
+ * line. Whether something was typed. */
 bool line_editor_drop(line_editor *e);
 
 /* While nothing is edited: let `key` be called, once, when a key waits. The key is the first of the

@@ -128,14 +128,19 @@ static void on_note(void *context, const char *sentence) {
 
 /* ---- what is said ---- */
 
+/* A line that has no reply. */
+static void refuse(talk *t, status code, const char *sentence) {
+    if (t->options->json)
+        say(t, output_json(t->out, json_pack("{s: o}", "error", json_failure(code, sentence))));
+    else tell(t, sentence);
+    t->code = EXIT_FAILED;
+}
+
 static void say_message(talk *t, const char *text, size_t n_bytes) {
     failure f;
     t->reply_begun = false;
     if (chat_say(t->chat, text, n_bytes, &f) == STATUS_OK) return;
-    if (t->options->json)
-        say(t, output_json(t->out, json_pack("{s: o}", "error", json_failure(f.code, f.message))));
-    else tell(t, f.message);
-    t->code = EXIT_FAILED;
+    refuse(t, f.code, f.message);
     if (f.code == STATUS_NO_TOKENIZERD) t->ending = true;
 }
 
@@ -208,11 +213,9 @@ static bool take_next_line(talk *t) {
     if (outcome == LINES_NONE) return false;
     char *copy = outcome == LINES_LINE ? strndup(line, n_bytes) : NULL;
     if (outcome == LINES_TOO_LONG) {
-        tell(t, "a line is longer than a text may be: it was left out");
-        t->code = EXIT_FAILED;
+        refuse(t, STATUS_TOO_LONG, "a line is longer than a text may be: it was left out");
     } else if (copy && memchr(line, '\0', n_bytes)) {
-        tell(t, "a line with a zero byte was left out");
-        t->code = EXIT_FAILED;
+        refuse(t, STATUS_BAD_REQUEST, "a line with a zero byte was left out");
     } else if (copy) {
         take_line(t, copy);
     } else {
@@ -296,14 +299,14 @@ static void on_begin(void *context) {
     settle(context);
 }
 
-/* Ctrl-C takes back what is typed, else ends the reply, else the chat; without a terminal both. True:
- * it goes on. */
+/* Ctrl-C takes back what is typed, else ends the reply, else the chat; without a terminal both.
+ * SIGTERM ends all of it. True: it goes on. */
 static bool interrupt(talk *t) {
+    if (t->editor && loop_was_terminated(client_loop(t->client))) return false;
     bool was_editing = t->editor && line_editor_is_editing(t->editor);
     bool was_typed = was_editing && line_editor_drop(t->editor);
     if (was_editing) {
-        t->at_line_start = false;
-        show_new_line(t);
+        t->at_line_start = true;
         show(t, t->held.bytes, t->held.n_bytes);
         buffer_drop(&t->held, t->held.n_bytes);
     }
@@ -339,7 +342,9 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     if (!t.chat) code = outcome_failed(&f);
     else if (t.out && (t.editor || t.input)) code = run(&t);
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
+    bool is_cut = t.editor && !line_editor_is_editing(t.editor) && !t.at_line_start;
     line_editor_free(&t.editor);
+    if (is_cut) puts("");       /* what the shell says begins a line */
     reading_set(&t, false);
     lines_free(&t.input);
     output_free(&t.out);

@@ -59,11 +59,9 @@ static void set(chat *c, const char *rest, const telling *to) {
     strategy change;
     step_flags_init(&steps);
     strategy_init(&change);
-    bool was_busy = chat_is_busy(c);
     status st = set_parse(rest, &steps, &change, &f);
     if (st == STATUS_OK) st = chat_tune(c, &change, step_flags_replace(&steps), &f);
     if (st != STATUS_OK) tell(to, "%s", f.message);
-    else if (!was_busy) tell_strategy(c, to);
     step_flags_clear(&steps);
     strategy_clear(&change);
 }

@@ -8,8 +8,13 @@
 
 #include "json.h"
 
+typedef struct said {
+    chat_message message;       /* content owned */
+    size_t n_forgotten;         /* when it was said */
+} said;
+
 struct transcript {
-    chat_message *messages;     /* [n_messages], contents owned */
+    said *messages;             /* [n_messages] */
     size_t n_messages, capacity;
     size_t n_forgotten;         /* after the system message */
     bool has_system;
@@ -24,9 +29,13 @@ transcript *transcript_new(const char *system) {
     return c;
 }
 
+static void said_clear(said *s) {
+    free((uint8_t *)s->message.content);
+}
+
 void transcript_free(transcript **c) {
     if (!*c) return;
-    for (size_t i = 0; i < (*c)->n_messages; i++) free((uint8_t *)(*c)->messages[i].content);
+    for (size_t i = 0; i < (*c)->n_messages; i++) said_clear(&(*c)->messages[i]);
     free((*c)->messages);
     free((*c)->seen);
     free(*c);
@@ -36,7 +45,7 @@ void transcript_free(transcript **c) {
 static bool transcript_room(transcript *c) {
     if (c->n_messages < c->capacity) return true;
     size_t capacity = c->capacity ? 2 * c->capacity : 16;
-    chat_message *grown = realloc(c->messages, capacity * sizeof *grown);
+    said *grown = realloc(c->messages, capacity * sizeof *grown);
     if (!grown) return false;
     c->messages = grown;
     c->capacity = capacity;
@@ -50,7 +59,7 @@ status transcript_add(transcript *c, const char *role, const void *content, size
         return STATUS_NO_MEMORY;
     }
     if (n_bytes > 0) memcpy(copy, content, n_bytes);
-    c->messages[c->n_messages++] = (chat_message){role, copy, n_bytes};
+    c->messages[c->n_messages++] = (said){{role, copy, n_bytes}, c->n_forgotten};
     return STATUS_OK;
 }
 
@@ -61,12 +70,14 @@ static size_t n_fixed(const transcript *c) {
 
 void transcript_pop(transcript *c) {
     if (c->n_messages <= n_fixed(c)) return;
-    free((uint8_t *)c->messages[--c->n_messages].content);
+    said *last = &c->messages[--c->n_messages];
+    c->n_forgotten = last->n_forgotten;
+    said_clear(last);
 }
 
 bool transcript_undo(transcript *c) {
     size_t last = c->n_messages;
-    while (last > n_fixed(c) && strcmp(c->messages[last - 1].role, "user") != 0) last--;
+    while (last > n_fixed(c) && strcmp(c->messages[last - 1].message.role, "user") != 0) last--;
     if (last == n_fixed(c)) return false;
     while (c->n_messages >= last) transcript_pop(c);
     return true;
@@ -82,15 +93,16 @@ const chat_message *transcript_seen(transcript *c, size_t *n) {
     chat_message *seen = realloc(c->seen, (c->n_messages + 1) * sizeof *seen);
     if (!seen) return NULL;
     c->seen = seen;
-    if (c->has_system) seen[0] = c->messages[0];
-    memcpy(seen + c->has_system, c->messages + n_fixed(c), n_after * sizeof *seen);
+    if (c->has_system) seen[0] = c->messages[0].message;
+    for (size_t i = 0; i < n_after; i++)
+        seen[c->has_system + i] = c->messages[n_fixed(c) + i].message;
     *n = c->has_system + n_after;
     return seen;
 }
 
 static bool write_lines(const transcript *c, FILE *to) {
     for (size_t i = 0; i < c->n_messages; i++) {
-        const chat_message *m = &c->messages[i];
+        const chat_message *m = &c->messages[i].message;
         char *line = json_line(json_pack("{s: s, s: o}", "role", m->role,
                                          "content", json_bytes(m->content, m->n_bytes)));
         bool written = line && fputs(line, to) >= 0;

@@ -18,7 +18,8 @@ void transcript_free(transcript **c);
 /* Append a message of "user" or "assistant" (a literal); the content is copied. STATUS_NO_MEMORY. */
 status transcript_add(transcript *c, const char *role, const void *content, size_t n_bytes);
 
-/* Take back the last message, unless that is the system message. */
+/* Take back the last message, unless that is the system message; what was forgotten since it was said is
+ * seen again. */
 void transcript_pop(transcript *c);
 
 /* Take back the last thing the user said and all after it. False: nothing was said. */

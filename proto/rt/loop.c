@@ -4,6 +4,7 @@
 
 #include <czmq.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -38,6 +39,7 @@ struct loop {
     zmq_pollitem_t *items;      /* [n_items] */
     watch **watched;            /* [n_items]: whose item each is */
     size_t n_items, capacity;   /* the capacity holds all watches */
+    uint64_t n_turns;
     timer *timers;
     int last_timer;
     int signal_fd;
@@ -47,9 +49,10 @@ struct loop {
 /* ---- Signals ---- */
 
 static volatile sig_atomic_t signal_target = -1; /* signal_fd of the loop that runs */
+static volatile sig_atomic_t terminated;
 
 static void on_signal(int number) {
-    (void)number;
+    if (number == SIGTERM) terminated = 1;
     int kept = errno;
     uint64_t one = 1;
     ssize_t ignored = write(signal_target, &one, sizeof one);
@@ -262,13 +265,15 @@ void loop_free(loop **loop_pointer) {
 }
 
 /* Wait, then call whoever is ready (a descriptor with an error is: its handler reads the error and
- * decides), then the timers that are due. False: the poll fails for good. */
+ * decides), then the timers that are due. A handler that waits takes turns of its own, and what was
+ * ready before them is asked anew. False: the poll fails for good. */
 static bool take_turn(loop *l) {
+    const uint64_t turn = ++l->n_turns;
     if (l->changed) watches_settle(l);
     int n_ready = zmq_poll(l->items, (int)l->n_items, patience_ms(l));
     /* Any signal interrupts the poll: a resized window is no reason to end. */
     if (n_ready < 0) return zmq_errno() == EINTR;
-    for (size_t i = 0; n_ready > 0 && i < l->n_items && !ends(l); i++) {
+    for (size_t i = 0; n_ready > 0 && i < l->n_items && l->n_turns == turn && !ends(l); i++) {
         if (!l->items[i].revents) continue;
         n_ready--;
         const watch *w = l->watched[i]; /* removed by a handler before it: no longer called */
@@ -282,6 +287,7 @@ bool loop_run(loop *l) {
     struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old_int, old_term;
     int outer = signal_target;
     l->stopping = l->signalled = false;
+    terminated = 0;
     signal_target = l->signal_fd;
     sigaction(SIGINT, &ours, &old_int);
     sigaction(SIGTERM, &ours, &old_term);
@@ -296,6 +302,40 @@ bool loop_run(loop *l) {
     return l->signalled;
 }
 
+bool loop_was_terminated(const loop *l) {
+    return l->signalled && terminated;
+}
+
 void loop_stop(loop *l) {
     l->stopping = true;
+}
+
+/* ---- Waiting within a handler ---- */
+
+static void wake_up(void *unused) {
+    (void)unused;
+}
+
+static bool is_ready(int fd, short events) {
+    struct pollfd item = {.fd = fd, .events = events};
+    return poll(&item, 1, 0) == 1;
+}
+
+static bool wait_for(loop *l, watch what, short events) {
+    if (is_ready(what.fd, events)) return !ends(l);
+    bool fine = watch_add(l, what) == 0, ready = false;
+    while (fine && !ready && !ends(l)) {
+        fine = take_turn(l);
+        ready = is_ready(what.fd, events);
+    }
+    watches_remove(l, NULL, what.fd, what.events);
+    return fine && !ends(l);
+}
+
+bool loop_wait_readable(loop *l, int fd) {
+    return wait_for(l, (watch){.fd = fd, .events = ZMQ_POLLIN, .handler = wake_up}, POLLIN);
+}
+
+bool loop_wait_writable(loop *l, int fd) {
+    return wait_for(l, (watch){.fd = fd, .events = ZMQ_POLLOUT, .handler = wake_up}, POLLOUT);
 }

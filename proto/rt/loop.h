@@ -34,6 +34,12 @@ void loop_cancel(loop *loop, int timer);    /* one that has fired or never was i
 
 /* Runs until loop_stop, SIGINT or SIGTERM. Returns true when a signal ended it. */
 bool loop_run(loop *loop);
+bool loop_was_terminated(const loop *loop); /* by SIGTERM; of the last run */
 void loop_stop(loop *loop);                 /* from within a handler: leave after this turn */
+
+/* From within a handler that must wait: the others are served until `fd`, which nobody else watches,
+ * can be read (or written). False: the loop is to end, or there is no memory to wait. */
+bool loop_wait_readable(loop *loop, int fd);
+bool loop_wait_writable(loop *loop, int fd);
 
 #endif

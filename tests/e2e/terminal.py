@@ -1,5 +1,6 @@
-"""A terminal of 80 columns that a program runs in, and what it shows."""
+"""A terminal of 80 columns that a program runs in, and what it shows; a fixture that opens chats."""
 import pexpect
+import pytest
 import pyte
 
 from conftest import BUILD
@@ -44,3 +45,18 @@ class Terminal:
 
     def kill(self):
         self.child.close(force=True)
+
+
+@pytest.fixture
+def terminal(real):
+    """terminal(arguments of `chat`, …) → a Terminal that asks what to say."""
+    opened = []
+
+    def open_chat(*arguments, **keywords):
+        one = Terminal(real, "chat", *arguments, **keywords)
+        opened.append(one)
+        one.wait_for("You: ")
+        return one
+    yield open_chat
+    for one in opened:
+        one.kill()

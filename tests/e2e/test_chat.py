@@ -2,28 +2,15 @@
 import json
 import re
 import signal
+import time
 
 import pytest
 
 from conftest import wait_until
-from terminal import Terminal
+from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
 
 SYSTEM = "You answer briefly."
 STORY = "Write a long story about a dragon."
-
-
-@pytest.fixture
-def terminal(real):
-    opened = []
-
-    def open_chat(*arguments, **keywords):
-        one = Terminal(real, "chat", *arguments, **keywords)
-        opened.append(one)
-        one.wait_for("You: ")
-        return one
-    yield open_chat
-    for one in opened:
-        one.kill()
 
 
 def turn(chat, message):
@@ -120,6 +107,30 @@ def test_the_strategy_changes_while_a_reply_is_written(terminal, real):
     assert whole.removeprefix("Assistant:") != squeezed([undisturbed[0]["text"]])
 
 
+def test_two_changes_at_once(terminal):
+    chat = terminal("--seed", "7", "--max-new-tokens", "60")
+    chat.type(STORY + "\r/set temperature 0.3\r")       # the first one may come before the reply begins
+    chat.type("/set top-p 0.5\r/set greedy\r/set temperature 0.7\r/set top-k 9\r")
+    chat.child.expect(r'from step \d+ on: \[\{"temperature":0.7\},\{"top_k":9\}')
+    chat.wait_for("You: ")
+    chat.type("/set\r")
+    chat.wait_for('strategy: [{"temperature":0.7},{"top_k":9}')
+
+
+def test_a_change_while_tokenizerd_is_away(stack, real_model):
+    stack.start_all(real_model)
+    chat = Terminal(stack, "chat", "--seed", "7", "--max-new-tokens", "2000")
+    chat.wait_for("You: ")
+    chat.type(STORY + "\r")
+    chat.wait_for("Assistant: ")
+    stack.stop(stack.tokenizerd, signal.SIGKILL)
+    chat.type("/set temperature 0.3\r")
+    time.sleep(0.5)
+    stack.start("tokenizerd")
+    chat.child.expect(r'from step \d+ on: \S*"temperature":0.3\S*')
+    chat.kill()
+
+
 def test_what_is_said_during_a_reply_waits_for_its_end(terminal):
     chat = terminal("--seed", "7", "--max-new-tokens", "120")
     chat.type(STORY + "\r")
@@ -193,4 +204,7 @@ def test_refusals(tiny):
     assert done.returncode == 1
     assert seen[0]["finish_reason"] == "error" and "chatml" in seen[0]["error"]["message"]
     assert b"temperature must be above 0" in done.stderr
+    done = tiny.run("chat", "--json", input=b"a\0b\n\xff\n")
+    assert done.returncode == 1
+    assert [json.loads(line)["error"]["code"] for line in done.stdout.splitlines()] == ["bad_request", "not_utf8"]
     assert "trivium up" in tiny.refused("chat", "--endpoint", "ipc:///tmp/nobody-here", "--wait", "0.1", input=b"Hello\n")

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -278,6 +279,19 @@ static void ignore_signal(int number) {
     (void)number;
 }
 
+static void it_says_which_signal_that_was(void **state) {
+    (void)state;
+    static int numbers[] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < 2; i++) {
+        loop_once(l, 1, raise_signal, &numbers[i]);
+        loop_run(l);
+        assert_int_equal(loop_was_terminated(l), numbers[i] == SIGTERM);
+    }
+    loop_once(l, 1, stop, NULL);
+    loop_run(l);
+    assert_false(loop_was_terminated(l));
+}
+
 static void other_signals_do_not(void **state) {
     (void)state;
     static int number = SIGUSR1;
@@ -318,6 +332,7 @@ int main(void) {
         ON_LOOP(a_dealer_can_be_written_when_it_is_connected),
         ON_LOOP(descriptors_are_read_written_and_end),
         ON_LOOP(signals_end_it),
+        ON_LOOP(it_says_which_signal_that_was),
         ON_LOOP(other_signals_do_not),
         ON_LOOP(it_runs_again_after_a_stop),
     };

@@ -73,6 +73,26 @@ static void test_undo_takes_back_an_exchange(void **state) {
     transcript_free(&c);
 }
 
+static void test_what_a_message_displaced_comes_back_with_undo(void **state) {
+    (void)state;
+    transcript *c = transcript_new("brief");
+    add(c, "user", "a");
+    add(c, "assistant", "b");
+    add(c, "user", "c");
+    transcript_forget(c, 2);
+    add(c, "assistant", "d");
+    add(c, "user", "e");                        /* a long one */
+    transcript_forget(c, 2);
+    check_seen(c, "system:brief|user:e|");
+    transcript_pop(c);                          /* without a reply */
+    check_seen(c, "system:brief|user:c|assistant:d|");
+    assert_true(transcript_undo(c));
+    check_seen(c, "system:brief|user:a|assistant:b|");
+    assert_true(transcript_undo(c));
+    check_seen(c, "system:brief|");
+    transcript_free(&c);
+}
+
 static void test_saved_whole_with_what_is_forgotten(void **state) {
     (void)state;
     char path[64], text[256] = "";
@@ -100,6 +120,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forgetting_leaves_the_system_message),
         cmocka_unit_test(test_undo_takes_back_an_exchange),
+        cmocka_unit_test(test_what_a_message_displaced_comes_back_with_undo),
         cmocka_unit_test(test_saved_whole_with_what_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

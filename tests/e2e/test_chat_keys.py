@@ -1,0 +1,99 @@
+"""Keys, signals and the terminal of a chat: nothing that is typed stops what runs, the terminal is always given back."""
+import signal
+import termios
+import time
+
+import pexpect
+import pytest
+
+from conftest import BUILD, wait_until
+from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
+
+STORY = "Write a very long story about a dragon."
+LONG = ["--seed", "7", "--max-new-tokens", "3000"]
+
+
+def modes(chat):
+    """Does the terminal edit lines by itself, and echo?"""
+    flags = termios.tcgetattr(chat.child.fileno())[3]
+    return bool(flags & termios.ICANON), bool(flags & termios.ECHO)
+
+
+def begin_story(terminal):
+    chat = terminal(*LONG)
+    chat.type(STORY + "\r")
+    chat.wait_for("Assistant: ")
+    return chat
+
+
+def test_ctrl_c_after_a_lone_escape(terminal):
+    chat = terminal()
+    chat.type("half a line\x1b")                # the beginning of a key that never comes
+    chat.wait_for("half a line")
+    time.sleep(0.2)
+    chat.child.sendintr()
+    chat.wait_for("You: ")
+    chat.type("/non\u00e9\u6f22\x1b[D\x7f\r")   # one that comes
+    chat.wait_for("there is no /non\u6f22")
+    chat.wait_for("You: ")
+    chat.child.sendintr()
+    assert chat.end() == 130
+
+
+def test_a_reply_is_written_while_the_history_is_searched(terminal, real):
+    chat = begin_story(terminal)
+    chat.type("\x12long")
+    chat.wait_for("bck:")
+    time.sleep(2)                               # longer than a silence that means lost
+    running = real.lines("ps")[0]["requests"]
+    assert [r["attempt"] for r in running] == [1] and running[0]["step"] > 0
+    chat.child.sendintr()                       # takes the search back
+    while chat.child.expect_exact(["You: ", pexpect.TIMEOUT], timeout=1) == 1:
+        chat.child.sendintr()                   # ends the reply
+    chat.type("q\r")
+    assert chat.end() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+@pytest.mark.parametrize("where", ["editing", "writing"])
+def test_signals_end_it_and_the_terminal_is_given_back(terminal, real, where, number):
+    chat = begin_story(terminal) if where == "writing" else terminal()
+    if where == "editing":
+        chat.type("half a line")
+        chat.wait_for("half a line")
+    assert modes(chat) == (False, False)
+    chat.child.kill(number)
+    wait_until(lambda: not chat.child.isalive(), what="its end")
+    assert modes(chat) == (True, True)
+    wait_until(lambda: not real.lines("ps")[0]["requests"], what="the end of its request")
+
+
+def test_ctrl_z_and_back(real):
+    shell = Terminal(real, "-i", program="/bin/sh", environment={"PS1": "$ "})
+    shell.type(f"{BUILD}/trivium chat\r")
+    shell.wait_for("You: ")
+    for _ in range(2):
+        shell.type("half a ")
+        shell.wait_for("half a ")
+        shell.type("\x1a")
+        shell.wait_for("$ ")
+        shell.type("stty -a\r")
+        shell.wait_for(" icanon")
+        shell.type("fg\r")
+        shell.wait_for("You: half a ")
+        shell.type("\x15")
+    shell.type("quit\r")
+    shell.wait_for("Goodbye!")
+    shell.kill()
+
+
+def test_a_narrower_window(terminal):
+    chat = terminal()
+    chat.type("one two three")
+    chat.wait_for("three")
+    chat.child.setwinsize(100, 20)
+    chat.screen.resize(100, 20)
+    chat.wait_for("You: one two three")
+    chat.type(" four five")
+    chat.wait_for("five")
+    assert chat.lines()[-2:] == ["You: one two three f", "our five"]
