@@ -14,6 +14,7 @@
 #include "outcome.h"
 #include "output.h"
 #include "term.h"
+#include "wrap.h"
 
 enum { READ_BYTES = 4096 };
 
@@ -32,6 +33,8 @@ typedef struct talk {
     bool wants_line;            /* edit one as soon as all is written */
     buffer next;                /* said while a reply was written */
     bool reply_begun;
+    wrap lines;                 /* of the reply, on a terminal */
+    buffer wrapped;             /* what comes out of it */
     bool ending;                /* nothing more is said */
     bool interrupted;
     int code;
@@ -67,6 +70,7 @@ static void show_text(talk *t, const char *text) {
 
 static void show_new_line(talk *t) {
     if (!t->at_line_start) show_text(t, "\n");
+    wrap_move(&t->lines, 0);
 }
 
 /* A word to whoever chats: on a terminal a line of its own, set apart; else on stderr. */
@@ -84,6 +88,24 @@ static void tell(void *context, const char *sentence) {
     show_text(t, "\n");
 }
 
+/* On a terminal words are whole, and there is nothing that it would obey. */
+static void show_reply(talk *t, const char *bytes, size_t n_bytes, bool is_end) {
+    if (!t->editor) {
+        show(t, bytes, n_bytes);
+        return;
+    }
+    if (t->ending) return;      /* the farewell is said */
+    size_t n_columns = term_columns(stdout);
+    t->lines.n_columns = n_columns > 1 ? n_columns : 2;
+    char *plain = term_harmless((const uint8_t *)bytes, n_bytes);
+    status st = plain ? wrap_add(&t->lines, plain, &t->wrapped) : STATUS_NO_MEMORY;
+    if (st == STATUS_OK && is_end) st = wrap_end(&t->lines, &t->wrapped);
+    show(t, t->wrapped.bytes, t->wrapped.n_bytes);
+    buffer_drop(&t->wrapped, t->wrapped.n_bytes);
+    free(plain);
+    say(t, st);
+}
+
 static void on_text(void *context, const char *bytes, size_t n_bytes) {
     talk *t = context;
     if (t->options->json) return;
@@ -91,9 +113,10 @@ static void on_text(void *context, const char *bytes, size_t n_bytes) {
         if (t->colour) show_text(t, TERM_BOLD);
         show_text(t, reply_prompt);
         if (t->colour) show_text(t, TERM_PLAIN);
+        wrap_move(&t->lines, strlen(reply_prompt));
     }
     t->reply_begun = true;
-    show(t, bytes, n_bytes);
+    show_reply(t, bytes, n_bytes, false);
 }
 
 static void show_reply_json(talk *t, const chat_reply *reply) {
@@ -111,14 +134,18 @@ static void show_reply_json(talk *t, const chat_reply *reply) {
 
 static void on_over(void *context, const chat_reply *reply) {
     talk *t = context;
-    if (t->options->json) show_reply_json(t, reply);
-    else show_new_line(t);
+    if (t->options->json) {
+        show_reply_json(t, reply);
+    } else {
+        show_reply(t, "", 0, true);
+        show_new_line(t);
+    }
     if (reply->code != STATUS_OK) {
         tell(t, reply->message);
         t->code = EXIT_FAILED;
         if (reply->code == STATUS_NO_TOKENIZERD) t->ending = true;
     }
-    if (t->editor) show_text(t, "\n");
+    if (t->editor && !t->ending) show_text(t, "\n");
     settle(t);
 }
 
@@ -349,6 +376,8 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     lines_free(&t.input);
     output_free(&t.out);
     chat_free(&t.chat);
+    wrap_clear(&t.lines);
+    buffer_clear(&t.wrapped);
     buffer_clear(&t.held);
     buffer_clear(&t.next);
     return code;
