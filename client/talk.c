@@ -31,7 +31,7 @@ typedef struct talk {
     buffer held;                /* on a terminal: shown when the line that is being typed is done */
     bool at_line_start;         /* where the cursor stands when all is written */
     bool wants_line;            /* edit one as soon as all is written */
-    buffer next;                /* said while a reply was written */
+    buffer next;                /* said while a reply was written: lines, each with its zero */
     bool reply_begun;
     wrap lines;                 /* of the reply, on a terminal */
     buffer wrapped;             /* what comes out of it */
@@ -66,6 +66,12 @@ static void show(talk *t, const char *bytes, size_t n_bytes) {
 
 static void show_text(talk *t, const char *text) {
     show(t, text, strlen(text));
+}
+
+static void show_prompt(talk *t, const char *prompt) {
+    if (t->colour) show_text(t, TERM_BOLD);
+    show_text(t, prompt);
+    if (t->colour) show_text(t, TERM_PLAIN);
 }
 
 static void show_new_line(talk *t) {
@@ -110,9 +116,7 @@ static void on_text(void *context, const char *bytes, size_t n_bytes) {
     talk *t = context;
     if (t->options->json) return;
     if (t->editor && !t->reply_begun) {
-        if (t->colour) show_text(t, TERM_BOLD);
-        show_text(t, reply_prompt);
-        if (t->colour) show_text(t, TERM_PLAIN);
+        show_prompt(t, reply_prompt);
         wrap_move(&t->lines, strlen(reply_prompt));
     }
     t->reply_begun = true;
@@ -191,8 +195,18 @@ static void take_line(talk *t, char *line) {
     if (is_farewell(line)) end(t);
     else if (*line == '/') talk_command(t->chat, line, tell, t);
     else if (!chat_is_busy(t->chat)) say_message(t, line, n_bytes);
-    else if (t->next.n_bytes > 0) tell(t, "one message waits for this reply's end already");
-    else say(t, buffer_add(&t->next, line, n_bytes));
+    else if (t->next.n_bytes + n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");
+    else say(t, buffer_add(&t->next, line, n_bytes + 1));
+}
+
+/* What waited is shown where its reply begins. */
+static void take_next(talk *t) {
+    size_t n_bytes = strlen(t->next.bytes);
+    show_prompt(t, user_prompt);
+    show(t, t->next.bytes, n_bytes);
+    show_text(t, "\n");
+    say_message(t, t->next.bytes, n_bytes);
+    buffer_drop(&t->next, n_bytes + 1);
 }
 
 /* ---- a terminal ---- */
@@ -289,10 +303,7 @@ static void settle_pipe(talk *t) {
 /* After everything that happens: who is to do something now? */
 static void settle(talk *t) {
     if (t->editor && line_editor_is_editing(t->editor)) return;
-    if (!t->ending && t->next.n_bytes > 0 && !chat_is_busy(t->chat)) {
-        say_message(t, t->next.bytes, t->next.n_bytes);
-        buffer_drop(&t->next, t->next.n_bytes);
-    }
+    while (!t->ending && t->next.n_bytes > 0 && !chat_is_busy(t->chat)) take_next(t);
     if (output_pending_bytes(t->out) > 0) return;       /* on_progress comes back to this */
     if (t->ending) {
         if (!chat_is_busy(t->chat)) loop_stop(client_loop(t->client));
