@@ -60,6 +60,17 @@ static void say(writing *w, status st) {
     if (st != STATUS_OK) writing_break(w, st, "cannot show the text", "no memory");
 }
 
+/* Bytes as they are; on a terminal none that it would obey. */
+static void show_text(writing *w, const void *bytes, size_t n_bytes) {
+    if (!isatty(STDOUT_FILENO)) {
+        say(w, output_write(w->out, bytes, n_bytes));
+        return;
+    }
+    char *shown = term_harmless(bytes, n_bytes);
+    say(w, shown ? output_write(w->out, shown, strlen(shown)) : STATUS_NO_MEMORY);
+    free(shown);
+}
+
 static void on_started(void *context, const generation_start *start) {
     writing *w = context;
     w->n_prompt = start->n_prompt;
@@ -111,7 +122,7 @@ static void on_chunk(void *context, const generation_chunk *chunk) {
     say(w, buffer_add(&w->text, chunk->text, chunk->n_bytes));
     if (w->flags->common.json) chunk_json(w, chunk);
     else if (w->flags->n_candidates > 0) chunk_candidates(w, chunk);
-    else say(w, output_write(w->out, chunk->text, chunk->n_bytes));
+    else show_text(w, chunk->text, chunk->n_bytes);
 }
 
 /* ---- the end ---- */
@@ -185,7 +196,7 @@ static void on_done(void *context, const generation_done *done) {
     writing *w = context;
     bool has_line = w->text.n_bytes > 0 || done->reason != FINISHED_ERROR;
     if (w->flags->common.json) say(w, output_json(w->out, done_json(w, done)));
-    else if (w->flags->n_candidates > 0) say(w, output_write(w->out, w->text.bytes, w->text.n_bytes));
+    else if (w->flags->n_candidates > 0) show_text(w, w->text.bytes, w->text.n_bytes);
     if (!w->flags->common.json && has_line) say(w, output_write(w->out, "\n", 1));
     w->n_tokens = done->n_tokens;
     w->tokens_per_s = decoded_per_second(done);

@@ -226,8 +226,11 @@ void line_editor_free(line_editor **out) {
 void line_editor_begin(line_editor *e, const char *prompt, bool colour) {
     char shown[128];
     assert(!e->editing);
-    /* \1 and \2 enclose what takes no columns. */
-    snprintf(shown, sizeof shown, colour ? "\1\033[1m\2%s\1\033[0m\2" : "%s", prompt);
+    /* \1 and \2 enclose what takes no columns, which libedit writes with the character behind it. */
+    const char *last = prompt + strlen(prompt) - 1;
+    if (colour) snprintf(shown, sizeof shown, "\1\033[1m\2%.*s\1\033[0m\2%s", (int)(last - prompt),
+                         prompt, last);
+    else snprintf(shown, sizeof shown, "%s", prompt);
     tcsetattr(STDIN_FILENO, TCSADRAIN, &e->before);     /* libedit learns from it which key is the end */
     rl_resize_terminal();
     rl_callback_handler_install(shown, on_libedit_line);

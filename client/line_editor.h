@@ -20,7 +20,7 @@ typedef struct line_events {
 line_editor *line_editor_new(loop *l, const line_events *events, void *context);
 void line_editor_free(line_editor **e);         /* the terminal is as it was */
 
-/* Edit a line behind this prompt; the cursor stands at the beginning of a line. `line` follows. */
+/* Edit a line behind this prompt, which is not empty; the cursor stands at the beginning of a line. `line` follows. */
 void line_editor_begin(line_editor *e, const char *prompt, bool colour);
 bool line_editor_is_editing(const line_editor *e);
 

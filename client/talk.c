@@ -14,6 +14,7 @@
 #include "outcome.h"
 #include "output.h"
 #include "term.h"
+#include "wrap.h"
 
 enum { READ_BYTES = 4096 };
 
@@ -30,8 +31,10 @@ typedef struct talk {
     buffer held;                /* on a terminal: shown when the line that is being typed is done */
     bool at_line_start;         /* where the cursor stands when all is written */
     bool wants_line;            /* edit one as soon as all is written */
-    buffer next;                /* said while a reply was written */
+    buffer next;                /* said while a reply was written: lines, each with its zero */
     bool reply_begun;
+    wrap lines;                 /* of the reply, on a terminal */
+    buffer wrapped;             /* what comes out of it */
     bool ending;                /* nothing more is said */
     bool interrupted;
     int code;
@@ -65,8 +68,15 @@ static void show_text(talk *t, const char *text) {
     show(t, text, strlen(text));
 }
 
+static void show_prompt(talk *t, const char *prompt) {
+    if (t->colour) show_text(t, TERM_BOLD);
+    show_text(t, prompt);
+    if (t->colour) show_text(t, TERM_PLAIN);
+}
+
 static void show_new_line(talk *t) {
     if (!t->at_line_start) show_text(t, "\n");
+    wrap_move(&t->lines, 0);
 }
 
 /* A word to whoever chats: on a terminal a line of its own, set apart; else on stderr. */
@@ -84,16 +94,33 @@ static void tell(void *context, const char *sentence) {
     show_text(t, "\n");
 }
 
+/* On a terminal words are whole, and there is nothing that it would obey. */
+static void show_reply(talk *t, const char *bytes, size_t n_bytes, bool is_end) {
+    if (!t->editor) {
+        show(t, bytes, n_bytes);
+        return;
+    }
+    if (t->ending) return;      /* the farewell is said */
+    size_t n_columns = term_columns(stdout);
+    t->lines.n_columns = n_columns > 1 ? n_columns : 2;
+    char *plain = term_harmless((const uint8_t *)bytes, n_bytes);
+    status st = plain ? wrap_add(&t->lines, plain, &t->wrapped) : STATUS_NO_MEMORY;
+    if (st == STATUS_OK && is_end) st = wrap_end(&t->lines, &t->wrapped);
+    show(t, t->wrapped.bytes, t->wrapped.n_bytes);
+    buffer_drop(&t->wrapped, t->wrapped.n_bytes);
+    free(plain);
+    say(t, st);
+}
+
 static void on_text(void *context, const char *bytes, size_t n_bytes) {
     talk *t = context;
     if (t->options->json) return;
     if (t->editor && !t->reply_begun) {
-        if (t->colour) show_text(t, TERM_BOLD);
-        show_text(t, reply_prompt);
-        if (t->colour) show_text(t, TERM_PLAIN);
+        show_prompt(t, reply_prompt);
+        wrap_move(&t->lines, strlen(reply_prompt));
     }
     t->reply_begun = true;
-    show(t, bytes, n_bytes);
+    show_reply(t, bytes, n_bytes, false);
 }
 
 static void show_reply_json(talk *t, const chat_reply *reply) {
@@ -111,14 +138,18 @@ static void show_reply_json(talk *t, const chat_reply *reply) {
 
 static void on_over(void *context, const chat_reply *reply) {
     talk *t = context;
-    if (t->options->json) show_reply_json(t, reply);
-    else show_new_line(t);
+    if (t->options->json) {
+        show_reply_json(t, reply);
+    } else {
+        show_reply(t, "", 0, true);
+        show_new_line(t);
+    }
     if (reply->code != STATUS_OK) {
         tell(t, reply->message);
         t->code = EXIT_FAILED;
         if (reply->code == STATUS_NO_TOKENIZERD) t->ending = true;
     }
-    if (t->editor) show_text(t, "\n");
+    if (t->editor && !t->ending) show_text(t, "\n");
     settle(t);
 }
 
@@ -164,8 +195,18 @@ static void take_line(talk *t, char *line) {
     if (is_farewell(line)) end(t);
     else if (*line == '/') talk_command(t->chat, line, tell, t);
     else if (!chat_is_busy(t->chat)) say_message(t, line, n_bytes);
-    else if (t->next.n_bytes > 0) tell(t, "one message waits for this reply's end already");
-    else say(t, buffer_add(&t->next, line, n_bytes));
+    else if (t->next.n_bytes + n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");
+    else say(t, buffer_add(&t->next, line, n_bytes + 1));
+}
+
+/* What waited is shown where its reply begins. */
+static void take_next(talk *t) {
+    size_t n_bytes = strlen(t->next.bytes);
+    show_prompt(t, user_prompt);
+    show(t, t->next.bytes, n_bytes);
+    show_text(t, "\n");
+    say_message(t, t->next.bytes, n_bytes);
+    buffer_drop(&t->next, n_bytes + 1);
 }
 
 /* ---- a terminal ---- */
@@ -262,10 +303,7 @@ static void settle_pipe(talk *t) {
 /* After everything that happens: who is to do something now? */
 static void settle(talk *t) {
     if (t->editor && line_editor_is_editing(t->editor)) return;
-    if (!t->ending && t->next.n_bytes > 0 && !chat_is_busy(t->chat)) {
-        say_message(t, t->next.bytes, t->next.n_bytes);
-        buffer_drop(&t->next, t->next.n_bytes);
-    }
+    while (!t->ending && t->next.n_bytes > 0 && !chat_is_busy(t->chat)) take_next(t);
     if (output_pending_bytes(t->out) > 0) return;       /* on_progress comes back to this */
     if (t->ending) {
         if (!chat_is_busy(t->chat)) loop_stop(client_loop(t->client));
@@ -349,6 +387,8 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     lines_free(&t.input);
     output_free(&t.out);
     chat_free(&t.chat);
+    wrap_clear(&t.lines);
+    buffer_clear(&t.wrapped);
     buffer_clear(&t.held);
     buffer_clear(&t.next);
     return code;

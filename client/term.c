@@ -177,14 +177,14 @@ static size_t escape(char *out, const uint8_t *bytes, size_t n_bytes) {
     return n_out;
 }
 
-char *term_plain(const uint8_t *bytes, size_t n_bytes) {
+static char *plain(const uint8_t *bytes, size_t n_bytes, char tab) {
     size_t n_whole, n_out = 0;
     char *whole = text_replace_ill_formed(bytes, n_bytes, &n_whole);
     char *out = whole ? malloc(4 * n_whole + 1) : NULL;
     for (size_t i = 0; out && i < n_whole; i++) {
         const uint8_t *at = (const uint8_t *)whole + i;
         size_t n_control = *at == '\n' ? 0 : control_bytes(at);
-        if (*at == '\t') out[n_out++] = ' ';
+        if (*at == '\t') out[n_out++] = tab;
         else if (n_control == 0) out[n_out++] = (char)*at;
         else n_out += escape(out + n_out, at, n_control);
         if (n_control > 1) i++;
@@ -192,6 +192,14 @@ char *term_plain(const uint8_t *bytes, size_t n_bytes) {
     if (out) out[n_out] = '\0';
     free(whole);
     return out;
+}
+
+char *term_plain(const uint8_t *bytes, size_t n_bytes) {
+    return plain(bytes, n_bytes, ' ');
+}
+
+char *term_harmless(const uint8_t *bytes, size_t n_bytes) {
+    return plain(bytes, n_bytes, '\t');
 }
 
 static size_t quote_byte(char *out, uint8_t byte, bool escape_high) {

@@ -65,6 +65,8 @@ void term_dim_end(FILE *to, bool colour);
  * blank, what is no UTF-8 becomes U+FFFD. malloc'ed, the caller frees; NULL: no memory. */
 char *term_plain(const uint8_t *bytes, size_t n_bytes);
 
+char *term_harmless(const uint8_t *bytes, size_t n_bytes);     /* the same, but a tab is a tab */
+
 /* Bytes as one quoted line: control characters, quotes and what is no UTF-8 are escaped. malloc'ed,
  * the caller frees; NULL: no memory. */
 char *term_quote(const uint8_t *bytes, size_t n_bytes);

@@ -97,3 +97,30 @@ def test_a_narrower_window(terminal):
     chat.type(" four five")
     chat.wait_for("five")
     assert chat.lines()[-2:] == ["You: one two three f", "our five"]
+
+
+def test_words_of_a_reply_are_whole(terminal, real):
+    flags = ["--seed", "7", "--max-new-tokens", "60"]
+    text = real.lines("chat", *flags, input=f"{STORY}\n".encode())[0]["reply"]["text"]
+    chat = terminal(*flags)
+    chat.type(STORY + "\r")
+    chat.wait_for("Assistant: ")
+    chat.wait_for("You: ")
+    lines = chat.lines()
+    begin = next(i for i, line in enumerate(lines) if line.startswith("Assistant: "))
+    shown = " ".join(lines[begin:-1]).removeprefix("Assistant: ")
+    assert shown.split() == text.split()
+    assert len(lines[begin:-1]) > 3
+
+
+def test_no_reply_commands_the_terminal(terminal, real):
+    escape = real.lines("tokenize", "\x1b")[0]["ids"]
+    assert len(escape) == 1
+    flags = ["--logit-bias", f"{escape[0]}=1000", "--max-new-tokens", "3"]
+    chat = terminal(*flags)
+    chat.type("Hello\r")
+    chat.wait_for("Assistant: " + 3 * "\\x1b")
+    alone = Terminal(real, "generate", "Hello", *flags)
+    assert alone.end() == 0
+    assert alone.lines()[-1] == 3 * "\\x1b"
+    assert real.text("Hello", *flags) == b"\x1b\x1b\x1b\n"      # into a pipe as it is

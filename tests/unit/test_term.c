@@ -116,6 +116,9 @@ static void plain_text_has_lines_and_nothing_to_obey(void **state) {
         assert_string_equal(plain, cases[i].expected);
         free(plain);
     }
+    char *harmless = term_harmless((const uint8_t *)"a\tb\033", 4);
+    assert_string_equal(harmless, "a\tb\\x1b");
+    free(harmless);
 }
 
 static void an_empty_table_prints_nothing(void **state) {
