@@ -31,7 +31,7 @@ static const command_row commands[] = {
     {"detokenize", cmd_detokenize, "token ids to text"},
     {"score", cmd_score, "how likely a text is to the model, token by token"},
     {"explore", cmd_explore, "temperatures, or top-k and top-p, side by side"},
-    {"bench", cmd_bench, "measure decode, prefill, several clients, and what the KV-cache saves"},
+    {"bench", cmd_bench, "measure decode, prefill, several clients, or the KV-cache"},
     {"up", cmd_up, "start the daemons that are missing here"},
     {"down", cmd_down, "end the daemons that run here"},
 };
