@@ -35,7 +35,7 @@ def replies(stack, *arguments, lines):
 
 
 def test_three_turns_and_quit(terminal, real):
-    flags = ["--seed", "5", "--system", SYSTEM]
+    flags = ["--seed", "5", "--system", SYSTEM, "--max-new-tokens", "60"]
     chat = terminal(*flags)
     said = ["Why is the sky blue?", "And at night?", "Thank you!"]
     seen = [turn(chat, message) for message in said]
@@ -67,7 +67,7 @@ def test_editing_and_history(terminal):
 
 def test_past_the_end_of_the_history(terminal, real):
     long = "Tell me about these words: " + "red green blue yellow " * 35
-    flags = ["--seed", "2", "--max-new-tokens", "60", "--system", SYSTEM]
+    flags = ["--seed", "2", "--max-new-tokens", "24", "--system", SYSTEM]
     chat = terminal(*flags)
     for _ in range(3):
         turn(chat, long)
@@ -177,7 +177,7 @@ def test_a_message_is_never_read_as_special_tokens(real):
 
 def test_a_lost_tokenizerd_is_a_pause(stack, real_model):
     stack.start_all(real_model)
-    flags = ["chat", "--seed", "7", "--max-new-tokens", "150", "--json"]
+    flags = ["chat", "--seed", "7", "--max-new-tokens", "100", "--json"]
     said = f"{STORY}\nGo on.\n".encode()
     undisturbed = [json.loads(line)["reply"]["text"] for line in stack.run(*flags, input=said).stdout.splitlines()]
     chat = stack.popen(*flags, stdin=-1)
