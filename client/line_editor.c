@@ -1,8 +1,8 @@
 #include "line_editor.h"
 
 #include <assert.h>
-#include <editline/readline.h>
 #include <errno.h>
+#include <histedit.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,8 +13,13 @@
 #include <unistd.h>
 #include <wchar.h>
 
+enum { HISTORY_LINES = 1000, END_KEY = 4 };
+
 struct line_editor {
     loop *loop;
+    EditLine *edit;
+    History *history;
+    char prompt[128];
     line_events events;
     void *context;
     struct termios before;      /* as it was found */
@@ -23,17 +28,7 @@ struct line_editor {
     bool editing;
     bool typed;                 /* something of the line that is edited */
     bool broken_off;            /* no character came where libedit wanted one */
-    bool done;                  /* libedit has a line, or the end */
-    char *line;                 /* owned; NULL with done: the end */
 };
-
-/* libedit calls back without a context. */
-static line_editor *the_editor;
-
-static void on_libedit_line(char *line) {
-    the_editor->line = line;
-    the_editor->done = true;
-}
 
 /* Keys come one by one, unseen; Ctrl-C is still a signal. */
 static void terminal_quiet(const line_editor *e) {
@@ -45,7 +40,7 @@ static void terminal_quiet(const line_editor *e) {
 }
 
 static void editing_end(line_editor *e) {
-    rl_callback_handler_remove();
+    el_set(e->edit, EL_UNBUFFERED, 0);
     e->editing = false;
     terminal_quiet(e);
 }
@@ -65,15 +60,15 @@ static void terminal_take_back(const line_editor *e) {
         terminal_quiet(e);
         return;
     }
-    rl_prep_terminal(0);
-    rl_resize_terminal();
-    rl_forced_update_display();
+    el_set(e->edit, EL_PREP_TERM, 1);
+    el_resize(e->edit);
+    el_set(e->edit, EL_REFRESH);
 }
 
 /* The terminal is as it was while others have it. */
 static void give_way(line_editor *e, int number) {
     const sigset_t stop = set_of(number), go_on = set_of(SIGCONT);
-    if (e->editing) rl_deprep_terminal();
+    if (e->editing) el_set(e->edit, EL_PREP_TERM, 0);
     tcsetattr(STDIN_FILENO, TCSADRAIN, &e->before);
     raise(number);
     sigprocmask(SIG_UNBLOCK, &stop, NULL);          /* it stops here, or ends */
@@ -84,9 +79,9 @@ static void give_way(line_editor *e, int number) {
 
 static void resize(const line_editor *e) {
     if (!e->editing) return;
-    rl_resize_terminal();
+    el_resize(e->edit);
     fputs("\r", stdout);
-    rl_forced_update_display();
+    el_set(e->edit, EL_REFRESH);
 }
 
 static void on_job_signal(void *context) {
@@ -141,18 +136,18 @@ static bool next_byte(loop *l, char *byte) {
     }
 }
 
-/* libedit asks for a character; EOF: none comes, because the loop ends or the terminal is lost. */
-static int next_character(FILE *unused) {
-    (void)unused;
+/* libedit asks for a character. 0: none comes, because the loop ends or the terminal is lost. */
+static int next_character(EditLine *edit, wchar_t *out) {
+    line_editor *e;
+    el_get(edit, EL_CLIENTDATA, &e);
     mbstate_t so_far = {0};
-    wchar_t character;
-    for (char byte; next_byte(the_editor->loop, &byte);) {
-        size_t n = mbrtowc(&character, &byte, 1, &so_far);
+    for (char byte; next_byte(e->loop, &byte);) {
+        size_t n = mbrtowc(out, &byte, 1, &so_far);
         if (n == (size_t)-1) so_far = (mbstate_t){0};   /* no character: it is left out */
-        else if (n != (size_t)-2) return (int)character;
+        else if (n != (size_t)-2) return 1;
     }
-    the_editor->broken_off = true;
-    return EOF;
+    e->broken_off = true;
+    return 0;
 }
 
 /* ---- lines ---- */
@@ -169,42 +164,99 @@ static void watch_begin(line_editor *e) {
     if (!e->watching) e->watching = loop_add_reader(e->loop, STDIN_FILENO, on_readable, e) == 0;
 }
 
+/* The line is whole, or the end: NULL. */
+static void line_done(line_editor *e, const char *line) {
+    HistEvent unused;
+    editing_end(e);
+    if (line && *line) history(e->history, &unused, H_ENTER, line);
+    e->events.line(e->context, line);
+}
+
+/* What libedit calls a line that goes on, ends with a newline, or is the key of the end alone. */
+static void take_key(line_editor *e) {
+    int n = 0;
+    e->broken_off = false;
+    const char *line = el_gets(e->edit, &n);
+    if (!line) n = 0;
+    e->typed = e->broken_off || n > 0;
+    if (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) {
+        char *copy = strndup(line, (size_t)n - 1);
+        line_done(e, copy ? copy : "");
+        free(copy);
+    } else if (n == 1 && *line == END_KEY && !e->broken_off) {
+        line_done(e, NULL);
+    } else {
+        watch_begin(e);
+    }
+}
+
 static void on_readable(void *context) {
     line_editor *e = context;
     watch_stop(e);
-    if (!e->editing && !terminal_is_lost()) {
-        e->events.key(e->context);
-        return;
+    if (!terminal_is_lost()) {
+        if (e->editing) take_key(e);
+        else e->events.key(e->context);
+    } else if (e->editing) {
+        line_done(e, NULL);
+    } else {
+        e->events.line(e->context, NULL);
     }
-    e->broken_off = false;
-    if (terminal_is_lost()) e->done = true;
-    else rl_callback_read_char();
-    e->typed = e->broken_off || (rl_line_buffer && *rl_line_buffer);
-    if (!e->done) {
-        watch_begin(e);
-        return;
-    }
-    e->done = false;
-    if (e->editing) editing_end(e);
-    char *line = e->line;
-    e->line = NULL;
-    if (line && *line) add_history(line);
-    e->events.line(e->context, line);
-    free(line);
+}
+
+/* ---- its life ---- */
+
+static char *prompt_of(EditLine *edit) {
+    line_editor *e;
+    el_get(edit, EL_CLIENTDATA, &e);
+    return e->prompt;
+}
+
+/* Beside what libedit binds by itself. */
+static void keys_bind(EditLine *edit) {
+    static const char *const keys[][2] = {
+        {"^R", "em-inc-search-prev"},
+        {"\\e[1~", "ed-move-to-beg"}, {"\\e[7~", "ed-move-to-beg"}, {"\\e[H", "ed-move-to-beg"},
+        {"\\e[4~", "ed-move-to-end"}, {"\\e[8~", "ed-move-to-end"}, {"\\e[F", "ed-move-to-end"},
+        {"\\e[3~", "ed-delete-next-char"}, {"\\e[2~", "em-toggle-overwrite"},
+        {"\\e[1;5C", "em-next-word"}, {"\\e[1;5D", "ed-prev-word"},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        el_set(edit, EL_BIND, keys[i][0], keys[i][1], NULL);
+}
+
+/* The readline face of libedit is left alone: it writes past the end of a line of some 1,000 bytes. */
+static bool libedit_begin(line_editor *e) {
+    HistEvent unused;
+    e->edit = el_init("trivium", stdin, stdout, stderr);
+    e->history = history_init();
+    if (!e->edit || !e->history) return false;
+    history(e->history, &unused, H_SETSIZE, HISTORY_LINES);
+    el_set(e->edit, EL_CLIENTDATA, e);
+    el_set(e->edit, EL_SIGNAL, 0);                      /* Ctrl-C is the loop's */
+    el_set(e->edit, EL_GETCFN, next_character);
+    el_set(e->edit, EL_PROMPT_ESC, prompt_of, '\1');
+    el_set(e->edit, EL_HIST, history, e->history);
+    el_set(e->edit, EL_EDITOR, "emacs");
+    keys_bind(e->edit);
+    el_source(e->edit, NULL);                           /* ~/.editrc */
+    return true;
+}
+
+static void libedit_end(line_editor *e) {
+    if (e->edit) el_end(e->edit);
+    if (e->history) history_end(e->history);
 }
 
 line_editor *line_editor_new(loop *l, const line_events *events, void *context) {
-    assert(!the_editor);
     line_editor *e = calloc(1, sizeof *e);
     if (!e) return NULL;
     *e = (line_editor){.loop = l, .events = *events, .context = context};
     tcgetattr(STDIN_FILENO, &e->before);
-    the_editor = e;
-    rl_readline_name = (char *)"trivium";
-    rl_catch_signals = 0;       /* Ctrl-C is the loop's */
-    rl_getc_function = next_character;
-    rl_initialize();
-    using_history();
+    if (!libedit_begin(e)) {
+        libedit_end(e);
+        free(e);
+        return NULL;
+    }
     terminal_quiet(e);
     jobs_begin(e);
     return e;
@@ -217,25 +269,22 @@ void line_editor_free(line_editor **out) {
     line_editor_drop(e);
     watch_stop(e);
     jobs_end(e);
+    libedit_end(e);
     tcsetattr(STDIN_FILENO, TCSADRAIN, &e->before);
-    the_editor = NULL;
-    free(e->line);
     free(e);
 }
 
 void line_editor_begin(line_editor *e, const char *prompt, bool colour) {
-    char shown[128];
-    assert(!e->editing);
-    /* \1 and \2 enclose what takes no columns, which libedit writes with the character behind it. */
+    assert(!e->editing && *prompt);
+    /* \1 encloses what takes no columns, which libedit writes with the character behind it. */
     const char *last = prompt + strlen(prompt) - 1;
-    if (colour) snprintf(shown, sizeof shown, "\1\033[1m\2%.*s\1\033[0m\2%s", (int)(last - prompt),
-                         prompt, last);
-    else snprintf(shown, sizeof shown, "%s", prompt);
+    if (colour) snprintf(e->prompt, sizeof e->prompt, "\1\033[1m\1%.*s\1\033[0m\1%s",
+                         (int)(last - prompt), prompt, last);
+    else snprintf(e->prompt, sizeof e->prompt, "%s", prompt);
     tcsetattr(STDIN_FILENO, TCSADRAIN, &e->before);     /* libedit learns from it which key is the end */
-    rl_resize_terminal();
-    rl_callback_handler_install(shown, on_libedit_line);
     e->editing = true;
     e->typed = false;
+    el_set(e->edit, EL_UNBUFFERED, 1);                  /* shows the prompt */
     watch_begin(e);
 }
 

@@ -1,6 +1,6 @@
-/* Lines that somebody types at a terminal, edited by libedit, one key a turn of the loop. There is one
- * terminal, so there may be one editor. While no line is edited, keys are not echoed: they wait. Ctrl-Z
- * and Ctrl-\ give the terminal back before they stop or end the program. */
+/* Lines that somebody types at a terminal, edited by libedit, one key a turn of the loop. While no line
+ * is edited, keys are not echoed: they wait. Ctrl-Z and Ctrl-\ give the terminal back before they stop
+ * or end the program. */
 #ifndef TRIVIUM_LINE_EDITOR_H
 #define TRIVIUM_LINE_EDITOR_H
 

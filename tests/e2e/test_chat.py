@@ -35,7 +35,7 @@ def replies(stack, *arguments, lines):
 
 
 def test_three_turns_and_quit(terminal, real):
-    flags = ["--seed", "5", "--system", SYSTEM, "--max-new-tokens", "60"]
+    flags = ["--seed", "5", "--max-new-tokens", "24", "--system", SYSTEM]
     chat = terminal(*flags)
     said = ["Why is the sky blue?", "And at night?", "Thank you!"]
     seen = [turn(chat, message) for message in said]
@@ -66,8 +66,8 @@ def test_editing_and_history(terminal):
 
 
 def test_past_the_end_of_the_history(terminal, real):
-    long = "Tell me about these words: " + "red green blue yellow " * 35
-    flags = ["--seed", "2", "--max-new-tokens", "24", "--system", SYSTEM]
+    long = "Tell me about these words: " + "red green blue yellow " * 45
+    flags = ["--seed", "2", "--max-new-tokens", "8", "--system", SYSTEM]
     chat = terminal(*flags)
     for _ in range(3):
         turn(chat, long)
@@ -83,7 +83,7 @@ def test_past_the_end_of_the_history(terminal, real):
 
 
 def test_the_strategy_changes_while_a_reply_is_written(terminal, real):
-    flags = ["--seed", "7", "--max-new-tokens", "160"]
+    flags = ["--seed", "7", "--max-new-tokens", "100"]
     _, undisturbed = replies(real, *flags, lines=[STORY])
     chat = terminal(*flags)
     chat.type(STORY + "\r")
@@ -92,7 +92,7 @@ def test_the_strategy_changes_while_a_reply_is_written(terminal, real):
     chat.child.expect(r'from step (\d+) on: \S*"temperature":0.3\S*')
     step = int(chat.child.match.group(1))
     chat.wait_for("You: ")
-    assert 0 < step < 160
+    assert 0 < step < 100
     chat.type("/set\r")
     chat.wait_for('strategy: [{"repetition_penalty":1.1},{"temperature":0.3},{"top_p":0.9}]')
     chat.type("quit\r")
@@ -132,12 +132,12 @@ def test_a_change_while_tokenizerd_is_away(stack, real_model):
 
 
 def test_what_is_said_during_a_reply_waits_for_its_end(terminal):
-    chat = terminal("--seed", "7", "--max-new-tokens", "120")
+    chat = terminal("--seed", "7", "--max-new-tokens", "40")
     chat.type(STORY + "\r")
     chat.wait_for("Assistant: ")
-    chat.type("Why is the sky blue?\r")
-    chat.wait_for("Assistant: ")
-    chat.wait_for("light")
+    chat.type("Why is the sky blue?\rAnd at night?\r")
+    for said in "You: Why is the sky blue?", "You: And at night?":
+        chat.wait_for(said + "\r\nAssistant: ")          # again, where its reply begins
     chat.wait_for("You: ")
     chat.type("/undo\r")
     chat.wait_for("your last message is taken back")
@@ -177,7 +177,7 @@ def test_a_message_is_never_read_as_special_tokens(real):
 
 def test_a_lost_tokenizerd_is_a_pause(stack, real_model):
     stack.start_all(real_model)
-    flags = ["chat", "--seed", "7", "--max-new-tokens", "100", "--json"]
+    flags = ["chat", "--seed", "7", "--max-new-tokens", "60", "--json"]
     said = f"{STORY}\nGo on.\n".encode()
     undisturbed = [json.loads(line)["reply"]["text"] for line in stack.run(*flags, input=said).stdout.splitlines()]
     chat = stack.popen(*flags, stdin=-1)

@@ -99,8 +99,21 @@ def test_a_narrower_window(terminal):
     assert chat.lines()[-2:] == ["You: one two three f", "our five"]
 
 
+def test_a_line_that_is_longer_than_the_screen(terminal):
+    chat = terminal("--max-new-tokens", "4", "--max-history-tokens", "64", n_rows=12)
+    for _ in range(18):
+        chat.type("word " * 20)
+        chat.wait_for("word")
+    chat.type("\r")
+    chat.wait_for("your message does not fit")
+    chat.wait_for("Assistant: ")
+    chat.wait_for("You: ")
+    chat.type("\x1b[Aq\x01\x0bq\r")             # it is in the history; to its beginning, all of it away
+    assert chat.end() == 0
+
+
 def test_words_of_a_reply_are_whole(terminal, real):
-    flags = ["--seed", "7", "--max-new-tokens", "60"]
+    flags = ["--seed", "7", "--max-new-tokens", "50"]
     text = real.lines("chat", *flags, input=f"{STORY}\n".encode())[0]["reply"]["text"]
     chat = terminal(*flags)
     chat.type(STORY + "\r")
