@@ -190,8 +190,8 @@ static int times_json(const kv_bench *b, const kv_times *t) {
 
 static void times_row(table *to, const kv_times *t, uint64_t n_tokens) {
     table_cell(to, "%u", t->n_prompt);
-    for (kv_path path = 0; path < KV_PATHS; path++) table_cell(to, "%.3f", t->seconds[path]);
     for (kv_path path = 0; path < KV_PATHS; path++) {
+        table_cell(to, "%.3f", t->seconds[path]);
         table_cell(to, "%.2f", t->seconds[path] * 1000 / (double)n_tokens);
     }
     table_cell(to, "%.1f×", speedup(t));
@@ -199,8 +199,8 @@ static void times_row(table *to, const kv_times *t, uint64_t n_tokens) {
 }
 
 static status table_show(const kv_bench *b, failure *f) {
-    static const char *const names[] = {"prompt", "with, s", "without, s", "with, ms/token",
-                                        "without, ms/token", "speed-up", "same text"};
+    static const char *const names[] = {"prompt", "cached, s", "ms/token", "uncached, s",
+                                        "ms/token", "speed-up", "same text"};
     enum { N_COLUMNS = sizeof names / sizeof *names };
     table *t = table_new(N_COLUMNS);
     if (!t) return fail(f, STATUS_NO_MEMORY, "no memory for a table");
