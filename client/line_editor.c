@@ -2,13 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -23,7 +23,7 @@ struct line_editor {
     line_events events;
     void *context;
     struct termios before;      /* as it was found */
-    int signals;                /* a signalfd of job_signals; -1: none */
+    int signals;                /* the end of job_pipe that is read; -1: none */
     bool watching;              /* the loop watches stdin */
     bool editing;
     bool typed;                 /* something of the line that is edited */
@@ -47,11 +47,24 @@ static void editing_end(line_editor *e) {
 
 /* ---- the terminal stops the program, goes on with it, changes its size ---- */
 
-static sigset_t set_of(int number) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    return set;
+static const int job_signals[] = {SIGTSTP, SIGQUIT, SIGCONT, SIGWINCH};
+enum { N_JOB_SIGNALS = sizeof job_signals / sizeof *job_signals };
+
+static volatile sig_atomic_t job_pipe = -1;         /* the end that is written */
+
+static void job_signal(int number) {
+    int kept = errno;
+    char byte = (char)number;
+    ssize_t unused = write(job_pipe, &byte, 1);
+    (void)unused;
+    errno = kept;
+}
+
+/* A shell without jobs has it ignore them. */
+static void signal_handle(int number, void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, before;
+    sigaction(number, NULL, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(number, &action, NULL);
 }
 
 /* Whoever had the terminal in between left it as it liked. */
@@ -67,13 +80,12 @@ static void terminal_take_back(const line_editor *e) {
 
 /* The terminal is as it was while others have it. */
 static void give_way(line_editor *e, int number) {
-    const sigset_t stop = set_of(number), go_on = set_of(SIGCONT);
     if (e->editing) el_set(e->edit, EL_PREP_TERM, 0);
     tcsetattr(STDIN_FILENO, TCSADRAIN, &e->before);
-    raise(number);
-    sigprocmask(SIG_UNBLOCK, &stop, NULL);          /* it stops here, or ends */
-    sigprocmask(SIG_BLOCK, &stop, NULL);
-    sigtimedwait(&go_on, NULL, &(struct timespec){0});
+    signal_handle(number, SIG_DFL);
+    raise(number);                                  /* it stops here, or ends */
+    signal_handle(number, job_signal);
+    for (char going_on; read(e->signals, &going_on, 1) == 1;) {}
     terminal_take_back(e);
 }
 
@@ -86,35 +98,30 @@ static void resize(const line_editor *e) {
 
 static void on_job_signal(void *context) {
     line_editor *e = context;
-    struct signalfd_siginfo came;
-    if (read(e->signals, &came, sizeof came) != sizeof came) return;
-    if (came.ssi_signo == SIGTSTP || came.ssi_signo == SIGQUIT) give_way(e, (int)came.ssi_signo);
-    else if (came.ssi_signo == SIGCONT) terminal_take_back(e);
+    char number;
+    if (read(e->signals, &number, 1) != 1) return;
+    if (number == SIGTSTP || number == SIGQUIT) give_way(e, number);
+    else if (number == SIGCONT) terminal_take_back(e);
     else resize(e);
 }
 
-static sigset_t job_signals(void) {
-    sigset_t set = set_of(SIGTSTP);
-    sigaddset(&set, SIGQUIT);
-    sigaddset(&set, SIGCONT);
-    sigaddset(&set, SIGWINCH);
-    return set;
-}
-
-/* Without memory for it they do what they always do. */
-static void jobs_begin(line_editor *e) {
-    const sigset_t set = job_signals();
-    e->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (e->signals >= 0 && loop_add_reader(e->loop, e->signals, on_job_signal, e) == 0)
-        sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 static void jobs_end(line_editor *e) {
-    const sigset_t set = job_signals();
     if (e->signals < 0) return;
+    for (int i = 0; i < N_JOB_SIGNALS; i++) signal_handle(job_signals[i], SIG_DFL);
     loop_remove_fd(e->loop, e->signals);
     close(e->signals);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    close(job_pipe);
+    e->signals = -1;
+}
+
+/* Where it is impossible they do what they always do. */
+static void jobs_begin(line_editor *e) {
+    int ends[2];
+    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return;
+    e->signals = ends[0];
+    job_pipe = ends[1];
+    if (loop_add_reader(e->loop, e->signals, on_job_signal, e) != 0) jobs_end(e);
+    else for (int i = 0; i < N_JOB_SIGNALS; i++) signal_handle(job_signals[i], job_signal);
 }
 
 /* ---- keys ---- */
@@ -250,7 +257,7 @@ static void libedit_end(line_editor *e) {
 line_editor *line_editor_new(loop *l, const line_events *events, void *context) {
     line_editor *e = calloc(1, sizeof *e);
     if (!e) return NULL;
-    *e = (line_editor){.loop = l, .events = *events, .context = context};
+    *e = (line_editor){.loop = l, .events = *events, .context = context, .signals = -1};
     tcgetattr(STDIN_FILENO, &e->before);
     if (!libedit_begin(e)) {
         libedit_end(e);

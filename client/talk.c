@@ -94,7 +94,8 @@ static void tell(void *context, const char *sentence) {
     show_text(t, "\n");
 }
 
-/* On a terminal words are whole, and there is nothing that it would obey. */
+/* On a terminal words are whole, the prompt comes with the first one, and there is nothing that it would
+ * obey. */
 static void show_reply(talk *t, const char *bytes, size_t n_bytes, bool is_end) {
     if (!t->editor) {
         show(t, bytes, n_bytes);
@@ -103,9 +104,12 @@ static void show_reply(talk *t, const char *bytes, size_t n_bytes, bool is_end) 
     if (t->ending) return;      /* the farewell is said */
     size_t n_columns = term_columns(stdout);
     t->lines.n_columns = n_columns > 1 ? n_columns : 2;
+    if (!t->reply_begun) wrap_move(&t->lines, strlen(reply_prompt));
     char *plain = term_harmless((const uint8_t *)bytes, n_bytes);
     status st = plain ? wrap_add(&t->lines, plain, &t->wrapped) : STATUS_NO_MEMORY;
     if (st == STATUS_OK && is_end) st = wrap_end(&t->lines, &t->wrapped);
+    if (t->wrapped.n_bytes > 0 && !t->reply_begun) show_prompt(t, reply_prompt);
+    if (t->wrapped.n_bytes > 0) t->reply_begun = true;
     show(t, t->wrapped.bytes, t->wrapped.n_bytes);
     buffer_drop(&t->wrapped, t->wrapped.n_bytes);
     free(plain);
@@ -114,13 +118,7 @@ static void show_reply(talk *t, const char *bytes, size_t n_bytes, bool is_end) 
 
 static void on_text(void *context, const char *bytes, size_t n_bytes) {
     talk *t = context;
-    if (t->options->json) return;
-    if (t->editor && !t->reply_begun) {
-        show_prompt(t, reply_prompt);
-        wrap_move(&t->lines, strlen(reply_prompt));
-    }
-    t->reply_begun = true;
-    show_reply(t, bytes, n_bytes, false);
+    if (!t->options->json) show_reply(t, bytes, n_bytes, false);
 }
 
 static void show_reply_json(talk *t, const chat_reply *reply) {

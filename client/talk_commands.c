@@ -1,5 +1,6 @@
 /* What a line that begins with "/" does in a chat. */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,12 @@ static void tell_strategy(const chat *c, const telling *to) {
     free(line);
 }
 
+static bool is_flag(const step_flags *steps, const char *name) {
+    const option_row *row = steps->rows;
+    while (row->name && strcmp(row->name, name) != 0) row++;
+    return row->name != NULL;
+}
+
 /* "temperature 0.3" as the flag of a strategy that it is. */
 static status set_parse(const char *rest, step_flags *steps, strategy *out, failure *f) {
     char name[STEP_FLAG_NAME_BYTES + 2] = "--";
@@ -40,6 +47,9 @@ static status set_parse(const char *rest, step_flags *steps, strategy *out, fail
     for (char *at = name + 2; *at; at++) {
         if (*at == '_') *at = '-';
     }
+    if (!is_flag(steps, name + 2))
+        return fail(f, STATUS_BAD_REQUEST, "there is no %s to /set: `trivium chat --help` lists what "
+                    "there is", name + 2);
     const char *value = rest + n_bytes + strspn(rest + n_bytes, " =");
     const options o = {.usage = "/set NAME VALUE", .summary = "", .tables = {steps->rows}};
     char *argv[] = {(char *)"/set", name, (char *)value, NULL};

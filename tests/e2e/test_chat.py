@@ -200,10 +200,11 @@ def test_a_model_without_a_template_talks_in_the_chapters_form(stack):
 
 def test_refusals(tiny):
     assert "--max-history-tokens" in tiny.refused("chat", "--max-history-tokens", "1", code=2)
-    done, seen = replies(tiny, "--chat-template", "wrong", lines=["Hello", "/set temperature 0", "\xff"])
+    done, seen = replies(tiny, "--chat-template", "wrong", lines=["Hello", "/set temperature 0", "/set warmth 1", "\xff"])
     assert done.returncode == 1
     assert seen[0]["finish_reason"] == "error" and "chatml" in seen[0]["error"]["message"]
     assert b"temperature must be above 0" in done.stderr
+    assert b"there is no warmth to /set" in done.stderr
     done = tiny.run("chat", "--json", input=b"a\0b\n\xff\n")
     assert done.returncode == 1
     assert [json.loads(line)["error"]["code"] for line in done.stdout.splitlines()] == ["bad_request", "not_utf8"]
