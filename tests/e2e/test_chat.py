@@ -34,6 +34,7 @@ def replies(stack, *arguments, lines):
     return done, [json.loads(line)["reply"] for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_three_turns_and_quit(terminal, real):
     flags = ["--seed", "5", "--max-new-tokens", "24", "--system", SYSTEM]
     chat = terminal(*flags)
@@ -65,6 +66,7 @@ def test_editing_and_history(terminal):
     assert chat.end() == 0
 
 
+@pytest.mark.slow
 def test_past_the_end_of_the_history(terminal, real):
     long = "Tell me about these words: " + "red green blue yellow " * 45
     flags = ["--seed", "2", "--max-new-tokens", "8", "--system", SYSTEM]

@@ -184,6 +184,7 @@ def test_the_table_marks_where_the_texts_part(tiny):
 
 # ---- the real model ----
 
+@pytest.mark.slow
 def test_on_the_real_model(real):
     prompt, flags = "The future of artificial intelligence", ("--max-new-tokens", "12", "--samples", "2")
     text = plain(real.run("explore", "temperature", prompt, *flags))

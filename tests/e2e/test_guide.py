@@ -1,12 +1,15 @@
 """Every command of the guide does what it says there, and prints what stands below it, to the byte."""
 import re
 
+import pytest
+
 import guide
 from conftest import ROOT
 
 SHORTER = [("bench kv-cache", "bench kv-cache --tokens 4 --prompts 2,50")]     # the same, in seconds
 
 
+@pytest.mark.slow
 def test_every_command_of_the_guide(real_model):
     _, blocks = guide.read()
     reader = guide.Reader(real_model)
