@@ -236,7 +236,10 @@ static status svg_begin(kv_bench *b, failure *f) {
     }
     b->svg = fopen(b->partial, "we");
     if (b->svg) return STATUS_OK;
-    return fail(f, STATUS_IO, "cannot write %s: %s", b->partial, strerror(errno));
+    fail(f, STATUS_IO, "cannot write %s: %s", b->partial, strerror(errno));
+    free(b->partial);           /* not ours: it stays */
+    b->partial = NULL;
+    return f->code;
 }
 
 /* Tokens from `from` to `to` over the length of the text that they were drawn after; of many,

@@ -1,6 +1,8 @@
 """`trivium bench`: its machine-readable forms, and what it refuses. No test asserts a time."""
 import math
+import shutil
 import signal
+import subprocess
 import sys
 import time
 import xml.etree.ElementTree
@@ -98,6 +100,19 @@ def test_kv_cache_says_before_it_measures_what_cannot_be_done(tiny, tmp_path):
     sentence = tiny.refused("bench", "kv-cache", "--tokens", "9", "--svg", tmp_path / "no" / "folder.svg")
     assert "cannot write" in sentence and "No such file" in sentence
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_could_not_be_opened_stays(tiny, tmp_path):
+    """A program that runs can be written by nobody, root neither, but it can be removed."""
+    there = tmp_path / "f.svg.tmp"
+    shutil.copy("/bin/sleep", there)
+    runs = subprocess.Popen([there, "60"])
+    try:
+        assert "cannot write" in tiny.refused("bench", "kv-cache", "--tokens", "2", "--svg", tmp_path / "f.svg")
+    finally:
+        runs.kill()
+        runs.wait()
+    assert there.exists()
 
 
 def test_kv_cache_knows_which_of_several_models_writes(stack, models, tmp_path):
