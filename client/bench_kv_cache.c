@@ -34,7 +34,7 @@ typedef struct kv_times {
 typedef struct kv_bench {
     const bench_flags *flags;
     client *client;
-    char model[NAME_BYTES_MAX + 1];
+    char model[NAME_BYTES_MAX + 1];     /* that writes; known once one text was written */
     uint32_t n_ctx;             /* 0: not known yet */
     int32_t *drawn[KV_PATHS];   /* [n_tokens], of one run */
     double *run_ms[KV_PATHS];   /* [n_runs, n_tokens], of one prompt length */
@@ -90,12 +90,13 @@ static status run_measure(kv_bench *b, kv_times *out, uint64_t run, failure *f) 
 }
 
 /* What the model's first text costs, pages of the file that nobody had touched among it, is no part
- * of either path. */
-static status warm_up(const kv_bench *b, failure *f) {
+ * of either path. It also tells which model that is when none was named. */
+static status warm_up(kv_bench *b, failure *f) {
     const bench_rules rules = rules_of(b, 1, 1);
     bench_text text = {0};
     status st = bench_text_prepare(&text, b->client, &rules, 0, f);
     if (st == STATUS_OK) st = bench_text_run(&text, f);
+    snprintf(b->model, sizeof b->model, "%s", text.model);
     bench_text_clear(&text);
     return st;
 }
@@ -149,12 +150,9 @@ static status prompt_measure(kv_bench *b, uint32_t n_prompt, failure *f) {
 
 static void on_status(void *context, const answer *a) {
     kv_bench *b = context;
-    if (!b->flags->model && a->report->n_models > 1) return;    /* tokenizerd will ask which */
     for (size_t i = 0; i < a->report->n_models; i++) {
         const model_summary *m = &a->report->models[i];
-        if (b->flags->model && strcmp(m->name, b->flags->model) != 0) continue;
-        snprintf(b->model, sizeof b->model, "%s", m->name);
-        b->n_ctx = m->n_ctx;
+        if (strcmp(m->name, b->model) == 0) b->n_ctx = m->n_ctx;
     }
 }
 
@@ -238,7 +236,10 @@ static status svg_begin(kv_bench *b, failure *f) {
     }
     b->svg = fopen(b->partial, "we");
     if (b->svg) return STATUS_OK;
-    return fail(f, STATUS_IO, "cannot write %s: %s", b->partial, strerror(errno));
+    fail(f, STATUS_IO, "cannot write %s: %s", b->partial, strerror(errno));
+    free(b->partial);           /* not ours: it stays */
+    b->partial = NULL;
+    return f->code;
 }
 
 /* Tokens from `from` to `to` over the length of the text that they were drawn after; of many,
@@ -291,8 +292,8 @@ static void plot_write(const kv_bench *b, svg_point *points, FILE *to) {
     }
     const svg_series series[] = {{"without cache", without, b->n_times},
                                  {"with cache", with, 2 * b->n_times}};
-    snprintf(subtitle, sizeof subtitle, "%s%s%llu token%s after each prompt", b->model,
-             *b->model ? ": " : "", (unsigned long long)n_tokens, n_tokens == 1 ? "" : "s");
+    snprintf(subtitle, sizeof subtitle, "%s: %llu token%s after each prompt", b->model,
+             (unsigned long long)n_tokens, n_tokens == 1 ? "" : "s");
     const svg_plot plot = plot_of(subtitle, series, bars, b->n_times);
     svg_plot_write(&plot, to);
 }

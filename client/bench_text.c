@@ -1,5 +1,7 @@
 #include "bench_text.h"
 
+#include <stdio.h>
+
 #include "../proto/rt/clock.h"
 #include "bench_prompt.h"
 #include "median.h"
@@ -41,8 +43,8 @@ static void text_end(bench_text *t) {
 }
 
 static void on_started(void *context, const generation_start *start) {
-    (void)context;
-    (void)start;
+    bench_text *t = context;
+    snprintf(t->model, sizeof t->model, "%s", start->model);
 }
 
 /* Tokens that came together share what the chunk took. */

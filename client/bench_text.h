@@ -33,6 +33,7 @@ typedef struct bench_text {
     double *step_ms;            /* the same: what each token took, the first from the sending on */
     uint64_t sent_us, first_us, last_us;    /* clock_us; when the first and the last token came */
     uint32_t n_tokens;
+    char model[NAME_BYTES_MAX + 1];     /* that writes it; "" until it has started */
     bool ended;
     failure why;                /* code is not STATUS_OK: how it failed */
 } bench_text;

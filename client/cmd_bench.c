@@ -92,7 +92,7 @@ static int bench_parse(const bench_row *bench, int argc, char **argv, bench_flag
         {.name = "runs", .kind = OPTION_UINT, .value_name = "N", .out = &flags->n_runs, .min = 1,
          .max = RUNS_MAX, .help = "measure so many times: figures are medians"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags->model,
-         .take = flags_take_name, .help = "the only one if not given"},
+         .take = flags_take_name, .help = "the one that joined first if not given"},
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags->pool,
          .take = flags_take_name, .help = "pool of samplerds that draws"},
         {.name = NULL},

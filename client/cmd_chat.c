@@ -84,7 +84,7 @@ int cmd_chat(int argc, char **argv) {
         {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags.seed,
          .take = flags_take_seed, .help = "of the first reply; the next ones count on from it"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
-         .take = flags_take_name, .help = "the only one if not given"},
+         .take = flags_take_name, .help = "the one that joined first if not given"},
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
          .take = flags_take_name, .help = "pool of samplerds that draws"},
         {.name = NULL},

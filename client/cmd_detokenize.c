@@ -70,7 +70,8 @@ int cmd_detokenize(int argc, char **argv) {
         {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
          .help = "lines of {\"ids\": […]}, \"-\" for stdin; the answers are JSON"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
-         .take = flags_take_name, .help = "whose vocabulary; the only one if not given"},
+         .take = flags_take_name,
+         .help = "whose vocabulary; that of the one that joined first if not given"},
         {.name = NULL},
     };
     const options o = {

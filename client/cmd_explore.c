@@ -82,7 +82,7 @@ static int explore_parse(const explore_row *explorer, int argc, char **argv, exp
         {.name = "seed", .kind = OPTION_UINT, .value_name = "N", .out = &flags->seed,
          .max = (double)(SEED_MAX - SAMPLES_MAX), .help = explorer->seed_help},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags->model,
-         .take = flags_take_name, .help = "the only one if not given"},
+         .take = flags_take_name, .help = "the one that joined first if not given"},
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags->pool,
          .take = flags_take_name, .help = "pool of samplerds that draws"},
         {.name = NULL},
@@ -130,13 +130,14 @@ static int explore_run(const explore_row *explorer, int argc, char **argv) {
 }
 
 int cmd_explore(int argc, char **argv) {
-    const char *name = argc > 1 ? argv[1] : "";
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (!name) return outcome_wrong_use("explore what? There are temperature, top-p");
     for (int i = 0; i < N_EXPLORERS; i++) {
         if (strcmp(name, explorers[i].name) == 0)
             return explore_run(&explorers[i], argc - 1, argv + 1);
     }
     if (strcmp(name, "--help") != 0)
-        return outcome_wrong_use("explore what? There are temperature, top-p; not \"%.40s\"", name);
+        return outcome_wrong_use("there is no explorer %.40s: there are temperature, top-p", name);
     puts("usage: trivium explore temperature|top-p [PROMPT|-] [flags]\n\n"
          "See side by side what a strategy makes of a prompt.\n"
          "trivium explore temperature --help tells more.\n\n"

@@ -340,7 +340,7 @@ int cmd_generate(int argc, char **argv) {
         {.name = "session", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.session,
          .take = flags_take_name, .help = "keep the KV-cache under this name for the next request"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
-         .take = flags_take_name, .help = "the only one if not given"},
+         .take = flags_take_name, .help = "the one that joined first if not given"},
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
          .take = flags_take_name, .help = "pool of samplerds that draws"},
         {.name = NULL},

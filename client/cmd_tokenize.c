@@ -79,7 +79,8 @@ int cmd_tokenize(int argc, char **argv) {
         {.name = "bos", .kind = OPTION_FLAG, .out = &flags.bos,
          .help = "put the model's BOS in front"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
-         .take = flags_take_name, .help = "whose vocabulary; the only one if not given"},
+         .take = flags_take_name,
+         .help = "whose vocabulary; that of the one that joined first if not given"},
         {.name = NULL},
     };
     const options o = {

@@ -95,10 +95,18 @@ static void character_write(char c, FILE *to) {
     }
 }
 
+/* U+FFFE and U+FFFF are well-formed UTF-8, but no characters of XML. */
+static bool is_noncharacter(const char *bytes) {
+    return memcmp(bytes, "\xef\xbf", 2) == 0 && (uint8_t)bytes[2] >= 0xbe;
+}
+
 static void escaped(const char *text, FILE *to) {
     size_t n_bytes;
     char *whole = text_replace_ill_formed((const uint8_t *)text, strlen(text), &n_bytes);
-    for (size_t i = 0; whole && i < n_bytes; i++) character_write(whole[i], to);
+    for (size_t i = 0; whole && i < n_bytes; i++) {
+        if (n_bytes - i >= 3 && is_noncharacter(whole + i)) whole[i + 2] = '\xbd';
+        character_write(whole[i], to);
+    }
     free(whole);
 }
 

@@ -1,6 +1,8 @@
 """`trivium bench`: its machine-readable forms, and what it refuses. No test asserts a time."""
 import math
+import shutil
 import signal
+import subprocess
 import sys
 import time
 import xml.etree.ElementTree
@@ -98,6 +100,34 @@ def test_kv_cache_says_before_it_measures_what_cannot_be_done(tiny, tmp_path):
     sentence = tiny.refused("bench", "kv-cache", "--tokens", "9", "--svg", tmp_path / "no" / "folder.svg")
     assert "cannot write" in sentence and "No such file" in sentence
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_could_not_be_opened_stays(tiny, tmp_path):
+    """A program that runs can be written by nobody, root neither, but it can be removed."""
+    there = tmp_path / "f.svg.tmp"
+    shutil.copy("/bin/sleep", there)
+    runs = subprocess.Popen([there, "60"])
+    try:
+        assert "cannot write" in tiny.refused("bench", "kv-cache", "--tokens", "2", "--svg", tmp_path / "f.svg")
+    finally:
+        runs.kill()
+        runs.wait()
+    assert there.exists()
+
+
+def test_kv_cache_knows_which_of_several_models_writes(stack, models, tmp_path):
+    """Without a name it is the one that joined first: its context is asked about, its name is in the figure."""
+    stack.start_all(models(type="F32", seed=2, context=64), "--name", "first & foremost")
+    stack.start("modeld", "--model", models(type="Q4_1", seed=1), "--name", "second", "--bind-samplers",
+                f"ipc://{stack.folder}/second")
+    stack.wait_ready(4)
+    figure = tmp_path / "f.svg"
+    stack.lines("bench", "kv-cache", "--prompts", "2", "--tokens", "3", "--svg", figure)
+    texts = [text.text for text in xml.etree.ElementTree.parse(figure).getroot().iter(SVG + "text")]
+    assert "first & foremost: 3 tokens after each prompt" in texts
+    refused = stack.run("bench", "kv-cache", "--prompts", "2,60", "--tokens", "9", "--json")
+    assert refused.returncode == 1 and b"64 tokens of the context of first & foremost" in refused.stderr
+    assert refused.stdout == b"", "measured before it was refused"
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

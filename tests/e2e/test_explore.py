@@ -114,6 +114,8 @@ def test_a_terminal_has_colour_unless_told_not_to(tiny):
 def test_refused(tiny, arguments, code):
     sentence = tiny.refused("explore", *arguments, code=code)
     assert sentence.startswith("trivium: ") and sentence.count("\n") == 1, sentence
+    if arguments in ((), ("sideways", "x")):
+        assert "temperature, top-p" in sentence and '"' not in sentence
 
 
 def test_more_texts_than_run_at_once(tiny):

@@ -75,10 +75,12 @@ static void texts_are_escaped(void **state) {
     svg_plot p = plot_of(NULL, 0, NULL, 0);
     p.title = "a<b> & \"c\"\x01";
     p.subtitle = "no UTF-8: \xff, é";
+    p.caption = "no XML: \xef\xbf\xbe\xef\xbf\xbf, \xef\xbf\xbd";
     char *svg = drawn(&p);
     assert_holds(svg, "<title>a&lt;b&gt; &amp; \"c\" </title>");
     assert_holds(svg, ">a&lt;b&gt; &amp; \"c\" </text>");
     assert_holds(svg, ">no UTF-8: \xef\xbf\xbd, é</text>");
+    assert_holds(svg, ">no XML: \xef\xbf\xbd\xef\xbf\xbd, \xef\xbf\xbd</text>");
     free(svg);
 }
 
