@@ -6,6 +6,12 @@ import pyte
 from conftest import BUILD
 
 
+def default_signals():
+    """A shell without jobs has what it starts in the background ignore these; a terminal's shell does not."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Terminal:
     """A program (`trivium`) with these arguments, as somebody sees it who sits in front of it."""
 
@@ -14,7 +20,8 @@ class Terminal:
         if colour:
             environment.pop("NO_COLOR", None)
         self.child = pexpect.spawn(str(program), [str(a) for a in arguments], env=environment,
-                                   dimensions=(n_rows, 80), timeout=30, encoding="utf-8")
+                                   dimensions=(n_rows, 80), timeout=30, encoding="utf-8",
+                                   preexec_fn=default_signals)
         self.screen = pyte.Screen(80, n_rows)
         self.stream = pyte.Stream(self.screen)
         self.raw = ""
