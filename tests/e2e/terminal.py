@@ -1,4 +1,6 @@
 """A terminal of 80 columns that a program runs in, and what it shows; a fixture that opens chats."""
+import signal
+
 import pexpect
 import pytest
 import pyte
