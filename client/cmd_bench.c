@@ -91,10 +91,8 @@ static int bench_parse(const bench_row *bench, int argc, char **argv, bench_flag
          .help = bench->tokens_help},
         {.name = "runs", .kind = OPTION_UINT, .value_name = "N", .out = &flags->n_runs, .min = 1,
          .max = RUNS_MAX, .help = "measure so many times: figures are medians"},
-        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags->model,
-         .take = flags_take_name, .help = "the one that joined first if not given"},
-        {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags->pool,
-         .take = flags_take_name, .help = "pool of samplerds that draws"},
+        flags_model_row(&flags->model),
+        flags_pool_row(&flags->pool),
         {.name = NULL},
     };
     const option_row counts[] = {

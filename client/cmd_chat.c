@@ -83,10 +83,8 @@ int cmd_chat(int argc, char **argv) {
          .take = flags_take_name, .help = "chatml, llama3 or plain, instead of the model's own"},
         {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags.seed,
          .take = flags_take_seed, .help = "of the first reply; the next ones count on from it"},
-        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
-         .take = flags_take_name, .help = "the one that joined first if not given"},
-        {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
-         .take = flags_take_name, .help = "pool of samplerds that draws"},
+        flags_model_row(&flags.model),
+        flags_pool_row(&flags.pool),
         {.name = NULL},
     };
     const options o = {

@@ -81,10 +81,8 @@ static int explore_parse(const explore_row *explorer, int argc, char **argv, exp
          .out = &flags->max_new_tokens, .min = 1, .max = TOKENS_MAX, .help = explorer->tokens_help},
         {.name = "seed", .kind = OPTION_UINT, .value_name = "N", .out = &flags->seed,
          .max = (double)(SEED_MAX - SAMPLES_MAX), .help = explorer->seed_help},
-        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags->model,
-         .take = flags_take_name, .help = "the one that joined first if not given"},
-        {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags->pool,
-         .take = flags_take_name, .help = "pool of samplerds that draws"},
+        flags_model_row(&flags->model),
+        flags_pool_row(&flags->pool),
         {.name = NULL},
     };
     const option_row heats[] = {

@@ -339,10 +339,8 @@ int cmd_generate(int argc, char **argv) {
          .help = "at the end, one line on stderr: model, tokens, tokens a second"},
         {.name = "session", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.session,
          .take = flags_take_name, .help = "keep the KV-cache under this name for the next request"},
-        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
-         .take = flags_take_name, .help = "the one that joined first if not given"},
-        {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
-         .take = flags_take_name, .help = "pool of samplerds that draws"},
+        flags_model_row(&flags.model),
+        flags_pool_row(&flags.pool),
         {.name = NULL},
     };
     const options o = {

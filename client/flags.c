@@ -94,6 +94,16 @@ status flags_take_name(void *out, const char *name, const char *value, failure *
     return STATUS_OK;
 }
 
+option_row flags_model_row(const char **out) {
+    return (option_row){.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = out,
+                        .take = flags_take_name, .help = "the one that joined first if not given"};
+}
+
+option_row flags_pool_row(const char **out) {
+    return (option_row){.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = out,
+                        .take = flags_take_name, .help = "pool of samplerds that draws"};
+}
+
 /* A whole number before `end_char`; STATUS_BAD_ID for one that no message can carry. */
 static status id_parse(const char *name, const char *text, char end_char, long long *id,
                        const char **end, failure *f) {

@@ -30,7 +30,7 @@ typedef struct common_flags {
 void common_flags_init(common_flags *flags);
 client_options common_flags_client(const common_flags *flags);
 
-/* ---- takers for tables of their own ---- */
+/* ---- takers and rows for tables of their own ---- */
 
 typedef struct seed_flag {
     uint64_t seed;
@@ -43,6 +43,10 @@ status seed_choose(const seed_flag *flag, uint64_t *out, failure *f);
 
 option_take flags_take_name; /* const char **: of a model, session or pool, within NAME_BYTES_MAX */
 option_take flags_take_id;      /* id_list *: one id more */
+
+/* --model and --sampler of who has texts written; what is named is borrowed from argv. */
+option_row flags_model_row(const char **out);
+option_row flags_pool_row(const char **out);
 
 /* ---- strategies: a flag for each row of step_table, --preset, --chain ---- */
 

@@ -1,19 +1,15 @@
 #include "trimmed.h"
 
-#include <stdbool.h>
-
-static bool is_blank(char byte) {
-    return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
+#include "../proto/rt/text.h"
 
 status trimmed_add(trimmed *t, const void *bytes, size_t n_bytes, size_t *from) {
     const char *piece = bytes;
     size_t n_text = n_bytes;
     *from = t->text.n_bytes;
-    while (n_text > 0 && is_blank(piece[n_text - 1])) n_text--;
+    while (n_text > 0 && text_is_blank((uint8_t)piece[n_text - 1])) n_text--;
     size_t n_before = 0;
     if (t->text.n_bytes == 0) {
-        while (n_before < n_text && is_blank(piece[n_before])) n_before++;
+        while (n_before < n_text && text_is_blank((uint8_t)piece[n_before])) n_before++;
         if (n_text == 0) return STATUS_OK;      /* nothing but blanks so far */
     }
     status st = STATUS_OK;

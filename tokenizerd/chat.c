@@ -162,14 +162,10 @@ static void put_own(chat_prompt *p, const char *text) {
     put(p, text, strlen(text), true);
 }
 
-static bool is_blank(uint8_t byte) {
-    return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
 static void put_content(chat_prompt *p, const chat_message *m, bool trims) {
     size_t begin = 0, end = m->n_bytes;
-    while (trims && begin < end && is_blank(m->content[begin])) begin++;
-    while (trims && begin < end && is_blank(m->content[end - 1])) end--;
+    while (trims && begin < end && text_is_blank(m->content[begin])) begin++;
+    while (trims && begin < end && text_is_blank(m->content[end - 1])) end--;
     put(p, m->content ? m->content + begin : NULL, end - begin, false);
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../proto/rt/text.h"
+
 /* What stands in the outline of a template for all that is no text. */
 enum { VALUE, IF, ELSE, ENDIF, OTHER, MARKS };
 
@@ -51,10 +53,6 @@ static size_t read_literal(outline *o, size_t at, size_t end, uint8_t quote, boo
     return at < end ? at + 1 : end;
 }
 
-static bool is_blank(uint8_t byte) {
-    return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
 /* Literals that are written one after the other are one text; what stands in brackets is
  * computed. */
 static void put_expression(outline *o, size_t at, size_t end) {
@@ -65,7 +63,7 @@ static void put_expression(outline *o, size_t at, size_t end) {
             at = read_literal(o, at, end, byte, depth == 0);
             continue;
         }
-        if (depth == 0 && (byte == '+' || byte == '~' || is_blank(byte))) continue;
+        if (depth == 0 && (byte == '+' || byte == '~' || text_is_blank(byte))) continue;
         if (byte == '(' || byte == '[' || byte == '{') depth++;
         if ((byte == ')' || byte == ']' || byte == '}') && depth > 0) depth--;
         put_value_mark(o);
@@ -75,7 +73,7 @@ static void put_expression(outline *o, size_t at, size_t end) {
 /* ---- statements ---- */
 
 static size_t skip_blanks(const outline *o, size_t at, size_t end) {
-    while (at < end && is_blank(o->text[at])) at++;
+    while (at < end && text_is_blank(o->text[at])) at++;
     return at;
 }
 
@@ -166,7 +164,7 @@ static void put_text(outline *o, const tag *before, const tag *after) {
         begin++;
     size_t kept = end;
     if (after->strips_before) {
-        while (kept > begin && is_blank(o->text[kept - 1])) kept--;
+        while (kept > begin && text_is_blank(o->text[kept - 1])) kept--;
     } else if ((after->kind == '%' || after->kind == '#') && !after->keeps_before) {
         while (kept > begin && (o->text[kept - 1] == ' ' || o->text[kept - 1] == '\t')) kept--;
         if (kept > 0 && o->text[kept - 1] != '\n') kept = end;

@@ -43,6 +43,10 @@ static bool is_control(const uint8_t *bytes, size_t length) {
     return length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0; /* U+0080 … U+009F */
 }
 
+bool text_is_blank(uint8_t byte) {
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
 bool text_is_printable(const char *text, size_t n_bytes_max) {
     size_t n_bytes = strnlen(text, n_bytes_max + 1);
     const uint8_t *bytes = (const uint8_t *)text;

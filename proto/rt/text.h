@@ -9,6 +9,9 @@
 /* Whole and well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
 bool text_is_utf8(const uint8_t *bytes, size_t n_bytes);
 
+/* A blank of ASCII: space, tab, newline, vertical tab, form feed, carriage return; whatever the locale. */
+bool text_is_blank(uint8_t byte);
+
 /* NUL-terminated, at most n_bytes_max bytes, UTF-8 and without control characters: fit for a name. */
 bool text_is_printable(const char *text, size_t n_bytes_max);
 

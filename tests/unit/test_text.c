@@ -145,8 +145,15 @@ static void hexadecimal(void **state) {
     assert_int_equal(text_unhex("0011223344", back, 4), -1);
 }
 
+static void test_blanks_are_those_of_ascii(void **state) {
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++)
+        assert_int_equal(text_is_blank((uint8_t)byte), byte > 0 && byte < 128 && strchr(" \t\n\v\f\r", (int)byte));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_blanks_are_those_of_ascii),
         cmocka_unit_test(well_formed),    cmocka_unit_test(ill_formed),
         cmocka_unit_test(replacing_agrees_with_checking),
         cmocka_unit_test(replaced_parts), cmocka_unit_test(whole_prefixes),
