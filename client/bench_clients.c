@@ -56,10 +56,7 @@ static status member_write(member *m, failure *f) {
     if (loop_add_reader(l, m->of->go[READ_END], on_go, m) != 0) {
         return fail(f, STATUS_NO_MEMORY, "no memory for a client");
     }
-    loop_run(l);
-    if (!m->text.ended) return fail(f, STATUS_CANCELLED, "interrupted");
-    *f = m->text.why;
-    return f->code;
+    return bench_text_wait(&m->text, f);
 }
 
 static int member_code(status st, bool opened) {
@@ -99,7 +96,7 @@ static void on_interrupt(int number) {
 
 /* Ctrl-C ends the clients, and so the waiting for them. */
 static void crowd_interrupt(const crowd *all) {
-    for (uint32_t i = 0; interrupted && i < all->n_clients; i++) kill(all->clients[i], SIGINT);
+    for (uint32_t i = 0; interrupted && i < all->n_clients; i++) kill(all->clients[i], SIGTERM);
 }
 
 /* Up to n_bytes; less at the end of the pipe, when its last writer has gone. */
@@ -114,6 +111,15 @@ static size_t read_fully(const crowd *all, int fd, void *out, size_t n_bytes) {
     return done;
 }
 
+/* A terminal's Ctrl-C goes to all of the group: in a client it would count twice, beside the word
+ * of the process that measures. */
+static void interrupt_block(void) {
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, SIGINT);
+    sigprocmask(SIG_BLOCK, &only, NULL);
+}
+
 static status crowd_start(crowd *all, uint32_t n_clients, failure *f) {
     const pid_t parent = getpid();
     for (; all->n_clients < n_clients; all->n_clients++) {
@@ -121,7 +127,7 @@ static status crowd_start(crowd *all, uint32_t n_clients, failure *f) {
         if (pid < 0) return fail(f, STATUS_IO, "cannot start a client: %s", strerror(errno));
         all->clients[all->n_clients] = pid;
         if (pid > 0) continue;
-        signal(SIGINT, SIG_DFL);
+        interrupt_block();
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent) _exit(EXIT_FAILED);
         end_close(&all->ready[READ_END]);

@@ -28,7 +28,7 @@ status bench_text_prepare(bench_text *t, client *c, const bench_rules *rules, ui
 status bench_text_renew(bench_text *t, bool no_cache, failure *f) {
     t->request.no_cache = no_cache;
     t->n_tokens = 0;
-    t->ended = false;
+    t->begun = t->ended = false;
     t->why = (failure){.code = STATUS_OK};
     return random_bytes(t->request.id, REQUEST_BYTES, f);
 }
@@ -113,6 +113,7 @@ void bench_text_begin(bench_text *t) {
     static const generation_events events = {
         .started = on_started, .chunk = on_chunk, .done = on_done};
     t->sent_us = clock_us();
+    t->begun = true;
     if (client_generate(t->client, &t->request, &events, t, &t->why) != STATUS_OK) text_end(t);
 }
 
@@ -120,13 +121,22 @@ static void on_turn(void *context) {
     bench_text_begin(context);
 }
 
+status bench_text_wait(bench_text *t, failure *f) {
+    bool interrupted = false;
+    while (loop_run(client_loop(t->client)) && !interrupted) {
+        interrupted = true;
+        if (!t->begun || t->ended) break;
+        client_cancel(t->client, t->request.id);
+    }
+    if (interrupted) return fail(f, STATUS_CANCELLED, "interrupted");
+    *f = t->why;
+    return f->code;
+}
+
 /* It begins inside the loop, where loop_stop counts even if it ends at once. */
 status bench_text_run(bench_text *t, failure *f) {
     if (loop_once(client_loop(t->client), 0, on_turn, t) < 0) {
         return fail(f, STATUS_NO_MEMORY, "no memory for a timer");
     }
-    loop_run(client_loop(t->client));
-    if (!t->ended) return fail(f, STATUS_CANCELLED, "interrupted");
-    *f = t->why;
-    return f->code;
+    return bench_text_wait(t, f);
 }

@@ -34,7 +34,7 @@ typedef struct bench_text {
     uint64_t sent_us, first_us, last_us;    /* clock_us; when the first and the last token came */
     uint32_t n_tokens;
     char model[NAME_BYTES_MAX + 1];     /* that writes it; "" until it has started */
-    bool ended;
+    bool begun, ended;
     failure why;                /* code is not STATUS_OK: how it failed */
 } bench_text;
 
@@ -50,7 +50,11 @@ status bench_text_renew(bench_text *t, bool no_cache, failure *f);
 /* Send it; at its end, t->ended is set and the client's loop stops. What fails is in t->why. */
 void bench_text_begin(bench_text *t);
 
-/* Begin it and wait for its end. STATUS_CANCELLED after Ctrl-C. */
+/* Run the client's loop until it has ended. STATUS_CANCELLED after Ctrl-C: the first one cancels it
+ * and waits for the end, so that nothing is computed for nobody; a second one does not wait. */
+status bench_text_wait(bench_text *t, failure *f);
+
+/* Begin it, then the same. */
 status bench_text_run(bench_text *t, failure *f);
 
 #endif

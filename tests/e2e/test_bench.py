@@ -1,15 +1,15 @@
 """`trivium bench`: its machine-readable forms, and what it refuses. No test asserts a time."""
 import math
+import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, wait_until
 
 sys.path.insert(0, str(ROOT / "tests" / "fakes"))
 
@@ -180,14 +180,23 @@ def test_no_daemons(stack):
         assert "trivium up" in sentence and sentence.count("\n") == 1, sentence
 
 
-@pytest.mark.parametrize("name", ["decode", "clients", "kv-cache"])
-def test_ctrl_c(models, stack, name):
+def terminal_ctrl_c(process):
+    """As a terminal does it: the signal goes to all that the command started."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("ctrl_c", [terminal_ctrl_c, lambda process: process.send_signal(signal.SIGINT)],
+                         ids=["group", "process"])
+@pytest.mark.parametrize("arguments", [("decode",), ("clients", "--clients", "2"), ("kv-cache",)],
+                         ids=lambda arguments: arguments[0])
+def test_ctrl_c(models, stack, arguments, ctrl_c):
     stack.start_all(models(type="F32", seed=2, context=1000000))
-    figure = ["--svg", stack.folder / "f.svg"] if name == "kv-cache" else []
-    process = stack.popen("bench", name, "--tokens", "900000", *figure)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert stack.lines("ps")[0]["requests"] == []
+    figure = ["--svg", stack.folder / "f.svg"] if "kv-cache" in arguments else []
+    process = stack.popen("bench", *arguments, "--tokens", "900000", *figure, start_new_session=True)
+    running = 2 if "clients" in arguments else 1
+    wait_until(lambda: [r["step"] > 3 for r in stack.lines("ps")[0]["requests"]] == [True] * running, what="it runs")
+    ctrl_c(process)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (130, b"", b"")
+    assert stack.lines("ps")[0]["requests"] == []       # all was cancelled before it ended
     assert not list(stack.folder.glob("f.svg*"))
