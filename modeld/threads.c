@@ -1,6 +1,8 @@
-/* A round begins when `round` grows and ends when `n_busy` is 0. In a forward pass the next
- * round is microseconds away: whoever waits spins for some of them, then offers its core to
- * others (the one it waits for may need it), and at last sleeps on the number itself (futex): an
+/* A round begins when the shares are cut and ends when no item is left: a thread that has lost its core
+ * holds up no more than the part that it is at, and where it is at none, nothing. So a thread may wake
+ * in a later round than the one it was woken for. What it knows of a round it reads after it has taken a
+ * part of it: the round cannot end before that part is done. In a forward pass the next round is
+ * microseconds away: whoever waits spins for some of them, then sleeps on the number itself (futex): an
  * idle daemon costs nothing. */
 #include "threads.h"
 
@@ -38,11 +40,12 @@ typedef struct worker {
 } worker;
 
 struct threads {
-    signal_word round;                  /* counts rounds */
-    signal_word n_busy;         /* workers that have not finished this round */
-    threads_body *body;         /* of this round; NULL: end */
+    signal_word round;          /* counts rounds */
+    signal_word n_left;         /* items of this round that are not done */
+    _Atomic bool stopping;
+    threads_body *body;         /* of this round */
     void *context;
-    uint32_t part_items;
+    _Atomic uint32_t part_items;
     uint32_t n_threads;
     share shares[THREADS_MAX];
     worker workers[];           /* [n_threads], the first is the caller and not used */
@@ -82,64 +85,64 @@ static uint64_t range_of(uint32_t first, uint32_t end) {
 }
 
 /* Up to part_items of a share: its owner takes them from the front, so that it reads weights as they
- * lie, others from the back. False: none is left. */
+ * lie, others from the back. False: none is left. What is taken is of the round that cut the share last,
+ * whichever that is, and the round's body and context are visible. */
 static bool take_part(threads *pool, share *s, bool owner, uint32_t *first, uint32_t *end) {
     uint64_t range = atomic_load_explicit(&s->range, memory_order_relaxed), rest;
+    uint32_t n_max = atomic_load_explicit(&pool->part_items, memory_order_relaxed);
     do {
         *first = (uint32_t)range;
         *end = (uint32_t)(range >> 32);
         if (*first == *end) return false;
-        uint32_t n = *end - *first < pool->part_items ? *end - *first : pool->part_items;
+        uint32_t n = *end - *first < n_max ? *end - *first : n_max;
         rest = owner ? range_of(*first + n, *end) : range_of(*first, *end - n);
         if (owner) *end = *first + n;
         else *first = *end - n;
-    } while (!atomic_compare_exchange_weak_explicit(&s->range, &range, rest, memory_order_relaxed,
+    } while (!atomic_compare_exchange_weak_explicit(&s->range, &range, rest, memory_order_acquire,
                                                     memory_order_relaxed));
     return true;
 }
 
 /* The own share, then what others have left of theirs: one that lost its core for a while is helped. */
 static void run_parts(threads *pool, uint32_t number) {
-    uint32_t first, end;
+    uint32_t n_done = 0, first, end;
     for (uint32_t i = 0; i < pool->n_threads; i++) {
         share *s = &pool->shares[(number + i) % pool->n_threads];
-        while (take_part(pool, s, i == 0, &first, &end))
+        for (; take_part(pool, s, i == 0, &first, &end); n_done += end - first)
             pool->body(pool->context, first, end, number);
     }
+    bool was_last = n_done > 0 && atomic_fetch_sub(&pool->n_left.value, n_done) == n_done;
+    if (was_last) signal_wake(&pool->n_left);
 }
 
+/* From the first share on, threads may be at it. */
 static void cut_shares(threads *pool, uint32_t n_items) {
     uint32_t n = pool->n_threads;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t first = (uint32_t)((uint64_t)n_items * i / n);
         uint32_t end = (uint32_t)((uint64_t)n_items * (i + 1) / n);
-        atomic_store_explicit(&pool->shares[i].range, range_of(first, end), memory_order_relaxed);
+        atomic_store_explicit(&pool->shares[i].range, range_of(first, end), memory_order_release);
     }
 }
 
 static void *work(void *argument) {
     worker *me = argument;
-    threads *pool = me->pool;
     fmath_thread_start();
     for (uint32_t round = 0;;) {
-        round = signal_wait(&pool->round, round);
-        bool stopping = !pool->body;
-        if (!stopping) run_parts(pool, me->number);
-        if (atomic_fetch_sub(&pool->n_busy.value, 1) == 1) signal_wake(&pool->n_busy);
-        if (stopping) return NULL;
+        round = signal_wait(&me->pool->round, round);
+        if (atomic_load(&me->pool->stopping)) return NULL;
+        run_parts(me->pool, me->number);
     }
 }
 
-/* Hand the round to the workers: what was written to `pool` before is seen by them. */
-static void begin_round(threads *pool) {
-    atomic_store(&pool->n_busy.value, pool->n_threads - 1);
+static void wake_workers(threads *pool) {
     atomic_fetch_add(&pool->round.value, 1);
     signal_wake(&pool->round);
 }
 
 static void end_round(threads *pool) {
-    uint32_t n_busy = atomic_load_explicit(&pool->n_busy.value, memory_order_acquire);
-    while (n_busy > 0) n_busy = signal_wait(&pool->n_busy, n_busy);
+    uint32_t n_left = atomic_load_explicit(&pool->n_left.value, memory_order_acquire);
+    while (n_left > 0) n_left = signal_wait(&pool->n_left, n_left);
 }
 
 threads *threads_new(uint32_t n_threads) {
@@ -163,8 +166,8 @@ threads *threads_new(uint32_t n_threads) {
 void threads_free(threads **pool) {
     threads *p = *pool;
     if (!p) return;
-    p->body = NULL;
-    begin_round(p);
+    atomic_store(&p->stopping, true);
+    wake_workers(p);
     for (uint32_t i = 1; i < p->n_threads; i++) pthread_join(p->workers[i].thread, NULL);
     free(p);
     *pool = NULL;
@@ -191,8 +194,9 @@ void threads_for(threads *pool, uint32_t n_items, uint64_t work, threads_body *b
     pool->body = body;
     pool->context = context;
     pool->part_items = (n_items - 1) / (PARTS_A_THREAD * pool->n_threads) + 1;
+    atomic_store(&pool->n_left.value, n_items);
     cut_shares(pool, n_items);
-    begin_round(pool);
+    wake_workers(pool);
     run_parts(pool, 0);
     end_round(pool);
 }

@@ -1,13 +1,17 @@
 /* The pool does every item exactly once, whoever takes it, and shows what was written. */
 #include "../../modeld/threads.h"
 
+#include <dirent.h>
 #include <fenv.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -70,6 +74,52 @@ static void a_slow_thread_leaves_the_rest_to_others(void **state) {
     assert_false(s.waited_in_vain);
     assert_int_equal(s.n_done, N_ITEMS_MAX);
     assert_true(s.n_held < N_ITEMS_MAX / 4);
+}
+
+/* A thread that gets no core, as far as the others can tell: it waits inside a signal's handler. */
+static int gate[2];
+static _Atomic bool is_held;
+
+static void wait_at_gate(int number) {
+    (void)number;
+    char nothing;
+    is_held = true;
+    if (read(gate[0], &nothing, 1) != 1) abort();
+}
+
+static void hold_the_other_thread(void) {
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (struct dirent *task; (task = readdir(tasks));) {
+        int id = atoi(task->d_name);
+        if (id != 0 && id != getpid()) assert_int_equal(syscall(SYS_tgkill, getpid(), id, SIGUSR1), 0);
+    }
+    closedir(tasks);
+    while (!is_held) nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+}
+
+static void a_thread_without_a_core_holds_up_nobody(void **state) {
+    (void)state;
+    assert_int_equal(pipe(gate), 0);
+    signal(SIGUSR1, wait_at_gate);
+    threads *pool = threads_new(2);
+    hold_the_other_thread();
+    alarm(60);                  /* instead of waiting for ever */
+    for (int round = 0; round < 100; round++) {
+        tally t = {0};
+        threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN, count_items, &t);
+        for (uint32_t i = 0; i < N_ITEMS_MAX; i++) assert_true(t.n_done[i] == 1 && t.thread[i] == 0);
+    }
+    assert_int_equal(write(gate[1], "", 1), 1);
+    for (int round = 0; round < 1000; round++) {     /* it comes back in the middle of some round */
+        tally t = {0};
+        threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN, count_items, &t);
+        for (uint32_t i = 0; i < N_ITEMS_MAX; i++) assert_int_equal(t.n_done[i], 1);
+    }
+    threads_free(&pool);
+    alarm(0);
+    close(gate[0]);
+    close(gate[1]);
 }
 
 static void little_work_stays_with_the_caller(void **state) {
@@ -148,6 +198,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_item_is_done_once),
         cmocka_unit_test(a_slow_thread_leaves_the_rest_to_others),
+        cmocka_unit_test(a_thread_without_a_core_holds_up_nobody),
         cmocka_unit_test(little_work_stays_with_the_caller),
         cmocka_unit_test(a_round_sees_the_last_one),
         cmocka_unit_test(a_pool_that_slept_wakes),
