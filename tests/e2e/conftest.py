@@ -19,7 +19,7 @@ GOLDEN = ROOT / "tests" / "golden"
 TIMEOUT_S = 120
 
 
-def wait_until(condition, seconds=10.0, what="condition"):
+def wait_until(condition, seconds=60.0, what="condition"):
     """Poll until condition() is truthy and return that; fail loudly after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -29,6 +29,16 @@ def wait_until(condition, seconds=10.0, what="condition"):
         if time.monotonic() > deadline:
             pytest.fail(f"not within {seconds} s: {what}")
         time.sleep(0.02)
+
+
+def caught_running(begin):
+    """What begin() returns, whose first is a process that still runs: where the test itself stood still its text may be
+    over, and another one is begun."""
+    for _ in range(5):
+        begun = begin()
+        if begun[0].poll() is None:
+            return begun
+    pytest.fail("each text was over before anything could be done to it")
 
 
 class Stack:
@@ -65,7 +75,7 @@ class Stack:
         done = self.run("status", "--json", "--wait", "1")
         return json.loads(done.stdout)["daemons"] if done.returncode == 0 else []
 
-    def wait_ready(self, n_daemons=3, seconds=20.0):
+    def wait_ready(self, n_daemons=3, seconds=60.0):
         def ready():
             for process in self.processes:
                 if process.poll() not in (None, 0):
@@ -106,10 +116,26 @@ class Stack:
         assert sentence.strip(), "an error without a sentence"
         return sentence
 
+    def refused_soon(self, *arguments, **keywords):
+        """As `refused`, of a command that waits for less than the daemons themselves may need on a busy machine."""
+        def sentence_of_daemons():
+            sentence = self.refused(*arguments, **keywords)
+            return "no tokenizerd answers" not in sentence and sentence
+        return wait_until(sentence_of_daemons, what="an answer of tokenizerd")
+
+    def running(self, n_steps=0):
+        """The requests that have so many steps behind them, when there are any."""
+        return wait_until(lambda: [r for r in self.lines("ps")[0]["requests"] if r["step"] > n_steps],
+                          what="a running request")
+
+    def model(self):
+        """What `status` says of the model that has joined."""
+        return wait_until(lambda: self.lines("status")[0]["models"], what="a model")[0]
+
     def stop(self, process, how=signal.SIGTERM):
         if process.poll() is None:
             process.send_signal(how)
-        process.wait(timeout=20)
+        process.wait(timeout=TIMEOUT_S)
 
     def close(self):
         for process in reversed(self.processes):

@@ -66,7 +66,7 @@ def test_a_long_history_is_shortened_at_once(real):
     messages = talk(*(f"Message {i} says something about the number {i * i}." for i in range(1001)), system="Be brief.")
     started = time.monotonic()
     short, = tokenize(real, as_line(messages, max_tokens=512))
-    assert time.monotonic() - started < 10     # a hang, not a figure
+    assert time.monotonic() - started < 60     # a hang, not a figure
     assert len(short["ids"]) <= 512 and short["dropped"] % 2 == 0
     kept, one_more = tokenize(real, as_line(messages[:1] + messages[1 + short["dropped"]:]),
                               as_line(messages[:1] + messages[short["dropped"] - 1:]))
@@ -221,6 +221,10 @@ def test_no_model_is_not_waited_for_for_ever(front_of):
 def test_a_client_that_goes_leaves_nothing_behind(front_of, stack):
     front = front_of(chat_template=CHATML)
     front.ask(talk(*["word " * 200000] * 9), n_ids_max=500000)
+    query = text_pb2.TextRequest()
+    query.list.call = 8
+    front.client.send(query)
+    front.client.answer("listed")              # so the other question has been read
     front.client.close()
     front.client = front.join(fake_client.FakeClient, "clients")
     assert front.render(talk("x"))[1] == chatml_ids(talk("x"))

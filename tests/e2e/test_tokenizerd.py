@@ -86,7 +86,7 @@ def collect(client):
     """(text, ids, changes, done) of the text that comes next."""
     text, ids, changes = b"", [], []
     while True:
-        name, message, _ = client.answers.get(timeout=20)
+        name, message, _ = client.answers.get(timeout=60)
         if name == "chunk":
             text += message.chunk.text
             ids += [drawn.id for drawn in message.chunk.drawn]
@@ -130,7 +130,7 @@ def test_a_resumed_text_waits_for_its_own_model(front):
 
 
 def test_a_stop_string_closes_the_sequence_at_its_modeld(front):
-    modeld = front.modeld(next_token=fake_modeld.slow(0.01))
+    modeld = front.modeld(next_token=fake_modeld.holds(6))
     client = front.client()
     request = generate(client, stops=[b"def"])
     text, ids, _, done = collect(client)
@@ -180,7 +180,7 @@ def test_an_acknowledged_change_is_confirmed(front):
 
 
 def test_cancelled_is_for_good(front):
-    front.modeld(next_token=fake_modeld.slow(0.05))
+    front.modeld(next_token=fake_modeld.holds(3))
     owner, other = front.client(), front.client()
     request = generate(owner)
     owner.answer("chunk")
@@ -195,7 +195,7 @@ def test_cancelled_is_for_good(front):
 
 
 def test_a_lost_client_frees_its_sequence(front):
-    modeld = front.modeld(next_token=fake_modeld.slow(0.05))
+    modeld = front.modeld(next_token=fake_modeld.holds(3))
     owner, other = front.client(), front.client()
     request = generate(owner)
     owner.answer("chunk")
@@ -264,7 +264,7 @@ def test_a_text_that_has_begun_waits_for_room(front):
 def test_the_wait_for_room_ends(front):
     first = front.modeld(next_token=fake_modeld.hangs(7))
     client = front.client()
-    generate(client, wait_ms=500)
+    generate(client, wait_ms=1500)
     wait_until(lambda: first.silent, what="seven tokens")
     front.modeld(next_token=busy_until(threading.Event()))
     text, _, _, done = collect(client)
@@ -292,7 +292,8 @@ def test_what_ends_each_modeld_is_not_tried_for_ever(front, kind):
 
 
 def test_an_attempt_that_is_refused_leaves_the_lower_one_alone(front):
-    front.modeld(next_token=fake_modeld.slow(0.02))
+    go_on = threading.Event()
+    front.modeld(next_token=fake_modeld.holds(3, go_on))
     owner, other = front.client(), front.client()
     request = generate(owner)
     owner.answer("chunk")
@@ -301,6 +302,7 @@ def test_an_attempt_that_is_refused_leaves_the_lower_one_alone(front):
         assert other.answer("done")[0].reason == reason
     generate(other, request, attempt=3, text=b"\xff")
     assert other.answer("done")[0].error.code == common_pb2.NOT_UTF8
+    go_on.set()
     assert collect(owner)[3].reason == text_pb2.FINISH_LENGTH
 
 

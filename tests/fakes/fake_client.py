@@ -15,7 +15,7 @@ class FakeClient(Fake):
     def serve(self, sender, message, raw):
         self.answers.put((message.WhichOneof("body"), message, raw))
 
-    def answer(self, kind, seconds=20):
+    def answer(self, kind, seconds=60):
         """The next answer of this kind; others before it are passed over."""
         while True:
             name, message, raw = self.answers.get(timeout=seconds)

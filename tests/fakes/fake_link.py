@@ -2,9 +2,11 @@
 
 The generated modules lie in TRIVIUM_BUILD/gen/python (make tools).
 """
+import collections
 import os
 import pathlib
 import random
+import socket
 import sys
 import threading
 import time
@@ -23,11 +25,13 @@ class Fake(threading.Thread):
     """A peer with one socket, served by one thread until close().
 
     A subclass names its message types (`incoming`, `outgoing`), fills `offer(hello)` and answers messages in
-    `serve(sender, message, raw)`. `joins` tells whether it is the DEALER that says Hello.
+    `serve(sender, message, raw)`. `joins` tells whether it is the DEALER that says Hello. Only its thread touches the
+    socket: what a test sends waits in `outbox` for it.
     """
     incoming = outgoing = None
     role = common_pb2.ROLE_NONE
     joins = True
+    heartbeat_ms = 5000                        # a test may stand still for a while before its fake counts as lost
 
     def __init__(self, address, name="fake"):
         super().__init__(daemon=True)
@@ -35,12 +39,15 @@ class Fake(threading.Thread):
         self.incarnation = random.getrandbits(63) | 1
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER if self.joins else zmq.ROUTER)
-        self.socket.linger = 0
+        self.socket.linger = self.linger_ms = 0
+        self.outbox = collections.deque()      # frames
+        self.woken, self.wake = socket.socketpair()     # a byte for each item of outbox
         self.peers = {}                        # routing id (b"" for the only one) → its incarnation
         self.seen = []                         # (sender, message, raw frames), in order
         self.silent = False                    # says nothing, not even heartbeats
         self.ending = threading.Event()
         self.ready = threading.Event()
+        self.n_refused = 0
         if self.joins:
             self.socket.immediate = 1
             self.socket.connect(address)
@@ -66,15 +73,27 @@ class Fake(threading.Thread):
         self.send_frames([message.SerializeToString(), *raw], to)
 
     def send_frames(self, frames, to=b""):
+        self.outbox.append(([to] if not self.joins else []) + list(frames))
+        if threading.current_thread() is self:
+            self.send_outbox()
+        else:
+            self.wake.send(b"x")
+
+    def send_outbox(self):
+        while self.outbox:
+            self.send_now(self.outbox.popleft())
+
+    def send_now(self, frames):
         try:
-            self.socket.send_multipart(([to] if not self.joins else []) + list(frames), zmq.DONTWAIT)
+            self.socket.send_multipart(frames, zmq.DONTWAIT)
         except zmq.ZMQError:
             pass                               # not connected (yet): the next Hello comes anyway
 
     def hello(self, to=b""):
         message = self.outgoing()
         hello = message.control.hello
-        hello.version, hello.role, hello.name, hello.heartbeat_ms = VERSION, self.role, self.name_on_link, 500
+        hello.version, hello.role, hello.name, hello.heartbeat_ms = (
+            VERSION, self.role, self.name_on_link, self.heartbeat_ms)
         hello.pid, hello.host = os.getpid(), "fake"
         self.offer(hello)
         self.send(message, to=to)
@@ -88,17 +107,23 @@ class Fake(threading.Thread):
     def run(self):
         poller = zmq.Poller()
         poller.register(self.socket, zmq.POLLIN)
+        poller.register(self.woken, zmq.POLLIN)
         while not self.ending.is_set():
             if not self.silent:
                 if self.joins and not self.peers:
                     self.hello()
                 for sender in self.peers:
                     self.heartbeat(sender)
-            if poller.poll(200):
-                while self.socket.poll(0):
-                    self.receive()
-        self.socket.close(0)
+            if self.woken.fileno() in dict(poller.poll(200)):
+                self.woken.recv(4096)
+                self.send_outbox()
+            self.receive_all()
+        self.socket.close(self.linger_ms)
         self.context.term()
+
+    def receive_all(self):
+        while self.socket.poll(0):
+            self.receive()
 
     def receive(self):
         frames = self.socket.recv_multipart()
@@ -117,12 +142,15 @@ class Fake(threading.Thread):
             self.peers.pop(sender, None)
         elif word == "leave":
             self.peers.pop(sender, None)
+        elif word == "refused":
+            self.n_refused += 1
         elif message.WhichOneof("body"):
             self.seen.append((sender, message, frames[1:]))
             self.serve(sender, message, frames[1:])
 
     def die(self):
-        """Called by its own thread: the end, once what was sent before has left the socket (linger is 0)."""
+        """Called by its own thread: the end, once what was sent before has left, and most likely was read."""
+        self.linger_ms = 10000
         time.sleep(0.3)
         self.ending.set()
 
@@ -131,5 +159,5 @@ class Fake(threading.Thread):
         self.ending.set()
         self.join()
 
-    def wait_joined(self, seconds=10):
+    def wait_joined(self, seconds=60):
         assert self.ready.wait(seconds), f"{self.name_on_link} was not accepted within {seconds} s"

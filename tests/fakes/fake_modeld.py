@@ -1,7 +1,6 @@
 """A stand-in for modeld: a vocabulary of 256 bytes and a few control tokens, and a token for every step."""
 import array
 import os
-import time
 
 from fake_link import Fake, common_pb2
 import tokens_pb2
@@ -31,6 +30,7 @@ class FakeModeld(Fake):
         self.fingerprint, self.n_ctx, self.kind, self.split, self.vocabulary = fingerprint, n_ctx, kind, split, vocabulary
         self.tokens = CONTROL + byte_letters()
         self.next_token = next_token           # next_token(self, sender, open, step) → True: it was dealt with
+        self.heartbeat_ms = getattr(next_token, "heartbeat_ms", self.heartbeat_ms)
         self.chat_template, self.add_bos = chat_template, add_bos
         self.deadly = deadly                   # bodies that end it without a word
         super().__init__(address, name)
@@ -105,6 +105,7 @@ def hangs(at):
     def do(fake, sender, sequence, step):
         fake.silent = step >= at
         return step >= at
+    do.heartbeat_ms = 500                      # its silence is soon noticed
     return do
 
 
@@ -130,10 +131,16 @@ def strays():
     return do
 
 
-def slow(seconds):
+def holds(at, go_on=None):
+    """At this step it waits, alive and listening: until the event `go_on`, or until it is told to close."""
     def do(fake, sender, sequence, step):
-        time.sleep(seconds)
-        return False
+        def is_closed():
+            return fake.ending.is_set() or any(message.close.request == sequence.request for _, message, _ in fake.seen)
+        while step == at and not is_closed() and not (go_on and go_on.is_set()):
+            fake.heartbeat(sender)
+            fake.socket.poll(20)
+            fake.receive_all()
+        return is_closed()
     return do
 
 

@@ -1,7 +1,6 @@
 """A stand-in for tokenizerd on the client's side: it starts a text, and what then happens is up to it."""
 import array
 import os
-import time
 
 from fake_link import Fake, common_pb2
 import text_pb2
@@ -15,6 +14,7 @@ class FakeTokenizerd(Fake):
         self.chunk = chunk                     # chunk(self, sender, generate, step) → True: it was dealt with
         self.n_tokens, self.decode_ms = n_tokens, decode_ms
         self.generates = []
+        self.heartbeat_ms = getattr(chunk, "heartbeat_ms", self.heartbeat_ms)
         super().__init__(address, name)
 
     def serve(self, sender, message, raw):
@@ -62,6 +62,7 @@ def hangs(at):
     def do(fake, sender, generate, step):
         fake.silent = step >= at
         return step >= at
+    do.heartbeat_ms = 500                      # its silence is soon noticed
     return do
 
 
@@ -95,7 +96,6 @@ def lets_go(at, text):
         chunk = reply.chunk
         chunk.request, chunk.attempt, chunk.step, chunk.text = generate.request, generate.attempt, step, text
         fake.send(reply, to=sender)
-        time.sleep(0.3)                        # so that it arrives
-        fake.ending.set()
+        fake.die()
         return True
     return do
