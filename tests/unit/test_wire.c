@@ -15,7 +15,7 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-enum { HIGH_WATER = 8 };
+enum { HIGH_WATER = 8, SOON_MS = 60000 };
 
 static char folder[64];
 static endpoint *bound, *joined;
@@ -33,7 +33,7 @@ static int sockets_make(void **state) {
     if (endpoint_join(&joined, &options, &f) != STATUS_OK) return -1;
     router = endpoint_zsock(bound);
     dealer = endpoint_zsock(joined);
-    zsock_set_sndtimeo(dealer, 1000);
+    zsock_set_sndtimeo(dealer, SOON_MS);
     return 0;
 }
 
@@ -44,17 +44,17 @@ static int sockets_end(void **state) {
     return rmdir(folder);
 }
 
-/* wire_receive, waiting up to a second for something to come. */
+/* wire_receive, once something has come. */
 static status receive(void *zsock, const ProtobufCMessageDescriptor *type, wire_message *m) {
     zmq_pollitem_t item = {.socket = zsock_resolve(zsock), .events = ZMQ_POLLIN};
-    zmq_poll(&item, 1, 1000);
+    zmq_poll(&item, 1, SOON_MS);
     return wire_receive(zsock, type, m);
 }
 
 /* wire_send from the DEALER, once it is connected. */
 static status send_up(const ProtobufCMessage *header, const wire_raw *raw, size_t n_raw) {
     status st = STATUS_BUSY;
-    for (int i = 0; i < 1000 && st == STATUS_BUSY; i++, usleep(1000))
+    for (int i = 0; i < SOON_MS && st == STATUS_BUSY; i++, usleep(1000))
         st = wire_send(dealer, NULL, header, raw, n_raw);
     return st;
 }
@@ -198,7 +198,7 @@ static void a_full_queue_is_told(void **state) {
 
     for (uint64_t ticket = 0; ticket <= n_sent; ticket++) {
         if (ticket == n_sent) /* the queue empties in a thread of ZeroMQ's: soon, not at once */
-            for (int i = 0; i < 1000 && parcel; i++, usleep(1000))
+            for (int i = 0; i < SOON_MS && parcel; i++, usleep(1000))
                 wire_send_parcel(router, &route, &parcel);
         assert_int_equal(receive(dealer, type, &m), STATUS_OK);
         assert_int_equal(((Trivium__LogitsRequest *)m.header)->sample->ticket, ticket);
