@@ -1,4 +1,5 @@
 """Watching a generation of somebody else's: what is seen is what was, and nobody who watches slows it."""
+import contextlib
 import json
 import os
 import pty
@@ -23,9 +24,9 @@ CHAIN = ["--chain", '[{"temperature": 0.8}, {"top_k": 4}]']
 
 @pytest.fixture(scope="module")
 def long(models):
-    """A stack whose texts may be long."""
+    """A stack whose texts may be long, and stand still while their samplerd does."""
     one = Stack()
-    one.start_all(models(type="Q8_0", seed=3, context=100000))
+    one.start_all(models(type="Q8_0", seed=3, context=100000), "--step-deadline-ms", "60000", "--heartbeat-ms", "20000")
     yield one
     one.close()
 
@@ -33,6 +34,16 @@ def long(models):
 def start(stack, *arguments, n_tokens=3000):
     process = stack.popen("generate", PROMPT, *LONG, "--max-new-tokens", n_tokens, *arguments, "--json")
     return process, json.loads(process.stdout.readline())["start"]["request"]
+
+
+@contextlib.contextmanager
+def held(stack):
+    """No text goes on meanwhile: who watches it is there from its first step on."""
+    stack.samplerd.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        stack.samplerd.send_signal(signal.SIGCONT)
 
 
 def tokens(lines):
@@ -43,7 +54,7 @@ def drawn_by(process):
     """Its tokens, read as `start` began to: communicate() would miss what came with the first line."""
     with process.stdout:
         lines = process.stdout.readlines()
-    process.wait(timeout=20)
+    process.wait(timeout=60)
     return tokens(map(json.loads, lines))
 
 
@@ -63,7 +74,7 @@ class Watcher:
     def end(self):
         """The steps that were seen, and how it ended."""
         self.reader.join(timeout=60)
-        assert self.process.wait(timeout=20) == 0
+        assert self.process.wait(timeout=60) == 0
         return tokens(self.lines), self.lines[-1]["over"]
 
 
@@ -72,8 +83,9 @@ def watch(stack, request, *arguments):
 
 
 def test_what_is_seen_is_what_was_drawn(long):
-    process, request = start(long, *CHAIN)
-    watcher = watch(long, request, "--candidates", "6")
+    with held(long):
+        process, request = start(long, *CHAIN)
+        watcher = watch(long, request, "--candidates", "6")
     drawn = drawn_by(process)
     seen, over = watcher.end()
     assert watcher.begin["request"] == request and watcher.begin["prompt_tokens"] > 0
@@ -90,20 +102,23 @@ def test_what_is_seen_is_what_was_drawn(long):
 
 def test_watching_changes_nothing(long):
     alone = tokens(long.lines("generate", PROMPT, *LONG, "--max-new-tokens", "1500"))
-    process, request = start(long, n_tokens=1500)
-    watchers = [watch(long, request) for _ in range(3)]
+    with held(long):
+        process, request = start(long, n_tokens=1500)
+        watchers = [watch(long, request) for _ in range(3)]
     assert {step: line["id"] for step, line in drawn_by(process).items()} == {
         step: line["id"] for step, line in alone.items()}
     assert all(watcher.end()[0] for watcher in watchers)
 
 
 def test_a_tuned_strategy_is_seen(long):
-    process, request = start(long)
+    process, request = start(long, n_tokens=90000)
     watcher = watch(long, request)
     tuned = long.run("tune", request, "--chain", '[{"top_k": 3}]', "--json")
     assert tuned.returncode == 0, tuned.stderr
     from_step = json.loads(tuned.stdout)["step"]
-    process.communicate(timeout=60)
+    wait_until(lambda: any(line.get("step", 0) > from_step for line in watcher.lines), what="a step after it")
+    assert long.run("cancel", request).returncode == 0
+    drawn_by(process)
     seen, _ = watcher.end()
     after = [line for step, line in seen.items() if step >= from_step]
     assert after and all(line["strategy"] == [{"top_k": 3}] for line in after)
@@ -112,11 +127,12 @@ def test_a_tuned_strategy_is_seen(long):
 
 def test_a_watcher_that_stops_reading_slows_nobody(long):
     """Its pipe is full, or it is stopped altogether: the text ends all the same, and another watcher sees it."""
-    process, request = start(long, n_tokens=6000)
-    blocked = Watcher(long, request, "--candidates", "200")     # nobody reads its stdout for now
-    stopped = watch(long, request)
-    stopped.process.send_signal(signal.SIGSTOP)
-    reader = watch(long, request)
+    with held(long):
+        process, request = start(long, n_tokens=6000)
+        blocked = Watcher(long, request, "--candidates", "200")     # nobody reads its stdout for now
+        stopped = watch(long, request)
+        stopped.process.send_signal(signal.SIGSTOP)
+        reader = watch(long, request)
     assert len(drawn_by(process)) == 6000
     seen, _ = reader.end()
     assert len(seen) > 100
@@ -132,7 +148,7 @@ def test_who_is_not_there_cannot_be_watched(long):
     watcher.process.kill()
     watcher.process.wait()
     assert long.run("cancel", request).returncode == 0          # the text went on without its watcher
-    process.wait(timeout=20)
+    process.wait(timeout=60)
     assert request in long.refused("watch", request)
     assert "abcdef" in long.refused("watch", "abcdef")
     assert "hexadecimal" in long.refused("watch", "xyz", code=2)
@@ -145,7 +161,7 @@ def test_what_an_onlooker_may_ask(long):
     from fake_client import FakeClient
     process, request = start(long, n_tokens=90000)
     client = FakeClient(f"ipc://{long.runtime}/clients")
-    assert client.ready.wait(10)
+    client.wait_joined()
 
     def ask(named, n_candidates):
         message = client.outgoing()
@@ -178,13 +194,14 @@ def test_cancelled_is_told(long):
     watcher = watch(long, request)
     assert long.run("cancel", request).returncode == 0
     assert watcher.end()[1]["finish_reason"] == "cancelled"
-    process.wait(timeout=20)
+    process.wait(timeout=60)
 
 
 def test_a_lost_owner_may_come_back(long):
     """Stopped until it counts as lost, it goes on with the next attempt: its watcher sees that, too."""
-    process, request = start(long, n_tokens=5000)
-    watcher = watch(long, request)
+    with held(long):
+        process, request = start(long, n_tokens=5000)
+        watcher = watch(long, request)
     process.send_signal(signal.SIGSTOP)
     wait_until(lambda: json.loads(long.run("ps", "--json").stdout)["requests"] == [], what="the owner is lost")
     process.send_signal(signal.SIGCONT)
@@ -198,8 +215,9 @@ def test_a_lost_owner_may_come_back(long):
 def test_a_lost_daemon_is_a_gap(models, stack, daemon):
     model = models(type="Q8_0", seed=3, context=100000)
     stack.start_all(model)
-    process, request = start(stack, n_tokens=8000)
-    watcher = watch(stack, request)
+    with held(stack):
+        process, request = start(stack, n_tokens=8000)
+        watcher = watch(stack, request)
     stack.stop(getattr(stack, daemon), signal.SIGKILL)
     stack.start(daemon, *(["--model", model] if daemon == "modeld" else []))
     drawn = drawn_by(process)
@@ -222,8 +240,8 @@ def test_a_sampler_need_not_glimpse(models, stack):
     fake.close()
 
 
-def on_terminal(stack, request, colour, *arguments, size=(24, 80)):
-    """What `watch` writes to a terminal of so many rows and columns."""
+def on_terminal(stack, request, colour, *arguments, size=(24, 80), n_lines=100):
+    """What `watch` writes to a terminal of so many rows and columns; after that many lines the text is cancelled."""
     environment = dict(stack.environment, TERM="xterm")
     if colour:
         del environment["NO_COLOR"]
@@ -233,7 +251,7 @@ def on_terminal(stack, request, colour, *arguments, size=(24, 80)):
                                stdout=side, stderr=side)
     stack.processes.append(process)
     os.close(side)
-    shown = b""
+    shown, ended = b"", False
     while True:
         try:
             more = os.read(main, 65536)
@@ -242,36 +260,38 @@ def on_terminal(stack, request, colour, *arguments, size=(24, 80)):
         if not more:
             break
         shown += more
+        if shown.count(b"\n") >= n_lines and not ended:
+            ended = stack.run("cancel", request).returncode == 0
     os.close(main)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     return shown.decode()
 
 
 def test_on_a_terminal(long):
-    process, request = start(long, *CHAIN, n_tokens=6000)
+    process, request = start(long, *CHAIN, n_tokens=90000)
     shown = on_terminal(long, request, True, "--candidates", "5")
     process.communicate(timeout=60)
     assert "\x1b[" in shown and "A\x1b[?7l" in shown             # in place, and in colour
     assert "\x1b[2m" in shown and "\x1b[36m" in shown
-    assert shown.endswith("\x1b[?7hover after 6000 tokens: length\r\n")
-    process, request = start(long, *CHAIN, n_tokens=2000)
+    assert re.search(r"\x1b\[\?7hover after \d+ tokens: cancelled\r\n$", shown)
+    process, request = start(long, *CHAIN, n_tokens=90000)
     shown = on_terminal(long, request, False, "--candidates", "5", "--all")
     process.communicate(timeout=60)
     assert "\x1b[" not in shown
     lines = shown.replace("\r", "").splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[-1] == "over after 2000 tokens: length"
+    assert re.fullmatch(r"over after \d+ tokens: cancelled", lines[-1])
     assert sum(line.endswith(" ← drawn") for line in lines) > 10
 
 
 @pytest.mark.parametrize("size", [(24, 40), (5, 80), (2, 20)])
 def test_what_is_drawn_over_fits_the_terminal(long, size):
     """Nothing wraps or scrolls away: the next block lies over all lines of this one; the last word is last."""
-    process, request = start(long, n_tokens=2000)
-    shown = on_terminal(long, request, False, "--candidates", "20", size=size)
+    process, request = start(long, n_tokens=90000)
+    shown = on_terminal(long, request, False, "--candidates", "20", size=size, n_lines=15)
     process.communicate(timeout=60)
     begin, *blocks, end = re.split("\x1b\\[\\?7[lh]", shown.replace("\r", ""))
     heights = [block.count("\n") for block in blocks[::2]]
     assert heights and all(0 < height < size[0] for height in heights)
     assert blocks[1::2] == [f"\x1b[{height}A" for height in heights[:-1]]
-    assert end == "over after 2000 tokens: length\n"
+    assert re.fullmatch(r"over after \d+ tokens: cancelled\n", end)
