@@ -135,7 +135,8 @@ def test_texts_that_differ_are_an_error(stack, models, form):
     """A samplerd draws another id in the tenth step: after one to warm up and six with the cache, the third
     without it."""
     stack.start("tokenizerd")
-    stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000, vocab=20000))
+    stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000, vocab=20000),
+                "--step-deadline-ms", "60000", "--heartbeat-ms", "20000")     # no step is taken twice
     stack.wait_ready(2)
     fake = fake_samplerd.FakeSamplerd(f"ipc://{stack.runtime}/samplers", misbehave=fake_samplerd.changes("id", 7, 10))
     fake.wait_joined()
@@ -196,7 +197,7 @@ def test_ctrl_c(models, stack, arguments, ctrl_c):
     running = 2 if "clients" in arguments else 1
     wait_until(lambda: [r["step"] > 3 for r in stack.lines("ps")[0]["requests"]] == [True] * running, what="it runs")
     ctrl_c(process)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (130, b"", b"")
     assert stack.lines("ps")[0]["requests"] == []       # all was cancelled before it ended
     assert not list(stack.folder.glob("f.svg*"))

@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 
-from conftest import ROOT
+from conftest import ROOT, caught_running
 
 sys.path.insert(0, str(ROOT / "tests" / "fakes"))
 
@@ -13,10 +13,10 @@ import fake_samplerd    # noqa: E402
 REQUEST = ("hello", "--seed", "3", "--temperature", "1.5", "--ignore-eos", "--max-new-tokens")
 
 
-def start(stack, models, n_samplerds, *modeld_arguments):
+def start(stack, models, n_samplerds, *modeld_arguments, step_deadline_ms=500):
     stack.start("tokenizerd")
     stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000, vocab=20000),
-                "--step-deadline-ms", "300", *modeld_arguments)
+                "--step-deadline-ms", step_deadline_ms, *modeld_arguments)
     samplerds = [stack.start("samplerd", "--name", f"s{i}") for i in range(n_samplerds)]
     stack.wait_ready(2 + n_samplerds)
     return samplerds
@@ -32,8 +32,11 @@ def kill(samplerds):
 def test_a_text_goes_on_when_all_samplerds_were_killed_and_another_comes(stack, models):
     samplerds = start(stack, models, 6)
     alone = stack.text(*REQUEST, "3000")
-    client = stack.popen("generate", *REQUEST, "3000", bufsize=0)
-    begun = os.read(client.stdout.fileno(), 4096)
+
+    def begin():
+        client = stack.popen("generate", *REQUEST, "3000", bufsize=0)
+        return client, os.read(client.stdout.fileno(), 4096)
+    client, begun = caught_running(begin)
     kill(samplerds)
     time.sleep(1)
     assert client.poll() is None, client.stderr.read()
@@ -64,7 +67,7 @@ def leaves(fake, request, reply, n):
 
 
 def test_rows_that_end_every_samplerd_end_their_text(stack, models):
-    start(stack, models, 0)
+    start(stack, models, 0, step_deadline_ms=60000)      # an answer that is late is no loss
     fake = fake_samplerd.FakeSamplerd(f"ipc://{stack.runtime}/samplers", misbehave=leaves)
     fake.wait_joined()
     sentence = stack.refused("generate", *REQUEST, "20")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import wait_until
+from conftest import caught_running, wait_until
 from test_samplerd import GREEDY, Modeld, ROW, ids_of
 
 import common_pb2      # noqa: E402  (test_samplerd has made them importable)
@@ -54,18 +54,22 @@ def test_a_sampler_that_stood_still_takes_nothing_from_the_row_it_left(models, s
     """SIGSTOP with a row in its hands, the row goes elsewhere and is written anew, SIGCONT: the text is the same."""
     stack.start("tokenizerd")
     modeld = stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000, vocab=20000),
-                         "--step-deadline-ms", "100", "--log", "debug")
+                         "--step-deadline-ms", "500", "--log", "debug")
     both = [stack.start("samplerd", "--name", name) for name in ("a", "b")]
     stack.wait_ready(4)
     request = (*REQUEST[:5], "--max-new-tokens", "1500", "--ignore-eos")
     alone = stack.text(*request)
-    client = stack.popen("generate", *request)
-    for n in range(8):
+
+    def begin():
+        client = stack.popen("generate", *request, bufsize=0)
+        return client, os.read(client.stdout.fileno(), 4096)
+    client, begun = caught_running(begin)
+    for n in range(4):
         both[n % 2].send_signal(signal.SIGSTOP)
-        time.sleep(0.15)
+        time.sleep(0.6)
         both[n % 2].send_signal(signal.SIGCONT)
         time.sleep(0.02)
-    assert client.communicate(timeout=60)[0] == alone
+    assert begun + client.communicate(timeout=60)[0] == alone
     assert " retry " in stack.log(modeld)
     assert stack.text(*request) == alone
 
@@ -95,7 +99,7 @@ class SharingModeld(Modeld):
         """True: the samplerd says that it has mapped the rows."""
         message, _ = self.receive()
         self.theirs = getattr(message.control, "from")
-        hello = common_pb2.Hello(version=1, role=common_pb2.MODELD, name="m", heartbeat_ms=500, pid=self.pid)
+        hello = common_pb2.Hello(version=1, role=common_pb2.MODELD, name="m", heartbeat_ms=20000, pid=self.pid)
         hello.shared_rows.fd = self.offered
         self.send(control=common_pb2.Control(hello=hello))
         self.send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
