@@ -5,7 +5,7 @@ import pexpect
 import pytest
 import pyte
 
-from conftest import BUILD
+from conftest import BUILD, TIMEOUT_S
 
 
 def default_signals():
@@ -22,7 +22,7 @@ class Terminal:
         if colour:
             environment.pop("NO_COLOR", None)
         self.child = pexpect.spawn(str(program), [str(a) for a in arguments], env=environment,
-                                   dimensions=(n_rows, 80), timeout=30, encoding="utf-8",
+                                   dimensions=(n_rows, 80), timeout=TIMEOUT_S, encoding="utf-8",
                                    preexec_fn=default_signals)
         self.screen = pyte.Screen(80, n_rows)
         self.stream = pyte.Stream(self.screen)
