@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from conftest import BUILD, Stack, wait_until
+from conftest import TIMEOUT_S, wait_until
 
 OK = ("generate", "hello", "--max-new-tokens", "3", "--ignore-eos")
 
@@ -47,7 +47,7 @@ def test_an_empty_prompt(tiny):
 
 
 def test_a_prompt_longer_than_the_context(tiny):
-    n_ctx = tiny.lines("status")[0]["models"][0]["n_ctx"]
+    n_ctx = tiny.model()["n_ctx"]
     text = "\u00e9 " * n_ctx
     n_ids = len(tiny.lines("tokenize", "-", input=text.encode())[0]["ids"])
     sentence = tiny.refused("generate", "-", input=text.encode())
@@ -61,7 +61,7 @@ def test_text_that_is_not_utf8(tiny):
 
 
 def test_ids_outside_the_vocabulary(tiny):
-    n_vocab = tiny.lines("status")[0]["models"][0]["n_vocab"]
+    n_vocab = tiny.model()["n_vocab"]
     for bad in (n_vocab, -1, 2 ** 31 - 1):
         assert str(n_vocab) in tiny.refused("detokenize", f"--ids={bad}")
         done = tiny.run("score", "--input", "-", "--json", input=b'{"ids":[1,%d]}' % bad)
@@ -71,12 +71,12 @@ def test_ids_outside_the_vocabulary(tiny):
 
 
 def test_a_model_or_pool_that_is_not_there(tiny):
-    assert "nonsense" in tiny.refused("generate", "hello", "--model", "nonsense", "--wait", "0.3")
-    assert "nonsense" in tiny.refused("generate", "hello", "--sampler", "nonsense", "--wait", "0.3")
+    assert "nonsense" in tiny.refused_soon("generate", "hello", "--model", "nonsense", "--wait", "0.3")
+    assert "nonsense" in tiny.refused_soon("generate", "hello", "--sampler", "nonsense", "--wait", "0.3")
 
 
 def test_everything_banned(tiny):
-    n_vocab = tiny.lines("status")[0]["models"][0]["n_vocab"]
+    n_vocab = tiny.model()["n_vocab"]
     flags = [text for i in range(n_vocab) for text in ("--logit-bias", f"{i}=-inf")]
     tiny.refused("generate", "hello", *flags)
 
@@ -85,10 +85,10 @@ def test_missing_daemons_are_named(stack, models):
     assert "tokenizerd" in stack.refused("generate", "hello", "--wait", "0.3")
     stack.start("tokenizerd")
     wait_until(lambda: stack.daemons(), what="tokenizerd")
-    assert "modeld" in stack.refused("generate", "hello", "--wait", "0.3")
+    assert "modeld" in stack.refused_soon("generate", "hello", "--wait", "0.3")
     stack.start("modeld", "--model", models(type="F32", seed=1))
     wait_until(lambda: len(stack.daemons()) == 2, what="modeld")
-    assert "samplerd" in stack.refused("generate", "hello", "--wait", "0.3")
+    assert "samplerd" in stack.refused_soon("generate", "hello", "--wait", "0.3")
     stack.start("samplerd")
     stack.wait_ready()
     assert stack.run(*OK).returncode == 0
@@ -106,18 +106,18 @@ def test_any_start_order(stack, models, order):
 def test_a_second_daemon_on_the_same_socket(tiny, models):
     for role, arguments in (("tokenizerd", []), ("modeld", ["--model", models(type="F32", seed=1)])):
         process = tiny.start(role, *arguments)
-        assert process.wait(10) == 1
+        assert process.wait(TIMEOUT_S) == 1
         assert tiny.log(process).count("\n") == 1 and ("clients" in tiny.log(process) or "samplers" in tiny.log(process))
 
 
 def test_bind_outside_loopback_is_refused(stack):
     process = stack.start("tokenizerd", "--bind-clients", "tcp://0.0.0.0:0")
-    assert process.wait(10) == 1 and "--insecure" in stack.log(process)
+    assert process.wait(TIMEOUT_S) == 1 and "--insecure" in stack.log(process)
 
 
 def test_a_path_that_is_too_long(stack):
     process = stack.start("tokenizerd", "--bind-clients", "ipc:///tmp/" + "x" * 120)
-    assert process.wait(10) == 1 and "107" in stack.log(process)
+    assert process.wait(TIMEOUT_S) == 1 and "107" in stack.log(process)
 
 
 @pytest.mark.parametrize("role,flags", [
@@ -126,7 +126,7 @@ def test_a_path_that_is_too_long(stack):
     ("modeld", ["--model", "x", "--isa", "nonsense"]), ("modeld", ["--model", "x", "--kv-memory", "-1"])])
 def test_wrong_use_of_a_daemon(stack, role, flags):
     process = stack.start(role, *flags)
-    assert process.wait(10) == 2, stack.log(process)
+    assert process.wait(TIMEOUT_S) == 2, stack.log(process)
     assert stack.log(process).count("\n") == 1
 
 
@@ -169,13 +169,13 @@ def test_a_damaged_file_ends_modeld_with_one_line(stack, models, kind, word):
     bad = stack.folder / "bad.gguf"
     bad.write_bytes(damage(models(type="F32", seed=1), kind))
     process = stack.start("modeld", "--model", bad)
-    assert process.wait(10) == 1, stack.log(process)
+    assert process.wait(TIMEOUT_S) == 1, stack.log(process)
     assert stack.log(process).count("\n") == 1 and word in stack.log(process), stack.log(process)
 
 
 def test_no_such_file(stack):
     process = stack.start("modeld", "--model", stack.folder / "none.gguf")
-    assert process.wait(10) == 1 and "none.gguf" in stack.log(process)
+    assert process.wait(TIMEOUT_S) == 1 and "none.gguf" in stack.log(process)
 
 
 def test_garbage_on_every_socket(tiny):

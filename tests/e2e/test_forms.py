@@ -35,7 +35,7 @@ def test_a_million_letters(real):
     done = real.run("tokenize", "-", "--json", input=b"a" * 1_000_000)
     assert done.returncode == 0
     assert len(json.loads(done.stdout)["ids"]) > 1000
-    assert time.monotonic() - started < 60     # a hang, not a figure: bench prints those
+    assert time.monotonic() - started < 100    # a hang, not a figure: bench prints those
 
 
 def test_detokenize_shows_broken_characters(tiny):
@@ -112,7 +112,7 @@ def test_probe_keeps_many_lines_under_way(tiny):
     started = time.monotonic()
     lines = tiny.lines("probe", "--input", "-", input=case.encode() * 20000)
     assert len(lines) == 20000 and len({line["id"] for line in lines}) == 1
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 100
 
 
 def test_bad_lines_answer_in_their_place(tiny):
@@ -130,7 +130,7 @@ def test_answers_come_while_the_input_is_open(tiny):
     process.stdin.flush()
     assert "ids" in json.loads(process.stdout.readline())
     process.stdin.close()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 def test_status_json(tiny):

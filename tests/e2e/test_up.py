@@ -18,7 +18,8 @@ def folder(stack):
 
 
 def pid_of(stack, name):
-    return int((stack.runtime / f"{name}.pid").read_text().split()[0])
+    path = stack.runtime / f"{name}.pid"       # empty for a moment while it is written
+    return int(wait_until(lambda: path.read_text().split(), what=f"{name}'s pid")[0])
 
 
 def is_alive(pid):
@@ -48,7 +49,9 @@ def test_up_starts_what_was_killed(folder, models):
     model = models(type="F32", seed=1)
     assert folder.run("up", "--model", model).returncode == 0
     for name in ("tokenizerd", "modeld", "samplerd"):
-        os.kill(pid_of(folder, name), signal.SIGKILL)
+        pid = pid_of(folder, name)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not is_alive(pid), what="its end")
         done = folder.run("up", "--model", model)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(b"started " + name.encode()) and done.stdout.count(b"started") == 1
@@ -67,7 +70,7 @@ def test_up_adds_another_model(folder, models):
 def test_two_ups_at_once_start_one_of_each(folder, models):
     model = models(type="F32", seed=1)
     ups = [folder.popen("up", "--model", model) for _ in range(3)]
-    started = sum(up.communicate(timeout=30)[0].count(b"started") for up in ups)
+    started = sum(up.communicate(timeout=120)[0].count(b"started") for up in ups)
     assert started == 3 and all(up.returncode == 0 for up in ups)
 
 
@@ -78,7 +81,7 @@ def test_up_beside_daemons_started_by_hand(folder, models):
     done = folder.run("up")
     assert done.returncode == 0 and done.stdout.count(b"started") == 1 and b"samplerd" in done.stdout
     folder.run("down")
-    assert all(process.wait(5) == 0 for process in folder.processes)
+    assert all(process.wait(60) == 0 for process in folder.processes)
 
 
 def test_a_bad_model_leaves_nothing_behind(folder):
@@ -94,7 +97,7 @@ def test_a_bad_model_leaves_nothing_behind(folder):
 def test_daemons_hold_nothing_of_who_started_them(folder, models):
     """A pipe from `up` ends when `up` does, and each daemon leads a session of its own."""
     up = folder.popen("up", "--model", models(type="F32", seed=1))
-    up.communicate(timeout=30)
+    up.communicate(timeout=120)
     for name in ("tokenizerd", "modeld", "samplerd"):
         pid = pid_of(folder, name)
         assert os.getsid(pid) == pid
@@ -112,7 +115,7 @@ def test_keep_starts_again_what_dies(folder, models):
     assert folder.run(*OK).returncode == 0
     pids = [pid_of(folder, name) for name in ("tokenizerd", "modeld", "samplerd")]
     keeper.send_signal(signal.SIGINT)
-    assert keeper.wait(20) == 130
+    assert keeper.wait(60) == 130
     assert not any(map(is_alive, pids))
 
 
@@ -120,5 +123,5 @@ def test_down_ends_a_keeper_too(folder, models):
     keeper = folder.popen("up", "--keep", "--model", models(type="F32", seed=1))
     wait_until((folder.runtime / "up.pid").exists, what="the keeper is at work")
     assert folder.run("down").returncode == 0
-    assert keeper.wait(5) == 0
+    assert keeper.wait(60) == 0
     assert not list(folder.runtime.glob("*.pid"))
