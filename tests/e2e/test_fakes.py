@@ -138,8 +138,8 @@ def modelled(stack, fakes):
     return join
 
 
-def letters(stack, n=26, **keywords):
-    done = stack.run("generate", "hello", "--max-new-tokens", n, "--seed", "1", **keywords)
+def letters(stack, *flags):
+    done = stack.run("generate", "hello", "--max-new-tokens", "26", "--seed", "1", *flags)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -179,7 +179,7 @@ def test_a_lost_modeld_is_replaced_at_the_same_step(modelled, how):
 
 def test_no_modeld_comes_back(modelled):
     modelled(next_token=fake_modeld.dies(3))
-    code, text, sentence = letters(modelled.stack, timeout=60)
+    code, text, sentence = letters(modelled.stack, "--wait", "4")
     assert code == 1 and text.startswith("abc") and "modeld" in sentence
 
 
@@ -258,7 +258,7 @@ def test_no_wait_is_a_wait_of_a_millisecond(stack, fakes):
 def test_the_client_gives_up_with_a_sentence(stack, fakes):
     os.makedirs(stack.runtime, mode=0o700)
     fakes(fake_tokenizerd.FakeTokenizerd, address(stack, "clients"), chunk=fake_tokenizerd.dies(9))
-    code, text, sentence = letters(stack, timeout=60)
+    code, text, sentence = letters(stack, "--wait", "4")
     assert code == 1 and text.startswith(LETTERS[:9]) and "tokenizerd" in sentence
 
 
