@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, GOLDEN, Stack
+from conftest import BUILD, GOLDEN, TIMEOUT_S, Stack
 
 
 def test_tokenize_and_detokenize_all_golden_lines(real, golden):
@@ -71,7 +71,8 @@ def test_score_on_the_widened_file(real_model, golden, tmp_path):
         cases = golden("smollm2-logits.jsonl")
         differences = []
         requests, expected = [], []
-        for case, line in zip(cases, stack.lines("score", "--input", GOLDEN / "smollm2-logits.jsonl", "--top", "20")):
+        for case, line in zip(cases, stack.lines("score", "--input", GOLDEN / "smollm2-logits.jsonl", "--top", "20",
+                                                  timeout=10 * TIMEOUT_S)):
             differences += [abs(a - b) for a, b in zip(case["token_logprobs"][1:], line["logprobs"][1:], strict=True)]
             ours = dict(map(tuple, line["top"]))
             differences += [abs(logprob - ours[i]) for i, logprob in case["next_top20"] if i in ours]
@@ -80,7 +81,7 @@ def test_score_on_the_widened_file(real_model, golden, tmp_path):
                     requests.append({"ids": case["ids"] + case["greedy_ids"][:k]})
                     expected.append(case["greedy_ids"][k])
         lines = "".join(json.dumps(r) + "\n" for r in requests).encode()
-        tops = stack.lines("score", "--input", "-", "--top", "1", input=lines)
+        tops = stack.lines("score", "--input", "-", "--top", "1", input=lines, timeout=10 * TIMEOUT_S)
         assert [line["top"][0][0] for line in tops] == expected
         assert sum(differences) / len(differences) <= 0.003
         assert max(differences) <= 0.02

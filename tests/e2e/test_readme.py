@@ -20,7 +20,8 @@ def test_readme_commands(real_model):
     assert len(commands) > 10 and commands[-1] == "trivium down"
     try:
         for command in commands:
-            done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, timeout=120)
+            patient = command.replace("trivium up", "trivium up --wait 60")
+            done = subprocess.run(["bash", "-c", patient], env=environment, capture_output=True, timeout=120)
             assert done.returncode == 0, (command, done.stderr.decode())
             assert done.stdout.strip(), command
     finally:
