@@ -1,6 +1,5 @@
 """Tokenizerds that refuse a modeld: it goes on with the others, and ends when there is none left."""
 import sys
-import time
 
 import pytest
 
