@@ -204,6 +204,7 @@ static void change_settle(generation *g) {
 bool token_from_wire(generation_token *out, const Trivium__Drawn *drawn, uint32_t at_step) {
     *out = (generation_token){
         .step = at_step, .id = drawn->id, .logprob = drawn->logprob,
+        .text = drawn->text.data, .n_bytes = drawn->text.len,
         .candidates = candidates_from_wire(drawn->candidates, drawn->n_candidates),
         .n_candidates = drawn->n_candidates,
         .n_left = drawn->n_left,
