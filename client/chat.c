@@ -28,6 +28,8 @@ struct chat {
     transcript *said;
     chat_state state;
     strategy chain;             /* of the next reply */
+    strategy drew;              /* the last one that a reply was drawn by */
+    bool has_drawn;             /* there is such a one */
     uint64_t seed;
     bool stopped;               /* by chat_stop: the reply, or before it began */
     bool told_form;             /* a note said which form stands in for the model's own */
@@ -89,9 +91,37 @@ static void exchange_fail(chat *c, const failure *f) {
 
 /* ---- the reply ---- */
 
+static void note_chain(chat *c, const char *since, const strategy *chain) {
+    char *line = json_strategy_line(chain);
+    note(c, "%s: %s", since, line ? line : "");
+    free(line);
+}
+
+static void chain_set(strategy *out, const strategy *from) {
+    strategy next;
+    strategy_init(&next);
+    if (strategy_copy(&next, from) != STATUS_OK) return;    /* the older one does as well */
+    strategy_clear(out);
+    *out = next;
+}
+
+static void chain_drew(chat *c, const strategy *chain) {
+    chain_set(&c->drew, chain);
+    c->has_drawn = true;
+}
+
+/* An id that the vocabulary has not is known only where the vocabulary is. A change that names one would
+ * refuse all replies from now on. */
+static void chain_refused(chat *c, status why) {
+    if (why != STATUS_BAD_ID || !c->has_drawn) return;
+    chain_set(&c->chain, &c->drew);
+    note_chain(c, "strategy as before", &c->chain);
+}
+
 static void on_started(void *context, const generation_start *start) {
-    (void)context;
     (void)start;
+    chat *c = context;
+    chain_drew(c, &c->request_chain);
 }
 
 static void on_chunk(void *context, const generation_chunk *chunk) {
@@ -117,6 +147,7 @@ static void on_done(void *context, const generation_done *done) {
         reply.message = "the reply was ended from elsewhere";
     }
     exchange_end(c, &reply);
+    chain_refused(c, reply.code);
 }
 
 /* The seeds of replies count up, so that the same words said again may be answered in another way. */
@@ -232,12 +263,6 @@ void chat_stop(chat *c) {
     if (c->state == CHAT_WRITING) client_cancel(c->client, c->request.id);
 }
 
-static void note_chain(chat *c, const char *since, const strategy *chain) {
-    char *line = json_strategy_line(chain);
-    note(c, "%s: %s", since, line ? line : "");
-    free(line);
-}
-
 static void tune_send(chat *c, const strategy *steps, bool replace);
 
 static void on_tuned(void *context, const answer *a) {
@@ -250,7 +275,9 @@ static void on_tuned(void *context, const answer *a) {
         note(c, "the reply had ended: the change holds for the next one");
     } else if (a->code != STATUS_OK) {
         note(c, "this reply goes on as before: %s", a->message);
+        chain_refused(c, a->code);
     } else {
+        chain_drew(c, a->chain);
         char since[64];
         snprintf(since, sizeof since, "from step %u on", a->step);
         note_chain(c, since, a->chain);
@@ -322,6 +349,7 @@ void chat_free(chat **out) {
     trimmed_clear(&c->reply);
     ids_clear(&c->prompt);
     strategy_clear(&c->chain);
+    strategy_clear(&c->drew);
     strategy_clear(&c->tuned);
     strategy_clear(&c->request_chain);
     transcript_free(&c->said);

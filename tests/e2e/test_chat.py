@@ -119,6 +119,21 @@ def test_two_changes_at_once(terminal):
     chat.wait_for('strategy: [{"temperature":0.7},{"top_k":9}')
 
 
+def test_a_strategy_that_the_vocabulary_refuses_is_taken_back(terminal, tiny):
+    done, seen = replies(tiny, lines=["Hello", "/set logit-bias 99999=3", "Hello", "Hello"])
+    assert [reply["finish_reason"] == "error" for reply in seen] == [False, True, False]
+    assert seen[1]["error"]["code"] == "bad_id" and b"strategy as before: [" in done.stderr
+    chat = terminal("--seed", "7", "--max-new-tokens", "100")
+    chat.type(STORY + "\r")
+    chat.wait_for("Assistant: ")
+    chat.type("/set logit-bias 99999=3\r")
+    chat.wait_for("this reply goes on as before: logit_bias names id 99999")
+    chat.wait_for("strategy as before: [")
+    chat.wait_for("You: ")
+    chat.type("/set\r")
+    chat.wait_for('strategy: [{"repetition_penalty":1.1},{"temperature":0.8},{"top_p":0.9}]')
+
+
 def test_a_change_while_tokenizerd_is_away(stack, real_model):
     stack.start_all(real_model)
     chat = Terminal(stack, "chat", "--seed", "7", "--max-new-tokens", "2000")
