@@ -123,6 +123,7 @@ status drawn_with_text(const vocab *v, const Trivium__Drawn *drawn, Trivium__Dra
 void tune_asked(service *s, peer *client, const Trivium__Tune *m);
 void cancel_asked(service *s, peer *client, const Trivium__Cancel *m);
 void acknowledged(service *s, const peer *client, const Trivium__Acknowledge *m);
+void paused(service *s, const peer *client, const Trivium__Pause *m);
 void changes_tell(service *s, request *r);      /* its owner of what is due */
 void changes_drop(service *s, request *r);      /* at its end: who asked is told */
 /* Its model is here: changes that do not fit are dropped, who asked is told. Codes of
