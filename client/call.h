@@ -13,7 +13,7 @@
 typedef enum call_kind {
     CALL_TOKENIZE,              /* text, special, bos → ids */
     CALL_DETOKENIZE,            /* ids → text */
-    CALL_RENDER,                /* messages, form, n_ids_max, n_reply → ids, form, origin, n_dropped, n_cut, stops */
+    CALL_RENDER,                /* messages, form, n_ids_max, n_reply → ids, form, origin, n_dropped, n_cut, stops, n_vocab */
     CALL_SCORE,                 /* text, special, bos, or ids; n_top → ids, numbers, candidates */
     CALL_PROBE,                 /* logits, ids (the history), chain, seed, step → numbers, id */
     CALL_LIST,                  /* → requests */
@@ -125,6 +125,7 @@ typedef struct answer {
     uint32_t n_cut;             /* ids left out at the beginning of the last message */
     const char *const *stops;   /* [n_stops]: texts that end a reply, beside the model's end ids */
     size_t n_stops;
+    uint32_t n_vocab;           /* of the model that it is for */
     uint32_t n_tokens;
     uint32_t step;              /* the first that `chain` draws */
     const strategy *chain;      /* the whole one */

@@ -65,14 +65,8 @@ static void print_one(FILE *to, const candidate *one, const strategy *chain, boo
     fputs(is_drawn ? " \u2190 drawn\n" : "\n", to);
 }
 
-void candidates_print(FILE *to, const generation_token *token, const strategy *chain,
-                      const uint8_t *text, size_t n_bytes, bool colour) {
-    for (size_t i = 0; i < token->n_candidates; i++) {
-        if (token->candidates[i].id != token->id) continue;
-        text = token->candidates[i].text;
-        n_bytes = token->candidates[i].n_bytes;
-    }
-    print_label(to, text, n_bytes);
+void candidates_print(FILE *to, const generation_token *token, const strategy *chain, bool colour) {
+    print_label(to, token->text, token->n_bytes);
     print_left(to, token, chain);
     fputc('\n', to);
     for (size_t i = 0; i < token->n_candidates; i++) {

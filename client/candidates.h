@@ -8,11 +8,10 @@
 
 #include "generation.h"
 
-/* For a person: a line on the token (`text`, [n_bytes], is shown when its candidates do not hold
- * it), then one bar a candidate of its raw probability. The drawn one is marked; one that the chain
- * removed is dim, or without colour followed by the name of the step in `chain` that removed it. */
-void candidates_print(FILE *to, const generation_token *token, const strategy *chain,
-                      const uint8_t *text, size_t n_bytes, bool colour);
+/* For a person: a line on the token, then one bar a candidate of its raw probability. The drawn one is
+ * marked; one that the chain removed is dim, or without colour followed by the name of the step in
+ * `chain` that removed it. */
+void candidates_print(FILE *to, const generation_token *token, const strategy *chain, bool colour);
 
 /* [{"id": 1, "text": "…", "logprob": -1.5, "probability": 0.2, "removed_by": null or a step's name}]
  * NULL: no memory. */

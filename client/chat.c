@@ -28,21 +28,21 @@ struct chat {
     transcript *said;
     chat_state state;
     strategy chain;             /* of the next reply */
+    uint32_t n_vocab;           /* of the model that wrote last; 0: none did */
     uint64_t seed;
     bool stopped;               /* by chat_stop: the reply, or before it began */
+    bool paused;                /* by chat_pause: the same */
+    bool changed;               /* and `chain` is to draw the rest of it */
     bool told_form;             /* a note said which form stands in for the model's own */
     char session[SESSION_DIGITS + 1];   /* what names its keys and values */
 
-    call render, tune;
-    strategy tuned;             /* what `tune` sends */
-    bool tuning;                /* its answer is not here yet */
-    bool tune_again;            /* `chain` changed meanwhile: all of it is sent then */
-
+    call render;
     generation_request request;
     strategy request_chain;     /* that it began with */
     id_list prompt;
     char *stops[STOPS_MAX];     /* [request.n_stops], owned */
     trimmed reply;
+    uint32_t n_tokens;          /* of it */
     uint32_t n_dropped;
 };
 
@@ -80,6 +80,7 @@ static void exchange_end(chat *c, chat_reply *reply) {
     if (!has_reply) transcript_pop(c->said);
     stops_clear(c);
     c->state = CHAT_IDLE;
+    c->paused = c->changed = false;
     c->events.over(c->context, reply);
 }
 
@@ -97,6 +98,7 @@ static void on_started(void *context, const generation_start *start) {
 static void on_chunk(void *context, const generation_chunk *chunk) {
     chat *c = context;
     size_t from;
+    c->n_tokens += (uint32_t)chunk->n_tokens;
     if (trimmed_add(&c->reply, chunk->text, chunk->n_bytes, &from) != STATUS_OK) {
         note(c, "no memory for the rest of the reply");
         client_cancel(c->client, c->request.id);
@@ -134,10 +136,12 @@ static status reply_begin(chat *c, failure *f) {
         .stops = (const char *const *)c->stops, .n_stops = n_stops,
     };
     c->seed = (c->seed + 1) % SEED_MAX;
-    c->tune_again = false;
+    c->n_tokens = 0;
     status st = random_bytes(c->request.id, REQUEST_BYTES, f);
     c->state = CHAT_WRITING;
-    return st == STATUS_OK ? client_generate(c->client, &c->request, &events, c, f) : st;
+    if (st == STATUS_OK) st = client_generate(c->client, &c->request, &events, c, f);
+    if (st == STATUS_OK && c->paused) client_pause(c->client, c->request.id);
+    return st;
 }
 
 /* ---- its prompt ---- */
@@ -185,6 +189,7 @@ static void on_rendered(void *context, const answer *a) {
     }
     tell_form(c, a);
     tell_history(c, a);
+    c->n_vocab = a->n_vocab;
     c->n_dropped = a->n_dropped;
     transcript_forget(c->said, a->n_dropped);
     if (c->stopped) {
@@ -232,59 +237,44 @@ void chat_stop(chat *c) {
     if (c->state == CHAT_WRITING) client_cancel(c->client, c->request.id);
 }
 
-static void note_chain(chat *c, const char *since, const strategy *chain) {
-    char *line = json_strategy_line(chain);
+void chat_pause(chat *c) {
+    if (c->state == CHAT_IDLE || c->paused) return;
+    c->paused = true;
+    if (c->state == CHAT_WRITING) client_pause(c->client, c->request.id);
+}
+
+void chat_resume(chat *c) {
+    if (!c->paused) return;
+    c->paused = false;
+    if (c->state == CHAT_WRITING) client_resume(c->client, c->request.id, c->changed ? &c->chain : NULL);
+    c->changed = false;
+}
+
+static void note_chain(chat *c, const char *since) {
+    char *line = json_strategy_line(&c->chain);
     note(c, "%s: %s", since, line ? line : "");
     free(line);
 }
 
-static void tune_send(chat *c, const strategy *steps, bool replace);
-
-static void on_tuned(void *context, const answer *a) {
-    chat *c = context;
-    c->tuning = false;
-    bool is_over = c->state != CHAT_WRITING || memcmp(c->tune.request, c->request.id, REQUEST_BYTES);
-    if (c->tune_again && !is_over) {
-        tune_send(c, &c->chain, true);
-    } else if (a->code == STATUS_UNKNOWN_REQUEST || (a->code != STATUS_OK && is_over)) {
-        note(c, "the reply had ended: the change holds for the next one");
-    } else if (a->code != STATUS_OK) {
-        note(c, "this reply goes on as before: %s", a->message);
-    } else {
-        char since[64];
-        snprintf(since, sizeof since, "from step %u on", a->step);
-        note_chain(c, since, a->chain);
-    }
-}
-
-/* To tokenizerd, for the reply that is being written. What cannot be sent holds for the next one. */
-static void tune_send(chat *c, const strategy *steps, bool replace) {
-    failure f = {.code = STATUS_NO_MEMORY, .message = "no memory for the change"};
-    strategy_clear(&c->tuned);
-    c->tune_again = false;
-    c->tuning = strategy_copy(&c->tuned, steps) == STATUS_OK;
-    c->tune = (call){.kind = CALL_TUNE, .replace = replace, .chain = &c->tuned};
-    memcpy(c->tune.request, c->request.id, REQUEST_BYTES);
-    if (c->tuning) c->tuning = client_call(c->client, &c->tune, on_tuned, c, &f) == STATUS_OK;
-    if (!c->tuning) note(c, "this reply goes on as before: %s", f.message);
-}
-
 status chat_tune(chat *c, const strategy *steps, bool replace, failure *f) {
+    assert(c->state != CHAT_WRITING || c->paused);
     strategy next;
     strategy_init(&next);
     status st = STATUS_OK;
     if (!replace && strategy_copy(&next, &c->chain) != STATUS_OK)
         st = fail(f, STATUS_NO_MEMORY, "no memory for the change");
     if (st == STATUS_OK) st = strategy_merge(&next, steps, f);
+    if (st == STATUS_OK && c->n_vocab > 0) st = strategy_check_ids(&next, c->n_vocab, f);
     if (st != STATUS_OK) {
         strategy_clear(&next);
         return st;
     }
     strategy_clear(&c->chain);
     c->chain = next;            /* takes it over */
-    if (c->state != CHAT_WRITING) note_chain(c, "strategy", &c->chain);
-    else if (c->tuning) c->tune_again = true;
-    else tune_send(c, steps, replace);
+    c->changed = c->state == CHAT_WRITING;
+    char since[64] = "strategy";
+    if (c->changed) snprintf(since, sizeof since, "from step %u on", c->n_tokens);
+    note_chain(c, since);
     return STATUS_OK;
 }
 
@@ -322,7 +312,6 @@ void chat_free(chat **out) {
     trimmed_clear(&c->reply);
     ids_clear(&c->prompt);
     strategy_clear(&c->chain);
-    strategy_clear(&c->tuned);
     strategy_clear(&c->request_chain);
     transcript_free(&c->said);
     free(c);

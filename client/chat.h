@@ -53,8 +53,14 @@ bool chat_is_busy(const chat *c);
 /* End the reply that is being written; it keeps what came. `over` follows. */
 void chat_stop(chat *c);
 
-/* Change the strategy: of the reply that is being written, and of those to come. A note says what holds
- * now, or from which step on. Codes of strategy_merge. */
+/* Let the reply rest, or before it begins, until it is resumed: nothing is computed meanwhile, and
+ * whatever comes then comes behind what was there. Nothing happens where nothing is written. */
+void chat_pause(chat *c);
+void chat_resume(chat *c);
+
+/* Change the strategy: of the reply that is being written and rests, and of those to come. A note says
+ * what holds now, or from which step on. Codes of strategy_merge, and of strategy_check_ids as soon as
+ * the model is known. */
 status chat_tune(chat *c, const strategy *steps, bool replace, failure *f);
 const strategy *chat_strategy(const chat *c);   /* of the next reply */
 

@@ -47,6 +47,11 @@ status client_generate(client *c, const generation_request *request,
  * daemons say or without them after a moment. */
 void client_cancel(client *c, const uint8_t request[REQUEST_BYTES]);
 
+/* Let it rest: it is not computed, and nothing comes of it until it is resumed, where it goes on behind
+ * the last token that came, drawn by `chain` from there on, or as before where that is NULL. */
+void client_pause(client *c, const uint8_t request[REQUEST_BYTES]);
+void client_resume(client *c, const uint8_t request[REQUEST_BYTES], const strategy *chain);
+
 /* Begin to watch a request, one at a time. `request` is borrowed until `over`. */
 status client_watch(client *c, const watch_request *request, const watch_events *events,
                     void *context, failure *f);

@@ -60,6 +60,7 @@ static status take_rendered(incoming *in, const wire_message *m, const Trivium__
     in->a.origin = origin_from_wire(rendered->origin);
     in->a.n_dropped = rendered->n_dropped;
     in->a.n_cut = rendered->n_cut;
+    in->a.n_vocab = rendered->n_vocab;
     in->a.stops = in->stops = calloc(rendered->n_stops + 1, sizeof *in->stops);
     if (!in->stops) return no_memory(f);
     for (size_t i = 0; i < rendered->n_stops; i++) {

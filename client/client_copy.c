@@ -18,6 +18,14 @@ void copy_clear(request_copy *copy) {
     *copy = (request_copy){0};
 }
 
+status copy_change_chain(request_copy *copy, const strategy *chain, failure *f) {
+    if (strategy_copy(&copy->now.chain, chain) != STATUS_OK)
+        return fail(f, STATUS_NO_MEMORY, "no memory for the chain");
+    copy->now.ordinal++;
+    copy->now.step = copy_next_step(copy);
+    return STATUS_OK;
+}
+
 uint32_t copy_next_step(const request_copy *copy) {
     return copy->n_ids - copy->n_prompt;
 }
@@ -111,6 +119,8 @@ static status generate_send(client *c, request_copy *copy, const generate_lists 
 status copy_send(request_copy *copy, client *c, failure *f) {
     generate_lists lists = {0};
     Trivium__Strategy *chain = strategy_to_wire(&copy->now.chain);
+    strategy_clear(&copy->next.chain);      /* what waited for its step is lost with the attempt */
+    copy->next = (strategy_at){0};
     copy->attempt++;
     copy->first_step = copy->started ? copy_next_step(copy) : 0;
     copy->n_again = copy->n_ahead;

@@ -14,6 +14,7 @@ struct generation {
     generation_events events;
     void *context;
     bool cancelled;
+    bool paused;                /* nothing runs for it, and what still comes is of no use */
     int cancel_timer;           /* -1: not set */
     Trivium__Acknowledge acknowledge;
 };
@@ -101,10 +102,21 @@ static void send_cancel(generation *g) {
     client_send(g->client, &message, NULL, 0, &f);  /* the timer covers a loss */
 }
 
+static void send_pause(generation *g) {
+    Trivium__Pause m = TRIVIUM__PAUSE__INIT;
+    m.request = copy_request_bytes(&g->copy);
+    m.attempt = g->copy.attempt;
+    Trivium__TextRequest message = TRIVIUM__TEXT_REQUEST__INIT;
+    message.body_case = TRIVIUM__TEXT_REQUEST__BODY_PAUSE;
+    message.pause = &m;
+    failure f;
+    client_send(g->client, &message, NULL, 0, &f);  /* lost, the attempt is computed for nobody */
+}
+
 static void generation_resume(generation *g) {
     failure f;
     if (g->cancelled) finish_cancelled(g);
-    else if (copy_send(&g->copy, g->client, &f) != STATUS_OK) generation_fail(g, &f);
+    else if (!g->paused && copy_send(&g->copy, g->client, &f) != STATUS_OK) generation_fail(g, &f);
 }
 
 /* Those that a `done` begins meanwhile stand behind the last one and have been sent already. */
@@ -162,8 +174,29 @@ void client_cancel(client *c, const uint8_t request[REQUEST_BYTES]) {
     generation *g = generation_find(c, request);
     if (!g || g->cancelled) return;
     g->cancelled = true;
-    if (c->tokenizerd && g->copy.attempt > 0) send_cancel(g);
-    g->cancel_timer = loop_once(c->loop, c->tokenizerd ? CANCEL_MS : 0, on_cancel_over, g);
+    bool runs = c->tokenizerd && !g->paused;
+    if (runs && g->copy.attempt > 0) send_cancel(g);
+    g->cancel_timer = loop_once(c->loop, runs ? CANCEL_MS : 0, on_cancel_over, g);
+}
+
+void client_pause(client *c, const uint8_t request[REQUEST_BYTES]) {
+    generation *g = generation_find(c, request);
+    if (!g || g->cancelled || g->paused) return;
+    g->paused = true;
+    if (c->tokenizerd && g->copy.attempt > 0) send_pause(g);
+}
+
+void client_resume(client *c, const uint8_t request[REQUEST_BYTES], const strategy *chain) {
+    generation *g = generation_find(c, request);
+    failure f;
+    if (!g || g->cancelled || !g->paused) return;
+    g->paused = false;
+    if (chain && copy_change_chain(&g->copy, chain, &f) != STATUS_OK) {
+        generation_fail(g, &f);
+        return;
+    }
+    g->acknowledge.change = g->copy.now.ordinal;
+    if (c->tokenizerd) generation_resume(g);
 }
 
 /* ---- what comes ---- */
@@ -180,7 +213,7 @@ static void give_up(generation *g, status why, const char *sentence) {
  * who is gone: NULL. */
 static generation *addressee(const client *c, ProtobufCBinaryData request, uint32_t attempt) {
     generation *g = request.len == REQUEST_BYTES ? generation_find(c, request.data) : NULL;
-    return g && attempt == g->copy.attempt ? g : NULL;
+    return g && !g->paused && attempt == g->copy.attempt ? g : NULL;
 }
 
 static void on_started(client *c, const wire_message *m, const Trivium__Started *started) {
@@ -204,6 +237,7 @@ static void change_settle(generation *g) {
 bool token_from_wire(generation_token *out, const Trivium__Drawn *drawn, uint32_t at_step) {
     *out = (generation_token){
         .step = at_step, .id = drawn->id, .logprob = drawn->logprob,
+        .text = drawn->text.data, .n_bytes = drawn->text.len,
         .candidates = candidates_from_wire(drawn->candidates, drawn->n_candidates),
         .n_candidates = drawn->n_candidates,
         .n_left = drawn->n_left,

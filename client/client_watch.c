@@ -107,7 +107,7 @@ static void on_watched(client *c, const Trivium__Watched *m) {
 
 static void on_glimpse(client *c, const Trivium__Glimpse *m) {
     watching *w = c->watching;
-    glimpse seen = {.text = m->text.data, .n_bytes = m->text.len};
+    glimpse seen;
     if (!m->drawn || m->request.len != REQUEST_BYTES || m->step < w->next_step ||
         memcmp(m->request.data, w->request->id, REQUEST_BYTES) != 0)
         return;

@@ -110,7 +110,7 @@ static void chunk_candidates(writing *w, const generation_chunk *chunk) {
     FILE *to = open_memstream(&shown, &n_shown);
     bool colour = term_has_colour(stdout);
     for (size_t i = 0; to && i < chunk->n_tokens; i++) {
-        candidates_print(to, &chunk->tokens[i], chunk->chain, chunk->text, chunk->n_bytes, colour);
+        candidates_print(to, &chunk->tokens[i], chunk->chain, colour);
     }
     bool whole = to && fclose(to) == 0;
     say(w, whole ? output_write(w->out, shown, n_shown) : STATUS_NO_MEMORY);

@@ -115,7 +115,7 @@ static void on_redraw(void *context) {
 static void show_in_place(view *v, const glimpse *g, const char *block, size_t n_block) {
     if (g->token.step > v->next_step && v->text.n_bytes > 0)
         say(v, buffer_add(&v->text, "\u2026", strlen("\u2026")));
-    say(v, buffer_add(&v->text, g->text, g->n_bytes));
+    say(v, buffer_add(&v->text, g->token.text, g->token.n_bytes));
     if (v->text.n_bytes > TAIL_BYTES) buffer_drop(&v->text, v->text.n_bytes - TAIL_BYTES);
     while (v->text.n_bytes > 0 && (v->text.bytes[0] & 0xC0) == 0x80) buffer_drop(&v->text, 1);
     buffer_drop(&v->block, v->block.n_bytes);
@@ -140,7 +140,7 @@ static void show_step(view *v, const glimpse *g) {
     char *shown = NULL;
     size_t n_shown = 0;
     FILE *to = open_memstream(&shown, &n_shown);
-    if (to) candidates_print(to, &g->token, g->chain, g->text, g->n_bytes, v->colour);
+    if (to) candidates_print(to, &g->token, g->chain, v->colour);
     bool whole = to && fclose(to) == 0;
     if (!whole) {
         say(v, STATUS_NO_MEMORY);
@@ -160,7 +160,7 @@ static void show_json(view *v, const glimpse *g) {
     say(v, output_json(v->out, json_pack("{s: i, s: i, s: o, s: o, s: o, s: o, s: o}",
                                          "step", (int)g->token.step,
                                          "id", (int)g->token.id,
-                                         "text", json_bytes(g->text, g->n_bytes),
+                                         "text", json_bytes(g->token.text, g->token.n_bytes),
                                          "logprob", json_number(g->token.logprob),
                                          "candidates", candidates_json(&g->token, g->chain),
                                          "n_left", n_left,

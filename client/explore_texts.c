@@ -69,20 +69,13 @@ void explored_texts_clear(explored_text *texts, size_t n) {
     }
 }
 
-/* Its own text where a candidate tells it, else the chunk's, which belongs to the last token. */
-static status token_keep(explored_text *t, const generation_token *from, const uint8_t *text,
-                         size_t n_bytes) {
-    for (size_t i = 0; i < from->n_candidates; i++) {
-        if (from->candidates[i].id != from->id) continue;
-        text = from->candidates[i].text;
-        n_bytes = from->candidates[i].n_bytes;
-    }
+static status token_keep(explored_text *t, const generation_token *from) {
     const explored_token token = {
         .id = from->id, .logprob = from->logprob,
-        .piece_at = t->pieces.n_bytes, .n_piece = n_bytes,
+        .piece_at = t->pieces.n_bytes, .n_piece = from->n_bytes,
         .left_at = t->left.n_bytes / sizeof *from->n_left, .n_left_items = from->n_left_items,
     };
-    status st = buffer_add(&t->pieces, text, n_bytes);
+    status st = buffer_add(&t->pieces, from->text, from->n_bytes);
     if (st == STATUS_OK)
         st = buffer_add(&t->left, from->n_left, from->n_left_items * sizeof *from->n_left);
     return st == STATUS_OK ? buffer_add(&t->tokens, &token, sizeof token) : st;
@@ -91,8 +84,7 @@ static status token_keep(explored_text *t, const generation_token *from, const u
 static status chunk_keep(explored_text *t, const generation_chunk *chunk) {
     status st = buffer_add(&t->text, chunk->text, chunk->n_bytes);
     for (size_t i = 0; i < chunk->n_tokens && st == STATUS_OK; i++) {
-        bool is_last = i + 1 == chunk->n_tokens;
-        st = token_keep(t, &chunk->tokens[i], chunk->text, is_last ? chunk->n_bytes : 0);
+        st = token_keep(t, &chunk->tokens[i]);
     }
     return st;
 }

@@ -11,7 +11,7 @@
 typedef struct explored_token {
     int32_t id;
     double logprob;             /* of the raw softmax */
-    size_t piece_at, n_piece;   /* its text, in pieces */
+    size_t piece_at, n_piece;   /* its text, in pieces; none: no candidates were asked for */
     size_t left_at, n_left_items;   /* what its chain left, in left; no items: not told */
 } explored_token;
 

@@ -47,6 +47,8 @@ typedef struct generation_token {
     uint32_t step;
     int32_t id;
     double logprob;             /* of the raw softmax */
+    const uint8_t *text;        /* [n_bytes] of the id: with candidates, else NULL; maybe half a character */
+    size_t n_bytes;
     const candidate *candidates;    /* likeliest raw first */
     size_t n_candidates;
     const uint32_t *n_left;     /* with candidates: how many before the chain's first step, after each */

@@ -16,7 +16,7 @@
 #include "term.h"
 #include "wrap.h"
 
-enum { READ_BYTES = 4096 };
+enum { READ_BYTES = 4096, INDENT_CELLS = 2 };
 
 typedef struct talk {
     const talk_options *options;
@@ -79,7 +79,26 @@ static void show_new_line(talk *t) {
     wrap_move(&t->lines, 0);
 }
 
-/* A word to whoever chats: on a terminal a line of its own, set apart; else on stderr. */
+/* Lines of whole words, each behind an indent. */
+static void show_indented(talk *t, const char *sentence) {
+    size_t n_columns = term_columns(stdout);
+    wrap folded = {.n_columns = n_columns > INDENT_CELLS + 1 ? n_columns - INDENT_CELLS : 2};
+    buffer out = {0};
+    status st = wrap_add(&folded, sentence, &out);
+    if (st == STATUS_OK) st = wrap_end(&folded, &out);
+    for (size_t at = 0, n_bytes; st == STATUS_OK && at < out.n_bytes; at += n_bytes + 1) {
+        const char *end = memchr(out.bytes + at, '\n', out.n_bytes - at);
+        n_bytes = end ? (size_t)(end - out.bytes) - at : out.n_bytes - at;
+        show(t, "  ", INDENT_CELLS);
+        show(t, out.bytes + at, n_bytes);
+        show_text(t, "\n");
+    }
+    buffer_clear(&out);
+    wrap_clear(&folded);
+    say(t, st);
+}
+
+/* A word to whoever chats: on a terminal on lines of its own, set apart; else on stderr. */
 static void tell(void *context, const char *sentence) {
     talk *t = context;
     if (!t->editor) {
@@ -88,10 +107,8 @@ static void tell(void *context, const char *sentence) {
     }
     show_new_line(t);
     if (t->colour) show_text(t, TERM_DIM);
-    show_text(t, "  ");
-    show_text(t, sentence);
+    show_indented(t, sentence);
     if (t->colour) show_text(t, TERM_PLAIN);
-    show_text(t, "\n");
 }
 
 /* On a terminal words are whole, the prompt comes with the first one, and there is nothing that it would
@@ -222,12 +239,14 @@ static void on_line(void *context, const char *line) {
         end(t);
     }
     free(copy);
+    chat_resume(t->chat);
     settle(t);
 }
 
 static void on_key(void *context) {
     talk *t = context;
     t->wants_line = true;
+    chat_pause(t->chat);
     show_new_line(t);
     settle(t);
 }
@@ -347,7 +366,8 @@ static bool interrupt(talk *t) {
         buffer_drop(&t->held, t->held.n_bytes);
     }
     bool goes_on = was_typed || (chat_is_busy(t->chat) && !t->interrupted);
-    if (!was_typed && chat_is_busy(t->chat)) chat_stop(t->chat);
+    if (was_typed) chat_resume(t->chat);
+    else if (chat_is_busy(t->chat)) chat_stop(t->chat);
     if (!t->editor) t->interrupted = t->ending = true;
     return goes_on && loop_once(client_loop(t->client), 0, on_begin, t) >= 0;
 }

@@ -1,7 +1,7 @@
 /* Who chats, at a terminal or through a pipe: lines in, replies out. A terminal shows the prompt only
- * while nothing is written; whoever types during a reply makes it wait on the screen, not in the
- * model, and what is said then waits for the reply's end. A pipe's next line is read when the reply to
- * the last one is out. */
+ * while nothing is written. Whoever types during a reply makes it rest until the line is done, so that a
+ * new strategy draws from where the screen stopped; a message that is said then waits for the reply's
+ * end. A pipe's next line is read when the reply to the last one is out. */
 #ifndef TRIVIUM_TALK_H
 #define TRIVIUM_TALK_H
 

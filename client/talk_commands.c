@@ -98,7 +98,7 @@ typedef struct command_row {
 } command_row;
 
 static const command_row commands[] = {
-    {"set", "/set NAME VALUE", "another strategy, as /set temperature 0.3; while a reply comes, too", set},
+    {"set", "/set NAME VALUE", "another strategy: /set temperature 0.3; also during a reply", set},
     {"undo", "/undo", "take back your last message and its reply", undo},
     {"save", "/save FILE", "write the conversation, one JSON object a message", save},
     {"help", "/help", "show this; quit, exit or q ends", help},

@@ -20,8 +20,6 @@ typedef struct watch_start {
 /* Steps come in order. Some may be missing: a glimpse that would have to wait somewhere is dropped. */
 typedef struct glimpse {
     generation_token token;     /* with its candidates */
-    const uint8_t *text;        /* [n_bytes] of the token */
-    size_t n_bytes;
     const strategy *chain;      /* that drew it */
 } glimpse;
 

@@ -1,8 +1,6 @@
 #include "sequences.h"
 
 #include <assert.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,33 +17,8 @@ struct sequences {
     uint32_t free_slots[SLOTS_MAX], n_free_slots;
     uint32_t n_texts, n_calls, n_queued, n_scores_running;
     size_t call_bytes;
-    uint64_t n_sendings, n_scores;
+    uint64_t n_sendings, n_opened;
 };
-
-/* ---- the state table ---- */
-
-sequence_state sequence_after(sequence_state state, sequence_event event) {
-    static const sequence_state table[SEQUENCE_STATES][SEQUENCE_EVENTS] = {
-        [SEQUENCE_QUEUED] = {[EVENT_PAGES] = SEQUENCE_PREFILL,
-                             [EVENT_ROWS] = SEQUENCE_SAMPLING,
-                             [EVENT_CLOSE] = SEQUENCE_CLOSED},
-        [SEQUENCE_PREFILL] = {[EVENT_ROWS] = SEQUENCE_SAMPLING, [EVENT_CLOSE] = SEQUENCE_CLOSED},
-        [SEQUENCE_SAMPLING] = {[EVENT_RETRY] = SEQUENCE_SAMPLING,
-                               [EVENT_DRAWN] = SEQUENCE_DECODE,
-                               [EVENT_DRAWN_UNCACHED] = SEQUENCE_PREFILL,
-                               [EVENT_SCORED] = SEQUENCE_PREFILL,
-                               [EVENT_CLOSE] = SEQUENCE_CLOSED},
-        [SEQUENCE_DECODE] = {[EVENT_ROWS] = SEQUENCE_SAMPLING, [EVENT_CLOSE] = SEQUENCE_CLOSED},
-    };
-    assert(state < SEQUENCE_STATES && event < SEQUENCE_EVENTS);
-    return table[state][event];
-}
-
-static void turn(sequence *s, sequence_event event) {
-    sequence_state next = sequence_after(s->state, event);
-    assert(next != SEQUENCE_NOWHERE);
-    s->state = next;
-}
 
 /* ---- the table of sequences ---- */
 
@@ -111,13 +84,6 @@ static uint32_t min_u32(uint32_t a, uint32_t b) {
 
 /* ---- opening ---- */
 
-/* What a call will hold until it is answered; the running scores' rows have their own bound. */
-static size_t call_bytes(const sequence *s) {
-    if (s->kind == SEQUENCE_TEXT) return 0;
-    return sizeof *s + s->n_ids * (sizeof *s->ids + sizeof *s->logprobs) +
-           (s->kind == SEQUENCE_PROBE ? s->row_width * sizeof *s->rows : 0);
-}
-
 /* Room for one more of its kind. */
 static status check_room(const sequences *t, const job *asked, failure *f) {
     if (asked->kind == SEQUENCE_TEXT && t->n_texts >= SEQUENCES_MAX)
@@ -141,76 +107,6 @@ static status check_pages(const sequences *t, uint32_t n_positions, failure *f) 
         n_positions, (unsigned long long)n_there);
 }
 
-static void sequence_free(sequence *s) {
-    strategy_clear(&s->strategy);
-    strategy_clear(&s->next_strategy);
-    free(s->ids);
-    if (!s->in_shared) free(s->rows);
-    free(s->logprobs);
-    free(s);
-}
-
-static bool take_common(sequence *s, const job *asked) {
-    size_t n_room = s->n_positions_max > asked->n_ids ? s->n_positions_max : asked->n_ids;
-    s->ids = malloc((n_room ? n_room : 1) * sizeof *s->ids);
-    if (!s->ids) return false;
-    if (asked->n_ids) memcpy(s->ids, asked->ids, asked->n_ids * sizeof *s->ids);
-    s->n_ids = (uint32_t)asked->n_ids;
-    s->n_prompt = s->n_ids;
-    s->call = asked->call;
-    strcpy(s->pool, asked->pool[0] ? asked->pool : DEFAULT_POOL);
-    s->seed = asked->seed;
-    s->n_candidates = asked->n_candidates;
-    s->n_watched = asked->n_watched;
-    s->wait_ms = asked->wait_ms > 0 ? asked->wait_ms : WAIT_MS;
-    return !asked->strategy || strategy_copy(&s->strategy, asked->strategy) == STATUS_OK;
-}
-
-static void take_text(sequence *s, const job *asked) {
-    memcpy(s->request, asked->request, REQUEST_BYTES);
-    s->attempt = asked->attempt;
-    s->n_prompt = asked->n_prompt;
-    s->change = asked->change;
-    s->max_new_tokens = asked->max_new_tokens;
-    s->no_cache = asked->no_cache;
-    strcpy(s->semantics, asked->semantics);
-    if (asked->n_memory_bytes) memcpy(s->memory, asked->memory, asked->n_memory_bytes);
-    s->n_memory_bytes = (uint32_t)asked->n_memory_bytes;
-    if (asked->n_end_ids) memcpy(s->end_ids, asked->end_ids, asked->n_end_ids * sizeof *s->end_ids);
-    s->n_end_ids = (uint32_t)asked->n_end_ids;
-    char hex[2 * REQUEST_BYTES + 1];
-    text_hex(asked->request, REQUEST_BYTES, hex);
-    bool named = asked->session[0] && !s->no_cache;     /* else it would take a session's cache */
-    const char *kind = s->no_cache ? "uncached" : named ? "session" : "request";
-    snprintf(s->key, sizeof s->key, "%s/%s", kind, named ? asked->session : hex);
-}
-
-static bool take_score(sequences *t, sequence *s) {
-    snprintf(s->key, sizeof s->key, "score/%llu", (unsigned long long)++t->n_scores);
-    s->logprobs = malloc(s->n_ids * sizeof *s->logprobs);
-    if (s->logprobs) s->logprobs[0] = NAN;
-    return s->logprobs;
-}
-
-static bool take_probe(sequence *s, const job *asked) {
-    s->first_step = asked->first_step;
-    s->rows = malloc(asked->row_width * sizeof *s->rows);
-    if (s->rows) memcpy(s->rows, asked->row, asked->row_width * sizeof *s->rows);
-    s->n_rows = 1;
-    return s->rows;
-}
-
-/* Copy what the job borrowed; false: no memory. */
-static bool take(sequences *t, sequence *s, const job *asked) {
-    if (!take_common(s, asked)) return false;
-    switch (s->kind) {
-    case SEQUENCE_TEXT: take_text(s, asked); return true;
-    case SEQUENCE_SCORE: return take_score(t, s);
-    case SEQUENCE_PROBE: break;
-    }
-    return take_probe(s, asked);
-}
-
 static void rows_wait(sequences *t, sequence *s, uint64_t now_us, bool in_front) {
     s->waiting_us = now_us;
     s->in_queue = true;
@@ -223,13 +119,6 @@ static void leave_waiting(sequences *t, sequence *s) {
     s->in_queue = false;
 }
 
-/* The sending that was out does not count any more. */
-static void settle(sequence *s) {
-    if (s->sampler) sampler_released(s->sampler);
-    s->sampler = NULL;
-    s->ticket = 0;
-}
-
 static void enter(sequences *t, sequence *s, uint64_t now_us) {
     s->opened_us = now_us;
     s->slot = t->free_slots[--t->n_free_slots];
@@ -237,11 +126,11 @@ static void enter(sequences *t, sequence *s, uint64_t now_us) {
     TAILQ_INSERT_TAIL(&t->all, s, link);
     if (s->kind == SEQUENCE_TEXT) t->n_texts++;
     else t->n_calls++;
-    t->call_bytes += call_bytes(s);
+    t->call_bytes += sequence_call_bytes(s);
     t->n_queued++;
     if (s->kind != SEQUENCE_PROBE) return;
     t->n_queued--;
-    turn(s, EVENT_ROWS);
+    sequence_turn(s, EVENT_ROWS);
     rows_wait(t, s, now_us, false);
 }
 
@@ -261,20 +150,10 @@ status sequences_open(sequences *t, const job *asked, uint64_t now_us, sequence 
     uint32_t n_positions = positions(t, asked);
     if (check_pages(t, n_positions, f) != STATUS_OK) return f->code;
 
-    sequence *s = calloc(1, sizeof *s);
+    uint32_t row_width = asked->kind == SEQUENCE_PROBE ? (uint32_t)asked->row_width : t->n_vocab;
+    sequence *s = sequence_new(asked, n_positions, row_width, ++t->n_opened);
     if (!s) return fail(f, STATUS_NO_MEMORY, "no memory for another sequence");
-    s->kind = asked->kind;
-    s->state = SEQUENCE_QUEUED;
-    s->owner = asked->owner;
-    s->row_width = asked->kind == SEQUENCE_PROBE ? (uint32_t)asked->row_width : t->n_vocab;
-    s->n_positions_max = n_positions;
-    strategy_init(&s->strategy);
-    strategy_init(&s->next_strategy);
-    if (!take(t, s, asked)) {
-        sequence_free(s);
-        return fail(f, STATUS_NO_MEMORY, "no memory for another sequence");
-    }
-    if (t->call_bytes + call_bytes(s) > CALLS_BYTES_MAX) {
+    if (t->call_bytes + sequence_call_bytes(s) > CALLS_BYTES_MAX) {
         sequence_free(s);
         return fail(f, STATUS_BUSY,
                     "the calls under way hold %d bytes, this modeld's limit; try again later",
@@ -321,7 +200,7 @@ status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
     s->n_computed = s->n_cached;
     s->admitted_us = now_us;
     s->queue_ms = (double)(now_us - s->opened_us) / 1000.0;
-    turn(s, EVENT_PAGES);
+    sequence_turn(s, EVENT_PAGES);
     return STATUS_OK;
 }
 
@@ -331,58 +210,20 @@ void sequences_close(sequences *t, sequence *s) {
     else if (has_pages) kv_cache_close(t->cache, s->kv);
     t->n_scores_running -= has_pages && s->kind == SEQUENCE_SCORE;
     t->n_queued -= s->state == SEQUENCE_QUEUED;
-    turn(s, EVENT_CLOSE);
-    settle(s);
+    sequence_turn(s, EVENT_CLOSE);
+    sequence_settle(s);
     leave_waiting(t, s);
     TAILQ_REMOVE(&t->all, s, link);
     t->slots[s->slot] = NULL;
     t->free_slots[t->n_free_slots++] = s->slot;
     if (s->kind == SEQUENCE_TEXT) t->n_texts--;
     else t->n_calls--;
-    t->call_bytes -= call_bytes(s);
+    t->call_bytes -= sequence_call_bytes(s);
     if (s->in_shared) shared_rows_give(t->shared, s->shared_row);
     sequence_free(s);
 }
 
 /* ---- the forward pass ---- */
-
-uint32_t sequence_step(const sequence *s) {
-    return s->kind == SEQUENCE_TEXT ? s->n_ids - s->n_prompt : s->first_step;
-}
-
-sequence_end sequence_over(const sequence *s) {
-    uint32_t n_drawn = s->n_ids - s->n_prompt;
-    for (uint32_t i = 0; n_drawn > 0 && i < s->n_end_ids; i++)
-        if (s->ids[s->n_ids - 1] == s->end_ids[i]) return END_ID;
-    return n_drawn >= s->max_new_tokens || s->n_ids >= s->n_positions_max ? END_LENGTH : END_NONE;
-}
-
-uint64_t sequence_expected_us(const sequence *s) {
-    bool out = s->kind == SEQUENCE_TEXT && s->state == SEQUENCE_SAMPLING && s->sampler;
-    return out ? s->sent_us + s->answer_us : UINT64_MAX;
-}
-
-uint32_t sequence_n_wanted(const sequence *s) {
-    if (s->state != SEQUENCE_PREFILL && s->state != SEQUENCE_DECODE) return 0;
-    uint32_t n_left = s->n_ids - s->n_computed;
-    return s->kind == SEQUENCE_SCORE ? min_u32(n_left, SCORE_ROWS) : n_left;
-}
-
-uint32_t sequence_batch(const sequence *s, uint32_t n_rows, batch_row *rows) {
-    assert(n_rows <= sequence_n_wanted(s));
-    uint32_t n_logits = 0;
-    for (uint32_t i = 0; i < n_rows; i++) {
-        uint32_t pos = s->n_computed + i;
-        rows[i] = (batch_row){
-            .sequence = s->kv,
-            .pos = pos,
-            .id = s->ids[pos],
-            .wants_logits = s->kind == SEQUENCE_SCORE || pos == s->n_ids - 1,
-        };
-        n_logits += rows[i].wants_logits;
-    }
-    return n_logits;
-}
 
 void sequence_renew_rows(sequences *t, sequence *s) {
     if (s->in_shared) s->row_generation = shared_rows_renew(t->shared, s->shared_row);
@@ -400,7 +241,7 @@ bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double f
         s->n_computed = 0;
     }
     s->n_rows = s->kind == SEQUENCE_SCORE ? n_positions : 1;
-    turn(s, EVENT_ROWS);
+    sequence_turn(s, EVENT_ROWS);
     s->n_sent = s->n_tries = s->n_losses = 0;
     s->avoided = NULL;
     rows_wait(t, s, now_us, false);
@@ -422,68 +263,12 @@ void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint
 
 void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,
                     const char *why) {
-    turn(s, EVENT_RETRY);
+    sequence_turn(s, EVENT_RETRY);
     s->n_sent -= cause == RETRY_UNSENT;
     s->n_losses += cause == RETRY_LOST;
     s->n_tries += cause == RETRY_FAILED;
     text_sentence(why, s->last_error, sizeof s->last_error);
     s->avoided = s->sampler;
-    settle(s);
+    sequence_settle(s);
     rows_wait(t, s, now_us, true);
-}
-
-void sequence_drawn(sequence *s, int32_t id, const uint8_t *memory, size_t n_memory_bytes,
-                    const char *semantics, uint64_t now_us) {
-    assert(s->n_ids < s->n_positions_max && n_memory_bytes <= STATE_BYTES_MAX);
-    turn(s, s->no_cache ? EVENT_DRAWN_UNCACHED : EVENT_DRAWN);
-    s->answer_us = now_us - s->sent_us;
-    settle(s);
-    s->ids[s->n_ids++] = id;
-    if (n_memory_bytes) memcpy(s->memory, memory, n_memory_bytes);
-    s->n_memory_bytes = (uint32_t)n_memory_bytes;
-    snprintf(s->semantics, sizeof s->semantics, "%s", semantics);
-    s->forward_ms = 0;
-    if (!s->retuned) return;
-    strategy_clear(&s->strategy);
-    s->strategy = s->next_strategy;
-    s->change = s->next_change;
-    s->retuned = false;
-    strategy_init(&s->next_strategy);
-}
-
-void sequence_given(const sequence *s, int32_t *given) {
-    for (uint32_t i = 0; i < s->n_rows; i++) {
-        uint32_t next = s->n_computed - s->n_rows + i + 1;
-        given[i] = next < s->n_ids ? s->ids[next] : -1;
-    }
-}
-
-void sequence_scored(sequence *s, const double *logprobs) {
-    turn(s, EVENT_SCORED);
-    settle(s);
-    for (uint32_t i = 0; i < s->n_rows; i++) {
-        uint32_t next = s->n_computed - s->n_rows + i + 1;
-        if (next < s->n_ids) s->logprobs[next] = logprobs[i];
-    }
-}
-
-bool sequence_all_scored(const sequence *s) {
-    return s->state == SEQUENCE_PREFILL && s->n_computed == s->n_ids;
-}
-
-status sequence_retune(sequence *s, uint32_t change, const strategy *wanted, uint32_t *from_step,
-                       failure *f) {
-    if (change <= (s->retuned ? s->next_change : s->change))
-        return fail(f, STATUS_BAD_REQUEST, "strategy %u is not newer than the one that is there",
-                    change);
-    if (strategy_check_ids(wanted, s->row_width, f) != STATUS_OK) return f->code;
-    /* A row that has been sent once stays with its strategy: a retry must draw the same id. */
-    bool sent = s->state == SEQUENCE_SAMPLING && s->n_sent > 0;
-    if (strategy_copy(sent ? &s->next_strategy : &s->strategy, wanted) != STATUS_OK)
-        return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
-    if (sent) s->next_change = change;
-    else s->change = change;
-    s->retuned = sent;
-    *from_step = sequence_step(s) + sent;
-    return STATUS_OK;
 }

@@ -192,6 +192,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__TEXT_REQUEST__BODY_LIST: list_asked(s, p, m->list); return;
     case TRIVIUM__TEXT_REQUEST__BODY_STATUS: status_asked(s, p, m->status); return;
     case TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE: acknowledged(s, p, m->acknowledge); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_PAUSE: paused(s, p, m->pause); return;
     default: service_garbage(s, "text_request");
     }
 }

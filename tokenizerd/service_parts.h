@@ -115,13 +115,15 @@ void tell_done(service *s, peer *client, Trivium__Done *done, const failure *why
 /* A modeld says its share in Closed; where it was not asked or is gone, the first token's arrival
  * bounds it. */
 Trivium__Timings timings_of(const request *r, uint64_t now_us);
-/* The same candidates with the text of each; NULL: no memory. The caller frees the list alone. */
-Trivium__Candidate **candidates_with_text(const vocab *v, const Trivium__Drawn *drawn);
+/* The same with the text of its id and of each candidate, which `v` and the caller of this own. The caller
+ * frees out->candidates alone. STATUS_NO_MEMORY. */
+status drawn_with_text(const vocab *v, const Trivium__Drawn *drawn, Trivium__Drawn *out);
 
 /* ---- service_tune.c ---- */
 void tune_asked(service *s, peer *client, const Trivium__Tune *m);
 void cancel_asked(service *s, peer *client, const Trivium__Cancel *m);
 void acknowledged(service *s, const peer *client, const Trivium__Acknowledge *m);
+void paused(service *s, const peer *client, const Trivium__Pause *m);
 void changes_tell(service *s, request *r);      /* its owner of what is due */
 void changes_drop(service *s, request *r);      /* at its end: who asked is told */
 /* Its model is here: changes that do not fit are dropped, who asked is told. Codes of

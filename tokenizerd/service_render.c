@@ -26,6 +26,7 @@ static void answer_rendered(service *s, call *c, const int32_t *ids, size_t n_id
     rendered.origin = origin_to_wire(form->origin);
     rendered.n_dropped = (uint32_t)conversation_n_dropped(c->rendering.conversation);
     rendered.n_cut = (uint32_t)n_cut;
+    rendered.n_vocab = served_model_n_vocab(c->model);
     const char *const *texts = chat_stops(form->form, &rendered.n_stops);
     rendered.stops = stops;
     for (size_t i = 0; i < rendered.n_stops; i++)

@@ -33,30 +33,37 @@ static void tell_chunk(service *s, const request *r, Trivium__Chunk *chunk,
     client_tell(s, r->owner, &m, NULL, 0);
 }
 
-Trivium__Candidate **candidates_with_text(const vocab *v, const Trivium__Drawn *drawn) {
+/* All of it; empty where the vocabulary has no such id. */
+static vocab_bytes text_of(const vocab *v, int32_t id) {
+    bool is_known = id >= 0 && (uint32_t)id < vocab_size(v);
+    return is_known ? vocab_token(v, id) : (vocab_bytes){0};
+}
+
+status drawn_with_text(const vocab *v, const Trivium__Drawn *drawn, Trivium__Drawn *out) {
     size_t n = drawn->n_candidates;
     Trivium__Candidate **list = malloc(n * (sizeof *list + sizeof **list));
-    if (!list) return NULL;
+    if (!list) return STATUS_NO_MEMORY;
     Trivium__Candidate *copies = (Trivium__Candidate *)(list + n);
     for (size_t i = 0; i < n; i++) {
         copies[i] = *drawn->candidates[i];
-        copies[i].text = (ProtobufCBinaryData){0, NULL};
         list[i] = &copies[i];
-        if (copies[i].id < 0 || (uint32_t)copies[i].id >= vocab_size(v)) continue;
-        vocab_bytes text = vocab_token(v, copies[i].id);
+        vocab_bytes text = text_of(v, copies[i].id);
         size_t n_bytes = text.n_bytes < CANDIDATE_TEXT_BYTES_MAX ? text.n_bytes
                                                                  : CANDIDATE_TEXT_BYTES_MAX;
         copies[i].text = bytes_to_wire(text.bytes, n_bytes);
     }
-    return list;
+    *out = *drawn;
+    vocab_bytes text = text_of(v, drawn->id);
+    out->text = bytes_to_wire(text.bytes, text.n_bytes);
+    out->candidates = list;
+    return STATUS_OK;
 }
 
 void tell_token(service *s, const request *r, const Trivium__Token *m, const stream_text *shown) {
-    Trivium__Drawn told = *m->drawn, *drawn = &told;
-    Trivium__Candidate **candidates = NULL;
-    const vocab *v = served_model_vocab(r->model);
-    if (told.n_candidates > 0) candidates = candidates_with_text(v, m->drawn);
-    if (candidates) told.candidates = candidates;
+    Trivium__Drawn with_text, *drawn = m->drawn;
+    bool has_text = drawn->n_candidates > 0 &&
+                    drawn_with_text(served_model_vocab(r->model), drawn, &with_text) == STATUS_OK;
+    if (has_text) drawn = &with_text;
     Trivium__Chunk chunk = TRIVIUM__CHUNK__INIT;
     chunk.step = m->step;
     chunk.n_drawn = 1;
@@ -65,7 +72,7 @@ void tell_token(service *s, const request *r, const Trivium__Token *m, const str
     chunk.forward_ms = m->forward_ms;
     chunk.sample_ms = m->sample_ms;
     tell_chunk(s, r, &chunk, shown);
-    free(candidates);
+    if (has_text) free(with_text.candidates);
 }
 
 void tell_started(service *s, const request *r) {

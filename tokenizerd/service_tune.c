@@ -1,4 +1,4 @@
-/* A strategy changes in the middle of a text; a text is cancelled; owners acknowledge. */
+/* A strategy changes in the middle of a text; owners acknowledge; a text rests, or is cancelled. */
 #include <string.h>
 
 #include "service_parts.h"
@@ -112,7 +112,17 @@ void acknowledged(service *s, const peer *client, const Trivium__Acknowledge *m)
         send_tuned(s, r, c);
 }
 
-/* ---- cancel ---- */
+/* ---- pause and cancel ---- */
+
+void paused(service *s, const peer *client, const Trivium__Pause *m) {
+    if (m->request.len != REQUEST_BYTES) {
+        service_garbage(s, "pause");
+        return;
+    }
+    request *r = requests_find(s->requests, m->request.data);
+    if (r && r->owner == client && r->attempt == m->attempt)
+        generation_end(s, r, FINISH_SUPERSEDED, NULL);
+}
 
 void cancel_asked(service *s, peer *client, const Trivium__Cancel *m) {
     failure f;

@@ -76,16 +76,12 @@ void watch_glimpse(service *s, const Trivium__Glimpse *m) {
     watch *w = watches_of(watches_first(s->watches), m->request.data);
     const vocab *v = w ? vocab_of(s, w) : NULL;
     if (!v || m->drawn->id < 0 || (uint32_t)m->drawn->id >= vocab_size(v)) return;
-    Trivium__Candidate **candidates = candidates_with_text(v, m->drawn);
-    if (!candidates) return;
-    Trivium__Drawn drawn = *m->drawn;
+    Trivium__Drawn drawn;
+    if (drawn_with_text(v, m->drawn, &drawn) != STATUS_OK) return;
     Trivium__Glimpse glimpse = *m;
-    vocab_bytes text = vocab_token(v, drawn.id);
-    drawn.candidates = candidates;
     glimpse.drawn = &drawn;
-    glimpse.text = bytes_to_wire(text.bytes, text.n_bytes);
     for (; w; w = watches_of(watches_next(w), m->request.data)) offer_glimpse(s, w, &glimpse);
-    free(candidates);
+    free(drawn.candidates);
 }
 
 void watches_of_client_lost(service *s, const peer *client) {

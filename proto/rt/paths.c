@@ -70,6 +70,9 @@ status paths_program(const char *name, char *out, size_t out_bytes, failure *f) 
 status paths_model(const char *asked, char *out, size_t out_bytes, failure *f) {
     static const char *const places[] = {"", "../share/trivium/"};
     char folder[4096];
+    if (!*asked)
+        return fail(f, STATUS_BAD_REQUEST,
+                    "the model's path is empty: name a GGUF file, or chapter for the embedded model");
     if (strcmp(asked, "chapter") != 0)
         return check_fit(snprintf(out, out_bytes, "%s", asked), out_bytes, f);
     for (int i = 0; i < 2 && program_folder(folder); i++) {

@@ -16,7 +16,8 @@ status paths_ensure_runtime(char *out, size_t out_bytes, failure *f);
 status paths_endpoint(const char *name, char *out, size_t out_bytes, failure *f);
 
 /* The file that a --model means: "chapter" is the embedded one, beside the running program or in
- * ../share/trivium; anything else is a path already. STATUS_NOT_FOUND: it is at neither place. */
+ * ../share/trivium; anything else is a path already. STATUS_NOT_FOUND: it is at neither place.
+ * STATUS_BAD_REQUEST: `asked` is empty. */
 status paths_model(const char *asked, char *out, size_t out_bytes, failure *f);
 
 /* Folder of the running program, where the other three are found; else PATH decides. */

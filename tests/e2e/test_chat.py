@@ -90,8 +90,10 @@ def test_the_strategy_changes_while_a_reply_is_written(terminal, real):
     chat = terminal(*flags, "1000")             # still under way when the change comes, however late
     chat.type(STORY + "\r")
     chat.wait_for("Assistant: ")
-    chat.type("/set temperature 0.3\r")
-    chat.child.expect(r'from step (\d+) on: \S*"temperature":0.3\S*')
+    for key in "/set temperature 0.3\r":        # as slowly as people do: the reply rests meanwhile
+        chat.type(key)
+        time.sleep(0.05)
+    chat.child.expect(r'from step (\d+) on:\s+\S*"temperature":0.3\S*')
     step = int(chat.child.match.group(1))
     if chat.child.expect([r"(\w+\W+){60}", "You: "]) == 0:
         chat.child.sendintr()
@@ -116,12 +118,45 @@ def test_two_changes_at_once(terminal):
     chat = terminal("--seed", "7", "--max-new-tokens", "1000")
     chat.type(STORY + "\r/set temperature 0.3\r")       # the first one may come before the reply begins
     chat.type("/set top-p 0.5\r/set greedy\r/set temperature 0.7\r/set top-k 9\r")
-    chat.child.expect(r'from step \d+ on: \[\{"temperature":0.7\},\{"top_k":9\}')
+    chat.child.expect(r'from step \d+ on:\s+\[\{"temperature":0.7\},\{"top_k":9\}')
     chat.child.expect(r"\w+\W+\w+")
     chat.child.sendintr()
     chat.wait_for("You: ")
     chat.type("/set\r")
     chat.wait_for('strategy: [{"temperature":0.7},{"top_k":9}')
+
+
+def test_a_strategy_that_the_vocabulary_refuses_changes_nothing(terminal, tiny):
+    done, seen = replies(tiny, lines=["Hello", "/set logit-bias 99999=3", "Hello"])
+    assert [reply["finish_reason"] == "error" for reply in seen] == [False, False]
+    assert b"logit_bias names id 99999" in done.stderr
+    chat = terminal("--seed", "7", "--max-new-tokens", "100")
+    chat.type(STORY + "\r")
+    chat.wait_for("Assistant: ")
+    chat.type("/set logit-bias 99999=3\r")
+    chat.wait_for("logit_bias names id 99999")
+    chat.wait_for("You: ")
+    chat.type("/set\r")
+    chat.wait_for('[{"repetition_penalty":1.1},{"temperature":0.8},{"top_p":0.9}]')
+
+
+@pytest.mark.parametrize("what", ["", "Why?", "/undo"])
+def test_a_reply_rests_while_somebody_types_and_is_the_same(terminal, real, what):
+    flags = ["--seed", "7", "--max-new-tokens", "60"]
+    _, undisturbed = replies(real, *flags, lines=[STORY])
+    chat = terminal(*flags)
+    chat.type(STORY + "\r")
+    chat.wait_for("Assistant: ")
+    for _ in range(3):
+        chat.type("x")
+        chat.wait_for("You: x")
+        wait_until(lambda: not real.lines("ps")[0]["requests"], what="nothing is computed for who does not read")
+        chat.type("\x7f" + what + "\r")
+    chat.child.expect_exact(["\r\nAssistant: ", "\r\n\r\nYou: "])
+    lines = chat.lines()
+    begin = next(i for i, line in enumerate(lines) if line.startswith("Assistant: "))
+    own = [line for line in lines[begin:] if not line.startswith(("You:", "  a reply is being written"))]
+    assert squeezed(own).startswith("Assistant:" + squeezed([undisturbed[0]["text"]]))
 
 
 def test_a_change_while_tokenizerd_is_away(stack, real_model):
@@ -134,7 +169,7 @@ def test_a_change_while_tokenizerd_is_away(stack, real_model):
     chat.type("/set temperature 0.3\r")
     time.sleep(0.5)
     stack.start("tokenizerd")
-    chat.child.expect(r'from step \d+ on: \S*"temperature":0.3\S*')
+    chat.child.expect(r'from step \d+ on:\s+\S*"temperature":0.3\S*')
     chat.kill()
 
 

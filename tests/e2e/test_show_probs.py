@@ -38,6 +38,14 @@ def test_candidates_as_bars(tiny):
         assert [line.endswith(" top_k") for line in bars[first + 5:first + 7]] == [True, True]
 
 
+def test_an_unlikely_half_of_a_character_is_shown_too(tiny):
+    first, second = tiny.run("tokenize", "é").stdout.decode().split(",")
+    chain = f'[{{"logit_bias": [[{first}, 1000]]}}]'
+    shown = tiny.text(PROMPT, "--seed", "3", "--max-new-tokens", "2", "--show-probs", "1", "--chain", chain).decode()
+    assert not any("drawn" in line for line in shown.splitlines())      # it is not the likeliest
+    assert shown.count('"\\xc3" ') == 2, shown
+
+
 def test_a_long_chain_stays_within_80_columns(tiny):
     chain = '[{"top_k": 90}, {"top_k": 80}, {"top_k": 70}, {"top_k": 60}, {"top_k": 50}, {"top_k": 40}, {"top_k": 30}]'
     shown = tiny.text(PROMPT, "--seed", "3", "--max-new-tokens", "1", "--ignore-eos", "--show-probs", "1", "--chain", chain)

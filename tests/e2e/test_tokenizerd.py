@@ -73,6 +73,12 @@ def ask(client, kind, raw=(), **fields):
     client.send(message, raw)
 
 
+def pause(client, request, attempt):
+    message = text_pb2.TextRequest()
+    message.pause.request, message.pause.attempt = request, attempt
+    client.send(message)
+
+
 def tune(client, request, temperature):
     message = text_pb2.TextRequest()
     message.tune.call, message.tune.request = 7, request
@@ -304,6 +310,29 @@ def test_an_attempt_that_is_refused_leaves_the_lower_one_alone(front):
     assert other.answer("done")[0].error.code == common_pb2.NOT_UTF8
     go_on.set()
     assert collect(owner)[3].reason == text_pb2.FINISH_LENGTH
+
+
+def test_an_owner_lets_its_text_rest_and_goes_on_with_it(front):
+    go_on = threading.Event()
+    front.modeld(next_token=fake_modeld.holds(3, go_on))
+    owner, other = front.client(), front.client()
+    request = generate(owner)
+    owner.answer("chunk")
+    for client, attempt in (other, 1), (owner, 2):      # not its owner, not this attempt: nothing happens
+        pause(client, request, attempt)
+        ask(client, "list")
+        assert [r.request for r in client.answer("listed")[0].requests] == [request]
+    pause(owner, request, 1)
+    text, ids, _, done = collect(owner)
+    assert done.reason == text_pb2.FINISH_SUPERSEDED and 0 < done.n_tokens < 26
+    ask(owner, "list")
+    assert not owner.answer("listed")[0].requests
+    prompt = [FIRST_BYTE + byte for byte in b"hello"]
+    drawn = [FIRST_BYTE + byte for byte in LETTERS[:done.n_tokens]]
+    go_on.set()
+    generate(owner, request, attempt=2, ids=prompt + drawn, n_prompt=5, fingerprint="f1", semantics="fake/1", model="fake")
+    rest, _, _, done = collect(owner)
+    assert (rest, done.reason) == (LETTERS[len(drawn):], text_pb2.FINISH_LENGTH)
 
 
 def test_a_change_that_does_not_fit_the_model_is_not_the_owners_fault(front):

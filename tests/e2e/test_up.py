@@ -89,6 +89,7 @@ def test_a_bad_model_leaves_nothing_behind(folder):
     bad.write_bytes(b"no model")
     sentence = folder.refused("up", "--model", bad)
     assert "bad.gguf" in sentence and sentence.count("\n") == 1
+    assert "path is empty" in folder.refused("up", "--model", "")
     assert "make model" in folder.refused("up", "--model", folder.folder / "none.gguf")
     assert not list(folder.runtime.glob("*.pid"))
     assert b"nothing runs" in folder.run("down").stdout

@@ -135,7 +135,8 @@ def holds(at, go_on=None):
     """At this step it waits, alive and listening: until the event `go_on`, or until it is told to close."""
     def do(fake, sender, sequence, step):
         def is_closed():
-            return fake.ending.is_set() or any(message.close.request == sequence.request for _, message, _ in fake.seen)
+            this = (sequence.request, sequence.attempt)
+            return fake.ending.is_set() or any((m.close.request, m.close.attempt) == this for _, m, _ in fake.seen)
         while step == at and not is_closed() and not (go_on and go_on.is_set()):
             fake.heartbeat(sender)
             fake.socket.poll(20)
