@@ -122,8 +122,9 @@ class Fake(threading.Thread):
         self.context.term()
 
     def receive_all(self):
-        while self.socket.poll(0):
+        while not self.ending.is_set() and self.socket.poll(0):
             self.receive()
+            self.send_outbox()                 # what comes may never end
 
     def receive(self):
         frames = self.socket.recv_multipart()
