@@ -159,6 +159,10 @@ static int up_run(up *u) {
         return outcome_failed(&f);
     }
     int code = up_start(u);
+    if (code == EXIT_FINE && u->keep && keeper_begin(&u->parts, &f) != STATUS_OK) {
+        parts_stop(&u->parts);
+        code = outcome_failed(&f);
+    }
     daemons_unlock(u->runtime, &lock);
     return code == EXIT_FINE && u->keep ? keeper_run(&u->parts) : code;
 }

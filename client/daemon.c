@@ -80,13 +80,14 @@ bool daemon_alive(const daemon_process *p) {
 /* ---- pid files and locks ---- */
 
 status daemon_record(const char *runtime, const daemon_process *p, failure *f) {
-    char path[PATH_BYTES];
+    char path[PATH_BYTES], new_path[PATH_BYTES];
     path_of(runtime, p->name, ".pid", path);
-    FILE *file = fopen(path, "we");
-    if (!file) return fail(f, STATUS_IO, "cannot write %s: %s", path, strerror(errno));
-    fprintf(file, "%d %llu %s\n", (int)p->pid, p->started, p->model);
-    if (fclose(file) != 0) return fail(f, STATUS_IO, "cannot write %s: %s", path, strerror(errno));
-    return STATUS_OK;
+    path_of(runtime, p->name, ".pid.new", new_path);
+    FILE *file = fopen(new_path, "we");
+    bool whole = file && fprintf(file, "%d %llu %s\n", (int)p->pid, p->started, p->model) > 0;
+    if (file && fclose(file) != 0) whole = false;
+    if (whole && rename(new_path, path) == 0) return STATUS_OK;    /* nobody reads half of it */
+    return fail(f, STATUS_IO, "cannot write %s: %s", path, strerror(errno));
 }
 
 void daemon_forget(const char *runtime, const char *name) {

@@ -74,26 +74,30 @@ static int keep(parts *p, const sigset_t *signals) {
     }
 }
 
-int keeper_run(parts *p) {
-    sigset_t signals, before;
+/* What the keeper waits for. */
+static sigset_t signals_of_keeper(void) {
+    sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &signals, &before);
+    return signals;
+}
+
+status keeper_begin(const parts *p, failure *f) {
+    const sigset_t signals = signals_of_keeper();
     daemon_process self = {.name = KEEPER_NAME};
     daemon_identify(getpid(), &self);
-    failure f;
-    int code;
-    if (daemon_record(p->runtime, &self, &f) == STATUS_OK) {
-        fputs("trivium: the daemons are kept running until Ctrl-C\n", stderr);
-        code = keep(p, &signals);
-    } else {
-        code = outcome_failed(&f);
-    }
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    return daemon_record(p->runtime, &self, f);
+}
+
+int keeper_run(parts *p) {
+    const sigset_t signals = signals_of_keeper();
+    fputs("trivium: the daemons are kept running until Ctrl-C\n", stderr);
+    int code = keep(p, &signals);
     for (int i = 0; i < N_PARTS; i++) p->all[i].started |= is_kept(&p->all[i]);
     parts_stop(p);
     daemon_forget(p->runtime, KEEPER_NAME);
-    sigprocmask(SIG_SETMASK, &before, NULL);
     return code;
 }

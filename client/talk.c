@@ -392,6 +392,7 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     failure f;
     t.chat = chat_new(c, how, &heard, &t, &f);
     t.out = output_new(client_loop(c), STDOUT_FILENO, on_progress, &t);
+    loop_hold_signals(client_loop(c));      /* until the terminal is given back */
     if (is_terminal) t.editor = line_editor_new(client_loop(c), &typed, &t);
     else t.input = lines_new(TEXT_BYTES_MAX);
     int code = EXIT_FAILED;
@@ -400,6 +401,7 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
     bool is_cut = t.editor && !line_editor_is_editing(t.editor) && !t.at_line_start;
     line_editor_free(&t.editor);
+    loop_release_signals(client_loop(c));
     if (is_cut) puts("");       /* what the shell says begins a line */
     reading_set(&t, false);
     lines_free(&t.input);

@@ -2,6 +2,7 @@
  * change in the set of watches holds from the next turn on. */
 #include "loop.h"
 
+#include <assert.h>
 #include <czmq.h>
 #include <limits.h>
 #include <poll.h>
@@ -44,6 +45,8 @@ struct loop {
     int last_timer;
     int signal_fd;
     bool stopping, signalled;
+    bool holds_signals;
+    struct sigaction before_int, before_term;   /* while it does */
 };
 
 /* ---- Signals ---- */
@@ -248,6 +251,7 @@ void loop_free(loop **loop_pointer) {
     loop *l = *loop_pointer;
     *loop_pointer = NULL;
     if (!l) return;
+    loop_release_signals(l);
     while (l->watches) {
         watch *w = l->watches;
         l->watches = w->next;
@@ -283,22 +287,46 @@ static bool take_turn(loop *l) {
     return true;
 }
 
-bool loop_run(loop *l) {
-    struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old_int, old_term;
+/* From here on signals end the next turn of this loop. Returns whose turns they ended before. */
+static int signals_take(const loop *l, struct sigaction *before_int, struct sigaction *before_term) {
+    const struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     int outer = signal_target;
-    l->stopping = l->signalled = false;
-    terminated = 0;
     signal_target = l->signal_fd;
-    sigaction(SIGINT, &ours, &old_int);
-    sigaction(SIGTERM, &ours, &old_term);
+    sigaction(SIGINT, &ours, before_int);
+    sigaction(SIGTERM, &ours, before_term);
+    return outer;
+}
+
+static void signals_give_back(int outer, const struct sigaction *before_int,
+                              const struct sigaction *before_term) {
+    sigaction(SIGINT, before_int, NULL);
+    sigaction(SIGTERM, before_term, NULL);
+    signal_target = outer;
+}
+
+void loop_hold_signals(loop *l) {
+    assert(!l->holds_signals && signal_target == -1);
+    terminated = 0;
+    signals_take(l, &l->before_int, &l->before_term);
+    l->holds_signals = true;
+}
+
+void loop_release_signals(loop *l) {
+    if (l->holds_signals) signals_give_back(-1, &l->before_int, &l->before_term);
+    l->holds_signals = false;
+}
+
+bool loop_run(loop *l) {
+    struct sigaction before_int, before_term;
+    l->stopping = l->signalled = false;
+    if (!l->holds_signals) terminated = 0;
+    int outer = signals_take(l, &before_int, &before_term);
 
     bool fine = true;
     while (fine && !ends(l)) fine = take_turn(l);
     if (!fine) log_event(LOG_ERROR, "loop_failed", "error=\"%s\"", zmq_strerror(zmq_errno()));
 
-    sigaction(SIGINT, &old_int, NULL);
-    sigaction(SIGTERM, &old_term, NULL);
-    signal_target = outer;
+    signals_give_back(outer, &before_int, &before_term);
     return l->signalled;
 }
 

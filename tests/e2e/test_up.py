@@ -122,7 +122,8 @@ def test_keep_starts_again_what_dies(folder, models):
 
 def test_down_ends_a_keeper_too(folder, models):
     keeper = folder.popen("up", "--keep", "--model", models(type="F32", seed=1))
-    wait_until((folder.runtime / "up.pid").exists, what="the keeper is at work")
-    assert folder.run("down").returncode == 0
+    wait_until((folder.runtime / "tokenizerd.pid").exists, what="up is at work")
+    done = folder.run("down")                   # waits for it, and then it is the keeper
+    assert done.returncode == 0 and b"ended up --keep" in done.stdout
     assert keeper.wait(60) == 0
     assert not list(folder.runtime.glob("*.pid"))
