@@ -221,7 +221,7 @@ static void bars_show(const kv_bench *b) {
     puts("\nspeed-up by length of the prompt");
     for (size_t i = 0; largest > 0 && i < b->n_times; i++) {
         printf("%6u  ", b->times[i].n_prompt);
-        term_bar(stdout, speedup(&b->times[i]) / largest, term_has_colour(stdout));
+        term_bar(stdout, speedup(&b->times[i]) / largest, BAR_CELLS, term_has_colour(stdout));
         printf(" %.1f×\n", speedup(&b->times[i]));
     }
 }

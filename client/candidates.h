@@ -8,10 +8,12 @@
 
 #include "generation.h"
 
-/* For a person: a line on the token, then one bar a candidate of its raw probability. The drawn one is
- * marked; one that the chain removed is dim, or without colour followed by the name of the step in
- * `chain` that removed it. */
-void candidates_print(FILE *to, const generation_token *token, const strategy *chain, bool colour);
+/* For a person: a line on the token, then one bar a candidate of its raw probability, and one of
+ * the drawn token where it is none of them. The drawn one is marked; one that the chain removed is
+ * dim, or without colour followed by the name of the step in `chain` that removed it. On lines of
+ * fewer than 80 columns the bars are shorter. */
+void candidates_print(FILE *to, const generation_token *token, const strategy *chain,
+                      size_t n_columns, bool colour);
 
 /* [{"id": 1, "text": "…", "logprob": -1.5, "probability": 0.2, "removed_by": null or a step's name}]
  * NULL: no memory. */

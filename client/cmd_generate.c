@@ -110,7 +110,7 @@ static void chunk_candidates(writing *w, const generation_chunk *chunk) {
     FILE *to = open_memstream(&shown, &n_shown);
     bool colour = term_has_colour(stdout);
     for (size_t i = 0; to && i < chunk->n_tokens; i++) {
-        candidates_print(to, &chunk->tokens[i], chunk->chain, colour);
+        candidates_print(to, &chunk->tokens[i], chunk->chain, term_columns(stdout), colour);
     }
     bool whole = to && fclose(to) == 0;
     say(w, whole ? output_write(w->out, shown, n_shown) : STATUS_NO_MEMORY);
@@ -334,7 +334,8 @@ int cmd_generate(int argc, char **argv) {
          .help = "special tokens written in the prompt are plain text"},
         {.name = "show-probs", .kind = OPTION_UINT, .value_name = "N", .out = &flags.n_candidates,
          .max = CANDIDATES_MAX,
-         .help = "each token over its N likeliest candidates and what removed them; the text last"},
+         .help = "each token over its N likeliest candidates and what removed them, and below them the "
+                 "drawn one where it is none of them; the text last"},
         {.name = "timings", .kind = OPTION_FLAG, .out = &flags.timings,
          .help = "at the end, one line on stderr: model, tokens, tokens a second"},
         {.name = "session", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.session,

@@ -207,7 +207,7 @@ static void show(void *context, const answer *a) {
         bool has_bar = a->numbers[i] * BAR_CELLS >= 1, is_removed = a->numbers[i] == 0;
         if (is_removed) term_dim_begin(stdout, colour);
         printf("%s%*s : %.3f%s", label, n_blanks, "", a->numbers[i], has_bar ? " " : "");
-        term_bar(stdout, a->numbers[i], colour);
+        term_bar(stdout, a->numbers[i], BAR_CELLS, colour);
         if (is_removed) term_dim_end(stdout, colour);
         putchar('\n');
     }

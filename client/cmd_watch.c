@@ -98,7 +98,7 @@ static void redraw(view *v) {
     if (v->block.n_bytes == 0 || output_pending_bytes(v->out) > 0) return;
     lines = lines_of(v, &n_lines_bytes);
     FILE *to = lines ? open_memstream(&shown, &n_shown) : NULL;
-    if (to) in_place_print(&v->place, to, lines, n_lines_bytes);
+    if (to) in_place_print(&v->place, to, lines);
     bool whole = to && fclose(to) == 0;
     say(v, whole ? output_write(v->out, shown, n_shown) : STATUS_NO_MEMORY);
     buffer_drop(&v->block, v->block.n_bytes);
@@ -140,7 +140,8 @@ static void show_step(view *v, const glimpse *g) {
     char *shown = NULL;
     size_t n_shown = 0;
     FILE *to = open_memstream(&shown, &n_shown);
-    if (to) candidates_print(to, &g->token, g->chain, v->colour);
+    size_t n_columns = v->in_place ? in_place_columns(&v->place) : term_columns(stdout);
+    if (to) candidates_print(to, &g->token, g->chain, n_columns, v->colour);
     bool whole = to && fclose(to) == 0;
     if (!whole) {
         say(v, STATUS_NO_MEMORY);
@@ -278,7 +279,8 @@ int cmd_watch(int argc, char **argv) {
     const options o = {
         .usage = "trivium watch REQUEST [flags]",
         .summary = "See what each step of a running generation has to choose from, what the chain\n"
-                   "removed, and what was drawn. Any number may watch, and none of them slows it:\n"
+                   "removed, and what was drawn: where that is none of the candidates shown, it\n"
+                   "stands below them. Any number may watch, and none of them slows it:\n"
                    "steps that cannot be shown in time are left out.\n\n"
                    "  trivium watch 3f2a",
         .tables = {rows, flags.common.rows},

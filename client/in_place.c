@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "term.h"
+
 enum { COLUMNS_USUAL = 80, ROWS_USUAL = 24 };
 
 static struct winsize size_of(const in_place *p) {
@@ -25,20 +27,21 @@ size_t in_place_columns(const in_place *p) {
 }
 
 /* Lines are emptied one by one: some terminals keep a screen that is emptied at once, to scroll
- * back to. */
-void in_place_print(in_place *p, FILE *to, const char *lines, size_t n_bytes) {
-    size_t n_rows = size_of(p).ws_row;
+ * back to. They are cut here, because a terminal that does not wrap writes the end of a line that
+ * is too long over its last cell. It is told not to wrap all the same: it may become narrower. */
+void in_place_print(in_place *p, FILE *to, const char *lines) {
+    size_t n_rows = size_of(p).ws_row, n_columns = size_of(p).ws_col;
     size_t n_max = n_rows > 1 ? n_rows - 1 : 1;     /* the cursor stands below the last line */
     size_t n_up = p->n_lines < n_max ? p->n_lines : n_max;
     if (n_up > 0) fprintf(to, "\033[%zuA", n_up);
     fputs("\033[?7l", to);                          /* no wrapping at the right edge */
     p->n_lines = 0;
-    for (size_t at = 0; at < n_bytes && p->n_lines < n_max; p->n_lines++) {
-        const char *end = memchr(lines + at, '\n', n_bytes - at);
-        size_t n = end ? (size_t)(end + 1 - lines) - at : n_bytes - at;
+    for (; *lines && p->n_lines < n_max; p->n_lines++) {
         fputs("\033[K", to);
-        fwrite(lines + at, 1, n, to);
-        at += n;
+        term_line(to, lines, n_columns);
+        fputc('\n', to);
+        lines += strcspn(lines, "\n");
+        lines += *lines == '\n';
     }
     fputs("\033[J\033[?7h", to);
 }

@@ -13,7 +13,7 @@
 #include "../proto/rt/options.h"
 #include "../proto/rt/text.h"
 
-enum { COLUMNS_USUAL = 80, COLUMNS_MAX = 10000 };
+enum { COLUMNS_USUAL = 80, COLUMNS_MAX = 10000, TABLE_GAP = 2 };
 
 struct table {
     size_t n_columns, n_cells, capacity;
@@ -65,11 +65,17 @@ static const char *cell_text(const table *t, size_t i) {
     return i < t->n_cells && t->cells[i] ? t->cells[i] : "";
 }
 
-static void cell_print(const char *text, size_t width, bool to_the_right, bool is_last, FILE *to) {
-    int n_blanks = (int)(width - term_width(text));
-    if (to_the_right) fprintf(to, "%*s%s", n_blanks, "", text);
-    else fprintf(to, "%s%*s", text, is_last ? 0 : n_blanks, "");
-    fputs(is_last ? "\n" : "  ", to);
+/* *n_blanks: that are due before it; afterwards, behind it. They are written with the next text, so
+ * none stand at the end of a line. */
+static void cell_print(const char *text, size_t width, bool to_the_right, size_t *n_blanks,
+                       FILE *to) {
+    size_t n_more = width - term_width(text);
+    if (to_the_right) *n_blanks += n_more;
+    if (*text) {
+        fprintf(to, "%*s%s", (int)*n_blanks, "", text);
+        *n_blanks = 0;
+    }
+    *n_blanks += TABLE_GAP + (to_the_right ? 0 : n_more);
 }
 
 void table_print(const table *t, FILE *to) {
@@ -79,10 +85,12 @@ void table_print(const table *t, FILE *to) {
         if (width > *widest) *widest = width;
     }
     size_t n_rows = (t->n_cells + t->n_columns - 1) / t->n_columns;
-    for (size_t i = 0; i < n_rows * t->n_columns; i++) {
-        size_t column = i % t->n_columns;
-        cell_print(cell_text(t, i), widths[column], t->to_the_right[column],
-                   column + 1 == t->n_columns, to);
+    for (size_t row = 0; row < n_rows; row++) {
+        size_t n_blanks = 0;
+        for (size_t i = 0; i < t->n_columns; i++)
+            cell_print(cell_text(t, row * t->n_columns + i), widths[i], t->to_the_right[i],
+                       &n_blanks, to);
+        fputc('\n', to);
     }
 }
 
@@ -130,6 +138,40 @@ void term_cell(FILE *to, const char *text, size_t n_cells) {
     fprintf(to, "%*s", (int)(n_cells - width - is_cut), "");
 }
 
+/* The bytes of the escape sequence at the beginning of a text, as ESC [ 36 m; 0: there is none. */
+static size_t sequence_bytes(const char *text) {
+    if (text[0] != '\033' || text[1] != '[') return 0;
+    size_t n_bytes = 2 + strspn(text + 2, "0123456789;?");
+    return text[n_bytes] ? n_bytes + 1 : n_bytes;
+}
+
+/* The cells of a line with escape sequences, which take none. */
+static size_t line_width(const char *line) {
+    size_t width = 0;
+    while (*line && *line != '\n') {
+        size_t n_cells = 0, n_sequence = sequence_bytes(line);
+        line += n_sequence ? n_sequence : term_character(line, &n_cells);
+        width += n_cells;
+    }
+    return width;
+}
+
+void term_line(FILE *to, const char *line, size_t n_columns) {
+    bool is_long = line_width(line) > n_columns, is_cut = false;
+    size_t n_room = is_long ? n_columns - 1 : n_columns, width = 0;
+    while (*line && *line != '\n') {
+        size_t n_cells = 0, n_sequence = sequence_bytes(line);
+        size_t n_bytes = n_sequence ? n_sequence : term_character(line, &n_cells);
+        if (!is_cut && width + n_cells > n_room) {
+            fputs("\u2026", to);
+            is_cut = true;
+        }
+        if (n_sequence || !is_cut) fwrite(line, 1, n_bytes, to);
+        width += n_cells;
+        line += n_bytes;
+    }
+}
+
 size_t term_columns(FILE *to) {
     const char *told = getenv("COLUMNS");
     unsigned long long n;
@@ -147,11 +189,12 @@ bool term_has_colour(FILE *to) {
     return kind && strcmp(kind, "dumb") != 0 && isatty(fileno(to));
 }
 
-void term_bar(FILE *to, double probability, bool colour) {
-    if (!(probability * BAR_CELLS >= 1)) return;        /* nor what is no number */
-    int n_cells = probability < 1 ? (int)(probability * BAR_CELLS) : BAR_CELLS;
+void term_bar(FILE *to, double probability, size_t n_cells, bool colour) {
+    double length = probability * (double)n_cells;
+    if (!(length >= 1)) return;         /* nor what is no number */
+    size_t n = probability < 1 ? (size_t)length : n_cells;
     if (colour) fputs(TERM_CYAN, to);
-    for (int i = 0; i < n_cells; i++) fputs("\u2588", to);
+    for (size_t i = 0; i < n; i++) fputs("\u2588", to);
     if (colour) fputs(TERM_PLAIN, to);
 }
 

@@ -41,15 +41,19 @@ size_t term_fit(const char *text, size_t n_cells, size_t *width);
 /* A text in just so many cells: filled up with blanks, or cut with an ellipsis. */
 void term_cell(FILE *to, const char *text, size_t n_cells);
 
+/* The first line of a text, without its newline, in n_columns (≥ 1) at most: else cut with an
+ * ellipsis. It may have escape sequences; those behind the cut stay, so that what they end ends. */
+void term_line(FILE *to, const char *line, size_t n_columns);
+
 /* Cells of a line of `to`: what COLUMNS says, or the terminal; 80 where neither does. */
 size_t term_columns(FILE *to);
 
 /* Is `to` a terminal that takes colour? NO_COLOR and TERM=dumb say no. */
 bool term_has_colour(FILE *to);
 
-/* The bar of a probability, █ × int(probability × 40). */
-enum { BAR_CELLS = 40 };
-void term_bar(FILE *to, double probability, bool colour);
+/* The bar of a probability, █ × int(probability × n_cells). */
+enum { BAR_CELLS = 40 };        /* of one where there is room */
+void term_bar(FILE *to, double probability, size_t n_cells, bool colour);
 
 /* How what follows looks, until TERM_PLAIN. */
 #define TERM_BOLD "\033[1m"

@@ -285,6 +285,36 @@ def test_on_a_terminal(long):
     assert sum(line.endswith(" ← drawn") for line in lines) > 10
 
 
+def test_each_step_shows_what_was_drawn(long):
+    """Also a token that is none of the candidates: it stands below them."""
+    process, request = start(long, "--chain", '[{"temperature": 3}]', n_tokens=4000)
+    watcher = long.popen("watch", request, "--candidates", "2")
+    lines = watcher.communicate(timeout=60)[0].decode().splitlines()
+    process.communicate(timeout=60)
+    n_rows = []
+    for line in lines:
+        if re.match(r'".* step \d', line):
+            n_rows.append(0)
+        elif line.startswith('  "'):
+            n_rows[-1] += 1
+    assert len(n_rows) > 10 and set(n_rows) == {2, 3}
+    assert sum(line.endswith(" ← drawn") for line in lines) == len(n_rows)
+
+
+def test_a_narrow_terminal_shows_whole_lines(long):
+    """Headings go on in the next line, bars are shorter; what is too long all the same ends in an ellipsis."""
+    chain = '[{"temperature": 0.1}, {"top_k": 4}, {"typical_p": 0.5}, {"top_p": 0.9}]'
+    process, request = start(long, "--chain", chain, n_tokens=2000)
+    shown = on_terminal(long, request, False, "--candidates", "5", size=(24, 40))
+    process.communicate(timeout=60)
+    lines = re.sub("\x1b\\[(\\?7[lh]|[0-9]*[AKJ])", "", shown.replace("\r", "")).splitlines()[1:-1]
+    assert max(map(len, lines)) <= 40           # what stands before and behind them is on stderr
+    headings = [line for line in lines if re.search(r" step \d+(  \d+)?$", line)]
+    assert headings
+    assert sum("→ top_k 4" in line for line in lines) == len(headings)
+    assert sum(line.endswith(" ← drawn") for line in lines) == len(headings)
+
+
 @pytest.mark.parametrize("size", [(24, 40), (5, 80), (2, 20)])
 def test_what_is_drawn_over_fits_the_terminal(long, size):
     """Nothing wraps or scrolls away: the next block lies over all lines of this one; the last word is last."""

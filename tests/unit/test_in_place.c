@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/in_place.h"
+#include "client/term.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -40,7 +41,7 @@ static void assert_printed(in_place *p, const char *lines, const char *expected)
     char *printed = NULL;
     size_t n_printed = 0;
     FILE *to = open_memstream(&printed, &n_printed);
-    in_place_print(p, to, lines, strlen(lines));
+    in_place_print(p, to, lines);
     fclose(to);
     assert_string_equal(printed, expected);
     free(printed);
@@ -69,6 +70,14 @@ static void a_low_terminal_gets_the_first_lines(void **state) {
     assert_printed(&p, "a\nb\n", "\033[1A" BEGIN LINE "a\n" END);
 }
 
+static void a_narrow_terminal_gets_the_beginning_of_a_line(void **state) {
+    (void)state;
+    in_place p = {.fd = terminal};
+    resize(24, 10);
+    assert_printed(&p, "0123456789\n0123456789a\n", BEGIN LINE "0123456789\n" LINE "012345678…\n"
+                   END);
+}
+
 static void who_does_not_say_has_the_usual_size(void **state) {
     (void)state;
     in_place p = {.fd = terminal};
@@ -93,9 +102,11 @@ static void some_terminals_do_not_move_their_cursor(void **state) {
 }
 
 int main(void) {
+    term_use_utf8();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_lie_over_the_last_ones),
         cmocka_unit_test(a_low_terminal_gets_the_first_lines),
+        cmocka_unit_test(a_narrow_terminal_gets_the_beginning_of_a_line),
         cmocka_unit_test(some_terminals_do_not_move_their_cursor),
         cmocka_unit_test(who_does_not_say_has_the_usual_size),
     };

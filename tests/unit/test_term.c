@@ -36,9 +36,22 @@ static void columns_fit_their_widest_cell(void **state) {
     for (size_t i = 0; i < 9; i++) table_cell(t, "%s", cells[i]);
     FILE *stream = open_memory();
     table_print(t, stream);
-    close_and_compare(stream, "name       n  text\né       1000  \nlonger     7  x y\n");
+    close_and_compare(stream, "name       n  text\né       1000\nlonger     7  x y\n");
     table_free(&t);
     assert_null(t);
+}
+
+static void no_line_of_a_table_ends_in_blanks(void **state) {
+    (void)state;
+    table *t = table_new(3);
+    table_align_right(t, 2);
+    static const char *const cells[] = {"a", "b", "c", "", "", "", "long", "", "", "", "", "long"};
+    for (size_t i = 0; i < 12; i++) table_cell(t, "%s", cells[i]);
+    table_cell(t, "last");                      /* its row has one cell only */
+    FILE *stream = open_memory();
+    table_print(t, stream);
+    close_and_compare(stream, "a     b     c\n\nlong\n         long\nlast\n");
+    table_free(&t);
 }
 
 static void a_wide_character_takes_two_cells(void **state) {
@@ -89,6 +102,28 @@ static void a_cell_is_just_so_wide(void **state) {
     assert_cell("ab", 1, "…");
 }
 
+static void assert_line(const char *text, size_t n_columns, const char *expected) {
+    FILE *stream = open_memory();
+    term_line(stream, text, n_columns);
+    close_and_compare(stream, expected);
+}
+
+static void a_line_is_no_longer_than_told(void **state) {
+    (void)state;
+    assert_line("", 4, "");
+    assert_line("abcd", 4, "abcd");
+    assert_line("abcde", 4, "abc…");
+    assert_line("abcd\nefgh", 4, "abcd");
+    assert_line("abcde\nfgh", 4, "abc…");
+    assert_line("日本", 4, "日本");
+    assert_line("日本語", 4, "日…");
+    assert_line("日本語", 5, "日本…");
+    assert_line("ab", 1, "…");
+    assert_line(TERM_DIM "abcd" TERM_PLAIN, 4, TERM_DIM "abcd" TERM_PLAIN);
+    assert_line(TERM_DIM "abcde" TERM_PLAIN "f", 4, TERM_DIM "abc…" TERM_PLAIN);
+    assert_line("abc" TERM_CYAN "de" TERM_PLAIN, 4, "abc" TERM_CYAN "…" TERM_PLAIN);
+}
+
 static void the_columns_of_a_file_are_those_told(void **state) {
     (void)state;
     FILE *stream = tmpfile();
@@ -133,20 +168,25 @@ static void an_empty_table_prints_nothing(void **state) {
 static void bars(void **state) {
     (void)state;
     FILE *stream = open_memory();
-    term_bar(stream, 0.024, false);
-    term_bar(stream, 0.025, false);
+    term_bar(stream, 0.024, BAR_CELLS, false);
+    term_bar(stream, 0.025, BAR_CELLS, false);
     fputs(" ", stream);
-    term_bar(stream, 0.111428611, false);
+    term_bar(stream, 0.111428611, BAR_CELLS, false);
     close_and_compare(stream, "█ ████");
     stream = open_memory();
-    term_bar(stream, 1, false);
+    term_bar(stream, 0.99, 10, false);
+    term_bar(stream, 0.09, 10, false);
+    term_bar(stream, 1, 0, false);
+    close_and_compare(stream, "█████████");
+    stream = open_memory();
+    term_bar(stream, 1, BAR_CELLS, false);
     fclose(stream);
     assert_int_equal(term_width(written), BAR_CELLS);
     free(written);
     stream = open_memory();
-    term_bar(stream, (double)INFINITY, false);
-    term_bar(stream, (double)NAN, false);
-    term_bar(stream, -1, false);
+    term_bar(stream, (double)INFINITY, BAR_CELLS, false);
+    term_bar(stream, (double)NAN, BAR_CELLS, false);
+    term_bar(stream, -1, BAR_CELLS, false);
     fclose(stream);
     assert_int_equal(term_width(written), BAR_CELLS);       /* what a sampler may claim */
     free(written);
@@ -183,9 +223,11 @@ int main(void) {
     term_use_utf8();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_fit_their_widest_cell),
+        cmocka_unit_test(no_line_of_a_table_ends_in_blanks),
         cmocka_unit_test(a_wide_character_takes_two_cells),
         cmocka_unit_test(a_text_is_cut_between_characters),
         cmocka_unit_test(a_cell_is_just_so_wide),
+        cmocka_unit_test(a_line_is_no_longer_than_told),
         cmocka_unit_test(the_columns_of_a_file_are_those_told),
         cmocka_unit_test(plain_text_has_lines_and_nothing_to_obey),
         cmocka_unit_test(an_empty_table_prints_nothing),
