@@ -19,6 +19,7 @@ typedef struct probe_flags {
     const char *logits, *labels, *history;
     uint64_t seed, step;
     const call *asked;          /* the one call without --input, while it runs */
+    int code;                   /* of showing its answer */
 } probe_flags;
 
 /* ---- logits ---- */
@@ -124,22 +125,52 @@ static json_t *answer_json(const answer *a) {
 
 /* ---- bars ---- */
 
-enum { LABEL_BYTES = 64 };
+enum { LABEL_CELLS_MAX = 27 };  /* so that no line is longer than 80 */
 
-/* The label of each logit, or its number. */
-static void label_take(const char **labels, size_t i, char out[LABEL_BYTES]) {
-    if (*labels && **labels) item_take(labels, out, LABEL_BYTES);
-    else snprintf(out, LABEL_BYTES, "%zu", i);
+/* What each logit stands for: its label, or its number. */
+typedef struct labels {
+    char **texts;               /* [n], owned */
+    size_t n;
+    size_t n_cells;             /* of the widest, at most LABEL_CELLS_MAX */
+} labels;
+
+/* The item before the next comma, without the blanks in front, on one line; moves *list behind it.
+ * malloc'ed. */
+static char *label_take(const char **list) {
+    const char *from = *list + strspn(*list, " ");
+    size_t n_bytes = strcspn(from, ",");
+    *list = from[n_bytes] ? from + n_bytes + 1 : from + n_bytes;
+    char *label = term_plain((const uint8_t *)from, n_bytes);
+    for (char *at = label; at && *at; at++) {
+        if (*at == '\n') *at = ' ';
+    }
+    return label;
 }
 
-static size_t labels_width(const char *labels, size_t n) {
-    size_t widest = 0;
-    for (size_t i = 0; i < n; i++) {
-        char label[LABEL_BYTES];
-        label_take(&labels, i, label);
-        if (term_width(label) > widest) widest = term_width(label);
+static char *number_text(size_t i) {
+    char *text = NULL;
+    return asprintf(&text, "%zu", i) < 0 ? NULL : text;
+}
+
+static void labels_clear(labels *l) {
+    for (size_t i = 0; l->texts && i < l->n; i++) free(l->texts[i]);
+    free(l->texts);
+    *l = (labels){0};
+}
+
+/* `list` may be NULL. STATUS_NO_MEMORY. */
+static status labels_make(labels *l, const char *list, size_t n) {
+    *l = (labels){.texts = calloc(n, sizeof *l->texts), .n = n};
+    bool whole = l->texts != NULL;
+    for (size_t i = 0; whole && i < n; i++) {
+        l->texts[i] = list ? label_take(&list) : number_text(i);
+        whole = l->texts[i] != NULL;
+        size_t n_cells = whole ? term_width(l->texts[i]) : 0;
+        if (n_cells > l->n_cells) l->n_cells = n_cells;
     }
-    return widest;
+    if (l->n_cells > LABEL_CELLS_MAX) l->n_cells = LABEL_CELLS_MAX;
+    if (!whole) labels_clear(l);
+    return whole ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 /* Does the chain nothing but push down ids of the history? */
@@ -173,50 +204,65 @@ static double logit_offset(const call *asked, const answer *a) {
 }
 
 /* "the : 5.0 → 3.33 ← penalized", for each logit. */
-static void show_penalties(const probe_flags *flags, const answer *a, size_t width) {
+static void show_penalties(const probe_flags *flags, const answer *a, const labels *l) {
     double offset = logit_offset(flags->asked, a);
     if (!only_penalizes(&flags->chain) || isnan(offset)) return;
-    const char *labels = flags->labels;
     puts("logits:");
     for (size_t i = 0; i < a->n_numbers; i++) {
-        char label[LABEL_BYTES];
-        label_take(&labels, i, label);
         double before = (double)flags->asked->logits[i], after = before;
         if (is_in_history(flags->asked, i))
             after = a->numbers[i] > 0 ? fmath_log(a->numbers[i]) + offset : -INFINITY;
         bool is_penalized = before - after > 1e-5;
         int n_digits = fabs(before * 10 - rint(before * 10)) < 1e-6 ? 1 : 2;
-        printf("%s%*s : %.*f \u2192 %.2f%s\n", label, (int)(width - term_width(label)), "",
-               n_digits, before, after, is_penalized ? " \u2190 penalized" : "");
+        term_cell(stdout, l->texts[i], l->n_cells);
+        printf(" : %.*f \u2192 %.2f%s\n", n_digits, before, after,
+               is_penalized ? " \u2190 penalized" : "");
     }
 }
 
-static void show(void *context, const answer *a) {
-    const probe_flags *flags = context;
-    if (flags->common.json) {
-        json_print(answer_json(a));
-        return;
-    }
+static void show_bars(const answer *a, const labels *l) {
     bool colour = term_has_colour(stdout);
-    size_t width = labels_width(flags->labels, a->n_numbers);
-    const char *labels = flags->labels;
     for (size_t i = 0; i < a->n_numbers; i++) {
-        char label[LABEL_BYTES];
-        label_take(&labels, i, label);
-        int n_blanks = (int)(width - term_width(label));
         bool has_bar = a->numbers[i] * BAR_CELLS >= 1, is_removed = a->numbers[i] == 0;
         if (is_removed) term_dim_begin(stdout, colour);
-        printf("%s%*s : %.3f%s", label, n_blanks, "", a->numbers[i], has_bar ? " " : "");
+        term_cell(stdout, l->texts[i], l->n_cells);
+        printf(" : %.3f%s", a->numbers[i], has_bar ? " " : "");
         term_bar(stdout, a->numbers[i], BAR_CELLS, colour);
         if (is_removed) term_dim_end(stdout, colour);
         putchar('\n');
     }
-    show_penalties(flags, a, width);
-    labels = flags->labels;
-    char drawn[LABEL_BYTES];
-    for (size_t i = 0; i <= (size_t)a->id; i++) label_take(&labels, i, drawn);
-    printf("drawn with seed %llu at step %llu: %s\n", (unsigned long long)flags->seed,
-           (unsigned long long)flags->step, drawn);
+}
+
+static void show_drawn(const probe_flags *flags, const char *label) {
+    size_t n_cells = term_width(label);
+    printf("drawn with seed %llu at step %llu: ", (unsigned long long)flags->seed,
+           (unsigned long long)flags->step);
+    term_cell(stdout, label, n_cells < LABEL_CELLS_MAX ? n_cells : LABEL_CELLS_MAX);
+    putchar('\n');
+}
+
+static void show(void *context, const answer *a) {
+    probe_flags *flags = context;
+    labels l;
+    if (flags->common.json) {
+        json_print(answer_json(a));
+        return;
+    }
+    if (labels_make(&l, flags->labels, a->n_numbers) != STATUS_OK) {
+        flags->code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for the labels"});
+        return;
+    }
+    show_bars(a, &l);
+    show_penalties(flags, a, &l);
+    show_drawn(flags, l.texts[a->id]);
+    labels_clear(&l);
+}
+
+/* As many as logits, where any are given. */
+static status labels_check(const char *list, size_t n_logits, failure *f) {
+    if (!list || count_items(list) == n_logits) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "--labels must name each logit: there are %zu labels for %zu "
+                "logits", count_items(list), n_logits);
 }
 
 static int probe_one(probe_flags *flags) {
@@ -226,6 +272,7 @@ static int probe_one(probe_flags *flags) {
     task_init(&t);
     call_init(flags, &t.call);
     status st = logits_from_flag(&t, flags->logits, &f);
+    if (st == STATUS_OK) st = labels_check(flags->labels, t.call.n_logits, &f);
     if (st == STATUS_OK && flags->history) st = ids_from_text(&t.ids, flags->history, &f);
     t.call.ids = t.ids.ids;
     t.call.n_ids = t.ids.n_ids;
@@ -233,6 +280,7 @@ static int probe_one(probe_flags *flags) {
     int code = EXIT_FAILED;
     if (st == STATUS_OK) code = ask(&flags->common, &t.call, show, flags);
     else outcome_failed(&f);
+    if (code == EXIT_FINE) code = flags->code;
     task_clear(&t);
     return st == STATUS_BAD_REQUEST ? EXIT_WRONG_USE : code;
 }
@@ -260,7 +308,7 @@ int cmd_probe(int argc, char **argv) {
         {.name = "logits", .kind = OPTION_TEXT, .value_name = "5,3,2", .out = &flags.logits,
          .help = "one row of logits"},
         {.name = "labels", .kind = OPTION_TEXT, .value_name = "A,B,C", .out = &flags.labels,
-         .help = "what they stand for"},
+         .help = "what they stand for, as many as there are logits"},
         {.name = "history", .kind = OPTION_TEXT, .value_name = "0,1", .out = &flags.history,
          .help = "ids so far, for penalties"},
         {.name = "seed", .kind = OPTION_UINT, .value_name = "N", .out = &flags.seed,

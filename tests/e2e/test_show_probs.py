@@ -1,7 +1,12 @@
 """What the model thought likely, token by token, and the chapter's examples number by number."""
 import math
+import re
+import subprocess
+import unicodedata
 
 import pytest
+
+from conftest import BUILD, TIMEOUT_S
 
 PROMPT = "Once upon a time"
 CHAIN = ["--chain", '[{"temperature": 0.8}, {"top_k": 4}, {"top_p": 0.9}]']
@@ -25,25 +30,75 @@ def test_candidates_in_json(tiny):
         assert len(drawn) == 1 and drawn[0]["logprob"] == line["logprob"] and drawn[0]["removed_by"] is None
 
 
+def blocks_of(shown):
+    """The lines of each token: its own, which are less indented or go on far to the right, and its rows."""
+    blocks = []
+    for line in shown.splitlines():
+        if re.match(r'".* step \d', line):
+            blocks.append([])
+        if blocks:
+            blocks[-1].append(line)
+    return blocks
+
+
+def rows_of(block):
+    return [line for line in block if line.startswith('  "')]
+
+
 def test_candidates_as_bars(tiny):
     shown = tiny.text(PROMPT, "--seed", "3", "--max-new-tokens", "5", "--ignore-eos", "--show-probs", "6", *CHAIN).decode()
     plain = tiny.text(PROMPT, "--seed", "3", "--max-new-tokens", "5", "--ignore-eos", *CHAIN).decode()
     assert shown.endswith(plain)                # the text itself comes last
     bars = shown[:-len(plain)].splitlines()
     assert len(bars) == 5 * 7
-    assert all(len(line) <= 80 for line in bars)
+    assert all(len(line) <= 80 and line == line.rstrip() for line in bars)
     for first in range(0, len(bars), 7):
         assert " → top_k 4" in bars[first]
         assert sum(line.endswith(" ← drawn") for line in bars[first:first + 7]) == 1
         assert [line.endswith(" top_k") for line in bars[first + 5:first + 7]] == [True, True]
 
 
+def test_a_drawn_token_that_is_none_of_the_likeliest_stands_below_them(tiny):
+    flags = ["--seed", "3", "--max-new-tokens", "20", "--ignore-eos", "--chain", '[{"temperature": 3}]', "--show-probs"]
+    blocks = blocks_of(tiny.text(PROMPT, *flags, "2").decode())
+    lines = [line for line in tiny.lines("generate", PROMPT, *flags, "2") if "id" in line]
+    assert len(blocks) == len(lines) == 20
+    n_below = 0
+    for block, line in zip(blocks, lines, strict=True):
+        assert len(line["candidates"]) == 2     # in JSON there are as many as were asked for
+        is_below = line["id"] not in [one["id"] for one in line["candidates"]]
+        rows = rows_of(block)
+        assert [row.endswith(" ← drawn") for row in rows].count(True) == 1
+        assert len(rows) == 2 + is_below
+        if is_below:
+            assert rows[-1].endswith(" ← drawn")
+            assert f" {math.exp(line['logprob']):.3f}" in rows[-1]
+            assert rows[-1].strip()[:8] == block[0][:8]     # the token of the heading
+        n_below += is_below
+    assert n_below > 5
+
+
 def test_an_unlikely_half_of_a_character_is_shown_too(tiny):
     first, second = tiny.run("tokenize", "é").stdout.decode().split(",")
     chain = f'[{{"logit_bias": [[{first}, 1000]]}}]'
     shown = tiny.text(PROMPT, "--seed", "3", "--max-new-tokens", "2", "--show-probs", "1", "--chain", chain).decode()
-    assert not any("drawn" in line for line in shown.splitlines())      # it is not the likeliest
-    assert shown.count('"\\xc3" ') == 2, shown
+    blocks = blocks_of(shown)
+    assert [block[0].startswith('"\\xc3" ') for block in blocks] == [True, True], shown
+    for block in blocks:                        # it is not the likeliest, and stands below that
+        assert re.fullmatch(r' +"\\xc3" +0\.0\d\d( █)? ← drawn', rows_of(block)[1]), shown
+
+
+@pytest.mark.parametrize("columns", [80, 60, 40])
+def test_candidates_fit_a_narrow_terminal(tiny, columns):
+    chain = '[{"temperature": 0.1}, {"top_k": 4}, {"typical_p": 0.5}, {"top_p": 0.9}]'
+    environment = dict(tiny.environment, COLUMNS=str(columns))
+    done = subprocess.run([BUILD / "trivium", "generate", PROMPT, "--seed", "3", "--max-new-tokens", "4", "--ignore-eos",
+                           "--show-probs", "3", "--chain", chain], env=environment, stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=TIMEOUT_S)
+    lines = [line for block in blocks_of(done.stdout.decode())[:3] for line in block]
+    assert max(map(len, lines)) <= columns and all(line == line.rstrip() for line in lines)
+    assert sum(line.endswith("← drawn") for line in lines) == 3
+    assert sum("→ top_k 4" in line for line in lines) == 3
 
 
 def test_a_long_chain_stays_within_80_columns(tiny):
@@ -93,3 +148,44 @@ def test_penalized_logits_as_in_the_chapter(tiny):
     for line in ("the : 5.0 → 3.33 ← penalized", "cat : 3.0 → 2.00 ← penalized", "sat : 2.0 → 1.33 ← penalized",
                  "on  : 1.0 → 1.00", "a   : -1.0 → -1.00"):
         assert line in shown.splitlines()
+
+
+def probe(stack, *arguments):
+    done = stack.run("probe", *arguments)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode().splitlines()
+
+
+@pytest.mark.parametrize("labels, n", [("a,b", 2), ("a,b,c,d", 4), ("", 0), ("a,b,", 3)])
+def test_labels_are_as_many_as_logits(tiny, labels, n):
+    if n == 3:
+        assert probe(tiny, "--logits", "3,2,1", "--labels", labels)[2].startswith("  : ")
+        return
+    for more in ((), ("--json",)):
+        sentence = tiny.refused("probe", "--logits", "3,2,1", "--labels", labels, *more, code=2)
+        assert f"{n} labels for 3 logits" in sentence and sentence.count("\n") == 1
+
+
+def test_a_long_label_is_cut(tiny):
+    long = "a label that nobody would think of but a tester"
+    lines = probe(tiny, "--logits", "9,1,1", "--labels", f"{long},{'日本語' * 20},x", "--history", "0", "--seed", 2**53 - 1,
+                  "--step", 2**32 - 2, "--repetition-penalty", "1.5")
+    cells = [sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) for line in lines]
+    assert max(cells) <= 80 and all(line == line.rstrip() for line in lines)
+    assert lines[0].startswith(f"{long[:26]}… : 0.9")
+    assert lines[1].startswith("日本語日本語日本語日本語日… : 0.0")
+    assert [line.index(" : ") for line in lines[:3:2]] == [27, 27]
+    assert lines[-1].endswith(f": {long[:26]}…")
+
+
+def test_labels_are_not_obeyed_by_a_terminal(tiny):
+    lines = probe(tiny, "--logits", "3,2", "--labels", "\x1b[2Ja,é\nb")
+    assert lines[0].startswith("\\x1b[2Ja : ") and lines[1].startswith("é b      : ")
+
+
+def test_rows_do_not_end_in_blanks(tiny):
+    for command in (["probe", "--logits", "9,1,1"], ["score", "The cat", "--top", "3"], ["status"],
+                    ["generate", PROMPT, "--show-probs", "8", "--seed", "3", "--max-new-tokens", "4", *CHAIN]):
+        lines = tiny.run(*command).stdout.decode().splitlines()
+        shown = lines if command[0] != "generate" else [line for block in blocks_of("\n".join(lines))[:3] for line in block]
+        assert len(shown) > 3 and [line for line in shown if line != line.rstrip()] == [], command
