@@ -271,6 +271,13 @@ bool step_flags_replace(const step_flags *flags) {
     return flags->has_chain || flags->has_preset || flags->has_greedy;
 }
 
+/* Mirostat steers by the surprise of what it draws, so nothing but a bias and a temperature belongs in
+ * front of it: the default's other steps would bias that. */
+static void drop_defaults_before_mirostat(strategy *defaults) {
+    strategy_remove(defaults, STEP_REPETITION_PENALTY);
+    strategy_remove(defaults, STEP_TOP_P);
+}
+
 status step_flags_strategy(const step_flags *flags, step_start start, strategy *out, failure *f) {
     strategy_clear(out);
     if (step_flags_replace(flags)) {
@@ -279,6 +286,7 @@ status step_flags_strategy(const step_flags *flags, step_start start, strategy *
         }
     } else if (start == START_DEFAULTS) {
         strategy_defaults(out);
+        if (strategy_has(&flags->steps, STEP_MIROSTAT)) drop_defaults_before_mirostat(out);
     }
     return strategy_merge(out, &flags->steps, f);
 }

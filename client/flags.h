@@ -70,7 +70,8 @@ status step_flags_check(const step_flags *flags, failure *f);
 /* Where a chain starts when neither --chain, --preset nor --greedy says so. */
 typedef enum step_start { START_DEFAULTS, START_EMPTY } step_start;
 
-/* The whole chain. `out` is initialised; cleared first. */
+/* The whole chain. `out` is initialised; cleared first. Beside --mirostat the defaults are the
+ * temperature alone. */
 status step_flags_strategy(const step_flags *flags, step_start start, strategy *out, failure *f);
 
 bool step_flags_any(const step_flags *flags);

@@ -87,7 +87,8 @@ const step_row step_table[STEP_KINDS] = {
         .name = "mirostat", .shape = SHAPE_OBJECT, .n_fields = 2, .draws = true,
         .fields = {{.name = "tau", .max = DBL_MAX, .above_min = true, .range = "above 0 and finite"},
                    {.name = "eta", .max = DBL_MAX, .above_min = true, .range = "above 0 and finite"}},
-        .help = "version 2: keep the surprise of what is drawn near tau; the last step",
+        .help = "version 2: keep the surprise of what is drawn near tau bits; the last step; without "
+                "the penalty and the top-p that hold by default",
     },
     [STEP_ADAPTIVE_P] = {
         .name = "adaptive_p", .shape = SHAPE_OBJECT, .n_fields = 2, .draws = true,

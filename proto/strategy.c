@@ -192,6 +192,10 @@ status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f) {
     return st;
 }
 
+bool strategy_has(const strategy *s, step_kind kind) {
+    return strategy_find(s, kind) < s->n_steps;
+}
+
 bool strategy_equal(const strategy *a, const strategy *b) {
     if (a->n_steps != b->n_steps) return false;
     for (size_t i = 0; i < a->n_steps; i++) {

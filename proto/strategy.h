@@ -112,6 +112,7 @@ status strategy_unknown_step(const char *name, status code, failure *f);
 /* Every id that a step names lies in 0 … n_vocab-1, else STATUS_BAD_ID with a sentence. */
 status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f);
 
+bool strategy_has(const strategy *s, step_kind kind);       /* a step of this kind */
 bool strategy_equal(const strategy *a, const strategy *b);
 
 #endif

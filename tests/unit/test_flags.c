@@ -66,6 +66,31 @@ static void greedy_and_chain_start_from_nothing(void **state) {
     assert_chain("--chain []", START_DEFAULTS, "[]");
 }
 
+/* What stood in front of it would bias what it steers by: only what the line names does. */
+static void mirostat_does_without_the_defaults(void **state) {
+    (void)state;
+    const char *flag = "--mirostat {\"tau\":3,\"eta\":0.1}";
+    char line[256];
+    assert_chain(flag, START_DEFAULTS,
+                 "[{\"temperature\":0.8},{\"mirostat\":{\"tau\":3.0,\"eta\":0.1}}]");
+    assert_chain(flag, START_EMPTY, "[{\"mirostat\":{\"tau\":3.0,\"eta\":0.1}}]");
+    snprintf(line, sizeof line, "%s --top-p 0.9 --temperature 1 --logit-bias 7=1", flag);
+    assert_chain(line, START_DEFAULTS,
+                 "[{\"logit_bias\":[[7,1.0]]},{\"temperature\":1.0},{\"top_p\":0.9},"
+                 "{\"mirostat\":{\"tau\":3.0,\"eta\":0.1}}]");
+    snprintf(line, sizeof line, "--repetition-penalty 1.1 %s", flag);
+    assert_chain(line, START_DEFAULTS,
+                 "[{\"repetition_penalty\":1.1},{\"temperature\":0.8},"
+                 "{\"mirostat\":{\"tau\":3.0,\"eta\":0.1}}]");
+    snprintf(line, sizeof line, "%s --preset balanced", flag);
+    assert_chain(line, START_DEFAULTS,
+                 "[{\"repetition_penalty\":1.2},{\"temperature\":0.8},{\"top_p\":0.9},"
+                 "{\"mirostat\":{\"tau\":3.0,\"eta\":0.1}}]");
+    assert_chain("--adaptive-p {\"target\":0.3,\"decay\":0.9}", START_DEFAULTS,
+                 "[{\"repetition_penalty\":1.1},{\"temperature\":0.8},{\"top_p\":0.9},"
+                 "{\"adaptive_p\":{\"target\":0.3,\"decay\":0.9}}]");
+}
+
 static void steps_override_a_preset_in_any_order(void **state) {
     (void)state;
     const char *expected = "[{\"repetition_penalty\":1.3},{\"temperature\":0.5},{\"top_p\":0.95}]";
@@ -155,6 +180,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_build_the_default_order),
         cmocka_unit_test(greedy_and_chain_start_from_nothing),
+        cmocka_unit_test(mirostat_does_without_the_defaults),
         cmocka_unit_test(steps_override_a_preset_in_any_order),
         cmocka_unit_test(biases_add),
         cmocka_unit_test(wrong_use_is_refused_with_a_sentence),
