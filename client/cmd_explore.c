@@ -25,13 +25,16 @@ static const explore_row explorers[] = {
           "Texts that go on from a prompt at several temperatures, side by side. The same seeds "
           "are used at each, so a second run shows the same.\n\n"
           "  trivium explore temperature 'The future of artificial intelligence'\n\n"
-          "Under each temperature stand, over all its samples: how many different tokens there are "
-          "of all; the share of tokens within a run of four that its text has twice or more; the "
-          "mean log-probability, before the chain; how many samples differ. The chain is that of "
-          "generate but for top-p, which is 0.95; flags of steps change it.\n\n"
-          "A line of --json: {\"temperature\", \"sample\", \"seed\", \"text\", "
-          "\"completion_tokens\", \"finish_reason\", \"distinct_tokens\", \"repeated\" (the share, "
-          "0 to 1), \"mean_logprob\"}.",
+          "Under each temperature stand, of all its samples together: how many different tokens "
+          "there are of all; how much is repeated: of all pairs of tokens in a row, the share that "
+          "was there before, in the same sample or in another one; the mean log-probability, before "
+          "the chain; how many texts differ. The chain is that of generate but for top-p, which is "
+          "0.95; flags of steps change it.\n\n"
+          "A line of --json is a sample, with its own figures: {\"temperature\", \"sample\", "
+          "\"seed\", \"text\", \"completion_tokens\", \"finish_reason\", \"distinct_tokens\", "
+          "\"repeated\" (the share, 0 to 1), \"mean_logprob\"}. Those of a temperature are followed "
+          "by what they are together: {\"together\": {\"temperature\", \"samples\", \"texts\", "
+          "\"completion_tokens\", \"distinct_tokens\", \"repeated\", \"mean_logprob\"}}.",
       .n_words_max = 1}},
     {"top-p", explore_top_p, TOP_P_TOKENS,
      "of each text, at most (40)",
@@ -105,7 +108,7 @@ static int explore_from(const explore_row *explorer, const explore_flags *flags,
     failure f;
     if (step_flags_check(&flags->steps, &f) != STATUS_OK) return outcome_wrong_use("%s", f.message);
     if (explorer->run == explore_temperature &&
-        explore_has_step(&flags->steps.steps, STEP_TEMPERATURE))
+        strategy_has(&flags->steps.steps, STEP_TEMPERATURE))
         return outcome_wrong_use("several temperatures are compared: give --temperatures instead");
     buffer prompt = {0};
     int code = input_read_prompt(&prompt, word, &f) == STATUS_OK

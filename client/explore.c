@@ -3,13 +3,6 @@
 #include "columns.h"
 #include "term.h"
 
-bool explore_has_step(const strategy *s, step_kind kind) {
-    for (size_t i = 0; i < s->n_steps; i++) {
-        if (s->steps[i].kind == kind) return true;
-    }
-    return false;
-}
-
 status explore_set(strategy *s, step_kind kind, double number, failure *f) {
     return strategy_set(s, &(step){.kind = kind, .numbers = {number}}, f);
 }

@@ -23,8 +23,6 @@ int explore_top_p(const explore_flags *flags, const char *prompt, size_t n_promp
 
 /* ---- for the explorers ---- */
 
-bool explore_has_step(const strategy *s, step_kind kind);
-
 /* Set a step of one number. STATUS_BAD_REQUEST, STATUS_NO_MEMORY. */
 status explore_set(strategy *s, step_kind kind, double number, failure *f);
 

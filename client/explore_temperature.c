@@ -32,8 +32,9 @@ typedef struct exploration {
 
 static status heat_chain(const explore_flags *flags, double temperature, strategy *out,
                          failure *f) {
-    bool keeps_top_p = step_flags_replace(&flags->steps) ||
-                       explore_has_step(&flags->steps.steps, STEP_TOP_P);
+    const strategy *named = &flags->steps.steps;
+    bool keeps_top_p = step_flags_replace(&flags->steps) || strategy_has(named, STEP_TOP_P) ||
+                       strategy_has(named, STEP_MIROSTAT);
     status st = step_flags_strategy(&flags->steps, START_DEFAULTS, out, f);
     if (st == STATUS_OK && !keeps_top_p) st = explore_set(out, STEP_TOP_P, TOP_P, f);
     return st == STATUS_OK ? explore_set(out, STEP_TEMPERATURE, temperature, f) : st;
@@ -58,19 +59,11 @@ static size_t count_texts(const explored_text *samples, size_t n) {
 
 static status heat_measure(heat *h, size_t n_samples) {
     double sum = 0;
-    for (size_t i = 0; i < n_samples; i++) {
-        text_figures one;
-        if (explored_figures(&h->samples[i], &one) != STATUS_OK) return STATUS_NO_MEMORY;
-        text_figures_add(&h->figures, &one);
-        sum += explored_logprob_sum(&h->samples[i]);
-    }
+    for (size_t i = 0; i < n_samples; i++) sum += explored_logprob_sum(&h->samples[i]);
+    if (explored_figures(h->samples, n_samples, &h->figures) != STATUS_OK) return STATUS_NO_MEMORY;
     h->logprob = h->figures.n_tokens > 0 ? sum / (double)h->figures.n_tokens : 0;
     h->n_texts = count_texts(h->samples, n_samples);
     return STATUS_OK;
-}
-
-static double share(size_t part, size_t whole) {
-    return whole > 0 ? (double)part / (double)whole : 0;
 }
 
 /* ---- for a person ---- */
@@ -79,8 +72,8 @@ static status heat_tell(heat *h, size_t n_samples) {
     const text_figures *f = &h->figures;
     if (asprintf(&h->head, "T = %.6g", h->temperature) < 0) h->head = NULL;
     if (asprintf(&h->told, "%zu/%zu tokens\n%.0f%% repeated\nlogprob %.2f\n%zu of %zu texts",
-                 f->n_distinct, f->n_tokens, 100 * share(f->n_repeated, f->n_tokens), h->logprob,
-                 h->n_texts, n_samples) < 0)
+                 f->n_distinct, f->n_tokens, 100 * text_figures_repeated(f), h->logprob, h->n_texts,
+                 n_samples) < 0)
         h->told = NULL;
     return h->head && h->told ? STATUS_OK : STATUS_NO_MEMORY;
 }
@@ -133,18 +126,19 @@ static status print_all(exploration *x) {
         st = print_band(x, &x->heats[i], n_here, layout.n_cells);
         putchar('\n');
     }
-    explore_remark("tokens: different ones of all · repeated: share of tokens within a run of four "
-                   "that its text has twice or more · logprob: mean, before the chain · texts: "
-                   "different ones among the samples");
+    explore_remark("of all samples of a temperature together · tokens: different ones of all · "
+                   "repeated: share of pairs of tokens in a row that were there before, in the "
+                   "same sample or another · logprob: mean, before the chain · texts: different "
+                   "ones");
     return st;
 }
 
 /* ---- for a program ---- */
 
-static int print_json(const explored_text *t, double temperature, size_t sample) {
+static int print_sample_json(const explored_text *t, double temperature, size_t sample) {
     text_figures f;
     size_t n = explored_n_tokens(t);
-    if (explored_figures(t, &f) != STATUS_OK) return json_print(NULL);
+    if (explored_figures(t, 1, &f) != STATUS_OK) return json_print(NULL);
     return json_print(json_pack(
         "{s: o, s: i, s: I, s: o, s: i, s: s, s: i, s: o, s: o}",
         "temperature", json_number(temperature),
@@ -154,15 +148,31 @@ static int print_json(const explored_text *t, double temperature, size_t sample)
         "completion_tokens", (int)n,
         "finish_reason", finish_reason_name(t->reason),
         "distinct_tokens", (int)f.n_distinct,
-        "repeated", json_number(share(f.n_repeated, n)),
+        "repeated", json_number(text_figures_repeated(&f)),
         "mean_logprob", n > 0 ? json_number(explored_logprob_sum(t) / (double)n) : json_null()));
 }
 
+static int print_heat_json(const heat *h, size_t n_samples) {
+    const text_figures *f = &h->figures;
+    return json_print(json_pack(
+        "{s: {s: o, s: i, s: i, s: i, s: i, s: o, s: o}}", "together",
+        "temperature", json_number(h->temperature),
+        "samples", (int)n_samples,
+        "texts", (int)h->n_texts,
+        "completion_tokens", (int)f->n_tokens,
+        "distinct_tokens", (int)f->n_distinct,
+        "repeated", json_number(text_figures_repeated(f)),
+        "mean_logprob", f->n_tokens > 0 ? json_number(h->logprob) : json_null()));
+}
+
 static int show_json(const exploration *x) {
+    size_t n_samples = x->flags->n_samples;
     int code = EXIT_FINE;
-    for (size_t i = 0; i < x->flags->n_temperatures; i++) {
-        for (size_t k = 0; code == EXIT_FINE && k < x->flags->n_samples; k++)
-            code = print_json(&x->heats[i].samples[k], x->heats[i].temperature, k);
+    for (size_t i = 0; code == EXIT_FINE && i < x->flags->n_temperatures; i++) {
+        const heat *h = &x->heats[i];
+        for (size_t k = 0; code == EXIT_FINE && k < n_samples; k++)
+            code = print_sample_json(&h->samples[k], h->temperature, k);
+        if (code == EXIT_FINE) code = print_heat_json(h, n_samples);
     }
     return code;
 }
@@ -170,10 +180,10 @@ static int show_json(const exploration *x) {
 /* ---- the whole ---- */
 
 static int show(exploration *x) {
-    if (x->flags->common.json) return show_json(x);
     status st = STATUS_OK;
     for (size_t i = 0; st == STATUS_OK && i < x->flags->n_temperatures; i++)
         st = heat_measure(&x->heats[i], x->flags->n_samples);
+    if (st == STATUS_OK && x->flags->common.json) return show_json(x);
     if (st == STATUS_OK) st = print_all(x);
     if (st == STATUS_OK) return EXIT_FINE;
     return outcome_failed(&(failure){st, "no memory to show the texts"});

@@ -50,13 +50,19 @@ double explored_logprob_sum(const explored_text *t) {
     return sum;
 }
 
-status explored_figures(const explored_text *t, text_figures *out) {
-    size_t n = explored_n_tokens(t);
-    int32_t *ids = malloc((n + 1) * sizeof *ids);
-    if (!ids) return STATUS_NO_MEMORY;
-    for (size_t i = 0; i < n; i++) ids[i] = explored_token_at(t, i)->id;
-    status st = text_figures_of(ids, n, out);
+status explored_figures(const explored_text *texts, size_t n, text_figures *out) {
+    size_t n_tokens = 0, n_copied = 0;
+    for (size_t i = 0; i < n; i++) n_tokens += explored_n_tokens(&texts[i]);
+    int32_t *ids = malloc((n_tokens + 1) * sizeof *ids);
+    token_text *of = calloc(n + 1, sizeof *of);
+    status st = ids && of ? STATUS_OK : STATUS_NO_MEMORY;
+    for (size_t i = 0; st == STATUS_OK && i < n; i++) {
+        of[i] = (token_text){ids + n_copied, explored_n_tokens(&texts[i])};
+        for (size_t k = 0; k < of[i].n; k++) ids[n_copied++] = explored_token_at(&texts[i], k)->id;
+    }
+    if (st == STATUS_OK) st = text_figures_of(of, n, out);
     free(ids);
+    free(of);
     return st;
 }
 

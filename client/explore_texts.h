@@ -37,8 +37,8 @@ const explored_token *explored_token_at(const explored_text *t, size_t i);
 /* How many tokens there were before the chain's first step, and after each: [n_left_items]. */
 const uint32_t *explored_left(const explored_text *t, const explored_token *token);
 
-/* STATUS_NO_MEMORY. */
-status explored_figures(const explored_text *t, text_figures *out);
+/* Of texts[n] together. STATUS_NO_MEMORY. */
+status explored_figures(const explored_text *texts, size_t n, text_figures *out);
 double explored_logprob_sum(const explored_text *t);
 
 #endif

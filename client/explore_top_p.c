@@ -13,6 +13,7 @@ enum {
     BOTH, ALONE, SIDES,         /* top-k before top-p; top-p alone */
     TOKEN_CELLS = 14,
     LEFT_BAR_CELLS = 8,         /* for counts up to 2^16 */
+    STEP_CELLS = 74,            /* of a step with both sides in a line */
     COLUMN_CELLS_MIN = 30,
 };
 
@@ -30,9 +31,9 @@ typedef struct pair {
 static status pair_chains(pair *p, failure *f) {
     strategy *both = &p->chains[BOTH];
     status st = step_flags_strategy(&p->flags->steps, START_DEFAULTS, both, f);
-    if (st == STATUS_OK && !explore_has_step(both, STEP_TOP_P))
+    if (st == STATUS_OK && !strategy_has(both, STEP_TOP_P))
         st = explore_set(both, STEP_TOP_P, TOP_P, f);
-    if (st == STATUS_OK && !explore_has_step(both, STEP_TOP_K))
+    if (st == STATUS_OK && !strategy_has(both, STEP_TOP_K))
         st = explore_set(both, STEP_TOP_K, TOP_K, f);
     if (st != STATUS_OK) return st;
     if (strategy_copy(&p->chains[ALONE], both) != STATUS_OK)
@@ -117,6 +118,10 @@ static void print_count(long n, int n_cells) {
     else printf("%*ld", n_cells, n);
 }
 
+static bool is_narrow(void) {
+    return term_columns(stdout) < STEP_CELLS;
+}
+
 /* Half a cell for each time that one token doubles to n. Returns the cells. */
 static int print_log_bar(long n, bool colour) {
     int n_halves = 0, n_cells = 0;
@@ -128,9 +133,26 @@ static int print_log_bar(long n, bool colour) {
     return n_cells + n_halves % 2;
 }
 
+/* The two sides under each other, without bars. */
+static void print_narrow_step(const pair *p, size_t at, bool is_same) {
+    printf("%4zu  ", at);
+    print_token(p, BOTH, at);
+    print_count(left_after_top_k(p, at), 6);
+    print_count(left_after_all(p, BOTH, at), 7);
+    printf("\n      ");
+    if (is_same) term_cell(stdout, "the same", TOKEN_CELLS);
+    else print_token(p, ALONE, at);
+    print_count(left_after_all(p, ALONE, at), 6 + 7);
+    putchar('\n');
+}
+
 static void print_step(const pair *p, size_t at, bool colour) {
     const explored_token *both = token_at(p, BOTH, at), *alone = token_at(p, ALONE, at);
     bool is_same = both && alone && at < p->n_comparable && both->id == alone->id;
+    if (is_narrow()) {
+        print_narrow_step(p, at, is_same);
+        return;
+    }
     printf("%4zu  ", at);
     print_token(p, BOTH, at);
     print_count(left_after_top_k(p, at), 6);
@@ -148,8 +170,9 @@ static void print_step(const pair *p, size_t at, bool colour) {
 
 static void print_steps(const pair *p) {
     bool colour = term_has_colour(stdout);
-    printf("step  %-*s top-k +top-p %*s  %-*s  top-p\n", TOKEN_CELLS, "token", LEFT_BAR_CELLS, "",
-           TOKEN_CELLS, "token");
+    printf("step  %-*s top-k +top-p", TOKEN_CELLS, "token");
+    if (is_narrow()) printf("\n      %-*s        top-p\n", TOKEN_CELLS, "token");
+    else printf(" %*s  %-*s  top-p\n", LEFT_BAR_CELLS, "", TOKEN_CELLS, "token");
     for (size_t i = 0; i < p->n_steps; i++) {
         print_step(p, i, colour);
         if (i + 1 != p->n_comparable || i + 1 == p->n_steps) continue;
@@ -178,11 +201,8 @@ static size_t counts_of(const pair *p, int side, size_t n_steps, long *out) {
     return n;
 }
 
-static void summary_row(table *t, const pair *p, int side, size_t n_steps, const char *steps,
-                        long *counts) {
+static void summary_counts(table *t, const pair *p, int side, size_t n_steps, long *counts) {
     size_t n = counts_of(p, side, n_steps, counts);
-    table_cell(t, "%s", side == BOTH ? "top-k, then top-p" : "top-p alone");
-    table_cell(t, "%s", steps);
     table_cell(t, "%zu", n);
     if (n == 0) {
         for (int i = 0; i < 3; i++) table_cell(t, "-");
@@ -193,29 +213,46 @@ static void summary_row(table *t, const pair *p, int side, size_t n_steps, const
     table_cell(t, "%ld", counts[n - 1]);
 }
 
+/* Both sides of the first n_steps, which are named in a column of their own; on a narrow terminal in
+ * a line of their own. */
+static void summary_rows(table *t, const pair *p, size_t n_steps, const char *steps, long *counts) {
+    bool narrow = is_narrow();
+    if (narrow) table_cell(t, "%s", steps);
+    for (int i = 0; narrow && i < 4; i++) table_cell(t, "%s", "");
+    for (int side = 0; side < SIDES; side++) {
+        const char *both = narrow ? " top-k + top-p" : "top-k, then top-p";
+        const char *alone = narrow ? " top-p alone" : "top-p alone";
+        table_cell(t, "%s", side == BOTH ? both : alone);
+        if (!narrow) table_cell(t, "%s", steps);
+        summary_counts(t, p, side, n_steps, counts);
+    }
+}
+
+static void summary_heads(table *t) {
+    static const char *const numbers[] = {"steps", "min", "median", "max"};
+    size_t n_before = is_narrow() ? 1 : 2;
+    table_cell(t, "%s", is_narrow() ? "tokens left" : "tokens left to draw from");
+    if (!is_narrow()) table_cell(t, "of");
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        table_align_right(t, n_before + i);
+        table_cell(t, "%s", numbers[i]);
+    }
+}
+
 static status print_summary(const pair *p) {
-    static const char *const names[] = {"tokens left to draw from", "of", "steps", "min", "median",
-                                        "max"};
-    enum { N_NAMES = sizeof names / sizeof *names };
     long *counts = calloc(p->n_steps + 1, sizeof *counts);
-    table *t = table_new(N_NAMES);
-    if (!counts || !t) {
-        free(counts);
-        table_free(&t);
-        return STATUS_NO_MEMORY;
+    table *t = table_new(is_narrow() ? 5 : 6);
+    status st = counts && t ? STATUS_OK : STATUS_NO_MEMORY;
+    if (st == STATUS_OK) {
+        summary_heads(t);
+        summary_rows(t, p, p->n_comparable, p->parted ? "until they part" : "both", counts);
+        if (p->n_comparable < p->n_steps)
+            summary_rows(t, p, p->n_steps, "its whole text", counts);
+        table_print(t, stdout);
     }
-    for (size_t i = 0; i < N_NAMES; i++) {
-        if (i > 1) table_align_right(t, i);
-        table_cell(t, "%s", names[i]);
-    }
-    for (int side = 0; side < SIDES; side++)
-        summary_row(t, p, side, p->n_comparable, p->parted ? "until they part" : "both", counts);
-    for (int side = 0; p->n_comparable < p->n_steps && side < SIDES; side++)
-        summary_row(t, p, side, p->n_steps, "its whole text", counts);
-    table_print(t, stdout);
     table_free(&t);
     free(counts);
-    return STATUS_OK;
+    return st;
 }
 
 /* ---- for a program ---- */

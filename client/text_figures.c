@@ -1,8 +1,6 @@
 #include "text_figures.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Which of two places in the ids begins the lesser run of `length`. */
 static int compare_runs(const int32_t *a, const int32_t *b, size_t length) {
@@ -20,45 +18,39 @@ static int by_run(const void *a, const void *b) {
     return compare_runs(*(const int32_t *const *)a, *(const int32_t *const *)b, FIGURES_RUN);
 }
 
-static size_t count_distinct(const int32_t **places, size_t n) {
-    qsort(places, n, sizeof *places, by_id);
-    size_t n_distinct = 0;
-    for (size_t i = 0; i < n; i++) n_distinct += i == 0 || by_id(&places[i - 1], &places[i]) != 0;
-    return n_distinct;
+/* The places of all texts from which `length` ids can be read. */
+static size_t places_list(const token_text *texts, size_t n_texts, size_t length,
+                          const int32_t **places) {
+    size_t n = 0;
+    for (size_t i = 0; i < n_texts; i++) {
+        for (size_t at = 0; at + length <= texts[i].n; at++) places[n++] = texts[i].ids + at;
+    }
+    return n;
 }
 
-/* Marks the tokens of every run that has an equal one: after sorting, beside it. */
-static size_t count_repeated(const int32_t **places, const int32_t *ids, size_t n,
-                             bool *is_repeated) {
-    size_t n_runs = n < FIGURES_RUN ? 0 : n - FIGURES_RUN + 1, n_repeated = 0;
-    for (size_t i = 0; i < n_runs; i++) places[i] = ids + i;
-    qsort(places, n_runs, sizeof *places, by_run);
-    for (size_t i = 1; i < n_runs; i++) {
-        if (by_run(&places[i - 1], &places[i]) != 0) continue;
-        memset(is_repeated + (places[i - 1] - ids), true, FIGURES_RUN);
-        memset(is_repeated + (places[i] - ids), true, FIGURES_RUN);
-    }
-    for (size_t i = 0; i < n; i++) n_repeated += is_repeated[i];
-    return n_repeated;
+/* Equal ones stand beside each other after sorting. */
+static size_t count_different(const int32_t **places, size_t n,
+                              int (*compare)(const void *a, const void *b)) {
+    size_t n_different = 0;
+    qsort(places, n, sizeof *places, compare);
+    for (size_t i = 0; i < n; i++)
+        n_different += i == 0 || compare(&places[i - 1], &places[i]) != 0;
+    return n_different;
 }
 
-status text_figures_of(const int32_t *ids, size_t n, text_figures *out) {
-    const int32_t **places = calloc(n + 1, sizeof *places);
-    bool *is_repeated = calloc(n + 1, sizeof *is_repeated);
-    status st = places && is_repeated ? STATUS_OK : STATUS_NO_MEMORY;
-    if (st == STATUS_OK) {
-        for (size_t i = 0; i < n; i++) places[i] = ids + i;
-        out->n_tokens = n;
-        out->n_distinct = count_distinct(places, n);
-        out->n_repeated = count_repeated(places, ids, n, is_repeated);
-    }
+status text_figures_of(const token_text *texts, size_t n_texts, text_figures *out) {
+    size_t n_tokens = 0;
+    for (size_t i = 0; i < n_texts; i++) n_tokens += texts[i].n;
+    const int32_t **places = calloc(n_tokens + 1, sizeof *places);
+    if (!places) return STATUS_NO_MEMORY;
+    out->n_tokens = places_list(texts, n_texts, 1, places);
+    out->n_distinct = count_different(places, n_tokens, by_id);
+    out->n_runs = places_list(texts, n_texts, FIGURES_RUN, places);
+    out->n_repeated = out->n_runs - count_different(places, out->n_runs, by_run);
     free(places);
-    free(is_repeated);
-    return st;
+    return STATUS_OK;
 }
 
-void text_figures_add(text_figures *sum, const text_figures *one) {
-    sum->n_tokens += one->n_tokens;
-    sum->n_distinct += one->n_distinct;
-    sum->n_repeated += one->n_repeated;
+double text_figures_repeated(const text_figures *f) {
+    return f->n_runs > 0 ? (double)f->n_repeated / (double)f->n_runs : 0;
 }

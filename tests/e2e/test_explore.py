@@ -30,30 +30,57 @@ def explored(stack, what, *arguments, prompt=PROMPT):
     return stack.lines("explore", what, prompt, *arguments)
 
 
-def repeated_share(ids):
-    runs = [tuple(ids[i:i + 4]) for i in range(len(ids) - 3)]
-    marked = {i + k for i, run in enumerate(runs) if runs.count(run) > 1 for k in range(4)}
-    return len(marked) / len(ids)
+def samples_of(lines):
+    """Without the lines on what the samples of a temperature are together."""
+    return [line for line in lines if "together" not in line]
+
+
+def repeated_share(texts):
+    """Of the pairs of tokens in a row, those that were there before."""
+    pairs = [pair for ids in texts for pair in zip(ids, ids[1:])]
+    return 1 - len(set(pairs)) / len(pairs) if pairs else 0
 
 
 # ---- temperatures ----
 
+def written_alone(stack, seed, temperature, n_tokens):
+    """What generate writes: ids, log-probabilities, how it ended."""
+    lines = stack.lines("generate", PROMPT, "--max-new-tokens", n_tokens, "--seed", seed, "--temperature", temperature,
+                        "--top-p", 0.95)
+    drawn = [line for line in lines if "id" in line]
+    return [token["id"] for token in drawn], [token["logprob"] for token in drawn], lines[-1]["done"]
+
+
 def test_a_sample_is_what_generate_writes(tiny):
-    lines = explored(tiny, "temperature", "--max-new-tokens", 24, "--seed", 7, "--samples", 2)
+    lines = samples_of(explored(tiny, "temperature", "--max-new-tokens", 24, "--seed", 7, "--samples", 2))
     assert [(line["temperature"], line["sample"]) for line in lines] == [(t, s) for t in TEMPERATURES for s in (1, 2)]
     for line in lines:
         assert line["seed"] == 7 + line["sample"] - 1
-        alone = tiny.lines("generate", PROMPT, "--max-new-tokens", 24, "--seed", line["seed"],
-                           "--temperature", line["temperature"], "--top-p", 0.95)
-        done = alone[-1]["done"]
-        ids = [token["id"] for token in alone if "id" in token]
-        logprobs = [token["logprob"] for token in alone if "id" in token]
+        ids, logprobs, done = written_alone(tiny, line["seed"], line["temperature"], 24)
         assert line["text"] == done["text"]
         assert line["finish_reason"] == done["finish_reason"]
         assert line["completion_tokens"] == len(ids)
         assert line["distinct_tokens"] == len(set(ids))
-        assert line["repeated"] == pytest.approx(repeated_share(ids))
+        assert line["repeated"] == pytest.approx(repeated_share([ids]))
         assert line["mean_logprob"] == pytest.approx(statistics.fmean(logprobs))
+
+
+def test_the_figures_of_a_temperature_are_of_all_its_samples_together(tiny):
+    flags = ("--temperatures", "0.1,1.5", "--max-new-tokens", 40, "--samples", 3)
+    lines = explored(tiny, "temperature", *flags)
+    assert ["together" in line for line in lines] == 2 * [False, False, False, True]
+    shown = plain(tiny.run("explore", "temperature", PROMPT, *flags)).splitlines()
+    for at, temperature in enumerate((0.1, 1.5)):
+        texts, logprobs, dones = zip(*(written_alone(tiny, seed, temperature, 40) for seed in (1, 2, 3)))
+        together = lines[4 * at + 3]["together"]
+        every = [token for ids in texts for token in ids]
+        assert together == {
+            "temperature": temperature, "samples": 3, "texts": len({done["text"] for done in dones}),
+            "completion_tokens": len(every), "distinct_tokens": len(set(every)),
+            "repeated": pytest.approx(repeated_share(texts)),
+            "mean_logprob": pytest.approx(statistics.fmean(one for some in logprobs for one in some))}
+        assert f"{len(set(every))}/{len(every)} tokens" in shown[1]
+        assert f"{100 * repeated_share(texts):.0f}% repeated" in shown[2]
 
 
 def test_the_same_command_prints_the_same(tiny):
@@ -63,11 +90,12 @@ def test_the_same_command_prints_the_same(tiny):
 
 def test_flags_of_steps_are_merged(tiny):
     flags = ("--top-k", 5, "--repetition-penalty", 1.3)
-    line, = explored(tiny, "temperature", "--temperatures", "0.7", "--samples", 1, "--max-new-tokens", 20, *flags)
+    one = ("--temperatures", "0.7", "--samples", 1, "--max-new-tokens", 20)
+    line, = samples_of(explored(tiny, "temperature", *one, *flags))
     alone = tiny.text(PROMPT, "--temperature", 0.7, "--top-p", 0.95, "--seed", 1, "--max-new-tokens", 20, *flags)
     assert line["text"] == alone[:-1].decode(errors="replace")
     chain = '[{"top_p": 0.5}]'
-    line, = explored(tiny, "temperature", "--temperatures", "0.7", "--samples", 1, "--max-new-tokens", 20, "--chain", chain)
+    line, = samples_of(explored(tiny, "temperature", *one, "--chain", chain))
     alone = tiny.text(PROMPT, "--seed", 1, "--max-new-tokens", 20, "--chain", '[{"temperature": 0.7}, {"top_p": 0.5}]')
     assert line["text"] == alone[:-1].decode(errors="replace")
 
@@ -121,7 +149,7 @@ def test_refused(tiny, arguments, code):
 
 
 def test_more_texts_than_run_at_once(tiny):
-    lines = explored(tiny, "temperature", "--temperatures", "0.5,1", "--samples", 20, "--max-new-tokens", 3)
+    lines = samples_of(explored(tiny, "temperature", "--temperatures", "0.5,1", "--samples", 20, "--max-new-tokens", 3))
     assert [(line["temperature"], line["seed"]) for line in lines] == [(t, s) for t in (0.5, 1) for s in range(1, 21)]
 
 
@@ -185,6 +213,27 @@ def test_the_table_marks_where_the_texts_part(tiny):
     assert row.split()[-4:] == [str(len(counts)), str(counts[0]), f"{statistics.median(counts):g}", str(counts[-1])]
 
 
+@pytest.mark.parametrize("columns", [73, 40])
+def test_a_narrow_terminal_has_the_sides_under_each_other(tiny, columns):
+    environment = dict(tiny.environment, COLUMNS=str(columns))
+    done = subprocess.run([BUILD / "trivium", "explore", "top-p", PROMPT, "--top-k", "3", "--seed", "11"], env=environment,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S)
+    rows = plain(done).splitlines()
+    assert max(map(width, rows)) <= columns
+    assert rows == [row.rstrip() for row in rows]
+    steps, done = by_step(explored(tiny, "top-p", "--top-k", 3, "--seed", 11))
+    first = next(i for i, row in enumerate(rows) if row.startswith("   0  "))
+    for i, line in enumerate(steps[:done["parted_at"]]):
+        both, alone = rows[first + 2 * i], rows[first + 2 * i + 1]
+        assert both.split()[0] == str(line["step"])
+        assert both.split()[-2:] == [str(line["top_k_top_p"]["top_k"]), str(line["top_k_top_p"]["left"])]
+        assert alone.strip().startswith("the same ") and alone.split()[-1] == str(line["top_p"]["left"])
+    counts = sorted(line["top_p"]["left"] for line in steps if line["comparable"])
+    table = rows[rows.index("until they part"):]
+    assert table[2].split() == ["top-p", "alone", str(len(counts)), str(counts[0]), f"{statistics.median(counts):g}",
+                                str(counts[-1])]
+
+
 # ---- the real model ----
 
 @pytest.mark.slow
@@ -193,7 +242,7 @@ def test_on_the_real_model(real):
     text = plain(real.run("explore", "temperature", prompt, *flags))
     assert text == plain(real.run("explore", "temperature", prompt, *flags))
     assert max(map(width, text.splitlines())) <= 80
-    for line in real.lines("explore", "temperature", prompt, *flags, "--temperatures", "0.5,1.5"):
+    for line in samples_of(real.lines("explore", "temperature", prompt, *flags, "--temperatures", "0.5,1.5")):
         alone = real.text(prompt, "--max-new-tokens", 12, "--seed", line["seed"], "--top-p", 0.95,
                           "--temperature", line["temperature"])
         assert line["text"] == alone[:-1].decode(errors="replace")
