@@ -13,17 +13,28 @@ def console_commands(text):
     return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
+def check_the_ban(printed):
+    """The text changes as the sentence before the two commands says."""
+    banned = next(command for command in printed if "--logit-bias 216=-inf" in command)
+    plain = printed[banned.replace(" --logit-bias 216=-inf", "")]
+    assert plain.startswith(" 2022") and not printed[banned].startswith(" 2")
+    assert "rain" in printed[banned]
+
+
 def test_readme_commands(real_model):
     stack = Stack()
     environment = dict(stack.environment, MODEL=str(real_model), PATH=f"{BUILD}:{os.environ['PATH']}")
     commands = console_commands((ROOT / "README.md").read_text())
     assert len(commands) > 10 and commands[-1] == "trivium down"
+    printed = {}
     try:
         for command in commands:
             patient = command.replace("trivium up", "trivium up --wait 60")
             done = subprocess.run(["bash", "-c", patient], env=environment, capture_output=True, timeout=120)
             assert done.returncode == 0, (command, done.stderr.decode())
             assert done.stdout.strip(), command
+            printed[command] = done.stdout.decode()
+        check_the_ban(printed)
     finally:
         subprocess.run([BUILD / "trivium", "down"], env=environment, capture_output=True, timeout=30)
         stack.close()
