@@ -1,25 +1,32 @@
 """The guide's console blocks as commands with what they print; `python3 tests/e2e/guide.py` records them anew.
 
 A block is a list of commands ("$ …", a backslash at the end goes on) with their output below. What is typed into a
-chat are its "You: " lines. In a block of ```console varies, figures and steps differ from run to run.
+chat are its "You: " lines. In a block of ```console varies, figures and steps differ from run to run; one of
+```console screen is what a terminal showed at one moment, while the command ran. What stands in these two is recorded
+anew only with `--measure`.
 """
 import dataclasses
 import os
 import re
 import subprocess
+import sys
 
 from conftest import BUILD, ROOT, TIMEOUT_S, Stack
 from terminal import Terminal
 
 GUIDE = ROOT / "client" / "GUIDE.md"
-FENCE = re.compile(r"^```console( varies)?\n(.*?)^```$", re.S | re.M)
+FENCE = re.compile(r"^```console( varies| screen)?\n(.*?)^```$", re.S | re.M)
+SHORTER = [("bench kv-cache --svg", "bench kv-cache --tokens 4 --prompts 2,50 --svg"),      # the same, in seconds
+           ("trivium up", "trivium up --wait 60"),      # the same, on a busy machine
+           ("sleep 1;", "until [ -s story.txt ]; do sleep 0.1; done;")]
+DRAWN = "\x1b[?7h"              # behind lines that are drawn in place
 
 
 @dataclasses.dataclass
 class Command:
     shown: str                  # as it stands in the guide
     output: str
-    varies: bool
+    kind: str                   # "", "varies" or "screen"
 
     @property
     def line(self):
@@ -35,11 +42,11 @@ class Command:
         return self.line.startswith("trivium chat") and "|" not in self.line
 
 
-def commands_of(block, varies):
+def commands_of(block, kind):
     found = []
     for line in block.splitlines(keepends=True):
         if line.startswith("$ "):
-            found.append(Command(line[2:].rstrip("\n"), "", varies))
+            found.append(Command(line[2:].rstrip("\n"), "", kind))
         elif found[-1].shown.endswith("\\"):
             found[-1].shown += "\n" + line.rstrip("\n")
         else:
@@ -49,7 +56,7 @@ def commands_of(block, varies):
 
 def read():
     text = GUIDE.read_text()
-    return text, [(match, commands_of(match[2], bool(match[1]))) for match in FENCE.finditer(text)]
+    return text, [(match, commands_of(match[2], (match[1] or "").strip())) for match in FENCE.finditer(text)]
 
 
 class Reader:
@@ -66,14 +73,30 @@ class Reader:
             line = line.replace(long, short)
         if command.is_chat:
             return 0, self.chat(command)
+        if command.kind == "screen":
+            return 0, self.screen(line)
         done = subprocess.run(["bash", "-c", line], env=self.environment, cwd=self.stack.folder, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10 * TIMEOUT_S)
-        return done.returncode, "".join(line.rstrip() + "\n" for line in done.stdout.decode().splitlines())
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10 * TIMEOUT_S)
+        return done.returncode, (done.stderr if done.returncode else done.stdout).decode()
+
+    def terminal(self, line, **keywords):
+        return Terminal(self.stack, "-c", line, program="bash", environment=self.environment, folder=self.stack.folder,
+                        **keywords)
+
+    def screen(self, line):
+        """What a terminal of 24 lines shows once it was drawn some times."""
+        terminal = self.terminal(line, n_rows=24)
+        for _ in range(8):
+            terminal.wait_for(DRAWN)
+        while not terminal.raw.endswith(DRAWN):         # not in the middle of drawing
+            terminal.wait_for(DRAWN)
+        shown = terminal.lines()
+        terminal.kill()
+        return "\n".join(shown) + "\n"
 
     def chat(self, command):
         """Type what the block says was typed, each line when it is asked for; what the screen shows then."""
-        program = ["bash", "-c", command.line]
-        terminal = Terminal(self.stack, *program[1:], program=program[0], environment=self.environment)
+        terminal = self.terminal(command.line)
         for said in re.findall(r"^You: (.*)$", command.output, re.M):
             terminal.wait_for("You: ")
             terminal.type(said + "\r")
@@ -85,7 +108,7 @@ class Reader:
         self.stack.close()
 
 
-def record(real_model):
+def record(real_model, measure):
     text, blocks = read()
     reader = Reader(real_model)
     at, out = 0, []
@@ -94,8 +117,11 @@ def record(real_model):
             out.append(text[at:match.start()])
             out.append(f"```console{match[1] or ''}\n")
             for command in commands:
-                code, output = reader.run(command)
+                keeps = command.kind and command.output and not measure
+                code, output = reader.run(command, SHORTER if keeps else ())
                 assert code == 0, (command.line, code, output)
+                if keeps:
+                    output = command.output
                 print(f"$ {command.line}\n{output}", flush=True)
                 out.append(f"$ {command.shown}\n{output}")
             out.append("```")
@@ -106,4 +132,4 @@ def record(real_model):
 
 
 if __name__ == "__main__":
-    record(os.environ["TRIVIUM_MODEL"])
+    record(os.environ["TRIVIUM_MODEL"], "--measure" in sys.argv[1:])

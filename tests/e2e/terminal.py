@@ -17,12 +17,13 @@ def default_signals():
 class Terminal:
     """A program (`trivium`) with these arguments, as somebody sees it who sits in front of it."""
 
-    def __init__(self, stack, *arguments, program=BUILD / "trivium", n_rows=100, colour=False, environment=None):
+    def __init__(self, stack, *arguments, program=BUILD / "trivium", n_rows=100, colour=False, environment=None,
+                 folder=None):
         environment = {**stack.environment, "TERM": "xterm-256color", "LANG": "C.UTF-8", **(environment or {})}
         if colour:
             environment.pop("NO_COLOR", None)
         self.child = pexpect.spawn(str(program), [str(a) for a in arguments], env=environment,
-                                   dimensions=(n_rows, 80), timeout=TIMEOUT_S, encoding="utf-8",
+                                   dimensions=(n_rows, 80), timeout=TIMEOUT_S, encoding="utf-8", cwd=folder,
                                    preexec_fn=default_signals)
         self.screen = pyte.Screen(80, n_rows)
         self.stream = pyte.Stream(self.screen)

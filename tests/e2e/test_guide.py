@@ -6,9 +6,17 @@ import pytest
 import guide
 from conftest import ROOT
 
-SHORTER = [("bench kv-cache", "bench kv-cache --tokens 4 --prompts 2,50"),      # the same, in seconds
-           ("trivium up", "trivium up --wait 60"),      # the same, on a busy machine
-           ("sleep 1;", "until [ -s story.txt ]; do sleep 0.1; done;")]
+
+def check_screen(shown):
+    """One still of `watch` in place: whom it watches, the end of the text, the newest step and its candidates."""
+    first, tail, *lines = shown.splitlines()
+    assert re.fullmatch(r"\S+: \d+ prompt ids, from step \d+ on", first), shown
+    assert re.fullmatch(r'…?"?.*"', tail), shown
+    assert re.match(r'".* step \d+  49152 → ', lines[0]), shown
+    rows = [line for line in lines[1:] if line.startswith('  "')]
+    assert len(rows) in (4, 5) and rows == lines[-len(rows):], shown
+    assert sum(row.endswith(" ← drawn") for row in rows) == 1, shown
+    assert max(map(len, shown.splitlines())) <= 80, shown
 
 
 @pytest.mark.slow
@@ -19,9 +27,12 @@ def test_every_command_of_the_guide(real_model):
     try:
         for _, commands in blocks:
             for command in commands:
-                code, output = reader.run(command, SHORTER)
+                code, output = reader.run(command, guide.SHORTER)
                 assert code == 0, (command.line, output)
-                if command.varies:
+                if command.kind == "screen":
+                    check_screen(command.output)
+                    check_screen(output)
+                elif command.kind == "varies":
                     assert bool(output) == bool(command.output), command.line
                 else:
                     assert output == command.output, command.line
