@@ -61,7 +61,8 @@ int cmd_tune(int argc, char **argv) {
         .usage = "trivium tune REQUEST [flags]",
         .summary = "Give a running generation another strategy, and print the step from which it\n"
                    "holds. Flags of single steps change those steps; --preset, --chain and\n"
-                   "--greedy replace the strategy.\n\n"
+                   "--greedy replace the strategy. What stands before a --mirostat stays, too:\n"
+                   "--chain does without it.\n\n"
                    "  trivium tune 3f2a --temperature 0.3",
         .tables = {flags.steps.rows, flags.common.rows},
         .n_words_max = 1,

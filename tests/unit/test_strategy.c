@@ -271,7 +271,9 @@ static void a_removed_kind_leaves_the_others(void **state) {
     strategy_defaults(&s);
     bias(&s, 4, 1);
     append(&s, STEP_TEMPERATURE, 2);
+    assert_true(strategy_has(&s, STEP_TEMPERATURE) && !strategy_has(&s, STEP_XTC));
     strategy_remove(&s, STEP_TEMPERATURE);
+    assert_false(strategy_has(&s, STEP_TEMPERATURE));
     assert_string_equal(written(&s), "logit_bias 4=1, repetition_penalty 1.1, top_p 0.9");
     strategy_remove(&s, STEP_LOGIT_BIAS);
     strategy_remove(&s, STEP_XTC);
