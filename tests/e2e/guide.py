@@ -35,7 +35,7 @@ class Command:
     @property
     def is_text(self):
         """Its lines are as long as the model wrote them, or as a strategy is."""
-        return self.line.startswith(("trivium generate", "trivium tune", "echo"))
+        return self.line.startswith(("trivium generate", "trivium tune", "echo", "printf"))
 
     @property
     def is_chat(self):
