@@ -28,7 +28,7 @@ typedef struct crowd {
     const common_flags *flags;
     const bench_rules *rules;
     int ready[PIPE_ENDS], go[PIPE_ENDS], words[PIPE_ENDS];      /* -1: closed */
-    pid_t clients[BENCH_CLIENTS_MAX];
+    pid_t clients[BENCH_CLIENTS_MAX];       /* 0: has ended */
     uint32_t n_clients;         /* that were started */
 } crowd;
 
@@ -88,52 +88,56 @@ static void member_run(crowd *of, uint32_t number) {
 /* ---- in the process that measures ---- */
 
 static volatile sig_atomic_t interrupted;
+static const crowd *interruptible;      /* whose clients a Ctrl-C ends */
 
+/* Ctrl-C ends the clients, and so the waiting for them. */
 static void on_interrupt(int number) {
     (void)number;
     interrupted = 1;
-}
-
-/* Ctrl-C ends the clients, and so the waiting for them. */
-static void crowd_interrupt(const crowd *all) {
-    for (uint32_t i = 0; interrupted && i < all->n_clients; i++) kill(all->clients[i], SIGTERM);
+    for (uint32_t i = 0; i < interruptible->n_clients; i++) {
+        if (interruptible->clients[i] > 0) kill(interruptible->clients[i], SIGTERM);
+    }
 }
 
 /* Up to n_bytes; less at the end of the pipe, when its last writer has gone. */
-static size_t read_fully(const crowd *all, int fd, void *out, size_t n_bytes) {
+static size_t read_fully(int fd, void *out, size_t n_bytes) {
     size_t done = 0;
     while (done < n_bytes) {
         ssize_t n = read(fd, (char *)out + done, n_bytes - done);
-        if (n < 0 && errno == EINTR) crowd_interrupt(all);
-        else if (n <= 0) break;
-        else done += (size_t)n;
+        if (n <= 0) break;
+        done += (size_t)n;
     }
     return done;
 }
 
-/* A terminal's Ctrl-C goes to all of the group: in a client it would count twice, beside the word
- * of the process that measures. */
-static void interrupt_block(void) {
-    sigset_t only;
+/* A client that a Ctrl-C finds while it is started is among those that it ends. In the client it stays
+ * blocked: a terminal's goes to all of the group, and would count twice beside the word of the process
+ * that measures. */
+static pid_t client_fork(crowd *all) {
+    sigset_t only, before;
     sigemptyset(&only);
     sigaddset(&only, SIGINT);
-    sigprocmask(SIG_BLOCK, &only, NULL);
+    sigprocmask(SIG_BLOCK, &only, &before);
+    pid_t pid = fork();
+    if (pid == 0) return pid;
+    if (pid > 0) all->clients[all->n_clients++] = pid;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
 }
 
 static status crowd_start(crowd *all, uint32_t n_clients, failure *f) {
     const pid_t parent = getpid();
-    for (; all->n_clients < n_clients; all->n_clients++) {
-        pid_t pid = fork();
+    while (all->n_clients < n_clients && !interrupted) {
+        const uint32_t number = all->n_clients;
+        pid_t pid = client_fork(all);
         if (pid < 0) return fail(f, STATUS_IO, "cannot start a client: %s", strerror(errno));
-        all->clients[all->n_clients] = pid;
         if (pid > 0) continue;
-        interrupt_block();
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent) _exit(EXIT_FAILED);
         end_close(&all->ready[READ_END]);
         end_close(&all->go[WRITE_END]);
         end_close(&all->words[READ_END]);
-        member_run(all, all->n_clients);
+        member_run(all, number);
     }
     return STATUS_OK;
 }
@@ -152,7 +156,7 @@ static int crowd_hear(const crowd *all, bench_crowd *out) {
     *out = (bench_crowd){0};
     for (uint32_t i = 0; i < all->n_clients; i++) {
         crowd_word word;
-        if (read_fully(all, all->words[READ_END], &word, sizeof word) != sizeof word) {
+        if (read_fully(all->words[READ_END], &word, sizeof word) != sizeof word) {
             word.code = EXIT_FAILED;
             fail(&word.why, STATUS_IO, "a client ended without a word");
         }
@@ -175,11 +179,12 @@ static int crowd_run(crowd *all, uint32_t n_clients, bench_crowd *out) {
     }
     end_close(&all->ready[WRITE_END]);
     end_close(&all->words[WRITE_END]);
-    if (st == STATUS_OK) read_fully(all, all->ready[READ_END], &nothing, 1);
+    if (st == STATUS_OK) read_fully(all->ready[READ_END], &nothing, 1);
     end_close(&all->go[WRITE_END]);
     int code = st == STATUS_OK ? crowd_hear(all, out) : outcome_failed(&f);
     for (uint32_t i = 0; i < all->n_clients; i++) {
-        while (waitpid(all->clients[i], NULL, 0) < 0 && errno == EINTR) crowd_interrupt(all);
+        waitpid(all->clients[i], NULL, 0);
+        all->clients[i] = 0;
     }
     return code;
 }
@@ -200,7 +205,7 @@ int bench_clients(const common_flags *flags, const bench_rules *rules, uint32_t 
                   bench_crowd *out) {
     crowd all = {.flags = flags, .rules = rules, .ready = {-1, -1}, .go = {-1, -1},
                  .words = {-1, -1}};
-    struct sigaction before, during = {.sa_handler = on_interrupt}; /* no SA_RESTART: read wakes */
+    struct sigaction before, during = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
     failure f;
     if (!pipes_open(&all)) {
         fail(&f, STATUS_IO, "cannot make a pipe: %s", strerror(errno));
@@ -208,6 +213,7 @@ int bench_clients(const common_flags *flags, const bench_rules *rules, uint32_t 
         return outcome_failed(&f);
     }
     interrupted = 0;
+    interruptible = &all;
     sigaction(SIGINT, &during, &before);
     int code = crowd_run(&all, n_clients, out);
     sigaction(SIGINT, &before, NULL);

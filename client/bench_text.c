@@ -128,7 +128,7 @@ status bench_text_wait(bench_text *t, failure *f) {
         if (!t->begun || t->ended) break;
         client_cancel(t->client, t->request.id);
     }
-    if (interrupted) return fail(f, STATUS_CANCELLED, "interrupted");
+    if (interrupted || !t->ended) return fail(f, STATUS_CANCELLED, "interrupted");
     *f = t->why;
     return f->code;
 }

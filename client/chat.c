@@ -32,7 +32,6 @@ struct chat {
     uint64_t seed;
     bool stopped;               /* by chat_stop: the reply, or before it began */
     bool paused;                /* by chat_pause: the same */
-    bool changed;               /* and `chain` is to draw the rest of it */
     bool told_form;             /* a note said which form stands in for the model's own */
     char session[SESSION_DIGITS + 1];   /* what names its keys and values */
 
@@ -80,7 +79,7 @@ static void exchange_end(chat *c, chat_reply *reply) {
     if (!has_reply) transcript_pop(c->said);
     stops_clear(c);
     c->state = CHAT_IDLE;
-    c->paused = c->changed = false;
+    c->paused = false;
     c->events.over(c->context, reply);
 }
 
@@ -246,35 +245,43 @@ void chat_pause(chat *c) {
 void chat_resume(chat *c) {
     if (!c->paused) return;
     c->paused = false;
-    if (c->state == CHAT_WRITING) client_resume(c->client, c->request.id, c->changed ? &c->chain : NULL);
-    c->changed = false;
+    if (c->state == CHAT_WRITING) client_resume(c->client, c->request.id);
 }
 
-static void note_chain(chat *c, const char *since) {
-    char *line = json_strategy_line(&c->chain);
+static void note_chain(chat *c, const char *since, const strategy *chain) {
+    char *line = json_strategy_line(chain);
     note(c, "%s: %s", since, line ? line : "");
     free(line);
 }
 
+/* The strategy of the replies to come. */
+static status next_chain(const chat *c, const strategy *steps, bool replace, strategy *out, failure *f) {
+    if (!replace && strategy_copy(out, &c->chain) != STATUS_OK)
+        return fail(f, STATUS_NO_MEMORY, "no memory for the change");
+    status st = strategy_merge(out, steps, f);
+    return st == STATUS_OK && c->n_vocab > 0 ? strategy_check_ids(out, c->n_vocab, f) : st;
+}
+
 status chat_tune(chat *c, const strategy *steps, bool replace, failure *f) {
-    assert(c->state != CHAT_WRITING || c->paused);
+    const bool is_writing = c->state == CHAT_WRITING && !c->stopped;
+    assert(!is_writing || c->paused);
+    const strategy *now = &c->chain;
     strategy next;
     strategy_init(&next);
-    status st = STATUS_OK;
-    if (!replace && strategy_copy(&next, &c->chain) != STATUS_OK)
-        st = fail(f, STATUS_NO_MEMORY, "no memory for the change");
-    if (st == STATUS_OK) st = strategy_merge(&next, steps, f);
-    if (st == STATUS_OK && c->n_vocab > 0) st = strategy_check_ids(&next, c->n_vocab, f);
+    status st = next_chain(c, steps, replace, &next, f);
+    if (st == STATUS_OK && is_writing) {
+        now = client_change(c->client, c->request.id, steps, replace, f);
+        if (!now) st = f->code;
+    }
     if (st != STATUS_OK) {
         strategy_clear(&next);
         return st;
     }
     strategy_clear(&c->chain);
     c->chain = next;            /* takes it over */
-    c->changed = c->state == CHAT_WRITING;
     char since[64] = "strategy";
-    if (c->changed) snprintf(since, sizeof since, "from step %u on", c->n_tokens);
-    note_chain(c, since);
+    if (is_writing) snprintf(since, sizeof since, "from step %u on", c->n_tokens);
+    note_chain(c, since, now);
     return STATUS_OK;
 }
 

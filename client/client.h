@@ -48,9 +48,13 @@ status client_generate(client *c, const generation_request *request,
 void client_cancel(client *c, const uint8_t request[REQUEST_BYTES]);
 
 /* Let it rest: it is not computed, and nothing comes of it until it is resumed, where it goes on behind
- * the last token that came, drawn by `chain` from there on, or as before where that is NULL. */
+ * the last token that came. */
 void client_pause(client *c, const uint8_t request[REQUEST_BYTES]);
-void client_resume(client *c, const uint8_t request[REQUEST_BYTES], const strategy *chain);
+void client_resume(client *c, const uint8_t request[REQUEST_BYTES]);
+/* One that rests goes on with another strategy: steps are merged into the one that it has, or are all of
+ * it. Returns that, valid until it is resumed; NULL: see f, codes of strategy_merge. */
+const strategy *client_change(client *c, const uint8_t request[REQUEST_BYTES],
+                              const strategy *steps, bool replace, failure *f);
 
 /* Begin to watch a request, one at a time. `request` is borrowed until `over`. */
 status client_watch(client *c, const watch_request *request, const watch_events *events,

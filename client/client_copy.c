@@ -18,11 +18,17 @@ void copy_clear(request_copy *copy) {
     *copy = (request_copy){0};
 }
 
-status copy_change_chain(request_copy *copy, const strategy *chain, failure *f) {
-    if (strategy_copy(&copy->now.chain, chain) != STATUS_OK)
+status copy_change_chain(request_copy *copy, const strategy *steps, bool replace, failure *f) {
+    strategy next;
+    strategy_init(&next);
+    if (!replace && strategy_copy(&next, &copy->now.chain) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for the chain");
-    copy->now.ordinal++;
-    copy->now.step = copy_next_step(copy);
+    if (strategy_merge(&next, steps, f) != STATUS_OK) {
+        strategy_clear(&next);
+        return f->code;
+    }
+    strategy_clear(&copy->now.chain);
+    copy->now = (strategy_at){next, copy->now.ordinal + 1, copy_next_step(copy)};
     return STATUS_OK;
 }
 

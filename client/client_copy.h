@@ -34,8 +34,8 @@ void copy_clear(request_copy *copy);
 uint32_t copy_next_step(const request_copy *copy);
 ProtobufCBinaryData copy_request_bytes(const request_copy *copy);
 
-/* Before the next attempt: this draws from its first step on. STATUS_NO_MEMORY. */
-status copy_change_chain(request_copy *copy, const strategy *chain, failure *f);
+/* Before the next attempt: what draws from its first step on. Codes of strategy_merge. */
+status copy_change_chain(request_copy *copy, const strategy *steps, bool replace, failure *f);
 
 /* Send the next attempt, the first one or a resume, to the tokenizerd that is joined. */
 status copy_send(request_copy *copy, client *c, failure *f);

@@ -186,17 +186,20 @@ void client_pause(client *c, const uint8_t request[REQUEST_BYTES]) {
     if (c->tokenizerd && g->copy.attempt > 0) send_pause(g);
 }
 
-void client_resume(client *c, const uint8_t request[REQUEST_BYTES], const strategy *chain) {
+void client_resume(client *c, const uint8_t request[REQUEST_BYTES]) {
     generation *g = generation_find(c, request);
-    failure f;
     if (!g || g->cancelled || !g->paused) return;
     g->paused = false;
-    if (chain && copy_change_chain(&g->copy, chain, &f) != STATUS_OK) {
-        generation_fail(g, &f);
-        return;
-    }
-    g->acknowledge.change = g->copy.now.ordinal;
     if (c->tokenizerd) generation_resume(g);
+}
+
+const strategy *client_change(client *c, const uint8_t request[REQUEST_BYTES],
+                              const strategy *steps, bool replace, failure *f) {
+    generation *g = generation_find(c, request);
+    assert(g && (g->paused || g->cancelled));
+    if (copy_change_chain(&g->copy, steps, replace, f) != STATUS_OK) return NULL;
+    g->acknowledge.change = g->copy.now.ordinal;
+    return &g->copy.now.chain;
 }
 
 /* ---- what comes ---- */

@@ -303,6 +303,7 @@ static void on_readable(void *context) {
 static void settle_terminal(talk *t) {
     if (t->wants_line || !chat_is_busy(t->chat)) {
         t->wants_line = false;
+        chat_pause(t->chat);    /* one that began since the key came, too */
         line_editor_begin(t->editor, user_prompt, t->colour);
     } else {
         line_editor_listen(t->editor);
@@ -365,6 +366,7 @@ static bool interrupt(talk *t) {
         show(t, t->held.bytes, t->held.n_bytes);
         buffer_drop(&t->held, t->held.n_bytes);
     }
+    t->wants_line = false;
     bool goes_on = was_typed || (chat_is_busy(t->chat) && !t->interrupted);
     if (was_typed) chat_resume(t->chat);
     else if (chat_is_busy(t->chat)) chat_stop(t->chat);
@@ -392,7 +394,7 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     failure f;
     t.chat = chat_new(c, how, &heard, &t, &f);
     t.out = output_new(client_loop(c), STDOUT_FILENO, on_progress, &t);
-    loop_hold_signals(client_loop(c));      /* until the terminal is given back */
+    loop_hold_interrupts(client_loop(c));      /* until the terminal is given back */
     if (is_terminal) t.editor = line_editor_new(client_loop(c), &typed, &t);
     else t.input = lines_new(TEXT_BYTES_MAX);
     int code = EXIT_FAILED;
@@ -401,7 +403,7 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
     bool is_cut = t.editor && !line_editor_is_editing(t.editor) && !t.at_line_start;
     line_editor_free(&t.editor);
-    loop_release_signals(client_loop(c));
+    loop_release_interrupts(client_loop(c));
     if (is_cut) puts("");       /* what the shell says begins a line */
     reading_set(&t, false);
     lines_free(&t.input);

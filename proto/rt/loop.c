@@ -45,8 +45,8 @@ struct loop {
     int last_timer;
     int signal_fd;
     bool stopping, signalled;
-    bool holds_signals;
-    struct sigaction before_int, before_term;   /* while it does */
+    bool holds_interrupts;
+    struct sigaction before_int;        /* while it does */
 };
 
 /* ---- Signals ---- */
@@ -251,7 +251,7 @@ void loop_free(loop **loop_pointer) {
     loop *l = *loop_pointer;
     *loop_pointer = NULL;
     if (!l) return;
-    loop_release_signals(l);
+    loop_release_interrupts(l);
     while (l->watches) {
         watch *w = l->watches;
         l->watches = w->next;
@@ -287,46 +287,38 @@ static bool take_turn(loop *l) {
     return true;
 }
 
-/* From here on signals end the next turn of this loop. Returns whose turns they ended before. */
-static int signals_take(const loop *l, struct sigaction *before_int, struct sigaction *before_term) {
-    const struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    int outer = signal_target;
+static const struct sigaction ending = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+void loop_hold_interrupts(loop *l) {
+    assert(!l->holds_interrupts && signal_target == -1);
     signal_target = l->signal_fd;
-    sigaction(SIGINT, &ours, before_int);
-    sigaction(SIGTERM, &ours, before_term);
-    return outer;
+    sigaction(SIGINT, &ending, &l->before_int);
+    l->holds_interrupts = true;
 }
 
-static void signals_give_back(int outer, const struct sigaction *before_int,
-                              const struct sigaction *before_term) {
-    sigaction(SIGINT, before_int, NULL);
-    sigaction(SIGTERM, before_term, NULL);
-    signal_target = outer;
-}
-
-void loop_hold_signals(loop *l) {
-    assert(!l->holds_signals && signal_target == -1);
-    terminated = 0;
-    signals_take(l, &l->before_int, &l->before_term);
-    l->holds_signals = true;
-}
-
-void loop_release_signals(loop *l) {
-    if (l->holds_signals) signals_give_back(-1, &l->before_int, &l->before_term);
-    l->holds_signals = false;
+void loop_release_interrupts(loop *l) {
+    if (!l->holds_interrupts) return;
+    sigaction(SIGINT, &l->before_int, NULL);
+    signal_target = -1;
+    l->holds_interrupts = false;
 }
 
 bool loop_run(loop *l) {
     struct sigaction before_int, before_term;
+    int outer = signal_target;
     l->stopping = l->signalled = false;
-    if (!l->holds_signals) terminated = 0;
-    int outer = signals_take(l, &before_int, &before_term);
+    terminated = 0;
+    signal_target = l->signal_fd;
+    sigaction(SIGINT, &ending, &before_int);
+    sigaction(SIGTERM, &ending, &before_term);
 
     bool fine = true;
     while (fine && !ends(l)) fine = take_turn(l);
     if (!fine) log_event(LOG_ERROR, "loop_failed", "error=\"%s\"", zmq_strerror(zmq_errno()));
 
-    signals_give_back(outer, &before_int, &before_term);
+    sigaction(SIGINT, &before_int, NULL);
+    sigaction(SIGTERM, &before_term, NULL);
+    signal_target = outer;
     return l->signalled;
 }
 

@@ -35,10 +35,10 @@ void loop_cancel(loop *loop, int timer);    /* one that has fired or never was i
 /* Runs until loop_stop, SIGINT or SIGTERM. Returns true when a signal ended it. */
 bool loop_run(loop *loop);
 bool loop_was_terminated(const loop *loop); /* by SIGTERM; of the last run */
-/* Between runs, too, SIGINT and SIGTERM do nothing but end the next one: for who runs it again after a
- * signal and has something to put in order in between. */
-void loop_hold_signals(loop *loop);
-void loop_release_signals(loop *loop);
+/* Between runs, too, SIGINT does nothing but end the next one: for who runs it again after a Ctrl-C and
+ * has something to put in order in between. */
+void loop_hold_interrupts(loop *loop);
+void loop_release_interrupts(loop *loop);
 void loop_stop(loop *loop);                 /* from within a handler: leave after this turn */
 
 /* From within a handler that must wait: the others are served until `fd`, which nobody else watches,
