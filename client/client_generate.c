@@ -14,7 +14,7 @@ struct generation {
     generation_events events;
     void *context;
     bool cancelled;
-    bool paused;                /* nothing runs for it, and what still comes is of no use */
+    bool paused;                /* nothing runs for it, and tokens that still come are of no use */
     int cancel_timer;           /* -1: not set */
     Trivium__Acknowledge acknowledge;
 };
@@ -106,6 +106,7 @@ static void send_pause(generation *g) {
     Trivium__Pause m = TRIVIUM__PAUSE__INIT;
     m.request = copy_request_bytes(&g->copy);
     m.attempt = g->copy.attempt;
+    m.step = copy_next_step(&g->copy);
     Trivium__TextRequest message = TRIVIUM__TEXT_REQUEST__INIT;
     message.body_case = TRIVIUM__TEXT_REQUEST__BODY_PAUSE;
     message.pause = &m;
@@ -174,9 +175,8 @@ void client_cancel(client *c, const uint8_t request[REQUEST_BYTES]) {
     generation *g = generation_find(c, request);
     if (!g || g->cancelled) return;
     g->cancelled = true;
-    bool runs = c->tokenizerd && !g->paused;
-    if (runs && g->copy.attempt > 0) send_cancel(g);
-    g->cancel_timer = loop_once(c->loop, runs ? CANCEL_MS : 0, on_cancel_over, g);
+    if (c->tokenizerd && g->copy.attempt > 0) send_cancel(g);
+    g->cancel_timer = loop_once(c->loop, c->tokenizerd ? CANCEL_MS : 0, on_cancel_over, g);
 }
 
 void client_pause(client *c, const uint8_t request[REQUEST_BYTES]) {
@@ -216,7 +216,7 @@ static void give_up(generation *g, status why, const char *sentence) {
  * who is gone: NULL. */
 static generation *addressee(const client *c, ProtobufCBinaryData request, uint32_t attempt) {
     generation *g = request.len == REQUEST_BYTES ? generation_find(c, request.data) : NULL;
-    return g && !g->paused && attempt == g->copy.attempt ? g : NULL;
+    return g && attempt == g->copy.attempt ? g : NULL;
 }
 
 static void on_started(client *c, const wire_message *m, const Trivium__Started *started) {
@@ -291,7 +291,8 @@ static status chunk_show(generation *g, const Trivium__Chunk *chunk, uint32_t fi
 
 static void on_chunk(client *c, const Trivium__Chunk *chunk) {
     generation *g = addressee(c, chunk->request, chunk->attempt);
-    if (!g || !copy_is_due(&g->copy, chunk)) return;
+    if (!g || (g->paused && (chunk->n_drawn > 0 || chunk->text.len > 0))) return;
+    if (!copy_is_due(&g->copy, chunk)) return;
     uint32_t first_step = copy_next_step(&g->copy);
     copy_take_change(&g->copy, chunk->change);
     change_settle(g);           /* the chain that drew this chunk */
@@ -313,9 +314,14 @@ finish_reason finish_reason_from_wire(Trivium__FinishReason reason) {
     }
 }
 
+/* The end of one that rests may be that of tokens which are of no use: it is ended by a cancel alone. */
+static bool is_end(const generation *g, const Trivium__Done *done) {
+    return !g->paused || g->cancelled || done->reason == TRIVIUM__FINISH_REASON__FINISH_CANCELLED;
+}
+
 static void on_done(client *c, const Trivium__Done *done) {
     generation *g = addressee(c, done->request, done->attempt);
-    if (!g) return;
+    if (!g || !is_end(g, done)) return;
     static const Trivium__Timings nothing = TRIVIUM__TIMINGS__INIT;
     const Trivium__Timings *t = done->timings ? done->timings : &nothing;
     failure f = {.code = STATUS_OK};

@@ -15,6 +15,8 @@ struct watching {
     uint64_t number;            /* of the call that asked; as the client's calls count */
     bool begun;
     uint32_t next_step;         /* steps below it were seen */
+    uint32_t attempt;           /* of the newest one that was seen, */
+    strategy chain;             /* and what drew it */
     uint64_t until_us;          /* how long its owner may take to resume it elsewhere */
     int retry_timer;            /* -1: not set */
 };
@@ -22,6 +24,7 @@ struct watching {
 void watching_free(client *c) {
     if (!c->watching) return;
     timer_clear(c, &c->watching->retry_timer);
+    strategy_clear(&c->watching->chain);
     free(c->watching);
     c->watching = NULL;
 }
@@ -105,22 +108,36 @@ static void on_watched(client *c, const Trivium__Watched *m) {
     w->events.begun(w->context, &(watch_start){m->model, m->n_prompt, m->step});
 }
 
+/* A step comes a second time when the text was resumed behind it: the same again, unless its owner goes
+ * on with another strategy from there. */
+static bool is_news(const watching *w, const Trivium__Glimpse *m, const strategy *chain) {
+    bool is_old = m->attempt > 0 && m->attempt < w->attempt;    /* 0: its sampler does not say */
+    if (is_old) return false;
+    return m->step >= w->next_step || (m->attempt > w->attempt && !strategy_equal(chain, &w->chain));
+}
+
+static void glimpse_show(watching *w, const Trivium__Glimpse *m, strategy *chain) {
+    glimpse seen = {.chain = &w->chain};
+    if (!token_from_wire(&seen.token, m->drawn, m->step)) return;
+    strategy old = w->chain;
+    w->chain = *chain;
+    *chain = old;               /* each has an owner still */
+    if (m->attempt > w->attempt) w->attempt = m->attempt;
+    w->next_step = m->step + 1;
+    w->events.seen(w->context, &seen);
+    token_clear(&seen.token);
+}
+
 static void on_glimpse(client *c, const Trivium__Glimpse *m) {
     watching *w = c->watching;
-    glimpse seen;
-    if (!m->drawn || m->request.len != REQUEST_BYTES || m->step < w->next_step ||
+    if (!m->drawn || m->request.len != REQUEST_BYTES ||
         memcmp(m->request.data, w->request->id, REQUEST_BYTES) != 0)
         return;
     failure f;
     strategy chain;
     strategy_init(&chain);
-    seen.chain = &chain;
-    if (strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK &&
-        token_from_wire(&seen.token, m->drawn, m->step)) {
-        w->next_step = m->step + 1;
-        w->events.seen(w->context, &seen);
-        token_clear(&seen.token);
-    }
+    if (strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK && is_news(w, m, &chain))
+        glimpse_show(w, m, &chain);
     strategy_clear(&chain);
 }
 

@@ -113,7 +113,7 @@ static void on_redraw(void *context) {
 }
 
 static void show_in_place(view *v, const glimpse *g, const char *block, size_t n_block) {
-    if (g->token.step > v->next_step && v->text.n_bytes > 0)
+    if (g->token.step != v->next_step && v->text.n_bytes > 0)
         say(v, buffer_add(&v->text, "\u2026", strlen("\u2026")));
     say(v, buffer_add(&v->text, g->token.text, g->token.n_bytes));
     if (v->text.n_bytes > TAIL_BYTES) buffer_drop(&v->text, v->text.n_bytes - TAIL_BYTES);
@@ -129,10 +129,12 @@ static void show_in_place(view *v, const glimpse *g, const char *block, size_t n
 /* Before the step that comes now, or the end. */
 static void show_gap(view *v, uint32_t now) {
     char line[64];
-    if (now <= v->next_step) return;
+    if (now == v->next_step) return;
     uint32_t n_missing = now - v->next_step;
-    int n = snprintf(line, sizeof line, "\u2026 %u step%s not shown\n", n_missing,
-                     n_missing == 1 ? "" : "s");
+    int n = now < v->next_step
+                ? snprintf(line, sizeof line, "\u2026 drawn anew from step %u on\n", now)
+                : snprintf(line, sizeof line, "\u2026 %u step%s not shown\n", n_missing,
+                           n_missing == 1 ? "" : "s");
     say(v, output_write(v->out, line, (size_t)n));
 }
 
@@ -220,7 +222,7 @@ static void on_over(void *context, const watch_end *end) {
         say(v, output_json(v->out, json_pack("{s: {s: s, s: i}}", "over",
                                              "finish_reason", finish_reason_name(end->reason),
                                              "completion_tokens", (int)end->n_tokens)));
-    else if (!v->in_place) show_gap(v, end->n_tokens);
+    else if (!v->in_place && end->n_tokens > v->next_step) show_gap(v, end->n_tokens);
     on_progress(v);
 }
 

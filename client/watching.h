@@ -17,7 +17,8 @@ typedef struct watch_start {
     uint32_t step;              /* the next one */
 } watch_start;
 
-/* Steps come in order. Some may be missing: a glimpse that would have to wait somewhere is dropped. */
+/* Steps come in order. Some may be missing: a glimpse that would have to wait somewhere is dropped. One
+ * that was seen comes again where its owner let the text rest and draws it anew by another strategy. */
 typedef struct glimpse {
     generation_token token;     /* with its candidates */
     const strategy *chain;      /* that drew it */

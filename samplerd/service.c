@@ -188,6 +188,7 @@ static void send_reply(const joint *link, peer *p, const Trivium__SampleRequest 
 static void send_glimpse(const joint *link, peer *p, const Trivium__SampleRequest *sample) {
     Trivium__Glimpse glimpse = TRIVIUM__GLIMPSE__INIT;
     glimpse.request = sample->request;
+    glimpse.attempt = sample->attempt;
     glimpse.step = sample->step;
     glimpse.drawn = &link->service->watched;
     glimpse.strategy = sample->strategy;

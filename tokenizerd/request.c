@@ -9,12 +9,18 @@
 /* The table of PROTOCOL.md. ENCODING is where a request begins and nothing leads back to it, so
  * that 0 stands for "this event does not fit this state". */
 static const request_state next_state[REQUEST_STATES][EVENT_KINDS] = {
-    [REQUEST_ENCODING] = {[EVENT_ENCODED] = REQUEST_WAITING, [EVENT_END] = REQUEST_DONE},
-    [REQUEST_WAITING] = {[EVENT_SERVED] = REQUEST_RUNNING, [EVENT_END] = REQUEST_DONE},
+    [REQUEST_ENCODING] = {[EVENT_ENCODED] = REQUEST_WAITING,
+                          [EVENT_PAUSE] = REQUEST_RESTING,
+                          [EVENT_END] = REQUEST_DONE},
+    [REQUEST_WAITING] = {[EVENT_SERVED] = REQUEST_RUNNING,
+                         [EVENT_PAUSE] = REQUEST_RESTING,
+                         [EVENT_END] = REQUEST_DONE},
     [REQUEST_RUNNING] = {[EVENT_TOKEN] = REQUEST_RUNNING,
                          [EVENT_LOST] = REQUEST_WAITING,
+                         [EVENT_PAUSE] = REQUEST_RESTING,
                          [EVENT_CLOSED] = REQUEST_DONE,
                          [EVENT_END] = REQUEST_CLOSING},
+    [REQUEST_RESTING] = {[EVENT_END] = REQUEST_DONE},
     [REQUEST_CLOSING] = {[EVENT_TOLD] = REQUEST_DONE},
 };
 _Static_assert(REQUEST_ENCODING == 0, "0 is no target of the table");
@@ -362,6 +368,17 @@ bool request_crowded_out(request *r, uint64_t now_us) {
     r->refuser = refuser;
     r->retry_us = now_us + BUSY_RETRY_MS * 1000;
     if (!r->reopened) wait_from(r, now_us);
+    return true;
+}
+
+bool request_pause(request *r, uint32_t n_steps) {
+    if (!request_transition(r, EVENT_PAUSE)) return false;
+    worker_leave(r);
+    passage_free(&r->passage);
+    r->retry_us = 0;
+    if (n_steps < request_step(r)) r->n_ids = r->n_prompt + n_steps;
+    request_place_changes(r);
+    for (request_change *c = r->changes; c; c = c->next) c->shown = false;
     return true;
 }
 

@@ -23,6 +23,7 @@ typedef enum request_state {
     REQUEST_ENCODING,       /* its text waits for a vocabulary, or is being encoded */
     REQUEST_WAITING,        /* no modeld has it */
     REQUEST_RUNNING,        /* a modeld draws its tokens */
+    REQUEST_RESTING,        /* its owner will go on with it, as the next attempt */
     REQUEST_CLOSING,        /* its end is decided, its modeld is to be told */
     REQUEST_DONE,
     REQUEST_STATES
@@ -34,6 +35,7 @@ typedef enum request_event {
     EVENT_TOKEN,
     EVENT_CLOSED,           /* its modeld said the last word */
     EVENT_LOST,             /* its modeld is gone, or has no room for it */
+    EVENT_PAUSE,            /* its owner lets it rest */
     EVENT_END,    /* decided here: stop string, cancel, superseded, refused, waited too long */
     EVENT_TOLD,             /* its modeld was told to close it */
     EVENT_KINDS
@@ -173,6 +175,9 @@ bool request_lost(request *r, uint64_t now_us);
  * drawn, or a modeld was lost). The deadline stays, unless there was a new token. `over` may be set.
  * False: it has not begun, and its owner may as well try later. */
 bool request_crowded_out(request *r, uint64_t now_us);
+/* → RESTING, with the first n_steps that were drawn: a change of its strategy holds at once, and is to be
+ * shown again. False: it has ended. */
+bool request_pause(request *r, uint32_t n_steps);
 void request_forget_modeld(request *r, const modeld *d);    /* it is gone */
 
 typedef struct request_closing {

@@ -103,7 +103,9 @@ void request_place_changes(request *r) {
 }
 
 request_change *request_due(request *r) {
-    if (r->state != REQUEST_WAITING && r->state != REQUEST_RUNNING) return NULL;
+    bool is_told = r->state == REQUEST_WAITING || r->state == REQUEST_RUNNING ||
+                   r->state == REQUEST_RESTING;
+    if (!is_told) return NULL;
     request_change *c = r->changes;
     while (c && c->shown) c = c->next;
     if (!c || !c->placed || c->step > request_step(r)) return NULL;

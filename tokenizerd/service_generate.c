@@ -47,12 +47,13 @@ static status send_open(service *s, const request *r, const modeld *d) {
 /* ---- its life ---- */
 
 void generation_end(service *s, request *r, request_finish finish, const failure *why) {
+    const bool has_rest = finish != FINISH_SUPERSEDED && r->state != REQUEST_RESTING;
     request_end(r);             /* no effect when its modeld has closed it */
     if (r->state == REQUEST_CLOSING) {
         send_close(s, r);
         request_told(r);
     }
-    if (finish != FINISH_SUPERSEDED) tell_rest(s, r);
+    if (has_rest) tell_rest(s, r);
     Trivium__Timings timings = timings_of(r, clock_us());
     Trivium__Done done = TRIVIUM__DONE__INIT;
     done.request = bytes_to_wire(r->id, sizeof r->id);
@@ -117,7 +118,13 @@ static void meet(service *s, request *r, served_model *m) {
     else if (!r->passage) generation_ready(s, r, NULL, 0);
 }
 
+void generation_pause(service *s, request *r, uint32_t n_steps) {
+    if (r->state == REQUEST_RUNNING) send_close(s, r);
+    if (request_pause(r, n_steps)) changes_tell(s, r);
+}
+
 void generation_advance(service *s, request *r) {
+    if (r->state == REQUEST_RESTING) return;
     if (r->state == REQUEST_ENCODING && !r->model) {
         served_model *m = models_find(s->models, r->model_name, r->fingerprint);
         if (m) meet(s, r, m);

@@ -96,6 +96,8 @@ void generate_refuse(service *s, peer *client, const Trivium__Generate *m, const
 void generation_advance(service *s, request *r);
 /* Its one Done: everybody is told, then it is gone. `why` is read for FINISH_ERROR. */
 void generation_end(service *s, request *r, request_finish finish, const failure *why);
+/* Its owner lets it rest after so many steps: nothing is computed, and a higher attempt goes on. */
+void generation_pause(service *s, request *r, uint32_t n_steps);
 void generation_encoded(void *service, void *request, const failure *why);  /* a passage_encoded */
 void generations_of_client_lost(service *s, const peer *client);
 void generations_of_modeld_lost(service *s, const modeld *d);

@@ -8,7 +8,7 @@
 
 static const char *const state_names[REQUEST_STATES] = {
     [REQUEST_ENCODING] = "encoding", [REQUEST_WAITING] = "waiting", [REQUEST_RUNNING] = "running",
-    [REQUEST_CLOSING] = "closing",   [REQUEST_DONE] = "done",
+    [REQUEST_RESTING] = "resting",   [REQUEST_CLOSING] = "closing", [REQUEST_DONE] = "done",
 };
 
 static void request_report(Trivium__RequestReport *m, const request *r, uint64_t now_us) {

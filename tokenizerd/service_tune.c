@@ -121,7 +121,7 @@ void paused(service *s, const peer *client, const Trivium__Pause *m) {
     }
     request *r = requests_find(s->requests, m->request.data);
     if (r && r->owner == client && r->attempt == m->attempt)
-        generation_end(s, r, FINISH_SUPERSEDED, NULL);
+        generation_pause(s, r, m->step);
 }
 
 void cancel_asked(service *s, peer *client, const Trivium__Cancel *m) {

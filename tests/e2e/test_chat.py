@@ -140,6 +140,40 @@ def test_a_strategy_that_the_vocabulary_refuses_changes_nothing(terminal, tiny):
     chat.wait_for('[{"repetition_penalty":1.1},{"temperature":0.8},{"top_p":0.9}]')
 
 
+def states(stack):
+    return [request["state"] for request in stack.lines("ps")[0]["requests"]]
+
+
+def test_who_watches_a_reply_sees_what_is_drawn_in_the_end(terminal, real, tmp_path):
+    chat = terminal("--seed", "7", "--max-new-tokens", "2000")
+    chat.type(STORY + "\r")
+    chat.wait_for("Assistant: ")
+    chat.type("x")
+    wait_until(lambda: states(real) == ["resting"], what="the reply rests")
+    request = real.lines("ps")[0]["requests"][0]["request"]
+    watch = real.popen("watch", request, "--candidates", "1", "--json")
+    first = json.loads(watch.stdout.readline())["watch"]["step"]
+    for value in "1.5", "0.3", "1.2":
+        chat.type(f"\x7f/set temperature {value}\r")
+        chat.child.expect(rf'from step (\d+) on:\s+\S*"temperature":{value}\S*')
+        step = int(chat.child.match.group(1))
+        wait_until(lambda: [r["step"] > step + 5 for r in real.lines("ps")[0]["requests"]] == [True], what="it goes on")
+        chat.type("x")
+        wait_until(lambda: states(real) == ["resting"], what="the reply rests")
+    chat.type("\x7f\r")
+    chat.child.sendintr()
+    chat.wait_for("You: ")
+    lines, _ = watch.communicate(timeout=60)
+    seen = {line["step"]: line["text"] for line in map(json.loads, lines.splitlines()) if "step" in line}
+    chat.type(f"/save {tmp_path / 'talk.jsonl'}\r")
+    chat.wait_for("saved in")
+    reply = json.loads((tmp_path / "talk.jsonl").read_text().splitlines()[-1])["content"]
+    in_order = "".join(seen[step] for step in sorted(seen) if step >= first)
+    assert len(seen) > 15 and len(in_order) > 60
+    shared = in_order[:len(in_order) - 20].strip()      # the last few may be drawn and not said any more
+    assert shared in reply
+
+
 @pytest.mark.parametrize("what", ["", "Why?", "/undo"])
 def test_a_reply_rests_while_somebody_types_and_is_the_same(terminal, real, what):
     flags = ["--seed", "7", "--max-new-tokens", "60"]
@@ -150,7 +184,7 @@ def test_a_reply_rests_while_somebody_types_and_is_the_same(terminal, real, what
     for _ in range(3):
         chat.type("x")
         chat.wait_for("You: x")
-        wait_until(lambda: not real.lines("ps")[0]["requests"], what="nothing is computed for who does not read")
+        wait_until(lambda: states(real) == ["resting"], what="nothing is computed for who does not read")
         chat.type("\x7f" + what + "\r")
     chat.child.expect_exact(["\r\nAssistant: ", "\r\n\r\nYou: "])
     lines = chat.lines()

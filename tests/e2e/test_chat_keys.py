@@ -45,10 +45,10 @@ def test_a_reply_goes_on_after_the_history_was_searched(terminal, real):
     chat.wait_for("bck:")
     time.sleep(2)                               # longer than a silence that means lost
     wait_until(lambda: real.lines("status")[0]["clients"] >= 2, what="the chat, beside who asks")
-    wait_until(lambda: not real.lines("ps")[0]["requests"], what="the reply rests")
+    wait_until(lambda: [r["state"] for r in real.lines("ps")[0]["requests"]] == ["resting"], what="the reply rests")
     chat.child.sendintr()                       # takes the search back
-    running = wait_until(lambda: real.lines("ps")[0]["requests"], what="the reply goes on")
-    assert len(running) == 1 and running[0]["attempt"] >= 2 and running[0]["step"] > 0
+    wait_until(lambda: [r["attempt"] for r in real.lines("ps")[0]["requests"] if r["state"] == "running"] == [2],
+               what="the reply goes on")
     chat.child.sendintr()                       # ends the reply
     chat.wait_for("You: ")
     chat.type("q\r")

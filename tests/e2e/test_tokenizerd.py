@@ -73,9 +73,9 @@ def ask(client, kind, raw=(), **fields):
     client.send(message, raw)
 
 
-def pause(client, request, attempt):
+def pause(client, request, attempt, step):
     message = text_pb2.TextRequest()
-    message.pause.request, message.pause.attempt = request, attempt
+    message.pause.request, message.pause.attempt, message.pause.step = request, attempt, step
     client.send(message)
 
 
@@ -312,27 +312,46 @@ def test_an_attempt_that_is_refused_leaves_the_lower_one_alone(front):
     assert collect(owner)[3].reason == text_pb2.FINISH_LENGTH
 
 
-def test_an_owner_lets_its_text_rest_and_goes_on_with_it(front):
-    go_on = threading.Event()
+def resting(front, go_on):
+    """A text that rests after two steps: its owner, another client, its request."""
     front.modeld(next_token=fake_modeld.holds(3, go_on))
     owner, other = front.client(), front.client()
     request = generate(owner)
-    owner.answer("chunk")
+    for _ in range(3):
+        owner.answer("chunk")
     for client, attempt in (other, 1), (owner, 2):      # not its owner, not this attempt: nothing happens
-        pause(client, request, attempt)
+        pause(client, request, attempt, 2)
         ask(client, "list")
-        assert [r.request for r in client.answer("listed")[0].requests] == [request]
-    pause(owner, request, 1)
-    text, ids, _, done = collect(owner)
-    assert done.reason == text_pb2.FINISH_SUPERSEDED and 0 < done.n_tokens < 26
+        assert [r.state for r in client.answer("listed")[0].requests] == ["running"]
+    pause(owner, request, 1, 2)
     ask(owner, "list")
-    assert not owner.answer("listed")[0].requests
-    prompt = [FIRST_BYTE + byte for byte in b"hello"]
-    drawn = [FIRST_BYTE + byte for byte in LETTERS[:done.n_tokens]]
+    report, = owner.answer("listed")[0].requests
+    assert (report.request, report.state, report.step) == (request, "resting", 2)
+    return owner, other, request
+
+
+def test_an_owner_lets_its_text_rest_and_goes_on_with_it(front):
+    go_on = threading.Event()
+    owner, other, request = resting(front, go_on)
+    tune(other, request, 0.5)
+    change = owner.answer("chunk")[0].change
+    assert (change.ordinal, change.step) == (1, 2)
+    ask(owner, "acknowledge", request=request, attempt=1, change=1)
+    assert other.answer("tuned")[0].change.step == 2
+    ids = [FIRST_BYTE + byte for byte in b"hello" + LETTERS[:2]]
     go_on.set()
-    generate(owner, request, attempt=2, ids=prompt + drawn, n_prompt=5, fingerprint="f1", semantics="fake/1", model="fake")
+    generate(owner, request, attempt=2, ids=ids, n_prompt=5, fingerprint="f1", semantics="fake/1", model="fake", change=1)
+    assert owner.answer("done")[0].reason == text_pb2.FINISH_SUPERSEDED
     rest, _, _, done = collect(owner)
-    assert (rest, done.reason) == (LETTERS[len(drawn):], text_pb2.FINISH_LENGTH)
+    assert (rest, done.reason, done.attempt) == (LETTERS[2:], text_pb2.FINISH_LENGTH, 2)
+
+
+def test_a_text_that_rests_can_be_cancelled(front):
+    owner, other, request = resting(front, threading.Event())
+    ask(other, "cancel", request=request)
+    assert other.answer("cancelled")[0].n_tokens == 2
+    done, _ = owner.answer("done")
+    assert (done.reason, done.attempt, done.n_tokens) == (text_pb2.FINISH_CANCELLED, 1, 2)
 
 
 def test_a_change_that_does_not_fit_the_model_is_not_the_owners_fault(front):

@@ -122,13 +122,13 @@ static void check_draws(request *r, const char *bytes, const char *expected) {
 
 static void test_the_transitions_are_those_of_the_protocol(void **state) {
     (void)state;
-    /* Rows: states; columns: ENCODED SERVED TOKEN CLOSED LOST END TOLD; '.' has no effect. */
+    /* Rows: states; columns: ENCODED SERVED TOKEN CLOSED LOST PAUSE END TOLD; '.' has no effect. */
     static const char *const table[REQUEST_STATES] = {
-        [REQUEST_ENCODING] = "W....D.", [REQUEST_WAITING] = ".R...D.",
-        [REQUEST_RUNNING] = "..RDWC.",  [REQUEST_CLOSING] = "......D",
-        [REQUEST_DONE] = ".......",
+        [REQUEST_ENCODING] = "W....SD.", [REQUEST_WAITING] = ".R...SD.",
+        [REQUEST_RUNNING] = "..RDWSC.",  [REQUEST_RESTING] = "......D.",
+        [REQUEST_CLOSING] = ".......D",  [REQUEST_DONE] = "........",
     };
-    static const char letters[] = "EWRCD";
+    static const char letters[] = "EWRSCD";
     for (int from = 0; from < REQUEST_STATES; from++)
         for (int event = 0; event < EVENT_KINDS; event++) {
             request r = {.state = (request_state)from};
