@@ -53,9 +53,11 @@ struct loop {
 
 static volatile sig_atomic_t signal_target = -1; /* signal_fd of the loop that runs */
 static volatile sig_atomic_t terminated;
+static volatile sig_atomic_t caught; /* a signal that no loop has taken */
 
 static void on_signal(int number) {
     if (number == SIGTERM) terminated = 1;
+    caught = 1;
     int kept = errno;
     uint64_t one = 1;
     ssize_t ignored = write(signal_target, &one, sizeof one);
@@ -66,10 +68,13 @@ static void on_signal(int number) {
 static void take_signal(void *context) {
     loop *l = context;
     uint64_t n;
+    caught = 0;
     if (read(l->signal_fd, &n, sizeof n) == sizeof n) l->signalled = true;
 }
 
-static bool ends(const loop *l) {
+/* A signal that was caught counts before whatever else is ready: keys behind a Ctrl-C came after it. */
+static bool ends(loop *l) {
+    if (caught) take_signal(l);
     return l->stopping || l->signalled;
 }
 
