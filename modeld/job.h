@@ -9,7 +9,7 @@
 #include "../proto/rt/status.h"
 #include "../proto/strategy.h"
 
-enum { END_IDS_MAX = STOP_IDS_MAX + 64 }; /* a request's stop ids and the model's end ids */
+enum { END_IDS_MAX = STOP_IDS_MAX + MODEL_END_IDS_MAX }; /* a request's stop ids and the model's end ids */
 
 typedef enum sequence_kind { SEQUENCE_TEXT, SEQUENCE_SCORE, SEQUENCE_PROBE } sequence_kind;
 

@@ -153,6 +153,16 @@ static uint32_t count_pages(const model *m) {
     return n_pages < UINT32_MAX / PAGE_TOKENS ? (uint32_t)n_pages : UINT32_MAX / PAGE_TOKENS;
 }
 
+/* Without it the words of a text may be cut in other places than those of the texts it was trained on. */
+static void tell_split(const model *m) {
+    const char *split = model_vocabulary_of(m)->split;
+    if (split[0] != '\0' && strcmp(split, "default") != 0) return;
+    log_event(LOG_INFO, "split_unknown",
+              "key=tokenizer.ggml.pre value=\"%s\" file=\"%s\" used=default remedy=\"convert the model "
+              "anew, or set the key to the name of its split pattern\"",
+              split, path);
+}
+
 /* The file is checked first: what is wrong with it is told before anybody sees this modeld. Returns
  * whether it was served until a signal ended it; false: no tokenizerd wants it, and `f` says why. */
 static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
@@ -203,6 +213,7 @@ int main(int argc, char **argv) {
         model_close(&m);
         return WRONG_USE;
     }
+    tell_split(m);
     loop *l = loop_new();
     if (!l) die("modeld", "no memory");
     if (choose_endpoints(&f) != STATUS_OK) die("modeld", "%s", f.message);

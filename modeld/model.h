@@ -31,7 +31,9 @@ typedef struct model_vocabulary {
     const char *split;          /* tokenizer.ggml.pre; "" when absent */
     uint32_t n_tokens, n_merges;
     int32_t bos, eos, eot, eom; /* -1: none */
-    bool add_bos;
+    bool add_bos, add_bos_told; /* told: the file has the key */
+    const int32_t *ends;        /* [n_ends]: what other keys name as ends */
+    size_t n_ends;              /* at most KEYED_ENDS_MAX */
     model_bytes chat_template;  /* empty when absent */
     char hash[33];              /* of all of it, hexadecimal */
 } model_vocabulary;

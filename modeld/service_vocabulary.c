@@ -83,6 +83,9 @@ static Trivium__VocabularyMeta meta_of(const model_vocabulary *v) {
     meta.eot = v->eot;
     meta.eom = v->eom;
     meta.add_bos = v->add_bos;
+    meta.add_bos_told = v->add_bos_told;
+    meta.ends = (int32_t *)v->ends;
+    meta.n_ends = v->n_ends;
     meta.chat_template = view(v->chat_template);
     return meta;
 }

@@ -14,6 +14,7 @@ struct vocabulary {
     const gguf_view *tokens;        /* [n_tokens], the gguf's */
     const gguf_view *merges;        /* [n_merges], the gguf's */
     const int32_t *types;           /* [n_tokens], the gguf's; NULL: all normal */
+    int32_t ends[KEYED_ENDS_MAX];
 };
 
 /* A short name, copied and NUL-terminated: visible ASCII, so that any message may show it. */
@@ -127,7 +128,44 @@ static status read_special(vocabulary *v, const gguf *g, failure *f) {
         if (st != STATUS_OK) return st;
         *specials[i].id = (int32_t)id;
     }
-    return gguf_bool_or(g, "tokenizer.ggml.add_bos_token", false, &v->summary.add_bos, f);
+    static const char add_bos[] = "tokenizer.ggml.add_bos_token";
+    v->summary.add_bos_told = gguf_has(g, add_bos);
+    return gguf_bool_or(g, add_bos, false, &v->summary.add_bos, f);
+}
+
+static status read_end_list(vocabulary *v, const gguf *g, failure *f) {
+    static const char key[] = "tokenizer.ggml.eos_token_ids";
+    const int32_t *ids;
+    size_t n = 0, room = KEYED_ENDS_MAX - v->summary.n_ends;
+    if (!gguf_has(g, key)) return STATUS_OK;
+    status st = gguf_ints(g, key, &ids, &n, f);
+    if (st != STATUS_OK) return st;
+    if (n > room)
+        return gguf_refuse(g, f, STATUS_TOO_LONG, "key %s has %zu items, more than %zu", key, n,
+                           room);
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || (uint32_t)ids[i] >= v->summary.n_tokens)
+            return gguf_refuse(g, f, STATUS_BAD_REQUEST, "item %zu of key %s is %d, not 0 to %u", i,
+                               key, ids[i], v->summary.n_tokens - 1);
+        v->ends[v->summary.n_ends++] = ids[i];
+    }
+    return STATUS_OK;
+}
+
+/* Tokens that part a file from the next one, or fill a gap: what follows them is another text. */
+static status read_ends(vocabulary *v, const gguf *g, failure *f) {
+    static const char *const keys[] = {"tokenizer.ggml.fim_pad_token_id",
+                                       "tokenizer.ggml.fim_rep_token_id",
+                                       "tokenizer.ggml.fim_sep_token_id"};
+    v->summary.ends = v->ends;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        uint64_t id = 0;
+        if (!gguf_has(g, keys[i])) continue;
+        status st = gguf_uint(g, keys[i], 0, v->summary.n_tokens - 1, &id, f);
+        if (st != STATUS_OK) return st;
+        v->ends[v->summary.n_ends++] = (int32_t)id;
+    }
+    return read_end_list(v, g, f);
 }
 
 static status read_chat_template(vocabulary *v, const gguf *g, failure *f) {
@@ -152,6 +190,7 @@ status vocabulary_read(vocabulary **out, const gguf *g, uint32_t n_vocab, failur
     if (st == STATUS_OK) st = read_types(v, g, f);
     if (st == STATUS_OK) st = read_merges(v, g, f);
     if (st == STATUS_OK) st = read_special(v, g, f);
+    if (st == STATUS_OK) st = read_ends(v, g, f);
     if (st == STATUS_OK) st = read_chat_template(v, g, f);
     if (st != STATUS_OK) {
         vocabulary_free(&v);

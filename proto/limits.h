@@ -33,6 +33,8 @@ enum {
     STOPS_MAX = 64,
     STOP_BYTES_MAX = 1024,
     STOP_IDS_MAX = 256,
+    MODEL_END_IDS_MAX = 64,         /* ids of a vocabulary that end a text */
+    KEYED_ENDS_MAX = 24,            /* of these, what a file's keys name beside eos, eot and eom */
     CANDIDATES_MAX = 1024,
     CANDIDATE_TEXT_BYTES_MAX = 64,  /* of a token that a candidate stands for; the rest is left out */
 

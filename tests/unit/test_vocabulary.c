@@ -25,6 +25,9 @@ typedef struct parts {
     size_t n_types;             /* 0: no such key */
     const char *special;        /* a key of one more special id, or NULL */
     uint32_t special_id;
+    int32_t eos_ids[KEYED_ENDS_MAX + 1];
+    size_t n_eos_ids;           /* 0: no such key */
+    const char *add_bos;        /* "true", "false"; NULL: no such key */
 } parts;
 
 static const parts small = {
@@ -47,6 +50,10 @@ static gguf *write_and_open(const parts *p) {
     if (p->n_types) gguf_writer_ints(&w, "tokenizer.ggml.token_type", p->types, p->n_types);
     if (p->n_merges) gguf_writer_texts(&w, "tokenizer.ggml.merges", p->merges, p->n_merges);
     if (p->special) gguf_writer_uint(&w, p->special, p->special_id);
+    if (p->n_eos_ids)
+        gguf_writer_ints(&w, "tokenizer.ggml.eos_token_ids", p->eos_ids, p->n_eos_ids);
+    if (p->add_bos)
+        gguf_writer_bool(&w, "tokenizer.ggml.add_bos_token", strcmp(p->add_bos, "true") == 0);
     if (p->chat_template) gguf_writer_text(&w, "tokenizer.chat_template", p->chat_template);
     assert_true(gguf_writer_open(&w, scratch_path()) && gguf_writer_close(&w));
     return sample_open();
@@ -118,6 +125,68 @@ static void what_is_absent_has_its_default(void **state) {
     for (uint32_t id = 0; id < 4; id++) assert_int_equal(vocabulary_token_type(v, id), 1);
     vocabulary_free(&v);
     gguf_close(&g);
+}
+
+/* Keys that name ends beside eos, eot and eom. */
+static void other_ends_have_their_keys(void **state) {
+    (void)state;
+    static const char *const keys[] = {"tokenizer.ggml.fim_pad_token_id",
+                                       "tokenizer.ggml.fim_rep_token_id",
+                                       "tokenizer.ggml.fim_sep_token_id"};
+    for (size_t i = 0; i < 3; i++) {
+        parts p = small;
+        p.special = keys[i];
+        p.special_id = 3;
+        gguf *g = write_and_open(&p);
+        vocabulary *v = NULL;
+        failure f;
+        assert_int_equal(vocabulary_read(&v, g, 4, &f), STATUS_OK);
+        assert_int_equal(vocabulary_summary(v)->n_ends, 1);
+        assert_int_equal(vocabulary_summary(v)->ends[0], 3);
+        vocabulary_free(&v);
+        gguf_close(&g);
+        p.special_id = 4;
+        assert_refused(&p, STATUS_BAD_REQUEST, "is 4, not 0 to 3");
+    }
+}
+
+static void ends_may_be_a_list(void **state) {
+    (void)state;
+    parts p = small;
+    p.eos_ids[0] = 3, p.eos_ids[1] = 0;
+    p.n_eos_ids = 2;
+    gguf *g = write_and_open(&p);
+    vocabulary *v = NULL;
+    failure f;
+    assert_int_equal(vocabulary_read(&v, g, 4, &f), STATUS_OK);
+    assert_int_equal(vocabulary_summary(v)->n_ends, 2);
+    assert_memory_equal(vocabulary_summary(v)->ends, p.eos_ids, 2 * sizeof *p.eos_ids);
+    vocabulary_free(&v);
+    gguf_close(&g);
+    p.eos_ids[1] = 4;
+    assert_refused(&p, STATUS_BAD_REQUEST, "item 1 of key tokenizer.ggml.eos_token_ids is 4, not 0 to 3");
+    p.eos_ids[1] = -1;
+    assert_refused(&p, STATUS_BAD_REQUEST, "is -1, not 0 to 3");
+    p.eos_ids[1] = 0;
+    p.n_eos_ids = KEYED_ENDS_MAX + 1;
+    assert_refused(&p, STATUS_TOO_LONG, "eos_token_ids has 25 items, more than 24");
+}
+
+static void a_file_may_say_whether_bos_is_added(void **state) {
+    (void)state;
+    static const char *const said[] = {NULL, "false", "true"};
+    for (size_t i = 0; i < 3; i++) {
+        parts p = small;
+        p.add_bos = said[i];
+        gguf *g = write_and_open(&p);
+        vocabulary *v = NULL;
+        failure f;
+        assert_int_equal(vocabulary_read(&v, g, 4, &f), STATUS_OK);
+        assert_int_equal(vocabulary_summary(v)->add_bos_told, i > 0);
+        assert_int_equal(vocabulary_summary(v)->add_bos, i > 1);
+        vocabulary_free(&v);
+        gguf_close(&g);
+    }
 }
 
 static void every_special_id_has_its_key(void **state) {
@@ -207,6 +276,9 @@ int main(void) {
         cmocka_unit_test(the_whole_vocabulary_of_a_model),
         cmocka_unit_test(what_is_absent_has_its_default),
         cmocka_unit_test(every_special_id_has_its_key),
+        cmocka_unit_test(other_ends_have_their_keys),
+        cmocka_unit_test(ends_may_be_a_list),
+        cmocka_unit_test(a_file_may_say_whether_bos_is_added),
         cmocka_unit_test(other_kinds_are_refused_by_name),
         cmocka_unit_test(counts_that_disagree_are_refused),
         cmocka_unit_test(merges_are_two_tokens_and_a_blank),
