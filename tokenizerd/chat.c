@@ -10,11 +10,10 @@
 typedef struct form_row {
     const char *name;
     const char *open[CHAT_ROLES], *close, *reply;
+    const char *end;            /* of a reply: the token that closes it, or a text */
     bool trims[CHAT_ROLES];     /* blanks at both ends of the content are left out */
     const char *marker;         /* control token of a model that knows the form; NULL: any does */
     const char *first;          /* the token that begins each prompt; NULL: none */
-    const char *stops[1];
-    size_t n_stops;
 } form_row;
 
 static const form_row forms[CHAT_FORMS] = {
@@ -23,6 +22,7 @@ static const form_row forms[CHAT_FORMS] = {
         .open = {"<|im_start|>system\n", "<|im_start|>user\n", "<|im_start|>assistant\n"},
         .close = "<|im_end|>\n",
         .reply = "<|im_start|>assistant\n",
+        .end = "<|im_end|>",
         .marker = "<|im_start|>",
     },
     [CHAT_LLAMA3] = {
@@ -32,6 +32,7 @@ static const form_row forms[CHAT_FORMS] = {
                  "<|start_header_id|>assistant<|end_header_id|>\n\n"},
         .close = "<|eot_id|>",
         .reply = "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        .end = "<|eot_id|>",
         .trims = {true, true, true},
         .marker = "<|start_header_id|>",
         .first = "<|begin_of_text|>",
@@ -41,9 +42,8 @@ static const form_row forms[CHAT_FORMS] = {
         .open = {"", "User: ", "Assistant: "},
         .close = "\n",
         .reply = "Assistant:",
+        .end = "User:",
         .trims = {[CHAT_ASSISTANT] = true},
-        .stops = {"User:"},
-        .n_stops = 1,
     },
 };
 
@@ -70,9 +70,10 @@ const char *chat_form_name(chat_form form) {
     return forms[form].name;
 }
 
-const char *const *chat_stops(chat_form form, size_t *n_stops) {
-    *n_stops = forms[form].n_stops;
-    return forms[form].stops;
+const char *chat_stop(chat_form form, const vocab *v) {
+    const char *end = forms[form].end;
+    int32_t id = vocab_find(v, (const uint8_t *)end, strlen(end));
+    return id >= 0 && vocab_is_end(v, id) ? NULL : end;
 }
 
 /* ---- which form ---- */

@@ -47,8 +47,9 @@ chat_role chat_role_named(const char *name);        /* CHAT_ROLES: none of this 
 status chat_form_named(const char *name, chat_form *out, failure *f);
 const char *chat_form_name(chat_form form);
 
-/* Texts that end a reply, beside the model's end ids. */
-const char *const *chat_stops(chat_form form, size_t *n_stops);
+/* The text that ends a reply, beside the model's end ids; NULL: none. It is the form's close where that is
+ * no end id of this vocabulary. */
+const char *chat_stop(chat_form form, const vocab *v);
 
 /* The form that is asked for, else the model's. STATUS_NO_MEMORY; then there is nothing to
  * clear. */

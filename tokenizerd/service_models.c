@@ -116,6 +116,9 @@ static vocab_meta meta_from_wire(const Trivium__VocabularyMeta *m) {
         .eot = m->eot,
         .eom = m->eom,
         .add_bos = m->add_bos,
+        .add_bos_told = m->add_bos_told,
+        .ends = m->ends,
+        .n_ends = m->n_ends,
         .chat_template = m->chat_template.data,
         .chat_template_bytes = m->chat_template.len,
     };

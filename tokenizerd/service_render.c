@@ -18,7 +18,7 @@ static Trivium__TemplateOrigin origin_to_wire(chat_origin origin) {
 }
 
 static void answer_rendered(service *s, call *c, const int32_t *ids, size_t n_ids, size_t n_cut) {
-    ProtobufCBinaryData stops[STOPS_MAX];
+    ProtobufCBinaryData stop_bytes;
     Trivium__Rendered rendered = TRIVIUM__RENDERED__INIT;
     const chat *form = &c->rendering.chat;
     rendered.call = c->client_number;
@@ -27,10 +27,12 @@ static void answer_rendered(service *s, call *c, const int32_t *ids, size_t n_id
     rendered.n_dropped = (uint32_t)conversation_n_dropped(c->rendering.conversation);
     rendered.n_cut = (uint32_t)n_cut;
     rendered.n_vocab = served_model_n_vocab(c->model);
-    const char *const *texts = chat_stops(form->form, &rendered.n_stops);
-    rendered.stops = stops;
-    for (size_t i = 0; i < rendered.n_stops; i++)
-        stops[i] = bytes_to_wire((const uint8_t *)texts[i], strlen(texts[i]));
+    const char *stop = chat_stop(form->form, served_model_vocab(c->model));
+    if (stop) {
+        stop_bytes = bytes_to_wire((const uint8_t *)stop, strlen(stop));
+        rendered.stops = &stop_bytes;
+        rendered.n_stops = 1;
+    }
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_RENDERED;
     m.rendered = &rendered;

@@ -5,6 +5,8 @@
  * - A pattern that would look at the same text again and again is written so that it does not:
  *   `\s+$` is tried only where white space begins, and some repeats are possessive.
  *
+ * "default" is how llama.cpp splits where a file names no pattern.
+ *
  * Not here: names whose patterns look ahead without bound at every match (jais-2, superbpe,
  * tiny_aya), that need rules of their own (afmoe, kimi-k2), or whose vocabulary is not byte-level
  * (gemma4). */
@@ -99,6 +101,7 @@ static const split_rule rules[] = {
     {{"deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"},
      false,
      {THREE_DIGITS, DEEPSEEK_CJK, DEEPSEEK_WORDS " ?[\\p{P}\\p{S}]+[\\r\\n]*|" ENDING}},
+    {{"default", ""}, false, {"[\\p{P}$+<=>^~|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}},
     {{"falcon"}, false, {"[\\p{P}$+<=>^~|`]+", GPT2, "[0-9][0-9][0-9]"}},
     {{"bloom", "poro-chat", "gpt3-finnish"}, false, {" ?[^(" SPACE "|.,!?…。，、।۔،)]+"}},
     {{"viking"}, false, {" ?[^(" SPACE "|.,!?…。，、।۔،)]+", ONE_DIGIT}},
@@ -118,6 +121,15 @@ static const split_rule rules[] = {
     {{"laguna"}, false, {"[^\\n]+|[\\n]+", CL100K(ONE_DIGIT)}},
     {{"minicpm5"}, true, {THREE_DIGITS, CL100K("\\p{N}+")}},
 };
+
+static const char *const bos_adders[] = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1",
+                                         "pixtral", "midm-2.0", "lfm2", "tekken"};
+
+bool split_adds_bos(const char *name) {
+    for (size_t i = 0; i < sizeof bos_adders / sizeof bos_adders[0]; i++)
+        if (strcmp(bos_adders[i], name) == 0) return true;
+    return false;
+}
 
 const split_rule *split_rule_at(size_t index) {
     return index < sizeof rules / sizeof rules[0] ? &rules[index] : NULL;

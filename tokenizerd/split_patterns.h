@@ -16,6 +16,9 @@ typedef struct split_rule {
 /* NULL: no rule has this name. */
 const split_rule *split_rule_find(const char *name);
 
+/* Texts of vocabularies with this split begin with BOS where their files do not say whether they do. */
+bool split_adds_bos(const char *name);
+
 /* Rule `index`, to list them; NULL past the last. */
 const split_rule *split_rule_at(size_t index);
 

@@ -107,7 +107,8 @@ void stream_free(stream **s) {
 /* ---- from bytes to text ---- */
 
 static bool is_text(token_type type) {
-    return type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || type == TOKEN_BYTE;
+    return type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || type == TOKEN_BYTE ||
+           type == TOKEN_FOREIGN;
 }
 
 /* Decode the first n_bytes raw bytes. */

@@ -1,7 +1,7 @@
 /* Ids to text as it is written: control tokens are silent, half characters and possible beginnings of a
  * stop string are held back, and a stop string ends the text before its first byte. Once the text of the
  * ids so far has a stop, it ends where the first one begins. Unknown and unused tokens are silent, too;
- * user-defined ones are text.
+ * user-defined and foreign ones are text.
  *
  * A pure function of (vocabulary, stops, ids): feeding the same ids again gives the same texts, which is
  * how a resumed request finds its place. */

@@ -47,6 +47,7 @@ static status read_meta(const gguf *g, vocab_meta *meta, failure *f) {
     if (st == STATUS_OK) st = read_special(g, "tokenizer.ggml.eos_token_id", &meta->eos, f);
     if (st == STATUS_OK) st = read_special(g, "tokenizer.ggml.eot_token_id", &meta->eot, f);
     if (st == STATUS_OK) st = read_special(g, "tokenizer.ggml.eom_token_id", &meta->eom, f);
+    meta->add_bos_told = gguf_has(g, "tokenizer.ggml.add_bos_token");
     if (st == STATUS_OK)
         st = gguf_bool_or(g, "tokenizer.ggml.add_bos_token", false, &meta->add_bos, f);
     if (st != STATUS_OK || !gguf_has(g, "tokenizer.chat_template")) return st;
@@ -73,9 +74,10 @@ status load_vocab(vocab **out, const char *path, failure *f) {
     sources s = {0};
     status st = gguf_open(&g, path, f);
     if (st == STATUS_OK) st = read_name(g, "tokenizer.ggml.model", &kind, f);
-    if (st == STATUS_OK) st = read_name(g, "tokenizer.ggml.pre", &split, f);
+    if (st == STATUS_OK && gguf_has(g, "tokenizer.ggml.pre"))
+        st = read_name(g, "tokenizer.ggml.pre", &split, f);
     if (st == STATUS_OK) st = read_sources(g, &s, f);
-    vocab_meta meta = {.kind = kind, .split = split};
+    vocab_meta meta = {.kind = kind, .split = split ? split : ""};
     if (st == STATUS_OK) st = read_meta(g, &meta, f);
     meta.n_tokens = (uint32_t)s.n_tokens;
     meta.n_merges = (uint32_t)s.n_merges;

@@ -19,7 +19,7 @@ static size_t spell(vocab_bytes *to, char **from, size_t first, size_t n_all, si
 
 status served_bring(modeld *d, const char *hash, size_t n_items, failure *f) {
     tiny_vocabulary v;
-    tiny_vocabulary_make(&v, SERVED_N_VOCAB);
+    tiny_vocabulary_make(&v, SERVED_N_VOCAB, NULL, 0);
     vocab_bytes *tokens = calloc(n_items, sizeof *tokens),
                 *merges = calloc(n_items, sizeof *merges);
     uint8_t types[SERVED_N_VOCAB];

@@ -32,6 +32,7 @@ tiny_model_options tiny_model_defaults(void) {
                   .rope_base = 10000.0, .norm_epsilon = 1e-5f},
         .tied = true,
         .split = "smollm",
+        .add_bos = "false",
         .name = "tiny",
     };
 }
@@ -177,15 +178,16 @@ static void add_shape_keys(gguf_writer *w, const tiny_model_options *o) {
 
 static void add_vocabulary_keys(gguf_writer *w, const tiny_model_options *o) {
     tiny_vocabulary v;
-    tiny_vocabulary_make(&v, o->shape.n_vocab);
+    tiny_vocabulary_make(&v, o->shape.n_vocab, o->tokens, o->n_tokens);
     gguf_writer_text(w, "tokenizer.ggml.model", "gpt2");
-    gguf_writer_text(w, "tokenizer.ggml.pre", o->split);
+    if (o->split) gguf_writer_text(w, "tokenizer.ggml.pre", o->split);
     gguf_writer_texts(w, "tokenizer.ggml.tokens", (const char *const *)v.tokens, v.n_tokens);
     gguf_writer_ints(w, "tokenizer.ggml.token_type", v.types, v.n_tokens);
     gguf_writer_texts(w, "tokenizer.ggml.merges", (const char *const *)v.merges, v.n_merges);
     gguf_writer_uint(w, "tokenizer.ggml.bos_token_id", TINY_IM_START);
     gguf_writer_uint(w, "tokenizer.ggml.eos_token_id", TINY_IM_END);
-    gguf_writer_bool(w, "tokenizer.ggml.add_bos_token", false);
+    if (o->add_bos)
+        gguf_writer_bool(w, "tokenizer.ggml.add_bos_token", strcmp(o->add_bos, "true") == 0);
     gguf_writer_text(w, "tokenizer.chat_template",
                      "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + "
                      "message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
@@ -245,8 +247,9 @@ static status check(const tiny_model_options *o, failure *f) {
     const tensor_layout *matrix = tensor_layout_of(o->type), *token = tensor_layout_of(o->embedding_type);
     if (!matrix || !token)
         return fail(f, STATUS_BAD_REQUEST, "no such type; there are %s", TENSOR_TYPES_SUPPORTED);
-    if (s->n_vocab < TINY_FIRST_MERGE)
-        return fail(f, STATUS_BAD_REQUEST, "a vocabulary has %d tokens or more", TINY_FIRST_MERGE);
+    if (s->n_vocab < TINY_FIRST_MERGE + o->n_tokens)
+        return fail(f, STATUS_BAD_REQUEST, "a vocabulary has %zu tokens or more",
+                    TINY_FIRST_MERGE + o->n_tokens);
     if (!s->n_layers || !s->dim || !s->ffn_dim || !s->head_dim || !s->n_kv_heads)
         return fail(f, STATUS_BAD_REQUEST, "layers, heads and widths are at least 1");
     if (s->n_heads % s->n_kv_heads != 0)

@@ -9,6 +9,7 @@
 
 #include "modeld/gguf.h"
 #include "modeld/shape.h"
+#include "tiny_vocabulary.h"
 
 typedef enum tiny_family {
     TINY_LLAMA,
@@ -23,7 +24,10 @@ typedef struct tiny_model_options {
     uint64_t seed;
     model_shape shape;          /* 0: dim as below; head_dim dim / n_heads; rope_dims head_dim */
     bool tied;                  /* no output.weight: the embedding serves as one */
-    const char *split;          /* tokenizer.ggml.pre: "gpt-2", "smollm", … */
+    const char *split;          /* tokenizer.ggml.pre: "gpt-2", "smollm", …; NULL: no such key */
+    const char *add_bos;        /* tokenizer.ggml.add_bos_token: "true" or "false"; NULL: no such key */
+    const tiny_token *tokens;   /* [n_tokens]: see tiny_vocabulary_make */
+    size_t n_tokens;
     const char *name;           /* general.name */
 } tiny_model_options;
 

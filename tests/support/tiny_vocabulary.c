@@ -73,8 +73,17 @@ static void add_words(tiny_vocabulary *v, size_t n_tokens) {
     }
 }
 
-void tiny_vocabulary_make(tiny_vocabulary *v, size_t n_tokens) {
-    assert(n_tokens >= TINY_FIRST_MERGE);
+static bool retype(tiny_vocabulary *v, const tiny_token *token) {
+    for (size_t i = 0; i < TINY_FIRST_MERGE; i++) {
+        if (strcmp(v->tokens[i], token->text) != 0) continue;
+        v->types[i] = token->type;
+        return true;
+    }
+    return false;
+}
+
+void tiny_vocabulary_make(tiny_vocabulary *v, size_t n_tokens, const tiny_token *others, size_t n_others) {
+    assert(n_tokens >= TINY_FIRST_MERGE + n_others);
     *v = (tiny_vocabulary){0};
     v->tokens = calloc(n_tokens, sizeof *v->tokens);
     v->types = calloc(n_tokens, sizeof *v->types);
@@ -84,9 +93,13 @@ void tiny_vocabulary_make(tiny_vocabulary *v, size_t n_tokens) {
     add_token(v, "<|im_start|>", 3);
     add_token(v, "<|im_end|>", 3);
     add_bytes(v);
-    for (size_t i = 0; i < N_ENGLISH && v->n_tokens < n_tokens; i++)
+    size_t n_own = n_tokens;
+    for (size_t i = 0; i < n_others; i++) n_own -= !retype(v, &others[i]);
+    for (size_t i = 0; i < N_ENGLISH && v->n_tokens < n_own; i++)
         add_merge(v, english[i][0], english[i][1]);
-    add_words(v, n_tokens);
+    add_words(v, n_own);
+    for (size_t i = 0; i < n_others; i++)
+        if (!retype(v, &others[i])) add_token(v, others[i].text, others[i].type);
 }
 
 void tiny_vocabulary_free(tiny_vocabulary *v) {

@@ -16,14 +16,21 @@ enum {
 
 typedef struct tiny_vocabulary {
     char **tokens;              /* [n_tokens] */
-    int32_t *types;             /* [n_tokens]: 1 normal, 3 control */
+    int32_t *types;             /* [n_tokens]: 1 normal, 3 control, and what is asked for */
     size_t n_tokens;
     char **merges;              /* [n_merges]: "left right"; merge i makes token TINY_FIRST_MERGE + i */
     size_t n_merges;
 } tiny_vocabulary;
 
-/* n_tokens ≥ TINY_FIRST_MERGE. No memory is the end of the program. */
-void tiny_vocabulary_make(tiny_vocabulary *v, size_t n_tokens);
+/* A token that a file may have: its text as the file spells it, and its type. */
+typedef struct tiny_token {
+    const char *text;
+    int32_t type;
+} tiny_token;
+
+/* `others`: one that is a token already gets this type, the rest are the vocabulary's last ids, in order.
+ * n_tokens ≥ TINY_FIRST_MERGE + n_others. No memory is the end of the program. */
+void tiny_vocabulary_make(tiny_vocabulary *v, size_t n_tokens, const tiny_token *others, size_t n_others);
 void tiny_vocabulary_free(tiny_vocabulary *v);
 
 #endif

@@ -32,12 +32,38 @@ static status take_size(void *out, const char *name, const char *value, failure 
     return STATUS_OK;
 }
 
+typedef struct token_list {
+    tiny_token items[16];
+    size_t n_items;
+} token_list;
+
+/* TEXT=TYPE; the argument ends where its text does, and the text stays there. */
+static status take_token(void *out, const char *name, const char *value, failure *f) {
+    token_list *tokens = out;
+    char *equals = strrchr(value, '=');
+    unsigned long long type = 0;
+    if (!equals || !options_uint(equals + 1, &type) || type < 1 || type > 6 || tokens->n_items == 16)
+        return fail(f, STATUS_BAD_REQUEST, "--%s: TEXT=TYPE is wanted, TYPE 1 to 6, 16 times at most", name);
+    *equals = '\0';
+    tokens->items[tokens->n_items++] = (tiny_token){value, (int32_t)type};
+    return STATUS_OK;
+}
+
+/* "none" is no such key. */
+static status take_or_none(void *out, const char *name, const char *value, failure *f) {
+    (void)name;
+    (void)f;
+    *(const char **)out = strcmp(value, "none") == 0 ? NULL : value;
+    return STATUS_OK;
+}
+
 #define SIZE(flag, field, text) {flag, OPTION_CALL, "N", text, &field, 0, 0, take_size}
 
 int main(int argc, char **argv) {
     tiny_model_options o = tiny_model_defaults();
     uint32_t embedding_type = UINT32_MAX;
     bool untied = false;
+    token_list tokens = {.n_items = 0};
     const option_row rows[] = {
         {"family", OPTION_CALL, "NAME", "llama, chapter (gpt2, few biases) or gpt2", &o.family, 0, 0, take_family},
         {"type", OPTION_CALL, "TYPE", "of the matrices: " TENSOR_TYPES_SUPPORTED, &o.type, 0, 0, take_type},
@@ -54,7 +80,9 @@ int main(int argc, char **argv) {
         SIZE("rope-dims", o.shape.rope_dims, "rotated dimensions of a head (default all)"),
         {"rope-base", OPTION_REAL, "X", "base of the rotation", &o.shape.rope_base, 1, 1e9, NULL},
         {"untied", OPTION_FLAG, NULL, "an output matrix of its own", &untied, 0, 0, NULL},
-        {"split", OPTION_TEXT, "NAME", "tokenizer.ggml.pre", &o.split, 0, 0, NULL},
+        {"split", OPTION_CALL, "NAME", "tokenizer.ggml.pre, or none", &o.split, 0, 0, take_or_none},
+        {"add-bos", OPTION_CALL, "BOOL", "tokenizer.ggml.add_bos_token, or none", &o.add_bos, 0, 0, take_or_none},
+        {"token", OPTION_CALL, "TEXT=TYPE", "one more (the last ids), or another type; repeatable", &tokens, 0, 0, take_token},
         {"name", OPTION_TEXT, "NAME", "general.name", &o.name, 0, 0, NULL},
         {0},
     };
@@ -69,6 +97,8 @@ int main(int argc, char **argv) {
     if (st == STATUS_OK && n_words == 0) st = fail(&f, STATUS_BAD_REQUEST, "where to? %s", command.usage);
     o.embedding_type = embedding_type == UINT32_MAX ? o.type : embedding_type;
     o.tied = !untied;
+    o.tokens = tokens.items;
+    o.n_tokens = tokens.n_items;
     if (st == STATUS_OK) st = tiny_model_write(path, &o, &f);
     if (st == STATUS_OK) return 0;
     fprintf(stderr, "make_model: %s\n", f.message);

@@ -206,13 +206,6 @@ static void test_an_unknown_form_is_refused_with_those_there_are(void **state) {
         assert_int_equal(chat_form_named(chat_form_name(known), &form, &ignored), STATUS_OK);
         assert_int_equal(form, known);
     }
-    size_t n_stops;
-    assert_string_equal(chat_stops(CHAT_PLAIN, &n_stops)[0], "User:");
-    assert_int_equal(n_stops, 1);
-    chat_stops(CHAT_CHATML, &n_stops);
-    assert_int_equal(n_stops, 0);
-    chat_stops(CHAT_LLAMA3, &n_stops);
-    assert_int_equal(n_stops, 0);
 }
 
 static void test_a_prompt_has_at_most_one_bos(void **state) {

@@ -96,7 +96,7 @@ static void test_special_tokens(void **state) {
         {"the<|end|>", false, "the|<|||e|n|d|||>|"},          /* control tokens are text */
         {"<|endless|><|end|>", true, "<|endless|>|<|end|>|"}, /* the longest one wins */
         {"<|endles|><|<|end|>", true, "<|||e|n|d|l|e|s|||>|<|||<|end|>|"},
-        {"in<tool>ing", false, "in|<tool>|ing|"}, /* user-defined: always found */
+        {"in<tool>ing", false, "in|<|t|o|o|l|>|ing|"}, /* user-defined markers are text */
         {"in<tool>ing", true, "in|<tool>|ing|"},
         {"<?>", true, "<?>|"},
         {"<?>", false, "<|?|>|"},

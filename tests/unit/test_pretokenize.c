@@ -63,6 +63,8 @@ static void test_pieces(void **state) {
         {"deepseek-llm", "x  ", "x|  |"},
         {"deepseek-coder", "a. = 12\n", "a|.| = |1|2|\n|"},
         {"deepseek-v3", "abc1234 +x", "abc|123|4| +|x|"},
+        {"default", "a.b 12345 \t`c` x+=1", "a|.|b| |123|45| |\t|`|c|`| x|+=|1|"},
+        {"", "it's \n\n 42", "it|'|s| \n\n| |42|"},
         {"falcon", "a.b 12345", "a|.|b| |123|45|"},
         {"bloom", "Hello, world (x)", "Hello|,| world| (|x|)|"},
         {"exaone-moe", "a b c!d", "a b c|!d|"},
@@ -89,6 +91,7 @@ static void test_unknown_name(void **state) {
     assert_null(p);
     assert_non_null(strstr(f.message, "no-such-model"));
     assert_non_null(strstr(f.message, "smollm, gpt-2, llama-bpe"));
+    assert_non_null(strstr(f.message, ", default,"));
     assert_non_null(strstr(f.message, "minicpm5")); /* the last one: the list is not cut */
 }
 

@@ -220,7 +220,7 @@ static int merge_makes(const char *merge, const char *token) {
 static void a_vocabulary_has_every_byte_and_no_token_twice(void **state) {
     (void)state;
     tiny_vocabulary v;
-    tiny_vocabulary_make(&v, 5000);
+    tiny_vocabulary_make(&v, 5000, NULL, 0);
     assert_int_equal(v.n_tokens, 5000);
     assert_int_equal(v.n_merges, 5000 - TINY_FIRST_MERGE);
     for (size_t i = 0; i < v.n_merges; i++)

@@ -1,4 +1,4 @@
-/* What vocab.h promises: bytes of tokens, look-ups, end ids, and which vocabularies are refused. */
+/* What vocab.h promises: bytes of tokens, look-ups, BOS by default, and which vocabularies are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,32 +134,61 @@ static void test_meta_is_copied(void **state) {
     vocab_free(&v);
 }
 
-static void test_end_ids(void **state) {
-    (void)state;
-    static const small_special specials_of[] = {{"</s>", TOKEN_CONTROL},
-                                                {"<|im_end|>", TOKEN_CONTROL},
-                                                {"<|eot_id|>", TOKEN_USER_DEFINED},
-                                                {"<|endoftext|>", TOKEN_CONTROL},
-                                                {"<|im_start|>", TOKEN_CONTROL}};
-    small_vocab_parts parts = {
-        .split = "gpt-2", .specials = specials_of, .n_specials = 5, .eos = 256};
-    vocab *v = small_vocab(&parts);
-    size_t n;
-    const int32_t *ids = vocab_end_ids(v, &n);
-    assert_int_equal(n, 3);
-    assert_int_equal(ids[0], 256);
-    for (size_t i = 0; i < n; i++) assert_true(vocab_is_end(v, ids[i]));
-    assert_true(vocab_is_end(v, small_vocab_id(v, "<|im_end|>")));
-    assert_true(vocab_is_end(v, small_vocab_id(v, "<|endoftext|>")));
-    assert_false(vocab_is_end(v, small_vocab_id(v, "<|eot_id|>"))); /* no control token */
-    assert_false(vocab_is_end(v, small_vocab_id(v, "<|im_start|>")));
-    assert_false(vocab_is_end(v, 'a'));
+static bool adds_bos(const char *split, bool told, bool add_bos) {
+    vocab_meta meta = meta_of(1, 0);
+    meta.split = split, meta.add_bos = add_bos, meta.add_bos_told = told;
+    vocab *v;
+    failure f;
+    assert_int_equal(vocab_new(&v, &meta, &f), STATUS_OK);
+    bool adds = vocab_meta_of(v)->add_bos;
     vocab_free(&v);
+    return adds;
+}
 
-    parts.eos = 259; /* also found by its name: counts once */
-    v = small_vocab(&parts);
-    vocab_end_ids(v, &n);
-    assert_int_equal(n, 2);
+/* Where a file does not say whether a text begins with BOS, the kind of its split does. */
+static void test_bos_by_split(void **state) {
+    (void)state;
+    static const char *const adders[] = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1",
+                                         "pixtral", "midm-2.0", "lfm2", "tekken"};
+    static const char *const others[] = {"gpt-2", "smollm", "qwen2", "glm4", "falcon", "gpt-4o",
+                                         "deepseek-v3", "minicpm5", "default", ""};
+    for (size_t i = 0; i < sizeof adders / sizeof *adders; i++) {
+        assert_true(adds_bos(adders[i], false, false));
+        assert_false(adds_bos(adders[i], true, false));
+        assert_true(adds_bos(adders[i], true, true));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_false(adds_bos(others[i], false, false));
+        assert_true(adds_bos(others[i], true, true));
+    }
+}
+
+/* Spelled in letters that stand for no bytes: no text becomes it, and it is read as it is spelled. */
+static void test_foreign_tokens(void **state) {
+    (void)state;
+    static const char spelled[] = "<\xef\xbd\x9cUser\xef\xbd\x9c>"; /* <｜User｜> */
+    vocab *v = begin(5, 3);
+    failure f;
+    assert_int_equal(add(v, "a", TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(add(v, spelled, TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(add(v, "a b", TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(add(v, "aa", TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(add(v, "<\xef\xbd\x9c\x65nd\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+                         TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(merge(v, "a \xef\xbd\x9c"), STATUS_OK);
+    assert_int_equal(merge(v, "\xef\xbd\x9c a"), STATUS_OK);
+    assert_int_equal(merge(v, "a a"), STATUS_OK);
+    assert_int_equal(vocab_finish(v, &f), STATUS_OK);
+    check_bytes(v, 1, spelled, strlen(spelled));
+    check_bytes(v, 2, "a b", 3);
+    assert_int_equal(vocab_type(v, 1), TOKEN_FOREIGN);
+    assert_int_equal(vocab_type(v, 3), TOKEN_NORMAL);
+    assert_int_equal(vocab_whole_piece(v, bytes_of(spelled), strlen(spelled)), -1);
+    assert_int_equal(vocab_whole_piece(v, bytes_of("aa"), 2), 3);
+    size_t begins, ends;
+    assert_int_equal(specials_find(vocab_specials(v, true), bytes_of(spelled), strlen(spelled), 0,
+                                   &begins, &ends), -1);
+    assert_true(vocab_is_end(v, 4));    /* so is this one, but it is known by its text */
     vocab_free(&v);
 }
 
@@ -199,9 +228,6 @@ static void test_refused_tokens(void **state) {
     (void)state;
     vocab *v = begin(1, 0);
     failure f;
-    assert_int_equal(add(v, "\xe2\x82\xac", TOKEN_NORMAL),
-                     STATUS_BAD_MESSAGE); /* no byte's letter */
-    assert_int_equal(add(v, " ", TOKEN_NORMAL), STATUS_BAD_MESSAGE);
     assert_int_equal(add(v, "a", (token_type)0), STATUS_BAD_MESSAGE);
     assert_int_equal(add(v, "a", (token_type)7), STATUS_BAD_MESSAGE);
     char *text = calloc(1, TOKEN_BYTES_MAX + 2);
@@ -216,8 +242,7 @@ static void test_refused_tokens(void **state) {
 
 static void test_refused_merges(void **state) {
     (void)state;
-    static const char *const malformed[] = {"",     "a", "ab", " a", "a ", " ", "a \xe2\x82\xac",
-                                            "a b c"};
+    static const char *const malformed[] = {"", "a", "ab", " a", "a ", " ", "a  b", "a b c"};
     vocab *v = begin(1, 1);
     for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++)
         assert_int_equal(merge(v, malformed[i]), STATUS_BAD_MESSAGE);
@@ -274,7 +299,8 @@ static void test_whole_pieces(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_letters_and_bytes), cmocka_unit_test(test_tokens_and_types),
-        cmocka_unit_test(test_meta_is_copied),    cmocka_unit_test(test_end_ids),
+        cmocka_unit_test(test_meta_is_copied),    cmocka_unit_test(test_bos_by_split),
+        cmocka_unit_test(test_foreign_tokens),
         cmocka_unit_test(test_refused_metas),     cmocka_unit_test(test_refused_tokens),
         cmocka_unit_test(test_refused_merges),    cmocka_unit_test(test_missing_pieces),
         cmocka_unit_test(test_whole_pieces),

@@ -1,0 +1,40 @@
+/* The names are those that llama.cpp goes by, and so are the exceptions. */
+#include "end_names.h"
+
+#include <stdbool.h>
+
+/* Those that the exceptions speak of come first, in this order. */
+enum { END, RETURN, CALL, CALLS, FLUSH, TAG_S, TOOL_RESPONSE };
+
+static const char *const names[] = {
+    [END] = "<|end|>",
+    [RETURN] = "<|return|>",
+    [CALL] = "<|call|>",
+    [CALLS] = "<|calls|>",
+    [FLUSH] = "<|flush|>",
+    [TAG_S] = "</s>",
+    [TOOL_RESPONSE] = "<|tool_response>",
+    "<|endoftext|>", "<|end_of_text|>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>",
+    "<end_of_turn>", "<turn|>", "<end_of_utterance>", "<eos>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
+    "[e~[", "<｜end▁of▁sentence｜>",
+    /* of code: a gap's filling ends, another file or repository begins */
+    "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]",
+    "<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>",
+    "<|file_sep|>",
+};
+enum { N_NAMES = sizeof names / sizeof names[0] };
+
+_Static_assert((int)N_NAMES < (int)END_NAMES_MAX && (int)END_NAMES_MAX <= 64, "a name is a bit");
+
+const char *end_name_at(size_t index) {
+    return index < N_NAMES ? names[index] : NULL;
+}
+
+uint64_t end_names_ending(uint64_t present) {
+    bool returns = present >> RETURN & 1, flushes = present >> FLUSH & 1;
+    bool calls = (present >> CALL | present >> CALLS) & 1;
+    uint64_t ending = present;
+    if (calls && (returns || flushes)) ending &= ~(UINT64_C(1) << END);     /* ends one part of a reply */
+    if (present >> TOOL_RESPONSE & 1) ending &= ~(UINT64_C(1) << TAG_S);    /* HTML's */
+    return ending;
+}
