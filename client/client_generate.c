@@ -228,7 +228,8 @@ static void on_started(client *c, const wire_message *m, const Trivium__Started 
     }
     g->acknowledge.attempt = g->copy.attempt;
     g->events.started(g->context,
-                      &(generation_start){g->copy.model, g->copy.n_prompt, started->seed});
+                      &(generation_start){g->copy.model, g->copy.n_prompt, started->seed,
+                                          started->has_own_bos});
 }
 
 static void change_settle(generation *g) {

@@ -75,6 +75,8 @@ static void on_started(void *context, const generation_start *start) {
     writing *w = context;
     w->n_prompt = start->n_prompt;
     snprintf(w->model, sizeof w->model, "%s", start->model);
+    if (start->has_own_bos)
+        fprintf(stderr, "the prompt begins with the model's BOS: no second one is put before it\n");
     if (!w->flags->common.json) return;
     json_t *line = json_pack("{s: {s: s, s: o, s: I, s: i}}", "start",
                              "request", w->digits,
@@ -282,7 +284,7 @@ static int generate_from(const generate_flags *flags, const char *word) {
     if (step_flags_check(&flags->steps, &f) != STATUS_OK ||
         step_flags_strategy(&flags->steps, START_DEFAULTS, &chain, &f) != STATUS_OK) {
         code = outcome_wrong_use("%s", f.message);
-    } else if (input_read_prompt(&prompt, word, &f) != STATUS_OK) {
+    } else if (input_read(&prompt, word, &f) != STATUS_OK) {
         code = outcome_failed(&f);
     } else {
         code = generate(flags, &prompt, &chain);
@@ -331,7 +333,7 @@ int cmd_generate(int argc, char **argv) {
         {.name = "no-kv-cache", .kind = OPTION_FLAG, .out = &flags.no_cache,
          .help = "compute all positions anew for each token: slower, the same text"},
         {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
-         .help = "special tokens written in the prompt are plain text"},
+         .help = "special tokens written in the prompt are plain text, whatever their type"},
         {.name = "show-probs", .kind = OPTION_UINT, .value_name = "N", .out = &flags.n_candidates,
          .max = CANDIDATES_MAX,
          .help = "each token over its N likeliest candidates and what removed them, and below them the "

@@ -41,6 +41,7 @@ typedef struct generation_start {
     const char *model;
     uint32_t n_prompt;          /* ids */
     uint64_t seed;
+    bool has_own_bos;           /* the text began with the model's BOS: none was added */
 } generation_start;
 
 typedef struct generation_token {

@@ -35,9 +35,3 @@ status input_read(buffer *out, const char *word, failure *f) {
                ? STATUS_OK
                : fail(f, STATUS_NO_MEMORY, "no memory for the text");
 }
-
-status input_read_prompt(buffer *out, const char *word, failure *f) {
-    status st = input_read(out, word, f);
-    if (st != STATUS_OK || out->n_bytes > 0) return st;
-    return fail(f, STATUS_EMPTY_PROMPT, "the prompt is empty: give a text to go on from");
-}

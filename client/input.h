@@ -9,7 +9,4 @@
  * `out` is empty before; the caller clears it. STATUS_TOO_LONG past TEXT_BYTES_MAX, STATUS_IO. */
 status input_read(buffer *out, const char *word, failure *f);
 
-/* The same for a prompt, which must not be empty: STATUS_EMPTY_PROMPT. */
-status input_read_prompt(buffer *out, const char *word, failure *f);
-
 #endif

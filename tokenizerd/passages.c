@@ -18,6 +18,7 @@ struct passage {
     part *parts;
     size_t n_parts, n_bytes;
     encoding *encoding;         /* NULL before passage_start */
+    int32_t first;              /* the id before the text; negative: none */
     passage_encoded *encoded;
     void *owner;
     bool queued;
@@ -125,6 +126,7 @@ void passage_free(passage **out) {
 
 status passage_start(passage *p, const vocab *v, int32_t first, failure *f) {
     assert(!p->encoding);
+    p->first = first;
     p->encoding = encoding_new(v);
     if (!p->encoding || (first >= 0 && encoding_add_id(p->encoding, first) != STATUS_OK))
         return fail(f, STATUS_NO_MEMORY, "no memory to encode a text");
@@ -153,6 +155,15 @@ bool passages_turn(passages *ps) {
     return ps->first != NULL;
 }
 
+bool passage_had_first(const passage *p) {
+    size_t n_ids;
+    const int32_t *ids = encoding_ids(p->encoding, &n_ids);
+    return p->first >= 0 && n_ids >= 2 && ids[1] == p->first;
+}
+
 const int32_t *passage_ids(const passage *p, size_t *n_ids) {
-    return encoding_ids(p->encoding, n_ids);
+    const int32_t *ids = encoding_ids(p->encoding, n_ids);
+    if (!passage_had_first(p)) return ids;
+    (*n_ids)--;
+    return ids + 1;
 }

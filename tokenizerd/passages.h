@@ -33,12 +33,13 @@ status passages_add(passages *ps, const passage_segment *segments, size_t n_segm
 void passage_free(passage **p);       /* at any time; sets *p NULL, NULL is fine */
 
 /* Its vocabulary is here (borrowed until the text is freed): let it be encoded, after the id
- * `first` unless that is negative. Codes of encoding_add. */
+ * `first` unless that is negative, or what the text begins with anyway. Codes of encoding_add. */
 status passage_start(passage *p, const vocab *v, int32_t first, failure *f);
 
 /* One slice of ENCODE_SLICE_BYTES for the text whose turn it is. Whether another turn is needed. */
 bool passages_turn(passages *ps);
 
 const int32_t *passage_ids(const passage *p, size_t *n_ids);  /* of an encoded text, owned by it */
+bool passage_had_first(const passage *p);   /* an encoded text begins with `first` itself */
 
 #endif

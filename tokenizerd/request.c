@@ -252,8 +252,12 @@ static status length_check(size_t n_ids, const served_model *m, failure *f) {
 
 status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t now_us, failure *f) {
     if (r->state != REQUEST_ENCODING) return STATUS_NOT_FOUND;
-    if (ids) {
-        assert(r->fresh && !r->ids);
+    if (r->fresh) {
+        assert(!r->ids);
+        if (n_ids == 0)
+            return fail(f, STATUS_EMPTY_PROMPT,
+                        "the prompt is empty, and the model puts no BOS before it: give a text to "
+                        "go on from");
         status st = length_check(n_ids, r->model, f);
         if (st != STATUS_OK) return st;
         r->ids = malloc(n_ids * sizeof *ids);

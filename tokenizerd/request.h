@@ -148,8 +148,8 @@ bool request_transition(request *r, request_event event);
  * STATUS_TOO_LONG, STATUS_NO_MEMORY. */
 status request_meet(request *r, served_model *m, failure *f);
 
-/* ENCODING → WAITING. ids: of its text; NULL when it brought ids, which are replayed now.
- * STATUS_TOO_LONG, STATUS_NO_MEMORY. `over` may be set. */
+/* ENCODING → WAITING. ids: of its text; when it brought ids, these are replayed now instead.
+ * STATUS_EMPTY_PROMPT, STATUS_TOO_LONG, STATUS_NO_MEMORY. `over` may be set. */
 status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t now_us, failure *f);
 
 bool request_serve(request *r, modeld *d, uint64_t now_us);     /* WAITING → RUNNING */

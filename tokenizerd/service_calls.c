@@ -110,6 +110,8 @@ static void send_to_modeld(service *s, call *c) {
 /* ---- its way ---- */
 
 static status score_check(const call *c, failure *f) {
+    if (c->n_ids == 0)
+        return fail(f, STATUS_EMPTY_PROMPT, "there is nothing to score: the text is empty");
     if (c->n_ids > served_model_n_ctx(c->model))
         return fail(f, STATUS_TOO_LONG, "the text has %zu tokens, the model's context holds %u",
                     c->n_ids, served_model_n_ctx(c->model));
@@ -215,7 +217,6 @@ void detokenize_asked(service *s, peer *client, const Trivium__Detokenize *m,
 }
 
 void score_asked(service *s, peer *client, const Trivium__Score *m, const wire_message *message) {
-    failure f;
     call_order order = {
         .kind = CALL_SCORE,
         .client = client,
@@ -228,9 +229,6 @@ void score_asked(service *s, peer *client, const Trivium__Score *m, const wire_m
     };
     if (m->has_ids && !ids_of(message, 0, &order.ids, &order.n_ids)) {
         frame_missing(s, client, m->call, "ids");
-    } else if (m->has_ids ? order.n_ids == 0 : m->text.len == 0) {
-        fail(&f, STATUS_EMPTY_PROMPT, "there is nothing to score: the text is empty");
-        client_fail(s, client, m->call, &f);
     } else {
         passage_segment text = {m->text.data, m->text.len, m->special};
         call_take(s, &order, m->has_ids ? NULL : &text);

@@ -53,7 +53,7 @@ void generation_end(service *s, request *r, request_finish finish, const failure
         send_close(s, r);
         request_told(r);
     }
-    if (has_rest) tell_rest(s, r);
+    if (has_rest && tell_rest(s, r) && finish == FINISH_LENGTH) finish = FINISH_STOP;
     Trivium__Timings timings = timings_of(r, clock_us());
     Trivium__Done done = TRIVIUM__DONE__INIT;
     done.request = bytes_to_wire(r->id, sizeof r->id);
@@ -84,12 +84,13 @@ static void open_at(service *s, request *r, modeld *d) {
 static void generation_ready(service *s, request *r, const int32_t *ids, size_t n_ids) {
     failure f;
     status st = request_encoded(r, ids, n_ids, clock_us(), &f);
+    bool has_own_bos = r->passage && passage_had_first(r->passage);
     passage_free(&r->passage);
     if (st != STATUS_OK) {
         generation_end(s, r, FINISH_ERROR, &f);
         return;
     }
-    tell_started(s, r);
+    tell_started(s, r, has_own_bos);
     changes_tell(s, r);
     generation_advance(s, r);
 }
@@ -158,13 +159,10 @@ void generate_refuse(service *s, peer *client, const Trivium__Generate *m, const
 /* Its text, apart from the order because it may be long and is copied once. */
 static status passage_make(service *s, const Trivium__Generate *m, request *r, failure *f) {
     passage_segment segments[SEGMENTS_MAX];
-    size_t n_bytes = 0;
     for (size_t i = 0; i < m->n_segments; i++) {
         const Trivium__Segment *from = m->segments[i];
         segments[i] = (passage_segment){from->text.data, from->text.len, from->special};
-        n_bytes += from->text.len;
     }
-    if (n_bytes == 0) return fail(f, STATUS_EMPTY_PROMPT, "the prompt is empty");
     return passages_add(s->passages, segments, m->n_segments, generation_encoded, r, &r->passage,
                         f);
 }
@@ -215,8 +213,6 @@ static status order_take(service *s, peer *client, const Trivium__Generate *m,
     status st = counts_check(m, f);
     if (st != STATUS_OK) return st;
     order_fill(&order, m, stops);
-    if (m->n_segments == 0 && message->n_raw == 0)
-        return fail(f, STATUS_EMPTY_PROMPT, "the prompt is empty");
     if (m->n_segments > 0 && message->n_raw > 0)
         return fail(f, STATUS_BAD_REQUEST, "a request has either text or ids, not both");
     if (message->n_raw > 0 && !ids_of(message, 0, &order.ids, &order.n_ids))

@@ -109,9 +109,9 @@ void generation_retuned(service *s, const modeld *d, const Trivium__Retuned *m);
 void generation_closed(service *s, const modeld *d, const Trivium__Closed *m);
 
 /* ---- service_tell.c ---- */
-void tell_started(service *s, const request *r);
+void tell_started(service *s, const request *r, bool has_own_bos);
 void tell_token(service *s, const request *r, const Trivium__Token *m, const stream_text *shown);
-void tell_rest(service *s, request *r);         /* what was held back of the text is let go */
+bool tell_rest(service *s, request *r);         /* what was held back is let go; with it a stop came */
 /* Its request, attempt, reason and timings are filled in; `why` is read for an error. */
 void tell_done(service *s, peer *client, Trivium__Done *done, const failure *why);
 /* A modeld says its share in Closed; where it was not asked or is gone, the first token's arrival

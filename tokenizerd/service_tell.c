@@ -75,7 +75,7 @@ void tell_token(service *s, const request *r, const Trivium__Token *m, const str
     if (has_text) free(with_text.candidates);
 }
 
-void tell_started(service *s, const request *r) {
+void tell_started(service *s, const request *r, bool has_own_bos) {
     Trivium__Started started = TRIVIUM__STARTED__INIT;
     started.request = bytes_to_wire(r->id, sizeof r->id);
     started.attempt = r->attempt;
@@ -83,17 +83,19 @@ void tell_started(service *s, const request *r) {
     started.fingerprint = (char *)r->fingerprint;
     started.seed = r->seed;
     started.n_prompt = (uint32_t)r->n_prompt;
+    started.has_own_bos = has_own_bos;
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_STARTED;
     m.started = &started;
     client_tell(s, r->owner, &m, &(wire_raw){r->ids, r->n_prompt * sizeof *r->ids}, 1);
 }
 
-void tell_rest(service *s, request *r) {
+bool tell_rest(service *s, request *r) {
     stream_text rest;
     Trivium__Chunk chunk = TRIVIUM__CHUNK__INIT;
     chunk.step = request_step(r);
     if (request_rest(r, &rest) == STATUS_OK && rest.n_bytes > 0) tell_chunk(s, r, &chunk, &rest);
+    return rest.stopped;
 }
 
 Trivium__Timings timings_of(const request *r, uint64_t now_us) {

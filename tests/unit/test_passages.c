@@ -14,7 +14,8 @@
 typedef struct reader {
     passage *passage;
     size_t n_ids;
-    int32_t first;
+    int32_t first;              /* -1: it is empty */
+    bool had_first;
     status refused;
     int rank;                   /* the how-manyth it was; 0: not yet */
 } reader;
@@ -26,7 +27,11 @@ static void on_encoded(void *context, void *owner, const failure *why) {
     assert_ptr_equal(context, &n_encoded);
     r->rank = ++n_encoded;
     r->refused = why ? why->code : STATUS_OK;
-    if (!why) r->first = passage_ids(r->passage, &r->n_ids)[0];
+    if (!why) {
+        const int32_t *ids = passage_ids(r->passage, &r->n_ids);
+        r->first = r->n_ids > 0 ? ids[0] : -1;
+        r->had_first = passage_had_first(r->passage);
+    }
     passage_free(&r->passage);
 }
 
@@ -93,6 +98,37 @@ static void test_segments_are_joined_and_a_first_id_goes_before(void **state) {
     vocab_free(&v);
 }
 
+/* A text that begins with the id itself does not get another one; of two of them none is taken. */
+static void test_a_first_id_comes_once(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool special, had;
+        size_t n_ids;
+    } cases[] = {
+        {"", true, false, 1},
+        {"hi", true, false, 3},
+        {"<|end|>hi", true, true, 3},
+        {"<|end|><|end|>hi", true, true, 4},
+        {"h<|end|>", true, false, 3},
+        {"<|end|>", false, false, 1 + 7},
+    };
+    vocab *v = small_vocab_default();
+    passages *ps = passages_new(&n_encoded);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int without = 0; without < 2; without++) {
+            reader r = {0};
+            assert_int_equal(add(ps, &r, cases[i].text, strlen(cases[i].text), cases[i].special), STATUS_OK);
+            start(&r, v, without ? -1 : small_vocab_id(v, "<|end|>"));
+            while (passages_turn(ps)) {}
+            assert_int_equal(r.had_first, cases[i].had && !without);
+            assert_int_equal(r.n_ids, cases[i].n_ids - (without && !cases[i].had));
+        }
+    }
+    passages_free(&ps);
+    vocab_free(&v);
+}
+
 static void test_a_text_that_is_freed_has_no_turn(void **state) {
     (void)state;
     n_encoded = 0;
@@ -136,6 +172,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts_take_turns),
         cmocka_unit_test(test_segments_are_joined_and_a_first_id_goes_before),
+        cmocka_unit_test(test_a_first_id_comes_once),
         cmocka_unit_test(test_a_text_that_is_freed_has_no_turn),
         cmocka_unit_test(test_texts_are_checked_and_bounded),
     };

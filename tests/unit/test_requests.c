@@ -336,6 +336,7 @@ static void test_a_prompt_must_leave_room_in_the_context(void **state) {
     assert_non_null(strstr(f.message, "has 64 tokens"));
     assert_non_null(strstr(f.message, "holds 64"));
     assert_int_equal(r->state, REQUEST_ENCODING);
+    assert_int_equal(request_encoded(r, NULL, 0, 0, &f), STATUS_EMPTY_PROMPT);  /* nor may it be nothing */
     assert_int_equal(request_encoded(r, ids, SERVED_N_CTX - 1, 0, &f), STATUS_OK);
 }
 
