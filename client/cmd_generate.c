@@ -349,7 +349,7 @@ int cmd_generate(int argc, char **argv) {
     const options o = {
         .usage = "trivium generate [PROMPT|-] [flags]",
         .summary = "Write the text that goes on from a prompt. Ctrl-C ends it and keeps what was\n"
-                   "written.\n\n"
+                   "written. An empty prompt is BOS alone, where the model puts that before a text.\n\n"
                    "  trivium generate 'Once upon a time' --max-new-tokens 100 --temperature 0.7\n\n"
                    "With --show-probs, token lines of --json have \"candidates\": [{\"id\", \"text\",\n"
                    "\"logprob\" (raw), \"probability\" (after the chain, 0: removed), \"removed_by\"\n"

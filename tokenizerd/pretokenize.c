@@ -46,8 +46,9 @@ status pretokenizer_new(pretokenizer **out, const char *name, failure *f) {
     if (!rule) {
         char known[384];
         list_names(known, sizeof known);
-        return fail(f, STATUS_UNSUPPORTED, "the split pattern \"%.64s\" is not known; known are %s",
-                    name, known);
+        return fail(f, STATUS_UNSUPPORTED,
+                    "the split pattern \"%.64s\" (tokenizer.ggml.pre) is not known; known are %s", name,
+                    known);
     }
     pretokenizer *p = calloc(1, sizeof *p);
     if (!p) return fail(f, STATUS_NO_MEMORY, "no memory for split patterns");

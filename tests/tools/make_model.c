@@ -81,8 +81,10 @@ int main(int argc, char **argv) {
         {"rope-base", OPTION_REAL, "X", "base of the rotation", &o.shape.rope_base, 1, 1e9, NULL},
         {"untied", OPTION_FLAG, NULL, "an output matrix of its own", &untied, 0, 0, NULL},
         {"split", OPTION_CALL, "NAME", "tokenizer.ggml.pre, or none", &o.split, 0, 0, take_or_none},
-        {"add-bos", OPTION_CALL, "BOOL", "tokenizer.ggml.add_bos_token, or none", &o.add_bos, 0, 0, take_or_none},
-        {"token", OPTION_CALL, "TEXT=TYPE", "one more (the last ids), or another type; repeatable", &tokens, 0, 0, take_token},
+        {"add-bos", OPTION_CALL, "BOOL", "tokenizer.ggml.add_bos_token, or none", &o.add_bos, 0, 0,
+         take_or_none},
+        {"token", OPTION_CALL, "TEXT=TYPE", "one more (the last ids), or another type; repeatable", &tokens,
+         0, 0, take_token},
         {"name", OPTION_TEXT, "NAME", "general.name", &o.name, 0, 0, NULL},
         {0},
     };

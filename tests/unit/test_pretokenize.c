@@ -64,6 +64,7 @@ static void test_pieces(void **state) {
         {"deepseek-coder", "a. = 12\n", "a|.| = |1|2|\n|"},
         {"deepseek-v3", "abc1234 +x", "abc|123|4| +|x|"},
         {"default", "a.b 12345 \t`c` x+=1", "a|.|b| |123|45| |\t|`|c|`| x|+=|1|"},
+        {"default", "x\xc2\xb2\xc2\xb3 3333 (\xe2\x80\xa6)", "x|\xc2\xb2\xc2\xb3| |333|3| |(\xe2\x80\xa6)|"},
         {"", "it's \n\n 42", "it|'|s| \n\n| |42|"},
         {"falcon", "a.b 12345", "a|.|b| |123|45|"},
         {"bloom", "Hello, world (x)", "Hello|,| world| (|x|)|"},
