@@ -256,9 +256,9 @@ static void note_chain(chat *c, const char *since, const strategy *chain) {
 
 /* The strategy of the replies to come. */
 static status next_chain(const chat *c, const strategy *steps, bool replace, strategy *out, failure *f) {
-    if (!replace && strategy_copy(out, &c->chain) != STATUS_OK)
+    if (strategy_copy(out, &c->chain) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for the change");
-    status st = strategy_merge(out, steps, f);
+    status st = strategy_change(out, steps, replace, f);
     return st == STATUS_OK && c->n_vocab > 0 ? strategy_check_ids(out, c->n_vocab, f) : st;
 }
 

@@ -59,7 +59,7 @@ void chat_pause(chat *c);
 void chat_resume(chat *c);
 
 /* Change the strategy: of the reply that is being written and rests, and of those to come. A note says
- * what holds now, or from which step on. Codes of strategy_merge, and of strategy_check_ids as soon as
+ * what holds now, or from which step on. Codes of strategy_change, and of strategy_check_ids as soon as
  * the model is known. */
 status chat_tune(chat *c, const strategy *steps, bool replace, failure *f);
 const strategy *chat_strategy(const chat *c);   /* of the next reply */

@@ -52,7 +52,7 @@ void client_cancel(client *c, const uint8_t request[REQUEST_BYTES]);
 void client_pause(client *c, const uint8_t request[REQUEST_BYTES]);
 void client_resume(client *c, const uint8_t request[REQUEST_BYTES]);
 /* One that rests goes on with another strategy: steps are merged into the one that it has, or are all of
- * it. Returns that, valid until it is resumed; NULL: see f, codes of strategy_merge. */
+ * it. Returns that, valid until it is resumed; NULL: see f, codes of strategy_change. */
 const strategy *client_change(client *c, const uint8_t request[REQUEST_BYTES],
                               const strategy *steps, bool replace, failure *f);
 

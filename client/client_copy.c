@@ -19,16 +19,10 @@ void copy_clear(request_copy *copy) {
 }
 
 status copy_change_chain(request_copy *copy, const strategy *steps, bool replace, failure *f) {
-    strategy next;
-    strategy_init(&next);
-    if (!replace && strategy_copy(&next, &copy->now.chain) != STATUS_OK)
-        return fail(f, STATUS_NO_MEMORY, "no memory for the chain");
-    if (strategy_merge(&next, steps, f) != STATUS_OK) {
-        strategy_clear(&next);
-        return f->code;
-    }
-    strategy_clear(&copy->now.chain);
-    copy->now = (strategy_at){next, copy->now.ordinal + 1, copy_next_step(copy)};
+    status st = strategy_change(&copy->now.chain, steps, replace, f);
+    if (st != STATUS_OK) return st;
+    copy->now.ordinal++;
+    copy->now.step = copy_next_step(copy);
     return STATUS_OK;
 }
 

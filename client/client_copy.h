@@ -34,7 +34,7 @@ void copy_clear(request_copy *copy);
 uint32_t copy_next_step(const request_copy *copy);
 ProtobufCBinaryData copy_request_bytes(const request_copy *copy);
 
-/* Before the next attempt: what draws from its first step on. Codes of strategy_merge. */
+/* Before the next attempt: what draws from its first step on. Codes of strategy_change. */
 status copy_change_chain(request_copy *copy, const strategy *steps, bool replace, failure *f);
 
 /* Send the next attempt, the first one or a resume, to the tokenizerd that is joined. */

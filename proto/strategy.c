@@ -173,6 +173,12 @@ status strategy_merge(strategy *s, const strategy *changes, failure *f) {
     return STATUS_OK;
 }
 
+status strategy_change(strategy *s, const strategy *asked, bool replace, failure *f) {
+    if (!replace) return strategy_merge(s, asked, f);
+    status st = strategy_copy(s, asked);
+    return st == STATUS_OK ? st : fail(f, st, "no memory for a strategy");
+}
+
 void strategy_remove(strategy *s, step_kind kind) {
     size_t n_kept = 0;
     for (size_t i = 0; i < s->n_steps; i++) {

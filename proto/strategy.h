@@ -99,8 +99,11 @@ status strategy_append_biases(strategy *s, const int32_t *ids, const double *bia
 /* Put a step where the default order has it, or in place of the steps of the same kind; logit_bias
  * entries add to those that are there. What a flag does. Fails like an append, and changes nothing. */
 status strategy_set(strategy *s, const step *one, failure *f);
-/* Set each step of `changes`: all of them, or on failure none. What `tune` does. */
+/* Set each step of `changes`: all of them, or on failure none. */
 status strategy_merge(strategy *s, const strategy *changes, failure *f);
+/* What becomes of `s` when somebody asks for a change: the chain that was asked for, as it stands, in place
+ * of `s`, or what it makes of `s` when it is merged. On failure `s` is as it was. What tune and /set do. */
+status strategy_change(strategy *s, const strategy *asked, bool replace, failure *f);
 
 void strategy_remove(strategy *s, step_kind kind);          /* every step of this kind */
 

@@ -23,9 +23,9 @@ static status change_make(const request *r, bool replace, const strategy *asked,
     request_change *c = calloc(1, sizeof *c);
     if (!c) return fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
     strategy_init(&c->strategy);
-    status st = strategy_copy(&c->strategy, replace ? asked : newest_strategy(r));
+    status st = strategy_copy(&c->strategy, newest_strategy(r));
     if (st != STATUS_OK) fail(f, st, "no memory for another strategy");
-    if (st == STATUS_OK && !replace) st = strategy_merge(&c->strategy, asked, f);
+    if (st == STATUS_OK) st = strategy_change(&c->strategy, asked, replace, f);
     if (st == STATUS_OK && r->model)
         st = strategy_check_ids(&c->strategy, served_model_n_vocab(r->model), f);
     if (st == STATUS_OK) *out = c;

@@ -126,6 +126,26 @@ def test_two_changes_at_once(terminal):
     chat.wait_for('strategy: [{"temperature":0.7},{"top_k":9}')
 
 
+TURNED_ROUND = '[{"top_p":0.9},{"temperature":2.0},{"top_p":0.5}]'
+
+
+def test_a_chain_keeps_the_order_that_was_typed(terminal, tiny):
+    """Before a reply, and while one is written."""
+    done, _ = replies(tiny, lines=[f"/set chain {TURNED_ROUND}", "/set temperature 0.5"])
+    notes = done.stderr.decode()
+    assert f"strategy: {TURNED_ROUND}" in notes
+    assert f"strategy: {TURNED_ROUND.replace('2.0', '0.5')}" in notes
+    chat = terminal("--seed", "7", "--max-new-tokens", "1000")
+    chat.type(STORY + "\r")
+    chat.wait_for("Assistant: ")
+    chat.type(f"/set chain {TURNED_ROUND}\r")
+    chat.child.expect(r"from step \d+ on:\s+" + re.escape(TURNED_ROUND))
+    chat.child.sendintr()
+    chat.wait_for("You: ")
+    chat.type("/set\r")
+    chat.wait_for(f"strategy: {TURNED_ROUND}")
+
+
 def test_a_strategy_that_the_vocabulary_refuses_changes_nothing(terminal, tiny):
     done, seen = replies(tiny, lines=["Hello", "/set logit-bias 99999=3", "Hello"])
     assert [reply["finish_reason"] == "error" for reply in seen] == [False, False]

@@ -113,16 +113,17 @@ def test_watching_changes_nothing(long):
 def test_a_tuned_strategy_is_seen(long):
     process, request = start(long, n_tokens=90000)
     watcher = watch(long, request)
-    tuned = long.run("tune", request, "--chain", '[{"top_k": 3}]', "--json")
-    assert tuned.returncode == 0, tuned.stderr
-    from_step = json.loads(tuned.stdout)["step"]
+    chain = [{"top_k": 3}, {"temperature": 2.0}, {"top_k": 2}]       # in an order of its own, and a kind twice
+    tuned = long.lines("tune", request, "--chain", json.dumps(chain))[0]
+    assert tuned["strategy"] == chain
+    from_step = tuned["step"]
     wait_until(lambda: any(line.get("step", 0) > from_step for line in watcher.lines), what="a step after it")
     assert long.run("cancel", request).returncode == 0
     drawn_by(process)
     seen, _ = watcher.end()
     after = [line for step, line in seen.items() if step >= from_step]
-    assert after and all(line["strategy"] == [{"top_k": 3}] for line in after)
-    assert all(line["strategy"] != [{"top_k": 3}] for step, line in seen.items() if step < from_step)
+    assert after and all(line["strategy"] == chain for line in after)
+    assert all(line["strategy"] != chain for step, line in seen.items() if step < from_step)
 
 
 def test_a_watcher_that_stops_reading_slows_nobody(long):

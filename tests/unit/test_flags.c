@@ -31,17 +31,21 @@ static status parse(const char *line) {
     return st == STATUS_OK ? step_flags_check(&flags, &f) : st;
 }
 
+static void assert_written(const strategy *chain, const char *expected) {
+    json_t *array = strategy_to_json(chain);
+    char *text = json_dumps(array, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    assert_string_equal(text, expected);
+    free(text);
+    json_decref(array);
+}
+
 /* The chain that a good line makes, as JSON. */
 static void assert_chain(const char *line, step_start start, const char *expected) {
     strategy chain;
     strategy_init(&chain);
     assert_int_equal(parse(line), STATUS_OK);
     assert_int_equal(step_flags_strategy(&flags, start, &chain, &f), STATUS_OK);
-    json_t *array = strategy_to_json(&chain);
-    char *text = json_dumps(array, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    assert_string_equal(text, expected);
-    free(text);
-    json_decref(array);
+    assert_written(&chain, expected);
     strategy_clear(&chain);
 }
 
@@ -141,6 +145,34 @@ static void what_tune_replaces(void **state) {
     assert_false(step_flags_any(&flags));
 }
 
+/* The same line, asked of a chain that runs: what tune and /set do with it. */
+static void what_becomes_of_a_chain_that_runs(void **state) {
+    (void)state;
+    static const struct { const char *line, *chain; } cases[] = {
+        {"--temperature 0.5", "[{\"top_p\":0.9},{\"temperature\":0.5}]"},
+        {"--top-k 3", "[{\"top_k\":3},{\"top_p\":0.9},{\"temperature\":2.0}]"},
+        {"--chain [{\"min_p\":0.1},{\"temperature\":1.5},{\"top_k\":3},{\"temperature\":0.5}]",
+         "[{\"min_p\":0.1},{\"temperature\":1.5},{\"top_k\":3},{\"temperature\":0.5}]"},
+        {"--chain []", "[]"},
+        {"--greedy --top-k 3", "[{\"top_k\":3},{\"greedy\":true}]"},
+        {"--preset balanced --min-p 0.1",
+         "[{\"repetition_penalty\":1.2},{\"temperature\":0.8},{\"top_p\":0.9},{\"min_p\":0.1}]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        strategy running, asked;
+        strategy_init(&running);
+        strategy_init(&asked);
+        strategy_append(&running, STEP_TOP_P, &(double){0.9}, 1, &f);
+        strategy_append(&running, STEP_TEMPERATURE, &(double){2}, 1, &f);
+        assert_int_equal(parse(cases[i].line), STATUS_OK);
+        assert_int_equal(step_flags_strategy(&flags, START_EMPTY, &asked, &f), STATUS_OK);
+        assert_int_equal(strategy_change(&running, &asked, step_flags_replace(&flags), &f), STATUS_OK);
+        assert_written(&running, cases[i].chain);
+        strategy_clear(&running);
+        strategy_clear(&asked);
+    }
+}
+
 /* Each row of the table of steps is a flag. */
 static void every_step_has_its_flag(void **state) {
     (void)state;
@@ -186,6 +218,7 @@ int main(void) {
         cmocka_unit_test(wrong_use_is_refused_with_a_sentence),
         cmocka_unit_test(an_impossible_id_is_no_wrong_use),
         cmocka_unit_test(what_tune_replaces),
+        cmocka_unit_test(what_becomes_of_a_chain_that_runs),
         cmocka_unit_test(every_step_has_its_flag),
         cmocka_unit_test(common_flags_become_client_options),
     };

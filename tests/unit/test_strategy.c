@@ -264,6 +264,48 @@ static void a_merge_that_fails_changes_nothing(void **state) {
     strategy_clear(&changes);
 }
 
+/* What --chain, --preset and --greedy bring: their order, and a kind twice, are what was meant. */
+static void a_change_that_replaces_is_the_chain_as_it_stands(void **state) {
+    (void)state;
+    strategy running, asked;
+    strategy_init(&running);
+    strategy_init(&asked);
+    strategy_defaults(&running);
+    append(&asked, STEP_TOP_P, 0.9);
+    append(&asked, STEP_TEMPERATURE, 2);
+    append(&asked, STEP_TOP_P, 0.5);
+    assert_int_equal(strategy_change(&running, &asked, true, &f), STATUS_OK);
+    assert_string_equal(written(&running), "top_p 0.9, temperature 2, top_p 0.5");
+    assert_int_equal(strategy_change(&running, &running, true, &f), STATUS_OK);
+    assert_true(strategy_equal(&running, &asked));
+    strategy_clear(&asked);
+    assert_int_equal(strategy_change(&running, &asked, true, &f), STATUS_OK);
+    assert_string_equal(written(&running), "");
+    strategy_clear(&running);
+}
+
+/* What flags of single steps bring: each is set where the running chain has it. */
+static void a_change_that_merges_keeps_the_order_that_runs(void **state) {
+    (void)state;
+    strategy running, asked;
+    strategy_init(&running);
+    strategy_init(&asked);
+    append(&running, STEP_TOP_P, 0.9);
+    append(&running, STEP_TEMPERATURE, 2);
+    set(&asked, STEP_TEMPERATURE, 0.5);
+    assert_int_equal(strategy_change(&running, &asked, false, &f), STATUS_OK);
+    assert_string_equal(written(&running), "top_p 0.9, temperature 0.5");
+    strategy_clear(&asked);
+    assert_int_equal(strategy_change(&running, &asked, false, &f), STATUS_OK);
+    assert_string_equal(written(&running), "top_p 0.9, temperature 0.5");
+    append(&asked, STEP_TOP_K, 9);
+    asked.steps[0].numbers[0] = -1;
+    assert_int_equal(strategy_change(&running, &asked, false, &f), STATUS_BAD_REQUEST);
+    assert_string_equal(written(&running), "top_p 0.9, temperature 0.5");
+    strategy_clear(&running);
+    strategy_clear(&asked);
+}
+
 static void a_removed_kind_leaves_the_others(void **state) {
     (void)state;
     strategy s;
@@ -322,6 +364,8 @@ int main(void) {
         cmocka_unit_test(biases_are_bounded),
         cmocka_unit_test(tune_merges_step_by_step),
         cmocka_unit_test(a_merge_that_fails_changes_nothing),
+        cmocka_unit_test(a_change_that_replaces_is_the_chain_as_it_stands),
+        cmocka_unit_test(a_change_that_merges_keeps_the_order_that_runs),
         cmocka_unit_test(a_removed_kind_leaves_the_others),
         cmocka_unit_test(a_copy_is_equal_and_its_own),
     };
