@@ -61,7 +61,7 @@ const step_row step_table[STEP_KINDS] = {
     [STEP_TYPICAL_P] = {
         .name = "typical_p", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.max = 1, .above_min = true, .range = "above 0 and at most 1"}},
-        .help = "keep what is about as surprising as expected, up to more than probability p; 1 is off",
+        .help = "keep what is about as surprising as expected, until it reaches probability p; 1 is off",
     },
     [STEP_TOP_P] = {
         .name = "top_p", .shape = SHAPE_NUMBER, .n_fields = 1,

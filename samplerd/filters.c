@@ -7,6 +7,8 @@
 
 __extension__ typedef unsigned __int128 uint128;
 
+#define STEPS_OF_2_22 0x1.8p30              /* added to a small number, rounds it to them */
+
 /* A rank below every id of this logit: ties stay. */
 static row_rank all_of(double logit) {
     return (row_rank){logit, INT32_MAX};
@@ -16,14 +18,15 @@ void filter_temperature(row *r, const step *one) {
     if (one->numbers[0] != 1.0) row_scale(r, one->numbers[0]);
 }
 
-/* share × total as an integer, rounded down or up, for 0 < share ≤ 1. */
-static uint64_t mass_of_share(double share, uint64_t total, bool up) {
+/* The least weight of 1 or more that reaches a share, 0 < share ≤ 1. */
+static uint64_t mass_of_share(double share, uint64_t total) {
     int exponent;
-    uint64_t mantissa = (uint64_t)(frexp(share, &exponent) * 0x1p53);
-    int shift = 53 - exponent;                          /* share = mantissa · 2^-shift, exactly */
+    double least = share * (1 - SHARE_TOLERANCE);
+    uint64_t mantissa = (uint64_t)(frexp(least, &exponent) * 0x1p53);
+    int shift = 53 - exponent;                          /* least = mantissa · 2^-shift, exactly */
     uint128 product = (uint128)mantissa * total;        /* below 2^117 */
-    if (shift > 127) return up;
-    return (uint64_t)((product + (up ? ((uint128)1 << shift) - 1 : 0)) >> shift);
+    if (shift > 127) return 1;
+    return (uint64_t)((product + ((uint128)1 << shift) - 1) >> shift);
 }
 
 /* ln p of a candidate of a weighed row. */
@@ -64,7 +67,7 @@ void filter_top_n_sigma(row *r, const step *one) {
         double distance = r->logits[i] - r->max - mean;
         squares += distance * distance;
     }
-    row_keep(r, all_of(r->max - one->numbers[0] * sqrt(squares / r->n)));
+    row_keep(r, all_of(r->max - one->numbers[0] * sqrt(squares / r->n) * (1 + SHARE_TOLERANCE)));
 }
 
 void filter_top_k(row *r, const step *one) {
@@ -80,9 +83,11 @@ void filter_typical_p(row *r, const step *one) {
     row_weigh(r);
     if (r->n == 0) return;
     double expected = entropy(r);
-    for (uint32_t i = 0; i < r->n; i++)
-        r->keys[i] = -fabs(log_probability(r, r->logits[i]) + expected);
-    row_keep_by_keys(r, mass_of_share(p, r->total, false) + 1);
+    for (uint32_t i = 0; i < r->n; i++) {
+        double distance = fabs(log_probability(r, r->logits[i]) + expected);
+        r->keys[i] = STEPS_OF_2_22 - (distance + STEPS_OF_2_22);
+    }
+    row_keep_by_keys(r, mass_of_share(p, r->total));
 }
 
 void filter_top_p(row *r, const step *one) {
@@ -90,14 +95,14 @@ void filter_top_p(row *r, const step *one) {
     if (p == 1.0) return;
     row_weigh(r);
     if (r->n == 0) return;
-    row_keep(r, row_crossing(r, mass_of_share(p, r->total, true)));
+    row_keep(r, row_crossing(r, mass_of_share(p, r->total)));
 }
 
 void filter_min_p(row *r, const step *one) {
     double p = one->numbers[0];
     if (p == 0.0) return;
     row_settle(r);
-    row_keep(r, all_of(r->max + fmath_log(p)));
+    row_keep(r, all_of(r->max + fmath_log(p) - SHARE_TOLERANCE));
 }
 
 void filter_xtc(row *r, const step *one) {
@@ -107,7 +112,7 @@ void filter_xtc(row *r, const step *one) {
     row_drop_banned(r);
     row_weigh(r);
     if (r->n < 2) return;
-    uint64_t least = threshold > 0 ? mass_of_share(threshold, r->total, true) : 0;
+    uint64_t least = threshold > 0 ? mass_of_share(threshold, r->total) : 0;
     uint32_t n_likely = 0;
     for (uint32_t i = 0; i < r->n; i++) n_likely += r->weights[i] >= least;
     if (n_likely >= 2) row_drop_above(r, row_kth(r, n_likely));

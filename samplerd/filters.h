@@ -14,24 +14,25 @@ void filter_temperature(row *r, const step *one);
 /* z / T with T = low + (high − low) · (H / ln n)^exponent over the n candidates there are. */
 void filter_dynatemp(row *r, const step *one);
 
-/* Keep every logit ≥ the largest − n · σ, the standard deviation of all. */
+/* Keep every logit ≥ the largest − n · σ, the standard deviation of all; n within SHARE_TOLERANCE. */
 void filter_top_n_sigma(row *r, const step *one);
 
 /* Keep every logit ≥ the k-th largest. 0, and a k not below the number of candidates, keep all. */
 void filter_top_k(row *r, const step *one);
 
-/* In order of |−ln p − H|, of equals by id, keep as few as have together more than the given probability.
- * 1 is off. Meister et al. 2022, "Locally typical sampling". */
+/* In order of |−ln p − H|, of equals by id, keep as few as reach the given probability together. Distances
+ * are counted in steps of 2^-22, so that rounding makes none of equals the nearest. 1 is off. Meister et
+ * al. 2022, "Locally typical sampling". */
 void filter_typical_p(row *r, const step *one);
 
-/* Drop a candidate when the probability of all that rank above it is ≥ p; equal logits rank by id.
- * The comparison is exact, of integer weights against p × total. 1 is off. */
+/* Drop a candidate when the probability of all that rank above it reaches p; equal logits rank by id.
+ * The comparison is exact, of integer weights against p · (1 − SHARE_TOLERANCE) × total. 1 is off. */
 void filter_top_p(row *r, const step *one);
 
-/* Keep every logit ≥ the largest + ln p. 0 is off. */
+/* Keep every logit ≥ the largest + ln p − SHARE_TOLERANCE. 0 is off. */
 void filter_min_p(row *r, const step *one);
 
-/* With the given chance, where two or more have a p of at least the threshold, drop all of these but the
+/* With the given chance, where two or more have a p that reaches the threshold, drop all of these but the
  * one that ranks last. The chance is drawn from RNG_XTC. A threshold above 0.5 is off. */
 void filter_xtc(row *r, const step *one);
 

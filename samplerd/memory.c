@@ -72,7 +72,7 @@ void memory_mirostat(row *r, const step *one) {
     take_over(r->memory, one, kept_finite(2 * one->numbers[0]), 0);
     if (r->n == 0) return;
     double log_total = fmath_log((double)r->total / (double)WEIGHT_ONE);
-    double lowest = r->max + log_total - r->memory->values[0] * LN_2;
+    double lowest = r->max + log_total - r->memory->values[0] * LN_2 - SHARE_TOLERANCE;
     if (lowest > r->max) row_keep(r, row_kth(r, 1));
     else row_keep(r, (row_rank){lowest, INT32_MAX});
 }

@@ -16,6 +16,11 @@
 #include "memory.h"
 #include "passes.h"
 
+/* A share that was typed is reached within this of it, relative. 0.9 is no binary number; and of logarithms
+ * in float32, the shares that are hundredths or thousandths fall short by up to 1.2e-7, by somewhat more
+ * where the others are too large. */
+#define SHARE_TOLERANCE 1.8e-7
+
 typedef struct row {
     uint32_t n;                 /* candidates left; 0: nothing may be drawn */
     const int32_t *ids;         /* [n], ascending: all_ids until some are dropped, then kept_ids */

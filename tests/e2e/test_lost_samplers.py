@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 
-from conftest import ROOT, caught_running
+from conftest import ROOT, caught_running, wait_until
 
 sys.path.insert(0, str(ROOT / "tests" / "fakes"))
 
@@ -55,6 +55,32 @@ def test_samplerds_that_are_thought_alive_cost_no_tries(stack, models):
     stack.start("samplerd", "--name", "new")
     text, errors = client.communicate(timeout=60)
     assert client.returncode == 0 and text, errors
+
+
+def test_a_text_is_not_drawn_on_by_older_rules_nor_by_newer_ones(stack, models):
+    """It ends with a sentence that names the rules which began it."""
+    samplerds = start(stack, models, 1)
+    samplers = f"ipc://{stack.runtime}/samplers"
+
+    def begin():
+        client = stack.popen("generate", *REQUEST, "3000", "--wait", "2", bufsize=0)
+        return client, os.read(client.stdout.fileno(), 4096)
+    client, _ = caught_running(begin)
+    kill(samplerds)
+    older = fake_samplerd.FakeSamplerd(samplers, semantics="trivium/2")
+    try:
+        older.wait_joined()
+        _, errors = client.communicate(timeout=60)
+        assert client.returncode == 1 and b"with the rules trivium/3, which began this text" in errors
+        assert older.n_steps == 0
+        older.misbehave = fake_samplerd.dies(4)
+        client = stack.popen("generate", *REQUEST, "3000", "--wait", "2")
+        wait_until(older.ending.is_set, what="its end")
+    finally:
+        older.close()
+    stack.start("samplerd", "--name", "new")
+    _, errors = client.communicate(timeout=60)
+    assert client.returncode == 1 and b"with the rules trivium/2, which began this text" in errors
 
 
 def leaves(fake, request, reply, n):

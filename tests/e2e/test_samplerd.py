@@ -92,7 +92,7 @@ def ids_of(reply):
 
 def test_hello_says_who_it_is(modeld):
     assert (modeld.hello.version, modeld.hello.role, modeld.hello.name) == (1, common_pb2.SAMPLERD, "s1")
-    assert (modeld.hello.sampler.pool, modeld.hello.sampler.semantics) == ("careful", "trivium/2")
+    assert (modeld.hello.sampler.pool, modeld.hello.sampler.semantics) == ("careful", "trivium/3")
 
 
 def test_a_row_gets_an_id_and_its_raw_log_probability(modeld):

@@ -11,6 +11,9 @@ import math
 import random
 
 
+TOLERANCE = 1.8e-7      # a share that was typed is reached within this of it, relative: PROTOCOL.md
+
+
 def softmax(logits):
     top = max(logits)
     weights = [math.exp(z - top) for z in logits]
@@ -34,7 +37,7 @@ def typical_p(logits, p):
     for i in order:
         chosen.add(i)
         total += probs[i]
-        if total > p:
+        if total >= p * (1 - TOLERANCE):
             break
     return keep(logits, chosen)
 
@@ -43,13 +46,13 @@ def top_n_sigma(logits, n):
     finite = [z for z in logits if z > -math.inf]
     mean = math.fsum(finite) / len(finite)
     sigma = math.sqrt(math.fsum((z - mean) ** 2 for z in finite) / len(finite))
-    return [z if z >= max(finite) - n * sigma else -math.inf for z in logits]
+    return [z if z >= max(finite) - n * sigma * (1 + TOLERANCE) else -math.inf for z in logits]
 
 
 def xtc(logits, probability, threshold):
     """For a probability of 1: it acts."""
     probs = softmax(logits)
-    likely = sorted((i for i, q in enumerate(probs) if q >= threshold), key=lambda i: (-probs[i], i))
+    likely = sorted((i for i, q in enumerate(probs) if q >= threshold * (1 - TOLERANCE)), key=lambda i: (-probs[i], i))
     if threshold > 0.5 or probability == 0 or len(likely) < 2:
         return logits
     return [-math.inf if i in likely[:-1] else z for i, z in enumerate(logits)]
@@ -91,7 +94,7 @@ def dry(logits, history, multiplier, base, allowed_length, last_n, breakers=()):
 def mirostat(logits, mu):
     probs = softmax(logits)
     order = sorted(range(len(logits)), key=lambda i: (-probs[i], i))
-    chosen = {i for i in order if probs[i] > 0 and -math.log2(probs[i]) <= mu} | {order[0]}
+    chosen = {i for i in order if probs[i] > 0 and probs[i] >= 2 ** -mu * (1 - TOLERANCE)} | {order[0]}
     return softmax(keep(logits, chosen))
 
 

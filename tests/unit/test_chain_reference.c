@@ -44,6 +44,11 @@ static float random_logit(uint32_t manner) {
     }
 }
 
+/* Every third one is a decimal as people type it, which rows of many ties meet exactly. */
+static double random_share(void) {
+    return random_below(3) ? random_unit() : (1 + random_below(99)) / 100.0;
+}
+
 static double random_value(step_kind kind, uint32_t width) {
     switch (kind) {
     case STEP_REPETITION_PENALTY: return 0.5 + random_unit();
@@ -51,8 +56,8 @@ static double random_value(step_kind kind, uint32_t width) {
     case STEP_FREQUENCY_PENALTY: return random_unit() * 3 - 1;
     case STEP_TEMPERATURE: return random_below(4) ? 0.2 + random_unit() * 1.5 : 1.0;
     case STEP_TOP_K: return random_below(width + 3);
-    case STEP_TOP_P: return random_below(5) ? random_unit() : 1.0;
-    case STEP_MIN_P: return random_below(5) ? random_unit() : random_below(2);
+    case STEP_TOP_P: return random_below(5) ? random_share() : 1.0;
+    case STEP_MIN_P: return random_below(5) ? random_share() : random_below(2);
     default: return 0;
     }
 }
@@ -111,9 +116,14 @@ static void reference_drop_below(reference *r, double lowest) {
     }
 }
 
-/* above / total ≥ p, exactly: the random p are multiples of 2^-21. */
+#define TOLERANCE 1.8e-7        /* of a share, relative; in the protocol, too */
+
+/* above / total ≥ p · (1 − TOLERANCE), exactly. */
 static bool mass_reaches(uint64_t above, uint64_t total, double p) {
-    return (uint128)above << 21 >= (uint128)ldexp(p, 21) * total;
+    int exponent;
+    double fraction = frexp(p * (1 - TOLERANCE), &exponent);
+    uint128 bound = (uint128)ldexp(fraction, 53) * total;       /* parts of 2^(exponent − 53) */
+    return above > (bound - 1) >> (53 - exponent);
 }
 
 static void reference_top_p(reference *r, double p) {
@@ -159,7 +169,7 @@ static void reference_step(reference *r, const step *one, const int32_t *ids, ui
         reference_top_p(r, value);
         break;
     case STEP_MIN_P:
-        if (value > 0) reference_drop_below(r, largest + fmath_log(value));
+        if (value > 0) reference_drop_below(r, largest + fmath_log(value) - TOLERANCE);
         break;
     case STEP_GREEDY:
         for (uint32_t i = 1; i < r->n; i++) r->logits[r->ranked[i]] = -INFINITY;
