@@ -21,7 +21,7 @@ void filter_temperature(row *r, const step *one) {
 /* The least weight of 1 or more that reaches a share, 0 < share ≤ 1. */
 static uint64_t mass_of_share(double share, uint64_t total) {
     int exponent;
-    double least = share * (1 - SHARE_TOLERANCE);
+    double least = share - (share < 0.5 ? share : 1 - share) * SHARE_TOLERANCE;
     uint64_t mantissa = (uint64_t)(frexp(least, &exponent) * 0x1p53);
     int shift = 53 - exponent;                          /* least = mantissa · 2^-shift, exactly */
     uint128 product = (uint128)mantissa * total;        /* below 2^117 */
@@ -29,14 +29,14 @@ static uint64_t mass_of_share(double share, uint64_t total) {
     return (uint64_t)((product + ((uint128)1 << shift) - 1) >> shift);
 }
 
-/* ln p of a candidate of a weighed row. */
-static double log_probability(const row *r, double logit) {
-    return logit - r->max - fmath_log((double)r->total / (double)WEIGHT_ONE);
+/* ln p of a candidate of a weighed row is its logit − largest − this. */
+static double log_total_of(const row *r) {
+    return fmath_log((double)r->total / (double)WEIGHT_ONE);
 }
 
 /* Over the candidates whose weight is not 0. */
 static double entropy(const row *r) {
-    double sum = 0, log_total = fmath_log((double)r->total / (double)WEIGHT_ONE);
+    double sum = 0, log_total = log_total_of(r);
     for (uint32_t i = 0; i < r->n; i++) {
         if (r->weights[i] == 0) continue;
         sum -= (double)r->weights[i] / (double)r->total * (r->logits[i] - r->max - log_total);
@@ -82,9 +82,9 @@ void filter_typical_p(row *r, const step *one) {
     if (p == 1.0) return;
     row_weigh(r);
     if (r->n == 0) return;
-    double expected = entropy(r);
+    double expected = entropy(r), log_total = log_total_of(r);
     for (uint32_t i = 0; i < r->n; i++) {
-        double distance = fabs(log_probability(r, r->logits[i]) + expected);
+        double distance = fabs(r->logits[i] - r->max - log_total + expected);
         r->keys[i] = STEPS_OF_2_22 - (distance + STEPS_OF_2_22);
     }
     row_keep_by_keys(r, mass_of_share(p, r->total));

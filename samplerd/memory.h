@@ -29,8 +29,8 @@ status memory_read(memory *m, const uint8_t *bytes, size_t n_bytes, failure *f);
 /* What the next draw is to know: [MEMORY_BYTES]; returns the number of bytes, 0 when no step remembers. */
 size_t memory_write(const memory *m, uint8_t *bytes);
 
-/* Drop candidates of −log₂ p > μ, where p does not reach the share 2^−μ either, but never the first; μ begins at 2·tau. After the draw of x, with p among
- * those left: μ − eta · (−log₂ p(x) − tau). Basu et al. 2021, version 2. */
+/* Drop candidates of −log₂ p > μ, whose p does not reach the share 2^−μ, but never the first; μ begins at
+ * 2·tau. After the draw of x, with p among those left: μ − eta · (−log₂ p(x) − tau). Basu et al. 2021, version 2. */
 void memory_mirostat(struct row *r, const step *one);
 
 /* g = 2·target − W / Z, within 0 … 1; z = |p − g| / 0.3; the new logit is 5 − 10 z² / (1 + z). With decay d

@@ -18,7 +18,8 @@
 
 /* A share that was typed is reached within this of it, relative. 0.9 is no binary number; and of logarithms
  * in float32, the shares that are hundredths or thousandths fall short by up to 1.2e-7, by somewhat more
- * where the others are too large. */
+ * where the others are too large. Of a share p above a half it is relative to the rest, 1 − p: a sum of that
+ * much is not off by more than the rest is. */
 #define SHARE_TOLERANCE 1.8e-7
 
 typedef struct row {

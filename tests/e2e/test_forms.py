@@ -100,6 +100,17 @@ def test_probe_all_golden_chains(tiny, golden):
         assert line["probs"][line["id"]] > 0
 
 
+SHARES = [(10, {"top_p": 0.9}, 9), (5, {"top_p": 0.8}, 4), (10, {"top_p": 0.8}, 8), (20, {"top_p": 0.9}, 18),
+          (10, {"typical_p": 0.9}, 9), (5, {"xtc": {"probability": 1, "threshold": 0.2}}, 1),
+          (10, {"xtc": {"probability": 1, "threshold": 0.1}}, 1), (5, {"xtc": {"probability": 1, "threshold": 0.200001}}, 5)]
+
+
+def test_shares_of_equal_logits_mean_what_was_typed(tiny):
+    cases = [{"logits": [0] * n, "chain": [step]} for n, step, _ in SHARES]
+    lines = tiny.lines("probe", "--input", "-", input="".join(json.dumps(case) + "\n" for case in cases).encode())
+    assert [sum(p > 0 for p in line["probs"]) for line in lines] == [n_left for _, _, n_left in SHARES]
+
+
 def test_probe_follows_the_rules_of_further_steps(tiny, golden):
     cases = [case for case in golden("samplers.jsonl") if "probs" in case]
     lines = tiny.lines("probe", "--input", "-", input="".join(json.dumps(case) + "\n" for case in cases).encode())

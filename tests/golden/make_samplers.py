@@ -37,7 +37,7 @@ def typical_p(logits, p):
     for i in order:
         chosen.add(i)
         total += probs[i]
-        if total >= p * (1 - TOLERANCE):
+        if total >= p - TOLERANCE * min(p, 1 - p):
             break
     return keep(logits, chosen)
 

@@ -76,7 +76,10 @@ def xtc(row, probability, threshold):
     verdict = {w: reaches(w, total, threshold) for w in set(row.values())}
     likely = [i for i in ranked(row) if verdict[row[i]]]
     assert probability == 1
-    return row if threshold > Fraction(1, 2) or len(likely) < 2 else {i: w for i, w in row.items() if i not in likely[:-1]}
+    if threshold > Fraction(1, 2) or len(likely) < 2:
+        return row
+    dropped = set(likely[:-1])
+    return {i: w for i, w in row.items() if i not in dropped}
 
 
 def top_k(row, k):
@@ -162,7 +165,8 @@ def xtc_at(threshold):
 
 
 def lines_of_equals():
-    decimals = [Fraction(n, 100) for n in (1, 2, 4, 5, 10, 12, 15, 20, 25, 30, 40, 45, 50, 60, 70, 75, 80, 85, 90, 95, 98, 99)]
+    hundredths = (1, 2, 4, 5, 10, 12, 15, 20, 25, 30, 40, 45, 50, 60, 70, 75, 80, 85, 90, 95, 98, 99)
+    decimals = [Fraction(n, 100) for n in hundredths]
     for n in (2, 3, 4, 5, 8, 10, 20, 25, 40, 50, 100, 1000):
         equal = [Fraction(1, n)] * n
         for p in decimals:
@@ -202,7 +206,7 @@ def lines_by_hand():
     halves = ["0.5", "0.25", "0.25"]
     yield line(["0.5", "0.3", "0.2"], ("top_p", "0.8"))
     yield line(["0.3", "0.3", "0.3", "0.1"], ("top_p", "0.9"))
-    for order in set(itertools.permutations(halves)):       # all are as surprising as each other: the lower ids
+    for order in sorted(set(itertools.permutations(halves))):       # all are as surprising as each other: the lower ids
         yield line(order, ("typical_p", "0.5"))
         yield line(order, ("typical_p", "0.25"))
         yield line(order, ("mirostat", {"tau": 1, "eta": "0.1"}), shift="2.7")
@@ -235,9 +239,9 @@ def lines_by_hand():
 
 
 def lines_of_sigmas(choose):
-    """Two levels: with four times as many above, what is below lies 2.5 σ from the largest, wherever the levels are."""
-    for low, high, (n_high, n) in itertools.product(("0.1", "-0.3", "1.7", "-7.9"), ("0.3", "0.7", "3.1"),
-                                                    ((1, 2), (4, "2.5"), (4, "2.4999"), (4, "2.5001"), (9, "3.3333"), (9, "3.3334"))):
+    """Two levels: with four times as many above, what is below lies 2.5 σ from the largest, wherever they are."""
+    borders = ((1, 2), (4, "2.5"), (4, "2.4999"), (4, "2.5001"), (9, "3.3333"), (9, "3.3334"))
+    for low, high, (n_high, n) in itertools.product(("0.1", "-0.3", "1.7", "-7.9"), ("0.3", "0.7", "3.1"), borders):
         for times in (1, 3):
             numbers = times * ([Fraction(high)] * n_high + [Fraction(low)])
             choose.shuffle(numbers)

@@ -118,10 +118,10 @@ static void reference_drop_below(reference *r, double lowest) {
 
 #define TOLERANCE 1.8e-7        /* of a share, relative; in the protocol, too */
 
-/* above / total ≥ p · (1 − TOLERANCE), exactly. */
+/* above / total ≥ p − TOLERANCE · min(p, 1 − p), exactly. */
 static bool mass_reaches(uint64_t above, uint64_t total, double p) {
     int exponent;
-    double fraction = frexp(p * (1 - TOLERANCE), &exponent);
+    double fraction = frexp(p - fmin(p, 1 - p) * TOLERANCE, &exponent);
     uint128 bound = (uint128)ldexp(fraction, 53) * total;       /* parts of 2^(exponent − 53) */
     return above > (bound - 1) >> (53 - exponent);
 }

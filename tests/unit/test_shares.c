@@ -54,11 +54,10 @@ static bool is_as_expected(const json_t *one, const sample_result *out, const do
     for (uint32_t id = 0; id < n; id++) {
         if ((probabilities[id] > 0) != is_left[id]) return false;
     }
-    for (uint32_t i = 0; i < out->n_candidates; i++) {
+    for (uint32_t i = 0; i < out->n_candidates; i++) {      /* one may stay and weigh nothing */
         const sample_candidate *candidate = &out->candidates[i];
-        if (is_left[candidate->id] && candidate->removed_by != 0) return false;
-        if (candidate->removed_by > json_array_size(n_left) - 1) return false;
-        if (!is_left[candidate->id] && candidate->removed_by == 0 && candidate->probability > 0) return false;
+        if (is_left[candidate->id] ? candidate->removed_by > 0 : candidate->probability > 0) return false;
+        if (candidate->removed_by >= out->n_left_items) return false;
     }
     return is_left[out->id];
 }
