@@ -1,39 +1,74 @@
-"""kill -9 of any daemon while a text is written: it comes back, and the text is the same to the byte."""
-import os
-import signal
-import time
+"""Whatever happens to the daemons and links while texts are written: a pause, and the same texts to the byte.
+
+Rounds by name (tests/kills): one of each kind, and one that nobody has seen before. `make soak` runs many.
+"""
+import random
+import sys
 
 import pytest
 
-from conftest import caught_running
+from conftest import ROOT
 
-CHAINS = {
-    "default": (),
-    "mirostat": ("--mirostat", '{"tau": 4, "eta": 0.2}'),
-    "adaptive": ("--chain", '[{"dry": {"multiplier": 1, "base": 1.75, "allowed_length": 2, "last_n": 64}}, '
-                            '{"xtc": {"probability": 0.5, "threshold": 0.1}}, {"adaptive_p": {"target": 0.2, "decay": 0.9}}]'),
-}
+sys.path.insert(0, str(ROOT / "tests"))
+
+from kills.fault import KINDS                                       # noqa: E402
+from kills.models import model_paths                                # noqa: E402
+from kills.kept_stack import TRANSPORTS                             # noqa: E402
+from kills.round import N_CLIENTS, N_TOKENS, round_of               # noqa: E402
+from kills.strategy import STRATEGIES                               # noqa: E402
+from kills.trial import run_round                                   # noqa: E402
+from kills.undisturbed import Undisturbed                           # noqa: E402
+
+N_TRIES = 5     # of a round whose fault came too late: where the test itself stood still, its texts may be over
+# Together: all models, both transports, one client and eight, a tune before the fault.
+NUMBERS = (191, 1, 64, 66, 23, 110, 21, 381, 395, 170, 374, 390, 393, 380, 390, 396, 399)
+FIXED = [f"{kind}-{number}" for kind, number in zip(KINDS, NUMBERS, strict=True)]
+FRESH = f"{random.SystemRandom().choice(KINDS)}-{random.SystemRandom().randrange(10 ** 6, 10 ** 9)}"
 
 
-@pytest.mark.parametrize("killed", ["tokenizerd", "modeld", "samplerd"])
-@pytest.mark.parametrize("chain", CHAINS)
-def test_a_killed_daemon_is_a_pause(stack, models, killed, chain):
-    arguments = {"tokenizerd": (), "modeld": ("--model", models(type="Q8_0", seed=3, context=100000)), "samplerd": ()}
-    daemons = {role: stack.start(role, *flags) for role, flags in arguments.items()}
-    stack.wait_ready()
-    request = ("hello", "--seed", "3", "--ignore-eos", "--max-new-tokens", "2500", *CHAINS[chain])
-    alone = stack.text(*request)
+@pytest.fixture(scope="module")
+def paths(models):
+    return model_paths(models)
 
-    def begin():
-        client = stack.popen("generate", *request, bufsize=0)
-        begun = os.read(client.stdout.fileno(), 4096)
-        time.sleep(0.1)
-        return client, begun
-    client, begun = caught_running(begin)
-    daemons[killed].send_signal(signal.SIGKILL)
-    daemons[killed].wait()
-    stack.processes.remove(daemons[killed])
-    stack.start(killed, *arguments[killed])
-    rest, errors = client.communicate(timeout=60)
-    assert client.returncode == 0, errors
-    assert begun + rest == alone
+
+@pytest.fixture(scope="module")
+def undisturbed(paths):
+    one = Undisturbed(paths)
+    yield one
+    one.close()
+
+
+def hold(name, paths, undisturbed):
+    plan = round_of(name)
+    for _ in range(N_TRIES):
+        outcome = run_round(plan, paths, undisturbed)
+        assert not outcome.wrong, outcome.report()
+        if outcome.counted:
+            return
+    pytest.fail(f"{plan}: the fault came too late {N_TRIES} times")
+
+
+def marks_of(plan):
+    return [pytest.mark.slow] if plan.model == "real" or len(plan.texts) > 1 else []
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(round_of(name))) for name in FIXED])
+def test_a_fault_is_a_pause(name, paths, undisturbed):
+    hold(name, paths, undisturbed)
+
+
+@pytest.mark.slow
+def test_so_is_one_that_nobody_has_seen_before(paths, undisturbed, capsys):
+    with capsys.disabled():
+        print(f"\n{round_of(FRESH)}")
+    hold(FRESH, paths, undisturbed)
+
+
+def test_the_fixed_rounds_have_all_that_rounds_can_have():
+    rounds = [round_of(name) for name in FIXED]
+    assert {plan.kind for plan in rounds} == set(KINDS)
+    assert {plan.model for plan in rounds} == set(N_TOKENS)
+    assert {plan.transport for plan in rounds} == set(TRANSPORTS)
+    assert {len(plan.texts) for plan in rounds} == {1, N_CLIENTS}
+    assert {text.strategy for plan in rounds for text in plan.texts[:1]} == set(STRATEGIES)
+    assert {bool(plan.tune) for plan in rounds} == {True, False}
