@@ -43,7 +43,7 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 
 .SECONDARY:
 
-.PHONY: all programs deps run test unit e2e asan compilers valgrind bench model tools clean install
+.PHONY: all programs deps run test unit e2e soak asan compilers valgrind bench model tools clean install
 
 all: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/chapter.gguf
 
@@ -133,6 +133,10 @@ unit: $(UNIT_TESTS)
 
 e2e: all tools
 	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e $(PYTEST_FLAGS)
+
+# Many rounds of each kind of fault while texts are written, then a table: tests/kills/soak.py tells of SOAK, SEED and KINDS.
+soak: all tools
+	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/kills/soak.py
 
 # The same tests under AddressSanitizer and UndefinedBehaviorSanitizer; of the real model one short run.
 asan:
