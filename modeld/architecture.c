@@ -25,6 +25,35 @@ status shape_uint_or(const gguf *g, const char *key, uint64_t min, uint64_t max,
     return st;
 }
 
+status shape_layers_uint(const gguf *g, const char *key, uint64_t max, const model_shape *s,
+                         uint32_t *out, failure *f) {
+    const int32_t *items;
+    size_t n;
+    if (!gguf_is_array(g, key)) return shape_uint(g, key, 1, max, out, f);
+    status st = gguf_ints(g, key, &items, &n, f);
+    if (st != STATUS_OK) return st;
+    if (n != s->n_layers)
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED, "key %s has %zu items for %u layers", key, n,
+                           s->n_layers);
+    for (size_t i = 1; i < n; i++)
+        if (items[i] != items[0])
+            return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                               "key %s is %d in the first layer and %d in another; layers that "
+                               "differ are not supported", key, items[0], items[i]);
+    if (items[0] < 1 || (uint64_t)items[0] > max)
+        return gguf_refuse(g, f, STATUS_BAD_REQUEST, "key %s is %d, not 1 to %llu", key, items[0],
+                           (unsigned long long)max);
+    *out = (uint32_t)items[0];
+    return STATUS_OK;
+}
+
+status shape_context(const gguf *g, const char *key, uint32_t n_ctx, model_shape *s, failure *f) {
+    status st = shape_uint(g, key, 1, UINT32_MAX, &s->n_ctx_made, f);
+    uint32_t served = s->n_ctx_made < N_CTX_MAX ? s->n_ctx_made : N_CTX_MAX;
+    s->n_ctx = n_ctx > 0 ? n_ctx : served;
+    return st;
+}
+
 status shape_vocabulary(const gguf *g, model_shape *s, failure *f) {
     const gguf_tensor *t = gguf_find_tensor(g, "token_embd.weight");
     if (!t)

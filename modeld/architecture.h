@@ -9,8 +9,8 @@
 
 typedef struct architecture {
     const char *name;           /* general.architecture */
-    /* Read and check the sizes. A failure names the key. */
-    status (*read_shape)(const gguf *file, model_shape *shape, failure *f);
+    /* Read and check the sizes; n_ctx as in model_options. A failure names the key. */
+    status (*read_shape)(const gguf *file, uint32_t n_ctx, model_shape *shape, failure *f);
     transformer_filler *fill;   /* all tensors; a failure names the tensor */
 } architecture;
 
@@ -28,6 +28,12 @@ status shape_uint(const gguf *g, const char *key, uint64_t min, uint64_t max, ui
                   failure *f);
 status shape_uint_or(const gguf *g, const char *key, uint64_t min, uint64_t max, uint32_t fallback,
                      uint32_t *out, failure *f);
+/* A size of 1 … max that the file has once, or for each of the n_layers (which is read already): those must
+ * all be the same. */
+status shape_layers_uint(const gguf *g, const char *key, uint64_t max, const model_shape *s,
+                         uint32_t *out, failure *f);
+/* n_ctx_made, and n_ctx: what is asked for, or with 0 as much of it as is supported. */
+status shape_context(const gguf *g, const char *key, uint32_t n_ctx, model_shape *s, failure *f);
 /* n_vocab: the rows of the embedding, because some files have no key for it. */
 status shape_vocabulary(const gguf *g, model_shape *s, failure *f);
 /* A norm's epsilon of 0 … 1, which has no fallback. */

@@ -75,6 +75,7 @@ const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name);  /* NULL: 
 /* Metadata. `_or` returns the fallback when the key is absent, the others STATUS_NOT_FOUND; a key of the
  * wrong type or out of min … max (a real: not finite) is STATUS_BAD_REQUEST. Sentences name the key. */
 bool gguf_has(const gguf *g, const char *key);
+bool gguf_is_array(const gguf *g, const char *key);
 status gguf_uint(const gguf *g, const char *key, uint64_t min, uint64_t max, uint64_t *out, failure *f);
 status gguf_uint_or(const gguf *g, const char *key, uint64_t min, uint64_t max, uint64_t fallback,
                     uint64_t *out, failure *f);

@@ -141,6 +141,11 @@ bool gguf_has(const gguf *g, const char *key) {
     return find(g, key) != NULL;
 }
 
+bool gguf_is_array(const gguf *g, const char *key) {
+    const gguf_entry *e = find(g, key);
+    return e && e->type == VALUE_ARRAY;
+}
+
 static status absent(const gguf *g, const char *key, failure *f) {
     return gguf_refuse(g, f, STATUS_NOT_FOUND, "key %s is missing", key);
 }

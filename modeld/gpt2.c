@@ -1,12 +1,11 @@
 #include "gpt2.h"
 
-#include "../proto/limits.h"
-
 static status read_heads(const gguf *g, model_shape *s, failure *f) {
-    status st = shape_uint(g, "gpt2.attention.head_count", 1, HEADS_MAX, &s->n_heads, f);
+    status st = shape_layers_uint(g, "gpt2.attention.head_count", HEADS_MAX, s, &s->n_heads, f);
     if (st != STATUS_OK) return st;
-    st = shape_uint_or(g, "gpt2.attention.head_count_kv", 1, HEADS_MAX, s->n_heads, &s->n_kv_heads,
-                       f);
+    s->n_kv_heads = s->n_heads;
+    if (gguf_has(g, "gpt2.attention.head_count_kv"))
+        st = shape_layers_uint(g, "gpt2.attention.head_count_kv", HEADS_MAX, s, &s->n_kv_heads, f);
     if (st != STATUS_OK) return st;
     if (s->n_kv_heads != s->n_heads)
         return gguf_refuse(g, f, STATUS_UNSUPPORTED,
@@ -20,13 +19,23 @@ static status read_heads(const gguf *g, model_shape *s, failure *f) {
     return STATUS_OK;
 }
 
-static status read_shape(const gguf *g, model_shape *s, failure *f) {
+/* Positions are rows of a matrix: beyond its last one there are none. */
+static status read_context(const gguf *g, uint32_t n_ctx, model_shape *s, failure *f) {
+    status st = shape_context(g, "gpt2.context_length", n_ctx, s, f);
+    if (st == STATUS_OK && s->n_ctx > s->n_ctx_made)
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "a context of %u: this model has learned %u positions and knows no others",
+                           s->n_ctx, s->n_ctx_made);
+    return st;
+}
+
+static status read_shape(const gguf *g, uint32_t n_ctx, model_shape *s, failure *f) {
     *s = (model_shape){0};
-    status st = shape_uint(g, "gpt2.context_length", 1, N_CTX_MAX, &s->n_ctx, f);
+    status st = read_context(g, n_ctx, s, f);
     if (st == STATUS_OK) st = shape_uint(g, "gpt2.block_count", 1, LAYERS_MAX, &s->n_layers, f);
     if (st == STATUS_OK) st = shape_uint(g, "gpt2.embedding_length", 1, DIM_MAX, &s->dim, f);
     if (st == STATUS_OK)
-        st = shape_uint(g, "gpt2.feed_forward_length", 1, FFN_DIM_MAX, &s->ffn_dim, f);
+        st = shape_layers_uint(g, "gpt2.feed_forward_length", FFN_DIM_MAX, s, &s->ffn_dim, f);
     if (st == STATUS_OK) st = read_heads(g, s, f);
     if (st == STATUS_OK) st = shape_epsilon(g, "gpt2.attention.layer_norm_epsilon", s, f);
     if (st == STATUS_OK) st = shape_vocabulary(g, s, f);
@@ -59,7 +68,7 @@ static status fill_layer(transformer_layer *l, weights *w, uint32_t i, const mod
 
 static status fill(transformer_weights *out, weights *w, const model_shape *s, failure *f) {
     out->centred = true;
-    status st = weights_lookup(w, "position_embd.weight", s->n_ctx, s->dim, &out->positions, f);
+    status st = weights_lookup(w, "position_embd.weight", s->n_ctx_made, s->dim, &out->positions, f);
     for (uint32_t i = 0; st == STATUS_OK && i < s->n_layers; i++)
         st = fill_layer(&out->layers[i], w, i, s, f);
     if (st == STATUS_OK) st = take_norm(w, "output_norm", s->dim, true, &out->output_norm, f);

@@ -1,16 +1,15 @@
 #include "llama.h"
 
-#include <string.h>
-
-#include "../proto/limits.h"
+#include "rotation.h"
 
 /* Sizes ---------------------------------------------------------------------------------------- */
 
 static status read_heads(const gguf *g, model_shape *s, failure *f) {
-    status st = shape_uint(g, "llama.attention.head_count", 1, HEADS_MAX, &s->n_heads, f);
+    status st = shape_layers_uint(g, "llama.attention.head_count", HEADS_MAX, s, &s->n_heads, f);
     if (st != STATUS_OK) return st;
-    st = shape_uint_or(g, "llama.attention.head_count_kv", 1, s->n_heads, s->n_heads, &s->n_kv_heads,
-                      f);
+    s->n_kv_heads = s->n_heads;
+    if (gguf_has(g, "llama.attention.head_count_kv"))
+        st = shape_layers_uint(g, "llama.attention.head_count_kv", s->n_heads, s, &s->n_kv_heads, f);
     if (st != STATUS_OK) return st;
     if (s->n_heads % s->n_kv_heads != 0)
         return gguf_refuse(g, f, STATUS_UNSUPPORTED,
@@ -33,29 +32,9 @@ static status read_heads(const gguf *g, model_shape *s, failure *f) {
     return STATUS_OK;
 }
 
-static status read_rope(const gguf *g, model_shape *s, failure *f) {
-    status st = shape_uint_or(g, "llama.rope.dimension_count", 2, s->head_dim, s->head_dim,
-                             &s->rope_dims, f);
-    if (st != STATUS_OK) return st;
-    if (s->rope_dims % 2 != 0 || s->rope_dims == 0)
-        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
-                           "rotary positions need pairs, not %u dimensions",
-                           s->rope_dims);
-    st = gguf_real_or(g, "llama.rope.freq_base", 10000.0, &s->rope_base, f);
-    if (st != STATUS_OK) return st;
-    if (!(s->rope_base >= 1.0))
-        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
-                           "llama.rope.freq_base is %g, must be at least 1",
-                           s->rope_base);
-    return STATUS_OK;
-}
-
 /* Features that change the numbers and are not computed here. */
 static status refuse_extras(const gguf *g, failure *f) {
     static const char *const counts[] = {"llama.expert_count", "llama.attention.sliding_window"};
-    static const char *const factors[] = {"llama.rope.scaling.factor", "llama.rope.scale_linear"};
-    const char *kind;
-    size_t n_bytes;
     for (int i = 0; i < 2; i++) {
         uint64_t count;
         status st = gguf_uint_or(g, counts[i], 0, UINT64_MAX, 0, &count, f);
@@ -64,35 +43,31 @@ static status refuse_extras(const gguf *g, failure *f) {
             return gguf_refuse(g, f, STATUS_UNSUPPORTED,
                                "%s is %llu; only 0 is supported", counts[i],
                                (unsigned long long)count);
-        double factor;
-        st = gguf_real_or(g, factors[i], 1.0, &factor, f);
-        if (st != STATUS_OK) return st;
-        if (factor != 1.0 && factor != 0.0)     /* converters write 0 for none */
-            return gguf_refuse(g, f, STATUS_UNSUPPORTED,
-                               "%s is %g; only 1 is supported", factors[i], factor);
     }
-    if (!gguf_has(g, "llama.rope.scaling.type")) return STATUS_OK;
-    status st = gguf_text(g, "llama.rope.scaling.type", &kind, &n_bytes, f);
+    double temperature;
+    bool causal;
+    status st = gguf_real_or(g, "llama.attention.temperature_scale", 0.0, &temperature, f);
+    if (st == STATUS_OK) st = gguf_bool_or(g, "llama.attention.causal", true, &causal, f);
     if (st != STATUS_OK) return st;
-    bool plain = (n_bytes == 4 && memcmp(kind, "none", 4) == 0)
-                 || (n_bytes == 6 && memcmp(kind, "linear", 6) == 0);
-    if (!plain)
+    if (temperature != 0.0)
         return gguf_refuse(g, f, STATUS_UNSUPPORTED,
-                           "llama.rope.scaling.type is \"%.*s\"; only \"none\" and "
-                           "\"linear\" are supported", (int)(n_bytes < 64 ? n_bytes : 64), kind);
+                           "llama.attention.temperature_scale is %g; only 0 is supported", temperature);
+    if (!causal)
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "llama.attention.causal is false: models that do not write are not supported");
     return STATUS_OK;
 }
 
-static status read_shape(const gguf *g, model_shape *s, failure *f) {
+static status read_shape(const gguf *g, uint32_t n_ctx, model_shape *s, failure *f) {
     *s = (model_shape){0};
     status st = refuse_extras(g, f);
-    if (st == STATUS_OK) st = shape_uint(g, "llama.context_length", 1, N_CTX_MAX, &s->n_ctx, f);
+    if (st == STATUS_OK) st = shape_context(g, "llama.context_length", n_ctx, s, f);
     if (st == STATUS_OK) st = shape_uint(g, "llama.block_count", 1, LAYERS_MAX, &s->n_layers, f);
     if (st == STATUS_OK) st = shape_uint(g, "llama.embedding_length", 1, DIM_MAX, &s->dim, f);
     if (st == STATUS_OK)
-        st = shape_uint(g, "llama.feed_forward_length", 1, FFN_DIM_MAX, &s->ffn_dim, f);
+        st = shape_layers_uint(g, "llama.feed_forward_length", FFN_DIM_MAX, s, &s->ffn_dim, f);
     if (st == STATUS_OK) st = read_heads(g, s, f);
-    if (st == STATUS_OK) st = read_rope(g, s, f);
+    if (st == STATUS_OK) st = rotation_read(g, s, f);
     if (st == STATUS_OK) st = shape_epsilon(g, "llama.attention.layer_norm_rms_epsilon", s, f);
     if (st == STATUS_OK) st = shape_vocabulary(g, s, f);
     return st;
@@ -119,6 +94,8 @@ static status fill_layer(transformer_layer *l, weights *w, uint32_t i, const mod
 static status fill(transformer_weights *out, weights *w, const model_shape *s, failure *f) {
     out->gated = true;
     status st = STATUS_OK;
+    if (weights_has(w, "rope_freqs.weight"))
+        st = weights_vector(w, "rope_freqs.weight", s->rope_dims / 2, &out->rope_factors, f);
     for (uint32_t i = 0; st == STATUS_OK && i < s->n_layers; i++)
         st = fill_layer(&out->layers[i], w, i, s, f);
     if (st == STATUS_OK) st = take_norm(w, "output_norm", s->dim, false, &out->output_norm, f);

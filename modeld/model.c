@@ -107,13 +107,15 @@ static void describe(model *m) {
              m->engine.kernels.name, threads_count(m->engine.pool), gemm_n_taken(g),
              g ? g->n_checks : 0, types);
     gguf_hash(m->file, hash);
-    snprintf(m->fingerprint, sizeof m->fingerprint, "%s%08x", hash, (unsigned)ARITHMETIC_VERSION);
+    unsigned version = transformer_turns_plainly(m->network) ? ARITHMETIC_VERSION
+                                                             : ARITHMETIC_VERSION_SCALED;
+    snprintf(m->fingerprint, sizeof m->fingerprint, "%s%08x", hash, version);
 }
 
 static status open_model(model *m, const char *path, const model_options *o, failure *f) {
     status st = gguf_open(&m->file, path, f);
     if (st == STATUS_OK) st = find_architecture(m, f);
-    if (st == STATUS_OK) st = m->architecture->read_shape(m->file, &m->shape, f);
+    if (st == STATUS_OK) st = m->architecture->read_shape(m->file, o->n_ctx, &m->shape, f);
     if (st == STATUS_OK) st = vocabulary_read(&m->vocabulary, m->file, m->shape.n_vocab, f);
     if (st == STATUS_OK) st = start_engine(m, o, f);
     if (st == STATUS_OK) st = build_network(m, f);
@@ -125,7 +127,7 @@ static status open_model(model *m, const char *path, const model_options *o, fai
 
 status model_open(model **out, const char *path, const model_options *options, failure *f) {
     assert(options->n_rows_max >= 1 && options->n_rows_max <= BATCH_ROWS_MAX);
-    assert(options->n_threads <= THREADS_MAX);
+    assert(options->n_threads <= THREADS_MAX && options->n_ctx <= N_CTX_MAX);
     *out = NULL;
     model *m = calloc(1, sizeof *m);
     if (!m) return fail(f, STATUS_NO_MEMORY, "no memory");

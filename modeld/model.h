@@ -17,6 +17,7 @@ typedef struct model_options {
     const char *isa;            /* "auto", "ref", "avx2", "avx512" */
     uint32_t n_rows_max;        /* rows of one forward pass: 1 … BATCH_ROWS_MAX */
     bool blas;                  /* OpenBLAS where the start-up check finds its bits equal */
+    uint32_t n_ctx;             /* positions, at most N_CTX_MAX; 0: those of the file, as far as supported */
 } model_options;
 
 /* Bytes that the model's file owns: valid as long as the model. */

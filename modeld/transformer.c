@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../proto/rt/fmath.h"
 #include "attention.h"
+#include "rotation.h"
 
 /* Work space, [n_rows_max, …] each. */
 typedef struct buffers {
@@ -71,12 +71,6 @@ static void free_buffers(buffers *b) {
     free(b->blocks);
 }
 
-/* Pair i turns by base^(−2i / rope_dims) a position. */
-static void fill_frequencies(transformer *t) {
-    for (uint32_t i = 0; i < t->shape.rope_dims / 2; i++)
-        t->frequencies[i] = fmath_pow(t->shape.rope_base, -2.0 * i / t->shape.rope_dims);
-}
-
 static transformer *new_transformer(const model_shape *shape, const engine *e,
                                     uint32_t n_rows_max) {
     transformer *t = calloc(1, sizeof *t);
@@ -90,7 +84,6 @@ static transformer *new_transformer(const model_shape *shape, const engine *e,
         transformer_close(&t);
         return NULL;
     }
-    fill_frequencies(t);
     return t;
 }
 
@@ -113,9 +106,14 @@ status transformer_open(transformer **out, transformer_filler *fill, weights *w,
     if (!t)
         return fail(f, STATUS_NO_MEMORY, "no memory for the work space of %u rows", n_rows_max);
     status st = fill(&t->w, w, shape, f);
+    if (st == STATUS_OK) st = rotation_frequencies(shape, t->w.rope_factors, t->frequencies, f);
     if (st == STATUS_OK) t->has_int8 = any_quantized(t);
     else transformer_close(out);
     return st;
+}
+
+bool transformer_turns_plainly(const transformer *t) {
+    return rotation_is_plain(&t->shape, t->w.rope_factors);
 }
 
 void transformer_close(transformer **t) {
@@ -163,16 +161,6 @@ static void add_bias(const pass *p, float *x, const linear *l) {
         add_items(x + (size_t)r * l->w.n_outputs, l->bias, l->w.n_outputs);
 }
 
-/* The angles by which a position turns its queries and keys. */
-static void fill_rotation(const transformer *t, uint32_t pos, float *cosines, float *sines) {
-    for (uint32_t i = 0; i < t->shape.rope_dims / 2; i++) {
-        double angle = pos * t->frequencies[i];
-        cosines[2 * i] = cosines[2 * i + 1] = (float)fmath_cos(angle);
-        sines[2 * i + 1] = (float)fmath_sin(angle);
-        sines[2 * i] = -sines[2 * i + 1];
-    }
-}
-
 static void embed_rows(void *context, uint32_t first, uint32_t end, uint32_t thread) {
     (void)thread;
     const pass *p = context;
@@ -181,8 +169,8 @@ static void embed_rows(void *context, uint32_t first, uint32_t end, uint32_t thr
     for (uint32_t r = first; r < end; r++) {
         float *x = t->b.x + (size_t)r * dim, *position = t->b.h + (size_t)r * dim;
         lookup_row(&t->w.embedding, (uint32_t)p->rows[r].id, x);
-        fill_rotation(t, p->rows[r].pos, t->b.cosines + (size_t)r * rope_dims,
-                      t->b.sines + (size_t)r * rope_dims);
+        rotation_at(&t->shape, t->frequencies, p->rows[r].pos, t->b.cosines + (size_t)r * rope_dims,
+                    t->b.sines + (size_t)r * rope_dims);
         if (rope_dims > 0) continue;
         lookup_row(&t->w.positions, p->rows[r].pos, position);
         add_items(x, position, dim);

@@ -30,6 +30,7 @@ typedef struct transformer_weights {
     bool gated;                 /* the feed-forward is SwiGLU; else GELU */
     lookup embedding;
     lookup positions;           /* added to the embedding where rope_dims is 0; else not there */
+    const float *rope_factors;  /* [rope_dims / 2]: as in rotation_frequencies; NULL: none */
     transformer_layer *layers;  /* [n_layers], there already */
     norm output_norm;
     matrix output;              /* [n_vocab, dim] */
@@ -40,10 +41,12 @@ typedef status transformer_filler(transformer_weights *out, weights *w, const mo
                                   failure *f);
 
 /* `fill` takes all tensors from `w`. shape, engine and w are borrowed for its life. A failure is that of
- * `fill`, or STATUS_NO_MEMORY; *out is NULL then. */
+ * `fill` or of rotation_frequencies, or STATUS_NO_MEMORY; *out is NULL then. */
 status transformer_open(transformer **out, transformer_filler *fill, weights *w,
                         const model_shape *shape, const engine *e, uint32_t n_rows_max, failure *f);
 void transformer_close(transformer **t);
+
+bool transformer_turns_plainly(const transformer *t);   /* as rotation_is_plain */
 
 /* As model_forward, except for kv_cache_extend. */
 void transformer_forward(transformer *t, kv_cache *cache, const batch_row *rows, uint32_t n_rows,

@@ -13,6 +13,7 @@
 
 enum {
     ARITHMETIC_VERSION = 1,     /* part of the fingerprint: +1 with any change of any bit */
+    ARITHMETIC_VERSION_SCALED = 2,      /* of models whose rotation is scaled */
     TILE_ROWS = 6,              /* rows that one call of a tile takes at most */
     TILE_PANELS = 4,            /* panels that one call of float_tile takes at most */
     SLICE = 256,                /* length of a float32 chain; slices are added in order */

@@ -5,17 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/rt/fmath.h"
 #include "gguf_writer.h"
 #include "quantize.h"
 #include "tiny_vocabulary.h"
 
-/* How one tensor is filled: mean + spread × a bell curve of variance 1. */
+/* How one tensor is filled: by `values`, or mean + spread × a bell curve of variance 1. */
 typedef struct tensor_plan {
     char name[64];
     uint32_t type, n_dims;
     uint64_t dims[2];           /* columns, rows */
     float mean, spread;
     bool rows_are_tokens;
+    float *values;              /* [dims[0]], owned; NULL: none */
 } tensor_plan;
 
 typedef struct plan_list {
@@ -132,12 +134,31 @@ static void add_positions(plan_list *plans, const tiny_model_options *o) {
     snprintf(plan->name, sizeof plan->name, "position_embd.weight");
 }
 
+/* Pairs that turn more than four times within the context before stay, those that do less than once turn
+ * an eighth as fast, and between it is a mixture: factors of 1 to 8. */
+static void add_llama3_factors(plan_list *plans, const tiny_model_options *o) {
+    uint32_t n_pairs = o->shape.rope_dims / 2;
+    tensor_plan *plan = add(plans, TENSOR_F32, n_pairs, 1, 0.0f);
+    snprintf(plan->name, sizeof plan->name, "rope_freqs.weight");
+    plan->n_dims = 1;
+    plan->values = calloc(n_pairs, sizeof *plan->values);
+    if (!plan->values) abort();
+    for (uint32_t i = 0; i < n_pairs; i++) {
+        double turns = o->rope.llama3_context / 6.283185307179586
+                       * fmath_pow(o->shape.rope_base, -2.0 * i / o->shape.rope_dims);
+        double kept = (turns - 1) / (4 - 1);
+        kept = kept < 0 ? 0 : kept > 1 ? 1 : kept;
+        plan->values[i] = (float)(1 / ((1 - kept) / 8 + kept));
+    }
+}
+
 static plan_list make_plans(const tiny_model_options *o) {
-    plan_list plans = {calloc(12 * (size_t)o->shape.n_layers + 5, sizeof *plans.items), 0};
+    plan_list plans = {calloc(12 * (size_t)o->shape.n_layers + 6, sizeof *plans.items), 0};
     if (!plans.items) abort();
     add_tokens(&plans, o, "token_embd.weight");
     for (uint32_t i = 0; i < o->shape.n_layers; i++) add_layer(&plans, o, i);
     if (o->family != TINY_LLAMA) add_positions(&plans, o);
+    else if (o->rope.llama3_context > 0) add_llama3_factors(&plans, o);
     add_norm(&plans, o, "output_norm");
     if (!o->tied) add_tokens(&plans, o, "output.weight");
     return plans;
@@ -150,6 +171,23 @@ static const char *key(const tiny_model_options *o, const char *name) {
     return full;
 }
 
+static void add_rope_keys(gguf_writer *w, const tiny_rope *r) {
+    const struct { const char *name; double value; } reals[] = {
+        {"factor", r->factor}, {"attn_factor", r->attention_factor}, {"yarn_ext_factor", r->yarn_mix},
+        {"yarn_beta_fast", r->yarn_fast}, {"yarn_beta_slow", r->yarn_slow},
+        {"yarn_log_multiplier", r->yarn_log},
+    };
+    char full[64];
+    if (r->type) gguf_writer_text(w, "llama.rope.scaling.type", r->type);
+    if (r->scale_linear != 0) gguf_writer_real(w, "llama.rope.scale_linear", (float)r->scale_linear);
+    if (r->original_context > 0)
+        gguf_writer_uint(w, "llama.rope.scaling.original_context_length", r->original_context);
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
+        snprintf(full, sizeof full, "llama.rope.scaling.%s", reals[i].name);
+        if (reals[i].value != 0) gguf_writer_real(w, full, (float)reals[i].value);
+    }
+}
+
 static void add_llama_keys(gguf_writer *w, const tiny_model_options *o) {
     const model_shape *s = &o->shape;
     gguf_writer_uint(w, "llama.attention.head_count_kv", s->n_kv_heads);
@@ -160,6 +198,7 @@ static void add_llama_keys(gguf_writer *w, const tiny_model_options *o) {
     gguf_writer_uint(w, "llama.rope.dimension_count", s->rope_dims);
     gguf_writer_real(w, "llama.rope.freq_base", (float)s->rope_base);
     gguf_writer_real(w, "llama.attention.layer_norm_rms_epsilon", s->norm_epsilon);
+    add_rope_keys(w, &o->rope);
 }
 
 static void add_shape_keys(gguf_writer *w, const tiny_model_options *o) {
@@ -213,7 +252,8 @@ static bool write_tensor(gguf_writer *w, const tensor_plan *plan, uint64_t seed)
     bool ok = true;
     for (uint64_t r = 0; ok && r < plan->dims[1]; r++) {
         float spread = plan->spread * (plan->rows_are_tokens ? token_scale(r) : 1.0f);
-        for (size_t i = 0; i < n; i++) row[i] = plan->mean + spread * random_bell(&seed);
+        for (size_t i = 0; i < n; i++)
+            row[i] = plan->values ? plan->values[i] : plan->mean + spread * random_bell(&seed);
         quantize_row(layout, row, n, bytes);
         ok = gguf_writer_data(w, bytes, row_bytes);
     }
@@ -236,6 +276,7 @@ static bool write_file(const char *path, const tiny_model_options *o) {
         uint64_t seed = o->seed ^ i << 32;
         ok = write_tensor(&w, &plans.items[i], random_next(&seed));
     }
+    for (size_t i = 0; i < plans.n_items; i++) free(plans.items[i].values);
     free(plans.items);
     if (ok) return gguf_writer_close(&w);
     gguf_writer_clear(&w);

@@ -17,12 +17,25 @@ typedef enum tiny_family {
     TINY_GPT2,                  /* gpt2 with every bias, query, key and value in one tensor */
 } tiny_family;
 
+/* What a file of the family llama says about its rotation; what is 0 or NULL has no key. */
+typedef struct tiny_rope {
+    const char *type;           /* llama.rope.scaling.type */
+    double factor;              /* …factor */
+    double scale_linear;        /* llama.rope.scale_linear, the old key */
+    uint32_t original_context;  /* …original_context_length */
+    double attention_factor;    /* …attn_factor */
+    double yarn_mix, yarn_fast, yarn_slow;  /* …yarn_ext_factor, …yarn_beta_fast, …yarn_beta_slow */
+    double yarn_log;            /* …yarn_log_multiplier */
+    uint32_t llama3_context;    /* rope_freqs.weight as Llama 3.1 has it, made for this many positions before */
+} tiny_rope;
+
 typedef struct tiny_model_options {
     tiny_family family;
     uint32_t type;              /* tensor_type of the matrices; norms are float32 */
     uint32_t embedding_type;    /* of token_embd and, unless tied, output */
     uint64_t seed;
     model_shape shape;          /* 0: dim as below; head_dim dim / n_heads; rope_dims head_dim */
+    tiny_rope rope;
     bool tied;                  /* no output.weight: the embedding serves as one */
     const char *split;          /* tokenizer.ggml.pre: "gpt-2", "smollm", …; NULL: no such key */
     const char *add_bos;        /* tokenizer.ggml.add_bos_token: "true" or "false"; NULL: no such key */

@@ -58,6 +58,7 @@ static status take_or_none(void *out, const char *name, const char *value, failu
 }
 
 #define SIZE(flag, field, text) {flag, OPTION_CALL, "N", text, &field, 0, 0, take_size}
+#define FACTOR(flag, field, text) {flag, OPTION_REAL, "X", text, &field, 1e-3, 1e3, NULL}
 
 int main(int argc, char **argv) {
     tiny_model_options o = tiny_model_defaults();
@@ -79,6 +80,16 @@ int main(int argc, char **argv) {
         SIZE("ffn", o.shape.ffn_dim, "width of the feed-forward part"),
         SIZE("rope-dims", o.shape.rope_dims, "rotated dimensions of a head (default all)"),
         {"rope-base", OPTION_REAL, "X", "base of the rotation", &o.shape.rope_base, 1, 1e9, NULL},
+        {"rope-type", OPTION_TEXT, "NAME", "how the rotation is scaled: linear, yarn, …", &o.rope.type, 0, 0, NULL},
+        FACTOR("rope-factor", o.rope.factor, "by how much it is scaled"),
+        FACTOR("rope-scale-linear", o.rope.scale_linear, "the same as the old key"),
+        SIZE("rope-original-context", o.rope.original_context, "positions before it was scaled"),
+        FACTOR("rope-attention-factor", o.rope.attention_factor, "of queries and keys"),
+        FACTOR("yarn-ext-factor", o.rope.yarn_mix, "YaRN: how much of fast pairs is kept"),
+        FACTOR("yarn-beta-fast", o.rope.yarn_fast, "YaRN: turns of a fast pair"),
+        FACTOR("yarn-beta-slow", o.rope.yarn_slow, "YaRN: turns of a slow pair"),
+        FACTOR("yarn-log-multiplier", o.rope.yarn_log, "YaRN: attention that is sharp already"),
+        SIZE("llama3-context", o.rope.llama3_context, "rope_freqs.weight, made for N positions before"),
         {"untied", OPTION_FLAG, NULL, "an output matrix of its own", &untied, 0, 0, NULL},
         {"split", OPTION_CALL, "NAME", "tokenizer.ggml.pre, or none", &o.split, 0, 0, take_or_none},
         {"add-bos", OPTION_CALL, "BOOL", "tokenizer.ggml.add_bos_token, or none", &o.add_bos, 0, 0,

@@ -93,7 +93,7 @@ static void write_model(const model_case *c) {
 static model *open_model(const char *isa, uint32_t n_threads, bool blas) {
     failure f;
     model *m;
-    model_options o = {n_threads, isa, BATCH_ROWS_MAX, blas};
+    model_options o = {.n_threads = n_threads, .isa = isa, .n_rows_max = BATCH_ROWS_MAX, .blas = blas};
     if (model_open(&m, scratch_path(), &o, &f) != STATUS_OK) fail_msg("%s", f.message);
     return m;
 }

@@ -143,7 +143,7 @@ static status open_changed(const refusal *r, model **m, failure *f) {
     write_changed(good, scratch_path(), r);
     gguf_close(&good);
     remove(good_path);
-    model_options options = {1, "ref", BATCH_ROWS_MAX, false};
+    model_options options = {.n_threads = 1, .isa = "ref", .n_rows_max = BATCH_ROWS_MAX};
     return model_open(m, scratch_path(), &options, f);
 }
 
@@ -182,7 +182,7 @@ static void wrong_options_are_refused(void **state) {
     model *m = NULL;
     tiny_model_options o = tiny_model_defaults();
     assert_int_equal(tiny_model_write(scratch_path(), &o, &f), STATUS_OK);
-    model_options options = {1, "sse9", 1, false};
+    model_options options = {.n_threads = 1, .isa = "sse9", .n_rows_max = 1};
     assert_int_equal(model_open(&m, scratch_path(), &options, &f), STATUS_BAD_REQUEST);
     assert_non_null(strstr(f.message, "sse9"));
     assert_null(m);

@@ -31,7 +31,7 @@ static model *open_model(const char *isa, uint32_t n_threads, bool blas) {
     model *m = NULL;
     const char *path = getenv("TRIVIUM_MODEL");
     if (!path) fail_msg("TRIVIUM_MODEL must name the model's file");
-    model_options o = {n_threads, isa, BATCH_ROWS_MAX, blas};
+    model_options o = {.n_threads = n_threads, .isa = isa, .n_rows_max = BATCH_ROWS_MAX, .blas = blas};
     if (model_open(&m, path, &o, &f) != STATUS_OK) fail_msg("%s", f.message);
     n_vocab = model_shape_of(m)->n_vocab;
     return m;
