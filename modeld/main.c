@@ -18,7 +18,7 @@ enum { WRONG_USE = 2 };
 static const char *path, *name, *bind_samplers;
 static option_texts joins;
 static uint64_t n_threads, heartbeat_ms = HEARTBEAT_MS, step_deadline_ms = STEP_DEADLINE_MS;
-static uint64_t kv_bytes = UINT64_C(1) << 30;
+static uint64_t kv_bytes, n_ctx;
 static const char *isa = "auto";
 static bool no_blas, no_mapping, insecure;
 static log_level level = LOG_INFO;
@@ -84,7 +84,10 @@ static const option_row flags[] = {
     {.name = "threads", .kind = OPTION_UINT, .value_name = "N", .out = &n_threads, .min = 0,
      .max = THREADS_MAX, .help = "threads that compute; 0 is one a core (0)"},
     {.name = "kv-memory", .kind = OPTION_CALL, .value_name = "SIZE", .out = &kv_bytes,
-     .take = take_size, .help = "bytes for keys and values, with K, M or G behind them (1G)"},
+     .take = take_size, .help = "bytes for keys and values, with K, M or G behind them (1G, or half "
+                                "of what the weights leave of the memory there is, if that is less)"},
+    {.name = "n-ctx", .kind = OPTION_UINT, .value_name = "N", .out = &n_ctx, .min = 1, .max = N_CTX_MAX,
+     .help = "positions of a text (as many as the model was made for)"},
     {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &isa, .take = take_isa,
      .help = "kernels: auto, ref, avx2 or avx512; the results are the same (auto)"},
     {.name = "no-blas", .kind = OPTION_FLAG, .out = &no_blas,
@@ -149,7 +152,7 @@ static status choose_endpoints(failure *f) {
 }
 
 static uint32_t count_pages(const model *m) {
-    uint64_t n_pages = kv_bytes / kv_cache_page_bytes(model_shape_of(m));
+    uint64_t n_pages = model_kv_bytes(m) / kv_cache_page_bytes(model_shape_of(m));
     return n_pages < UINT32_MAX / PAGE_TOKENS ? (uint32_t)n_pages : UINT32_MAX / PAGE_TOKENS;
 }
 
@@ -161,6 +164,18 @@ static void tell_split(const model *m) {
               "key=tokenizer.ggml.pre value=\"%s\" file=\"%s\" used=default remedy=\"convert the model "
               "anew, or set the key to the name of its split pattern\"",
               split, path);
+}
+
+/* What was chosen otherwise than who started this may expect. */
+static void log_choices(const model *m) {
+    const model_shape *s = model_shape_of(m);
+    if (s->n_ctx > s->n_ctx_made)
+        log_event(LOG_ERROR, "context", "n_ctx=%u made_for=%u: beyond what the model was made for",
+                  s->n_ctx, s->n_ctx_made);
+    else if (s->n_ctx < s->n_ctx_made)
+        log_event(LOG_INFO, "context", "n_ctx=%u made_for=%u", s->n_ctx, s->n_ctx_made);
+    if (kv_bytes == 0 && model_kv_bytes(m) < KV_BYTES_DEFAULT)
+        log_event(LOG_INFO, "memory", "kv_memory=%llu", (unsigned long long)model_kv_bytes(m));
 }
 
 /* The file is checked first: what is wrong with it is told before anybody sees this modeld. Returns
@@ -201,11 +216,21 @@ int main(int argc, char **argv) {
     log_open("modeld", level);
     fmath_thread_start();
     model *m = NULL;
-    model_options o = {(uint32_t)n_threads, isa, BATCH_ROWS_MAX, !no_blas};
+    memory_limit memory = memory_limit_read("");
+    model_options o = {
+        .n_threads = (uint32_t)n_threads,
+        .isa = isa,
+        .n_rows_max = BATCH_ROWS_MAX,
+        .blas = !no_blas,
+        .n_ctx = (uint32_t)n_ctx,
+        .memory = &memory,
+        .kv_bytes = kv_bytes,
+    };
     char file[4096];
     if (paths_model(path, file, sizeof file, &f) != STATUS_OK ||
         model_open(&m, file, &o, &f) != STATUS_OK)
         die("modeld", "%s", f.message);
+    log_choices(m);
     uint32_t n_pages = count_pages(m);
     if (n_pages == 0) {
         fprintf(stderr, "modeld: --kv-memory must hold a page at least: %zu bytes of this model\n",

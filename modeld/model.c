@@ -25,6 +25,7 @@ struct model {
     const architecture *architecture;
     transformer *network;
     uint32_t n_rows_max;
+    uint64_t kv_bytes;
     char fingerprint[FINGERPRINT_BYTES];
     char description[DESCRIPTION_BYTES];
 };
@@ -76,8 +77,12 @@ static status start_engine(model *m, const model_options *o, failure *f) {
                           : fail(f, STATUS_NO_MEMORY, "no memory for OpenBLAS's work space");
 }
 
-static status build_network(model *m, failure *f) {
+static status build_network(model *m, const model_options *o, failure *f) {
+    const memory_limit anything = {.n_bytes = UINT64_MAX};
     status st = weights_new(&m->weights, m->file, f);
+    m->kv_bytes = o->kv_bytes;
+    if (st == STATUS_OK)
+        st = memory_limit_share(o->memory ? o->memory : &anything, weights_bytes(m->weights), &m->kv_bytes, f);
     if (st != STATUS_OK) return st;
     st = transformer_open(&m->network, m->architecture->fill, m->weights, &m->shape, &m->engine,
                           m->n_rows_max, f);
@@ -118,7 +123,7 @@ static status open_model(model *m, const char *path, const model_options *o, fai
     if (st == STATUS_OK) st = m->architecture->read_shape(m->file, o->n_ctx, &m->shape, f);
     if (st == STATUS_OK) st = vocabulary_read(&m->vocabulary, m->file, m->shape.n_vocab, f);
     if (st == STATUS_OK) st = start_engine(m, o, f);
-    if (st == STATUS_OK) st = build_network(m, f);
+    if (st == STATUS_OK) st = build_network(m, o, f);
     if (st != STATUS_OK) return st;
     describe(m);
     gguf_forget_pages(m->file); /* packing and hashing have read all of it */
@@ -153,6 +158,10 @@ void model_close(model **m) {
 
 const model_shape *model_shape_of(const model *m) {
     return &m->shape;
+}
+
+uint64_t model_kv_bytes(const model *m) {
+    return m->kv_bytes;
 }
 
 const model_vocabulary *model_vocabulary_of(const model *m) {

@@ -8,6 +8,7 @@
 
 #include "../proto/rt/status.h"
 #include "kv_cache.h"
+#include "memory_limit.h"
 #include "shape.h"
 
 typedef struct model model;
@@ -18,6 +19,8 @@ typedef struct model_options {
     uint32_t n_rows_max;        /* rows of one forward pass: 1 … BATCH_ROWS_MAX */
     bool blas;                  /* OpenBLAS where the start-up check finds its bits equal */
     uint32_t n_ctx;             /* positions, at most N_CTX_MAX; 0: those of the file, as far as supported */
+    const memory_limit *memory; /* what weights, keys and values must fit, before weights are packed; NULL: anything */
+    uint64_t kv_bytes;          /* for keys and values; 0: chosen as in memory_limit_share */
 } model_options;
 
 /* Bytes that the model's file owns: valid as long as the model. */
@@ -45,6 +48,7 @@ status model_open(model **out, const char *path, const model_options *options, f
 void model_close(model **m);
 
 const model_shape *model_shape_of(const model *m);
+uint64_t model_kv_bytes(const model *m);        /* for keys and values: the option, or what was chosen */
 const model_vocabulary *model_vocabulary_of(const model *m);
 model_bytes model_token(const model *m, uint32_t id);           /* id < n_tokens */
 uint8_t model_token_type(const model *m, uint32_t id);          /* 1 normal … 6 byte, as in GGUF */

@@ -74,6 +74,10 @@ bool weights_has(const weights *w, const char *name) {
     return gguf_find_tensor(w->file, name) != NULL;
 }
 
+size_t weights_bytes(const weights *w) {
+    return w->memory_bytes;
+}
+
 static void mark_used(weights *w, const gguf_tensor *t) {
     for (size_t i = 0; i < gguf_n_tensors(w->file); i++)
         if (gguf_tensor_at(w->file, i) == t) w->used[i] = true;

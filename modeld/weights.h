@@ -28,6 +28,7 @@ status weights_new(weights **out, const gguf *file, failure *f);
 void weights_free(weights **w);
 
 bool weights_has(const weights *w, const char *name);
+size_t weights_bytes(const weights *w);         /* that all tensors will take, at most */
 
 /* Each failure names the tensor and what was expected. What is returned lives as long as the
  * weights. A matrix is packed anew each time: ask once, and for a tied head use the lookup's
