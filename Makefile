@@ -14,14 +14,15 @@ QUIET = $(if $(filter 0,$(V)),@echo '  $(1) $(@:$(BUILD)/%=%)';)
 TINY_LIMITS ?= 0
 WERROR ?= $(if $(CI),-Werror)
 
-LIBRARIES := libzmq libczmq libprotobuf-c openblas libpcre2-8 jansson libxxhash
+LIBRARIES := libzmq libczmq libprotobuf-c libpcre2-8 jansson libxxhash
+HEADERS := openblas# modeld/kernels/openblas.c loads the library itself
 CPPFLAGS += -D_GNU_SOURCE -DTINY_LIMITS=$(TINY_LIMITS) -I. -I$(BUILD)/gen
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 CFLAGS ?= -O2 -g
-COMPILE = $(CC) -std=c17 $(CPPFLAGS) $(shell pkg-config --cflags $(LIBRARIES)) -ffp-contract=off \
+COMPILE = $(CC) -std=c17 $(CPPFLAGS) $(shell pkg-config --cflags $(LIBRARIES) $(HEADERS)) -ffp-contract=off \
 	-fno-math-errno -pthread $(CFLAGS) $(SANITIZE) -MMD -MP
 LINK = $(CC) $(CFLAGS) $(SANITIZE) -pthread
-LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lm
+LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lm -ldl
 
 SCHEMAS := common text tokens logits
 GENERATED := $(SCHEMAS:%=$(BUILD)/gen/%.pb-c.c)

@@ -13,6 +13,7 @@
 
 #include "limits.h"
 #include "rt/lockfile.h"
+#include "rt/room.h"
 
 enum {
     FRAME_BYTES_MAX = (int)HEADER_BYTES_MAX > (int)RAW_BYTES_MAX ? HEADER_BYTES_MAX : RAW_BYTES_MAX,
@@ -81,6 +82,7 @@ static bool is_loopback(const char *tcp) {
 
 static status endpoint_new(endpoint **out, int type, const endpoint_options *options, failure *f) {
     status st = check_address(options->address, f);
+    if (st == STATUS_OK) st = room_check(f);
     if (st != STATUS_OK) return st;
     endpoint *e = calloc(1, sizeof *e);
     if (!e) return fail(f, STATUS_NO_MEMORY, "no memory for a socket");

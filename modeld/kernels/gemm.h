@@ -6,6 +6,7 @@
 #define TRIVIUM_GEMM_H
 
 #include "kernels.h"
+#include "openblas.h"
 
 enum {
     GEMM_ROWS = 96,
@@ -22,6 +23,7 @@ typedef struct gemm_check {
 typedef struct gemm {
     gemm_check checks[GEMM_LENGTHS_MAX];
     uint32_t n_checks;
+    openblas_sgemm *sgemm;      /* NULL: no OpenBLAS, and no checks */
     float *scratch;             /* for each thread the spread weights and the sums of a block */
 } gemm;
 
