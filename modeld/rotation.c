@@ -154,17 +154,22 @@ bool rotation_is_plain(const model_shape *s, const float *factors) {
     return !factors && s->rope.factor == 1.0 && s->rope.magnitude == 1.0;
 }
 
-status rotation_frequencies(const model_shape *s, const float *factors, double *frequencies,
-                            failure *f) {
+status rotation_frequencies(const gguf *g, const model_shape *s, const float *factors,
+                            double *frequencies, failure *f) {
     for (uint32_t i = 0; i < s->rope_dims / 2; i++) {
         double own = fmath_pow(s->rope_base, -2.0 * i / s->rope_dims), keep = kept(s, i);
-        if (factors) own /= (double)factors[i];
+        double factor = factors ? (double)factors[i] : 1.0;
+        if (!(factor > 0.0 && isfinite(factor)))
+            return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                               "the tensor rope_freqs.weight has a factor of %g; finite ones above 0 "
+                               "are supported", factor);
+        own /= factor;
         frequencies[i] = own * (1.0 - keep) / s->rope.factor + own * keep;
         if (!(frequencies[i] > 0.0 && frequencies[i] <= FREQUENCY_MAX))
-            return fail(f, STATUS_UNSUPPORTED,
-                        "the keys llama.rope.* and the tensor rope_freqs.weight make a rotation of %g "
-                        "radians a position; above 0 and at most %g are supported",
-                        frequencies[i], FREQUENCY_MAX);
+            return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                               "the keys llama.rope.* and the tensor rope_freqs.weight make a rotation "
+                               "of %g radians a position; above 0 and at most %g are supported",
+                               frequencies[i], FREQUENCY_MAX);
     }
     return STATUS_OK;
 }

@@ -16,9 +16,9 @@ status rotation_read(const gguf *g, model_shape *s, failure *f);
 bool rotation_is_plain(const model_shape *s, const float *factors);
 
 /* Radians a position of each pair, [rope_dims / 2]. Each is divided by its factor, [rope_dims / 2], where
- * `factors` is not NULL. STATUS_UNSUPPORTED: a frequency is beyond what angles are exact for. */
-status rotation_frequencies(const model_shape *s, const float *factors, double *frequencies,
-                            failure *f);
+ * `factors` is not NULL. STATUS_UNSUPPORTED: a frequency of this file is beyond what angles are exact for. */
+status rotation_frequencies(const gguf *g, const model_shape *s, const float *factors,
+                            double *frequencies, failure *f);
 
 /* For kernels.rotate: cosines[rope_dims], each twice; sines[rope_dims], the first of a pair negated. */
 void rotation_at(const model_shape *s, const double *frequencies, uint32_t pos, float *cosines,

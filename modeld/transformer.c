@@ -106,7 +106,8 @@ status transformer_open(transformer **out, transformer_filler *fill, weights *w,
     if (!t)
         return fail(f, STATUS_NO_MEMORY, "no memory for the work space of %u rows", n_rows_max);
     status st = fill(&t->w, w, shape, f);
-    if (st == STATUS_OK) st = rotation_frequencies(shape, t->w.rope_factors, t->frequencies, f);
+    if (st == STATUS_OK)
+        st = rotation_frequencies(weights_file(w), shape, t->w.rope_factors, t->frequencies, f);
     if (st == STATUS_OK) t->has_int8 = any_quantized(t);
     else transformer_close(out);
     return st;

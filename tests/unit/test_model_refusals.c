@@ -28,12 +28,51 @@ typedef struct refusal {
     const char *words[3];       /* that the sentence has */
 } refusal;
 
-static void yarn(gguf_writer *w) {
-    gguf_writer_text(w, "llama.rope.scaling.type", "yarn");
+static void longrope(gguf_writer *w) {
+    gguf_writer_text(w, "llama.rope.scaling.type", "longrope");
 }
-static void linear_two(gguf_writer *w) {
-    gguf_writer_text(w, "llama.rope.scaling.type", "linear");
-    gguf_writer_real(w, "llama.rope.scaling.factor", 2.0f);
+static void llama3(gguf_writer *w) {
+    gguf_writer_text(w, "llama.rope.scaling.type", "llama3");
+}
+static void backwards(gguf_writer *w) {
+    gguf_writer_real(w, "llama.rope.scale_linear", -2.0f);
+}
+static void far_too_fast(gguf_writer *w) {
+    gguf_writer_real(w, "llama.rope.scaling.factor", 1e-6f);
+}
+static void no_attention(gguf_writer *w) {
+    gguf_writer_real(w, "llama.rope.scaling.attn_factor", 0.0f);
+}
+static void yarn_attention(gguf_writer *w) {
+    gguf_writer_text(w, "llama.rope.scaling.type", "yarn");
+    gguf_writer_real(w, "llama.rope.scaling.yarn_attn_factor", 1.5f);
+}
+static void yarn_defaults(gguf_writer *w) {
+    gguf_writer_text(w, "llama.rope.scaling.type", "yarn");
+    gguf_writer_real(w, "llama.rope.scaling.yarn_attn_factor", 1.0f);
+    gguf_writer_real(w, "llama.rope.scaling.yarn_ext_factor", -1.0f);
+    gguf_writer_real(w, "llama.rope.scaling.yarn_log_multiplier", 0.0f);
+}
+static void no_linear(gguf_writer *w) {
+    gguf_writer_real(w, "llama.rope.scale_linear", 0.0f);
+}
+static void temperature(gguf_writer *w) {
+    gguf_writer_real(w, "llama.attention.temperature_scale", 0.1f);
+}
+static void embeds(gguf_writer *w) {
+    gguf_writer_bool(w, "llama.attention.causal", false);
+}
+static void layers_alike(gguf_writer *w) {
+    gguf_writer_ints(w, "llama.feed_forward_length", (int32_t[]){96, 96}, 2);
+}
+static void layers_that_differ(gguf_writer *w) {
+    gguf_writer_ints(w, "llama.feed_forward_length", (int32_t[]){96, 64}, 2);
+}
+static void a_layer_too_many(gguf_writer *w) {
+    gguf_writer_ints(w, "llama.feed_forward_length", (int32_t[]){96, 96, 96}, 3);
+}
+static void layers_below_zero(gguf_writer *w) {
+    gguf_writer_ints(w, "llama.feed_forward_length", (int32_t[]){-96, -96}, 2);
 }
 static void linear_one(gguf_writer *w) {
     gguf_writer_text(w, "llama.rope.scaling.type", "linear");
@@ -58,9 +97,25 @@ static void wide_keys(gguf_writer *w) {
 static const refusal REFUSALS[] = {
     {.what = "architecture", .replace = "\x05\0\0\0\0\0\0\0llama", .by = "\x05\0\0\0\0\0\0\0mamba",
      .words = {"mamba", "supported: llama"}},
-    {.what = "rope scaling", .add_key = yarn,
-     .words = {"llama.rope.scaling.type", "yarn", "linear"}},
-    {.what = "rope factor", .add_key = linear_two, .words = {"llama.rope.scaling.factor is 2"}},
+    {.what = "rope scaling", .add_key = longrope,
+     .words = {"llama.rope.scaling.type", "longrope", "\"linear\", \"yarn\""}},
+    {.what = "llama3 without factors", .add_key = llama3,
+     .words = {"llama.rope.scaling.type", "rope_freqs.weight", "missing"}},
+    {.what = "rope factor", .add_key = backwards, .words = {"llama.rope.scale_linear is -2"}},
+    {.what = "fast rotation", .add_key = far_too_fast, .words = {"llama.rope", "1e+06 radians"}},
+    {.what = "attention factor", .add_key = no_attention,
+     .words = {"llama.rope.scaling.attn_factor is 0"}},
+    {.what = "yarn's attention", .add_key = yarn_attention,
+     .words = {"llama.rope.scaling.yarn_attn_factor is 1.5"}},
+    {.what = "temperature", .add_key = temperature,
+     .words = {"llama.attention.temperature_scale is 0.1"}},
+    {.what = "not causal", .add_key = embeds, .words = {"llama.attention.causal"}},
+    {.what = "layers that differ", .add_key = layers_that_differ, .replace = "llama.feed_forward_length",
+     .by = "llama.feed_forward_rength", .words = {"llama.feed_forward_length", "96", "64"}},
+    {.what = "too many layers", .add_key = a_layer_too_many, .replace = "llama.feed_forward_length",
+     .by = "llama.feed_forward_rength", .words = {"llama.feed_forward_length", "3 items", "2 layers"}},
+    {.what = "layers below 0", .add_key = layers_below_zero, .replace = "llama.feed_forward_length",
+     .by = "llama.feed_forward_rength", .words = {"llama.feed_forward_length is -96"}},
     {.what = "experts", .add_key = experts, .words = {"llama.expert_count is 8"}},
     {.what = "window", .add_key = window, .words = {"llama.attention.sliding_window is 4096"}},
     {.what = "value width", .add_key = wide_values, .words = {"values of 32", "keys of 16"}},
@@ -81,8 +136,10 @@ static const refusal REFUSALS[] = {
     {.what = "bias", .add_tensor = "blk.0.attn_q.bias", .words = {"blk.0.attn_q.bias", "8 × 1"}},
     {.what = "norm's bias", .add_tensor = "blk.0.ffn_norm.bias",
      .words = {"blk.0.ffn_norm.bias", "no part"}},
-    {.what = "frequencies", .add_tensor = "rope_freqs.weight",
-     .words = {"rope_freqs.weight", "no part"}},
+    {.what = "factors of 0", .add_tensor = "rope_freqs.weight",
+     .words = {"rope_freqs.weight", "a factor of 0"}},
+    {.what = "longrope's factors", .add_tensor = "rope_factors_long.weight",
+     .words = {"rope_factors_long.weight", "no part"}},
 };
 enum { N_REFUSALS = sizeof REFUSALS / sizeof REFUSALS[0] };
 
@@ -166,7 +223,9 @@ static void what_cannot_be_computed_is_refused_by_name(void **state) {
 static void what_changes_nothing_is_taken(void **state) {
     (void)state;
     const refusal harmless[] = {
-        {.what = "nothing"}, {.add_key = linear_one}, {.add_key = no_experts}};
+        {.what = "nothing"}, {.add_key = linear_one}, {.add_key = no_experts},
+        {.add_key = no_linear}, {.add_key = yarn_defaults},
+        {.add_key = layers_alike, .replace = "llama.feed_forward_length", .by = "llama.feed_forward_rength"}};
     for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
         failure f = {0};
         model *m = NULL;
