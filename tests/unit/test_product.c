@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "modeld/kernels/product.h"
 
@@ -165,11 +166,34 @@ static void openblas_is_left_out_where_bits_differ(void **state) {
     engine_free(&e);
 }
 
+/* Where memory is limited OpenBLAS would end the process: then it is not there, and our own kernels are. */
+static void openblas_is_left_out_where_memory_is_limited(void **state) {
+    (void)state;
+    static const int limits[] = {RLIMIT_AS, RLIMIT_DATA};
+    uint32_t width = INPUTS;
+    for (int i = 0; i < 2; i++) {
+        engine e = new_engine("auto", 1);
+        struct rlimit before, some;
+        assert_int_equal(getrlimit(limits[i], &before), 0);
+        some = before;
+        some.rlim_cur = (rlim_t)1 << 50;
+        assert_int_equal(setrlimit(limits[i], &some), 0);
+        e.gemm = gemm_new(&e.kernels, &width, 1, 1);
+        assert_int_equal(setrlimit(limits[i], &before), 0);
+        assert_non_null(e.gemm);
+        assert_int_equal(e.gemm->n_checks, 0);
+        assert_int_equal(gemm_n_taken(e.gemm), 0);
+        check_products(&e, TENSOR_F32);
+        engine_free(&e);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_rows_are_computed_as_one_is),
         cmocka_unit_test(openblas_gives_the_same_bits_where_it_is_let),
         cmocka_unit_test(openblas_is_left_out_where_bits_differ),
+        cmocka_unit_test(openblas_is_left_out_where_memory_is_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
