@@ -240,7 +240,7 @@ int main(int argc, char **argv) {
     }
     tell_split(m);
     loop *l = loop_new();
-    if (!l) die("modeld", "no memory");
+    if (!l) die("modeld", "no memory for sockets and their threads");
     if (choose_endpoints(&f) != STATUS_OK) die("modeld", "%s", f.message);
     bool served = serve(l, m, n_pages, &f);
     loop_free(&l);

@@ -95,7 +95,7 @@ int main(int argc, char **argv) {
     fmath_thread_start();
     if (choose_joins(address, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     loop *l = loop_new();
-    if (!l) die("samplerd", "no memory");
+    if (!l) die("samplerd", "no memory for sockets and their threads");
     st = service_new(&s, l, &(service_options){.joins = joins.items, .n_joins = joins.n_items,
                      .name = name, .pool = pool, .heartbeat_ms = (uint32_t)heartbeat_ms,
                      .map_rows = !no_mapping, .isa = instructions}, &f);

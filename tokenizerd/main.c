@@ -82,7 +82,7 @@ int main(int argc, char **argv) {
     if (st == STATUS_OK) st = choose_endpoint(&bind_models, "models", models, &f);
     if (st != STATUS_OK) die("tokenizerd", "%s", f.message);
     loop *l = loop_new();
-    if (!l) die("tokenizerd", "no memory");
+    if (!l) die("tokenizerd", "no memory for sockets and their threads");
     service *s = NULL;
     service_options wiring = {
         .name = name,

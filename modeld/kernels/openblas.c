@@ -10,13 +10,14 @@ static const char LIBRARY[] = "libopenblas.so.0";
 
 typedef void set_threads(int n_threads);
 
-static bool is_limited(int resource) {
-    struct rlimit limit;
-    return getrlimit(resource, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+static bool memory_is_limited(void) {
+    struct rlimit space, data;
+    return getrlimit(RLIMIT_AS, &space) != 0 || getrlimit(RLIMIT_DATA, &data) != 0
+           || space.rlim_cur != RLIM_INFINITY || data.rlim_cur != RLIM_INFINITY;
 }
 
 openblas_sgemm *openblas_load(void) {
-    if (is_limited(RLIMIT_AS) || is_limited(RLIMIT_DATA)) return NULL;
+    if (memory_is_limited()) return NULL;
     setenv("OPENBLAS_NUM_THREADS", "1", 1);     /* read as it is loaded: it starts no threads of its own */
     void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!library) return NULL;

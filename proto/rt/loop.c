@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "room.h"
 
 /* A handler and what wakes it: a socket (zsock not NULL) or a file descriptor. */
 typedef struct watch {
@@ -240,6 +241,8 @@ static long patience_ms(const loop *l) {
 /* ---- The loop ---- */
 
 loop *loop_new(void) {
+    failure f;
+    if (room_check(&f) != STATUS_OK) return NULL;
     /* czmq would catch SIGINT and SIGTERM by itself and lose one that comes between two polls. */
     zsys_init();
     zsys_handler_set(NULL);

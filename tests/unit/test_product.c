@@ -169,7 +169,7 @@ static void openblas_is_left_out_where_bits_differ(void **state) {
 /* Where memory is limited OpenBLAS would end the process: then it is not there, and our own kernels are. */
 static void openblas_is_left_out_where_memory_is_limited(void **state) {
     (void)state;
-    static const int limits[] = {RLIMIT_AS, RLIMIT_DATA};
+    static const __rlimit_resource_t limits[] = {RLIMIT_AS, RLIMIT_DATA};
     uint32_t width = INPUTS;
     for (int i = 0; i < 2; i++) {
         engine e = new_engine("auto", 1);
