@@ -183,10 +183,13 @@ static status join(service *s, const char *address, uint64_t incarnation, failur
     endpoint_options at = {address, HIGH_WATER_MESSAGES, s->options.insecure};
     if (endpoint_join(&e, &at, f) != STATUS_OK) return f->code;
     front *one = &s->fronts[s->n_fronts++];
-    *one = (front){.service = s, .address = address};
+    *one = (front){.service = s, .address = address, .hello = s->hello};
+    trivium__default_model__init(&one->default_model);
+    one->default_model.name = one->default_name;
+    one->hello.default_model = &one->default_model;
     peers_options o = {
         .incoming = &trivium__tokens_request__descriptor,
-        .hello = &s->hello,
+        .hello = &one->hello,
         .incarnation = incarnation,
         .heartbeat_ms = s->options.heartbeat_ms,
         .liveness = LIVENESS_BOTH,

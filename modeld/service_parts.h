@@ -25,6 +25,10 @@ typedef struct front {
     peer *peer; /* NULL: not joined now */
     const char *address;
     bool given_up; /* it has refused us for good: `peers` goes in the next turn, and is NULL then */
+    /* What it told us, for whoever takes its place at this address: part of our Hello there. */
+    Trivium__DefaultModel default_model;
+    char default_name[NAME_BYTES_MAX + 1];
+    Trivium__Hello hello;
 } front;
 
 /* The next forward pass. */

@@ -1,6 +1,9 @@
 /* What tokenizerds ask. */
+#include <string.h>
+
 #include "../proto/rt/clock.h"
 #include "../proto/rt/log.h"
+#include "../proto/rt/text.h"
 #include "../proto/strategy_wire.h"
 #include "service_parts.h"
 
@@ -48,6 +51,15 @@ static void give_up(void *context) {
     peers_free(&one->peers);
     one->peer = NULL;
     end_all_of(one);
+}
+
+static void on_default_model(front *from, const Trivium__DefaultModel *m) {
+    if (!m->name[0] || !text_is_printable(m->name, NAME_BYTES_MAX)) {
+        service_garbage(from->service, "default_model");
+        return;
+    }
+    strcpy(from->default_name, m->name);
+    from->default_model.since_ms = m->since_ms;
 }
 
 /* A full table may have room later; whatever else it says, it would say again. */
@@ -221,6 +233,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__TOKENS_REQUEST__BODY_SCORE: on_score(from, m->score, message); return;
     case TRIVIUM__TOKENS_REQUEST__BODY_PROBE: on_probe(from, m->probe, message); return;
     case TRIVIUM__TOKENS_REQUEST__BODY_WATCH: on_watch(from, m->watch); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL: on_default_model(from, m->default_model); return;
     default: service_garbage(from->service, "tokens_request");
     }
 }

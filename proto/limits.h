@@ -71,7 +71,6 @@ enum {
     ENCODE_SLICE_BYTES = TINY_LIMITS ? 64 : 64 * 1024,  /* encoded between two looks at the sockets */
     VOCABULARY_BYTES_MAX = 64 << 20,        /* tokens and merges of one vocabulary */
     VOCABULARIES_KEPT_MAX = TINY_LIMITS ? 1 : 4,    /* kept for a model that may come back */
-    MODELS_RANKED_MAX = TINY_LIMITS ? 2 : 64,       /* names of models whose order of coming is remembered */
     REFUSALS_MAX = TINY_LIMITS ? 2 : 16,    /* modelds that were cut and are still to be told why */
     SEQUENCES_MAX = TINY_LIMITS ? 4 : 256,  /* open in one modeld */
     ENDED_MAX = TINY_LIMITS ? 8 : 4096,     /* ended requests remembered, so that none is re-opened */
@@ -85,6 +84,7 @@ enum {
     HEARTBEAT_MS_MIN = 20,
     HEARTBEAT_MS_MAX = 60000,
     LIVENESS = 3,                   /* silent heartbeats until a peer is lost */
+    RETURN_HEARTBEATS = 2,          /* of a new tokenizerd, in which the modelds of the last one come back */
     WAIT_MS = 10000,                /* for a missing worker */
     WAIT_MS_MAX = 24 * 3600 * 1000,
     STEP_DEADLINE_MS = 2000,        /* for one answer of a sampler */

@@ -13,6 +13,7 @@ enum { WRONG_USE = 2 };
 
 static const char *bind_clients, *bind_models;
 static const char *name = "tokenizerd";
+static const char *default_model;
 static uint64_t heartbeat_ms = HEARTBEAT_MS;
 static bool insecure;
 static log_level level = LOG_INFO;
@@ -39,6 +40,8 @@ static const option_row flags[] = {
      .help = "where modelds join (ipc://RUNTIME/models)"},
     {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
      .help = "how it is called in status (tokenizerd)"},
+    {.name = "default-model", .kind = OPTION_CALL, .value_name = "NAME", .out = &default_model,
+     .take = take_name, .help = "the model of requests that name none (the one that joined first)"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
@@ -88,6 +91,7 @@ int main(int argc, char **argv) {
         .name = name,
         .bind_clients = bind_clients,
         .bind_models = bind_models,
+        .default_model = default_model,
         .heartbeat_ms = (uint32_t)heartbeat_ms,
         .insecure = insecure,
     };

@@ -13,7 +13,6 @@ struct served_model {
     vocabulary *vocabulary;
     modeld *modelds;                /* in order of joining */
     uint32_t n_holders;
-    size_t rank;                    /* by which the models are listed */
     served_model *next;
 };
 
@@ -31,8 +30,7 @@ typedef struct refusal {
 
 struct models {
     served_model *first;
-    char ranked[MODELS_RANKED_MAX][NAME_BYTES_MAX + 1];     /* names in the order of their first joining */
-    size_t n_ranked;
+    default_model by_default;
     vocabularies *vocabularies;
     refusal refusals[REFUSALS_MAX];
     size_t next_refusal;
@@ -63,20 +61,9 @@ static void model_unlink(models *ms, served_model *m) {
     m->next = NULL;
 }
 
-/* A name keeps its rank, so that "the first" is the same model again when its modeld was lost for a
- * while. Past the bound all are last. */
-static size_t rank_of(models *ms, const char *name) {
-    size_t rank = 0;
-    while (rank < ms->n_ranked && strcmp(ms->ranked[rank], name) != 0) rank++;
-    if (rank == ms->n_ranked && rank < MODELS_RANKED_MAX) strcpy(ms->ranked[ms->n_ranked++], name);
-    return rank;
-}
-
 static void model_insert(models *ms, served_model *m) {
     served_model **place = &ms->first;
-    m->rank = rank_of(ms, m->name);
-    while (*place && (*place)->rank <= m->rank) place = &(*place)->next;
-    m->next = *place;
+    while (*place) place = &(*place)->next;
     *place = m;
 }
 
@@ -229,7 +216,14 @@ status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, fa
 
 /* ---- looking up ---- */
 
+/* The name that is meant; "": whatever has the fingerprint, or, without one, nobody knows yet. */
+static const char *meant_name(const models *ms, const char *name, const char *fingerprint) {
+    return name[0] || fingerprint[0] ? name : default_model_name(&ms->by_default);
+}
+
 served_model *models_find(const models *ms, const char *name, const char *fingerprint) {
+    name = meant_name(ms, name, fingerprint);
+    if (!name[0] && !fingerprint[0]) return NULL;
     for (served_model *m = ms->first; m; m = m->next) {
         bool meant = m->modelds && (!name[0] || strcmp(m->name, name) == 0) &&
                      (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0);
@@ -252,11 +246,13 @@ static void models_names(const models *ms, char *out, size_t out_bytes) {
 status models_missing(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
                       failure *f) {
     double wait_s = wait_ms / 1000.0;
-    bool served = false;
+    bool served = false, is_default = !name[0] && !fingerprint[0];
+    name = meant_name(ms, name, fingerprint);
+    bool is_known = !is_default || name[0];
     for (const served_model *m = ms->first; m; m = m->next) {
         if (!m->modelds) continue;
         served = true;
-        if (name[0] && strcmp(m->name, name) != 0) continue;
+        if (!is_known || (name[0] && strcmp(m->name, name) != 0)) continue;
         if (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0)
             return fail(f, STATUS_NO_MODELD,
                         "the modeld of '%s' has not brought its whole vocabulary within %g s",
@@ -267,18 +263,27 @@ status models_missing(const models *ms, const char *name, const char *fingerprin
                         "began this text",
                         name);
     }
-    if (served && !name[0])
+    if (served && is_known && !name[0])
         return fail(f, STATUS_UNKNOWN_MODEL, "the model that began this text is not here");
-    if (served) {
-        char names[256];
-        models_names(ms, names, sizeof names);
+    char names[256];
+    models_names(ms, names, sizeof names);
+    if (served && !is_known)
+        return fail(f, STATUS_NO_MODELD,
+                    "which model is the default is not known within %g s of the start; --model names "
+                    "one; there are: %s",
+                    wait_s, names);
+    if (served && is_default)
+        return fail(f, STATUS_NO_MODELD,
+                    "the default model '%s' is not here and has not come within %g s; --model names "
+                    "another one, tokenizerd --default-model sets another default; there are: %s",
+                    name, wait_s, names);
+    if (served)
         return fail(f, STATUS_UNKNOWN_MODEL, "no model is named '%s'; there are: %s", name, names);
-    }
     if (name[0])
         return fail(f, STATUS_NO_MODELD,
-                    "no modeld of '%s' is here, and none has joined within %g s; start one with: "
+                    "no modeld of %s'%s' is here, and none has joined within %g s; start one with: "
                     "modeld --model FILE --name %s",
-                    name, wait_s, name);
+                    is_default ? "the default model " : "", name, wait_s, name);
     return fail(f, STATUS_NO_MODELD,
                 "no modeld has joined within %g s; start one with: modeld --model FILE", wait_s);
 }
@@ -319,6 +324,16 @@ status served_model_check_ids(const served_model *m, const int32_t *ids, size_t 
                 "the id %d is outside the vocabulary of '%s', which has %u tokens (0 to %u)",
                 ids[i], m->name, m->n_vocab, m->n_vocab - 1);
     return STATUS_OK;
+}
+
+default_model *models_default(models *ms) {
+    return &ms->by_default;
+}
+
+uint32_t models_count(const models *ms) {
+    uint32_t n = 0;
+    for (const served_model *m = ms->first; m; m = m->next) n += m->modelds != NULL;
+    return n;
 }
 
 served_model *models_first(const models *ms) {

@@ -13,6 +13,7 @@
 
 #include "../proto/limits.h"
 #include "../proto/rt/status.h"
+#include "default_model.h"
 #include "vocabularies.h"
 
 typedef struct models models;
@@ -45,8 +46,11 @@ modeld *models_query(models *ms);
  * can be used. STATUS_UNSUPPORTED, STATUS_BAD_MESSAGE, …: `d` cannot be used, cut it. */
 status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, failure *f);
 
-/* A model that is served and has its vocabulary. name "": of those that are served the one whose name
- * ever joined first; fingerprint "": any. NULL: none yet. */
+/* Which name counts where none is given. Whoever calls models_join tells it, too. */
+default_model *models_default(models *ms);
+
+/* A model that is served and has its vocabulary. name "": the one that has the fingerprint, or without
+ * one the default model, and never another one in its place; fingerprint "": any. NULL: none yet. */
 served_model *models_find(const models *ms, const char *name, const char *fingerprint);
 
 /* Say in `f` why models_find(name, fingerprint) found nothing for wait_ms: STATUS_NO_MODELD, or
@@ -63,6 +67,8 @@ void models_release(models *ms, served_model **m); /* one less; sets *m NULL; NU
 /* The modeld of this model with the least under way, and another one than `avoided` if there is one;
  * NULL: none is here. */
 modeld *served_model_least_loaded(const served_model *m, const modeld *avoided);
+
+uint32_t models_count(const models *ms);    /* that are served */
 
 /* In order of joining, those included that only are held. */
 served_model *models_first(const models *ms);

@@ -252,9 +252,12 @@ status service_new(service **out, loop *l, const service_options *o, failure *f)
     s->calls = calls_new();
     s->passages = passages_new(s);
     s->watches = watches_new();
+    if (s->models && o->default_model)
+        default_model_set(models_default(s->models), o->default_model);
     status st = STATUS_OK;
     s->turn_timer = -1;
     s->sweep_timer = loop_every(l, SWEEP_MS, on_sweep, s);
+    s->return_timer = loop_once(l, RETURN_HEARTBEATS * o->heartbeat_ms, modelds_returned, s);
     if (!s->models || !s->requests || !s->calls || !s->passages || !s->watches ||
         s->sweep_timer < 0)
         st = fail(f, STATUS_NO_MEMORY, "no memory");
@@ -283,6 +286,7 @@ void service_free(service **out) {
     *out = NULL;
     if (s->sweep_timer >= 0) loop_cancel(s->loop, s->sweep_timer);
     if (s->turn_timer >= 0) loop_cancel(s->loop, s->turn_timer);
+    if (s->return_timer >= 0) loop_cancel(s->loop, s->return_timer);
     requests_free(&s->requests, s->models);
     calls_free(&s->calls, s->models);
     passages_free(&s->passages);

@@ -13,6 +13,7 @@ typedef struct service service;
 typedef struct service_options {
     const char *name;               /* as status shows it */
     const char *bind_clients, *bind_models;     /* endpoints */
+    const char *default_model;      /* that requests without a name mean; NULL: the one that joined first */
     uint32_t heartbeat_ms;
     bool insecure;                  /* a bind outside loopback is allowed */
 } service_options;

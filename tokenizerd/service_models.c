@@ -30,6 +30,49 @@ static void log_refusal(service *s, const peer *p, const failure *why) {
     log_event(LOG_INFO, "modeld_refused", "name=\"%s\" why=\"%s\"", peer_name(p), why->message);
 }
 
+static void default_tell(service *s, const modeld *d) {
+    const default_model *known = models_default(s->models);
+    Trivium__DefaultModel word = TRIVIUM__DEFAULT_MODEL__INIT;
+    word.name = (char *)known->first;
+    word.since_ms = known->since_ms;
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL;
+    m.default_model = &word;
+    modeld_tell(s, d, &m);
+}
+
+static void defaults_tell(service *s) {
+    log_event(LOG_INFO, "first_model", "name=\"%s\"", models_default(s->models)->first);
+    for (const served_model *m = models_first(s->models); m; m = models_next(m))
+        for (const modeld *d = served_model_modelds(m); d; d = modeld_next(d)) default_tell(s, d);
+}
+
+/* What it heard of a tokenizerd before us counts before its own joining, as does what others heard who are
+ * still to come back. */
+static void default_learn(service *s, const modeld *joiner, const Trivium__Hello *hello) {
+    default_model *known = models_default(s->models);
+    const Trivium__DefaultModel *word = hello->default_model;
+    bool is_news = word && default_model_heard(known, word->name, word->since_ms);
+    if (s->return_timer < 0 && default_model_joined(known, hello->name, clock_since_1970_ms()))
+        is_news = true;
+    if (is_news) defaults_tell(s);
+    else if (known->first[0]) default_tell(s, joiner);
+}
+
+/* Nobody knows of one: this is a beginning. */
+void modelds_returned(void *context) {
+    service *s = context;
+    const served_model *m = models_first(s->models);
+    s->return_timer = -1;
+    while (m && !served_model_modelds(m)) m = models_next(m);
+    if (!m || !default_model_joined(models_default(s->models), served_model_name(m),
+                                    clock_since_1970_ms()))
+        return;
+    defaults_tell(s);
+    s->models_changed = true;
+    service_wake(s);
+}
+
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
     service *s = context;
     if (hello->role != TRIVIUM__ROLE__MODELD || !hello->model)
@@ -52,6 +95,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     }
     w->peer = p;
     peer_set_user(p, w);
+    default_learn(s, w->modeld, hello);
     s->models_changed = true;
     service_wake(s);
     log_event(LOG_INFO, "modeld_joined", "name=\"%s\" pid=%d", offer.name, hello->pid);

@@ -40,6 +40,7 @@ struct service {
     char host[HOST_BYTES_MAX];
     uint64_t started_us;
     int sweep_timer, turn_timer;    /* -1: not set */
+    int return_timer;               /* -1: whoever knew a tokenizerd before this one has had time to come back */
     bool models_changed;            /* who waits may go on */
     uint64_t refused_last;          /* incarnation of the modeld that was refused last */
     uint64_t n_garbage;             /* messages that were readable and made no sense */
@@ -80,6 +81,7 @@ bool ids_of(const wire_message *m, size_t index, const int32_t **ids, size_t *n_
 extern const peers_events modeld_events;    /* context: the service */
 void worker_free(worker *w);
 void vocabularies_ask(service *s);
+void modelds_returned(void *service);       /* a timer: the time for that is over */
 /* To a modeld. STATUS_BUSY: it is cut, `left` follows, and what it had goes elsewhere. */
 status modeld_send(service *s, const modeld *d, Trivium__TokensRequest *m, const wire_raw *raw,
                    size_t n_raw);

@@ -27,6 +27,7 @@ static void answer_rendered(service *s, call *c, const int32_t *ids, size_t n_id
     rendered.n_dropped = (uint32_t)conversation_n_dropped(c->rendering.conversation);
     rendered.n_cut = (uint32_t)n_cut;
     rendered.n_vocab = served_model_n_vocab(c->model);
+    rendered.model = (char *)served_model_name(c->model);
     const char *stop = chat_stop(form->form, served_model_vocab(c->model));
     if (stop) {
         stop_bytes = bytes_to_wire((const uint8_t *)stop, strlen(stop));

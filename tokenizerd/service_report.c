@@ -193,6 +193,7 @@ void status_asked(service *s, peer *client, const Trivium__StatusQuery *m) {
         report.n_daemons = o.n_daemons;
         report.models = o.model_pointers;
         report.n_models = o.n_models;
+        report.default_model = (char *)default_model_name(models_default(s->models));
         report.requests = (uint32_t)requests_count(s->requests);
         for (const peer *p = peers_first(s->clients); p; p = peers_next(s->clients, p))
             report.clients++;

@@ -84,6 +84,7 @@ void tell_started(service *s, const request *r, bool has_own_bos) {
     started.seed = r->seed;
     started.n_prompt = (uint32_t)r->n_prompt;
     started.has_own_bos = has_own_bos;
+    started.n_models = models_count(s->models);
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_STARTED;
     m.started = &started;

@@ -11,3 +11,9 @@ uint64_t clock_us(void) {
 uint64_t clock_ms(void) {
     return clock_us() / 1000;
 }
+
+uint64_t clock_since_1970_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}

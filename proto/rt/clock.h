@@ -1,4 +1,4 @@
-/* Monotonic time for deadlines and durations. */
+/* Monotonic time for deadlines and durations, and the date. */
 #ifndef TRIVIUM_CLOCK_H
 #define TRIVIUM_CLOCK_H
 
@@ -6,5 +6,6 @@
 
 uint64_t clock_us(void);                    /* monotonic, microseconds */
 uint64_t clock_ms(void);                    /* the same clock, milliseconds */
+uint64_t clock_since_1970_ms(void);         /* the wall clock, which may be set */
 
 #endif

@@ -30,6 +30,7 @@ status hello_check(const Trivium__Hello *hello, failure *f) {
         {"vocabulary", model ? model->vocabulary : ""},
         {"pool", sampler ? sampler->pool : ""},
         {"semantics", sampler ? sampler->semantics : ""},
+        {"default model", hello->default_model ? hello->default_model->name : ""},
     };
     status st = STATUS_OK;
     for (size_t i = 0; st == STATUS_OK && i < sizeof names / sizeof *names; i++)

@@ -44,6 +44,7 @@ class Fake(threading.Thread):
         self.woken, self.wake = socket.socketpair()     # a byte for each item of outbox
         self.peers = {}                        # routing id (b"" for the only one) → its incarnation
         self.seen = []                         # (sender, message, raw frames), in order
+        self.hellos = []                       # that were said to it
         self.silent = False                    # says nothing, not even heartbeats
         self.ending = threading.Event()
         self.ready = threading.Event()
@@ -135,6 +136,7 @@ class Fake(threading.Thread):
         word = control.WhichOneof("word")
         if word == "hello":
             self.peers[sender] = getattr(control, "from")
+            self.hellos.append(control.hello)
             if not self.joins:
                 self.hello(sender)
             self.joined(sender)

@@ -26,18 +26,21 @@ class FakeModeld(Fake):
     incoming, outgoing = outgoing, incoming    # what tokenizerd sends comes in here
 
     def __init__(self, address, name="fake", fingerprint="f1", n_ctx=512, kind="gpt2", split="gpt-2",
-                 next_token=None, vocabulary="v1", deadly=(), chat_template=b"", add_bos=False):
+                 next_token=None, vocabulary="v1", deadly=(), chat_template=b"", add_bos=False,
+                 default_model=("", 0)):
         self.fingerprint, self.n_ctx, self.kind, self.split, self.vocabulary = fingerprint, n_ctx, kind, split, vocabulary
         self.tokens = CONTROL + byte_letters()
         self.next_token = next_token           # next_token(self, sender, open, step) → True: it was dealt with
         self.heartbeat_ms = getattr(next_token, "heartbeat_ms", self.heartbeat_ms)
         self.chat_template, self.add_bos = chat_template, add_bos
+        self.default_model = default_model     # (name, since) that it was told before
         self.deadly = deadly                   # bodies that end it without a word
         super().__init__(address, name)
 
     def offer(self, hello):
         hello.model.fingerprint, hello.model.vocabulary = self.fingerprint, self.vocabulary
         hello.model.n_vocab, hello.model.n_ctx = len(self.tokens), self.n_ctx
+        hello.default_model.name, hello.default_model.since_ms = self.default_model
 
     def serve(self, sender, message, raw):
         body = message.WhichOneof("body")

@@ -115,9 +115,12 @@ static void test_who_was_cut_hears_why(void **state) {
 
 /* ---- looking up ---- */
 
-static void test_no_name_is_the_model_that_joined_first(void **state) {
+static void test_no_name_is_the_default_model(void **state) {
     models *ms = *state;
+    assert_null(models_find(ms, "", ""));       /* nobody knows which */
     modeld *first = join(ms, "a", "f1", "v1");
+    assert_null(models_find(ms, "", ""));
+    default_model_joined(models_default(ms), "a", 1);
     modeld *second = join(ms, "b", "f2", "v2");
     while (models_query(ms)) {}
     bring(second, "v2");
@@ -128,10 +131,20 @@ static void test_no_name_is_the_model_that_joined_first(void **state) {
     assert_ptr_equal(models_find(ms, "", "f2"), modeld_model(second));
     assert_null(models_find(ms, "a", "f2"));
     assert_null(models_find(ms, "c", ""));
+    assert_int_equal(models_count(ms), 2);
+    served_model *held = served_model_hold(modeld_model(first));
     models_leave(ms, &first);
-    assert_ptr_equal(models_find(ms, "", ""), modeld_model(second));
-    first = join(ms, "a", "f1", "v1");          /* lost for a while, it is the first again */
+    assert_int_equal(models_count(ms), 1);
+    assert_null(models_find(ms, "", ""));       /* another one never stands in for it */
+    assert_ptr_equal(models_find(ms, "", "f2"), modeld_model(second));
+    first = join(ms, "a", "f1", "v1");
     assert_ptr_equal(models_find(ms, "", ""), modeld_model(first));
+    models_release(ms, &held);
+    models_leave(ms, &first);
+    first = join(ms, "a", "f9", "v1");          /* its name counts, not its weights */
+    assert_ptr_equal(models_find(ms, "", ""), modeld_model(first));
+    default_model_set(models_default(ms), "b");
+    assert_ptr_equal(models_find(ms, "", ""), modeld_model(second));
 }
 
 static void test_the_least_loaded_serves(void **state) {
@@ -193,6 +206,28 @@ static void test_what_is_missing_is_named(void **state) {
     assert_non_null(strstr(f.message, "fingerprint"));
     assert_int_equal(models_missing(ms, "", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
     assert_int_equal(served_model_missing(models_first(ms), 10, &f), STATUS_NO_MODELD);
+}
+
+static void test_a_default_model_that_is_missing_is_named(void **state) {
+    models *ms = *state;
+    failure f;
+    modeld *early = join(ms, "early", "f0", "v0");
+    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "default is not known"));
+    assert_non_null(strstr(f.message, "there are: 'early'"));
+    models_leave(ms, &early);
+    default_model_set(models_default(ms), "a");
+    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "no modeld of the default model 'a'"));
+    assert_non_null(strstr(f.message, "--name a"));
+    model_at_hand(ms, "b", "f1");
+    model_at_hand(ms, "c", "f2");
+    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_string_equal(f.message, "the default model 'a' is not here and has not come within 0.5 s; --model "
+                        "names another one, tokenizerd --default-model sets another default; there are: 'b', 'c'");
+    join(ms, "a", "f3", "slow");
+    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "the modeld of 'a' has not brought its whole vocabulary"));
 }
 
 static void test_ids_are_checked_against_the_vocabulary(void **state) {
@@ -329,10 +364,11 @@ int main(void) {
         CASE(test_equal_modelds_share_a_name_and_others_are_refused),
         CASE(test_offers_out_of_bounds_are_refused),
         CASE(test_who_was_cut_hears_why),
-        CASE(test_no_name_is_the_model_that_joined_first),
+        CASE(test_no_name_is_the_default_model),
         CASE(test_the_least_loaded_serves),
         CASE(test_a_held_model_waits_for_its_like),
         CASE(test_what_is_missing_is_named),
+        CASE(test_a_default_model_that_is_missing_is_named),
         CASE(test_ids_are_checked_against_the_vocabulary),
         CASE(test_a_vocabulary_is_kept_for_a_return),
         CASE(test_only_the_latest_unused_vocabularies_are_kept),

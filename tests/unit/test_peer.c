@@ -567,6 +567,12 @@ static void names_are_checked(void **state) {
         hello.sampler = &offer;
         say_hello(fake, FAKE, 0, hello);
         HEARS(REFUSED);
+        hello = fake_hello();
+        Trivium__DefaultModel word = TRIVIUM__DEFAULT_MODEL__INIT;
+        word.name = bad[i];
+        hello.default_model = &word;
+        say_hello(fake, FAKE, 0, hello);
+        HEARS(REFUSED);
     }
     assert_int_equal(up.n_joined, 0);
     long_name[NAME_BYTES_MAX] = 0;
