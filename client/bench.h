@@ -18,7 +18,7 @@ typedef struct bench_flags {
     common_flags common;
     step_flags steps;
     strategy chain;
-    const char *model, *pool;   /* NULL: any model, the default pool */
+    const char *model, *pool;   /* NULL: the default model, the default pool */
     uint64_t n_tokens, n_runs;
     bench_numbers clients, prompts;
     const char *svg;            /* a file for a figure; NULL: none */

@@ -11,7 +11,7 @@ enum {
     BENCH_PROMPT_IDS_MAX = TINY_LIMITS ? TEXT_BYTES_MAX / BENCH_WORD_BYTES : N_CTX_MAX,
 };
 
-/* Exactly n_ids ordinary ids of the model's vocabulary (NULL: any model), 1 to
+/* Exactly n_ids ordinary ids of the model's vocabulary (NULL: the default one), 1 to
  * BENCH_PROMPT_IDS_MAX, appended to `out`. Runs the client's loop. STATUS_CANCELLED after Ctrl-C,
  * STATUS_UNSUPPORTED for a vocabulary with tokens of several words. */
 status bench_prompt(client *c, const char *model, size_t n_ids, id_list *out, failure *f);

@@ -8,7 +8,7 @@
 
 /* What the texts of one measurement have in common; borrowed by them. */
 typedef struct bench_rules {
-    const char *model, *pool;   /* NULL: any model, the default pool */
+    const char *model, *pool;   /* NULL: the default model, the default pool */
     const strategy *chain;
     uint32_t n_prompt, n_tokens;
 } bench_rules;

@@ -13,7 +13,7 @@
 typedef enum call_kind {
     CALL_TOKENIZE,              /* text, special, bos → ids */
     CALL_DETOKENIZE,            /* ids → text */
-    CALL_RENDER,                /* messages, form, n_ids_max, n_reply → ids, form, origin, n_dropped, n_cut, stops, n_vocab */
+    CALL_RENDER,                /* messages, form, n_ids_max, n_reply → ids, form, origin, n_dropped, n_cut, stops, n_vocab, model */
     CALL_SCORE,                 /* text, special, bos, or ids; n_top → ids, numbers, candidates */
     CALL_PROBE,                 /* logits, ids (the history), chain, seed, step → numbers, id */
     CALL_LIST,                  /* → requests */
@@ -40,7 +40,7 @@ typedef enum form_origin {
  * lost is sent once more. */
 typedef struct call {
     call_kind kind;
-    const char *model, *pool;   /* NULL: any model, the default pool */
+    const char *model, *pool;   /* NULL: the default model, the default pool */
     const uint8_t *text;        /* [n_bytes], UTF-8 */
     size_t n_bytes;
     bool special;               /* special tokens written in the text count as such */
@@ -102,6 +102,7 @@ typedef struct status_report {
     size_t n_daemons;
     const model_summary *models;
     size_t n_models;
+    const char *default_model;  /* what no name means; "": not known yet */
     uint32_t requests, clients;
     uint64_t garbage;
 } status_report;
@@ -126,6 +127,7 @@ typedef struct answer {
     const char *const *stops;   /* [n_stops]: texts that end a reply, beside the model's end ids */
     size_t n_stops;
     uint32_t n_vocab;           /* of the model that it is for */
+    const char *model;          /* its name */
     uint32_t n_tokens;
     uint32_t step;              /* the first that `chain` draws */
     const strategy *chain;      /* the whole one */

@@ -33,6 +33,8 @@ struct chat {
     bool stopped;               /* by chat_stop: the reply, or before it began */
     bool paused;                /* by chat_pause: the same */
     bool told_form;             /* a note said which form stands in for the model's own */
+    bool told_model;            /* a note said which one answers, or none is needed */
+    char model[NAME_BYTES_MAX + 1];     /* that the conversation is with, as soon as it is known */
     char session[SESSION_DIGITS + 1];   /* what names its keys and values */
 
     call render;
@@ -90,8 +92,9 @@ static void exchange_fail(chat *c, const failure *f) {
 /* ---- the reply ---- */
 
 static void on_started(void *context, const generation_start *start) {
-    (void)context;
-    (void)start;
+    chat *c = context;
+    if (!c->told_model && start->n_models > 1) note(c, "%s answers", start->model);
+    c->told_model = true;
 }
 
 static void on_chunk(void *context, const generation_chunk *chunk) {
@@ -130,7 +133,7 @@ static status reply_begin(chat *c, failure *f) {
     size_t n_stops = c->request.n_stops;
     c->request = (generation_request){
         .ids = c->prompt.ids, .n_ids = c->prompt.n_ids,
-        .model = c->options->model, .pool = c->options->pool, .session = c->session,
+        .model = c->model, .pool = c->options->pool, .session = c->session,
         .chain = &c->request_chain, .seed = c->seed, .max_new_tokens = c->options->max_new_tokens,
         .stops = (const char *const *)c->stops, .n_stops = n_stops,
     };
@@ -189,6 +192,7 @@ static void on_rendered(void *context, const answer *a) {
     tell_form(c, a);
     tell_history(c, a);
     c->n_vocab = a->n_vocab;
+    if (!c->model[0]) snprintf(c->model, sizeof c->model, "%s", a->model);
     c->n_dropped = a->n_dropped;
     transcript_forget(c->said, a->n_dropped);
     if (c->stopped) {
@@ -210,7 +214,7 @@ status chat_say(chat *c, const char *text, size_t n_bytes, failure *f) {
         return fail(f, STATUS_NOT_UTF8, "the message is not UTF-8");
     status st = transcript_add(c->said, "user", text, n_bytes);
     if (st != STATUS_OK) return fail(f, st, "no memory for the message");
-    c->render = (call){.kind = CALL_RENDER, .model = c->options->model, .form = c->options->form,
+    c->render = (call){.kind = CALL_RENDER, .model = c->model, .form = c->options->form,
                        .n_ids_max = c->options->max_history_tokens,
                        .n_reply = c->options->max_new_tokens};
     c->render.messages = transcript_seen(c->said, &c->render.n_messages);
@@ -302,7 +306,8 @@ chat *chat_new(client *of, const chat_options *options, const chat_events *event
     chat *c = calloc(1, sizeof *c);
     if (c) {
         *c = (chat){.client = of, .options = options, .events = *events, .context = context,
-                    .seed = options->seed};
+                    .seed = options->seed, .told_model = options->greeted};
+        if (options->model) snprintf(c->model, sizeof c->model, "%s", options->model);
         text_hex(random, sizeof random, c->session);
         c->said = transcript_new(options->system);
         if (!c->said || strategy_copy(&c->chain, options->chain) != STATUS_OK) chat_free(&c);

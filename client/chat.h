@@ -14,13 +14,14 @@ typedef struct chat chat;
 
 /* Borrowed for the life of the chat. */
 typedef struct chat_options {
-    const char *model, *pool;   /* NULL: any model, the default pool */
+    const char *model, *pool;   /* NULL: the default model, the default pool */
     const char *form;           /* of the chat template; NULL: the model's own */
     const char *system;         /* NULL: the template's own, if it has one */
     const strategy *chain;      /* at the beginning */
     uint64_t seed;              /* of the first reply, the next ones count on from it */
     uint32_t max_history_tokens;    /* of a prompt: the oldest messages go first */
     uint32_t max_new_tokens;    /* of a reply */
+    bool greeted;               /* whoever chats knows which model answers */
 } chat_options;
 
 typedef struct chat_reply {

@@ -61,6 +61,7 @@ static status take_rendered(incoming *in, const wire_message *m, const Trivium__
     in->a.n_dropped = rendered->n_dropped;
     in->a.n_cut = rendered->n_cut;
     in->a.n_vocab = rendered->n_vocab;
+    in->a.model = rendered->model;
     in->a.stops = in->stops = calloc(rendered->n_stops + 1, sizeof *in->stops);
     if (!in->stops) return no_memory(f);
     for (size_t i = 0; i < rendered->n_stops; i++) {
@@ -180,8 +181,8 @@ static status take_status(incoming *in, const Trivium__StatusReport *wire, failu
     for (size_t i = 0; i < wire->n_models; i++) in->models[i] = model_from_wire(wire->models[i]);
     in->report = (status_report){
         .daemons = in->daemons, .n_daemons = wire->n_daemons, .models = in->models,
-        .n_models = wire->n_models, .requests = wire->requests, .clients = wire->clients,
-        .garbage = wire->garbage,
+        .n_models = wire->n_models, .default_model = wire->default_model,
+        .requests = wire->requests, .clients = wire->clients, .garbage = wire->garbage,
     };
     in->a.report = &in->report;
     return STATUS_OK;

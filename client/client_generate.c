@@ -228,8 +228,9 @@ static void on_started(client *c, const wire_message *m, const Trivium__Started 
     }
     g->acknowledge.attempt = g->copy.attempt;
     g->events.started(g->context,
-                      &(generation_start){g->copy.model, g->copy.n_prompt, started->seed,
-                                          started->has_own_bos});
+                      &(generation_start){.model = g->copy.model, .n_models = started->n_models,
+                                          .n_prompt = g->copy.n_prompt, .seed = started->seed,
+                                          .has_own_bos = started->has_own_bos});
 }
 
 static void change_settle(generation *g) {

@@ -23,17 +23,17 @@ typedef struct chat_flags {
     uint64_t max_new_tokens;    /* 0: not given */
 } chat_flags;
 
-/* Who answers: the model that is asked for, or the first. */
+/* Who answers: the model that is asked for, or the default one. */
 static void greet(void *context, const answer *a) {
-    const chat_flags *flags = context;
-    const char *name = flags->model;
-    if (!name && a->report->n_models > 0) name = a->report->models[0].name;
-    printf("%s%squit ends, /help tells more.\n\n", name ? name : "", name ? " answers. " : "");
+    chat_options *how = context;
+    const char *name = how->model ? how->model : a->report->default_model;
+    printf("%s%squit ends, /help tells more.\n\n", name, *name ? " answers. " : "");
+    how->greeted = *name != '\0';
     fflush(stdout);
 }
 
 static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t seed) {
-    const chat_options how = {
+    chat_options how = {
         .model = flags->model, .pool = flags->pool, .form = flags->form, .system = flags->system,
         .chain = chain, .seed = seed,
         .max_history_tokens = (uint32_t)flags->max_history_tokens,
@@ -45,7 +45,7 @@ static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t se
     client *c = NULL;
     int code = ask_open(&c, &flags->common);
     if (code == EXIT_FINE && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !flags->common.json)
-        code = ask_on(c, &asked, greet, (void *)flags);
+        code = ask_on(c, &asked, greet, &how);
     if (code == EXIT_FINE) code = talk_run(c, &how, &(talk_options){.json = flags->common.json});
     client_close(&c);
     return code;

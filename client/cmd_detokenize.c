@@ -71,7 +71,7 @@ int cmd_detokenize(int argc, char **argv) {
          .help = "lines of {\"ids\": […]}, \"-\" for stdin; the answers are JSON"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
          .take = flags_take_name,
-         .help = "whose vocabulary; that of the one that joined first if not given"},
+         .help = "whose vocabulary; that of the default model if not given"},
         {.name = NULL},
     };
     const options o = {

@@ -77,7 +77,10 @@ static void on_started(void *context, const generation_start *start) {
     snprintf(w->model, sizeof w->model, "%s", start->model);
     if (start->has_own_bos)
         fprintf(stderr, "the prompt begins with the model's BOS: no second one is put before it\n");
-    if (!w->flags->common.json) return;
+    if (!w->flags->common.json) {
+        if (start->n_models > 1) fprintf(stderr, "model %s\n", w->model);
+        return;
+    }
     json_t *line = json_pack("{s: {s: s, s: o, s: I, s: i}}", "start",
                              "request", w->digits,
                              "model", json_text(start->model),

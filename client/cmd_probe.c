@@ -319,7 +319,7 @@ int cmd_probe(int argc, char **argv) {
          .help = "lines of {\"logits\": […]} and, if you like, history, chain, seed and step"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
          .take = flags_take_name,
-         .help = "whose samplerds; those of the one that joined first if not given"},
+         .help = "whose samplerds; those of the default model if not given"},
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
          .take = flags_take_name, .help = "pool of the samplerd that is asked"},
         {.name = NULL},

@@ -181,7 +181,7 @@ int cmd_score(int argc, char **argv) {
         {.name = "bos", .kind = OPTION_FLAG, .out = &flags.bos,
          .help = "put the model's BOS in front, unless the text begins with it"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
-         .take = flags_take_name, .help = "the one that joined first if not given"},
+         .take = flags_take_name, .help = "the default model if not given"},
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
          .take = flags_take_name, .help = "pool of the samplerd that computes the softmax"},
         {.name = NULL},

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "ask.h"
 #include "commands.h"
 #include "json.h"
@@ -22,10 +24,16 @@ static json_t *daemon_at(const void *from, size_t i) {
                      "steps", (json_int_t)d->steps);
 }
 
+static bool is_default(const status_report *r, const model_summary *m) {
+    return strcmp(m->name, r->default_model) == 0;
+}
+
 static json_t *model_at(const void *from, size_t i) {
-    const model_summary *m = (const model_summary *)from + i;
-    return json_pack("{s: o, s: o, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: o}",
+    const status_report *r = from;
+    const model_summary *m = &r->models[i];
+    return json_pack("{s: o, s: b, s: o, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: o}",
                      "name", json_text(m->name),
+                     "default", is_default(r, m),
                      "fingerprint", json_text(m->fingerprint),
                      "loads", (int)m->loads,
                      "n_vocab", (int)m->n_vocab,
@@ -39,9 +47,10 @@ static json_t *model_at(const void *from, size_t i) {
 }
 
 static json_t *report_json(const status_report *r) {
-    return json_pack("{s: o, s: o, s: i, s: i, s: I}",
+    return json_pack("{s: o, s: o, s: o, s: i, s: i, s: I}",
                      "daemons", json_list(r->n_daemons, daemon_at, r->daemons),
-                     "models", json_list(r->n_models, model_at, r->models),
+                     "models", json_list(r->n_models, model_at, r),
+                     "default_model", *r->default_model ? json_text(r->default_model) : json_null(),
                      "requests", (int)r->requests,
                      "clients", (int)r->clients,
                      "garbage", (json_int_t)r->garbage);
@@ -92,7 +101,7 @@ static void models_show(const status_report *r) {
     for (size_t i = 1; i < N_COLUMNS; i++) table_align_right(t, i);
     for (size_t i = 0; i < r->n_models; i++) {
         const model_summary *m = &r->models[i];
-        table_cell(t, "%s", m->name);
+        table_cell(t, "%s%s", m->name, is_default(r, m) ? " (default)" : "");
         table_cell(t, "%u", m->loads);
         table_cell(t, "%u", m->n_vocab);
         table_cell(t, "%u", m->n_ctx);
@@ -106,6 +115,13 @@ static void models_show(const status_report *r) {
     table_free(&t);
 }
 
+/* It is waited for, and no other one stands in for it. */
+static void default_show(const status_report *r) {
+    bool is_here = !*r->default_model;
+    for (size_t i = 0; i < r->n_models; i++) is_here |= is_default(r, &r->models[i]);
+    if (!is_here) printf("the default model '%s' is not here\n", r->default_model);
+}
+
 static void show(void *context, const answer *a) {
     const common_flags *flags = context;
     const status_report *r = a->report;
@@ -117,6 +133,7 @@ static void show(void *context, const answer *a) {
     putchar('\n');
     if (r->n_models > 0) models_show(r);
     else puts("no model: no modeld has joined");
+    default_show(r);
     printf("\n%u running, %u clients, %llu unreadable messages dropped\n", r->requests, r->clients,
            (unsigned long long)r->garbage);
 }

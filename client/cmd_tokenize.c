@@ -80,7 +80,7 @@ int cmd_tokenize(int argc, char **argv) {
          .help = "put the model's BOS in front, unless the text begins with it"},
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
          .take = flags_take_name,
-         .help = "whose vocabulary; that of the one that joined first if not given"},
+         .help = "whose vocabulary; that of the default model if not given"},
         {.name = NULL},
     };
     const options o = {

@@ -96,7 +96,7 @@ status flags_take_name(void *out, const char *name, const char *value, failure *
 
 option_row flags_model_row(const char **out) {
     return (option_row){.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = out,
-                        .take = flags_take_name, .help = "the one that joined first if not given"};
+                        .take = flags_take_name, .help = "the default model if not given"};
 }
 
 option_row flags_pool_row(const char **out) {

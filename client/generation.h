@@ -24,7 +24,7 @@ typedef struct generation_request {
     size_t n_segments;          /* 0: the prompt is ids */
     const int32_t *ids;         /* [n_ids]: a prompt without segments, taken as it is */
     size_t n_ids;
-    const char *model, *pool, *session;     /* NULL: any model, the default pool, no session */
+    const char *model, *pool, *session;     /* NULL: the default model and pool, no session */
     const strategy *chain;
     uint64_t seed;              /* below SEED_MAX */
     uint32_t max_new_tokens;
@@ -39,6 +39,7 @@ typedef struct generation_request {
 
 typedef struct generation_start {
     const char *model;
+    uint32_t n_models;          /* that are there, this one included */
     uint32_t n_prompt;          /* ids */
     uint64_t seed;
     bool has_own_bos;           /* the text began with the model's BOS: none was added */

@@ -106,9 +106,18 @@ static const daemon_report *report_find(const status_report *r, const char *role
     return NULL;
 }
 
-/* The model that is meant when none is named and one runs here; false: none runs. */
+/* The default model of tokenizerd has gone, and `path` is its file. */
+static bool default_is_away(const char *path, const status_report *report) {
+    failure f;
+    char name[NAME_BYTES_MAX + 1];
+    return *report->default_model && !report_find(report, "modeld", report->default_model) &&
+           model_name(path, name, &f) == STATUS_OK && strcmp(name, report->default_model) == 0;
+}
+
+/* The model that is meant when none is named and one runs here: the default, else any; false: none runs. */
 static bool model_running(parts *p, const status_report *report) {
-    const daemon_report *joined = report_find(report, "modeld", "");
+    const daemon_report *joined = report_find(report, "modeld", report->default_model);
+    if (!joined) joined = report_find(report, "modeld", "");
     daemon_process found;
     if (joined) {
         snprintf(p->model, sizeof p->model, "%s", joined->name);
@@ -171,11 +180,13 @@ static void part_look(parts *p, part *one, const daemon_report *joined) {
 
 status parts_plan(parts *p, const char *path, const status_report *report, failure *f) {
     char named[PATH_MAX], suffix[DAEMON_NAME_BYTES];
-    bool runs = !path && model_running(p, report);
+    bool runs = false;
     if (path) {
         if (paths_model(path, named, sizeof named, f) != STATUS_OK) return f->code;
     } else {
-        p->stands_in = default_path(named) && !runs;
+        bool is_embedded = default_path(named);
+        runs = !default_is_away(named, report) && model_running(p, report);
+        p->stands_in = is_embedded && !runs;
     }
     status st = runs ? STATUS_OK : model_name(named, p->model, f);
     if (st != STATUS_OK) return st;
