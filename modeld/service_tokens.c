@@ -60,6 +60,7 @@ static void on_default_model(front *from, const Trivium__DefaultModel *m) {
     }
     strcpy(from->default_name, m->name);
     from->default_model.since_ms = m->since_ms;
+    log_event(LOG_INFO, "first_model", "name=\"%s\" endpoint=%s", m->name, from->address);
 }
 
 /* A full table may have room later; whatever else it says, it would say again. */

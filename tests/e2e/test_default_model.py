@@ -2,17 +2,10 @@
 import os
 import re
 import signal
-import sys
 
 import pytest
 
-from conftest import ROOT, wait_until
-
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-
-import fake_modeld     # noqa: E402
-from fake_link import Fake, common_pb2    # noqa: E402
-import tokens_pb2      # noqa: E402
+from conftest import wait_until
 
 SHORT = ("hello", "--max-new-tokens", "2", "--ignore-eos", "--seed", "1")
 SOON = ("--wait", "0.5")
@@ -30,8 +23,15 @@ class Two:
             self.stack.start("samplerd", "--join", self.samplers(name))
             self.start_model(name)
             self.wait_here(name)
-        wait_until(self.default, what="all know which one is the default")
+        self.wait_first("a", "a", "b")
         return self
+
+    def wait_first(self, name, *modelds):
+        """tokenizerd takes it for the first, and these have heard of it."""
+        def knows(process):
+            return re.findall('first_model name="(.*?)"', self.stack.log(process))[-1:] == [name]
+        for one in ("tokenizerd", *modelds):
+            wait_until(lambda: knows(self.running[one]), what=f"{one} knows that {name} is the first")
 
     def samplers(self, name):
         return f"ipc://{self.stack.runtime}/samplers-{name}"
@@ -55,10 +55,12 @@ class Two:
         self.running[name].send_signal(signal.SIGCONT)
 
     def here(self):
-        """The models that are ready, each with its samplerd."""
+        """The models that are ready, each with its samplerd. Of one that was started again the new process counts."""
         daemons = self.stack.daemons()
         samplers = {d["model"] for d in daemons if d["role"] == "samplerd"}
-        return {d["model"] for d in daemons if d["role"] == "modeld" and d["state"] == "ready"} & samplers
+        modelds = [d for d in daemons if d["role"] == "modeld" and d["state"] == "ready"]
+        return {d["model"] for d in modelds if d["model"] not in self.running or
+                d["pid"] == self.running[d["model"]].pid} & samplers
 
     def wait_here(self, *names):
         wait_until(lambda: set(names) <= self.here(), what=f"{names} are here")
@@ -116,7 +118,7 @@ def test_whoever_lives_knows_it(two):
     two.kill("tokenizerd", "b")
     two.start_tokenizerd()
     two.start_model("b")                        # it has heard nothing, and nobody else comes
-    wait_until(lambda: two.default() == "b", what="b is taken for the first")
+    two.wait_first("b", "b")
     two.let_go("a")
     two.wait_here("a", "b")
     assert two.default() == two.writer() == "a"
@@ -124,6 +126,7 @@ def test_whoever_lives_knows_it(two):
         two.kill(name)
         two.start_model(name)
         two.wait_here("a", "b")
+        two.wait_first("a", name)
         assert two.writer() == "a"
     two.kill("tokenizerd", "a")                 # b was told anew
     two.start_tokenizerd()
@@ -168,6 +171,15 @@ CALLS = {
 }
 
 
+def check_line(two, name, line):
+    """The answer to a line of --input, as soon as tokenizerd itself is quick enough."""
+    def answer():
+        told = two.stack.run(name, "--input", "-", *SOON, input=line.encode()).stdout.decode()
+        return "no tokenizerd answers" not in told and told
+    told = wait_until(answer, what="an answer of tokenizerd")
+    assert "the default model 'a' is not here" in told, (name, told)
+
+
 def test_nothing_else_goes_to_another_model_either(two):
     two.start()
     for command, line in CALLS.values():
@@ -177,15 +189,11 @@ def test_nothing_else_goes_to_another_model_either(two):
     for name, (command, line) in CALLS.items():
         assert "the default model 'a' is not here" in two.stack.refused_soon(*command, *SOON), name
         if line:
-            done = two.stack.run(name, "--input", "-", *SOON, input=line.encode())
-            assert b"the default model 'a' is not here" in done.stdout, (name, done)
+            check_line(two, name, line)
             done = two.stack.run(name, "--input", "-", "--model", "b", input=line.encode())
             assert done.returncode == 0 and b"error" not in done.stdout, (name, done)
-    line = b'{"messages": [{"role": "user", "content": "hello"}]}'
-    done = two.stack.run("tokenize", "--input", "-", *SOON, input=line)     # Render
-    assert b"the default model 'a' is not here" in done.stdout, done
-    done = two.stack.run("chat", *SOON, input=b"hello\n")
-    assert done.returncode == 1 and b"the default model 'a' is not here" in done.stderr, done
+    check_line(two, "tokenize", '{"messages": [{"role": "user", "content": "hello"}]}')      # Render
+    assert "the default model 'a' is not here" in two.stack.refused_soon("chat", *SOON, input=b"hello\n")
 
 
 def test_nobody_is_here(two):
@@ -277,7 +285,7 @@ def test_a_chat_stays_with_its_model_and_says_which(two):
     two.kill("tokenizerd", "b")
     two.start_tokenizerd()
     two.start_model("b")
-    wait_until(lambda: two.default() == "b", what="b is taken for the first")
+    two.wait_first("b", "b")
     two.wait_here("b")
 
     def a_is_back():
@@ -308,100 +316,3 @@ def test_up_without_a_model_means_the_default(two):
         assert two.writer() == model.stem
     finally:
         stack.run("down")
-
-
-# words of modelds that are made by hand
-
-@pytest.fixture
-def front(stack):
-    """tokenizerd; front(name, told=(name, since)) → a modeld that was told so before."""
-    stack.start("tokenizerd", "--heartbeat-ms", "200")
-    wait_until((stack.runtime / "models").exists, what="tokenizerd")
-    made = []
-
-    def join(name, **keywords):
-        made.append(fake_modeld.FakeModeld(f"ipc://{stack.runtime}/models", name=name, fingerprint=f"of {name}", **keywords))
-        return made[-1]
-    join.stack = stack
-    yield join
-    for fake in made:
-        fake.close()
-
-
-def told(fake):
-    """What tokenizerd last told it."""
-    words = [m.default_model for _, m, _ in list(fake.seen) if m.WhichOneof("body") == "default_model"]
-    return (words[-1].name, words[-1].since_ms) if words else None
-
-
-def default_of(stack):
-    return stack.lines("status")[0]["default_model"]
-
-
-def test_the_oldest_word_counts_whoever_comes_first(front):
-    first = front("first")
-    first.wait_joined()
-    wait_until(lambda: told(first), what="its own name")
-    name, since_ms = told(first)
-    assert name == "first" and since_ms > 1e12
-    for who, brought, expected in (("c", ("c", 2000), ("c", 2000)), ("d", ("d", 3000), ("c", 2000)),
-                                   ("e", ("gone", 1000), ("gone", 1000)), ("f", ("", 0), ("gone", 1000)),
-                                   ("g", ("a", 1000), ("a", 1000)), ("h", ("b", 1000), ("a", 1000))):
-        fake = front(who, default_model=brought)
-        fake.wait_joined()
-        wait_until(lambda: told(fake) == told(first) == expected, what=f"all know {expected}")
-        assert default_of(front.stack) == expected[0]
-    sentence = front.stack.refused_soon("generate", *SHORT, *SOON)
-    assert "default model 'a' is not here" in sentence and "'first', 'c', 'd', 'e', 'f', 'g', 'h'" in sentence
-
-
-@pytest.mark.parametrize("name", ["x" * 129, "a\nb", "\x7f", "x" * 5000], ids=["too long", "newline", "delete", "far too long"])
-def test_a_word_that_is_no_name_is_refused(front, name):
-    front("honest").wait_joined()
-    wait_until(lambda: default_of(front.stack) == "honest", what="it is the first")
-    fake = front("odd", default_model=(name, 1))
-    wait_until(lambda: fake.n_refused, what="a refusal")
-    assert not fake.ready.is_set() and default_of(front.stack) == "honest"
-    assert [m["name"] for m in front.stack.lines("status")[0]["models"]] == ["honest"]
-
-
-# what a modeld remembers
-
-class FakeFront(Fake):
-    """A stand-in for tokenizerd on its modelds' side."""
-    incoming, outgoing, role = tokens_pb2.TokensReply, tokens_pb2.TokensRequest, common_pb2.TOKENIZERD
-    joins = False
-
-    def __init__(self, address, words=()):
-        self.words = words                      # (name, since) that it tells whoever joins
-        super().__init__(address)
-
-    def joined(self, sender):
-        for name, since_ms in self.words:
-            message = self.outgoing()
-            message.default_model.name, message.default_model.since_ms = name, since_ms
-            self.send(message, to=sender)
-
-    def brought(self):
-        self.wait_joined()
-        word = self.hellos[-1].default_model
-        return word.name, word.since_ms
-
-
-def test_a_modeld_brings_back_what_it_was_told_there(stack, models):
-    """Of each of its tokenizerds apart; what is no name is not kept."""
-    os.makedirs(stack.runtime, mode=0o700)
-    addresses = [f"ipc://{stack.runtime}/{name}" for name in ("one", "other")]
-    stack.start("modeld", "--model", models(type="F32", seed=1), "--name", "a", "--heartbeat-ms", "200",
-                *(word for address in addresses for word in ("--join", address)))
-    rounds = [([("q", 5), ("p", 7)], ("", 0)), ([("x" * 129, 1), ("a\nb", 2), ("", 3)], ("p", 7)), ([("r", 9)], ("p", 7)), ([], ("r", 9))]
-    for words, expected in rounds:
-        fronts = [FakeFront(addresses[0], words), FakeFront(addresses[1], [(name and name + "2", since) for name, since in words])]
-        assert fronts[0].brought() == expected
-        assert fronts[1].brought() == (expected[0] and expected[0] + "2", expected[1])
-        for one in fronts:                      # heard: what came after it is answered
-            query = tokens_pb2.TokensRequest()
-            query.vocabulary.vocabulary = "any"
-            one.send(query, to=next(iter(one.peers)))
-            wait_until(lambda: one.seen, what="an answer")
-            one.close()
