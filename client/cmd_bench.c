@@ -5,6 +5,7 @@
 #include "bench_pipeline.h"
 #include "bench_prompt.h"
 #include "commands.h"
+#include "items.h"
 #include "outcome.h"
 
 enum {
@@ -19,21 +20,21 @@ enum {
 static status take_numbers(void *out, const char *name, const char *value, failure *f) {
     bench_numbers *numbers = out;
     numbers->n_values = 0;
-    for (const char *from = value;; from++) {
-        char digits[8] = "";
-        size_t n_digits = strcspn(from, ",");
-        unsigned long long number = 0;
-        if (n_digits < sizeof digits) memcpy(digits, from, n_digits);
-        if (!options_uint(digits, &number) || number == 0 || number > numbers->max ||
+    const char *rest = value;
+    size_t n = items_count(value);
+    do {
+        char item[ITEM_BYTES];
+        unsigned long long number;
+        items_take(&rest, item);
+        if (!options_uint(item, &number) || number == 0 || number > numbers->max ||
             numbers->n_values == numbers->n_values_max) {
             return fail(f, STATUS_BAD_REQUEST,
                         "--%s takes up to %zu numbers from 1 to %u between commas, as 1,2,4; "
                         "not %.40s", name, numbers->n_values_max, numbers->max, value);
         }
         numbers->values[numbers->n_values++] = (uint32_t)number;
-        from += n_digits;
-        if (*from == '\0') return STATUS_OK;
-    }
+    } while (numbers->n_values < n);
+    return STATUS_OK;
 }
 
 /* What is measured: its name and its defaults. */

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "ask.h"
 #include "batch.h"
 #include "commands.h"
@@ -27,7 +29,7 @@ static void show(void *context, const answer *a) {
         json_print(answer_json(a));
         return;
     }
-    fwrite(a->text, 1, a->n_bytes, stdout);
+    if (a->n_bytes > 0) fwrite(a->text, 1, a->n_bytes, stdout);
     putchar('\n');
 }
 
@@ -35,9 +37,13 @@ static void show(void *context, const answer *a) {
 static status ids_read(const detokenize_flags *flags, id_list *ids, failure *f) {
     if (flags->ids) return ids_from_text(ids, flags->ids, f);
     buffer text = {0};
-    status st = input_read(&text, NULL, f);
+    status st = input_read(&text, NULL, true, f);
+    size_t n_bytes = text.n_bytes;
     if (st == STATUS_OK && buffer_add(&text, "", 1) != STATUS_OK) {
         st = fail(f, STATUS_NO_MEMORY, "no memory for the ids");
+    }
+    if (st == STATUS_OK && strlen(text.bytes) < n_bytes) {
+        st = fail(f, STATUS_BAD_REQUEST, "ids are whole numbers between commas: stdin has a NUL byte");
     }
     if (st == STATUS_OK) st = ids_from_text(ids, text.bytes, f);
     buffer_clear(&text);

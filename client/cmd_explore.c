@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "explore.h"
 #include "input.h"
+#include "items.h"
 #include "outcome.h"
 
 enum { TEMPERATURE_TOKENS = 60, TOP_P_TOKENS = 40, TOKENS_MAX = 4096, SAMPLES = 3, SEED = 1 };
@@ -60,21 +61,21 @@ enum { N_EXPLORERS = sizeof explorers / sizeof *explorers };
 static status take_temperatures(void *out, const char *name, const char *value, failure *f) {
     explore_flags *flags = out;
     flags->n_temperatures = 0;
-    for (const char *from = value;; from++) {
-        char digits[32] = "";
-        size_t n_digits = strcspn(from, ",");
-        double number = 0;
-        if (n_digits < sizeof digits) memcpy(digits, from, n_digits);
-        if (!options_real(digits, &number) || number <= 0 ||
+    const char *rest = value;
+    size_t n = items_count(value);
+    do {
+        char item[ITEM_BYTES];
+        double number;
+        items_take(&rest, item);
+        if (!options_real(item, &number) || number <= 0 ||
             flags->n_temperatures == TEMPERATURES_MAX) {
             return fail(f, STATUS_BAD_REQUEST,
                         "--%s takes up to %d numbers above 0 between commas, as 0.2,0.8,1.5; "
                         "not %.80s", name, TEMPERATURES_MAX, value);
         }
         flags->temperatures[flags->n_temperatures++] = number;
-        from += n_digits;
-        if (*from == '\0') return STATUS_OK;
-    }
+    } while (flags->n_temperatures < n);
+    return STATUS_OK;
 }
 
 static int explore_parse(const explore_row *explorer, int argc, char **argv, explore_flags *flags,
@@ -84,6 +85,7 @@ static int explore_parse(const explore_row *explorer, int argc, char **argv, exp
          .out = &flags->max_new_tokens, .min = 1, .max = TOKENS_MAX, .help = explorer->tokens_help},
         {.name = "seed", .kind = OPTION_UINT, .value_name = "N", .out = &flags->seed,
          .max = (double)(SEED_MAX - SAMPLES_MAX), .help = explorer->seed_help},
+        flags_newline_row(&flags->keep_newline),
         flags_model_row(&flags->model),
         flags_pool_row(&flags->pool),
         {.name = NULL},
@@ -111,7 +113,7 @@ static int explore_from(const explore_row *explorer, const explore_flags *flags,
         strategy_has(&flags->steps.steps, STEP_TEMPERATURE))
         return outcome_wrong_use("several temperatures are compared: give --temperatures instead");
     buffer prompt = {0};
-    int code = input_read(&prompt, word, &f) == STATUS_OK
+    int code = input_read(&prompt, word, flags->keep_newline, &f) == STATUS_OK
                    ? explorer->run(flags, prompt.bytes, prompt.n_bytes)
                    : outcome_failed(&f);
     buffer_clear(&prompt);

@@ -24,7 +24,7 @@ typedef struct generate_flags {
     uint64_t max_new_tokens;    /* 0: not given */
     seed_flag seed;
     uint64_t n_candidates;      /* shown of each token; 0: none */
-    bool ignore_eos, no_cache, no_special, timings;
+    bool ignore_eos, no_cache, no_special, timings, keep_newline;
     const char *stops[STOPS_MAX];
     size_t n_stops;
     id_list stop_ids;
@@ -287,7 +287,7 @@ static int generate_from(const generate_flags *flags, const char *word) {
     if (step_flags_check(&flags->steps, &f) != STATUS_OK ||
         step_flags_strategy(&flags->steps, START_DEFAULTS, &chain, &f) != STATUS_OK) {
         code = outcome_wrong_use("%s", f.message);
-    } else if (input_read(&prompt, word, &f) != STATUS_OK) {
+    } else if (input_read(&prompt, word, flags->keep_newline, &f) != STATUS_OK) {
         code = outcome_failed(&f);
     } else {
         code = generate(flags, &prompt, &chain);
@@ -337,6 +337,7 @@ int cmd_generate(int argc, char **argv) {
          .help = "compute all positions anew for each token: slower, the same text"},
         {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
          .help = "special tokens written in the prompt are plain text, whatever their type"},
+         flags_newline_row(&flags.keep_newline),
         {.name = "show-probs", .kind = OPTION_UINT, .value_name = "N", .out = &flags.n_candidates,
          .max = CANDIDATES_MAX,
          .help = "each token over its N likeliest candidates and what removed them, and below them the "

@@ -7,6 +7,7 @@
 #include "ask.h"
 #include "batch.h"
 #include "commands.h"
+#include "items.h"
 #include "json.h"
 #include "outcome.h"
 #include "term.h"
@@ -61,29 +62,18 @@ static status logits_from_json(task *t, failure *f) {
     return st;
 }
 
-static size_t count_items(const char *list) {
-    size_t n = *list ? 1 : 0;
-    for (const char *c = list; *c; c++) n += *c == ',';
-    return n;
-}
-
-/* The item before the next comma, copied without the blanks in front; moves *list behind it. */
-static void item_take(const char **list, char *out, size_t out_bytes) {
-    const char *from = *list + strspn(*list, " ");
-    size_t n_bytes = strcspn(from, ",");
-    snprintf(out, out_bytes, "%.*s", (int)(n_bytes < out_bytes ? n_bytes : out_bytes - 1), from);
-    *list = from[n_bytes] ? from + n_bytes + 1 : from + n_bytes;
-}
-
 static status logits_from_flag(task *t, const char *list, failure *f) {
-    status st = logits_room(&t->call, &t->logits, count_items(list), f);
+    const char *whole = list;
+    size_t n = items_count(list);
+    status st = logits_room(&t->call, &t->logits, n ? n : 1, f);
     for (size_t i = 0; st == STATUS_OK && i < t->call.n_logits; i++) {
-        char item[64];
+        char item[ITEM_BYTES];
         double number = -INFINITY;
-        item_take(&list, item, sizeof item);
+        items_take(&list, item);
         if (strcmp(item, "-inf") != 0 && !options_real(item, &number)) {
             return fail(f, STATUS_BAD_REQUEST,
-                        "--logits takes numbers or -inf between commas, as 5,3,2; not %s", item);
+                        "--logits takes numbers or -inf between commas, as 5,3,2; not \"%.40s\"",
+                        *item ? item : whole);
         }
         st = logit_set(&t->logits[i], number, f);
     }
@@ -134,12 +124,10 @@ typedef struct labels {
     size_t n_cells;             /* of the widest, at most LABEL_CELLS_MAX */
 } labels;
 
-/* The item before the next comma, without the blanks in front, on one line; moves *list behind it.
- * malloc'ed. */
+/* The next item on one line; malloc'ed. */
 static char *label_take(const char **list) {
-    const char *from = *list + strspn(*list, " ");
-    size_t n_bytes = strcspn(from, ",");
-    *list = from[n_bytes] ? from + n_bytes + 1 : from + n_bytes;
+    size_t n_bytes;
+    const char *from = items_next(list, &n_bytes);
     char *label = term_plain((const uint8_t *)from, n_bytes);
     for (char *at = label; at && *at; at++) {
         if (*at == '\n') *at = ' ';
@@ -260,9 +248,17 @@ static void show(void *context, const answer *a) {
 
 /* As many as logits, where any are given. */
 static status labels_check(const char *list, size_t n_logits, failure *f) {
-    if (!list || count_items(list) == n_logits) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "--labels must name each logit: there are %zu labels for %zu "
-                "logits", count_items(list), n_logits);
+    if (!list) return STATUS_OK;
+    if (items_count(list) != n_logits)
+        return fail(f, STATUS_BAD_REQUEST, "--labels must name each logit: there are %zu labels for "
+                    "%zu logits", items_count(list), n_logits);
+    for (size_t i = 0, n_bytes; i < n_logits; i++) {
+        items_next(&list, &n_bytes);
+        if (n_bytes == 0)
+            return fail(f, STATUS_BAD_REQUEST, "--labels must name each logit: number %zu is empty",
+                        i + 1);
+    }
+    return STATUS_OK;
 }
 
 static int probe_one(probe_flags *flags) {

@@ -14,7 +14,7 @@
 typedef struct score_flags {
     common_flags common;
     const char *model, *pool, *input;
-    bool no_special, bos;
+    bool no_special, bos, keep_newline;
     uint64_t n_top;
 } score_flags;
 
@@ -156,7 +156,7 @@ static void show_json(void *context, const answer *a) {
 static int score_one(score_flags *flags, const char *word) {
     buffer text = {0};
     failure f;
-    if (input_read(&text, word, &f) != STATUS_OK) {
+    if (input_read(&text, word, flags->keep_newline, &f) != STATUS_OK) {
         buffer_clear(&text);
         return outcome_failed(&f);
     }
@@ -180,6 +180,7 @@ int cmd_score(int argc, char **argv) {
          .help = "special tokens written in the text are plain text, whatever their type"},
         {.name = "bos", .kind = OPTION_FLAG, .out = &flags.bos,
          .help = "put the model's BOS in front, unless the text begins with it"},
+         flags_newline_row(&flags.keep_newline),
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
          .take = flags_take_name, .help = "the default model if not given"},
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,

@@ -8,7 +8,7 @@
 typedef struct tokenize_flags {
     common_flags common;
     const char *model, *input;
-    bool no_special, bos;
+    bool no_special, bos, keep_newline;
 } tokenize_flags;
 
 static void call_init(const tokenize_flags *flags, call *asked) {
@@ -57,7 +57,7 @@ static void show(void *context, const answer *a) {
 static int tokenize_one(tokenize_flags *flags, const char *word) {
     buffer text = {0};
     failure f;
-    if (input_read(&text, word, &f) != STATUS_OK) {
+    if (input_read(&text, word, flags->keep_newline, &f) != STATUS_OK) {
         buffer_clear(&text);
         return outcome_failed(&f);
     }
@@ -78,6 +78,7 @@ int cmd_tokenize(int argc, char **argv) {
          .help = "special tokens written in the text are plain text, whatever their type"},
         {.name = "bos", .kind = OPTION_FLAG, .out = &flags.bos,
          .help = "put the model's BOS in front, unless the text begins with it"},
+         flags_newline_row(&flags.keep_newline),
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
          .take = flags_take_name,
          .help = "whose vocabulary; that of the default model if not given"},

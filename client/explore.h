@@ -10,6 +10,7 @@ typedef struct explore_flags {
     common_flags common;
     step_flags steps;
     const char *model, *pool;
+    bool keep_newline;          /* of a prompt from stdin */
     uint64_t max_new_tokens;
     uint64_t seed, n_samples;
     double temperatures[TEMPERATURES_MAX];

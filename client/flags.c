@@ -1,7 +1,5 @@
 #include "flags.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -104,23 +102,22 @@ option_row flags_pool_row(const char **out) {
                         .take = flags_take_name, .help = "pool of samplerds that draws"};
 }
 
+option_row flags_newline_row(bool *out) {
+    return (option_row){.name = "keep-newline", .kind = OPTION_FLAG, .out = out,
+                        .help = "a newline at the end of stdin is part of the text"};
+}
+
 /* A whole number before `end_char`; STATUS_BAD_ID for one that no message can carry. */
 static status id_parse(const char *name, const char *text, char end_char, long long *id,
                        const char **end, failure *f) {
-    char *after;
-    errno = 0;
-    *id = strtoll(text, &after, 10);
-    if (after == text || isspace((unsigned char)*text) || *after != end_char) {
+    failure why;
+    status st = ids_number(text, id, end, &why);
+    if (st == STATUS_BAD_REQUEST || **end != end_char) {
         return fail(f, STATUS_BAD_REQUEST, "--%s takes %s, not %.80s", name,
                     end_char == '=' ? "ID=X, as 28=-1.5 or 28=-inf" : "an id, a whole number",
                     text);
     }
-    if (*id < INT32_MIN || *id > INT32_MAX || errno == ERANGE) {
-        return fail(f, STATUS_BAD_ID, "--%s: the id in %.80s is outside every vocabulary", name,
-                    text);
-    }
-    *end = after;
-    return STATUS_OK;
+    return st == STATUS_OK ? st : fail(f, st, "--%s: %s", name, why.message);
 }
 
 status flags_take_id(void *out, const char *name, const char *value, failure *f) {

@@ -48,6 +48,9 @@ option_take flags_take_id;      /* id_list *: one id more */
 option_row flags_model_row(const char **out);
 option_row flags_pool_row(const char **out);
 
+/* --keep-newline of who reads a text from stdin. */
+option_row flags_newline_row(bool *out);
+
 /* ---- strategies: a flag for each row of step_table, --preset, --chain ---- */
 
 enum { STEP_FLAG_ROWS = STEP_KINDS + 3, STEP_FLAG_NAME_BYTES = 64 };

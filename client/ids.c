@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../proto/limits.h"
+#include "../proto/rt/text.h"
 #include "json.h"
 
 enum { CAPACITY_FIRST = 16 };
@@ -34,28 +35,46 @@ status ids_add(id_list *list, long long id, failure *f) {
     return STATUS_OK;
 }
 
-static bool is_separator(char c) {
-    return c == ',' || c == '[' || c == ']' || isspace((unsigned char)c);
+status ids_number(const char *text, long long *id, const char **end, failure *f) {
+    bool has_digits = isdigit((unsigned char)text[text[0] == '-']);
+    char *after = (char *)text;
+    errno = 0;
+    *id = has_digits ? strtoll(text, &after, 10) : 0;
+    *end = after;
+    if (!has_digits) return fail(f, STATUS_BAD_REQUEST, "an id is a whole number, not %.20s", text);
+    if (errno != ERANGE && *id >= INT32_MIN && *id <= INT32_MAX) return STATUS_OK;
+    return fail(f, STATUS_BAD_ID, "id %.*s is outside every vocabulary",
+                (int)(after - text < 40 ? after - text : 40), text);
+}
+
+static const char *blanks_skip(const char *text) {
+    while (text_is_blank((uint8_t)*text)) text++;
+    return text;
+}
+
+static status refuse_list(const char *from, failure *f) {
+    return fail(f, STATUS_BAD_REQUEST, "ids are whole numbers between commas, as 1,2,3; not \"%.20s\"",
+                from);
 }
 
 status ids_from_text(id_list *list, const char *text, failure *f) {
-    while (is_separator(*text)) text++;
-    while (*text) {
-        char *end;
-        errno = 0;
-        long long id = strtoll(text, &end, 10);
-        if (end == text || (*end && !is_separator(*end))) {
-            return fail(f, STATUS_BAD_REQUEST, "ids are whole numbers between commas, as 1,2,3; "
-                        "not %.20s", text);
-        }
-        if (errno == ERANGE) return fail(f, STATUS_BAD_ID, "id %.*s is outside every vocabulary",
-                                         (int)(end - text < 40 ? end - text : 40), text);
-        status st = ids_add(list, id, f);
+    const char *at = blanks_skip(text), *last = at, *end;
+    bool is_array = *at == '[', is_due = false; /* after a comma, a number is */
+    char close = is_array ? ']' : '\0';
+    if (is_array) at = blanks_skip(at + 1);
+    while (*at != close || is_due) {
+        long long id;
+        status st = ids_number(at, &id, &end, f);
+        if (st == STATUS_BAD_REQUEST) return refuse_list(last, f);
+        if (st == STATUS_OK) st = ids_add(list, id, f);
         if (st != STATUS_OK) return st;
-        text = end;
-        while (is_separator(*text)) text++;
+        last = at;
+        at = blanks_skip(end);
+        is_due = *at == ',';
+        if (is_due) at = blanks_skip(at + 1);
+        else if (at == end && *at != close) return refuse_list(last, f);
     }
-    return STATUS_OK;
+    return is_array && *blanks_skip(at + 1) ? refuse_list(last, f) : STATUS_OK;
 }
 
 status ids_from_json(id_list *list, const char *key, const json_t *array, failure *f) {

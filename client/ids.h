@@ -20,8 +20,12 @@ void ids_clear(id_list *list);                  /* frees; empty afterwards */
  * knows. */
 status ids_add(id_list *list, long long id, failure *f);
 
-/* Numbers between commas or blanks; brackets around them are fine, so that JSON is, too.
- * STATUS_BAD_REQUEST for anything else, STATUS_TOO_LONG past TOKENIZE_IDS_MAX. */
+/* A whole number at the beginning of a text, digits that may have a minus in front; *end: what follows
+ * it. STATUS_BAD_REQUEST, STATUS_BAD_ID as above. */
+status ids_number(const char *text, long long *id, const char **end, failure *f);
+
+/* Numbers with a comma or blanks between each two, or none; brackets around them are fine, so that JSON
+ * is, too. STATUS_BAD_REQUEST for anything else, STATUS_TOO_LONG past TOKENIZE_IDS_MAX. */
 status ids_from_text(id_list *list, const char *text, failure *f);
 
 /* An array of integers; `key` names it in messages. */

@@ -25,8 +25,17 @@ static status read_stdin(buffer *out, failure *f) {
     }
 }
 
-status input_read(buffer *out, const char *word, failure *f) {
-    if (!word || strcmp(word, "-") == 0) return read_stdin(out, f);
+/* Nearly every text ends with one because a line does: no part of what was meant. */
+static void drop_newline(buffer *text) {
+    if (text->n_bytes > 0 && text->bytes[text->n_bytes - 1] == '\n') text->n_bytes--;
+}
+
+status input_read(buffer *out, const char *word, bool keep_newline, failure *f) {
+    if (!word || strcmp(word, "-") == 0) {
+        status st = read_stdin(out, f);
+        if (st == STATUS_OK && !keep_newline) drop_newline(out);
+        return st;
+    }
     size_t n_bytes = strlen(word);
     if (n_bytes > TEXT_BYTES_MAX) {
         return fail(f, STATUS_TOO_LONG, "the text is longer than %d bytes", TEXT_BYTES_MAX);

@@ -36,6 +36,42 @@ def test_wrong_use_exits_2(tiny, flags):
         assert flags[0] in sentence or flags[0].lstrip("-").replace("-", "_") in sentence
 
 
+@pytest.mark.parametrize("words", [
+    *(("detokenize", f"--ids={ids}") for ids in
+      ("1,,2", ",1", "1,", ",", "1, ,2", "+1", "0x10", "1e3", "1.0", "nan", "[1", "1]", "[1]2", "[1,]", "[[1]]")),
+    *(("probe", f"--logits={logits}") for logits in
+      ("1,,2", ",1", "1,", ",", "", "nan,1", "inf,1", "1e999,1", "1e39,1", "0x1,2", "1;2", "0." + "0" * 600 + "1,2")),
+    ("probe", "--logits", "1,2", "--history", "0,,1"), ("probe", "--logits", "1,2", "--history", "+1"),
+    ("probe", "--logits", "1,2,3", "--labels", "a,,c"), ("probe", "--logits", "1,2", "--labels", "a,b,"),
+    *(("explore", "temperature", "hi", f"--temperatures={heats}") for heats in ("1,,2", "1,", "", "0", "nan", "1e999")),
+    *(("bench", "clients", f"--clients={n}") for n in ("1,,2", "1,", "", "0", "+1", "1e1", "18446744073709551617")),
+    *(("bench", "kv-cache", f"--prompts={n}") for n in ("2,,3", ",2", "0x2")),
+    *(("generate", "hi", "--stop-id", i) for i in ("+1", "", "1,2", "0x1", "1e3", " 1", "1 ")),
+    *(("generate", "hi", f"--logit-bias={bias}") for bias in
+      ("+1=1", "1=", "=1", "1=1e999", "1=nan", "1=inf", "1=0x1", "1,2=1", " 1=1", "1 =1")),
+    *(("generate", "hi", f"--seed={n}") for n in ("+1", "", " 1", "1e3", "0x1", "18446744073709551617")),
+], ids=lambda words: " ".join(words)[:60])
+def test_lists_and_numbers_that_are_none(tiny, words):
+    sentence = tiny.refused(*words, code=2)
+    assert sentence.count("\n") == 1, sentence
+
+
+def test_lists_with_blanks_are_lists(tiny):
+    ids = tiny.run("detokenize", "--ids", "1,2,3").stdout
+    for same in ("1, 2 ,3", "1 2 3", "[1, 2, 3]", " [1 2\t3] "):
+        assert tiny.run("detokenize", "--ids", same).stdout == ids
+    assert tiny.run("detokenize", "--ids", "").stdout == b"\n"      # what tokenize prints of an empty text
+    assert tiny.lines("probe", "--logits", "1, 2 ,-inf") == tiny.lines("probe", "--logits", "1,2,-inf")
+
+
+def test_ids_on_stdin(tiny):
+    ids = tiny.run("detokenize", "--ids", "1,2,3").stdout
+    for same in (b"1,2,3\n", b"1\n2\n3\n", b"1,2,3\r\n", b"[1,2,3]\n"):
+        assert tiny.run("detokenize", input=same).stdout == ids
+    for bad in (b"1,,2\n", b"1,2,\n,3\n", b"1,2,\n", b"1\0,2\n", b"[1]\n[2]\n"):
+        assert "ids are" in tiny.refused("detokenize", input=bad)
+
+
 def test_unknown_command_and_no_command(tiny):
     assert "frobnicate" in tiny.refused("frobnicate", code=2)
     tiny.refused(code=2)

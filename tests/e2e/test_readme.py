@@ -21,6 +21,12 @@ def check_the_ban(printed):
     assert "rain" in printed[banned]
 
 
+def check_the_capital(printed):
+    """A line's newline is no part of the prompt."""
+    text, = (out for command, out in printed.items() if command.startswith('echo "The capital'))
+    assert text.startswith(" Paris.\n\nThe United"), text
+
+
 def test_readme_commands(real_model):
     stack = Stack()
     environment = dict(stack.environment, MODEL=str(real_model), PATH=f"{BUILD}:{os.environ['PATH']}")
@@ -35,6 +41,7 @@ def test_readme_commands(real_model):
             assert done.stdout.strip(), command
             printed[command] = done.stdout.decode()
         check_the_ban(printed)
+        check_the_capital(printed)
     finally:
         subprocess.run([BUILD / "trivium", "down"], env=environment, capture_output=True, timeout=30)
         stack.close()

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/ids.h"
+#include "client/items.h"
 #include "client/json.h"
 #include "client/request.h"
 
@@ -30,7 +31,12 @@ static void ids_as_text(void **state) {
     assert_ids("1,2,30", ids, 3);
     assert_ids(" 1 2\t30\n", ids, 3);
     assert_ids("[1, 2, 30]", ids, 3);
+    assert_ids("1 ,2 , 30", ids, 3);
+    assert_ids(" [ 1 2\n30 ] \n", ids, 3);
+    assert_ids("001,02,30", ids, 3);
     assert_ids("", ids, 0);
+    assert_ids("\n", ids, 0);
+    assert_ids("[]", ids, 0);
     assert_ids("-1", (const int32_t[]){-1}, 1);     /* for tokenizerd to refuse: it knows the range */
 }
 
@@ -42,6 +48,12 @@ static void no_ids(void **state) {
     } cases[] = {
         {"1,x", STATUS_BAD_REQUEST}, {"1.5", STATUS_BAD_REQUEST}, {"2147483648", STATUS_BAD_ID},
         {"99999999999999999999", STATUS_BAD_ID}, {"--1", STATUS_BAD_REQUEST},
+        {"1,,2", STATUS_BAD_REQUEST}, {",1", STATUS_BAD_REQUEST}, {"1,", STATUS_BAD_REQUEST},
+        {",", STATUS_BAD_REQUEST}, {"1 , , 2", STATUS_BAD_REQUEST}, {"+1", STATUS_BAD_REQUEST},
+        {"0x10", STATUS_BAD_REQUEST}, {"1e3", STATUS_BAD_REQUEST}, {"-", STATUS_BAD_REQUEST},
+        {"- 1", STATUS_BAD_REQUEST}, {"[1", STATUS_BAD_REQUEST}, {"1]", STATUS_BAD_REQUEST},
+        {"1]2", STATUS_BAD_REQUEST}, {"[1]2", STATUS_BAD_REQUEST}, {"[[1]]", STATUS_BAD_REQUEST},
+        {"[1,]", STATUS_BAD_REQUEST}, {"[", STATUS_BAD_REQUEST}, {"nan", STATUS_BAD_REQUEST},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         id_list list = {0};
@@ -103,6 +115,28 @@ static void large_integers_count_as_reals(void **state) {
     json_decref(object);
 }
 
+static void items_between_commas(void **state) {
+    (void)state;
+    char item[ITEM_BYTES], line[2 * ITEM_BYTES];
+    const char *list = " 5 ,,-inf", *expected[] = {"5", "", "-inf"};
+    assert_int_equal(items_count(list), 3);
+    assert_int_equal(items_count(""), 0);
+    assert_int_equal(items_count(","), 2);
+    for (size_t i = 0; i < 3; i++) {
+        items_take(&list, item);
+        assert_string_equal(item, expected[i]);
+    }
+    assert_string_equal(list, "");
+    memset(line, '1', sizeof line);             /* cut, it would be another number */
+    line[ITEM_BYTES] = ',';
+    line[ITEM_BYTES + 2] = '\0';
+    list = line;
+    items_take(&list, item);
+    assert_string_equal(item, "");
+    items_take(&list, item);
+    assert_string_equal(item, "1");
+}
+
 static void names_of_requests(void **state) {
     (void)state;
     assert_int_equal(request_check("0", &f), STATUS_OK);
@@ -120,6 +154,7 @@ int main(void) {
         cmocka_unit_test(texts_are_always_utf8),
         cmocka_unit_test(lines_of_input),
         cmocka_unit_test(large_integers_count_as_reals),
+        cmocka_unit_test(items_between_commas),
         cmocka_unit_test(names_of_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

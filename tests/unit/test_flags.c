@@ -114,7 +114,8 @@ static void wrong_use_is_refused_with_a_sentence(void **state) {
     static const char *const lines[] = {
         "--temperature 0", "--temperature nan", "--temperature x", "--top-p 1.1", "--top-k 1.5",
         "--min-p -0.1", "--repetition-penalty 0", "--logit-bias 5", "--logit-bias x=1",
-        "--logit-bias 5=", "--logit-bias 5=inf", "--preset nonsense", "--chain x", "--chain {}",
+        "--logit-bias 5=", "--logit-bias 5=inf", "--logit-bias +5=1", "--logit-bias =1",
+        "--logit-bias 0x5=1", "--logit-bias 5=1e999", "--logit-bias 5=nan", "--logit-bias 5=0x1", "--preset nonsense", "--chain x", "--chain {}",
         "--chain [{\"nonsense\":1}]", "--chain [] --temperature 1", "--temperature 1 --chain []",
         "--chain [] --greedy", "--chain [] --preset creative", "--preset creative --chain []",
     };
