@@ -94,7 +94,7 @@ static status fill_layer(transformer_layer *l, weights *w, uint32_t i, const mod
 static status fill(transformer_weights *out, weights *w, const model_shape *s, failure *f) {
     out->gated = true;
     status st = STATUS_OK;
-    if (weights_has(w, "rope_freqs.weight"))
+    if (s->rope.by_pair)
         st = weights_vector(w, "rope_freqs.weight", s->rope_dims / 2, &out->rope_factors, f);
     for (uint32_t i = 0; st == STATUS_OK && i < s->n_layers; i++)
         st = fill_layer(&out->layers[i], w, i, s, f);

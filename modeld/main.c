@@ -5,9 +5,9 @@
 #include "../proto/limits.h"
 #include "../proto/rt/fmath.h"
 #include "../proto/rt/log.h"
+#include "../proto/rt/model_name.h"
 #include "../proto/rt/options.h"
 #include "../proto/rt/paths.h"
-#include "../proto/rt/text.h"
 #include "kv_cache.h"
 #include "model.h"
 #include "sequences.h"
@@ -20,7 +20,7 @@ static option_texts joins;
 static uint64_t n_threads, heartbeat_ms = HEARTBEAT_MS, step_deadline_ms = STEP_DEADLINE_MS;
 static uint64_t kv_bytes, n_ctx;
 static const char *isa = "auto";
-static bool no_blas, no_mapping, insecure;
+static bool no_blas, no_mapping, insecure, tells_fingerprint;
 static log_level level = LOG_INFO;
 
 static status take_level(void *out, const char *flag, const char *value, failure *f) {
@@ -30,12 +30,9 @@ static status take_level(void *out, const char *flag, const char *value, failure
 }
 
 static status take_name(void *out, const char *flag, const char *value, failure *f) {
-    if (!value[0] || !text_is_printable(value, NAME_BYTES_MAX))
-        return fail(f, STATUS_BAD_REQUEST,
-                    "--%s must be 1 to %d bytes of UTF-8 without control characters", flag,
-                    NAME_BYTES_MAX);
+    (void)flag;
     *(const char **)out = value;
-    return STATUS_OK;
+    return model_name_check(value, f);
 }
 
 static status take_isa(void *out, const char *flag, const char *value, failure *f) {
@@ -100,6 +97,8 @@ static const option_row flags[] = {
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
      .help = "allow --bind-samplers outside this host without keys"},
+    {.name = "fingerprint", .kind = OPTION_FLAG, .out = &tells_fingerprint,
+     .help = "print what `trivium status --json` tells of this file as its fingerprint, and end"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = take_level,
      .help = "quiet, error, info or debug (info)"},
     {0},
@@ -114,27 +113,15 @@ static const options command_line = {
 
 static char file_name[NAME_BYTES_MAX + 1];
 
-/* "/models/smol.gguf" → "smol". */
-static status name_after_file(failure *f) {
-    const char *slash = strrchr(path, '/');
-    const char *base = slash ? slash + 1 : path;
-    size_t n_bytes = strlen(base);
-    if (n_bytes > 5 && strcmp(base + n_bytes - 5, ".gguf") == 0) n_bytes -= 5;
-    if (n_bytes <= NAME_BYTES_MAX) {
-        memcpy(file_name, base, n_bytes);
-        if (take_name(&name, "name", file_name, f) == STATUS_OK) return STATUS_OK;
-    }
-    return fail(f, STATUS_BAD_REQUEST,
-                "the file's name is no name for a model: give one with --name");
-}
-
 static status read_command_line(int argc, char **argv, failure *f) {
     status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, f);
     if (st != STATUS_OK) return st;
     if (!path) return fail(f, STATUS_BAD_REQUEST, "--model PATH is missing");
     if (joins.n_items > JOINS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
-    return name ? STATUS_OK : name_after_file(f);
+    if (name || tells_fingerprint) return STATUS_OK;
+    name = file_name;
+    return model_name_of_file(path, file_name, f);
 }
 
 /* What was not given lies in our runtime folder. */
@@ -205,6 +192,14 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
     return served;
 }
 
+static int tell_fingerprint(const char *file) {
+    failure f;
+    char fingerprint[FINGERPRINT_BYTES];
+    if (model_file_fingerprint(file, fingerprint, &f) != STATUS_OK) die("modeld", "%s", f.message);
+    puts(fingerprint);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv) {
     failure f = {.code = STATUS_OK};
     status st = read_command_line(argc, argv, &f);
@@ -227,9 +222,9 @@ int main(int argc, char **argv) {
         .kv_bytes = kv_bytes,
     };
     char file[4096];
-    if (paths_model(path, file, sizeof file, &f) != STATUS_OK ||
-        model_open(&m, file, &o, &f) != STATUS_OK)
-        die("modeld", "%s", f.message);
+    if (paths_model(path, file, sizeof file, &f) != STATUS_OK) die("modeld", "%s", f.message);
+    if (tells_fingerprint) return tell_fingerprint(file);
+    if (model_open(&m, file, &o, &f) != STATUS_OK) die("modeld", "%s", f.message);
     log_choices(m);
     uint32_t n_pages = count_pages(m);
     if (n_pages == 0) {

@@ -9,12 +9,14 @@
 #include "architecture.h"
 #include "gpt2.h"
 #include "llama.h"
+#include "rotation.h"
 #include "vocabulary.h"
 
 static const architecture *const ARCHITECTURES[] = {&llama_architecture, &gpt2_architecture};
 enum { N_ARCHITECTURES = sizeof ARCHITECTURES / sizeof ARCHITECTURES[0] };
 
-enum { HASH_BYTES = 33, FINGERPRINT_BYTES = HASH_BYTES + 8, DESCRIPTION_BYTES = 256 };
+enum { HASH_BYTES = 33, DESCRIPTION_BYTES = 256 };
+_Static_assert(FINGERPRINT_BYTES == HASH_BYTES + 8, "the hash, then the version in eight digits");
 
 struct model {
     gguf *file;
@@ -103,29 +105,38 @@ static void describe_types(const gguf *file, char *out, size_t n_bytes) {
     }
 }
 
+/* Open a file as far as its sizes. */
+static status open_file(model *m, const char *path, uint32_t n_ctx, failure *f) {
+    status st = gguf_open(&m->file, path, f);
+    if (st == STATUS_OK) st = find_architecture(m, f);
+    return st == STATUS_OK ? m->architecture->read_shape(m->file, n_ctx, &m->shape, f) : st;
+}
+
+static void fingerprint_of(const model *m, char out[FINGERPRINT_BYTES]) {
+    char hash[HASH_BYTES];
+    gguf_hash(m->file, hash);
+    unsigned version = rotation_is_plain(&m->shape) ? ARITHMETIC_VERSION : ARITHMETIC_VERSION_SCALED;
+    snprintf(out, FINGERPRINT_BYTES, "%s%08x", hash, version);
+}
+
 static void describe(model *m) {
-    char types[96], hash[HASH_BYTES];
+    char types[96];
     const gemm *g = m->engine.gemm;
     describe_types(m->file, types, sizeof types);
     snprintf(m->description, sizeof m->description,
              "architecture=%s isa=%s threads=%u openblas=%u/%u tensors=%s", m->architecture->name,
              m->engine.kernels.name, threads_count(m->engine.pool), gemm_n_taken(g),
              g ? g->n_checks : 0, types);
-    gguf_hash(m->file, hash);
-    unsigned version = transformer_turns_plainly(m->network) ? ARITHMETIC_VERSION
-                                                             : ARITHMETIC_VERSION_SCALED;
-    snprintf(m->fingerprint, sizeof m->fingerprint, "%s%08x", hash, version);
 }
 
 static status open_model(model *m, const char *path, const model_options *o, failure *f) {
-    status st = gguf_open(&m->file, path, f);
-    if (st == STATUS_OK) st = find_architecture(m, f);
-    if (st == STATUS_OK) st = m->architecture->read_shape(m->file, o->n_ctx, &m->shape, f);
+    status st = open_file(m, path, o->n_ctx, f);
     if (st == STATUS_OK) st = vocabulary_read(&m->vocabulary, m->file, m->shape.n_vocab, f);
     if (st == STATUS_OK) st = start_engine(m, o, f);
     if (st == STATUS_OK) st = build_network(m, o, f);
     if (st != STATUS_OK) return st;
     describe(m);
+    fingerprint_of(m, m->fingerprint);
     gguf_forget_pages(m->file); /* packing and hashing have read all of it */
     return STATUS_OK;
 }
@@ -154,6 +165,14 @@ void model_close(model **m) {
     gguf_close(&old->file);
     free(old);
     *m = NULL;
+}
+
+status model_file_fingerprint(const char *path, char out[FINGERPRINT_BYTES], failure *f) {
+    model m = {0};
+    status st = open_file(&m, path, 0, f);
+    if (st == STATUS_OK) fingerprint_of(&m, out);
+    gguf_close(&m.file);
+    return st;
 }
 
 const model_shape *model_shape_of(const model *m) {

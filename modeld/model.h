@@ -47,6 +47,11 @@ typedef struct model_vocabulary {
 status model_open(model **out, const char *path, const model_options *options, failure *f);
 void model_close(model **m);
 
+/* The fingerprint that a model of this file would have, without opening it as one. Reads all of it. Fails
+ * as model_open does where it is no GGUF file. */
+enum { FINGERPRINT_BYTES = 41 };
+status model_file_fingerprint(const char *path, char out[FINGERPRINT_BYTES], failure *f);
+
 const model_shape *model_shape_of(const model *m);
 uint64_t model_kv_bytes(const model *m);        /* for keys and values: the option, or what was chosen */
 const model_vocabulary *model_vocabulary_of(const model *m);

@@ -126,7 +126,8 @@ status rotation_read(const gguf *g, model_shape *s, failure *f) {
         st = read_factor(g, "llama.rope.scaling.attn_factor", 1.0, &attention, f);
     if (st != STATUS_OK) return st;
     r->magnitude *= attention;
-    if (kind == KIND_LLAMA3 && !gguf_find_tensor(g, "rope_freqs.weight"))
+    r->by_pair = gguf_find_tensor(g, "rope_freqs.weight") != NULL;
+    if (kind == KIND_LLAMA3 && !r->by_pair)
         return gguf_refuse(g, f, STATUS_UNSUPPORTED,
                            "llama.rope.scaling.type is \"llama3\", but the tensor "
                            "\"rope_freqs.weight\" with its factors is missing: convert the model anew");
@@ -150,8 +151,9 @@ static double kept(const model_shape *s, uint32_t pair) {
     return (1.0 - fmin(1.0, fmax(0.0, way))) * s->rope.yarn_mix;
 }
 
-bool rotation_is_plain(const model_shape *s, const float *factors) {
-    return !factors && s->rope.factor == 1.0 && s->rope.magnitude == 1.0;
+bool rotation_is_plain(const model_shape *s) {
+    const rope_scaling *r = &s->rope;
+    return s->rope_dims == 0 || (!r->by_pair && r->factor == 1.0 && r->magnitude == 1.0);
 }
 
 status rotation_frequencies(const gguf *g, const model_shape *s, const float *factors,

@@ -12,8 +12,8 @@
  * naming the key, what is not computed. */
 status rotation_read(const gguf *g, model_shape *s, failure *f);
 
-/* Whether angles are position · base^(−2i / rope_dims) and nothing more; `factors` as below. */
-bool rotation_is_plain(const model_shape *s, const float *factors);
+/* Whether angles are position · base^(−2i / rope_dims) and nothing more, or nothing turns. */
+bool rotation_is_plain(const model_shape *s);
 
 /* Radians a position of each pair, [rope_dims / 2]. Each is divided by its factor, [rope_dims / 2], where
  * `factors` is not NULL. STATUS_UNSUPPORTED: a frequency of this file is beyond what angles are exact for. */

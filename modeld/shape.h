@@ -2,6 +2,7 @@
 #ifndef TRIVIUM_SHAPE_H
 #define TRIVIUM_SHAPE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* How rotary frequencies differ from base^(−2i / rope_dims). */
@@ -11,6 +12,7 @@ typedef struct rope_scaling {
     double yarn_mix;            /* part of the fast pairs that is not divided; 0: this is not YaRN */
     double yarn_fast, yarn_slow;    /* turns within n_ctx_before: of pairs kept, of pairs divided */
     uint32_t n_ctx_before;      /* positions before it was stretched */
+    bool by_pair;               /* each pair has a factor of its own, too: the tensor rope_freqs */
 } rope_scaling;
 
 typedef struct model_shape {

@@ -113,10 +113,6 @@ status transformer_open(transformer **out, transformer_filler *fill, weights *w,
     return st;
 }
 
-bool transformer_turns_plainly(const transformer *t) {
-    return rotation_is_plain(&t->shape, t->w.rope_factors);
-}
-
 void transformer_close(transformer **t) {
     if (!*t) return;
     free_buffers(&(*t)->b);

@@ -46,7 +46,6 @@ status transformer_open(transformer **out, transformer_filler *fill, weights *w,
                         const model_shape *shape, const engine *e, uint32_t n_rows_max, failure *f);
 void transformer_close(transformer **t);
 
-bool transformer_turns_plainly(const transformer *t);   /* as rotation_is_plain */
 
 /* As model_forward, except for kv_cache_extend. */
 void transformer_forward(transformer *t, kv_cache *cache, const batch_row *rows, uint32_t n_rows,

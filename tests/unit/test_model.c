@@ -326,12 +326,16 @@ static void logits_are_those_of_the_paper(void **state) {
 
 static void the_fingerprint_names_weights_and_arithmetic(void **state) {
     (void)state;
+    failure f;
     char prints[3][64];
     for (int i = 0; i < 3; i++) {
         write_model(&CASES[i == 2 ? 1 : 0]);
         model *m = open_model(i == 1 ? "ref" : "auto", 1, false);
         snprintf(prints[i], sizeof prints[i], "%s", model_fingerprint(m));
         model_close(&m);
+        char of_file[FINGERPRINT_BYTES];
+        assert_int_equal(model_file_fingerprint(scratch_path(), of_file, &f), STATUS_OK);
+        assert_string_equal(of_file, prints[i]);
     }
     assert_string_equal(prints[0], prints[1]);
     assert_string_not_equal(prints[0], prints[2]);

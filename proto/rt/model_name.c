@@ -1,0 +1,25 @@
+#include "model_name.h"
+
+#include <string.h>
+
+#include "text.h"
+
+status model_name_check(const char *name, failure *f) {
+    if (name[0] && text_is_printable(name, NAME_BYTES_MAX)) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST,
+                "a model's --name must be 1 to %d bytes of UTF-8 without control characters",
+                NAME_BYTES_MAX);
+}
+
+status model_name_of_file(const char *path, char out[NAME_BYTES_MAX + 1], failure *f) {
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t n_bytes = strlen(base);
+    if (n_bytes > 5 && strcmp(base + n_bytes - 5, ".gguf") == 0) n_bytes -= 5;
+    if (n_bytes <= NAME_BYTES_MAX) {
+        memcpy(out, base, n_bytes);
+        out[n_bytes] = '\0';
+        if (model_name_check(out, f) == STATUS_OK) return STATUS_OK;
+    }
+    return fail(f, STATUS_BAD_REQUEST,
+                "the file's name is no name for a model: give one with --name");
+}
