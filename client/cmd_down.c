@@ -1,28 +1,73 @@
 #include <stdio.h>
+#include <string.h>
 
+#include "../proto/rt/model_name.h"
 #include "../proto/rt/options.h"
 #include "../proto/rt/paths.h"
 #include "commands.h"
 #include "daemon.h"
 #include "flags.h"
 #include "outcome.h"
+#include "roster.h"
 
-/* `up --keep` first: it would start again what ends. It ends its daemons itself. */
-static void stop_keeper(const char *runtime) {
-    daemon_process keeper;
-    if (!daemon_find(runtime, KEEPER_NAME, &keeper)) return;
-    daemons_stop(runtime, &keeper, 1);
-    printf("ended up --keep (pid %d)\n", (int)keeper.pid);
+static bool is_keeper(const daemon_process *p) {
+    return strncmp(p->name, KEEPER_NAME, strlen(KEEPER_NAME)) == 0;
 }
 
-static void stop_all(const char *runtime) {
+/* End those of all[n] that have not ended yet. How many. */
+static size_t stop(const char *runtime, const daemon_process *all, size_t n) {
     daemon_process list[DAEMONS_MAX];
-    size_t n = daemons_list(runtime, list);
-    daemons_stop(runtime, list, n);
-    for (size_t i = 0; i < n; i++) printf("ended %s (pid %d)\n", list[i].name, (int)list[i].pid);
+    size_t n_alive = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (daemon_alive(&all[i])) list[n_alive++] = all[i];
+    }
+    if (n_alive > 0) daemons_stop(runtime, list, n_alive);
+    for (size_t i = 0; i < n_alive; i++)
+        printf("ended %s (pid %d)\n", is_keeper(&list[i]) ? "up --keep" : list[i].name,
+               (int)list[i].pid);
+    return n_alive;
 }
 
-static int down(double wait_s) {
+/* Those that keep first: each would start again what ends. They end their daemons themselves, one
+ * after the other, so that none is told twice by two. */
+static int stop_all(const char *runtime, const roster *r) {
+    if (r->n == 0) puts("nothing runs here");
+    for (size_t i = 0; i < r->n; i++) {
+        if (is_keeper(&r->all[i])) stop(runtime, &r->all[i], 1);
+    }
+    stop(runtime, r->all, r->n);
+    daemons_forget_gone(runtime);
+    return EXIT_FINE;
+}
+
+/* The models that run here, each once: "a, b". */
+static void list_models(const roster *r, char *out, size_t out_bytes) {
+    *out = '\0';
+    for (size_t i = 0; i < r->n; i++) {
+        const char *model = r->all[i].model;
+        bool again = !*model;
+        for (size_t k = 0; k < i && !again; k++) again = strcmp(r->all[k].model, model) == 0;
+        size_t n_bytes = strlen(out);
+        if (!again) snprintf(out + n_bytes, out_bytes - n_bytes, "%s%s", n_bytes ? ", " : "", model);
+    }
+}
+
+static int stop_model(const char *runtime, const roster *r, const char *model) {
+    failure f;
+    char models[sizeof f.message / 2];
+    daemon_process its[DAEMONS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        if (roster_serves(&r->all[i], model)) its[n++] = r->all[i];
+    }
+    if (n > 0 && stop(runtime, its, n) > 0) return EXIT_FINE;
+    list_models(r, models, sizeof models);
+    fail(&f, STATUS_NOT_FOUND, "no model %s runs here: %s%s", model, *models ? "there is " : "none does",
+         models);
+    return outcome_failed(&f);
+}
+
+static int down(const char *model, double wait_s) {
     char runtime[FOLDER_BYTES];
     int lock;
     failure f;
@@ -30,12 +75,11 @@ static int down(double wait_s) {
         daemons_lock(runtime, wait_s, &lock, &f) != STATUS_OK) {
         return outcome_failed(&f);
     }
-    daemon_process list[DAEMONS_MAX];
-    if (daemons_list(runtime, list) == 0) puts("nothing runs here");
-    stop_keeper(runtime);
-    stop_all(runtime);
+    roster r;
+    roster_take(&r, runtime);
+    int code = model ? stop_model(runtime, &r, model) : stop_all(runtime, &r);
     daemons_unlock(runtime, &lock);
-    return EXIT_FINE;
+    return code;
 }
 
 int cmd_down(int argc, char **argv) {
@@ -46,12 +90,19 @@ int cmd_down(int argc, char **argv) {
         {.name = NULL},
     };
     const options o = {
-        .usage = "trivium down [flags]",
-        .summary = "End the daemons of this runtime folder, and return when they have ended.\n\n"
-                   "  trivium down",
+        .usage = "trivium down [MODEL] [flags]",
+        .summary = "End the daemons of this runtime folder, and return when they have ended. With\n"
+                   "the name of a model, its modeld and samplerds alone: the rest goes on.\n\n"
+                   "  trivium down\n"
+                   "  trivium down SmolLM2-135M-Instruct.Q4_1",
         .tables = {rows},
+        .n_words_max = 1,
     };
+    const char *model = NULL;
     size_t n_words;
-    int code = flags_parse(&o, argc, argv, NULL, &n_words);
-    return code >= 0 ? code : down(wait_s);
+    failure f;
+    int code = flags_parse(&o, argc, argv, &model, &n_words);
+    if (code >= 0) return code;
+    if (model && model_name_check(model, &f) != STATUS_OK) return outcome_wrong_use("%s", f.message);
+    return down(model, wait_s);
 }

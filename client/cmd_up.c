@@ -1,7 +1,9 @@
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "../proto/rt/clock.h"
+#include "../proto/rt/model_name.h"
 #include "../proto/rt/paths.h"
 #include "client.h"
 #include "commands.h"
@@ -13,15 +15,16 @@
 enum { TICK_MS = 20 };
 
 typedef struct up {
-    const char *model;          /* --model */
+    parts_wish wish;
     bool keep;
     double wait_s;
     char runtime[FOLDER_BYTES];
     parts parts;
     client *client;
     bool asking;                /* a status is under way */
-    bool planned, ready;
+    bool planning, planned, ready;
     failure why;                /* code is not STATUS_OK: it failed */
+    bool wrong_use;             /* … for what was given for modeld */
     uint64_t deadline_ms;
 } up;
 
@@ -42,6 +45,17 @@ static status start_missing(up *u, failure *f) {
     return STATUS_OK;
 }
 
+/* A big file takes its time to be read: that is no time of waiting. */
+static status plan(up *u, const status_report *report, failure *f) {
+    uint64_t began_ms = clock_ms();
+    u->parts.loop = client_loop(u->client);
+    u->planning = true;
+    status st = parts_plan(&u->parts, &u->wish, report, &u->planned, f);
+    u->planning = false;
+    u->deadline_ms += clock_ms() - began_ms;
+    return st == STATUS_OK && u->planned ? start_missing(u, f) : st;
+}
+
 static void on_status(void *context, const answer *a) {
     up *u = context;
     failure f;
@@ -52,10 +66,7 @@ static void on_status(void *context, const answer *a) {
         return;
     }
     if (!u->planned) {
-        u->planned = true;
-        status st = parts_plan(&u->parts, u->model, a->report, &f);
-        if (st == STATUS_OK) st = start_missing(u, &f);
-        if (st != STATUS_OK) up_fail(u, &f);
+        if (plan(u, a->report, &f) != STATUS_OK) up_fail(u, &f);
         return;
     }
     u->ready = parts_ready(&u->parts, a->report);
@@ -65,6 +76,9 @@ static void on_status(void *context, const answer *a) {
 /* One of ours has ended: the last line of its log says why. */
 static void fail_dead(up *u, const part *dead) {
     failure f;
+    int ended;
+    if (waitpid(dead->process.pid, &ended, WNOHANG) > 0 && WIFEXITED(ended))
+        u->wrong_use = WEXITSTATUS(ended) == EXIT_WRONG_USE;
     char words[400];
     daemon_last_words(u->runtime, dead->process.name, words, sizeof words);
     if (*words) fail(&f, STATUS_IO, "%s ended at once; it says: %s", dead->process.name, words);
@@ -84,6 +98,7 @@ static void on_tick(void *context) {
     static const call asked = {.kind = CALL_STATUS};
     up *u = context;
     failure f;
+    if (u->planning) return;
     const part *dead = parts_find_dead(&u->parts);
     if (dead) {
         fail_dead(u, dead);
@@ -120,7 +135,8 @@ static int up_wait(up *u) {
     } else if (loop_run(client_loop(u->client))) {
         code = EXIT_INTERRUPTED;
     }
-    if (u->why.code != STATUS_OK) code = outcome_failed(&u->why);
+    if (code == EXIT_FINE && u->why.code != STATUS_OK) code = outcome_failed(&u->why);
+    if (u->wrong_use) code = EXIT_WRONG_USE;
     client_close(&u->client);
     return code;
 }
@@ -134,7 +150,7 @@ static void up_tell(const up *u) {
     }
     if (!any) printf("everything runs already, with the model %s\n", u->parts.model);
     fflush(stdout);
-    if (u->parts.stands_in && u->parts.all[PART_MODELD].started)
+    if (u->parts.file.stands_in && u->parts.all[PART_MODELD].started)
         fprintf(stderr, "the embedded model writes, made for the chapter: "
                         "`make model` fetches one that talks\n");
 }
@@ -167,26 +183,54 @@ static int up_run(up *u) {
     return code == EXIT_FINE && u->keep ? keeper_run(&u->parts) : code;
 }
 
+static status take_name(void *out, const char *flag, const char *value, failure *f) {
+    (void)flag;
+    *(const char **)out = value;
+    return model_name_check(value, f);
+}
+
 int cmd_up(int argc, char **argv) {
     static up u = {.wait_s = WAIT_MS / 1000.0};
+    const char **settings = u.wish.settings;
     const option_row rows[] = {
-        {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &u.model,
+        {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &u.wish.path,
          .help = "a GGUF file, or chapter for the embedded model; one that does not run yet is added "
                  "(what `make model` fetched, else chapter)"},
+        {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &u.wish.name,
+         .take = take_name, .help = "how requests call the model (the file's name without .gguf)"},
         {.name = "keep", .kind = OPTION_FLAG, .out = &u.keep,
          .help = "stay, start again what ends, end all at Ctrl-C"},
         {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &u.wait_s,
          .max = WAIT_MS_MAX / 1000.0, .help = "seconds until they must be ready (10)"},
         {.name = NULL},
     };
+    const option_row for_modeld[] = {
+        {.name = "threads", .kind = OPTION_TEXT, .value_name = "N",
+         .out = &settings[SETTING_THREADS], .help = "these are modeld's, see modeld --help"},
+        {.name = "kv-memory", .kind = OPTION_TEXT, .value_name = "SIZE",
+         .out = &settings[SETTING_KV_MEMORY], .help = "bytes for keys and values"},
+        {.name = "n-ctx", .kind = OPTION_TEXT, .value_name = "N", .out = &settings[SETTING_N_CTX],
+         .help = "positions of the context"},
+        {.name = "isa", .kind = OPTION_TEXT, .value_name = "ISA", .out = &settings[SETTING_ISA],
+         .help = "kernels"},
+        {.name = NULL},
+    };
     const options o = {
-        .usage = "trivium up [--model PATH] [--keep] [flags]",
+        .usage = "trivium up [FILE] [--name NAME] [--keep] [flags]",
         .summary = "Start what is missing of the three daemons in this runtime folder, and wait\n"
                    "until they are ready.\n\n"
-                   "  trivium up --model SmolLM2-135M-Instruct.Q4_1.gguf",
-        .tables = {rows},
+                   "  trivium up SmolLM2-135M-Instruct.Q4_1.gguf\n\n"
+                   "Whether a file runs already is seen by what is in it. Another file of the same\n"
+                   "name needs a --name; a model that runs keeps the flags that it was started with.",
+        .tables = {rows, for_modeld},
+        .n_words_max = 1,
     };
+    const char *word = NULL;
     size_t n_words;
-    int code = flags_parse(&o, argc, argv, NULL, &n_words);
-    return code >= 0 ? code : up_run(&u);
+    int code = flags_parse(&o, argc, argv, &word, &n_words);
+    if (code >= 0) return code;
+    if (word && u.wish.path)
+        return outcome_wrong_use("the model's file is named once: as a word or by --model");
+    if (word) u.wish.path = word;
+    return up_run(&u);
 }

@@ -13,6 +13,8 @@
 
 #include "../proto/rt/clock.h"
 #include "../proto/rt/lockfile.h"
+#include "../proto/rt/model_name.h"
+#include "command_line.h"
 
 enum {
     PATH_BYTES = 4096,
@@ -84,7 +86,8 @@ status daemon_record(const char *runtime, const daemon_process *p, failure *f) {
     path_of(runtime, p->name, ".pid", path);
     path_of(runtime, p->name, ".pid.new", new_path);
     FILE *file = fopen(new_path, "we");
-    bool whole = file && fprintf(file, "%d %llu %s\n", (int)p->pid, p->started, p->model) > 0;
+    bool whole = file && fprintf(file, "%d %llu %s\n%s\n", (int)p->pid, p->started, p->model,
+                                 p->file) > 0;
     if (file && fclose(file) != 0) whole = false;
     if (whole && rename(new_path, path) == 0) return STATUS_OK;    /* nobody reads half of it */
     return fail(f, STATUS_IO, "cannot write %s: %s", path, strerror(errno));
@@ -96,22 +99,48 @@ void daemon_forget(const char *runtime, const char *name) {
     unlink(path);
 }
 
-bool daemon_find(const char *runtime, const char *name, daemon_process *out) {
+/* What NAME.pid says, whether the process is alive or not. */
+static bool record_read(const char *runtime, const char *name, daemon_process *out) {
     char path[PATH_BYTES], line[NAME_BYTES_MAX + 64] = "";
     path_of(runtime, name, ".pid", path);
     FILE *file = fopen(path, "re");
     if (!file) return false;
+    *out = (daemon_process){0};
     bool has_line = fgets(line, sizeof line, file) != NULL;
+    if (has_line && fgets(out->file, sizeof out->file, file))
+        out->file[strcspn(out->file, "\n")] = '\0';
     fclose(file);
     int pid, n_read = 0;
     unsigned long long started;
     if (!has_line || sscanf(line, "%d %llu %n", &pid, &started, &n_read) < 2 || pid <= 0)
         return false;
-    *out = (daemon_process){.pid = pid, .started = started};
+    out->pid = pid;
+    out->started = started;
     snprintf(out->name, sizeof out->name, "%s", name);
     snprintf(out->model, sizeof out->model, "%.*s", (int)strcspn(line + n_read, "\n"),
              line + n_read);
-    return daemon_alive(out);
+    return true;
+}
+
+bool daemon_find(const char *runtime, const char *name, daemon_process *out) {
+    return record_read(runtime, name, out) && daemon_alive(out);
+}
+
+bool daemon_recorded(const char *runtime, const daemon_process *p) {
+    daemon_process found;
+    return record_read(runtime, p->name, &found) && found.pid == p->pid &&
+           found.started == p->started;
+}
+
+/* A modeld that no pid file tells of: its command line says which model it serves. */
+static void model_read(daemon_process *p) {
+    failure f;
+    command_line words;
+    if (!command_line_of(p->pid, &words)) return;
+    const char *name = command_line_value(&words, "name");
+    const char *file = command_line_value(&words, "model");
+    if (name) snprintf(p->model, sizeof p->model, "%s", name);
+    else if (!file || model_name_of_file(file, p->model, &f) != STATUS_OK) p->model[0] = '\0';
 }
 
 bool daemon_find_holder(const char *runtime, const char *socket, daemon_process *out) {
@@ -123,10 +152,12 @@ bool daemon_find_holder(const char *runtime, const char *socket, daemon_process 
     bool has_pid = held && pread(fd, digits, sizeof digits - 1, 0) > 0;
     close(fd);
     if (!has_pid || atoi(digits) <= 0) return false;
+    bool is_tokenizerd = strcmp(socket, "clients") == 0;
     *out = (daemon_process){0};
-    snprintf(out->name, sizeof out->name, "%s",
-             strcmp(socket, "clients") == 0 ? "tokenizerd" : "modeld");
-    return daemon_identify(atoi(digits), out);
+    snprintf(out->name, sizeof out->name, "%s", is_tokenizerd ? "tokenizerd" : "modeld");
+    if (!daemon_identify(atoi(digits), out)) return false;
+    if (!is_tokenizerd) model_read(out);
+    return true;
 }
 
 static bool has_suffix(const char *name, const char *suffix, char out[DAEMON_NAME_BYTES]) {
@@ -138,7 +169,7 @@ static bool has_suffix(const char *name, const char *suffix, char out[DAEMON_NAM
     return true;
 }
 
-static size_t list_add(daemon_process *list, size_t n, const daemon_process *p) {
+size_t daemons_add(daemon_process list[DAEMONS_MAX], size_t n, const daemon_process *p) {
     for (size_t i = 0; i < n; i++) {
         if (list[i].pid == p->pid) return n;
     }
@@ -160,18 +191,29 @@ size_t daemons_list(const char *runtime, daemon_process out[DAEMONS_MAX]) {
         char name[DAEMON_NAME_BYTES];
         daemon_process p;
         if (!has_suffix(entry->d_name, ".pid", name)) continue;
-        if (daemon_find(runtime, name, &p)) n = list_add(out, n, &p);
-        else daemon_forget(runtime, name);
+        if (daemon_find(runtime, name, &p)) n = daemons_add(out, n, &p);
     }
     rewinddir(folder);
     for (const struct dirent *entry; (entry = readdir(folder));) {
         char name[DAEMON_NAME_BYTES];
         daemon_process p;
         if (!has_suffix(entry->d_name, ".lock", name) || !is_socket_lock(name)) continue;
-        if (daemon_find_holder(runtime, name, &p)) n = list_add(out, n, &p);
+        if (daemon_find_holder(runtime, name, &p)) n = daemons_add(out, n, &p);
     }
     closedir(folder);
     return n;
+}
+
+void daemons_forget_gone(const char *runtime) {
+    DIR *folder = opendir(runtime);
+    if (!folder) return;
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        char name[DAEMON_NAME_BYTES];
+        daemon_process p;
+        if (has_suffix(entry->d_name, ".pid", name) && !daemon_find(runtime, name, &p))
+            daemon_forget(runtime, name);
+    }
+    closedir(folder);
 }
 
 /* ---- start ---- */
@@ -217,23 +259,18 @@ static int spawn(const char *const *argv, int log_fd, pid_t *pid) {
     return error;
 }
 
-status daemon_start(const char *runtime, const char *name, const char *model,
-                    const char *const *argv, daemon_process *out, failure *f) {
-    int log_fd = log_open_fresh(runtime, name);
+status daemon_start(const char *runtime, const char *const *argv, daemon_process *p, failure *f) {
+    int log_fd = log_open_fresh(runtime, p->name);
     if (log_fd < 0)
-        return fail(f, STATUS_IO, "cannot write %s/%s.log: %s", runtime, name, strerror(errno));
+        return fail(f, STATUS_IO, "cannot write %s/%s.log: %s", runtime, p->name, strerror(errno));
     pid_t pid;
     int error = spawn(argv, log_fd, &pid);
     close(log_fd);
     if (error) return fail(f, STATUS_IO, "cannot start %s: %s", argv[0], strerror(error));
-    *out = (daemon_process){0};
-    snprintf(out->name, sizeof out->name, "%s", name);
-    snprintf(out->model, sizeof out->model, "%s", model);
-    if (!daemon_identify(pid, out)) {   /* it ended at once: its log says why */
-        out->pid = pid;
-        return STATUS_OK;
-    }
-    if (daemon_record(runtime, out, f) == STATUS_OK) return STATUS_OK;
+    p->pid = pid;
+    p->started = 0;
+    if (!daemon_identify(pid, p)) return STATUS_OK; /* it ended at once: its log says why */
+    if (daemon_record(runtime, p, f) == STATUS_OK) return STATUS_OK;
     kill(pid, SIGTERM);
     return f->code;
 }
@@ -271,5 +308,7 @@ static void signal_all(const daemon_process *list, size_t n, int number) {
 void daemons_stop(const char *runtime, const daemon_process *list, size_t n) {
     signal_all(list, n, SIGTERM);
     signal_all(list, n, SIGKILL);
-    for (size_t i = 0; i < n; i++) daemon_forget(runtime, list[i].name);
+    for (size_t i = 0; i < n; i++) {
+        if (daemon_recorded(runtime, &list[i])) daemon_forget(runtime, list[i].name);
+    }
 }

@@ -10,17 +10,18 @@
 #include "../proto/limits.h"
 #include "../proto/rt/status.h"
 
-enum { DAEMON_NAME_BYTES = NAME_BYTES_MAX + 16, DAEMONS_MAX = 64, FOLDER_BYTES = 3072 };
+enum { DAEMON_NAME_BYTES = 64, DAEMONS_MAX = 64, FOLDER_BYTES = 3072, FILE_STATE_BYTES = 80 };
 
-/* Name of the process that `up --keep` is. */
-#define KEEPER_NAME "up"
+/* The name of a process that `up --keep` is begins so. */
+#define KEEPER_NAME "up-"
 
 /* A process, told from a later one with its pid by the time of its start. */
 typedef struct daemon_process {
     char name[DAEMON_NAME_BYTES];   /* "tokenizerd"; its files are NAME.pid and NAME.log */
     pid_t pid;
     unsigned long long started;     /* ticks after boot */
-    char model[NAME_BYTES_MAX + 1]; /* that it serves; "" when the pid file does not say */
+    char model[NAME_BYTES_MAX + 1]; /* that it serves; "": not known, or none */
+    char file[FILE_STATE_BYTES];    /* of a modeld: model_file's state of its file; "": not known */
 } daemon_process;
 
 /* One `up` or `down` at a time in a folder: wait up to wait_s for the lock. STATUS_BUSY after that.
@@ -30,9 +31,9 @@ void daemons_unlock(const char *runtime, int *lock);
 
 /* Start argv[0] (a path, or searched in PATH) as a session of its own, without any descriptor of
  * ours, stdin from /dev/null, stdout and stderr to NAME.log; NAME.pid is written. An older log
- * becomes NAME.log.old. STATUS_IO with a sentence. */
-status daemon_start(const char *runtime, const char *name, const char *model,
-                    const char *const *argv, daemon_process *out, failure *f);
+ * becomes NAME.log.old. `p` has its name, model and file, and gets its pid and start. STATUS_IO with a
+ * sentence. */
+status daemon_start(const char *runtime, const char *const *argv, daemon_process *p, failure *f);
 
 /* Write NAME.pid for a process that runs: this one, for `up --keep`. */
 status daemon_record(const char *runtime, const daemon_process *p, failure *f);
@@ -48,11 +49,20 @@ bool daemon_find(const char *runtime, const char *name, daemon_process *out);
 /* The process that holds the lock of the socket `socket` ("clients") in the runtime folder. */
 bool daemon_find_holder(const char *runtime, const char *socket, daemon_process *out);
 
-/* All of the folder, by pid file and by lock, each process once; at most DAEMONS_MAX. Pid files of
- * processes that are gone are removed. */
+/* Does NAME.pid tell of this very process? Alive or not: who ends a daemon on purpose removes it. */
+bool daemon_recorded(const char *runtime, const daemon_process *p);
+
+/* All of the folder, by pid file and by lock, each process once; at most DAEMONS_MAX. */
 size_t daemons_list(const char *runtime, daemon_process out[DAEMONS_MAX]);
 
-/* SIGTERM to all of them, wait, SIGKILL to those that are left after 5 s; their pid files go. */
+/* Add to a list of n unless it is there, or there is no room; returns how many there are now. */
+size_t daemons_add(daemon_process list[DAEMONS_MAX], size_t n, const daemon_process *p);
+
+/* Remove the pid files of processes that are gone. */
+void daemons_forget_gone(const char *runtime);
+
+/* SIGTERM to all of them, wait, SIGKILL to those that are left after 5 s; the pid files that tell of them
+ * go. */
 void daemons_stop(const char *runtime, const daemon_process *list, size_t n);
 
 /* The last line of NAME.log, "" when there is none. */

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,13 +34,30 @@ static void look_dead(const part *one, patience *wait) {
     fprintf(stderr, "trivium: %s (pid %d) has ended\n", one->process.name, (int)one->process.pid);
 }
 
+/* One whose process or start is not known is somebody else's to keep. */
+static bool is_kept(const part *one) {
+    return one->process.pid > 0 && one->line.n_bytes > 0;
+}
+
+static void let_go(part *one) {
+    one->line.n_bytes = 0;
+    one->started = false;
+}
+
+/* Who ended it on purpose removed its pid file; who started it meanwhile wrote another. */
 static void start_again(parts *p, part *one, patience *wait) {
     failure f;
     int lock;
+    daemon_process other;
     if (daemons_lock(p->runtime, 0, &lock, &f) != STATUS_OK) return;    /* at the next look */
     wait->started_ms = clock_ms();
     wait->due_ms = 0;
-    if (part_start(p, one, &f) == STATUS_OK) {
+    if (daemon_find(p->runtime, one->process.name, &other)) {
+        one->process = other;
+    } else if (!daemon_recorded(p->runtime, &one->process)) {
+        fprintf(stderr, "trivium: %s is kept no more: `down` ended it\n", one->process.name);
+        let_go(one);
+    } else if (part_start(p, one, &f) == STATUS_OK) {
         fprintf(stderr, "trivium: started %s again (pid %d)\n", one->process.name,
                 (int)one->process.pid);
     } else {
@@ -48,10 +66,6 @@ static void start_again(parts *p, part *one, patience *wait) {
     daemons_unlock(p->runtime, &lock);
 }
 
-/* One whose process or start is not known is somebody else's to keep. */
-static bool is_kept(const part *one) {
-    return one->process.pid > 0 && one->n_arguments > 0;
-}
 
 static void look(parts *p, patience waits[N_PARTS]) {
     while (waitpid(-1, NULL, WNOHANG) > 0) {}
@@ -84,20 +98,40 @@ static sigset_t signals_of_keeper(void) {
     return signals;
 }
 
-status keeper_begin(const parts *p, failure *f) {
+static daemon_process keeper_self(void) {
+    daemon_process self = {.pid = getpid()};
+    snprintf(self.name, sizeof self.name, KEEPER_NAME "%d", (int)self.pid);
+    daemon_identify(self.pid, &self);
+    return self;
+}
+
+status keeper_begin(parts *p, failure *f) {
     const sigset_t signals = signals_of_keeper();
-    daemon_process self = {.name = KEEPER_NAME};
-    daemon_identify(getpid(), &self);
+    const daemon_process self = keeper_self();
+    for (int i = 0; i < N_PARTS; i++) {
+        if (!daemon_recorded(p->runtime, &p->all[i].process)) let_go(&p->all[i]);
+    }
     sigprocmask(SIG_BLOCK, &signals, NULL);
     return daemon_record(p->runtime, &self, f);
+}
+
+/* Does another `up --keep` in this folder need tokenizerd, too? */
+static bool is_last(const char *runtime) {
+    daemon_process list[DAEMONS_MAX];
+    size_t n = daemons_list(runtime, list), n_others = 0;
+    for (size_t i = 0; i < n; i++)
+        n_others += strncmp(list[i].name, KEEPER_NAME, strlen(KEEPER_NAME)) == 0 &&
+                    list[i].pid != getpid();
+    return n_others == 0;
 }
 
 int keeper_run(parts *p) {
     const sigset_t signals = signals_of_keeper();
     fputs("trivium: the daemons are kept running until Ctrl-C\n", stderr);
     int code = keep(p, &signals);
+    if (!is_last(p->runtime)) let_go(&p->all[PART_TOKENIZERD]);
     for (int i = 0; i < N_PARTS; i++) p->all[i].started |= is_kept(&p->all[i]);
     parts_stop(p);
-    daemon_forget(p->runtime, KEEPER_NAME);
+    daemon_forget(p->runtime, keeper_self().name);
     return code;
 }

@@ -1,42 +1,53 @@
 #include "parts.h"
 
-#include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <xxhash.h>
 
 #include "../proto/rt/paths.h"
+#include "roster.h"
 
-static const char DEFAULT_MODEL[] = "SmolLM2-135M-Instruct.Q4_1.gguf", EMBEDDED_MODEL[] = "chapter";
+enum { SUFFIX_BYTES = 48, SUFFIX_NAME_BYTES = 32 };
 
-static void argument_add(part *one, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static const char *const SETTINGS[N_SETTINGS] = {
+    [SETTING_THREADS] = "threads",
+    [SETTING_KV_MEMORY] = "kv-memory",
+    [SETTING_N_CTX] = "n-ctx",
+    [SETTING_ISA] = "isa",
+};
 
-static void argument_add(part *one, const char *format, ...) {
-    va_list values;
-    va_start(values, format);
-    vsnprintf(one->arguments[one->n_arguments++], PART_ARGUMENT_BYTES, format, values);
-    va_end(values);
+/* ---- what runs ---- */
+
+static void name_set(part *one, const char *program, const char *suffix) {
+    snprintf(one->process.name, sizeof one->process.name, "%s%s", program, suffix);
 }
 
 static status program_set(part *one, const char *program, failure *f) {
-    one->n_arguments = 1;
-    return paths_program(program, one->arguments[0], PART_ARGUMENT_BYTES, f);
+    char path[PATH_MAX];
+    one->line.n_bytes = 0;
+    status st = paths_program(program, path, sizeof path, f);
+    return st == STATUS_OK ? command_line_add(&one->line, f, "%s", path) : st;
 }
 
-static void name_set(part *one, const char *program, const char *suffix) {
-    snprintf(one->process.name, sizeof one->process.name, "%s%.*s", program, NAME_BYTES_MAX + 1,
-             suffix);
-}
-
-/* Found by its pid file? */
+/* Found by its pid file? Then it was started as it would be again. */
 static bool part_find(parts *p, part *one) {
     daemon_process found;
     if (!daemon_find(p->runtime, one->process.name, &found)) return false;
+    command_line line;
     one->process = found;
     one->runs = true;
+    if (command_line_of(found.pid, &line)) one->line = line;
     return true;
+}
+
+/* By pid file, or because it has joined. */
+static void part_look(parts *p, part *one, const daemon_report *joined) {
+    daemon_process found;
+    if (part_find(p, one) || !joined) return;
+    one->runs = true;
+    if (!report_process(joined, &found)) return;
+    one->process.pid = found.pid;
+    one->process.started = found.started;
 }
 
 status parts_init(parts *p, const char *runtime, failure *f) {
@@ -44,172 +55,256 @@ status parts_init(parts *p, const char *runtime, failure *f) {
     p->runtime = runtime;
     part *one = &p->all[PART_TOKENIZERD];
     name_set(one, "tokenizerd", "");
+    status st = program_set(one, "tokenizerd", f);
     if (!part_find(p, one)) one->runs = daemon_find_holder(runtime, "clients", &one->process);
-    return program_set(one, "tokenizerd", f);
+    return st;
 }
 
-/* ---- which model ---- */
-
-/* The file's name without .gguf. */
-static status model_name(const char *path, char out[NAME_BYTES_MAX + 1], failure *f) {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    size_t n_bytes = strlen(base);
-    if (n_bytes > 5 && strcmp(base + n_bytes - 5, ".gguf") == 0) n_bytes -= 5;
-    if (n_bytes == 0 || n_bytes > NAME_BYTES_MAX) {
-        return fail(f, STATUS_BAD_REQUEST, "the name of %s must have 1 to %d bytes", path,
-                    NAME_BYTES_MAX);
-    }
-    memcpy(out, base, n_bytes);
-    out[n_bytes] = '\0';
-    return STATUS_OK;
+static bool is_modeld(const daemon_process *p) {
+    return strncmp(p->name, "modeld", strlen("modeld")) == 0;
 }
 
-/* $TRIVIUM_MODEL, else where `make model` puts it, else, when it has not, the embedded one: true. */
-static bool default_path(char out[PATH_MAX]) {
-    failure f;
-    const char *model = getenv("TRIVIUM_MODEL"), *cache = getenv("TRIVIUM_CACHE");
-    const char *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (model && *model) snprintf(out, PATH_MAX, "%s", model);
-    else if (cache && *cache) snprintf(out, PATH_MAX, "%s/%s", cache, DEFAULT_MODEL);
-    else if (caches && *caches) snprintf(out, PATH_MAX, "%s/trivium/%s", caches, DEFAULT_MODEL);
-    else snprintf(out, PATH_MAX, "%s/.cache/trivium/%s", home ? home : "", DEFAULT_MODEL);
-    char embedded[PATH_MAX];
-    bool is_there = (model && *model) || access(out, F_OK) == 0;
-    if (is_there || paths_model(EMBEDDED_MODEL, embedded, sizeof embedded, &f) != STATUS_OK)
-        return false;
-    snprintf(out, PATH_MAX, "%s", embedded);
-    return true;
-}
-
-static bool is_here(const daemon_report *d) {
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
-    return strcmp(d->host, host) == 0;
-}
-
-/* A daemon that was killed stays in the report until its silence is noticed. */
-static bool is_gone(const daemon_report *d) {
-    daemon_process found;
-    return is_here(d) && !daemon_identify((pid_t)d->pid, &found);
-}
-
-/* The first of this role that serves `model` ("" is any); NULL: none. */
-static const daemon_report *report_find(const status_report *r, const char *role,
-                                        const char *model) {
-    bool is_modeld = strcmp(role, "modeld") == 0;
-    for (size_t i = 0; i < r->n_daemons; i++) {
-        const daemon_report *d = &r->daemons[i];
-        const char *serves = is_modeld ? d->name : d->model;
-        if (strcmp(d->role, role) != 0 || (*model && strcmp(serves, model) != 0)) continue;
-        if (!is_gone(d)) return d;
-    }
-    return NULL;
-}
-
-/* The default model of tokenizerd has gone, and `path` is its file. */
-static bool default_is_away(const char *path, const status_report *report) {
-    failure f;
-    char name[NAME_BYTES_MAX + 1];
-    return *report->default_model && !report_find(report, "modeld", report->default_model) &&
-           model_name(path, name, &f) == STATUS_OK && strcmp(name, report->default_model) == 0;
-}
-
-/* The model that is meant when none is named and one runs here: the default, else any; false: none runs. */
-static bool model_running(parts *p, const status_report *report) {
-    const daemon_report *joined = report_find(report, "modeld", report->default_model);
-    if (!joined) joined = report_find(report, "modeld", "");
-    daemon_process found;
+/* The model that is meant when no file is named: the one that runs under this name; without one the default,
+ * else any that runs. False: none does. */
+static bool model_running(parts *p, const char *name, const status_report *report) {
+    const daemon_report *joined = report_find(report, "modeld", *name ? name : report->default_model);
+    if (!joined) joined = report_find(report, "modeld", name);
+    daemon_process list[DAEMONS_MAX];
     if (joined) {
         snprintf(p->model, sizeof p->model, "%s", joined->name);
         return true;
     }
-    if (daemon_find(p->runtime, "modeld", &found)) {
-        snprintf(p->model, sizeof p->model, "%s", found.model);
+    for (size_t i = 0, n = daemons_list(p->runtime, list); i < n; i++) {
+        if (!is_modeld(&list[i]) || (*name && strcmp(list[i].model, name) != 0)) continue;
+        memcpy(p->model, list[i].model, sizeof p->model);
         return true;
     }
-    return daemon_find_holder(p->runtime, "samplers", &found);
+    return false;
+}
+
+/* ---- names of files ---- */
+
+/* "-NAME" where that is short and a name for a file; else its beginning, and a number made of all of it. */
+static void suffix_of(const char *model, char out[SUFFIX_BYTES]) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t n = strlen(model), n_kept = n < SUFFIX_NAME_BYTES ? n : SUFFIX_NAME_BYTES;
+    bool is_whole = n_kept == n && strspn(model, letters) == n;
+    snprintf(out, SUFFIX_BYTES, "-%.*s", (int)n_kept, model);
+    for (char *c = out; *c; c++) {
+        if (!strchr(letters, *c)) *c = '_';
+    }
+    if (!is_whole) snprintf(out + 1 + n_kept, SUFFIX_BYTES - 1 - n_kept, "-%08x", XXH32(model, n, 0));
 }
 
 /* The first model's sampler socket is "samplers"; another one has one of its own, and names to
  * match. */
-static void suffix_choose(parts *p, const status_report *report, char out[DAEMON_NAME_BYTES]) {
+static void suffix_choose(const parts *p, char out[SUFFIX_BYTES]) {
     char own[DAEMON_NAME_BYTES];
     daemon_process found;
-    snprintf(out, DAEMON_NAME_BYTES, "-%s", p->model);
-    snprintf(own, sizeof own, "modeld-%.*s", NAME_BYTES_MAX, p->model);
+    suffix_of(p->model, out);
+    snprintf(own, sizeof own, "modeld%s", out);
     if (daemon_find(p->runtime, own, &found)) return;
-    bool is_first =
-        (daemon_find(p->runtime, "modeld", &found) && strcmp(found.model, p->model) == 0) ||
-        report_find(report, "modeld", p->model) || !*p->model;
-    if (is_first || !daemon_find_holder(p->runtime, "samplers", &found)) *out = '\0';
+    bool is_taken = daemon_find(p->runtime, "modeld", &found) ||
+                    daemon_find_holder(p->runtime, "samplers", &found);
+    if (!is_taken || strcmp(found.model, p->model) == 0) *out = '\0';
+}
+
+/* ---- is it the one that is wanted? ---- */
+
+static const model_summary *summary_find(const status_report *r, const char *model) {
+    for (size_t i = 0; i < r->n_models; i++) {
+        if (strcmp(r->models[i].name, model) == 0) return &r->models[i];
+    }
+    return NULL;
+}
+
+/* A model that runs and was started from this file, as it is now; its own name is preferred. */
+static bool find_by_state(parts *p) {
+    daemon_process list[DAEMONS_MAX];
+    bool found = false;
+    for (size_t i = 0, n = daemons_list(p->runtime, list); i < n; i++) {
+        if (!is_modeld(&list[i]) || strcmp(list[i].file, p->file.state) != 0) continue;
+        bool is_own = strcmp(list[i].model, p->file.name) == 0;
+        if (!found || is_own) memcpy(p->model, list[i].model, sizeof p->model);
+        found = true;
+    }
+    return found;
+}
+
+/* A model that has joined and is of the same bytes; its own name is preferred. */
+static void find_by_fingerprint(parts *p, const status_report *report) {
+    bool found = false;
+    for (size_t i = 0; i < report->n_models; i++) {
+        const model_summary *m = &report->models[i];
+        if (strcmp(m->fingerprint, p->file.fingerprint) != 0) continue;
+        if (!report_find(report, "modeld", m->name)) continue;      /* it has ended */
+        bool is_own = strcmp(m->name, p->file.name) == 0;
+        if (!found || is_own) snprintf(p->model, sizeof p->model, "%s", m->name);
+        found = true;
+    }
+}
+
+/* A file that runs already, whatever it is called there, is that model, unless it is given a name. */
+static status model_of_file(parts *p, const parts_wish *wish, const status_report *report,
+                            failure *f) {
+    memcpy(p->model, p->file.name, sizeof p->model);
+    if (!wish->path || wish->name || find_by_state(p) || report->n_models == 0) return STATUS_OK;
+    if (model_file_ask(&p->file, p->loop, f) != STATUS_OK) return f->code;
+    find_by_fingerprint(p, report);
+    return STATUS_OK;
+}
+
+static status refuse_file(const parts *p, failure *f) {
+    pid_t pid = p->all[PART_MODELD].process.pid;
+    command_line line;
+    bool is_known = pid > 0 && command_line_of(pid, &line);
+    const char *path = is_known ? command_line_value(&line, "model") : NULL;
+    bool has_changed = path && strcmp(path, p->file.path) == 0;
+    return fail(f, STATUS_BUSY,
+                "the model %s runs already, and %.120s is not %s%.120s: --name gives it a name of "
+                "its own, `trivium down %s` ends that model",
+                p->model, p->file.path,
+                has_changed ? "what it was then" : path ? "its file, " : "its file",
+                path && !has_changed ? path : "", p->model);
+}
+
+/* Does the modeld that runs under this name serve the file that is wanted? *known: false until it
+ * has joined. */
+static status check_file(parts *p, const status_report *report, bool *known, failure *f) {
+    const model_summary *running = summary_find(report, p->model);
+    const char *state = p->all[PART_MODELD].process.file;
+    *known = true;
+    if (*state && strcmp(state, p->file.state) == 0) return STATUS_OK;
+    *known = running != NULL;
+    if (!running) return STATUS_OK;
+    if (model_file_ask(&p->file, p->loop, f) != STATUS_OK) return f->code;
+    return strcmp(running->fingerprint, p->file.fingerprint) == 0 ? STATUS_OK : refuse_file(p, f);
+}
+
+/* What was asked for must be what it was started with: nothing is said to hold that does not. */
+static status check_settings(const parts *p, const parts_wish *wish, failure *f) {
+    const part *modeld = &p->all[PART_MODELD];
+    command_line line;
+    bool is_known = modeld->process.pid > 0 && command_line_of(modeld->process.pid, &line);
+    for (int i = 0; i < N_SETTINGS; i++) {
+        const char *asked = wish->settings[i];
+        const char *holds = is_known ? command_line_value(&line, SETTINGS[i]) : NULL;
+        if (!asked || (holds && strcmp(asked, holds) == 0)) continue;
+        return fail(f, STATUS_BUSY,
+                    "the model %s runs already, with%s --%s%s%.40s: `trivium down %s` ends it, so "
+                    "that it can be started with --%s %.40s",
+                    p->model, holds ? "" : "out", SETTINGS[i], holds ? " " : "", holds ? holds : "",
+                    p->model, SETTINGS[i], asked);
+    }
+    return STATUS_OK;
 }
 
 /* ---- the plan ---- */
 
-static status modeld_plan(parts *p, const char *path, const char *suffix, failure *f) {
+static status modeld_line(parts *p, const parts_wish *wish, const char *suffix, failure *f) {
     part *one = &p->all[PART_MODELD];
-    char real[PATH_MAX];
-    if (!realpath(path, real)) {
-        if (one->runs) return STATUS_OK;
-        return fail(f, STATUS_NOT_FOUND,
-                    "there is no model at %s: `make model` fetches one, --model names another",
-                    path);
-    }
     status st = program_set(one, "modeld", f);
-    argument_add(one, "--model=%s", real);
-    argument_add(one, "--name=%s", p->model);
-    argument_add(one, "--bind-samplers=ipc://%s/samplers%s", p->runtime, suffix);
-    snprintf(one->process.model, sizeof one->process.model, "%s", p->model);
-    return st;
-}
-
-static status samplerd_plan(parts *p, const char *suffix, failure *f) {
-    part *one = &p->all[PART_SAMPLERD];
-    status st = program_set(one, "samplerd", f);
-    argument_add(one, "--join=ipc://%s/samplers%s", p->runtime, suffix);
-    snprintf(one->process.model, sizeof one->process.model, "%s", p->model);
-    return st;
-}
-
-/* Whether it runs, by pid file or because it has joined. */
-static void part_look(parts *p, part *one, const daemon_report *joined) {
-    if (part_find(p, one) || !joined) return;
-    one->runs = true;
-    if (is_here(joined)) daemon_identify((pid_t)joined->pid, &one->process);
-}
-
-status parts_plan(parts *p, const char *path, const status_report *report, failure *f) {
-    char named[PATH_MAX], suffix[DAEMON_NAME_BYTES];
-    bool runs = false;
-    if (path) {
-        if (paths_model(path, named, sizeof named, f) != STATUS_OK) return f->code;
-    } else {
-        bool is_embedded = default_path(named);
-        runs = !default_is_away(named, report) && model_running(p, report);
-        p->stands_in = is_embedded && !runs;
+    if (st == STATUS_OK) st = command_line_add(&one->line, f, "--model=%s", p->file.path);
+    if (st == STATUS_OK) st = command_line_add(&one->line, f, "--name=%s", p->model);
+    if (st == STATUS_OK)
+        st = command_line_add(&one->line, f, "--bind-samplers=ipc://%s/samplers%s", p->runtime,
+                              suffix);
+    for (int i = 0; i < N_SETTINGS && st == STATUS_OK; i++) {
+        if (wish->settings[i])
+            st = command_line_add(&one->line, f, "--%s=%s", SETTINGS[i], wish->settings[i]);
     }
-    status st = runs ? STATUS_OK : model_name(named, p->model, f);
-    if (st != STATUS_OK) return st;
-    suffix_choose(p, report, suffix);
+    memcpy(one->process.model, p->model, sizeof p->model);
+    memcpy(one->process.file, p->file.state, sizeof p->file.state);
+    return st;
+}
+
+/* It joins where the modeld binds that runs, or will. */
+static status samplerd_line(parts *p, const char *suffix, failure *f) {
+    part *one = &p->all[PART_SAMPLERD];
+    const part *modeld = &p->all[PART_MODELD];
+    command_line by_hand = {0};
+    if (modeld->line.n_bytes == 0 && modeld->process.pid > 0)
+        command_line_of(modeld->process.pid, &by_hand);
+    const char *bound = command_line_value(modeld->line.n_bytes ? &modeld->line : &by_hand,
+                                           "bind-samplers");
+    status st = program_set(one, "samplerd", f);
+    if (st == STATUS_OK && bound) st = command_line_add(&one->line, f, "--join=%s", bound);
+    else if (st == STATUS_OK)
+        st = command_line_add(&one->line, f, "--join=ipc://%s/samplers%s", p->runtime, suffix);
+    memcpy(one->process.model, p->model, sizeof p->model);
+    return st;
+}
+
+/* One that an earlier model of this socket left behind serves this one from now on. */
+static status samplerd_adopt(parts *p, failure *f) {
+    daemon_process *found = &p->all[PART_SAMPLERD].process;
+    if (strcmp(found->model, p->model) == 0 || !daemon_recorded(p->runtime, found)) return STATUS_OK;
+    memcpy(found->model, p->model, sizeof p->model);
+    return daemon_record(p->runtime, found, f);
+}
+
+/* The default model of tokenizerd is away, and its file is the one that is meant when none is named. */
+static bool default_is_away(parts *p, const status_report *report) {
+    failure f;
+    model_file file;
+    const char *name = report->default_model;
+    if (!*name || report_find(report, "modeld", name)) return false;
+    if (model_file_find(&file, NULL, NULL, &f) != STATUS_OK || strcmp(file.name, name) != 0) return false;
+    p->file = file;
+    return true;
+}
+
+/* p->model, and p->file unless one runs and no other was asked for. */
+static status choose_model(parts *p, const parts_wish *wish, const status_report *report,
+                           failure *f) {
+    bool is_away = !wish->path && !wish->name && !*p->file.path && default_is_away(p, report);
+    if (!wish->path && !is_away && model_running(p, wish->name ? wish->name : "", report))
+        return STATUS_OK;
+    status st = *p->file.path ? STATUS_OK : model_file_find(&p->file, wish->path, wish->name, f);
+    return st == STATUS_OK ? model_of_file(p, wish, report, f) : st;
+}
+
+static void look(parts *p, const char *suffix, const status_report *report) {
     part *modeld = &p->all[PART_MODELD], *samplerd = &p->all[PART_SAMPLERD];
+    memset(modeld, 0, sizeof *modeld);
+    memset(samplerd, 0, sizeof *samplerd);
     name_set(modeld, "modeld", suffix);
     name_set(samplerd, "samplerd", suffix);
     part_look(p, modeld, report_find(report, "modeld", p->model));
     part_look(p, samplerd, report_find(report, "samplerd", p->model));
-    if (runs) modeld->runs = true;      /* joined already, or about to */
-    st = modeld_plan(p, named, suffix, f);
-    return st == STATUS_OK ? samplerd_plan(p, suffix, f) : st;
+    daemon_process holder;
+    if (modeld->runs || *suffix || !daemon_find_holder(p->runtime, "samplers", &holder)) return;
+    modeld->runs = true;        /* by hand, and about to join */
+    modeld->process = holder;
+}
+
+status parts_plan(parts *p, const parts_wish *wish, const status_report *report, bool *decided,
+                  failure *f) {
+    char suffix[SUFFIX_BYTES];
+    part *modeld = &p->all[PART_MODELD], *samplerd = &p->all[PART_SAMPLERD];
+    *decided = false;
+    if (choose_model(p, wish, report, f) != STATUS_OK) return f->code;
+    suffix_choose(p, suffix);
+    look(p, suffix, report);
+    bool known = modeld->runs || *p->file.path;     /* not one that has ended this moment */
+    status st = STATUS_OK;
+    if (modeld->runs && wish->path) st = check_file(p, report, &known, f);
+    if (st != STATUS_OK || !known) return st;
+    if (modeld->runs) st = check_settings(p, wish, f);
+    if (st == STATUS_OK && !modeld->line.n_bytes && *p->file.path)
+        st = modeld_line(p, wish, suffix, f);
+    if (st == STATUS_OK && samplerd->runs) st = samplerd_adopt(p, f);
+    if (st == STATUS_OK && !samplerd->line.n_bytes) st = samplerd_line(p, suffix, f);
+    *decided = st == STATUS_OK;
+    return st;
 }
 
 /* ---- doing it ---- */
 
 status part_start(parts *p, part *one, failure *f) {
-    const char *argv[PART_ARGUMENTS_MAX + 1] = {NULL};
-    for (int i = 0; i < one->n_arguments; i++) argv[i] = one->arguments[i];
-    char name[DAEMON_NAME_BYTES], model[NAME_BYTES_MAX + 1];
-    memcpy(name, one->process.name, sizeof name);
-    memcpy(model, one->process.model, sizeof model);
-    status st = daemon_start(p->runtime, name, model, argv, &one->process, f);
+    const char *argv[COMMAND_LINE_WORDS_MAX + 1];
+    command_line_words(&one->line, argv);
+    status st = daemon_start(p->runtime, argv, &one->process, f);
     one->started = one->runs = st == STATUS_OK;
     return st;
 }
@@ -235,7 +330,7 @@ status parts_start_again(parts *p, failure *f) {
     for (int i = 0; i < N_PARTS; i++) {
         part *one = &p->all[i];
         bool found = one->runs && !one->started && one->process.pid != 0;
-        if (!found || one->n_arguments == 0 || daemon_alive(&one->process)) continue;
+        if (!found || one->line.n_bytes == 0 || daemon_alive(&one->process)) continue;
         status st = part_start(p, one, f);
         if (st != STATUS_OK) return st;
     }

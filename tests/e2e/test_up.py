@@ -80,7 +80,10 @@ def test_up_beside_daemons_started_by_hand(folder, models):
     wait_until(lambda: len(folder.daemons()) == 2, what="modeld has joined")
     done = folder.run("up")
     assert done.returncode == 0 and done.stdout.count(b"started") == 1 and b"samplerd" in done.stdout
-    folder.run("down")
+    by_hand = folder.start("samplerd")
+    wait_until(lambda: len(folder.daemons()) == 4, what="another samplerd has joined")
+    assert folder.run("down").stdout.count(b"ended") == 4
+    assert by_hand.wait(60) == 0
     assert all(process.wait(60) == 0 for process in folder.processes)
 
 
@@ -109,7 +112,7 @@ def test_daemons_hold_nothing_of_who_started_them(folder, models):
 def test_keep_starts_again_what_dies(folder, models):
     keeper = folder.popen("up", "--keep", "--model", models(type="F32", seed=1))
     keeper.stdout.readline()
-    wait_until((folder.runtime / "up.pid").exists, what="the keeper is at work")
+    wait_until(lambda: list(folder.runtime.glob("up-*.pid")), what="the keeper is at work")
     old = pid_of(folder, "modeld")
     os.kill(old, signal.SIGKILL)
     wait_until(lambda: pid_of(folder, "modeld") != old, what="modeld was started again")

@@ -22,7 +22,9 @@ static failure f;
 
 static void start(const char *name, const char *script, daemon_process *out) {
     const char *const argv[] = {"sh", "-c", script, NULL};
-    assert_int_equal(daemon_start(folder, name, "a model", argv, out, &f), STATUS_OK);
+    *out = (daemon_process){.model = "a model", .file = "1:2:3:4.5"};
+    snprintf(out->name, sizeof out->name, "%s", name);
+    assert_int_equal(daemon_start(folder, argv, out, &f), STATUS_OK);
 }
 
 static bool is_there(const char *name) {
@@ -39,6 +41,7 @@ static void started_found_and_ended(void **state) {
     assert_true(daemon_find(folder, "sleeper", &found));
     assert_int_equal(found.pid, p.pid);
     assert_string_equal(found.model, "a model");
+    assert_string_equal(found.file, "1:2:3:4.5");
     assert_int_equal(getsid(p.pid), p.pid);
     daemon_process list[DAEMONS_MAX];
     assert_int_equal(daemons_list(folder, list), 1);
@@ -72,7 +75,9 @@ static void a_stranger_with_the_same_pid(void **state) {
     assert_false(daemon_find(folder, "stale", &found));
     daemon_process list[DAEMONS_MAX];
     assert_int_equal(daemons_list(folder, list), 0);
-    assert_false(is_there("stale.pid"));        /* cleared away */
+    assert_true(is_there("stale.pid"));         /* its keeper sees that nobody ended it on purpose */
+    daemons_forget_gone(folder);
+    assert_false(is_there("stale.pid"));
 }
 
 static void last_words_of_one_that_failed(void **state) {
@@ -95,8 +100,8 @@ static void last_words_of_one_that_failed(void **state) {
 static void a_program_that_is_not_there(void **state) {
     (void)state;
     const char *const argv[] = {"/nonexistent/program", NULL};
-    daemon_process p;
-    assert_int_equal(daemon_start(folder, "none", "", argv, &p, &f), STATUS_IO);
+    daemon_process p = {.name = "none"};
+    assert_int_equal(daemon_start(folder, argv, &p, &f), STATUS_IO);
     assert_non_null(strstr(f.message, "/nonexistent/program"));
 }
 
