@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../proto/rt/text.h"
+#include "blanks.h"
 
 /* A message is its role's opening, its content and the close; a reply begins with `reply`. */
 typedef struct form_row {
@@ -92,11 +93,34 @@ static chat_form form_by_tokens(const vocab *v) {
     return form;
 }
 
-/* One at most: what the model or its template asks for is what the form begins with. */
-static int32_t first_id(const vocab *v, chat_form form, bool template_writes_bos) {
+/* What a template means by BOS; a file of which we know the first token may not say which it is. */
+static int32_t bos_id(const vocab *v) {
+    int32_t id = vocab_meta_of(v)->bos;
+    return id >= 0 ? id : marker_id(v, forms[CHAT_LLAMA3].first);
+}
+
+/* One at most: what the model asks for, or its template, or else the form. */
+static int32_t first_id(const vocab *v, const chat *c, bool template_writes_bos) {
     const vocab_meta *meta = vocab_meta_of(v);
-    if (meta->bos >= 0 && (meta->add_bos || template_writes_bos)) return meta->bos;
-    return forms[form].first ? marker_id(v, forms[form].first) : -1;
+    const char *first = forms[c->form].first;
+    if (meta->bos >= 0 && meta->add_bos) return meta->bos;
+    if (c->origin == CHAT_OWN) return template_writes_bos ? bos_id(v) : -1;
+    return first ? marker_id(v, first) : -1;
+}
+
+static status template_of(const vocab *v, chat_template *out) {
+    const vocab_meta *meta = vocab_meta_of(v);
+    int32_t bos = bos_id(v);
+    vocab_bytes first = bos >= 0 ? vocab_token(v, bos) : (vocab_bytes){0};
+    vocab_bytes last = meta->eos >= 0 ? vocab_token(v, meta->eos) : (vocab_bytes){0};
+    return chat_template_read(out, &(chat_template_source){
+                                       .text = meta->chat_template,
+                                       .n_text = meta->chat_template_bytes,
+                                       .bos = first.bytes,
+                                       .n_bos = first.n_bytes,
+                                       .eos = last.bytes,
+                                       .n_eos = last.n_bytes,
+                                   });
 }
 
 status chat_choose(chat *out, const vocab *v, chat_form asked, failure *f) {
@@ -104,7 +128,7 @@ status chat_choose(chat *out, const vocab *v, chat_form asked, failure *f) {
     chat_template own = {.form = CHAT_NO_FORM};
     *out = (chat){.form = asked, .origin = CHAT_ASKED};
     if (asked == CHAT_NO_FORM) {
-        if (chat_template_read(&own, meta->chat_template, meta->chat_template_bytes) != STATUS_OK)
+        if (template_of(v, &own) != STATUS_OK)
             return fail(f, STATUS_NO_MEMORY, "no memory to read the model's chat template");
         out->form = own.form;
         out->origin = CHAT_OWN;
@@ -115,7 +139,7 @@ status chat_choose(chat *out, const vocab *v, chat_form asked, failure *f) {
         out->system = own.system;
         out->dates = own.dates;
     }
-    out->bos = first_id(v, out->form, own.writes_bos);
+    out->bos = first_id(v, out, own.writes_bos);
     return STATUS_OK;
 }
 
@@ -165,8 +189,8 @@ static void put_own(chat_prompt *p, const char *text) {
 
 static void put_content(chat_prompt *p, const chat_message *m, bool trims) {
     size_t begin = 0, end = m->n_bytes;
-    while (trims && begin < end && text_is_blank(m->content[begin])) begin++;
-    while (trims && begin < end && text_is_blank(m->content[end - 1])) end--;
+    if (trims) end -= blanks_behind(m->content, end);
+    if (trims) begin += blanks_before(m->content, end);
     put(p, m->content ? m->content + begin : NULL, end - begin, false);
 }
 

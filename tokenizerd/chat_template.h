@@ -1,6 +1,5 @@
-/* What a model's chat template says, read without running it: templates are programs in Jinja, of
- * which only the texts that they write, and where those stand, are looked at. Pure; linear in the
- * template's length; any bytes may come. */
+/* What a model's chat template says: which form it is of, proved by running it (chat_proof.h). Pure;
+ * bounded whatever bytes come. */
 #ifndef TRIVIUM_CHAT_TEMPLATE_H
 #define TRIVIUM_CHAT_TEMPLATE_H
 
@@ -30,8 +29,14 @@ typedef struct chat_template {
     chat_text dates;            /* before each system text (Llama 3.1 and later); owned */
 } chat_template;
 
-/* STATUS_NO_MEMORY; then there is nothing to clear. */
-status chat_template_read(chat_template *out, const uint8_t *text, size_t n_bytes);
+typedef struct chat_template_source {           /* borrowed for the call */
+    const uint8_t *text, *bos, *eos;            /* of the template and of two tokens */
+    size_t n_text, n_bos, n_eos;                /* 0: there is none */
+} chat_template_source;
+
+/* A template is recognised when it writes, in each conversation that we render and that it does not
+ * refuse, what the form writes, to the byte. STATUS_NO_MEMORY; then there is nothing to clear. */
+status chat_template_read(chat_template *out, const chat_template_source *source);
 void chat_template_clear(chat_template *t);     /* its texts; then they are empty */
 
 #endif

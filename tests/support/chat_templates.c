@@ -80,6 +80,7 @@ const char template_llama3[] =
     "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}";
 
 #define LLAMA31_MESSAGES                                                                           \
+    "{%- if not tools is defined %}\n    {%- set tools = none %}\n{%- endif %}\n"                  \
     "{%- if messages[0]['role'] == 'system' %}\n"                                                  \
     "    {%- set system_message = messages[0]['content']|trim %}\n"                                \
     "    {%- set messages = messages[1:] %}\n{%- else %}\n"                                        \

@@ -3,11 +3,13 @@
 #define TRIVIUM_TESTS_CHAT_TEMPLATES_H
 
 /* ChatML, with a system message of their own: one literal; several places, tools first; the same
- * with the text in a branch only; a variable; text outside of tags. */
+ * with the text in a branch only; text outside of tags. */
 extern const char template_smollm2[], template_qwen25[], template_qwen_branch[],
-    template_variable[], template_outside[];
-/* ChatML without one: system texts that belong to tools, or to the conversation. */
-extern const char template_qwen3[], template_chatml_bare[];
+    template_outside[];
+/* ChatML without one: system texts that belong to tools. */
+extern const char template_qwen3[];
+/* ChatML but for something: a system message without another one is lost; no reply is begun. */
+extern const char template_variable[], template_chatml_bare[];
 
 extern const char template_llama3[], template_llama31[], template_llama32[];
 

@@ -1,5 +1,4 @@
-/* chat_template.h, chat.h: what a template says, which form is chosen, and the prompts that come of
- * it. */
+/* chat.h: which form is chosen, and the prompts that come of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/rt/clock.h"
 #include "tests/support/chat_templates.h"
 #include "tests/support/small_vocab.h"
 #include "tokenizerd/chat.h"
@@ -15,129 +13,6 @@
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
 enum { N_ANY = 16 };
-
-/* ---- what a template says ---- */
-
-static void assert_text(const chat_text *text, const char *expected) {
-    size_t n_bytes = expected ? strlen(expected) : 0;
-    assert_int_equal(text->bytes != NULL, expected != NULL);
-    assert_int_equal(text->n_bytes, n_bytes);
-    if (expected) assert_memory_equal(text->bytes, expected, n_bytes);
-}
-
-static const char llama_dates[] =
-    "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
-
-static void test_templates_are_recognised(void **state) {
-    (void)state;
-    static const char qwen[] =
-        "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
-    static const char smollm[] =
-        "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
-    const struct {
-        const char *text;
-        chat_form form;
-        bool writes_bos;
-        const char *system, *dates;
-    } cases[] = {
-        {template_smollm2, CHAT_CHATML, false, smollm, NULL},
-        {template_qwen25, CHAT_CHATML, false, qwen, NULL},
-        {template_qwen_branch, CHAT_CHATML, false, "It's a \\ and a \"quote\".", NULL},
-        {template_variable, CHAT_CHATML, false, "You are a helpful assistant.", NULL},
-        {template_outside, CHAT_CHATML, true, "Be kind.", NULL},
-        {template_qwen3, CHAT_CHATML, false, NULL, NULL},
-        {template_chatml_bare, CHAT_CHATML, false, NULL, NULL},
-        {template_llama3, CHAT_LLAMA3, true, NULL, NULL},
-        {template_llama31, CHAT_LLAMA3, true, NULL, llama_dates},
-        {template_llama32, CHAT_LLAMA3, true, NULL, llama_dates},
-        {template_plain, CHAT_PLAIN, false, NULL, NULL},
-        {template_zephyr, CHAT_NO_FORM, false, NULL, NULL},
-        {template_mistral, CHAT_NO_FORM, false, NULL, NULL},
-        {template_gemma, CHAT_NO_FORM, false, NULL, NULL},
-        {template_phi3, CHAT_NO_FORM, false, NULL, NULL},
-        {template_phi4, CHAT_NO_FORM, false, NULL, NULL},
-        {"", CHAT_NO_FORM, false, NULL, NULL},
-        {"{{", CHAT_NO_FORM, false, NULL, NULL},
-        {"{%", CHAT_NO_FORM, false, NULL, NULL},
-        {"{%-", CHAT_NO_FORM, false, NULL, NULL},
-        {"{%set x='", CHAT_NO_FORM, false, NULL, NULL},
-        {"{% if '}}", CHAT_NO_FORM, false, NULL, NULL},
-        {"{{ {'<|im_end|>': '<|im_start|>assistant\n'} }}", CHAT_NO_FORM, false, NULL, NULL},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        chat_template t;
-        size_t n = strlen(cases[i].text);
-        uint8_t *exact = malloc(n + (n == 0));          /* so that a byte read behind it is seen */
-        memcpy(exact, cases[i].text, n);
-        assert_int_equal(chat_template_read(&t, exact, n), STATUS_OK);
-        free(exact);
-        assert_int_equal(t.form, cases[i].form);
-        assert_int_equal(t.writes_bos, cases[i].writes_bos);
-        assert_text(&t.system, cases[i].system);
-        assert_text(&t.dates, cases[i].dates);
-        chat_template_clear(&t);
-        assert_null(t.system.bytes);
-    }
-}
-
-/* Parts of templates, and bytes that are none, in any order. */
-static void test_any_bytes_may_be_a_template(void **state) {
-    (void)state;
-    static const char *const parts[] = {
-        "{{", "}}", "{%", "%}", "{#", "#}", "{%-", "-%}", "'", "\"", "\\", "\n", "  ", "if", "else",
-        "endif", "set system_message =", "set date_string=", "[", ")", "+", "x", "<|im_start|>",
-        "<|im_end|>", "system\n", "assistant\n", "<|start_header_id|>", "<|end_header_id|>\n\n",
-        "<|eot_id|>", "User: ", "Assistant:", "Cutting Knowledge Date: ", "\nToday Date: ",
-        "bos_token",
-    };
-    enum { N_PARTS = sizeof parts / sizeof *parts, ROUNDS = 20000, PARTS_MAX = 60 };
-    uint64_t seed = 12345;
-    for (int round = 0; round < ROUNDS; round++) {
-        char text[PARTS_MAX * 32];
-        size_t n = 0;
-        for (int i = 0; i < round % PARTS_MAX; i++) {
-            seed = seed * 6364136223846793005u + 1442695040888963407u;
-            uint32_t choice = (uint32_t)(seed >> 33) % (N_PARTS + 4);
-            if (choice >= N_PARTS) {
-                text[n++] = (char)(seed >> 20);
-                continue;
-            }
-            memcpy(text + n, parts[choice], strlen(parts[choice]));
-            n += strlen(parts[choice]);
-        }
-        uint8_t *exact = malloc(n + (n == 0));
-        memcpy(exact, text, n);
-        chat_template t;
-        assert_int_equal(chat_template_read(&t, exact, n), STATUS_OK);
-        assert_true(t.form != CHAT_NO_FORM || (!t.system.bytes && !t.dates.bytes));
-        chat_template_clear(&t);
-        free(exact);
-    }
-}
-
-/* A hang would be seen, not a figure: a quadratic search takes minutes here. */
-static void test_the_longest_templates_are_read_at_once(void **state) {
-    (void)state;
-    static const char *const repeated[] = {
-        "{{", "{%if%}", "{%set system_message=a%}", "'", "{#", " ", "\n ", "{{- a -}} ",
-        "<|im_start|>system\n", "<|im_start|>system\n<|im_end|>",
-        "<|im_start|>system\n{%if%}{{a}}{%else%}x",
-        "<|start_header_id|>system<|end_header_id|>\n\n", "<", "<|", "User: {{a}}\n", "{{(",
-    };
-    uint8_t *text = malloc(CHAT_TEMPLATE_BYTES_MAX);
-    for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++) {
-        static const char first[] = "<|im_end|>{{'<|im_start|>assistant\n'}}";
-        size_t n = sizeof first - 1, step = strlen(repeated[i]);
-        memcpy(text, first, n);
-        for (; n + step <= CHAT_TEMPLATE_BYTES_MAX; n += step) memcpy(text + n, repeated[i], step);
-        chat_template t;
-        uint64_t started_us = clock_us();
-        assert_int_equal(chat_template_read(&t, text, n), STATUS_OK);
-        assert_true(clock_us() - started_us < 5 * 1000000);
-        chat_template_clear(&t);
-    }
-    free(text);
-}
 
 /* ---- which form ---- */
 
@@ -378,9 +253,6 @@ static void test_prompts_of_each_form(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_templates_are_recognised),
-        cmocka_unit_test(test_any_bytes_may_be_a_template),
-        cmocka_unit_test(test_the_longest_templates_are_read_at_once),
         cmocka_unit_test(test_a_form_is_asked_for_or_the_models_own),
         cmocka_unit_test(test_an_unknown_form_is_refused_with_those_there_are),
         cmocka_unit_test(test_a_prompt_has_at_most_one_bos),
