@@ -1,5 +1,5 @@
-/* Blanks at the ends of a text, as Python's str.strip knows them: what "trim" in a chat template takes
- * away. ASCII's, and those beyond it in UTF-8. */
+/* Blanks at the ends of a text, as Python's str.strip knows them: what "trim" in a chat template
+ * takes away. ASCII's, and those beyond it in UTF-8. */
 #ifndef TRIVIUM_BLANKS_H
 #define TRIVIUM_BLANKS_H
 

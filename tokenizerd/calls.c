@@ -29,7 +29,6 @@ static void call_free(call *c, models *ms) {
     passage_free(&c->passage);
     passage_free(&c->rendering.fits);
     conversation_free(&c->rendering.conversation);
-    chat_clear(&c->rendering.chat);
     strategy_clear(&c->strategy);
     models_release(ms, &c->model);
     free(c->ids);

@@ -108,45 +108,33 @@ static int32_t first_id(const vocab *v, const chat *c, bool template_writes_bos)
     return first ? marker_id(v, first) : -1;
 }
 
-static status template_of(const vocab *v, chat_template *out) {
+status chat_own_template(chat_template *out, const vocab *v, failure *f) {
     const vocab_meta *meta = vocab_meta_of(v);
     int32_t bos = bos_id(v);
     vocab_bytes first = bos >= 0 ? vocab_token(v, bos) : (vocab_bytes){0};
     vocab_bytes last = meta->eos >= 0 ? vocab_token(v, meta->eos) : (vocab_bytes){0};
-    return chat_template_read(out, &(chat_template_source){
-                                       .text = meta->chat_template,
-                                       .n_text = meta->chat_template_bytes,
-                                       .bos = first.bytes,
-                                       .n_bos = first.n_bytes,
-                                       .eos = last.bytes,
-                                       .n_eos = last.n_bytes,
-                                   });
+    const chat_template_source source = {
+        .text = meta->chat_template,
+        .n_text = meta->chat_template_bytes,
+        .bos = first.bytes,
+        .n_bos = first.n_bytes,
+        .eos = last.bytes,
+        .n_eos = last.n_bytes,
+    };
+    if (chat_template_read(out, &source) == STATUS_OK) return STATUS_OK;
+    return fail(f, STATUS_NO_MEMORY, "no memory to read the model's chat template");
 }
 
-status chat_choose(chat *out, const vocab *v, chat_form asked, failure *f) {
-    const vocab_meta *meta = vocab_meta_of(v);
-    chat_template own = {.form = CHAT_NO_FORM};
-    *out = (chat){.form = asked, .origin = CHAT_ASKED};
-    if (asked == CHAT_NO_FORM) {
-        if (template_of(v, &own) != STATUS_OK)
-            return fail(f, STATUS_NO_MEMORY, "no memory to read the model's chat template");
-        out->form = own.form;
-        out->origin = CHAT_OWN;
-        if (own.form == CHAT_NO_FORM) {
-            out->form = form_by_tokens(v);
-            out->origin = meta->chat_template_bytes > 0 ? CHAT_UNKNOWN : CHAT_NO_TEMPLATE;
-        }
-        out->system = own.system;
-        out->dates = own.dates;
+chat chat_choose(const vocab *v, const chat_template *own, chat_form asked) {
+    chat out = {.form = asked, .origin = CHAT_ASKED};
+    if (asked == CHAT_NO_FORM && own->form != CHAT_NO_FORM) {
+        out = (chat){own->form, CHAT_OWN, -1, own->system, own->dates};
+    } else if (asked == CHAT_NO_FORM) {
+        out.form = form_by_tokens(v);
+        out.origin = vocab_meta_of(v)->chat_template_bytes > 0 ? CHAT_UNKNOWN : CHAT_NO_TEMPLATE;
     }
-    out->bos = first_id(v, out, own.writes_bos);
-    return STATUS_OK;
-}
-
-void chat_clear(chat *c) {
-    free(c->system.bytes);
-    free(c->dates.bytes);
-    c->system = c->dates = (chat_text){0};
+    out.bos = first_id(v, &out, own->writes_bos);
+    return out;
 }
 
 /* ---- messages ---- */

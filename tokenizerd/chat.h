@@ -37,7 +37,7 @@ typedef struct chat {
     chat_form form;
     chat_origin origin;
     int32_t bos;                /* the prompt's first id; -1: none */
-    chat_text system, dates;    /* of the model's own template; owned */
+    chat_text system, dates;    /* of the model's own template; borrowed from it */
 } chat;
 
 chat_role chat_role_named(const char *name);        /* CHAT_ROLES: none of this name */
@@ -51,10 +51,12 @@ const char *chat_form_name(chat_form form);
  * no end id of this vocabulary. */
 const char *chat_stop(chat_form form, const vocab *v);
 
-/* The form that is asked for, else the model's. STATUS_NO_MEMORY; then there is nothing to
- * clear. */
-status chat_choose(chat *out, const vocab *v, chat_form asked, failure *f);
-void chat_clear(chat *c);
+/* What the model's own template says: CHAT_NO_FORM also where there is none. Caller clears.
+ * STATUS_NO_MEMORY; then there is nothing to clear. */
+status chat_own_template(chat_template *out, const vocab *v, failure *f);
+
+/* The form that is asked for, else the model's, by its own template or its tokens. */
+chat chat_choose(const vocab *v, const chat_template *own, chat_form asked);
 
 /* STATUS_EMPTY_PROMPT without a message, STATUS_TOO_LONG past MESSAGES_MAX or TEXT_BYTES_MAX,
  * STATUS_BAD_REQUEST for an unknown role or a system message that is not the first,

@@ -66,15 +66,16 @@ static void expect_segment(chat_expected *e, const passage_segment *s, size_t *n
     for (size_t i = 0; i < s->n_bytes; i++) e->units[e->n++] = s->bytes[i];
 }
 
-status chat_proof_expect(chat_proof *p, const chat *form, const chat_word *word,
+status chat_proof_expect(chat_proof *p, const chat_template *claim, const chat_word *word,
                          const chat_expected **out) {
     failure f;
+    const chat form = {.form = claim->form, .system = claim->system, .dates = claim->dates};
     chat_prompt prompt;
     chat_message messages[PROOF_MESSAGES_MAX];
     size_t n_units = 0, n_contents = 0;
     for (size_t i = 0; i < word->n_messages; i++)
         messages[i] = (chat_message){word->roles[i], content, sizeof content - 1};
-    status st = chat_render(form, messages, word->n_messages, 0, &prompt, &f);
+    status st = chat_render(&form, messages, word->n_messages, 0, &prompt, &f);
     if (st != STATUS_OK) return st;
     for (size_t i = 0; i < prompt.n_segments; i++) n_units += prompt.segments[i].n_bytes;
     p->expected.n = 0;
@@ -100,7 +101,8 @@ template_outcome chat_proof_run(chat_proof *p, const chat_word *word, bool tools
 static bool is_expected(const chat_proof *p, template_text written, bool writes_bos) {
     const chat_expected *e = &p->expected;
     size_t n_bos = writes_bos ? p->bos.n : 0;
-    return written.n == n_bos + e->n && memcmp(written.units, p->bos.units, n_bos * sizeof *e->units) == 0 &&
+    return written.n == n_bos + e->n &&
+           memcmp(written.units, p->bos.units, n_bos * sizeof *e->units) == 0 &&
            memcmp(written.units + n_bos, e->units, e->n * sizeof *e->units) == 0;
 }
 
@@ -186,7 +188,7 @@ static bool grow(chat_proof *p, const chat_word *word) {
     return add_word(p, word, CHAT_USER) && add_word(p, word, CHAT_ASSISTANT);
 }
 
-status chat_proof_of(chat_proof *p, const chat *form, bool writes_bos, bool *holds) {
+status chat_proof_of(chat_proof *p, const chat_template *claim, bool *holds) {
     static const chat_word nothing;
     status st = STATUS_OK;
     p->n_words = p->n_seen_bytes = 0;
@@ -195,8 +197,9 @@ status chat_proof_of(chat_proof *p, const chat *form, bool writes_bos, bool *hol
     for (size_t i = 0; i < p->n_words && st == STATUS_OK && *holds; i++) {
         const chat_expected *expected;
         const chat_word *word = &p->words[i];
-        st = chat_proof_expect(p, form, word, &expected);
-        *holds = st == STATUS_OK && expected->n > 0 && word_holds(p, word, writes_bos) && grow(p, word);
+        st = chat_proof_expect(p, claim, word, &expected);
+        *holds = st == STATUS_OK && expected->n > 0 && word_holds(p, word, claim->writes_bos) &&
+                 grow(p, word);
     }
     return st;
 }

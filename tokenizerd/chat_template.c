@@ -56,54 +56,55 @@ typedef struct own_texts {
     size_t n_rest;              /* and all that follows it, where a user's message does */
 } own_texts;
 
-static status own_texts_find(own_texts *out, chat_proof *p, const chat *form) {
+static status own_texts_find(own_texts *out, chat_proof *p, chat_form form) {
+    const chat_template bare = {.form = form};
     const chat_expected *e;
-    status st = chat_proof_expect(p, form, &user_alone, &e);
+    status st = chat_proof_expect(p, &bare, &user_alone, &e);
     if (st != STATUS_OK) return st;
     out->n_rest = e->n;
-    st = chat_proof_expect(p, form, &with_system, &e);
+    st = chat_proof_expect(p, &bare, &with_system, &e);
     if (st != STATUS_OK) return st;
     out->n_before = e->content_at[0];
     out->n_behind = e->n - out->n_before - 1 - out->n_rest;
     return STATUS_OK;
 }
 
-static status dates_read(chat *form, chat_proof *p, const own_texts *own, size_t n_bos) {
+static status dates_read(chat_template *out, chat_proof *p, const own_texts *own, size_t n_bos) {
     template_text written;
-    if (form->form != CHAT_LLAMA3) return STATUS_OK;
+    if (out->form != CHAT_LLAMA3) return STATUS_OK;
     if (chat_proof_run(p, &with_system, false, &written) != TEMPLATE_WROTE) return STATUS_OK;
     template_text dates = bytes_of(behind(written, n_bos + own->n_before));
-    return are_dates(dates) ? text_copy(&form->dates, dates) : STATUS_OK;
+    return are_dates(dates) ? text_copy(&out->dates, dates) : STATUS_OK;
 }
 
-static status system_read(chat *form, chat_proof *p, const own_texts *own, size_t n_bos) {
+static status system_read(chat_template *out, chat_proof *p, const own_texts *own, size_t n_bos) {
     template_text written;
     if (chat_proof_run(p, &user_alone, false, &written) != TEMPLATE_WROTE) return STATUS_OK;
     size_t n_around = n_bos + own->n_before + own->n_behind + own->n_rest;
     if (written.n < n_around) return STATUS_OK;
     template_text system = {written.units + n_bos + own->n_before, written.n - n_around};
     if (bytes_of(system).n < system.n) return STATUS_OK;
-    if (form->dates.bytes) {
-        if (system.n == form->dates.n_bytes ||
-            !begins_with(system, form->dates.bytes, form->dates.n_bytes))
+    if (out->dates.bytes) {
+        if (system.n == out->dates.n_bytes ||
+            !begins_with(system, out->dates.bytes, out->dates.n_bytes))
             return STATUS_OK;
-        system = behind(system, form->dates.n_bytes);
+        system = behind(system, out->dates.n_bytes);
     }
-    return text_copy(&form->system, system);
+    return text_copy(&out->system, system);
 }
 
 /* ---- recognition ---- */
 
 static status try_form(chat_template *out, chat_proof *p, chat_form form, size_t n_bos) {
-    chat tried = {.form = form, .bos = -1};
+    chat_template tried = {.form = form, .writes_bos = n_bos > 0};
     own_texts own;
     bool holds = false;
-    status st = own_texts_find(&own, p, &tried);
+    status st = own_texts_find(&own, p, form);
     if (st == STATUS_OK) st = dates_read(&tried, p, &own, n_bos);
     if (st == STATUS_OK) st = system_read(&tried, p, &own, n_bos);
-    if (st == STATUS_OK) st = chat_proof_of(p, &tried, n_bos > 0, &holds);
-    if (holds) *out = (chat_template){form, n_bos > 0, tried.system, tried.dates};
-    else chat_clear(&tried);
+    if (st == STATUS_OK) st = chat_proof_of(p, &tried, &holds);
+    if (holds) *out = tried;
+    else chat_template_clear(&tried);
     return st;
 }
 

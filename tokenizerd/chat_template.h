@@ -1,5 +1,5 @@
-/* What a model's chat template says: which form it is of, proved by running it (chat_proof.h). Pure;
- * bounded whatever bytes come. */
+/* What a model's chat template says: which form it is of, proved by running it (chat_proof.h).
+ * Pure; bounded whatever bytes come. */
 #ifndef TRIVIUM_CHAT_TEMPLATE_H
 #define TRIVIUM_CHAT_TEMPLATE_H
 

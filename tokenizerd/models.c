@@ -368,6 +368,10 @@ const vocab *served_model_vocab(const served_model *m) {
     return vocabulary_words(m->vocabulary);
 }
 
+const chat_template *served_model_template(const served_model *m) {
+    return vocabulary_template(m->vocabulary);
+}
+
 uint32_t served_model_n_vocab(const served_model *m) {
     return m->n_vocab;
 }

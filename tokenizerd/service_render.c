@@ -150,12 +150,10 @@ static void room_keep(rendering *r, uint32_t n_ctx) {
 }
 
 void render_begin(service *s, call *c) {
-    failure f;
     room_keep(&c->rendering, served_model_n_ctx(c->model));
-    status st =
-        chat_choose(&c->rendering.chat, served_model_vocab(c->model), c->rendering.asked, &f);
-    if (st == STATUS_OK) try_next(s, c);
-    else call_refuse(s, c, &f);
+    c->rendering.chat = chat_choose(served_model_vocab(c->model), served_model_template(c->model),
+                                    c->rendering.asked);
+    try_next(s, c);
 }
 
 /* ---- what clients ask ---- */

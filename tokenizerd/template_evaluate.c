@@ -27,9 +27,14 @@ static bool is_one_of(template_name name, const char *const *words, size_t n_wor
 
 #define IS_ONE_OF(name, words) is_one_of(name, words, sizeof(words) / sizeof *(words))
 
+static verdict truth_of(template_machine *m, const template_value *v) {
+    machine_take_units(m, v->text.n);
+    return value_truth(v);
+}
+
 verdict machine_truth(template_machine *m, const template_node *node) {
     template_value v = machine_evaluate(m, node);
-    verdict truth = value_truth(&v);
+    verdict truth = truth_of(m, &v);
     if (truth == VERDICT_STRANGE) machine_strange(m);
     return m->outcome == TEMPLATE_WROTE ? truth : VERDICT_STRANGE;
 }
@@ -59,10 +64,10 @@ static template_value evaluate_name(template_machine *m, template_name name) {
 
 /* ---- parts of values ---- */
 
-/* A message has a role and a content; of another name nothing, but for the methods of Python's dict. */
+/* A message has a role and a content, and the methods of Python's dict. */
 static template_value message_field(template_machine *m, int32_t message, template_name name) {
-    static const char *const methods[] = {"clear", "copy", "fromkeys", "get", "items", "keys", "pop",
-                                          "popitem", "setdefault", "update", "values"};
+    static const char *const methods[] = {"clear", "copy", "fromkeys", "get", "items", "keys",
+                                          "pop", "popitem", "setdefault", "update", "values"};
     if (template_name_is(name, "role")) return of_text(m->talk->roles[message]);
     if (template_name_is(name, "content")) {
         text_unit *unit = machine_unit(m);
@@ -127,7 +132,7 @@ static template_value evaluate_slice(template_machine *m, const template_node *n
 
 static template_value evaluate_logic(template_machine *m, const template_node *node) {
     template_value left = machine_evaluate(m, node->left);
-    verdict truth = value_truth(&left);
+    verdict truth = truth_of(m, &left);
     if (truth == VERDICT_STRANGE) return machine_strange(m);
     bool decides = (truth == VERDICT_YES) == (node->kind == NODE_OR);
     return decides ? left : machine_evaluate(m, node->right);
@@ -141,6 +146,10 @@ static template_value evaluate_not(template_machine *m, const template_node *nod
 
 static template_value evaluate_comparison(template_machine *m, const template_node *node) {
     template_value left = machine_evaluate(m, node->left), right = machine_evaluate(m, node->right);
+    bool searches = node->comparison == COMPARE_IN || node->comparison == COMPARE_NOT_IN;
+    size_t n_places = right.kind == VALUE_TEXT ? right.text.n : TEMPLATE_LIST_MAX;
+    machine_take_units(m, searches ? left.text.n * n_places : left.text.n + right.text.n);
+    if (m->outcome != TEMPLATE_WROTE) return machine_strange(m);
     return of_verdict(m, value_compare(node->comparison, &left, &right));
 }
 
@@ -171,6 +180,7 @@ static template_value evaluate_modulo(template_machine *m, const template_node *
 /* ---- filters and calls ---- */
 
 static template_value trimmed(template_machine *m, const template_value *v) {
+    machine_take_units(m, v->text.n);
     text_unit *unit = machine_unit(m);
     if (!unit) return machine_strange(m);
     template_value out = value_trimmed(v, unit);

@@ -83,11 +83,12 @@ static template_node *parse_name(template_parser *p) {
 static template_node *parse_elements(template_parser *p, template_node *first, const char *closer) {
     template_node *list = parser_node(p, NODE_LIST, NULL, NULL), *element = first;
     bool of_texts = true;
+    size_t n_elements = 0;
     template_node **link = list ? &list->right : NULL;
     while (link && (element || !parser_is(p, LEX_OPERATOR, closer))) {
         if (!element) element = parser_expression(p);
         if (!element) return NULL;
-        of_texts = of_texts && element->kind == NODE_TEXT;
+        of_texts = of_texts && element->kind == NODE_TEXT && n_elements++ < TEMPLATE_LIST_MAX;
         *link = element;
         link = &element->next;
         element = NULL;
@@ -130,8 +131,8 @@ static template_node *parse_primary(template_parser *p) {
 
 /* ---- what stands behind a value ---- */
 
-/* Behind the opening bracket; the first of them, NULL too where there is none. Those with names come
- * last. */
+/* Behind the opening bracket; the first of them, NULL too where there is none. Those with names
+ * come last. */
 static template_node *parse_arguments(template_parser *p) {
     template_node *first = NULL, **link = &first;
     bool had_name = false;
@@ -277,9 +278,12 @@ static template_node *parse_joined(template_parser *p) {
 static template_node *parse_sum(template_parser *p) {
     template_node *node = parse_joined(p);
     for (;;) {
-        if (parser_take(p, LEX_OPERATOR, "+")) node = parser_node(p, NODE_ADD, node, parse_joined(p));
-        else if (parser_take(p, LEX_OPERATOR, "-")) node = strange(p, node, parse_joined(p));
-        else return node;
+        if (parser_take(p, LEX_OPERATOR, "+"))
+            node = parser_node(p, NODE_ADD, node, parse_joined(p));
+        else if (parser_take(p, LEX_OPERATOR, "-"))
+            node = strange(p, node, parse_joined(p));
+        else
+            return node;
     }
 }
 
@@ -289,7 +293,8 @@ static template_comparison take_comparison(template_parser *p) {
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
         if (parser_take(p, LEX_OPERATOR, operators[i])) return (template_comparison)i;
     if (parser_take(p, LEX_NAME, "in")) return COMPARE_IN;
-    if (!parser_is(p, LEX_NAME, "not") || !parser_is_followed(p, LEX_NAME, "in")) return COMPARISONS;
+    if (!parser_is(p, LEX_NAME, "not") || !parser_is_followed(p, LEX_NAME, "in"))
+        return COMPARISONS;
     parser_step(p);
     parser_step(p);
     return COMPARE_NOT_IN;

@@ -168,9 +168,9 @@ template_token template_lexer_next(template_lexer *l) {
     l->at += blanks_before(l->text + l->at, l->n_bytes - l->at);
     if (l->at == l->n_bytes) return bad(l);
     if (ends_here(l)) {
-        bool is_block = l->tag == '%';
+        template_token_kind kind = l->tag == '%' ? LEX_BLOCK_END : LEX_PRINT_END;
         l->tag = 0;
-        return token_to(l, is_block ? LEX_BLOCK_END : LEX_PRINT_END, behind_tag(l, l->at, is_block));
+        return token_to(l, kind, behind_tag(l, l->at, kind == LEX_BLOCK_END));
     }
     uint8_t byte = l->text[l->at];
     if (is_letter(byte)) return token_to(l, LEX_NAME, word_end(l, l->at));

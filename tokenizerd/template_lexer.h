@@ -39,12 +39,12 @@ typedef struct template_lexer {
     size_t n_closers;
 } template_lexer;
 
-/* Write `text` as Jinja takes it: each line ending a newline, the one at the very end left out. `out`
- * has room for n_bytes. Returns the bytes written. */
+/* Write `text` as Jinja takes it: each line ending a newline, the one at the very end left out.
+ * `out` has room for n_bytes. Returns the bytes written. */
 size_t template_lines(const uint8_t *text, size_t n_bytes, uint8_t *out);
 
-/* The next token of a lexer that began as {.text, .n_bytes}, text from template_lines. Behind the end
- * and behind what is bad the same comes for ever. */
+/* The next token of a lexer that began as {.text, .n_bytes}, text from template_lines. Behind the
+ * end and behind what is bad the same comes for ever. */
 template_token template_lexer_next(template_lexer *l);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { UNITS_OF_STEP = 8 };
+
 template_machine *template_machine_new(const template_tree *tree, template_text bos,
                                        template_text eos) {
     assert(tree->is_read);
@@ -37,6 +39,10 @@ template_value machine_strange(template_machine *m) {
 static void take_steps(template_machine *m, size_t n) {
     if (n > m->n_steps_left) machine_strange(m);
     else m->n_steps_left -= n;
+}
+
+void machine_take_units(template_machine *m, size_t n) {
+    take_steps(m, n / UNITS_OF_STEP);
 }
 
 bool machine_enter(template_machine *m) {
@@ -88,7 +94,7 @@ void machine_set(template_machine *m, template_name name, int32_t space, templat
 
 /* n units more, not yet filled; NULL: no room. */
 static text_unit *room(template_machine *m, template_texts *t, size_t n) {
-    take_steps(m, n / 8);
+    machine_take_units(m, n);
     if (n > TEMPLATE_TEXT_UNITS_MAX - t->n) machine_strange(m);
     if (m->outcome != TEMPLATE_WROTE) return NULL;
     t->n += n;
@@ -119,7 +125,7 @@ text_unit *machine_unit(template_machine *m) {
 /* ---- what is known ---- */
 
 static void keep(template_machine *m, const void *bytes, size_t n_bytes) {
-    take_steps(m, n_bytes / 8);
+    machine_take_units(m, n_bytes);
     if (n_bytes > sizeof m->state - m->n_state) machine_strange(m);
     if (m->outcome != TEMPLATE_WROTE) return;
     if (n_bytes > 0) memcpy(m->state + m->n_state, bytes, n_bytes);

@@ -40,7 +40,7 @@ void parser_want(template_parser *p, template_token_kind kind, const char *word)
 
 template_name parser_take_name(template_parser *p) {
     template_name name = {p->now.bytes, p->now.n_bytes};
-    if (p->now.kind != LEX_NAME) parser_fail(p);
+    if (p->now.kind != LEX_NAME || name.n > TEMPLATE_NAME_BYTES_MAX) parser_fail(p);
     parser_step(p);
     return p->failed ? (template_name){0} : name;
 }

@@ -40,8 +40,8 @@ template_text template_written(const template_machine *m);
 bool template_asked_for_tools(const template_machine *m);
 
 /* What the loop over messages knew before it came to the last message, and how much was written by
- * then. Runs that knew the same there, and have the same role next, go on alike whatever follows. No
- * bytes: the last message was not reached. */
+ * then. Runs that knew the same there, and have the same role next, go on alike whatever follows.
+ * No bytes: the last message was not reached. */
 typedef struct template_state {
     const uint8_t *bytes;       /* [n_bytes] */
     size_t n_bytes, n_written;

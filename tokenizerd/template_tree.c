@@ -23,7 +23,8 @@ status template_tree_read(template_tree *out, const uint8_t *text, size_t n_byte
         template_tree_free(out);
         return STATUS_NO_MEMORY;
     }
-    if (text_is_utf8(text, n_bytes)) template_parse(out, template_lines(text, n_bytes, out->source));
+    if (text_is_utf8(text, n_bytes))
+        template_parse(out, template_lines(text, n_bytes, out->source));
     return STATUS_OK;
 }
 

@@ -73,6 +73,8 @@ struct template_node {
 enum {
     TEMPLATE_DEPTH_MAX = 100,   /* of what is nested, in steps of the parser */
     TEMPLATE_NODES_MAX = 32768,
+    TEMPLATE_NAME_BYTES_MAX = 64,
+    TEMPLATE_LIST_MAX = 64,     /* texts in a list that is run */
 };
 
 typedef struct template_tree {

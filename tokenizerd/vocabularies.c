@@ -8,6 +8,7 @@
 struct vocabulary {
     char hash[NAME_BYTES_MAX + 1];
     vocab *words;                   /* NULL before the first piece */
+    chat_template own;              /* of the model that speaks it, once it is complete */
     bool complete;
     uint32_t n_tokens_all;          /* as its first user said: the same for all of them */
     uint32_t n_merges_all, n_tokens, n_merges;
@@ -31,6 +32,7 @@ vocabularies *vocabularies_new(void) {
 
 static void forget_words(vocabulary *y) {
     vocab_free(&y->words);
+    chat_template_clear(&y->own);
     y->complete = false;
     y->n_tokens = y->n_merges = 0;
     y->n_bytes = 0;
@@ -101,6 +103,10 @@ const vocab *vocabulary_words(const vocabulary *y) {
     return y->complete ? y->words : NULL;
 }
 
+const chat_template *vocabulary_template(const vocabulary *y) {
+    return &y->own;
+}
+
 /* ---- how they come ---- */
 
 bool vocabulary_wanted(const vocabulary *y) {
@@ -166,6 +172,7 @@ status vocabulary_take(vocabulary *y, const void *sender, const vocabulary_piece
     if (st != STATUS_OK) return st; /* the sender stays the one who was asked until it is gone */
     if (y->n_tokens < y->n_tokens_all || y->n_merges < y->n_merges_all) return STATUS_OK;
     st = vocab_finish(y->words, f);
+    if (st == STATUS_OK) st = chat_own_template(&y->own, y->words, f);
     if (st != STATUS_OK) return st;
     y->asked = NULL;
     *complete = y->complete = true;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "../proto/rt/status.h"
+#include "chat.h"
 #include "vocab.h"
 
 typedef struct vocabularies vocabularies;
@@ -41,6 +42,7 @@ void vocabularies_leave(vocabularies *ys, vocabulary *y);
 const char *vocabulary_hash(const vocabulary *y);
 uint32_t vocabulary_size(const vocabulary *y);      /* tokens in all, also before they are here */
 const vocab *vocabulary_words(const vocabulary *y); /* NULL until it is complete */
+const chat_template *vocabulary_template(const vocabulary *y);  /* once it is complete */
 
 /* It is incomplete and nobody was asked for it. */
 bool vocabulary_wanted(const vocabulary *y);

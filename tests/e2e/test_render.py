@@ -198,6 +198,18 @@ def test_how_the_form_was_found(front_of):
     assert ids == text_ids("User: Hi\nAssistant:")
 
 
+@pytest.mark.parametrize("template, origin", [
+    (CHATML, text_pb2.TEMPLATE_OWN),
+    (CHATML.replace(b"m['content']", b"m['content'] | trim"), text_pb2.TEMPLATE_UNKNOWN),
+    (CHATML.replace(b"{% endfor %}", b"{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"),
+     text_pb2.TEMPLATE_UNKNOWN),
+])
+def test_a_template_that_writes_more_or_less_is_of_no_form(front_of, template, origin):
+    rendered, ids = front_of(chat_template=template).render(talk(" Hi\n", "Ho"))
+    assert (rendered.template, rendered.origin) == ("chatml", origin)
+    assert ids == chatml_ids(talk(" Hi\n", "Ho"))
+
+
 def test_bos_is_put_once_and_never_cut(front_of):
     front = front_of(chat_template=b"{{ bos_token }}" + CHATML, add_bos=True)
     rendered, ids = front.render(talk("Hi"))

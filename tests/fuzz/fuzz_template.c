@@ -1,5 +1,5 @@
-/* Any bytes as a chat template: what is recognised writes what its form writes, also in conversations
- * beyond those that its proof went through. (libFuzzer; the last 64 bytes of the input are such
+/* Any bytes as a chat template: what is recognised writes what its form writes, also in
+ * conversations beyond those that its proof went through. (libFuzzer; the last 64 bytes of the input are such
  * conversations, the rest is the template.) */
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +19,13 @@ static void must(bool holds) {
 
 /* Eight bytes: the number of messages, and a bit each; the first one may be a system's. */
 static void check_talk(chat_proof *p, const chat_template *t, const uint8_t *bytes) {
-    const chat form = {.form = t->form, .bos = -1, .system = t->system, .dates = t->dates};
     const chat_expected *expected;
     template_text written;
     chat_word word = {.n_messages = 1 + bytes[0] % (PROOF_MESSAGES_MAX - 1)};
     for (size_t i = 0; i < word.n_messages; i++)
         word.roles[i] = (bytes[1 + i / 8] >> i % 8) & 1 ? CHAT_USER : CHAT_ASSISTANT;
     if (bytes[0] & 0x80) word.roles[0] = CHAT_SYSTEM;
-    must(chat_proof_expect(p, &form, &word, &expected) == STATUS_OK);
+    must(chat_proof_expect(p, t, &word, &expected) == STATUS_OK);
     template_outcome outcome = chat_proof_run(p, &word, bytes[0] & 0x40, &written);
     if (outcome != TEMPLATE_WROTE) return; /* refused, or too big for one run */
     size_t n_bos = t->writes_bos ? bos.n : 0;

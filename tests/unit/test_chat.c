@@ -57,15 +57,16 @@ static void test_a_form_is_asked_for_or_the_models_own(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         failure f;
-        chat c;
+        chat_template own;
         chat_form asked;
         vocab *v = vocab_of(cases[i].specials, cases[i].n_specials, cases[i].chat_template);
         assert_int_equal(chat_form_named(cases[i].asked, &asked, &f), STATUS_OK);
-        assert_int_equal(chat_choose(&c, v, asked, &f), STATUS_OK);
+        assert_int_equal(chat_own_template(&own, v, &f), STATUS_OK);
+        chat c = chat_choose(v, &own, asked);
         assert_int_equal(c.form, cases[i].form);
         assert_int_equal(c.origin, cases[i].origin);
         assert_int_equal(c.system.bytes != NULL, cases[i].has_system);
-        chat_clear(&c);
+        chat_template_clear(&own);
         vocab_free(&v);
     }
 }
@@ -85,6 +86,10 @@ static void test_an_unknown_form_is_refused_with_those_there_are(void **state) {
 
 static void test_a_prompt_has_at_most_one_bos(void **state) {
     (void)state;
+    static const char without_bos[] =
+        "{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n"
+        "{{ m.content | trim }}<|eot_id|>{% endfor %}"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n{{ '' }}";
     const struct {
         const small_special *specials, *bos;
         bool add_bos;
@@ -96,6 +101,8 @@ static void test_a_prompt_has_at_most_one_bos(void **state) {
         {chatml_tokens, &chatml_tokens[2], true, template_smollm2, CHAT_NO_FORM, "<s>"},
         {chatml_tokens, &chatml_tokens[2], false, template_outside, CHAT_NO_FORM, "<s>"},
         {chatml_tokens, &chatml_tokens[2], false, template_outside, CHAT_CHATML, NULL},
+        {llama_tokens, &llama_tokens[2], false, without_bos, CHAT_NO_FORM, NULL},
+        {llama_tokens, NULL, false, template_llama3, CHAT_NO_FORM, "<|begin_of_text|>"},
         {chatml_tokens, &chatml_tokens[2], true, NULL, CHAT_PLAIN, "<s>"},
         {chatml_tokens, &chatml_tokens[2], false, NULL, CHAT_LLAMA3, NULL},
         {chatml_tokens, NULL, true, NULL, CHAT_CHATML, NULL},
@@ -106,15 +113,16 @@ static void test_a_prompt_has_at_most_one_bos(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         failure f;
-        chat c;
+        chat_template own;
         small_vocab_parts parts = bare;
         parts.specials = cases[i].specials, parts.n_specials = 3;
         parts.bos = cases[i].bos, parts.add_bos = cases[i].add_bos;
         parts.chat_template = cases[i].chat_template;
         vocab *v = small_vocab(&parts);
-        assert_int_equal(chat_choose(&c, v, cases[i].asked, &f), STATUS_OK);
+        assert_int_equal(chat_own_template(&own, v, &f), STATUS_OK);
+        chat c = chat_choose(v, &own, cases[i].asked);
         assert_int_equal(c.bos, cases[i].expected ? small_vocab_id(v, cases[i].expected) : -1);
-        chat_clear(&c);
+        chat_template_clear(&own);
         vocab_free(&v);
     }
 }
@@ -230,7 +238,7 @@ static void test_prompts_of_each_form(void **state) {
     for (size_t i = 0; i < sizeof render_cases / sizeof *render_cases; i++) {
         const render_case *rc = &render_cases[i];
         failure f;
-        chat c;
+        chat_template own;
         chat_form asked;
         chat_prompt p;
         chat_message messages[N_ANY];
@@ -238,7 +246,8 @@ static void test_prompts_of_each_form(void **state) {
         vocab *v = vocab_of(NULL, 0, rc->chat_template);
         assert_int_equal(chat_check(messages, n_messages, &f), STATUS_OK);
         assert_int_equal(chat_form_named(rc->asked, &asked, &f), STATUS_OK);
-        assert_int_equal(chat_choose(&c, v, asked, &f), STATUS_OK);
+        assert_int_equal(chat_own_template(&own, v, &f), STATUS_OK);
+        chat c = chat_choose(v, &own, asked);
         assert_int_equal(chat_render(&c, messages, n_messages, rc->n_dropped, &p, &f), STATUS_OK);
         char *text = prompt_text(&p);
         assert_string_equal(text, rc->expected);
@@ -246,7 +255,7 @@ static void test_prompts_of_each_form(void **state) {
         assert_int_equal(p.n_tail_bytes, strlen(last + 1));
         free(text);
         free(p.segments);
-        chat_clear(&c);
+        chat_template_clear(&own);
         vocab_free(&v);
     }
 }

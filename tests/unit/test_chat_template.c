@@ -1,5 +1,5 @@
-/* chat_template.h: which form a template is of, and what it has of its own. What is recognised writes
- * what jinja2 writes. */
+/* chat_template.h: which form a template is of, and what it has of its own. What is recognised
+ * writes what jinja2 writes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,8 +59,9 @@ static char *rendered(const chat_template *t, const json_t *messages, const char
     char *text = malloc(n_bytes);
     if (t->writes_bos) at = strlen(strcpy(text, bos));
     for (size_t i = 0; i < p.n_segments; i++) {
-        if (p.segments[i].n_bytes > 0) memcpy(text + at, p.segments[i].bytes, p.segments[i].n_bytes);
-        at += p.segments[i].n_bytes;
+        const passage_segment *s = &p.segments[i];
+        if (s->n_bytes > 0) memcpy(text + at, s->bytes, s->n_bytes);
+        at += s->n_bytes;
     }
     text[at] = '\0';
     free(p.segments);
