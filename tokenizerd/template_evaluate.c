@@ -29,7 +29,8 @@ static bool is_one_of(template_name name, const char *const *words, size_t n_wor
 
 static verdict truth_of(template_machine *m, const template_value *v) {
     machine_take_units(m, v->text.n);
-    return value_truth(v);
+    if (v->kind != VALUE_MESSAGES) return value_truth(v);
+    return (size_t)v->number < m->talk->n_messages ? VERDICT_YES : VERDICT_NO;
 }
 
 verdict machine_truth(template_machine *m, const template_node *node) {

@@ -103,7 +103,7 @@ static template_node *parse_bracketed(template_parser *p) {
     if (parser_is(p, LEX_OPERATOR, ")")) return parse_elements(p, NULL, ")");
     template_node *first = parser_expression(p);
     if (parser_take(p, LEX_OPERATOR, ")")) return first;
-    parser_want(p, LEX_OPERATOR, ",");
+    if (!parser_is(p, LEX_OPERATOR, ",")) parser_fail(p);
     return first ? parse_elements(p, first, ")") : NULL;
 }
 

@@ -1,14 +1,17 @@
 #!/usr/bin/python3
-"""Makes templates.jsonl: chat templates in the shapes of real models' ones, and what jinja2 writes with them.
+"""Makes templates.jsonl: chat templates in the shapes of real models' ones, and what jinja2 writes with them; and
+template-runs.jsonl: parts of templates, and what it writes of each for a system's "S" and a user's " U ".
 
     python3 make_templates.py > templates.jsonl         (wants jinja2)
+    python3 make_templates.py runs > template-runs.jsonl
 
-A line is a template, its tokens' texts, the form that it has to be recognised as (null: none), and conversations with
+A line of the first is a template, its tokens' texts, the form that it has to be recognised as (null: none), and conversations with
 what jinja2 writes: null where the template refuses by raise_exception. Of a template that writes a form in some
 conversations only, and of one that writes it always but in a way that is not followed, the form is null.
 """
 import itertools
 import json
+import sys
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -246,6 +249,47 @@ TEMPLATES = [
 ]
 
 
+RUNS = [
+    # whitespace
+    "a\n", "a\n\n", "a\r\nb\rc\n", " {{ 'x' }} \n", "  {% if true %}\n  a\n  {% endif %}\n  b", "a  {% if true %}  \nb{% endif %}",
+    "a \n {%- if true -%} \n b \n {%- endif %}\nc", "a\n  {%+ if true %}b\n  {%+ endif %}\nc", "a\n{% if true +%}\nb{% endif +%}\nc",
+    "a\n  {# c #}\n b {#- c -#} \n d{#+ c +#}\ne", "{# {{ x }} {% if %} #}a", "{#-#}a{##}b", "a\u00a0\u3000{{- 'x' -}}\u2003\x1cb",
+    "  {{- 'x' }}\n  {{ 'y' -}}  \n z", "{{ '}}' }}{{ \"%}\" }}", "{{ 'a' if true}}", "{{'a'}}}", "{ {{ 'x' }} % } #}", "{{+ 'x' }}",
+    "\t{% set x = 'y' %}\n\t{{ x }}", "a{% if true %}\n\n{% endif %}\n\nb", "\n  {% if true %}{% endif %}  \n", "a\n\u00a0{% if true %}b{% endif %}",
+    "a\n {% if true %}{# c #}\n {% endif %}\n", "{% for m in messages %}\n  {{ m.role }}\n{% endfor %}\n",
+    # literals
+    r"{{ 'a\nb\tc\rd\'e\"f\\g\qh' }}", "{{ 'a\\\nb' }}", "{{ 'a' 'b' \"c\" }}", "{{ 'é日' ~ \"\" }}", "{{ 'a\nb' }}",
+    # operators
+    "{{ 'a' + 'b' ~ 'c' + 'd' }}", "{{ 'a' ~ x ~ 'b' }}", "{{ 'a' + ' b ' | trim + 'c' }}", "{{ ('a' + ' b ') | trim + 'c' }}",
+    "{{ 'y' if 'a' == 'a' and not 'a' != 'a' else 'n' }}", "{{ 'y' if 'a' in ['b', 'a',] else 'n' }}", "{{ 'y' if 'a' not in ('b', 'c') else 'n' }}",
+    "{{ 'y' if 'bc' in 'abcd' and '' in 'a' and 'x' not in 'abc' else 'n' }}", "{{ '' or 'b' }}{{ 'a' and 'b' }}{{ x or none or 'c' }}",
+    "{{ 'y' if none == none and x == y and none != x and true == true and 'a' != none else 'n' }}", "{{ 'a' if false }}b",
+    "{{ 'a' if false else 'b' if false else 'c' }}", "{{ 'y' if not x is defined else 'n' }}", "{{ 'y' if x is not defined and messages is defined else 'n' }}",
+    "{{ 'y' if 2 > 1 and 1 >= 1 and 1 < 2 and 0 <= 0 and 1 == 1 and 1 != 2 else 'n' }}", "{{ 'y' if 0 or none else 'n' }}",
+    "{{ x | default('d') }}{{ 'a' | default('d') }}{{ 'a' | string }}", "{{ 'y' if true and false or true else 'n' }}", "{{ (('a')) }}",
+    "{{ 'y' if [] or not [] and ['a'] else 'n' }}", "{{ 'y' if x | length == 0 and [] | length < 1 and ['a', 'b'] | count == 2 else 'n' }}",
+    # messages
+    "{{ messages[0].role ~ messages[1]['role'] ~ messages[1:][0].role }}", "{{ messages[0]['content'] + messages[1].content.strip() }}",
+    "{{ messages[1].content }}|{{ messages[1].content | trim }}|{{ messages[0].content | trim | trim }}", "{{ messages.0.role }}",
+    "{{ 'y' if 'role' in messages[0] and 'tool_calls' not in messages[0] and messages[0].tool_calls is not defined else 'n' }}",
+    "{{ 'y' if messages[0].content is string and messages[0].content is not mapping and messages[0].content is iterable and messages[0] is mapping else 'n' }}",
+    "{{ 'y' if messages | length == 2 and messages[1:] | length > 0 and messages[2:] | length == 0 and messages else 'n' }}",
+    "{{ 'y' if messages[0].content is not none and messages[0].content != none and messages[0].name is undefined else 'n' }}",
+    "{{ 'y' if messages[0].content ~ 'a' else 'n' }}", "{{ ('(' ~ messages[1].content ~ ') ') | trim }}",
+    # the loop, and what is set where
+    "{% for m in messages %}{{ 'f' if loop.first }}{{ 'l' if loop.last }}{{ '0' if loop.index0 == 0 }}{{ '2' if loop.index == 2 }}{{ 'e' if loop.index0 % 2 == 0 }}{% endfor %}",
+    "{% set a = 'x' %}{% for m in messages %}{{ a }}{% set a = m.role %}{{ a }}{% endfor %}{{ a }}{{ m }}",
+    "{% for m in messages[1:] %}{{ m.role }}{% if loop.first %}1{% endif %}{% else %}none{% endfor %}", "{% for m in messages[2:] %}a{% else %}{% set q = 'b' %}{{ q }}{% endfor %}{{ q }}",
+    "{% for t in tools %}a{% endfor %}{% for a, b in [] %}c{% endfor %}{% for t in x if t.y %}d{% else %}e{% endfor %}",
+    "{% set ns = namespace(a='x', b=none) %}{% for m in messages %}{{ ns.a }}{% set ns.a = m.role %}{% set ns.c = 'new' %}{% endfor %}{{ ns.a ~ ns.c ~ ns.d }}{{ 'y' if ns.b is none }}",
+    "{% set ns = namespace() %}{% set other = ns %}{% set other.a = 'x' %}{{ ns.a }}", "{% if x %}{% set a = 'y' %}{% elif true %}{% set a = 'z' %}{% else %}{% set a = 'w' %}{% endif %}{{ a }}",
+    "{% if not tools is defined %}{% set tools = none %}{% endif %}{{ 'y' if tools is none }}", "{% set messages = messages[1:] %}{% for messages in messages %}{{ messages.role }}{% endfor %}{{ messages[0].role }}",
+    "{% macro f(a, b='c') %}{{ a }}{% endmacro %}b",
+    "{{ bos_token ~ eos_token ~ date_string ~ strftime_now }}{{ 'g' if add_generation_prompt }}", "{% set m = messages[1] %}{{ m.role }}{% set r = m['content'] %}{{ r | trim }}",
+    "{% for m in messages %}{% if m.role == 'system' %}{% set r = 'S' %}{% elif m.role == 'user' %}{% set r = 'U' %}{% endif %}{{ r }}{% for t in m.tool_calls %}{% endfor %}{% endfor %}",
+]
+
+
 def written(template, messages, bos, eos):
     try:
         return template.render(messages=[{"role": role, "content": content} for role, content in messages],
@@ -254,7 +298,16 @@ def written(template, messages, bos, eos):
         return None
 
 
+def runs():
+    for text in RUNS:
+        template = ENVIRONMENT.from_string(text)
+        messages = [("system", "S"), ("user", " U ")]
+        print(json.dumps({"template": text, "text": written(template, messages, "<s>", "</s>")}, ensure_ascii=False))
+
+
 def main():
+    if sys.argv[1:] == ["runs"]:
+        return runs()
     for name, form, text, bos, eos in TEMPLATES:
         template = ENVIRONMENT.from_string(text)
         line = {"name": name, "form": form, "template": text, "bos": bos, "eos": eos, "talks": []}
