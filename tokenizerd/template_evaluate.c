@@ -194,8 +194,10 @@ static template_value length_of(template_machine *m, const template_value *v) {
         for (const template_node *element = v->list->right; element; element = element->next) n++;
     if (v->kind == VALUE_LIST || v->kind == VALUE_UNDEFINED) return of_number(VALUE_INTEGER, n);
     if (v->kind != VALUE_MESSAGES) return machine_strange(m);
-    template_value length = of_number(VALUE_LENGTH, (int32_t)m->talk->n_messages - v->number);
-    length.known_max = KNOWN_COUNT_MAX - v->number;
+    int32_t known_max = KNOWN_COUNT_MAX - v->number;
+    n = (int32_t)m->talk->n_messages - v->number;
+    template_value length = of_number(VALUE_LENGTH, n <= known_max ? n : known_max + 1);
+    length.known_max = known_max;
     return length;
 }
 

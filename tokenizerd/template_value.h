@@ -21,7 +21,7 @@ typedef enum template_value_kind {
     VALUE_BOOL,                 /* number: 0 or 1 */
     VALUE_INTEGER,              /* number */
     VALUE_POSITION,             /* number: of a message in the loop */
-    VALUE_LENGTH,               /* number: of messages */
+    VALUE_LENGTH,               /* number: of messages, at most known_max + 1 */
     VALUE_TEXT,                 /* text */
     VALUE_LIST,                 /* list: a node, of texts alone */
     VALUE_MESSAGES,             /* number: those from this one on */

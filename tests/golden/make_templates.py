@@ -187,6 +187,7 @@ TEMPLATES = [
     ("chatml-behind", "chatml", loop("", "{% if not loop.first %}{{ '<|im_end|>\n' }}{% endif %}{{ '<|im_start|>' + m.role + '\n' + m.content }}", "{{ '<|im_end|>\n<|im_start|>assistant\n' }}"), "", ""),
     ("chatml-flag", "chatml", loop("{% set ns = namespace(begun=false) %}", "{% if not ns.begun and m.role != 'system' %}{% set ns.begun = true %}{{ '' }}{% endif %}" + IM), "", ""),
     ("chatml-no-tools-list", "chatml", "{% if not tools is defined %}{% set tools = [] %}{% endif %}{% if tools is iterable and tools | length > 0 %}{{ 'tools' }}{% endif %}" + CHATML, "", ""),
+    ("chatml-length", "chatml", loop("{% set n = messages | length %}{% if messages and n > 0 %}{{ '' }}{% endif %}", "{% if n == 1 and not loop.last %}{{ 'x' }}{% endif %}" + IM), "", ""),
     ("chatml-trims-its-own", "chatml", loop("", "{{ ('\n <|im_start|>' + m.role + '\n' + m.content + '<|im_end|> ') | trim + '\n' }}"), "", ""),
     ("llama3", "llama3", llama("m['content'] | trim"), "<|begin_of_text|>", "<|eot_id|>"),
     ("llama3-first", "llama3", "{% set loop_messages = messages %}{% for m in loop_messages %}{% set content = " + HEADER + "+ m['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}" + LLAMA_GO, "<|begin_of_text|>", ""),
