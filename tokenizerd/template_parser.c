@@ -206,14 +206,24 @@ static template_node *parse_set(template_parser *p) {
     return node;
 }
 
+/* Behind the opening bracket: names, of which the last ones may have defaults. */
+static void parse_parameters(template_parser *p) {
+    bool had_default = false;
+    if (parser_take(p, LEX_OPERATOR, ")")) return;
+    do {
+        take_target(p);
+        bool has_default = parser_take(p, LEX_OPERATOR, "=");
+        if (has_default) parser_expression(p);
+        else if (had_default) parser_fail(p);
+        had_default = has_default;
+    } while (parser_take(p, LEX_OPERATOR, ","));
+    parser_want(p, LEX_OPERATOR, ")");
+}
+
 static template_node *parse_macro(template_parser *p) {
-    template_name name = parser_take_name(p);
+    template_name name = take_target(p);
     parser_want(p, LEX_OPERATOR, "(");
-    while (!p->failed && !parser_take(p, LEX_OPERATOR, ")")) {
-        parser_take_name(p);
-        if (parser_take(p, LEX_OPERATOR, "=")) parser_expression(p);
-        if (!parser_is(p, LEX_OPERATOR, ")")) parser_want(p, LEX_OPERATOR, ",");
-    }
+    parse_parameters(p);
     want_kind(p, LEX_BLOCK_END);
     template_node *node = parser_node(p, NODE_MACRO, NULL, NULL);
     adopt(p, node, parse_body(p), NULL);
