@@ -33,7 +33,9 @@ static bool is_set_too_late(const template_machine *m, template_name name) {
 }
 
 static void run_set(template_machine *m, const template_node *node) {
-    template_value v = machine_evaluate(m, node->left);
+    bool is_macro = node->kind == NODE_MACRO;
+    template_value v = is_macro ? (template_value){.kind = VALUE_STRANGE}
+                                : machine_evaluate(m, node->left);
     if (v.kind == VALUE_LOOP || v.kind == VALUE_FUNCTION || is_set_too_late(m, node->name))
         machine_strange(m);
     machine_set(m, node->name, -1, v);
@@ -97,11 +99,9 @@ static void run_statement(template_machine *m, const template_node *node) {
     case NODE_PRINT: run_print(m, node); break;
     case NODE_IF: run_if(m, node); break;
     case NODE_FOR: run_for(m, node); break;
-    case NODE_SET: run_set(m, node); break;
+    case NODE_SET:
+    case NODE_MACRO: run_set(m, node); break;
     case NODE_SET_FIELD: run_set_field(m, node); break;
-    case NODE_MACRO:
-        machine_set(m, node->name, -1, (template_value){.kind = VALUE_STRANGE});
-        break;
     default: machine_strange(m);
     }
 }

@@ -291,6 +291,17 @@ def test_a_model_without_a_template_talks_in_the_chapters_form(stack):
     assert seen[0]["text"] and "User:" not in seen[0]["text"]
 
 
+def test_a_template_that_writes_something_else_is_said_not_to_be_known(stack, models, tmp_path):
+    known, other = b"'<|im_end|>' + '\n'", b"'<|im_end|>' + '\t'"     # in place: the file's offsets stay
+    model = models(type="Q4_1", seed=1).read_bytes()
+    assert model.count(known) == 1
+    (tmp_path / "other.gguf").write_bytes(model.replace(known, other))
+    stack.start_all(tmp_path / "other.gguf")
+    done, _ = replies(stack, "--max-new-tokens", "2", lines=["Hello", "Bye"])
+    assert done.returncode == 0
+    assert done.stderr.count(b"chat template is not known here: the form 'chatml' is used instead") == 1
+
+
 def test_refusals(tiny):
     assert "--max-history-tokens" in tiny.refused("chat", "--max-history-tokens", "1", code=2)
     done, seen = replies(tiny, "--chat-template", "wrong", lines=["Hello", "/set temperature 0", "/set warmth 1", "\xff"])
