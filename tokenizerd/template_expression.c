@@ -131,18 +131,24 @@ static template_node *parse_primary(template_parser *p) {
 
 /* ---- what stands behind a value ---- */
 
+static bool has_argument(const template_node *first, template_name name) {
+    const template_node *n = first;
+    while (n && (n->name.n == 0 || !template_names_equal(n->name, name))) n = n->next;
+    return n != NULL;
+}
+
 /* Behind the opening bracket; the first of them, NULL too where there is none. Those with names
- * come last. */
+ * come last, each once. */
 static template_node *parse_arguments(template_parser *p) {
     template_node *first = NULL, **link = &first;
-    bool had_name = false;
+    size_t n_names = 0;
     while (!p->failed && !parser_is(p, LEX_OPERATOR, ")")) {
         template_name name = {0};
         if (p->now.kind == LEX_NAME && parser_is_followed(p, LEX_OPERATOR, "=")) {
             name = parser_take_name(p);
             parser_step(p);
-            had_name = true;
-        } else if (had_name) {
+            if (n_names++ == TEMPLATE_LIST_MAX || has_argument(first, name)) parser_fail(p);
+        } else if (n_names > 0) {
             parser_fail(p);
         }
         template_node *value = parser_expression(p);

@@ -59,14 +59,10 @@ void machine_leave(template_machine *m) {
 
 /* ---- variables ---- */
 
-static bool same_name(template_name a, template_name b) {
-    return a.n == b.n && memcmp(a.bytes, b.bytes, a.n) == 0;
-}
-
 static template_variable *find_from(template_store *s, size_t first, template_name name,
                                     int32_t space) {
     for (size_t i = s->n; i > first; i--)
-        if (s->items[i - 1].space == space && same_name(s->items[i - 1].name, name))
+        if (s->items[i - 1].space == space && template_names_equal(s->items[i - 1].name, name))
             return &s->items[i - 1];
     return NULL;
 }

@@ -206,12 +206,18 @@ static template_node *parse_set(template_parser *p) {
     return node;
 }
 
-/* Behind the opening bracket: names, of which the last ones may have defaults. */
+/* Behind the opening bracket: names, each another one, of which the last ones may have defaults. */
 static void parse_parameters(template_parser *p) {
+    template_name names[TEMPLATE_LIST_MAX];
+    size_t n_names = 0;
     bool had_default = false;
     if (parser_take(p, LEX_OPERATOR, ")")) return;
     do {
-        take_target(p);
+        template_name name = take_target(p);
+        for (size_t i = 0; i < n_names; i++)
+            if (template_names_equal(names[i], name)) parser_fail(p);
+        if (n_names == TEMPLATE_LIST_MAX) parser_fail(p);
+        else names[n_names++] = name;
         bool has_default = parser_take(p, LEX_OPERATOR, "=");
         if (has_default) parser_expression(p);
         else if (had_default) parser_fail(p);

@@ -10,6 +10,10 @@ bool template_name_is(template_name name, const char *word) {
     return name.n == strlen(word) && memcmp(name.bytes, word, name.n) == 0;
 }
 
+bool template_names_equal(template_name a, template_name b) {
+    return a.n == b.n && memcmp(a.bytes, b.bytes, a.n) == 0;
+}
+
 status template_tree_read(template_tree *out, const uint8_t *text, size_t n_bytes) {
     size_t n_nodes_max = 2 * n_bytes + 1;
     if (n_nodes_max > TEMPLATE_NODES_MAX) n_nodes_max = TEMPLATE_NODES_MAX;

@@ -74,7 +74,7 @@ enum {
     TEMPLATE_DEPTH_MAX = 100,   /* of what is nested, in steps of the parser */
     TEMPLATE_NODES_MAX = 32768,
     TEMPLATE_NAME_BYTES_MAX = 64,
-    TEMPLATE_LIST_MAX = 64,     /* texts in a list that is run */
+    TEMPLATE_LIST_MAX = 64,     /* texts in a list that is run, arguments with names */
 };
 
 typedef struct template_tree {
@@ -92,5 +92,6 @@ status template_tree_read(template_tree *out, const uint8_t *text, size_t n_byte
 void template_tree_free(template_tree *t);
 
 bool template_name_is(template_name name, const char *word);
+bool template_names_equal(template_name a, template_name b);
 
 #endif

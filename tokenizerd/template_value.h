@@ -1,6 +1,6 @@
 /* What an expression of a chat template is worth, in a conversation of which the roles are known
- * and the contents are not. A content may be written, trimmed and put together with other texts; all
- * else that would depend on it is VERDICT_STRANGE. So is what depends on a position or a length
+ * and the contents are not. A content may be written, trimmed and put together with other texts;
+ * all else that would depend on it is VERDICT_STRANGE. So is what depends on a position or a length
  * beyond the first few: then what is seen in short conversations holds in long ones. */
 #ifndef TRIVIUM_TEMPLATE_VALUE_H
 #define TRIVIUM_TEMPLATE_VALUE_H

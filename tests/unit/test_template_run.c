@@ -95,6 +95,7 @@ static void test_what_is_not_known_is_strange(void **state) {
         "{% for a in b %}{% endif %}", "{% if a if b else c %}{% endif %}", "{% raw %}{% endraw %}",
         "{% unknown %}", "{{ a | unknown }}", "{{ a is unknown }}", "{{ a.b.'c' }}", "{{ 01 }}",
         "{{ f(a=1, 2) }}", "{% macro f(a,) %}{% endmacro %}", "{% macro f(a=1, b) %}{% endmacro %}",
+        "{{ f(a=1, a=2) }}", "{% macro f(a, a) %}{% endmacro %}",
         "{% set true = 1 %}", "{% for loop in a %}{% endfor %}", "{{ a & b }}",
         "{{ \xc3\xa9 }}", "\xff",
     };
