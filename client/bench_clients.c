@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../proto/rt/signals.h"
 #include "outcome.h"
 
 /* What a client tells at its end, in one piece. */
@@ -214,9 +215,10 @@ int bench_clients(const common_flags *flags, const bench_rules *rules, uint32_t 
     }
     interrupted = 0;
     interruptible = &all;
-    sigaction(SIGINT, &during, &before);
+    const bool is_ignored = signals_ignored(SIGINT);
+    if (!is_ignored) sigaction(SIGINT, &during, &before);
     int code = crowd_run(&all, n_clients, out);
-    sigaction(SIGINT, &before, NULL);
+    if (!is_ignored) sigaction(SIGINT, &before, NULL);
     pipes_close(&all);
     return interrupted ? EXIT_INTERRUPTED : code;
 }

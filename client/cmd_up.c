@@ -5,6 +5,7 @@
 #include "../proto/rt/clock.h"
 #include "../proto/rt/model_name.h"
 #include "../proto/rt/paths.h"
+#include "../proto/rt/signals.h"
 #include "client.h"
 #include "commands.h"
 #include "flags.h"
@@ -174,6 +175,7 @@ static int up_run(up *u) {
         daemons_lock(u->runtime, u->wait_s, &lock, &f) != STATUS_OK) {
         return outcome_failed(&f);
     }
+    signals_set(SIGNALS_HOLD);  /* what is started in vain is ended, whenever the Ctrl-C comes */
     int code = up_start(u);
     if (code == EXIT_FINE && u->keep && keeper_begin(&u->parts, &f) != STATUS_OK) {
         parts_stop(&u->parts);

@@ -14,6 +14,7 @@
 #include "../proto/rt/clock.h"
 #include "../proto/rt/lockfile.h"
 #include "../proto/rt/model_name.h"
+#include "../proto/rt/signals.h"
 #include "command_line.h"
 
 enum {
@@ -220,10 +221,7 @@ void daemons_forget_gone(const char *runtime) {
 
 /* In the child, before exec: only calls that are safe after a fork of a process with threads. */
 static _Noreturn void child_become(const char *const *argv, int log_fd, int report_fd) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
+    signals_hand_on();
     int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (setsid() >= 0 && chdir("/") == 0 && null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 &&
         dup2(log_fd, STDOUT_FILENO) >= 0 && dup2(log_fd, STDERR_FILENO) >= 0 &&

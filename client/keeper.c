@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../proto/rt/clock.h"
+#include "../proto/rt/signals.h"
 #include "outcome.h"
 
 enum {
@@ -77,25 +78,23 @@ static void look(parts *p, patience waits[N_PARTS]) {
     }
 }
 
-static int keep(parts *p, const sigset_t *signals) {
-    const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
-    patience waits[N_PARTS] = {0};
-    for (;;) {
-        int number = sigtimedwait(signals, NULL, &pause);
-        if (number == SIGINT) return EXIT_INTERRUPTED;
-        if (number == SIGTERM) return EXIT_FINE;
-        look(p, waits);
-    }
+static sigset_t end_of_child(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    return set;
 }
 
-/* What the keeper waits for. */
-static sigset_t signals_of_keeper(void) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGCHLD);
-    return signals;
+static int keep(parts *p) {
+    const sigset_t child = end_of_child();
+    const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
+    patience waits[N_PARTS] = {0};
+    int number;
+    while ((number = signals_take()) == 0) {
+        sigtimedwait(&child, NULL, &pause);
+        look(p, waits);
+    }
+    return number == SIGINT ? EXIT_INTERRUPTED : EXIT_FINE;
 }
 
 static daemon_process keeper_self(void) {
@@ -106,12 +105,12 @@ static daemon_process keeper_self(void) {
 }
 
 status keeper_begin(parts *p, failure *f) {
-    const sigset_t signals = signals_of_keeper();
+    const sigset_t child = end_of_child();
     const daemon_process self = keeper_self();
     for (int i = 0; i < N_PARTS; i++) {
         if (!daemon_recorded(p->runtime, &p->all[i].process)) let_go(&p->all[i]);
     }
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    sigprocmask(SIG_BLOCK, &child, NULL);
     return daemon_record(p->runtime, &self, f);
 }
 
@@ -126,9 +125,8 @@ static bool is_last(const char *runtime) {
 }
 
 int keeper_run(parts *p) {
-    const sigset_t signals = signals_of_keeper();
     fputs("trivium: the daemons are kept running until Ctrl-C\n", stderr);
-    int code = keep(p, &signals);
+    int code = keep(p);
     if (!is_last(p->runtime)) let_go(&p->all[PART_TOKENIZERD]);
     for (int i = 0; i < N_PARTS; i++) p->all[i].started |= is_kept(&p->all[i]);
     parts_stop(p);

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "../proto/rt/signals.h"
+
 enum { HISTORY_LINES = 1000, END_KEY = 4 };
 
 struct line_editor {
@@ -62,9 +64,8 @@ static void job_signal(int number) {
 
 /* A shell without jobs has it ignore them. */
 static void signal_handle(int number, void (*handler)(int)) {
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, before;
-    sigaction(number, NULL, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(number, &action, NULL);
+    const struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    if (!signals_ignored(number)) sigaction(number, &action, NULL);
 }
 
 /* Whoever had the terminal in between left it as it liked. */
@@ -131,15 +132,24 @@ static bool terminal_is_lost(void) {
     return poll(&item, 1, 0) == 1 && (item.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
+/* While a line is edited Ctrl-C is a key among others, so that it comes between those before it and those
+ * after it: a terminal that makes a signal of it throws away what is not read yet, and what is read next
+ * may have come after it. All of the foreground hears of it, as from the terminal. */
+static bool is_interrupt(const line_editor *e, char byte) {
+    const cc_t key = e->before.c_cc[VINTR];
+    return key != _POSIX_VDISABLE && (cc_t)byte == key && kill(0, SIGINT) == 0;
+}
+
 /* A character may need several bytes, a command of libedit several characters, and what they show may
- * find the terminal full: all of that is waited for in the loop. */
-static bool next_byte(loop *l, char *byte) {
+ * find the terminal full: all of that is waited for in the loop. The read itself waits for nothing: what
+ * was there may be gone, by a Ctrl-Z. */
+static bool next_byte(const line_editor *e, char *byte) {
     for (;;) {
-        if (!loop_wait_readable(l, STDIN_FILENO) || !loop_wait_writable(l, STDOUT_FILENO))
+        if (!loop_wait_readable(e->loop, STDIN_FILENO) || !loop_wait_writable(e->loop, STDOUT_FILENO))
             return false;
         ssize_t n = read(STDIN_FILENO, byte, 1);
-        if (n == 1) return true;
-        if (n == 0 || (errno != EINTR && errno != EAGAIN)) return false;
+        if (n == 1 && !is_interrupt(e, *byte)) return true;
+        if (n == 0 ? terminal_is_lost() : n < 0 && errno != EINTR && errno != EAGAIN) return false;
     }
 }
 
@@ -148,7 +158,7 @@ static int next_character(EditLine *edit, wchar_t *out) {
     line_editor *e;
     el_get(edit, EL_CLIENTDATA, &e);
     mbstate_t so_far = {0};
-    for (char byte; next_byte(e->loop, &byte);) {
+    for (char byte; next_byte(e, &byte);) {
         size_t n = mbrtowc(out, &byte, 1, &so_far);
         if (n == (size_t)-1) so_far = (mbstate_t){0};   /* no character: it is left out */
         else if (n != (size_t)-2) return 1;
@@ -244,6 +254,7 @@ static bool libedit_begin(line_editor *e) {
     el_set(e->edit, EL_PROMPT_ESC, prompt_of, '\1');
     el_set(e->edit, EL_HIST, history, e->history);
     el_set(e->edit, EL_EDITOR, "emacs");
+    el_set(e->edit, EL_SETTY, "-d", "-intr", "-min", NULL); /* next_byte says why */
     keys_bind(e->edit);
     el_source(e->edit, NULL);                           /* ~/.editrc */
     return true;

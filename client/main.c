@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../proto/limits.h"
+#include "../proto/rt/signals.h"
 #include "commands.h"
 #include "outcome.h"
 #include "term.h"
@@ -83,6 +84,7 @@ static void keep_standard_descriptors(void) {
 }
 
 int main(int argc, char **argv) {
+    signals_begin(EXIT_INTERRUPTED);
     keep_standard_descriptors();
     term_use_utf8();
     int code = run(argc, argv);

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "../proto/rt/signals.h"
 #include "buffer.h"
 #include "json.h"
 #include "line_editor.h"
@@ -394,7 +395,7 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     failure f;
     t.chat = chat_new(c, how, &heard, &t, &f);
     t.out = output_new(client_loop(c), STDOUT_FILENO, on_progress, &t);
-    loop_hold_interrupts(client_loop(c));      /* until the terminal is given back */
+    signals_rule before = signals_set(SIGNALS_HOLD_INTERRUPT);     /* until the terminal is given back */
     if (is_terminal) t.editor = line_editor_new(client_loop(c), &typed, &t);
     else t.input = lines_new(TEXT_BYTES_MAX);
     int code = EXIT_FAILED;
@@ -403,7 +404,7 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
     bool is_cut = t.editor && !line_editor_is_editing(t.editor) && !t.at_line_start;
     line_editor_free(&t.editor);
-    loop_release_interrupts(client_loop(c));
+    signals_set(before);
     if (is_cut) puts("");       /* what the shell says begins a line */
     reading_set(&t, false);
     lines_free(&t.input);

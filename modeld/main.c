@@ -8,6 +8,7 @@
 #include "../proto/rt/model_name.h"
 #include "../proto/rt/options.h"
 #include "../proto/rt/paths.h"
+#include "../proto/rt/signals.h"
 #include "kv_cache.h"
 #include "model.h"
 #include "sequences.h"
@@ -201,6 +202,7 @@ static int tell_fingerprint(const char *file) {
 }
 
 int main(int argc, char **argv) {
+    signals_begin(0);
     failure f = {.code = STATUS_OK};
     status st = read_command_line(argc, argv, &f);
     if (st == STATUS_NOT_FOUND) return 0;
@@ -234,6 +236,7 @@ int main(int argc, char **argv) {
         return WRONG_USE;
     }
     tell_split(m);
+    signals_set(SIGNALS_HOLD);  /* from here on there is something to put in order */
     loop *l = loop_new();
     if (!l) die("modeld", "no memory for sockets and their threads");
     if (choose_endpoints(&f) != STATUS_OK) die("modeld", "%s", f.message);

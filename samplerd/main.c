@@ -8,6 +8,7 @@
 #include "../proto/rt/log.h"
 #include "../proto/rt/options.h"
 #include "../proto/rt/paths.h"
+#include "../proto/rt/signals.h"
 #include "../proto/rt/text.h"
 #include "service.h"
 
@@ -77,6 +78,7 @@ static status choose_joins(char *address, failure *f) {
 }
 
 int main(int argc, char **argv) {
+    signals_begin(0);
     failure f = {STATUS_OK, ""};
     cpu_isa(&instructions, "auto", &f);
     status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, &f);
@@ -94,6 +96,7 @@ int main(int argc, char **argv) {
     log_open("samplerd", level);
     fmath_thread_start();
     if (choose_joins(address, &f) != STATUS_OK) die("samplerd", "%s", f.message);
+    signals_set(SIGNALS_HOLD);  /* from here on there is something to put in order */
     loop *l = loop_new();
     if (!l) die("samplerd", "no memory for sockets and their threads");
     st = service_new(&s, l, &(service_options){.joins = joins.items, .n_joins = joins.n_items,

@@ -6,6 +6,7 @@
 #include "../proto/rt/log.h"
 #include "../proto/rt/options.h"
 #include "../proto/rt/paths.h"
+#include "../proto/rt/signals.h"
 #include "../proto/rt/text.h"
 #include "service.h"
 
@@ -71,6 +72,7 @@ static status choose_endpoint(const char **bind, const char *which,
 }
 
 int main(int argc, char **argv) {
+    signals_begin(0);
     failure f = {STATUS_OK, ""};
     status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, &f);
     if (st == STATUS_NOT_FOUND) return 0;
@@ -84,6 +86,7 @@ int main(int argc, char **argv) {
     st = choose_endpoint(&bind_clients, "clients", clients, &f);
     if (st == STATUS_OK) st = choose_endpoint(&bind_models, "models", models, &f);
     if (st != STATUS_OK) die("tokenizerd", "%s", f.message);
+    signals_set(SIGNALS_HOLD);  /* from here on there is something to put in order */
     loop *l = loop_new();
     if (!l) die("tokenizerd", "no memory for sockets and their threads");
     service *s = NULL;

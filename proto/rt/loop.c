@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "log.h"
 #include "room.h"
+#include "signals.h"
 
 /* A handler and what wakes it: a socket (zsock not NULL) or a file descriptor. */
 typedef struct watch {
@@ -45,38 +46,25 @@ struct loop {
     timer *timers;
     int last_timer;
     int signal_fd;
-    bool stopping, signalled;
-    bool holds_interrupts;
-    struct sigaction before_int;        /* while it does */
+    int signal;                 /* the number of the one that ends this run; 0: none yet */
+    bool stopping;
 };
 
 /* ---- Signals ---- */
 
-static volatile sig_atomic_t signal_target = -1; /* signal_fd of the loop that runs */
-static volatile sig_atomic_t terminated;
-static volatile sig_atomic_t caught; /* a signal that no loop has taken */
-
-static void on_signal(int number) {
-    if (number == SIGTERM) terminated = 1;
-    caught = 1;
-    int kept = errno;
-    uint64_t one = 1;
-    ssize_t ignored = write(signal_target, &one, sizeof one);
-    (void)ignored;
-    errno = kept;
-}
-
 static void take_signal(void *context) {
     loop *l = context;
     uint64_t n;
-    caught = 0;
-    if (read(l->signal_fd, &n, sizeof n) == sizeof n) l->signalled = true;
+    ssize_t ignored = read(l->signal_fd, &n, sizeof n);
+    (void)ignored;
+    int number = signals_take();
+    if (number != 0) l->signal = number;
 }
 
 /* A signal that was caught counts before whatever else is ready: keys behind a Ctrl-C came after it. */
 static bool ends(loop *l) {
-    if (caught) take_signal(l);
-    return l->stopping || l->signalled;
+    if (signals_waiting()) take_signal(l);
+    return l->stopping || l->signal != 0;
 }
 
 /* ---- Watches ---- */
@@ -243,10 +231,9 @@ static long patience_ms(const loop *l) {
 loop *loop_new(void) {
     failure f;
     if (room_check(&f) != STATUS_OK) return NULL;
-    /* czmq would catch SIGINT and SIGTERM by itself and lose one that comes between two polls. */
-    zsys_init();
+    /* czmq would catch SIGINT and SIGTERM by itself, from zsys_init on: it is told before. */
     zsys_handler_set(NULL);
-    signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write(), no more */
+    zsys_init();
 
     loop *l = calloc(1, sizeof *l);
     if (!l) return NULL;
@@ -259,7 +246,6 @@ void loop_free(loop **loop_pointer) {
     loop *l = *loop_pointer;
     *loop_pointer = NULL;
     if (!l) return;
-    loop_release_interrupts(l);
     while (l->watches) {
         watch *w = l->watches;
         l->watches = w->next;
@@ -295,43 +281,23 @@ static bool take_turn(loop *l) {
     return true;
 }
 
-static const struct sigaction ending = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-
-void loop_hold_interrupts(loop *l) {
-    assert(!l->holds_interrupts && signal_target == -1);
-    signal_target = l->signal_fd;
-    sigaction(SIGINT, &ending, &l->before_int);
-    l->holds_interrupts = true;
-}
-
-void loop_release_interrupts(loop *l) {
-    if (!l->holds_interrupts) return;
-    sigaction(SIGINT, &l->before_int, NULL);
-    signal_target = -1;
-    l->holds_interrupts = false;
-}
-
 bool loop_run(loop *l) {
-    struct sigaction before_int, before_term;
-    int outer = signal_target;
-    l->stopping = l->signalled = false;
-    terminated = 0;
-    signal_target = l->signal_fd;
-    sigaction(SIGINT, &ending, &before_int);
-    sigaction(SIGTERM, &ending, &before_term);
+    signals_rule before = signals_set(SIGNALS_HOLD);
+    int outer = signals_wake(l->signal_fd);
+    l->stopping = false;
+    l->signal = 0;
 
     bool fine = true;
     while (fine && !ends(l)) fine = take_turn(l);
     if (!fine) log_event(LOG_ERROR, "loop_failed", "error=\"%s\"", zmq_strerror(zmq_errno()));
 
-    sigaction(SIGINT, &before_int, NULL);
-    sigaction(SIGTERM, &before_term, NULL);
-    signal_target = outer;
-    return l->signalled;
+    signals_wake(outer);
+    signals_set(before);
+    return l->signal != 0;
 }
 
 bool loop_was_terminated(const loop *l) {
-    return l->signalled && terminated;
+    return l->signal != 0 && l->signal != SIGINT;
 }
 
 void loop_stop(loop *l) {

@@ -1,5 +1,5 @@
 /* The service loop of a daemon: a thin use of zmq_poll. One thread; handlers run one at a time and never
- * block. SIGINT and SIGTERM end it cleanly. */
+ * block. What tells the program to end (signals.h) ends it cleanly. */
 #ifndef TRIVIUM_LOOP_H
 #define TRIVIUM_LOOP_H
 
@@ -32,13 +32,9 @@ int loop_every(loop *loop, uint32_t interval_ms, loop_handler *handler, void *co
 int loop_once(loop *loop, uint32_t delay_ms, loop_handler *handler, void *context);
 void loop_cancel(loop *loop, int timer);    /* one that has fired or never was is fine */
 
-/* Runs until loop_stop, SIGINT or SIGTERM. Returns true when a signal ended it. */
+/* Runs until loop_stop or a signal, one that waited since before included. Returns true when a signal ended it. */
 bool loop_run(loop *loop);
-bool loop_was_terminated(const loop *loop); /* by SIGTERM; of the last run */
-/* Between runs, too, SIGINT does nothing but end the next one: for who runs it again after a Ctrl-C and
- * has something to put in order in between. */
-void loop_hold_interrupts(loop *loop);
-void loop_release_interrupts(loop *loop);
+bool loop_was_terminated(const loop *loop); /* by another signal than SIGINT; of the last run */
 void loop_stop(loop *loop);                 /* from within a handler: leave after this turn */
 
 /* From within a handler that must wait: the others are served until `fd`, which nobody else watches,

@@ -11,6 +11,7 @@
 
 #include "proto/rt/clock.h"
 #include "proto/rt/loop.h"
+#include "proto/rt/signals.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -265,16 +266,13 @@ static void raise_signal(void *number) {
 
 static void signals_end_it(void **state) {
     (void)state;
-    static int numbers[] = {SIGINT, SIGTERM};
-    for (size_t i = 0; i < 2; i++) {
+    static int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < 3; i++) {
         loop_once(l, 5, raise_signal, &numbers[i]);
         int guard = loop_once(l, 60000, stop, NULL);
         assert_true(loop_run(l));
         loop_cancel(l, guard);
     }
-    struct sigaction now;
-    sigaction(SIGTERM, NULL, &now);
-    assert_true(now.sa_handler == SIG_DFL); /* outside loop_run a signal ends the process as ever */
 }
 
 static void ignore_signal(int number) {
@@ -283,34 +281,42 @@ static void ignore_signal(int number) {
 
 static void it_says_which_signal_that_was(void **state) {
     (void)state;
-    static int numbers[] = {SIGTERM, SIGINT};
-    for (size_t i = 0; i < 2; i++) {
+    static int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < 3; i++) {
         loop_once(l, 1, raise_signal, &numbers[i]);
         loop_run(l);
-        assert_int_equal(loop_was_terminated(l), numbers[i] == SIGTERM);
+        assert_int_equal(loop_was_terminated(l), numbers[i] != SIGINT);
     }
     loop_once(l, 1, stop, NULL);
     loop_run(l);
     assert_false(loop_was_terminated(l));
 }
 
-static void one_between_two_runs_ends_the_next_where_they_are_held(void **state) {
+static void one_before_a_run_ends_it_where_it_is_held(void **state) {
     (void)state;
-    static int number = SIGINT;
-    loop_hold_interrupts(l);
-    for (int run = 0; run < 2; run++) {
-        raise_signal(&number);
-        int guard = loop_once(l, 60000, stop, NULL);
+    static int numbers[] = {SIGINT, SIGTERM, SIGINT};
+    loop_once(l, 0, note, "x");
+    signals_rule before = signals_set(SIGNALS_HOLD);
+    for (size_t i = 0; i < 3; i++) {
+        raise_signal(&numbers[i]);
         assert_true(loop_run(l));
-        loop_cancel(l, guard);
-        assert_false(loop_was_terminated(l));
+        assert_int_equal(loop_was_terminated(l), numbers[i] == SIGTERM);
     }
-    struct sigaction now;
-    sigaction(SIGTERM, NULL, &now);
-    assert_true(now.sa_handler == SIG_DFL);     /* whatever holds it up in between, this ends it */
-    loop_release_interrupts(l);
-    sigaction(SIGINT, NULL, &now);
-    assert_true(now.sa_handler == SIG_DFL);
+    signals_set(before);
+    assert_string_equal(events, "");    /* nothing else was begun */
+}
+
+/* Making one opens no gap through which a signal is lost. */
+static void a_new_loop_leaves_signals_alone(void **state) {
+    (void)state;
+    struct sigaction before, after;
+    for (int number = SIGINT; number != 0; number = number == SIGINT ? SIGTERM : 0) {
+        loop_free(&l);
+        sigaction(number, NULL, &before);
+        l = loop_new();
+        sigaction(number, NULL, &after);
+        assert_true(before.sa_handler != SIG_DFL && before.sa_handler == after.sa_handler);
+    }
 }
 
 static void other_signals_do_not(void **state) {
@@ -339,6 +345,9 @@ static void it_runs_again_after_a_stop(void **state) {
 #define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, loop_make, loop_end)
 
 int main(void) {
+    signal(SIGINT, SIG_DFL);    /* whatever who runs the tests ignores */
+    signal(SIGHUP, SIG_DFL);
+    signals_begin(1);
     const struct CMUnitTest tests[] = {
         ON_LOOP(timers_come_in_order_of_time),
         ON_LOOP(a_cancelled_timer_does_not_come),
@@ -353,7 +362,8 @@ int main(void) {
         ON_LOOP(descriptors_are_read_written_and_end),
         ON_LOOP(signals_end_it),
         ON_LOOP(it_says_which_signal_that_was),
-        ON_LOOP(one_between_two_runs_ends_the_next_where_they_are_held),
+        ON_LOOP(one_before_a_run_ends_it_where_it_is_held),
+        ON_LOOP(a_new_loop_leaves_signals_alone),
         ON_LOOP(other_signals_do_not),
         ON_LOOP(it_runs_again_after_a_stop),
     };

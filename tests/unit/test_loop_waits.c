@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "proto/rt/loop.h"
+#include "proto/rt/signals.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -114,6 +115,8 @@ static int end(void **state) {
 }
 
 int main(void) {
+    signal(SIGINT, SIG_DFL);    /* whatever who runs the tests ignores */
+    signals_begin(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_others_are_served_while_a_handler_waits, begin, end),
         cmocka_unit_test_setup_teardown(what_ends_the_loop_ends_the_waiting, begin, end),

@@ -1,0 +1,78 @@
+#include "signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+enum { N_ENDING = sizeof ending / sizeof *ending };
+
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a handler may use them");
+static atomic_int waiting, rule_now = SIGNALS_END, wake_fd = -1, code_at_end;
+
+static bool is_held(int number, signals_rule rule) {
+    return rule == SIGNALS_HOLD || (rule == SIGNALS_HOLD_INTERRUPT && number == SIGINT);
+}
+
+static void on_signal(int number) {
+    if (!is_held(number, (signals_rule)rule_now)) _exit(code_at_end);
+    int none = 0;
+    if (number != SIGINT) waiting = number;
+    else atomic_compare_exchange_strong(&waiting, &none, number);
+    int kept = errno;
+    uint64_t one = 1;
+    ssize_t ignored = write(wake_fd, &one, sizeof one);
+    (void)ignored;
+    errno = kept;
+}
+
+bool signals_ignored(int number) {
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+static sigset_t all_ending(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < N_ENDING; i++) sigaddset(&set, ending[i]);
+    return set;
+}
+
+void signals_begin(int exit_code) {
+    const sigset_t set = all_ending();
+    const struct sigaction action = {.sa_handler = on_signal, .sa_mask = set, .sa_flags = SA_RESTART};
+    code_at_end = exit_code;
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i < N_ENDING; i++)
+        if (ending[i] == SIGTERM || !signals_ignored(ending[i])) sigaction(ending[i], &action, NULL);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+signals_rule signals_set(signals_rule rule) {
+    signals_rule before = (signals_rule)atomic_exchange(&rule_now, (int)rule);
+    int number = waiting;
+    if (number != 0 && !is_held(number, rule)) _exit(code_at_end);
+    return before;
+}
+
+void signals_hand_on(void) {
+    const sigset_t set = all_ending();
+    sigprocmask(SIG_SETMASK, &set, NULL);
+    for (int i = 0; i < N_ENDING; i++) signal(ending[i], SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+int signals_waiting(void) {
+    return waiting;
+}
+
+int signals_take(void) {
+    return atomic_exchange(&waiting, 0);
+}
+
+int signals_wake(int fd) {
+    return atomic_exchange(&wake_fd, fd);
+}

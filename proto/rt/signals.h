@@ -1,0 +1,34 @@
+/* What tells a program to end: SIGINT, SIGTERM and SIGHUP. From the first instruction of main on none of them ends it
+ * by itself: it ends in order, with an exit code of its own. */
+#ifndef TRIVIUM_SIGNALS_H
+#define TRIVIUM_SIGNALS_H
+
+#include <stdbool.h>
+
+typedef enum signals_rule {
+    SIGNALS_END,                /* each ends the program at once: nothing is to be put in order */
+    SIGNALS_HOLD_INTERRUPT,     /* SIGINT waits, the others end it */
+    SIGNALS_HOLD,               /* all of them wait until they are taken */
+} signals_rule;
+
+/* The first thing in main: SIGNALS_END holds, with this exit code. A SIGINT or SIGHUP that was ignored stays so: who
+ * started the program with nohup or beside others in a shell without jobs did not mean it; SIGTERM always counts. What
+ * was blocked is no more, and came meanwhile if it came. A reader that went away is an error of write(), no more. */
+void signals_begin(int exit_code);
+
+/* The rule from now on; returns the one before. One that waits and is not held any more ends the program now. */
+signals_rule signals_set(signals_rule rule);
+
+int signals_waiting(void);      /* the number of one that waits, SIGINT only when it is alone; 0: none does */
+int signals_take(void);         /* the same, and it waits no longer */
+
+/* While one may come, write to this eventfd when it does; -1: none. Returns the one before. */
+int signals_wake(int fd);
+
+bool signals_ignored(int number);       /* as it is now: whoever handles it for a while asks first */
+
+/* In a child that becomes another of our programs: what comes before that one's signals_begin waits for it, and
+ * nothing is ignored. Safe after a fork of a process with threads. */
+void signals_hand_on(void);
+
+#endif
