@@ -74,14 +74,23 @@ $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: proto/%.proto
 	@mkdir -p $(BUILD)/gen
 	$(call QUIET,GEN )protoc-c -I proto --c_out=$(BUILD)/gen $<
 
-$(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c $(GENERATED:.c=.h)
+# What objects are made with: they are made again when it is something else.
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) $(WARNINGS) $(value COMPILE) $(value LINK) $(value LIBS)
+ifneq ($(file <$(BUILD)/flags),$(FLAGS))
+.PHONY: $(BUILD)/flags
+endif
+$(BUILD)/flags:
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS))' > $@
+
+$(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c $(GENERATED:.c=.h) $(BUILD)/flags
 	$(call QUIET,CC  )$(COMPILE) -c -o $@ $<
 
 # Only these files may use vector instructions; proto/rt/cpu.c decides at run time what is called.
 $(BUILD)/obj/%avx2.o: ISA_FLAGS := -mavx2 -mfma -mf16c
 $(BUILD)/obj/%avx512.o: ISA_FLAGS := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
 
-$(BUILD)/obj/%.o: %.c | $(GENERATED:.c=.h)
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED:.c=.h)
 	@mkdir -p $(@D)
 	$(call QUIET,CC  )$(COMPILE) $(WARNINGS) $(ISA_FLAGS) -c -o $@ $<
 

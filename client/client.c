@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../proto/rt/paths.h"
+#include "../proto/rt/resources.h"
 #include "../proto/rt/text.h"
 
 enum {
@@ -244,18 +245,8 @@ static status endpoints_set(client *c, const client_options *options, failure *f
     return st;
 }
 
-static void hello_fill(client *c) {
-    gethostname(c->host, sizeof c->host - 1);
-    trivium__hello__init(&c->hello);
-    c->hello.version = PROTOCOL_VERSION;
-    c->hello.role = TRIVIUM__ROLE__CLIENT;
-    c->hello.name = (char *)"trivium";
-    c->hello.heartbeat_ms = HEARTBEAT_MS;
-    c->hello.pid = getpid();
-    c->hello.host = c->host;
-}
-
 status client_open(client **out, const client_options *options, failure *f) {
+    if (resources_check(1, f) != STATUS_OK) return f->code;
     client *c = calloc(1, sizeof *c);
     if (!c || !(c->loop = loop_new())) {
         free(c);
@@ -264,7 +255,7 @@ status client_open(client **out, const client_options *options, failure *f) {
     c->wait_timer = c->turn_timer = c->joined_timer = -1;
     c->wait_ms = options->wait_ms > 0 ? options->wait_ms : 1;   /* on the wire 0 is the default */
     c->incarnation = peers_incarnation();
-    hello_fill(c);
+    hello_introduce(&c->hello, TRIVIUM__ROLE__CLIENT, "trivium", HEARTBEAT_MS, c->host);
     status st = endpoints_set(c, options, f);
     if (st == STATUS_OK) st = client_join(c, f);
     if (st == STATUS_OK) st = wait_begin(c, f);

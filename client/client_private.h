@@ -3,6 +3,7 @@
 #ifndef TRIVIUM_CLIENT_PRIVATE_H
 #define TRIVIUM_CLIENT_PRIVATE_H
 
+#include "../proto/rt/hello.h"
 #include "../proto/rt/peer.h"
 #include "client.h"
 #include "text.pb-c.h"
@@ -19,7 +20,7 @@ struct client {
     size_t n_endpoints, at;
     char default_endpoint[ENDPOINT_BYTES_MAX];
     Trivium__Hello hello;
-    char host[256];
+    char host[HOST_BYTES];
     uint64_t incarnation;
     uint32_t wait_ms;
     int wait_timer, turn_timer, joined_timer;   /* -1: not set */

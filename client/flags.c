@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../proto/endpoint.h"
+#include "../proto/rt/hello.h"
 #include "../proto/strategy_json.h"
 #include "outcome.h"
 #include "random.h"
@@ -23,14 +25,11 @@ int flags_parse(const options *o, int argc, char **argv, const char **words, siz
 
 static status take_endpoint(void *out, const char *name, const char *value, failure *f) {
     common_flags *flags = out;
-    if (strncmp(value, "ipc://", 6) != 0 && strncmp(value, "tcp://", 6) != 0) {
-        return fail(f, STATUS_BAD_REQUEST, "--%s must be ipc://PATH or tcp://HOST:PORT, not %.80s",
-                    name, value);
-    }
-    if (strlen(value) >= ENDPOINT_BYTES_MAX || flags->n_endpoints == JOINS_MAX) {
-        return fail(f, STATUS_BAD_REQUEST, "--%s may be given %d times, each below %d bytes", name,
-                    JOINS_MAX, ENDPOINT_BYTES_MAX);
-    }
+    failure why;
+    if (endpoint_check(value, false, &why) != STATUS_OK)
+        return fail(f, STATUS_BAD_REQUEST, "--%s: %s", name, why.message);
+    if (flags->n_endpoints == JOINS_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "--%s may be given at most %d times", name, JOINS_MAX);
     flags->endpoints[flags->n_endpoints++] = value;
     return STATUS_OK;
 }
@@ -84,12 +83,7 @@ status seed_choose(const seed_flag *flag, uint64_t *out, failure *f) {
 }
 
 status flags_take_name(void *out, const char *name, const char *value, failure *f) {
-    if (strlen(value) > NAME_BYTES_MAX) {
-        return fail(f, STATUS_BAD_REQUEST, "--%s must be at most %d bytes long", name,
-                    NAME_BYTES_MAX);
-    }
-    *(const char **)out = value;
-    return STATUS_OK;
+    return hello_take_pool(out, name, value, f);
 }
 
 option_row flags_model_row(const char **out) {

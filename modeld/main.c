@@ -2,12 +2,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../proto/endpoint.h"
 #include "../proto/limits.h"
 #include "../proto/rt/fmath.h"
+#include "../proto/rt/hello.h"
 #include "../proto/rt/log.h"
 #include "../proto/rt/model_name.h"
 #include "../proto/rt/options.h"
 #include "../proto/rt/paths.h"
+#include "../proto/rt/resources.h"
 #include "../proto/rt/signals.h"
 #include "kv_cache.h"
 #include "model.h"
@@ -73,7 +76,7 @@ static status take_size(void *out, const char *flag, const char *value, failure 
 static const option_row flags[] = {
     {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &path,
      .help = "the GGUF file to serve, or chapter for the embedded model; required"},
-    {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
+    {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = hello_take_name,
      .help = "how requests call this model (the file's name without .gguf)"},
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
      .help = "a tokenizerd's endpoint for models; may be repeated"},
@@ -120,7 +123,10 @@ static status read_command_line(int argc, char **argv, failure *f) {
     if (!path) return fail(f, STATUS_BAD_REQUEST, "--model PATH is missing");
     if (joins.n_items > JOINS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
-    if (name || tells_fingerprint) return STATUS_OK;
+    if (bind_samplers) st = endpoint_check(bind_samplers, true, f);
+    for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
+        st = endpoint_check(joins.items[i], false, f);
+    if (st != STATUS_OK || name || tells_fingerprint) return st;
     name = file_name;
     return model_name_of_file(path, file_name, f);
 }
@@ -183,7 +189,8 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
         .insecure = insecure,
     };
     if (service_new(&s, l, m, cache, &o, f) != STATUS_OK) die("modeld", "%s", f->message);
-    log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u %s", name, n_pages, model_description(m));
+    log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u samplers=%s %s", name, n_pages, service_samplers_at(s),
+              model_description(m));
     loop_run(l);
     const failure *refusal = service_refusal(s);
     bool served = !refusal;
@@ -211,6 +218,7 @@ int main(int argc, char **argv) {
         return WRONG_USE;
     }
     log_open("modeld", level);
+    if (resources_check(joins.n_items + 2, &f) != STATUS_OK) die("modeld", "%s", f.message);
     fmath_thread_start();
     model *m = NULL;
     memory_limit memory = memory_limit_read("");

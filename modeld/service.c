@@ -128,19 +128,12 @@ void service_garbage(service *s, const char *what) {
 /* ---- making and ending it ---- */
 
 static void introduce(service *s) {
-    if (gethostname(s->host, sizeof s->host - 1) != 0) s->host[0] = '\0';
     trivium__model_offer__init(&s->offer);
     s->offer.fingerprint = (char *)model_fingerprint(s->model);
     s->offer.vocabulary = (char *)model_vocabulary_of(s->model)->hash;
     s->offer.n_vocab = s->shape->n_vocab;
     s->offer.n_ctx = s->shape->n_ctx;
-    trivium__hello__init(&s->hello);
-    s->hello.version = PROTOCOL_VERSION;
-    s->hello.role = TRIVIUM__ROLE__MODELD;
-    s->hello.name = (char *)s->options.name;
-    s->hello.heartbeat_ms = s->options.heartbeat_ms;
-    s->hello.pid = (int32_t)getpid();
-    s->hello.host = s->host;
+    hello_introduce(&s->hello, TRIVIUM__ROLE__MODELD, s->options.name, s->options.heartbeat_ms, s->host);
     s->hello.model = &s->offer;
 }
 
@@ -230,7 +223,8 @@ status service_new(service **out, loop *l, model *m, kv_cache *cache,
     status st = STATUS_OK;
     if (!s->samplers || !s->sequences || !s->logits)
         st = fail(f, STATUS_NO_MEMORY, "no memory for the tables of the service");
-    else st = connect_all(s, incarnation, f);
+    else st = hello_check(&s->hello, f);
+    if (st == STATUS_OK) st = connect_all(s, incarnation, f);
     if (st != STATUS_OK) service_free(&s);
     *out = s;
     return st;
@@ -246,6 +240,10 @@ void service_free(service **s) {
     free((*s)->logits);
     free(*s);
     *s = NULL;
+}
+
+const char *service_samplers_at(const service *s) {
+    return peers_address(s->sampler_peers);
 }
 
 const failure *service_refusal(const service *s) {

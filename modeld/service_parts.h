@@ -9,6 +9,7 @@
 #ifndef TRIVIUM_MODELD_SERVICE_PARTS_H
 #define TRIVIUM_MODELD_SERVICE_PARTS_H
 
+#include "../proto/rt/hello.h"
 #include "../proto/rt/peer.h"
 #include "../proto/wire.h"
 #include "common.pb-c.h"
@@ -62,7 +63,7 @@ struct service {
     const model_shape *shape;
     kv_cache *cache;
     service_options options;
-    char host[256];
+    char host[HOST_BYTES];
     Trivium__ModelOffer offer;
     Trivium__Hello hello, sampler_hello; /* the one for samplers offers our shared rows */
     Trivium__SharedRows shared_offer;

@@ -14,6 +14,7 @@
 #include "limits.h"
 #include "rt/lockfile.h"
 #include "rt/room.h"
+#include "rt/text.h"
 
 enum {
     FRAME_BYTES_MAX = (int)HEADER_BYTES_MAX > (int)RAW_BYTES_MAX ? HEADER_BYTES_MAX : RAW_BYTES_MAX,
@@ -54,13 +55,60 @@ static status check_ipc_path(const char *path, failure *f) {
     return STATUS_OK;
 }
 
-static status check_address(const char *address, failure *f) {
+/* From 1 to 65535; a bind may leave it to the system, too. */
+static bool is_port(const char *text, bool binds) {
+    if (strcmp(text, "*") == 0 || strcmp(text, "0") == 0) return binds;
+    size_t n_digits = strspn(text, "0123456789");
+    unsigned long port = n_digits <= 5 && text[n_digits] == 0 ? strtoul(text, NULL, 10) : 0;
+    return port >= 1 && port <= UINT16_MAX;
+}
+
+/* "[::1]", "[fe80::2%eth0]". */
+static bool is_ipv6(const char *host, size_t n_bytes) {
+    char inner[INET6_ADDRSTRLEN] = "";
+    struct in6_addr address;
+    if (n_bytes < 2 || host[n_bytes - 1] != ']') return false;
+    const char *zone = memchr(host, '%', n_bytes);
+    size_t n_inner = (zone ? (size_t)(zone - host) : n_bytes - 1) - 1;
+    if (n_inner >= sizeof inner || (zone && zone + 2 >= host + n_bytes)) return false;
+    memcpy(inner, host + 1, n_inner);
+    return inet_pton(AF_INET6, inner, &address) == 1;
+}
+
+/* What looks like a number is one: 300.0.0.1 is no name. */
+static bool is_host(const char *text, size_t n_bytes, bool binds) {
+    static const char digits[] = "0123456789.", letters[] = "abcdefghijklmnopqrstuvwxyz"
+                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    char host[ENDPOINT_BYTES_MAX];
+    struct in_addr address;
+    if (n_bytes == 0) return false;
+    if (text[0] == '[') return is_ipv6(text, n_bytes);
+    memcpy(host, text, n_bytes); /* the whole was checked to be shorter */
+    host[n_bytes] = 0;
+    if (strcmp(host, "*") == 0) return binds;
+    if (strspn(host, digits) == n_bytes) return inet_pton(AF_INET, host, &address) == 1;
+    return strspn(host, letters) == n_bytes;
+}
+
+static status check_tcp(const char *tcp, bool binds, failure *f) {
+    const char *colon = strrchr(tcp, ':');
+    if (!colon || !is_host(tcp, (size_t)(colon - tcp), binds))
+        return fail(f, STATUS_BAD_REQUEST,
+                    "tcp://%s names no host: write tcp://HOST:PORT, an IPv6 address in brackets", tcp);
+    if (is_port(colon + 1, binds)) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "tcp://%s: a port is a whole number from 1 to %d%s", tcp,
+                UINT16_MAX, binds ? ", or * for any that is free" : "");
+}
+
+status endpoint_check(const char *address, bool binds, failure *f) {
     if (strlen(address) >= ENDPOINT_BYTES_MAX)
         return fail(f, STATUS_TOO_LONG, "an endpoint of %zu bytes is longer than %d",
                     strlen(address), ENDPOINT_BYTES_MAX - 1);
-    const char *path = after(address, "ipc://");
+    if (!text_is_printable(address, ENDPOINT_BYTES_MAX))
+        return fail(f, STATUS_BAD_REQUEST, "an endpoint has no control characters");
+    const char *path = after(address, "ipc://"), *tcp = after(address, "tcp://");
     if (path) return check_ipc_path(path, f);
-    if (after(address, "tcp://")) return STATUS_OK;
+    if (tcp) return check_tcp(tcp, binds, f);
     return fail(f, STATUS_BAD_REQUEST, "%s is no endpoint: write ipc:///PATH or tcp://HOST:PORT",
                 address);
 }
@@ -81,7 +129,7 @@ static bool is_loopback(const char *tcp) {
 /* ---- Sockets ---- */
 
 static status endpoint_new(endpoint **out, int type, const endpoint_options *options, failure *f) {
-    status st = check_address(options->address, f);
+    status st = endpoint_check(options->address, type == ZMQ_ROUTER, f);
     if (st == STATUS_OK) st = room_check(f);
     if (st != STATUS_OK) return st;
     endpoint *e = calloc(1, sizeof *e);
@@ -148,12 +196,13 @@ static status bind_tcp(endpoint *e, const char *tcp, bool insecure, failure *f) 
                     "%s is open to other hosts, which are not authenticated: bind to "
                     "tcp://127.0.0.1:PORT, or pass --insecure", e->address);
     zsock_set_backlog(e->zsock, BACKLOG);
-    if (zsock_bind(e->zsock, "%s", e->address) < 0) {
+    if (zmq_bind(zsock_resolve(e->zsock), e->address) != 0) {
         status code = zmq_errno() == EADDRINUSE ? STATUS_BUSY : STATUS_IO;
         return fail(f, code, "cannot bind to %s: %s", e->address, zmq_strerror(zmq_errno()));
     }
-    const char *actual = zsock_endpoint(e->zsock); /* with the port that "*" became */
+    char *actual = zsock_last_endpoint(e->zsock); /* with the port that "*" became */
     if (actual && strlen(actual) < sizeof e->address) strcpy(e->address, actual);
+    freen(actual);
     return STATUS_OK;
 }
 

@@ -15,8 +15,12 @@ typedef struct endpoint_options {
     bool insecure;              /* a bind outside loopback is allowed */
 } endpoint_options;
 
+/* Is it one, to bind or to join? ipc:// and a path that a socket can have; tcp:// with a host and a port from 1 to 65535,
+ * to bind also with * for all addresses, and * or 0 for a port that is free. STATUS_BAD_REQUEST, STATUS_TOO_LONG. */
+status endpoint_check(const char *address, bool binds, failure *f);
+
 /* ROUTER, bound. STATUS_BUSY: another process holds the socket (its lock). STATUS_TOO_LONG: an ipc path
- * over 107 bytes. STATUS_BAD_REQUEST: no such transport, or a bind outside loopback without `insecure`. */
+ * over 107 bytes. STATUS_BAD_REQUEST: no endpoint, or a bind outside loopback without `insecure`. */
 status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f);
 
 /* DEALER, connecting now and again for ever. */
@@ -32,6 +36,6 @@ void *endpoint_zsock(const endpoint *e);        /* zsock_t *, borrowed */
 void *endpoint_monitor(const endpoint *e);
 bool endpoint_broke(endpoint *e);               /* since the last call */
 bool endpoint_bound(const endpoint *e);
-const char *endpoint_address(const endpoint *e);
+const char *endpoint_address(const endpoint *e);    /* of a bound one: where it listens */
 
 #endif

@@ -2,14 +2,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../proto/endpoint.h"
 #include "../proto/limits.h"
 #include "../proto/rt/cpu.h"
 #include "../proto/rt/fmath.h"
+#include "../proto/rt/hello.h"
 #include "../proto/rt/log.h"
 #include "../proto/rt/options.h"
 #include "../proto/rt/paths.h"
+#include "../proto/rt/resources.h"
 #include "../proto/rt/signals.h"
-#include "../proto/rt/text.h"
 #include "service.h"
 
 enum { WRONG_USE = 2 };
@@ -27,16 +29,6 @@ static status take_level(void *out, const char *flag, const char *value, failure
                 value);
 }
 
-static status take_name(void *out, const char *flag, const char *value, failure *f) {
-    size_t n_bytes = strlen(value);
-    if (n_bytes > NAME_BYTES_MAX || !text_is_utf8((const uint8_t *)value, n_bytes)) {
-        return fail(f, STATUS_BAD_REQUEST, "--%s must be UTF-8 of at most %d bytes", flag,
-                    NAME_BYTES_MAX);
-    }
-    *(const char **)out = value;
-    return STATUS_OK;
-}
-
 static status take_isa(void *out, const char *flag, const char *value, failure *f) {
     (void)flag;
     return cpu_isa(out, value, f);
@@ -45,9 +37,9 @@ static status take_isa(void *out, const char *flag, const char *value, failure *
 static const option_row flags[] = {
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
      .help = "a modeld's endpoint for samplers; may be repeated"},
-    {.name = "pool", .kind = OPTION_CALL, .value_name = "NAME", .out = &pool, .take = take_name,
+    {.name = "pool", .kind = OPTION_CALL, .value_name = "NAME", .out = &pool, .take = hello_take_pool,
      .help = "draw only for requests that name this pool"},
-    {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
+    {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = hello_take_name,
      .help = "how it is called in status (samplerd)"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
@@ -86,6 +78,8 @@ int main(int argc, char **argv) {
     if (st == STATUS_OK && joins.n_items > JOINS_MAX) {
         st = fail(&f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
     }
+    for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
+        st = endpoint_check(joins.items[i], false, &f);
     if (st != STATUS_OK) {
         fprintf(stderr, "samplerd: %s\n", f.message);
         return WRONG_USE;
@@ -94,6 +88,7 @@ int main(int argc, char **argv) {
     char address[ENDPOINT_BYTES_MAX];
     service *s = NULL;
     log_open("samplerd", level);
+    if (resources_check(joins.n_items + 1, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     fmath_thread_start();
     if (choose_joins(address, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     signals_set(SIGNALS_HOLD);  /* from here on there is something to put in order */

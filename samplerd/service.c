@@ -8,6 +8,7 @@
 #include "../proto/endpoint.h"
 #include "../proto/limits.h"
 #include "../proto/rt/clock.h"
+#include "../proto/rt/hello.h"
 #include "../proto/rt/log.h"
 #include "../proto/rt/peer.h"
 #include "../proto/shared_rows.h"
@@ -21,7 +22,7 @@
  * one sampler did not answer is taken again only by one of equal semantics. */
 static char SEMANTICS[] = "trivium/3";
 
-enum { HOST_BYTES_MAX = 256, JOB_DRAWS = -1, JOB_NEITHER = -2 };
+enum { JOB_DRAWS = -1, JOB_NEITHER = -2 };
 
 /* One modeld that we join. */
 typedef struct joint {
@@ -45,7 +46,7 @@ struct service {
 
     Trivium__Hello hello;
     Trivium__SamplerOffer offer;
-    char host[HOST_BYTES_MAX];
+    char host[HOST_BYTES];
     bool map_rows;
     joint joints[JOINS_MAX];
     size_t n_joints;
@@ -258,17 +259,10 @@ static void on_refused(void *context, const Trivium__Error *error) {
 /* ---- life ---- */
 
 static void introduce(service *s, const service_options *options) {
-    if (gethostname(s->host, sizeof s->host - 1) != 0) s->host[0] = '\0';
     trivium__sampler_offer__init(&s->offer);
     s->offer.pool = (char *)options->pool;
     s->offer.semantics = SEMANTICS;
-    trivium__hello__init(&s->hello);
-    s->hello.version = PROTOCOL_VERSION;
-    s->hello.role = TRIVIUM__ROLE__SAMPLERD;
-    s->hello.name = (char *)options->name;
-    s->hello.heartbeat_ms = options->heartbeat_ms;
-    s->hello.pid = getpid();
-    s->hello.host = s->host;
+    hello_introduce(&s->hello, TRIVIUM__ROLE__SAMPLERD, options->name, options->heartbeat_ms, s->host);
     s->hello.sampler = &s->offer;
 }
 
@@ -311,6 +305,7 @@ status service_new(service **out, loop *l, const service_options *options, failu
     for (size_t i = 0; i < CANDIDATES_MAX; i++) s->candidate_list[i] = &s->candidates[i];
     s->map_rows = options->map_rows;
     introduce(s, options);
+    st = hello_check(&s->hello, f);
     for (size_t i = 0; i < options->n_joins && st == STATUS_OK; i++) {
         st = join(s, l, options->joins[i], incarnation, f);
     }

@@ -2,12 +2,14 @@
  * written. */
 #include <stdio.h>
 
+#include "../proto/endpoint.h"
 #include "../proto/limits.h"
+#include "../proto/rt/hello.h"
 #include "../proto/rt/log.h"
 #include "../proto/rt/options.h"
 #include "../proto/rt/paths.h"
+#include "../proto/rt/resources.h"
 #include "../proto/rt/signals.h"
-#include "../proto/rt/text.h"
 #include "service.h"
 
 enum { WRONG_USE = 2 };
@@ -25,21 +27,12 @@ static status take_level(void *out, const char *flag, const char *value, failure
                 value);
 }
 
-static status take_name(void *out, const char *flag, const char *value, failure *f) {
-    if (!value[0] || !text_is_printable(value, NAME_BYTES_MAX))
-        return fail(f, STATUS_BAD_REQUEST,
-                    "--%s must have 1 to %d bytes of UTF-8 without control characters", flag,
-                    NAME_BYTES_MAX);
-    *(const char **)out = value;
-    return STATUS_OK;
-}
-
 static const option_row flags[] = {
     {.name = "bind-clients", .kind = OPTION_TEXT, .value_name = "ENDPOINT", .out = &bind_clients,
      .help = "where clients connect (ipc://RUNTIME/clients)"},
     {.name = "bind-models", .kind = OPTION_TEXT, .value_name = "ENDPOINT", .out = &bind_models,
      .help = "where modelds join (ipc://RUNTIME/models)"},
-    {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
+    {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = hello_take_name,
      .help = "how it is called in status (tokenizerd)"},
     {.name = "default-model", .kind = OPTION_CALL, .value_name = "NAME", .out = &default_model,
      .take = take_name, .help = "the model of requests that name none (the one that joined first)"},
@@ -76,6 +69,8 @@ int main(int argc, char **argv) {
     failure f = {STATUS_OK, ""};
     status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, &f);
     if (st == STATUS_NOT_FOUND) return 0;
+    if (st == STATUS_OK && bind_clients) st = endpoint_check(bind_clients, true, &f);
+    if (st == STATUS_OK && bind_models) st = endpoint_check(bind_models, true, &f);
     if (st != STATUS_OK) {
         fprintf(stderr, "tokenizerd: %s\n", f.message);
         return WRONG_USE;
@@ -83,6 +78,7 @@ int main(int argc, char **argv) {
 
     char clients[ENDPOINT_BYTES_MAX], models[ENDPOINT_BYTES_MAX];
     log_open("tokenizerd", level);
+    if (resources_check(2, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
     st = choose_endpoint(&bind_clients, "clients", clients, &f);
     if (st == STATUS_OK) st = choose_endpoint(&bind_models, "models", models, &f);
     if (st != STATUS_OK) die("tokenizerd", "%s", f.message);
@@ -99,7 +95,7 @@ int main(int argc, char **argv) {
         .insecure = insecure,
     };
     if (service_new(&s, l, &wiring, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
-    log_event(LOG_INFO, "ready", "clients=%s models=%s", bind_clients, bind_models);
+    log_event(LOG_INFO, "ready", "clients=%s models=%s", service_clients_at(s), service_models_at(s));
     loop_run(l);
     service_free(&s);
     loop_free(&l);

@@ -206,17 +206,6 @@ static const peers_events client_events = {
 
 /* ---- wiring ---- */
 
-static void hello_fill(service *s, const service_options *o) {
-    if (gethostname(s->host, sizeof s->host - 1) != 0) strcpy(s->host, "unknown");
-    trivium__hello__init(&s->hello);
-    s->hello.version = PROTOCOL_VERSION;
-    s->hello.role = TRIVIUM__ROLE__TOKENIZERD;
-    s->hello.name = (char *)o->name;
-    s->hello.heartbeat_ms = o->heartbeat_ms;
-    s->hello.pid = (int32_t)getpid();
-    s->hello.host = s->host;
-}
-
 /* One of the two endpoints, bound, with the peers behind it. */
 static status bind_peers(service *s, const service_options *o, const char *address,
                          const ProtobufCMessageDescriptor *incoming, const peers_events *events,
@@ -246,7 +235,7 @@ status service_new(service **out, loop *l, const service_options *o, failure *f)
     if (!s) return fail(f, STATUS_NO_MEMORY, "no memory");
     s->loop = l;
     s->started_us = clock_us();
-    hello_fill(s, o);
+    hello_introduce(&s->hello, TRIVIUM__ROLE__TOKENIZERD, o->name, o->heartbeat_ms, s->host);
     s->models = models_new();
     s->requests = requests_new();
     s->calls = calls_new();
@@ -262,6 +251,7 @@ status service_new(service **out, loop *l, const service_options *o, failure *f)
         s->sweep_timer < 0)
         st = fail(f, STATUS_NO_MEMORY, "no memory");
     uint64_t incarnation = peers_incarnation();
+    if (st == STATUS_OK) st = hello_check(&s->hello, f);
     if (st == STATUS_OK)
         st = bind_peers(s, o, o->bind_clients, &trivium__text_request__descriptor, &client_events,
                         incarnation, &s->clients, f);
@@ -271,6 +261,14 @@ status service_new(service **out, loop *l, const service_options *o, failure *f)
     if (st == STATUS_OK) *out = s;
     else service_free(&s);
     return st;
+}
+
+const char *service_clients_at(const service *s) {
+    return peers_address(s->clients);
+}
+
+const char *service_models_at(const service *s) {
+    return peers_address(s->modelds);
 }
 
 static void workers_free(service *s) {

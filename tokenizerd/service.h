@@ -23,6 +23,8 @@ typedef struct service_options {
 status service_new(service **out, loop *l, const service_options *options, failure *f);
 
 /* Says Leave to all: clients resume elsewhere from their own copies. NULL is fine. */
+const char *service_clients_at(const service *s);   /* where it listens, with the port that * became */
+const char *service_models_at(const service *s);
 void service_free(service **s);
 
 #endif

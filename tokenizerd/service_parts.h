@@ -13,6 +13,7 @@
 #define TRIVIUM_TOKENIZERD_SERVICE_PARTS_H
 
 #include "../proto/rt/clock.h"
+#include "../proto/rt/hello.h"
 #include "../proto/rt/log.h"
 #include "../proto/rt/peer.h"
 #include "../proto/strategy_wire.h"
@@ -26,7 +27,6 @@
 #include "tokens.pb-c.h"
 #include "watches.h"
 
-enum { HOST_BYTES_MAX = 256 };
 
 struct service {
     loop *loop;
@@ -37,7 +37,7 @@ struct service {
     passages *passages;
     watches *watches;
     Trivium__Hello hello;
-    char host[HOST_BYTES_MAX];
+    char host[HOST_BYTES];
     uint64_t started_us;
     int sweep_timer, turn_timer;    /* -1: not set */
     int return_timer;               /* -1: whoever knew a tokenizerd before this one has had time to come back */

@@ -1,6 +1,7 @@
 #include "hello.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../limits.h"
 #include "text.h"
@@ -36,6 +37,39 @@ status hello_check(const Trivium__Hello *hello, failure *f) {
     for (size_t i = 0; st == STATUS_OK && i < sizeof names / sizeof *names; i++)
         st = check_name(names[i][0], names[i][1], f);
     return st;
+}
+
+/* A host may have any bytes for a name. */
+void hello_host(char host[HOST_BYTES]) {
+    char said[HOST_BYTES] = "";
+    if (gethostname(said, sizeof said - 1) != 0) said[0] = '\0';
+    text_sentence(said, host, HOST_BYTES);
+}
+
+void hello_introduce(Trivium__Hello *hello, Trivium__Role role, const char *name, uint32_t heartbeat_ms,
+                     char host[HOST_BYTES]) {
+    hello_host(host);
+    trivium__hello__init(hello);
+    hello->version = PROTOCOL_VERSION;
+    hello->role = role;
+    hello->name = (char *)name;
+    hello->heartbeat_ms = heartbeat_ms;
+    hello->pid = (int32_t)getpid();
+    hello->host = host;
+}
+
+status hello_take_pool(void *out, const char *flag, const char *value, failure *f) {
+    if (check_name(flag, value, f) != STATUS_OK)
+        return fail(f, STATUS_BAD_REQUEST,
+                    "--%s must be UTF-8 of at most %d bytes without control characters", flag,
+                    NAME_BYTES_MAX);
+    *(const char **)out = value;
+    return STATUS_OK;
+}
+
+status hello_take_name(void *out, const char *flag, const char *value, failure *f) {
+    if (!value[0]) return fail(f, STATUS_BAD_REQUEST, "--%s must not be empty", flag);
+    return hello_take_pool(out, flag, value, f);
 }
 
 Trivium__Hello *hello_copy(const Trivium__Hello *hello) {

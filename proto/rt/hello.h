@@ -10,6 +10,19 @@
  * holds. */
 status hello_check(const Trivium__Hello *hello, failure *f);
 
+/* Fill ours: who we are and where we run, as every Hello says it. `name` and `host` are borrowed for its life; the
+ * rest is the caller's to add, and hello_check says whether a peer takes it. */
+enum { HOST_BYTES = 128 };
+void hello_host(char host[HOST_BYTES]);     /* this one, as far as it can be told */
+void hello_introduce(Trivium__Hello *hello, Trivium__Role role, const char *name, uint32_t heartbeat_ms,
+                     char host[HOST_BYTES]);
+
+/* For command lines (option_take): a name that a peer takes, not empty. `out` is a const char **. */
+status hello_take_name(void *out, const char *flag, const char *value, failure *f);
+
+/* The same, where an empty one means the default. */
+status hello_take_pool(void *out, const char *flag, const char *value, failure *f);
+
 /* A copy that borrows nothing. NULL: no memory. To be freed with
  * trivium__hello__free_unpacked(copy, NULL). */
 Trivium__Hello *hello_copy(const Trivium__Hello *hello);

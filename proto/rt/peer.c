@@ -275,6 +275,10 @@ void peer_set_busy(peer *p, bool busy) {
     p->busy = busy;
 }
 
+const char *peers_address(const peers *ps) {
+    return endpoint_address(ps->endpoint);
+}
+
 const char *peer_name(const peer *p) {
     return p->hello->name;
 }

@@ -87,6 +87,7 @@ void *peer_user(const peer *p);
 
 peer *peers_first(const peers *ps);         /* joined peers, in order of joining; NULL at the end */
 peer *peers_next(const peers *ps, const peer *p);
+const char *peers_address(const peers *ps); /* of the endpoint; valid as long as `ps` */
 uint64_t peers_garbage(const peers *ps);    /* messages dropped because they could not be read */
 
 #endif

@@ -1,0 +1,74 @@
+#include "resources.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+enum {
+    LINK_THREADS = 2,           /* ZeroMQ's own */
+    DESCRIPTORS_BASE = 24,      /* ZeroMQ's threads, the loop, locks, a file that is read, and room for a few peers */
+    DESCRIPTORS_EACH = 6,       /* of an endpoint: its queue, its reports, a listener, a connection */
+};
+
+static const size_t MEMORY_BYTES = (size_t)32 << 20;    /* of tables and queues, beside the threads' stacks */
+
+/* Numbers below the limit that no descriptor has, up to n_max: some may have come with the process. */
+static size_t count_free(size_t limit, size_t n_max) {
+    size_t n = 0;
+    for (size_t fd = 0; fd < limit && n < n_max; fd++) n += fcntl((int)fd, F_GETFD) < 0;
+    return n;
+}
+
+static status check_descriptors(size_t n_needed, failure *f) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return STATUS_OK;
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+    size_t n_free = count_free(limit.rlim_cur, n_needed);
+    if (n_free == n_needed) return STATUS_OK;
+    return fail(f, STATUS_IO,
+                "%zu more file descriptors are needed and only %zu may be opened: raise the limit (ulimit -n)",
+                n_needed, n_free);
+}
+
+typedef struct rehearsal {
+    sem_t go;
+} rehearsal;
+
+static void *wait_to_end(void *context) {
+    rehearsal *r = context;
+    while (sem_wait(&r->go) != 0) {}
+    return NULL;
+}
+
+/* As many threads at once as there will be, with the stacks that they will have. */
+static status check_threads(failure *f) {
+    rehearsal r;
+    pthread_t threads[LINK_THREADS];
+    int n = 0, error = 0;
+    sem_init(&r.go, 0, 0);
+    while (n < LINK_THREADS && (error = pthread_create(&threads[n], NULL, wait_to_end, &r)) == 0) n++;
+    for (int i = 0; i < n; i++) sem_post(&r.go);
+    for (int i = 0; i < n; i++) pthread_join(threads[i], NULL);
+    sem_destroy(&r.go);
+    if (error == 0) return STATUS_OK;
+    return fail(f, STATUS_NO_MEMORY,
+                "%d threads are needed and cannot be had: raise the limit of memory or of processes (ulimit -v, -u): %s",
+                LINK_THREADS, strerror(error));
+}
+
+status resources_check(size_t n_endpoints, failure *f) {
+    status st = check_descriptors(DESCRIPTORS_BASE + DESCRIPTORS_EACH * n_endpoints, f);
+    if (st != STATUS_OK) return st;
+    void *reserve = mmap(NULL, MEMORY_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (reserve == MAP_FAILED)
+        return fail(f, STATUS_NO_MEMORY, "%zu MB of memory are needed and cannot be had: raise the limit (ulimit -v)",
+                    MEMORY_BYTES >> 20);
+    st = check_threads(f);      /* beside it */
+    munmap(reserve, MEMORY_BYTES);
+    return st;
+}
