@@ -41,6 +41,15 @@ def caught_running(begin):
     pytest.fail("each text was over before anything could be done to it")
 
 
+# Who runs the tests may ignore these (cron, `nohup … &`), and what is started here would inherit it: that a program is
+# told by one is what is tested. Python's own Ctrl-C is as ever.
+for _number in (signal.SIGHUP, signal.SIGTERM):
+    signal.signal(_number, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+
+
 class Stack:
     """Daemons and clients that share one runtime folder."""
 

@@ -55,6 +55,31 @@ def test_a_reply_goes_on_after_the_history_was_searched(terminal, real):
     assert chat.end() == 0
 
 
+def test_keys_right_after_ctrl_c_belong_to_the_next_line(terminal):
+    chat = terminal()
+    for _ in range(5):
+        chat.type("half\x03/nonsense\r")        # all at once: none is lost, none goes with the line that is taken back
+        chat.wait_for("half")
+        chat.wait_for("there is no /nonsense:")
+        chat.wait_for("You: ")
+    chat.type("/non\x03\x03")
+    assert chat.end() == 130
+
+
+def test_ctrl_c_is_a_key_while_a_line_is_edited(terminal, real):
+    """A terminal that makes a signal of it throws away what is not read yet, so that what is read next may come after it."""
+    def interrupt_key():
+        return termios.tcgetattr(chat.child.fileno())[6][termios.VINTR]
+    chat = begin_story(terminal)
+    assert interrupt_key() == b"\x03"           # nobody reads keys while a reply is written
+    chat.child.sendintr()
+    chat.wait_for("You: ")
+    assert interrupt_key() == b"\x00"
+    chat.type("q\r")
+    assert chat.end() == 0
+    assert interrupt_key() == b"\x03"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
 @pytest.mark.parametrize("where", ["editing", "writing"])
 def test_signals_end_it_and_the_terminal_is_given_back(terminal, real, where, number):
