@@ -160,6 +160,7 @@ static int next_character(EditLine *edit, wchar_t *out) {
     mbstate_t so_far = {0};
     for (char byte; next_byte(e, &byte);) {
         size_t n = mbrtowc(out, &byte, 1, &so_far);
+        e->typed = true;
         if (n == (size_t)-1) so_far = (mbstate_t){0};   /* no character: it is left out */
         else if (n != (size_t)-2) return 1;
     }
@@ -195,7 +196,7 @@ static void take_key(line_editor *e) {
     e->broken_off = false;
     const char *line = el_gets(e->edit, &n);
     if (!line) n = 0;
-    e->typed = e->broken_off || n > 0;
+    if (!e->broken_off) e->typed = n > 0;
     if (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) {
         char *copy = strndup(line, (size_t)n - 1);
         line_done(e, copy ? copy : "");

@@ -10,8 +10,8 @@
  * holds. */
 status hello_check(const Trivium__Hello *hello, failure *f);
 
-/* Fill ours: who we are and where we run, as every Hello says it. `name` and `host` are borrowed for its life; the
- * rest is the caller's to add, and hello_check says whether a peer takes it. */
+/* Fill ours: who we are and where we run, as every Hello says it. `name` and `host` are borrowed for its
+ * life; the rest is the caller's to add, and hello_check says whether a peer takes it. */
 enum { HOST_BYTES = 128 };
 void hello_host(char host[HOST_BYTES]);     /* this one, as far as it can be told */
 void hello_introduce(Trivium__Hello *hello, Trivium__Role role, const char *name, uint32_t heartbeat_ms,

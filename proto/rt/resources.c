@@ -9,11 +9,12 @@
 
 enum {
     LINK_THREADS = 2,           /* ZeroMQ's own */
-    DESCRIPTORS_BASE = 24,      /* ZeroMQ's threads, the loop, locks, a file that is read, and room for a few peers */
-    DESCRIPTORS_EACH = 6,       /* of an endpoint: its queue, its reports, a listener, a connection */
+    DESCRIPTORS_BASE = 24,      /* ZeroMQ's threads, the loop, a file that is read, a few peers */
+    DESCRIPTORS_EACH = 6,       /* of an endpoint: queue, reports, listener and lock, connection */
 };
 
-static const size_t MEMORY_BYTES = (size_t)32 << 20;    /* of tables and queues, beside the threads' stacks */
+/* Of tables and queues, beside the threads' stacks. */
+static const size_t MEMORY_BYTES = (size_t)32 << 20;
 
 /* Numbers below the limit that no descriptor has, up to n_max: some may have come with the process. */
 static size_t count_free(size_t limit, size_t n_max) {
@@ -31,42 +32,42 @@ static status check_descriptors(size_t n_needed, failure *f) {
     size_t n_free = count_free(limit.rlim_cur, n_needed);
     if (n_free == n_needed) return STATUS_OK;
     return fail(f, STATUS_IO,
-                "%zu more file descriptors are needed and only %zu may be opened: raise the limit (ulimit -n)",
-                n_needed, n_free);
+                "%zu more file descriptors are needed and only %zu may be opened: "
+                "raise the limit (ulimit -n)", n_needed, n_free);
 }
 
-typedef struct rehearsal {
-    sem_t go;
-} rehearsal;
-
-static void *wait_to_end(void *context) {
-    rehearsal *r = context;
-    while (sem_wait(&r->go) != 0) {}
+static void *wait_to_end(void *go) {
+    while (sem_wait(go) != 0) {}
     return NULL;
 }
 
 /* As many threads at once as there will be, with the stacks that they will have. */
 static status check_threads(failure *f) {
-    rehearsal r;
+    sem_t go;
     pthread_t threads[LINK_THREADS];
     int n = 0, error = 0;
-    sem_init(&r.go, 0, 0);
-    while (n < LINK_THREADS && (error = pthread_create(&threads[n], NULL, wait_to_end, &r)) == 0) n++;
-    for (int i = 0; i < n; i++) sem_post(&r.go);
+    sem_init(&go, 0, 0);
+    while (n < LINK_THREADS && error == 0) {
+        error = pthread_create(&threads[n], NULL, wait_to_end, &go);
+        if (error == 0) n++;
+    }
+    for (int i = 0; i < n; i++) sem_post(&go);
     for (int i = 0; i < n; i++) pthread_join(threads[i], NULL);
-    sem_destroy(&r.go);
+    sem_destroy(&go);
     if (error == 0) return STATUS_OK;
     return fail(f, STATUS_NO_MEMORY,
-                "%d threads are needed and cannot be had: raise the limit of memory or of processes (ulimit -v, -u): %s",
-                LINK_THREADS, strerror(error));
+                "%d threads are needed and cannot be had: raise the limit of memory or of processes "
+                "(ulimit -v, ulimit -u): %s", LINK_THREADS, strerror(error));
 }
 
 status resources_check(size_t n_endpoints, failure *f) {
     status st = check_descriptors(DESCRIPTORS_BASE + DESCRIPTORS_EACH * n_endpoints, f);
     if (st != STATUS_OK) return st;
-    void *reserve = mmap(NULL, MEMORY_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *reserve = mmap(NULL, MEMORY_BYTES, PROT_NONE, how, -1, 0);
     if (reserve == MAP_FAILED)
-        return fail(f, STATUS_NO_MEMORY, "%zu MB of memory are needed and cannot be had: raise the limit (ulimit -v)",
+        return fail(f, STATUS_NO_MEMORY,
+                    "%zu MB of memory are needed and cannot be had: raise the limit (ulimit -v)",
                     MEMORY_BYTES >> 20);
     st = check_threads(f);      /* beside it */
     munmap(reserve, MEMORY_BYTES);

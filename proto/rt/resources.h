@@ -1,5 +1,5 @@
-/* What a process may have of the machine: file descriptors, threads, memory. The libraries that carry the messages end
- * the process where they get none, so it is asked before they begin. */
+/* What a process may have of the machine: file descriptors, threads, memory. The libraries that carry the
+ * messages end the process where they get none, so it is asked before they begin. */
 #ifndef TRIVIUM_RESOURCES_H
 #define TRIVIUM_RESOURCES_H
 
@@ -7,8 +7,9 @@
 
 #include "status.h"
 
-/* Are there the descriptors, threads and memory that n_endpoints sockets and what hangs on them need at start? The limit
- * of descriptors is raised as far as it goes first. STATUS_IO or STATUS_NO_MEMORY with a sentence that names the limit. */
+/* Are there the descriptors, threads and memory that n_endpoints sockets and what hangs on them need at
+ * start? The limit of descriptors is raised as far as it goes first. STATUS_IO or STATUS_NO_MEMORY with a
+ * sentence that names the limit. */
 status resources_check(size_t n_endpoints, failure *f);
 
 #endif

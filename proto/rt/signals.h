@@ -1,5 +1,5 @@
-/* What tells a program to end: SIGINT, SIGTERM and SIGHUP. From the first instruction of main on none of them ends it
- * by itself: it ends in order, with an exit code of its own. */
+/* What tells a program to end: SIGINT, SIGTERM and SIGHUP. From the first instruction of main on none of them
+ * ends it by itself: it ends in order, with an exit code of its own. */
 #ifndef TRIVIUM_SIGNALS_H
 #define TRIVIUM_SIGNALS_H
 
@@ -11,9 +11,10 @@ typedef enum signals_rule {
     SIGNALS_HOLD,               /* all of them wait until they are taken */
 } signals_rule;
 
-/* The first thing in main: SIGNALS_END holds, with this exit code. A SIGINT or SIGHUP that was ignored stays so: who
- * started the program with nohup or beside others in a shell without jobs did not mean it; SIGTERM always counts. What
- * was blocked is no more, and came meanwhile if it came. A reader that went away is an error of write(), no more. */
+/* The first thing in main: SIGNALS_END holds, with this exit code. A SIGINT or SIGHUP that was ignored stays
+ * so: with nohup, or in the background of a shell without jobs, a terminal's does not mean this program.
+ * SIGTERM always counts. What was blocked is so no more, and what came meanwhile counts now. A reader that
+ * went away is an error of write(), no more. */
 void signals_begin(int exit_code);
 
 /* The rule from now on; returns the one before. One that waits and is not held any more ends the program now. */
@@ -27,8 +28,8 @@ int signals_wake(int fd);
 
 bool signals_ignored(int number);       /* as it is now: whoever handles it for a while asks first */
 
-/* In a child that becomes another of our programs: what comes before that one's signals_begin waits for it, and
- * nothing is ignored. Safe after a fork of a process with threads. */
+/* In a child that becomes another of our programs: what comes before that one's signals_begin waits for it,
+ * and nothing is ignored. Safe after a fork of a process with threads. */
 void signals_hand_on(void);
 
 #endif

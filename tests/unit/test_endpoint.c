@@ -238,10 +238,8 @@ static void only_loopback_without_insecure(void **state) {
     static const char *const outside[] = {"tcp://0.0.0.0:*",
                                           "tcp://*:*",
                                           "tcp://127.evil.example:1",
-                                          "tcp://1270.0.0.1:*",
                                           "tcp://[::]:*",
-                                          "tcp://eth0:1",
-                                          "tcp://"};
+                                          "tcp://eth0:1"};
     endpoint *e = NULL;
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
         assert_int_equal(bind_at(&e, outside[i]), STATUS_BAD_REQUEST);
@@ -278,7 +276,7 @@ static void what_is_an_endpoint(void **state) {
         "tcp://127.0.0.1:65536", "tcp://127.0.0.1:99999", "tcp://127.0.0.1:4294967297", "tcp://127.0.0.1:+1",
         "tcp://127.0.0.1: 1", "tcp://127.0.0.1:1 ", "tcp://127.0.0.1:", "tcp://127.0.0.1", "tcp://:1", "tcp://",
         "tcp://::1:5555", "tcp://[::1:5555", "tcp://[::1]5555", "tcp://[]:1", "tcp://[::1%]:1", "tcp://[*]:1",
-        "tcp://1.2.3:1", "tcp://1.2.3.256:1", "tcp://a/b:1", "tcp://127.0.0.1:1;127.0.0.1:2", "tcp://127.0.0.1:*[1-9]",
+        "tcp://1.2.3:1", "tcp://1.2.3.256:1", "tcp://1270.0.0.1:1", "tcp://a/b:1", "tcp://127.0.0.1:1;127.0.0.1:2", "tcp://127.0.0.1:*[1-9]",
         "tcp://127.0.0.1:!", "TCP://127.0.0.1:1", "udp://127.0.0.1:1", "inproc://x", "pgm://x:1", "", "ipc://",
         "ipc://@x", "ipc://*", "ipc:///tmp/a\nb", "ipc:///tmp/\xff"};
     for (size_t i = 0; i < sizeof both / sizeof *both; i++) {
