@@ -76,7 +76,7 @@ def test_ctrl_c_is_a_key_while_a_line_is_edited(terminal, real):
     chat.wait_for("You: ")
     assert interrupt_key() == b"\x00"
     chat.type("q\r")
-    assert chat.end() == 0
+    wait_until(lambda: not chat.child.isalive(), what="its end")
     assert interrupt_key() == b"\x03"
 
 
