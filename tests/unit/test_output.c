@@ -11,6 +11,8 @@
 
 #include "client/output.h"
 
+#include "proto/rt/signals.h"
+
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
 enum { MUCH = 300 * 1000 };     /* more than a pipe holds */
@@ -100,6 +102,7 @@ static void a_reader_that_is_gone_is_an_error(void **state) {
 }
 
 int main(void) {
+    signals_begin(1);           /* a reader that is gone is an error, no signal */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(small_texts_arrive, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_pipe_blocks_nothing, set_up, tear_down),
