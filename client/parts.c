@@ -286,7 +286,8 @@ status parts_plan(parts *p, const parts_wish *wish, const status_report *report,
     if (choose_model(p, wish, report, f) != STATUS_OK) return f->code;
     suffix_choose(p, suffix);
     look(p, suffix, report);
-    bool known = modeld->runs || *p->file.path;     /* not one that has ended this moment */
+    /* not one that has ended this moment */
+    bool known = modeld->runs || (*p->file.path && !report_lags(report, p->model));
     status st = STATUS_OK;
     if (modeld->runs && wish->path) st = check_file(p, report, &known, f);
     if (st != STATUS_OK || !known) return st;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../proto/rt/hello.h"
 #include "../proto/rt/paths.h"
 #include "client.h"
 
@@ -14,8 +15,8 @@ enum { ASK_MS = 5000 };
 /* ---- what tokenizerd tells ---- */
 
 static bool is_here(const daemon_report *d) {
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
+    char host[HOST_BYTES];
+    hello_host(host);
     return strcmp(d->host, host) == 0;
 }
 
@@ -28,13 +29,22 @@ static const char *served_by(const daemon_report *d) {
     return strcmp(d->role, "modeld") == 0 ? d->name : d->model;
 }
 
-const daemon_report *report_find(const status_report *r, const char *role, const char *model) {
+static const daemon_report *find(const status_report *r, const char *role, const char *model,
+                                 bool gone) {
     for (size_t i = 0; i < r->n_daemons; i++) {
         const daemon_report *d = &r->daemons[i];
         if (strcmp(d->role, role) != 0 || (*model && strcmp(served_by(d), model) != 0)) continue;
-        if (!is_gone(d)) return d;
+        if (is_gone(d) == gone) return d;
     }
     return NULL;
+}
+
+const daemon_report *report_find(const status_report *r, const char *role, const char *model) {
+    return find(r, role, model, false);
+}
+
+bool report_lags(const status_report *r, const char *model) {
+    return find(r, "modeld", model, true) != NULL;
 }
 
 /* A peer may say any number: what is ended is a program of that name, and ours to end. */

@@ -21,6 +21,10 @@ bool roster_serves(const daemon_process *p, const char *model);
  * this host that was killed stays there until its silence is noticed: it does not count. */
 const daemon_report *report_find(const status_report *r, const char *role, const char *model);
 
+/* Does tokenizerd still tell of a modeld of this model that has ended here? Until its silence is noticed the
+ * name is taken for other weights. */
+bool report_lags(const status_report *r, const char *model);
+
 /* The process of one that was reported; false: it is on another host, or what it said of itself is not so. */
 bool report_process(const daemon_report *d, daemon_process *out);
 

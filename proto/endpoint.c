@@ -13,7 +13,7 @@
 
 #include "limits.h"
 #include "rt/lockfile.h"
-#include "rt/room.h"
+#include "rt/resources.h"
 #include "rt/text.h"
 
 enum {
@@ -130,7 +130,7 @@ static bool is_loopback(const char *tcp) {
 
 static status endpoint_new(endpoint **out, int type, const endpoint_options *options, failure *f) {
     status st = endpoint_check(options->address, type == ZMQ_ROUTER, f);
-    if (st == STATUS_OK) st = room_check(f);
+    if (st == STATUS_OK) st = resources_check_memory(f);
     if (st != STATUS_OK) return st;
     endpoint *e = calloc(1, sizeof *e);
     if (!e) return fail(f, STATUS_NO_MEMORY, "no memory for a socket");

@@ -35,7 +35,7 @@ static const option_row flags[] = {
     {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = hello_take_name,
      .help = "how it is called in status (tokenizerd)"},
     {.name = "default-model", .kind = OPTION_CALL, .value_name = "NAME", .out = &default_model,
-     .take = take_name, .help = "the model of requests that name none (the one that joined first)"},
+     .take = hello_take_name, .help = "the model of requests that name none (the one that joined first)"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,

@@ -13,7 +13,7 @@
 
 #include "clock.h"
 #include "log.h"
-#include "room.h"
+#include "resources.h"
 #include "signals.h"
 
 /* A handler and what wakes it: a socket (zsock not NULL) or a file descriptor. */
@@ -230,7 +230,7 @@ static long patience_ms(const loop *l) {
 
 loop *loop_new(void) {
     failure f;
-    if (room_check(&f) != STATUS_OK) return NULL;
+    if (resources_check_memory(&f) != STATUS_OK) return NULL;
     /* czmq would catch SIGINT and SIGTERM by itself, from zsys_init on: it is told before. */
     zsys_handler_set(NULL);
     zsys_init();

@@ -9,7 +9,7 @@
 typedef struct loop loop;
 typedef void loop_handler(void *context);
 
-loop *loop_new(void);                       /* NULL: no memory, or no room for sockets (room.h) */
+loop *loop_new(void);                       /* NULL: no memory, or no room for sockets (resources.h) */
 void loop_free(loop **loop);
 
 /* Call `handler` whenever `zsock` (a zsock_t *, borrowed) has messages to read. 0, or -1: no memory. */

@@ -14,7 +14,7 @@ enum {
 };
 
 /* Of tables and queues, beside the threads' stacks. */
-static const size_t MEMORY_BYTES = (size_t)32 << 20;
+static const size_t MEMORY_BYTES = (size_t)64 << 20;
 
 /* Numbers below the limit that no descriptor has, up to n_max: some may have come with the process. */
 static size_t count_free(size_t limit, size_t n_max) {
@@ -60,16 +60,19 @@ static status check_threads(failure *f) {
                 "(ulimit -v, ulimit -u): %s", LINK_THREADS, strerror(error));
 }
 
-status resources_check(size_t n_endpoints, failure *f) {
-    status st = check_descriptors(DESCRIPTORS_BASE + DESCRIPTORS_EACH * n_endpoints, f);
-    if (st != STATUS_OK) return st;
+status resources_check_memory(failure *f) {
     const int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    void *reserve = mmap(NULL, MEMORY_BYTES, PROT_NONE, how, -1, 0);
+    void *reserve = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, how, -1, 0);
     if (reserve == MAP_FAILED)
         return fail(f, STATUS_NO_MEMORY,
                     "%zu MB of memory are needed and cannot be had: raise the limit (ulimit -v)",
                     MEMORY_BYTES >> 20);
-    st = check_threads(f);      /* beside it */
+    status st = check_threads(f);   /* beside it */
     munmap(reserve, MEMORY_BYTES);
     return st;
+}
+
+status resources_check(size_t n_endpoints, failure *f) {
+    status st = check_descriptors(DESCRIPTORS_BASE + DESCRIPTORS_EACH * n_endpoints, f);
+    return st == STATUS_OK ? resources_check_memory(f) : st;
 }
