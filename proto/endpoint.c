@@ -43,14 +43,9 @@ static const char *after(const char *text, const char *prefix) {
 }
 
 static status check_ipc_path(const char *path, failure *f) {
-    size_t n_bytes = strlen(path);
-    if (n_bytes > IPC_PATH_BYTES_MAX)
-        return fail(f, STATUS_TOO_LONG,
-                    "the socket path %s has %zu bytes, and %d is the longest there is", path,
-                    n_bytes, IPC_PATH_BYTES_MAX);
     /* '@' names a socket outside the file system, '*' one in a folder of ZeroMQ's own: neither can
      * have a lock beside it or a folder that keeps others out. */
-    if (n_bytes == 0 || path[0] == '@' || path[0] == '*')
+    if (path[0] == 0 || path[0] == '@' || path[0] == '*')
         return fail(f, STATUS_BAD_REQUEST, "ipc://%s names no socket file", path);
     return STATUS_OK;
 }
@@ -113,6 +108,14 @@ status endpoint_check(const char *address, bool binds, failure *f) {
                 address);
 }
 
+static status check_path_length(const char *address, failure *f) {
+    const char *path = after(address, "ipc://");
+    if (!path || strlen(path) <= IPC_PATH_BYTES_MAX) return STATUS_OK;
+    return fail(f, STATUS_TOO_LONG,
+                "the socket path %s has %zu bytes, and %d is the longest there is", path,
+                strlen(path), IPC_PATH_BYTES_MAX);
+}
+
 /* 127.0.0.0/8 and ::1, written as numbers: a name may mean anything. */
 static bool is_loopback(const char *tcp) {
     const char *colon = strrchr(tcp, ':');
@@ -130,6 +133,7 @@ static bool is_loopback(const char *tcp) {
 
 static status endpoint_new(endpoint **out, int type, const endpoint_options *options, failure *f) {
     status st = endpoint_check(options->address, type == ZMQ_ROUTER, f);
+    if (st == STATUS_OK) st = check_path_length(options->address, f);
     if (st == STATUS_OK) st = resources_check_memory(f);
     if (st != STATUS_OK) return st;
     endpoint *e = calloc(1, sizeof *e);

@@ -15,7 +15,7 @@ typedef struct endpoint_options {
     bool insecure;              /* a bind outside loopback is allowed */
 } endpoint_options;
 
-/* Is it one, to bind or to join? ipc:// and a path that a socket can have; tcp:// with a host and a port from
+/* Is it written as one, to bind or to join? ipc:// and a path; tcp:// with a host and a port from
  * 1 to 65535, to bind also with * for all addresses, and * or 0 for a port that is free. STATUS_BAD_REQUEST,
  * STATUS_TOO_LONG. */
 status endpoint_check(const char *address, bool binds, failure *f);

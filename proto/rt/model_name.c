@@ -7,7 +7,7 @@
 status model_name_check(const char *name, failure *f) {
     if (name[0] && text_is_printable(name, NAME_BYTES_MAX)) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST,
-                "a model's --name must be 1 to %d bytes of UTF-8 without control characters",
+                "a model's --name must be UTF-8 of 1 to %d bytes without control characters",
                 NAME_BYTES_MAX);
 }
 

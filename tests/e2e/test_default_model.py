@@ -226,7 +226,7 @@ def test_the_setting_wins(two):
 def test_a_setting_that_is_no_name_is_refused(stack):
     for name in ("", "x" * 129, "a\nb", "\udcff"):     # the last one is the byte 255
         process = stack.start("tokenizerd", f"--default-model={name}")
-        assert process.wait(60) == 2 and "--default-model must have 1 to 128 bytes" in stack.log(process)
+        assert process.wait(60) == 2 and "--default-model must " in stack.log(process), stack.log(process)
 
 
 # what is told
