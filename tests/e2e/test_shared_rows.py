@@ -63,13 +63,16 @@ def test_a_sampler_that_stood_still_takes_nothing_from_the_row_it_left(models, s
     def begin():
         client = stack.popen("generate", *request, bufsize=0)
         return client, os.read(client.stdout.fileno(), 4096)
-    client, begun = caught_running(begin)
-    for n in range(4):
-        both[n % 2].send_signal(signal.SIGSTOP)
-        time.sleep(0.6)
-        both[n % 2].send_signal(signal.SIGCONT)
-        time.sleep(0.02)
-    assert begun + client.communicate(timeout=60)[0] == alone
+    for _ in range(5):      # where the test itself stood still, the text was over before a row was in stopped hands
+        client, begun = caught_running(begin)
+        for n in range(4):
+            both[n % 2].send_signal(signal.SIGSTOP)
+            time.sleep(0.6)
+            both[n % 2].send_signal(signal.SIGCONT)
+            time.sleep(0.02)
+        assert begun + client.communicate(timeout=60)[0] == alone
+        if " retry " in stack.log(modeld):
+            break
     assert " retry " in stack.log(modeld)
     assert stack.text(*request) == alone
 
