@@ -27,7 +27,7 @@ void machine_reset(template_machine *m, const template_talk *talk) {
     m->outcome = TEMPLATE_WROTE;
     m->depth = m->variables.n = m->fields.n = m->frame = 0;
     m->n_namespaces = m->loop_from = m->loop_at = 0;
-    m->in_loop = m->has_looped = m->asked_for_tools = false;
+    m->in_loop = m->has_looped = m->had_frame = m->asked_for_tools = false;
     m->written.n = m->made.n = m->n_state = m->n_written_before_last = 0;
 }
 

@@ -77,14 +77,15 @@ static void put_unit(template_parser *p, template_node *node, uint8_t byte) {
     node->text.n++;
 }
 
-/* Python's escapes of one letter. Those that spell a character by its number make the text strange;
- * what is none stays as it is. */
+/* Python's escapes of one letter. Those that spell a character by its number make the text strange, as
+ * does a letter beyond ASCII, which Jinja spells so before it reads escapes; what is none stays as it
+ * is. */
 static void put_escape(template_parser *p, template_node *node, uint8_t letter) {
     static const char letters[] = "ntr\\'\"", bytes[] = "\n\t\r\\'\"";
     const char *known = letter ? strchr(letters, letter) : NULL;
     if (known) {
         put_unit(p, node, (uint8_t)bytes[known - letters]);
-    } else if (letter && strchr("abfvxuUN01234567", letter)) {
+    } else if (letter >= 0x80 || (letter && strchr("abfvxuUN01234567", letter))) {
         node->kind = NODE_STRANGE;
     } else if (letter != '\n') {
         put_unit(p, node, '\\');

@@ -21,14 +21,14 @@ static void run_if(template_machine *m, const template_node *node) {
 
 /* ---- variables ---- */
 
-/* Jinja decides before it runs where a name is looked up: one of its own that is set behind the
- * loop is empty inside of it. */
+/* Jinja decides before it runs where a name is looked up: one of its own that is set behind a loop's
+ * body, or what stands for a loop over nothing, is empty inside of it. */
 static bool is_set_too_late(const template_machine *m, template_name name) {
     static const char *const given[] = {"messages", "add_generation_prompt", "bos_token",
                                         "eos_token", "tools", "documents", "raise_exception",
                                         "namespace"};
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
-        if (m->has_looped && !m->in_loop && template_name_is(name, given[i])) return true;
+        if (m->had_frame && template_name_is(name, given[i])) return true;
     return false;
 }
 
@@ -52,8 +52,10 @@ static void run_set_field(template_machine *m, const template_node *node) {
 
 /* What the body sets is gone behind it. */
 static void run_framed(template_machine *m, const template_node *body) {
+    m->had_frame = false;
     run_body(m, body);
     m->variables.n = m->frame;
+    m->had_frame = true;
 }
 
 static void run_over_messages(template_machine *m, const template_node *node, int32_t from) {
@@ -81,13 +83,13 @@ static void run_for(template_machine *m, const template_node *node) {
     bool is_empty = v.kind == VALUE_UNDEFINED || (v.kind == VALUE_LIST && !v.list->right) ||
                     (v.kind == VALUE_MESSAGES && v.number >= (int32_t)m->talk->n_messages);
     size_t frame = m->frame;
-    if (is_empty) {
+    if (is_empty && node->other) {
         m->frame = m->variables.n;
         run_framed(m, node->other);
         m->frame = frame;
     } else if (v.kind == VALUE_MESSAGES) {
         run_over_messages(m, node, v.number);
-    } else {
+    } else if (!is_empty) {
         machine_strange(m);
     }
 }
