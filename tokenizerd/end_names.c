@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 /* Those that the exceptions speak of come first, in this order. */
-enum { END, RETURN, CALL, CALLS, FLUSH, TAG_S, TOOL_RESPONSE };
+enum { END, RETURN, CALL, CALLS, FLUSH, TAG_S, TOOL_RESPONSE, PLAMO_EOS };
 
 static const char *const names[] = {
     [END] = "<|end|>",
@@ -14,6 +14,7 @@ static const char *const names[] = {
     [FLUSH] = "<|flush|>",
     [TAG_S] = "</s>",
     [TOOL_RESPONSE] = "<|tool_response>",
+    [PLAMO_EOS] = "<|plamo:eos|>",      /* an end only where a key names it */
     "<|endoftext|>", "<|end_of_text|>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>",
     "<end_of_turn>", "<turn|>", "<end_of_utterance>", "<eos>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
     "[e~[", "<｜end▁of▁sentence｜>",
@@ -33,8 +34,9 @@ const char *end_name_at(size_t index) {
 uint64_t end_names_ending(uint64_t present) {
     bool returns = present >> RETURN & 1, flushes = present >> FLUSH & 1;
     bool calls = (present >> CALL | present >> CALLS) & 1;
-    uint64_t ending = present;
+    bool is_html = (present >> TOOL_RESPONSE | present >> PLAMO_EOS) & 1;
+    uint64_t ending = present & ~(UINT64_C(1) << PLAMO_EOS);
     if (calls && (returns || flushes)) ending &= ~(UINT64_C(1) << END);     /* ends one part of a reply */
-    if (present >> TOOL_RESPONSE & 1) ending &= ~(UINT64_C(1) << TAG_S);    /* HTML's */
+    if (is_html) ending &= ~(UINT64_C(1) << TAG_S);     /* HTML's */
     return ending;
 }

@@ -60,6 +60,7 @@ static void test_names_end_whatever_their_type(void **state) {
         {{"<|end|>", "<|call|>"}, "<|end|> <|call|> "},
         /* HTML's */
         {{"</s>", "<|tool_response>"}, "<|tool_response> "},
+        {{"</s>", "<|plamo:eos|>"}, ""},
     };
     static const token_type types[] = {TOKEN_CONTROL, TOKEN_USER_DEFINED, TOKEN_UNUSED};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -75,7 +76,8 @@ static void test_every_name_is_one(void **state) {
     size_t n = 0;
     for (; end_name_at(n); n++) {
         assert_true(n < END_NAMES_MAX);
-        assert_int_equal(end_names_ending(UINT64_C(1) << n), UINT64_C(1) << n);
+        bool is_end = strcmp(end_name_at(n), "<|plamo:eos|>") != 0;
+        assert_int_equal(end_names_ending(UINT64_C(1) << n), is_end ? UINT64_C(1) << n : 0);
         for (size_t i = 0; i < n; i++) assert_string_not_equal(end_name_at(i), end_name_at(n));
     }
     assert_true(n > 30);
