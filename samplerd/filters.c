@@ -21,7 +21,8 @@ void filter_temperature(row *r, const step *one) {
 /* The least weight of 1 or more that reaches a share, 0 < share ≤ 1. */
 static uint64_t mass_of_share(double share, uint64_t total) {
     int exponent;
-    double least = share - (share < 0.5 ? share : 1 - share) * SHARE_TOLERANCE;
+    double least = share - fmax(fmin(share, 1 - share) * SHARE_TOLERANCE, SHARE_TOLERANCE_LEAST);
+    if (least <= 0) return 1;
     uint64_t mantissa = (uint64_t)(frexp(least, &exponent) * 0x1p53);
     int shift = 53 - exponent;                          /* least = mantissa · 2^-shift, exactly */
     uint128 product = (uint128)mantissa * total;        /* below 2^117 */

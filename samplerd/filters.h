@@ -26,7 +26,7 @@ void filter_top_k(row *r, const step *one);
 void filter_typical_p(row *r, const step *one);
 
 /* Drop a candidate when the probability of all that rank above it reaches p; equal logits rank by id.
- * The comparison is exact, of integer weights against (p − SHARE_TOLERANCE · min(p, 1 − p)) × total. 1 is
+ * The comparison is exact, of integer weights against p less its tolerance, times the total. 1 is
  * off. */
 void filter_top_p(row *r, const step *one);
 

@@ -19,8 +19,10 @@
 /* A share that was typed is reached within this of it, relative. 0.9 is no binary number; and of logarithms
  * in float32, the shares that are hundredths or thousandths fall short by up to 1.2e-7, by somewhat more
  * where the others are too large. Of a share p above a half it is relative to the rest, 1 − p: a sum of that
- * much is not off by more than the rest is. */
+ * much is not off by more than the rest is. It is never less than the other, which is absolute: what was
+ * typed has that many digits. */
 #define SHARE_TOLERANCE 1.8e-7
+#define SHARE_TOLERANCE_LEAST 1e-9
 
 typedef struct row {
     uint32_t n;                 /* candidates left; 0: nothing may be drawn */

@@ -73,7 +73,7 @@ static const split_rule rules[] = {
      false,
      {GPT2}},
     {{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
-      "glm4", "glm5"},
+      "jina-v5-nano", "glm4", "glm5"},
      true,
      {CL100K(THREE_DIGITS)}},
     {{"dbrx", "smaug-bpe", "chatglm-bpe"}, false, {CL100K(THREE_DIGITS)}},
@@ -123,7 +123,7 @@ static const split_rule rules[] = {
 };
 
 static const char *const bos_adders[] = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1",
-                                         "pixtral", "midm-2.0", "lfm2", "tekken"};
+                                         "pixtral", "midm-2.0", "lfm2", "jina-v5-nano", "tekken"};
 
 bool split_adds_bos(const char *name) {
     for (size_t i = 0; i < sizeof bos_adders / sizeof bos_adders[0]; i++)

@@ -111,6 +111,14 @@ def test_shares_of_equal_logits_mean_what_was_typed(tiny):
     assert [sum(p > 0 for p in line["probs"]) for line in lines] == [n_left for _, _, n_left in SHARES]
 
 
+def test_a_share_close_to_one_or_to_nothing_is_reached_within_a_billionth(tiny):
+    """ln 399 as float32 has a share that misses 0.9975 by 5e-10; below 1e-9 each share reaches what was typed."""
+    logits = [5.988961219787598, 0]
+    for p, n_left in ((0.9975, 1), (0.9975 + 2e-9, 2), (1e-10, 1)):
+        line, = tiny.lines("probe", "--input", "-", input=json.dumps({"logits": logits, "chain": [{"top_p": p}]}).encode())
+        assert sum(q > 0 for q in line["probs"]) == n_left, p
+
+
 def test_probe_follows_the_rules_of_further_steps(tiny, golden):
     cases = [case for case in golden("samplers.jsonl") if "probs" in case]
     lines = tiny.lines("probe", "--input", "-", input="".join(json.dumps(case) + "\n" for case in cases).encode())

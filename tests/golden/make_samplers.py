@@ -37,7 +37,7 @@ def typical_p(logits, p):
     for i in order:
         chosen.add(i)
         total += probs[i]
-        if total >= p - TOLERANCE * min(p, 1 - p):
+        if total >= p - max(TOLERANCE * min(p, 1 - p), 1e-9):
             break
     return keep(logits, chosen)
 
@@ -52,7 +52,7 @@ def top_n_sigma(logits, n):
 def xtc(logits, probability, threshold):
     """For a probability of 1: it acts."""
     probs = softmax(logits)
-    likely = sorted((i for i, q in enumerate(probs) if q >= threshold * (1 - TOLERANCE)), key=lambda i: (-probs[i], i))
+    likely = sorted((i for i, q in enumerate(probs) if q >= threshold - max(TOLERANCE * threshold, 1e-9)), key=lambda i: (-probs[i], i))
     if threshold > 0.5 or probability == 0 or len(likely) < 2:
         return logits
     return [-math.inf if i in likely[:-1] else z for i, z in enumerate(logits)]

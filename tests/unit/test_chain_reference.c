@@ -118,10 +118,12 @@ static void reference_drop_below(reference *r, double lowest) {
 
 #define TOLERANCE 1.8e-7        /* of a share, relative; in the protocol, too */
 
-/* above / total ≥ p − TOLERANCE · min(p, 1 − p), exactly. */
+/* above / total ≥ p − TOLERANCE · min(p, 1 − p), or − 1e-9 where that is more, exactly. */
 static bool mass_reaches(uint64_t above, uint64_t total, double p) {
     int exponent;
-    double fraction = frexp(p - fmin(p, 1 - p) * TOLERANCE, &exponent);
+    double least = p - fmax(fmin(p, 1 - p) * TOLERANCE, 1e-9);
+    if (least <= 0) return above > 0;
+    double fraction = frexp(least, &exponent);
     uint128 bound = (uint128)ldexp(fraction, 53) * total;       /* parts of 2^(exponent − 53) */
     return above > (bound - 1) >> (53 - exponent);
 }
