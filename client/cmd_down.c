@@ -10,10 +10,6 @@
 #include "outcome.h"
 #include "roster.h"
 
-static bool is_keeper(const daemon_process *p) {
-    return strncmp(p->name, KEEPER_NAME, strlen(KEEPER_NAME)) == 0;
-}
-
 /* End those of all[n] that have not ended yet. How many. */
 static size_t stop(const char *runtime, const daemon_process *all, size_t n) {
     daemon_process list[DAEMONS_MAX];
@@ -23,7 +19,7 @@ static size_t stop(const char *runtime, const daemon_process *all, size_t n) {
     }
     if (n_alive > 0) daemons_stop(runtime, list, n_alive);
     for (size_t i = 0; i < n_alive; i++)
-        printf("ended %s (pid %d)\n", is_keeper(&list[i]) ? "up --keep" : list[i].name,
+        printf("ended %s (pid %d)\n", daemon_is_keeper(&list[i]) ? "up --keep" : list[i].name,
                (int)list[i].pid);
     return n_alive;
 }
@@ -33,10 +29,10 @@ static size_t stop(const char *runtime, const daemon_process *all, size_t n) {
 static int stop_all(const char *runtime, const roster *r) {
     if (r->n == 0) puts("nothing runs here");
     for (size_t i = 0; i < r->n; i++) {
-        if (is_keeper(&r->all[i])) stop(runtime, &r->all[i], 1);
+        if (daemon_is_keeper(&r->all[i])) stop(runtime, &r->all[i], 1);
     }
     stop(runtime, r->all, r->n);
-    daemons_forget_gone(runtime);
+    daemons_forget_gone(runtime, NULL);
     return EXIT_FINE;
 }
 
@@ -60,7 +56,11 @@ static int stop_model(const char *runtime, const roster *r, const char *model) {
     for (size_t i = 0; i < r->n; i++) {
         if (roster_serves(&r->all[i], model)) its[n++] = r->all[i];
     }
-    if (n > 0 && stop(runtime, its, n) > 0) return EXIT_FINE;
+    size_t n_ended = stop(runtime, its, n);
+    /* What has ended by itself is not started again, either. */
+    bool was_kept = daemons_forget_gone(runtime, model) > 0 && daemons_keepers(runtime) > 0;
+    if (was_kept && n_ended == 0) printf("%s is kept no more\n", model);
+    if (was_kept || n_ended > 0) return EXIT_FINE;
     list_models(r, models, sizeof models);
     fail(&f, STATUS_NOT_FOUND, "no model %s runs here: %s%s", model, *models ? "there is " : "none does",
          models);

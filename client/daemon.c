@@ -52,7 +52,7 @@ void daemons_unlock(const char *runtime, int *lock) {
 
 /* /proc/PID/stat: the name stands between brackets and may hold any character; after it comes the
  * state, and the time of the start is the 20th field from there. */
-bool daemon_identify(pid_t pid, daemon_process *out) {
+static bool stat_read(pid_t pid, char *state, unsigned long long *started) {
     char path[64], line[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     FILE *file = fopen(path, "re");
@@ -61,15 +61,16 @@ bool daemon_identify(pid_t pid, daemon_process *out) {
     fclose(file);
     line[n] = '\0';
     const char *after = strrchr(line, ')');
+    return after &&
+           sscanf(after + 1,
+                  " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+                  state, started) == 2;
+}
+
+bool daemon_identify(pid_t pid, daemon_process *out) {
     char state;
     unsigned long long started;
-    if (!after ||
-        sscanf(after + 1,
-               " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &state, &started) != 2) {
-        return false;
-    }
-    if (state == 'Z' || state == 'X') return false;
+    if (!stat_read(pid, &state, &started) || state == 'Z' || state == 'X') return false;
     out->pid = pid;
     out->started = started;
     return true;
@@ -100,8 +101,7 @@ void daemon_forget(const char *runtime, const char *name) {
     unlink(path);
 }
 
-/* What NAME.pid says, whether the process is alive or not. */
-static bool record_read(const char *runtime, const char *name, daemon_process *out) {
+bool daemon_last(const char *runtime, const char *name, daemon_process *out) {
     char path[PATH_BYTES], line[NAME_BYTES_MAX + 64] = "";
     path_of(runtime, name, ".pid", path);
     FILE *file = fopen(path, "re");
@@ -124,12 +124,12 @@ static bool record_read(const char *runtime, const char *name, daemon_process *o
 }
 
 bool daemon_find(const char *runtime, const char *name, daemon_process *out) {
-    return record_read(runtime, name, out) && daemon_alive(out);
+    return daemon_last(runtime, name, out) && daemon_alive(out);
 }
 
 bool daemon_recorded(const char *runtime, const daemon_process *p) {
     daemon_process found;
-    return record_read(runtime, p->name, &found) && found.pid == p->pid &&
+    return daemon_last(runtime, p->name, &found) && found.pid == p->pid &&
            found.started == p->started;
 }
 
@@ -205,16 +205,32 @@ size_t daemons_list(const char *runtime, daemon_process out[DAEMONS_MAX]) {
     return n;
 }
 
-void daemons_forget_gone(const char *runtime) {
+size_t daemons_forget_gone(const char *runtime, const char *model) {
+    size_t n = 0;
     DIR *folder = opendir(runtime);
-    if (!folder) return;
+    if (!folder) return 0;
     for (const struct dirent *entry; (entry = readdir(folder));) {
         char name[DAEMON_NAME_BYTES];
-        daemon_process p;
-        if (has_suffix(entry->d_name, ".pid", name) && !daemon_find(runtime, name, &p))
-            daemon_forget(runtime, name);
+        daemon_process p = {0};
+        if (!has_suffix(entry->d_name, ".pid", name) || daemon_find(runtime, name, &p)) continue;
+        if (model && strcmp(p.model, model) != 0) continue;
+        daemon_forget(runtime, name);
+        n++;
     }
     closedir(folder);
+    return n;
+}
+
+bool daemon_is_keeper(const daemon_process *p) {
+    return strncmp(p->name, KEEPER_NAME, strlen(KEEPER_NAME)) == 0;
+}
+
+size_t daemons_keepers(const char *runtime) {
+    daemon_process list[DAEMONS_MAX];
+    size_t n = 0;
+    for (size_t i = 0, n_all = daemons_list(runtime, list); i < n_all; i++)
+        n += daemon_is_keeper(&list[i]) && list[i].pid != getpid();
+    return n;
 }
 
 /* ---- start ---- */
@@ -265,9 +281,11 @@ status daemon_start(const char *runtime, const char *const *argv, daemon_process
     int error = spawn(argv, log_fd, &pid);
     close(log_fd);
     if (error) return fail(f, STATUS_IO, "cannot start %s: %s", argv[0], strerror(error));
+    char state;
     p->pid = pid;
     p->started = 0;
-    if (!daemon_identify(pid, p)) return STATUS_OK; /* it ended at once: its log says why */
+    /* One that has ended at once, too: its log says why, and nobody ended it on purpose. */
+    if (!stat_read(pid, &state, &p->started)) return STATUS_OK;
     if (daemon_record(runtime, p, f) == STATUS_OK) return STATUS_OK;
     kill(pid, SIGTERM);
     return f->code;

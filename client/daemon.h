@@ -39,11 +39,16 @@ status daemon_start(const char *runtime, const char *const *argv, daemon_process
 status daemon_record(const char *runtime, const daemon_process *p, failure *f);
 void daemon_forget(const char *runtime, const char *name);      /* removes NAME.pid */
 
+/* Is it an `up --keep`? And how many of those run here, this process not counted? */
+bool daemon_is_keeper(const daemon_process *p);
+size_t daemons_keepers(const char *runtime);
+
 /* The process of this pid as it is now; false when there is none (or it is a zombie). */
 bool daemon_identify(pid_t pid, daemon_process *out);
 bool daemon_alive(const daemon_process *p);
 
-/* The process that NAME.pid tells of, when it is alive. */
+/* The process that NAME.pid tells of; daemon_find: when it is alive. */
+bool daemon_last(const char *runtime, const char *name, daemon_process *out);
 bool daemon_find(const char *runtime, const char *name, daemon_process *out);
 
 /* The process that holds the lock of the socket `socket` ("clients") in the runtime folder. */
@@ -58,8 +63,8 @@ size_t daemons_list(const char *runtime, daemon_process out[DAEMONS_MAX]);
 /* Add to a list of n unless it is there, or there is no room; returns how many there are now. */
 size_t daemons_add(daemon_process list[DAEMONS_MAX], size_t n, const daemon_process *p);
 
-/* Remove the pid files of processes that are gone. */
-void daemons_forget_gone(const char *runtime);
+/* Remove the pid files of processes that are gone, of this model alone (NULL: of all). How many. */
+size_t daemons_forget_gone(const char *runtime, const char *model);
 
 /* SIGTERM to all of them, wait, SIGKILL to those that are left after 5 s; the pid files that tell of them
  * go. */

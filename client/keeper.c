@@ -45,7 +45,16 @@ static void let_go(part *one) {
     one->started = false;
 }
 
-/* Who ended it on purpose removed its pid file; who started it meanwhile wrote another. */
+/* Who started it meanwhile wrote another pid file: its model is still the one that is kept? */
+static bool take_over(part *one, const daemon_process *other) {
+    if (strcmp(other->model, one->process.model) != 0) return false;
+    command_line line;
+    if (command_line_of(other->pid, &line)) one->line = line;
+    one->process = *other;
+    return true;
+}
+
+/* Who ended it on purpose removed its pid file. */
 static void start_again(parts *p, part *one, patience *wait) {
     failure f;
     int lock;
@@ -53,8 +62,8 @@ static void start_again(parts *p, part *one, patience *wait) {
     if (daemons_lock(p->runtime, 0, &lock, &f) != STATUS_OK) return;    /* at the next look */
     wait->started_ms = clock_ms();
     wait->due_ms = 0;
-    if (daemon_find(p->runtime, one->process.name, &other)) {
-        one->process = other;
+    if (daemon_find(p->runtime, one->process.name, &other) && take_over(one, &other)) {
+        /* that one is kept from now on */
     } else if (!daemon_recorded(p->runtime, &one->process)) {
         fprintf(stderr, "trivium: %s is kept no more: `down` ended it\n", one->process.name);
         let_go(one);
@@ -114,20 +123,11 @@ status keeper_begin(parts *p, failure *f) {
     return daemon_record(p->runtime, &self, f);
 }
 
-/* Does another `up --keep` in this folder need tokenizerd, too? */
-static bool is_last(const char *runtime) {
-    daemon_process list[DAEMONS_MAX];
-    size_t n = daemons_list(runtime, list), n_others = 0;
-    for (size_t i = 0; i < n; i++)
-        n_others += strncmp(list[i].name, KEEPER_NAME, strlen(KEEPER_NAME)) == 0 &&
-                    list[i].pid != getpid();
-    return n_others == 0;
-}
-
 int keeper_run(parts *p) {
     fputs("trivium: the daemons are kept running until Ctrl-C\n", stderr);
     int code = keep(p);
-    if (!is_last(p->runtime)) let_go(&p->all[PART_TOKENIZERD]);
+    /* Another one needs it, too. */
+    if (daemons_keepers(p->runtime) > 0) let_go(&p->all[PART_TOKENIZERD]);
     for (int i = 0; i < N_PARTS; i++) p->all[i].started |= is_kept(&p->all[i]);
     parts_stop(p);
     daemon_forget(p->runtime, keeper_self().name);

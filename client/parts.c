@@ -96,6 +96,12 @@ static void suffix_of(const char *model, char out[SUFFIX_BYTES]) {
     if (!is_whole) snprintf(out + 1 + n_kept, SUFFIX_BYTES - 1 - n_kept, "-%08x", XXH32(model, n, 0));
 }
 
+/* A modeld that runs under this name, or one that has ended and is about to be started again by who keeps it. */
+static bool has_place(const parts *p, const char *name, daemon_process *out) {
+    return daemon_find(p->runtime, name, out) ||
+           (daemon_last(p->runtime, name, out) && daemons_keepers(p->runtime) > 0);
+}
+
 /* The first model's sampler socket is "samplers"; another one has one of its own, and names to
  * match. */
 static void suffix_choose(const parts *p, char out[SUFFIX_BYTES]) {
@@ -103,8 +109,8 @@ static void suffix_choose(const parts *p, char out[SUFFIX_BYTES]) {
     daemon_process found;
     suffix_of(p->model, out);
     snprintf(own, sizeof own, "modeld%s", out);
-    if (daemon_find(p->runtime, own, &found)) return;
-    bool is_taken = daemon_find(p->runtime, "modeld", &found) ||
+    if (has_place(p, own, &found)) return;
+    bool is_taken = has_place(p, "modeld", &found) ||
                     daemon_find_holder(p->runtime, "samplers", &found);
     if (!is_taken || strcmp(found.model, p->model) == 0) *out = '\0';
 }

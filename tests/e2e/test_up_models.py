@@ -289,6 +289,54 @@ def test_down_of_a_kept_model(folder, files):
     assert is_alive(pid_of(folder, "modeld"))            # that one is not its
 
 
+def kill_unseen(folder, keeper, *names):
+    """Between the end of what is kept and its next start there is time: here as long as the keeper stands still."""
+    keeper.send_signal(signal.SIGSTOP)
+    for name in names:
+        pid = pid_of(folder, name)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not is_alive(pid), what="its end")
+
+
+def test_the_place_of_a_kept_model_stays_its_own(folder, files):
+    """Another model that comes while it is away does not get its files, its socket, its samplerd."""
+    keeper = keeping(folder, files("a", "m"))
+    kill_unseen(folder, keeper, "modeld")
+    assert "started modeld-n" in up(folder, files("b", "n", seed=2), "--wait", "60")
+    keeper.send_signal(signal.SIGCONT)
+    wait_until(lambda: len([d for d in folder.daemons() if d["state"] == "ready"]) == 5, what="all are ready")
+    assert sorted(fingerprints(folder)) == ["m", "n"]
+    assert b" m\n" in (folder.runtime / "modeld.pid").read_bytes()
+
+
+@pytest.mark.parametrize("names", [["modeld"], ["modeld", "samplerd"]])
+def test_down_of_a_kept_model_that_has_just_ended(folder, files, names):
+    keeper = keeping(folder, files("a", "m"))
+    kill_unseen(folder, keeper, *names)
+    assert folder.run("down", "m").returncode == 0
+    assert "no model m" in folder.refused("down", "m")
+    assert "started modeld" in up(folder, files("b", "n", seed=2), "--wait", "60")
+    keeper.send_signal(signal.SIGCONT)
+    kill_and_wait(folder, "tokenizerd")                  # the keeper has looked
+    os.kill(pid_of(folder, "modeld"), signal.SIGTERM)    # that one is not its
+    keeper.send_signal(signal.SIGINT)
+    _, err = keeper.communicate(timeout=60)
+    assert b"modeld is kept no more" in err and b"started modeld again" not in err
+
+
+def test_what_cannot_be_started_again_is_tried_on(folder, files):
+    path = files("a", "m")
+    keeper = keeping(folder, path)
+    path.rename(path.with_suffix(".away"))
+    os.kill(pid_of(folder, "modeld"), signal.SIGKILL)
+    tries = set()
+    wait_until(lambda: tries.add(pid_of(folder, "modeld")) or len(tries) == 5, what="four tries in vain")
+    path.with_suffix(".away").rename(path)
+    wait_until(lambda: len([d for d in folder.daemons() if d["state"] == "ready"]) == 3, what="all are ready")
+    keeper.send_signal(signal.SIGINT)
+    assert b"kept no more" not in keeper.communicate(timeout=60)[1]
+
+
 def test_two_keepers(folder, files):
     """Each keeps its model; what both keep is started once; `down` ends both."""
     keepers = [keeping(folder, files("a", "one")), keeping(folder, files("b", "two", seed=2))]

@@ -51,6 +51,24 @@ static void started_found_and_ended(void **state) {
     assert_int_equal(daemons_list(folder, list), 0);
 }
 
+/* Nobody ended it on purpose: its pid file tells of it, until somebody does. */
+static void one_that_ends_at_once(void **state) {
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        daemon_process p, found;
+        start("brief", "exit 0", &p);
+        while (daemon_alive(&p)) usleep(1000);
+        assert_true(daemon_recorded(folder, &p));
+        assert_false(daemon_find(folder, "brief", &found));
+        assert_true(daemon_last(folder, "brief", &found));
+        assert_int_equal(found.pid, p.pid);
+        waitpid(p.pid, NULL, 0);
+    }
+    assert_int_equal(daemons_forget_gone(folder, "another model"), 0);
+    assert_int_equal(daemons_forget_gone(folder, "a model"), 1);
+    assert_false(is_there("brief.pid"));
+}
+
 /* It holds no descriptor of ours: what it has open is stdin, stdout and stderr. */
 static void nothing_is_inherited(void **state) {
     (void)state;
@@ -76,7 +94,7 @@ static void a_stranger_with_the_same_pid(void **state) {
     daemon_process list[DAEMONS_MAX];
     assert_int_equal(daemons_list(folder, list), 0);
     assert_true(is_there("stale.pid"));         /* its keeper sees that nobody ended it on purpose */
-    daemons_forget_gone(folder);
+    daemons_forget_gone(folder, NULL);
     assert_false(is_there("stale.pid"));
 }
 
@@ -141,6 +159,7 @@ static int remove_folder(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(started_found_and_ended),
+        cmocka_unit_test(one_that_ends_at_once),
         cmocka_unit_test(nothing_is_inherited),
         cmocka_unit_test(a_stranger_with_the_same_pid),
         cmocka_unit_test(last_words_of_one_that_failed),
