@@ -12,6 +12,7 @@
 #include "keeper.h"
 #include "outcome.h"
 #include "parts.h"
+#include "roster.h"
 
 enum { TICK_MS = 20 };
 
@@ -24,6 +25,7 @@ typedef struct up {
     client *client;
     bool asking;                /* a status is under way */
     bool planning, planned, ready;
+    char away[NAME_BYTES_MAX + 1];  /* the default model, when it does not run */
     failure why;                /* code is not STATUS_OK: it failed */
     bool wrong_use;             /* … for what was given for modeld */
     uint64_t deadline_ms;
@@ -71,7 +73,10 @@ static void on_status(void *context, const answer *a) {
         return;
     }
     u->ready = parts_ready(&u->parts, a->report);
-    if (u->ready) loop_stop(client_loop(u->client));
+    if (!u->ready) return;
+    const char *by_default = a->report->default_model;
+    if (!report_find(a->report, "modeld", by_default)) snprintf(u->away, sizeof u->away, "%s", by_default);
+    loop_stop(client_loop(u->client));
 }
 
 /* One of ours has ended: the last line of its log says why. */
@@ -151,6 +156,9 @@ static void up_tell(const up *u) {
     }
     if (!any) printf("everything runs already, with the model %s\n", u->parts.model);
     fflush(stdout);
+    if (*u->away)
+        fprintf(stderr, "trivium: the default model '%s' is not here, and requests without --model wait for it\n",
+                u->away);
     if (u->parts.file.stands_in && u->parts.all[PART_MODELD].started)
         fprintf(stderr, "the embedded model writes, made for the chapter: "
                         "`make model` fetches one that talks\n");

@@ -150,11 +150,15 @@ static void find_by_fingerprint(parts *p, const status_report *report) {
     }
 }
 
-/* A file that runs already, whatever it is called there, is that model, unless it is given a name. */
+/* A file that runs already, whatever it is called there, is that model, unless it is given a name, or
+ * has that of the default model, which is away: nothing else ends that. */
 static status model_of_file(parts *p, const parts_wish *wish, const status_report *report,
                             failure *f) {
     memcpy(p->model, p->file.name, sizeof p->model);
-    if (!wish->path || wish->name || find_by_state(p) || report->n_models == 0) return STATUS_OK;
+    bool is_called_back = strcmp(report->default_model, p->file.name) == 0 &&
+                          !report_find(report, "modeld", p->file.name);
+    if (!wish->path || wish->name || is_called_back || find_by_state(p) || report->n_models == 0)
+        return STATUS_OK;
     if (model_file_ask(&p->file, p->loop, f) != STATUS_OK) return f->code;
     find_by_fingerprint(p, report);
     return STATUS_OK;
@@ -321,7 +325,7 @@ static bool is_ready(const daemon_report *d) {
 }
 
 bool parts_ready(const parts *p, const status_report *report) {
-    return is_ready(report_find(report, "tokenizerd", "")) &&
+    return *report->default_model && is_ready(report_find(report, "tokenizerd", "")) &&
            is_ready(report_find(report, "modeld", p->model)) &&
            is_ready(report_find(report, "samplerd", p->model));
 }

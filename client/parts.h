@@ -49,6 +49,7 @@ status parts_plan(parts *p, const parts_wish *wish, const status_report *report,
 /* Start what does not run. */
 status part_start(parts *p, part *one, failure *f);
 
+/* All of them are, and tokenizerd knows which model is the default: requests that name none are served. */
 bool parts_ready(const parts *p, const status_report *report);
 
 /* A part that was started and has ended; NULL: none. */

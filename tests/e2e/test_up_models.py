@@ -360,6 +360,28 @@ def test_a_keeper_leaves_tokenizerd_to_the_other(folder, files):
     assert not list(folder.runtime.glob("*.pid"))
 
 
+@pytest.mark.parametrize("command", [("generate", *SHORT), ("tokenize", "hello")])
+def test_what_up_started_answers_at_once(folder, files, command):
+    """Which model is the default is known, too."""
+    up(folder, files("a", "m"))
+    done = folder.run(*command, "--wait", "0.1")
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_the_default_model_is_called_back(folder, files):
+    """Under its name, also where the same bytes run under another one; until then `up` says what is not served."""
+    path = files("a", "m")
+    up(folder, path)
+    assert "started modeld-two" in up(folder, path, "--name", "two")
+    assert folder.run("down", "m").returncode == 0
+    done = folder.run("up")
+    assert done.stdout == b"everything runs already, with the model two\n"
+    assert b"the default model 'm' is not here" in done.stderr and done.stderr.count(b"\n") == 1
+    assert "started modeld (pid" in up(folder, path, "--wait", "60")
+    assert folder.lines("generate", *SHORT)[0]["start"]["model"] == "m"
+    assert folder.run("up").stderr == b""
+
+
 def test_a_fingerprint_is_what_status_tells(folder, files):
     path = files("a", "m")
     up(folder, path)
