@@ -60,23 +60,19 @@ status model_file_find(model_file *m, const char *path, const char *name, failur
 
 /* ---- what it is ---- */
 
-/* Start a program with stdout and stderr to `out`; a Ctrl-C ends it, too. 0, or an errno. */
+/* Start a program with stdout and stderr to `out`; a Ctrl-C ends it, too, unless it is ignored here. 0, or an
+ * errno. */
 static int start(const char *const argv[], int out, pid_t *pid) {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
-    sigset_t none, usual;
+    sigset_t none;
     sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGINT);
-    sigaddset(&usual, SIGTERM);
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&how);
     int error = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
     if (!error) error = posix_spawn_file_actions_adddup2(&files, out, STDERR_FILENO);
     if (!error) error = posix_spawnattr_setsigmask(&how, &none);
-    if (!error) error = posix_spawnattr_setsigdefault(&how, &usual);
-    if (!error)
-        error = posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (!error) error = posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK);
     if (!error) error = posix_spawnp(pid, argv[0], &files, &how, (char *const *)argv, environ);
     posix_spawnattr_destroy(&how);
     posix_spawn_file_actions_destroy(&files);

@@ -2,6 +2,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -358,6 +359,26 @@ def test_a_keeper_leaves_tokenizerd_to_the_other(folder, files):
     second.send_signal(signal.SIGINT)
     assert second.wait(60) == 130
     assert not list(folder.runtime.glob("*.pid"))
+
+
+def test_an_ignored_interrupt_is_ignored_while_a_file_is_asked(folder, files):
+    """modeld hears what the terminal sends to all of its group, too: here before it has begun."""
+    programs = folder.folder / "bin"
+    programs.mkdir()
+    shutil.copy(BUILD / "trivium", programs)
+    for name in ("tokenizerd", "samplerd"):
+        (programs / name).symlink_to(BUILD / name)
+    (programs / "modeld").write_text(f"""#!/bin/sh
+case "$*" in *--fingerprint*) kill -INT $$ ;; esac
+exec {BUILD / "modeld"} "$@"
+""")
+    (programs / "modeld").chmod(0o755)
+    first, second = files("a", "m"), files("b", "m", seed=2)
+    for ignored, file, said in (("", first, b"started"), ("INT", second, b"is not its file"),
+                                ("", second, b"does not say")):
+        done = subprocess.run(["sh", "-c", f"trap '' {ignored or 'WINCH'}; exec \"$0\" up \"$1\" --wait 60",
+                               programs / "trivium", file], env=folder.environment, capture_output=True, timeout=120)
+        assert said in done.stdout + done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("command", [("generate", *SHORT), ("tokenize", "hello")])
