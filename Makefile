@@ -28,16 +28,17 @@ SCHEMAS := common text tokens logits
 GENERATED := $(SCHEMAS:%=$(BUILD)/gen/%.pb-c.c)
 PROGRAMS := tokenizerd modeld samplerd trivium
 
-# A program is its main.c and service*.c (client: the cmd_*.c) and a library of pure modules that tests link, too.
-proto_sources := $(wildcard proto/*.c proto/rt/*.c)
-tokenizerd_sources := $(filter-out %/main.c tokenizerd/service%,$(wildcard tokenizerd/*.c))
-modeld_sources := $(filter-out %/main.c modeld/service%,$(wildcard modeld/*.c modeld/kernels/*.c))
-samplerd_sources := $(filter-out %/main.c samplerd/service%,$(wildcard samplerd/*.c))
-client_sources := $(filter-out %/main.c client/cmd_%.c,$(wildcard client/*.c))
-tokenizerd_program := $(wildcard tokenizerd/main.c tokenizerd/service*.c)
-modeld_program := $(wildcard modeld/main.c modeld/service*.c)
-samplerd_program := $(wildcard samplerd/main.c samplerd/service*.c)
-trivium_program := $(wildcard client/main.c client/cmd_*.c)
+# A program is its main.c and its links (client: the cmd_*.c) and a library of all its other rooms, which tests link, too.
+sources_below = $(sort $(shell find $(1) -name '*.c'))
+tokenizerd_program := tokenizerd/main.c $(wildcard tokenizerd/links/*.c)
+modeld_program := modeld/main.c $(wildcard modeld/links/*.c)
+samplerd_program := samplerd/main.c $(wildcard samplerd/links/*.c)
+trivium_program := client/main.c $(shell find client -name 'cmd_*.c')
+proto_sources := $(call sources_below,proto)
+tokenizerd_sources := $(filter-out $(tokenizerd_program),$(call sources_below,tokenizerd))
+modeld_sources := $(filter-out $(modeld_program),$(call sources_below,modeld))
+samplerd_sources := $(filter-out $(samplerd_program),$(call sources_below,samplerd))
+client_sources := $(filter-out $(trivium_program),$(call sources_below,client))
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUILD)/lib$(part).a)
@@ -86,7 +87,7 @@ $(BUILD)/flags:
 $(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c $(GENERATED:.c=.h) $(BUILD)/flags
 	$(call QUIET,CC  )$(COMPILE) -c -o $@ $<
 
-# Only these files may use vector instructions; proto/rt/cpu.c decides at run time what is called.
+# Only these files may use vector instructions; proto/numeric/cpu.c decides at run time what is called.
 $(BUILD)/obj/%avx2.o: ISA_FLAGS := -mavx2 -mfma -mf16c
 $(BUILD)/obj/%avx512.o: ISA_FLAGS := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
 
@@ -94,11 +95,13 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED:.c=.h)
 	@mkdir -p $(@D)
 	$(call QUIET,CC  )$(COMPILE) $(WARNINGS) $(ISA_FLAGS) -c -o $@ $<
 
-# Tests: each tests/unit/test_NAME.c is a program on cmocka, linked with every library.
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-$(BUILD)/libsupport.a: $(call object,$(wildcard tests/support/*.c))
-$(BUILD)/tests/test_replies: $(BUILD)/obj/modeld/service_replies.o # the rest of the service is played by the test
-$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVES)
+# Tests: each test_NAME.c below tests/ is a program on cmocka, linked with every library.
+UNIT_SOURCES := $(sort $(shell find tests -name 'test_*.c'))
+UNIT_TESTS := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SOURCES))))
+$(BUILD)/libsupport.a: $(call object,$(call sources_below,tests/support))
+$(BUILD)/tests/test_replies: $(BUILD)/obj/modeld/links/service_replies.o # the rest of the service is played by the test
+$(foreach source,$(UNIT_SOURCES),$(eval $(BUILD)/tests/$(basename $(notdir $(source))): $(call object,$(source))))
+$(UNIT_TESTS): $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call QUIET,LINK)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
 

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../proto/limits.h"
-#include "../proto/rt/signals.h"
-#include "commands.h"
-#include "outcome.h"
-#include "term.h"
+#include "client/cli/commands.h"
+#include "client/cli/outcome.h"
+#include "client/terminal/term.h"
+#include "proto/base/limits.h"
+#include "proto/base/process/signals.h"
 
 #define TRIVIUM_VERSION "0.1.0"
 

@@ -2,20 +2,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../proto/endpoint.h"
-#include "../proto/limits.h"
-#include "../proto/rt/fmath.h"
-#include "../proto/rt/hello.h"
-#include "../proto/rt/log.h"
-#include "../proto/rt/model_name.h"
-#include "../proto/rt/options.h"
-#include "../proto/rt/paths.h"
-#include "../proto/rt/resources.h"
-#include "../proto/rt/signals.h"
-#include "kv_cache.h"
-#include "model.h"
-#include "sequences.h"
-#include "service.h"
+#include "modeld/engine/model.h"
+#include "modeld/links/service.h"
+#include "modeld/pages/kv_cache.h"
+#include "modeld/sched/sequences.h"
+#include "proto/base/limits.h"
+#include "proto/base/log.h"
+#include "proto/base/model_name.h"
+#include "proto/base/options.h"
+#include "proto/base/process/paths.h"
+#include "proto/base/process/resources.h"
+#include "proto/base/process/signals.h"
+#include "proto/net/endpoint.h"
+#include "proto/net/hello.h"
+#include "proto/numeric/fmath.h"
 
 enum { WRONG_USE = 2 };
 

@@ -2,15 +2,15 @@
  * written. */
 #include <stdio.h>
 
-#include "../proto/endpoint.h"
-#include "../proto/limits.h"
-#include "../proto/rt/hello.h"
-#include "../proto/rt/log.h"
-#include "../proto/rt/options.h"
-#include "../proto/rt/paths.h"
-#include "../proto/rt/resources.h"
-#include "../proto/rt/signals.h"
-#include "service.h"
+#include "proto/base/limits.h"
+#include "proto/base/log.h"
+#include "proto/base/options.h"
+#include "proto/base/process/paths.h"
+#include "proto/base/process/resources.h"
+#include "proto/base/process/signals.h"
+#include "proto/net/endpoint.h"
+#include "proto/net/hello.h"
+#include "tokenizerd/links/service.h"
 
 enum { WRONG_USE = 2 };
 

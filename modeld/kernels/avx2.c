@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels.h"
 #include "inline.h"
+#include "kernels.h"
 
 enum { WIDTH = 8 };
 

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels.h"
 #include "inline.h"
+#include "kernels.h"
 
 static __mmask16 first_lanes(uint32_t n) {
     return (__mmask16)(n >= LANES ? 0xffffu : (1u << n) - 1);

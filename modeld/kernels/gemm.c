@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../proto/rt/clock.h"
+#include "proto/base/clock.h"
 
 enum { COLUMNS = GEMM_PANELS * PANEL };
 enum { WEIGHT_ITEMS = SLICE * COLUMNS, SUM_ITEMS = GEMM_ROWS * COLUMNS };

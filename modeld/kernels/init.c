@@ -1,7 +1,7 @@
 /* The table of kernels for the instruction set that is asked for. */
 #include "kernels.h"
 
-#include "../../proto/rt/cpu.h"
+#include "proto/numeric/cpu.h"
 
 status kernels_init(kernels *k, const char *name, failure *f) {
     isa wanted;

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../proto/rt/status.h"
 #include "pack.h"
+#include "proto/base/status.h"
 
 enum {
     ARITHMETIC_VERSION = 1,     /* part of the fingerprint: +1 with any change of any bit */

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "../half.h"
+#include "proto/numeric/half.h"
 
 uint32_t matrix_n_panels(const matrix *m) {
     return (m->n_outputs + PANEL - 1) / PANEL;

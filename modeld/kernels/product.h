@@ -3,9 +3,9 @@
 #ifndef TRIVIUM_PRODUCT_H
 #define TRIVIUM_PRODUCT_H
 
-#include "../threads.h"
 #include "gemm.h"
 #include "kernels.h"
+#include "modeld/pool/threads.h"
 
 /* What computes: made once, borrowed by all that needs it. */
 typedef struct engine {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "../half.h"
+#include "proto/numeric/half.h"
 
 static uint16_t half_at(const uint8_t *bytes) {
     uint16_t half;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../gguf.h"
+#include "modeld/formats/gguf.h"
 
 enum { BLOCK = 32, UNIT_BLOCKS_MAX = 8 };
 

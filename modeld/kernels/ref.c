@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "../../proto/rt/fmath.h"
-#include "../half.h"
+#include "proto/numeric/fmath.h"
+#include "proto/numeric/half.h"
 
 /* Lane i takes lane i + 8, then i + 4, i + 2, i + 1. */
 static float lanes_sum(float lanes[LANES]) {

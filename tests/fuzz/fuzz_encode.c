@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/limits.h"
-#include "proto/rt/text.h"
+#include "proto/base/limits.h"
+#include "proto/base/text.h"
 #include "tests/support/small_vocab.h"
-#include "tokenizerd/encode.h"
-#include "tokenizerd/stream.h"
+#include "tokenizerd/text/stream.h"
+#include "tokenizerd/tokenizer/encode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

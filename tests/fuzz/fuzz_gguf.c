@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "modeld/gguf.h"
-#include "modeld/vocabulary.h"
-#include "proto/limits.h"
+#include "modeld/formats/gguf.h"
+#include "modeld/formats/vocabulary.h"
+#include "proto/base/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizerd/chat_proof.h"
+#include "tokenizerd/chat/chat_proof.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 """Faults while texts are written, by seed: what a text must be whatever happens to those who write it.
 
 A Round says all of it and follows from its name alone; a Trial runs it on daemons of its own and says what was wrong.
-tests/e2e/test_kill.py runs a few, soak.py (make soak) many.
+tests/e2e/faults/test_kill.py runs a few, soak.py (make soak) many.
 """
 import pathlib
 import sys

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/strategy_json.h"
+#include "proto/chain/strategy_json.h"
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */
 

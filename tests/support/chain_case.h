@@ -5,8 +5,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "proto/rt/status.h"
-#include "samplerd/chain.h"
+#include "proto/base/status.h"
+#include "samplerd/chain/chain.h"
 
 enum { CHAIN_CASE_VOCAB_MAX = 65536 };
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../modeld/gguf.h"
-#include "../../proto/limits.h"
+#include "modeld/formats/gguf.h"
+#include "proto/base/limits.h"
 
 /* What a vocabulary is made of, views into the file. */
 typedef struct sources {

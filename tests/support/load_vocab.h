@@ -2,7 +2,7 @@
 #ifndef TRIVIUM_TEST_LOAD_VOCAB_H
 #define TRIVIUM_TEST_LOAD_VOCAB_H
 
-#include "../../tokenizerd/vocab.h"
+#include "tokenizerd/vocab/vocab.h"
 
 /* As gguf_open and vocab_finish fail; then *out is NULL. */
 status load_vocab(vocab **out, const char *path, failure *f);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../tokenizerd/byte_letters.h"
+#include "tokenizerd/vocab/byte_letters.h"
 
 static void must(status st, const failure *f) {
     if (st == STATUS_OK) return;

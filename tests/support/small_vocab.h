@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "../../tokenizerd/vocab.h"
+#include "tokenizerd/vocab/vocab.h"
 
 typedef struct small_special {
     const char *text;

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/rt/clock.h"
-#include "proto/rt/fmath.h"
-#include "proto/strategy_json.h"
-#include "samplerd/chain.h"
+#include "proto/base/clock.h"
+#include "proto/chain/strategy_json.h"
+#include "proto/numeric/fmath.h"
+#include "samplerd/chain/chain.h"
 
 enum { N_VOCAB = 49152, N_IDS = 512, N_ROWS = 8, N_ROUNDS = 40 };
 

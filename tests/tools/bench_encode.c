@@ -5,9 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "proto/limits.h"
+#include "proto/base/limits.h"
 #include "tests/support/load_vocab.h"
-#include "tokenizerd/encode.h"
+#include "tokenizerd/tokenizer/encode.h"
 
 enum { ROUNDS_MAX = 1000, SLICE_BYTES = 64 * 1024, ROUND_BYTES_MIN = 1 << 20 };
 

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "logits.pb-c.h"
-#include "proto/limits.h"
-#include "proto/rt/clock.h"
-#include "proto/rt/loop.h"
-#include "proto/rt/peer.h"
-#include "proto/shared_rows.h"
+#include "proto/base/clock.h"
+#include "proto/base/limits.h"
+#include "proto/net/loop.h"
+#include "proto/net/peer.h"
+#include "proto/rows/shared_rows.h"
 
 enum { N_SMALL = 5, WARM_UP = 50 };
 

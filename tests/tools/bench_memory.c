@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/limits.h"
-#include "proto/rt/clock.h"
-#include "proto/rt/status.h"
+#include "proto/base/clock.h"
+#include "proto/base/limits.h"
+#include "proto/base/status.h"
 
 enum { N_ROUNDS = 9, MIB_DEFAULT = 1024, MIB_MAX = 1 << 20, LANES = 32 };
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "modeld/gguf.h"
-#include "modeld/model.h"
-#include "proto/limits.h"
-#include "proto/rt/clock.h"
+#include "modeld/engine/model.h"
+#include "modeld/formats/gguf.h"
+#include "proto/base/clock.h"
+#include "proto/base/limits.h"
 
 enum { PREFILL = 512, DECODE = 64, LONG = 1024, TOGETHER = 8, PAGES = 256 };
 

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "modeld/model.h"
-#include "proto/limits.h"
+#include "modeld/engine/model.h"
+#include "proto/base/limits.h"
 #include "tests/support/load_vocab.h"
-#include "tokenizerd/encode.h"
+#include "tokenizerd/tokenizer/encode.h"
 
 enum { CHUNK = 512, FIRST = CHUNK / 2, ROWS = 16, TEXT_BYTES = 4 << 20 };
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/rt/options.h"
-#include "tests/support/tiny_model.h"
+#include "proto/base/options.h"
+#include "tests/support/models/tiny_model.h"
 
 static status take_type(void *out, const char *name, const char *value, failure *f) {
     for (uint32_t type = 0; type <= TENSOR_BF16; type++)

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/ask.h"
-#include "client/buffer.h"
-#include "client/json.h"
-#include "client/random.h"
+#include "client/cli/ask.h"
+#include "client/cli/json.h"
+#include "client/lib/random.h"
+#include "proto/base/buffer.h"
 
 typedef struct one_text {
     client *client;

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "modeld/gguf.h"
-#include "tests/support/gguf_writer.h"
-#include "tests/support/quantize.h"
+#include "modeld/formats/gguf.h"
+#include "tests/support/models/gguf_writer.h"
+#include "tests/support/models/quantize.h"
 
 static bool write_tensor(gguf_writer *w, const gguf_tensor *t) {
     const tensor_layout *layout = t->layout;

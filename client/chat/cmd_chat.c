@@ -1,0 +1,104 @@
+#include <stdio.h>
+#include <unistd.h>
+
+#include "client/cli/ask.h"
+#include "client/cli/commands.h"
+#include "client/cli/flags.h"
+#include "client/cli/outcome.h"
+#include "client/lib/random.h"
+#include "talk.h"
+
+enum {
+    HISTORY_TOKENS = 512,
+    HISTORY_TOKENS_MIN = 8,
+    REPLY_TOKENS = 200,
+};
+
+typedef struct chat_flags {
+    common_flags common;
+    step_flags steps;
+    seed_flag seed;
+    const char *model, *pool, *form, *system;
+    uint64_t max_history_tokens;
+    uint64_t max_new_tokens;    /* 0: not given */
+} chat_flags;
+
+/* Who answers: the model that is asked for, or the default one. */
+static void greet(void *context, const answer *a) {
+    chat_options *how = context;
+    const char *name = how->model ? how->model : a->report->default_model;
+    printf("%s%squit ends, /help tells more.\n\n", name, *name ? " answers. " : "");
+    how->greeted = *name != '\0';
+    fflush(stdout);
+}
+
+static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t seed) {
+    chat_options how = {
+        .model = flags->model, .pool = flags->pool, .form = flags->form, .system = flags->system,
+        .chain = chain, .seed = seed,
+        .max_history_tokens = (uint32_t)flags->max_history_tokens,
+        .max_new_tokens = (uint32_t)(flags->max_new_tokens > 0 ? flags->max_new_tokens
+                                     : flags->steps.has_preset ? flags->steps.preset_max_new_tokens
+                                                               : REPLY_TOKENS),
+    };
+    const call asked = {.kind = CALL_STATUS};
+    client *c = NULL;
+    int code = ask_open(&c, &flags->common);
+    if (code == EXIT_FINE && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !flags->common.json)
+        code = ask_on(c, &asked, greet, &how);
+    if (code == EXIT_FINE) code = talk_run(c, &how, &(talk_options){.json = flags->common.json});
+    client_close(&c);
+    return code;
+}
+
+static int chat_parsed(chat_flags *flags) {
+    failure f;
+    strategy chain;
+    uint64_t seed;
+    strategy_init(&chain);
+    status st = step_flags_check(&flags->steps, &f);
+    if (st == STATUS_OK) st = step_flags_strategy(&flags->steps, START_DEFAULTS, &chain, &f);
+    int code = EXIT_FINE;
+    if (st != STATUS_OK) code = outcome_wrong_use("%s", f.message);
+    else if (seed_choose(&flags->seed, &seed, &f) != STATUS_OK) code = outcome_failed(&f);
+    else code = chat_open(flags, &chain, seed);
+    strategy_clear(&chain);
+    return code;
+}
+
+int cmd_chat(int argc, char **argv) {
+    chat_flags flags = {.max_history_tokens = HISTORY_TOKENS};
+    common_flags_init(&flags.common);
+    step_flags_init(&flags.steps);
+    const option_row rows[] = {
+        {.name = "system", .kind = OPTION_TEXT, .value_name = "TEXT", .out = &flags.system,
+         .help = "what the model is told first; it is never left out"},
+        {.name = "max-history-tokens", .kind = OPTION_UINT, .value_name = "N",
+         .out = &flags.max_history_tokens, .min = HISTORY_TOKENS_MIN, .max = N_CTX_MAX,
+         .help = "of what was said; the oldest messages are left out first (512)"},
+        {.name = "max-new-tokens", .kind = OPTION_UINT, .value_name = "N",
+         .out = &flags.max_new_tokens, .min = 1, .max = MAX_NEW_TOKENS_MAX,
+         .help = "of a reply (200; 100 with a preset)"},
+        {.name = "chat-template", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.form,
+         .take = flags_take_name, .help = "chatml, llama3 or plain, instead of the model's own"},
+        {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags.seed,
+         .take = flags_take_seed, .help = "of the first reply; the next ones count on from it"},
+        flags_model_row(&flags.model),
+        flags_pool_row(&flags.pool),
+        {.name = NULL},
+    };
+    const options o = {
+        .usage = "trivium chat [flags]",
+        .summary = "Talk with a model. quit, exit or q ends, Ctrl-C ends a reply.\n"
+                   "/set temperature 0.3 changes the strategy, also of the reply that is being\n"
+                   "written; /undo, /save FILE, /help. From a pipe, each line is a message; with\n"
+                   "--json each reply is a line {\"reply\": {\"text\": …, …}}.\n\n"
+                   "  trivium chat --system 'You answer in one sentence.'",
+        .tables = {rows, flags.steps.rows, flags.common.rows},
+    };
+    size_t n_words;
+    int code = flags_parse(&o, argc, argv, NULL, &n_words);
+    if (code < 0) code = chat_parsed(&flags);
+    step_flags_clear(&flags.steps);
+    return code;
+}

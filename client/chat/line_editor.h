@@ -1,0 +1,35 @@
+/* Lines that somebody types at a terminal, edited by libedit, one key a turn of the loop. While no line
+ * is edited, keys are not echoed: they wait. Ctrl-Z and Ctrl-\ give the terminal back before they stop
+ * or end the program. */
+#ifndef TRIVIUM_LINE_EDITOR_H
+#define TRIVIUM_LINE_EDITOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/net/loop.h"
+
+typedef struct line_editor line_editor;
+
+typedef struct line_events {
+    void (*line)(void *context, const char *line);  /* NULL: the end, by Ctrl-D or a lost terminal */
+    void (*key)(void *context);                     /* there is a key, and line_editor_listen was said */
+} line_events;
+
+/* Of stdin and stdout, both a terminal. NULL: no memory. */
+line_editor *line_editor_new(loop *l, const line_events *events, void *context);
+void line_editor_free(line_editor **e);         /* the terminal is as it was */
+
+/* Edit a line behind this prompt, which is not empty; the cursor stands at the beginning of a line. `line` follows. */
+void line_editor_begin(line_editor *e, const char *prompt, bool colour);
+bool line_editor_is_editing(const line_editor *e);
+
+/* Ctrl-C: what was typed goes, nothing is edited any more, and the cursor stands at the beginning of a
+ * line. Whether something was typed. */
+bool line_editor_drop(line_editor *e);
+
+/* While nothing is edited: let `key` be called, once, when a key waits. The key is the first of the
+ * line that is edited next. */
+void line_editor_listen(line_editor *e);
+
+#endif

@@ -1,0 +1,418 @@
+#include "talk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "client/cli/json.h"
+#include "client/cli/outcome.h"
+#include "client/cli/output.h"
+#include "client/terminal/lines.h"
+#include "client/terminal/term.h"
+#include "client/terminal/wrap.h"
+#include "line_editor.h"
+#include "proto/base/buffer.h"
+#include "proto/base/process/signals.h"
+
+enum { READ_BYTES = 4096, INDENT_CELLS = 2 };
+
+typedef struct talk {
+    const talk_options *options;
+    client *client;
+    chat *chat;
+    output *out;
+    bool colour;
+    line_editor *editor;        /* NULL: input or output is no terminal */
+    lines *input;               /* without an editor: what was read */
+    bool reading;               /* the loop watches stdin for `input` */
+    bool input_ended;
+    buffer held;                /* on a terminal: shown when the line that is being typed is done */
+    bool at_line_start;         /* where the cursor stands when all is written */
+    bool wants_line;            /* edit one as soon as all is written */
+    buffer next;                /* said while a reply was written: lines, each with its zero */
+    bool reply_begun;
+    wrap lines;                 /* of the reply, on a terminal */
+    buffer wrapped;             /* what comes out of it */
+    bool ending;                /* nothing more is said */
+    bool interrupted;
+    int code;
+} talk;
+
+static const char user_prompt[] = "You: ", reply_prompt[] = "Assistant: ";
+
+static void settle(talk *t);
+
+/* ---- what is shown ---- */
+
+static void end_for(talk *t, const failure *f) {
+    t->code = outcome_failed(f);
+    t->ending = true;
+    loop_stop(client_loop(t->client));
+}
+
+static void say(talk *t, status st) {
+    failure f;
+    if (fail(&f, st, "no memory to show the chat") != STATUS_OK) end_for(t, &f);
+}
+
+static void show(talk *t, const char *bytes, size_t n_bytes) {
+    if (n_bytes == 0) return;
+    bool is_editing = t->editor && line_editor_is_editing(t->editor);
+    say(t, is_editing ? buffer_add(&t->held, bytes, n_bytes) : output_write(t->out, bytes, n_bytes));
+    t->at_line_start = bytes[n_bytes - 1] == '\n';
+}
+
+static void show_text(talk *t, const char *text) {
+    show(t, text, strlen(text));
+}
+
+static void show_prompt(talk *t, const char *prompt) {
+    if (t->colour) show_text(t, TERM_BOLD);
+    show_text(t, prompt);
+    if (t->colour) show_text(t, TERM_PLAIN);
+}
+
+static void show_new_line(talk *t) {
+    if (!t->at_line_start) show_text(t, "\n");
+    wrap_move(&t->lines, 0);
+}
+
+/* Lines of whole words, each behind an indent. */
+static void show_indented(talk *t, const char *sentence) {
+    size_t n_columns = term_columns(stdout);
+    wrap folded = {.n_columns = n_columns > INDENT_CELLS + 1 ? n_columns - INDENT_CELLS : 2};
+    buffer out = {0};
+    status st = wrap_add(&folded, sentence, &out);
+    if (st == STATUS_OK) st = wrap_end(&folded, &out);
+    for (size_t at = 0, n_bytes; st == STATUS_OK && at < out.n_bytes; at += n_bytes + 1) {
+        const char *end = memchr(out.bytes + at, '\n', out.n_bytes - at);
+        n_bytes = end ? (size_t)(end - out.bytes) - at : out.n_bytes - at;
+        show(t, "  ", INDENT_CELLS);
+        show(t, out.bytes + at, n_bytes);
+        show_text(t, "\n");
+    }
+    buffer_clear(&out);
+    wrap_clear(&folded);
+    say(t, st);
+}
+
+/* A word to whoever chats: on a terminal on lines of its own, set apart; else on stderr. */
+static void tell(void *context, const char *sentence) {
+    talk *t = context;
+    if (!t->editor) {
+        fprintf(stderr, "trivium: %s\n", sentence);
+        return;
+    }
+    show_new_line(t);
+    if (t->colour) show_text(t, TERM_DIM);
+    show_indented(t, sentence);
+    if (t->colour) show_text(t, TERM_PLAIN);
+}
+
+/* On a terminal words are whole, the prompt comes with the first one, and there is nothing that it would
+ * obey. */
+static void show_reply(talk *t, const char *bytes, size_t n_bytes, bool is_end) {
+    if (!t->editor) {
+        show(t, bytes, n_bytes);
+        return;
+    }
+    if (t->ending) return;      /* the farewell is said */
+    size_t n_columns = term_columns(stdout);
+    t->lines.n_columns = n_columns > 1 ? n_columns : 2;
+    if (!t->reply_begun) wrap_move(&t->lines, strlen(reply_prompt));
+    char *plain = term_harmless((const uint8_t *)bytes, n_bytes);
+    status st = plain ? wrap_add(&t->lines, plain, &t->wrapped) : STATUS_NO_MEMORY;
+    if (st == STATUS_OK && is_end) st = wrap_end(&t->lines, &t->wrapped);
+    if (t->wrapped.n_bytes > 0 && !t->reply_begun) show_prompt(t, reply_prompt);
+    if (t->wrapped.n_bytes > 0) t->reply_begun = true;
+    show(t, t->wrapped.bytes, t->wrapped.n_bytes);
+    buffer_drop(&t->wrapped, t->wrapped.n_bytes);
+    free(plain);
+    say(t, st);
+}
+
+static void on_text(void *context, const char *bytes, size_t n_bytes) {
+    talk *t = context;
+    if (!t->options->json) show_reply(t, bytes, n_bytes, false);
+}
+
+static void show_reply_json(talk *t, const chat_reply *reply) {
+    json_t *line = json_pack("{s: o, s: s, s: i, s: i, s: i}",
+                             "text", json_bytes(reply->text, reply->n_bytes),
+                             "finish_reason", reply->code == STATUS_OK
+                                                  ? finish_reason_name(reply->reason) : "error",
+                             "prompt_tokens", (int)reply->n_prompt,
+                             "completion_tokens", (int)reply->n_tokens,
+                             "dropped", (int)reply->n_dropped);
+    if (line && reply->code != STATUS_OK)
+        json_object_set_new(line, "error", json_failure(reply->code, reply->message));
+    say(t, output_json(t->out, line ? json_pack("{s: o}", "reply", line) : NULL));
+}
+
+static void on_over(void *context, const chat_reply *reply) {
+    talk *t = context;
+    if (t->options->json) {
+        show_reply_json(t, reply);
+    } else {
+        show_reply(t, "", 0, true);
+        show_new_line(t);
+    }
+    if (reply->code != STATUS_OK) {
+        tell(t, reply->message);
+        t->code = EXIT_FAILED;
+        if (reply->code == STATUS_NO_TOKENIZERD) t->ending = true;
+    }
+    if (t->editor && !t->ending) show_text(t, "\n");
+    settle(t);
+}
+
+static void on_note(void *context, const char *sentence) {
+    tell(context, sentence);
+}
+
+/* ---- what is said ---- */
+
+/* A line that has no reply. */
+static void refuse(talk *t, status code, const char *sentence) {
+    if (t->options->json)
+        say(t, output_json(t->out, json_pack("{s: o}", "error", json_failure(code, sentence))));
+    else tell(t, sentence);
+    t->code = EXIT_FAILED;
+}
+
+static void say_message(talk *t, const char *text, size_t n_bytes) {
+    failure f;
+    t->reply_begun = false;
+    if (chat_say(t->chat, text, n_bytes, &f) == STATUS_OK) return;
+    refuse(t, f.code, f.message);
+    if (f.code == STATUS_NO_TOKENIZERD) t->ending = true;
+}
+
+static bool is_farewell(const char *line) {
+    return strcasecmp(line, "quit") == 0 || strcasecmp(line, "exit") == 0 || strcasecmp(line, "q") == 0;
+}
+
+static void end(talk *t) {
+    if (t->editor) show_text(t, "Goodbye!\n");
+    t->ending = true;
+    if (chat_is_busy(t->chat)) chat_stop(t->chat);
+}
+
+/* A line without the blanks at its ends. */
+static void take_line(talk *t, char *line) {
+    line += strspn(line, " \t\r");
+    size_t n_bytes = strlen(line);
+    while (n_bytes > 0 && strchr(" \t\r", line[n_bytes - 1])) n_bytes--;
+    line[n_bytes] = '\0';
+    if (n_bytes == 0) return;
+    if (is_farewell(line)) end(t);
+    else if (*line == '/') talk_command(t->chat, line, tell, t);
+    else if (!chat_is_busy(t->chat)) say_message(t, line, n_bytes);
+    else if (t->next.n_bytes + n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");
+    else say(t, buffer_add(&t->next, line, n_bytes + 1));
+}
+
+/* What waited is shown where its reply begins. */
+static void take_next(talk *t) {
+    size_t n_bytes = strlen(t->next.bytes);
+    show_prompt(t, user_prompt);
+    show(t, t->next.bytes, n_bytes);
+    show_text(t, "\n");
+    say_message(t, t->next.bytes, n_bytes);
+    buffer_drop(&t->next, n_bytes + 1);
+}
+
+/* ---- a terminal ---- */
+
+static void on_line(void *context, const char *line) {
+    talk *t = context;
+    t->at_line_start = true;
+    char *copy = line ? strdup(line) : NULL;
+    show(t, t->held.bytes, t->held.n_bytes);
+    buffer_drop(&t->held, t->held.n_bytes);
+    if (copy) take_line(t, copy);
+    else if (line) say(t, STATUS_NO_MEMORY);
+    else {
+        show_text(t, "\n");
+        end(t);
+    }
+    free(copy);
+    chat_resume(t->chat);
+    settle(t);
+}
+
+static void on_key(void *context) {
+    talk *t = context;
+    t->wants_line = true;
+    chat_pause(t->chat);
+    show_new_line(t);
+    settle(t);
+}
+
+/* ---- a pipe ---- */
+
+static void on_readable(void *context);
+
+static void reading_set(talk *t, bool wanted) {
+    if (wanted == t->reading) return;
+    if (!wanted) loop_remove_fd(client_loop(t->client), STDIN_FILENO);
+    else if (loop_add_reader(client_loop(t->client), STDIN_FILENO, on_readable, t) != 0)
+        say(t, STATUS_NO_MEMORY);
+    t->reading = wanted;
+}
+
+/* The next line that says something; false: more must be read first. */
+static bool take_next_line(talk *t) {
+    const char *line;
+    size_t n_bytes;
+    lines_outcome outcome = lines_next(t->input, &line, &n_bytes);
+    if (outcome == LINES_NONE) return false;
+    char *copy = outcome == LINES_LINE ? strndup(line, n_bytes) : NULL;
+    if (outcome == LINES_TOO_LONG) {
+        refuse(t, STATUS_TOO_LONG, "a line is longer than a text may be: it was left out");
+    } else if (copy && memchr(line, '\0', n_bytes)) {
+        refuse(t, STATUS_BAD_REQUEST, "a line with a zero byte was left out");
+    } else if (copy) {
+        take_line(t, copy);
+    } else {
+        say(t, STATUS_NO_MEMORY);
+    }
+    free(copy);
+    return true;
+}
+
+static void on_readable(void *context) {
+    talk *t = context;
+    char bytes[READ_BYTES];
+    ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (n > 0) {
+        say(t, lines_add(t->input, bytes, (size_t)n));
+    } else {
+        reading_set(t, false);
+        lines_end(t->input);
+        t->input_ended = true;
+    }
+    settle(t);
+}
+
+/* ---- what comes next ---- */
+
+static void settle_terminal(talk *t) {
+    if (t->wants_line || !chat_is_busy(t->chat)) {
+        t->wants_line = false;
+        chat_pause(t->chat);    /* one that began since the key came, too */
+        line_editor_begin(t->editor, user_prompt, t->colour);
+    } else {
+        line_editor_listen(t->editor);
+    }
+}
+
+static void settle_pipe(talk *t) {
+    while (!t->ending && !chat_is_busy(t->chat) && take_next_line(t)) {}
+    if (!chat_is_busy(t->chat) && t->input_ended) t->ending = true;
+    bool is_over = t->ending && !chat_is_busy(t->chat) && output_pending_bytes(t->out) == 0;
+    reading_set(t, !t->ending && !t->input_ended && !chat_is_busy(t->chat));
+    if (is_over) loop_stop(client_loop(t->client));
+}
+
+/* After everything that happens: who is to do something now? */
+static void settle(talk *t) {
+    if (t->editor && line_editor_is_editing(t->editor)) return;
+    while (!t->ending && t->next.n_bytes > 0 && !chat_is_busy(t->chat)) take_next(t);
+    if (output_pending_bytes(t->out) > 0) return;       /* on_progress comes back to this */
+    if (t->ending) {
+        if (!chat_is_busy(t->chat)) loop_stop(client_loop(t->client));
+    } else if (t->editor) {
+        settle_terminal(t);
+    } else {
+        settle_pipe(t);
+    }
+}
+
+/* stdout took something, or failed. */
+static void on_progress(void *context) {
+    talk *t = context;
+    failure f;
+    int error = output_error(t->out);
+    if (error == EPIPE) {
+        t->code = EXIT_FAILED;          /* the reader has seen enough */
+        t->ending = true;
+        loop_stop(client_loop(t->client));
+    } else if (error) {
+        fail(&f, STATUS_IO, "cannot write the chat: %s", strerror(error));
+        end_for(t, &f);
+    } else {
+        settle(t);
+    }
+}
+
+/* ---- the whole ---- */
+
+static void on_begin(void *context) {
+    settle(context);
+}
+
+/* Ctrl-C takes back what is typed, else ends the reply, else the chat; without a terminal both.
+ * SIGTERM ends all of it. True: it goes on. */
+static bool interrupt(talk *t) {
+    if (t->editor && loop_was_terminated(client_loop(t->client))) return false;
+    bool was_editing = t->editor && line_editor_is_editing(t->editor);
+    bool was_typed = was_editing && line_editor_drop(t->editor);
+    if (was_editing) {
+        t->at_line_start = true;
+        show(t, t->held.bytes, t->held.n_bytes);
+        buffer_drop(&t->held, t->held.n_bytes);
+    }
+    t->wants_line = false;
+    bool goes_on = was_typed || (chat_is_busy(t->chat) && !t->interrupted);
+    if (was_typed) chat_resume(t->chat);
+    else if (chat_is_busy(t->chat)) chat_stop(t->chat);
+    if (!t->editor) t->interrupted = t->ending = true;
+    return goes_on && loop_once(client_loop(t->client), 0, on_begin, t) >= 0;
+}
+
+static int run(talk *t) {
+    if (loop_once(client_loop(t->client), 0, on_begin, t) < 0) {
+        say(t, STATUS_NO_MEMORY);
+        return t->code;
+    }
+    while (loop_run(client_loop(t->client))) {
+        if (!interrupt(t)) return EXIT_INTERRUPTED;
+    }
+    return t->interrupted ? EXIT_INTERRUPTED : t->code;
+}
+
+int talk_run(client *c, const chat_options *how, const talk_options *options) {
+    static const chat_events heard = {.note = on_note, .text = on_text, .over = on_over};
+    static const line_events typed = {.line = on_line, .key = on_key};
+    bool is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !options->json;
+    talk t = {.options = options, .client = c, .colour = term_has_colour(stdout),
+              .at_line_start = true};
+    failure f;
+    t.chat = chat_new(c, how, &heard, &t, &f);
+    t.out = output_new(client_loop(c), STDOUT_FILENO, on_progress, &t);
+    signals_rule before = signals_set(SIGNALS_HOLD_INTERRUPT);     /* until the terminal is given back */
+    if (is_terminal) t.editor = line_editor_new(client_loop(c), &typed, &t);
+    else t.input = lines_new(TEXT_BYTES_MAX);
+    int code = EXIT_FAILED;
+    if (!t.chat) code = outcome_failed(&f);
+    else if (t.out && (t.editor || t.input)) code = run(&t);
+    else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
+    bool is_cut = t.editor && !line_editor_is_editing(t.editor) && !t.at_line_start;
+    line_editor_free(&t.editor);
+    signals_set(before);
+    if (is_cut) puts("");       /* what the shell says begins a line */
+    reading_set(&t, false);
+    lines_free(&t.input);
+    output_free(&t.out);
+    chat_free(&t.chat);
+    wrap_clear(&t.lines);
+    buffer_clear(&t.wrapped);
+    buffer_clear(&t.held);
+    buffer_clear(&t.next);
+    return code;
+}

@@ -1,0 +1,79 @@
+#include <stdlib.h>
+
+#include "client/cli/ask.h"
+#include "client/cli/commands.h"
+#include "client/cli/json.h"
+#include "client/cli/outcome.h"
+#include "client/terminal/term.h"
+#include "proto/base/text.h"
+#include "proto/chain/strategy_json.h"
+#include "request.h"
+
+static json_t *request_at(const void *from, size_t i) {
+    const request_report *r = (const request_report *)from + i;
+    char digits[REQUEST_DIGITS + 1];
+    text_hex(r->request, REQUEST_BYTES, digits);
+    return json_pack("{s: s, s: i, s: o, s: o, s: o, s: i, s: i, s: o, s: o, s: o}",
+                     "request", digits,
+                     "attempt", (int)r->attempt,
+                     "session", json_text(r->session),
+                     "model", json_text(r->model),
+                     "state", json_text(r->state),
+                     "prompt_tokens", (int)r->n_prompt,
+                     "step", (int)r->step,
+                     "tokens_per_s", json_number(r->tokens_per_s),
+                     "age_s", json_number(r->age_s),
+                     "strategy", strategy_to_json(r->chain));
+}
+
+static void row_show(table *t, const request_report *r) {
+    char digits[REQUEST_DIGITS + 1];
+    text_hex(r->request, REQUEST_BYTES, digits);
+    char *text = json_strategy_line(r->chain);
+    table_cell(t, "%s", digits);
+    table_cell(t, "%s", *r->session ? r->session : "-");
+    table_cell(t, "%s", *r->model ? r->model : "-");
+    table_cell(t, "%s", r->state);
+    table_cell(t, "%u", r->n_prompt);
+    table_cell(t, "%u", r->step);
+    table_cell(t, "%.1f", r->tokens_per_s);
+    table_cell(t, "%.0f", r->age_s);
+    table_cell(t, "%s", text ? text : "");
+    free(text);
+}
+
+static void table_show(const answer *a) {
+    enum { N_COLUMNS = 9, FIRST_NUMBER = 4, LAST_NUMBER = 7 };
+    static const char *const heads[N_COLUMNS] = {"request", "session", "model", "state",   "prompt",
+                                                 "step",    "tok/s",   "age s", "strategy"};
+    table *t = table_new(N_COLUMNS);
+    if (!t) return;
+    for (size_t i = 0; i < N_COLUMNS; i++) table_cell(t, "%s", heads[i]);
+    for (size_t i = FIRST_NUMBER; i <= LAST_NUMBER; i++) table_align_right(t, i);
+    for (size_t i = 0; i < a->n_requests; i++) row_show(t, &a->requests[i]);
+    table_print(t, stdout);
+    table_free(&t);
+}
+
+static void show(void *context, const answer *a) {
+    const common_flags *flags = context;
+    if (flags->json)
+        json_print(
+            json_pack("{s: o}", "requests", json_list(a->n_requests, request_at, a->requests)));
+    else if (a->n_requests == 0) puts("nothing runs");
+    else table_show(a);
+}
+
+int cmd_ps(int argc, char **argv) {
+    common_flags flags;
+    common_flags_init(&flags);
+    const options o = {
+        .usage = "trivium ps [flags]",
+        .summary = "List the generations that run: request, session, step, rate, strategy.\n\n"
+                   "  trivium ps --json",
+        .tables = {flags.rows},
+    };
+    size_t n_words;
+    int code = flags_parse(&o, argc, argv, NULL, &n_words);
+    return code >= 0 ? code : ask(&flags, &(call){.kind = CALL_LIST}, show, &flags);
+}

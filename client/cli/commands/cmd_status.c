@@ -1,0 +1,154 @@
+#include <string.h>
+
+#include "client/cli/ask.h"
+#include "client/cli/commands.h"
+#include "client/cli/json.h"
+#include "client/cli/outcome.h"
+#include "client/terminal/term.h"
+
+/* ---- for a script ---- */
+
+static json_t *daemon_at(const void *from, size_t i) {
+    const daemon_report *d = (const daemon_report *)from + i;
+    return json_pack("{s: s, s: o, s: I, s: o, s: o, s: o, s: o, s: o, s: o, s: i, s: I}",
+                     "role", d->role,
+                     "name", json_text(d->name),
+                     "pid", (json_int_t)d->pid,
+                     "host", json_text(d->host),
+                     "uptime_s", json_number(d->uptime_s),
+                     "state", json_text(d->state),
+                     "model", json_text(d->model),
+                     "pool", json_text(d->pool),
+                     "semantics", json_text(d->semantics),
+                     "outstanding", (int)d->outstanding,
+                     "steps", (json_int_t)d->steps);
+}
+
+static bool is_default(const status_report *r, const model_summary *m) {
+    return strcmp(m->name, r->default_model) == 0;
+}
+
+static json_t *model_at(const void *from, size_t i) {
+    const status_report *r = from;
+    const model_summary *m = &r->models[i];
+    return json_pack("{s: o, s: b, s: o, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: o}",
+                     "name", json_text(m->name),
+                     "default", is_default(r, m),
+                     "fingerprint", json_text(m->fingerprint),
+                     "loads", (int)m->loads,
+                     "n_vocab", (int)m->n_vocab,
+                     "n_ctx", (int)m->n_ctx,
+                     "sequences", (int)m->sequences,
+                     "waiting", (int)m->waiting,
+                     "kv_pages_used", (int)m->kv_pages_used,
+                     "kv_pages", (int)m->kv_pages,
+                     "kv_page_tokens", (int)m->kv_page_tokens,
+                     "tokens_per_s", json_number(m->tokens_per_s));
+}
+
+static json_t *report_json(const status_report *r) {
+    return json_pack("{s: o, s: o, s: o, s: i, s: i, s: I}",
+                     "daemons", json_list(r->n_daemons, daemon_at, r->daemons),
+                     "models", json_list(r->n_models, model_at, r),
+                     "default_model", *r->default_model ? json_text(r->default_model) : json_null(),
+                     "requests", (int)r->requests,
+                     "clients", (int)r->clients,
+                     "garbage", (json_int_t)r->garbage);
+}
+
+/* ---- for a person ---- */
+
+static void heads(table *t, const char *const *names, size_t n) {
+    for (size_t i = 0; i < n; i++) table_cell(t, "%s", names[i]);
+}
+
+static const char *or_dash(const char *text) {
+    return *text ? text : "-";
+}
+
+static void daemons_show(const status_report *r) {
+    enum { N_COLUMNS = 8, PID = 2, UPTIME = 4 };
+    static const char *const names[N_COLUMNS] = {"daemon",   "name",  "pid",   "host",
+                                                 "uptime s", "state", "model", "pool"};
+    table *t = table_new(N_COLUMNS);
+    if (!t) return;
+    heads(t, names, N_COLUMNS);
+    table_align_right(t, PID);
+    table_align_right(t, UPTIME);
+    for (size_t i = 0; i < r->n_daemons; i++) {
+        const daemon_report *d = &r->daemons[i];
+        table_cell(t, "%s", d->role);
+        table_cell(t, "%s", or_dash(d->name));
+        table_cell(t, "%ld", d->pid);
+        table_cell(t, "%s", or_dash(d->host));
+        table_cell(t, "%.1f", d->uptime_s);
+        table_cell(t, "%s", d->state);
+        table_cell(t, "%s", or_dash(d->model));
+        table_cell(t, "%s", or_dash(d->pool));
+    }
+    table_print(t, stdout);
+    table_free(&t);
+}
+
+static void models_show(const status_report *r) {
+    enum { N_COLUMNS = 9 };
+    static const char *const names[N_COLUMNS] = {"model",    "loads",         "vocabulary",
+                                                 "context",  "sequences",     "waiting",
+                                                 "KV pages", "tokens a page", "tok/s"};
+    table *t = table_new(N_COLUMNS);
+    if (!t) return;
+    heads(t, names, N_COLUMNS);
+    for (size_t i = 1; i < N_COLUMNS; i++) table_align_right(t, i);
+    for (size_t i = 0; i < r->n_models; i++) {
+        const model_summary *m = &r->models[i];
+        table_cell(t, "%s%s", m->name, is_default(r, m) ? " (default)" : "");
+        table_cell(t, "%u", m->loads);
+        table_cell(t, "%u", m->n_vocab);
+        table_cell(t, "%u", m->n_ctx);
+        table_cell(t, "%u", m->sequences);
+        table_cell(t, "%u", m->waiting);
+        table_cell(t, "%u of %u", m->kv_pages_used, m->kv_pages);
+        table_cell(t, "%u", m->kv_page_tokens);
+        table_cell(t, "%.1f", m->tokens_per_s);
+    }
+    table_print(t, stdout);
+    table_free(&t);
+}
+
+/* It is waited for, and no other one stands in for it. */
+static void default_show(const status_report *r) {
+    bool is_here = !*r->default_model;
+    for (size_t i = 0; i < r->n_models; i++) is_here |= is_default(r, &r->models[i]);
+    if (!is_here) printf("the default model '%s' is not here\n", r->default_model);
+}
+
+static void show(void *context, const answer *a) {
+    const common_flags *flags = context;
+    const status_report *r = a->report;
+    if (flags->json) {
+        json_print(report_json(r));
+        return;
+    }
+    daemons_show(r);
+    putchar('\n');
+    if (r->n_models > 0) models_show(r);
+    else puts("no model: no modeld has joined");
+    default_show(r);
+    printf("\n%u running, %u clients, %llu unreadable messages dropped\n", r->requests, r->clients,
+           (unsigned long long)r->garbage);
+}
+
+int cmd_status(int argc, char **argv) {
+    common_flags flags;
+    common_flags_init(&flags);
+    const options o = {
+        .usage = "trivium status [flags]",
+        .summary =
+            "Show daemons and models: what is there, what state it is in, how busy it is.\n\n"
+            "  trivium status --json",
+        .tables = {flags.rows},
+    };
+    size_t n_words;
+    int code = flags_parse(&o, argc, argv, NULL, &n_words);
+    return code >= 0 ? code : ask(&flags, &(call){.kind = CALL_STATUS}, show, &flags);
+}

@@ -1,0 +1,77 @@
+#include <stdlib.h>
+
+#include "client/cli/ask.h"
+#include "client/cli/commands.h"
+#include "client/cli/json.h"
+#include "client/cli/outcome.h"
+#include "proto/base/text.h"
+#include "proto/chain/strategy_json.h"
+#include "request.h"
+
+typedef struct tune_flags {
+    common_flags common;
+    step_flags steps;
+    strategy chain;             /* what is sent */
+    char digits[REQUEST_DIGITS + 1];
+} tune_flags;
+
+static void show(void *context, const answer *a) {
+    const tune_flags *flags = context;
+    if (flags->common.json) {
+        json_print(json_pack("{s: s, s: i, s: o}", "request", flags->digits, "step", (int)a->step,
+                             "strategy", strategy_to_json(a->chain)));
+        return;
+    }
+    char *text = json_strategy_line(a->chain);
+    printf("from step %u on: %s\n", a->step, text ? text : "");
+    free(text);
+}
+
+static int tune(tune_flags *flags, const char *text) {
+    client *c = NULL;
+    call asked = {
+        .kind = CALL_TUNE, .replace = step_flags_replace(&flags->steps), .chain = &flags->chain};
+    int code = ask_open(&c, &flags->common);
+    if (code == EXIT_FINE) code = request_find(c, text, asked.request);
+    if (code == EXIT_FINE) {
+        text_hex(asked.request, REQUEST_BYTES, flags->digits);
+        code = ask_on(c, &asked, show, flags);
+    }
+    client_close(&c);
+    return code;
+}
+
+static int tune_parsed(tune_flags *flags, const char *text) {
+    failure f;
+    if (!text) return outcome_wrong_use("tune needs a request: `trivium ps` lists them");
+    if (!step_flags_any(&flags->steps))
+        return outcome_wrong_use("tune needs what to change, as --temperature 0.3");
+    status st = request_check(text, &f);
+    if (st == STATUS_OK) st = step_flags_check(&flags->steps, &f);
+    if (st == STATUS_OK) st = step_flags_strategy(&flags->steps, START_EMPTY, &flags->chain, &f);
+    return st == STATUS_OK ? tune(flags, text) : outcome_wrong_use("%s", f.message);
+}
+
+int cmd_tune(int argc, char **argv) {
+    tune_flags flags = {0};
+    common_flags_init(&flags.common);
+    step_flags_init(&flags.steps);
+    strategy_init(&flags.chain);
+    const options o = {
+        .usage = "trivium tune REQUEST [flags]",
+        .summary = "Give a running generation another strategy, and print the step from which it\n"
+                   "holds. Flags of single steps change those steps; --preset, --chain and\n"
+                   "--greedy replace the strategy. What stands before a --mirostat stays, too:\n"
+                   "--chain does without it.\n\n"
+                   "  trivium tune 3f2a --temperature 0.3",
+        .tables = {flags.steps.rows, flags.common.rows},
+        .n_words_max = 1,
+    };
+    const char *words[1] = {NULL};
+    size_t n_words;
+    int code = flags_parse(&o, argc, argv, words, &n_words);
+    if (code < 0) code = tune_parsed(&flags, words[0]);
+    step_flags_clear(&flags.steps);
+    strategy_clear(&flags.chain);
+    return code;
+}

@@ -1,0 +1,283 @@
+#include "flags.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/lib/random.h"
+#include "outcome.h"
+#include "proto/chain/strategy_json.h"
+#include "proto/net/endpoint.h"
+#include "proto/net/hello.h"
+
+int flags_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words) {
+    failure f;
+    status st = options_parse(o, argc, argv, words, n_words, &f);
+    if (st == STATUS_OK) return -1;
+    if (st == STATUS_NOT_FOUND) return EXIT_FINE;
+    outcome_failed(&f);
+    return st == STATUS_BAD_REQUEST ? EXIT_WRONG_USE : EXIT_FAILED;
+}
+
+/* ---- common ---- */
+
+static status take_endpoint(void *out, const char *name, const char *value, failure *f) {
+    common_flags *flags = out;
+    failure why;
+    if (endpoint_check(value, false, &why) != STATUS_OK)
+        return fail(f, STATUS_BAD_REQUEST, "--%s: %s", name, why.message);
+    if (flags->n_endpoints == JOINS_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "--%s may be given at most %d times", name, JOINS_MAX);
+    flags->endpoints[flags->n_endpoints++] = value;
+    return STATUS_OK;
+}
+
+void common_flags_init(common_flags *flags) {
+    *flags = (common_flags){.wait_s = WAIT_MS / 1000.0};
+    const option_row rows[] = {
+        {.name = "endpoint", .kind = OPTION_CALL, .value_name = "ENDPOINT", .out = flags,
+         .take = take_endpoint, .help = "where tokenizerd listens; several are tried in turn"},
+        {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &flags->wait_s, .min = 0,
+         .max = WAIT_MS_MAX / 1000.0, .help = "seconds to wait for a missing daemon (10)"},
+        {.name = "json", .kind = OPTION_FLAG, .out = &flags->json,
+         .help = "print JSON, one object a line"},
+        {.name = NULL},
+    };
+    _Static_assert(sizeof rows == sizeof flags->rows, "every row has its place");
+    memcpy(flags->rows, rows, sizeof rows);
+}
+
+client_options common_flags_client(const common_flags *flags) {
+    return (client_options){
+        .endpoints = flags->endpoints,
+        .n_endpoints = flags->n_endpoints,
+        .wait_ms = (uint32_t)lround(flags->wait_s * 1000),
+    };
+}
+
+/* ---- takers ---- */
+
+enum { SEED_SHIFT = 64 - 53 };
+_Static_assert(SEED_MAX == UINT64_C(1) << (64 - SEED_SHIFT), "a random seed is any seed");
+
+status flags_take_seed(void *out, const char *name, const char *value, failure *f) {
+    seed_flag *flag = out;
+    unsigned long long seed;
+    if (!options_uint(value, &seed) || seed >= SEED_MAX) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s needs a whole number below 2^53, not %.40s", name,
+                    value);
+    }
+    *flag = (seed_flag){.seed = seed, .given = true};
+    return STATUS_OK;
+}
+
+status seed_choose(const seed_flag *flag, uint64_t *out, failure *f) {
+    uint64_t random_seed = 0;
+    status st = flag->given ? STATUS_OK : random_bytes(&random_seed, sizeof random_seed, f);
+    if (st != STATUS_OK) return st;
+    *out = flag->given ? flag->seed : random_seed >> SEED_SHIFT;
+    if (!flag->given) fprintf(stderr, "seed %llu\n", (unsigned long long)*out);
+    return STATUS_OK;
+}
+
+status flags_take_name(void *out, const char *name, const char *value, failure *f) {
+    return hello_take_pool(out, name, value, f);
+}
+
+option_row flags_model_row(const char **out) {
+    return (option_row){.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = out,
+                        .take = flags_take_name, .help = "the default model if not given"};
+}
+
+option_row flags_pool_row(const char **out) {
+    return (option_row){.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = out,
+                        .take = flags_take_name, .help = "pool of samplerds that draws"};
+}
+
+option_row flags_newline_row(bool *out) {
+    return (option_row){.name = "keep-newline", .kind = OPTION_FLAG, .out = out,
+                        .help = "a newline at the end of stdin is part of the text"};
+}
+
+/* A whole number before `end_char`; STATUS_BAD_ID for one that no message can carry. */
+static status id_parse(const char *name, const char *text, char end_char, long long *id,
+                       const char **end, failure *f) {
+    failure why;
+    status st = ids_number(text, id, end, &why);
+    if (st == STATUS_BAD_REQUEST || **end != end_char) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s takes %s, not %.80s", name,
+                    end_char == '=' ? "ID=X, as 28=-1.5 or 28=-inf" : "an id, a whole number",
+                    text);
+    }
+    return st == STATUS_OK ? st : fail(f, st, "--%s: %s", name, why.message);
+}
+
+status flags_take_id(void *out, const char *name, const char *value, failure *f) {
+    long long id;
+    const char *end;
+    status st = id_parse(name, value, '\0', &id, &end, f);
+    return st == STATUS_OK ? ids_add(out, id, f) : st;
+}
+
+/* ---- strategies ---- */
+
+/* What a step's value looks like on the command line; NULL for a flag without one. */
+static const char *step_value_name(const step_row *row) {
+    switch (row->shape) {
+    case SHAPE_NUMBER: return "X";
+    case SHAPE_TRUE: return NULL;
+    case SHAPE_BIASES: return "ID=X";
+    case SHAPE_OBJECT: return "JSON";
+    }
+    return NULL;
+}
+
+static status step_from_bias(strategy *out, const char *name, const char *value, failure *f) {
+    long long id;
+    const char *number;
+    status st = id_parse(name, value, '=', &id, &number, f);
+    if (st != STATUS_OK) return st;
+    double bias = -INFINITY;
+    if (strcmp(number + 1, "-inf") != 0 && !options_real(number + 1, &bias)) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s takes ID=X, as 28=-1.5 or 28=-inf, not %.80s",
+                    name, value);
+    }
+    return strategy_append_biases(out, &(int32_t){(int32_t)id}, &bias, 1, f);
+}
+
+static status step_from_number(strategy *out, step_kind kind, const char *name, const char *value,
+                               failure *f) {
+    double number;
+    if (!options_real(value, &number)) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s takes a number, %s, not %.80s", name,
+                    step_table[kind].fields[0].range, value);
+    }
+    return strategy_append(out, kind, &number, 1, f);
+}
+
+static status step_from_object(strategy *out, step_kind kind, const char *name, const char *value,
+                               failure *f) {
+    json_error_t error;
+    json_t *object = json_loads(value, 0, &error);
+    if (!object) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s takes a JSON object: %s", name, error.text);
+    }
+    json_t *array = json_pack("[{s: o}]", step_table[kind].name, object);
+    status st = array ? strategy_from_json(out, array, f)
+                      : fail(f, STATUS_NO_MEMORY, "no memory for --%s", name);
+    json_decref(array);
+    return st;
+}
+
+static status step_from_flag(strategy *out, step_kind kind, const char *name, const char *value,
+                             failure *f) {
+    switch (step_table[kind].shape) {
+    case SHAPE_NUMBER: return step_from_number(out, kind, name, value, f);
+    case SHAPE_TRUE: return strategy_append(out, kind, NULL, 0, f);
+    case SHAPE_BIASES: return step_from_bias(out, name, value, f);
+    case SHAPE_OBJECT: return step_from_object(out, kind, name, value, f);
+    }
+    return STATUS_UNSUPPORTED;
+}
+
+static status take_step(void *out, const char *name, const char *value, failure *f) {
+    step_flags *flags = out;
+    step_kind kind = strategy_kind(name);
+    strategy one;
+    strategy_init(&one);
+    status st = step_from_flag(&one, kind, name, value, f);
+    if (st == STATUS_OK) st = strategy_set(&flags->steps, &one.steps[0], f);
+    strategy_clear(&one);
+    if (kind == STEP_GREEDY) flags->has_greedy = true;
+    return st;
+}
+
+static status take_preset(void *out, const char *name, const char *value, failure *f) {
+    (void)name;
+    step_flags *flags = out;
+    flags->has_preset = true;
+    if (flags->has_chain) return STATUS_OK;     /* step_flags_check refuses it */
+    status st = strategy_preset(&flags->base, value, &flags->preset_max_new_tokens, f);
+    return st == STATUS_NOT_FOUND ? STATUS_BAD_REQUEST : st;
+}
+
+static status take_chain(void *out, const char *name, const char *value, failure *f) {
+    step_flags *flags = out;
+    flags->has_chain = true;
+    json_error_t error;
+    json_t *array = json_loads(value, 0, &error);
+    if (!array) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s takes a JSON array, "
+                    "as '[{\"temperature\": 0.8}, {\"top_p\": 0.9}]': %s", name, error.text);
+    }
+    status st = strategy_from_json(&flags->base, array, f);
+    json_decref(array);
+    return st;
+}
+
+void step_flags_init(step_flags *flags) {
+    memset(flags, 0, sizeof *flags);
+    strategy_init(&flags->steps);
+    strategy_init(&flags->base);
+    option_row *row = flags->rows;
+    for (size_t kind = 0; kind < STEP_KINDS; kind++, row++) {
+        char *name = flags->names[kind];
+        snprintf(name, STEP_FLAG_NAME_BYTES, "%s", step_table[kind].name);
+        for (char *c = name; *c; c++) {
+            if (*c == '_') *c = '-';
+        }
+        *row = (option_row){.name = name,
+                            .kind = OPTION_CALL,
+                            .value_name = step_value_name(&step_table[kind]),
+                            .help = step_table[kind].help,
+                            .out = flags,
+                            .take = take_step};
+    }
+    *row++ = (option_row){.name = "preset", .kind = OPTION_CALL, .value_name = "NAME", .out = flags,
+                          .take = take_preset, .help = "conservative, balanced or creative"};
+    *row++ = (option_row){.name = "chain", .kind = OPTION_CALL, .value_name = "JSON", .out = flags,
+                          .take = take_chain, .help = "the steps in an order of your own, as "
+                          "'[{\"temperature\": 0.8}, {\"top_p\": 0.9}]'"};
+    *row = (option_row){.name = NULL};
+}
+
+void step_flags_clear(step_flags *flags) {
+    strategy_clear(&flags->steps);
+    strategy_clear(&flags->base);
+}
+
+status step_flags_check(const step_flags *flags, failure *f) {
+    if (!flags->has_chain || (flags->steps.n_steps == 0 && !flags->has_preset)) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "--chain is the whole chain: leave out %s",
+                flags->has_preset ? "--preset" : "the flags of single steps");
+}
+
+bool step_flags_any(const step_flags *flags) {
+    return flags->has_chain || flags->has_preset || flags->steps.n_steps > 0;
+}
+
+bool step_flags_replace(const step_flags *flags) {
+    return flags->has_chain || flags->has_preset || flags->has_greedy;
+}
+
+/* Mirostat steers by the surprise of what it draws, so nothing but a bias and a temperature belongs in
+ * front of it: the default's other steps would bias that. */
+static void drop_defaults_before_mirostat(strategy *defaults) {
+    strategy_remove(defaults, STEP_REPETITION_PENALTY);
+    strategy_remove(defaults, STEP_TOP_P);
+}
+
+status step_flags_strategy(const step_flags *flags, step_start start, strategy *out, failure *f) {
+    strategy_clear(out);
+    if (step_flags_replace(flags)) {
+        if (strategy_copy(out, &flags->base) != STATUS_OK) {
+            return fail(f, STATUS_NO_MEMORY, "no memory for the chain");
+        }
+    } else if (start == START_DEFAULTS) {
+        strategy_defaults(out);
+        if (strategy_has(&flags->steps, STEP_MIROSTAT)) drop_defaults_before_mirostat(out);
+    }
+    return strategy_merge(out, &flags->steps, f);
+}

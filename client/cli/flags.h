@@ -1,0 +1,83 @@
+/* Flags that several commands share, and how they make a strategy. */
+#ifndef TRIVIUM_FLAGS_H
+#define TRIVIUM_FLAGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/lib/client.h"
+#include "ids.h"
+#include "proto/base/limits.h"
+#include "proto/base/options.h"
+#include "proto/chain/strategy.h"
+
+/* Parse argv (argv[0] is the command's name). -1: go on; else the exit code: 0 after --help, 2 with
+ * a sentence for wrong use, 1 for content that is refused (an id outside every vocabulary). */
+int flags_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words);
+
+/* ---- every command: --endpoint, --wait, --json. Its rows point into it: initialise it in place.
+ * ---- */
+
+typedef struct common_flags {
+    const char *endpoints[JOINS_MAX];
+    size_t n_endpoints;
+    double wait_s;
+    bool json;
+    option_row rows[4];
+} common_flags;
+
+void common_flags_init(common_flags *flags);
+client_options common_flags_client(const common_flags *flags);
+
+/* ---- takers and rows for tables of their own ---- */
+
+typedef struct seed_flag {
+    uint64_t seed;
+    bool given;
+} seed_flag;
+
+option_take flags_take_seed;    /* seed_flag * */
+/* The seed that was given; else a random one, which is told on stderr. STATUS_IO. */
+status seed_choose(const seed_flag *flag, uint64_t *out, failure *f);
+
+option_take flags_take_name; /* const char **: of a model, session or pool, within NAME_BYTES_MAX */
+option_take flags_take_id;      /* id_list *: one id more */
+
+/* --model and --sampler of who has texts written; what is named is borrowed from argv. */
+option_row flags_model_row(const char **out);
+option_row flags_pool_row(const char **out);
+
+/* --keep-newline of who reads a text from stdin. */
+option_row flags_newline_row(bool *out);
+
+/* ---- strategies: a flag for each row of step_table, --preset, --chain ---- */
+
+enum { STEP_FLAG_ROWS = STEP_KINDS + 3, STEP_FLAG_NAME_BYTES = 64 };
+
+typedef struct step_flags {
+    strategy steps;             /* what step flags named, in default order */
+    strategy base;              /* what --chain or --preset brought */
+    bool has_chain, has_preset, has_greedy;
+    uint32_t preset_max_new_tokens;
+    char names[STEP_KINDS][STEP_FLAG_NAME_BYTES];
+    option_row rows[STEP_FLAG_ROWS];
+} step_flags;
+
+void step_flags_init(step_flags *flags);
+void step_flags_clear(step_flags *flags);
+
+/* After parsing: STATUS_BAD_REQUEST when --chain stands beside step flags, --greedy or --preset. */
+status step_flags_check(const step_flags *flags, failure *f);
+
+/* Where a chain starts when neither --chain, --preset nor --greedy says so. */
+typedef enum step_start { START_DEFAULTS, START_EMPTY } step_start;
+
+/* The whole chain. `out` is initialised; cleared first. Beside --mirostat the defaults are the
+ * temperature alone. */
+status step_flags_strategy(const step_flags *flags, step_start start, strategy *out, failure *f);
+
+bool step_flags_any(const step_flags *flags);
+bool step_flags_replace(const step_flags *flags);   /* for `tune`: they make a chain of its own */
+
+#endif

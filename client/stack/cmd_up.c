@@ -1,0 +1,246 @@
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "client/cli/commands.h"
+#include "client/cli/flags.h"
+#include "client/cli/outcome.h"
+#include "client/lib/client.h"
+#include "keeper.h"
+#include "parts.h"
+#include "proto/base/clock.h"
+#include "proto/base/model_name.h"
+#include "proto/base/process/paths.h"
+#include "proto/base/process/signals.h"
+#include "roster.h"
+
+enum { TICK_MS = 20 };
+
+typedef struct up {
+    parts_wish wish;
+    bool keep;
+    double wait_s;
+    char runtime[FOLDER_BYTES];
+    parts parts;
+    client *client;
+    bool asking;                /* a status is under way */
+    bool planning, planned, ready;
+    char away[NAME_BYTES_MAX + 1];  /* the default model, when it does not run */
+    failure why;                /* code is not STATUS_OK: it failed */
+    bool wrong_use;             /* … for what was given for modeld */
+    uint64_t deadline_ms;
+} up;
+
+/* ---- waiting until all is ready ---- */
+
+static void up_fail(up *u, const failure *f) {
+    u->why = *f;
+    loop_stop(client_loop(u->client));
+}
+
+static status start_missing(up *u, failure *f) {
+    for (int i = 0; i < N_PARTS; i++) {
+        part *one = &u->parts.all[i];
+        if (one->runs) continue;
+        status st = part_start(&u->parts, one, f);
+        if (st != STATUS_OK) return st;
+    }
+    return STATUS_OK;
+}
+
+/* A big file takes its time to be read: that is no time of waiting. */
+static status plan(up *u, const status_report *report, failure *f) {
+    uint64_t began_ms = clock_ms();
+    u->parts.loop = client_loop(u->client);
+    u->planning = true;
+    status st = parts_plan(&u->parts, &u->wish, report, &u->planned, f);
+    u->planning = false;
+    u->deadline_ms += clock_ms() - began_ms;
+    return st == STATUS_OK && u->planned ? start_missing(u, f) : st;
+}
+
+static void on_status(void *context, const answer *a) {
+    up *u = context;
+    failure f;
+    u->asking = false;
+    if (a->code != STATUS_OK) {
+        fail(&f, a->code, "%s", a->message);
+        up_fail(u, &f);
+        return;
+    }
+    if (!u->planned) {
+        if (plan(u, a->report, &f) != STATUS_OK) up_fail(u, &f);
+        return;
+    }
+    u->ready = parts_ready(&u->parts, a->report);
+    if (!u->ready) return;
+    const char *by_default = a->report->default_model;
+    if (!report_find(a->report, "modeld", by_default)) snprintf(u->away, sizeof u->away, "%s", by_default);
+    loop_stop(client_loop(u->client));
+}
+
+/* One of ours has ended: the last line of its log says why. */
+static void fail_dead(up *u, const part *dead) {
+    failure f;
+    int ended;
+    if (waitpid(dead->process.pid, &ended, WNOHANG) > 0 && WIFEXITED(ended))
+        u->wrong_use = WEXITSTATUS(ended) == EXIT_WRONG_USE;
+    char words[400];
+    daemon_last_words(u->runtime, dead->process.name, words, sizeof words);
+    if (*words) fail(&f, STATUS_IO, "%s ended at once; it says: %s", dead->process.name, words);
+    else fail(&f, STATUS_IO, "%s ended at once, without a word", dead->process.name);
+    up_fail(u, &f);
+}
+
+static void fail_late(up *u) {
+    failure f;
+    fail(&f, STATUS_TIMEOUT,
+         "the daemons are not ready after %g s: their logs are in %s, --wait waits longer",
+         u->wait_s, u->runtime);
+    up_fail(u, &f);
+}
+
+static void on_tick(void *context) {
+    static const call asked = {.kind = CALL_STATUS};
+    up *u = context;
+    failure f;
+    if (u->planning) return;
+    const part *dead = parts_find_dead(&u->parts);
+    if (dead) {
+        fail_dead(u, dead);
+    } else if (clock_ms() >= u->deadline_ms) {
+        fail_late(u);
+    } else if (parts_start_again(&u->parts, &f) != STATUS_OK) {
+        up_fail(u, &f);
+    } else if (!u->asking) {
+        if (client_call(u->client, &asked, on_status, u, &f) == STATUS_OK) u->asking = true;
+        else up_fail(u, &f);
+    }
+}
+
+/* ---- the whole ---- */
+
+static int up_wait(up *u) {
+    failure f;
+    char endpoint[ENDPOINT_BYTES_MAX];
+    const char *endpoints[] = {endpoint};
+    const client_options how = {
+        .endpoints = endpoints,
+        .n_endpoints = 1,
+        .wait_ms =
+            (uint32_t)(u->wait_s * 1000) + 2 * TICK_MS, /* on_tick is the one that gives up */
+    };
+    if (paths_endpoint("clients", endpoint, sizeof endpoint, &f) != STATUS_OK ||
+        client_open(&u->client, &how, &f) != STATUS_OK) {
+        return outcome_failed(&f);
+    }
+    u->deadline_ms = clock_ms() + (uint64_t)(u->wait_s * 1000);
+    int code = EXIT_FINE;
+    if (loop_every(client_loop(u->client), TICK_MS, on_tick, u) < 0) {
+        fail(&u->why, STATUS_NO_MEMORY, "no memory for a timer");
+    } else if (loop_run(client_loop(u->client))) {
+        code = EXIT_INTERRUPTED;
+    }
+    if (code == EXIT_FINE && u->why.code != STATUS_OK) code = outcome_failed(&u->why);
+    if (u->wrong_use) code = EXIT_WRONG_USE;
+    client_close(&u->client);
+    return code;
+}
+
+static void up_tell(const up *u) {
+    bool any = false;
+    for (int i = 0; i < N_PARTS; i++) {
+        const part *one = &u->parts.all[i];
+        if (one->started) printf("started %s (pid %d)\n", one->process.name, (int)one->process.pid);
+        any |= one->started;
+    }
+    if (!any) printf("everything runs already, with the model %s\n", u->parts.model);
+    fflush(stdout);
+    if (*u->away)
+        fprintf(stderr, "trivium: the default model '%s' is not here, and requests without --model wait for it\n",
+                u->away);
+    if (u->parts.file.stands_in && u->parts.all[PART_MODELD].started)
+        fprintf(stderr, "the embedded model writes, made for the chapter: "
+                        "`make model` fetches one that talks\n");
+}
+
+/* All of it or nothing: what was started in vain is ended again. */
+static int up_start(up *u) {
+    failure f;
+    part *tokenizerd = &u->parts.all[PART_TOKENIZERD];
+    status st = parts_init(&u->parts, u->runtime, &f);
+    if (st == STATUS_OK && !tokenizerd->runs) st = part_start(&u->parts, tokenizerd, &f);
+    int code = st == STATUS_OK ? up_wait(u) : outcome_failed(&f);
+    if (code == EXIT_FINE) up_tell(u);
+    else parts_stop(&u->parts);
+    return code;
+}
+
+static int up_run(up *u) {
+    failure f;
+    int lock;
+    if (paths_ensure_runtime(u->runtime, sizeof u->runtime, &f) != STATUS_OK ||
+        daemons_lock(u->runtime, u->wait_s, &lock, &f) != STATUS_OK) {
+        return outcome_failed(&f);
+    }
+    signals_set(SIGNALS_HOLD);  /* what is started in vain is ended, whenever the Ctrl-C comes */
+    int code = up_start(u);
+    if (code == EXIT_FINE && u->keep && keeper_begin(&u->parts, &f) != STATUS_OK) {
+        parts_stop(&u->parts);
+        code = outcome_failed(&f);
+    }
+    daemons_unlock(u->runtime, &lock);
+    return code == EXIT_FINE && u->keep ? keeper_run(&u->parts) : code;
+}
+
+static status take_name(void *out, const char *flag, const char *value, failure *f) {
+    (void)flag;
+    *(const char **)out = value;
+    return model_name_check(value, f);
+}
+
+int cmd_up(int argc, char **argv) {
+    static up u = {.wait_s = WAIT_MS / 1000.0};
+    const char **settings = u.wish.settings;
+    const option_row rows[] = {
+        {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &u.wish.path,
+         .help = "a GGUF file, or chapter for the embedded model; one that does not run yet is added "
+                 "(what `make model` fetched, else chapter)"},
+        {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &u.wish.name,
+         .take = take_name, .help = "how requests call the model (the file's name without .gguf)"},
+        {.name = "keep", .kind = OPTION_FLAG, .out = &u.keep,
+         .help = "stay, start again what ends, end all at Ctrl-C"},
+        {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &u.wait_s,
+         .max = WAIT_MS_MAX / 1000.0, .help = "seconds until they must be ready (10)"},
+        {.name = NULL},
+    };
+    const option_row for_modeld[] = {
+        {.name = "threads", .kind = OPTION_TEXT, .value_name = "N",
+         .out = &settings[SETTING_THREADS], .help = "these are modeld's, see modeld --help"},
+        {.name = "kv-memory", .kind = OPTION_TEXT, .value_name = "SIZE",
+         .out = &settings[SETTING_KV_MEMORY], .help = "bytes for keys and values"},
+        {.name = "n-ctx", .kind = OPTION_TEXT, .value_name = "N", .out = &settings[SETTING_N_CTX],
+         .help = "positions of the context"},
+        {.name = "isa", .kind = OPTION_TEXT, .value_name = "ISA", .out = &settings[SETTING_ISA],
+         .help = "kernels"},
+        {.name = NULL},
+    };
+    const options o = {
+        .usage = "trivium up [FILE] [--name NAME] [--keep] [flags]",
+        .summary = "Start what is missing of the three daemons in this runtime folder, and wait\n"
+                   "until they are ready.\n\n"
+                   "  trivium up SmolLM2-135M-Instruct.Q4_1.gguf\n\n"
+                   "Whether a file runs already is seen by what is in it. Another file of the same\n"
+                   "name needs a --name; a model that runs keeps the flags that it was started with.",
+        .tables = {rows, for_modeld},
+        .n_words_max = 1,
+    };
+    const char *word = NULL;
+    size_t n_words;
+    int code = flags_parse(&o, argc, argv, &word, &n_words);
+    if (code >= 0) return code;
+    if (word && u.wish.path)
+        return outcome_wrong_use("the model's file is named once: as a word or by --model");
+    if (word) u.wish.path = word;
+    return up_run(&u);
+}

@@ -1,0 +1,187 @@
+/* Scaling makes a model see farther than it was trained: linear slows all pairs alike; YaRN (Peng et al.
+ * 2023) slows those that turn slowly, keeps those that turn fast, and ramps between; Llama 3's rule comes
+ * as a tensor of factors. What the keys mean where a paper leaves it open is llama.cpp's reading. */
+#include "rotation.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "proto/numeric/fmath.h"
+
+/* Positions stay below 2^20 and fmath_sin's angles within 2^30. */
+static const double FREQUENCY_MAX = 1024.0;
+static const double TWO_PI = 6.283185307179586;
+
+/* Keys ----------------------------------------------------------------------------------------- */
+
+static status read_dims(const gguf *g, model_shape *s, failure *f) {
+    uint64_t dims;
+    status st = gguf_uint_or(g, "llama.rope.dimension_count", 2, s->head_dim, s->head_dim, &dims, f);
+    if (st != STATUS_OK) return st;
+    s->rope_dims = (uint32_t)dims;
+    if (s->rope_dims % 2 != 0 || s->rope_dims == 0)
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "rotary positions need pairs, not %u dimensions",
+                           s->rope_dims);
+    st = gguf_real_or(g, "llama.rope.freq_base", 10000.0, &s->rope_base, f);
+    if (st != STATUS_OK) return st;
+    if (!(s->rope_base >= 1.0))
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "llama.rope.freq_base is %g, must be at least 1",
+                           s->rope_base);
+    return STATUS_OK;
+}
+
+typedef enum scaling_kind { KIND_NONE, KIND_LINEAR, KIND_YARN, KIND_LLAMA3, N_KINDS } scaling_kind;
+
+/* Without a type a factor is linear. */
+static status read_kind(const gguf *g, scaling_kind *out, failure *f) {
+    static const char key[] = "llama.rope.scaling.type";
+    static const char *const names[N_KINDS] = {"none", "linear", "yarn", "llama3"};
+    const char *name;
+    size_t n_bytes;
+    *out = KIND_LINEAR;
+    if (!gguf_has(g, key)) return STATUS_OK;
+    status st = gguf_text(g, key, &name, &n_bytes, f);
+    if (st != STATUS_OK) return st;
+    for (int i = 0; i < N_KINDS; i++)
+        if (strlen(names[i]) == n_bytes && memcmp(names[i], name, n_bytes) == 0) {
+            *out = (scaling_kind)i;
+            return STATUS_OK;
+        }
+    return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                       "%s is \"%.*s\"; \"none\", \"linear\", \"yarn\" and \"llama3\" are supported",
+                       key, (int)(n_bytes < 64 ? n_bytes : 64), name);
+}
+
+/* A factor above 0. */
+static status read_factor(const gguf *g, const char *key, double fallback, double *out, failure *f) {
+    status st = gguf_real_or(g, key, fallback, out, f);
+    if (st == STATUS_OK && !(*out > 0.0))
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED, "%s is %g, must be above 0", key, *out);
+    return st;
+}
+
+/* The old key counts where the new one is missing; converters write 0 for none. */
+static status read_slowness(const gguf *g, double *out, failure *f) {
+    const char *key = "llama.rope.scaling.factor";
+    if (!gguf_has(g, key)) key = "llama.rope.scale_linear";
+    status st = gguf_real_or(g, key, 1.0, out, f);
+    if (st != STATUS_OK) return st;
+    if (*out < 0.0)
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED, "%s is %g, must not be below 0", key, *out);
+    if (*out == 0.0) *out = 1.0;
+    return STATUS_OK;
+}
+
+/* By how much YaRN would have attention sharpened for texts that are `factor` times as long. */
+static double sharpening(double factor, double weight) {
+    return factor <= 1.0 ? 1.0 : 1.0 + 0.1 * weight * fmath_log(factor);
+}
+
+static status read_yarn(const gguf *g, model_shape *s, failure *f) {
+    rope_scaling *r = &s->rope;
+    uint64_t n_ctx;
+    double attention, log_weight;
+    status st = gguf_uint_or(g, "llama.rope.scaling.original_context_length", 1, UINT32_MAX,
+                             s->n_ctx_made, &n_ctx, f);
+    if (st == STATUS_OK)
+        st = gguf_real_or(g, "llama.rope.scaling.yarn_ext_factor", 1.0, &r->yarn_mix, f);
+    if (st == STATUS_OK)
+        st = read_factor(g, "llama.rope.scaling.yarn_beta_fast", 32.0, &r->yarn_fast, f);
+    if (st == STATUS_OK)
+        st = read_factor(g, "llama.rope.scaling.yarn_beta_slow", 1.0, &r->yarn_slow, f);
+    if (st == STATUS_OK)
+        st = gguf_real_or(g, "llama.rope.scaling.yarn_log_multiplier", 0.0, &log_weight, f);
+    if (st == STATUS_OK)
+        st = gguf_real_or(g, "llama.rope.scaling.yarn_attn_factor", 1.0, &attention, f);
+    if (st != STATUS_OK) return st;
+    if (attention != 1.0)   /* by who wrote it the whole magnitude, a part of it, or nothing */
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "llama.rope.scaling.yarn_attn_factor is %g; only 1 is supported",
+                           attention);
+    if (!(s->rope_base > 1.0 && log_weight >= 0.0))
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "llama.rope.freq_base is %g and llama.rope.scaling.yarn_log_multiplier %g; "
+                           "\"yarn\" wants them above 1 and not below 0", s->rope_base, log_weight);
+    r->n_ctx_before = (uint32_t)n_ctx;
+    if (r->yarn_mix < 0.0) r->yarn_mix = 1.0;   /* below 0: not set */
+    if (r->yarn_mix == 0.0) return STATUS_OK;
+    r->magnitude = sharpening(r->factor, 1.0);
+    r->magnitude /= sharpening(r->factor, log_weight);
+    return STATUS_OK;
+}
+
+status rotation_read(const gguf *g, model_shape *s, failure *f) {
+    rope_scaling *r = &s->rope;
+    scaling_kind kind = KIND_NONE;
+    double attention = 1.0;
+    status st = read_dims(g, s, f);
+    *r = (rope_scaling){.factor = 1.0, .magnitude = 1.0};
+    if (st == STATUS_OK) st = read_kind(g, &kind, f);
+    if (st == STATUS_OK && (kind == KIND_LINEAR || kind == KIND_YARN))
+        st = read_slowness(g, &r->factor, f);
+    if (st == STATUS_OK && kind == KIND_YARN) st = read_yarn(g, s, f);
+    if (st == STATUS_OK)
+        st = read_factor(g, "llama.rope.scaling.attn_factor", 1.0, &attention, f);
+    if (st != STATUS_OK) return st;
+    r->magnitude *= attention;
+    r->by_pair = gguf_find_tensor(g, "rope_freqs.weight") != NULL;
+    if (kind == KIND_LLAMA3 && !r->by_pair)
+        return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                           "llama.rope.scaling.type is \"llama3\", but the tensor "
+                           "\"rope_freqs.weight\" with its factors is missing: convert the model anew");
+    return STATUS_OK;
+}
+
+/* Frequencies ---------------------------------------------------------------------------------- */
+
+/* The pair, as a real number, that turns `n_turns` times within the context before. */
+static double pair_of_turns(const model_shape *s, double n_turns) {
+    return s->rope_dims * fmath_log(s->rope.n_ctx_before / (n_turns * TWO_PI))
+           / (2.0 * fmath_log(s->rope_base));
+}
+
+/* How much of its own frequency a pair keeps: all where it turns fast, nothing where it turns slowly. */
+static double kept(const model_shape *s, uint32_t pair) {
+    if (s->rope.yarn_mix == 0.0) return 0.0;
+    double first = fmax(0.0, floor(pair_of_turns(s, s->rope.yarn_fast)));
+    double last = fmin(s->rope_dims - 1.0, ceil(pair_of_turns(s, s->rope.yarn_slow)));
+    double way = (pair - first) / fmax(0.001, last - first);
+    return (1.0 - fmin(1.0, fmax(0.0, way))) * s->rope.yarn_mix;
+}
+
+bool rotation_is_plain(const model_shape *s) {
+    const rope_scaling *r = &s->rope;
+    return s->rope_dims == 0 || (!r->by_pair && r->factor == 1.0 && r->magnitude == 1.0);
+}
+
+status rotation_frequencies(const gguf *g, const model_shape *s, const float *factors,
+                            double *frequencies, failure *f) {
+    for (uint32_t i = 0; i < s->rope_dims / 2; i++) {
+        double own = fmath_pow(s->rope_base, -2.0 * i / s->rope_dims), keep = kept(s, i);
+        double factor = factors ? (double)factors[i] : 1.0;
+        if (!(factor > 0.0 && isfinite(factor)))
+            return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                               "the tensor rope_freqs.weight has a factor of %g; finite ones above 0 "
+                               "are supported", factor);
+        own /= factor;
+        frequencies[i] = own * (1.0 - keep) / s->rope.factor + own * keep;
+        if (!(frequencies[i] > 0.0 && frequencies[i] <= FREQUENCY_MAX))
+            return gguf_refuse(g, f, STATUS_UNSUPPORTED,
+                               "the keys llama.rope.* and the tensor rope_freqs.weight make a rotation "
+                               "of %g radians a position; above 0 and at most %g are supported",
+                               frequencies[i], FREQUENCY_MAX);
+    }
+    return STATUS_OK;
+}
+
+void rotation_at(const model_shape *s, const double *frequencies, uint32_t pos, float *cosines,
+                 float *sines) {
+    for (uint32_t i = 0; i < s->rope_dims / 2; i++) {
+        double angle = pos * frequencies[i];
+        cosines[2 * i] = cosines[2 * i + 1] = (float)(fmath_cos(angle) * s->rope.magnitude);
+        sines[2 * i + 1] = (float)(fmath_sin(angle) * s->rope.magnitude);
+        sines[2 * i] = -sines[2 * i + 1];
+    }
+}

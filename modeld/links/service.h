@@ -1,0 +1,41 @@
+/* modeld's service: ids in from the tokenizerds it joined, rows out to the samplerds that joined
+ * it. */
+#ifndef TRIVIUM_MODELD_SERVICE_H
+#define TRIVIUM_MODELD_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "modeld/engine/model.h"
+#include "modeld/pages/kv_cache.h"
+#include "proto/base/status.h"
+#include "proto/net/loop.h"
+
+typedef struct service service;
+
+typedef struct service_options {
+    const char *name;         /* of the model */
+    const char *const *joins; /* endpoints of tokenizerds */
+    size_t n_joins;           /* 1 … JOINS_MAX */
+    const char *bind_samplers;
+    uint32_t heartbeat_ms;
+    uint32_t step_deadline_ms; /* for one answer of a sampler */
+    bool share_rows;           /* samplerds of this host may read rows where they lie */
+    bool insecure;             /* a bind outside loopback is allowed */
+} service_options;
+
+/* Bind, join, attach to the loop. Loop, model and cache (made with KV_SEQUENCES_MAX handles) are
+ * borrowed, as is what the options point to. The failure says which endpoint and why. */
+status service_new(service **out, loop *l, model *m, kv_cache *cache,
+                   const service_options *options, failure *f);
+
+/* Says Leave to all; what was under way ends without a word, its owners go elsewhere. */
+const char *service_samplers_at(const service *s);  /* where it listens, with the port that * became */
+void service_free(service **s);
+
+/* Why the last tokenizerd refused this model for good, as all others did before: then the loop was
+ * stopped. NULL: there is one left. */
+const failure *service_refusal(const service *s);
+
+#endif

@@ -1,0 +1,63 @@
+/* The samplerds that joined: who may draw a row, and who is the least loaded. Pure.
+ *
+ * A sampler holds at most HIGH_WATER_ROWS rows at a time; further rows wait in modeld, where any
+ * sampler that has room can take them. One that let a deadline pass is `hanging` until it answers
+ * anything. */
+#ifndef TRIVIUM_SAMPLERS_H
+#define TRIVIUM_SAMPLERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "proto/base/limits.h"
+#include "proto/base/status.h"
+
+#define DEFAULT_POOL "default" /* the pool that "" names */
+
+typedef struct sampler {
+    char pool[NAME_BYTES_MAX + 1];
+    char semantics[NAME_BYTES_MAX + 1];
+    void *peer;             /* the owner's */
+    uint32_t n_outstanding; /* rows sent, not answered and not given up */
+    uint64_t n_steps;       /* answered since it joined */
+    bool hanging;
+    bool maps_rows; /* it reads shared rows where they lie */
+    bool lost; /* it cannot be reached: nothing more goes to it */
+    TAILQ_ENTRY(sampler) link;
+} sampler;
+
+typedef struct samplers samplers;
+
+samplers *samplers_new(void); /* NULL: no memory */
+void samplers_free(samplers **t);
+
+/* A sampler joined. `pool` "" is DEFAULT_POOL. STATUS_BUSY: PEERS_MAX are there;
+ * STATUS_BAD_REQUEST: no semantics, or a name past NAME_BYTES_MAX; STATUS_NO_MEMORY. */
+status samplers_add(samplers *t, void *peer, const char *pool, const char *semantics, sampler **out,
+                    failure *f);
+void samplers_remove(samplers *t, sampler *one);
+
+/* Who takes the next row of `pool`: of equal semantics ("" accepts any), rather not hanging, rather
+ * not `avoided` (NULL: nobody), then with the fewest rows, then the one that joined first. NULL:
+ * nobody is there, or the one whose turn it is has no room now. */
+sampler *samplers_choose(const samplers *t, const char *pool, const char *semantics,
+                         const sampler *avoided);
+
+/* Is anybody there who answers? While nobody is, a waiting row's `wait_ms` runs. */
+bool samplers_serve(const samplers *t, const char *pool, const char *semantics);
+/* Is anybody there at all, be it one that hangs? */
+bool samplers_present(const samplers *t, const char *pool, const char *semantics);
+bool samplers_have_room(const samplers *t); /* any of them, of any pool */
+
+/* A row was sent to it; it is answered, taken away or not wanted any more. */
+void sampler_took(sampler *one);
+void sampler_released(sampler *one);
+/* Any answer shows that it is alive; one in time is a step done. */
+void sampler_answered(sampler *one, bool in_time);
+void sampler_hangs(sampler *one); /* it let a deadline pass */
+
+sampler *samplers_first(const samplers *t); /* in order of joining; NULL at the end */
+sampler *samplers_next(const sampler *one);
+
+#endif

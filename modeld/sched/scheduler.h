@@ -1,0 +1,48 @@
+/* The policy of the forward pass: how many rows of which sequence run in the next step. Pure.
+ *
+ * Every sequence that decodes gets its one row; what a step of about STEP_TARGET_MS holds besides
+ * goes to the prompts, in equal shares, so that a short prompt is not behind a long one. The choice
+ * decides when a row is computed, never its bits. */
+#ifndef TRIVIUM_SCHEDULER_H
+#define TRIVIUM_SCHEDULER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/limits.h"
+
+enum {
+    STEP_TARGET_MS = 50,
+    PREFILL_ROWS_FIRST = TINY_LIMITS ? 4 : 16, /* of prompts, before anything was measured */
+    PREFILL_ROWS_MIN = TINY_LIMITS ? 2 : 4,    /* of prompts, however slow the machine is */
+    GATHER_MAX_US = 10000,
+};
+
+typedef struct scheduler {
+    uint32_t n_rows_max; /* of one forward pass */
+    double rows_per_ms;  /* of recent steps */
+} scheduler;
+
+typedef struct demand {
+    uint32_t n_rows; /* positions to compute; of a score, its next piece */
+    bool decodes;    /* one row, of a text that is being written */
+} demand;
+
+_Static_assert(BATCH_ROWS_MAX >= SEQUENCES_MAX + PREFILL_ROWS_MIN,
+               "all that decode fit one pass, and prompts go on beside them");
+
+void scheduler_init(scheduler *s, uint32_t n_rows_max); /* 1 … BATCH_ROWS_MAX */
+
+/* Rows for each demand, oldest first, into n_rows[n_demands]; returns their sum, at most
+ * n_rows_max. */
+uint32_t scheduler_share(const scheduler *s, const demand *demands, uint32_t n_demands,
+                         uint32_t *n_rows);
+
+/* After a step that took this long: how long the next one may wait for ids that samplers are about to
+ * draw. One more row in a step costs little, a step for it alone reads all weights again. */
+uint64_t scheduler_gather_us(uint64_t elapsed_us);
+
+/* A step of n_rows rows took this long. */
+void scheduler_measure(scheduler *s, uint32_t n_rows, uint64_t elapsed_us);
+
+#endif

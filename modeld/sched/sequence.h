@@ -1,0 +1,161 @@
+/* One thing that modeld has under way: a text to continue, ids to score, or a single row to probe.
+ *
+ * It has one state, changed by one function; PROTOCOL.md has the table. Pure: no sockets, no clock, no
+ * forward pass. A score goes round PREFILL and SAMPLING until all its rows are scored; a probe brings
+ * its row with it and begins in SAMPLING. A text without cache prefills again for each id. */
+#ifndef TRIVIUM_SEQUENCE_H
+#define TRIVIUM_SEQUENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "job.h"
+#include "modeld/engine/model.h"
+#include "modeld/pages/kv_cache.h"
+#include "proto/base/limits.h"
+#include "proto/base/status.h"
+#include "proto/chain/strategy.h"
+#include "samplers.h"
+
+typedef enum sequence_state {
+    SEQUENCE_NOWHERE,  /* no state: the event does not belong there */
+    SEQUENCE_QUEUED,   /* waits for KV pages */
+    SEQUENCE_PREFILL,  /* positions to compute until it has its row */
+    SEQUENCE_SAMPLING, /* its rows are with a samplerd, or wait for one */
+    SEQUENCE_DECODE,   /* one drawn id to compute */
+    SEQUENCE_CLOSED,
+    SEQUENCE_STATES
+} sequence_state;
+
+typedef enum sequence_event {
+    EVENT_PAGES,  /* its pages are reserved */
+    EVENT_ROWS,   /* the rows it wanted are there */
+    EVENT_RETRY,  /* a sampler was late, lost or wrong: the rows wait for another */
+    EVENT_DRAWN,  /* a text has its next id */
+    EVENT_DRAWN_UNCACHED, /* and computes all its positions anew */
+    EVENT_SCORED, /* these rows of a score are done */
+    EVENT_CLOSE,
+    SEQUENCE_EVENTS
+} sequence_event;
+
+/* Why a sequence ends: the numbers of CloseReason in tokens.proto. */
+typedef enum sequence_end {
+    END_NONE,
+    END_ID,
+    END_LENGTH,
+    END_ASKED,
+    END_SUPERSEDED,
+    END_ERROR,
+} sequence_end;
+
+/* The one transition function. SEQUENCE_NOWHERE when the event cannot happen in that state. */
+sequence_state sequence_after(sequence_state state, sequence_event event);
+
+typedef struct sequence {
+    sequence_kind kind;
+    sequence_state state;
+    void *owner;                    /* who asked */
+    uint8_t request[REQUEST_BYTES]; /* a text's name; zeros for a call */
+    uint32_t attempt;
+    uint64_t call; /* a score's or probe's name */
+
+    int32_t *ids; /* [n_ids]: prompt and drawn; to score; a probe's history */
+    uint32_t n_ids, n_prompt;
+    uint32_t n_positions_max; /* KV positions it reserves; 0 for a probe */
+    uint32_t n_computed;      /* positions with keys and values */
+    uint32_t n_cached;        /* of them, found in the cache when it was admitted */
+    kv_sequence kv;           /* not in QUEUED, not for a probe */
+
+    float *rows; /* [n_rows, row_width]; room for as many as the kind needs */
+    uint32_t n_rows, row_width;
+    bool in_shared;           /* a text's row lies in shared memory, where it is */
+    uint32_t shared_row;      /* this one, */
+    uint64_t row_generation;  /* of this generation */
+    double *logprobs; /* of a score: [n_ids], the first is NaN */
+
+    char pool[NAME_BYTES_MAX + 1];
+    char semantics[NAME_BYTES_MAX + 1]; /* of the sampler that drew the last id; "" before */
+    strategy strategy;                  /* of the step whose row is next, or out */
+    uint32_t change;                    /* its ordinal */
+    strategy next_strategy;             /* of the step after, while `retuned` */
+    uint32_t next_change;
+    bool retuned;
+    uint64_t seed;
+    uint8_t memory[STATE_BYTES_MAX]; /* the sampler's, after the last id */
+    uint32_t n_memory_bytes;
+    int32_t end_ids[END_IDS_MAX];
+    uint32_t n_end_ids;
+    bool no_cache;                   /* its positions are forgotten once it has its row */
+    uint32_t max_new_tokens;
+    uint32_t n_candidates;
+    uint32_t n_watched;  /* candidates that who watches wants; set at any time, by the service */
+    uint32_t first_step; /* a probe's step; 0 otherwise */
+
+    uint64_t ticket;      /* of the sending that counts; 0: its rows wait */
+    sampler *sampler;     /* who has the rows; NULL: they wait */
+    sampler *avoided;     /* who failed this step last; NULL: nobody that is still there */
+    uint32_t n_sent;      /* sendings of this step that left */
+    uint32_t n_tries;     /* of them, those that failed */
+    uint32_t n_losses;    /* and those that were lost with their sampler */
+    uint64_t sent_us, deadline_us; /* of the sending */
+    uint64_t answer_us;   /* that the last step's answer took */
+    uint64_t waiting_us;  /* since when nobody is there to take the rows */
+    uint32_t wait_ms;     /* that nobody may be there; never 0 */
+    char last_error[256]; /* of the last try of this step */
+
+    uint64_t opened_us, admitted_us;
+    double queue_ms, prefill_ms;
+    double forward_ms; /* of forward passes since the last id */
+
+    char key[KV_KEY_BYTES_MAX];
+    uint32_t slot;
+    bool in_queue;              /* of rows that wait for a sampler */
+    TAILQ_ENTRY(sequence) link; /* all, in order of arrival */
+    TAILQ_ENTRY(sequence) queue_link;
+} sequence;
+
+/* What the job borrowed is copied: QUEUED, with room for n_positions ids and rows of row_width logits,
+ * which are there only for a probe. `number` tells one score from another. NULL: no memory. */
+sequence *sequence_new(const job *asked, uint32_t n_positions, uint32_t row_width, uint64_t number);
+/* Its keys and values, its sampler and a row in shared memory are the caller's to give back. */
+void sequence_free(sequence *s);
+
+/* Bytes that a call will hold until it is answered; 0 for a text. The running scores' rows have their
+ * own bound. */
+size_t sequence_call_bytes(const sequence *s);
+
+/* Take what the event leads to; it must belong to the state that it is in. */
+void sequence_turn(sequence *s, sequence_event event);
+/* The sending that was out does not count any more. */
+void sequence_settle(sequence *s);
+
+/* Step of the next id: a text's number of ids drawn so far. */
+uint32_t sequence_step(const sequence *s);
+/* Why a text is over with the ids it has: END_ID, END_LENGTH, or END_NONE. */
+sequence_end sequence_over(const sequence *s);
+
+/* When a text whose row is out is likely to go on: UINT64_MAX when that cannot be told. */
+uint64_t sequence_expected_us(const sequence *s);
+/* Positions that the next forward passes may compute for it; 0 when it waits for something else. */
+uint32_t sequence_n_wanted(const sequence *s);
+/* Its next n_rows positions as rows of a batch; returns how many of them want logits. */
+uint32_t sequence_batch(const sequence *s, uint32_t n_rows, batch_row *rows);
+/* A text's id. Afterwards sequence_over tells whether the text ends with it. memory: at most
+ * STATE_BYTES_MAX. */
+void sequence_drawn(sequence *s, int32_t id, const uint8_t *memory, size_t n_memory_bytes,
+                    const char *semantics, uint64_t now_us);
+/* Log-probabilities of a score's rows, [n_rows] (the last row of all has none, its number is
+ * ignored). */
+void sequence_scored(sequence *s, const double *logprobs);
+bool sequence_all_scored(const sequence *s);
+/* Ids that the rows of a score are asked about, -1 where there is none: [n_rows]. */
+void sequence_given(const sequence *s, int32_t *given);
+
+/* A new strategy from the first step whose row has not been sent, which is *from_step.
+ * STATUS_BAD_REQUEST: its ordinal is not a new one. STATUS_BAD_ID, STATUS_NO_MEMORY. */
+status sequence_retune(sequence *s, uint32_t change, const strategy *wanted, uint32_t *from_step,
+                       failure *f);
+
+#endif

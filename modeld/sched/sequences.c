@@ -1,0 +1,274 @@
+#include "sequences.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/text.h"
+
+TAILQ_HEAD(sequence_list, sequence);
+
+struct sequences {
+    kv_cache *cache;
+    shared_rows *shared; /* or NULL */
+    uint32_t n_vocab, n_ctx;
+    struct sequence_list all, waiting;
+    sequence *slots[SLOTS_MAX];
+    uint32_t free_slots[SLOTS_MAX], n_free_slots;
+    uint32_t n_texts, n_calls, n_queued, n_scores_running;
+    size_t call_bytes;
+    uint64_t n_sendings, n_opened;
+};
+
+/* ---- the table of sequences ---- */
+
+sequences *sequences_new(kv_cache *cache, shared_rows *shared, uint32_t n_vocab, uint32_t n_ctx) {
+    sequences *t = calloc(1, sizeof *t);
+    if (!t) return NULL;
+    *t = (sequences){.cache = cache, .shared = shared, .n_vocab = n_vocab, .n_ctx = n_ctx,
+                     .n_free_slots = SLOTS_MAX};
+    TAILQ_INIT(&t->all);
+    TAILQ_INIT(&t->waiting);
+    for (uint32_t i = 0; i < SLOTS_MAX; i++) t->free_slots[i] = SLOTS_MAX - 1 - i;
+    return t;
+}
+
+void sequences_free(sequences **t) {
+    if (!*t) return;
+    for (sequence *s = TAILQ_FIRST(&(*t)->all); s; s = TAILQ_FIRST(&(*t)->all))
+        sequences_close(*t, s);
+    free(*t);
+    *t = NULL;
+}
+
+sequence *sequences_find(const sequences *t, const uint8_t request[REQUEST_BYTES]) {
+    sequence *s;
+    TAILQ_FOREACH (s, &t->all, link)
+        if (s->kind == SEQUENCE_TEXT && memcmp(s->request, request, REQUEST_BYTES) == 0) return s;
+    return NULL;
+}
+
+/* A ticket is n_sendings × SLOTS_MAX + slot: unique, and it says where to look. */
+sequence *sequences_by_ticket(const sequences *t, uint64_t ticket) {
+    sequence *s = t->slots[ticket % SLOTS_MAX];
+    return s && ticket != 0 && s->ticket == ticket ? s : NULL;
+}
+
+sequence *sequences_first(const sequences *t) {
+    return TAILQ_FIRST(&t->all);
+}
+
+sequence *sequences_next(const sequence *s) {
+    return TAILQ_NEXT(s, link);
+}
+
+sequence *sequences_first_waiting(const sequences *t) {
+    return TAILQ_FIRST(&t->waiting);
+}
+
+sequence *sequences_next_waiting(const sequence *s) {
+    return TAILQ_NEXT(s, queue_link);
+}
+
+uint32_t sequences_count(const sequences *t) {
+    return t->n_texts + t->n_calls;
+}
+
+uint32_t sequences_n_queued(const sequences *t) {
+    return t->n_queued;
+}
+
+static uint32_t min_u32(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+/* ---- opening ---- */
+
+/* Room for one more of its kind. */
+static status check_room(const sequences *t, const job *asked, failure *f) {
+    if (asked->kind == SEQUENCE_TEXT && t->n_texts >= SEQUENCES_MAX)
+        return fail(f, STATUS_BUSY,
+                    "this modeld writes %d texts already, its limit; try again later",
+                    SEQUENCES_MAX);
+    if (asked->kind != SEQUENCE_TEXT && t->n_calls >= CALLS_MAX)
+        return fail(f, STATUS_BUSY,
+                    "this modeld has %d calls under way, its limit; try again later", CALLS_MAX);
+    return STATUS_OK;
+}
+
+/* Positions that must have room in the cache. */
+static status check_pages(const sequences *t, uint32_t n_positions, failure *f) {
+    uint64_t n_there = (uint64_t)kv_cache_pages(t->cache) * PAGE_TOKENS;
+    if (n_positions <= n_there) return STATUS_OK;
+    return fail(
+        f, STATUS_TOO_LONG,
+        "%u positions are needed, new tokens included; the KV-cache holds %llu: start modeld with "
+        "more --kv-memory",
+        n_positions, (unsigned long long)n_there);
+}
+
+static void rows_wait(sequences *t, sequence *s, uint64_t now_us, bool in_front) {
+    s->waiting_us = now_us;
+    s->in_queue = true;
+    if (in_front) TAILQ_INSERT_HEAD(&t->waiting, s, queue_link);
+    else TAILQ_INSERT_TAIL(&t->waiting, s, queue_link);
+}
+
+static void leave_waiting(sequences *t, sequence *s) {
+    if (s->in_queue) TAILQ_REMOVE(&t->waiting, s, queue_link);
+    s->in_queue = false;
+}
+
+static void enter(sequences *t, sequence *s, uint64_t now_us) {
+    s->opened_us = now_us;
+    s->slot = t->free_slots[--t->n_free_slots];
+    t->slots[s->slot] = s;
+    TAILQ_INSERT_TAIL(&t->all, s, link);
+    if (s->kind == SEQUENCE_TEXT) t->n_texts++;
+    else t->n_calls++;
+    t->call_bytes += sequence_call_bytes(s);
+    t->n_queued++;
+    if (s->kind != SEQUENCE_PROBE) return;
+    t->n_queued--;
+    sequence_turn(s, EVENT_ROWS);
+    rows_wait(t, s, now_us, false);
+}
+
+/* KV positions that it will fill; none for a probe. */
+static uint32_t positions(const sequences *t, const job *asked) {
+    switch (asked->kind) {
+    case SEQUENCE_TEXT: return min_u32(asked->n_prompt + asked->max_new_tokens, t->n_ctx);
+    case SEQUENCE_SCORE: return (uint32_t)asked->n_ids;
+    case SEQUENCE_PROBE: break;
+    }
+    return 0;
+}
+
+status sequences_open(sequences *t, const job *asked, uint64_t now_us, sequence **out, failure *f) {
+    if (check_room(t, asked, f) != STATUS_OK) return f->code;
+    if (job_check(asked, t->n_vocab, t->n_ctx, f) != STATUS_OK) return f->code;
+    uint32_t n_positions = positions(t, asked);
+    if (check_pages(t, n_positions, f) != STATUS_OK) return f->code;
+
+    uint32_t row_width = asked->kind == SEQUENCE_PROBE ? (uint32_t)asked->row_width : t->n_vocab;
+    sequence *s = sequence_new(asked, n_positions, row_width, ++t->n_opened);
+    if (!s) return fail(f, STATUS_NO_MEMORY, "no memory for another sequence");
+    if (t->call_bytes + sequence_call_bytes(s) > CALLS_BYTES_MAX) {
+        sequence_free(s);
+        return fail(f, STATUS_BUSY,
+                    "the calls under way hold %d bytes, this modeld's limit; try again later",
+                    CALLS_BYTES_MAX);
+    }
+    enter(t, s, now_us);
+    *out = s;
+    return STATUS_OK;
+}
+
+/* ---- pages ---- */
+
+/* A score beyond SCORES_RUNNING_MAX lets those behind it pass; missing pages hold up all, so that a
+ * long text is not overtaken for ever by short ones. */
+static bool may_be_next(const sequences *t, const sequence *s) {
+    return s->state == SEQUENCE_QUEUED &&
+           (s->kind == SEQUENCE_TEXT || t->n_scores_running < SCORES_RUNNING_MAX);
+}
+
+/* Room for what it will send; false: no memory. */
+static bool make_rows(sequences *t, sequence *s) {
+    s->in_shared = s->kind == SEQUENCE_TEXT && t->shared &&
+                   shared_rows_take(t->shared, &s->shared_row);
+    if (s->in_shared) {
+        s->rows = shared_rows_at(t->shared, s->shared_row);
+        return true;
+    }
+    uint32_t n_rows = s->kind == SEQUENCE_SCORE ? min_u32(SCORE_ROWS, s->n_ids) : 1;
+    s->rows = malloc((size_t)n_rows * s->row_width * sizeof *s->rows);
+    return s->rows;
+}
+
+status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
+    sequence *s = t->n_queued > 0 ? TAILQ_FIRST(&t->all) : NULL;
+    while (s && !may_be_next(t, s)) s = TAILQ_NEXT(s, link);
+    if (!s) return STATUS_NOT_FOUND;
+    *out = s;
+    if (!s->rows && !make_rows(t, s)) return STATUS_NO_MEMORY;
+    status st =
+        kv_cache_open(t->cache, s->key, s->ids, s->n_ids, s->n_positions_max, &s->kv, &s->n_cached);
+    if (st != STATUS_OK) return st == STATUS_BUSY ? STATUS_NOT_FOUND : st;
+    t->n_queued--;
+    t->n_scores_running += s->kind == SEQUENCE_SCORE;
+    s->n_computed = s->n_cached;
+    s->admitted_us = now_us;
+    s->queue_ms = (double)(now_us - s->opened_us) / 1000.0;
+    sequence_turn(s, EVENT_PAGES);
+    return STATUS_OK;
+}
+
+void sequences_close(sequences *t, sequence *s) {
+    bool has_pages = s->state != SEQUENCE_QUEUED && s->kind != SEQUENCE_PROBE;
+    if (has_pages && (s->kind == SEQUENCE_SCORE || s->no_cache)) kv_cache_drop(t->cache, s->kv);
+    else if (has_pages) kv_cache_close(t->cache, s->kv);
+    t->n_scores_running -= has_pages && s->kind == SEQUENCE_SCORE;
+    t->n_queued -= s->state == SEQUENCE_QUEUED;
+    sequence_turn(s, EVENT_CLOSE);
+    sequence_settle(s);
+    leave_waiting(t, s);
+    TAILQ_REMOVE(&t->all, s, link);
+    t->slots[s->slot] = NULL;
+    t->free_slots[t->n_free_slots++] = s->slot;
+    if (s->kind == SEQUENCE_TEXT) t->n_texts--;
+    else t->n_calls--;
+    t->call_bytes -= sequence_call_bytes(s);
+    if (s->in_shared) shared_rows_give(t->shared, s->shared_row);
+    sequence_free(s);
+}
+
+/* ---- the forward pass ---- */
+
+void sequence_renew_rows(sequences *t, sequence *s) {
+    if (s->in_shared) s->row_generation = shared_rows_renew(t->shared, s->shared_row);
+}
+
+bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double forward_ms,
+                       uint64_t now_us) {
+    s->n_computed += n_positions;
+    s->forward_ms += forward_ms;
+    if (s->kind == SEQUENCE_TEXT && s->n_computed < s->n_ids) return false;
+    if (s->state == SEQUENCE_PREFILL && s->prefill_ms <= 0)     /* the first one */
+        s->prefill_ms = (double)(now_us - s->admitted_us) / 1000.0;
+    if (s->no_cache) {
+        kv_cache_rewind(t->cache, s->kv);
+        s->n_computed = 0;
+    }
+    s->n_rows = s->kind == SEQUENCE_SCORE ? n_positions : 1;
+    sequence_turn(s, EVENT_ROWS);
+    s->n_sent = s->n_tries = s->n_losses = 0;
+    s->avoided = NULL;
+    rows_wait(t, s, now_us, false);
+    return true;
+}
+
+/* ---- the sampler ---- */
+
+void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint64_t deadline_us) {
+    assert(s->state == SEQUENCE_SAMPLING && !s->sampler);
+    leave_waiting(t, s);
+    s->ticket = ++t->n_sendings * SLOTS_MAX + s->slot;
+    s->sampler = to;
+    s->sent_us = now_us;
+    s->deadline_us = deadline_us;
+    s->n_sent++;
+    sampler_took(to);
+}
+
+void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,
+                    const char *why) {
+    sequence_turn(s, EVENT_RETRY);
+    s->n_sent -= cause == RETRY_UNSENT;
+    s->n_losses += cause == RETRY_LOST;
+    s->n_tries += cause == RETRY_FAILED;
+    text_sentence(why, s->last_error, sizeof s->last_error);
+    s->avoided = s->sampler;
+    sequence_settle(s);
+    rows_wait(t, s, now_us, true);
+}

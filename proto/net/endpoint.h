@@ -1,0 +1,42 @@
+/* The only place that opens sockets and sets their options: linger, water marks, IMMEDIATE,
+ * ROUTER_MANDATORY, maximal message size, and the lock file beside a bound ipc socket. */
+#ifndef TRIVIUM_ENDPOINT_H
+#define TRIVIUM_ENDPOINT_H
+
+#include <stdbool.h>
+
+#include "proto/base/status.h"
+
+typedef struct endpoint endpoint;
+
+typedef struct endpoint_options {
+    const char *address;        /* "ipc:///run/…/models", "tcp://127.0.0.1:5555" */
+    int high_water;             /* messages, per peer and direction */
+    bool insecure;              /* a bind outside loopback is allowed */
+} endpoint_options;
+
+/* Is it written as one, to bind or to join? ipc:// and a path; tcp:// with a host and a port from
+ * 1 to 65535, to bind also with * for all addresses, and * or 0 for a port that is free. STATUS_BAD_REQUEST,
+ * STATUS_TOO_LONG. */
+status endpoint_check(const char *address, bool binds, failure *f);
+
+/* ROUTER, bound. STATUS_BUSY: another process holds the socket (its lock). STATUS_TOO_LONG: an ipc path
+ * over 107 bytes. STATUS_BAD_REQUEST: no endpoint, or a bind outside loopback without `insecure`. */
+status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f);
+
+/* DEALER, connecting now and again for ever. */
+status endpoint_join(endpoint **out, const endpoint_options *options, failure *f);
+
+/* At once for the caller: socket file and lock are gone when it returns. What was sent last, such as a
+ * Leave, has a tenth of a second to go out; a message to a dead peer never waits longer. */
+void endpoint_close(endpoint **e);
+void *endpoint_zsock(const endpoint *e);        /* zsock_t *, borrowed */
+
+/* A joining one tells here (zsock_t *, borrowed; to be read when it has something) that its connection
+ * broke: what was under way on it is gone, both ways. NULL on a bound one. */
+void *endpoint_monitor(const endpoint *e);
+bool endpoint_broke(endpoint *e);               /* since the last call */
+bool endpoint_bound(const endpoint *e);
+const char *endpoint_address(const endpoint *e);    /* of a bound one: where it listens */
+
+#endif

@@ -1,0 +1,90 @@
+#include "hello.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proto/base/limits.h"
+#include "proto/base/text.h"
+
+enum { HELLO_BYTES_MAX = 4096 };            /* bounds fields that this build does not know, too */
+
+static status check_name(const char *field, const char *name, failure *f) {
+    if (text_is_printable(name, NAME_BYTES_MAX)) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST,
+                "the %s in a Hello is not printable UTF-8 of at most %d bytes", field,
+                NAME_BYTES_MAX);
+}
+
+status hello_check(const Trivium__Hello *hello, failure *f) {
+    if (hello->version != PROTOCOL_VERSION)
+        return fail(f, STATUS_BAD_VERSION, "protocol version %u is not spoken here, only %d",
+                    hello->version, PROTOCOL_VERSION);
+    if (trivium__hello__get_packed_size(hello) > HELLO_BYTES_MAX)
+        return fail(f, STATUS_TOO_LONG, "a Hello is longer than %d bytes", HELLO_BYTES_MAX);
+
+    const Trivium__ModelOffer *model = hello->model;
+    const Trivium__SamplerOffer *sampler = hello->sampler;
+    const char *const names[][2] = {
+        {"name", hello->name},
+        {"host", hello->host},
+        {"fingerprint", model ? model->fingerprint : ""},
+        {"vocabulary", model ? model->vocabulary : ""},
+        {"pool", sampler ? sampler->pool : ""},
+        {"semantics", sampler ? sampler->semantics : ""},
+        {"default model", hello->default_model ? hello->default_model->name : ""},
+    };
+    status st = STATUS_OK;
+    for (size_t i = 0; st == STATUS_OK && i < sizeof names / sizeof *names; i++)
+        st = check_name(names[i][0], names[i][1], f);
+    return st;
+}
+
+/* A host may have any bytes for a name. */
+void hello_host(char host[HOST_BYTES]) {
+    char said[HOST_BYTES] = "";
+    if (gethostname(said, sizeof said - 1) != 0) said[0] = '\0';
+    text_sentence(said, host, HOST_BYTES);
+}
+
+void hello_introduce(Trivium__Hello *hello, Trivium__Role role, const char *name, uint32_t heartbeat_ms,
+                     char host[HOST_BYTES]) {
+    hello_host(host);
+    trivium__hello__init(hello);
+    hello->version = PROTOCOL_VERSION;
+    hello->role = role;
+    hello->name = (char *)name;
+    hello->heartbeat_ms = heartbeat_ms;
+    hello->pid = (int32_t)getpid();
+    hello->host = host;
+}
+
+status hello_take_pool(void *out, const char *flag, const char *value, failure *f) {
+    if (check_name(flag, value, f) != STATUS_OK)
+        return fail(f, STATUS_BAD_REQUEST,
+                    "--%s must be UTF-8 of at most %d bytes without control characters", flag,
+                    NAME_BYTES_MAX);
+    *(const char **)out = value;
+    return STATUS_OK;
+}
+
+status hello_take_name(void *out, const char *flag, const char *value, failure *f) {
+    if (!value[0]) return fail(f, STATUS_BAD_REQUEST, "--%s must not be empty", flag);
+    return hello_take_pool(out, flag, value, f);
+}
+
+Trivium__Hello *hello_copy(const Trivium__Hello *hello) {
+    size_t n_bytes = trivium__hello__get_packed_size(hello);
+    uint8_t *packed = malloc(n_bytes > 0 ? n_bytes : 1);
+    if (!packed) return NULL;
+    trivium__hello__pack(hello, packed);
+    Trivium__Hello *copy = trivium__hello__unpack(NULL, n_bytes, packed);
+    free(packed);
+    return copy;
+}
+
+uint32_t hello_heartbeat_ms(const Trivium__Hello *hello) {
+    uint32_t ms = hello->heartbeat_ms;
+    if (ms == 0) return HEARTBEAT_MS;
+    if (ms < HEARTBEAT_MS_MIN) return HEARTBEAT_MS_MIN;
+    return ms < HEARTBEAT_MS_MAX ? ms : HEARTBEAT_MS_MAX;
+}

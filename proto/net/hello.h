@@ -1,0 +1,33 @@
+/* What a process says of itself when it joins: checked at the edge, and kept. */
+#ifndef TRIVIUM_HELLO_H
+#define TRIVIUM_HELLO_H
+
+#include "common.pb-c.h"
+#include "proto/base/status.h"
+
+/* STATUS_BAD_VERSION: another protocol version; the sentence has both numbers. STATUS_BAD_REQUEST:
+ * a name that is too long, or not printable UTF-8. STATUS_TOO_LONG: more than any honest Hello
+ * holds. */
+status hello_check(const Trivium__Hello *hello, failure *f);
+
+/* Fill ours: who we are and where we run, as every Hello says it. `name` and `host` are borrowed for its
+ * life; the rest is the caller's to add, and hello_check says whether a peer takes it. */
+enum { HOST_BYTES = 128 };
+void hello_host(char host[HOST_BYTES]);     /* this one, as far as it can be told */
+void hello_introduce(Trivium__Hello *hello, Trivium__Role role, const char *name, uint32_t heartbeat_ms,
+                     char host[HOST_BYTES]);
+
+/* For command lines (option_take): a name that a peer takes, not empty. `out` is a const char **. */
+status hello_take_name(void *out, const char *flag, const char *value, failure *f);
+
+/* The same, where an empty one means the default. */
+status hello_take_pool(void *out, const char *flag, const char *value, failure *f);
+
+/* A copy that borrows nothing. NULL: no memory. To be freed with
+ * trivium__hello__free_unpacked(copy, NULL). */
+Trivium__Hello *hello_copy(const Trivium__Hello *hello);
+
+/* Its heartbeat interval, brought within HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX; 0 is the default. */
+uint32_t hello_heartbeat_ms(const Trivium__Hello *hello);
+
+#endif

@@ -1,0 +1,304 @@
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "hello.h"
+#include "peer_parts.h"
+#include "proto/base/clock.h"
+
+enum {
+    TICKS_PER_HEARTBEAT = 4,        /* how closely silence is measured */
+    OUTBOX_RETRY_MS = 1,
+};
+
+/* ---- One peer ---- */
+
+peer *peer_new(peers *ps, const wire_route *route, uint64_t incarnation,
+                      const Trivium__Hello *hello) {
+    peer *p = calloc(1, sizeof *p);
+    if (!p) return NULL;
+    p->route = *route;
+    p->incarnation = incarnation;
+    p->joined_ms = p->heard_ms = clock_ms();
+    /* A pinged peer speaks when it is asked, at our pace or at its own, whichever is slower. */
+    uint32_t heartbeat_ms = hello_heartbeat_ms(hello);
+    if (ps->options.liveness == LIVENESS_PING && peers_bound(ps) &&
+        heartbeat_ms < ps->options.heartbeat_ms)
+        heartbeat_ms = ps->options.heartbeat_ms;
+    p->silence_ms_max = LIVENESS * heartbeat_ms;
+    p->hello = hello_copy(hello);
+    p->outbox = outbox_new();
+    if (p->hello && p->outbox) return p;
+    if (p->hello) trivium__hello__free_unpacked(p->hello, NULL);
+    outbox_free(&p->outbox);
+    free(p);
+    return NULL;
+}
+
+void peer_free(peer *p) {
+    trivium__hello__free_unpacked(p->hello, NULL);
+    outbox_free(&p->outbox);
+    free(p);
+}
+
+void peer_link(peers *ps, peer *p) {
+    peer **at = &ps->first;
+    while (*at) at = &(*at)->next;
+    *at = p;
+    ps->n_peers++;
+}
+
+void peer_unlink(peers *ps, peer *p) {
+    peer **at = &ps->first;
+    while (*at != p) at = &(*at)->next;
+    *at = p->next;
+    ps->n_peers--;
+}
+
+bool peer_has_route(const peer *p, const wire_route *route) {
+    return p->route.n_bytes == route->n_bytes &&
+           memcmp(p->route.bytes, route->bytes, route->n_bytes) == 0;
+}
+
+/* A list is enough: PEERS_MAX comparisons of a number cost less than receiving the message did. */
+peer *peer_find(const peers *ps, uint64_t incarnation, const wire_route *route) {
+    for (peer *p = ps->first; p; p = p->next)
+        if (p->incarnation == incarnation && peer_has_route(p, route)) return p;
+    return NULL;
+}
+
+void peer_end(peers *ps, peer *p, const char *why, bool tell) {
+    if (p->state == PEER_ENDING) why = p->why; /* what came first */
+    p->state = PEER_ENDING;
+    peer_unlink(ps, p);
+    if (!peers_bound(ps)) {
+        ps->leave_to = tell ? p->incarnation : 0;
+        ps->hello_ms = clock_ms();
+    } else if (tell) {
+        peers_send_leave(ps, &p->route, p->incarnation);
+    }
+    ps->options.events.left(ps->options.context, p, why);
+    peer_free(p);
+}
+
+/* An event may doom another one, so the search begins anew after each. */
+void peers_end_doomed(peers *ps) {
+    for (;;) {
+        peer *p = ps->first;
+        while (p && p->state != PEER_ENDING) p = p->next;
+        if (!p) return;
+        peer_end(ps, p, p->why, true);
+    }
+}
+
+static void on_end(void *context) {
+    peers *ps = context;
+    ps->end_timer = -1;
+    peers_end_doomed(ps);
+}
+
+/* Without memory for the timer the next tick ends it. */
+void peer_doom(peers *ps, peer *p, const char *why) {
+    if (p->state == PEER_ENDING) return;
+    p->state = PEER_ENDING;
+    snprintf(p->why, sizeof p->why, "%s", why);
+    if (ps->end_timer < 0) ps->end_timer = loop_once(ps->loop, 0, on_end, ps);
+}
+
+/* ---- Outboxes ---- */
+
+static void retry_later(peers *ps);
+
+void peer_flush(peers *ps, peer *p) {
+    status st = outbox_flush(p->outbox, ps->zsock, &p->route);
+    if (st == STATUS_NOT_FOUND) peer_doom(ps, p, "the connection broke");
+    if (st == STATUS_BUSY) retry_later(ps);
+}
+
+void peers_flush(peers *ps) {
+    for (peer *p = ps->first; p; p = p->next)
+        if (p->state == PEER_JOINED && !outbox_empty(p->outbox)) peer_flush(ps, p);
+}
+
+static void on_retry(void *context) {
+    peers *ps = context;
+    ps->retry_timer = -1;
+    peers_flush(ps);
+}
+
+/* A ROUTER does not tell when a queue has room again. */
+static void retry_later(peers *ps) {
+    if (ps->retry_timer < 0) ps->retry_timer = loop_once(ps->loop, OUTBOX_RETRY_MS, on_retry, ps);
+}
+
+static status peer_post(peers *ps, peer *p, wire_parcel *parcel) {
+    if (p->state == PEER_JOINED && outbox_empty(p->outbox)) {
+        status st = wire_send_parcel(ps->zsock, &p->route, &parcel);
+        if (st == STATUS_OK) return STATUS_OK;
+        if (st == STATUS_NOT_FOUND) {
+            wire_parcel_free(&parcel);
+            peer_doom(ps, p, "the connection broke");
+            return STATUS_BUSY;
+        }
+    }
+    if (outbox_push(p->outbox, &parcel) == STATUS_OK) {
+        if (p->state == PEER_JOINED) retry_later(ps);
+        return STATUS_OK;
+    }
+    wire_parcel_free(&parcel);
+    peer_doom(ps, p, "it does not read what is sent to it");
+    return STATUS_BUSY;
+}
+
+static status parcel_pack(const peers *ps, const peer *p, ProtobufCMessage *m, const wire_raw *raw,
+                          size_t n_raw, wire_parcel **out) {
+    Trivium__Control control = control_to(ps, p->incarnation), **field = control_of(m);
+    *field = &control;
+    status st = wire_pack(out, m, raw, n_raw);
+    *field = NULL;
+    return st;
+}
+
+status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw) {
+    wire_parcel *parcel;
+    if (p->state == PEER_ENDING) return STATUS_BUSY;
+    status st = parcel_pack(ps, p, m, raw, n_raw, &parcel);
+    return st == STATUS_OK ? peer_post(ps, p, parcel) : st;
+}
+
+bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m) {
+    wire_parcel *parcel;
+    if (p->state != PEER_JOINED || !outbox_empty(p->outbox)) return false;
+    if (parcel_pack(ps, p, m, NULL, 0, &parcel) != STATUS_OK) return false;
+    bool left = wire_send_parcel(ps->zsock, &p->route, &parcel) == STATUS_OK;
+    if (!left) wire_parcel_free(&parcel);
+    return left;
+}
+
+void peers_cut(peers *ps, peer *p, const char *why) {
+    peer_doom(ps, p, why);
+}
+
+/* ---- All peers of an endpoint ---- */
+
+uint64_t peers_incarnation(void) {
+    uint64_t incarnation = 0;
+    while (incarnation == 0)
+        if (getrandom(&incarnation, sizeof incarnation, 0) != sizeof incarnation) incarnation = 0;
+    return incarnation;
+}
+
+/* Take the loop's calls away, before the sockets go. */
+static void detach(peers *ps) {
+    loop_cancel(ps->loop, ps->tick_timer);
+    loop_cancel(ps->loop, ps->retry_timer);
+    loop_cancel(ps->loop, ps->end_timer);
+    loop_remove_socket(ps->loop, ps->zsock); /* its writer, too */
+    if (!peers_bound(ps)) loop_remove_socket(ps->loop, endpoint_monitor(ps->endpoint));
+}
+
+static bool attach(peers *ps) {
+    ps->retry_timer = ps->end_timer = -1;
+    ps->tick_timer = loop_every(ps->loop, ps->tick_ms, peers_tick, ps);
+    if (ps->tick_timer < 0 || loop_add_socket(ps->loop, ps->zsock, peers_readable, ps) != 0)
+        return false;
+    if (peers_bound(ps)) return true;
+    return loop_add_socket(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
+}
+
+peers *peers_new(loop *l, endpoint **e, const peers_options *options) {
+    assert(options->incarnation != 0);
+    assert(options->heartbeat_ms >= HEARTBEAT_MS_MIN && options->heartbeat_ms <= HEARTBEAT_MS_MAX);
+    peers *ps = calloc(1, sizeof *ps);
+    if (!ps) return NULL;
+    ps->loop = l;
+    ps->endpoint = *e;
+    ps->zsock = endpoint_zsock(*e);
+    ps->options = *options;
+    ps->hello = *options->hello;
+    ps->hello.heartbeat_ms = options->heartbeat_ms;
+    ps->tick_ms = options->heartbeat_ms / TICKS_PER_HEARTBEAT;
+    ps->started_ms = ps->ticked_ms = ps->beaten_ms = clock_ms();
+    if (!attach(ps)) {
+        detach(ps);
+        free(ps);
+        return NULL;
+    }
+    *e = NULL;
+    if (!peers_bound(ps)) peers_say_hello(ps);
+    return ps;
+}
+
+void peers_free(peers **ps_pointer) {
+    peers *ps = *ps_pointer;
+    *ps_pointer = NULL;
+    if (!ps) return;
+    if (ps->leave_to != 0) peers_send_leave(ps, NULL, ps->leave_to);
+    while (ps->first) {
+        peer *p = ps->first;
+        outbox_flush(p->outbox, ps->zsock, &p->route);
+        peers_send_leave(ps, &p->route, p->incarnation);
+        peer_unlink(ps, p);
+        peer_free(p);
+    }
+    detach(ps);
+    endpoint_close(&ps->endpoint);
+    free(ps);
+}
+
+uint64_t peers_garbage(const peers *ps) {
+    return ps->n_garbage;
+}
+
+/* The first peer in the list from `p` on that is joined. */
+static peer *joined_from(peer *p) {
+    while (p && p->state != PEER_JOINED) p = p->next;
+    return p;
+}
+
+peer *peers_first(const peers *ps) {
+    return joined_from(ps->first);
+}
+
+peer *peers_next(const peers *ps, const peer *p) {
+    (void)ps;
+    return joined_from(p->next);
+}
+
+/* ---- What its owner may know of a peer ---- */
+
+/* Silence while it was busy does not count, so the count starts now. */
+void peer_set_busy(peer *p, bool busy) {
+    if (p->busy && !busy) p->heard_ms = clock_ms();
+    p->busy = busy;
+}
+
+const char *peers_address(const peers *ps) {
+    return endpoint_address(ps->endpoint);
+}
+
+const char *peer_name(const peer *p) {
+    return p->hello->name;
+}
+
+uint64_t peer_incarnation(const peer *p) {
+    return p->incarnation;
+}
+
+const Trivium__Hello *peer_hello(const peer *p) {
+    return p->hello;
+}
+
+uint64_t peer_uptime_ms(const peer *p) {
+    return p->hello->uptime_ms + (clock_ms() - p->joined_ms);
+}
+
+void peer_set_user(peer *p, void *user) {
+    p->user = user;
+}
+
+void *peer_user(const peer *p) {
+    return p->user;
+}

@@ -1,0 +1,93 @@
+/* Who is at the other end of an endpoint: Hello, heartbeats, liveness, joining again, outboxes.
+ *
+ * A `peers` owns one endpoint and all peers behind it: many on a bound one, one on a joining one. It
+ * reads the socket, answers the link's own words (Control in common.proto) and hands every other
+ * message to its owner. Rules (PROTOCOL.md): a bound side answers an unknown sender with SayHello; a
+ * joining side repeats Hello until it is answered, and again when the other side has fallen silent or
+ * has a new incarnation; messages whose `from` or `to` is not the incarnation that said Hello are
+ * dropped. */
+#ifndef TRIVIUM_PEER_H
+#define TRIVIUM_PEER_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common.pb-c.h"
+#include "endpoint.h"
+#include "loop.h"
+#include "wire.h"
+
+typedef struct peers peers;
+typedef struct peer peer;       /* one that said Hello and was accepted; valid until `left` returns */
+
+typedef enum liveness_rule {
+    LIVENESS_BOTH,              /* both sides send heartbeats all the time */
+    LIVENESS_PING,              /* the bound side pings an idle peer, any message is life, and silence
+                                 * of a peer marked busy is not counted (the logits link) */
+} liveness_rule;
+
+typedef struct peers_events {
+    /* A peer said Hello. Return STATUS_OK to accept it; else it gets `f` as a refusal. What is sent to it
+     * from here goes after our own Hello. It is in the list of peers once it is accepted. */
+    status (*joined)(void *context, peer *p, const Trivium__Hello *hello, failure *f);
+    /* It left, fell silent, came back as another incarnation, was cut, or its connection broke. */
+    void (*left)(void *context, peer *p, const char *why);
+    /* A message with a body, from a joined peer. `m` is released by the caller afterwards. */
+    void (*message)(void *context, peer *p, const wire_message *m);
+    /* NULL, or: put a report or acknowledgements into the heartbeat that goes to `p`; what it points to
+     * must live until the next call. */
+    void (*heartbeat)(void *context, peer *p, Trivium__Heartbeat *beat);
+    /* NULL, or: a heartbeat came from `p`. */
+    void (*heard)(void *context, peer *p, const Trivium__Heartbeat *beat);
+    /* NULL, or (joining side): the other side refused our Hello. Told once for each incarnation and code;
+     * Hello goes on being said. */
+    void (*refused)(void *context, const Trivium__Error *error);
+} peers_events;
+
+typedef struct peers_options {
+    const ProtobufCMessageDescriptor *incoming;     /* of the messages that come in on this link */
+    const Trivium__Hello *hello;    /* ours, borrowed for the life of `peers`; uptime and heartbeat_ms are
+                                     * filled in */
+    uint64_t incarnation;           /* ours, never 0: one a process, from peers_incarnation() */
+    uint32_t heartbeat_ms;          /* HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX */
+    liveness_rule liveness;
+    peers_events events;
+    void *context;
+} peers_options;
+
+/* Takes over *endpoint (sets it NULL) and attaches to the loop. NULL: no memory. */
+peers *peers_new(loop *loop, endpoint **endpoint, const peers_options *options);
+/* Says Leave to all, closes the endpoint; `left` is not called. Not from within one of its events. */
+void peers_free(peers **ps);
+
+uint64_t peers_incarnation(void);   /* 64 random bits, not 0 */
+
+/* Send a message of this link; its control part (field 1 of every link's messages) is filled in here.
+ * When the peer's queue is full the message waits in its outbox; when that is full, or the connection
+ * broke, the peer is cut: STATUS_BUSY, and `left` follows from the loop. STATUS_TOO_LONG: a size past its
+ * bound, STATUS_NO_MEMORY: nothing was sent. */
+status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);
+
+/* The same for what may be lost: it leaves at once, behind nothing that waits, or not at all. False: it
+ * was dropped, and no peer is cut for it. */
+bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m);
+
+void peers_beat(peers *ps);         /* a heartbeat to everybody now: what it reports has changed */
+void peers_cut(peers *ps, peer *p, const char *why);    /* `left` follows from the loop */
+void peer_set_busy(peer *p, bool busy);                 /* LIVENESS_PING: see above */
+
+/* What its Hello said; valid as long as the peer. */
+const char *peer_name(const peer *p);
+uint64_t peer_incarnation(const peer *p);
+const Trivium__Hello *peer_hello(const peer *p);
+uint64_t peer_uptime_ms(const peer *p);     /* as of now */
+void peer_set_user(peer *p, void *user);    /* the owner's own record of it */
+void *peer_user(const peer *p);
+
+peer *peers_first(const peers *ps);         /* joined peers, in order of joining; NULL at the end */
+peer *peers_next(const peers *ps, const peer *p);
+const char *peers_address(const peers *ps); /* of the endpoint; valid as long as `ps` */
+uint64_t peers_garbage(const peers *ps);    /* messages dropped because they could not be read */
+
+#endif

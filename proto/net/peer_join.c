@@ -1,0 +1,132 @@
+#include <stdlib.h>
+
+#include "hello.h"
+#include "peer_parts.h"
+#include "proto/base/clock.h"
+
+static void on_writable(void *context);
+
+static void await_writable(peers *ps, bool wanted) {
+    if (wanted == ps->awaits_writable) return;
+    if (!wanted)
+        loop_remove_socket_writer(ps->loop, ps->zsock);
+    else if (loop_add_socket_writer(ps->loop, ps->zsock, on_writable, ps) != 0)
+        return; /* no memory: the next tick says Hello */
+    ps->awaits_writable = wanted;
+}
+
+/* Joining side. The Leave comes first, so that the other side can tell a Hello said again after a
+ * loss from one that was repeated because its answer is slow. Not connected: as soon as we are. */
+void peers_say_hello(peers *ps) {
+    ps->hello_ms = clock_ms();
+    bool sent = ps->leave_to == 0 || peers_send_leave(ps, NULL, ps->leave_to) == STATUS_OK;
+    if (sent) {
+        ps->leave_to = 0;
+        Trivium__Control control = control_hello(ps, 0);
+        sent = control_send(ps, NULL, &control) == STATUS_OK;
+    }
+    await_writable(ps, !sent);
+}
+
+static void on_writable(void *context) {
+    peers *ps = context;
+    await_writable(ps, false);
+    if (!ps->first) peers_say_hello(ps);
+}
+
+/* Tell the owner that our Hello is refused: once, not at each repetition. */
+static void note_refusal(peers *ps, uint64_t from, const Trivium__Error *error) {
+    if (ps->refused_by == from && ps->refused_code == error->code) return;
+    ps->refused_by = from;
+    ps->refused_code = error->code;
+    if (ps->options.events.refused) ps->options.events.refused(ps->options.context, error);
+}
+
+/* A Hello that cannot be accepted whoever the owner is. */
+static status check_hello(const peers *ps, const Trivium__Hello *hello, failure *f) {
+    if (ps->n_peers >= PEERS_MAX)
+        return fail(f, STATUS_BUSY, "%d peers are joined, which is the most there can be",
+                    PEERS_MAX);
+    return hello_check(hello, f);
+}
+
+/* Ask the owner. Our own Hello is the first message that waits in the peer's outbox, so that
+ * whatever the owner sends from within `joined` comes after it. */
+static status peer_enter(peers *ps, peer *p, failure *f) {
+    if (peers_bound(ps)) {
+        Trivium__Control control = control_hello(ps, p->incarnation);
+        Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
+        envelope.control = &control;
+        wire_parcel *parcel;
+        if (wire_pack(&parcel, &envelope.base, NULL, 0) != STATUS_OK ||
+            outbox_push(p->outbox, &parcel) != STATUS_OK) {
+            wire_parcel_free(&parcel);
+            return fail(f, STATUS_NO_MEMORY, "no memory for another peer");
+        }
+    }
+    return ps->options.events.joined(ps->options.context, p, p->hello, f);
+}
+
+static void peer_admit(peers *ps, const wire_route *route, uint64_t from,
+                       const Trivium__Hello *hello) {
+    failure f;
+    status st = check_hello(ps, hello, &f);
+    if (st != STATUS_OK && !peers_bound(ps)) {
+        Trivium__Error error = TRIVIUM__ERROR__INIT;
+        error.code = (Trivium__Code)f.code;
+        error.message = f.message;
+        note_refusal(ps, from, &error);
+    }
+    peer *p = st == STATUS_OK ? peer_new(ps, route, from, hello) : NULL;
+    if (st == STATUS_OK && !p) st = fail(&f, STATUS_NO_MEMORY, "no memory for another peer");
+    if (p) {
+        peer_link(ps, p);
+        st = peer_enter(ps, p, &f);
+    }
+    if (st != STATUS_OK) {
+        if (p) peer_unlink(ps, p), peer_free(p);
+        peers_send_refusal(ps, route, from, &f);
+        return;
+    }
+    ps->leave_to = ps->refused_by = 0;
+    await_writable(ps, false);
+    if (p->state != PEER_ENTERING) return; /* its owner cut it */
+    p->state = PEER_JOINED;
+    peer_flush(ps, p);
+}
+
+/* One that this Hello replaces: on a joining side whoever is there, on a bound one another
+ * incarnation on this connection or this incarnation on another connection. */
+static peer *find_replaced(const peers *ps, uint64_t from, const wire_route *route) {
+    for (peer *p = ps->first; p; p = p->next)
+        if (!peers_bound(ps) || p->incarnation == from || peer_has_route(p, route)) return p;
+    return NULL;
+}
+
+void peers_take_hello(peers *ps, const wire_route *route, const Trivium__Control *control) {
+    if (!peers_bound(ps) && control->to != ps->options.incarnation) return;
+    peer *p = peer_find(ps, control->from, route);
+    if (p && p->state == PEER_JOINED) {
+        p->heard_ms = clock_ms();
+        if (!peers_bound(ps)) return; /* two Hellos of ours were answered */
+        Trivium__Control answer = control_hello(ps, p->incarnation);
+        control_send(ps, route, &answer);
+        return;
+    }
+    while ((p = find_replaced(ps, control->from, route)))
+        peer_end(ps, p, p->incarnation == control->from ? "it joined again"
+                                                        : "another incarnation joined", false);
+    peer_admit(ps, route, control->from, control->hello);
+}
+
+/* On a bound side a refusal comes from a joiner that does not want us after all. */
+void peers_take_refused(peers *ps, peer *p, const Trivium__Control *control) {
+    if (peers_bound(ps) && p) peer_end(ps, p, control->refused->message, false);
+    if (!peers_bound(ps) && !ps->first) note_refusal(ps, control->from, control->refused);
+}
+
+void peers_take_say_hello(peers *ps) {
+    if (peers_bound(ps) || !ps->first) return; /* not joined: Hello is being said anyhow */
+    peer_end(ps, ps->first, "it does not know us any more", false);
+    peers_say_hello(ps);
+}

@@ -1,0 +1,80 @@
+#include <assert.h>
+
+#include "peer_parts.h"
+#include "proto/base/clock.h"
+
+enum { SAY_HELLO_MAX = PEERS_MAX };     /* answers to strangers between two ticks */
+
+Trivium__Control **control_of(ProtobufCMessage *m) {
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(m->descriptor, 1);
+    assert(field && field->descriptor == &trivium__control__descriptor);
+    return (Trivium__Control **)((char *)m + field->offset);
+}
+
+Trivium__Control control_to(const peers *ps, uint64_t to) {
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    control.from = ps->options.incarnation;
+    control.to = to;
+    return control;
+}
+
+status control_send(peers *ps, const wire_route *route, Trivium__Control *control) {
+    Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
+    envelope.control = control;
+    return wire_send(ps->zsock, route, &envelope.base, NULL, 0);
+}
+
+Trivium__Control control_hello(peers *ps, uint64_t to) {
+    Trivium__Control control = control_to(ps, to);
+    ps->hello.uptime_ms = clock_ms() - ps->started_ms;
+    control.word_case = TRIVIUM__CONTROL__WORD_HELLO;
+    control.hello = &ps->hello;
+    return control;
+}
+
+status peers_send_leave(peers *ps, const wire_route *route, uint64_t to) {
+    Trivium__Leave leave = TRIVIUM__LEAVE__INIT;
+    Trivium__Control control = control_to(ps, to);
+    control.word_case = TRIVIUM__CONTROL__WORD_LEAVE;
+    control.leave = &leave;
+    return control_send(ps, route, &control);
+}
+
+void peers_send_refusal(peers *ps, const wire_route *route, uint64_t to, failure *f) {
+    Trivium__Error error = TRIVIUM__ERROR__INIT;
+    error.code = (Trivium__Code)f->code;
+    error.message = f->message;
+    Trivium__Control control = control_to(ps, to);
+    control.word_case = TRIVIUM__CONTROL__WORD_REFUSED;
+    control.refused = &error;
+    control_send(ps, route, &control);
+}
+
+/* To one that talks as if we knew it. Strangers get so many answers, not one for each message. */
+void peers_ask_hello(peers *ps, const wire_route *route, uint64_t to) {
+    if (ps->n_say_hello == SAY_HELLO_MAX) return;
+    ps->n_say_hello++;
+    Trivium__SayHello say_hello = TRIVIUM__SAY_HELLO__INIT;
+    Trivium__Control control = control_to(ps, to);
+    control.word_case = TRIVIUM__CONTROL__WORD_SAY_HELLO;
+    control.say_hello = &say_hello;
+    control_send(ps, route, &control);
+}
+
+/* A heartbeat never waits: where something else does, that will be the sign of life. */
+bool peers_send_heartbeat(peers *ps, peer *p) {
+    if (p->state != PEER_JOINED || !outbox_empty(p->outbox)) return false;
+    Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;
+    if (ps->options.events.heartbeat) ps->options.events.heartbeat(ps->options.context, p, &beat);
+    Trivium__Control control = control_to(ps, p->incarnation);
+    control.word_case = TRIVIUM__CONTROL__WORD_HEARTBEAT;
+    control.heartbeat = &beat;
+    status st = control_send(ps, &p->route, &control);
+    if (st == STATUS_NOT_FOUND) peer_doom(ps, p, "the connection broke");
+    return st == STATUS_OK;
+}
+
+void peers_beat(peers *ps) {
+    for (peer *p = ps->first; p; p = p->next) peers_send_heartbeat(ps, p);
+}

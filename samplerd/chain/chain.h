@@ -1,0 +1,56 @@
+/* What each step of a strategy does to a row, and the draw. Pure: no sockets, no clock.
+ *
+ * Everything from the logits on is double. The exact rule of each step stands
+ * beside its function in filters.h and penalties.h. Equal logits rank by lower id. */
+#ifndef TRIVIUM_CHAIN_H
+#define TRIVIUM_CHAIN_H
+
+#include <stdint.h>
+
+#include "memory.h"
+#include "proto/base/status.h"
+#include "proto/chain/strategy.h"
+#include "proto/numeric/cpu.h"
+
+typedef struct chain chain;     /* scratch for rows up to n_vocab_max wide; grows on demand */
+
+typedef struct sample_job {
+    const float *logits;        /* [n_vocab], borrowed */
+    uint32_t n_vocab;
+    const int32_t *ids;         /* [n_ids] so far, prompt included, each below n_vocab, borrowed */
+    uint32_t n_ids, n_prompt;
+    const strategy *strategy;
+    uint64_t seed;
+    uint32_t step;
+    const uint8_t *state;       /* [n_state_bytes], borrowed: what the last draw's result gave */
+    size_t n_state_bytes;
+    uint32_t n_candidates;
+    int32_t given;              /* ≥ 0: score this id, draw nothing; -1: draw; -2: neither, only candidates */
+} sample_job;
+
+typedef struct sample_candidate {
+    int32_t id;
+    double logprob;             /* of the raw softmax */
+    double probability;         /* after the chain */
+    uint32_t removed_by;        /* 1 + the index of the step that dropped it; 0: it stayed */
+} sample_candidate;
+
+typedef struct sample_result {
+    int32_t id;                 /* drawn, or the given one; -1: neither */
+    double logprob;             /* its log-probability in the raw softmax; 0 without an id */
+    const sample_candidate *candidates; /* likeliest raw first; owned by the chain, valid until its next use */
+    uint32_t n_candidates;
+    uint32_t n_left[STEPS_MAX + 1]; /* with candidates: how many there were before and after each step */
+    uint32_t n_left_items;      /* steps + 1, or 0 */
+    uint8_t state[MEMORY_BYTES];    /* for the next draw */
+    size_t n_state_bytes;
+} sample_result;
+
+chain *chain_new(isa best);     /* the machine has `best` (cpu_isa). NULL: no memory */
+void chain_free(chain **c);
+
+/* STATUS_BAD_REQUEST: the state is none of ours. STATUS_NO_CANDIDATE: no finite logit left, or NaN in the row. STATUS_BAD_ID: a bias or given id outside
+ * the row. STATUS_NO_MEMORY. probabilities: NULL, or [n_vocab] for what the chain leaves, 0 for dropped. */
+status chain_sample(chain *c, const sample_job *job, sample_result *out, double *probabilities, failure *f);
+
+#endif

@@ -1,0 +1,22 @@
+/* Steps that change the logits of certain ids: those that a bias names, or those of the text so far
+ * (prompt and generated). Each is the function of its row in strategy.h's table. An id that is no
+ * candidate any more is passed over. */
+#ifndef TRIVIUM_PENALTIES_H
+#define TRIVIUM_PENALTIES_H
+
+#include "proto/chain/strategy.h"
+#include "row.h"
+
+/* Add each bias to its id's logit; −inf bans the id. */
+void penalty_logit_bias(row *r, const step *one);
+
+/* Once an id so far: a positive logit is divided by the penalty, any other multiplied. 1 is off. */
+void penalty_repetition(row *r, const step *one);
+
+/* Subtract the penalty, once an id so far. */
+void penalty_presence(row *r, const step *one);
+
+/* Subtract the penalty times the number of occurrences of the id so far. */
+void penalty_frequency(row *r, const step *one);
+
+#endif

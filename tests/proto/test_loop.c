@@ -1,0 +1,371 @@
+/* The loop: sockets, descriptors, timers in order, removal from within handlers, signals. */
+#include <czmq.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/process/signals.h"
+#include "proto/net/loop.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+static loop *l;
+static char events[256]; /* one letter a call */
+static int id;
+
+static int loop_make(void **state) {
+    (void)state;
+    events[0] = 0;
+    l = loop_new();
+    return l ? 0 : -1;
+}
+
+static int loop_end(void **state) {
+    (void)state;
+    loop_free(&l);
+    return l ? -1 : 0;
+}
+
+static void note(void *letter) {
+    size_t n = strlen(events);
+    assert_true(n + 1 < sizeof events);
+    events[n] = *(const char *)letter;
+    events[n + 1] = 0;
+}
+
+static void note_and_stop(void *letter) {
+    note(letter);
+    loop_stop(l);
+}
+
+static void stop(void *unused) {
+    (void)unused;
+    loop_stop(l);
+}
+
+static void timers_come_in_order_of_time(void **state) {
+    (void)state;
+    loop_once(l, 30, note_and_stop, "c");
+    loop_once(l, 10, note, "a");
+    loop_once(l, 20, note, "b");
+    loop_once(l, 60000, note, "x");
+    uint64_t start_ms = clock_ms();
+    assert_false(loop_run(l));
+    assert_string_equal(events, "abc");
+    assert_true(clock_ms() - start_ms >= 29);
+}
+
+static void again(void *letter) {
+    note(letter);
+    if (strlen(events) < 5) loop_once(l, 0, again, letter);
+    else loop_stop(l);
+}
+
+static void a_cancelled_timer_does_not_come(void **state) {
+    (void)state;
+    int never = loop_once(l, 5, note, "x"), other = loop_once(l, 5, note, "a");
+    assert_true(never > 0 && other > 0 && never != other);
+    loop_cancel(l, never);
+    loop_cancel(l, never);
+    loop_cancel(l, 12345);
+    loop_once(l, 20, stop, NULL);
+    loop_run(l);
+    assert_string_equal(events, "a");
+}
+
+static void cancel_itself(void *letter) {
+    note(letter);
+    if (strlen(events) < 3) return;
+    loop_cancel(l, id);
+    loop_once(l, 20, stop, NULL);
+}
+
+static void a_repeating_timer_may_cancel_itself(void **state) {
+    (void)state;
+    id = loop_every(l, 2, cancel_itself, "t");
+    loop_run(l);
+    assert_string_equal(events, "ttt");
+}
+
+static void cancel_other(void *letter) {
+    note(letter);
+    loop_cancel(l, id);
+}
+
+static void a_timer_may_cancel_another_that_is_due_too(void **state) {
+    (void)state;
+    loop_once(l, 5, cancel_other, "a");
+    id = loop_once(l, 5, note, "x");
+    loop_once(l, 20, stop, NULL);
+    usleep(10000);
+    loop_run(l);
+    assert_string_equal(events, "a");
+}
+
+static void be_late(void *letter) {
+    note(letter);
+    if (strlen(events) == 1) usleep(60000);
+}
+
+/* 60 ms late is one call late, not six calls at once. */
+static void a_late_loop_makes_up_for_nothing(void **state) {
+    (void)state;
+    loop_every(l, 10, be_late, "t");
+    loop_once(l, 75, stop, NULL);
+    loop_run(l);
+    assert_in_range(strlen(events), 1, 3);
+}
+
+/* A slice of work that asks for the next turn again and again. */
+static void the_next_turn_comes_after_the_sockets(void **state) {
+    (void)state;
+    zsock_t *out = zsock_new(ZMQ_PAIR), *in = zsock_new(ZMQ_PAIR);
+    assert_int_equal(zsock_bind(out, "inproc://turns"), 0);
+    assert_int_equal(zsock_connect(in, "inproc://turns"), 0);
+    zstr_send(out, "never read, so always ready");
+    loop_add_socket(l, in, note, "s");
+    loop_once(l, 0, again, "t");
+    loop_run(l);
+    assert_int_equal(events[0], 's');
+    assert_null(strstr(events, "tt"));
+    loop_remove_socket(l, in);
+    zsock_destroy(&in);
+    zsock_destroy(&out);
+}
+
+static void read_and_remove(void *context) {
+    note("r");
+    char *text = zstr_recv(context);
+    assert_string_equal(text, "one");
+    freen(text);
+    loop_remove_socket(l, context);
+}
+
+static void a_socket_may_be_removed_by_its_handler(void **state) {
+    (void)state;
+    zsock_t *out = zsock_new(ZMQ_PAIR), *in = zsock_new(ZMQ_PAIR);
+    assert_int_equal(zsock_bind(out, "inproc://removal"), 0);
+    assert_int_equal(zsock_connect(in, "inproc://removal"), 0);
+    zstr_send(out, "one");
+    zstr_send(out, "two");
+    loop_add_socket(l, in, read_and_remove, in);
+    loop_once(l, 20, stop, NULL);
+    loop_run(l);
+    assert_string_equal(events, "r");
+    zsock_destroy(&in);
+    zsock_destroy(&out);
+}
+
+static zsock_t *neighbour;
+
+static void remove_both(void *zsock) {
+    note("r");
+    loop_remove_socket(l, zsock);
+    loop_remove_socket(l, neighbour);
+    zsock_destroy(&neighbour);
+    loop_once(l, 5, stop, NULL);
+}
+
+static void a_ready_socket_that_another_handler_removes_is_not_called(void **state) {
+    (void)state;
+    zsock_t *out = zsock_new(ZMQ_PAIR), *in = zsock_new(ZMQ_PAIR), *other = zsock_new(ZMQ_PAIR);
+    neighbour = zsock_new(ZMQ_PAIR);
+    zsock_bind(out, "inproc://first"), zsock_connect(in, "inproc://first");
+    zsock_bind(other, "inproc://second"), zsock_connect(neighbour, "inproc://second");
+    zstr_send(out, "ready");
+    zstr_send(other, "ready");
+    loop_add_socket(l, in, remove_both, in);
+    loop_add_socket(l, neighbour, note, "x");
+    loop_run(l);
+    assert_string_equal(events, "r");
+    zsock_destroy(&in);
+    zsock_destroy(&out);
+    zsock_destroy(&other);
+}
+
+static void watch_many(void *letter) {
+    note(letter);
+    for (int i = 0; i < 20; i++) assert_int_equal(loop_add_reader(l, 0, note, "x"), 0);
+    loop_remove_fd(l, 0);
+    loop_once(l, 5, stop, NULL);
+}
+
+/* More than there is room for at once, from within a handler. */
+static void a_handler_may_add_and_remove_many(void **state) {
+    (void)state;
+    loop_once(l, 0, watch_many, "m");
+    loop_run(l);
+    assert_string_equal(events, "m");
+}
+
+static void note_writer(void *zsock) {
+    note("w");
+    loop_remove_socket_writer(l, zsock);
+    loop_once(l, 50, stop, NULL);
+}
+
+/* What a Hello waits for: a DEALER with IMMEDIATE takes a message once somebody has bound. */
+static void a_dealer_can_be_written_when_it_is_connected(void **state) {
+    (void)state;
+    zsock_t *dealer = zsock_new(ZMQ_DEALER), *router = zsock_new(ZMQ_ROUTER);
+    zsock_set_immediate(dealer, 1);
+    char address[64];
+    snprintf(address, sizeof address, "ipc:///tmp/test_loop.%d", (int)getpid());
+    assert_int_equal(zsock_connect(dealer, "%s", address), 0);
+    loop_add_socket(l, dealer, note, "r");
+    loop_add_socket_writer(l, dealer, note_writer, dealer);
+    loop_once(l, 50, stop, NULL);
+    loop_run(l);
+    assert_string_equal(events, "");
+    assert_int_equal(zsock_bind(router, "%s", address), 0);
+    loop_once(l, 60000, stop, NULL);
+    loop_run(l);
+    assert_string_equal(events, "w");
+    loop_remove_socket(l, dealer);
+    zsock_destroy(&dealer);
+    zsock_destroy(&router);
+    unlink(address + strlen("ipc://"));
+}
+
+static int ends[2];
+
+static void read_byte(void *letter) {
+    char byte;
+    if (read(ends[0], &byte, 1) == 1) return note(letter);
+    note("e");
+    loop_remove_fd(l, ends[0]);
+    loop_stop(l);
+}
+
+static void write_byte(void *unused) {
+    (void)unused;
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    loop_remove_fd(l, ends[1]);
+    close(ends[1]);
+}
+
+static void descriptors_are_read_written_and_end(void **state) {
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    loop_add_reader(l, ends[0], read_byte, "r");
+    loop_add_writer(l, ends[1], write_byte, NULL);
+    assert_false(loop_run(l));
+    assert_string_equal(events, "re");
+    close(ends[0]);
+}
+
+static void raise_signal(void *number) {
+    kill(getpid(), *(int *)number);
+}
+
+static void signals_end_it(void **state) {
+    (void)state;
+    static int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < 3; i++) {
+        loop_once(l, 5, raise_signal, &numbers[i]);
+        int guard = loop_once(l, 60000, stop, NULL);
+        assert_true(loop_run(l));
+        loop_cancel(l, guard);
+    }
+}
+
+static void ignore_signal(int number) {
+    (void)number;
+}
+
+static void it_says_which_signal_that_was(void **state) {
+    (void)state;
+    static int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < 3; i++) {
+        loop_once(l, 1, raise_signal, &numbers[i]);
+        loop_run(l);
+        assert_int_equal(loop_was_terminated(l), numbers[i] != SIGINT);
+    }
+    loop_once(l, 1, stop, NULL);
+    loop_run(l);
+    assert_false(loop_was_terminated(l));
+}
+
+static void one_before_a_run_ends_it_where_it_is_held(void **state) {
+    (void)state;
+    static int numbers[] = {SIGINT, SIGTERM, SIGINT};
+    loop_once(l, 0, note, "x");
+    signals_rule before = signals_set(SIGNALS_HOLD);
+    for (size_t i = 0; i < 3; i++) {
+        raise_signal(&numbers[i]);
+        assert_true(loop_run(l));
+        assert_int_equal(loop_was_terminated(l), numbers[i] == SIGTERM);
+    }
+    signals_set(before);
+    assert_string_equal(events, "");    /* nothing else was begun */
+}
+
+/* Making one opens no gap through which a signal is lost. */
+static void a_new_loop_leaves_signals_alone(void **state) {
+    (void)state;
+    struct sigaction before, after;
+    for (int number = SIGINT; number != 0; number = number == SIGINT ? SIGTERM : 0) {
+        loop_free(&l);
+        sigaction(number, NULL, &before);
+        l = loop_new();
+        sigaction(number, NULL, &after);
+        assert_true(before.sa_handler != SIG_DFL && before.sa_handler == after.sa_handler);
+    }
+}
+
+static void other_signals_do_not(void **state) {
+    (void)state;
+    static int number = SIGUSR1;
+    signal(SIGUSR1, ignore_signal);
+    loop_once(l, 5, raise_signal, &number);
+    loop_every(l, 10, note, "t");
+    loop_once(l, 100, stop, NULL);
+    uint64_t start_ms = clock_ms();
+    assert_false(loop_run(l));
+    assert_true(clock_ms() - start_ms >= 99); /* nor do they make timers start anew */
+    assert_in_range(strlen(events), 1, 10);
+    signal(SIGUSR1, SIG_DFL);
+}
+
+static void it_runs_again_after_a_stop(void **state) {
+    (void)state;
+    loop_once(l, 1, note_and_stop, "a");
+    loop_run(l);
+    loop_once(l, 1, note_and_stop, "b");
+    loop_run(l);
+    assert_string_equal(events, "ab");
+}
+
+#define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, loop_make, loop_end)
+
+int main(void) {
+    signal(SIGINT, SIG_DFL);    /* whatever who runs the tests ignores */
+    signal(SIGHUP, SIG_DFL);
+    signals_begin(1);
+    const struct CMUnitTest tests[] = {
+        ON_LOOP(timers_come_in_order_of_time),
+        ON_LOOP(a_cancelled_timer_does_not_come),
+        ON_LOOP(a_repeating_timer_may_cancel_itself),
+        ON_LOOP(a_timer_may_cancel_another_that_is_due_too),
+        ON_LOOP(a_late_loop_makes_up_for_nothing),
+        ON_LOOP(the_next_turn_comes_after_the_sockets),
+        ON_LOOP(a_socket_may_be_removed_by_its_handler),
+        ON_LOOP(a_ready_socket_that_another_handler_removes_is_not_called),
+        ON_LOOP(a_handler_may_add_and_remove_many),
+        ON_LOOP(a_dealer_can_be_written_when_it_is_connected),
+        ON_LOOP(descriptors_are_read_written_and_end),
+        ON_LOOP(signals_end_it),
+        ON_LOOP(it_says_which_signal_that_was),
+        ON_LOOP(one_before_a_run_ends_it_where_it_is_held),
+        ON_LOOP(a_new_loop_leaves_signals_alone),
+        ON_LOOP(other_signals_do_not),
+        ON_LOOP(it_runs_again_after_a_stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,297 @@
+/* The chain, by every instruction set, against a reference that sorts the whole row: the same bits on
+ * random rows and chains, with ties, both zeros, and -inf. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/chain/strategy.h"
+#include "proto/numeric/fmath.h"
+#include "samplerd/chain/chain.h"
+#include "samplerd/chain/rng.h"
+
+#include <cmocka.h>     /* last: its macro fail() would hide our function */
+
+__extension__ typedef unsigned __int128 uint128;
+
+enum { N_CASES = 4000, WIDTH_MAX = 3000, IDS_MAX = 64, WIDE = 49152, N_WIDE_CASES = 20 };
+
+/* ---- random cases ---- */
+
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t n) {
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((random_state >> 33) % n);
+}
+
+static double random_unit(void) {
+    return (random_below(1 << 20) + 0.5) / (1 << 20);
+}
+
+/* Some rows are smooth, some coarse (many ties), some all equal, some of wild magnitudes. */
+static float random_logit(uint32_t manner) {
+    double bell = random_unit() + random_unit() + random_unit() - 1.5;
+    switch (manner) {
+    case 0: return (float)(bell * 12);
+    case 1: return (float)(random_below(9) / 2.0 - 2.0);
+    case 2: return random_below(2) ? 0.0f : -0.0f;
+    case 3: return (float)ldexp(bell, (int)random_below(200) - 100);
+    default: return random_below(4) ? (float)(bell * 30) : -INFINITY;
+    }
+}
+
+/* Every third one is a decimal as people type it, which rows of many ties meet exactly. */
+static double random_share(void) {
+    return random_below(3) ? random_unit() : (1 + random_below(99)) / 100.0;
+}
+
+static double random_value(step_kind kind, uint32_t width) {
+    switch (kind) {
+    case STEP_REPETITION_PENALTY: return 0.5 + random_unit();
+    case STEP_PRESENCE_PENALTY:
+    case STEP_FREQUENCY_PENALTY: return random_unit() * 3 - 1;
+    case STEP_TEMPERATURE: return random_below(4) ? 0.2 + random_unit() * 1.5 : 1.0;
+    case STEP_TOP_K: return random_below(width + 3);
+    case STEP_TOP_P: return random_below(5) ? random_share() : 1.0;
+    case STEP_MIN_P: return random_below(5) ? random_share() : random_below(2);
+    default: return 0;
+    }
+}
+
+/* Those that the reference knows; the others stand against samplers.jsonl. */
+static const step_kind KINDS[] = {STEP_LOGIT_BIAS, STEP_REPETITION_PENALTY, STEP_PRESENCE_PENALTY,
+                                  STEP_FREQUENCY_PENALTY, STEP_TEMPERATURE, STEP_TOP_K, STEP_TOP_P,
+                                  STEP_MIN_P, STEP_GREEDY};
+
+static void append_random_step(strategy *s, uint32_t width) {
+    failure f;
+    step_kind kind = KINDS[random_below(sizeof KINDS / sizeof *KINDS)];
+    if (step_table[kind].shape == SHAPE_BIASES) {
+        int32_t id = (int32_t)random_below(width);
+        double bias = random_below(3) && width > 1 ? random_unit() * 6 - 3 : -INFINITY;
+        assert_int_equal(strategy_append_biases(s, &id, &bias, 1, &f), STATUS_OK);
+        return;
+    }
+    if (kind == STEP_GREEDY && random_below(4)) return;
+    double value = random_value(kind, width);
+    assert_int_equal(strategy_append(s, kind, &value, step_table[kind].n_fields, &f), STATUS_OK);
+}
+
+/* ---- the reference ---- */
+
+typedef struct reference {
+    uint32_t n;
+    double logits[WIDTH_MAX];       /* -inf: dropped */
+    uint64_t weights[WIDTH_MAX], total;
+    uint32_t ranked[WIDTH_MAX];
+} reference;
+
+static const double *ranked_logits;     /* qsort has no context */
+
+static int compare_rank(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    if (ranked_logits[x] != ranked_logits[y]) return ranked_logits[x] > ranked_logits[y] ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static void reference_rank(reference *r) {
+    for (uint32_t i = 0; i < r->n; i++) r->ranked[i] = i;
+    ranked_logits = r->logits;
+    qsort(r->ranked, r->n, sizeof *r->ranked, compare_rank);
+    double largest = r->logits[r->ranked[0]];
+    r->total = 0;
+    for (uint32_t i = 0; i < r->n && largest > -INFINITY; i++) {
+        r->weights[i] = (uint64_t)nearbyint(ldexp(fmath_exp(r->logits[i] - largest), 44));
+        r->total += r->weights[i];
+    }
+}
+
+static void reference_drop_below(reference *r, double lowest) {
+    for (uint32_t i = 0; i < r->n; i++) {
+        if (r->logits[i] < lowest) r->logits[i] = -INFINITY;
+    }
+}
+
+#define TOLERANCE 1.8e-7        /* of a share, relative; in the protocol, too */
+
+/* above / total ≥ p − TOLERANCE · min(p, 1 − p), or − 1e-9 where that is more, exactly. */
+static bool mass_reaches(uint64_t above, uint64_t total, double p) {
+    int exponent;
+    double least = p - fmax(fmin(p, 1 - p) * TOLERANCE, 1e-9);
+    if (least <= 0) return above > 0;
+    double fraction = frexp(least, &exponent);
+    uint128 bound = (uint128)ldexp(fraction, 53) * total;       /* parts of 2^(exponent − 53) */
+    return above > (bound - 1) >> (53 - exponent);
+}
+
+static void reference_top_p(reference *r, double p) {
+    uint64_t above = 0;
+    if (p == 1) return;
+    for (uint32_t i = 0; i < r->n; i++) {
+        uint32_t id = r->ranked[i];
+        if (mass_reaches(above, r->total, p)) r->logits[id] = -INFINITY;
+        above += r->weights[id];
+    }
+}
+
+static void reference_penalise(reference *r, const step *one, const int32_t *ids, uint32_t n_ids) {
+    double value = one->numbers[0];
+    for (uint32_t i = 0; i < r->n; i++) {
+        uint32_t count = 0;
+        for (uint32_t k = 0; k < n_ids; k++) count += ids[k] == (int32_t)i;
+        if (count == 0 || r->logits[i] == -INFINITY) continue;
+        if (one->kind == STEP_PRESENCE_PENALTY) r->logits[i] -= value;
+        else if (one->kind == STEP_FREQUENCY_PENALTY) r->logits[i] -= value * count;
+        else if (r->logits[i] > 0) r->logits[i] /= value;
+        else r->logits[i] *= value;
+    }
+}
+
+static void reference_step(reference *r, const step *one, const int32_t *ids, uint32_t n_ids) {
+    double value = one->numbers[0];
+    reference_rank(r);
+    double largest = r->logits[r->ranked[0]];
+    if (largest == -INFINITY) return;
+    switch (one->kind) {
+    case STEP_LOGIT_BIAS:
+        for (size_t i = 0; i < one->n_biases; i++) r->logits[one->bias_ids[i]] += one->biases[i];
+        break;
+    case STEP_TEMPERATURE:
+        for (uint32_t i = 0; i < r->n; i++) r->logits[i] /= value;
+        break;
+    case STEP_TOP_K:
+        if (value == 0 || value > r->n) break;
+        reference_drop_below(r, r->logits[r->ranked[(int)value - 1]]);
+        break;
+    case STEP_TOP_P:
+        reference_top_p(r, value);
+        break;
+    case STEP_MIN_P:
+        if (value > 0) reference_drop_below(r, largest + fmath_log(value) - TOLERANCE);
+        break;
+    case STEP_GREEDY:
+        for (uint32_t i = 1; i < r->n; i++) r->logits[r->ranked[i]] = -INFINITY;
+        break;
+    default:
+        reference_penalise(r, one, ids, n_ids);
+    }
+}
+
+static int32_t reference_draw(const reference *r, uint64_t bits53) {
+    uint128 running = 0;
+    for (uint32_t i = 0; i < r->n; i++) {
+        running += r->weights[i];
+        if (running << 53 > (uint128)bits53 * r->total) return (int32_t)i;
+    }
+    return -1;
+}
+
+/* ---- the comparison ---- */
+
+static void check_case(chain *const *c, reference *r) {
+    static float logits[WIDTH_MAX];
+    static double probabilities[WIDTH_MAX], expected[WIDTH_MAX];
+    static int32_t ids[IDS_MAX];
+    uint32_t width = 1 + random_below(random_below(4) ? 60 : WIDTH_MAX);
+    uint32_t n_ids = random_below(IDS_MAX);
+    uint32_t manner = random_below(5);
+    for (uint32_t i = 0; i < width; i++) logits[i] = random_logit(manner);
+    if (manner == 4) logits[random_below(width)] = 1;
+    for (uint32_t i = 0; i < n_ids; i++) ids[i] = (int32_t)random_below(width);
+    strategy s;
+    strategy_init(&s);
+    for (uint32_t i = random_below(7); i > 0; i--) append_random_step(&s, width);
+
+    r->n = width;
+    for (uint32_t i = 0; i < width; i++) r->logits[i] = (double)logits[i];
+    for (size_t i = 0; i < s.n_steps; i++) reference_step(r, &s.steps[i], ids, n_ids);
+    reference_rank(r);
+    for (uint32_t i = 0; i < width; i++) expected[i] = (double)r->weights[i] / (double)r->total;
+
+    sample_job job = {.logits = logits, .n_vocab = width, .ids = ids, .n_ids = n_ids,
+                      .strategy = &s, .seed = random_state >> 11, .step = random_below(1000),
+                      .given = -1};
+    for (; *c; c++) {
+        failure f;
+        sample_result result;
+        status st = chain_sample(*c, &job, &result, probabilities, &f);
+        if (r->logits[r->ranked[0]] == -INFINITY) {
+            assert_int_equal(st, STATUS_NO_CANDIDATE);
+        } else {
+            assert_int_equal(st, STATUS_OK);
+            assert_memory_equal(probabilities, expected, width * sizeof *expected);
+            uint64_t bits53 = rng_bits53(job.seed, job.step, RNG_DRAW);
+            assert_int_equal(result.id, reference_draw(r, bits53));
+        }
+    }
+    strategy_clear(&s);
+}
+
+/* A chain for each instruction set of this machine, then NULL. */
+static chain *chains[4];
+
+static int make_chains(void **state) {
+    (void)state;
+    isa machine;
+    failure f;
+    assert_int_equal(cpu_isa(&machine, "auto", &f), STATUS_OK);
+    for (isa i = ISA_REF; i <= machine; i++) assert_non_null(chains[i] = chain_new(i));
+    return 0;
+}
+
+static int free_chains(void **state) {
+    (void)state;
+    for (int i = 0; chains[i]; i++) chain_free(&chains[i]);
+    return 0;
+}
+
+static void random_chains_equal_the_full_sort_to_the_bit(void **state) {
+    (void)state;
+    static reference r;
+    random_state = 20110;
+    for (int i = 0; i < N_CASES; i++) check_case(chains, &r);
+}
+
+/* The chapter's chain on rows shaped like a model's: a bell, and a few ids that stand out. */
+static void wide_rows_are_the_same_everywhere(void **state) {
+    (void)state;
+    static float logits[WIDE];
+    static double first_left[WIDE], left[WIDE];
+    int32_t ids[IDS_MAX];
+    strategy s;
+    strategy_init(&s);
+    strategy_defaults(&s);
+    random_state = 49152;
+    for (int i = 0; i < N_WIDE_CASES; i++) {
+        for (int k = 0; k < WIDE; k++) logits[k] = random_logit(0);
+        for (int k = 0; k < 30; k++) logits[random_below(WIDE)] = (float)(20 - 0.4 * k);
+        for (int k = 0; k < IDS_MAX; k++) ids[k] = (int32_t)random_below(WIDE);
+        sample_job job = {.logits = logits, .n_vocab = WIDE, .ids = ids, .n_ids = IDS_MAX,
+                          .strategy = &s, .seed = 7, .step = (uint32_t)i, .n_candidates = 10,
+                          .given = -1};
+        failure f;
+        sample_result first, result;
+        assert_int_equal(chain_sample(chains[0], &job, &first, first_left, &f), STATUS_OK);
+        for (int c = 1; chains[c]; c++) {
+            assert_int_equal(chain_sample(chains[c], &job, &result, left, &f), STATUS_OK);
+            assert_int_equal(result.id, first.id);
+            assert_memory_equal(&result.logprob, &first.logprob, sizeof first.logprob);
+            assert_memory_equal(left, first_left, sizeof left);
+            assert_memory_equal(result.candidates, first.candidates,
+                                10 * sizeof *first.candidates);
+        }
+    }
+    strategy_clear(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_chains_equal_the_full_sort_to_the_bit),
+        cmocka_unit_test(wide_rows_are_the_same_everywhere),
+    };
+    return cmocka_run_group_tests(tests, make_chains, free_chains);
+}

@@ -1,0 +1,381 @@
+/* models.h: which modelds serve which model, and how their vocabularies come. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/models/model_at_hand.h"
+#include "tests/support/models/tiny_vocabulary.h"
+#include "tokenizerd/route/models.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+static int setup(void **state) {
+    *state = models_new();
+    return 0;
+}
+
+static int teardown(void **state) {
+    models_free((models **)state);
+    return 0;
+}
+
+static modeld *join(models *ms, const char *name, const char *fingerprint, const char *hash) {
+    modeld *d = NULL;
+    failure f;
+    model_offer offer = served_offer(name, fingerprint, hash);
+    assert_int_equal(models_join(ms, &offer, 1, NULL, &d, &f), STATUS_OK);
+    return d;
+}
+
+static void bring(modeld *d, const char *hash) {
+    failure f;
+    assert_int_equal(served_bring(d, hash, 100, &f), STATUS_OK);
+}
+
+/* ---- joining ---- */
+
+static void test_a_model_is_found_when_its_vocabulary_is_complete(void **state) {
+    models *ms = *state;
+    assert_null(models_find(ms, "a", ""));
+    modeld *d = join(ms, "a", "f1", "v1");
+    assert_null(models_find(ms, "a", ""));
+    assert_null(served_model_vocab(modeld_model(d)));
+    assert_ptr_equal(models_query(ms), d);
+    assert_null(models_query(ms));              /* asked once */
+    bring(d, "v1");
+    served_model *m = models_find(ms, "a", "");
+    assert_ptr_equal(m, modeld_model(d));
+    assert_string_equal(served_model_name(m), "a");
+    assert_int_equal(vocab_size(served_model_vocab(m)), SERVED_N_VOCAB);
+    assert_int_equal(served_model_n_ctx(m), SERVED_N_CTX);
+    assert_null(models_query(ms));
+}
+
+static void test_equal_modelds_share_a_name_and_others_are_refused(void **state) {
+    models *ms = *state;
+    failure f;
+    modeld *first = model_at_hand(ms, "a", "f1"), *other = NULL;
+    modeld *second = join(ms, "a", "f1", "tiny");
+    assert_ptr_equal(modeld_model(first), modeld_model(second));
+    assert_null(models_query(ms));              /* the vocabulary is known */
+
+    model_offer differs = served_offer("a", "f2", "tiny");
+    assert_int_equal(models_join(ms, &differs, 1, NULL, &other, &f), STATUS_NAME_TAKEN);
+    assert_non_null(strstr(f.message, "fingerprint"));
+    differs = served_offer("a", "f1", "tiny");
+    differs.n_ctx++;
+    assert_int_equal(models_join(ms, &differs, 1, NULL, &other, &f), STATUS_NAME_TAKEN);
+    differs = served_offer("a", "f1", "another");
+    assert_int_equal(models_join(ms, &differs, 1, NULL, &other, &f), STATUS_NAME_TAKEN);
+
+    models_leave(ms, &first);
+    models_leave(ms, &second);
+    assert_null(second);
+    assert_null(models_find(ms, "a", ""));
+    join(ms, "a", "f2", "tiny");                /* the name is free again */
+}
+
+static void test_offers_out_of_bounds_are_refused(void **state) {
+    models *ms = *state;
+    char long_name[NAME_BYTES_MAX + 2];
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    model_offer cases[] = {
+        served_offer("", "f", "v"),     served_offer(long_name, "f", "v"),
+        served_offer("a\nb", "f", "v"), served_offer("\xff", "f", "v"),
+        served_offer("a", "", "v"),     served_offer("a", "f", ""),
+        served_offer("a", "f", "v"),    served_offer("a", "f", "v"),
+        served_offer("a", "f", "v"),
+    };
+    cases[6].n_vocab = 0;
+    cases[7].n_vocab = N_VOCAB_MAX + 1;
+    cases[8].n_ctx = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        modeld *d = NULL;
+        failure f;
+        assert_int_equal(models_join(ms, &cases[i], 1, NULL, &d, &f), STATUS_BAD_MESSAGE);
+        assert_null(d);
+    }
+    assert_null(models_first(ms));
+}
+
+static void test_who_was_cut_hears_why(void **state) {
+    models *ms = *state;
+    failure f, why = {STATUS_UNSUPPORTED, "an unknown split"};
+    modeld *d = NULL;
+    models_refuse(ms, 77, &why);
+    model_offer offer = served_offer("a", "f", "v");
+    assert_int_equal(models_join(ms, &offer, 77, NULL, &d, &f), STATUS_UNSUPPORTED);
+    assert_string_equal(f.message, "an unknown split");
+    assert_int_equal(models_join(ms, &offer, 78, NULL, &d, &f), STATUS_OK);    /* another process */
+}
+
+/* ---- looking up ---- */
+
+static void test_no_name_is_the_default_model(void **state) {
+    models *ms = *state;
+    assert_null(models_find(ms, "", ""));       /* nobody knows which */
+    modeld *first = join(ms, "a", "f1", "v1");
+    assert_null(models_find(ms, "", ""));
+    default_model_joined(models_default(ms), "a", 1);
+    modeld *second = join(ms, "b", "f2", "v2");
+    while (models_query(ms)) {}
+    bring(second, "v2");
+    assert_null(models_find(ms, "", ""));       /* the first one's vocabulary is on its way */
+    assert_ptr_equal(models_find(ms, "b", ""), modeld_model(second));
+    bring(first, "v1");
+    assert_ptr_equal(models_find(ms, "", ""), modeld_model(first));
+    assert_ptr_equal(models_find(ms, "", "f2"), modeld_model(second));
+    assert_null(models_find(ms, "a", "f2"));
+    assert_null(models_find(ms, "c", ""));
+    assert_int_equal(models_count(ms), 2);
+    served_model *held = served_model_hold(modeld_model(first));
+    models_leave(ms, &first);
+    assert_int_equal(models_count(ms), 1);
+    assert_null(models_find(ms, "", ""));       /* another one never stands in for it */
+    assert_ptr_equal(models_find(ms, "", "f2"), modeld_model(second));
+    first = join(ms, "a", "f1", "v1");
+    assert_ptr_equal(models_find(ms, "", ""), modeld_model(first));
+    models_release(ms, &held);
+    models_leave(ms, &first);
+    first = join(ms, "a", "f9", "v1");          /* its name counts, not its weights */
+    assert_ptr_equal(models_find(ms, "", ""), modeld_model(first));
+    default_model_set(models_default(ms), "b");
+    assert_ptr_equal(models_find(ms, "", ""), modeld_model(second));
+}
+
+static void test_the_least_loaded_serves(void **state) {
+    models *ms = *state;
+    modeld *a = model_at_hand(ms, "a", "f"), *b = join(ms, "a", "f", "tiny");
+    served_model *m = modeld_model(a);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), a);
+    modeld_take(a);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), b);
+    assert_ptr_equal(served_model_least_loaded(m, b), a);
+    assert_ptr_equal(served_model_least_loaded(m, a), b);
+    modeld_take(b);
+    modeld_take(b);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), a);
+    modeld_give(b);
+    modeld_give(b);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), b);
+}
+
+static void test_a_held_model_waits_for_its_like(void **state) {
+    models *ms = *state;
+    modeld *d = model_at_hand(ms, "a", "f1");
+    served_model *m = served_model_hold(modeld_model(d));
+    models_leave(ms, &d);
+    assert_null(models_find(ms, "a", ""));
+    assert_null(served_model_least_loaded(m, NULL));
+    assert_non_null(served_model_vocab(m));            /* texts under way need it */
+
+    modeld *stranger = model_at_hand(ms, "a", "f2"); /* the name is not taken by who only is held */
+    assert_ptr_not_equal(modeld_model(stranger), m);
+    assert_null(served_model_least_loaded(m, NULL));
+    models_leave(ms, &stranger);
+    d = join(ms, "a", "f1", "tiny");
+    assert_ptr_equal(modeld_model(d), m);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), d);
+    models_release(ms, &m);
+    assert_null(m);
+    assert_non_null(models_find(ms, "a", "f1"));
+}
+
+static void test_what_is_missing_is_named(void **state) {
+    models *ms = *state;
+    failure f;
+    assert_int_equal(models_missing(ms, "", "", 10000, &f), STATUS_NO_MODELD);
+    assert_string_equal(f.message,
+                        "no modeld has joined within 10 s; start one with: modeld --model FILE");
+    assert_int_equal(models_missing(ms, "x", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "'x'"));
+    assert_non_null(strstr(f.message, "0.5 s"));
+
+    modeld *loading = join(ms, "slow", "f1", "v1");
+    assert_int_equal(models_missing(ms, "slow", "", 10, &f), STATUS_NO_MODELD);
+    models_leave(ms, &loading);
+    model_at_hand(ms, "a", "f1");
+    model_at_hand(ms, "b", "f2");
+    assert_int_equal(models_missing(ms, "x", "", 10, &f), STATUS_UNKNOWN_MODEL);
+    assert_non_null(strstr(f.message, "'a', 'b'"));
+    assert_int_equal(models_missing(ms, "a", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
+    assert_non_null(strstr(f.message, "fingerprint"));
+    assert_int_equal(models_missing(ms, "", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
+    assert_int_equal(served_model_missing(models_first(ms), 10, &f), STATUS_NO_MODELD);
+}
+
+static void test_a_default_model_that_is_missing_is_named(void **state) {
+    models *ms = *state;
+    failure f;
+    modeld *early = join(ms, "early", "f0", "v0");
+    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "default is not known"));
+    assert_non_null(strstr(f.message, "there are: 'early'"));
+    models_leave(ms, &early);
+    default_model_set(models_default(ms), "a");
+    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "no modeld of the default model 'a'"));
+    assert_non_null(strstr(f.message, "--name a"));
+    model_at_hand(ms, "b", "f1");
+    model_at_hand(ms, "c", "f2");
+    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_string_equal(f.message, "the default model 'a' is not here and has not come within 0.5 s; --model "
+                        "names another one, tokenizerd --default-model sets another default; there are: 'b', 'c'");
+    join(ms, "a", "f3", "slow");
+    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "the modeld of 'a' has not brought its whole vocabulary"));
+}
+
+static void test_ids_are_checked_against_the_vocabulary(void **state) {
+    failure f;
+    const served_model *m = modeld_model(model_at_hand(*state, "a", "f"));
+    const int32_t ids[] = {0, SERVED_N_VOCAB - 1, SERVED_N_VOCAB, -1};
+    assert_int_equal(served_model_check_ids(m, ids, 2, &f), STATUS_OK);
+    assert_int_equal(served_model_check_ids(m, ids, 3, &f), STATUS_BAD_ID);
+    assert_non_null(strstr(f.message, "300"));
+    assert_int_equal(served_model_check_ids(m, ids + 3, 1, &f), STATUS_BAD_ID);
+}
+
+/* ---- vocabularies ---- */
+
+static void test_a_vocabulary_is_kept_for_a_return(void **state) {
+    models *ms = *state;
+    modeld *d = model_at_hand(ms, "a", "f1");
+    models_leave(ms, &d);
+    join(ms, "a", "f1", "tiny");
+    assert_null(models_query(ms));
+    assert_non_null(models_find(ms, "a", ""));
+}
+
+static void test_only_the_latest_unused_vocabularies_are_kept(void **state) {
+    models *ms = *state;
+    for (int i = 0; i <= VOCABULARIES_KEPT_MAX; i++) {
+        char hash[16];
+        snprintf(hash, sizeof hash, "v%d", i);
+        modeld *d = join(ms, "a", "f", hash);
+        assert_ptr_equal(models_query(ms), d);
+        bring(d, hash);
+        models_leave(ms, &d);
+    }
+    modeld *newest = join(ms, "new", "f", "v1");
+    assert_null(models_query(ms));
+    modeld *oldest = join(ms, "old", "f", "v0");
+    assert_ptr_equal(models_query(ms), oldest);
+    assert_non_null(models_find(ms, served_model_name(modeld_model(newest)), ""));
+}
+
+static void test_another_modeld_is_asked_when_the_sender_leaves(void **state) {
+    models *ms = *state;
+    failure f;
+    modeld *first = join(ms, "a", "f", "v"), *second = join(ms, "a", "f", "v");
+    assert_ptr_equal(models_query(ms), first);
+    vocab_meta meta = {
+        .kind = "gpt2", .split = "gpt-2", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
+    const vocab_bytes token = {(const uint8_t *)"x", 1};
+    vocabulary_piece piece = {.hash = "v",
+                              .n_tokens_all = SERVED_N_VOCAB,
+                              .tokens = &token,
+                              .types = (const uint8_t[]){TOKEN_NORMAL},
+                              .n_tokens = 1,
+                              .meta = &meta};
+    bool complete;
+    assert_int_equal(models_piece(first, &piece, &complete, &f), STATUS_OK);
+    assert_false(complete);
+    models_leave(ms, &first);
+    assert_ptr_equal(models_query(ms), second);
+    bring(second, "v");                         /* from the beginning */
+    assert_non_null(models_find(ms, "a", ""));
+}
+
+/* Each case breaks one thing of the second piece, or of the first. */
+static void test_pieces_that_do_not_fit(void **state) {
+    (void)state;
+    enum { NO_META, OTHER_SIZE, MERGES_MAX, GAP, REPEATED, TOO_MANY, CHANGED_SIZE, N_CASES };
+    vocab_meta meta = {
+        .kind = "gpt2", .split = "gpt-2", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
+    vocab_bytes tokens[SERVED_N_VOCAB];
+    uint8_t types[SERVED_N_VOCAB];
+    for (size_t i = 0; i < SERVED_N_VOCAB; i++)
+        tokens[i] = (vocab_bytes){(const uint8_t *)"x", 1}, types[i] = TOKEN_NORMAL;
+    for (int i = 0; i < N_CASES; i++) {
+        models *ms = models_new();
+        failure f;
+        bool complete;
+        modeld *d = join(ms, "a", "f", "v");
+        models_query(ms);
+        vocabulary_piece piece = {.hash = "v",
+                                  .n_tokens_all = SERVED_N_VOCAB,
+                                  .n_merges_all = 0,
+                                  .tokens = tokens,
+                                  .types = types,
+                                  .n_tokens = 4,
+                                  .meta = &meta};
+        if (i == NO_META) piece.meta = NULL;
+        if (i == OTHER_SIZE) piece.n_tokens_all++;
+        if (i == MERGES_MAX) piece.n_merges_all = N_MERGES_MAX + 1;
+        status st = models_piece(d, &piece, &complete, &f);
+        assert_int_equal(st, i <= MERGES_MAX ? STATUS_BAD_MESSAGE : STATUS_OK);
+        if (i > MERGES_MAX) {
+            piece.meta = NULL;
+            piece.first_token = i == GAP ? 5 : i == REPEATED ? 0 : 4;
+            if (i == TOO_MANY) piece.n_tokens = SERVED_N_VOCAB - 3;
+            if (i == CHANGED_SIZE) piece.n_merges_all++;
+            assert_int_equal(models_piece(d, &piece, &complete, &f), STATUS_BAD_MESSAGE);
+        }
+        assert_false(complete);
+        models_free(&ms);
+    }
+}
+
+static void test_an_unknown_kind_or_split_is_named(void **state) {
+    models *ms = *state;
+    failure f;
+    bool complete;
+    modeld *d = join(ms, "a", "f", "v");
+    models_query(ms);
+    vocab_meta meta = {
+        .kind = "gpt2", .split = "nonsense", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
+    vocabulary_piece piece = {.hash = "v", .n_tokens_all = SERVED_N_VOCAB, .meta = &meta};
+    assert_int_equal(models_piece(d, &piece, &complete, &f), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(f.message, "nonsense"));
+}
+
+static void test_pieces_that_nobody_asked_for_are_ignored(void **state) {
+    models *ms = *state;
+    failure f;
+    bool complete = true;
+    modeld *ready = model_at_hand(ms, "a", "f1"), *asked = join(ms, "b", "f2", "v2");
+    assert_ptr_equal(models_query(ms), asked);
+    vocabulary_piece piece = {.hash = "tiny", .n_tokens_all = 7};
+    assert_int_equal(models_piece(ready, &piece, &complete, &f), STATUS_OK);
+    assert_false(complete);
+    assert_int_equal(models_piece(asked, &piece, &complete, &f), STATUS_OK);    /* another hash */
+    bring(asked, "v2");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        CASE(test_a_model_is_found_when_its_vocabulary_is_complete),
+        CASE(test_equal_modelds_share_a_name_and_others_are_refused),
+        CASE(test_offers_out_of_bounds_are_refused),
+        CASE(test_who_was_cut_hears_why),
+        CASE(test_no_name_is_the_default_model),
+        CASE(test_the_least_loaded_serves),
+        CASE(test_a_held_model_waits_for_its_like),
+        CASE(test_what_is_missing_is_named),
+        CASE(test_a_default_model_that_is_missing_is_named),
+        CASE(test_ids_are_checked_against_the_vocabulary),
+        CASE(test_a_vocabulary_is_kept_for_a_return),
+        CASE(test_only_the_latest_unused_vocabularies_are_kept),
+        CASE(test_another_modeld_is_asked_when_the_sender_leaves),
+        CASE(test_pieces_that_do_not_fit),
+        CASE(test_an_unknown_kind_or_split_is_named),
+        CASE(test_pieces_that_nobody_asked_for_are_ignored),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,138 @@
+/* watches.h: who watches what, and for how long. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/models/model_at_hand.h"
+#include "tokenizerd/requests/requests.h"
+#include "tokenizerd/requests/watches.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+static const uint8_t one[REQUEST_BYTES] = {1}, other[REQUEST_BYTES] = {2};
+static int ann, bob;            /* clients: only their addresses count */
+
+static void add(watches *ws, const uint8_t *id, void *watcher, uint32_t n_candidates) {
+    failure f;
+    assert_int_equal(watches_add(ws, id, watcher, 7, n_candidates, &f), STATUS_OK);
+}
+
+/* With the id `one`, Ann's. */
+static request *add_request(requests *rs) {
+    failure f;
+    request *r = NULL;
+    strategy plain;
+    strategy_init(&plain);
+    const request_order order = {.id = one, .attempt = 1, .model = "", .fingerprint = "", .pool = "",
+                                 .session = "", .semantics = "", .strategy = &plain,
+                                 .max_new_tokens = 5};
+    assert_int_equal(requests_add(rs, &order, NULL, &ann, 0, &r, &f), STATUS_OK);
+    return r;
+}
+
+static void the_most_that_anybody_wants_counts(void **state) {
+    (void)state;
+    models *ms = models_new();
+    watches *ws = watches_new();
+    assert_int_equal(watches_wanted(ws, one), 0);
+    add(ws, one, &ann, 4);
+    add(ws, one, &bob, 9);
+    assert_int_equal(watches_wanted(ws, one), 9);
+    assert_int_equal(watches_wanted(ws, other), 0);
+    watch *w = watches_next(watches_first(ws));
+    assert_ptr_equal(w->watcher, &bob);
+    watches_remove(ws, ms, &w);
+    assert_null(w);
+    assert_int_equal(watches_wanted(ws, one), 4);
+    watches_free(&ws, ms);
+    models_free(&ms);
+}
+
+static void those_of_one_request_are_found_in_order(void **state) {
+    (void)state;
+    if (WATCHES_MAX < 4) skip();
+    models *ms = models_new();
+    watches *ws = watches_new();
+    add(ws, other, &ann, 1);
+    add(ws, one, &ann, 2);
+    add(ws, other, &bob, 3);
+    add(ws, one, &bob, 4);
+    const watch *w = watches_of(watches_first(ws), one);
+    assert_int_equal(w->n_candidates, 2);
+    w = watches_of(watches_next(w), one);
+    assert_int_equal(w->n_candidates, 4);
+    assert_null(watches_of(watches_next(w), one));
+    watches_free(&ws, ms);
+    models_free(&ms);
+}
+
+static void there_is_a_bound(void **state) {
+    (void)state;
+    failure f;
+    models *ms = models_new();
+    watches *ws = watches_new();
+    for (int i = 0; i < WATCHES_MAX; i++) add(ws, one, &ann, 1);
+    assert_int_equal(watches_add(ws, one, &ann, 7, 1, &f), STATUS_BUSY);
+    watches_free(&ws, ms);
+    models_free(&ms);
+}
+
+/* The model stays in hand for the glimpse of the last token, which comes after the end. */
+static void an_ended_request_wants_nothing_and_keeps_its_model(void **state) {
+    (void)state;
+    failure f;
+    models *ms = models_new();
+    modeld *d = model_at_hand(ms, "a", "f1");
+    requests *rs = requests_new();
+    request *r = add_request(rs);
+    assert_int_equal(request_meet(r, modeld_model(d), &f), STATUS_OK);
+    watches *ws = watches_new();
+    add(ws, one, &ann, 3);
+    add(ws, other, &bob, 3);
+    watches_over(ws, r, FINISH_LENGTH, 55);
+    requests_remove(rs, ms, &r, false);
+    watches_go_on(ws, ms, one);         /* not one that has ended for good */
+    watch *w = watches_first(ws);
+    assert_int_equal(watches_wanted(ws, one), 0);
+    assert_int_equal(w->over, FINISH_LENGTH);
+    assert_int_equal(w->over_us, 55);
+    assert_ptr_equal(w->model, modeld_model(d));
+    assert_int_equal(watches_next(w)->over, FINISH_NONE);
+    watches_free(&ws, ms);
+    requests_free(&rs, ms);
+    models_free(&ms);
+}
+
+static void a_request_whose_owner_comes_back_is_watched_again(void **state) {
+    (void)state;
+    models *ms = models_new();
+    requests *rs = requests_new();
+    watches *ws = watches_new();
+    request *r = add_request(rs);
+    add(ws, one, &bob, 3);
+    watches_over(ws, r, FINISH_SUPERSEDED, 55);
+    assert_int_equal(watches_wanted(ws, one), 0);
+    watches_go_on(ws, ms, other);
+    assert_int_equal(watches_wanted(ws, one), 0);
+    watches_go_on(ws, ms, one);
+    assert_int_equal(watches_wanted(ws, one), 3);
+    assert_int_equal(watches_first(ws)->over, FINISH_NONE);
+    assert_null(watches_first(ws)->model);
+    watches_free(&ws, ms);
+    requests_free(&rs, ms);
+    models_free(&ms);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_most_that_anybody_wants_counts),
+        cmocka_unit_test(those_of_one_request_are_found_in_order),
+        cmocka_unit_test(there_is_a_bound),
+        cmocka_unit_test(an_ended_request_wants_nothing_and_keeps_its_model),
+        cmocka_unit_test(a_request_whose_owner_comes_back_is_watched_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

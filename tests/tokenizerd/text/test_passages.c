@@ -1,0 +1,180 @@
+/* passages.h: texts that wait for a vocabulary, and are encoded in turns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/small_vocab.h"
+#include "tokenizerd/text/passages.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+typedef struct reader {
+    passage *passage;
+    size_t n_ids;
+    int32_t first;              /* -1: it is empty */
+    bool had_first;
+    status refused;
+    int rank;                   /* the how-manyth it was; 0: not yet */
+} reader;
+
+static int n_encoded;
+
+static void on_encoded(void *context, void *owner, const failure *why) {
+    reader *r = owner;
+    assert_ptr_equal(context, &n_encoded);
+    r->rank = ++n_encoded;
+    r->refused = why ? why->code : STATUS_OK;
+    if (!why) {
+        const int32_t *ids = passage_ids(r->passage, &r->n_ids);
+        r->first = r->n_ids > 0 ? ids[0] : -1;
+        r->had_first = passage_had_first(r->passage);
+    }
+    passage_free(&r->passage);
+}
+
+static status add(passages *ps, reader *r, const char *text, size_t n_bytes, bool special) {
+    failure f;
+    passage_segment segment = {(const uint8_t *)text, n_bytes, special};
+    return passages_add(ps, &segment, 1, on_encoded, r, &r->passage, &f);
+}
+
+static void start(reader *r, const vocab *v, int32_t first) {
+    failure f;
+    assert_int_equal(passage_start(r->passage, v, first, &f), STATUS_OK);
+}
+
+static void test_texts_take_turns(void **state) {
+    (void)state;
+    enum { LONG = 3 * ENCODE_SLICE_BYTES };
+    n_encoded = 0;
+    vocab *v = small_vocab_default();
+    passages *ps = passages_new(&n_encoded);
+    reader slow = {0}, quick = {0}, later = {0};
+    char *text = malloc(LONG);
+    memset(text, '.', LONG);
+    for (size_t i = 0; i < LONG; i += 2) text[i] = 'b';
+    assert_int_equal(add(ps, &slow, text, LONG, false), STATUS_OK);
+    assert_int_equal(add(ps, &quick, "hi", 2, false), STATUS_OK);
+    assert_int_equal(add(ps, &later, "hi", 2, false), STATUS_OK);
+    assert_false(passages_turn(ps));            /* nobody's vocabulary is here */
+    start(&slow, v, -1);
+    start(&quick, v, -1);
+    assert_true(passages_turn(ps));             /* a slice of the long one */
+    assert_int_equal(n_encoded, 0);
+    assert_true(passages_turn(ps));
+    assert_int_equal(quick.rank, 1);
+    assert_int_equal(quick.n_ids, 2);
+    while (passages_turn(ps)) {}
+    assert_int_equal(slow.rank, 2);
+    assert_int_equal(slow.n_ids, LONG);
+    assert_int_equal(later.rank, 0);
+    passage_free(&later.passage);
+    assert_null(later.passage);
+    free(text);
+    passages_free(&ps);
+    vocab_free(&v);
+}
+
+static void test_segments_are_joined_and_a_first_id_goes_before(void **state) {
+    (void)state;
+    failure f;
+    vocab *v = small_vocab_default();
+    passages *ps = passages_new(&n_encoded);
+    int32_t end = small_vocab_id(v, "<|end|>");
+    reader r = {0};
+    const passage_segment segments[] = {{(const uint8_t *)"<|end|>", 7, true},
+                                        {NULL, 0, false},
+                                        {(const uint8_t *)"<|end|>", 7, false}};
+    assert_int_equal(passages_add(ps, segments, 3, on_encoded, &r, &r.passage, &f), STATUS_OK);
+    start(&r, v, 5);
+    while (passages_turn(ps)) {}
+    assert_int_equal(r.first, 5);
+    assert_int_equal(r.n_ids, 1 + 1 + 7);       /* only the special segment's is one token */
+    assert_true(end >= 0);
+    passages_free(&ps);
+    vocab_free(&v);
+}
+
+/* A text that begins with the id itself does not get another one; of two of them none is taken. */
+static void test_a_first_id_comes_once(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool special, had;
+        size_t n_ids;
+    } cases[] = {
+        {"", true, false, 1},
+        {"hi", true, false, 3},
+        {"<|end|>hi", true, true, 3},
+        {"<|end|><|end|>hi", true, true, 4},
+        {"h<|end|>", true, false, 3},
+        {"<|end|>", false, false, 1 + 7},
+    };
+    vocab *v = small_vocab_default();
+    passages *ps = passages_new(&n_encoded);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int without = 0; without < 2; without++) {
+            reader r = {0};
+            assert_int_equal(add(ps, &r, cases[i].text, strlen(cases[i].text), cases[i].special), STATUS_OK);
+            start(&r, v, without ? -1 : small_vocab_id(v, "<|end|>"));
+            while (passages_turn(ps)) {}
+            assert_int_equal(r.had_first, cases[i].had && !without);
+            assert_int_equal(r.n_ids, cases[i].n_ids - (without && !cases[i].had));
+        }
+    }
+    passages_free(&ps);
+    vocab_free(&v);
+}
+
+static void test_a_text_that_is_freed_has_no_turn(void **state) {
+    (void)state;
+    n_encoded = 0;
+    vocab *v = small_vocab_default();
+    passages *ps = passages_new(&n_encoded);
+    reader gone = {0}, stays = {0};
+    assert_int_equal(add(ps, &gone, "a", 1, false), STATUS_OK);
+    assert_int_equal(add(ps, &stays, "b", 1, false), STATUS_OK);
+    start(&gone, v, -1);
+    start(&stays, v, -1);
+    passage_free(&gone.passage);
+    assert_false(passages_turn(ps));
+    assert_int_equal(stays.rank, 1);
+    assert_int_equal(gone.rank, 0);
+    passages_free(&ps);
+    vocab_free(&v);
+}
+
+static void test_texts_are_checked_and_bounded(void **state) {
+    (void)state;
+    passages *ps = passages_new(&n_encoded);
+    reader wrong = {0}, many[TEXTS_BYTES_MAX / TEXT_BYTES_MAX] = {{0}};
+    assert_int_equal(add(ps, &wrong, "\xc3", 1, false), STATUS_NOT_UTF8);
+    char *text = malloc(TEXT_BYTES_MAX + 1);
+    memset(text, 'x', TEXT_BYTES_MAX + 1);
+    assert_int_equal(add(ps, &wrong, text, TEXT_BYTES_MAX + 1, false), STATUS_TOO_LONG);
+    size_t n =
+        TINY_LIMITS ? sizeof many / sizeof *many : 0; /* all of the bound, where it is small */
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(add(ps, &many[i], text, TEXT_BYTES_MAX, false), STATUS_OK);
+    assert_int_equal(add(ps, &wrong, text, 1, false), TINY_LIMITS ? STATUS_BUSY : STATUS_OK);
+    passage_free(&wrong.passage);
+    for (size_t i = 0; i < n; i++) passage_free(&many[i].passage);
+    assert_int_equal(add(ps, &wrong, text, 1, false), STATUS_OK);
+    passage_free(&wrong.passage);
+    free(text);
+    passages_free(&ps);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_texts_take_turns),
+        cmocka_unit_test(test_segments_are_joined_and_a_first_id_goes_before),
+        cmocka_unit_test(test_a_first_id_comes_once),
+        cmocka_unit_test(test_a_text_that_is_freed_has_no_turn),
+        cmocka_unit_test(test_texts_are_checked_and_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,309 @@
+/* What vocab.h promises: bytes of tokens, look-ups, BOS by default, and which vocabularies are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/limits.h"
+#include "tests/support/small_vocab.h"
+#include "tokenizerd/vocab/byte_letters.h"
+#include "tokenizerd/vocab/vocab.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+static const uint8_t *bytes_of(const char *text) {
+    return (const uint8_t *)text;
+}
+
+static vocab_meta meta_of(uint32_t n_tokens, uint32_t n_merges) {
+    return (vocab_meta){.kind = "gpt2",
+                        .split = "gpt-2",
+                        .n_tokens = n_tokens,
+                        .n_merges = n_merges,
+                        .bos = -1,
+                        .eos = -1,
+                        .eot = -1,
+                        .eom = -1};
+}
+
+static vocab *begin(uint32_t n_tokens, uint32_t n_merges) {
+    vocab *v;
+    failure f;
+    vocab_meta meta = meta_of(n_tokens, n_merges);
+    assert_int_equal(vocab_new(&v, &meta, &f), STATUS_OK);
+    return v;
+}
+
+static status add(vocab *v, const char *text, token_type type) {
+    failure f;
+    return vocab_add_token(v, bytes_of(text), strlen(text), type, &f);
+}
+
+static status merge(vocab *v, const char *text) {
+    failure f;
+    return vocab_add_merge(v, bytes_of(text), strlen(text), &f);
+}
+
+static void check_bytes(const vocab *v, int32_t id, const char *expected, size_t n_bytes) {
+    vocab_bytes token = vocab_token(v, id);
+    assert_int_equal(token.n_bytes, n_bytes);
+    assert_memory_equal(token.bytes, expected, n_bytes);
+}
+
+/* ---- the byte-level spelling ---- */
+
+static void test_letters_and_bytes(void **state) {
+    (void)state;
+    assert_int_equal(byte_letter('A'), 'A');
+    assert_int_equal(byte_letter(' '), 0x120);  /* Ġ */
+    assert_int_equal(byte_letter('\n'), 0x10A); /* Ċ */
+    assert_int_equal(byte_letter(0x7F), 0x121);
+    assert_int_equal(byte_letter(0xAD), 0x143);
+    assert_int_equal(byte_letter(0xFF), 0xFF);
+    for (uint32_t letter = 0; letter < 0x800; letter++) {
+        uint8_t text[2] = {(uint8_t)letter}, raw[2];
+        size_t n_bytes = letter < 0x80 ? 1 : 2, n, n_bytes_with_it = 0;
+        if (n_bytes == 2)
+            text[0] = (uint8_t)(0xC0 | letter >> 6), text[1] = (uint8_t)(0x80 | (letter & 0x3F));
+        for (unsigned byte = 0; byte < 256; byte++)
+            if (byte_letter((uint8_t)byte) == letter) {
+                n_bytes_with_it++;
+                assert_true(byte_letters_undo(text, n_bytes, raw, &n));
+                assert_int_equal(n, 1);
+                assert_int_equal(raw[0], byte);
+            }
+        assert_true(n_bytes_with_it <= 1);
+        if (n_bytes_with_it == 0) assert_false(byte_letters_undo(text, n_bytes, raw, &n));
+    }
+    uint8_t raw[4];
+    size_t n;
+    assert_false(byte_letters_undo(bytes_of("\xc4"), 1, raw, &n));         /* cut */
+    assert_false(byte_letters_undo(bytes_of("\xc1\x81"), 2, raw, &n));     /* overlong "A" */
+    assert_false(byte_letters_undo(bytes_of("\xe2\x82\xac"), 3, raw, &n)); /* € */
+}
+
+/* ---- what a finished one answers ---- */
+
+static void test_tokens_and_types(void **state) {
+    (void)state;
+    vocab *v = begin(6, 0);
+    assert_int_equal(add(v, "\xc4\xa0Hi", TOKEN_NORMAL), STATUS_OK); /* ĠHi */
+    assert_int_equal(add(v, "\xc3\xa2\xc4\xa4\xc2\xac", TOKEN_NORMAL),
+                     STATUS_OK); /* âĤ¬: E2 82 AC */
+    assert_int_equal(add(v, "<|a b|>", TOKEN_CONTROL), STATUS_OK);
+    assert_int_equal(add(v, "\xe2\x82\xac", TOKEN_USER_DEFINED), STATUS_OK); /* as it stands */
+    assert_int_equal(add(v, "\xc4\xa0Hi", TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(add(v, "", TOKEN_UNUSED), STATUS_OK);
+    failure f;
+    assert_int_equal(vocab_finish(v, &f), STATUS_OK);
+    assert_int_equal(vocab_size(v), 6);
+    check_bytes(v, 0, " Hi", 3);
+    check_bytes(v, 1, "\xe2\x82\xac", 3);
+    check_bytes(v, 2, "<|a b|>", 7);
+    check_bytes(v, 5, "", 0);
+    assert_int_equal(vocab_type(v, 2), TOKEN_CONTROL);
+    assert_int_equal(vocab_find(v, bytes_of(" Hi"), 3), 0);          /* the lowest of equals */
+    assert_int_equal(vocab_find(v, bytes_of("\xe2\x82\xac"), 3), 1); /* normal before others */
+    assert_int_equal(vocab_find(v, bytes_of("<|a b|>"), 7), 2);
+    assert_int_equal(vocab_find(v, bytes_of("Hi"), 2), -1);
+    vocab_free(&v);
+    assert_null(v);
+}
+
+static void test_meta_is_copied(void **state) {
+    (void)state;
+    char template[] = "{{ x }}", kind[] = "gpt2", split[] = "smollm";
+    vocab_meta meta = meta_of(1, 0);
+    meta.kind = kind, meta.split = split, meta.add_bos = true, meta.bos = 0;
+    meta.chat_template = bytes_of(template), meta.chat_template_bytes = strlen(template);
+    vocab *v;
+    failure f;
+    assert_int_equal(vocab_new(&v, &meta, &f), STATUS_OK);
+    memset(template, 0, sizeof template), memset(kind, 0, sizeof kind),
+        memset(split, 0, sizeof split);
+    const vocab_meta *kept = vocab_meta_of(v);
+    assert_string_equal(kept->kind, "gpt2");
+    assert_string_equal(kept->split, "smollm");
+    assert_int_equal(kept->chat_template_bytes, 7);
+    assert_memory_equal(kept->chat_template, "{{ x }}", 7);
+    assert_true(kept->add_bos);
+    assert_int_equal(kept->bos, 0);
+    vocab_free(&v);
+}
+
+static bool adds_bos(const char *split, bool told, bool add_bos) {
+    vocab_meta meta = meta_of(1, 0);
+    meta.split = split, meta.add_bos = add_bos, meta.add_bos_told = told;
+    vocab *v;
+    failure f;
+    assert_int_equal(vocab_new(&v, &meta, &f), STATUS_OK);
+    bool adds = vocab_meta_of(v)->add_bos;
+    vocab_free(&v);
+    return adds;
+}
+
+/* Where a file does not say whether a text begins with BOS, the kind of its split does. */
+static void test_bos_by_split(void **state) {
+    (void)state;
+    static const char *const adders[] = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1",
+                                         "pixtral", "midm-2.0", "lfm2", "tekken"};
+    static const char *const others[] = {"gpt-2", "smollm", "qwen2", "glm4", "falcon", "gpt-4o",
+                                         "deepseek-v3", "minicpm5", "default", ""};
+    for (size_t i = 0; i < sizeof adders / sizeof *adders; i++) {
+        assert_true(adds_bos(adders[i], false, false));
+        assert_false(adds_bos(adders[i], true, false));
+        assert_true(adds_bos(adders[i], true, true));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_false(adds_bos(others[i], false, false));
+        assert_true(adds_bos(others[i], true, true));
+    }
+}
+
+/* Spelled in letters that stand for no bytes: no text becomes it, and it is read as it is spelled. */
+static void test_foreign_tokens(void **state) {
+    (void)state;
+    static const char spelled[] = "<\xef\xbd\x9cUser\xef\xbd\x9c>"; /* <｜User｜> */
+    vocab *v = begin(5, 3);
+    failure f;
+    assert_int_equal(add(v, "a", TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(add(v, spelled, TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(add(v, "a b", TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(add(v, "aa", TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(add(v, "<\xef\xbd\x9c\x65nd\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+                         TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(merge(v, "a \xef\xbd\x9c"), STATUS_OK);
+    assert_int_equal(merge(v, "\xef\xbd\x9c a"), STATUS_OK);
+    assert_int_equal(merge(v, "a a"), STATUS_OK);
+    assert_int_equal(vocab_finish(v, &f), STATUS_OK);
+    check_bytes(v, 1, spelled, strlen(spelled));
+    check_bytes(v, 2, "a b", 3);
+    assert_int_equal(vocab_type(v, 1), TOKEN_FOREIGN);
+    assert_int_equal(vocab_type(v, 3), TOKEN_NORMAL);
+    assert_int_equal(vocab_whole_piece(v, bytes_of(spelled), strlen(spelled)), -1);
+    assert_int_equal(vocab_whole_piece(v, bytes_of("aa"), 2), 3);
+    size_t begins, ends;
+    assert_int_equal(specials_find(vocab_specials(v, true), bytes_of(spelled), strlen(spelled), 0,
+                                   &begins, &ends), -1);
+    assert_true(vocab_is_end(v, 4));    /* so is this one, but it is known by its text */
+    vocab_free(&v);
+}
+
+/* ---- what is refused ---- */
+
+static void refuse_meta(const vocab_meta *meta, status expected, const char *words) {
+    vocab *v;
+    failure f;
+    assert_int_equal(vocab_new(&v, meta, &f), expected);
+    assert_null(v);
+    assert_int_equal(f.code, expected);
+    if (!strstr(f.message, words)) fail_msg("\"%s\" does not say \"%s\"", f.message, words);
+}
+
+static void test_refused_metas(void **state) {
+    (void)state;
+    vocab_meta meta = meta_of(10, 0);
+    meta.kind = "llama";
+    refuse_meta(&meta, STATUS_UNSUPPORTED, "\"llama\"");
+    meta = meta_of(10, 0), meta.split = "no-such-model";
+    refuse_meta(&meta, STATUS_UNSUPPORTED, "smollm");
+    meta = meta_of(10, 0), meta.eos = 10;
+    refuse_meta(&meta, STATUS_BAD_REQUEST, "eos id 10");
+    meta = meta_of(10, 0), meta.bos = -2;
+    refuse_meta(&meta, STATUS_BAD_REQUEST, "bos id -2");
+    meta = meta_of(0, 0);
+    refuse_meta(&meta, STATUS_BAD_REQUEST, "0 tokens");
+    meta = meta_of(N_VOCAB_MAX + 1, 0);
+    refuse_meta(&meta, STATUS_BAD_REQUEST, "tokens");
+    meta = meta_of(10, N_MERGES_MAX + 1);
+    refuse_meta(&meta, STATUS_BAD_REQUEST, "merges");
+    meta = meta_of(10, 0), meta.chat_template_bytes = CHAT_TEMPLATE_BYTES_MAX + 1;
+    refuse_meta(&meta, STATUS_BAD_REQUEST, "chat template");
+}
+
+static void test_refused_tokens(void **state) {
+    (void)state;
+    vocab *v = begin(1, 0);
+    failure f;
+    assert_int_equal(add(v, "a", (token_type)0), STATUS_BAD_MESSAGE);
+    assert_int_equal(add(v, "a", (token_type)7), STATUS_BAD_MESSAGE);
+    char *text = calloc(1, TOKEN_BYTES_MAX + 2);
+    memset(text, 'a', TOKEN_BYTES_MAX + 1);
+    assert_int_equal(add(v, text, TOKEN_NORMAL), STATUS_BAD_MESSAGE);
+    assert_int_equal(add(v, text + 1, TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(add(v, "a", TOKEN_NORMAL), STATUS_BAD_MESSAGE); /* one too many */
+    assert_int_equal(vocab_finish(v, &f), STATUS_OK);
+    free(text);
+    vocab_free(&v);
+}
+
+static void test_refused_merges(void **state) {
+    (void)state;
+    static const char *const malformed[] = {"", "a", "ab", " a", "a ", " ", "a  b", "a b c"};
+    vocab *v = begin(1, 1);
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++)
+        assert_int_equal(merge(v, malformed[i]), STATUS_BAD_MESSAGE);
+    vocab_free(&v);
+
+    static const char *const useless[] = {"a c", "c a", "b a"}; /* "c" and "ba" are no tokens */
+    for (size_t i = 0; i < sizeof useless / sizeof useless[0]; i++) {
+        failure f;
+        v = begin(4, 1);
+        assert_int_equal(add(v, "a", TOKEN_NORMAL), STATUS_OK);
+        assert_int_equal(add(v, "b", TOKEN_NORMAL), STATUS_OK);
+        assert_int_equal(add(v, "ac", TOKEN_NORMAL), STATUS_OK);
+        assert_int_equal(add(v, "ca", TOKEN_NORMAL), STATUS_OK);
+        assert_int_equal(merge(v, useless[i]), STATUS_OK);
+        assert_int_equal(merge(v, "a b"), STATUS_BAD_MESSAGE); /* one too many */
+        assert_int_equal(vocab_finish(v, &f), STATUS_BAD_MESSAGE);
+        vocab_free(&v);
+    }
+}
+
+static void test_missing_pieces(void **state) {
+    (void)state;
+    failure f;
+    vocab *v = begin(2, 1);
+    assert_int_equal(add(v, "a", TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(vocab_finish(v, &f), STATUS_BAD_MESSAGE);
+    assert_int_equal(add(v, "aa", TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(vocab_finish(v, &f), STATUS_BAD_MESSAGE);
+    assert_non_null(strstr(f.message, "2 of 2 tokens, 0 of 1 merges"));
+    assert_int_equal(merge(v, "a a"), STATUS_OK);
+    assert_int_equal(vocab_finish(v, &f), STATUS_OK);
+    vocab_free(&v);
+}
+
+/* ---- for encode.c ---- */
+
+static void test_whole_pieces(void **state) {
+    (void)state;
+    static const small_merge merges[] = {
+        {"a", "b"}, {"b", "c"}, {"a", "bc"}}; /* "abc": "ab" goes first */
+    small_vocab_parts parts = {.split = "gpt-2", .merges = merges, .n_merges = 3, .eos = -1};
+    vocab *v = small_vocab(&parts);
+    int32_t abc = small_vocab_id(v, "abc");
+    assert_int_equal(vocab_whole_piece(v, bytes_of("ab"), 2), small_vocab_id(v, "ab"));
+    assert_int_equal(vocab_whole_piece(v, bytes_of("abc"), 3), -1); /* merges give "ab", "c" */
+    assert_int_equal(vocab_whole_piece(v, bytes_of("abcd"), 4), -1);
+    vocab_free(&v);
+    parts.split = "llama-bpe";
+    v = small_vocab(&parts);
+    assert_int_equal(vocab_whole_piece(v, bytes_of("abc"), 3), abc); /* merges are ignored */
+    vocab_free(&v);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_letters_and_bytes), cmocka_unit_test(test_tokens_and_types),
+        cmocka_unit_test(test_meta_is_copied),    cmocka_unit_test(test_bos_by_split),
+        cmocka_unit_test(test_foreign_tokens),
+        cmocka_unit_test(test_refused_metas),     cmocka_unit_test(test_refused_tokens),
+        cmocka_unit_test(test_refused_merges),    cmocka_unit_test(test_missing_pieces),
+        cmocka_unit_test(test_whole_pieces),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,402 @@
+#include "models.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/text.h"
+
+struct served_model {
+    char name[NAME_BYTES_MAX + 1], fingerprint[NAME_BYTES_MAX + 1];
+    uint32_t n_vocab, n_ctx;
+    vocabulary *vocabulary;
+    modeld *modelds;                /* in order of joining */
+    uint32_t n_holders;
+    served_model *next;
+};
+
+struct modeld {
+    served_model *model;
+    void *peer;
+    uint32_t load;
+    modeld *next;
+};
+
+typedef struct refusal {
+    uint64_t incarnation;           /* 0: empty */
+    failure why;
+} refusal;
+
+struct models {
+    served_model *first;
+    default_model by_default;
+    vocabularies *vocabularies;
+    refusal refusals[REFUSALS_MAX];
+    size_t next_refusal;
+};
+
+/* ---- models ---- */
+
+static served_model *model_new(models *ms, const model_offer *offer) {
+    served_model *m = calloc(1, sizeof *m);
+    vocabulary *y =
+        m ? vocabularies_use(ms->vocabularies, offer->vocabulary, offer->n_vocab) : NULL;
+    if (!y) {
+        free(m);
+        return NULL;
+    }
+    strcpy(m->name, offer->name);
+    strcpy(m->fingerprint, offer->fingerprint);
+    m->n_vocab = offer->n_vocab;
+    m->n_ctx = offer->n_ctx;
+    m->vocabulary = y;
+    return m;
+}
+
+static void model_unlink(models *ms, served_model *m) {
+    served_model **place = &ms->first;
+    while (*place && *place != m) place = &(*place)->next;
+    if (*place) *place = m->next;
+    m->next = NULL;
+}
+
+static void model_insert(models *ms, served_model *m) {
+    served_model **place = &ms->first;
+    while (*place) place = &(*place)->next;
+    *place = m;
+}
+
+static void model_free_unused(models *ms, served_model *m) {
+    if (m->modelds || m->n_holders > 0) return;
+    model_unlink(ms, m);
+    vocabularies_leave(ms->vocabularies, m->vocabulary);
+    free(m);
+}
+
+static bool model_is(const served_model *m, const model_offer *offer) {
+    return strcmp(m->name, offer->name) == 0 && strcmp(m->fingerprint, offer->fingerprint) == 0 &&
+           strcmp(vocabulary_hash(m->vocabulary), offer->vocabulary) == 0 &&
+           m->n_vocab == offer->n_vocab && m->n_ctx == offer->n_ctx;
+}
+
+models *models_new(void) {
+    models *ms = calloc(1, sizeof *ms);
+    if (ms) ms->vocabularies = vocabularies_new();
+    if (ms && !ms->vocabularies) models_free(&ms);
+    return ms;
+}
+
+void models_free(models **ms) {
+    if (!*ms) return;
+    while ((*ms)->first) {
+        served_model *m = (*ms)->first;
+        (*ms)->first = m->next;
+        for (modeld *d = m->modelds, *next; d; d = next) {
+            next = d->next;
+            free(d);
+        }
+        free(m);
+    }
+    vocabularies_free(&(*ms)->vocabularies);
+    free(*ms);
+    *ms = NULL;
+}
+
+/* ---- joining and leaving ---- */
+
+static status offer_check(const models *ms, const model_offer *o, failure *f) {
+    const char *const words[] = {o->name, o->fingerprint, o->vocabulary};
+    const char *const what[] = {"name", "fingerprint", "vocabulary hash"};
+    for (size_t i = 0; i < 3; i++)
+        if (!words[i][0] || !text_is_printable(words[i], NAME_BYTES_MAX))
+            return fail(f, STATUS_BAD_MESSAGE,
+                        "the %s of a model must have 1 to %d bytes of printable UTF-8", what[i],
+                        NAME_BYTES_MAX);
+    if (o->n_vocab == 0 || o->n_vocab > N_VOCAB_MAX)
+        return fail(f, STATUS_BAD_MESSAGE, "a vocabulary must have 1 to %d tokens, not %u",
+                    N_VOCAB_MAX, o->n_vocab);
+    if (o->n_ctx == 0 || o->n_ctx > N_CTX_MAX)
+        return fail(f, STATUS_BAD_MESSAGE, "a context must hold 1 to %d tokens, not %u", N_CTX_MAX,
+                    o->n_ctx);
+    const vocabulary *known = vocabularies_find(ms->vocabularies, o->vocabulary);
+    if (known && vocabulary_size(known) != o->n_vocab)
+        return fail(f, STATUS_BAD_MESSAGE, "the vocabulary %s is known with %u tokens, not %u",
+                    o->vocabulary, vocabulary_size(known), o->n_vocab);
+    return STATUS_OK;
+}
+
+static status refusal_check(const models *ms, uint64_t incarnation, failure *f) {
+    for (size_t i = 0; i < REFUSALS_MAX; i++)
+        if (ms->refusals[i].incarnation == incarnation) {
+            *f = ms->refusals[i].why;
+            return f->code;
+        }
+    return STATUS_OK;
+}
+
+static const char *difference(const served_model *m, const model_offer *o) {
+    if (strcmp(m->fingerprint, o->fingerprint) != 0) return "fingerprint";
+    return m->n_ctx != o->n_ctx ? "context size" : "vocabulary";
+}
+
+static status name_check(const models *ms, const model_offer *o, failure *f) {
+    for (const served_model *m = ms->first; m; m = m->next) {
+        if (!m->modelds || strcmp(m->name, o->name) != 0 || model_is(m, o)) continue;
+        return fail(f, STATUS_NAME_TAKEN,
+                    "the name '%s' is taken by a model with another %s; choose another --name",
+                    o->name, difference(m, o));
+    }
+    return STATUS_OK;
+}
+
+/* The model that this offer is: one that is served or held, or a new one. */
+static served_model *model_for(models *ms, const model_offer *offer) {
+    served_model *m = ms->first;
+    while (m && !model_is(m, offer)) m = m->next;
+    if (m) return m;
+    m = model_new(ms, offer);
+    if (m) model_insert(ms, m);
+    return m;
+}
+
+status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer,
+                   modeld **out, failure *f) {
+    status st = refusal_check(ms, incarnation, f);
+    if (st == STATUS_OK) st = offer_check(ms, offer, f);
+    if (st == STATUS_OK) st = name_check(ms, offer, f);
+    if (st != STATUS_OK) return st;
+    modeld *d = calloc(1, sizeof *d);
+    served_model *m = d ? model_for(ms, offer) : NULL;
+    if (!m) {
+        free(d);
+        return fail(f, STATUS_NO_MEMORY, "no memory for another modeld");
+    }
+    d->model = m;
+    d->peer = peer;
+    modeld **place = &m->modelds;
+    while (*place) place = &(*place)->next;
+    *place = d;
+    *out = d;
+    return STATUS_OK;
+}
+
+void models_leave(models *ms, modeld **leaver) {
+    modeld *d = *leaver;
+    if (!d) return;
+    *leaver = NULL;
+    served_model *m = d->model;
+    modeld **place = &m->modelds;
+    while (*place != d) place = &(*place)->next;
+    *place = d->next;
+    vocabulary_forget(m->vocabulary, d);
+    free(d);
+    model_free_unused(ms, m);
+}
+
+void models_refuse(models *ms, uint64_t incarnation, const failure *why) {
+    ms->refusals[ms->next_refusal] = (refusal){.incarnation = incarnation, .why = *why};
+    ms->next_refusal = (ms->next_refusal + 1) % REFUSALS_MAX;
+}
+
+/* ---- the vocabulary's way here ---- */
+
+modeld *models_query(models *ms) {
+    for (served_model *m = ms->first; m; m = m->next) {
+        if (!m->modelds || !vocabulary_wanted(m->vocabulary)) continue;
+        vocabulary_ask(m->vocabulary, m->modelds);
+        return m->modelds;
+    }
+    return NULL;
+}
+
+status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, failure *f) {
+    return vocabulary_take(d->model->vocabulary, d, piece, complete, f);
+}
+
+/* ---- looking up ---- */
+
+/* The name that is meant; "": whatever has the fingerprint, or, without one, nobody knows yet. */
+static const char *meant_name(const models *ms, const char *name, const char *fingerprint) {
+    return name[0] || fingerprint[0] ? name : default_model_name(&ms->by_default);
+}
+
+served_model *models_find(const models *ms, const char *name, const char *fingerprint) {
+    name = meant_name(ms, name, fingerprint);
+    if (!name[0] && !fingerprint[0]) return NULL;
+    for (served_model *m = ms->first; m; m = m->next) {
+        bool meant = m->modelds && (!name[0] || strcmp(m->name, name) == 0) &&
+                     (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0);
+        if (meant) return served_model_vocab(m) ? m : NULL;
+    }
+    return NULL;
+}
+
+/* "'a', 'b'" of the models that are served, cut where the buffer ends. */
+static void models_names(const models *ms, char *out, size_t out_bytes) {
+    size_t n = 0;
+    out[0] = '\0';
+    for (const served_model *m = ms->first; m; m = m->next) {
+        size_t needed = strlen(m->name) + 4;
+        if (!m->modelds || n + needed >= out_bytes) continue;
+        n += (size_t)snprintf(out + n, out_bytes - n, "%s'%s'", n > 0 ? ", " : "", m->name);
+    }
+}
+
+status models_missing(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
+                      failure *f) {
+    double wait_s = wait_ms / 1000.0;
+    bool served = false, is_default = !name[0] && !fingerprint[0];
+    name = meant_name(ms, name, fingerprint);
+    bool is_known = !is_default || name[0];
+    for (const served_model *m = ms->first; m; m = m->next) {
+        if (!m->modelds) continue;
+        served = true;
+        if (!is_known || (name[0] && strcmp(m->name, name) != 0)) continue;
+        if (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0)
+            return fail(f, STATUS_NO_MODELD,
+                        "the modeld of '%s' has not brought its whole vocabulary within %g s",
+                        m->name, wait_s);
+        if (name[0])
+            return fail(f, STATUS_UNKNOWN_MODEL,
+                        "the model '%s' that is here has another fingerprint than the one that "
+                        "began this text",
+                        name);
+    }
+    if (served && is_known && !name[0])
+        return fail(f, STATUS_UNKNOWN_MODEL, "the model that began this text is not here");
+    char names[256];
+    models_names(ms, names, sizeof names);
+    if (served && !is_known)
+        return fail(f, STATUS_NO_MODELD,
+                    "which model is the default is not known within %g s of the start; --model names "
+                    "one; there are: %s",
+                    wait_s, names);
+    if (served && is_default)
+        return fail(f, STATUS_NO_MODELD,
+                    "the default model '%s' is not here and has not come within %g s; --model names "
+                    "another one, tokenizerd --default-model sets another default; there are: %s",
+                    name, wait_s, names);
+    if (served)
+        return fail(f, STATUS_UNKNOWN_MODEL, "no model is named '%s'; there are: %s", name, names);
+    if (name[0])
+        return fail(f, STATUS_NO_MODELD,
+                    "no modeld of %s'%s' is here, and none has joined within %g s; start one with: "
+                    "modeld --model FILE --name %s",
+                    is_default ? "the default model " : "", name, wait_s, name);
+    return fail(f, STATUS_NO_MODELD,
+                "no modeld has joined within %g s; start one with: modeld --model FILE", wait_s);
+}
+
+status served_model_missing(const served_model *m, uint32_t wait_ms, failure *f) {
+    return fail(f, STATUS_NO_MODELD,
+                "the modeld of '%s' is gone and none has come back within %g s; "
+                "start one with: modeld --model FILE --name %s",
+                m->name, wait_ms / 1000.0, m->name);
+}
+
+served_model *served_model_hold(served_model *m) {
+    m->n_holders++;
+    return m;
+}
+
+void models_release(models *ms, served_model **held) {
+    served_model *m = *held;
+    if (!m) return;
+    *held = NULL;
+    assert(m->n_holders > 0);
+    m->n_holders--;
+    model_free_unused(ms, m);
+}
+
+modeld *served_model_least_loaded(const served_model *m, const modeld *avoided) {
+    modeld *least = m->modelds;
+    for (modeld *d = m->modelds; d; d = d->next)
+        if (d != avoided && (least == avoided || d->load < least->load)) least = d;
+    return least;
+}
+
+status served_model_check_ids(const served_model *m, const int32_t *ids, size_t n_ids, failure *f) {
+    for (size_t i = 0; i < n_ids; i++)
+        if (ids[i] < 0 || (uint32_t)ids[i] >= m->n_vocab)
+            return fail(
+                f, STATUS_BAD_ID,
+                "the id %d is outside the vocabulary of '%s', which has %u tokens (0 to %u)",
+                ids[i], m->name, m->n_vocab, m->n_vocab - 1);
+    return STATUS_OK;
+}
+
+default_model *models_default(models *ms) {
+    return &ms->by_default;
+}
+
+uint32_t models_count(const models *ms) {
+    uint32_t n = 0;
+    for (const served_model *m = ms->first; m; m = m->next) n += m->modelds != NULL;
+    return n;
+}
+
+served_model *models_first(const models *ms) {
+    return ms->first;
+}
+
+served_model *models_next(const served_model *m) {
+    return m->next;
+}
+
+modeld *served_model_modelds(const served_model *m) {
+    return m->modelds;
+}
+
+modeld *modeld_next(const modeld *d) {
+    return d->next;
+}
+
+const char *served_model_name(const served_model *m) {
+    return m->name;
+}
+
+const char *served_model_fingerprint(const served_model *m) {
+    return m->fingerprint;
+}
+
+const char *served_model_vocabulary(const served_model *m) {
+    return vocabulary_hash(m->vocabulary);
+}
+
+const vocab *served_model_vocab(const served_model *m) {
+    return vocabulary_words(m->vocabulary);
+}
+
+const chat_template *served_model_template(const served_model *m) {
+    return vocabulary_template(m->vocabulary);
+}
+
+uint32_t served_model_n_vocab(const served_model *m) {
+    return m->n_vocab;
+}
+
+uint32_t served_model_n_ctx(const served_model *m) {
+    return m->n_ctx;
+}
+
+served_model *modeld_model(const modeld *d) {
+    return d->model;
+}
+
+void *modeld_peer(const modeld *d) {
+    return d->peer;
+}
+
+uint32_t modeld_load(const modeld *d) {
+    return d->load;
+}
+
+void modeld_take(modeld *d) {
+    d->load++;
+}
+
+void modeld_give(modeld *d) {
+    assert(d->load > 0);
+    d->load--;
+}

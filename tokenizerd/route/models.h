@@ -1,0 +1,95 @@
+/* The modelds that joined, by model name, and the vocabularies that they brought. Pure: no sockets.
+ *
+ * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal. A model
+ * lives as long as a modeld serves it or a request holds it, so that a text under way waits for
+ * exactly the model that wrote its first part. A vocabulary is kept by its hash, so that a re-join
+ * is cheap. */
+#ifndef TRIVIUM_MODELS_H
+#define TRIVIUM_MODELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "default_model.h"
+#include "proto/base/limits.h"
+#include "proto/base/status.h"
+#include "tokenizerd/vocab/vocabularies.h"
+
+typedef struct models models;
+typedef struct served_model served_model;
+typedef struct modeld modeld;
+
+typedef struct model_offer {    /* what a modeld's Hello says; borrowed */
+    const char *name, *fingerprint, *vocabulary;
+    uint32_t n_vocab, n_ctx;
+} model_offer;
+
+models *models_new(void);                   /* NULL: no memory */
+void models_free(models **ms);              /* and all modelds and models, held or not */
+
+/* A modeld joined; `peer` is the caller's word for it. `incarnation` names its process: one that
+ * was cut with models_refuse hears why. STATUS_NAME_TAKEN, STATUS_BAD_MESSAGE for an offer out of
+ * its bounds, STATUS_NO_MEMORY, or the code of its refusal. */
+status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer,
+                   modeld **out, failure *f);
+void models_leave(models *ms, modeld **d);
+
+/* Remember why the process `incarnation` was cut: its next Hello is refused with this sentence. */
+void models_refuse(models *ms, uint64_t incarnation, const failure *why);
+
+/* The next modeld to be asked for its vocabulary; NULL: none. It counts as asked from here on. Call
+ * it after every join, leave and piece. */
+modeld *models_query(models *ms);
+
+/* A piece came from `d`; one that nobody asked for is ignored. *complete: with it the vocabulary
+ * can be used. STATUS_UNSUPPORTED, STATUS_BAD_MESSAGE, …: `d` cannot be used, cut it. */
+status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, failure *f);
+
+/* Which name counts where none is given. Whoever calls models_join tells it, too. */
+default_model *models_default(models *ms);
+
+/* A model that is served and has its vocabulary. name "": the one that has the fingerprint, or without
+ * one the default model, and never another one in its place; fingerprint "": any. NULL: none yet. */
+served_model *models_find(const models *ms, const char *name, const char *fingerprint);
+
+/* Say in `f` why models_find(name, fingerprint) found nothing for wait_ms: STATUS_NO_MODELD, or
+ * STATUS_UNKNOWN_MODEL when other models are here. */
+status models_missing(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
+                      failure *f);
+
+/* The same for a model that was here and whose modelds are gone: STATUS_NO_MODELD. */
+status served_model_missing(const served_model *m, uint32_t wait_ms, failure *f);
+
+served_model *served_model_hold(served_model *m);                /* one holder more */
+void models_release(models *ms, served_model **m); /* one less; sets *m NULL; NULL is fine */
+
+/* The modeld of this model with the least under way, and another one than `avoided` if there is one;
+ * NULL: none is here. */
+modeld *served_model_least_loaded(const served_model *m, const modeld *avoided);
+
+uint32_t models_count(const models *ms);    /* that are served */
+
+/* In order of joining, those included that only are held. */
+served_model *models_first(const models *ms);
+served_model *models_next(const served_model *m);
+modeld *served_model_modelds(const served_model *m);      /* the first that serves it, NULL: none */
+modeld *modeld_next(const modeld *d);
+
+const char *served_model_name(const served_model *m);
+const char *served_model_fingerprint(const served_model *m);
+const char *served_model_vocabulary(const served_model *m);   /* its hash */
+const vocab *served_model_vocab(const served_model *m);   /* NULL while it is on its way */
+const chat_template *served_model_template(const served_model *m);  /* with the vocabulary */
+uint32_t served_model_n_vocab(const served_model *m);
+uint32_t served_model_n_ctx(const served_model *m);
+/* STATUS_BAD_ID with a sentence unless all lie in the vocabulary. */
+status served_model_check_ids(const served_model *m, const int32_t *ids, size_t n_ids, failure *f);
+
+served_model *modeld_model(const modeld *d);
+void *modeld_peer(const modeld *d);
+void modeld_take(modeld *d);                /* one sequence or call more is under way there */
+void modeld_give(modeld *d);                /* one less */
+uint32_t modeld_load(const modeld *d);
+
+#endif

@@ -1,0 +1,337 @@
+#include "vocab.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "byte_letters.h"
+#include "byte_strings.h"
+#include "end_names.h"
+#include "ordinary.h"
+#include "proto/base/limits.h"
+#include "tokenizerd/tokenizer/split_patterns.h"
+
+/* Bounds of what one modeld may make us keep. */
+enum { TOKENS_BYTES_MAX = 64 * 1024 * 1024, MERGES_BYTES_MAX = 64 * 1024 * 1024 };
+
+_Static_assert(3 + KEYED_ENDS_MAX + END_NAMES_MAX <= MODEL_END_IDS_MAX, "all that may end a text fit");
+
+struct vocab {
+    vocab_meta meta;            /* its texts are owned */
+    byte_strings *tokens;       /* raw bytes by id */
+    uint8_t *types;             /* [n_tokens] token_type; CONTROL for all that is known to end a text */
+    bool *whole;                /* [n_tokens] see vocab_whole_piece */
+    byte_strings *merges;       /* raw: left and right of each rule by turns; gone once finished */
+    bpe *rules;
+    pretokenizer *split;
+    specials *words, *all_specials;     /* see vocab_specials */
+    int32_t end_ids[MODEL_END_IDS_MAX];
+    size_t n_end_ids;
+};
+
+/* ---- a new vocabulary ---- */
+
+static status check_special(const vocab_meta *meta, const char *name, int32_t id, failure *f) {
+    if (id >= -1 && id < (int32_t)meta->n_tokens) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "the vocabulary's %s id %d is not in 0 … %u", name, (int)id,
+                (unsigned)meta->n_tokens - 1);
+}
+
+static status check_meta(const vocab_meta *meta, failure *f) {
+    if (strcmp(meta->kind, "gpt2") != 0)
+        return fail(f, STATUS_UNSUPPORTED,
+                    "the tokenizer kind \"%.64s\" is not supported; \"gpt2\" (byte-level BPE) is",
+                    meta->kind);
+    if (meta->n_tokens == 0 || meta->n_tokens > N_VOCAB_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "a vocabulary of %u tokens; it must have 1 … %d",
+                    (unsigned)meta->n_tokens, (int)N_VOCAB_MAX);
+    if (meta->n_merges > N_MERGES_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "a vocabulary of %u merges; at most %d are supported",
+                    (unsigned)meta->n_merges, (int)N_MERGES_MAX);
+    if (meta->chat_template_bytes > CHAT_TEMPLATE_BYTES_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "the chat template has %zu bytes; the most is %d",
+                    meta->chat_template_bytes, (int)CHAT_TEMPLATE_BYTES_MAX);
+    status st = check_special(meta, "bos", meta->bos, f);
+    if (st == STATUS_OK) st = check_special(meta, "eos", meta->eos, f);
+    if (st == STATUS_OK) st = check_special(meta, "eot", meta->eot, f);
+    if (st == STATUS_OK) st = check_special(meta, "eom", meta->eom, f);
+    if (st == STATUS_OK && meta->n_ends > KEYED_ENDS_MAX)
+        st = fail(f, STATUS_BAD_REQUEST, "the vocabulary names %zu more end ids; the most is %d",
+                  meta->n_ends, (int)KEYED_ENDS_MAX);
+    for (size_t i = 0; st == STATUS_OK && i < meta->n_ends; i++)
+        st = check_special(meta, "end", meta->ends[i], f);
+    return st;
+}
+
+/* NUL-terminated copy; NULL: no memory. */
+static void *copy_bytes(const void *bytes, size_t n_bytes) {
+    char *copy = malloc(n_bytes + 1);
+    if (!copy) return NULL;
+    if (n_bytes > 0) memcpy(copy, bytes, n_bytes);
+    copy[n_bytes] = '\0';
+    return copy;
+}
+
+static status allocate(vocab *v, const vocab_meta *meta, failure *f) {
+    v->meta = *meta;
+    v->meta.add_bos = meta->add_bos || (!meta->add_bos_told && split_adds_bos(meta->split));
+    v->meta.ends = NULL;
+    v->meta.kind = copy_bytes(meta->kind, strlen(meta->kind));
+    v->meta.split = copy_bytes(meta->split, strlen(meta->split));
+    v->meta.chat_template = copy_bytes(meta->chat_template, meta->chat_template_bytes);
+    v->tokens = byte_strings_new(meta->n_tokens, TOKENS_BYTES_MAX);
+    v->merges = byte_strings_new((size_t)meta->n_merges * 2, MERGES_BYTES_MAX);
+    v->types = calloc(meta->n_tokens, sizeof *v->types);
+    v->whole = calloc(meta->n_tokens, sizeof *v->whole);
+    bool all = v->meta.kind && v->meta.split && v->meta.chat_template && v->tokens && v->merges &&
+               v->types && v->whole;
+    return all ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a vocabulary");
+}
+
+static void add_end_id(vocab *v, int32_t id) {
+    if (id >= 0 && !vocab_is_end(v, id)) v->end_ids[v->n_end_ids++] = id;
+}
+
+static void add_keyed_ends(vocab *v, const vocab_meta *meta) {
+    add_end_id(v, meta->eos);
+    add_end_id(v, meta->eot);
+    add_end_id(v, meta->eom);
+    for (size_t i = 0; i < meta->n_ends; i++) add_end_id(v, meta->ends[i]);
+}
+
+status vocab_new(vocab **out, const vocab_meta *meta, failure *f) {
+    *out = NULL;
+    status st = check_meta(meta, f);
+    if (st != STATUS_OK) return st;
+    vocab *v = calloc(1, sizeof *v);
+    st = v ? allocate(v, meta, f) : fail(f, STATUS_NO_MEMORY, "no memory for a vocabulary");
+    if (st == STATUS_OK) st = pretokenizer_new(&v->split, meta->split, f);
+    if (st == STATUS_OK) add_keyed_ends(v, meta);
+    if (st != STATUS_OK) vocab_free(&v);
+    *out = v;
+    return st;
+}
+
+void vocab_free(vocab **v) {
+    if (!*v) return;
+    free((char *)(*v)->meta.kind);
+    free((char *)(*v)->meta.split);
+    free((uint8_t *)(*v)->meta.chat_template);
+    byte_strings_free(&(*v)->tokens);
+    byte_strings_free(&(*v)->merges);
+    free((*v)->types);
+    free((*v)->whole);
+    bpe_free(&(*v)->rules);
+    pretokenizer_free(&(*v)->split);
+    specials_free(&(*v)->words);
+    specials_free(&(*v)->all_specials);
+    free(*v);
+    *v = NULL;
+}
+
+/* ---- its pieces ---- */
+
+static status add_raw(byte_strings *list, const uint8_t *bytes, size_t n_bytes, failure *f) {
+    status st = byte_strings_add(list, bytes, n_bytes);
+    if (st == STATUS_TOO_LONG)
+        return fail(f, STATUS_BAD_MESSAGE,
+                    "the vocabulary has more tokens or merges than it announced, or too long ones");
+    return st == STATUS_OK ? st : fail(f, st, "no memory for a vocabulary");
+}
+
+status vocab_add_token(vocab *v, const uint8_t *text, size_t n_bytes, token_type type, failure *f) {
+    size_t id = byte_strings_count(v->tokens);
+    if (type < TOKEN_NORMAL || type > TOKEN_BYTE)
+        return fail(f, STATUS_BAD_MESSAGE, "token %zu has the unknown type %d", id, (int)type);
+    if (n_bytes > TOKEN_BYTES_MAX)
+        return fail(f, STATUS_BAD_MESSAGE, "token %zu has %zu bytes; the most is %d", id,
+                    n_bytes, (int)TOKEN_BYTES_MAX);
+    uint8_t raw[TOKEN_BYTES_MAX];
+    size_t n_raw;
+    bool is_spelled = type == TOKEN_NORMAL && byte_letters_undo(text, n_bytes, raw, &n_raw);
+    if (type == TOKEN_NORMAL && !is_spelled) type = TOKEN_FOREIGN;
+    status st = is_spelled ? add_raw(v->tokens, raw, n_raw, f) : add_raw(v->tokens, text, n_bytes, f);
+    if (st == STATUS_OK) v->types[id] = (uint8_t)type;
+    return st;
+}
+
+status vocab_add_merge(vocab *v, const uint8_t *text, size_t n_bytes, failure *f) {
+    assert(v->merges);          /* not yet finished */
+    const uint8_t *space = n_bytes > 0 ? memchr(text, ' ', n_bytes) : NULL;
+    size_t n_left = space ? (size_t)(space - text) : 0, n_right = n_bytes - n_left - 1;
+    if (n_left == 0 || n_left + 1 == n_bytes || n_bytes > TOKEN_BYTES_MAX ||
+        memchr(space + 1, ' ', n_right))
+        return fail(f, STATUS_BAD_MESSAGE, "merge %zu is not two texts with a space between",
+                    byte_strings_count(v->merges) / 2);
+    uint8_t left[TOKEN_BYTES_MAX], right[TOKEN_BYTES_MAX];
+    if (!byte_letters_undo(text, n_left, left, &n_left) ||
+        !byte_letters_undo(space + 1, n_right, right, &n_right))
+        n_left = n_right = 0;       /* no text has these letters: it keeps its rank and is no rule */
+    status st = add_raw(v->merges, left, n_left, f);
+    return st == STATUS_OK ? add_raw(v->merges, right, n_right, f) : st;
+}
+
+/* ---- its look-ups, once all pieces are there ---- */
+
+static status index_tokens(vocab *v, failure *f) {
+    status st = STATUS_OK;
+    for (int others = 0; others < 2; others++)      /* normal tokens first: they win over equals */
+        for (size_t id = 0; id < v->meta.n_tokens && st == STATUS_OK; id++)
+            if ((v->types[id] != TOKEN_NORMAL) == others) st = byte_strings_index(v->tokens, id);
+    return st == STATUS_OK ? st : fail(f, st, "no memory for a vocabulary");
+}
+
+/* A normal token's id; -1: none. */
+static int32_t find_normal(const vocab *v, const uint8_t *bytes, size_t n_bytes) {
+    int32_t id = vocab_find(v, bytes, n_bytes);
+    return id >= 0 && v->types[id] == TOKEN_NORMAL ? id : -1;
+}
+
+static status build_rules(vocab *v, failure *f) {
+    int32_t byte_ids[256];
+    for (unsigned i = 0; i < 256; i++) byte_ids[i] = find_normal(v, &(uint8_t){(uint8_t)i}, 1);
+    v->rules = bpe_new(byte_ids, v->meta.n_merges);
+    if (!v->rules) return fail(f, STATUS_NO_MEMORY, "no memory for a vocabulary's merges");
+    for (size_t rank = 0; rank < v->meta.n_merges; rank++) {
+        size_t n_left, n_right;
+        const uint8_t *left = byte_strings_at(v->merges, rank * 2, &n_left);
+        const uint8_t *right = byte_strings_at(v->merges, rank * 2 + 1, &n_right);
+        if (n_left == 0) continue;
+        int32_t left_id = find_normal(v, left, n_left), right_id = find_normal(v, right, n_right);
+        int32_t merged = find_normal(v, left, n_left + n_right);    /* the two are contiguous */
+        if (left_id < 0 || right_id < 0 || merged < 0)
+            return fail(f, STATUS_BAD_MESSAGE,
+                        "merge %zu of the vocabulary needs a text that is no token", rank);
+        bpe_add(v->rules, left_id, right_id, merged);
+    }
+    byte_strings_free(&v->merges);
+    return STATUS_OK;
+}
+
+static bool merges_make(const vocab *v, int32_t id) {
+    vocab_bytes token = vocab_token(v, id);
+    int32_t ids[BPE_SHORT_BYTES];
+    if (v->types[id] != TOKEN_NORMAL || token.n_bytes == 0) return false;
+    if (token.n_bytes > BPE_SHORT_BYTES) return false;  /* rare; merging it gives the same */
+    return bpe_short(v->rules, token.bytes, token.n_bytes, ids) == 1 && ids[0] == id;
+}
+
+static bool is_whole(const vocab *v, int32_t id) {
+    bool ignores_merges = pretokenizer_ignores_merges(v->split);
+    return ignores_merges ? v->types[id] == TOKEN_NORMAL && vocab_token(v, id).n_bytes > 0
+                          : merges_make(v, id);
+}
+
+/* A token that merges make is text, whatever it looks like: HTML has its </s>, too. */
+static int32_t find_unmade(const vocab *v, const char *text) {
+    int32_t id = vocab_find(v, (const uint8_t *)text, strlen(text));
+    return id >= 0 && !merges_make(v, id) ? id : -1;
+}
+
+static void add_named_ends(vocab *v) {
+    int32_t ids[END_NAMES_MAX];
+    uint64_t present = 0;
+    for (size_t i = 0; end_name_at(i); i++) {
+        ids[i] = find_unmade(v, end_name_at(i));
+        if (ids[i] >= 0) present |= UINT64_C(1) << i;
+    }
+    uint64_t ending = end_names_ending(present);
+    for (size_t i = 0; end_name_at(i); i++) {
+        if (!(ending >> i & 1)) continue;
+        add_end_id(v, ids[i]);
+        v->types[ids[i]] = TOKEN_CONTROL;
+    }
+}
+
+static bool is_word(const vocab *v, const ordinary *texts, int32_t id) {
+    vocab_bytes token = vocab_token(v, id);
+    return v->types[id] == TOKEN_USER_DEFINED && ordinary_has(texts, token.bytes, token.n_bytes);
+}
+
+static bool is_special(const vocab *v, int32_t id) {
+    uint8_t type = v->types[id];
+    return type == TOKEN_USER_DEFINED || type == TOKEN_CONTROL || type == TOKEN_UNKNOWN;
+}
+
+static status collect_specials(vocab *v, failure *f) {
+    int32_t *ids = malloc(v->meta.n_tokens * sizeof *ids), n_tokens = (int32_t)v->meta.n_tokens;
+    ordinary *texts = ordinary_new();
+    size_t n_words = 0, n = 0;
+    for (int32_t id = 0; ids && texts && id < n_tokens; id++)
+        if (is_word(v, texts, id)) ids[n_words++] = id;
+    if (ids && texts) v->words = specials_new(v->tokens, ids, n_words);
+    for (int32_t id = 0; ids && id < n_tokens; id++)
+        if (is_special(v, id)) ids[n++] = id;
+    if (ids) v->all_specials = specials_new(v->tokens, ids, n);
+    ordinary_free(&texts);
+    free(ids);
+    if (v->words && v->all_specials) return STATUS_OK;
+    return fail(f, STATUS_NO_MEMORY, "no memory for a vocabulary");
+}
+
+status vocab_finish(vocab *v, failure *f) {
+    assert(v->merges);          /* not yet finished */
+    size_t n_tokens = byte_strings_count(v->tokens), n_merges = byte_strings_count(v->merges) / 2;
+    if (n_tokens != v->meta.n_tokens || n_merges != v->meta.n_merges)
+        return fail(f, STATUS_BAD_MESSAGE, "the vocabulary has %zu of %u tokens, %zu of %u merges",
+                    n_tokens, (unsigned)v->meta.n_tokens, n_merges, (unsigned)v->meta.n_merges);
+    status st = index_tokens(v, f);
+    if (st == STATUS_OK) st = build_rules(v, f);
+    if (st != STATUS_OK) return st;
+    add_named_ends(v);
+    for (uint32_t id = 0; id < v->meta.n_tokens; id++) v->whole[id] = is_whole(v, (int32_t)id);
+    return collect_specials(v, f);
+}
+
+/* ---- what others ask ---- */
+
+uint32_t vocab_size(const vocab *v) {
+    return v->meta.n_tokens;
+}
+
+const vocab_meta *vocab_meta_of(const vocab *v) {
+    return &v->meta;
+}
+
+vocab_bytes vocab_token(const vocab *v, int32_t id) {
+    vocab_bytes token;
+    token.bytes = byte_strings_at(v->tokens, (size_t)id, &token.n_bytes);
+    return token;
+}
+
+token_type vocab_type(const vocab *v, int32_t id) {
+    assert(id >= 0 && (uint32_t)id < v->meta.n_tokens);
+    return (token_type)v->types[id];
+}
+
+bool vocab_is_end(const vocab *v, int32_t id) {
+    for (size_t i = 0; i < v->n_end_ids; i++)
+        if (v->end_ids[i] == id) return true;
+    return false;
+}
+
+const int32_t *vocab_end_ids(const vocab *v, size_t *n) {
+    *n = v->n_end_ids;
+    return v->end_ids;
+}
+
+int32_t vocab_find(const vocab *v, const uint8_t *bytes, size_t n_bytes) {
+    return (int32_t)byte_strings_find(v->tokens, bytes, n_bytes);
+}
+
+const specials *vocab_specials(const vocab *v, bool special) {
+    return special ? v->all_specials : v->words;
+}
+
+const pretokenizer *vocab_pretokenizer(const vocab *v) {
+    return v->split;
+}
+
+const bpe *vocab_merges(const vocab *v) {
+    return v->rules;
+}
+
+int32_t vocab_whole_piece(const vocab *v, const uint8_t *piece, size_t n_bytes) {
+    int32_t id = vocab_find(v, piece, n_bytes);
+    return id >= 0 && v->whole[id] ? id : -1;
+}
