@@ -2,8 +2,8 @@
 #ifndef TRIVIUM_ATTENTION_H
 #define TRIVIUM_ATTENTION_H
 
-#include "modeld/engine/model.h"
 #include "modeld/kernels/product.h"
+#include "modeld/pages/batch.h"
 #include "modeld/pages/kv_cache.h"
 #include "shape.h"
 
@@ -13,7 +13,7 @@ typedef struct attention attention;
 attention *attention_new(const model_shape *shape, const engine *e, uint32_t n_rows_max);
 void attention_free(attention **a);
 
-/* Take a batch (as in model_forward) for the layers that follow; `rows` is borrowed until the
+/* Take a batch (as in transformer_forward) for the layers that follow; `rows` is borrowed until the
  * next one. */
 void attention_begin(attention *a, const kv_cache *cache, const batch_row *rows, uint32_t n_rows);
 

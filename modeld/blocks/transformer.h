@@ -4,8 +4,8 @@
 #define TRIVIUM_TRANSFORMER_H
 
 #include "modeld/arch/weights.h"
-#include "modeld/engine/model.h"
 #include "modeld/kernels/product.h"
+#include "modeld/pages/batch.h"
 #include "modeld/pages/kv_cache.h"
 #include "shape.h"
 

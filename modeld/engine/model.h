@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "modeld/blocks/shape.h"
+#include "modeld/formats/vocabulary.h"
+#include "modeld/pages/batch.h"
 #include "modeld/pages/kv_cache.h"
 #include "modeld/pages/memory_limit.h"
 #include "proto/base/status.h"
@@ -22,25 +24,6 @@ typedef struct model_options {
     const memory_limit *memory; /* what weights, keys and values must fit, before weights are packed; NULL: anything */
     uint64_t kv_bytes;          /* for keys and values; 0: chosen as in memory_limit_share */
 } model_options;
-
-/* Bytes that the model's file owns: valid as long as the model. */
-typedef struct model_bytes {
-    const char *bytes;
-    size_t n_bytes;
-} model_bytes;
-
-/* What the file says about its vocabulary, checked: n_tokens is the shape's n_vocab. */
-typedef struct model_vocabulary {
-    const char *kind;           /* tokenizer.ggml.model */
-    const char *split;          /* tokenizer.ggml.pre; "" when absent */
-    uint32_t n_tokens, n_merges;
-    int32_t bos, eos, eot, eom; /* -1: none */
-    bool add_bos, add_bos_told; /* told: the file has the key */
-    const int32_t *ends;        /* [n_ends]: what other keys name as ends */
-    size_t n_ends;              /* at most KEYED_ENDS_MAX */
-    model_bytes chat_template;  /* empty when absent */
-    char hash[33];              /* of all of it, hexadecimal */
-} model_vocabulary;
 
 /* Open, check everything against the file, pack the weights for the kernels, start the pool. On failure
  * *out is NULL and `f` has one sentence (file, tensor or key, and what is supported). */
@@ -60,14 +43,6 @@ uint8_t model_token_type(const model *m, uint32_t id);          /* 1 normal … 
 model_bytes model_merge(const model *m, uint32_t rank);         /* rank < n_merges: "left right" */
 const char *model_fingerprint(const model *m);  /* weights hash + arithmetic version, hexadecimal */
 const char *model_description(const model *m);  /* one line for the log: isa, threads, blas, tensor types */
-
-/* One row of a batch: this id at this position of this sequence. */
-typedef struct batch_row {
-    kv_sequence sequence;
-    uint32_t pos;
-    int32_t id;
-    bool wants_logits;
-} batch_row;
 
 /* Compute n_rows rows (1 … n_rows_max) in one pass over the weights. Rows of one sequence stand together
  * in ascending, gapless positions that begin at its kv_cache_n_positions; keys and values are written, and

@@ -3,10 +3,30 @@
 #ifndef TRIVIUM_VOCABULARY_H
 #define TRIVIUM_VOCABULARY_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "gguf.h"
-#include "modeld/engine/model.h"
+
+/* Bytes that the model's file owns: valid as long as that is open. */
+typedef struct model_bytes {
+    const char *bytes;
+    size_t n_bytes;
+} model_bytes;
+
+/* What the file says about its vocabulary, checked: n_tokens is the shape's n_vocab. */
+typedef struct model_vocabulary {
+    const char *kind;           /* tokenizer.ggml.model */
+    const char *split;          /* tokenizer.ggml.pre; "" when absent */
+    uint32_t n_tokens, n_merges;
+    int32_t bos, eos, eot, eom; /* -1: none */
+    bool add_bos, add_bos_told; /* told: the file has the key */
+    const int32_t *ends;        /* [n_ends]: what other keys name as ends */
+    size_t n_ends;              /* at most KEYED_ENDS_MAX */
+    model_bytes chat_template;  /* empty when absent */
+    char hash[33];              /* of all of it, hexadecimal */
+} model_vocabulary;
 
 typedef struct vocabulary vocabulary;
 

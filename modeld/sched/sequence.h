@@ -12,7 +12,7 @@
 #include <sys/queue.h>
 
 #include "job.h"
-#include "modeld/engine/model.h"
+#include "modeld/pages/batch.h"
 #include "modeld/pages/kv_cache.h"
 #include "proto/base/limits.h"
 #include "proto/base/status.h"

@@ -1,0 +1,18 @@
+/* The rows that one pass computes. */
+#ifndef TRIVIUM_BATCH_H
+#define TRIVIUM_BATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kv_cache.h"
+
+/* One row of a batch: this id at this position of this sequence. */
+typedef struct batch_row {
+    kv_sequence sequence;
+    uint32_t pos;
+    int32_t id;
+    bool wants_logits;
+} batch_row;
+
+#endif
