@@ -11,6 +11,7 @@
 #include "modeld/arch/rotation.h"
 #include "modeld/formats/vocabulary.h"
 #include "proto/base/limits.h"
+#include "proto/numeric/fmath.h"
 
 static const architecture *const ARCHITECTURES[] = {&llama_architecture, &gpt2_architecture};
 enum { N_ARCHITECTURES = sizeof ARCHITECTURES / sizeof ARCHITECTURES[0] };
@@ -69,7 +70,7 @@ static status start_engine(model *m, const model_options *o, failure *f) {
     uint32_t n_threads = o->n_threads > 0 ? o->n_threads : threads_default_count();
     status st = kernels_init(&m->engine.kernels, o->isa, f);
     if (st != STATUS_OK) return st;
-    m->engine.pool = threads_new(n_threads);
+    m->engine.pool = threads_new(n_threads, fmath_thread_start);
     if (!m->engine.pool)
         return fail(f, STATUS_NO_MEMORY, "%u threads could not be started", n_threads);
     uint32_t widths[GEMM_LENGTHS_MAX], n_widths = float32_widths(m->file, widths);

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "proto/base/limits.h"
-#include "proto/numeric/fmath.h"
 
 enum { SPINS = 1000, YIELDS = 300, CACHE_LINE_BYTES = 64, PARTS_A_THREAD = 8 };
 
@@ -47,6 +46,7 @@ struct threads {
     void *context;
     _Atomic uint32_t part_items;
     uint32_t n_threads;
+    void (*begin)(void);        /* what each thread does first */
     share shares[THREADS_MAX];
     worker workers[];           /* [n_threads], the first is the caller and not used */
 };
@@ -127,7 +127,7 @@ static void cut_shares(threads *pool, uint32_t n_items) {
 
 static void *work(void *argument) {
     worker *me = argument;
-    fmath_thread_start();
+    me->pool->begin();
     for (uint32_t round = 0;;) {
         round = signal_wait(&me->pool->round, round);
         if (atomic_load(&me->pool->stopping)) return NULL;
@@ -145,14 +145,14 @@ static void end_round(threads *pool) {
     while (n_left > 0) n_left = signal_wait(&pool->n_left, n_left);
 }
 
-threads *threads_new(uint32_t n_threads) {
+threads *threads_new(uint32_t n_threads, void (*begin)(void)) {
     assert(n_threads >= 1 && n_threads <= THREADS_MAX);
     size_t bytes = sizeof(threads) + n_threads * sizeof(worker);
     bytes = (bytes + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
     threads *pool = aligned_alloc(CACHE_LINE_BYTES, bytes);
     if (!pool) return NULL;
-    *pool = (threads){.n_threads = 1};
-    fmath_thread_start();
+    *pool = (threads){.n_threads = 1, .begin = begin};
+    begin();
     for (; pool->n_threads < n_threads; pool->n_threads++) {
         worker *w = &pool->workers[pool->n_threads];
         *w = (worker){.pool = pool, .number = pool->n_threads};

@@ -13,9 +13,9 @@ typedef struct threads threads;
 /* Items first … end − 1, by thread number `thread` (0 is the caller's); called again for each range. */
 typedef void threads_body(void *context, uint32_t first, uint32_t end, uint32_t thread);
 
-/* n_threads ≥ 1 with the caller's own: 1 starts none. The caller's floating-point mode is set as
- * in the others (fmath_thread_start). NULL: no memory, or no thread could be started. */
-threads *threads_new(uint32_t n_threads);
+/* n_threads ≥ 1 with the caller's own: 1 starts none. Each of them, the caller's now, calls `begin` first
+ * (fmath_thread_start sets the floating-point mode). NULL: no memory, or no thread could be started. */
+threads *threads_new(uint32_t n_threads, void (*begin)(void));
 void threads_free(threads **pool);      /* waits until all have ended */
 
 uint32_t threads_count(const threads *pool);

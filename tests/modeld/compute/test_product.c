@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "modeld/kernels/product.h"
+#include "proto/numeric/fmath.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -53,7 +54,7 @@ static engine new_engine(const char *isa, uint32_t n_threads) {
     engine e = {0};
     failure f;
     assert_int_equal(kernels_init(&e.kernels, isa, &f), STATUS_OK);
-    e.pool = threads_new(n_threads);
+    e.pool = threads_new(n_threads, fmath_thread_start);
     assert_non_null(e.pool);
     return e;
 }
