@@ -146,7 +146,7 @@ static status choose_endpoints(failure *f) {
 }
 
 static uint32_t count_pages(const model *m) {
-    uint64_t n_pages = model_kv_bytes(m) / kv_cache_page_bytes(model_shape_of(m));
+    uint64_t n_pages = model_kv_bytes(m) / kv_cache_page_bytes(model_kv_shape(m));
     return n_pages < UINT32_MAX / PAGE_TOKENS ? (uint32_t)n_pages : UINT32_MAX / PAGE_TOKENS;
 }
 
@@ -175,7 +175,7 @@ static void log_choices(const model *m) {
 /* The file is checked first: what is wrong with it is told before anybody sees this modeld. Returns
  * whether it was served until a signal ended it; false: no tokenizerd wants it, and `f` says why. */
 static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
-    kv_cache *cache = kv_cache_new(model_shape_of(m), n_pages, KV_SEQUENCES_MAX);
+    kv_cache *cache = kv_cache_new(model_kv_shape(m), n_pages, KV_SEQUENCES_MAX);
     if (!cache) die("modeld", "no memory for %u pages of keys and values", n_pages);
     service *s = NULL;
     service_options o = {
@@ -239,7 +239,7 @@ int main(int argc, char **argv) {
     uint32_t n_pages = count_pages(m);
     if (n_pages == 0) {
         fprintf(stderr, "modeld: --kv-memory must hold a page at least: %zu bytes of this model\n",
-                kv_cache_page_bytes(model_shape_of(m)));
+                kv_cache_page_bytes(model_kv_shape(m)));
         model_close(&m);
         return WRONG_USE;
     }

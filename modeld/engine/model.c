@@ -180,6 +180,11 @@ const model_shape *model_shape_of(const model *m) {
     return &m->shape;
 }
 
+kv_shape model_kv_shape(const model *m) {
+    const model_shape *s = &m->shape;
+    return (kv_shape){s->n_layers, s->n_kv_heads, s->head_dim};
+}
+
 uint64_t model_kv_bytes(const model *m) {
     return m->kv_bytes;
 }

@@ -36,6 +36,7 @@ enum { FINGERPRINT_BYTES = 41 };
 status model_file_fingerprint(const char *path, char out[FINGERPRINT_BYTES], failure *f);
 
 const model_shape *model_shape_of(const model *m);
+kv_shape model_kv_shape(const model *m);
 uint64_t model_kv_bytes(const model *m);        /* for keys and values: the option, or what was chosen */
 const model_vocabulary *model_vocabulary_of(const model *m);
 model_bytes model_token(const model *m, uint32_t id);           /* id < n_tokens */

@@ -24,7 +24,7 @@ typedef struct sequence {
 } sequence;
 
 struct kv_cache {
-    uint32_t n_layers, n_kv_heads, head_dim;
+    kv_shape shape;
     uint32_t n_pages, n_free, n_sequences_max;
     uint32_t n_pages_open;          /* of open sequences: the others are free or can be evicted */
     uint64_t n_closings;
@@ -36,8 +36,8 @@ struct kv_cache {
     sequence *sequences;            /* [n_sequences_max] */
 };
 
-size_t kv_cache_page_bytes(const model_shape *shape) {
-    size_t bytes = (size_t)shape->n_layers * shape->n_kv_heads * shape->head_dim * PAGE_TOKENS * 2
+size_t kv_cache_page_bytes(kv_shape shape) {
+    size_t bytes = (size_t)shape.n_layers * shape.n_kv_heads * shape.head_dim * PAGE_TOKENS * 2
                    * sizeof(uint16_t);
     return (bytes + PAGE_BYTES_UNIT - 1) / PAGE_BYTES_UNIT * PAGE_BYTES_UNIT;
 }
@@ -67,14 +67,12 @@ static bool make_tables(kv_cache *c) {
     return true;
 }
 
-kv_cache *kv_cache_new(const model_shape *shape, uint32_t n_pages, uint32_t n_sequences_max) {
+kv_cache *kv_cache_new(kv_shape shape, uint32_t n_pages, uint32_t n_sequences_max) {
     assert(n_pages > 0 && n_sequences_max > 0);
     kv_cache *c = calloc(1, sizeof *c);
     if (!c) return NULL;
-    c->n_layers = shape->n_layers;
-    c->n_kv_heads = shape->n_kv_heads;
-    c->head_dim = shape->head_dim;
-    c->panel_items = (size_t)shape->head_dim * KV_PANEL;
+    c->shape = shape;
+    c->panel_items = (size_t)shape.head_dim * KV_PANEL;
     c->page_bytes = kv_cache_page_bytes(shape);
     c->n_pages = n_pages;
     c->n_sequences_max = n_sequences_max;
@@ -218,9 +216,9 @@ void kv_cache_rewind(kv_cache *cache, kv_sequence handle) {
 static uint16_t *panel_of(const kv_cache *c, kv_sequence handle, uint32_t layer, uint32_t kv_head,
                           uint32_t panel) {
     const sequence *s = open_sequence(c, handle);
-    assert(layer < c->n_layers && kv_head < c->n_kv_heads && panel / PAGE_PANELS < s->n_pages);
+    assert(layer < c->shape.n_layers && kv_head < c->shape.n_kv_heads && panel / PAGE_PANELS < s->n_pages);
     uint8_t *page = c->memory + s->pages[panel / PAGE_PANELS] * c->page_bytes;
-    size_t index = ((size_t)layer * c->n_kv_heads + kv_head) * PAGE_PANELS + panel % PAGE_PANELS;
+    size_t index = ((size_t)layer * c->shape.n_kv_heads + kv_head) * PAGE_PANELS + panel % PAGE_PANELS;
     return (uint16_t *)(void *)page + index * 2 * c->panel_items;
 }
 
@@ -229,7 +227,7 @@ void kv_cache_write(kv_cache *cache, kv_sequence handle, uint32_t layer, uint32_
     assert(pos < open_sequence(cache, handle)->n_positions_max);
     uint16_t *keys = panel_of(cache, handle, layer, kv_head, pos / KV_PANEL);
     uint16_t *values = keys + cache->panel_items;
-    uint32_t lane = pos % KV_PANEL, head_dim = cache->head_dim;
+    uint32_t lane = pos % KV_PANEL, head_dim = cache->shape.head_dim;
     half_from_floats(values + lane * head_dim, value, head_dim);
     for (uint32_t first = 0; first < head_dim; first += KEY_STRIP) {
         uint16_t strip[KEY_STRIP];

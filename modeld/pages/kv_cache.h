@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "modeld/blocks/shape.h"
 #include "proto/base/status.h"
 
 enum { KV_KEY_BYTES_MAX = 160, KV_PANEL = 16 };
@@ -18,10 +17,14 @@ enum { KV_KEY_BYTES_MAX = 160, KV_PANEL = 16 };
 typedef struct kv_cache kv_cache;
 typedef uint32_t kv_sequence;       /* handle of an open sequence, below the n_sequences_max of _new */
 
-size_t kv_cache_page_bytes(const model_shape *shape);
+typedef struct kv_shape {       /* each at least 1 */
+    uint32_t n_layers, n_kv_heads, head_dim;
+} kv_shape;
+
+size_t kv_cache_page_bytes(kv_shape shape);
 
 /* NULL: no memory. Pages are address space until they are written. */
-kv_cache *kv_cache_new(const model_shape *shape, uint32_t n_pages, uint32_t n_sequences_max);
+kv_cache *kv_cache_new(kv_shape shape, uint32_t n_pages, uint32_t n_sequences_max);
 void kv_cache_free(kv_cache **cache);
 
 /* Open a sequence that may grow to n_positions_max positions; pages for all of them are reserved now, so

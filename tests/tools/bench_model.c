@@ -118,7 +118,7 @@ int main(int argc, char **argv) {
     }
     printf("%s\nopened in %.3f s\n", model_description(b.m), (double)(clock_us() - start) * 1e-6);
     b.weight_bytes = tensor_bytes(argv[1]);
-    b.cache = kv_cache_new(model_shape_of(b.m), PAGES, TOGETHER);
+    b.cache = kv_cache_new(model_kv_shape(b.m), PAGES, TOGETHER);
     b.logits = malloc((size_t)TOGETHER * model_shape_of(b.m)->n_vocab * sizeof *b.logits);
     if (!b.cache || !b.logits) return 1;
     run_alone(&b);

@@ -29,7 +29,7 @@ static void open_side(side *s, const char *path) {
     model_options o = {.n_threads = 0, .isa = "auto", .n_rows_max = ROWS, .blas = true};
     if (model_open(&s->m, path, &o, &f) != STATUS_OK) stop(f.message);
     const model_shape *shape = model_shape_of(s->m);
-    s->cache = kv_cache_new(shape, CHUNK / PAGE_TOKENS + 1, 1);
+    s->cache = kv_cache_new(model_kv_shape(s->m), CHUNK / PAGE_TOKENS + 1, 1);
     s->logits = malloc((size_t)ROWS * shape->n_vocab * sizeof(float));
     if (!s->cache || !s->logits) stop("no memory");
 }

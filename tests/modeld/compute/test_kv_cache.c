@@ -15,10 +15,10 @@
 
 enum { N_LAYERS = 2, N_KV_HEADS = 3, HEAD_DIM = 10, N_PAGES = 6 };
 
-static const model_shape shape = {.n_layers = N_LAYERS, .n_kv_heads = N_KV_HEADS, .head_dim = HEAD_DIM};
+static const kv_shape shape = {.n_layers = N_LAYERS, .n_kv_heads = N_KV_HEADS, .head_dim = HEAD_DIM};
 
 static int setup(void **state) {
-    *state = kv_cache_new(&shape, N_PAGES, 4);
+    *state = kv_cache_new(shape, N_PAGES, 4);
     return *state == NULL;
 }
 
@@ -249,9 +249,9 @@ static void a_whole_cache_can_be_one_sequence_again_and_again(void **state) {
 
 static void pages_that_no_machine_could_map_are_no_memory(void **state) {
     (void)state;
-    model_shape huge = {.n_layers = 1 << 20, .n_kv_heads = 1 << 16, .head_dim = 1 << 10};
-    assert_null(kv_cache_new(&huge, 1, 1));
-    assert_null(kv_cache_new(&huge, 1 << 30, 1));       /* their product overflows */
+    kv_shape huge = {.n_layers = 1 << 20, .n_kv_heads = 1 << 16, .head_dim = 1 << 10};
+    assert_null(kv_cache_new(huge, 1, 1));
+    assert_null(kv_cache_new(huge, 1 << 30, 1));       /* their product overflows */
 }
 
 /* Thousands of random turns: whatever is said to be cached must hold exactly what was computed. */

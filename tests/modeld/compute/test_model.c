@@ -113,7 +113,7 @@ static kv_sequence open_sequence(kv_cache *cache, const char *key, const int32_t
 }
 
 static kv_cache *new_cache(const model *m) {
-    kv_cache *cache = kv_cache_new(model_shape_of(m), N_PAGES, N_SEQUENCES);
+    kv_cache *cache = kv_cache_new(model_kv_shape(m), N_PAGES, N_SEQUENCES);
     assert_non_null(cache);
     return cache;
 }

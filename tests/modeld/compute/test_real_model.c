@@ -38,7 +38,7 @@ static model *open_model(const char *isa, uint32_t n_threads, bool blas) {
 }
 
 static kv_cache *new_cache(const model *m) {
-    kv_cache *cache = kv_cache_new(model_shape_of(m), N_PAGES, N_SEQUENCES);
+    kv_cache *cache = kv_cache_new(model_kv_shape(m), N_PAGES, N_SEQUENCES);
     assert_non_null(cache);
     return cache;
 }

@@ -1,6 +1,5 @@
 /* The pool does every item exactly once, whoever takes it, and shows what was written. */
 #include "modeld/pool/threads.h"
-#include "proto/numeric/fmath.h"
 
 #include <dirent.h>
 #include <fenv.h>
@@ -13,6 +12,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "proto/numeric/fmath.h"
 
 #include <cmocka.h>
 

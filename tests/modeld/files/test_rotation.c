@@ -135,7 +135,7 @@ static float *logits_of(tiny_rope rope, const char *isa, uint32_t n_ctx, char fi
     write_model(rope);
     model_options o = {.n_threads = 2, .isa = isa, .n_rows_max = 8, .n_ctx = n_ctx};
     if (model_open(&m, scratch_path(), &o, &f) != STATUS_OK) fail_msg("%s", f.message);
-    kv_cache *cache = kv_cache_new(model_shape_of(m), N_IDS / PAGE_TOKENS + 1, 1);
+    kv_cache *cache = kv_cache_new(model_kv_shape(m), N_IDS / PAGE_TOKENS + 1, 1);
     float *logits = malloc(model_shape_of(m)->n_vocab * sizeof *logits);
     assert_true(cache && logits);
     assert_int_equal(kv_cache_open(cache, "", &id, 1, N_IDS, &s, &n_cached), STATUS_OK);

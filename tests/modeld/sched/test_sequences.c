@@ -13,11 +13,7 @@
 
 enum { N_VOCAB = 40, N_PAGES = 4, N_CTX = 3 * PAGE_TOKENS, MS = 1000 };
 
-static const model_shape shape = {.n_vocab = N_VOCAB,
-                                  .n_ctx = N_CTX,
-                                  .n_layers = 1,
-                                  .n_kv_heads = 1,
-                                  .head_dim = 2};
+static const kv_shape shape = {.n_layers = 1, .n_kv_heads = 1, .head_dim = 2};
 
 typedef struct world {
     kv_cache *cache;
@@ -29,7 +25,7 @@ typedef struct world {
 
 static int setup(void **state) {
     world *w = calloc(1, sizeof *w);
-    w->cache = kv_cache_new(&shape, N_PAGES, KV_SEQUENCES_MAX);
+    w->cache = kv_cache_new(shape, N_PAGES, KV_SEQUENCES_MAX);
     w->table = sequences_new(w->cache, NULL, N_VOCAB, N_CTX);
     for (int32_t i = 0; i <= N_CTX; i++) w->ids[i] = i * 7 % N_VOCAB;
     failure f;
@@ -298,7 +294,7 @@ static void test_what_cannot_be_done_is_refused_with_its_reason(void **state) {
 
 static void test_more_positions_than_pages_is_too_long_and_names_the_flag(void **state) {
     world *w = *state;
-    kv_cache *small = kv_cache_new(&shape, 1, KV_SEQUENCES_MAX);
+    kv_cache *small = kv_cache_new(shape, 1, KV_SEQUENCES_MAX);
     sequences *table = sequences_new(small, NULL, N_VOCAB, N_CTX);
     job asked = text_job(w, 1, PAGE_TOKENS - 2, PAGE_TOKENS - 2);
     sequence *s = NULL;
@@ -556,7 +552,7 @@ static void test_scores_that_wait_let_texts_pass(void **state) {
     world *w = *state;
     sequences_free(&w->table);
     kv_cache_free(&w->cache);
-    w->cache = kv_cache_new(&shape, SCORES_RUNNING_MAX + 2, KV_SEQUENCES_MAX);
+    w->cache = kv_cache_new(shape, SCORES_RUNNING_MAX + 2, KV_SEQUENCES_MAX);
     w->table = sequences_new(w->cache, NULL, N_VOCAB, N_CTX);
     for (uint64_t i = 0; i < SCORES_RUNNING_MAX + 1; i++) {
         job asked = score_job(w, i, 1);
