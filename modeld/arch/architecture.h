@@ -6,12 +6,14 @@
 #include "modeld/blocks/shape.h"
 #include "modeld/blocks/transformer.h"
 #include "modeld/formats/gguf.h"
+#include "weights.h"
 
 typedef struct architecture {
     const char *name;           /* general.architecture */
     /* Read and check the sizes; n_ctx as in model_options. A failure names the key. */
     status (*read_shape)(const gguf *file, uint32_t n_ctx, model_shape *shape, failure *f);
-    transformer_filler *fill;   /* all tensors; a failure names the tensor */
+    /* All tensors; a failure names the tensor. */
+    status (*fill)(transformer_weights *out, weights *w, const model_shape *s, failure *f);
 } architecture;
 
 /* Sizes beyond any model of this kind; within them no product of two sizes overflows. */

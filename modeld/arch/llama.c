@@ -1,6 +1,6 @@
 #include "llama.h"
 
-#include "rotation.h"
+#include "rope_keys.h"
 
 /* Sizes ---------------------------------------------------------------------------------------- */
 
@@ -67,7 +67,7 @@ static status read_shape(const gguf *g, uint32_t n_ctx, model_shape *s, failure 
     if (st == STATUS_OK)
         st = shape_layers_uint(g, "llama.feed_forward_length", FFN_DIM_MAX, s, &s->ffn_dim, f);
     if (st == STATUS_OK) st = read_heads(g, s, f);
-    if (st == STATUS_OK) st = rotation_read(g, s, f);
+    if (st == STATUS_OK) st = rope_keys_read(g, s, f);
     if (st == STATUS_OK) st = shape_epsilon(g, "llama.attention.layer_norm_rms_epsilon", s, f);
     if (st == STATUS_OK) st = shape_vocabulary(g, s, f);
     return st;

@@ -70,10 +70,6 @@ void weights_free(weights **w) {
     *w = NULL;
 }
 
-const gguf *weights_file(const weights *w) {
-    return w->file;
-}
-
 bool weights_has(const weights *w, const char *name) {
     return gguf_find_tensor(w->file, name) != NULL;
 }
@@ -169,9 +165,4 @@ status weights_finish(const weights *w, failure *f) {
                                "architecture as it is supported here",
                                gguf_tensor_at(w->file, i)->name);
     return STATUS_OK;
-}
-
-void lookup_row(const lookup *l, uint32_t row, float *y) {
-    assert(row < l->n_rows);
-    row_to_float(y, l->type, l->rows + row * l->row_bytes, l->n_items);
 }

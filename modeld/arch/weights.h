@@ -9,25 +9,17 @@
 #include <stdint.h>
 
 #include "modeld/formats/gguf.h"
+#include "modeld/kernels/lookup.h"
 #include "modeld/kernels/pack.h"
 
 enum { WEIGHTS_PARTS_MAX = 3 };     /* query, key and value */
 
 typedef struct weights weights;
 
-/* Rows that are looked up one by one, as they lie in the file. */
-typedef struct lookup {
-    tensor_type type;
-    uint32_t n_rows, n_items;
-    size_t row_bytes;
-    const uint8_t *rows;
-} lookup;
-
 /* `file` is borrowed for as long as the weights live. On failure *out is NULL. */
 status weights_new(weights **out, const gguf *file, failure *f);
 void weights_free(weights **w);
 
-const gguf *weights_file(const weights *w);
 bool weights_has(const weights *w, const char *name);
 size_t weights_bytes(const weights *w);         /* that all tensors will take, at most */
 
@@ -46,8 +38,5 @@ status weights_lookup(weights *w, const char *name, uint32_t n_rows, uint32_t n_
 
 /* After the last of these: refuses a file with tensors that were not asked for. */
 status weights_finish(const weights *w, failure *f);
-
-/* y[n_items] = row `row` < n_rows, as float32. */
-void lookup_row(const lookup *l, uint32_t row, float *y);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "attention.h"
-#include "modeld/arch/rotation.h"
+#include "rotation.h"
 
 /* Work space, [n_rows_max, …] each. */
 typedef struct buffers {
@@ -71,8 +71,7 @@ static void free_buffers(buffers *b) {
     free(b->blocks);
 }
 
-static transformer *new_transformer(const model_shape *shape, const engine *e,
-                                    uint32_t n_rows_max) {
+transformer *transformer_new(const model_shape *shape, const engine *e, uint32_t n_rows_max) {
     transformer *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     t->shape = *shape;
@@ -99,18 +98,13 @@ static bool any_quantized(const transformer *t) {
     return any;
 }
 
-status transformer_open(transformer **out, transformer_filler *fill, weights *w,
-                        const model_shape *shape, const engine *e, uint32_t n_rows_max,
-                        failure *f) {
-    transformer *t = *out = new_transformer(shape, e, n_rows_max);
-    if (!t)
-        return fail(f, STATUS_NO_MEMORY, "no memory for the work space of %u rows", n_rows_max);
-    status st = fill(&t->w, w, shape, f);
-    if (st == STATUS_OK)
-        st = rotation_frequencies(weights_file(w), shape, t->w.rope_factors, t->frequencies, f);
-    if (st == STATUS_OK) t->has_int8 = any_quantized(t);
-    else transformer_close(out);
-    return st;
+transformer_weights *transformer_weights_of(transformer *t) {
+    return &t->w;
+}
+
+status transformer_ready(transformer *t, failure *f) {
+    t->has_int8 = any_quantized(t);
+    return rotation_frequencies(&t->shape, t->w.rope_factors, t->frequencies, f);
 }
 
 void transformer_close(transformer **t) {

@@ -3,7 +3,7 @@
 #ifndef TRIVIUM_TRANSFORMER_H
 #define TRIVIUM_TRANSFORMER_H
 
-#include "modeld/arch/weights.h"
+#include "modeld/kernels/lookup.h"
 #include "modeld/kernels/product.h"
 #include "modeld/pages/batch.h"
 #include "modeld/pages/kv_cache.h"
@@ -37,13 +37,13 @@ typedef struct transformer_weights {
 } transformer_weights;
 
 typedef struct transformer transformer;
-typedef status transformer_filler(transformer_weights *out, weights *w, const model_shape *s,
-                                  failure *f);
+/* shape and engine are borrowed for its life. NULL: no memory. */
+transformer *transformer_new(const model_shape *shape, const engine *e, uint32_t n_rows_max);
 
-/* `fill` takes all tensors from `w`. shape, engine and w are borrowed for its life. A failure is that of
- * `fill` or of rotation_frequencies, or STATUS_NO_MEMORY; *out is NULL then. */
-status transformer_open(transformer **out, transformer_filler *fill, weights *w,
-                        const model_shape *shape, const engine *e, uint32_t n_rows_max, failure *f);
+/* To be filled once; the weights that it names are borrowed for the transformer's life. */
+transformer_weights *transformer_weights_of(transformer *t);
+/* They are filled. A failure is that of rotation_frequencies. */
+status transformer_ready(transformer *t, failure *f);
 void transformer_close(transformer **t);
 
 

@@ -8,7 +8,7 @@
 #include "modeld/arch/architecture.h"
 #include "modeld/arch/gpt2.h"
 #include "modeld/arch/llama.h"
-#include "modeld/arch/rotation.h"
+#include "modeld/blocks/rotation.h"
 #include "modeld/formats/vocabulary.h"
 #include "proto/base/limits.h"
 #include "proto/numeric/fmath.h"
@@ -87,9 +87,14 @@ static status build_network(model *m, const model_options *o, failure *f) {
     if (st == STATUS_OK)
         st = memory_limit_share(o->memory ? o->memory : &anything, weights_bytes(m->weights), &m->kv_bytes, f);
     if (st != STATUS_OK) return st;
-    st = transformer_open(&m->network, m->architecture->fill, m->weights, &m->shape, &m->engine,
-                          m->n_rows_max, f);
-    return st == STATUS_OK ? weights_finish(m->weights, f) : st;
+    m->network = transformer_new(&m->shape, &m->engine, m->n_rows_max);
+    if (!m->network)
+        return fail(f, STATUS_NO_MEMORY, "no memory for the work space of %u rows", m->n_rows_max);
+    st = m->architecture->fill(transformer_weights_of(m->network), m->weights, &m->shape, f);
+    if (st != STATUS_OK) return st;
+    failure why;
+    st = transformer_ready(m->network, &why);
+    return st == STATUS_OK ? weights_finish(m->weights, f) : gguf_refuse(m->file, f, st, "%s", why.message);
 }
 
 /* "Q4_1:210,F32:61": how many tensors of each type. */

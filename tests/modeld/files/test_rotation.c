@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "modeld/arch/rotation.h"
+#include "modeld/arch/rope_keys.h"
+#include "modeld/blocks/rotation.h"
 #include "modeld/engine/model.h"
 #include "modeld/kernels/kernels.h"
 #include "proto/base/limits.h"
@@ -38,8 +39,8 @@ static model_shape shape_of(tiny_rope rope, double frequencies[N_PAIRS], const f
     model_shape s = {.head_dim = DIMS, .n_ctx_made = N_CTX};
     write_model(rope);
     assert_int_equal(gguf_open(&g, scratch_path(), &f), STATUS_OK);
-    if (rotation_read(g, &s, &f) != STATUS_OK) fail_msg("%s", f.message);
-    if (rotation_frequencies(g, &s, factors, frequencies, &f) != STATUS_OK) fail_msg("%s", f.message);
+    if (rope_keys_read(g, &s, &f) != STATUS_OK) fail_msg("%s", f.message);
+    if (rotation_frequencies(&s, factors, frequencies, &f) != STATUS_OK) fail_msg("%s", f.message);
     gguf_close(&g);
     return s;
 }
