@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "modeld/formats/gguf.h"
+#include "modeld/tensors/tensor_type.h"
 
 enum { BLOCK = 32, UNIT_BLOCKS_MAX = 8 };
 

@@ -1,5 +1,7 @@
 /* The tensor types that are supported, and the names of those that are not. */
-#include "gguf.h"
+#include "tensor_type.h"
+
+#include <stddef.h>
 
 static const tensor_layout layouts[] = {
     {TENSOR_F32, "F32", 1, 4},
