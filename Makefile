@@ -45,7 +45,7 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 
 .SECONDARY:
 
-.PHONY: all programs deps run test unit e2e soak asan compilers valgrind bench model tools clean install
+.PHONY: all programs deps run test layers unit e2e soak asan compilers valgrind bench model tools clean install
 
 all: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/chapter.gguf
 
@@ -135,8 +135,12 @@ TEST_ENV = TRIVIUM_BUILD=$(abspath $(BUILD)) TRIVIUM_MODEL=$$(deploy/fetch-model
 test:
 	@deploy/deps.sh build run test
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
-	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory layers unit
 	@$(MAKE) --no-print-directory e2e
+
+# Which room may include which: tests/layers/layers.py has the table.
+layers:
+	@$(PYTHON) tests/layers/layers.py
 
 # All that is compiled, tests included.
 programs: all tools $(UNIT_TESTS)
@@ -145,7 +149,7 @@ unit: $(UNIT_TESTS)
 	@$(TEST_ENV) tests/run-unit.sh $(UNIT_TESTS)
 
 e2e: all tools
-	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e $(PYTEST_FLAGS)
+	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider -c tests/e2e/pytest.ini tests/layers tests/e2e $(PYTEST_FLAGS)
 
 # Many rounds of each kind of fault while texts are written, then a table: tests/kills/soak.py tells of SOAK, SEED and KINDS.
 soak: all tools
