@@ -10,7 +10,7 @@
 #include "modeld/formats/vocabulary.h"
 #include "modeld/pages/batch.h"
 #include "modeld/pages/kv_cache.h"
-#include "modeld/pages/memory_limit.h"
+#include "memory_limit.h"
 #include "proto/base/status.h"
 
 typedef struct model model;

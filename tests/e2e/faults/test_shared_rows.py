@@ -55,8 +55,10 @@ def test_a_sampler_that_stood_still_takes_nothing_from_the_row_it_left(models, s
     stack.start("tokenizerd")
     modeld = stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000, vocab=20000),
                          "--step-deadline-ms", "500", "--log", "debug")
-    both = [stack.start("samplerd", "--name", name) for name in ("a", "b")]
-    stack.wait_ready(4)
+    both = []
+    for name in ("a", "b"):     # one text goes to whichever joined first: that one is stopped first
+        both.append(stack.start("samplerd", "--name", name))
+        stack.wait_ready(len(both) + 2)
     request = (*REQUEST[:5], "--max-new-tokens", "1500", "--ignore-eos")
     alone = stack.text(*request)
 

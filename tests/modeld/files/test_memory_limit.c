@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "modeld/pages/memory_limit.h"
+#include "modeld/engine/memory_limit.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
