@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "memory_limit.h"
 #include "modeld/blocks/shape.h"
 #include "modeld/formats/vocabulary.h"
 #include "modeld/pages/batch.h"
 #include "modeld/pages/kv_cache.h"
-#include "memory_limit.h"
 #include "proto/base/status.h"
 
 typedef struct model model;
