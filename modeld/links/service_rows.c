@@ -141,9 +141,10 @@ static void give_up_waiting(service *s, sequence *q) {
              q->pool, q->semantics, s->options.name, q->wait_ms / 1000.0);
     else
         fail(&f, STATUS_NO_SAMPLERD,
-             "no samplerd of pool %s has joined model %s within %g s; start one with: samplerd%s%s",
-             q->pool, s->options.name, q->wait_ms / 1000.0, other_pool ? " --pool " : "",
-             other_pool ? q->pool : "");
+             "no samplerd of pool %s has joined model %s within %g s; start one with: "
+             "samplerd --join %s%s%s",
+             q->pool, s->options.name, q->wait_ms / 1000.0, service_samplers_at(s),
+             other_pool ? " --pool " : "", other_pool ? q->pool : "");
     reply_end(s, q, END_ERROR, &f);
 }
 
