@@ -12,6 +12,7 @@
 #include "proto/numeric/fmath.h"
 #include "samplerd/chain/chain.h"
 #include "samplerd/chain/rng.h"
+#include "tests/support/chain_case.h"
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */
 
@@ -231,29 +232,11 @@ static void check_case(chain *const *c, reference *r) {
     strategy_clear(&s);
 }
 
-/* A chain for each instruction set of this machine, then NULL. */
-static chain *chains[4];
-
-static int make_chains(void **state) {
-    (void)state;
-    isa machine;
-    failure f;
-    assert_int_equal(cpu_isa(&machine, "auto", &f), STATUS_OK);
-    for (isa i = ISA_REF; i <= machine; i++) assert_non_null(chains[i] = chain_new(i));
-    return 0;
-}
-
-static int free_chains(void **state) {
-    (void)state;
-    for (int i = 0; chains[i]; i++) chain_free(&chains[i]);
-    return 0;
-}
-
 static void random_chains_equal_the_full_sort_to_the_bit(void **state) {
     (void)state;
     static reference r;
     random_state = 20110;
-    for (int i = 0; i < N_CASES; i++) check_case(chains, &r);
+    for (int i = 0; i < N_CASES; i++) check_case(isa_chains, &r);
 }
 
 /* The chapter's chain on rows shaped like a model's: a bell, and a few ids that stand out. */
@@ -275,9 +258,9 @@ static void wide_rows_are_the_same_everywhere(void **state) {
                           .given = -1};
         failure f;
         sample_result first, result;
-        assert_int_equal(chain_sample(chains[0], &job, &first, first_left, &f), STATUS_OK);
-        for (int c = 1; chains[c]; c++) {
-            assert_int_equal(chain_sample(chains[c], &job, &result, left, &f), STATUS_OK);
+        assert_int_equal(chain_sample(isa_chains[0], &job, &first, first_left, &f), STATUS_OK);
+        for (int c = 1; isa_chains[c]; c++) {
+            assert_int_equal(chain_sample(isa_chains[c], &job, &result, left, &f), STATUS_OK);
             assert_int_equal(result.id, first.id);
             assert_memory_equal(&result.logprob, &first.logprob, sizeof first.logprob);
             assert_memory_equal(left, first_left, sizeof left);
@@ -293,5 +276,5 @@ int main(void) {
         cmocka_unit_test(random_chains_equal_the_full_sort_to_the_bit),
         cmocka_unit_test(wide_rows_are_the_same_everywhere),
     };
-    return cmocka_run_group_tests(tests, make_chains, free_chains);
+    return cmocka_run_group_tests(tests, isa_chains_make, isa_chains_free);
 }

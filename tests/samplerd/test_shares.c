@@ -14,8 +14,6 @@
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */
 
-static chain *chains[4];        /* one for each instruction set, then NULL */
-
 static double field(const json_t *run, size_t i) {
     return json_number_value(json_array_get(run, i));
 }
@@ -74,10 +72,10 @@ static void check_case(const json_t *one) {
     read_left(json_object_get(one, "left"), is_left, n);
     sample_job job = {.logits = logits, .n_vocab = n, .strategy = &s, .seed = n, .given = -1,
                       .n_candidates = CANDIDATES_MAX};
-    for (int i = 0; chains[i]; i++) {
+    for (int i = 0; isa_chains[i]; i++) {
         sample_result out;
         double *now = probabilities[i > 0];
-        status st = chain_sample(chains[i], &job, &out, now, &f);
+        status st = chain_sample(isa_chains[i], &job, &out, now, &f);
         if (st != STATUS_OK || !is_as_expected(one, &out, now, is_left, n))
             fail_msg("isa=%s, %u left: %s", isa_name((isa)i), out.n_left[s.n_steps], json_dumps(one, 0));
         assert_memory_equal(now, probabilities[0], n * sizeof *now);
@@ -90,24 +88,9 @@ static void shares_mean_what_was_typed(void **state) {
     chain_case_each_line("tests/golden/shares.jsonl", check_case);
 }
 
-static int make_chains(void **state) {
-    (void)state;
-    isa machine;
-    failure f;
-    assert_int_equal(cpu_isa(&machine, "auto", &f), STATUS_OK);
-    for (isa i = ISA_REF; i <= machine; i++) assert_non_null(chains[i] = chain_new(i));
-    return 0;
-}
-
-static int free_chains(void **state) {
-    (void)state;
-    for (int i = 0; chains[i]; i++) chain_free(&chains[i]);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_mean_what_was_typed),
     };
-    return cmocka_run_group_tests(tests, make_chains, free_chains);
+    return cmocka_run_group_tests(tests, isa_chains_make, isa_chains_free);
 }

@@ -79,3 +79,20 @@ void chain_case_each_line(const char *path, void (*check)(const json_t *one)) {
     fclose(file);
     assert_true(n_lines > 0);
 }
+
+chain *isa_chains[4];
+
+int isa_chains_make(void **state) {
+    (void)state;
+    isa machine;
+    failure f;
+    assert_int_equal(cpu_isa(&machine, "auto", &f), STATUS_OK);
+    for (isa i = ISA_REF; i <= machine; i++) assert_non_null(isa_chains[i] = chain_new(i));
+    return 0;
+}
+
+int isa_chains_free(void **state) {
+    (void)state;
+    for (int i = 0; isa_chains[i]; i++) chain_free(&isa_chains[i]);
+    return 0;
+}

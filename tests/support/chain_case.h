@@ -42,4 +42,10 @@ const chain_outcome *chain_case_run_json(const json_t *one);
  * relative to the root of the repository. */
 void chain_case_each_line(const char *path, void (*check)(const json_t *one));
 
+/* A chain for each instruction set of this machine, the plain one first, then NULL: between
+ * isa_chains_make and isa_chains_free, which set a group of tests up and take it down. */
+extern chain *isa_chains[4];
+int isa_chains_make(void **state);
+int isa_chains_free(void **state);
+
 #endif
