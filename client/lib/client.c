@@ -8,7 +8,6 @@
 
 #include "proto/base/process/paths.h"
 #include "proto/base/process/resources.h"
-#include "proto/base/text.h"
 
 enum {
     HANDSHAKE_MS_MIN = 500,     /* even --wait 0 leaves time to find a tokenizerd that is there */
@@ -26,15 +25,6 @@ void timer_clear(client *c, int *timer) {
 
 char *name_or_empty(const char *name) {
     return (char *)(name ? name : "");
-}
-
-status failure_from_wire(const Trivium__Error *error, failure *f) {
-    if (!error || error->code <= 0 || (int)error->code >= STATUS_KINDS) {
-        return fail(f, STATUS_BAD_MESSAGE, "tokenizerd failed and did not say how");
-    }
-    if (text_sentence(error->message, f->message, sizeof f->message) > 0)
-        return f->code = (status)error->code;
-    return fail(f, (status)error->code, "tokenizerd failed and did not say why");
 }
 
 candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n) {
@@ -157,7 +147,7 @@ static void on_refused_turn(void *context) {
  * endpoint to try. */
 static void on_refused(void *context, const Trivium__Error *error) {
     client *c = context;
-    failure_from_wire(error, &c->refusal);
+    error_from_wire(error, "tokenizerd", &c->refusal);
     timer_clear(c, &c->turn_timer);
     if (c->n_endpoints > 1) turn_after(c, 0);
     else if (c->refusal.code != STATUS_BUSY)

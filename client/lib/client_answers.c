@@ -220,7 +220,7 @@ static const Trivium__TextReply__BodyCase answer_bodies[] = {
 static status take_body(incoming *in, const wire_message *m, const call *asked,
                         const Trivium__TextReply *reply, failure *f) {
     if (reply->body_case == TRIVIUM__TEXT_REPLY__BODY_FAILED)
-        return failure_from_wire(reply->failed->error, f);
+        return error_from_wire(reply->failed->error, "tokenizerd", f);
     if (reply->body_case != answer_bodies[asked->kind]) return unreadable(f);
     switch (asked->kind) {
     case CALL_TOKENIZE: return take_tokenized(in, m, f);

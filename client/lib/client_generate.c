@@ -328,7 +328,7 @@ static void on_done(client *c, const Trivium__Done *done) {
     const Trivium__Timings *t = done->timings ? done->timings : &nothing;
     failure f = {.code = STATUS_OK};
     finish_reason reason = finish_reason_from_wire(done->reason);
-    if (reason == FINISHED_ERROR) failure_from_wire(done->error, &f);
+    if (reason == FINISHED_ERROR) error_from_wire(done->error, "tokenizerd", &f);
     generation_finish(g, &(generation_done){
                              .reason = reason,
                              .code = f.code,

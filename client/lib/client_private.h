@@ -4,6 +4,7 @@
 #define TRIVIUM_CLIENT_PRIVATE_H
 
 #include "client.h"
+#include "proto/net/errors.h"
 #include "proto/net/hello.h"
 #include "proto/net/peer.h"
 #include "text.pb-c.h"
@@ -43,9 +44,6 @@ void timer_clear(client *c, int *timer);        /* cancels a timer that is set *
 
 /* For a field of a message: generated code wants what it only reads as char *. */
 char *name_or_empty(const char *name);
-
-/* An error of the protocol as one of ours. */
-status failure_from_wire(const Trivium__Error *error, failure *f);
 
 /* Candidates as plain structs: [n], the caller frees; their texts stay the message's.
  * NULL: no memory, or n is 0. */

@@ -90,7 +90,7 @@ status client_watch(client *c, const watch_request *request, const watch_events 
 static void on_failed(client *c, const Trivium__Failed *failed) {
     watching *w = c->watching;
     failure f;
-    if (failure_from_wire(failed->error, &f) == STATUS_UNKNOWN_REQUEST && w->begun &&
+    if (error_from_wire(failed->error, "tokenizerd", &f) == STATUS_UNKNOWN_REQUEST && w->begun &&
         clock_us() < w->until_us) {
         w->retry_timer = loop_once(c->loop, RETRY_MS, on_retry, c);
         if (w->retry_timer >= 0) return;

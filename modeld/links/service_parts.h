@@ -13,6 +13,7 @@
 #include "logits.pb-c.h"
 #include "modeld/sched/scheduler.h"
 #include "modeld/sched/sequences.h"
+#include "proto/net/errors.h"
 #include "proto/net/hello.h"
 #include "proto/net/peer.h"
 #include "proto/net/wire.h"
@@ -97,8 +98,6 @@ extern const peers_events tokens_events; /* context: the front */
 /* A message to a tokenizerd. One that cannot take it, or would miss it, is cut, and with it go its
  * sequences: it opens them anew. */
 status reply_send(front *to, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw);
-/* What a peer says went wrong, made fit to be told on. */
-failure failure_from_wire(const Trivium__Error *e);
 /* The last word on a text or call, then it is gone. `f` is read when the end is END_ERROR. */
 void reply_end(service *s, sequence *q, sequence_end end, const failure *f);
 /* The last word on one that was never opened. */

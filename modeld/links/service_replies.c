@@ -1,6 +1,5 @@
 /* What tokenizerds are told. */
 #include "proto/base/log.h"
-#include "proto/base/text.h"
 #include "service_parts.h"
 
 status reply_send(front *to, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw) {
@@ -14,26 +13,11 @@ status reply_send(front *to, Trivium__TokensReply *m, const wire_raw *raw, size_
     return st;
 }
 
-static Trivium__Error wire_error(const failure *f) {
-    Trivium__Error e = TRIVIUM__ERROR__INIT;
-    e.code = (Trivium__Code)f->code;
-    e.message = (char *)f->message;
-    return e;
-}
-
-failure failure_from_wire(const Trivium__Error *e) {
-    failure f = {.code = STATUS_BAD_MESSAGE};
-    if (e->code > 0 && (int)e->code < (int)STATUS_KINDS) f.code = (status)e->code;
-    if (text_sentence(e->message, f.message, sizeof f.message) == 0)
-        fail(&f, f.code, "it failed and did not say why");
-    return f;
-}
-
 static void send_closed(front *to, Trivium__Closed *closed, sequence_end end, const failure *f) {
     Trivium__Error error;
     closed->reason = (Trivium__CloseReason)end;
     if (end == END_ERROR) {
-        error = wire_error(f);
+        error = error_to_wire(f);
         closed->error = &error;
     }
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
@@ -58,7 +42,7 @@ void reply_refused_text(front *to, const uint8_t *request, uint32_t attempt, seq
 }
 
 void reply_refused_call(front *to, uint64_t call, const failure *f) {
-    Trivium__Error error = wire_error(f);
+    Trivium__Error error = error_to_wire(f);
     Trivium__CallFailed failed = TRIVIUM__CALL_FAILED__INIT;
     failed.call = call;
     failed.error = &error;

@@ -228,7 +228,8 @@ static bool is_final(Trivium__Code code) {
 }
 
 static void take_error(service *s, sequence *q, const Trivium__Error *e) {
-    failure f = failure_from_wire(e);
+    failure f;
+    error_from_wire(e, "it", &f);
     if (is_final(e->code)) reply_end(s, q, END_ERROR, &f);
     else try_again(s, q, RETRY_FAILED, f.message);
 }

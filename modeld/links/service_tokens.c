@@ -66,7 +66,8 @@ static void on_default_model(front *from, const Trivium__DefaultModel *m) {
 /* A full table may have room later; whatever else it says, it would say again. */
 static void on_refused(void *context, const Trivium__Error *error) {
     front *from = context;
-    failure f, told = failure_from_wire(error);
+    failure f, told;
+    error_from_wire(error, "it", &told);
     fail(&f, told.code, "refused by the tokenizerd at %s: %s", from->address, told.message);
     log_event(LOG_ERROR, "refused", "why=\"%s\"", f.message);
     if (f.code == STATUS_BUSY || f.code == STATUS_NO_MEMORY) return;

@@ -36,10 +36,10 @@ static bool is_decimal(const char *text) {
 bool options_real(const char *text, double *out) {
     if (!is_decimal(text)) return false;
     /* Line editing sets the user's locale, whose decimal point may be a comma. */
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    static locale_t plain;      /* made once, kept for the life of the program */
+    if (!plain) plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (!plain) return false;
     double value = strtod_l(text, NULL, plain);
-    freelocale(plain);
     if (!isfinite(value)) return false;
     *out = value;
     return true;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "errors.h"
 #include "hello.h"
 #include "peer_parts.h"
 #include "proto/base/clock.h"
@@ -72,9 +73,7 @@ static void peer_admit(peers *ps, const wire_route *route, uint64_t from,
     failure f;
     status st = check_hello(ps, hello, &f);
     if (st != STATUS_OK && !peers_bound(ps)) {
-        Trivium__Error error = TRIVIUM__ERROR__INIT;
-        error.code = (Trivium__Code)f.code;
-        error.message = f.message;
+        Trivium__Error error = error_to_wire(&f);
         note_refusal(ps, from, &error);
     }
     peer *p = st == STATUS_OK ? peer_new(ps, route, from, hello) : NULL;

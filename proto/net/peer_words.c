@@ -1,5 +1,6 @@
 #include <assert.h>
 
+#include "errors.h"
 #include "peer_parts.h"
 #include "proto/base/clock.h"
 
@@ -42,9 +43,7 @@ status peers_send_leave(peers *ps, const wire_route *route, uint64_t to) {
 }
 
 void peers_send_refusal(peers *ps, const wire_route *route, uint64_t to, failure *f) {
-    Trivium__Error error = TRIVIUM__ERROR__INIT;
-    error.code = (Trivium__Code)f->code;
-    error.message = f->message;
+    Trivium__Error error = error_to_wire(f);
     Trivium__Control control = control_to(ps, to);
     control.word_case = TRIVIUM__CONTROL__WORD_REFUSED;
     control.refused = &error;

@@ -11,6 +11,7 @@
 #include "proto/base/log.h"
 #include "proto/chain/strategy_wire.h"
 #include "proto/net/endpoint.h"
+#include "proto/net/errors.h"
 #include "proto/net/hello.h"
 #include "proto/net/peer.h"
 #include "proto/net/wire.h"
@@ -159,7 +160,7 @@ static status answer(const joint *link, const wire_message *m,
 static void send_reply(const joint *link, peer *p, const Trivium__SampleRequest *sample,
                        const failure *f, double sample_ms) {
     const service *s = link->service;
-    Trivium__Error error = TRIVIUM__ERROR__INIT;
+    Trivium__Error error;
     Trivium__SampleReply reply = TRIVIUM__SAMPLE_REPLY__INIT;
     reply.ticket = sample->ticket;
     reply.request = sample->request;
@@ -170,8 +171,7 @@ static void send_reply(const joint *link, peer *p, const Trivium__SampleRequest 
         reply.n_drawn = sample->n_rows;
         reply.drawn = (Trivium__Drawn **)s->drawn_list;
     } else {
-        error.code = (Trivium__Code)f->code;
-        error.message = (char *)f->message;
+        error = error_to_wire(f);
         reply.error = &error;
     }
     Trivium__LogitsReply out = TRIVIUM__LOGITS_REPLY__INIT;

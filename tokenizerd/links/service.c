@@ -2,7 +2,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/base/text.h"
 #include "proto/net/endpoint.h"
 #include "service_parts.h"
 
@@ -12,21 +11,6 @@ enum { SWEEP_MS = 50 };         /* how late a wait may end */
 
 ProtobufCBinaryData bytes_to_wire(const uint8_t *bytes, size_t n_bytes) {
     return (ProtobufCBinaryData){.len = n_bytes, .data = (uint8_t *)bytes};
-}
-
-Trivium__Error error_to_wire(const failure *f) {
-    Trivium__Error e = TRIVIUM__ERROR__INIT;
-    e.code = (Trivium__Code)f->code;
-    e.message = (char *)f->message;
-    return e;
-}
-
-void error_from_wire(failure *f, const Trivium__Error *e) {
-    if (!e || e->code <= 0 || (int)e->code >= (int)STATUS_KINDS)
-        fail(f, STATUS_BAD_MESSAGE, "the modeld failed and did not say how");
-    else if (text_sentence(e->message, f->message, sizeof f->message) > 0)
-        f->code = (status)e->code;
-    else fail(f, (status)e->code, "the modeld failed and did not say why");
 }
 
 static status client_send(service *s, peer *client, Trivium__TextReply *m, const wire_raw *raw,

@@ -326,7 +326,7 @@ void call_failed(service *s, const modeld *d, const Trivium__CallFailed *m) {
     call *c = calls_find(s->calls, m->call);
     if (!c || c->worker != d) return;
     failure f;
-    error_from_wire(&f, m->error);
+    error_from_wire(m->error, "the modeld", &f);
     call_refuse(s, c, &f);
 }
 

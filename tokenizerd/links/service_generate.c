@@ -314,7 +314,7 @@ void generation_closed(service *s, const modeld *d, const Trivium__Closed *m) {
     case TRIVIUM__CLOSE_REASON__CLOSE_END_ID: finish = FINISH_STOP; break;
     case TRIVIUM__CLOSE_REASON__CLOSE_LENGTH: finish = FINISH_LENGTH; break;
     case TRIVIUM__CLOSE_REASON__CLOSE_SUPERSEDED: finish = FINISH_SUPERSEDED; break;
-    case TRIVIUM__CLOSE_REASON__CLOSE_ERROR: error_from_wire(&f, m->error); break;
+    case TRIVIUM__CLOSE_REASON__CLOSE_ERROR: error_from_wire(m->error, "the modeld", &f); break;
     default: fail(&f, STATUS_BAD_MESSAGE, "the modeld closed the text without being asked");
     }
     if (finish == FINISH_ERROR && f.code == STATUS_BUSY && request_crowded_out(r, clock_us())) {

@@ -15,6 +15,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/chain/strategy_wire.h"
+#include "proto/net/errors.h"
 #include "proto/net/hello.h"
 #include "proto/net/peer.h"
 #include "proto/net/wire.h"
@@ -70,8 +71,6 @@ void client_answer(service *s, peer *client, uint64_t number, Trivium__TextReply
                    const wire_raw *raw, size_t n_raw);
 void client_fail(service *s, peer *client, uint64_t number, const failure *why);
 
-Trivium__Error error_to_wire(const failure *f);     /* borrows its sentence */
-void error_from_wire(failure *f, const Trivium__Error *error);
 ProtobufCBinaryData bytes_to_wire(const uint8_t *bytes, size_t n_bytes);    /* borrowed */
 
 /* Ids in raw frame `index`, none when it is empty; false: it is missing, or no whole number of ids. */

@@ -70,28 +70,11 @@ static void to_a_tokenizerd_that_is_not_there_nothing_is_sent(void **state) {
     assert_int_equal(n_sent, 0);
 }
 
-static void what_a_peer_says_is_made_fit_and_keeps_its_code(void **state) {
-    (void)state;
-    Trivium__Error e = TRIVIUM__ERROR__INIT;
-    e.code = TRIVIUM__CODE__NO_CANDIDATE;
-    e.message = "nothing\nis left\xc3";
-    failure f = failure_from_wire(&e);
-    assert_int_equal(f.code, STATUS_NO_CANDIDATE);
-    assert_string_equal(f.message, "nothing is left");
-    e.message = "";
-    f = failure_from_wire(&e);
-    assert_int_equal(f.code, STATUS_NO_CANDIDATE);
-    assert_true(f.message[0]);
-    e.code = (Trivium__Code)999;
-    assert_int_equal(failure_from_wire(&e).code, STATUS_BAD_MESSAGE);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tokenizerd_that_misses_a_word_is_cut),
         cmocka_unit_test(nobody_is_cut_twice_or_for_nothing),
         cmocka_unit_test(to_a_tokenizerd_that_is_not_there_nothing_is_sent),
-        cmocka_unit_test(what_a_peer_says_is_made_fit_and_keeps_its_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,15 @@
+/* A failure ⇄ the wire's Error, the same on every link. */
+#ifndef TRIVIUM_ERRORS_H
+#define TRIVIUM_ERRORS_H
+
+#include "common.pb-c.h"
+#include "proto/base/status.h"
+
+Trivium__Error error_to_wire(const failure *f);     /* borrows its sentence */
+
+/* Fill `f` with what a peer says went wrong, its sentence made fit to be told on, and return its code.
+ * Where it says nothing that can be read, `who` failed ("the modeld"): STATUS_BAD_MESSAGE without a
+ * code that we know. `error` may be NULL. */
+status error_from_wire(const Trivium__Error *error, const char *who, failure *f);
+
+#endif
