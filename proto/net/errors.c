@@ -10,9 +10,10 @@ Trivium__Error error_to_wire(const failure *f) {
 }
 
 status error_from_wire(const Trivium__Error *error, const char *who, failure *f) {
-    if (!error || error->code <= 0 || (int)error->code >= (int)STATUS_KINDS)
+    const int code = error ? (int)error->code : 0;      /* the generated enum may be unsigned */
+    if (code <= 0 || code >= (int)STATUS_KINDS)
         return fail(f, STATUS_BAD_MESSAGE, "%s failed and did not say how", who);
     if (text_sentence(error->message, f->message, sizeof f->message) > 0)
-        return f->code = (status)error->code;
-    return fail(f, (status)error->code, "%s failed and did not say why", who);
+        return f->code = (status)code;
+    return fail(f, (status)code, "%s failed and did not say why", who);
 }
