@@ -5,19 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAPACITY_FIRST = 256 };
+#include "grow.h"
 
 status buffer_add(buffer *b, const void *bytes, size_t n_bytes) {
     if (n_bytes == 0) return STATUS_OK;
-    if (n_bytes > b->capacity - b->n_bytes) {
-        if (n_bytes > SIZE_MAX / 4 - b->n_bytes) return STATUS_NO_MEMORY;
-        size_t capacity = b->capacity ? b->capacity : CAPACITY_FIRST;
-        while (capacity < b->n_bytes + n_bytes) capacity *= 2;
-        char *grown = realloc(b->bytes, capacity);
-        if (!grown) return STATUS_NO_MEMORY;
-        b->bytes = grown;
-        b->capacity = capacity;
-    }
+    if (n_bytes > SIZE_MAX - b->n_bytes) return STATUS_NO_MEMORY;
+    char *grown = grow(b->bytes, &b->capacity, b->n_bytes + n_bytes, 1);
+    if (!grown) return STATUS_NO_MEMORY;
+    b->bytes = grown;
     memcpy(b->bytes + b->n_bytes, bytes, n_bytes);
     b->n_bytes += n_bytes;
     return STATUS_OK;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/grow.h"
 #include "proto/base/log.h"
 #include "proto/base/process/resources.h"
 #include "proto/base/process/signals.h"
@@ -41,7 +42,7 @@ struct loop {
     bool changed;               /* `items` are not what is to be polled any more */
     zmq_pollitem_t *items;      /* [n_items] */
     watch **watched;            /* [n_items]: whose item each is */
-    size_t n_items, capacity;   /* the capacity holds all watches */
+    size_t n_items, items_capacity, watched_capacity;   /* both hold all watches */
     uint64_t n_turns;
     timer *timers;
     int last_timer;
@@ -70,15 +71,12 @@ static bool ends(loop *l) {
 /* ---- Watches ---- */
 
 static bool make_room(loop *l) {
-    if (l->n_watches < l->capacity) return true;
-    size_t capacity = l->capacity > 0 ? 2 * l->capacity : 8;
-    zmq_pollitem_t *items = realloc(l->items, capacity * sizeof *items);
+    size_t n = l->n_watches + 1;
+    zmq_pollitem_t *items = grow(l->items, &l->items_capacity, n, sizeof *items);
     if (items) l->items = items;
-    watch **watched = realloc(l->watched, capacity * sizeof *watched);
+    watch **watched = grow(l->watched, &l->watched_capacity, n, sizeof *watched);
     if (watched) l->watched = watched;
-    if (!items || !watched) return false;
-    l->capacity = capacity;
-    return true;
+    return items && watched;
 }
 
 static int watch_add(loop *l, watch what) {

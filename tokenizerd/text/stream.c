@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/buffer.h"
 #include "proto/base/text.h"
 
 /* Looked for byte by byte (Knuth, Morris and Pratt 1977), so that a long one costs no more a byte. */
@@ -15,11 +16,6 @@ typedef struct stop {
     size_t n_matched;           /* of its bytes, that the text so far ends with */
 } stop;
 
-typedef struct buffer {
-    uint8_t *bytes;
-    size_t n_bytes, capacity;
-} buffer;
-
 struct stream {
     const vocab *v;
     stop *stops;
@@ -30,28 +26,7 @@ struct stream {
     size_t n_shown;             /* bytes that the last call gave away */
 };
 
-/* ---- memory ---- */
-
-static status buffer_append(buffer *b, const void *bytes, size_t n_bytes) {
-    if (n_bytes == 0) return STATUS_OK;
-    if (b->capacity - b->n_bytes < n_bytes) {
-        size_t capacity = (b->n_bytes + n_bytes) * 2;
-        uint8_t *grown = realloc(b->bytes, capacity);
-        if (!grown) return STATUS_NO_MEMORY;
-        b->bytes = grown;
-        b->capacity = capacity;
-    }
-    memcpy(b->bytes + b->n_bytes, bytes, n_bytes);
-    b->n_bytes += n_bytes;
-    return STATUS_OK;
-}
-
-static void buffer_drop_front(buffer *b, size_t n_bytes) {
-    assert(n_bytes <= b->n_bytes);
-    if (n_bytes == 0) return;
-    b->n_bytes -= n_bytes;
-    memmove(b->bytes, b->bytes + n_bytes, b->n_bytes);
-}
+/* ---- what it is made of ---- */
 
 /* One byte of text more for a stop that is not whole yet. */
 static void stop_feed(stop *at, uint8_t byte) {
@@ -98,8 +73,8 @@ void stream_free(stream **s) {
         free((*s)->stops[i].borders);
     }
     free((*s)->stops);
-    free((*s)->raw.bytes);
-    free((*s)->text.bytes);
+    buffer_clear(&(*s)->raw);
+    buffer_clear(&(*s)->text);
     free(*s);
     *s = NULL;
 }
@@ -115,11 +90,11 @@ static bool is_text(token_type type) {
 static status decode(stream *s, size_t n_bytes) {
     if (n_bytes == 0) return STATUS_OK;
     size_t n_text;
-    char *text = text_replace_ill_formed(s->raw.bytes, n_bytes, &n_text);
+    char *text = text_replace_ill_formed((const uint8_t *)s->raw.bytes, n_bytes, &n_text);
     if (!text) return STATUS_NO_MEMORY;
-    status st = buffer_append(&s->text, text, n_text);
+    status st = buffer_add(&s->text, text, n_text);
     free(text);
-    if (st == STATUS_OK) buffer_drop_front(&s->raw, n_bytes);
+    if (st == STATUS_OK) buffer_drop(&s->raw, n_bytes);
     return st;
 }
 
@@ -132,7 +107,7 @@ static size_t find_stop(stream *s, size_t from) {
         stop *at = &s->stops[i];
         size_t end = from;
         while (end < s->text.n_bytes && at->n_matched < at->n_bytes)
-            stop_feed(at, s->text.bytes[end++]);
+            stop_feed(at, (uint8_t)s->text.bytes[end++]);
         if (at->n_matched == at->n_bytes && end - at->n_bytes < first) first = end - at->n_bytes;
     }
     return first;
@@ -153,19 +128,20 @@ static void show(stream *s, size_t from, bool at_end, stream_text *out) {
     s->stopped = n < s->text.n_bytes;
     if (!s->stopped && !at_end) n -= stop_beginning_bytes(s);
     s->n_shown = n;
-    *out = (stream_text){.bytes = s->text.bytes, .n_bytes = n, .stopped = s->stopped};
+    *out = (stream_text){(const uint8_t *)s->text.bytes, n, s->stopped};
 }
 
 status stream_feed(stream *s, int32_t id, stream_text *out) {
     *out = (stream_text){.stopped = s->stopped};
     if (s->stopped) return STATUS_OK;
-    buffer_drop_front(&s->text, s->n_shown);
+    buffer_drop(&s->text, s->n_shown);
     s->n_shown = 0;
     if (!is_text(vocab_type(s->v, id))) return STATUS_OK;
     size_t n_held = s->text.n_bytes;
     vocab_bytes token = vocab_token(s->v, id);
-    status st = buffer_append(&s->raw, token.bytes, token.n_bytes);
-    if (st == STATUS_OK) st = decode(s, text_whole_prefix(s->raw.bytes, s->raw.n_bytes));
+    status st = buffer_add(&s->raw, token.bytes, token.n_bytes);
+    if (st == STATUS_OK)
+        st = decode(s, text_whole_prefix((const uint8_t *)s->raw.bytes, s->raw.n_bytes));
     if (st == STATUS_OK) show(s, n_held, false, out);
     return st;
 }
@@ -173,7 +149,7 @@ status stream_feed(stream *s, int32_t id, stream_text *out) {
 status stream_end(stream *s, stream_text *out) {
     *out = (stream_text){.stopped = s->stopped};
     if (s->stopped) return STATUS_OK;
-    buffer_drop_front(&s->text, s->n_shown);
+    buffer_drop(&s->text, s->n_shown);
     s->n_shown = 0;
     size_t n_held = s->text.n_bytes;
     status st = decode(s, s->raw.n_bytes);
@@ -188,9 +164,11 @@ uint8_t *stream_detokenize(const vocab *v, const int32_t *ids, size_t n_ids, siz
     status st = STATUS_OK;
     for (size_t i = 0; i < n_ids && st == STATUS_OK; i++) {
         vocab_bytes token = vocab_token(v, ids[i]);
-        st = buffer_append(&raw, token.bytes, token.n_bytes);
+        st = buffer_add(&raw, token.bytes, token.n_bytes);
     }
-    char *text = st == STATUS_OK ? text_replace_ill_formed(raw.bytes, raw.n_bytes, n_bytes) : NULL;
-    free(raw.bytes);
+    char *text = NULL;
+    if (st == STATUS_OK)
+        text = text_replace_ill_formed((const uint8_t *)raw.bytes, raw.n_bytes, n_bytes);
+    buffer_clear(&raw);
     return (uint8_t *)text;
 }

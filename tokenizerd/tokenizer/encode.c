@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/buffer.h"
+#include "proto/base/grow.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
-enum { NO_ID = -1, IDS_MIN = 256 };
+enum { NO_ID = -1 };
 
 /* What one call added: a part of the text, or a ready id. */
 typedef struct segment {
@@ -18,8 +20,7 @@ typedef struct segment {
 
 struct encoding {
     const vocab *v;
-    uint8_t *text;              /* [n_text_bytes]: of all segments, end to end */
-    size_t n_text_bytes, text_capacity;
+    buffer text;                /* of all segments, end to end */
     segment *segments;
     size_t n_segments, segments_capacity;
 
@@ -47,7 +48,7 @@ encoding *encoding_new(const vocab *v) {
 
 void encoding_free(encoding **e) {
     if (!*e) return;
-    free((*e)->text);
+    buffer_clear(&(*e)->text);
     free((*e)->segments);
     splitter_free(&(*e)->split);
     bpe_run_free(&(*e)->run);
@@ -58,60 +59,41 @@ void encoding_free(encoding **e) {
 
 /* ---- what is to be encoded ---- */
 
-static status add_segment(encoding *e, segment s) {
-    if (e->n_segments == e->segments_capacity) {
-        size_t capacity = e->segments_capacity * 2 + 4;
-        segment *segments = realloc(e->segments, capacity * sizeof *segments);
-        if (!segments) return STATUS_NO_MEMORY;
-        e->segments = segments;
-        e->segments_capacity = capacity;
-    }
+static bool add_segment(encoding *e, segment s) {
+    segment *segments =
+        grow(e->segments, &e->segments_capacity, e->n_segments + 1, sizeof *segments);
+    if (!segments) return false;
+    e->segments = segments;
     e->segments[e->n_segments++] = s;
-    return STATUS_OK;
-}
-
-static bool reserve_text(encoding *e, size_t n_bytes) {
-    if (n_bytes <= e->text_capacity) return true;
-    size_t capacity = 2 * e->text_capacity > n_bytes ? 2 * e->text_capacity : n_bytes;
-    uint8_t *text = realloc(e->text, capacity);
-    if (!text) return false;
-    e->text = text;
-    e->text_capacity = capacity;
     return true;
 }
 
 status encoding_add(encoding *e, const uint8_t *text, size_t n_bytes, bool special, failure *f) {
     assert(e->current == 0 || e->current == e->n_segments);     /* the splitter is in none */
-    if (n_bytes > TEXT_BYTES_MAX - e->n_text_bytes)
+    if (n_bytes > TEXT_BYTES_MAX - e->text.n_bytes)
         return fail(f, STATUS_TOO_LONG, "the text is longer than %d bytes", (int)TEXT_BYTES_MAX);
     if (!text_is_utf8(text, n_bytes)) return fail(f, STATUS_NOT_UTF8, "the text is not UTF-8");
     if (n_bytes == 0) return STATUS_OK;
-    size_t begin = e->n_text_bytes, end = begin + n_bytes;
-    segment s = {.begin = begin, .end = end, .special = special, .id = NO_ID};
-    if (!reserve_text(e, end) || add_segment(e, s) != STATUS_OK)
+    segment s = {.begin = e->text.n_bytes, .special = special, .id = NO_ID};
+    s.end = s.begin + n_bytes;
+    if (buffer_add(&e->text, text, n_bytes) != STATUS_OK || !add_segment(e, s))
         return fail(f, STATUS_NO_MEMORY, "no memory for a text of %zu bytes", n_bytes);
-    memcpy(e->text + begin, text, n_bytes);
-    e->n_text_bytes = end;
     return STATUS_OK;
 }
 
 status encoding_add_id(encoding *e, int32_t id) {
     assert(id >= 0 && (uint32_t)id < vocab_size(e->v));
-    return add_segment(e, (segment){.begin = e->n_text_bytes, .end = e->n_text_bytes, .id = id});
+    segment s = {.begin = e->text.n_bytes, .end = e->text.n_bytes, .id = id};
+    return add_segment(e, s) ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 /* ---- encoding it ---- */
 
 /* Room for n more ids, which may be more than will be used. */
 static status reserve_ids(encoding *e, size_t n, failure *f) {
-    size_t needed = e->n_ids + n;
-    if (needed <= e->ids_capacity) return STATUS_OK;
-    size_t capacity = e->ids_capacity * 2 > IDS_MIN ? e->ids_capacity * 2 : IDS_MIN;
-    if (capacity < needed) capacity = needed;
-    int32_t *ids = realloc(e->ids, capacity * sizeof *ids);
-    if (!ids) return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", needed);
+    int32_t *ids = grow(e->ids, &e->ids_capacity, e->n_ids + n, sizeof *ids);
+    if (!ids) return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", e->n_ids + n);
     e->ids = ids;
-    e->ids_capacity = capacity;
     return STATUS_OK;
 }
 
@@ -157,18 +139,19 @@ static status finish_run(encoding *e, failure *f) {
 /* The stretch up to the next special token, a ready id or the end goes to the splitter: it may run
  * through several segments, a special token lies within one. */
 static void next_stretch(encoding *e) {
+    const uint8_t *text = (const uint8_t *)e->text.bytes;
     size_t first = e->pos, begin = first, end = first;
     for (e->special_after = NO_ID; e->special_after == NO_ID; e->current++) {
         const segment *s = &e->segments[e->current];
         size_t from = first > s->begin ? first : s->begin;
-        e->special_after = specials_find(vocab_specials(e->v, s->special), e->text + s->begin,
+        e->special_after = specials_find(vocab_specials(e->v, s->special), text + s->begin,
                                          s->end - s->begin, from - s->begin, &begin, &end);
         begin += s->begin;
         end += s->begin;
         bool is_last = e->current + 1 == e->n_segments || s[1].id != NO_ID;
         if (e->special_after != NO_ID || is_last) break;
     }
-    splitter_start(e->split, e->text + first, begin - first);
+    splitter_start(e->split, text + first, begin - first);
     e->pos = end;
 }
 

@@ -18,7 +18,7 @@ void encoding_free(encoding **e);
 /* Append a text (copied) to what is to be encoded, before that begins or when it is done. Texts that are
  * added one after the other are one text, split and merged as such; only special tokens, which count in
  * texts that are `special`, lie within one of them. STATUS_TOO_LONG past TEXT_BYTES_MAX in all,
- * STATUS_NOT_UTF8, STATUS_NO_MEMORY. */
+ * STATUS_NOT_UTF8, STATUS_NO_MEMORY; after the last only encoding_free. */
 status encoding_add(encoding *e, const uint8_t *text, size_t n_bytes, bool special, failure *f);
 status encoding_add_id(encoding *e, int32_t id);            /* a ready id, such as BOS */
 

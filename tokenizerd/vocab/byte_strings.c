@@ -7,6 +7,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "proto/base/buffer.h"
+
 typedef struct slot {
     uint32_t tag;               /* upper half of the hash: spares most comparisons */
     uint32_t number;            /* index + 1; 0: free */
@@ -14,8 +16,8 @@ typedef struct slot {
 
 struct byte_strings {
     size_t n, n_max;
-    size_t bytes_max, capacity_bytes;
-    uint8_t *bytes;
+    size_t bytes_max;
+    buffer bytes;
     size_t *ends;               /* [n_max] string i ends here; it begins where string i - 1 ends */
     slot *slots;                /* [mask + 1] open addressing, half full; NULL: nothing indexed */
     size_t mask;
@@ -27,45 +29,25 @@ byte_strings *byte_strings_new(size_t n_max, size_t bytes_max) {
     if (!s) return NULL;
     s->n_max = n_max;
     s->bytes_max = bytes_max;
-    s->capacity_bytes = bytes_max < 4096 ? bytes_max : 4096;
-    s->bytes = malloc(s->capacity_bytes + 1);           /* + 1: an empty list is no failure */
-    s->ends = malloc((n_max + 1) * sizeof *s->ends);
-    if (!s->bytes || !s->ends) byte_strings_free(&s);
+    s->ends = malloc((n_max + 1) * sizeof *s->ends);    /* + 1: an empty list is no failure */
+    if (!s->ends) byte_strings_free(&s);
     return s;
 }
 
 void byte_strings_free(byte_strings **s) {
     if (!*s) return;
-    free((*s)->bytes);
+    buffer_clear(&(*s)->bytes);
     free((*s)->ends);
     free((*s)->slots);
     free(*s);
     *s = NULL;
 }
 
-static size_t used_bytes(const byte_strings *s) {
-    return s->n > 0 ? s->ends[s->n - 1] : 0;
-}
-
-static status reserve(byte_strings *s, size_t n_bytes) {
-    if (n_bytes <= s->capacity_bytes) return STATUS_OK;
-    size_t capacity = s->capacity_bytes * 2 > n_bytes ? s->capacity_bytes * 2 : n_bytes;
-    if (capacity > s->bytes_max) capacity = s->bytes_max;
-    uint8_t *bytes = realloc(s->bytes, capacity);
-    if (!bytes) return STATUS_NO_MEMORY;
-    s->bytes = bytes;
-    s->capacity_bytes = capacity;
-    return STATUS_OK;
-}
-
 status byte_strings_add(byte_strings *s, const uint8_t *bytes, size_t n_bytes) {
-    size_t begin = used_bytes(s);
-    if (s->n == s->n_max || n_bytes > s->bytes_max - begin) return STATUS_TOO_LONG;
-    status st = reserve(s, begin + n_bytes);
-    if (st != STATUS_OK) return st;
-    if (n_bytes > 0) memcpy(s->bytes + begin, bytes, n_bytes);
-    s->ends[s->n++] = begin + n_bytes;
-    return STATUS_OK;
+    if (s->n == s->n_max || n_bytes > s->bytes_max - s->bytes.n_bytes) return STATUS_TOO_LONG;
+    status st = buffer_add(&s->bytes, bytes, n_bytes);
+    if (st == STATUS_OK) s->ends[s->n++] = s->bytes.n_bytes;
+    return st;
 }
 
 size_t byte_strings_count(const byte_strings *s) {
@@ -76,7 +58,7 @@ const uint8_t *byte_strings_at(const byte_strings *s, size_t index, size_t *n_by
     assert(index < s->n);
     size_t begin = index > 0 ? s->ends[index - 1] : 0;
     *n_bytes = s->ends[index] - begin;
-    return s->bytes + begin;
+    return *n_bytes > 0 ? (const uint8_t *)s->bytes.bytes + begin : (const uint8_t *)"";
 }
 
 /* The slot that holds this content, or the free one where it belongs. */
