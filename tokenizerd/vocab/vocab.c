@@ -6,7 +6,7 @@
 
 #include "byte_letters.h"
 #include "byte_strings.h"
-#include "end_names.h"
+#include "end_tokens.h"
 #include "ordinary.h"
 #include "proto/base/limits.h"
 #include "tokenizerd/tokenizer/split_patterns.h"
@@ -14,7 +14,7 @@
 /* Bounds of what one modeld may make us keep. */
 enum { TOKENS_BYTES_MAX = 64 * 1024 * 1024, MERGES_BYTES_MAX = 64 * 1024 * 1024 };
 
-_Static_assert(3 + KEYED_ENDS_MAX + END_NAMES_MAX <= MODEL_END_IDS_MAX, "all that may end a text fit");
+_Static_assert(3 + KEYED_ENDS_MAX + END_TOKENS_MAX <= MODEL_END_IDS_MAX, "all that may end a text fit");
 
 struct vocab {
     vocab_meta meta;            /* its texts are owned */
@@ -229,14 +229,14 @@ static int32_t find_unmade(const vocab *v, const char *text) {
 }
 
 static void add_named_ends(vocab *v) {
-    int32_t ids[END_NAMES_MAX];
+    int32_t ids[END_TOKENS_MAX];
     uint64_t present = 0;
-    for (size_t i = 0; end_name_at(i); i++) {
-        ids[i] = find_unmade(v, end_name_at(i));
+    for (size_t i = 0; end_token_text(i); i++) {
+        ids[i] = find_unmade(v, end_token_text(i));
         if (ids[i] >= 0) present |= UINT64_C(1) << i;
     }
-    uint64_t ending = end_names_ending(present);
-    for (size_t i = 0; end_name_at(i); i++) {
+    uint64_t ending = end_tokens_ending(present);
+    for (size_t i = 0; end_token_text(i); i++) {
         if (!(ending >> i & 1)) continue;
         add_end_id(v, ids[i]);
         v->types[ids[i]] = TOKEN_CONTROL;

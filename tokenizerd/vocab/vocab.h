@@ -62,7 +62,7 @@ vocab_bytes vocab_token(const vocab *v, int32_t id);        /* its raw bytes; id
 token_type vocab_type(const vocab *v, int32_t id);
 
 /* What ends a text: the ids that keys of the file name, and tokens that are known as ends by their text
- * (end_names.h), whatever type the file gives them; here their type is control. */
+ * (end_tokens.h), whatever type the file gives them; here their type is control. */
 bool vocab_is_end(const vocab *v, int32_t id);
 const int32_t *vocab_end_ids(const vocab *v, size_t *n);
 

@@ -9,7 +9,7 @@
 #include "tests/support/small_vocab.h"
 #include "tokenizerd/chat/chat.h"
 #include "tokenizerd/text/stream.h"
-#include "tokenizerd/vocab/end_names.h"
+#include "tokenizerd/vocab/end_tokens.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -74,15 +74,15 @@ static void test_names_end_whatever_their_type(void **state) {
 static void test_every_name_is_one(void **state) {
     (void)state;
     size_t n = 0;
-    for (; end_name_at(n); n++) {
-        assert_true(n < END_NAMES_MAX);
-        bool is_end = strcmp(end_name_at(n), "<|plamo:eos|>") != 0;
-        assert_int_equal(end_names_ending(UINT64_C(1) << n), is_end ? UINT64_C(1) << n : 0);
-        for (size_t i = 0; i < n; i++) assert_string_not_equal(end_name_at(i), end_name_at(n));
+    for (; end_token_text(n); n++) {
+        assert_true(n < END_TOKENS_MAX);
+        bool is_end = strcmp(end_token_text(n), "<|plamo:eos|>") != 0;
+        assert_int_equal(end_tokens_ending(UINT64_C(1) << n), is_end ? UINT64_C(1) << n : 0);
+        for (size_t i = 0; i < n; i++) assert_string_not_equal(end_token_text(i), end_token_text(n));
     }
     assert_true(n > 30);
-    assert_null(end_name_at(n));
-    assert_int_equal(end_names_ending(0), 0);
+    assert_null(end_token_text(n));
+    assert_int_equal(end_tokens_ending(0), 0);
 }
 
 static void test_what_merges_make_is_text(void **state) {

@@ -1,12 +1,12 @@
-/* The names are those that llama.cpp goes by, and so are the exceptions. */
-#include "end_names.h"
+/* The texts are those that llama.cpp goes by, and so are the exceptions. */
+#include "end_tokens.h"
 
 #include <stdbool.h>
 
 /* Those that the exceptions speak of come first, in this order. */
 enum { END, RETURN, CALL, CALLS, FLUSH, TAG_S, TOOL_RESPONSE, PLAMO_EOS };
 
-static const char *const names[] = {
+static const char *const texts[] = {
     [END] = "<|end|>",
     [RETURN] = "<|return|>",
     [CALL] = "<|call|>",
@@ -23,15 +23,15 @@ static const char *const names[] = {
     "<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>",
     "<|file_sep|>",
 };
-enum { N_NAMES = sizeof names / sizeof names[0] };
+enum { N_TEXTS = sizeof texts / sizeof texts[0] };
 
-_Static_assert((int)N_NAMES < (int)END_NAMES_MAX && (int)END_NAMES_MAX <= 64, "a name is a bit");
+_Static_assert((int)N_TEXTS < (int)END_TOKENS_MAX && (int)END_TOKENS_MAX <= 64, "a text is a bit");
 
-const char *end_name_at(size_t index) {
-    return index < N_NAMES ? names[index] : NULL;
+const char *end_token_text(size_t index) {
+    return index < N_TEXTS ? texts[index] : NULL;
 }
 
-uint64_t end_names_ending(uint64_t present) {
+uint64_t end_tokens_ending(uint64_t present) {
     bool returns = present >> RETURN & 1, flushes = present >> FLUSH & 1;
     bool calls = (present >> CALL | present >> CALLS) & 1;
     bool is_html = (present >> TOOL_RESPONSE | present >> PLAMO_EOS) & 1;
