@@ -1,5 +1,5 @@
-/* The table of kernels. ref.c is the specification in plain C (in words: ARITHMETIC.md); avx2.c and
- * avx512.c give the same bits faster. All kernels are pure: no allocation, no state, cannot fail.
+/* The table of kernels. ref.c is the specification in plain C (in words: ARITHMETIC.md); those in x86/
+ * give the same bits faster. All kernels are pure: no allocation, no state, cannot fail.
  * Float arrays need no alignment; panels begin at multiples of 64 bytes. */
 #ifndef TRIVIUM_KERNELS_H
 #define TRIVIUM_KERNELS_H
@@ -94,7 +94,11 @@ typedef struct kernels {
 status kernels_init(kernels *k, const char *isa, failure *f);
 
 void kernels_fill_ref(kernels *k);
-void kernels_fill_avx2(kernels *k);     /* only where kernels_init finds AVX2, FMA and F16C */
-void kernels_fill_avx512(kernels *k);   /* only where it finds AVX-512 F, BW, VL, DQ and VNNI */
+/* Only where kernels_init finds AVX2, FMA and F16C: products are quantize and the tiles, rows all else. */
+void kernels_fill_products_avx2(kernels *k);
+void kernels_fill_rows_avx2(kernels *k);
+/* Only where it finds AVX-512 F, BW, VL, DQ and VNNI. */
+void kernels_fill_products_avx512(kernels *k);
+void kernels_fill_rows_avx512(kernels *k);
 
 #endif

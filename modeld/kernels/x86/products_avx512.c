@@ -1,44 +1,10 @@
-/* The kernels in AVX-512 (F, BW, VL, DQ, VNNI): 16 lanes, one for each output of a panel. */
+/* The products in AVX-512 (F, BW, VL, DQ, VNNI): 16 lanes, one for each output of a panel. */
 #include <immintrin.h>
-#include <math.h>
 #include <string.h>
 
-#include "inline.h"
-#include "kernels.h"
-
-static __mmask16 first_lanes(uint32_t n) {
-    return (__mmask16)(n >= LANES ? 0xffffu : (1u << n) - 1);
-}
-
-/* Lane i takes lane i + 8, then i + 4, i + 2, i + 1. */
-static float lanes_sum(__m512 lanes) {
-    __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(lanes), _mm512_extractf32x8_ps(lanes, 1));
-    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
-
-/* fmath_expf, lane by lane. */
-static __m512 exp_lanes(__m512 x) {
-    const __m512 magic = _mm512_set1_ps(0x1.8p23f), one = _mm512_set1_ps(1.0f);
-    __m512 shifted = _mm512_fmadd_ps(x, _mm512_set1_ps(0x1.715476p+0f), magic);
-    __m512 n = _mm512_sub_ps(shifted, magic);
-    __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(-0x1.62e4p-1f), x);
-    r = _mm512_fmadd_ps(n, _mm512_set1_ps(-0x1.7f7d1cp-20f), r);
-    __m512 power = _mm512_set1_ps(0x1.6d110ap-10f);
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0x1.120b6ep-7f));
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0x1.55551ap-5f));
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0x1.5554dcp-3f));
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0.5f));
-    power = _mm512_fmadd_ps(power, r, one);
-    power = _mm512_fmadd_ps(power, r, one);
-    __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
-    __m512 y = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(power), exponent));
-    __mmask16 kept = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-0x1.5d589ep+6f), _CMP_NLT_UQ);
-    __mmask16 above = _mm512_cmp_ps_mask(x, _mm512_set1_ps(0x1.62e42ep+6f), _CMP_GT_OQ);
-    y = _mm512_mask_mov_ps(_mm512_maskz_mov_ps(kept, y), above, _mm512_set1_ps(INFINITY));
-    return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
-}
+#include "int8_tile.h"
+#include "lanes_avx512.h"
+#include "modeld/kernels/kernels.h"
 
 /* Activations to int8 -------------------------------------------------------------------------- */
 
@@ -47,23 +13,14 @@ static void quantize_block(int8_block *block, const float *x) {
     __m512i size_mask = _mm512_set1_epi32(0x7fffffff);
     __m512i largest_bits = _mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(low), size_mask),
                                             _mm512_and_si512(_mm512_castps_si512(high), size_mask));
-    int32_t bits = _mm512_reduce_max_epi32(largest_bits);
     float largest;
-    memcpy(&largest, &bits, sizeof largest);
-    if (bits >= 0x7f800000 || largest < 0x1p-120f) {
-        memset(block, 0, sizeof *block);
-        if (bits >= 0x7f800000) block->scale = block->scaled_sum = NAN;
-        return;
-    }
+    if (!block_begin(block, (uint32_t)_mm512_reduce_max_epi32(largest_bits), &largest)) return;
     __m512 inverse = _mm512_set1_ps(127.0f / largest);
     __m512i codes_low = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
     __m512i codes_high = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
     _mm_storeu_si128((__m128i *)block->codes, _mm512_cvtepi32_epi8(codes_low));
     _mm_storeu_si128((__m128i *)(block->codes + 16), _mm512_cvtepi32_epi8(codes_high));
-    block->low_sum = _mm512_reduce_add_epi32(codes_low);
-    block->sum = block->low_sum + _mm512_reduce_add_epi32(codes_high);
-    block->scale = largest / 127.0f;
-    block->scaled_sum = block->scale * (float)block->sum;
+    block_end(block, largest, _mm512_reduce_add_epi32(codes_low), _mm512_reduce_add_epi32(codes_high));
 }
 
 static void quantize(int8_block *blocks, const float *x, uint32_t n_blocks) {
@@ -189,22 +146,13 @@ INLINE void int8_panel(__m512 sums[TILE_ROWS], const uint8_t *panel, code_form f
     }
 }
 
-typedef struct int8_call {
-    float *y;
-    size_t y_stride;
-    const matrix *w;
-    uint32_t first, n_panels;
-    const int8_block *x;
-    bool add;
-} int8_call;
-
 INLINE void int8_panels(const int8_call *c, tensor_type type, int n_rows) {
     const matrix *w = c->w;
     for (uint32_t p = c->first; p < c->first + c->n_panels; p++) {
         __m512 sums[TILE_ROWS];
         int8_panel(sums, w->panels + p * w->panel_bytes, code_form_of(type), c->x,
                    w->n_inputs / BLOCK, n_rows);
-        __mmask16 lanes = first_lanes(w->n_outputs - p * PANEL);
+        __mmask16 lanes = lane_mask(w->n_outputs - p * PANEL);
         UNROLL for (int r = 0; r < n_rows; r++) {
             float *y = c->y + (size_t)r * c->y_stride + p * PANEL;
             __m512 sum = sums[r];
@@ -304,120 +252,8 @@ static void float_tile_chains(const float_tile *t) {
     }
 }
 
-/* Rows ----------------------------------------------------------------------------------------- */
-
-static void rms_norm(float *y, const float *x, const float *weight, uint32_t n, float epsilon) {
-    __m512 squares = _mm512_setzero_ps();
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __m512 item = _mm512_maskz_loadu_ps(first_lanes(n - i), x + i);
-        squares = _mm512_fmadd_ps(item, item, squares);
-    }
-    float factor = 1.0f / sqrtf(lanes_sum(squares) / (float)n + epsilon);
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __mmask16 lanes = first_lanes(n - i);
-        __m512 item = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(factor));
-        item = _mm512_mul_ps(item, _mm512_maskz_loadu_ps(lanes, weight + i));
-        _mm512_mask_storeu_ps(y + i, lanes, item);
-    }
-}
-
-static void layer_norm(float *y, const float *x, const float *weight, const float *bias, uint32_t n,
-                       float epsilon) {
-    __m512 sums = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __mmask16 lanes = first_lanes(n - i);
-        sums = _mm512_mask_add_ps(sums, lanes, sums, _mm512_maskz_loadu_ps(lanes, x + i));
-    }
-    __m512 mean = _mm512_set1_ps(lanes_sum(sums) / (float)n);
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __mmask16 lanes = first_lanes(n - i);
-        __m512 d = _mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), mean);
-        squares = _mm512_mask3_fmadd_ps(d, d, squares, lanes);
-    }
-    __m512 factor = _mm512_set1_ps(1.0f / sqrtf(lanes_sum(squares) / (float)n + epsilon));
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __mmask16 lanes = first_lanes(n - i);
-        __m512 w = _mm512_maskz_loadu_ps(lanes, weight + i);
-        __m512 item = _mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), mean);
-        item = _mm512_mul_ps(item, factor);
-        item = bias ? _mm512_fmadd_ps(item, w, _mm512_maskz_loadu_ps(lanes, bias + i))
-                    : _mm512_mul_ps(item, w);
-        _mm512_mask_storeu_ps(y + i, lanes, item);
-    }
-}
-
-static void rotate(float *x, const float *cosines, const float *sines, uint32_t n) {
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __mmask16 lanes = first_lanes(n - i);
-        __m512 item = _mm512_maskz_loadu_ps(lanes, x + i);
-        __m512 partner = _mm512_permute_ps(item, 0xb1);
-        __m512 turned = _mm512_mul_ps(partner, _mm512_maskz_loadu_ps(lanes, sines + i));
-        item = _mm512_fmadd_ps(item, _mm512_maskz_loadu_ps(lanes, cosines + i), turned);
-        _mm512_mask_storeu_ps(x + i, lanes, item);
-    }
-}
-
-static float exponentials(float *x, uint32_t n, float scale) {
-    __m512 largest = _mm512_set1_ps(-INFINITY), sum = _mm512_setzero_ps();
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __mmask16 lanes = first_lanes(n - i);
-        __m512 item = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(scale));
-        largest = _mm512_mask_max_ps(largest, lanes, item, largest);    /* a NaN is not taken */
-        _mm512_mask_storeu_ps(x + i, lanes, item);
-    }
-    largest = _mm512_set1_ps(_mm512_reduce_max_ps(largest));
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __mmask16 lanes = first_lanes(n - i);
-        __m512 item = exp_lanes(_mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), largest));
-        sum = _mm512_mask_add_ps(sum, lanes, sum, item);
-        _mm512_mask_storeu_ps(x + i, lanes, item);
-    }
-    return lanes_sum(sum);
-}
-
-static void divide(float *y, const float *x, float divisor, uint32_t n) {
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __mmask16 lanes = first_lanes(n - i);
-        __m512 item = _mm512_maskz_loadu_ps(lanes, x + i);
-        _mm512_mask_storeu_ps(y + i, lanes, _mm512_div_ps(item, _mm512_set1_ps(divisor)));
-    }
-}
-
-static void swiglu(float *gate, const float *up, uint32_t n) {
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __mmask16 lanes = first_lanes(n - i);
-        __m512 g = _mm512_maskz_loadu_ps(lanes, gate + i);
-        __m512 negative = _mm512_xor_ps(g, _mm512_set1_ps(-0.0f));
-        __m512 silu = _mm512_div_ps(g, _mm512_add_ps(_mm512_set1_ps(1.0f), exp_lanes(negative)));
-        __m512 item = _mm512_mul_ps(silu, _mm512_maskz_loadu_ps(lanes, up + i));
-        _mm512_mask_storeu_ps(gate + i, lanes, item);
-    }
-}
-
-static void gelu(float *y, const float *x, uint32_t n) {
-    const __m512 one = _mm512_set1_ps(1.0f);
-    for (uint32_t i = 0; i < n; i += LANES) {
-        __mmask16 lanes = first_lanes(n - i);
-        __m512 item = _mm512_maskz_loadu_ps(lanes, x + i);
-        __m512 cubic = _mm512_fmadd_ps(_mm512_mul_ps(item, item), _mm512_set1_ps(GELU_CUBIC), one);
-        cubic = _mm512_mul_ps(item, cubic);
-        __m512 power = exp_lanes(_mm512_mul_ps(cubic, _mm512_set1_ps(GELU_SCALE)));
-        _mm512_mask_storeu_ps(y + i, lanes, _mm512_div_ps(item, _mm512_add_ps(one, power)));
-    }
-}
-
-void kernels_fill_avx512(kernels *k) {
-    *k = (kernels){
-        .name = "avx512",
-        .quantize = quantize,
-        .int8_tile = int8_tile,
-        .float_tile = float_tile_chains,
-        .rms_norm = rms_norm,
-        .layer_norm = layer_norm,
-        .rotate = rotate,
-        .exponentials = exponentials,
-        .divide = divide,
-        .swiglu = swiglu,
-        .gelu = gelu,
-    };
+void kernels_fill_products_avx512(kernels *k) {
+    k->quantize = quantize;
+    k->int8_tile = int8_tile;
+    k->float_tile = float_tile_chains;
 }
