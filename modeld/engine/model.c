@@ -9,7 +9,7 @@
 #include "modeld/arch/gpt2.h"
 #include "modeld/arch/llama.h"
 #include "modeld/blocks/rotation.h"
-#include "modeld/formats/vocabulary.h"
+#include "modeld/formats/gguf_vocabulary.h"
 #include "proto/base/limits.h"
 #include "proto/numeric/fmath.h"
 
@@ -22,7 +22,7 @@ _Static_assert(FINGERPRINT_BYTES == HASH_BYTES + 8, "the hash, then the version 
 struct model {
     gguf *file;
     model_shape shape;
-    vocabulary *vocabulary;
+    gguf_vocabulary *vocabulary;
     engine engine;
     weights *weights;
     const architecture *architecture;
@@ -137,7 +137,7 @@ static void describe(model *m) {
 
 static status open_model(model *m, const char *path, const model_options *o, failure *f) {
     status st = open_file(m, path, o->n_ctx, f);
-    if (st == STATUS_OK) st = vocabulary_read(&m->vocabulary, m->file, m->shape.n_vocab, f);
+    if (st == STATUS_OK) st = gguf_vocabulary_read(&m->vocabulary, m->file, m->shape.n_vocab, f);
     if (st == STATUS_OK) st = start_engine(m, o, f);
     if (st == STATUS_OK) st = build_network(m, o, f);
     if (st != STATUS_OK) return st;
@@ -167,7 +167,7 @@ void model_close(model **m) {
     weights_free(&old->weights);
     gemm_free(&old->engine.gemm);
     threads_free(&old->engine.pool);
-    vocabulary_free(&old->vocabulary);
+    gguf_vocabulary_free(&old->vocabulary);
     gguf_close(&old->file);
     free(old);
     *m = NULL;
@@ -195,19 +195,19 @@ uint64_t model_kv_bytes(const model *m) {
 }
 
 const model_vocabulary *model_vocabulary_of(const model *m) {
-    return vocabulary_summary(m->vocabulary);
+    return gguf_vocabulary_summary(m->vocabulary);
 }
 
 model_bytes model_token(const model *m, uint32_t id) {
-    return vocabulary_token(m->vocabulary, id);
+    return gguf_vocabulary_token(m->vocabulary, id);
 }
 
 uint8_t model_token_type(const model *m, uint32_t id) {
-    return vocabulary_token_type(m->vocabulary, id);
+    return gguf_vocabulary_token_type(m->vocabulary, id);
 }
 
 model_bytes model_merge(const model *m, uint32_t rank) {
-    return vocabulary_merge(m->vocabulary, rank);
+    return gguf_vocabulary_merge(m->vocabulary, rank);
 }
 
 const char *model_fingerprint(const model *m) {

@@ -8,7 +8,7 @@
 
 #include "memory_limit.h"
 #include "modeld/blocks/shape.h"
-#include "modeld/formats/vocabulary.h"
+#include "modeld/formats/gguf_vocabulary.h"
 #include "modeld/pages/batch.h"
 #include "modeld/pages/kv_cache.h"
 #include "proto/base/status.h"

@@ -222,10 +222,6 @@ void gguf_close(gguf **g) {
 
 /* ---- what is in it ---- */
 
-const char *gguf_path(const gguf *g) {
-    return g->path;
-}
-
 size_t gguf_n_tensors(const gguf *g) {
     return g->n_tensors;
 }

@@ -5,13 +5,13 @@
 /* Panels that stay in the second-level cache while all rows pass over them. */
 enum { PANEL_GROUP_BYTES = 128 * 1024 };
 
-typedef struct job {
+typedef struct product_run {
     const engine *engine;
     const product *products;
     uint32_t n_products;
     const activations *x;
     uint32_t n_rows;
-} job;
+} product_run;
 
 static uint32_t least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
@@ -32,16 +32,16 @@ void slices_run(const kernels *k, float_tile t, uint32_t n_k) {
     }
 }
 
-static void int8_part(const job *j, const product *p, uint32_t first, uint32_t end) {
+static void int8_part(const product_run *run, const product *p, uint32_t first, uint32_t end) {
     const matrix *w = p->w;
     uint32_t row_blocks = w->n_inputs / BLOCK;
     uint32_t group = (uint32_t)(PANEL_GROUP_BYTES / w->panel_bytes) + 1;
     for (uint32_t panel = first; panel < end; panel += group)
-        for (uint32_t r = 0; r < j->n_rows; r += TILE_ROWS)
-            j->engine->kernels.int8_tile(p->y + r * p->y_stride, p->y_stride, w, panel,
+        for (uint32_t r = 0; r < run->n_rows; r += TILE_ROWS)
+            run->engine->kernels.int8_tile(p->y + r * p->y_stride, p->y_stride, w, panel,
                                          least(group, end - panel),
-                                         j->x->blocks + (size_t)r * row_blocks,
-                                         least(TILE_ROWS, j->n_rows - r), p->add);
+                                         run->x->blocks + (size_t)r * row_blocks,
+                                         least(TILE_ROWS, run->n_rows - r), p->add);
 }
 
 /* Whole panels in loops of fixed length, which compilers vectorize. */
@@ -69,27 +69,27 @@ static uint32_t panels_a_tile(uint32_t n_rows) {
     return n_rows == 1 ? 1 : TILE_PANELS;
 }
 
-static void tiles_part(const job *j, const product *p, uint32_t first, uint32_t end,
+static void tiles_part(const product_run *run, const product *p, uint32_t first, uint32_t end,
                        uint32_t first_row) {
     enum { COLUMNS = TILE_PANELS * PANEL };
     const matrix *w = p->w;
-    uint32_t n_panels = panels_a_tile(j->n_rows);
+    uint32_t n_panels = panels_a_tile(run->n_rows);
     for (uint32_t panel = first; panel < end; panel += n_panels) {
         n_panels = least(n_panels, end - panel);
         bool in_place = !p->add && (panel + n_panels) * PANEL <= w->n_outputs;
-        for (uint32_t r = first_row; r < j->n_rows; r += TILE_ROWS) {
+        for (uint32_t r = first_row; r < run->n_rows; r += TILE_ROWS) {
             float sums[TILE_ROWS * COLUMNS], *y = p->y + r * p->y_stride + panel * PANEL;
             float_tile t = {.type = w->type,
                             .w = w->panels + panel * w->panel_bytes,
                             .k_stride = PANEL,
                             .panel_stride = w->panel_bytes / item_bytes(w->type),
                             .n_panels = n_panels,
-                            .x = j->x->values + r * j->x->stride,
-                            .x_stride = j->x->stride,
-                            .n_rows = least(TILE_ROWS, j->n_rows - r),
+                            .x = run->x->values + r * run->x->stride,
+                            .x_stride = run->x->stride,
+                            .n_rows = least(TILE_ROWS, run->n_rows - r),
                             .y = in_place ? y : sums,
                             .y_stride = in_place ? p->y_stride : COLUMNS};
-            slices_run(&j->engine->kernels, t, w->n_inputs);
+            slices_run(&run->engine->kernels, t, w->n_inputs);
             if (!in_place)
                 deliver(p, r, t.n_rows, panel * PANEL, n_panels * PANEL, sums, COLUMNS);
         }
@@ -97,41 +97,41 @@ static void tiles_part(const job *j, const product *p, uint32_t first, uint32_t 
 }
 
 /* Whole blocks by OpenBLAS where it may, what remains of rows and panels by the tile. */
-static void float_part(const job *j, const product *p, uint32_t first, uint32_t end,
+static void float_part(const product_run *run, const product *p, uint32_t first, uint32_t end,
                        uint32_t thread) {
-    uint32_t n_whole = p->w->n_outputs / PANEL, n_rows = j->n_rows - j->n_rows % GEMM_ROWS;
-    if (!gemm_takes(j->engine->gemm, p->w)) n_rows = 0;
+    uint32_t n_whole = p->w->n_outputs / PANEL, n_rows = run->n_rows - run->n_rows % GEMM_ROWS;
+    if (!gemm_takes(run->engine->gemm, p->w)) n_rows = 0;
     while (n_rows > 0 && first + GEMM_PANELS <= least(end, n_whole)) {
         for (uint32_t r = 0; r < n_rows; r += GEMM_ROWS) {
-            const float *sums = gemm_block(j->engine->gemm, thread, p->w, first,
-                                           j->x->values + r * j->x->stride, j->x->stride);
+            const float *sums = gemm_block(run->engine->gemm, thread, p->w, first,
+                                           run->x->values + r * run->x->stride, run->x->stride);
             deliver(p, r, GEMM_ROWS, first * PANEL, GEMM_PANELS * PANEL, sums, GEMM_PANELS * PANEL);
         }
-        tiles_part(j, p, first, first + GEMM_PANELS, n_rows);
+        tiles_part(run, p, first, first + GEMM_PANELS, n_rows);
         first += GEMM_PANELS;
     }
-    tiles_part(j, p, first, end, 0);
+    tiles_part(run, p, first, end, 0);
 }
 
 /* Panels first … end − 1 in the row of all products' panels. */
 static void run_range(void *context, uint32_t first, uint32_t end, uint32_t thread) {
-    const job *j = context;
+    const product_run *run = context;
     uint32_t base = 0;
-    for (uint32_t i = 0; i < j->n_products; i++) {
-        const product *p = &j->products[i];
+    for (uint32_t i = 0; i < run->n_products; i++) {
+        const product *p = &run->products[i];
         uint32_t n_panels = matrix_n_panels(p->w);
         uint32_t from = first > base ? first - base : 0;
         uint32_t to = end > base ? least(end - base, n_panels) : 0;
         base += n_panels;
         if (from >= to) continue;
-        if (type_is_quantized(p->w->type)) int8_part(j, p, from, to);
-        else float_part(j, p, from, to, thread);
+        if (type_is_quantized(p->w->type)) int8_part(run, p, from, to);
+        else float_part(run, p, from, to, thread);
     }
 }
 
 void products_run(const engine *e, const product *products, uint32_t n_products,
                   const activations *x, uint32_t n_rows) {
-    job j = {e, products, n_products, x, n_rows};
+    product_run run = {e, products, n_products, x, n_rows};
     uint32_t n_panels = 0;
     uint64_t work = 0;
     for (uint32_t i = 0; i < n_products; i++) {
@@ -139,5 +139,5 @@ void products_run(const engine *e, const product *products, uint32_t n_products,
         n_panels += matrix_n_panels(w);
         work += (uint64_t)w->n_outputs * w->n_inputs * n_rows;
     }
-    threads_for(e->pool, n_panels, work, run_range, &j);
+    threads_for(e->pool, n_panels, work, run_range, &run);
 }

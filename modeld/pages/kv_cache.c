@@ -13,7 +13,7 @@ enum { PAGE_PANELS = PAGE_TOKENS / KV_PANEL, PAGE_BYTES_UNIT = 4096, KEY_STRIP =
 
 typedef enum use { USE_NONE, USE_OPEN, USE_CACHED } use;
 
-typedef struct sequence {
+typedef struct kept_sequence {
     use use;
     char key[KV_KEY_BYTES_MAX + 1];
     uint32_t n_positions;           /* computed so far */
@@ -21,7 +21,7 @@ typedef struct sequence {
     uint32_t n_pages;
     uint32_t *pages;                /* [n_pages], owned: the page of positions PAGE_TOKENS·i … */
     uint64_t closed_at;             /* cached: count of closings then, for the order of eviction */
-} sequence;
+} kept_sequence;
 
 struct kv_cache {
     kv_shape shape;
@@ -33,7 +33,7 @@ struct kv_cache {
     uint8_t *memory;                /* [n_pages][page_bytes]; in a page [layer][kv head][panel][2][panel_items] */
     int32_t *ids;                   /* [n_pages][PAGE_TOKENS]: what was computed there */
     uint32_t *free_pages;           /* [n_free], a stack: the last one freed is taken first */
-    sequence *sequences;            /* [n_sequences_max] */
+    kept_sequence *sequences;       /* [n_sequences_max] */
 };
 
 size_t kv_cache_page_bytes(kv_shape shape) {
@@ -95,26 +95,26 @@ void kv_cache_free(kv_cache **cache) {
 /* ---- pages ---- */
 
 /* Give back the pages from the n_kept-th on. */
-static void release_pages(kv_cache *c, sequence *s, uint32_t n_kept) {
+static void release_pages(kv_cache *c, kept_sequence *s, uint32_t n_kept) {
     while (s->n_pages > n_kept) c->free_pages[c->n_free++] = s->pages[--s->n_pages];
 }
 
-static void forget(kv_cache *c, sequence *s) {
+static void forget(kv_cache *c, kept_sequence *s) {
     release_pages(c, s, 0);
     free(s->pages);
-    *s = (sequence){.use = USE_NONE};
+    *s = (kept_sequence){.use = USE_NONE};
 }
 
-static sequence *least_recently_closed(const kv_cache *c) {
-    sequence *oldest = NULL;
+static kept_sequence *least_recently_closed(const kv_cache *c) {
+    kept_sequence *oldest = NULL;
     for (uint32_t i = 0; i < c->n_sequences_max; i++) {
-        sequence *s = &c->sequences[i];
+        kept_sequence *s = &c->sequences[i];
         if (s->use == USE_CACHED && (!oldest || s->closed_at < oldest->closed_at)) oldest = s;
     }
     return oldest;
 }
 
-static sequence *find_cached(const kv_cache *c, const char *key) {
+static kept_sequence *find_cached(const kv_cache *c, const char *key) {
     for (uint32_t i = 0; i < c->n_sequences_max; i++)
         if (c->sequences[i].use == USE_CACHED && strcmp(c->sequences[i].key, key) == 0)
             return &c->sequences[i];
@@ -122,15 +122,15 @@ static sequence *find_cached(const kv_cache *c, const char *key) {
 }
 
 /* A handle that holds nothing: a free one, else the one whose cache is oldest. NULL: all are open. */
-static sequence *vacant_sequence(kv_cache *c) {
+static kept_sequence *vacant_sequence(kv_cache *c) {
     for (uint32_t i = 0; i < c->n_sequences_max; i++)
         if (c->sequences[i].use == USE_NONE) return &c->sequences[i];
-    sequence *oldest = least_recently_closed(c);
+    kept_sequence *oldest = least_recently_closed(c);
     if (oldest) forget(c, oldest);
     return oldest;
 }
 
-static uint32_t common_prefix(const kv_cache *c, const sequence *s, const int32_t *ids, uint32_t n_ids) {
+static uint32_t common_prefix(const kv_cache *c, const kept_sequence *s, const int32_t *ids, uint32_t n_ids) {
     uint32_t n_max = n_ids < s->n_positions ? n_ids : s->n_positions, n = 0;
     while (n < n_max && c->ids[(size_t)s->pages[n / PAGE_TOKENS] * PAGE_TOKENS + n % PAGE_TOKENS] == ids[n])
         n++;
@@ -145,7 +145,7 @@ status kv_cache_open(kv_cache *cache, const char *key, const int32_t *ids, uint3
     uint32_t n_pages = pages_for(n_positions_max);
     if (n_pages > cache->n_pages) return STATUS_TOO_LONG;
     if (n_pages > cache->n_pages - cache->n_pages_open) return STATUS_BUSY;
-    sequence *s = find_cached(cache, key);
+    kept_sequence *s = find_cached(cache, key);
     if (!s) s = vacant_sequence(cache);
     if (!s) return STATUS_BUSY;
 
@@ -168,18 +168,18 @@ status kv_cache_open(kv_cache *cache, const char *key, const int32_t *ids, uint3
     return STATUS_OK;
 }
 
-static sequence *open_sequence(const kv_cache *c, kv_sequence handle) {
+static kept_sequence *open_sequence(const kv_cache *c, kv_sequence handle) {
     assert(handle < c->n_sequences_max && c->sequences[handle].use == USE_OPEN);
     return &c->sequences[handle];
 }
 
 void kv_cache_close(kv_cache *cache, kv_sequence handle) {
-    sequence *s = open_sequence(cache, handle);
+    kept_sequence *s = open_sequence(cache, handle);
     if (s->n_positions == 0) {
         kv_cache_drop(cache, handle);
         return;
     }
-    sequence *older = find_cached(cache, s->key);
+    kept_sequence *older = find_cached(cache, s->key);
     if (older) forget(cache, older);
     cache->n_pages_open -= s->n_pages;
     release_pages(cache, s, pages_for(s->n_positions));
@@ -188,7 +188,7 @@ void kv_cache_close(kv_cache *cache, kv_sequence handle) {
 }
 
 void kv_cache_drop(kv_cache *cache, kv_sequence handle) {
-    sequence *s = open_sequence(cache, handle);
+    kept_sequence *s = open_sequence(cache, handle);
     cache->n_pages_open -= s->n_pages;
     forget(cache, s);
 }
@@ -198,7 +198,7 @@ uint32_t kv_cache_n_positions(const kv_cache *cache, kv_sequence handle) {
 }
 
 void kv_cache_extend(kv_cache *cache, kv_sequence handle, const int32_t *ids, uint32_t n_ids) {
-    sequence *s = open_sequence(cache, handle);
+    kept_sequence *s = open_sequence(cache, handle);
     assert(n_ids <= s->n_positions_max - s->n_positions);
     for (uint32_t i = 0; i < n_ids; i++, s->n_positions++) {
         size_t page = s->pages[s->n_positions / PAGE_TOKENS];
@@ -215,7 +215,7 @@ void kv_cache_rewind(kv_cache *cache, kv_sequence handle) {
 /* Keys of a panel; its values follow them. */
 static uint16_t *panel_of(const kv_cache *c, kv_sequence handle, uint32_t layer, uint32_t kv_head,
                           uint32_t panel) {
-    const sequence *s = open_sequence(c, handle);
+    const kept_sequence *s = open_sequence(c, handle);
     assert(layer < c->shape.n_layers && kv_head < c->shape.n_kv_heads && panel / PAGE_PANELS < s->n_pages);
     uint8_t *page = c->memory + s->pages[panel / PAGE_PANELS] * c->page_bytes;
     size_t index = ((size_t)layer * c->shape.n_kv_heads + kv_head) * PAGE_PANELS + panel % PAGE_PANELS;

@@ -32,11 +32,11 @@ typedef struct share {
     _Alignas(CACHE_LINE_BYTES) _Atomic uint64_t range;
 } share;
 
-typedef struct worker {
+typedef struct helper {
     threads *pool;
     uint32_t number;
     pthread_t thread;
-} worker;
+} helper;
 
 struct threads {
     signal_word round;          /* counts rounds */
@@ -48,7 +48,7 @@ struct threads {
     uint32_t n_threads;
     void (*begin)(void);        /* what each thread does first */
     share shares[THREADS_MAX];
-    worker workers[];           /* [n_threads], the first is the caller and not used */
+    helper helpers[];           /* [n_threads], the first is the caller and not used */
 };
 
 static void pause_a_moment(void) {
@@ -126,7 +126,7 @@ static void cut_shares(threads *pool, uint32_t n_items) {
 }
 
 static void *work(void *argument) {
-    worker *me = argument;
+    helper *me = argument;
     me->pool->begin();
     for (uint32_t round = 0;;) {
         round = signal_wait(&me->pool->round, round);
@@ -135,7 +135,7 @@ static void *work(void *argument) {
     }
 }
 
-static void wake_workers(threads *pool) {
+static void wake_helpers(threads *pool) {
     atomic_fetch_add(&pool->round.value, 1);
     signal_wake(&pool->round);
 }
@@ -147,15 +147,15 @@ static void end_round(threads *pool) {
 
 threads *threads_new(uint32_t n_threads, void (*begin)(void)) {
     assert(n_threads >= 1 && n_threads <= THREADS_MAX);
-    size_t bytes = sizeof(threads) + n_threads * sizeof(worker);
+    size_t bytes = sizeof(threads) + n_threads * sizeof(helper);
     bytes = (bytes + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
     threads *pool = aligned_alloc(CACHE_LINE_BYTES, bytes);
     if (!pool) return NULL;
     *pool = (threads){.n_threads = 1, .begin = begin};
     begin();
     for (; pool->n_threads < n_threads; pool->n_threads++) {
-        worker *w = &pool->workers[pool->n_threads];
-        *w = (worker){.pool = pool, .number = pool->n_threads};
+        helper *w = &pool->helpers[pool->n_threads];
+        *w = (helper){.pool = pool, .number = pool->n_threads};
         if (pthread_create(&w->thread, NULL, work, w) == 0) continue;
         threads_free(&pool);
         return NULL;
@@ -167,8 +167,8 @@ void threads_free(threads **pool) {
     threads *p = *pool;
     if (!p) return;
     atomic_store(&p->stopping, true);
-    wake_workers(p);
-    for (uint32_t i = 1; i < p->n_threads; i++) pthread_join(p->workers[i].thread, NULL);
+    wake_helpers(p);
+    for (uint32_t i = 1; i < p->n_threads; i++) pthread_join(p->helpers[i].thread, NULL);
     free(p);
     *pool = NULL;
 }
@@ -196,7 +196,7 @@ void threads_for(threads *pool, uint32_t n_items, uint64_t work, threads_body *b
     pool->part_items = (n_items - 1) / (PARTS_A_THREAD * pool->n_threads) + 1;
     atomic_store(&pool->n_left.value, n_items);
     cut_shares(pool, n_items);
-    wake_workers(pool);
+    wake_helpers(pool);
     run_parts(pool, 0);
     end_round(pool);
 }

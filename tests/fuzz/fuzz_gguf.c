@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "modeld/formats/gguf.h"
-#include "modeld/formats/vocabulary.h"
+#include "modeld/formats/gguf_vocabulary.h"
 #include "proto/base/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
@@ -34,26 +34,26 @@ static unsigned read_vocabulary(const gguf *g) {
     const gguf_view *tokens;
     size_t n = 0;
     failure f = {0};
-    vocabulary *v = NULL;
+    gguf_vocabulary *v = NULL;
     unsigned sum = 0;
     if (gguf_texts(g, "tokenizer.ggml.tokens", &tokens, &n, &f) != STATUS_OK)
         return 0;
     if (n == 0 || n > N_VOCAB_MAX) return 0;
-    if (vocabulary_read(&v, g, (uint32_t)n, &f) != STATUS_OK) {
+    if (gguf_vocabulary_read(&v, g, (uint32_t)n, &f) != STATUS_OK) {
         must(f.message[0] != '\0');
         return 0;
     }
-    const model_vocabulary *summary = vocabulary_summary(v);
+    const model_vocabulary *summary = gguf_vocabulary_summary(v);
     for (uint32_t i = 0; i < summary->n_tokens; i++) {
-        model_bytes token = vocabulary_token(v, i);
-        sum += sum_of(token.bytes, token.n_bytes) + vocabulary_token_type(v, i);
+        model_bytes token = gguf_vocabulary_token(v, i);
+        sum += sum_of(token.bytes, token.n_bytes) + gguf_vocabulary_token_type(v, i);
     }
     for (uint32_t i = 0; i < summary->n_merges; i++) {
-        model_bytes merge = vocabulary_merge(v, i);
+        model_bytes merge = gguf_vocabulary_merge(v, i);
         sum += sum_of(merge.bytes, merge.n_bytes);
     }
     sum += sum_of(summary->chat_template.bytes, summary->chat_template.n_bytes);
-    vocabulary_free(&v);
+    gguf_vocabulary_free(&v);
     return sum;
 }
 

@@ -1,4 +1,4 @@
-/* vocabulary.h: what a model's file says about its tokens is handed out as it is, or refused by key. */
+/* gguf_vocabulary.h: what a model's file says about its tokens is handed out as it is, or refused by key. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "modeld/formats/vocabulary.h"
+#include "modeld/formats/gguf_vocabulary.h"
 #include "proto/base/limits.h"
 #include "tests/support/models/gguf_writer.h"
 #include "tests/support/models/sample_gguf.h"
@@ -66,9 +66,9 @@ static void assert_bytes(model_bytes got, const char *expected) {
 
 static void assert_refused(const parts *p, status expected, const char *sentence) {
     gguf *g = write_and_open(p);
-    vocabulary *v = (vocabulary *)&v;
+    gguf_vocabulary *v = (gguf_vocabulary *)&v;
     failure f = {0};
-    assert_int_equal(vocabulary_read(&v, g, 4, &f), expected);
+    assert_int_equal(gguf_vocabulary_read(&v, g, 4, &f), expected);
     assert_null(v);
     if (!strstr(f.message, sentence) || !strstr(f.message, scratch_path()))
         fail_msg("\"%s\" is not in: %s", sentence, f.message);
@@ -81,9 +81,9 @@ static void the_whole_vocabulary_of_a_model(void **state) {
     failure f;
     assert_int_equal(tiny_model_write(scratch_path(), &o, &f), STATUS_OK);
     gguf *g = sample_open();
-    vocabulary *v = NULL;
-    assert_int_equal(vocabulary_read(&v, g, 320, &f), STATUS_OK);
-    const model_vocabulary *summary = vocabulary_summary(v);
+    gguf_vocabulary *v = NULL;
+    assert_int_equal(gguf_vocabulary_read(&v, g, 320, &f), STATUS_OK);
+    const model_vocabulary *summary = gguf_vocabulary_summary(v);
     char hash[33];
     gguf_tokenizer_hash(g, hash);
     assert_string_equal(summary->hash, hash);
@@ -97,13 +97,13 @@ static void the_whole_vocabulary_of_a_model(void **state) {
     assert_int_equal(summary->eom, -1);
     assert_false(summary->add_bos);
     assert_true(summary->chat_template.n_bytes > 100);
-    assert_bytes(vocabulary_token(v, TINY_IM_END), "<|im_end|>");
-    assert_bytes(vocabulary_token(v, TINY_FIRST_BYTE + ' '), "Ġ");
-    assert_bytes(vocabulary_token(v, TINY_FIRST_MERGE), "Ġt");
-    assert_bytes(vocabulary_merge(v, 0), "Ġ t");
-    assert_int_equal(vocabulary_token_type(v, TINY_IM_END), 3);
-    assert_int_equal(vocabulary_token_type(v, 319), 1);
-    vocabulary_free(&v);
+    assert_bytes(gguf_vocabulary_token(v, TINY_IM_END), "<|im_end|>");
+    assert_bytes(gguf_vocabulary_token(v, TINY_FIRST_BYTE + ' '), "Ġ");
+    assert_bytes(gguf_vocabulary_token(v, TINY_FIRST_MERGE), "Ġt");
+    assert_bytes(gguf_vocabulary_merge(v, 0), "Ġ t");
+    assert_int_equal(gguf_vocabulary_token_type(v, TINY_IM_END), 3);
+    assert_int_equal(gguf_vocabulary_token_type(v, 319), 1);
+    gguf_vocabulary_free(&v);
     assert_null(v);
     gguf_close(&g);
 }
@@ -114,16 +114,16 @@ static void what_is_absent_has_its_default(void **state) {
     p.split = NULL;
     p.n_types = 0;
     gguf *g = write_and_open(&p);
-    vocabulary *v = NULL;
+    gguf_vocabulary *v = NULL;
     failure f;
-    assert_int_equal(vocabulary_read(&v, g, 4, &f), STATUS_OK);
-    const model_vocabulary *summary = vocabulary_summary(v);
+    assert_int_equal(gguf_vocabulary_read(&v, g, 4, &f), STATUS_OK);
+    const model_vocabulary *summary = gguf_vocabulary_summary(v);
     assert_string_equal(summary->split, "");
     assert_int_equal(summary->chat_template.n_bytes, 0);
     assert_non_null(summary->chat_template.bytes);
     assert_true(summary->bos == -1 && summary->eos == -1 && summary->eot == -1 && summary->eom == -1);
-    for (uint32_t id = 0; id < 4; id++) assert_int_equal(vocabulary_token_type(v, id), 1);
-    vocabulary_free(&v);
+    for (uint32_t id = 0; id < 4; id++) assert_int_equal(gguf_vocabulary_token_type(v, id), 1);
+    gguf_vocabulary_free(&v);
     gguf_close(&g);
 }
 
@@ -138,12 +138,12 @@ static void other_ends_have_their_keys(void **state) {
         p.special = keys[i];
         p.special_id = 3;
         gguf *g = write_and_open(&p);
-        vocabulary *v = NULL;
+        gguf_vocabulary *v = NULL;
         failure f;
-        assert_int_equal(vocabulary_read(&v, g, 4, &f), STATUS_OK);
-        assert_int_equal(vocabulary_summary(v)->n_ends, 1);
-        assert_int_equal(vocabulary_summary(v)->ends[0], 3);
-        vocabulary_free(&v);
+        assert_int_equal(gguf_vocabulary_read(&v, g, 4, &f), STATUS_OK);
+        assert_int_equal(gguf_vocabulary_summary(v)->n_ends, 1);
+        assert_int_equal(gguf_vocabulary_summary(v)->ends[0], 3);
+        gguf_vocabulary_free(&v);
         gguf_close(&g);
         p.special_id = 4;
         assert_refused(&p, STATUS_BAD_REQUEST, "is 4, not 0 to 3");
@@ -156,12 +156,12 @@ static void ends_may_be_a_list(void **state) {
     p.eos_ids[0] = 3, p.eos_ids[1] = 0;
     p.n_eos_ids = 2;
     gguf *g = write_and_open(&p);
-    vocabulary *v = NULL;
+    gguf_vocabulary *v = NULL;
     failure f;
-    assert_int_equal(vocabulary_read(&v, g, 4, &f), STATUS_OK);
-    assert_int_equal(vocabulary_summary(v)->n_ends, 2);
-    assert_memory_equal(vocabulary_summary(v)->ends, p.eos_ids, 2 * sizeof *p.eos_ids);
-    vocabulary_free(&v);
+    assert_int_equal(gguf_vocabulary_read(&v, g, 4, &f), STATUS_OK);
+    assert_int_equal(gguf_vocabulary_summary(v)->n_ends, 2);
+    assert_memory_equal(gguf_vocabulary_summary(v)->ends, p.eos_ids, 2 * sizeof *p.eos_ids);
+    gguf_vocabulary_free(&v);
     gguf_close(&g);
     p.eos_ids[1] = 4;
     assert_refused(&p, STATUS_BAD_REQUEST, "item 1 of key tokenizer.ggml.eos_token_ids is 4, not 0 to 3");
@@ -179,12 +179,12 @@ static void a_file_may_say_whether_bos_is_added(void **state) {
         parts p = small;
         p.add_bos = said[i];
         gguf *g = write_and_open(&p);
-        vocabulary *v = NULL;
+        gguf_vocabulary *v = NULL;
         failure f;
-        assert_int_equal(vocabulary_read(&v, g, 4, &f), STATUS_OK);
-        assert_int_equal(vocabulary_summary(v)->add_bos_told, i > 0);
-        assert_int_equal(vocabulary_summary(v)->add_bos, i > 1);
-        vocabulary_free(&v);
+        assert_int_equal(gguf_vocabulary_read(&v, g, 4, &f), STATUS_OK);
+        assert_int_equal(gguf_vocabulary_summary(v)->add_bos_told, i > 0);
+        assert_int_equal(gguf_vocabulary_summary(v)->add_bos, i > 1);
+        gguf_vocabulary_free(&v);
         gguf_close(&g);
     }
 }
@@ -198,13 +198,13 @@ static void every_special_id_has_its_key(void **state) {
         p.special = keys[i];
         p.special_id = 3;
         gguf *g = write_and_open(&p);
-        vocabulary *v = NULL;
+        gguf_vocabulary *v = NULL;
         failure f;
-        assert_int_equal(vocabulary_read(&v, g, 4, &f), STATUS_OK);
-        const model_vocabulary *summary = vocabulary_summary(v);
+        assert_int_equal(gguf_vocabulary_read(&v, g, 4, &f), STATUS_OK);
+        const model_vocabulary *summary = gguf_vocabulary_summary(v);
         const int32_t ids[] = {summary->bos, summary->eos, summary->eot, summary->eom};
         for (size_t j = 0; j < 4; j++) assert_int_equal(ids[j], i == j ? 3 : -1);
-        vocabulary_free(&v);
+        gguf_vocabulary_free(&v);
         gguf_close(&g);
         p.special_id = 4;
         assert_refused(&p, STATUS_BAD_REQUEST, "is 4, not 0 to 3");

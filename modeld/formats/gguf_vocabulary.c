@@ -1,4 +1,4 @@
-#include "vocabulary.h"
+#include "gguf_vocabulary.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 enum { TYPE_NORMAL = 1, TYPE_LAST = 6 };
 
-struct vocabulary {
+struct gguf_vocabulary {
     model_vocabulary summary;
     char kind[NAME_BYTES_MAX + 1], split[NAME_BYTES_MAX + 1];
     const gguf_view *tokens;        /* [n_tokens], the gguf's */
@@ -34,7 +34,7 @@ static status read_name(const gguf *g, const char *key, char out[NAME_BYTES_MAX 
     return STATUS_OK;
 }
 
-static status read_kind(vocabulary *v, const gguf *g, failure *f) {
+static status read_kind(gguf_vocabulary *v, const gguf *g, failure *f) {
     status st = read_name(g, "tokenizer.ggml.model", v->kind, f);
     if (st == STATUS_OK && gguf_has(g, "tokenizer.ggml.pre"))
         st = read_name(g, "tokenizer.ggml.pre", v->split, f);
@@ -60,7 +60,7 @@ static status read_texts(const gguf *g, const char *key, size_t n_bytes_max, con
     return st;
 }
 
-static status read_tokens(vocabulary *v, const gguf *g, uint32_t n_vocab, failure *f) {
+static status read_tokens(gguf_vocabulary *v, const gguf *g, uint32_t n_vocab, failure *f) {
     size_t n = 0;
     status st = read_texts(g, "tokenizer.ggml.tokens", TOKEN_BYTES_MAX, &v->tokens, &n, f);
     if (st != STATUS_OK) return st;
@@ -72,7 +72,7 @@ static status read_tokens(vocabulary *v, const gguf *g, uint32_t n_vocab, failur
     return STATUS_OK;
 }
 
-static status read_types(vocabulary *v, const gguf *g, failure *f) {
+static status read_types(gguf_vocabulary *v, const gguf *g, failure *f) {
     static const char key[] = "tokenizer.ggml.token_type";
     size_t n = 0;
     if (!gguf_has(g, key)) return STATUS_OK;
@@ -97,7 +97,7 @@ static bool is_merge(gguf_view merge) {
     return n_right > 0 && !memchr(blank + 1, ' ', n_right);
 }
 
-static status read_merges(vocabulary *v, const gguf *g, failure *f) {
+static status read_merges(gguf_vocabulary *v, const gguf *g, failure *f) {
     static const char key[] = "tokenizer.ggml.merges";
     size_t n = 0;
     status st = read_texts(g, key, 2 * TOKEN_BYTES_MAX + 1, &v->merges, &n, f);
@@ -113,7 +113,7 @@ static status read_merges(vocabulary *v, const gguf *g, failure *f) {
     return STATUS_OK;
 }
 
-static status read_special(vocabulary *v, const gguf *g, failure *f) {
+static status read_special(gguf_vocabulary *v, const gguf *g, failure *f) {
     const struct { const char *key; int32_t *id; } specials[] = {
         {"tokenizer.ggml.bos_token_id", &v->summary.bos},
         {"tokenizer.ggml.eos_token_id", &v->summary.eos},
@@ -133,7 +133,7 @@ static status read_special(vocabulary *v, const gguf *g, failure *f) {
     return gguf_bool_or(g, add_bos, false, &v->summary.add_bos, f);
 }
 
-static status read_end_list(vocabulary *v, const gguf *g, failure *f) {
+static status read_end_list(gguf_vocabulary *v, const gguf *g, failure *f) {
     static const char key[] = "tokenizer.ggml.eos_token_ids";
     const int32_t *ids;
     size_t n = 0, room = KEYED_ENDS_MAX - v->summary.n_ends;
@@ -153,7 +153,7 @@ static status read_end_list(vocabulary *v, const gguf *g, failure *f) {
 }
 
 /* Tokens that part a file from the next one, or fill a gap: what follows them is another text. */
-static status read_ends(vocabulary *v, const gguf *g, failure *f) {
+static status read_ends(gguf_vocabulary *v, const gguf *g, failure *f) {
     static const char *const keys[] = {"tokenizer.ggml.fim_pad_token_id",
                                        "tokenizer.ggml.fim_rep_token_id",
                                        "tokenizer.ggml.fim_sep_token_id"};
@@ -168,7 +168,7 @@ static status read_ends(vocabulary *v, const gguf *g, failure *f) {
     return read_end_list(v, g, f);
 }
 
-static status read_chat_template(vocabulary *v, const gguf *g, failure *f) {
+static status read_chat_template(gguf_vocabulary *v, const gguf *g, failure *f) {
     static const char key[] = "tokenizer.chat_template";
     model_bytes *text = &v->summary.chat_template;
     *text = (model_bytes){"", 0};
@@ -180,10 +180,10 @@ static status read_chat_template(vocabulary *v, const gguf *g, failure *f) {
     return st;
 }
 
-status vocabulary_read(vocabulary **out, const gguf *g, uint32_t n_vocab, failure *f) {
+status gguf_vocabulary_read(gguf_vocabulary **out, const gguf *g, uint32_t n_vocab, failure *f) {
     assert(n_vocab >= 1 && n_vocab <= N_VOCAB_MAX);
     *out = NULL;
-    vocabulary *v = calloc(1, sizeof *v);
+    gguf_vocabulary *v = calloc(1, sizeof *v);
     if (!v) return gguf_refuse(g, f, STATUS_NO_MEMORY, "no memory for the vocabulary");
     status st = read_kind(v, g, f);
     if (st == STATUS_OK) st = read_tokens(v, g, n_vocab, f);
@@ -193,7 +193,7 @@ status vocabulary_read(vocabulary **out, const gguf *g, uint32_t n_vocab, failur
     if (st == STATUS_OK) st = read_ends(v, g, f);
     if (st == STATUS_OK) st = read_chat_template(v, g, f);
     if (st != STATUS_OK) {
-        vocabulary_free(&v);
+        gguf_vocabulary_free(&v);
         return st;
     }
     gguf_tokenizer_hash(g, v->summary.hash);
@@ -201,26 +201,26 @@ status vocabulary_read(vocabulary **out, const gguf *g, uint32_t n_vocab, failur
     return STATUS_OK;
 }
 
-void vocabulary_free(vocabulary **v) {
+void gguf_vocabulary_free(gguf_vocabulary **v) {
     free(*v);
     *v = NULL;
 }
 
-const model_vocabulary *vocabulary_summary(const vocabulary *v) {
+const model_vocabulary *gguf_vocabulary_summary(const gguf_vocabulary *v) {
     return &v->summary;
 }
 
-model_bytes vocabulary_token(const vocabulary *v, uint32_t id) {
+model_bytes gguf_vocabulary_token(const gguf_vocabulary *v, uint32_t id) {
     assert(id < v->summary.n_tokens);
     return (model_bytes){v->tokens[id].bytes, v->tokens[id].n_bytes};
 }
 
-uint8_t vocabulary_token_type(const vocabulary *v, uint32_t id) {
+uint8_t gguf_vocabulary_token_type(const gguf_vocabulary *v, uint32_t id) {
     assert(id < v->summary.n_tokens);
     return v->types ? (uint8_t)v->types[id] : TYPE_NORMAL;
 }
 
-model_bytes vocabulary_merge(const vocabulary *v, uint32_t rank) {
+model_bytes gguf_vocabulary_merge(const gguf_vocabulary *v, uint32_t rank) {
     assert(rank < v->summary.n_merges);
     return (model_bytes){v->merges[rank].bytes, v->merges[rank].n_bytes};
 }
