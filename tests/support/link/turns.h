@@ -1,0 +1,20 @@
+/* Turns of a loop within a test: until something holds, or for a while. */
+#ifndef TRIVIUM_TESTS_TURNS_H
+#define TRIVIUM_TESTS_TURNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/net/loop.h"
+
+enum { SOON_MS = 30000 };       /* what has not come after so long will not come */
+
+typedef bool turns_condition(void *context);
+
+/* Run the loop until `holds(context)` is true, asked every millisecond. False: it was not within
+ * SOON_MS. */
+bool turns_until(loop *l, turns_condition *holds, void *context);
+
+void turns_for_ms(loop *l, uint32_t ms);
+
+#endif
