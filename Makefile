@@ -138,9 +138,10 @@ test:
 	@$(MAKE) --no-print-directory layers unit
 	@$(MAKE) --no-print-directory e2e
 
-# Which room may include which: tests/layers/layers.py has the table.
+# Which room may include which, and how large things may be: tests/layers/layers.py has the table, sizes.py the limits.
 layers:
-	@$(PYTHON) tests/layers/layers.py
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/layers/layers.py
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/layers/sizes.py
 
 # All that is compiled, tests included.
 programs: all tools $(UNIT_TESTS)

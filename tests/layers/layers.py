@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 """Which room may include which: checked from the #include lines. usage: layers.py [ROOT]
 
-A room is a folder with those below it that have no row of their own. A file may include its own room, the rooms that ROOMS names for it, what those may include in turn, and proto/base.
-Prints each line that breaks this and exits with 1 when there is one."""
+A room is a folder with those below it that have no row of their own; a daemon's own folder, the client's and proto/ are
+only what lies in them directly. A file may include its own room, the rooms that ROOMS names for it, what those may include
+in turn, and proto/base. Prints each line that breaks this and exits with 1 when there is one."""
 import pathlib
 import re
 import sys
 
 NETWORK = ("zmq.h", "czmq.h")
 
+PARTS = ("proto", "tokenizerd", "modeld", "samplerd", "client")
+
 # room: the rooms that it stands on. A folder without a row belongs to the room of the folder above it.
 ROOMS = {
+    "proto": [],                # the schemas; code lies in the rooms below
     "proto/base": [],
     "proto/numeric": [],
     "proto/chain": [],
@@ -41,6 +45,7 @@ ROOMS = {
     "samplerd/simd": ["proto/numeric"],
     "samplerd/chain": ["proto/chain", "samplerd/simd"],
     "samplerd/links": ["samplerd/chain", "proto/net"],
+    "samplerd/examples": [],
     "samplerd": ["samplerd/links"],
 
     "client/lib": ["proto/net", "proto/chain"],
@@ -71,13 +76,13 @@ WIRE_FILES = ("proto/chain/strategy_wire",)
 
 
 def room_of(path):
-    """The room that a file or folder of the repository belongs to; None: of none (a generated header, a test)."""
-    place = pathlib.PurePosixPath(path).parent
+    """The room that a file of the repository lies in; None: in none (a generated header, a test)."""
+    folder = place = pathlib.PurePosixPath(path).parent
     while str(place) not in ROOMS:
-        if str(place) in (".", ""):
+        if len(place.parts) <= 1:
             return None
         place = place.parent
-    return str(place)
+    return str(place) if place == folder or len(place.parts) > 1 else None
 
 
 def reachable(room):
@@ -87,7 +92,7 @@ def reachable(room):
         one = todo.pop()
         if one not in found:
             found.add(one)
-            todo.extend(ROOMS[one])
+            todo.extend(ROOMS.get(one, ()))
     return found
 
 
@@ -114,23 +119,42 @@ def fault(root, file, room, name):
     return None             # of the system
 
 
+def rooms_in_the_air(root):
+    """What is wrong with the rows themselves."""
+    for room, below in ROOMS.items():
+        if not (root / room).is_dir():
+            yield f"{room}: a room of ROOMS that is not there"
+        for one in below:
+            if one not in ROOMS:
+                yield f"{room}: stands on {one}, which is no room"
+            elif room in reachable(one):
+                yield f"{room}: stands on {one}, which stands on it"
+
+
+def files_of_parts(root):
+    for part in PARTS:
+        for path in sorted(root.glob(f"{part}/**/*")):
+            if path.is_file() and path.parent.name != "__pycache__":
+                yield path
+
+
 def check(root):
-    faults = []
-    for path in sorted(root.glob("*/**/*.[ch]")):
+    faults = list(rooms_in_the_air(root))
+    for path in files_of_parts(root):
         file = pathlib.PurePosixPath(path.relative_to(root).as_posix())
         room = room_of(file)
         if room is None:
-            if file.parts[0] in ("proto", "tokenizerd", "modeld", "samplerd", "client"):
-                faults.append(f"{file}: in no room")
-            continue
-        for number, name in includes(path):
-            wrong = fault(root, file, room, name)
-            if wrong and (str(file), name) not in NOT_YET:
-                faults.append(f"{file}:{number}: {wrong} ({name})")
+            faults.append(f"{file}: in no room")
+        elif file.suffix in (".c", ".h"):
+            for number, name in includes(path):
+                wrong = fault(root, file, room, name)
+                if wrong and (str(file), name) not in NOT_YET:
+                    faults.append(f"{file}:{number}: {wrong} ({name})")
     return faults
 
 
 if __name__ == "__main__":
     found = check(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "."))
-    print("\n".join(found))
+    for one in found:
+        print(one)
     sys.exit(1 if found else 0)

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 @pytest.fixture
 def tree(tmp_path):
     """A copy of all that is checked."""
-    for part in ("proto", "tokenizerd", "modeld", "samplerd", "client"):
+    for part in layers.PARTS:
         shutil.copytree(ROOT / part, tmp_path / part, ignore=lambda _, names: [n for n in names if n.endswith(".gguf")])
     return tmp_path
 
@@ -36,20 +36,38 @@ def test_a_forbidden_include_is_told(tree, file, line):
     assert fault.startswith(f"{file}:1: ")
 
 
-def test_a_folder_that_is_no_room_is_told(tree):
-    (tree / "proto" / "new").mkdir()
-    (tree / "proto" / "new" / "thing.c").write_text("int thing;\n")
-    assert layers.check(tree) == ["proto/new/thing.c: in no room"]
+@pytest.mark.parametrize("folder", ["proto/new", "modeld/new", "client/new/below"])
+@pytest.mark.parametrize("name", ["thing.c", "thing.py"])
+def test_a_folder_that_is_no_room_is_told(tree, folder, name):
+    (tree / folder).mkdir(parents=True)
+    (tree / folder / name).write_text("")
+    assert layers.check(tree) == [f"{folder}/{name}: in no room"]
+
+
+def test_a_folder_below_a_room_is_of_the_room(tree):
+    path = tree / "modeld" / "kernels" / "new" / "thing.c"
+    path.parent.mkdir()
+    path.write_text('#include "modeld/pool/threads.h"\n')
+    assert layers.check(tree) == []
+    path.write_text('#include "modeld/pages/kv_cache.h"\n')
+    fault, = layers.check(tree)
+    assert fault.startswith("modeld/kernels/new/thing.c:1: modeld/kernels must not include modeld/pages")
+
+
+def test_a_room_that_is_not_there_is_told(tree, monkeypatch):
+    monkeypatch.setitem(layers.ROOMS, "modeld/cellar", [])
+    monkeypatch.setitem(layers.ROOMS, "modeld/sched", [*layers.ROOMS["modeld/sched"], "modeld/attic"])
+    assert layers.check(tree) == ["modeld/sched: stands on modeld/attic, which is no room",
+                                  "modeld/cellar: a room of ROOMS that is not there"]
+
+
+def test_two_rooms_that_stand_on_each_other_are_told(tree, monkeypatch):
+    monkeypatch.setitem(layers.ROOMS, "modeld/pool", ["modeld/kernels"])
+    assert layers.check(tree) == ["modeld/pool: stands on modeld/kernels, which stands on it",
+                                  "modeld/kernels: stands on modeld/pool, which stands on it"]
 
 
 def test_what_is_not_yet_in_order_is_still_there():
     """A row of NOT_YET whose include is gone goes, too."""
     for file, name in layers.NOT_YET:
         assert f'#include "{name}"' in (ROOT / file).read_text(), (file, name)
-
-
-def test_rooms_are_there_and_stand_on_rooms():
-    for room, below in layers.ROOMS.items():
-        assert (ROOT / room).is_dir() and all(one in layers.ROOMS for one in below), room
-        for one in below:
-            assert room not in layers.reachable(one), f"{room} and {one} stand on each other"
