@@ -1,4 +1,4 @@
-#include "client_private.h"
+#include "link/private.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@
 #include "generation.h"
 #include "proto/base/status.h"
 #include "proto/net/loop.h"
-#include "watching.h"
+#include "watch.h"
 
 typedef struct client client;
 

@@ -1,4 +1,4 @@
-#include "client_copy.h"
+#include "resume.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* The client's own copy of a request: all that another tokenizerd needs to go on with it. It is
  * kept up with every message, before what that brings is shown. */
-#ifndef TRIVIUM_CLIENT_COPY_H
-#define TRIVIUM_CLIENT_COPY_H
+#ifndef TRIVIUM_RESUME_H
+#define TRIVIUM_RESUME_H
 
-#include "client_private.h"
+#include "private.h"
 
 /* A strategy, its ordinal, and the first step that it draws. */
 typedef struct strategy_at {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client_private.h"
+#include "private.h"
 #include "proto/chain/strategy_wire.h"
 
 /* What an answer needs while its handler runs; all owned. */

@@ -1,6 +1,6 @@
 /* A request of somebody else's, seen as it goes on: what each step had to choose from. */
-#ifndef TRIVIUM_WATCHING_H
-#define TRIVIUM_WATCHING_H
+#ifndef TRIVIUM_WATCH_H
+#define TRIVIUM_WATCH_H
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client_private.h"
+#include "private.h"
 #include "proto/base/clock.h"
 #include "proto/chain/strategy_wire.h"
 

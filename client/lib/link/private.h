@@ -1,9 +1,9 @@
-/* What client.c and the client_*.c share. Nothing else includes it: it needs ZeroMQ
+/* What client.c and link/ share. Nothing else includes it: it needs ZeroMQ
  * and generated code. */
 #ifndef TRIVIUM_CLIENT_PRIVATE_H
 #define TRIVIUM_CLIENT_PRIVATE_H
 
-#include "client.h"
+#include "client/lib/client.h"
 #include "proto/net/errors.h"
 #include "proto/net/hello.h"
 #include "proto/net/peer.h"
@@ -49,7 +49,7 @@ char *name_or_empty(const char *name);
  * NULL: no memory, or n is 0. */
 candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n);
 
-/* ---- client_calls.c ---- */
+/* ---- calls.c ---- */
 
 void client_calls_joined(client *c);            /* send what waits */
 void client_calls_lost(client *c);              /* tokenizerd is gone: they wait again */
@@ -57,7 +57,7 @@ void client_calls_fail(client *c, const failure *f);    /* all of them */
 void client_calls_message(client *c, const wire_message *m, const Trivium__TextReply *reply);
 void client_calls_free(client *c);
 
-/* ---- client_answers.c ---- */
+/* ---- answer_wire.c ---- */
 
 /* The number of the call that it answers; 0: it answers none. */
 uint64_t answer_number(const Trivium__TextReply *reply);
@@ -66,7 +66,7 @@ uint64_t answer_number(const Trivium__TextReply *reply);
 void answer_deliver(const call *asked, const wire_message *m, const Trivium__TextReply *reply,
                     answer_handler *handler, void *context);
 
-/* ---- client_generate.c: each does nothing while nothing is generated ---- */
+/* ---- generations.c: each does nothing while nothing is generated ---- */
 
 void generations_joined(client *c);             /* send all, or again from where they are */
 void generations_fail(client *c, const failure *f);     /* all of them */
@@ -79,7 +79,7 @@ finish_reason finish_reason_from_wire(Trivium__FinishReason reason);
 bool token_from_wire(generation_token *out, const Trivium__Drawn *drawn, uint32_t at_step);
 void token_clear(generation_token *token);
 
-/* ---- client_watch.c: each does nothing while nothing is watched ---- */
+/* ---- watching.c: each does nothing while nothing is watched ---- */
 
 void watching_joined(client *c);
 void watching_fail(client *c, const failure *f);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client_copy.h"
+#include "resume.h"
 
 enum { CANCEL_MS = 2000 };      /* how long the Done of a cancelled request is waited for */
 
