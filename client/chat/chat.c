@@ -37,7 +37,7 @@ struct chat {
     char model[NAME_BYTES_MAX + 1];     /* that the conversation is with, as soon as it is known */
     char session[SESSION_DIGITS + 1];   /* what names its keys and values */
 
-    call render;
+    question render;
     generation_request request;
     strategy request_chain;     /* that it began with */
     id_list prompt;
@@ -148,7 +148,7 @@ static status reply_begin(chat *c, failure *f) {
 
 /* ---- its prompt ---- */
 
-static void tell_form(chat *c, const answer *a) {
+static void tell_form(chat *c, const render_answer *a) {
     if (c->told_form) return;
     c->told_form = true;
     if (a->origin == FORM_BY_DEFAULT)
@@ -158,7 +158,7 @@ static void tell_form(chat *c, const answer *a) {
              "(--chat-template overrides)", a->form);
 }
 
-static void tell_history(chat *c, const answer *a) {
+static void tell_history(chat *c, const render_answer *a) {
     if (a->n_dropped > 0)
         note(c, "%u older message%s no longer fit%s and %s left out", a->n_dropped,
              a->n_dropped == 1 ? "" : "s", a->n_dropped == 1 ? "s" : "",
@@ -167,7 +167,7 @@ static void tell_history(chat *c, const answer *a) {
         note(c, "your message does not fit: its first %u tokens are left out", a->n_cut);
 }
 
-static status prompt_keep(chat *c, const answer *a, failure *f) {
+static status prompt_keep(chat *c, const render_answer *a, failure *f) {
     ids_clear(&c->prompt);
     for (size_t i = 0; i < a->n_ids; i++) {
         status st = ids_add(&c->prompt, a->ids[i], f);
@@ -189,17 +189,18 @@ static void on_rendered(void *context, const answer *a) {
         exchange_fail(c, &f);
         return;
     }
-    tell_form(c, a);
-    tell_history(c, a);
-    c->n_vocab = a->n_vocab;
-    if (!c->model[0]) snprintf(c->model, sizeof c->model, "%s", a->model);
-    c->n_dropped = a->n_dropped;
-    transcript_forget(c->said, a->n_dropped);
+    const render_answer *rendered = answer_to_render(a);
+    tell_form(c, rendered);
+    tell_history(c, rendered);
+    c->n_vocab = rendered->n_vocab;
+    if (!c->model[0]) snprintf(c->model, sizeof c->model, "%s", rendered->model);
+    c->n_dropped = rendered->n_dropped;
+    transcript_forget(c->said, rendered->n_dropped);
     if (c->stopped) {
         exchange_end(c, &(chat_reply){.reason = FINISHED_CANCELLED});
         return;
     }
-    status st = prompt_keep(c, a, &f);
+    status st = prompt_keep(c, rendered, &f);
     if (st == STATUS_OK) st = reply_begin(c, &f);
     if (st != STATUS_OK) exchange_fail(c, &f);
 }
@@ -214,16 +215,18 @@ status chat_say(chat *c, const char *text, size_t n_bytes, failure *f) {
         return fail(f, STATUS_NOT_UTF8, "the message is not UTF-8");
     status st = transcript_add(c->said, "user", text, n_bytes);
     if (st != STATUS_OK) return fail(f, st, "no memory for the message");
-    c->render = (call){.kind = CALL_RENDER, .model = c->model, .form = c->options->form,
-                       .n_ids_max = c->options->max_history_tokens,
-                       .n_reply = c->options->max_new_tokens};
-    c->render.messages = transcript_seen(c->said, &c->render.n_messages);
+    render_question *asked = &c->render.render;
+    c->render.kind = CALL_RENDER;
+    *asked = (render_question){.model = c->model, .form = c->options->form,
+                               .n_ids_max = c->options->max_history_tokens,
+                               .n_reply = c->options->max_new_tokens};
+    asked->messages = transcript_seen(c->said, &asked->n_messages);
     trimmed_clear(&c->reply);
     ids_clear(&c->prompt);
     c->stopped = false;
     c->n_dropped = 0;
     c->state = CHAT_RENDERING;
-    st = c->render.messages ? client_call(c->client, &c->render, on_rendered, c, f)
+    st = asked->messages ? client_call(c->client, &c->render, on_rendered, c, f)
                             : fail(f, STATUS_NO_MEMORY, "no memory for the message");
     if (st == STATUS_OK) return st;
     transcript_pop(c->said);

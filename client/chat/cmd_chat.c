@@ -26,7 +26,7 @@ typedef struct chat_flags {
 /* Who answers: the model that is asked for, or the default one. */
 static void greet(void *context, const answer *a) {
     chat_options *how = context;
-    const char *name = how->model ? how->model : a->report->default_model;
+    const char *name = how->model ? how->model : answer_to_status(a)->default_model;
     printf("%s%squit ends, /help tells more.\n\n", name, *name ? " answers. " : "");
     how->greeted = *name != '\0';
     fflush(stdout);
@@ -41,7 +41,7 @@ static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t se
                                      : flags->steps.has_preset ? flags->steps.preset_max_new_tokens
                                                                : REPLY_TOKENS),
     };
-    const call asked = {.kind = CALL_STATUS};
+    const question asked = {.kind = CALL_STATUS};
     client *c = NULL;
     int code = ask_open(&c, &flags->common);
     if (code == EXIT_FINE && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !flags->common.json)

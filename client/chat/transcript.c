@@ -9,7 +9,7 @@
 #include "client/cli/json.h"
 
 typedef struct said {
-    chat_message message;       /* content owned */
+    conversation_message message;       /* content owned */
     size_t n_forgotten;         /* when it was said */
 } said;
 
@@ -18,7 +18,7 @@ struct transcript {
     size_t n_messages, capacity;
     size_t n_forgotten;         /* after the system message */
     bool has_system;
-    chat_message *seen;         /* without those that are forgotten; contents borrowed */
+    conversation_message *seen;         /* without those that are forgotten; contents borrowed */
 };
 
 transcript *transcript_new(const char *system) {
@@ -88,9 +88,9 @@ void transcript_forget(transcript *c, size_t n) {
     c->n_forgotten += n < n_left ? n : n_left;
 }
 
-const chat_message *transcript_seen(transcript *c, size_t *n) {
+const conversation_message *transcript_seen(transcript *c, size_t *n) {
     size_t n_after = c->n_messages - n_fixed(c);
-    chat_message *seen = realloc(c->seen, (c->n_messages + 1) * sizeof *seen);
+    conversation_message *seen = realloc(c->seen, (c->n_messages + 1) * sizeof *seen);
     if (!seen) return NULL;
     c->seen = seen;
     if (c->has_system) seen[0] = c->messages[0].message;
@@ -102,7 +102,7 @@ const chat_message *transcript_seen(transcript *c, size_t *n) {
 
 static bool write_lines(const transcript *c, FILE *to) {
     for (size_t i = 0; i < c->n_messages; i++) {
-        const chat_message *m = &c->messages[i].message;
+        const conversation_message *m = &c->messages[i].message;
         char *line = json_line(json_pack("{s: s, s: o}", "role", m->role,
                                          "content", json_bytes(m->content, m->n_bytes)));
         bool written = line && fputs(line, to) >= 0;

@@ -30,7 +30,7 @@ void transcript_forget(transcript *c, size_t n);
 
 /* What the model is to see: [*n], the system message first. Owned, valid until the next change.
  * NULL: no memory. */
-const chat_message *transcript_seen(transcript *c, size_t *n);
+const conversation_message *transcript_seen(transcript *c, size_t *n);
 
 /* Every message, forgotten ones too, as a line {"role": "user", "content": "…"}; to a file that is
  * there whole or as it was before. STATUS_IO, STATUS_NO_MEMORY. */

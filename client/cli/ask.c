@@ -11,14 +11,14 @@ int ask_open(client **out, const common_flags *flags) {
     return st == STATUS_BAD_REQUEST ? EXIT_WRONG_USE : EXIT_FAILED;
 }
 
-int ask_on(client *c, const call *asked, answer_handler *handler, void *context) {
+int ask_on(client *c, const question *asked, answer_handler *handler, void *context) {
     failure f;
     status st = client_ask(c, asked, handler, context, &f);
     if (st == STATUS_OK) return EXIT_FINE;
     return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : outcome_failed(&f);
 }
 
-int ask(const common_flags *flags, const call *asked, answer_handler *handler, void *context) {
+int ask(const common_flags *flags, const question *asked, answer_handler *handler, void *context) {
     client *c = NULL;
     int code = ask_open(&c, flags);
     if (code == EXIT_FINE) code = ask_on(c, asked, handler, context);

@@ -9,9 +9,9 @@
 int ask_open(client **out, const common_flags *flags);
 
 /* Ask on that client. `handler` sees a good answer, else the sentence is printed. An exit code. */
-int ask_on(client *c, const call *asked, answer_handler *handler, void *context);
+int ask_on(client *c, const question *asked, answer_handler *handler, void *context);
 
 /* Both, and close. */
-int ask(const common_flags *flags, const call *asked, answer_handler *handler, void *context);
+int ask(const common_flags *flags, const question *asked, answer_handler *handler, void *context);
 
 #endif

@@ -1,4 +1,4 @@
-/* Questions with one answer each: tokenize, detokenize, render, score, probe, ps, status, cancel, tune. */
+/* Calls: a question to tokenizerd, and its one answer. */
 #ifndef TRIVIUM_CALL_H
 #define TRIVIUM_CALL_H
 
@@ -10,23 +10,111 @@
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
 
+/* Each kind has a struct of its own for what is asked, and one for the answer. */
 typedef enum call_kind {
-    CALL_TOKENIZE,              /* text, special, bos → ids */
-    CALL_DETOKENIZE,            /* ids → text */
-    CALL_RENDER,                /* messages, form, n_ids_max, n_reply → ids, form, origin, n_dropped, n_cut, stops, n_vocab, model */
-    CALL_SCORE,                 /* text, special, bos, or ids; n_top → ids, numbers, candidates */
-    CALL_PROBE,                 /* logits, ids (the history), chain, seed, step → numbers, id */
-    CALL_LIST,                  /* → requests */
-    CALL_STATUS,                /* → report */
-    CALL_CANCEL,                /* request → n_tokens */
-    CALL_TUNE,                  /* request, replace, chain → chain, step */
+    CALL_TOKENIZE,              /* a text → ids */
+    CALL_DETOKENIZE,            /* ids → a text */
+    CALL_RENDER,                /* a conversation → ids of the prompt that its next reply follows */
+    CALL_SCORE,                 /* a text or ids → how likely each id was, and what is likely next */
+    CALL_PROBE,                 /* logits, a history and a chain → probabilities, and what is drawn */
+    CALL_LIST,                  /* → the requests that run */
+    CALL_STATUS,                /* → daemons and models */
+    CALL_CANCEL,                /* a request is ended */
+    CALL_TUNE,                  /* a request gets another strategy */
 } call_kind;
 
-typedef struct chat_message {
+/* ---- what is asked ----
+ *
+ * Whatever a question points to is borrowed until the answer comes, because one whose tokenizerd was lost
+ * is sent once more. A model that is NULL is the default one, a pool that is NULL the default pool. */
+
+typedef struct question_text {
+    const uint8_t *bytes;       /* [n_bytes], UTF-8 */
+    size_t n_bytes;
+    bool special;               /* special tokens written in it count as such */
+    bool bos;                   /* the model's BOS goes before it, unless it begins with that */
+} question_text;
+
+typedef struct tokenize_question {
+    const char *model;
+    question_text text;
+} tokenize_question;
+
+typedef struct detokenize_question {
+    const char *model;
+    const int32_t *ids;         /* [n_ids] */
+    size_t n_ids;
+} detokenize_question;
+
+typedef struct conversation_message {
     const char *role;           /* "system", "user", "assistant" */
     const uint8_t *content;     /* [n_bytes], UTF-8 */
     size_t n_bytes;
-} chat_message;
+} conversation_message;
+
+typedef struct render_question {
+    const char *model;
+    const conversation_message *messages;   /* [n_messages], oldest first */
+    size_t n_messages;
+    const char *form;           /* of the chat template; NULL: the model's own */
+    uint32_t n_ids_max;         /* of the prompt; 0: no bound */
+    uint32_t n_reply;           /* ids that the context must hold after the prompt, at most half of it */
+} render_question;
+
+typedef struct score_question {
+    const char *model, *pool;
+    question_text text;
+    bool has_ids;               /* the ids count, not the text */
+    const int32_t *ids;         /* [n_ids] */
+    size_t n_ids;
+    uint32_t n_top;             /* candidates wanted for the next id */
+} score_question;
+
+typedef struct probe_question {
+    const char *model, *pool;
+    const float *logits;        /* [n_logits], one row */
+    size_t n_logits;
+    const int32_t *history;     /* [n_history], ids so far */
+    size_t n_history;
+    const strategy *chain;
+    uint64_t seed;              /* below SEED_MAX */
+    uint32_t step;
+} probe_question;
+
+typedef struct cancel_question {
+    uint8_t request[REQUEST_BYTES];
+} cancel_question;
+
+typedef struct tune_question {
+    uint8_t request[REQUEST_BYTES];
+    const strategy *chain;
+    bool replace;               /* the chain is all of the new strategy; else its steps are merged into it */
+} tune_question;
+
+typedef struct question {
+    call_kind kind;
+    union {                     /* list and status ask for nothing more */
+        tokenize_question tokenize;
+        detokenize_question detokenize;
+        render_question render;
+        score_question score;
+        probe_question probe;
+        cancel_question cancel;
+        tune_question tune;
+    };
+} question;
+
+/* ---- answers ---- */
+
+typedef struct tokenize_answer {
+    const int32_t *ids;         /* [n_ids] */
+    size_t n_ids;
+} tokenize_answer;
+
+typedef struct detokenize_answer {
+    const uint8_t *text;        /* [n_bytes]; maybe half a character at its ends */
+    size_t n_bytes;
+} detokenize_answer;
 
 /* How the form of a chat template was found. */
 typedef enum form_origin {
@@ -36,32 +124,18 @@ typedef enum form_origin {
     FORM_IN_PLACE,              /* the model's own was not recognised */
 } form_origin;
 
-/* Whatever it points to is borrowed until the answer comes, because a call whose tokenizerd was
- * lost is sent once more. */
-typedef struct call {
-    call_kind kind;
-    const char *model, *pool;   /* NULL: the default model, the default pool */
-    const uint8_t *text;        /* [n_bytes], UTF-8 */
-    size_t n_bytes;
-    bool special;               /* special tokens written in the text count as such */
-    bool bos;
-    bool has_ids;               /* score: the ids count, not the text */
-    const int32_t *ids;         /* [n_ids] */
+typedef struct render_answer {
+    const int32_t *ids;         /* [n_ids], the prompt */
     size_t n_ids;
-    const float *logits;        /* [n_logits] */
-    size_t n_logits;
-    const chat_message *messages;   /* [n_messages], oldest first */
-    size_t n_messages;
-    const char *form;           /* of the chat template; NULL: the model's own */
-    uint32_t n_ids_max;         /* 0: no bound */
-    uint32_t n_reply;           /* ids that the context must hold behind them, at most half of it */
-    uint32_t n_top;
-    const strategy *chain;
-    bool replace;
-    uint64_t seed;
-    uint32_t step;
-    uint8_t request[REQUEST_BYTES];
-} call;
+    const char *form;           /* of the chat template */
+    form_origin origin;
+    uint32_t n_dropped;         /* messages left out, the oldest after the system message */
+    uint32_t n_cut;             /* ids left out at the beginning of the last message */
+    const char *const *stops;   /* [n_stops]: texts that end a reply, beside the model's end ids */
+    size_t n_stops;
+    const char *model;          /* that the prompt is for */
+    uint32_t n_vocab;           /* its ids */
+} render_answer;
 
 typedef struct candidate {
     int32_t id;
@@ -72,6 +146,20 @@ typedef struct candidate {
     size_t n_bytes;
 } candidate;
 
+typedef struct score_answer {
+    const int32_t *ids;         /* [n_ids] */
+    const double *logprobs;     /* [n_ids], natural logarithms; the first is NaN */
+    size_t n_ids;
+    const candidate *top;       /* [n_top] of the next id, likeliest first */
+    size_t n_top;
+} score_answer;
+
+typedef struct probe_answer {
+    const double *probabilities;    /* [n_logits] */
+    size_t n_logits;
+    int32_t id;                 /* drawn, below n_logits */
+} probe_answer;
+
 typedef struct request_report {
     uint8_t request[REQUEST_BYTES];
     uint32_t attempt;
@@ -81,8 +169,14 @@ typedef struct request_report {
     const strategy *chain;
 } request_report;
 
+typedef struct list_answer {
+    const request_report *requests; /* [n_requests] */
+    size_t n_requests;
+} list_answer;
+
 typedef struct daemon_report {
-    const char *role, *name, *host, *state;
+    const char *role;           /* "tokenizerd", "modeld", "samplerd" */
+    const char *name, *host, *state;
     long pid;
     double uptime_s;
     const char *model, *pool, *semantics;   /* of a samplerd; else "" */
@@ -98,44 +192,53 @@ typedef struct model_summary {
 } model_summary;
 
 typedef struct status_report {
-    const daemon_report *daemons;
+    const daemon_report *daemons;   /* [n_daemons] */
     size_t n_daemons;
-    const model_summary *models;
+    const model_summary *models;    /* [n_models] */
     size_t n_models;
     const char *default_model;  /* what no name means; "": not known yet */
     uint32_t requests, clients;
-    uint64_t garbage;
+    uint64_t garbage;           /* messages that could not be read */
 } status_report;
 
-/* Valid within the handler only. What its kind does not name is zero. */
-typedef struct answer {
-    status code;                /* STATUS_OK, or what `message` is about */
-    const char *message;        /* one sentence */
-    const uint8_t *text;
-    size_t n_bytes;
-    const int32_t *ids;
-    size_t n_ids;
-    const double *numbers;      /* score: log-probabilities, the first NaN; probe: probabilities */
-    size_t n_numbers;
-    const candidate *candidates;    /* of the next token, likeliest first */
-    size_t n_candidates;
-    int32_t id;                 /* drawn */
-    const char *form;           /* of the chat template */
-    form_origin origin;
-    uint32_t n_dropped;         /* messages left out, the oldest after the system message */
-    uint32_t n_cut;             /* ids left out at the beginning of the last message */
-    const char *const *stops;   /* [n_stops]: texts that end a reply, beside the model's end ids */
-    size_t n_stops;
-    uint32_t n_vocab;           /* of the model that it is for */
-    const char *model;          /* its name */
-    uint32_t n_tokens;
-    uint32_t step;              /* the first that `chain` draws */
+typedef struct cancel_answer {
+    uint32_t n_tokens;          /* written until then */
+} cancel_answer;
+
+typedef struct tune_answer {
     const strategy *chain;      /* the whole one */
-    const request_report *requests;
-    size_t n_requests;
-    const status_report *report;
+    uint32_t step;              /* the first that it draws */
+} tune_answer;
+
+/* Valid within the handler only. */
+typedef struct answer {
+    call_kind kind;             /* of the question */
+    status code;                /* STATUS_OK, or what `message` is about: then there is nothing more */
+    const char *message;        /* one sentence; NULL: STATUS_OK */
+    union {                     /* read by the functions below */
+        tokenize_answer tokenize;
+        detokenize_answer detokenize;
+        render_answer render;
+        score_answer score;
+        probe_answer probe;
+        list_answer list;
+        status_report status;
+        cancel_answer cancel;
+        tune_answer tune;
+    };
 } answer;
 
 typedef void answer_handler(void *context, const answer *a);
+
+/* What a good answer to a question of this kind says: it must be one. */
+const tokenize_answer *answer_to_tokenize(const answer *a);
+const detokenize_answer *answer_to_detokenize(const answer *a);
+const render_answer *answer_to_render(const answer *a);
+const score_answer *answer_to_score(const answer *a);
+const probe_answer *answer_to_probe(const answer *a);
+const list_answer *answer_to_list(const answer *a);
+const status_report *answer_to_status(const answer *a);
+const cancel_answer *answer_to_cancel(const answer *a);
+const tune_answer *answer_to_tune(const answer *a);
 
 #endif

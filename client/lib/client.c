@@ -27,6 +27,10 @@ char *name_or_empty(const char *name) {
     return (char *)(name ? name : "");
 }
 
+ProtobufCBinaryData bytes_of(const uint8_t *bytes, size_t n_bytes) {
+    return (ProtobufCBinaryData){.len = n_bytes, .data = (uint8_t *)bytes};
+}
+
 candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n) {
     candidate *list = n ? malloc(n * sizeof *list) : NULL;
     for (size_t i = 0; list && i < n; i++) {

@@ -31,11 +31,11 @@ loop *client_loop(const client *c); /* for timers and descriptors of one's own, 
 /* Ask; `handler` is called once, from the loop. When no tokenizerd came within the wait, this and
  * every later call fails with STATUS_NO_TOKENIZERD. Fails at once, without the handler, for
  * STATUS_TOO_LONG, STATUS_NO_MEMORY, or when the wait is over already. */
-status client_call(client *c, const call *call, answer_handler *handler, void *context, failure *f);
+status client_call(client *c, const question *asked, answer_handler *handler, void *context, failure *f);
 
 /* Ask and run the loop until the answer is there; `handler` sees it when it is a good one. Else its
  * code and sentence are in `f`; STATUS_CANCELLED after Ctrl-C. */
-status client_ask(client *c, const call *call, answer_handler *handler, void *context, failure *f);
+status client_ask(client *c, const question *asked, answer_handler *handler, void *context, failure *f);
 
 /* Begin a generation; others may be under way, each with a request id of its own. The request and
  * what it points to are borrowed until `done`. Fails at once, without a `done`: STATUS_BUSY at

@@ -68,14 +68,15 @@ static void on_status(void *context, const answer *a) {
         up_fail(u, &f);
         return;
     }
+    const status_report *report = answer_to_status(a);
     if (!u->planned) {
-        if (plan(u, a->report, &f) != STATUS_OK) up_fail(u, &f);
+        if (plan(u, report, &f) != STATUS_OK) up_fail(u, &f);
         return;
     }
-    u->ready = parts_ready(&u->parts, a->report);
+    u->ready = parts_ready(&u->parts, report);
     if (!u->ready) return;
-    const char *by_default = a->report->default_model;
-    if (!report_find(a->report, "modeld", by_default)) snprintf(u->away, sizeof u->away, "%s", by_default);
+    const char *by_default = report->default_model;
+    if (!report_find(report, "modeld", by_default)) snprintf(u->away, sizeof u->away, "%s", by_default);
     loop_stop(client_loop(u->client));
 }
 
@@ -101,7 +102,7 @@ static void fail_late(up *u) {
 }
 
 static void on_tick(void *context) {
-    static const call asked = {.kind = CALL_STATUS};
+    static const question asked = {.kind = CALL_STATUS};
     up *u = context;
     failure f;
     if (u->planning) return;

@@ -70,9 +70,10 @@ bool report_process(const daemon_report *d, daemon_process *out) {
 
 static void add_reported(void *context, const answer *a) {
     roster *r = context;
-    for (size_t i = 0; i < a->report->n_daemons; i++) {
+    const status_report *report = answer_to_status(a);
+    for (size_t i = 0; i < report->n_daemons; i++) {
         daemon_process p;
-        if (!report_process(&a->report->daemons[i], &p)) continue;
+        if (!report_process(&report->daemons[i], &p)) continue;
         size_t k = 0;
         while (k < r->n && r->all[k].pid != p.pid) k++;
         if (k == r->n) r->n = daemons_add(r->all, r->n, &p);
@@ -81,7 +82,7 @@ static void add_reported(void *context, const answer *a) {
 }
 
 static void ask_tokenizerd(roster *r) {
-    static const call asked = {.kind = CALL_STATUS};
+    static const question asked = {.kind = CALL_STATUS};
     failure f;
     char endpoint[ENDPOINT_BYTES_MAX];
     const char *endpoints[] = {endpoint};

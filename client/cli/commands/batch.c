@@ -63,25 +63,22 @@ void task_clear(task *t) {
     task_init(t);
 }
 
-status task_text(task *t, const char *key, const uint8_t **text, size_t *n_bytes, failure *f) {
+status task_text(const task *t, const char *key, question_text *out, failure *f) {
     const json_t *value = json_object_get(t->line, key);
     if (!json_is_string(value)) {
         return fail(f, STATUS_BAD_REQUEST,
                     value ? "\"%s\" must be a string" : "the line has no \"%s\"", key);
     }
-    *text = (const uint8_t *)json_string_value(value);
-    *n_bytes = json_string_length(value);
-    if (*n_bytes <= TEXT_BYTES_MAX) return STATUS_OK;
+    out->bytes = (const uint8_t *)json_string_value(value);
+    out->n_bytes = json_string_length(value);
+    if (out->n_bytes <= TEXT_BYTES_MAX) return STATUS_OK;
     return fail(f, STATUS_TOO_LONG, "the text is longer than %d bytes", TEXT_BYTES_MAX);
 }
 
 status task_ids(task *t, const char *key, failure *f) {
     const json_t *value = json_object_get(t->line, key);
     if (!value) return fail(f, STATUS_BAD_REQUEST, "the line has no \"%s\"", key);
-    status st = ids_from_json(&t->ids, key, value, f);
-    t->call.ids = t->ids.ids;
-    t->call.n_ids = t->ids.n_ids;
-    return st;
+    return ids_from_json(&t->ids, key, value, f);
 }
 
 status task_messages(task *t, const char *key, failure *f) {
@@ -100,12 +97,13 @@ status task_messages(task *t, const char *key, failure *f) {
             return fail(f, STATUS_BAD_REQUEST,
                         "message %zu must have a \"role\" and a \"content\", which are strings",
                         i + 1);
-        t->messages[i] = (chat_message){.role = json_string_value(role),
-                                        .content = (const uint8_t *)json_string_value(content),
-                                        .n_bytes = json_string_length(content)};
+        t->messages[i] = (conversation_message){
+            .role = json_string_value(role),
+            .content = (const uint8_t *)json_string_value(content),
+            .n_bytes = json_string_length(content),
+        };
     }
-    t->call.messages = t->messages;
-    t->call.n_messages = n;
+    t->n_messages = n;
     return STATUS_OK;
 }
 
@@ -180,7 +178,7 @@ static status slot_ask(slot *s, const char *line, size_t n_bytes, failure *f) {
     s->task.line = json_read_object(line, n_bytes, f);
     if (!s->task.line) return f->code;
     status st = b->rules->read(b->flags, &s->task, f);
-    if (st == STATUS_OK) st = client_call(b->client, &s->task.call, on_answer, s, f);
+    if (st == STATUS_OK) st = client_call(b->client, &s->task.question, on_answer, s, f);
     return st;
 }
 

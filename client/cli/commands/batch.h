@@ -10,13 +10,14 @@
 #include "proto/base/limits.h"
 #include "proto/chain/strategy.h"
 
-/* A line's call and what it points to. */
+/* A line's question and what it points to. */
 typedef struct task {
-    call call;
+    question question;
     json_t *line;               /* its texts are borrowed from here */
     id_list ids;
     float *logits;              /* owned */
-    chat_message *messages;     /* owned */
+    conversation_message *messages; /* [n_messages], owned */
+    size_t n_messages;
     strategy chain;
 } task;
 
@@ -25,7 +26,7 @@ void task_clear(task *t);
 
 /* What one command does with lines; `flags` is the command's own. */
 typedef struct batch_rules {
-    /* Fill t->call from t->line, an object. On failure `f` is the line's answer. */
+    /* Fill t->question from t->line, an object. On failure `f` is the line's answer. */
     status (*read)(const void *flags, task *t, failure *f);
     /* A good answer as JSON; NULL: no memory. */
     json_t *(*show)(const answer *a);
@@ -37,14 +38,13 @@ int batch_run(const common_flags *common, const char *path, const batch_rules *r
 
 /* ---- for `read` ---- */
 
-/* The string under `key`, borrowed from the line. */
-status task_text(task *t, const char *key, const uint8_t **text, size_t *n_bytes, failure *f);
+/* The string under `key` as the bytes of `out`, borrowed from the line. */
+status task_text(const task *t, const char *key, question_text *out, failure *f);
 
-/* The ids under `key` into t->ids and the call. */
+/* The ids under `key` into t->ids. */
 status task_ids(task *t, const char *key, failure *f);
 
-/* The conversation under `key`, [{"role": "user", "content": "…"}, …], into t->messages and the
- * call. */
+/* The conversation under `key`, [{"role": "user", "content": "…"}, …], into t->messages. */
 status task_messages(task *t, const char *key, failure *f);
 
 /* A whole number from 0 to `max` under `key`; `fallback` when there is none. */

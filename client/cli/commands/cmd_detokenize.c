@@ -12,15 +12,21 @@ typedef struct detokenize_flags {
     const char *model, *input, *ids;
 } detokenize_flags;
 
+static question question_of(const detokenize_flags *flags, const id_list *ids) {
+    return (question){.kind = CALL_DETOKENIZE,
+                      .detokenize = {.model = flags->model, .ids = ids->ids, .n_ids = ids->n_ids}};
+}
+
 static status read_line(const void *context, task *t, failure *f) {
     const detokenize_flags *flags = context;
-    t->call.kind = CALL_DETOKENIZE;
-    t->call.model = flags->model;
-    return task_ids(t, "ids", f);
+    status st = task_ids(t, "ids", f);
+    t->question = question_of(flags, &t->ids);
+    return st;
 }
 
 static json_t *answer_json(const answer *a) {
-    return json_pack("{s: o}", "text", json_bytes(a->text, a->n_bytes));
+    const detokenize_answer *said = answer_to_detokenize(a);
+    return json_pack("{s: o}", "text", json_bytes(said->text, said->n_bytes));
 }
 
 static void show(void *context, const answer *a) {
@@ -29,7 +35,8 @@ static void show(void *context, const answer *a) {
         json_print(answer_json(a));
         return;
     }
-    if (a->n_bytes > 0) fwrite(a->text, 1, a->n_bytes, stdout);
+    const detokenize_answer *said = answer_to_detokenize(a);
+    if (said->n_bytes > 0) fwrite(said->text, 1, said->n_bytes, stdout);
     putchar('\n');
 }
 
@@ -56,8 +63,7 @@ static int detokenize_one(detokenize_flags *flags) {
     status st = ids_read(flags, &ids, &f);
     int code = EXIT_FINE;
     if (st == STATUS_OK) {
-        const call asked = {
-            .kind = CALL_DETOKENIZE, .model = flags->model, .ids = ids.ids, .n_ids = ids.n_ids};
+        const question asked = question_of(flags, &ids);
         code = ask(&flags->common, &asked, show, flags);
     } else {
         code = outcome_failed(&f);

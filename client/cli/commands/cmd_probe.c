@@ -19,7 +19,7 @@ typedef struct probe_flags {
     const char *model, *pool, *input;
     const char *logits, *labels, *history;
     uint64_t seed, step;
-    const call *asked;          /* the one call without --input, while it runs */
+    const probe_question *asked;    /* the one without --input, while it is asked */
     int code;                   /* of showing its answer */
 } probe_flags;
 
@@ -32,7 +32,7 @@ static status logit_set(float *out, double number, failure *f) {
     return fail(f, STATUS_BAD_REQUEST, "the logit %g is beyond a 32-bit float", number);
 }
 
-static status logits_room(call *asked, float **logits, size_t n, failure *f) {
+static status logits_room(probe_question *asked, float **logits, size_t n, failure *f) {
     if (n == 0) return fail(f, STATUS_NO_CANDIDATE, "the row of logits is empty");
     if (n > N_VOCAB_MAX) return fail(f, STATUS_TOO_LONG, "more than %d logits", N_VOCAB_MAX);
     *logits = malloc(n * sizeof **logits);
@@ -55,8 +55,8 @@ static status logits_from_json(task *t, failure *f) {
     if (!json_is_array(array)) {
         return fail(f, STATUS_BAD_REQUEST, "the line needs \"logits\", an array of numbers");
     }
-    status st = logits_room(&t->call, &t->logits, json_array_size(array), f);
-    for (size_t i = 0; st == STATUS_OK && i < t->call.n_logits; i++) {
+    status st = logits_room(&t->question.probe, &t->logits, json_array_size(array), f);
+    for (size_t i = 0; st == STATUS_OK && i < t->question.probe.n_logits; i++) {
         st = logit_from_json(&t->logits[i], json_array_get(array, i), f);
     }
     return st;
@@ -65,8 +65,8 @@ static status logits_from_json(task *t, failure *f) {
 static status logits_from_flag(task *t, const char *list, failure *f) {
     const char *whole = list;
     size_t n = items_count(list);
-    status st = logits_room(&t->call, &t->logits, n ? n : 1, f);
-    for (size_t i = 0; st == STATUS_OK && i < t->call.n_logits; i++) {
+    status st = logits_room(&t->question.probe, &t->logits, n ? n : 1, f);
+    for (size_t i = 0; st == STATUS_OK && i < t->question.probe.n_logits; i++) {
         char item[ITEM_BYTES];
         double number = -INFINITY;
         items_take(&list, item);
@@ -82,35 +82,41 @@ static status logits_from_flag(task *t, const char *list, failure *f) {
 
 /* ---- lines ---- */
 
-static void call_init(const probe_flags *flags, call *asked) {
-    asked->kind = CALL_PROBE;
-    asked->model = flags->model;
-    asked->pool = flags->pool;
-    asked->chain = &flags->chain;
-    asked->seed = flags->seed;
-    asked->step = (uint32_t)flags->step;
+/* What the flags say; logits and history are still to come. */
+static question question_of(const probe_flags *flags) {
+    return (question){.kind = CALL_PROBE,
+                      .probe = {.model = flags->model, .pool = flags->pool, .chain = &flags->chain,
+                                .seed = flags->seed, .step = (uint32_t)flags->step}};
+}
+
+static void history_set(task *t) {
+    t->question.probe.history = t->ids.ids;
+    t->question.probe.n_history = t->ids.n_ids;
 }
 
 static status read_line(const void *context, task *t, failure *f) {
     const probe_flags *flags = context;
     const json_t *chain = json_object_get(t->line, "chain");
+    probe_question *asked = &t->question.probe;
     uint64_t step_number = 0;
-    call_init(flags, &t->call);
+    t->question = question_of(flags);
     status st = logits_from_json(t, f);
     if (st == STATUS_OK && json_object_get(t->line, "history")) st = task_ids(t, "history", f);
     if (st == STATUS_OK && chain) {
         st = strategy_from_json(&t->chain, chain, f);
-        t->call.chain = &t->chain;
+        asked->chain = &t->chain;
     }
-    if (st == STATUS_OK) st = task_uint(t, "seed", SEED_MAX - 1, flags->seed, &t->call.seed, f);
+    if (st == STATUS_OK) st = task_uint(t, "seed", SEED_MAX - 1, flags->seed, &asked->seed, f);
     if (st == STATUS_OK) st = task_uint(t, "step", UINT32_MAX, flags->step, &step_number, f);
-    t->call.step = (uint32_t)step_number;
+    asked->step = (uint32_t)step_number;
+    history_set(t);
     return st;
 }
 
 static json_t *answer_json(const answer *a) {
-    return json_pack("{s: o, s: i}", "probs", json_numbers(a->numbers, a->n_numbers), "id",
-                     (int)a->id);
+    const probe_answer *probed = answer_to_probe(a);
+    return json_pack("{s: o, s: i}", "probs",
+                     json_numbers(probed->probabilities, probed->n_logits), "id", (int)probed->id);
 }
 
 /* ---- bars ---- */
@@ -174,32 +180,32 @@ static bool only_penalizes(const strategy *chain) {
     return chain->n_steps > 0;
 }
 
-static bool is_in_history(const call *asked, size_t id) {
-    for (size_t i = 0; i < asked->n_ids; i++) {
-        if (asked->ids[i] >= 0 && (size_t)asked->ids[i] == id) return true;
+static bool is_in_history(const probe_question *asked, size_t id) {
+    for (size_t i = 0; i < asked->n_history; i++) {
+        if (asked->history[i] >= 0 && (size_t)asked->history[i] == id) return true;
     }
     return false;
 }
 
 /* What to add to the logarithm of a probability to have its logit: an id outside the history kept
  * its own. NAN: there is none. */
-static double logit_offset(const call *asked, const answer *a) {
-    for (size_t i = 0; i < a->n_numbers; i++) {
-        if (a->numbers[i] > 0 && !is_in_history(asked, i))
-            return (double)asked->logits[i] - fmath_log(a->numbers[i]);
+static double logit_offset(const probe_question *asked, const probe_answer *a) {
+    for (size_t i = 0; i < a->n_logits; i++) {
+        if (a->probabilities[i] > 0 && !is_in_history(asked, i))
+            return (double)asked->logits[i] - fmath_log(a->probabilities[i]);
     }
     return NAN;
 }
 
 /* "the : 5.0 → 3.33 ← penalized", for each logit. */
-static void show_penalties(const probe_flags *flags, const answer *a, const labels *l) {
+static void show_penalties(const probe_flags *flags, const probe_answer *a, const labels *l) {
     double offset = logit_offset(flags->asked, a);
     if (!only_penalizes(&flags->chain) || isnan(offset)) return;
     puts("logits:");
-    for (size_t i = 0; i < a->n_numbers; i++) {
+    for (size_t i = 0; i < a->n_logits; i++) {
         double before = (double)flags->asked->logits[i], after = before;
         if (is_in_history(flags->asked, i))
-            after = a->numbers[i] > 0 ? fmath_log(a->numbers[i]) + offset : -INFINITY;
+            after = a->probabilities[i] > 0 ? fmath_log(a->probabilities[i]) + offset : -INFINITY;
         bool is_penalized = before - after > 1e-5;
         int n_digits = fabs(before * 10 - rint(before * 10)) < 1e-6 ? 1 : 2;
         term_cell(stdout, l->texts[i], l->n_cells);
@@ -208,14 +214,15 @@ static void show_penalties(const probe_flags *flags, const answer *a, const labe
     }
 }
 
-static void show_bars(const answer *a, const labels *l) {
+static void show_bars(const probe_answer *a, const labels *l) {
     bool colour = term_has_colour(stdout);
-    for (size_t i = 0; i < a->n_numbers; i++) {
-        bool has_bar = a->numbers[i] * BAR_CELLS >= 1, is_removed = a->numbers[i] == 0;
+    for (size_t i = 0; i < a->n_logits; i++) {
+        double probability = a->probabilities[i];
+        bool has_bar = probability * BAR_CELLS >= 1, is_removed = probability == 0;
         if (is_removed) term_dim_begin(stdout, colour);
         term_cell(stdout, l->texts[i], l->n_cells);
-        printf(" : %.3f%s", a->numbers[i], has_bar ? " " : "");
-        term_bar(stdout, a->numbers[i], BAR_CELLS, colour);
+        printf(" : %.3f%s", probability, has_bar ? " " : "");
+        term_bar(stdout, probability, BAR_CELLS, colour);
         if (is_removed) term_dim_end(stdout, colour);
         putchar('\n');
     }
@@ -236,13 +243,14 @@ static void show(void *context, const answer *a) {
         json_print(answer_json(a));
         return;
     }
-    if (labels_make(&l, flags->labels, a->n_numbers) != STATUS_OK) {
+    const probe_answer *probed = answer_to_probe(a);
+    if (labels_make(&l, flags->labels, probed->n_logits) != STATUS_OK) {
         flags->code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for the labels"});
         return;
     }
-    show_bars(a, &l);
-    show_penalties(flags, a, &l);
-    show_drawn(flags, l.texts[a->id]);
+    show_bars(probed, &l);
+    show_penalties(flags, probed, &l);
+    show_drawn(flags, l.texts[probed->id]);
     labels_clear(&l);
 }
 
@@ -258,15 +266,14 @@ static int probe_one(probe_flags *flags) {
     task t;
     failure f;
     task_init(&t);
-    call_init(flags, &t.call);
+    t.question = question_of(flags);
     status st = logits_from_flag(&t, flags->logits, &f);
-    if (st == STATUS_OK) st = labels_check(flags->labels, t.call.n_logits, &f);
+    if (st == STATUS_OK) st = labels_check(flags->labels, t.question.probe.n_logits, &f);
     if (st == STATUS_OK && flags->history) st = ids_from_text(&t.ids, flags->history, &f);
-    t.call.ids = t.ids.ids;
-    t.call.n_ids = t.ids.n_ids;
-    flags->asked = &t.call;
+    history_set(&t);
+    flags->asked = &t.question.probe;
     int code = EXIT_FAILED;
-    if (st == STATUS_OK) code = ask(&flags->common, &t.call, show, flags);
+    if (st == STATUS_OK) code = ask(&flags->common, &t.question, show, flags);
     else outcome_failed(&f);
     if (code == EXIT_FINE) code = flags->code;
     task_clear(&t);

@@ -42,7 +42,7 @@ static void row_show(table *t, const request_report *r) {
     free(text);
 }
 
-static void table_show(const answer *a) {
+static void table_show(const list_answer *list) {
     enum { N_COLUMNS = 9, FIRST_NUMBER = 4, LAST_NUMBER = 7 };
     static const char *const heads[N_COLUMNS] = {"request", "session", "model", "state",   "prompt",
                                                  "step",    "tok/s",   "age s", "strategy"};
@@ -50,18 +50,19 @@ static void table_show(const answer *a) {
     if (!t) return;
     for (size_t i = 0; i < N_COLUMNS; i++) table_cell(t, "%s", heads[i]);
     for (size_t i = FIRST_NUMBER; i <= LAST_NUMBER; i++) table_align_right(t, i);
-    for (size_t i = 0; i < a->n_requests; i++) row_show(t, &a->requests[i]);
+    for (size_t i = 0; i < list->n_requests; i++) row_show(t, &list->requests[i]);
     table_print(t, stdout);
     table_free(&t);
 }
 
 static void show(void *context, const answer *a) {
     const common_flags *flags = context;
+    const list_answer *list = answer_to_list(a);
     if (flags->json)
-        json_print(
-            json_pack("{s: o}", "requests", json_list(a->n_requests, request_at, a->requests)));
-    else if (a->n_requests == 0) puts("nothing runs");
-    else table_show(a);
+        json_print(json_pack("{s: o}", "requests",
+                             json_list(list->n_requests, request_at, list->requests)));
+    else if (list->n_requests == 0) puts("nothing runs");
+    else table_show(list);
 }
 
 int cmd_ps(int argc, char **argv) {
@@ -75,5 +76,5 @@ int cmd_ps(int argc, char **argv) {
     };
     size_t n_words;
     int code = flags_parse(&o, argc, argv, NULL, &n_words);
-    return code >= 0 ? code : ask(&flags, &(call){.kind = CALL_LIST}, show, &flags);
+    return code >= 0 ? code : ask(&flags, &(question){.kind = CALL_LIST}, show, &flags);
 }

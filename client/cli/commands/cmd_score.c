@@ -2,37 +2,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
 #include "client/cli/ask.h"
 #include "client/cli/commands.h"
-#include "client/cli/input.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
 #include "client/terminal/term.h"
 #include "proto/numeric/fmath.h"
+#include "text_command.h"
 
 typedef struct score_flags {
-    common_flags common;
-    const char *model, *pool, *input;
-    bool no_special, bos, keep_newline;
+    text_flags text;
+    const char *pool;
     uint64_t n_top;
 } score_flags;
 
-static void call_init(const score_flags *flags, call *asked) {
-    asked->kind = CALL_SCORE;
-    asked->model = flags->model;
-    asked->pool = flags->pool;
-    asked->special = !flags->no_special;
-    asked->bos = flags->bos;
-    asked->n_top = (uint32_t)flags->n_top;
+static question question_of(const score_flags *flags, const question_text *text) {
+    return (question){.kind = CALL_SCORE,
+                      .score = {.model = flags->text.model, .pool = flags->pool, .text = *text,
+                                .n_top = (uint32_t)flags->n_top}};
 }
 
 /* Ids win over a text. */
 static status read_line(const void *context, task *t, failure *f) {
-    call_init(context, &t->call);
-    t->call.has_ids = json_object_get(t->line, "ids") != NULL;
-    if (t->call.has_ids) return task_ids(t, "ids", f);
-    return task_text(t, "text", &t->call.text, &t->call.n_bytes, f);
+    const score_flags *flags = context;
+    const question_text text = text_asked(&flags->text);
+    score_question *asked = &t->question.score;
+    t->question = question_of(flags, &text);
+    asked->has_ids = json_object_get(t->line, "ids") != NULL;
+    if (!asked->has_ids) return task_text(t, "text", &asked->text, f);
+    status st = task_ids(t, "ids", f);
+    asked->ids = t->ids.ids;
+    asked->n_ids = t->ids.n_ids;
+    return st;
 }
 
 /* exp of the mean surprise of the ids after the first; NaN when there is none after it. */
@@ -48,11 +49,12 @@ static json_t *candidate_at(const void *from, size_t i) {
 }
 
 static json_t *answer_json(const answer *a) {
+    const score_answer *said = answer_to_score(a);
     return json_pack("{s: o, s: o, s: o, s: o}",
-                     "ids", ids_to_json(a->ids, a->n_ids),
-                     "logprobs", json_numbers(a->numbers, a->n_numbers),
-                     "perplexity", json_number(perplexity(a->numbers, a->n_numbers)),
-                     "top", json_list(a->n_candidates, candidate_at, a->candidates));
+                     "ids", ids_to_json(said->ids, said->n_ids),
+                     "logprobs", json_numbers(said->logprobs, said->n_ids),
+                     "perplexity", json_number(perplexity(said->logprobs, said->n_ids)),
+                     "top", json_list(said->n_top, candidate_at, said->top));
 }
 
 /* ---- for a person: a table, token by token ---- */
@@ -73,22 +75,27 @@ static void *copy(const void *from, size_t n_bytes) {
 
 static void keep(void *context, const answer *a) {
     scored *kept = context;
-    kept->n = a->n_ids;
-    kept->n_top = a->n_candidates;
-    kept->ids = copy(a->ids, a->n_ids * sizeof *a->ids);
-    kept->logprobs = copy(a->numbers, a->n_ids * sizeof *a->numbers);
-    kept->top = copy(a->candidates, a->n_candidates * sizeof *a->candidates);
+    const score_answer *said = answer_to_score(a);
+    kept->n = said->n_ids;
+    kept->n_top = said->n_top;
+    kept->ids = copy(said->ids, said->n_ids * sizeof *said->ids);
+    kept->logprobs = copy(said->logprobs, said->n_ids * sizeof *said->logprobs);
+    kept->top = copy(said->top, said->n_top * sizeof *said->top);
 }
 
 static void quote(void *context, const answer *a) {
-    *(char **)context = term_quote(a->text, a->n_bytes);
+    const detokenize_answer *said = answer_to_detokenize(a);
+    *(char **)context = term_quote(said->text, said->n_bytes);
 }
 
 /* A row: place, id, text, log-probability and probability. */
 static int row_show(client *c, const score_flags *flags, table *t, const char *place, int32_t id,
                     double logprob) {
     char *text = NULL;
-    const call asked = {.kind = CALL_DETOKENIZE, .model = flags->model, .ids = &id, .n_ids = 1};
+    const question asked = {
+        .kind = CALL_DETOKENIZE,
+        .detokenize = {.model = flags->text.model, .ids = &id, .n_ids = 1},
+    };
     int code = ask_on(c, &asked, quote, &text);
     table_cell(t, "%s", place);
     table_cell(t, "%d", id);
@@ -135,10 +142,10 @@ static int table_show(client *c, const score_flags *flags, const scored *kept) {
     return code;
 }
 
-static int score_for_a_person(const score_flags *flags, const call *asked) {
+static int score_for_a_person(const score_flags *flags, const question *asked) {
     client *c = NULL;
     scored kept = {0};
-    int code = ask_open(&c, &flags->common);
+    int code = ask_open(&c, &flags->text.common);
     if (code == EXIT_FINE) code = ask_on(c, asked, keep, &kept);
     if (code == EXIT_FINE) code = table_show(c, flags, &kept);
     client_close(&c);
@@ -153,35 +160,25 @@ static void show_json(void *context, const answer *a) {
     json_print(answer_json(a));
 }
 
-static int score_one(score_flags *flags, const char *word) {
-    buffer text = {0};
-    failure f;
-    if (input_read(&text, word, flags->keep_newline, &f) != STATUS_OK) {
-        buffer_clear(&text);
-        return outcome_failed(&f);
-    }
-    call asked = {.text = (const uint8_t *)text.bytes, .n_bytes = text.n_bytes};
-    call_init(flags, &asked);
-    int code = flags->common.json ? ask(&flags->common, &asked, show_json, NULL)
-                                  : score_for_a_person(flags, &asked);
-    buffer_clear(&text);
-    return code;
+static int score_one(void *context, const question_text *text) {
+    const score_flags *flags = context;
+    const question asked = question_of(flags, text);
+    return flags->text.common.json ? ask(&flags->text.common, &asked, show_json, NULL)
+                                   : score_for_a_person(flags, &asked);
 }
 
 int cmd_score(int argc, char **argv) {
     score_flags flags = {0};
-    common_flags_init(&flags.common);
+    common_flags_init(&flags.text.common);
     const option_row rows[] = {
-        {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
+        {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.text.input,
          .help = "lines of {\"text\": …} or {\"ids\": […]}, \"-\" for stdin; the answers are JSON"},
         {.name = "top", .kind = OPTION_UINT, .value_name = "N", .out = &flags.n_top,
          .max = CANDIDATES_MAX, .help = "also the N likeliest next tokens"},
-        {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
-         .help = "special tokens written in the text are plain text, whatever their type"},
-        {.name = "bos", .kind = OPTION_FLAG, .out = &flags.bos,
-         .help = "put the model's BOS in front, unless the text begins with it"},
-         flags_newline_row(&flags.keep_newline),
-        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
+        text_special_row(&flags.text),
+        text_bos_row(&flags.text),
+        flags_newline_row(&flags.text.keep_newline),
+        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.text.model,
          .take = flags_take_name, .help = "the default model if not given"},
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
          .take = flags_take_name, .help = "pool of the samplerd that computes the softmax"},
@@ -192,15 +189,9 @@ int cmd_score(int argc, char **argv) {
         .summary = "Print the log-probability of each token of a text, given those before it, and\n"
                    "the perplexity.\n\n"
                    "  trivium score 'The sky is blue' --top 5",
-        .tables = {rows, flags.common.rows},
+        .tables = {rows, flags.text.common.rows},
         .n_words_max = 1,
     };
-    const char *words[1] = {NULL};
-    size_t n_words;
-    int code = flags_parse(&o, argc, argv, words, &n_words);
-    if (code >= 0) return code;
-    if (!flags.input) return score_one(&flags, words[0]);
-    if (n_words > 0) return outcome_wrong_use("--input and a text exclude each other");
     static const batch_rules rules = {.read = read_line, .show = answer_json};
-    return batch_run(&flags.common, flags.input, &rules, &flags);
+    return text_command(&o, argc, argv, &flags.text, score_one, &rules, &flags);
 }

@@ -124,7 +124,7 @@ static void default_show(const status_report *r) {
 
 static void show(void *context, const answer *a) {
     const common_flags *flags = context;
-    const status_report *r = a->report;
+    const status_report *r = answer_to_status(a);
     if (flags->json) {
         json_print(report_json(r));
         return;
@@ -150,5 +150,5 @@ int cmd_status(int argc, char **argv) {
     };
     size_t n_words;
     int code = flags_parse(&o, argc, argv, NULL, &n_words);
-    return code >= 0 ? code : ask(&flags, &(call){.kind = CALL_STATUS}, show, &flags);
+    return code >= 0 ? code : ask(&flags, &(question){.kind = CALL_STATUS}, show, &flags);
 }

@@ -1,84 +1,72 @@
-#include "batch.h"
+#include <stdio.h>
+
 #include "client/cli/ask.h"
 #include "client/cli/commands.h"
-#include "client/cli/input.h"
 #include "client/cli/json.h"
-#include "client/cli/outcome.h"
-
-typedef struct tokenize_flags {
-    common_flags common;
-    const char *model, *input;
-    bool no_special, bos, keep_newline;
-} tokenize_flags;
-
-static void call_init(const tokenize_flags *flags, call *asked) {
-    asked->kind = CALL_TOKENIZE;
-    asked->model = flags->model;
-    asked->special = !flags->no_special;
-    asked->bos = flags->bos;
-}
+#include "text_command.h"
 
 /* A conversation: the prompt that its next reply follows. */
-static status read_conversation(task *t, failure *f) {
+static status read_conversation(const text_flags *flags, task *t, failure *f) {
     uint64_t n_ids_max;
     const json_t *form = json_object_get(t->line, "template");
-    t->call.kind = CALL_RENDER;
     if (form && !json_is_string(form))
         return fail(f, STATUS_BAD_REQUEST, "\"template\" must be a string");
-    t->call.form = json_string_value(form);
     status st = task_uint(t, "max_tokens", UINT32_MAX, 0, &n_ids_max, f);
-    t->call.n_ids_max = (uint32_t)n_ids_max;
-    return st == STATUS_OK ? task_messages(t, "messages", f) : st;
+    if (st == STATUS_OK) st = task_messages(t, "messages", f);
+    t->question = (question){
+        .kind = CALL_RENDER,
+        .render = {.model = flags->model, .messages = t->messages, .n_messages = t->n_messages,
+                   .form = json_string_value(form), .n_ids_max = (uint32_t)n_ids_max},
+    };
+    return st;
 }
 
 static status read_line(const void *context, task *t, failure *f) {
-    call_init(context, &t->call);
-    if (json_object_get(t->line, "messages")) return read_conversation(t, f);
-    return task_text(t, "text", &t->call.text, &t->call.n_bytes, f);
+    const text_flags *flags = context;
+    if (json_object_get(t->line, "messages")) return read_conversation(flags, t, f);
+    t->question = (question){
+        .kind = CALL_TOKENIZE, .tokenize = {.model = flags->model, .text = text_asked(flags)}};
+    return task_text(t, "text", &t->question.tokenize.text, f);
 }
 
 static json_t *answer_json(const answer *a) {
-    json_t *ids = ids_to_json(a->ids, a->n_ids);
-    if (!a->form) return json_pack("{s: o}", "ids", ids);
-    return json_pack("{s: o, s: s, s: I, s: I}", "ids", ids, "template", a->form, "dropped",
-                     (json_int_t)a->n_dropped, "cut", (json_int_t)a->n_cut);
+    if (a->kind == CALL_TOKENIZE) {
+        const tokenize_answer *said = answer_to_tokenize(a);
+        return json_pack("{s: o}", "ids", ids_to_json(said->ids, said->n_ids));
+    }
+    const render_answer *said = answer_to_render(a);
+    return json_pack("{s: o, s: s, s: I, s: I}", "ids", ids_to_json(said->ids, said->n_ids),
+                     "template", said->form, "dropped", (json_int_t)said->n_dropped,
+                     "cut", (json_int_t)said->n_cut);
 }
 
 static void show(void *context, const answer *a) {
-    const tokenize_flags *flags = context;
+    const text_flags *flags = context;
+    const tokenize_answer *said = answer_to_tokenize(a);
     if (flags->common.json) {
         json_print(answer_json(a));
         return;
     }
-    for (size_t i = 0; i < a->n_ids; i++) printf("%s%d", i ? "," : "", a->ids[i]);
+    for (size_t i = 0; i < said->n_ids; i++) printf("%s%d", i ? "," : "", said->ids[i]);
     putchar('\n');
 }
 
-static int tokenize_one(tokenize_flags *flags, const char *word) {
-    buffer text = {0};
-    failure f;
-    if (input_read(&text, word, flags->keep_newline, &f) != STATUS_OK) {
-        buffer_clear(&text);
-        return outcome_failed(&f);
-    }
-    call asked = {.text = (const uint8_t *)text.bytes, .n_bytes = text.n_bytes};
-    call_init(flags, &asked);
-    int code = ask(&flags->common, &asked, show, flags);
-    buffer_clear(&text);
-    return code;
+static int tokenize_one(void *context, const question_text *text) {
+    text_flags *flags = context;
+    const question asked = {
+        .kind = CALL_TOKENIZE, .tokenize = {.model = flags->model, .text = *text}};
+    return ask(&flags->common, &asked, show, flags);
 }
 
 int cmd_tokenize(int argc, char **argv) {
-    tokenize_flags flags = {0};
+    text_flags flags = {0};
     common_flags_init(&flags.common);
     const option_row rows[] = {
         {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
          .help = "lines of {\"text\": …} or {\"messages\": …}; \"-\" is stdin; answers are JSON"},
-        {.name = "no-special", .kind = OPTION_FLAG, .out = &flags.no_special,
-         .help = "special tokens written in the text are plain text, whatever their type"},
-        {.name = "bos", .kind = OPTION_FLAG, .out = &flags.bos,
-         .help = "put the model's BOS in front, unless the text begins with it"},
-         flags_newline_row(&flags.keep_newline),
+        text_special_row(&flags),
+        text_bos_row(&flags),
+        flags_newline_row(&flags.keep_newline),
         {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
          .take = flags_take_name,
          .help = "whose vocabulary; that of the default model if not given"},
@@ -98,12 +86,6 @@ int cmd_tokenize(int argc, char **argv) {
         .tables = {rows, flags.common.rows},
         .n_words_max = 1,
     };
-    const char *words[1] = {NULL};
-    size_t n_words;
-    int code = flags_parse(&o, argc, argv, words, &n_words);
-    if (code >= 0) return code;
-    if (!flags.input) return tokenize_one(&flags, words[0]);
-    if (n_words > 0) return outcome_wrong_use("--input and a text exclude each other");
     static const batch_rules rules = {.read = read_line, .show = answer_json};
-    return batch_run(&flags.common, flags.input, &rules, &flags);
+    return text_command(&o, argc, argv, &flags, tokenize_one, &rules, &flags);
 }

@@ -1,10 +1,8 @@
 #include <stdlib.h>
 
-#include "client/cli/ask.h"
 #include "client/cli/commands.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
-#include "proto/base/text.h"
 #include "proto/chain/strategy_json.h"
 #include "request.h"
 
@@ -17,28 +15,23 @@ typedef struct tune_flags {
 
 static void show(void *context, const answer *a) {
     const tune_flags *flags = context;
+    const tune_answer *tuned = answer_to_tune(a);
     if (flags->common.json) {
-        json_print(json_pack("{s: s, s: i, s: o}", "request", flags->digits, "step", (int)a->step,
-                             "strategy", strategy_to_json(a->chain)));
+        json_print(json_pack("{s: s, s: i, s: o}", "request", flags->digits, "step", (int)tuned->step,
+                             "strategy", strategy_to_json(tuned->chain)));
         return;
     }
-    char *text = json_strategy_line(a->chain);
-    printf("from step %u on: %s\n", a->step, text ? text : "");
+    char *text = json_strategy_line(tuned->chain);
+    printf("from step %u on: %s\n", tuned->step, text ? text : "");
     free(text);
 }
 
 static int tune(tune_flags *flags, const char *text) {
-    client *c = NULL;
-    call asked = {
-        .kind = CALL_TUNE, .replace = step_flags_replace(&flags->steps), .chain = &flags->chain};
-    int code = ask_open(&c, &flags->common);
-    if (code == EXIT_FINE) code = request_find(c, text, asked.request);
-    if (code == EXIT_FINE) {
-        text_hex(asked.request, REQUEST_BYTES, flags->digits);
-        code = ask_on(c, &asked, show, flags);
-    }
-    client_close(&c);
-    return code;
+    question asked = {
+        .kind = CALL_TUNE,
+        .tune = {.chain = &flags->chain, .replace = step_flags_replace(&flags->steps)},
+    };
+    return request_ask(&flags->common, text, asked.tune.request, flags->digits, &asked, show, flags);
 }
 
 static int tune_parsed(tune_flags *flags, const char *text) {

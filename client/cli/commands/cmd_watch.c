@@ -288,12 +288,7 @@ int cmd_watch(int argc, char **argv) {
         .tables = {rows, flags.common.rows},
         .n_words_max = 1,
     };
-    const char *words[1];
-    size_t n_words;
-    failure f;
-    int code = flags_parse(&o, argc, argv, words, &n_words);
-    if (code >= 0) return code;
-    if (n_words == 0) return outcome_wrong_use("watch needs a request: `trivium ps` lists them");
-    if (request_check(words[0], &f) != STATUS_OK) return outcome_wrong_use("%s", f.message);
-    return watch(&flags, words[0]);
+    const char *word;
+    int code = request_word(&o, argc, argv, &word);
+    return code >= 0 ? code : watch(&flags, word);
 }

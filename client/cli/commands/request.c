@@ -26,13 +26,24 @@ status request_check(const char *text, failure *f) {
                 REQUEST_DIGITS, text);
 }
 
+int request_word(const options *o, int argc, char **argv, const char **word) {
+    size_t n_words;
+    failure f;
+    int code = flags_parse(o, argc, argv, word, &n_words);
+    if (code >= 0) return code;
+    if (n_words == 0)
+        return outcome_wrong_use("%s needs a request: `trivium ps` lists them", argv[0]);
+    return request_check(*word, &f) == STATUS_OK ? -1 : outcome_wrong_use("%s", f.message);
+}
+
 static void on_list(void *context, const answer *a) {
     search *s = context;
-    for (size_t i = 0; i < a->n_requests; i++) {
+    const list_answer *list = answer_to_list(a);
+    for (size_t i = 0; i < list->n_requests; i++) {
         char digits[REQUEST_DIGITS + 1];
-        text_hex(a->requests[i].request, REQUEST_BYTES, digits);
+        text_hex(list->requests[i].request, REQUEST_BYTES, digits);
         if (strncasecmp(digits, s->text, strlen(s->text)) != 0) continue;
-        memcpy(s->found, a->requests[i].request, REQUEST_BYTES);
+        memcpy(s->found, list->requests[i].request, REQUEST_BYTES);
         s->n_found++;
     }
 }
@@ -43,7 +54,7 @@ int request_find(client *c, const char *text, uint8_t out[REQUEST_BYTES]) {
         return EXIT_FINE;
     }
     search s = {.text = text, .found = out};
-    int code = ask_on(c, &(call){.kind = CALL_LIST}, on_list, &s);
+    int code = ask_on(c, &(question){.kind = CALL_LIST}, on_list, &s);
     if (code != EXIT_FINE || s.n_found == 1) return code;
     failure f;
     if (s.n_found == 0)
@@ -52,4 +63,18 @@ int request_find(client *c, const char *text, uint8_t out[REQUEST_BYTES]) {
         fail(&f, STATUS_UNKNOWN_REQUEST, "%zu requests begin with %s: give more of its digits",
              s.n_found, text);
     return outcome_failed(&f);
+}
+
+int request_ask(const common_flags *flags, const char *text, uint8_t request[REQUEST_BYTES],
+                char digits[REQUEST_DIGITS + 1], const question *asked, answer_handler *handler,
+                void *context) {
+    client *c = NULL;
+    int code = ask_open(&c, flags);
+    if (code == EXIT_FINE) code = request_find(c, text, request);
+    if (code == EXIT_FINE) {
+        text_hex(request, REQUEST_BYTES, digits);
+        code = ask_on(c, asked, handler, context);
+    }
+    client_close(&c);
+    return code;
 }

@@ -150,15 +150,16 @@ static status prompt_measure(kv_bench *b, uint32_t n_prompt, failure *f) {
 
 static void on_status(void *context, const answer *a) {
     kv_bench *b = context;
-    for (size_t i = 0; i < a->report->n_models; i++) {
-        const model_summary *m = &a->report->models[i];
+    const status_report *report = answer_to_status(a);
+    for (size_t i = 0; i < report->n_models; i++) {
+        const model_summary *m = &report->models[i];
         if (strcmp(m->name, b->model) == 0) b->n_ctx = m->n_ctx;
     }
 }
 
 /* Before minutes are spent on shorter prompts. */
 static status context_check(kv_bench *b, failure *f) {
-    status st = client_ask(b->client, &(call){.kind = CALL_STATUS}, on_status, b, f);
+    status st = client_ask(b->client, &(question){.kind = CALL_STATUS}, on_status, b, f);
     const bench_numbers *prompts = &b->flags->prompts;
     for (size_t i = 0; st == STATUS_OK && b->n_ctx > 0 && i < prompts->n_values; i++) {
         if (prompts->values[i] + b->flags->n_tokens <= b->n_ctx) continue;

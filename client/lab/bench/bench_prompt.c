@@ -17,21 +17,22 @@ static void words_spell(uint8_t *text, size_t n_bytes) {
     }
 }
 
-typedef struct prompt_ids {
+typedef struct wanted_ids {
     id_list *out;
     size_t n_wanted;
     status code;
     failure *f;
-} prompt_ids;
+} wanted_ids;
 
 static void on_ids(void *context, const answer *a) {
-    prompt_ids *p = context;
-    if (a->n_ids < p->n_wanted) {
+    wanted_ids *p = context;
+    const tokenize_answer *said = answer_to_tokenize(a);
+    if (said->n_ids < p->n_wanted) {
         p->code = fail(p->f, STATUS_UNSUPPORTED, "%zu words are only %zu tokens of this model",
-                       p->n_wanted, a->n_ids);
+                       p->n_wanted, said->n_ids);
     }
     for (size_t i = 0; i < p->n_wanted && p->code == STATUS_OK; i++) {
-        p->code = ids_add(p->out, a->ids[i], p->f);
+        p->code = ids_add(p->out, said->ids[i], p->f);
     }
 }
 
@@ -40,12 +41,14 @@ status bench_prompt(client *c, const char *model, size_t n_ids, id_list *out, fa
     uint8_t *text = malloc(n_bytes);
     if (!text) return fail(f, STATUS_NO_MEMORY, "no memory for a prompt");
     failure why;
-    prompt_ids p = {.out = out, .n_wanted = n_ids, .f = &why};
+    wanted_ids p = {.out = out, .n_wanted = n_ids, .f = &why};
     status st = random_bytes(text, n_bytes, f);
     if (st == STATUS_OK) {
         words_spell(text, n_bytes);
-        const call tokenize = {
-            .kind = CALL_TOKENIZE, .model = model, .text = text, .n_bytes = n_bytes};
+        const question tokenize = {
+            .kind = CALL_TOKENIZE,
+            .tokenize = {.model = model, .text = {.bytes = text, .n_bytes = n_bytes}},
+        };
         st = client_ask(c, &tokenize, on_ids, &p, f);
     }
     free(text);

@@ -5,27 +5,28 @@
 #include "private.h"
 #include "proto/chain/strategy_wire.h"
 
-/* What an answer needs while its handler runs; all owned. */
+/* An answer, and what it needs while its handler runs; all owned. */
 typedef struct incoming {
     answer a;
     candidate *candidates;
     strategy chain;
-    strategy *chains;           /* [n_requests] */
+    strategy *chains;           /* [n_chains] */
+    size_t n_chains;
     request_report *requests;
     daemon_report *daemons;
     model_summary *models;
-    status_report report;
-    const char **stops;         /* [n_stops], each owned */
+    char **stops;               /* [n_stops], each owned */
+    size_t n_stops;
 } incoming;
 
 static void incoming_clear(incoming *in) {
-    for (size_t i = 0; in->chains && i < in->a.n_requests; i++) strategy_clear(&in->chains[i]);
+    for (size_t i = 0; i < in->n_chains; i++) strategy_clear(&in->chains[i]);
     free(in->chains);
     free(in->candidates);
     free(in->requests);
     free(in->daemons);
     free(in->models);
-    for (size_t i = 0; i < in->a.n_stops; i++) free((char *)in->stops[i]);
+    for (size_t i = 0; i < in->n_stops; i++) free(in->stops[i]);
     free(in->stops);
     strategy_clear(&in->chain);
 }
@@ -39,8 +40,14 @@ static status no_memory(failure *f) {
 }
 
 static status take_tokenized(incoming *in, const wire_message *m, failure *f) {
-    in->a.ids = wire_items(m, 0, sizeof *in->a.ids, &in->a.n_ids);
-    return in->a.ids ? STATUS_OK : unreadable(f);
+    tokenize_answer *a = &in->a.tokenize;
+    a->ids = wire_items(m, 0, sizeof *a->ids, &a->n_ids);
+    return a->ids ? STATUS_OK : unreadable(f);
+}
+
+static status take_detokenized(incoming *in, const Trivium__Detokenized *detokenized) {
+    in->a.detokenize = (detokenize_answer){detokenized->text.data, detokenized->text.len};
+    return STATUS_OK;
 }
 
 static form_origin origin_from_wire(Trivium__TemplateOrigin origin) {
@@ -52,54 +59,66 @@ static form_origin origin_from_wire(Trivium__TemplateOrigin origin) {
     }
 }
 
-static status take_rendered(incoming *in, const wire_message *m, const Trivium__Rendered *rendered,
-                            failure *f) {
-    in->a.ids = wire_items(m, 0, sizeof *in->a.ids, &in->a.n_ids);
-    if (!in->a.ids || rendered->n_stops > STOPS_MAX) return unreadable(f);
-    in->a.form = rendered->template_;
-    in->a.origin = origin_from_wire(rendered->origin);
-    in->a.n_dropped = rendered->n_dropped;
-    in->a.n_cut = rendered->n_cut;
-    in->a.n_vocab = rendered->n_vocab;
-    in->a.model = rendered->model;
-    in->a.stops = in->stops = calloc(rendered->n_stops + 1, sizeof *in->stops);
+static status stops_take(incoming *in, const Trivium__Rendered *rendered, failure *f) {
+    in->stops = calloc(rendered->n_stops + 1, sizeof *in->stops);
     if (!in->stops) return no_memory(f);
     for (size_t i = 0; i < rendered->n_stops; i++) {
         const ProtobufCBinaryData *stop = &rendered->stops[i];
         in->stops[i] = strndup((const char *)stop->data, stop->len);
         if (!in->stops[i]) return no_memory(f);
-        in->a.n_stops++;
+        in->n_stops++;
     }
+    return STATUS_OK;
+}
+
+static status take_rendered(incoming *in, const wire_message *m, const Trivium__Rendered *rendered,
+                            failure *f) {
+    render_answer *a = &in->a.render;
+    a->ids = wire_items(m, 0, sizeof *a->ids, &a->n_ids);
+    if (!a->ids || rendered->n_stops > STOPS_MAX) return unreadable(f);
+    if (stops_take(in, rendered, f) != STATUS_OK) return f->code;
+    a->form = rendered->template_;
+    a->origin = origin_from_wire(rendered->origin);
+    a->n_dropped = rendered->n_dropped;
+    a->n_cut = rendered->n_cut;
+    a->stops = (const char *const *)in->stops;
+    a->n_stops = in->n_stops;
+    a->model = rendered->model;
+    a->n_vocab = rendered->n_vocab;
     return STATUS_OK;
 }
 
 static status take_scored(incoming *in, const wire_message *m, const Trivium__Scored *scored,
                           failure *f) {
-    in->a.ids = wire_items(m, 0, sizeof *in->a.ids, &in->a.n_ids);
-    in->a.numbers = in->a.ids ? wire_array(m, 1, in->a.n_ids, sizeof *in->a.numbers) : NULL;
-    if (!in->a.numbers) return unreadable(f);
-    in->a.n_numbers = in->a.n_ids;
-    in->candidates = candidates_from_wire(scored->top, scored->n_top);
+    score_answer *a = &in->a.score;
+    a->ids = wire_items(m, 0, sizeof *a->ids, &a->n_ids);
+    a->logprobs = a->ids ? wire_array(m, 1, a->n_ids, sizeof *a->logprobs) : NULL;
+    if (!a->logprobs) return unreadable(f);
+    a->top = in->candidates = candidates_from_wire(scored->top, scored->n_top);
     if (scored->n_top > 0 && !in->candidates) return no_memory(f);
-    in->a.candidates = in->candidates;
-    in->a.n_candidates = scored->n_top;
+    a->n_top = scored->n_top;
     return STATUS_OK;
 }
 
-static status take_probed(incoming *in, const wire_message *m, const call *asked,
+static status take_probed(incoming *in, const wire_message *m, const probe_question *asked,
                           const Trivium__Probed *probed, failure *f) {
-    in->a.numbers = wire_array(m, 0, asked->n_logits, sizeof *in->a.numbers);
-    if (!in->a.numbers || probed->id < 0 || (size_t)probed->id >= asked->n_logits)
+    probe_answer *a = &in->a.probe;
+    a->probabilities = wire_array(m, 0, asked->n_logits, sizeof *a->probabilities);
+    if (!a->probabilities || probed->id < 0 || (size_t)probed->id >= asked->n_logits)
         return unreadable(f);
-    in->a.n_numbers = asked->n_logits;
-    in->a.id = probed->id;
+    a->n_logits = asked->n_logits;
+    a->id = probed->id;
+    return STATUS_OK;
+}
+
+static status take_cancelled(incoming *in, const Trivium__Cancelled *cancelled) {
+    in->a.cancel = (cancel_answer){cancelled->n_tokens};
     return STATUS_OK;
 }
 
 static status take_tuned(incoming *in, const Trivium__Tuned *tuned, failure *f) {
     if (!tuned->change) return unreadable(f);
-    in->a.step = tuned->change->step;
-    in->a.chain = &in->chain;
+    in->a.tune = (tune_answer){&in->chain, tuned->change->step};
     return strategy_from_wire(&in->chain, tuned->change->strategy, f);
 }
 
@@ -108,10 +127,10 @@ static status take_listed(incoming *in, const Trivium__Listed *listed, failure *
     in->requests = calloc(n + 1, sizeof *in->requests);
     in->chains = calloc(n + 1, sizeof *in->chains);
     if (!in->requests || !in->chains) return no_memory(f);
-    in->a.requests = in->requests;
+    in->a.list = (list_answer){in->requests, n};
     for (size_t i = 0; i < n; i++) {
         const Trivium__RequestReport *wire = listed->requests[i];
-        in->a.n_requests = i + 1;
+        in->n_chains = i + 1;
         if (wire->request.len != REQUEST_BYTES) return unreadable(f);
         status st = strategy_from_wire(&in->chains[i], wire->strategy, f);
         if (st != STATUS_OK) return st;
@@ -179,12 +198,11 @@ static status take_status(incoming *in, const Trivium__StatusReport *wire, failu
         };
     }
     for (size_t i = 0; i < wire->n_models; i++) in->models[i] = model_from_wire(wire->models[i]);
-    in->report = (status_report){
+    in->a.status = (status_report){
         .daemons = in->daemons, .n_daemons = wire->n_daemons, .models = in->models,
         .n_models = wire->n_models, .default_model = wire->default_model,
         .requests = wire->requests, .clients = wire->clients, .garbage = wire->garbage,
     };
-    in->a.report = &in->report;
     return STATUS_OK;
 }
 
@@ -217,35 +235,30 @@ static const Trivium__TextReply__BodyCase answer_bodies[] = {
     [CALL_TUNE] = TRIVIUM__TEXT_REPLY__BODY_TUNED,
 };
 
-static status take_body(incoming *in, const wire_message *m, const call *asked,
+static status take_body(incoming *in, const wire_message *m, const question *asked,
                         const Trivium__TextReply *reply, failure *f) {
     if (reply->body_case == TRIVIUM__TEXT_REPLY__BODY_FAILED)
         return error_from_wire(reply->failed->error, "tokenizerd", f);
     if (reply->body_case != answer_bodies[asked->kind]) return unreadable(f);
     switch (asked->kind) {
     case CALL_TOKENIZE: return take_tokenized(in, m, f);
+    case CALL_DETOKENIZE: return take_detokenized(in, reply->detokenized);
     case CALL_RENDER: return take_rendered(in, m, reply->rendered, f);
     case CALL_SCORE: return take_scored(in, m, reply->scored, f);
-    case CALL_PROBE: return take_probed(in, m, asked, reply->probed, f);
+    case CALL_PROBE: return take_probed(in, m, &asked->probe, reply->probed, f);
     case CALL_LIST: return take_listed(in, reply->listed, f);
     case CALL_STATUS: return take_status(in, reply->status, f);
-    case CALL_TUNE: return take_tuned(in, reply->tuned, f);
-    case CALL_DETOKENIZE:
-        in->a.text = reply->detokenized->text.data;
-        in->a.n_bytes = reply->detokenized->text.len;
-        return STATUS_OK;
-    case CALL_CANCEL:
-        in->a.n_tokens = reply->cancelled->n_tokens;
-        return STATUS_OK;
+    case CALL_CANCEL: return take_cancelled(in, reply->cancelled);
+    case CALL_TUNE: break;
     }
-    return unreadable(f);
+    return take_tuned(in, reply->tuned, f);
 }
 
-void answer_deliver(const call *asked, const wire_message *m, const Trivium__TextReply *reply,
+void answer_deliver(const question *asked, const wire_message *m, const Trivium__TextReply *reply,
                     answer_handler *handler, void *context) {
-    incoming in = {.a.code = STATUS_OK};
+    incoming in = {.a.kind = asked->kind};
     failure f;
-    status st = take_body(&in, m, asked, reply, &f);
-    handler(context, st == STATUS_OK ? &in.a : &(answer){.code = f.code, .message = f.message});
+    if (take_body(&in, m, asked, reply, &f) == STATUS_OK) handler(context, &in.a);
+    else handler(context, &(answer){.kind = asked->kind, .code = f.code, .message = f.message});
     incoming_clear(&in);
 }

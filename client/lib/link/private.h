@@ -42,8 +42,9 @@ status client_send(client *c, Trivium__TextRequest *m, const wire_raw *raw, size
 
 void timer_clear(client *c, int *timer);        /* cancels a timer that is set */
 
-/* For a field of a message: generated code wants what it only reads as char *. */
+/* For fields of a message: generated code wants what it only reads without const. */
 char *name_or_empty(const char *name);
+ProtobufCBinaryData bytes_of(const uint8_t *bytes, size_t n_bytes);
 
 /* Candidates as plain structs: [n], the caller frees; their texts stay the message's.
  * NULL: no memory, or n is 0. */
@@ -63,7 +64,7 @@ void client_calls_free(client *c);
 uint64_t answer_number(const Trivium__TextReply *reply);
 
 /* Call `handler` with what the reply says to the call, or with why it cannot be used. */
-void answer_deliver(const call *asked, const wire_message *m, const Trivium__TextReply *reply,
+void answer_deliver(const question *asked, const wire_message *m, const Trivium__TextReply *reply,
                     answer_handler *handler, void *context);
 
 /* ---- generations.c: each does nothing while nothing is generated ---- */

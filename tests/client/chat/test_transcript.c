@@ -19,7 +19,7 @@ static void add(transcript *c, const char *role, const char *content) {
 static void check_seen(transcript *c, const char *expected) {
     char joined[256] = "";
     size_t n, used = 0;
-    const chat_message *seen = transcript_seen(c, &n);
+    const conversation_message *seen = transcript_seen(c, &n);
     assert_non_null(seen);
     for (size_t i = 0; i < n; i++) {
         used += (size_t)snprintf(joined + used, sizeof joined - used, "%s:%.*s|", seen[i].role,

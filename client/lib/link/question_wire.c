@@ -1,0 +1,185 @@
+#include "question_wire.h"
+
+#include <stdlib.h>
+
+#include "proto/chain/strategy_wire.h"
+
+/* What a question needs while it is sent. */
+typedef struct outgoing {
+    uint64_t number;
+    uint32_t wait_ms;
+    Trivium__TextRequest message;
+    union {
+        Trivium__Tokenize tokenize;
+        Trivium__Detokenize detokenize;
+        Trivium__Render render;
+        Trivium__Score score;
+        Trivium__Probe probe;
+        Trivium__List list;
+        Trivium__StatusQuery status;
+        Trivium__Cancel cancel;
+        Trivium__Tune tune;
+    } body;
+    Trivium__Strategy *chain;   /* owned; NULL: none */
+    Trivium__Message *messages, **message_list;     /* owned; NULL: none */
+    wire_raw raw[RAW_FRAMES_MAX];
+    size_t n_raw;
+} outgoing;
+
+static status no_memory(failure *f) {
+    return fail(f, STATUS_NO_MEMORY, "no memory for a question");
+}
+
+static void put_ids(outgoing *o, const int32_t *ids, size_t n_ids) {
+    o->raw[o->n_raw++] = (wire_raw){ids, n_ids * sizeof *ids};
+}
+
+static status put_tokenize(outgoing *o, const tokenize_question *asked) {
+    Trivium__Tokenize *m = o->message.tokenize = &o->body.tokenize;
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE;
+    trivium__tokenize__init(m);
+    m->call = o->number;
+    m->model = name_or_empty(asked->model);
+    m->text = bytes_of(asked->text.bytes, asked->text.n_bytes);
+    m->special = asked->text.special;
+    m->bos = asked->text.bos;
+    m->wait_ms = o->wait_ms;
+    return STATUS_OK;
+}
+
+static status put_detokenize(outgoing *o, const detokenize_question *asked) {
+    Trivium__Detokenize *m = o->message.detokenize = &o->body.detokenize;
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE;
+    trivium__detokenize__init(m);
+    m->call = o->number;
+    m->model = name_or_empty(asked->model);
+    m->wait_ms = o->wait_ms;
+    put_ids(o, asked->ids, asked->n_ids);
+    return STATUS_OK;
+}
+
+static bool messages_fill(outgoing *o, const render_question *asked) {
+    o->messages = calloc(asked->n_messages + 1, sizeof *o->messages);
+    o->message_list = calloc(asked->n_messages + 1, sizeof *o->message_list);
+    if (!o->messages || !o->message_list) return false;
+    for (size_t i = 0; i < asked->n_messages; i++) {
+        const conversation_message *from = &asked->messages[i];
+        trivium__message__init(&o->messages[i]);
+        o->messages[i].role = name_or_empty(from->role);
+        o->messages[i].content = bytes_of(from->content, from->n_bytes);
+        o->message_list[i] = &o->messages[i];
+    }
+    return true;
+}
+
+static status put_render(outgoing *o, const render_question *asked, failure *f) {
+    Trivium__Render *m = o->message.render = &o->body.render;
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_RENDER;
+    if (!messages_fill(o, asked)) return no_memory(f);
+    trivium__render__init(m);
+    m->call = o->number;
+    m->model = name_or_empty(asked->model);
+    m->n_messages = asked->n_messages;
+    m->messages = o->message_list;
+    m->template_ = name_or_empty(asked->form);
+    m->n_ids_max = asked->n_ids_max;
+    m->n_reply = asked->n_reply;
+    m->wait_ms = o->wait_ms;
+    return STATUS_OK;
+}
+
+static status put_score(outgoing *o, const score_question *asked) {
+    Trivium__Score *m = o->message.score = &o->body.score;
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_SCORE;
+    trivium__score__init(m);
+    m->call = o->number;
+    m->model = name_or_empty(asked->model);
+    m->pool = name_or_empty(asked->pool);
+    m->text = bytes_of(asked->text.bytes, asked->text.n_bytes);
+    m->special = asked->text.special;
+    m->bos = asked->text.bos;
+    m->has_ids = asked->has_ids;
+    m->n_top = asked->n_top;
+    m->wait_ms = o->wait_ms;
+    if (asked->has_ids) put_ids(o, asked->ids, asked->n_ids);
+    return STATUS_OK;
+}
+
+static status put_probe(outgoing *o, const probe_question *asked, failure *f) {
+    Trivium__Probe *m = o->message.probe = &o->body.probe;
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_PROBE;
+    if (!(o->chain = strategy_to_wire(asked->chain))) return no_memory(f);
+    trivium__probe__init(m);
+    m->call = o->number;
+    m->model = name_or_empty(asked->model);
+    m->pool = name_or_empty(asked->pool);
+    m->strategy = o->chain;
+    m->seed = asked->seed;
+    m->step = asked->step;
+    m->wait_ms = o->wait_ms;
+    o->raw[o->n_raw++] = (wire_raw){asked->logits, asked->n_logits * sizeof *asked->logits};
+    put_ids(o, asked->history, asked->n_history);
+    return STATUS_OK;
+}
+
+static status put_tune(outgoing *o, const tune_question *asked, failure *f) {
+    Trivium__Tune *m = o->message.tune = &o->body.tune;
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_TUNE;
+    if (!(o->chain = strategy_to_wire(asked->chain))) return no_memory(f);
+    trivium__tune__init(m);
+    m->call = o->number;
+    m->request = bytes_of(asked->request, REQUEST_BYTES);
+    m->replace = asked->replace;
+    m->strategy = o->chain;
+    return STATUS_OK;
+}
+
+static status put_cancel(outgoing *o, const cancel_question *asked) {
+    Trivium__Cancel *m = o->message.cancel = &o->body.cancel;
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_CANCEL;
+    trivium__cancel__init(m);
+    m->call = o->number;
+    m->request = bytes_of(asked->request, REQUEST_BYTES);
+    return STATUS_OK;
+}
+
+static status put_list(outgoing *o) {
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_LIST;
+    o->message.list = &o->body.list;
+    trivium__list__init(&o->body.list);
+    o->body.list.call = o->number;
+    return STATUS_OK;
+}
+
+static status put_status(outgoing *o) {
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_STATUS;
+    o->message.status = &o->body.status;
+    trivium__status_query__init(&o->body.status);
+    o->body.status.call = o->number;
+    return STATUS_OK;
+}
+
+static status put_body(outgoing *o, const question *asked, failure *f) {
+    switch (asked->kind) {
+    case CALL_TOKENIZE: return put_tokenize(o, &asked->tokenize);
+    case CALL_DETOKENIZE: return put_detokenize(o, &asked->detokenize);
+    case CALL_RENDER: return put_render(o, &asked->render, f);
+    case CALL_SCORE: return put_score(o, &asked->score);
+    case CALL_PROBE: return put_probe(o, &asked->probe, f);
+    case CALL_LIST: return put_list(o);
+    case CALL_STATUS: return put_status(o);
+    case CALL_CANCEL: return put_cancel(o, &asked->cancel);
+    case CALL_TUNE: break;
+    }
+    return put_tune(o, &asked->tune, f);
+}
+
+status question_send(client *c, const question *asked, uint64_t number, failure *f) {
+    outgoing o = {.number = number, .wait_ms = c->wait_ms, .message = TRIVIUM__TEXT_REQUEST__INIT};
+    status st = put_body(&o, asked, f);
+    if (st == STATUS_OK) st = client_send(c, &o.message, o.raw, o.n_raw, f);
+    trivium__strategy__free_unpacked(o.chain, NULL);
+    free(o.messages);
+    free(o.message_list);
+    return st;
+}

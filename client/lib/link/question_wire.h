@@ -1,0 +1,11 @@
+/* A question as a message to tokenizerd. */
+#ifndef TRIVIUM_QUESTION_WIRE_H
+#define TRIVIUM_QUESTION_WIRE_H
+
+#include "private.h"
+
+/* Send it to the tokenizerd that is joined; `number` names it in the answer. STATUS_TOO_LONG,
+ * STATUS_NO_MEMORY: nothing was sent. */
+status question_send(client *c, const question *asked, uint64_t number, failure *f);
+
+#endif
