@@ -61,9 +61,6 @@ ROOMS = {
 NOT_YET = {
     ("tokenizerd/requests/calls.h", "tokenizerd/chat/chat.h"),
     ("tokenizerd/requests/calls.h", "tokenizerd/chat/conversation.h"),
-    ("tokenizerd/requests/calls.h", "tokenizerd/route/models.h"),
-    ("tokenizerd/requests/request.h", "tokenizerd/route/models.h"),
-    ("tokenizerd/requests/watches.h", "tokenizerd/route/models.h"),
     ("tokenizerd/vocab/vocab.c", "tokenizerd/tokenizer/split_patterns.h"),
     ("tokenizerd/vocab/vocab.h", "tokenizerd/tokenizer/bpe.h"),
     ("tokenizerd/vocab/vocab.h", "tokenizerd/tokenizer/pretokenize.h"),

@@ -221,10 +221,10 @@ status service_new(service **out, loop *l, const service_options *o, failure *f)
     s->started_us = clock_us();
     hello_introduce(&s->hello, TRIVIUM__ROLE__TOKENIZERD, o->name, o->heartbeat_ms, s->host);
     s->models = models_new();
-    s->requests = requests_new();
-    s->calls = calls_new();
+    s->requests = requests_new(&models_serving);
+    s->calls = calls_new(&models_serving);
     s->passages = passages_new(s);
-    s->watches = watches_new();
+    s->watches = watches_new(&models_serving);
     if (s->models && o->default_model)
         default_model_set(models_default(s->models), o->default_model);
     status st = STATUS_OK;
@@ -269,10 +269,10 @@ void service_free(service **out) {
     if (s->sweep_timer >= 0) loop_cancel(s->loop, s->sweep_timer);
     if (s->turn_timer >= 0) loop_cancel(s->loop, s->turn_timer);
     if (s->return_timer >= 0) loop_cancel(s->loop, s->return_timer);
-    requests_free(&s->requests, s->models);
-    calls_free(&s->calls, s->models);
+    requests_free(&s->requests);
+    calls_free(&s->calls);
     passages_free(&s->passages);
-    watches_free(&s->watches, s->models);
+    watches_free(&s->watches);
     workers_free(s);
     models_free(&s->models);
     peers_free(&s->clients);

@@ -9,12 +9,12 @@
 
 void call_answer(service *s, call *c, Trivium__TextReply *m, const wire_raw *raw, size_t n_raw) {
     client_answer(s, c->client, c->client_number, m, raw, n_raw);
-    calls_remove(s->calls, s->models, &c);
+    calls_remove(s->calls, &c);
 }
 
 void call_refuse(service *s, call *c, const failure *why) {
     client_fail(s, c->client, c->client_number, why);
-    calls_remove(s->calls, s->models, &c);
+    calls_remove(s->calls, &c);
 }
 
 static void answer_tokenized(service *s, call *c, const int32_t *ids, size_t n_ids) {
@@ -26,9 +26,14 @@ static void answer_tokenized(service *s, call *c, const int32_t *ids, size_t n_i
     call_answer(s, c, &m, &(wire_raw){ids, n_ids * sizeof *ids}, 1);
 }
 
+static status ids_check(const call *c, const int32_t *ids, size_t n_ids, failure *f) {
+    model_facts facts = served_model_facts(c->model);
+    return model_check_ids(&facts, ids, n_ids, f);
+}
+
 static status text_check(const call *c, failure *f) {
     size_t n_bytes = 0;
-    status st = served_model_check_ids(c->model, c->ids, c->n_ids, f);
+    status st = ids_check(c, c->ids, c->n_ids, f);
     for (size_t i = 0; st == STATUS_OK && i < c->n_ids; i++) {
         n_bytes += vocab_token(served_model_vocab(c->model), c->ids[i]).n_bytes;
         if (n_bytes > TEXT_BYTES_MAX)
@@ -115,7 +120,7 @@ static status score_check(const call *c, failure *f) {
     if (c->n_ids > served_model_n_ctx(c->model))
         return fail(f, STATUS_TOO_LONG, "the text has %zu tokens, the model's context holds %u",
                     c->n_ids, served_model_n_ctx(c->model));
-    return served_model_check_ids(c->model, c->ids, c->n_ids, f);
+    return ids_check(c, c->ids, c->n_ids, f);
 }
 
 static void encode(service *s, call *c) {
@@ -141,7 +146,7 @@ void call_advance(service *s, call *c) {
     if (!c->model) {
         served_model *m = models_find(s->models, c->model_name, "");
         if (!m) return;
-        c->model = served_model_hold(m);
+        call_meet(c, m);
     }
     if (c->passage) encode(s, c);
     else carry_out(s, c);
@@ -279,7 +284,7 @@ static bool top_fits(const call *c, const Trivium__ScoredIds *m) {
     failure f;
     if (m->n_top > c->n_top) return false;
     for (size_t i = 0; i < m->n_top; i++)
-        if (served_model_check_ids(c->model, &m->top[i]->id, 1, &f) != STATUS_OK) return false;
+        if (ids_check(c, &m->top[i]->id, 1, &f) != STATUS_OK) return false;
     return true;
 }
 
@@ -335,7 +340,7 @@ void call_failed(service *s, const modeld *d, const Trivium__CallFailed *m) {
 void calls_of_client_lost(service *s, const peer *client) {
     for (call *c = calls_first(s->calls), *next; c; c = next) {
         next = calls_next(c);
-        if (c->client == client) calls_remove(s->calls, s->models, &c);
+        if (c->client == client) calls_remove(s->calls, &c);
     }
 }
 

@@ -66,7 +66,7 @@ void generation_end(service *s, request *r, request_finish finish, const failure
     log_event(LOG_DEBUG, "request_done", "attempt=%u reason=%d tokens=%u", r->attempt, (int)finish,
               request_step(r));
     watches_over(s->watches, r, finish, clock_us());
-    requests_remove(s->requests, s->models, &r, finish == FINISH_CANCELLED);
+    requests_remove(s->requests, &r, finish == FINISH_CANCELLED);
 }
 
 static void open_at(service *s, request *r, modeld *d) {
@@ -108,11 +108,12 @@ void generation_encoded(void *context, void *owner, const failure *why) {
 
 static void meet(service *s, request *r, served_model *m) {
     failure f;
-    status st = request_meet(r, m, &f);
+    model_facts facts = served_model_facts(m);
+    status st = request_meet(r, m, &facts, &f);
     if (st == STATUS_OK) st = changes_meet(s, r, &f);
     if (st == STATUS_OK && r->passage) {
-        const vocab_meta *meta = vocab_meta_of(served_model_vocab(m));
-        st = passage_start(r->passage, served_model_vocab(m), meta->add_bos ? meta->bos : -1, &f);
+        const vocab_meta *meta = vocab_meta_of(facts.vocab);
+        st = passage_start(r->passage, facts.vocab, meta->add_bos ? meta->bos : -1, &f);
         service_wake(s);
     }
     if (st != STATUS_OK) generation_end(s, r, FINISH_ERROR, &f);
@@ -250,7 +251,7 @@ void generate_asked(service *s, peer *client, const Trivium__Generate *m,
         return;
     }
     if (rival) generation_end(s, rival, FINISH_SUPERSEDED, NULL);
-    watches_go_on(s->watches, s->models, r->id);
+    watches_go_on(s->watches, r->id);
     generation_advance(s, r);
 }
 

@@ -108,7 +108,7 @@ static void on_left(void *context, peer *p, const char *why) {
     log_event(LOG_INFO, "modeld_left", "name=\"%s\" why=\"%s\"", peer_name(p), why);
     generations_of_modeld_lost(s, w->modeld);
     calls_of_modeld_lost(s, w->modeld);
-    models_leave(s->models, &w->modeld);
+    models_leave(&w->modeld);
     worker_free(w);
     peer_set_user(p, NULL);
     s->models_changed = true;

@@ -89,7 +89,7 @@ void watches_of_client_lost(service *s, const peer *client) {
         next = watches_next(w);
         if (w->watcher != client) continue;
         request *r = requests_find(s->requests, w->request);
-        watches_remove(s->watches, s->models, &w);
+        watches_remove(s->watches, &w);
         if (r) send_wanted(s, r);
     }
 }
@@ -110,6 +110,6 @@ void watches_look_after(service *s, uint64_t now_us) {
         watched.step = w->n_tokens;
         watched.over = (Trivium__FinishReason)w->over;
         send_watched(s, w->watcher, &watched);
-        watches_remove(s->watches, s->models, &w);
+        watches_remove(s->watches, &w);
     }
 }

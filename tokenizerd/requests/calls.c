@@ -9,6 +9,7 @@
 /* A call's number is its slot plus CALLS_MAX × a serial number, so that it is found at once and a
  * late answer finds nobody. */
 struct calls {
+    const serving_events *serving;
     call *slots[CALLS_MAX];
     uint32_t free_slots[CALLS_MAX];
     size_t n_free;
@@ -17,30 +18,36 @@ struct calls {
     size_t n_bytes_held;
 };
 
-calls *calls_new(void) {
+calls *calls_new(const serving_events *serving) {
     calls *cs = calloc(1, sizeof *cs);
     if (!cs) return NULL;
+    cs->serving = serving;
     for (uint32_t i = CALLS_MAX; i > 0; i--) cs->free_slots[cs->n_free++] = i - 1;
     return cs;
 }
 
-static void call_free(call *c, models *ms) {
-    if (c->worker) modeld_give(c->worker);
+static void worker_leave(call *c) {
+    if (c->worker) c->serving->give(c->worker);
+    c->worker = NULL;
+}
+
+static void call_free(call *c) {
+    worker_leave(c);
     passage_free(&c->passage);
     passage_free(&c->rendering.fits);
     conversation_free(&c->rendering.conversation);
     strategy_clear(&c->strategy);
-    models_release(ms, &c->model);
+    if (c->model) c->serving->release(c->model);
     free(c->ids);
     free(c->row);
     free(c);
 }
 
-void calls_free(calls **cs, models *ms) {
+void calls_free(calls **cs) {
     if (!*cs) return;
     for (call *c = (*cs)->first, *next; c; c = next) {
         next = c->next;
-        call_free(c, ms);
+        call_free(c);
     }
     free(*cs);
     *cs = NULL;
@@ -158,10 +165,11 @@ status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, fa
         return fail(f, STATUS_BUSY, "%d calls are under way already; try again later", CALLS_MAX);
     call *c = calloc(1, sizeof *c);
     if (!c) return fail(f, STATUS_NO_MEMORY, "no memory for another call");
+    c->serving = cs->serving;
     st = order_copy(cs, c, o, f);
     if (st != STATUS_OK) {
         cs->n_bytes_held -= c->n_bytes_held;
-        call_free(c, NULL);
+        call_free(c);
         return st;
     }
     call_link(cs, c);
@@ -170,7 +178,7 @@ status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, fa
     return STATUS_OK;
 }
 
-void calls_remove(calls *cs, models *ms, call **out) {
+void calls_remove(calls *cs, call **out) {
     call *c = *out;
     *out = NULL;
     uint32_t slot = (uint32_t)(c->number % CALLS_MAX);
@@ -181,7 +189,7 @@ void calls_remove(calls *cs, models *ms, call **out) {
     if (c->next) c->next->previous = c->previous;
     else cs->last = c->previous;
     cs->n_bytes_held -= c->n_bytes_held;
-    call_free(c, ms);
+    call_free(c);
 }
 
 call *calls_find(const calls *cs, uint64_t number) {
@@ -197,16 +205,21 @@ call *calls_next(const call *c) {
     return c->next;
 }
 
+void call_meet(call *c, served_model *m) {
+    assert(!c->model);
+    c->serving->hold(m);
+    c->model = m;
+}
+
 void call_send(call *c, modeld *d) {
     assert(c->state == CALL_WAITING && !c->worker);
-    modeld_take(d);
+    c->serving->take(d);
     c->worker = d;
     c->state = CALL_SENT;
 }
 
 void call_wait(call *c, uint64_t now_us) {
-    if (c->worker) modeld_give(c->worker);
-    c->worker = NULL;
+    worker_leave(c);
     c->state = CALL_WAITING;
     c->deadline_us = now_us + (uint64_t)c->wait_ms * 1000;
 }

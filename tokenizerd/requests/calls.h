@@ -1,6 +1,6 @@
 /* The calls under way: tokenize, detokenize, render, score and probe, each of which gets exactly
- * one answer. Pure: no sockets, no clock. Fields may be read anywhere; the service sets model and
- * passage, and the state while it encodes. */
+ * one answer. Pure: no sockets, no clock. Fields may be read anywhere; the service sets the passage, and
+ * the state while it encodes. */
 #ifndef TRIVIUM_CALLS_H
 #define TRIVIUM_CALLS_H
 
@@ -13,7 +13,7 @@
 #include "proto/chain/strategy.h"
 #include "tokenizerd/chat/chat.h"
 #include "tokenizerd/chat/conversation.h"
-#include "tokenizerd/route/models.h"
+#include "serving.h"
 #include "tokenizerd/text/passages.h"
 
 typedef struct calls calls;
@@ -53,7 +53,7 @@ typedef struct call {
     char model_name[NAME_BYTES_MAX + 1], pool[NAME_BYTES_MAX + 1];
     uint32_t wait_ms;
     uint64_t deadline_us;       /* while WAITING */
-    served_model *model;               /* NULL until it is here; held */
+    served_model *model;        /* NULL until it is here; held */
     modeld *worker;             /* while SENT */
     uint32_t n_losses;          /* of modelds that had it */
 
@@ -68,7 +68,8 @@ typedef struct call {
     uint64_t seed;
     uint32_t step, n_top;
 
-    struct call *next, *previous;   /* the table's */
+    const serving_events *serving;     /* the table's, as is what follows */
+    struct call *next, *previous;
     size_t n_bytes_held;
 } call;
 
@@ -92,14 +93,14 @@ typedef struct call_order {     /* borrowed */
     uint32_t n_ids_max, n_reply;
 } call_order;
 
-calls *calls_new(void);         /* NULL: no memory */
-void calls_free(calls **cs, models *ms);
+calls *calls_new(const serving_events *serving);   /* borrowed; NULL: no memory */
+void calls_free(calls **cs);
 
 /* Check and take up, WAITING; what is borrowed is copied. STATUS_BUSY past CALLS_MAX or
  * CALLS_BYTES_MAX, STATUS_BAD_REQUEST, STATUS_BAD_ID, STATUS_NO_MEMORY, codes of chat_check with a
  * sentence. */
 status calls_add(calls *cs, const call_order *order, uint64_t now_us, call **out, failure *f);
-void calls_remove(calls *cs, models *ms, call **c);
+void calls_remove(calls *cs, call **c);
 
 call *calls_find(const calls *cs, uint64_t number);     /* NULL: none of this number */
 call *calls_first(const calls *cs);                     /* in order of coming */
@@ -109,6 +110,7 @@ call *calls_next(const call *c);
  * STATUS_NO_MEMORY. */
 status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f);
 
+void call_meet(call *c, served_model *m);               /* its model is here; held from now on */
 void call_send(call *c, modeld *d);                     /* WAITING → SENT */
 void call_wait(call *c, uint64_t now_us);               /* → WAITING, for wait_ms from now */
 /* Its modeld is gone: SENT → WAITING. False: it is to fail, because more than REOPENS_MAX were lost. */

@@ -119,16 +119,17 @@ static void wait_from(request *r, uint64_t now_us) {
     r->deadline_us = now_us + (uint64_t)r->wait_ms * 1000;
 }
 
-status request_new(const request_order *o, void *owner, uint64_t now_us, request **out,
-                   failure *f) {
+status request_new(const request_order *o, const serving_events *serving, void *owner, uint64_t now_us,
+                   request **out, failure *f) {
     status st = order_check(o, f);
     if (st != STATUS_OK) return st;
     request *r = calloc(1, sizeof *r);
     if (!r) return fail(f, STATUS_NO_MEMORY, "no memory for another request");
+    r->serving = serving;
     strategy_init(&r->strategy);
     st = order_copy(r, o, f);
     if (st != STATUS_OK) {
-        request_free(&r, NULL);
+        request_free(&r);
         return st;
     }
     memcpy(r->id, o->id, REQUEST_BYTES);
@@ -155,11 +156,11 @@ status request_new(const request_order *o, void *owner, uint64_t now_us, request
 }
 
 static void worker_leave(request *r) {
-    if (r->worker) modeld_give(r->worker);
+    if (r->worker) r->serving->give(r->worker);
     r->worker = NULL;
 }
 
-void request_free(request **out, models *ms) {
+void request_free(request **out) {
     request *r = *out;
     if (!r) return;
     *out = NULL;
@@ -168,7 +169,7 @@ void request_free(request **out, models *ms) {
     stream_free(&r->stream);
     for (request_change *c; (c = request_drop_change(r)) != NULL;) request_change_free(&c);
     strategy_clear(&r->strategy);
-    models_release(ms, &r->model);
+    if (r->model) r->serving->release(r->model);
     free(r->ids);
     free(r->end_ids);
     free(r->stops);
@@ -197,16 +198,18 @@ static status stream_begin(request *r, const vocab *v, failure *f) {
     return r->stream ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for another request");
 }
 
-status request_meet(request *r, served_model *m, failure *f) {
+status request_meet(request *r, served_model *m, const model_facts *facts, failure *f) {
     assert(r->state == REQUEST_ENCODING && !r->model);
-    r->model = served_model_hold(m);
-    strcpy(r->model_name, served_model_name(m));
-    strcpy(r->fingerprint, served_model_fingerprint(m));
-    status st = strategy_check_ids(&r->strategy, served_model_n_vocab(m), f);
-    if (st == STATUS_OK) st = served_model_check_ids(m, r->end_ids, r->n_end_ids, f);
-    if (st == STATUS_OK) st = served_model_check_ids(m, r->ids, r->n_ids, f);
-    if (st == STATUS_OK) st = end_ids_join(r, served_model_vocab(m), f);
-    if (st == STATUS_OK) st = stream_begin(r, served_model_vocab(m), f);
+    r->serving->hold(m);
+    r->model = m;
+    r->facts = *facts;
+    strcpy(r->model_name, facts->name);
+    strcpy(r->fingerprint, facts->fingerprint);
+    status st = strategy_check_ids(&r->strategy, facts->n_vocab, f);
+    if (st == STATUS_OK) st = model_check_ids(facts, r->end_ids, r->n_end_ids, f);
+    if (st == STATUS_OK) st = model_check_ids(facts, r->ids, r->n_ids, f);
+    if (st == STATUS_OK) st = end_ids_join(r, facts->vocab, f);
+    if (st == STATUS_OK) st = stream_begin(r, facts->vocab, f);
     return st;
 }
 
@@ -223,7 +226,7 @@ uint32_t request_step(const request *r) {
 }
 
 static bool is_full(const request *r) {
-    return request_step(r) >= r->max_new_tokens || r->n_ids >= served_model_n_ctx(r->model);
+    return request_step(r) >= r->max_new_tokens || r->n_ids >= r->facts.n_ctx;
 }
 
 /* What was drawn before goes through the stream again, and nothing of it is shown. In one turn:
@@ -243,11 +246,11 @@ static status replay(request *r, failure *f) {
     return STATUS_OK;
 }
 
-static status length_check(size_t n_ids, const served_model *m, failure *f) {
-    if (n_ids < served_model_n_ctx(m)) return STATUS_OK;
+static status length_check(size_t n_ids, uint32_t n_ctx, failure *f) {
+    if (n_ids < n_ctx) return STATUS_OK;
     return fail(f, STATUS_TOO_LONG,
                 "the prompt has %zu tokens, the model's context holds %u, the answer included",
-                n_ids, served_model_n_ctx(m));
+                n_ids, n_ctx);
 }
 
 status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t now_us, failure *f) {
@@ -258,7 +261,7 @@ status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t no
             return fail(f, STATUS_EMPTY_PROMPT,
                         "the prompt is empty, and the model puts no BOS before it: give a text to "
                         "go on from");
-        status st = length_check(n_ids, r->model, f);
+        status st = length_check(n_ids, r->facts.n_ctx, f);
         if (st != STATUS_OK) return st;
         r->ids = malloc(n_ids * sizeof *ids);
         if (!r->ids)
@@ -266,10 +269,10 @@ status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t no
         memcpy(r->ids, ids, n_ids * sizeof *ids);
         r->n_ids = r->n_prompt = r->n_ids_room = n_ids;
     } else {
-        status st = length_check(r->n_prompt, r->model, f);
-        if (st == STATUS_OK && r->n_ids > served_model_n_ctx(r->model))
+        status st = length_check(r->n_prompt, r->facts.n_ctx, f);
+        if (st == STATUS_OK && r->n_ids > r->facts.n_ctx)
             st = fail(f, STATUS_TOO_LONG, "%zu ids came, and the model's context holds %u",
-                      r->n_ids, served_model_n_ctx(r->model));
+                      r->n_ids, r->facts.n_ctx);
         if (st == STATUS_OK) st = replay(r, f);
         if (st != STATUS_OK) return st;
     }
@@ -282,7 +285,7 @@ status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t no
 
 bool request_serve(request *r, modeld *d, uint64_t now_us) {
     if (!request_transition(r, EVENT_SERVED)) return false;
-    modeld_take(d);
+    r->serving->take(d);
     r->worker = d;
     r->refuser = NULL;
     r->retry_us = 0;
@@ -292,7 +295,7 @@ bool request_serve(request *r, modeld *d, uint64_t now_us) {
 }
 
 static status token_check(const request *r, const request_token *t, failure *f) {
-    status st = served_model_check_ids(r->model, &t->id, 1, f);
+    status st = model_check_ids(&r->facts, &t->id, 1, f);
     if (st != STATUS_OK) return st;
     if (t->sampler_state.n_bytes > STATE_BYTES_MAX ||
         !text_is_printable(t->semantics, NAME_BYTES_MAX))

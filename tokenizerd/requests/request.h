@@ -13,7 +13,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
-#include "tokenizerd/route/models.h"
+#include "serving.h"
 #include "tokenizerd/text/passages.h"
 #include "tokenizerd/text/stream.h"
 
@@ -102,7 +102,9 @@ struct request {
     passage *passage; /* the text on its way to ids; owned, set and freed by the service */
 
     /* where */
-    served_model *model;                   /* NULL until it is here; held */
+    const serving_events *serving;  /* borrowed */
+    served_model *model;            /* NULL until it is here; held */
+    model_facts facts;              /* of it */
     modeld *worker;                 /* while RUNNING or CLOSING */
     uint64_t deadline_us;           /* of the wait, when request_waits */
     uint64_t retry_us;              /* WAITING: not served before; 0: no modeld was without room */
@@ -136,9 +138,9 @@ struct request {
 
 /* Check the order and take it up, ENCODING; the caller owns *out. STATUS_BAD_REQUEST,
  * STATUS_EMPTY_PROMPT, STATUS_NOT_UTF8, STATUS_TOO_LONG, STATUS_NO_MEMORY with a sentence. */
-status request_new(const request_order *order, void *owner, uint64_t now_us, request **out,
-                   failure *f);
-void request_free(request **r, models *ms);
+status request_new(const request_order *order, const serving_events *serving, void *owner, uint64_t now_us,
+                   request **out, failure *f);
+void request_free(request **r);
 
 /* Its life. Each of these that stands for an event of the table has no effect (and returns false,
  * or STATUS_NOT_FOUND) when the state does not allow it. */
@@ -146,7 +148,7 @@ bool request_transition(request *r, request_event event);
 
 /* Its model is here (held for it from now on): ids and stops are checked against it. STATUS_BAD_ID,
  * STATUS_TOO_LONG, STATUS_NO_MEMORY. */
-status request_meet(request *r, served_model *m, failure *f);
+status request_meet(request *r, served_model *m, const model_facts *facts, failure *f);
 
 /* ENCODING → WAITING. ids: of its text; when it brought ids, these are replayed now instead.
  * STATUS_EMPTY_PROMPT, STATUS_TOO_LONG, STATUS_NO_MEMORY. `over` may be set. */

@@ -27,7 +27,7 @@ static status change_make(const request *r, bool replace, const strategy *asked,
     if (st != STATUS_OK) fail(f, st, "no memory for another strategy");
     if (st == STATUS_OK) st = strategy_change(&c->strategy, asked, replace, f);
     if (st == STATUS_OK && r->model)
-        st = strategy_check_ids(&c->strategy, served_model_n_vocab(r->model), f);
+        st = strategy_check_ids(&c->strategy, r->facts.n_vocab, f);
     if (st == STATUS_OK) *out = c;
     else request_change_free(&c);
     return st;
@@ -72,7 +72,7 @@ status request_tune(request *r, bool replace, const strategy *asked, void *asker
 request_change *request_unfit_change(request *r, failure *f) {
     for (request_change **place = &r->changes; *place; place = &(*place)->next) {
         request_change *c = *place;
-        if (strategy_check_ids(&c->strategy, served_model_n_vocab(r->model), f) == STATUS_OK)
+        if (strategy_check_ids(&c->strategy, r->facts.n_vocab, f) == STATUS_OK)
             continue;
         *place = c->next;
         r->n_changes--;

@@ -17,6 +17,7 @@ typedef struct ending {
 } ending;
 
 struct requests {
+    const serving_events *serving;
     request *first;
     request *buckets[BUCKETS];
     size_t n_requests, n_ids_held;
@@ -32,15 +33,17 @@ static size_t bucket_of(const uint8_t id[REQUEST_BYTES]) {
     return (size_t)(((low ^ high) * 0x9e3779b97f4a7c15u) >> 32) % BUCKETS;
 }
 
-requests *requests_new(void) {
-    return calloc(1, sizeof(requests));
+requests *requests_new(const serving_events *serving) {
+    requests *rs = calloc(1, sizeof *rs);
+    if (rs) rs->serving = serving;
+    return rs;
 }
 
-void requests_free(requests **rs, models *ms) {
+void requests_free(requests **rs) {
     if (!*rs) return;
     for (request *r = (*rs)->first, *next; r; r = next) {
         next = r->next;
-        request_free(&r, ms);
+        request_free(&r);
     }
     free(*rs);
     *rs = NULL;
@@ -113,7 +116,7 @@ status requests_add(requests *rs, const request_order *order, const request *riv
                     REQUESTS_MAX);
     if (order->ids && order->n_ids > HELD_IDS_MAX - n_ids_held)
         return fail(f, STATUS_BUSY, "requests hold %zu ids already; try again later", n_ids_held);
-    status st = request_new(order, owner, now_us, out, f);
+    status st = request_new(order, rs->serving, owner, now_us, out, f);
     if (st != STATUS_OK) return st;
     request *r = *out;
     request **place = &rs->first;
@@ -158,7 +161,7 @@ void requests_refused(requests *rs, const uint8_t id[REQUEST_BYTES], uint32_t at
     if (attempt > 0) ending_note(rs, id, attempt, false);
 }
 
-void requests_remove(requests *rs, models *ms, request **out, bool cancelled) {
+void requests_remove(requests *rs, request **out, bool cancelled) {
     request *r = *out;
     ending_note(rs, r->id, r->attempt, cancelled);
     request **place = &rs->first;
@@ -169,5 +172,5 @@ void requests_remove(requests *rs, models *ms, request **out, bool cancelled) {
     *bucket = r->next_in_bucket;
     rs->n_requests--;
     rs->n_ids_held -= r->n_ids_held;
-    request_free(out, ms);
+    request_free(out);
 }

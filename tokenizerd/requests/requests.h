@@ -6,8 +6,8 @@
 
 typedef struct requests requests;
 
-requests *requests_new(void);                       /* NULL: no memory */
-void requests_free(requests **rs, models *ms);      /* with all that is in it */
+requests *requests_new(const serving_events *serving);     /* borrowed; NULL: no memory */
+void requests_free(requests **rs);                  /* with all that is in it */
 request *requests_first(const requests *rs);        /* in order of coming */
 request *requests_next(const request *r);
 size_t requests_count(const requests *rs);
@@ -36,6 +36,6 @@ status requests_add(requests *rs, const request_order *order, const request *riv
 void requests_refused(requests *rs, const uint8_t id[REQUEST_BYTES], uint32_t attempt);
 
 /* A request that ended leaves; its id, its attempt and whether it was cancelled are remembered. */
-void requests_remove(requests *rs, models *ms, request **r, bool cancelled);
+void requests_remove(requests *rs, request **r, bool cancelled);
 
 #endif

@@ -4,17 +4,25 @@
 #include <string.h>
 
 struct watches {
+    const serving_events *serving;
     watch *first;
     size_t n_watches;
 };
 
-watches *watches_new(void) {
-    return calloc(1, sizeof(watches));
+watches *watches_new(const serving_events *serving) {
+    watches *ws = calloc(1, sizeof *ws);
+    if (ws) ws->serving = serving;
+    return ws;
 }
 
-void watches_free(watches **ws, models *ms) {
+static void model_leave(const watches *ws, watch *w) {
+    if (w->model) ws->serving->release(w->model);
+    w->model = NULL;
+}
+
+void watches_free(watches **ws) {
     if (!*ws) return;
-    for (watch *w = (*ws)->first; w; w = (*ws)->first) watches_remove(*ws, ms, &w);
+    for (watch *w = (*ws)->first; w; w = (*ws)->first) watches_remove(*ws, &w);
     free(*ws);
     *ws = NULL;
 }
@@ -36,11 +44,11 @@ status watches_add(watches *ws, const uint8_t id[REQUEST_BYTES], void *watcher, 
     return STATUS_OK;
 }
 
-void watches_remove(watches *ws, models *ms, watch **w) {
+void watches_remove(watches *ws, watch **w) {
     watch **at = &ws->first;
     while (*at != *w) at = &(*at)->next;
     *at = (*w)->next;
-    models_release(ms, &(*w)->model);
+    model_leave(ws, *w);
     free(*w);
     *w = NULL;
     ws->n_watches--;
@@ -73,14 +81,15 @@ void watches_over(watches *ws, const request *r, request_finish finish, uint64_t
         w->over = finish;
         w->over_us = now_us;
         w->n_tokens = request_step(r);
-        if (r->model) w->model = served_model_hold(r->model);
+        w->model = r->model;
+        if (w->model) ws->serving->hold(w->model);
     }
 }
 
-void watches_go_on(watches *ws, models *ms, const uint8_t id[REQUEST_BYTES]) {
+void watches_go_on(watches *ws, const uint8_t id[REQUEST_BYTES]) {
     for (watch *w = watches_of(ws->first, id); w; w = watches_of(w->next, id)) {
         if (w->over != FINISH_SUPERSEDED) continue;
         w->over = FINISH_NONE;
-        models_release(ms, &w->model);
+        model_leave(ws, w);
     }
 }

@@ -11,7 +11,6 @@
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
 #include "request.h"
-#include "tokenizerd/route/models.h"
 
 typedef struct watch {
     void *watcher;                  /* the client; never NULL */
@@ -27,13 +26,13 @@ typedef struct watch {
 
 typedef struct watches watches;
 
-watches *watches_new(void);                     /* NULL: no memory */
-void watches_free(watches **ws, models *ms);
+watches *watches_new(const serving_events *serving);   /* borrowed; NULL: no memory */
+void watches_free(watches **ws);
 
 /* STATUS_BUSY: WATCHES_MAX are here. STATUS_NO_MEMORY. */
 status watches_add(watches *ws, const uint8_t id[REQUEST_BYTES], void *watcher, uint64_t call,
                    uint32_t n_candidates, failure *f);
-void watches_remove(watches *ws, models *ms, watch **w);
+void watches_remove(watches *ws, watch **w);
 
 watch *watches_first(const watches *ws);        /* in order of coming; NULL at the end */
 watch *watches_next(const watch *w);
@@ -46,6 +45,6 @@ uint32_t watches_wanted(const watches *ws, const uint8_t id[REQUEST_BYTES]);
 /* The request has ended. */
 void watches_over(watches *ws, const request *r, request_finish finish, uint64_t now_us);
 /* A higher attempt of it is here: who watched the superseded one goes on watching. */
-void watches_go_on(watches *ws, models *ms, const uint8_t id[REQUEST_BYTES]);
+void watches_go_on(watches *ws, const uint8_t id[REQUEST_BYTES]);
 
 #endif

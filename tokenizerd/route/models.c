@@ -8,6 +8,7 @@
 #include "proto/base/text.h"
 
 struct served_model {
+    models *home;
     char name[NAME_BYTES_MAX + 1], fingerprint[NAME_BYTES_MAX + 1];
     uint32_t n_vocab, n_ctx;
     vocabulary *vocabulary;
@@ -46,6 +47,7 @@ static served_model *model_new(models *ms, const model_offer *offer) {
         free(m);
         return NULL;
     }
+    m->home = ms;
     strcpy(m->name, offer->name);
     strcpy(m->fingerprint, offer->fingerprint);
     m->n_vocab = offer->n_vocab;
@@ -67,10 +69,10 @@ static void model_insert(models *ms, served_model *m) {
     *place = m;
 }
 
-static void model_free_unused(models *ms, served_model *m) {
+static void model_free_unused(served_model *m) {
     if (m->modelds || m->n_holders > 0) return;
-    model_unlink(ms, m);
-    vocabularies_leave(ms->vocabularies, m->vocabulary);
+    model_unlink(m->home, m);
+    vocabularies_leave(m->home->vocabularies, m->vocabulary);
     free(m);
 }
 
@@ -181,7 +183,7 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     return STATUS_OK;
 }
 
-void models_leave(models *ms, modeld **leaver) {
+void models_leave(modeld **leaver) {
     modeld *d = *leaver;
     if (!d) return;
     *leaver = NULL;
@@ -191,7 +193,7 @@ void models_leave(models *ms, modeld **leaver) {
     *place = d->next;
     vocabulary_forget(m->vocabulary, d);
     free(d);
-    model_free_unused(ms, m);
+    model_free_unused(m);
 }
 
 void models_refuse(models *ms, uint64_t incarnation, const failure *why) {
@@ -295,35 +297,11 @@ status served_model_missing(const served_model *m, uint32_t wait_ms, failure *f)
                 m->name, wait_ms / 1000.0, m->name);
 }
 
-served_model *served_model_hold(served_model *m) {
-    m->n_holders++;
-    return m;
-}
-
-void models_release(models *ms, served_model **held) {
-    served_model *m = *held;
-    if (!m) return;
-    *held = NULL;
-    assert(m->n_holders > 0);
-    m->n_holders--;
-    model_free_unused(ms, m);
-}
-
 modeld *served_model_least_loaded(const served_model *m, const modeld *avoided) {
     modeld *least = m->modelds;
     for (modeld *d = m->modelds; d; d = d->next)
         if (d != avoided && (least == avoided || d->load < least->load)) least = d;
     return least;
-}
-
-status served_model_check_ids(const served_model *m, const int32_t *ids, size_t n_ids, failure *f) {
-    for (size_t i = 0; i < n_ids; i++)
-        if (ids[i] < 0 || (uint32_t)ids[i] >= m->n_vocab)
-            return fail(
-                f, STATUS_BAD_ID,
-                "the id %d is outside the vocabulary of '%s', which has %u tokens (0 to %u)",
-                ids[i], m->name, m->n_vocab, m->n_vocab - 1);
-    return STATUS_OK;
 }
 
 default_model *models_default(models *ms) {
@@ -380,6 +358,14 @@ uint32_t served_model_n_ctx(const served_model *m) {
     return m->n_ctx;
 }
 
+model_facts served_model_facts(const served_model *m) {
+    return (model_facts){.name = m->name,
+                         .fingerprint = m->fingerprint,
+                         .vocab = served_model_vocab(m),
+                         .n_vocab = m->n_vocab,
+                         .n_ctx = m->n_ctx};
+}
+
 served_model *modeld_model(const modeld *d) {
     return d->model;
 }
@@ -392,11 +378,30 @@ uint32_t modeld_load(const modeld *d) {
     return d->load;
 }
 
-void modeld_take(modeld *d) {
+/* ---- who holds a model, who is at a modeld ---- */
+
+static void model_hold(served_model *m) {
+    m->n_holders++;
+}
+
+static void model_release(served_model *m) {
+    assert(m->n_holders > 0);
+    m->n_holders--;
+    model_free_unused(m);
+}
+
+static void modeld_take(modeld *d) {
     d->load++;
 }
 
-void modeld_give(modeld *d) {
+static void modeld_give(modeld *d) {
     assert(d->load > 0);
     d->load--;
 }
+
+const serving_events models_serving = {
+    .hold = model_hold,
+    .release = model_release,
+    .take = modeld_take,
+    .give = modeld_give,
+};

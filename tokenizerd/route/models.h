@@ -1,7 +1,7 @@
 /* The modelds that joined, by model name, and the vocabularies that they brought. Pure: no sockets.
  *
  * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal. A model
- * lives as long as a modeld serves it or a request holds it, so that a text under way waits for
+ * lives as long as a modeld serves it or somebody holds it, so that a text under way waits for
  * exactly the model that wrote its first part. A vocabulary is kept by its hash, so that a re-join
  * is cheap. */
 #ifndef TRIVIUM_MODELS_H
@@ -14,11 +14,10 @@
 #include "default_model.h"
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
+#include "tokenizerd/requests/serving.h"
 #include "tokenizerd/vocab/vocabularies.h"
 
 typedef struct models models;
-typedef struct served_model served_model;
-typedef struct modeld modeld;
 
 typedef struct model_offer {    /* what a modeld's Hello says; borrowed */
     const char *name, *fingerprint, *vocabulary;
@@ -33,7 +32,7 @@ void models_free(models **ms);              /* and all modelds and models, held 
  * its bounds, STATUS_NO_MEMORY, or the code of its refusal. */
 status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer,
                    modeld **out, failure *f);
-void models_leave(models *ms, modeld **d);
+void models_leave(modeld **d);
 
 /* Remember why the process `incarnation` was cut: its next Hello is refused with this sentence. */
 void models_refuse(models *ms, uint64_t incarnation, const failure *why);
@@ -61,8 +60,8 @@ status models_missing(const models *ms, const char *name, const char *fingerprin
 /* The same for a model that was here and whose modelds are gone: STATUS_NO_MODELD. */
 status served_model_missing(const served_model *m, uint32_t wait_ms, failure *f);
 
-served_model *served_model_hold(served_model *m);                /* one holder more */
-void models_release(models *ms, served_model **m); /* one less; sets *m NULL; NULL is fine */
+/* How requests, calls and watches hold models, and how the load of modelds is counted. */
+extern const serving_events models_serving;
 
 /* The modeld of this model with the least under way, and another one than `avoided` if there is one;
  * NULL: none is here. */
@@ -83,13 +82,10 @@ const vocab *served_model_vocab(const served_model *m);   /* NULL while it is on
 const chat_template *served_model_template(const served_model *m);  /* with the vocabulary */
 uint32_t served_model_n_vocab(const served_model *m);
 uint32_t served_model_n_ctx(const served_model *m);
-/* STATUS_BAD_ID with a sentence unless all lie in the vocabulary. */
-status served_model_check_ids(const served_model *m, const int32_t *ids, size_t n_ids, failure *f);
+model_facts served_model_facts(const served_model *m);      /* with the vocabulary */
 
 served_model *modeld_model(const modeld *d);
 void *modeld_peer(const modeld *d);
-void modeld_take(modeld *d);                /* one sequence or call more is under way there */
-void modeld_give(modeld *d);                /* one less */
-uint32_t modeld_load(const modeld *d);
+uint32_t modeld_load(const modeld *d);      /* sequences and calls that are under way there */
 
 #endif

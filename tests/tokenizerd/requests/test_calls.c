@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/models/model_at_hand.h"
+#include "tests/support/models/fake_serving.h"
 #include "tokenizerd/requests/calls.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -14,12 +14,12 @@
 enum { MS = 1000 };
 
 static int setup(void **state) {
-    *state = calls_new();
+    *state = calls_new(&fake_serving);
     return 0;
 }
 
 static int teardown(void **state) {
-    calls_free((calls **)state, NULL);
+    calls_free((calls **)state);
     return 0;
 }
 
@@ -42,7 +42,7 @@ static void test_a_call_is_found_by_its_number_until_it_is_answered(void **state
     assert_int_not_equal(number, 0);
     assert_int_not_equal(number, second->number);
     assert_ptr_equal(calls_find(cs, number), first);
-    calls_remove(cs, NULL, &first);
+    calls_remove(cs, &first);
     assert_null(first);
     assert_null(calls_find(cs, number));
     call *third = add(cs, &order);              /* may have the place, never the number */
@@ -60,7 +60,7 @@ static void test_a_full_table_is_busy(void **state) {
     for (int i = 0; i < CALLS_MAX; i++) add(cs, &order);
     assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_BUSY);
     c = calls_first(cs);
-    calls_remove(cs, NULL, &c);
+    calls_remove(cs, &c);
     assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_OK);
 }
 
@@ -76,7 +76,7 @@ static void test_what_calls_hold_is_bounded(void **state) {
     for (size_t i = 0; i < CALLS_BYTES_MAX / (N_VOCAB_MAX * sizeof *row); i++) add(cs, &order);
     assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_BUSY);
     c = calls_first(cs);
-    calls_remove(cs, NULL, &c);
+    calls_remove(cs, &c);
     c = add(cs, &order);
     assert_int_equal(call_set_ids(cs, c, (const int32_t[]){1}, 1, &f), STATUS_BUSY);
     assert_null(c->ids);
@@ -145,24 +145,35 @@ static void test_what_was_asked_is_copied(void **state) {
 
 static void test_a_call_that_comes_back_waits_anew(void **state) {
     calls *cs = *state;
-    models *ms = models_new();
-    modeld *d = model_at_hand(ms, "a", "f");
+    modeld *d = fake_modeld_new();
     call_order order = order_of(CALL_TOKENIZE);
     call *c = add(cs, &order);
     assert_int_equal(c->state, CALL_WAITING);
     assert_int_equal(c->deadline_us, 100 * MS);
     call_send(c, d);
     assert_int_equal(c->state, CALL_SENT);
-    assert_int_equal(modeld_load(d), 1);
+    assert_int_equal(fake_modeld_load(d), 1);
     call_wait(c, 5000 * MS);
     assert_int_equal(c->state, CALL_WAITING);
     assert_int_equal(c->deadline_us, 5100 * MS);
     assert_null(c->worker);
-    assert_int_equal(modeld_load(d), 0);
+    assert_int_equal(fake_modeld_load(d), 0);
     call_send(c, d);
-    calls_remove(cs, ms, &c);
-    assert_int_equal(modeld_load(d), 0);
-    models_free(&ms);
+    calls_remove(cs, &c);
+    assert_int_equal(fake_modeld_load(d), 0);
+    fake_modeld_free(&d);
+}
+
+static void test_a_call_lets_its_model_go(void **state) {
+    calls *cs = *state;
+    served_model *m = fake_model_new();
+    call_order order = order_of(CALL_TOKENIZE);
+    call *c = add(cs, &order);
+    call_meet(c, m);
+    assert_ptr_equal(c->model, m);
+    assert_int_equal(fake_model_holders(m), 1);
+    calls_remove(cs, &c);
+    fake_model_free(&m);
 }
 
 static void test_a_conversation_is_checked_copied_and_counted(void **state) {
@@ -184,7 +195,7 @@ static void test_a_conversation_is_checked_copied_and_counted(void **state) {
     assert_int_equal(c->rendering.asked, CHAT_PLAIN);
     assert_int_equal(c->rendering.n_ids_max, 7);
     assert_int_equal(calls_add(cs, &order, 0, &another, &f), STATUS_BUSY);
-    calls_remove(cs, NULL, &c);
+    calls_remove(cs, &c);
     add(cs, &order);
     free(content);
 }
@@ -198,6 +209,7 @@ int main(void) {
         CASE(test_orders_out_of_range_are_refused),
         CASE(test_what_was_asked_is_copied),
         CASE(test_a_call_that_comes_back_waits_anew),
+        CASE(test_a_call_lets_its_model_go),
         CASE(test_a_conversation_is_checked_copied_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

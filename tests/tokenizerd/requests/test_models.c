@@ -71,8 +71,8 @@ static void test_equal_modelds_share_a_name_and_others_are_refused(void **state)
     differs = served_offer("a", "f1", "another");
     assert_int_equal(models_join(ms, &differs, 1, NULL, &other, &f), STATUS_NAME_TAKEN);
 
-    models_leave(ms, &first);
-    models_leave(ms, &second);
+    models_leave(&first);
+    models_leave(&second);
     assert_null(second);
     assert_null(models_find(ms, "a", ""));
     join(ms, "a", "f2", "tiny");                /* the name is free again */
@@ -132,15 +132,16 @@ static void test_no_name_is_the_default_model(void **state) {
     assert_null(models_find(ms, "a", "f2"));
     assert_null(models_find(ms, "c", ""));
     assert_int_equal(models_count(ms), 2);
-    served_model *held = served_model_hold(modeld_model(first));
-    models_leave(ms, &first);
+    served_model *held = modeld_model(first);
+    models_serving.hold(held);
+    models_leave(&first);
     assert_int_equal(models_count(ms), 1);
     assert_null(models_find(ms, "", ""));       /* another one never stands in for it */
     assert_ptr_equal(models_find(ms, "", "f2"), modeld_model(second));
     first = join(ms, "a", "f1", "v1");
     assert_ptr_equal(models_find(ms, "", ""), modeld_model(first));
-    models_release(ms, &held);
-    models_leave(ms, &first);
+    models_serving.release(held);
+    models_leave(&first);
     first = join(ms, "a", "f9", "v1");          /* its name counts, not its weights */
     assert_ptr_equal(models_find(ms, "", ""), modeld_model(first));
     default_model_set(models_default(ms), "b");
@@ -152,23 +153,24 @@ static void test_the_least_loaded_serves(void **state) {
     modeld *a = model_at_hand(ms, "a", "f"), *b = join(ms, "a", "f", "tiny");
     served_model *m = modeld_model(a);
     assert_ptr_equal(served_model_least_loaded(m, NULL), a);
-    modeld_take(a);
+    models_serving.take(a);
     assert_ptr_equal(served_model_least_loaded(m, NULL), b);
     assert_ptr_equal(served_model_least_loaded(m, b), a);
     assert_ptr_equal(served_model_least_loaded(m, a), b);
-    modeld_take(b);
-    modeld_take(b);
+    models_serving.take(b);
+    models_serving.take(b);
     assert_ptr_equal(served_model_least_loaded(m, NULL), a);
-    modeld_give(b);
-    modeld_give(b);
+    models_serving.give(b);
+    models_serving.give(b);
     assert_ptr_equal(served_model_least_loaded(m, NULL), b);
 }
 
 static void test_a_held_model_waits_for_its_like(void **state) {
     models *ms = *state;
     modeld *d = model_at_hand(ms, "a", "f1");
-    served_model *m = served_model_hold(modeld_model(d));
-    models_leave(ms, &d);
+    served_model *m = modeld_model(d);
+    models_serving.hold(m);
+    models_leave(&d);
     assert_null(models_find(ms, "a", ""));
     assert_null(served_model_least_loaded(m, NULL));
     assert_non_null(served_model_vocab(m));            /* texts under way need it */
@@ -176,13 +178,25 @@ static void test_a_held_model_waits_for_its_like(void **state) {
     modeld *stranger = model_at_hand(ms, "a", "f2"); /* the name is not taken by who only is held */
     assert_ptr_not_equal(modeld_model(stranger), m);
     assert_null(served_model_least_loaded(m, NULL));
-    models_leave(ms, &stranger);
+    models_leave(&stranger);
     d = join(ms, "a", "f1", "tiny");
     assert_ptr_equal(modeld_model(d), m);
     assert_ptr_equal(served_model_least_loaded(m, NULL), d);
-    models_release(ms, &m);
-    assert_null(m);
+    models_serving.release(m);
     assert_non_null(models_find(ms, "a", "f1"));
+}
+
+static void test_a_model_without_modelds_goes_with_its_last_holder(void **state) {
+    models *ms = *state;
+    modeld *d = model_at_hand(ms, "a", "f1");
+    served_model *m = modeld_model(d);
+    models_serving.hold(m);
+    models_serving.hold(m);
+    models_leave(&d);
+    models_serving.release(m);
+    assert_ptr_equal(models_first(ms), m);
+    models_serving.release(m);
+    assert_null(models_first(ms));
 }
 
 static void test_what_is_missing_is_named(void **state) {
@@ -197,7 +211,7 @@ static void test_what_is_missing_is_named(void **state) {
 
     modeld *loading = join(ms, "slow", "f1", "v1");
     assert_int_equal(models_missing(ms, "slow", "", 10, &f), STATUS_NO_MODELD);
-    models_leave(ms, &loading);
+    models_leave(&loading);
     model_at_hand(ms, "a", "f1");
     model_at_hand(ms, "b", "f2");
     assert_int_equal(models_missing(ms, "x", "", 10, &f), STATUS_UNKNOWN_MODEL);
@@ -215,7 +229,7 @@ static void test_a_default_model_that_is_missing_is_named(void **state) {
     assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
     assert_non_null(strstr(f.message, "default is not known"));
     assert_non_null(strstr(f.message, "there are: 'early'"));
-    models_leave(ms, &early);
+    models_leave(&early);
     default_model_set(models_default(ms), "a");
     assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
     assert_non_null(strstr(f.message, "no modeld of the default model 'a'"));
@@ -232,12 +246,12 @@ static void test_a_default_model_that_is_missing_is_named(void **state) {
 
 static void test_ids_are_checked_against_the_vocabulary(void **state) {
     failure f;
-    const served_model *m = modeld_model(model_at_hand(*state, "a", "f"));
+    const model_facts facts = served_model_facts(modeld_model(model_at_hand(*state, "a", "f")));
     const int32_t ids[] = {0, SERVED_N_VOCAB - 1, SERVED_N_VOCAB, -1};
-    assert_int_equal(served_model_check_ids(m, ids, 2, &f), STATUS_OK);
-    assert_int_equal(served_model_check_ids(m, ids, 3, &f), STATUS_BAD_ID);
+    assert_int_equal(model_check_ids(&facts, ids, 2, &f), STATUS_OK);
+    assert_int_equal(model_check_ids(&facts, ids, 3, &f), STATUS_BAD_ID);
     assert_non_null(strstr(f.message, "300"));
-    assert_int_equal(served_model_check_ids(m, ids + 3, 1, &f), STATUS_BAD_ID);
+    assert_int_equal(model_check_ids(&facts, ids + 3, 1, &f), STATUS_BAD_ID);
 }
 
 /* ---- vocabularies ---- */
@@ -245,7 +259,7 @@ static void test_ids_are_checked_against_the_vocabulary(void **state) {
 static void test_a_vocabulary_is_kept_for_a_return(void **state) {
     models *ms = *state;
     modeld *d = model_at_hand(ms, "a", "f1");
-    models_leave(ms, &d);
+    models_leave(&d);
     join(ms, "a", "f1", "tiny");
     assert_null(models_query(ms));
     assert_non_null(models_find(ms, "a", ""));
@@ -259,7 +273,7 @@ static void test_only_the_latest_unused_vocabularies_are_kept(void **state) {
         modeld *d = join(ms, "a", "f", hash);
         assert_ptr_equal(models_query(ms), d);
         bring(d, hash);
-        models_leave(ms, &d);
+        models_leave(&d);
     }
     modeld *newest = join(ms, "new", "f", "v1");
     assert_null(models_query(ms));
@@ -285,7 +299,7 @@ static void test_another_modeld_is_asked_when_the_sender_leaves(void **state) {
     bool complete;
     assert_int_equal(models_piece(first, &piece, &complete, &f), STATUS_OK);
     assert_false(complete);
-    models_leave(ms, &first);
+    models_leave(&first);
     assert_ptr_equal(models_query(ms), second);
     bring(second, "v");                         /* from the beginning */
     assert_non_null(models_find(ms, "a", ""));
@@ -367,6 +381,7 @@ int main(void) {
         CASE(test_no_name_is_the_default_model),
         CASE(test_the_least_loaded_serves),
         CASE(test_a_held_model_waits_for_its_like),
+        CASE(test_a_model_without_modelds_goes_with_its_last_holder),
         CASE(test_what_is_missing_is_named),
         CASE(test_a_default_model_that_is_missing_is_named),
         CASE(test_ids_are_checked_against_the_vocabulary),

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/models/model_at_hand.h"
-#include "tests/support/models/tiny_vocabulary.h"
+#include "tests/support/models/fake_serving.h"
 #include "tokenizerd/requests/requests.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -15,20 +14,20 @@
 enum { MS = 1000, STEPS = 10 /* max_new_tokens */ };
 
 typedef struct world {
-    models *models;
     requests *table;
     modeld *modeld;
     served_model *model;
+    model_facts facts;
     strategy plain;             /* temperature 0.8 */
 } world;
 
 static int setup(void **state) {
     world *w = calloc(1, sizeof *w);
     failure f;
-    w->models = models_new();
-    w->table = requests_new();
-    w->modeld = model_at_hand(w->models, "a", "f1");
-    w->model = modeld_model(w->modeld);
+    w->table = requests_new(&fake_serving);
+    w->modeld = fake_modeld_new();
+    w->model = fake_model_new();
+    w->facts = fake_model_facts(w->model);
     strategy_init(&w->plain);
     strategy_append(&w->plain, STEP_TEMPERATURE, &(double){0.8}, 1, &f);
     *state = w;
@@ -37,8 +36,9 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     world *w = *state;
-    requests_free(&w->table, w->models);
-    models_free(&w->models);
+    requests_free(&w->table);
+    fake_modeld_free(&w->modeld);
+    fake_model_free(&w->model);
     strategy_clear(&w->plain);
     free(w);
     return 0;
@@ -70,7 +70,7 @@ static request *add(world *w, const request_order *order) {
 /* The ids of a text, byte by byte. */
 static size_t ids_of(const char *text, int32_t *ids) {
     size_t n = strlen(text);
-    for (size_t i = 0; i < n; i++) ids[i] = served_id((uint8_t)text[i]);
+    for (size_t i = 0; i < n; i++) ids[i] = (uint8_t)text[i];
     return n;
 }
 
@@ -79,7 +79,7 @@ static request *waiting(world *w, const request_order *order) {
     int32_t prompt[8];
     failure f;
     request *r = add(w, order);
-    assert_int_equal(request_meet(r, w->model, &f), STATUS_OK);
+    assert_int_equal(request_meet(r, w->model, &w->facts, &f), STATUS_OK);
     assert_int_equal(request_encoded(r, prompt, ids_of("say", prompt), 0, &f), STATUS_OK);
     assert_int_equal(r->state, REQUEST_WAITING);
     return r;
@@ -96,7 +96,7 @@ static status draw(request *r, uint8_t byte, char *text, bool *kept) {
     failure f;
     stream_text shown;
     request_token token = {.step = request_step(r),
-                           .id = served_id(byte),
+                           .id = byte,
                            .semantics = "s/1",
                            .sampler_state = {&byte, 1},
                            .forward_ms = 2,
@@ -159,7 +159,7 @@ static void test_an_ended_request_is_not_opened_again(void **state) {
     request_order order = order_of(w, 1, 3);
     request *rival, *r = waiting(w, &order);
     assert_true(request_end(r));
-    requests_remove(w->table, w->models, &r, false);
+    requests_remove(w->table, &r, false);
     assert_null(r);
     assert_null(requests_find(w->table, order.id));
     assert_int_equal(requests_admit(w->table, order.id, 3, &rival), FINISH_SUPERSEDED);
@@ -168,7 +168,7 @@ static void test_an_ended_request_is_not_opened_again(void **state) {
     order.attempt = 4;
     r = waiting(w, &order);
     request_end(r);
-    requests_remove(w->table, w->models, &r, true);     /* cancelled: for good */
+    requests_remove(w->table, &r, true);     /* cancelled: for good */
     assert_int_equal(requests_admit(w->table, order.id, 4, &rival), FINISH_SUPERSEDED);
     assert_int_equal(requests_admit(w->table, order.id, 5, &rival), FINISH_CANCELLED);
 }
@@ -182,7 +182,7 @@ static void test_a_refused_attempt_counts_as_ended(void **state) {
     assert_int_equal(requests_admit(w->table, order.id, 6, &rival), FINISH_NONE);
     assert_ptr_equal(rival, r);                 /* a refusal does not touch it */
     request_end(r);
-    requests_remove(w->table, w->models, &r, false);
+    requests_remove(w->table, &r, false);
     assert_int_equal(requests_admit(w->table, order.id, 5, &rival), FINISH_SUPERSEDED);
 }
 
@@ -203,7 +203,7 @@ static void test_a_rival_stays_until_it_is_removed(void **state) {
     order.attempt = 2;
     assert_int_equal(requests_add(w->table, &order, rival, w, 0, &r, &f), STATUS_OK);
     assert_ptr_equal(requests_find(w->table, order.id), r);
-    requests_remove(w->table, w->models, &rival, false);
+    requests_remove(w->table, &rival, false);
     assert_ptr_equal(requests_find(w->table, order.id), r);
     assert_int_equal(requests_count(w->table), REQUESTS_MAX);
 }
@@ -218,7 +218,7 @@ static void test_the_memory_of_ended_requests_is_a_ring(void **state) {
         order.id = ids[i];
         request *r = add(w, &order);
         request_end(r);
-        requests_remove(w->table, w->models, &r, false);
+        requests_remove(w->table, &r, false);
     }
     assert_int_equal(requests_admit(w->table, ids[0], 1, &rival), FINISH_NONE);
     for (int i = 1; i <= ENDED_MAX; i++)
@@ -264,7 +264,7 @@ static void test_a_full_table_is_busy(void **state) {
     memset(id, 0xff, sizeof id);
     assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_BUSY);
     request_end(first);
-    requests_remove(w->table, w->models, &first, false);
+    requests_remove(w->table, &first, false);
     assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_OK);
     assert_int_equal(requests_count(w->table), REQUESTS_MAX);
 }
@@ -311,7 +311,7 @@ static void test_orders_out_of_range_are_refused(void **state) {
 static void test_ids_of_an_order_must_lie_in_the_vocabulary(void **state) {
     world *w = *state;
     failure f;
-    const int32_t beyond = SERVED_N_VOCAB;
+    const int32_t beyond = FAKE_N_VOCAB;
     strategy biased;
     strategy_init(&biased);
     assert_int_equal(strategy_append_biases(&biased, &beyond, &(double){1}, 1, &f), STATUS_OK);
@@ -319,25 +319,25 @@ static void test_ids_of_an_order_must_lie_in_the_vocabulary(void **state) {
     stop.stop_ids = &beyond, stop.n_stop_ids = 1;
     bias.strategy = &biased;
     given.ids = &beyond, given.n_ids = given.n_prompt = 1;
-    assert_int_equal(request_meet(add(w, &stop), w->model, &f), STATUS_BAD_ID);
-    assert_int_equal(request_meet(add(w, &bias), w->model, &f), STATUS_BAD_ID);
-    assert_int_equal(request_meet(add(w, &given), w->model, &f), STATUS_BAD_ID);
+    assert_int_equal(request_meet(add(w, &stop), w->model, &w->facts, &f), STATUS_BAD_ID);
+    assert_int_equal(request_meet(add(w, &bias), w->model, &w->facts, &f), STATUS_BAD_ID);
+    assert_int_equal(request_meet(add(w, &given), w->model, &w->facts, &f), STATUS_BAD_ID);
     strategy_clear(&biased);
 }
 
 static void test_a_prompt_must_leave_room_in_the_context(void **state) {
     world *w = *state;
     failure f;
-    int32_t ids[SERVED_N_CTX] = {0};
+    int32_t ids[FAKE_N_CTX] = {0};
     request_order order = order_of(w, 1, 1);
     request *r = add(w, &order);
-    assert_int_equal(request_meet(r, w->model, &f), STATUS_OK);
-    assert_int_equal(request_encoded(r, ids, SERVED_N_CTX, 0, &f), STATUS_TOO_LONG);
+    assert_int_equal(request_meet(r, w->model, &w->facts, &f), STATUS_OK);
+    assert_int_equal(request_encoded(r, ids, FAKE_N_CTX, 0, &f), STATUS_TOO_LONG);
     assert_non_null(strstr(f.message, "has 64 tokens"));
     assert_non_null(strstr(f.message, "holds 64"));
     assert_int_equal(r->state, REQUEST_ENCODING);
     assert_int_equal(request_encoded(r, NULL, 0, 0, &f), STATUS_EMPTY_PROMPT);  /* nor may it be nothing */
-    assert_int_equal(request_encoded(r, ids, SERVED_N_CTX - 1, 0, &f), STATUS_OK);
+    assert_int_equal(request_encoded(r, ids, FAKE_N_CTX - 1, 0, &f), STATUS_OK);
 }
 
 /* ---- its tokens ---- */
@@ -346,11 +346,11 @@ static void test_a_token_is_recorded_with_what_chose_it(void **state) {
     world *w = *state;
     request_order order = order_of(w, 1, 1);
     request *r = running(w, &order);
-    assert_int_equal(modeld_load(w->modeld), 1);
+    assert_int_equal(fake_modeld_load(w->modeld), 1);
     check_draws(r, "hello", "hello");
     assert_int_equal(request_step(r), 5);
     assert_int_equal(r->n_ids, 8);
-    assert_int_equal(r->ids[7], served_id('o'));
+    assert_int_equal(r->ids[7], 'o');
     assert_int_equal(r->sampler_state_bytes, 1);
     assert_int_equal(r->sampler_state[0], 'o');
     assert_string_equal(r->semantics, "s/1");
@@ -359,7 +359,7 @@ static void test_a_token_is_recorded_with_what_chose_it(void **state) {
     assert_true(
         request_closed(r, &(request_closing){.queue_ms = 1, .prefill_ms = 2, .n_cached = 3}));
     assert_int_equal(r->state, REQUEST_DONE);
-    assert_int_equal(modeld_load(w->modeld), 0);
+    assert_int_equal(fake_modeld_load(w->modeld), 0);
 }
 
 static void test_only_the_step_that_is_due_counts(void **state) {
@@ -369,7 +369,7 @@ static void test_only_the_step_that_is_due_counts(void **state) {
     bool kept;
     request_order order = order_of(w, 1, 1);
     request *r = running(w, &order);
-    request_token token = {.step = 1, .id = served_id('x'), .semantics = ""};
+    request_token token = {.step = 1, .id = 'x', .semantics = ""};
     assert_int_equal(request_drawn(r, &token, 0, &shown, &kept, &f), STATUS_NOT_FOUND);
     token.step = 0;
     assert_int_equal(request_drawn(r, &token, 0, &shown, &kept, &f), STATUS_OK);
@@ -387,7 +387,7 @@ static void test_a_modeld_that_breaks_the_rules_is_found_out(void **state) {
     bool kept;
     request_order order = order_of(w, 1, 1);
     request *r = running(w, &order);
-    request_token token = {.id = SERVED_N_VOCAB, .semantics = ""};
+    request_token token = {.id = FAKE_N_VOCAB, .semantics = ""};
     assert_int_equal(request_drawn(r, &token, 0, &shown, &kept, &f), STATUS_BAD_ID);
     token.id = 7;
     token.sampler_state.n_bytes = STATE_BYTES_MAX + 1;
@@ -401,11 +401,11 @@ static void test_end_ids_are_no_part_of_the_text(void **state) {
     failure f;
     stream_text shown;
     bool kept = true;
-    int32_t stop = served_id('.');
+    int32_t stop = '.';
     request_order order = order_of(w, 1, 1);
     order.stop_ids = &stop, order.n_stop_ids = 1;
     request *r = running(w, &order);
-    request_token token = {.id = TINY_IM_END, .semantics = ""};
+    request_token token = {.id = FAKE_END_ID, .semantics = ""};
     assert_int_equal(request_drawn(r, &token, 0, &shown, &kept, &f), STATUS_OK);
     assert_false(kept);
     token.id = stop;
@@ -424,7 +424,7 @@ static void test_ignore_eos_keeps_the_models_end_ids_silently(void **state) {
     order.ignore_eos = true;
     request *r = running(w, &order);
     assert_int_equal(r->n_end_ids, 0);
-    request_token token = {.id = TINY_IM_END, .semantics = ""};
+    request_token token = {.id = FAKE_END_ID, .semantics = ""};
     assert_int_equal(request_drawn(r, &token, 0, &shown, &kept, &f), STATUS_OK);
     assert_true(kept);
     assert_int_equal(shown.n_bytes, 0);
@@ -449,7 +449,7 @@ static void test_a_stop_string_ends_the_text_before_it(void **state) {
     assert_int_equal(rest.n_bytes, 0);
     assert_true(request_told(r));
     assert_int_equal(r->state, REQUEST_DONE);
-    assert_int_equal(modeld_load(w->modeld), 0);
+    assert_int_equal(fake_modeld_load(w->modeld), 0);
     assert_false(request_end(r));
 }
 
@@ -491,7 +491,7 @@ static void test_a_lost_modeld_leaves_all_that_another_needs(void **state) {
     assert_true(request_lost(r, 500 * MS));
     assert_int_equal(r->state, REQUEST_WAITING);
     assert_null(r->worker);
-    assert_int_equal(modeld_load(w->modeld), 0);
+    assert_int_equal(fake_modeld_load(w->modeld), 0);
     assert_true(request_waits(r));
     assert_int_equal(r->deadline_us, 600 * MS); /* wait_ms from the loss */
     assert_int_equal(request_step(r), 3);
@@ -533,7 +533,7 @@ static void test_a_text_that_has_begun_waits_for_room(void **state) {
     check_draws(r, "abc", "abc");
     assert_true(request_crowded_out(r, 500 * MS));
     assert_int_equal(r->state, REQUEST_WAITING);
-    assert_int_equal(modeld_load(w->modeld), 0);
+    assert_int_equal(fake_modeld_load(w->modeld), 0);
     assert_int_equal(r->deadline_us, 600 * MS); /* wait_ms from when it stopped */
     assert_int_equal(r->retry_us, (500 + BUSY_RETRY_MS) * MS);
     assert_ptr_equal(r->refuser, w->modeld);
@@ -563,7 +563,7 @@ static request *resumed(world *w, const char *drawn, const char *stop, request_o
     order->n_ids = n + ids_of(drawn, ids + n);
     order->ids = ids;
     request *r = add(w, order);
-    assert_int_equal(request_meet(r, w->model, &f), STATUS_OK);
+    assert_int_equal(request_meet(r, w->model, &w->facts, &f), STATUS_OK);
     assert_int_equal(request_encoded(r, NULL, 0, 0, &f), STATUS_OK);
     return r;
 }
@@ -588,7 +588,7 @@ static void test_a_resumed_text_may_be_over_already(void **state) {
     assert_int_equal(r->over, FINISH_STOP);
     assert_int_equal(request_step(r), 6);               /* up to the id that completed the stop */
     order = order_of(w, 3, 2);
-    int32_t end = served_id('.');
+    int32_t end = '.';
     order.stop_ids = &end, order.n_stop_ids = 1;
     r = resumed(w, "yes. no", NULL, &order);
     assert_int_equal(r->over, FINISH_STOP);
@@ -598,14 +598,14 @@ static void test_a_resumed_text_may_be_over_already(void **state) {
 static void test_a_resumed_text_must_fit_the_context(void **state) {
     world *w = *state;
     failure f;
-    int32_t ids[SERVED_N_CTX + 1] = {0};
+    int32_t ids[FAKE_N_CTX + 1] = {0};
     for (uint8_t more = 0; more < 2; more++) {
         request_order order = order_of(w, more, 2);
-        order.max_new_tokens = 2 * SERVED_N_CTX;
+        order.max_new_tokens = 2 * FAKE_N_CTX;
         order.ignore_eos = true;
-        order.ids = ids, order.n_ids = SERVED_N_CTX + (size_t)more, order.n_prompt = 1;
+        order.ids = ids, order.n_ids = FAKE_N_CTX + (size_t)more, order.n_prompt = 1;
         request *r = add(w, &order);
-        assert_int_equal(request_meet(r, w->model, &f), STATUS_OK);
+        assert_int_equal(request_meet(r, w->model, &w->facts, &f), STATUS_OK);
         assert_int_equal(request_encoded(r, NULL, 0, 0, &f), more ? STATUS_TOO_LONG : STATUS_OK);
         assert_int_equal(r->over, more ? FINISH_NONE : FINISH_LENGTH);
     }
@@ -631,6 +631,28 @@ static void test_ids_that_requests_brought_are_bounded(void **state) {
     free(ids);
 }
 
+/* ---- its model and modeld ---- */
+
+static void test_what_a_request_holds_it_lets_go(void **state) {
+    world *w = *state;
+    failure f;
+    const int32_t beyond = FAKE_N_VOCAB;
+    request_order lost = order_of(w, 1, 1), unfit = order_of(w, 2, 1);
+    request *r = running(w, &lost);
+    assert_int_equal(fake_model_holders(w->model), 1);
+    request_lost(r, 0);
+    assert_int_equal(fake_model_holders(w->model), 1);  /* it waits for just this model */
+    request_serve(r, w->modeld, 0);
+    requests_remove(w->table, &r, false);
+    assert_int_equal(fake_model_holders(w->model), 0);
+    assert_int_equal(fake_modeld_load(w->modeld), 0);
+    unfit.stop_ids = &beyond, unfit.n_stop_ids = 1;
+    r = add(w, &unfit);
+    assert_int_equal(request_meet(r, w->model, &w->facts, &f), STATUS_BAD_ID);
+    requests_remove(w->table, &r, false);
+    assert_int_equal(fake_model_holders(w->model), 0);
+}
+
 /* ---- waiting ---- */
 
 static void test_only_who_lacks_a_worker_waits(void **state) {
@@ -643,7 +665,7 @@ static void test_only_who_lacks_a_worker_waits(void **state) {
     assert_int_equal(r->wait_ms, WAIT_MS);
     assert_int_equal(r->deadline_us, (uint64_t)WAIT_MS * MS);
     assert_true(request_waits(r));              /* for its served_model */
-    request_meet(r, w->model, &f);
+    request_meet(r, w->model, &w->facts, &f);
     assert_string_equal(r->model_name, "a");
     assert_string_equal(r->fingerprint, "f1");
     assert_false(request_waits(r));             /* it is being encoded */
@@ -730,7 +752,7 @@ static void test_a_waiting_request_is_changed_at_once(void **state) {
     assert_int_equal(request_tune(r, false, &s, w, 1, &f), STATUS_OK);
     assert_null(request_due(r));                /* Started comes first */
     int32_t prompt[8];
-    request_meet(r, w->model, &f);
+    request_meet(r, w->model, &w->facts, &f);
     request_encoded(r, prompt, ids_of("say", prompt), 0, &f);
     request_change *c = request_due(r);
     assert_non_null(c);
@@ -763,7 +785,7 @@ static void test_changes_that_cannot_be_made_change_nothing(void **state) {
     request *r = running(w, &order);
     strategy s = top_k(40), biased;
     strategy_init(&biased);
-    strategy_append_biases(&biased, &(int32_t){SERVED_N_VOCAB}, &(double){1}, 1, &f);
+    strategy_append_biases(&biased, &(int32_t){FAKE_N_VOCAB}, &(double){1}, 1, &f);
     assert_int_equal(request_tune(r, false, &biased, w, 1, &f), STATUS_BAD_ID);
     assert_int_equal(r->change, 0);
     assert_true(strategy_equal(&r->strategy, &w->plain));
@@ -782,12 +804,12 @@ static void test_changes_before_the_model_is_known_must_fit_it(void **state) {
     request *r = add(w, &order);
     strategy s = top_k(40), biased;
     strategy_init(&biased);
-    strategy_append_biases(&biased, &(int32_t){SERVED_N_VOCAB}, &(double){1}, 1, &f);
+    strategy_append_biases(&biased, &(int32_t){FAKE_N_VOCAB}, &(double){1}, 1, &f);
     assert_int_equal(request_tune(r, false, &biased, w, 1, &f), STATUS_OK);
     assert_int_equal(request_tune(r, false, &s, w, 2, &f), STATUS_OK);  /* holds the bias, too */
     assert_int_equal(request_tune(r, true, &s, w, 3, &f), STATUS_OK);
     assert_int_equal(request_tune(r, false, &w->plain, w, 4, &f), STATUS_OK);
-    assert_int_equal(request_meet(r, w->model, &f), STATUS_OK);
+    assert_int_equal(request_meet(r, w->model, &w->facts, &f), STATUS_OK);
     for (uint64_t call = 1; call <= 2; call++) {
         request_change *c = request_unfit_change(r, &f);
         assert_int_equal(c->call, call);
@@ -849,6 +871,7 @@ int main(void) {
         CASE(test_a_resumed_text_may_be_over_already),
         CASE(test_a_resumed_text_must_fit_the_context),
         CASE(test_ids_that_requests_brought_are_bounded),
+        CASE(test_what_a_request_holds_it_lets_go),
         CASE(test_only_who_lacks_a_worker_waits),
         CASE(test_a_change_is_shown_when_its_step_is_due),
         CASE(test_changes_keep_their_order),

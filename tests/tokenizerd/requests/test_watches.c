@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/models/model_at_hand.h"
+#include "tests/support/models/fake_serving.h"
 #include "tokenizerd/requests/requests.h"
 #include "tokenizerd/requests/watches.h"
 
@@ -35,8 +35,7 @@ static request *add_request(requests *rs) {
 
 static void the_most_that_anybody_wants_counts(void **state) {
     (void)state;
-    models *ms = models_new();
-    watches *ws = watches_new();
+    watches *ws = watches_new(&fake_serving);
     assert_int_equal(watches_wanted(ws, one), 0);
     add(ws, one, &ann, 4);
     add(ws, one, &bob, 9);
@@ -44,18 +43,16 @@ static void the_most_that_anybody_wants_counts(void **state) {
     assert_int_equal(watches_wanted(ws, other), 0);
     watch *w = watches_next(watches_first(ws));
     assert_ptr_equal(w->watcher, &bob);
-    watches_remove(ws, ms, &w);
+    watches_remove(ws, &w);
     assert_null(w);
     assert_int_equal(watches_wanted(ws, one), 4);
-    watches_free(&ws, ms);
-    models_free(&ms);
+    watches_free(&ws);
 }
 
 static void those_of_one_request_are_found_in_order(void **state) {
     (void)state;
     if (WATCHES_MAX < 4) skip();
-    models *ms = models_new();
-    watches *ws = watches_new();
+    watches *ws = watches_new(&fake_serving);
     add(ws, other, &ann, 1);
     add(ws, one, &ann, 2);
     add(ws, other, &bob, 3);
@@ -65,65 +62,66 @@ static void those_of_one_request_are_found_in_order(void **state) {
     w = watches_of(watches_next(w), one);
     assert_int_equal(w->n_candidates, 4);
     assert_null(watches_of(watches_next(w), one));
-    watches_free(&ws, ms);
-    models_free(&ms);
+    watches_free(&ws);
 }
 
 static void there_is_a_bound(void **state) {
     (void)state;
     failure f;
-    models *ms = models_new();
-    watches *ws = watches_new();
+    watches *ws = watches_new(&fake_serving);
     for (int i = 0; i < WATCHES_MAX; i++) add(ws, one, &ann, 1);
     assert_int_equal(watches_add(ws, one, &ann, 7, 1, &f), STATUS_BUSY);
-    watches_free(&ws, ms);
-    models_free(&ms);
+    watches_free(&ws);
 }
 
 /* The model stays in hand for the glimpse of the last token, which comes after the end. */
 static void an_ended_request_wants_nothing_and_keeps_its_model(void **state) {
     (void)state;
     failure f;
-    models *ms = models_new();
-    modeld *d = model_at_hand(ms, "a", "f1");
-    requests *rs = requests_new();
+    served_model *m = fake_model_new();
+    const model_facts facts = fake_model_facts(m);
+    requests *rs = requests_new(&fake_serving);
     request *r = add_request(rs);
-    assert_int_equal(request_meet(r, modeld_model(d), &f), STATUS_OK);
-    watches *ws = watches_new();
+    assert_int_equal(request_meet(r, m, &facts, &f), STATUS_OK);
+    watches *ws = watches_new(&fake_serving);
     add(ws, one, &ann, 3);
     add(ws, other, &bob, 3);
     watches_over(ws, r, FINISH_LENGTH, 55);
-    requests_remove(rs, ms, &r, false);
-    watches_go_on(ws, ms, one);         /* not one that has ended for good */
+    requests_remove(rs, &r, false);
+    watches_go_on(ws, one);         /* not one that has ended for good */
     watch *w = watches_first(ws);
     assert_int_equal(watches_wanted(ws, one), 0);
     assert_int_equal(w->over, FINISH_LENGTH);
     assert_int_equal(w->over_us, 55);
-    assert_ptr_equal(w->model, modeld_model(d));
+    assert_ptr_equal(w->model, m);
+    assert_int_equal(fake_model_holders(m), 1);
     assert_int_equal(watches_next(w)->over, FINISH_NONE);
-    watches_free(&ws, ms);
-    requests_free(&rs, ms);
-    models_free(&ms);
+    watches_free(&ws);
+    requests_free(&rs);
+    fake_model_free(&m);
 }
 
 static void a_request_whose_owner_comes_back_is_watched_again(void **state) {
     (void)state;
-    models *ms = models_new();
-    requests *rs = requests_new();
-    watches *ws = watches_new();
+    requests *rs = requests_new(&fake_serving);
+    watches *ws = watches_new(&fake_serving);
+    failure f;
     request *r = add_request(rs);
+    served_model *m = fake_model_new();
+    const model_facts facts = fake_model_facts(m);
+    assert_int_equal(request_meet(r, m, &facts, &f), STATUS_OK);
     add(ws, one, &bob, 3);
     watches_over(ws, r, FINISH_SUPERSEDED, 55);
     assert_int_equal(watches_wanted(ws, one), 0);
-    watches_go_on(ws, ms, other);
+    watches_go_on(ws, other);
     assert_int_equal(watches_wanted(ws, one), 0);
-    watches_go_on(ws, ms, one);
+    watches_go_on(ws, one);
     assert_int_equal(watches_wanted(ws, one), 3);
     assert_int_equal(watches_first(ws)->over, FINISH_NONE);
     assert_null(watches_first(ws)->model);
-    watches_free(&ws, ms);
-    requests_free(&rs, ms);
-    models_free(&ms);
+    watches_free(&ws);
+    requests_free(&rs);
+    fake_model_free(&m);
 }
 
 int main(void) {
