@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "service_parts.h"
+#include "tokenizerd/route/missing.h"
 #include "tokenizerd/text/stream.h"
 
 /* ---- answers ---- */
@@ -361,8 +362,8 @@ void calls_expire(service *s, uint64_t now_us) {
         next = calls_next(c);
         if (c->state != CALL_WAITING || c->deadline_us > now_us) continue;
         failure f;
-        if (c->model) served_model_missing(c->model, c->wait_ms, &f);
-        else models_missing(s->models, c->model_name, "", c->wait_ms, &f);
+        if (c->model) missing_modeld(c->model, c->wait_ms, &f);
+        else missing_model(s->models, c->model_name, "", c->wait_ms, &f);
         call_refuse(s, c, &f);
     }
 }

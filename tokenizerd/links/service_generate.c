@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "service_parts.h"
+#include "tokenizerd/route/missing.h"
 
 /* ---- to the modeld ---- */
 
@@ -358,8 +359,8 @@ void generations_of_modeld_lost(service *s, const modeld *d) {
 
 static void expire(service *s, request *r) {
     failure f;
-    if (!r->model) models_missing(s->models, r->model_name, r->fingerprint, r->wait_ms, &f);
-    else if (r->retry_us == 0) served_model_missing(r->model, r->wait_ms, &f);
+    if (!r->model) missing_model(s->models, r->model_name, r->fingerprint, r->wait_ms, &f);
+    else if (r->retry_us == 0) missing_modeld(r->model, r->wait_ms, &f);
     else
         fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
              r->model_name, r->wait_ms / 1000.0);

@@ -1,7 +1,6 @@
 #include "models.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,13 +217,12 @@ status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, fa
 
 /* ---- looking up ---- */
 
-/* The name that is meant; "": whatever has the fingerprint, or, without one, nobody knows yet. */
-static const char *meant_name(const models *ms, const char *name, const char *fingerprint) {
+const char *models_meant_name(const models *ms, const char *name, const char *fingerprint) {
     return name[0] || fingerprint[0] ? name : default_model_name(&ms->by_default);
 }
 
 served_model *models_find(const models *ms, const char *name, const char *fingerprint) {
-    name = meant_name(ms, name, fingerprint);
+    name = models_meant_name(ms, name, fingerprint);
     if (!name[0] && !fingerprint[0]) return NULL;
     for (served_model *m = ms->first; m; m = m->next) {
         bool meant = m->modelds && (!name[0] || strcmp(m->name, name) == 0) &&
@@ -232,69 +230,6 @@ served_model *models_find(const models *ms, const char *name, const char *finger
         if (meant) return served_model_vocab(m) ? m : NULL;
     }
     return NULL;
-}
-
-/* "'a', 'b'" of the models that are served, cut where the buffer ends. */
-static void models_names(const models *ms, char *out, size_t out_bytes) {
-    size_t n = 0;
-    out[0] = '\0';
-    for (const served_model *m = ms->first; m; m = m->next) {
-        size_t needed = strlen(m->name) + 4;
-        if (!m->modelds || n + needed >= out_bytes) continue;
-        n += (size_t)snprintf(out + n, out_bytes - n, "%s'%s'", n > 0 ? ", " : "", m->name);
-    }
-}
-
-status models_missing(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
-                      failure *f) {
-    double wait_s = wait_ms / 1000.0;
-    bool served = false, is_default = !name[0] && !fingerprint[0];
-    name = meant_name(ms, name, fingerprint);
-    bool is_known = !is_default || name[0];
-    for (const served_model *m = ms->first; m; m = m->next) {
-        if (!m->modelds) continue;
-        served = true;
-        if (!is_known || (name[0] && strcmp(m->name, name) != 0)) continue;
-        if (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0)
-            return fail(f, STATUS_NO_MODELD,
-                        "the modeld of '%s' has not brought its whole vocabulary within %g s",
-                        m->name, wait_s);
-        if (name[0])
-            return fail(f, STATUS_UNKNOWN_MODEL,
-                        "the model '%s' that is here has another fingerprint than the one that "
-                        "began this text",
-                        name);
-    }
-    if (served && is_known && !name[0])
-        return fail(f, STATUS_UNKNOWN_MODEL, "the model that began this text is not here");
-    char names[256];
-    models_names(ms, names, sizeof names);
-    if (served && !is_known)
-        return fail(f, STATUS_NO_MODELD,
-                    "which model is the default is not known within %g s of the start; --model names "
-                    "one; there are: %s",
-                    wait_s, names);
-    if (served && is_default)
-        return fail(f, STATUS_NO_MODELD,
-                    "the default model '%s' is not here and has not come within %g s; --model names "
-                    "another one, tokenizerd --default-model sets another default; there are: %s",
-                    name, wait_s, names);
-    if (served)
-        return fail(f, STATUS_UNKNOWN_MODEL, "no model is named '%s'; there are: %s", name, names);
-    if (name[0])
-        return fail(f, STATUS_NO_MODELD,
-                    "no modeld of %s'%s' is here, and none has joined within %g s; start one with: "
-                    "modeld --model FILE --name %s",
-                    is_default ? "the default model " : "", name, wait_s, name);
-    return fail(f, STATUS_NO_MODELD,
-                "no modeld has joined within %g s; start one with: modeld --model FILE", wait_s);
-}
-
-status served_model_missing(const served_model *m, uint32_t wait_ms, failure *f) {
-    return fail(f, STATUS_NO_MODELD,
-                "the modeld of '%s' is gone and none has come back within %g s; "
-                "start one with: modeld --model FILE --name %s",
-                m->name, wait_ms / 1000.0, m->name);
 }
 
 modeld *served_model_least_loaded(const served_model *m, const modeld *avoided) {

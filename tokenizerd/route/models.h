@@ -52,13 +52,8 @@ default_model *models_default(models *ms);
  * one the default model, and never another one in its place; fingerprint "": any. NULL: none yet. */
 served_model *models_find(const models *ms, const char *name, const char *fingerprint);
 
-/* Say in `f` why models_find(name, fingerprint) found nothing for wait_ms: STATUS_NO_MODELD, or
- * STATUS_UNKNOWN_MODEL when other models are here. */
-status models_missing(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
-                      failure *f);
-
-/* The same for a model that was here and whose modelds are gone: STATUS_NO_MODELD. */
-status served_model_missing(const served_model *m, uint32_t wait_ms, failure *f);
+/* The name that is meant; "": whatever has the fingerprint, or, without one, nobody knows yet. */
+const char *models_meant_name(const models *ms, const char *name, const char *fingerprint);
 
 /* How requests, calls and watches hold models, and how the load of modelds is counted. */
 extern const serving_events models_serving;

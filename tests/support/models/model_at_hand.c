@@ -58,15 +58,25 @@ status served_bring(modeld *d, const char *hash, size_t n_items, failure *f) {
     return st;
 }
 
-modeld *model_at_hand(models *ms, const char *name, const char *fingerprint) {
+static void must(status st, const failure *f) {
+    if (st == STATUS_OK) return;
+    fprintf(stderr, "served model: %s\n", f->message);
+    abort();
+}
+
+modeld *served_join(models *ms, const char *name, const char *fingerprint, const char *hash) {
     modeld *d = NULL;
     failure f;
-    model_offer offer = served_offer(name, fingerprint, "tiny");
-    status st = models_join(ms, &offer, 1, NULL, &d, &f);
-    if (st == STATUS_OK && models_query(ms) == d) st = served_bring(d, "tiny", SERVED_N_VOCAB, &f);
-    if (st == STATUS_OK) return d;
-    fprintf(stderr, "served model: %s\n", f.message);
-    abort();
+    model_offer offer = served_offer(name, fingerprint, hash);
+    must(models_join(ms, &offer, 1, NULL, &d, &f), &f);
+    return d;
+}
+
+modeld *model_at_hand(models *ms, const char *name, const char *fingerprint) {
+    failure f;
+    modeld *d = served_join(ms, name, fingerprint, "tiny");
+    if (models_query(ms) == d) must(served_bring(d, "tiny", SERVED_N_VOCAB, &f), &f);
+    return d;
 }
 
 int32_t served_id(uint8_t byte) {

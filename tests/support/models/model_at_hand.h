@@ -13,7 +13,10 @@ model_offer served_offer(const char *name, const char *fingerprint, const char *
  * Stops at the first that is not taken. */
 status served_bring(modeld *d, const char *hash, size_t n_items, failure *f);
 
-/* Joined and ready. Never NULL: a test in which it is refused ends there. */
+/* Joined, its vocabulary not here yet unless that is known. Never NULL: a test in which it is refused ends there. */
+modeld *served_join(models *ms, const char *name, const char *fingerprint, const char *hash);
+
+/* Joined and ready. Never NULL, as above. */
 modeld *model_at_hand(models *ms, const char *name, const char *fingerprint);
 
 /* Id of a byte's token. */

@@ -22,14 +22,6 @@ static int teardown(void **state) {
     return 0;
 }
 
-static modeld *join(models *ms, const char *name, const char *fingerprint, const char *hash) {
-    modeld *d = NULL;
-    failure f;
-    model_offer offer = served_offer(name, fingerprint, hash);
-    assert_int_equal(models_join(ms, &offer, 1, NULL, &d, &f), STATUS_OK);
-    return d;
-}
-
 static void bring(modeld *d, const char *hash) {
     failure f;
     assert_int_equal(served_bring(d, hash, 100, &f), STATUS_OK);
@@ -40,7 +32,7 @@ static void bring(modeld *d, const char *hash) {
 static void test_a_model_is_found_when_its_vocabulary_is_complete(void **state) {
     models *ms = *state;
     assert_null(models_find(ms, "a", ""));
-    modeld *d = join(ms, "a", "f1", "v1");
+    modeld *d = served_join(ms, "a", "f1", "v1");
     assert_null(models_find(ms, "a", ""));
     assert_null(served_model_vocab(modeld_model(d)));
     assert_ptr_equal(models_query(ms), d);
@@ -58,7 +50,7 @@ static void test_equal_modelds_share_a_name_and_others_are_refused(void **state)
     models *ms = *state;
     failure f;
     modeld *first = model_at_hand(ms, "a", "f1"), *other = NULL;
-    modeld *second = join(ms, "a", "f1", "tiny");
+    modeld *second = served_join(ms, "a", "f1", "tiny");
     assert_ptr_equal(modeld_model(first), modeld_model(second));
     assert_null(models_query(ms));              /* the vocabulary is known */
 
@@ -75,7 +67,7 @@ static void test_equal_modelds_share_a_name_and_others_are_refused(void **state)
     models_leave(&second);
     assert_null(second);
     assert_null(models_find(ms, "a", ""));
-    join(ms, "a", "f2", "tiny");                /* the name is free again */
+    served_join(ms, "a", "f2", "tiny");                /* the name is free again */
 }
 
 static void test_offers_out_of_bounds_are_refused(void **state) {
@@ -118,10 +110,10 @@ static void test_who_was_cut_hears_why(void **state) {
 static void test_no_name_is_the_default_model(void **state) {
     models *ms = *state;
     assert_null(models_find(ms, "", ""));       /* nobody knows which */
-    modeld *first = join(ms, "a", "f1", "v1");
+    modeld *first = served_join(ms, "a", "f1", "v1");
     assert_null(models_find(ms, "", ""));
     default_model_joined(models_default(ms), "a", 1);
-    modeld *second = join(ms, "b", "f2", "v2");
+    modeld *second = served_join(ms, "b", "f2", "v2");
     while (models_query(ms)) {}
     bring(second, "v2");
     assert_null(models_find(ms, "", ""));       /* the first one's vocabulary is on its way */
@@ -138,11 +130,11 @@ static void test_no_name_is_the_default_model(void **state) {
     assert_int_equal(models_count(ms), 1);
     assert_null(models_find(ms, "", ""));       /* another one never stands in for it */
     assert_ptr_equal(models_find(ms, "", "f2"), modeld_model(second));
-    first = join(ms, "a", "f1", "v1");
+    first = served_join(ms, "a", "f1", "v1");
     assert_ptr_equal(models_find(ms, "", ""), modeld_model(first));
     models_serving.release(held);
     models_leave(&first);
-    first = join(ms, "a", "f9", "v1");          /* its name counts, not its weights */
+    first = served_join(ms, "a", "f9", "v1");          /* its name counts, not its weights */
     assert_ptr_equal(models_find(ms, "", ""), modeld_model(first));
     default_model_set(models_default(ms), "b");
     assert_ptr_equal(models_find(ms, "", ""), modeld_model(second));
@@ -150,7 +142,7 @@ static void test_no_name_is_the_default_model(void **state) {
 
 static void test_the_least_loaded_serves(void **state) {
     models *ms = *state;
-    modeld *a = model_at_hand(ms, "a", "f"), *b = join(ms, "a", "f", "tiny");
+    modeld *a = model_at_hand(ms, "a", "f"), *b = served_join(ms, "a", "f", "tiny");
     served_model *m = modeld_model(a);
     assert_ptr_equal(served_model_least_loaded(m, NULL), a);
     models_serving.take(a);
@@ -179,7 +171,7 @@ static void test_a_held_model_waits_for_its_like(void **state) {
     assert_ptr_not_equal(modeld_model(stranger), m);
     assert_null(served_model_least_loaded(m, NULL));
     models_leave(&stranger);
-    d = join(ms, "a", "f1", "tiny");
+    d = served_join(ms, "a", "f1", "tiny");
     assert_ptr_equal(modeld_model(d), m);
     assert_ptr_equal(served_model_least_loaded(m, NULL), d);
     models_serving.release(m);
@@ -199,51 +191,6 @@ static void test_a_model_without_modelds_goes_with_its_last_holder(void **state)
     assert_null(models_first(ms));
 }
 
-static void test_what_is_missing_is_named(void **state) {
-    models *ms = *state;
-    failure f;
-    assert_int_equal(models_missing(ms, "", "", 10000, &f), STATUS_NO_MODELD);
-    assert_string_equal(f.message,
-                        "no modeld has joined within 10 s; start one with: modeld --model FILE");
-    assert_int_equal(models_missing(ms, "x", "", 500, &f), STATUS_NO_MODELD);
-    assert_non_null(strstr(f.message, "'x'"));
-    assert_non_null(strstr(f.message, "0.5 s"));
-
-    modeld *loading = join(ms, "slow", "f1", "v1");
-    assert_int_equal(models_missing(ms, "slow", "", 10, &f), STATUS_NO_MODELD);
-    models_leave(&loading);
-    model_at_hand(ms, "a", "f1");
-    model_at_hand(ms, "b", "f2");
-    assert_int_equal(models_missing(ms, "x", "", 10, &f), STATUS_UNKNOWN_MODEL);
-    assert_non_null(strstr(f.message, "'a', 'b'"));
-    assert_int_equal(models_missing(ms, "a", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
-    assert_non_null(strstr(f.message, "fingerprint"));
-    assert_int_equal(models_missing(ms, "", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
-    assert_int_equal(served_model_missing(models_first(ms), 10, &f), STATUS_NO_MODELD);
-}
-
-static void test_a_default_model_that_is_missing_is_named(void **state) {
-    models *ms = *state;
-    failure f;
-    modeld *early = join(ms, "early", "f0", "v0");
-    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
-    assert_non_null(strstr(f.message, "default is not known"));
-    assert_non_null(strstr(f.message, "there are: 'early'"));
-    models_leave(&early);
-    default_model_set(models_default(ms), "a");
-    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
-    assert_non_null(strstr(f.message, "no modeld of the default model 'a'"));
-    assert_non_null(strstr(f.message, "--name a"));
-    model_at_hand(ms, "b", "f1");
-    model_at_hand(ms, "c", "f2");
-    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
-    assert_string_equal(f.message, "the default model 'a' is not here and has not come within 0.5 s; --model "
-                        "names another one, tokenizerd --default-model sets another default; there are: 'b', 'c'");
-    join(ms, "a", "f3", "slow");
-    assert_int_equal(models_missing(ms, "", "", 500, &f), STATUS_NO_MODELD);
-    assert_non_null(strstr(f.message, "the modeld of 'a' has not brought its whole vocabulary"));
-}
-
 static void test_ids_are_checked_against_the_vocabulary(void **state) {
     failure f;
     const model_facts facts = served_model_facts(modeld_model(model_at_hand(*state, "a", "f")));
@@ -260,7 +207,7 @@ static void test_a_vocabulary_is_kept_for_a_return(void **state) {
     models *ms = *state;
     modeld *d = model_at_hand(ms, "a", "f1");
     models_leave(&d);
-    join(ms, "a", "f1", "tiny");
+    served_join(ms, "a", "f1", "tiny");
     assert_null(models_query(ms));
     assert_non_null(models_find(ms, "a", ""));
 }
@@ -270,14 +217,14 @@ static void test_only_the_latest_unused_vocabularies_are_kept(void **state) {
     for (int i = 0; i <= VOCABULARIES_KEPT_MAX; i++) {
         char hash[16];
         snprintf(hash, sizeof hash, "v%d", i);
-        modeld *d = join(ms, "a", "f", hash);
+        modeld *d = served_join(ms, "a", "f", hash);
         assert_ptr_equal(models_query(ms), d);
         bring(d, hash);
         models_leave(&d);
     }
-    modeld *newest = join(ms, "new", "f", "v1");
+    modeld *newest = served_join(ms, "new", "f", "v1");
     assert_null(models_query(ms));
-    modeld *oldest = join(ms, "old", "f", "v0");
+    modeld *oldest = served_join(ms, "old", "f", "v0");
     assert_ptr_equal(models_query(ms), oldest);
     assert_non_null(models_find(ms, served_model_name(modeld_model(newest)), ""));
 }
@@ -285,7 +232,7 @@ static void test_only_the_latest_unused_vocabularies_are_kept(void **state) {
 static void test_another_modeld_is_asked_when_the_sender_leaves(void **state) {
     models *ms = *state;
     failure f;
-    modeld *first = join(ms, "a", "f", "v"), *second = join(ms, "a", "f", "v");
+    modeld *first = served_join(ms, "a", "f", "v"), *second = served_join(ms, "a", "f", "v");
     assert_ptr_equal(models_query(ms), first);
     vocab_meta meta = {
         .kind = "gpt2", .split = "gpt-2", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
@@ -319,7 +266,7 @@ static void test_pieces_that_do_not_fit(void **state) {
         models *ms = models_new();
         failure f;
         bool complete;
-        modeld *d = join(ms, "a", "f", "v");
+        modeld *d = served_join(ms, "a", "f", "v");
         models_query(ms);
         vocabulary_piece piece = {.hash = "v",
                                   .n_tokens_all = SERVED_N_VOCAB,
@@ -349,7 +296,7 @@ static void test_an_unknown_kind_or_split_is_named(void **state) {
     models *ms = *state;
     failure f;
     bool complete;
-    modeld *d = join(ms, "a", "f", "v");
+    modeld *d = served_join(ms, "a", "f", "v");
     models_query(ms);
     vocab_meta meta = {
         .kind = "gpt2", .split = "nonsense", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
@@ -362,7 +309,7 @@ static void test_pieces_that_nobody_asked_for_are_ignored(void **state) {
     models *ms = *state;
     failure f;
     bool complete = true;
-    modeld *ready = model_at_hand(ms, "a", "f1"), *asked = join(ms, "b", "f2", "v2");
+    modeld *ready = model_at_hand(ms, "a", "f1"), *asked = served_join(ms, "b", "f2", "v2");
     assert_ptr_equal(models_query(ms), asked);
     vocabulary_piece piece = {.hash = "tiny", .n_tokens_all = 7};
     assert_int_equal(models_piece(ready, &piece, &complete, &f), STATUS_OK);
@@ -382,8 +329,6 @@ int main(void) {
         CASE(test_the_least_loaded_serves),
         CASE(test_a_held_model_waits_for_its_like),
         CASE(test_a_model_without_modelds_goes_with_its_last_holder),
-        CASE(test_what_is_missing_is_named),
-        CASE(test_a_default_model_that_is_missing_is_named),
         CASE(test_ids_are_checked_against_the_vocabulary),
         CASE(test_a_vocabulary_is_kept_for_a_return),
         CASE(test_only_the_latest_unused_vocabularies_are_kept),

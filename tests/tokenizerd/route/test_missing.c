@@ -1,0 +1,74 @@
+/* missing.h: the sentence that tells why nobody serves a text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tests/support/models/model_at_hand.h"
+#include "tokenizerd/route/missing.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+static int setup(void **state) {
+    *state = models_new();
+    return 0;
+}
+
+static int teardown(void **state) {
+    models_free((models **)state);
+    return 0;
+}
+
+static void test_what_is_missing_is_named(void **state) {
+    models *ms = *state;
+    failure f;
+    assert_int_equal(missing_model(ms, "", "", 10000, &f), STATUS_NO_MODELD);
+    assert_string_equal(f.message,
+                        "no modeld has joined within 10 s; start one with: modeld --model FILE");
+    assert_int_equal(missing_model(ms, "x", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "'x'"));
+    assert_non_null(strstr(f.message, "0.5 s"));
+
+    modeld *loading = served_join(ms, "slow", "f1", "v1");
+    assert_int_equal(missing_model(ms, "slow", "", 10, &f), STATUS_NO_MODELD);
+    models_leave(&loading);
+    model_at_hand(ms, "a", "f1");
+    model_at_hand(ms, "b", "f2");
+    assert_int_equal(missing_model(ms, "x", "", 10, &f), STATUS_UNKNOWN_MODEL);
+    assert_non_null(strstr(f.message, "'a', 'b'"));
+    assert_int_equal(missing_model(ms, "a", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
+    assert_non_null(strstr(f.message, "fingerprint"));
+    assert_int_equal(missing_model(ms, "", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
+    assert_int_equal(missing_modeld(models_first(ms), 10, &f), STATUS_NO_MODELD);
+}
+
+static void test_a_default_model_that_is_missing_is_named(void **state) {
+    models *ms = *state;
+    failure f;
+    modeld *early = served_join(ms, "early", "f0", "v0");
+    assert_int_equal(missing_model(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "default is not known"));
+    assert_non_null(strstr(f.message, "there are: 'early'"));
+    models_leave(&early);
+    default_model_set(models_default(ms), "a");
+    assert_int_equal(missing_model(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "no modeld of the default model 'a'"));
+    assert_non_null(strstr(f.message, "--name a"));
+    model_at_hand(ms, "b", "f1");
+    model_at_hand(ms, "c", "f2");
+    assert_int_equal(missing_model(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_string_equal(f.message, "the default model 'a' is not here and has not come within 0.5 s; --model "
+                        "names another one, tokenizerd --default-model sets another default; there are: 'b', 'c'");
+    served_join(ms, "a", "f3", "slow");
+    assert_int_equal(missing_model(ms, "", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "the modeld of 'a' has not brought its whole vocabulary"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_is_missing_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_default_model_that_is_missing_is_named, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+#include "missing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "'a', 'b'" of the models that are served, cut where the buffer ends. */
+static void names_list(const models *ms, char *out, size_t out_bytes) {
+    size_t n = 0;
+    out[0] = '\0';
+    for (const served_model *m = models_first(ms); m; m = models_next(m)) {
+        size_t needed = strlen(served_model_name(m)) + 4;
+        if (!served_model_modelds(m) || n + needed >= out_bytes) continue;
+        n += (size_t)snprintf(out + n, out_bytes - n, "%s'%s'", n > 0 ? ", " : "", served_model_name(m));
+    }
+}
+
+/* One that answers to the name or the fingerprint is here and cannot be used. */
+static bool is_unusable(const models *ms, const char *name, const char *fingerprint, double wait_s, failure *f) {
+    for (const served_model *m = models_first(ms); m; m = models_next(m)) {
+        if (!served_model_modelds(m) || (name[0] && strcmp(served_model_name(m), name) != 0)) continue;
+        if (!fingerprint[0] || strcmp(served_model_fingerprint(m), fingerprint) == 0) {
+            fail(f, STATUS_NO_MODELD, "the modeld of '%s' has not brought its whole vocabulary within %g s",
+                 served_model_name(m), wait_s);
+            return true;
+        }
+        if (name[0]) {
+            fail(f, STATUS_UNKNOWN_MODEL,
+                 "the model '%s' that is here has another fingerprint than the one that began this text", name);
+            return true;
+        }
+    }
+    return false;
+}
+
+static status nobody_here(const char *name, bool is_default, double wait_s, failure *f) {
+    if (name[0])
+        return fail(f, STATUS_NO_MODELD,
+                    "no modeld of %s'%s' is here, and none has joined within %g s; start one with: "
+                    "modeld --model FILE --name %s",
+                    is_default ? "the default model " : "", name, wait_s, name);
+    return fail(f, STATUS_NO_MODELD,
+                "no modeld has joined within %g s; start one with: modeld --model FILE", wait_s);
+}
+
+status missing_model(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms, failure *f) {
+    double wait_s = wait_ms / 1000.0;
+    bool is_default = !name[0] && !fingerprint[0];
+    name = models_meant_name(ms, name, fingerprint);
+    bool is_known = !is_default || name[0];
+    if (is_known && is_unusable(ms, name, fingerprint, wait_s, f)) return f->code;
+    if (models_count(ms) == 0) return nobody_here(name, is_default, wait_s, f);
+    if (is_known && !name[0])
+        return fail(f, STATUS_UNKNOWN_MODEL, "the model that began this text is not here");
+    char names[256];
+    names_list(ms, names, sizeof names);
+    if (!is_known)
+        return fail(f, STATUS_NO_MODELD,
+                    "which model is the default is not known within %g s of the start; --model names "
+                    "one; there are: %s",
+                    wait_s, names);
+    if (is_default)
+        return fail(f, STATUS_NO_MODELD,
+                    "the default model '%s' is not here and has not come within %g s; --model names "
+                    "another one, tokenizerd --default-model sets another default; there are: %s",
+                    name, wait_s, names);
+    return fail(f, STATUS_UNKNOWN_MODEL, "no model is named '%s'; there are: %s", name, names);
+}
+
+status missing_modeld(const served_model *m, uint32_t wait_ms, failure *f) {
+    return fail(f, STATUS_NO_MODELD,
+                "the modeld of '%s' is gone and none has come back within %g s; "
+                "start one with: modeld --model FILE --name %s",
+                served_model_name(m), wait_ms / 1000.0, served_model_name(m));
+}
