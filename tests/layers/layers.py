@@ -59,8 +59,6 @@ ROOMS = {
 
 # What still stands the wrong way round: (file, what it includes). Rows are only taken out here.
 NOT_YET = {
-    ("tokenizerd/requests/calls.h", "tokenizerd/chat/chat.h"),
-    ("tokenizerd/requests/calls.h", "tokenizerd/chat/conversation.h"),
     ("tokenizerd/vocab/vocab.c", "tokenizerd/tokenizer/split_patterns.h"),
     ("tokenizerd/vocab/vocab.h", "tokenizerd/tokenizer/bpe.h"),
     ("tokenizerd/vocab/vocab.h", "tokenizerd/tokenizer/pretokenize.h"),

@@ -32,11 +32,11 @@ static status ids_check(const call *c, const int32_t *ids, size_t n_ids, failure
     return model_check_ids(&facts, ids, n_ids, f);
 }
 
-static status text_check(const call *c, failure *f) {
+static status text_check(const call *c, const call_ids *given, failure *f) {
     size_t n_bytes = 0;
-    status st = ids_check(c, c->ids, c->n_ids, f);
-    for (size_t i = 0; st == STATUS_OK && i < c->n_ids; i++) {
-        n_bytes += vocab_token(served_model_vocab(c->model), c->ids[i]).n_bytes;
+    status st = ids_check(c, given->ids, given->n_ids, f);
+    for (size_t i = 0; st == STATUS_OK && i < given->n_ids; i++) {
+        n_bytes += vocab_token(served_model_vocab(c->model), given->ids[i]).n_bytes;
         if (n_bytes > TEXT_BYTES_MAX)
             st = fail(f, STATUS_TOO_LONG, "the text of these ids is longer than %d bytes",
                       TEXT_BYTES_MAX);
@@ -48,10 +48,11 @@ static void answer_detokenized(service *s, call *c) {
     failure f;
     size_t n_bytes = 0;
     uint8_t *text = NULL;
-    status st = text_check(c, &f);
+    const call_ids *given = &call_as_detokenize(c)->given;
+    status st = text_check(c, given, &f);
     if (st == STATUS_OK) {
-        text = stream_detokenize(served_model_vocab(c->model), c->ids, c->n_ids, &n_bytes);
-        if (!text) st = fail(&f, STATUS_NO_MEMORY, "no memory for the text of %zu ids", c->n_ids);
+        text = stream_detokenize(served_model_vocab(c->model), given->ids, given->n_ids, &n_bytes);
+        if (!text) st = fail(&f, STATUS_NO_MEMORY, "no memory for the text of %zu ids", given->n_ids);
     }
     if (st != STATUS_OK) {
         call_refuse(s, c, &f);
@@ -69,32 +70,34 @@ static void answer_detokenized(service *s, call *c) {
 
 /* ---- to a modeld ---- */
 
-static status send_score(service *s, const call *c, const modeld *d) {
+static status send_score(service *s, call *c, const modeld *d) {
+    score_call *from = call_as_score(c);
     Trivium__ScoreIds score = TRIVIUM__SCORE_IDS__INIT;
     score.call = c->number;
-    score.pool = (char *)c->pool;
-    score.n_top = c->n_top;
+    score.pool = from->errand.pool;
+    score.n_top = from->n_top;
     score.wait_ms = c->wait_ms;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_SCORE;
     m.score = &score;
-    return modeld_send(s, d, &m, &(wire_raw){c->ids, c->n_ids * sizeof *c->ids}, 1);
+    return modeld_send(s, d, &m, &(wire_raw){from->scored.ids, from->scored.n_ids * sizeof(int32_t)}, 1);
 }
 
-static status send_probe(service *s, const call *c, const modeld *d) {
+static status send_probe(service *s, call *c, const modeld *d) {
+    probe_call *from = call_as_probe(c);
     Trivium__ProbeRow probe = TRIVIUM__PROBE_ROW__INIT;
     probe.call = c->number;
-    probe.pool = (char *)c->pool;
-    probe.seed = c->seed;
-    probe.step = c->step;
+    probe.pool = from->errand.pool;
+    probe.seed = from->seed;
+    probe.step = from->step;
     probe.wait_ms = c->wait_ms;
-    probe.strategy = strategy_to_wire(&c->strategy);
+    probe.strategy = strategy_to_wire(&from->strategy);
     if (!probe.strategy) return STATUS_NO_MEMORY;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_PROBE;
     m.probe = &probe;
-    const wire_raw raw[] = {{c->row, c->n_row * sizeof *c->row},
-                            {c->ids, c->n_ids * sizeof *c->ids}};
+    const wire_raw raw[] = {{from->row, from->n_row * sizeof *from->row},
+                            {from->history.ids, from->history.n_ids * sizeof(int32_t)}};
     status st = modeld_send(s, d, &m, raw, 2);
     trivium__strategy__free_unpacked(probe.strategy, NULL);
     return st;
@@ -115,20 +118,21 @@ static void send_to_modeld(service *s, call *c) {
 
 /* ---- its way ---- */
 
-static status score_check(const call *c, failure *f) {
-    if (c->n_ids == 0)
+static status score_check(call *c, failure *f) {
+    const call_ids *scored = &call_as_score(c)->scored;
+    if (scored->n_ids == 0)
         return fail(f, STATUS_EMPTY_PROMPT, "there is nothing to score: the text is empty");
-    if (c->n_ids > served_model_n_ctx(c->model))
+    if (scored->n_ids > served_model_n_ctx(c->model))
         return fail(f, STATUS_TOO_LONG, "the text has %zu tokens, the model's context holds %u",
-                    c->n_ids, served_model_n_ctx(c->model));
-    return ids_check(c, c->ids, c->n_ids, f);
+                    scored->n_ids, served_model_n_ctx(c->model));
+    return ids_check(c, scored->ids, scored->n_ids, f);
 }
 
-static void encode(service *s, call *c) {
+static void encode(service *s, call *c, const call_text *text) {
     failure f;
     const vocab *v = served_model_vocab(c->model);
     c->state = CALL_ENCODING;
-    if (passage_start(c->passage, v, c->bos ? vocab_meta_of(v)->bos : -1, &f) == STATUS_OK)
+    if (passage_start(text->passage, v, text->bos ? vocab_meta_of(v)->bos : -1, &f) == STATUS_OK)
         service_wake(s);
     else call_refuse(s, c, &f);
 }
@@ -149,7 +153,8 @@ void call_advance(service *s, call *c) {
         if (!m) return;
         call_meet(c, m);
     }
-    if (c->passage) encode(s, c);
+    const call_text *text = call_text_of(c);
+    if (text && text->passage) encode(s, c, text);
     else carry_out(s, c);
 }
 
@@ -162,7 +167,8 @@ void call_encoded(void *context, void *owner, const failure *why) {
     }
     failure f;
     size_t n_ids;
-    const int32_t *ids = passage_ids(c->passage, &n_ids);
+    call_text *text = call_text_of(c);
+    const int32_t *ids = passage_ids(text->passage, &n_ids);
     if (c->kind == CALL_TOKENIZE) {
         answer_tokenized(s, c, ids, n_ids);
         return;
@@ -171,7 +177,7 @@ void call_encoded(void *context, void *owner, const failure *why) {
         call_refuse(s, c, &f);
         return;
     }
-    passage_free(&c->passage);
+    passage_free(&text->passage);
     call_wait(c, clock_us());
     carry_out(s, c);
 }
@@ -184,7 +190,7 @@ void call_take(service *s, const call_order *order, const passage_segment *text)
     if (calls_add(s->calls, order, clock_us(), &c, &f) != STATUS_OK)
         client_fail(s, order->client, order->client_number, &f);
     else if (text &&
-             passages_add(s->passages, text, 1, call_encoded, c, &c->passage, &f) != STATUS_OK)
+             passages_add(s->passages, text, 1, call_encoded, c, &call_text_of(c)->passage, &f) != STATUS_OK)
         call_refuse(s, c, &f);
     else call_advance(s, c);
 }
@@ -195,9 +201,8 @@ void tokenize_asked(service *s, peer *client, const Trivium__Tokenize *m) {
         .client = client,
         .client_number = m->call,
         .model = m->model,
-        .pool = "",
         .wait_ms = m->wait_ms,
-        .bos = m->bos,
+        .tokenize = {.bos = m->bos},
     };
     call_take(s, &order, &(passage_segment){m->text.data, m->text.len, m->special});
 }
@@ -215,10 +220,9 @@ void detokenize_asked(service *s, peer *client, const Trivium__Detokenize *m,
         .client = client,
         .client_number = m->call,
         .model = m->model,
-        .pool = "",
         .wait_ms = m->wait_ms,
     };
-    if (ids_of(message, 0, &order.ids, &order.n_ids)) call_take(s, &order, NULL);
+    if (ids_of(message, 0, &order.detokenize.ids, &order.detokenize.n_ids)) call_take(s, &order, NULL);
     else frame_missing(s, client, m->call, "ids");
 }
 
@@ -228,12 +232,10 @@ void score_asked(service *s, peer *client, const Trivium__Score *m, const wire_m
         .client = client,
         .client_number = m->call,
         .model = m->model,
-        .pool = m->pool,
         .wait_ms = m->wait_ms,
-        .bos = m->bos,
-        .n_top = m->n_top,
+        .score = {.pool = m->pool, .bos = m->bos, .n_top = m->n_top},
     };
-    if (m->has_ids && !ids_of(message, 0, &order.ids, &order.n_ids)) {
+    if (m->has_ids && !ids_of(message, 0, &order.score.ids, &order.score.n_ids)) {
         frame_missing(s, client, m->call, "ids");
     } else {
         passage_segment text = {m->text.data, m->text.len, m->special};
@@ -250,15 +252,13 @@ void probe_asked(service *s, peer *client, const Trivium__Probe *m, const wire_m
         .client = client,
         .client_number = m->call,
         .model = m->model,
-        .pool = m->pool,
         .wait_ms = m->wait_ms,
-        .strategy = &chain,
-        .seed = m->seed,
-        .step = m->step,
+        .probe = {.pool = m->pool, .strategy = &chain, .seed = m->seed, .step = m->step},
     };
-    order.row = wire_items(message, 0, sizeof *order.row, &order.n_row);
-    if (!order.row) frame_missing(s, client, m->call, "logits");
-    else if (!ids_of(message, 1, &order.ids, &order.n_ids))
+    probe_order *probe = &order.probe;
+    probe->row = wire_items(message, 0, sizeof *probe->row, &probe->n_row);
+    if (!probe->row) frame_missing(s, client, m->call, "logits");
+    else if (!ids_of(message, 1, &probe->history, &probe->n_history))
         frame_missing(s, client, m->call, "ids");
     else if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK)
         client_fail(s, client, m->call, &f);
@@ -268,10 +268,15 @@ void probe_asked(service *s, peer *client, const Trivium__Probe *m, const wire_m
 
 /* ---- what modelds answer ---- */
 
+static bool is_at(call *c, const modeld *d) {
+    const call_errand *errand = call_errand_of(c);
+    return errand && errand->worker == d;
+}
+
 /* The call that is meant, if this modeld has it; NULL: it was answered, or has gone elsewhere. */
-static call *find_of(service *s, const modeld *d, uint64_t number, call_kind kind) {
+static call *find_of(service *s, const modeld *d, uint64_t number) {
     call *c = calls_find(s->calls, number);
-    return c && c->worker == d && c->kind == kind ? c : NULL;
+    return c && is_at(c, d) ? c : NULL;
 }
 
 static void answer_misfit(service *s, call *c) {
@@ -281,9 +286,9 @@ static void answer_misfit(service *s, call *c) {
     call_refuse(s, c, &f);
 }
 
-static bool top_fits(const call *c, const Trivium__ScoredIds *m) {
+static bool top_fits(call *c, const Trivium__ScoredIds *m) {
     failure f;
-    if (m->n_top > c->n_top) return false;
+    if (m->n_top > call_as_score(c)->n_top) return false;
     for (size_t i = 0; i < m->n_top; i++)
         if (ids_check(c, &m->top[i]->id, 1, &f) != STATUS_OK) return false;
     return true;
@@ -291,9 +296,10 @@ static bool top_fits(const call *c, const Trivium__ScoredIds *m) {
 
 void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m,
                  const wire_message *message) {
-    call *c = find_of(s, d, m->call, CALL_SCORE);
-    if (!c) return;
-    const double *logprobs = wire_array(message, 0, c->n_ids, sizeof *logprobs);
+    call *c = find_of(s, d, m->call);
+    if (!c || c->kind != CALL_SCORE) return;
+    const call_ids *asked = &call_as_score(c)->scored;
+    const double *logprobs = wire_array(message, 0, asked->n_ids, sizeof *logprobs);
     if (!logprobs || !top_fits(c, m)) {
         answer_misfit(s, c);
         return;
@@ -305,17 +311,18 @@ void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m,
     Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
     reply.body_case = TRIVIUM__TEXT_REPLY__BODY_SCORED;
     reply.scored = &scored;
-    const wire_raw raw[] = {{c->ids, c->n_ids * sizeof *c->ids},
-                            {logprobs, c->n_ids * sizeof *logprobs}};
+    const wire_raw raw[] = {{asked->ids, asked->n_ids * sizeof *asked->ids},
+                            {logprobs, asked->n_ids * sizeof *logprobs}};
     call_answer(s, c, &reply, raw, 2);
 }
 
 void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m,
                  const wire_message *message) {
-    call *c = find_of(s, d, m->call, CALL_PROBE);
-    if (!c) return;
-    const double *probabilities = wire_array(message, 0, c->n_row, sizeof *probabilities);
-    if (!probabilities || m->id < 0 || (size_t)m->id >= c->n_row) {
+    call *c = find_of(s, d, m->call);
+    if (!c || c->kind != CALL_PROBE) return;
+    const size_t n_row = call_as_probe(c)->n_row;
+    const double *probabilities = wire_array(message, 0, n_row, sizeof *probabilities);
+    if (!probabilities || m->id < 0 || (size_t)m->id >= n_row) {
         answer_misfit(s, c);
         return;
     }
@@ -325,12 +332,12 @@ void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m,
     Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
     reply.body_case = TRIVIUM__TEXT_REPLY__BODY_PROBED;
     reply.probed = &probed;
-    call_answer(s, c, &reply, &(wire_raw){probabilities, c->n_row * sizeof *probabilities}, 1);
+    call_answer(s, c, &reply, &(wire_raw){probabilities, n_row * sizeof *probabilities}, 1);
 }
 
 void call_failed(service *s, const modeld *d, const Trivium__CallFailed *m) {
-    call *c = calls_find(s->calls, m->call);
-    if (!c || c->worker != d) return;
+    call *c = find_of(s, d, m->call);
+    if (!c) return;
     failure f;
     error_from_wire(m->error, "the modeld", &f);
     call_refuse(s, c, &f);
@@ -349,10 +356,10 @@ void calls_of_client_lost(service *s, const peer *client) {
 void calls_of_modeld_lost(service *s, const modeld *d) {
     for (call *c = calls_first(s->calls), *next; c; c = next) {
         next = calls_next(c);
-        if (c->worker != d || call_lost(c, clock_us())) continue;
+        if (!is_at(c, d) || call_lost(c, clock_us())) continue;
         failure f;
         fail(&f, STATUS_NO_MODELD, "%u modelds in a row were lost before they answered it",
-             c->n_losses);
+             call_errand_of(c)->n_losses);
         call_refuse(s, c, &f);
     }
 }

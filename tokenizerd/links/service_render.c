@@ -4,6 +4,44 @@
 #include <string.h>
 
 #include "service_parts.h"
+#include "tokenizerd/chat/conversation.h"
+
+/* A conversation on its way to a prompt. */
+struct rendering {
+    conversation *conversation; /* owned */
+    chat_form asked;
+    uint32_t n_ids_max;         /* 0: no bound */
+    uint32_t n_reply;           /* ids that the context must hold after them, at most half of it */
+    chat chat;                  /* once its model is here */
+    passage *passage;           /* the try that is being encoded; owned, NULL: none */
+    size_t n_head_bytes, n_tail_bytes;  /* of it, see chat_prompt */
+    passage *fits;              /* encoded: the best try so far; owned, NULL: none */
+};
+
+static rendering *rendering_new(const Trivium__Render *m, chat_form asked, const chat_message *messages) {
+    rendering *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    r->asked = asked;
+    r->n_ids_max = m->n_ids_max;
+    r->n_reply = m->n_reply;
+    r->conversation = conversation_new(messages, m->n_messages);
+    if (r->conversation) return r;
+    free(r);
+    return NULL;
+}
+
+static void rendering_free(rendering **out) {
+    rendering *r = *out;
+    passage_free(&r->passage);
+    passage_free(&r->fits);
+    conversation_free(&r->conversation);
+    free(r);
+    *out = NULL;
+}
+
+static rendering *rendering_of(call *c) {
+    return call_as_render(c)->rendering;
+}
 
 /* ---- its answer ---- */
 
@@ -20,11 +58,12 @@ static Trivium__TemplateOrigin origin_to_wire(chat_origin origin) {
 static void answer_rendered(service *s, call *c, const int32_t *ids, size_t n_ids, size_t n_cut) {
     ProtobufCBinaryData stop_bytes;
     Trivium__Rendered rendered = TRIVIUM__RENDERED__INIT;
-    const chat *form = &c->rendering.chat;
+    const rendering *r = rendering_of(c);
+    const chat *form = &r->chat;
     rendered.call = c->client_number;
     rendered.template_ = (char *)chat_form_name(form->form);
     rendered.origin = origin_to_wire(form->origin);
-    rendered.n_dropped = (uint32_t)conversation_n_dropped(c->rendering.conversation);
+    rendered.n_dropped = (uint32_t)conversation_n_dropped(r->conversation);
     rendered.n_cut = (uint32_t)n_cut;
     rendered.n_vocab = served_model_n_vocab(c->model);
     rendered.model = (char *)served_model_name(c->model);
@@ -42,7 +81,7 @@ static void answer_rendered(service *s, call *c, const int32_t *ids, size_t n_id
 
 static void answer_fitting(service *s, call *c) {
     size_t n_ids;
-    const int32_t *ids = passage_ids(c->rendering.fits, &n_ids);
+    const int32_t *ids = passage_ids(rendering_of(c)->fits, &n_ids);
     answer_rendered(s, c, ids, n_ids, 0);
 }
 
@@ -50,12 +89,12 @@ static void answer_fitting(service *s, call *c) {
 static void answer_cut(service *s, call *c) {
     failure f;
     size_t begin, n_cut;
-    prompt_ids p = {.has_bos = c->rendering.chat.bos >= 0,
-                    .n_head_bytes = c->rendering.n_head_bytes,
-                    .n_tail_bytes = c->rendering.n_tail_bytes};
-    p.ids = passage_ids(c->passage, &p.n_ids);
-    status st = conversation_cut(served_model_vocab(c->model), &p, c->rendering.n_ids_max, &begin,
-                                 &n_cut, &f);
+    const rendering *r = rendering_of(c);
+    prompt_ids p = {.has_bos = r->chat.bos >= 0,
+                    .n_head_bytes = r->n_head_bytes,
+                    .n_tail_bytes = r->n_tail_bytes};
+    p.ids = passage_ids(r->passage, &p.n_ids);
+    status st = conversation_cut(served_model_vocab(c->model), &p, r->n_ids_max, &begin, &n_cut, &f);
     size_t n_left = p.n_ids - n_cut;
     int32_t *ids = st == STATUS_OK ? malloc((n_left + 1) * sizeof *ids) : NULL;
     if (st == STATUS_OK && !ids) fail(&f, STATUS_NO_MEMORY, "no memory for %zu ids", n_left);
@@ -74,7 +113,7 @@ static void answer_cut(service *s, call *c) {
 static passage_encoded rendering_encoded;
 
 static status try_start(service *s, call *c, failure *f) {
-    rendering *r = &c->rendering;
+    rendering *r = rendering_of(c);
     size_t n_messages;
     const chat_message *messages = conversation_messages(r->conversation, &n_messages);
     chat_prompt prompt;
@@ -84,18 +123,19 @@ static status try_start(service *s, call *c, failure *f) {
     r->n_head_bytes = prompt.n_head_bytes;
     r->n_tail_bytes = prompt.n_tail_bytes;
     st = passages_add(s->passages, prompt.segments, prompt.n_segments, rendering_encoded, c,
-                      &c->passage, f);
+                      &r->passage, f);
     free(prompt.segments);
-    return st == STATUS_OK ? passage_start(c->passage, served_model_vocab(c->model), r->chat.bos, f)
+    return st == STATUS_OK ? passage_start(r->passage, served_model_vocab(c->model), r->chat.bos, f)
                            : st;
 }
 
 /* The next try, until one is on its way or the call is answered. A text that is too long to be
  * encoded is one that does not fit. */
 static void try_next(service *s, call *c) {
+    rendering *r = rendering_of(c);
     for (;;) {
         failure f;
-        passage_free(&c->passage);
+        passage_free(&r->passage);
         status st = try_start(s, c, &f);
         if (st == STATUS_OK) {
             c->state = CALL_ENCODING;
@@ -103,8 +143,8 @@ static void try_next(service *s, call *c) {
             return;
         }
         conversation_next next = CONVERSATION_TOO_LONG;
-        if (st == STATUS_TOO_LONG && c->rendering.n_ids_max > 0)
-            next = conversation_tried(c->rendering.conversation, false);
+        if (st == STATUS_TOO_LONG && r->n_ids_max > 0)
+            next = conversation_tried(r->conversation, false);
         if (next == CONVERSATION_AGAIN) continue;
         if (next == CONVERSATION_FITS) answer_fitting(s, c);
         else call_refuse(s, c, &f);
@@ -113,27 +153,27 @@ static void try_next(service *s, call *c) {
 }
 
 /* What was encoded and fits is kept: it may turn out to be the longest that does. */
-static bool try_fits(call *c) {
-    rendering *r = &c->rendering;
+static bool try_fits(rendering *r) {
     size_t n_ids;
-    passage_ids(c->passage, &n_ids);
+    passage_ids(r->passage, &n_ids);
     if (r->n_ids_max > 0 && n_ids > r->n_ids_max) return false;
     passage_free(&r->fits);
-    r->fits = c->passage;
-    c->passage = NULL;
+    r->fits = r->passage;
+    r->passage = NULL;
     return true;
 }
 
 static void rendering_encoded(void *context, void *owner, const failure *why) {
     service *s = context;
     call *c = owner;
-    bool may_fit_shorter = c->rendering.n_ids_max > 0;
+    rendering *r = rendering_of(c);
+    bool may_fit_shorter = r->n_ids_max > 0;
     if (why && !(why->code == STATUS_TOO_LONG && may_fit_shorter)) {
         call_refuse(s, c, why);
         return;
     }
-    bool fits = !why && try_fits(c);
-    switch (conversation_tried(c->rendering.conversation, fits)) {
+    bool fits = !why && try_fits(r);
+    switch (conversation_tried(r->conversation, fits)) {
     case CONVERSATION_AGAIN: try_next(s, c); break;
     case CONVERSATION_FITS: answer_fitting(s, c); break;
     case CONVERSATION_TOO_LONG:
@@ -150,39 +190,58 @@ static void room_keep(rendering *r, uint32_t n_ctx) {
 }
 
 void render_begin(service *s, call *c) {
-    room_keep(&c->rendering, served_model_n_ctx(c->model));
-    c->rendering.chat = chat_choose(served_model_vocab(c->model), served_model_template(c->model),
-                                    c->rendering.asked);
+    rendering *r = rendering_of(c);
+    room_keep(r, served_model_n_ctx(c->model));
+    r->chat = chat_choose(served_model_vocab(c->model), served_model_template(c->model), r->asked);
     try_next(s, c);
 }
 
 /* ---- what clients ask ---- */
 
-void render_asked(service *s, peer *client, const Trivium__Render *m) {
-    failure f = {.code = STATUS_OK};
-    call_order order = {
+/* Checked messages: they become a call, which is told when there is no memory for a copy. */
+static void render_take(service *s, peer *client, const Trivium__Render *m, chat_form asked,
+                        const chat_message *messages) {
+    failure f;
+    call *c;
+    const call_order order = {
         .kind = CALL_RENDER,
         .client = client,
         .client_number = m->call,
         .model = m->model,
-        .pool = "",
         .wait_ms = m->wait_ms,
-        .n_messages = m->n_messages,
-        .n_ids_max = m->n_ids_max,
-        .n_reply = m->n_reply,
+        .render = {.n_bytes = conversation_bytes(messages, m->n_messages)},
     };
-    chat_message *messages = calloc(m->n_messages + 1, sizeof *messages);
-    order.messages = messages;
-    if (!messages) fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", m->n_messages);
-    else chat_form_named(m->template_, &order.form, &f);
-    if (f.code != STATUS_OK) {
+    if (calls_add(s->calls, &order, clock_us(), &c, &f) != STATUS_OK) {
         client_fail(s, client, m->call, &f);
-    } else {
-        for (size_t i = 0; i < m->n_messages; i++)
-            messages[i] = (chat_message){.role = chat_role_named(m->messages[i]->role),
-                                         .content = m->messages[i]->content.data,
-                                         .n_bytes = m->messages[i]->content.len};
-        call_take(s, &order, NULL);
+        return;
     }
+    rendering *r = rendering_new(m, asked, messages);
+    if (!r) {
+        fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", m->n_messages);
+        call_refuse(s, c, &f);
+        return;
+    }
+    call_set_rendering(c, r, rendering_free);
+    call_advance(s, c);
+}
+
+static status messages_from_wire(chat_message *messages, const Trivium__Render *m, failure *f) {
+    for (size_t i = 0; i < m->n_messages; i++)
+        messages[i] = (chat_message){.role = chat_role_named(m->messages[i]->role),
+                                     .content = m->messages[i]->content.data,
+                                     .n_bytes = m->messages[i]->content.len};
+    return chat_check(messages, m->n_messages, f);
+}
+
+void render_asked(service *s, peer *client, const Trivium__Render *m) {
+    failure f;
+    chat_form asked;
+    status st = STATUS_OK;
+    chat_message *messages = calloc(m->n_messages + 1, sizeof *messages);
+    if (!messages) st = fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", m->n_messages);
+    if (st == STATUS_OK) st = chat_form_named(m->template_, &asked, &f);
+    if (st == STATUS_OK) st = messages_from_wire(messages, m, &f);
+    if (st == STATUS_OK) render_take(s, client, m, asked, messages);
+    else client_fail(s, client, m->call, &f);
     free(messages);
 }

@@ -26,20 +26,81 @@ calls *calls_new(const serving_events *serving) {
     return cs;
 }
 
+/* ---- what only some kinds have ---- */
+
+tokenize_call *call_as_tokenize(call *c) {
+    assert(c->kind == CALL_TOKENIZE);
+    return &c->tokenize;
+}
+
+detokenize_call *call_as_detokenize(call *c) {
+    assert(c->kind == CALL_DETOKENIZE);
+    return &c->detokenize;
+}
+
+render_call *call_as_render(call *c) {
+    assert(c->kind == CALL_RENDER);
+    return &c->render;
+}
+
+score_call *call_as_score(call *c) {
+    assert(c->kind == CALL_SCORE);
+    return &c->score;
+}
+
+probe_call *call_as_probe(call *c) {
+    assert(c->kind == CALL_PROBE);
+    return &c->probe;
+}
+
+call_text *call_text_of(call *c) {
+    switch (c->kind) {
+    case CALL_TOKENIZE: return &c->tokenize.text;
+    case CALL_SCORE: return &c->score.text;
+    default: return NULL;
+    }
+}
+
+call_errand *call_errand_of(call *c) {
+    switch (c->kind) {
+    case CALL_SCORE: return &c->score.errand;
+    case CALL_PROBE: return &c->probe.errand;
+    default: return NULL;
+    }
+}
+
+/* ---- the table ---- */
+
 static void worker_leave(call *c) {
-    if (c->worker) c->serving->give(c->worker);
-    c->worker = NULL;
+    call_errand *errand = call_errand_of(c);
+    if (!errand || !errand->worker) return;
+    c->serving->give(errand->worker);
+    errand->worker = NULL;
+}
+
+static void part_free(call *c) {
+    switch (c->kind) {
+    case CALL_TOKENIZE: passage_free(&c->tokenize.text.passage); break;
+    case CALL_DETOKENIZE: free(c->detokenize.given.ids); break;
+    case CALL_RENDER:
+        if (c->render.rendering) c->render.free(&c->render.rendering);
+        break;
+    case CALL_SCORE:
+        passage_free(&c->score.text.passage);
+        free(c->score.scored.ids);
+        break;
+    case CALL_PROBE:
+        strategy_clear(&c->probe.strategy);
+        free(c->probe.row);
+        free(c->probe.history.ids);
+        break;
+    }
 }
 
 static void call_free(call *c) {
     worker_leave(c);
-    passage_free(&c->passage);
-    passage_free(&c->rendering.fits);
-    conversation_free(&c->rendering.conversation);
-    strategy_clear(&c->strategy);
+    part_free(c);
     if (c->model) c->serving->release(c->model);
-    free(c->ids);
-    free(c->row);
     free(c);
 }
 
@@ -53,36 +114,53 @@ void calls_free(calls **cs) {
     *cs = NULL;
 }
 
-static status probe_check(const call_order *o, failure *f) {
+/* ---- taking up ---- */
+
+static status name_check(const char *name, failure *f) {
+    if (text_is_printable(name, NAME_BYTES_MAX)) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST,
+                "a model's or pool's name may have %d bytes of UTF-8 without control characters",
+                NAME_BYTES_MAX);
+}
+
+static status ids_check(size_t n_ids, failure *f) {
+    if (n_ids <= TOKENIZE_IDS_MAX) return STATUS_OK;
+    return fail(f, STATUS_TOO_LONG, "%zu ids came, and %d are allowed", n_ids, TOKENIZE_IDS_MAX);
+}
+
+static status score_check(const score_order *o, failure *f) {
+    status st = name_check(o->pool, f);
+    if (st == STATUS_OK && o->n_top > CANDIDATES_MAX)
+        st = fail(f, STATUS_BAD_REQUEST, "there may be %d candidates, not %u", CANDIDATES_MAX, o->n_top);
+    return st == STATUS_OK ? ids_check(o->n_ids, f) : st;
+}
+
+static status probe_check(const probe_order *o, failure *f) {
+    status st = name_check(o->pool, f);
+    if (st != STATUS_OK) return st;
+    if (o->seed >= SEED_MAX) return fail(f, STATUS_BAD_REQUEST, "a seed must be below 2^53");
     if (o->n_row == 0 || o->n_row > N_VOCAB_MAX)
         return fail(f, STATUS_BAD_REQUEST, "a probe needs 1 to %d logits, not %zu", N_VOCAB_MAX,
                     o->n_row);
-    if (o->n_ids > N_CTX_MAX)
-        return fail(f, STATUS_TOO_LONG, "a history may have %d ids, not %zu", N_CTX_MAX, o->n_ids);
-    for (size_t i = 0; i < o->n_ids; i++)
-        if (o->ids[i] < 0 || (size_t)o->ids[i] >= o->n_row)
+    if (o->n_history > N_CTX_MAX)
+        return fail(f, STATUS_TOO_LONG, "a history may have %d ids, not %zu", N_CTX_MAX, o->n_history);
+    for (size_t i = 0; i < o->n_history; i++)
+        if (o->history[i] < 0 || (size_t)o->history[i] >= o->n_row)
             return fail(f, STATUS_BAD_ID,
-                        "the id %d of the history is outside the row of %zu logits", o->ids[i],
+                        "the id %d of the history is outside the row of %zu logits", o->history[i],
                         o->n_row);
     return strategy_check_ids(o->strategy, (uint32_t)o->n_row, f);
 }
 
 static status order_check(const call_order *o, failure *f) {
-    if (!text_is_printable(o->model, NAME_BYTES_MAX) || !text_is_printable(o->pool, NAME_BYTES_MAX))
-        return fail(
-            f, STATUS_BAD_REQUEST,
-            "a model's or pool's name may have %d bytes of UTF-8 without control characters",
-            NAME_BYTES_MAX);
-    if (o->seed >= SEED_MAX) return fail(f, STATUS_BAD_REQUEST, "a seed must be below 2^53");
-    if (o->n_top > CANDIDATES_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "there may be %d candidates, not %u", CANDIDATES_MAX,
-                    o->n_top);
-    if (o->kind == CALL_PROBE) return probe_check(o, f);
-    if (o->kind == CALL_RENDER) return chat_check(o->messages, o->n_messages, f);
-    if (o->n_ids > TOKENIZE_IDS_MAX)
-        return fail(f, STATUS_TOO_LONG, "%zu ids came, and %d are allowed", o->n_ids,
-                    TOKENIZE_IDS_MAX);
-    return STATUS_OK;
+    status st = name_check(o->model, f);
+    if (st != STATUS_OK) return st;
+    switch (o->kind) {
+    case CALL_DETOKENIZE: return ids_check(o->detokenize.n_ids, f);
+    case CALL_SCORE: return score_check(&o->score, f);
+    case CALL_PROBE: return probe_check(&o->probe, f);
+    default: return STATUS_OK;
+    }
 }
 
 static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f) {
@@ -94,58 +172,67 @@ static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f) {
     return STATUS_OK;
 }
 
-status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f) {
-    assert(!c->ids);
+static status ids_copy(calls *cs, call *c, call_ids *to, const int32_t *ids, size_t n_ids, failure *f) {
+    assert(!to->ids);
     status st = bytes_take(cs, c, n_ids * sizeof *ids, f);
     if (st != STATUS_OK) return st;
-    c->ids = malloc(n_ids * sizeof *ids + 1);
-    if (!c->ids) return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", n_ids);
-    if (n_ids > 0) memcpy(c->ids, ids, n_ids * sizeof *ids);
-    c->n_ids = n_ids;
+    to->ids = malloc(n_ids * sizeof *ids + 1);
+    if (!to->ids) return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", n_ids);
+    if (n_ids > 0) memcpy(to->ids, ids, n_ids * sizeof *ids);
+    to->n_ids = n_ids;
     return STATUS_OK;
 }
 
-static status row_set(calls *cs, call *c, const call_order *o, failure *f) {
-    if (!o->row) return STATUS_OK;
+static status score_copy(calls *cs, call *c, const score_order *o, failure *f) {
+    score_call *to = call_as_score(c);
+    strcpy(to->errand.pool, o->pool);
+    to->text.bos = o->bos;
+    to->n_top = o->n_top;
+    return o->ids ? ids_copy(cs, c, &to->scored, o->ids, o->n_ids, f) : STATUS_OK;
+}
+
+static status row_copy(calls *cs, call *c, const probe_order *o, failure *f) {
+    probe_call *to = call_as_probe(c);
     status st = bytes_take(cs, c, o->n_row * sizeof *o->row, f);
     if (st != STATUS_OK) return st;
-    c->row = malloc(o->n_row * sizeof *o->row);
-    if (!c->row) return fail(f, STATUS_NO_MEMORY, "no memory for a row");
-    memcpy(c->row, o->row, o->n_row * sizeof *o->row);
-    c->n_row = o->n_row;
+    to->row = malloc(o->n_row * sizeof *o->row);
+    if (!to->row) return fail(f, STATUS_NO_MEMORY, "no memory for a row");
+    memcpy(to->row, o->row, o->n_row * sizeof *o->row);
+    to->n_row = o->n_row;
     return STATUS_OK;
 }
 
-static status conversation_set(calls *cs, call *c, const call_order *o, failure *f) {
-    if (o->kind != CALL_RENDER) return STATUS_OK;
-    status st = bytes_take(cs, c, conversation_bytes(o->messages, o->n_messages), f);
-    if (st != STATUS_OK) return st;
-    c->rendering.asked = o->form;
-    c->rendering.n_ids_max = o->n_ids_max;
-    c->rendering.n_reply = o->n_reply;
-    c->rendering.conversation = conversation_new(o->messages, o->n_messages);
-    if (c->rendering.conversation) return STATUS_OK;
-    return fail(f, STATUS_NO_MEMORY, "no memory for %zu messages", o->n_messages);
+static status probe_copy(calls *cs, call *c, const probe_order *o, failure *f) {
+    probe_call *to = call_as_probe(c);
+    strcpy(to->errand.pool, o->pool);
+    to->seed = o->seed;
+    to->step = o->step;
+    strategy_init(&to->strategy);
+    if (strategy_copy(&to->strategy, o->strategy) != STATUS_OK)
+        return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
+    status st = ids_copy(cs, c, &to->history, o->history, o->n_history, f);
+    return st == STATUS_OK ? row_copy(cs, c, o, f) : st;
 }
 
-static status order_copy(calls *cs, call *c, const call_order *o, failure *f) {
-    strategy_init(&c->strategy);
-    if (o->strategy && strategy_copy(&c->strategy, o->strategy) != STATUS_OK)
-        return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
-    status st = o->ids ? call_set_ids(cs, c, o->ids, o->n_ids, f) : STATUS_OK;
-    if (st == STATUS_OK) st = row_set(cs, c, o, f);
-    if (st == STATUS_OK) st = conversation_set(cs, c, o, f);
+/* What the kind has of its own. */
+static status part_copy(calls *cs, call *c, const call_order *o, failure *f) {
     c->kind = o->kind;
+    switch (o->kind) {
+    case CALL_TOKENIZE: c->tokenize.text.bos = o->tokenize.bos; return STATUS_OK;
+    case CALL_DETOKENIZE:
+        return ids_copy(cs, c, &c->detokenize.given, o->detokenize.ids, o->detokenize.n_ids, f);
+    case CALL_RENDER: return bytes_take(cs, c, o->render.n_bytes, f);
+    case CALL_SCORE: return score_copy(cs, c, &o->score, f);
+    case CALL_PROBE: return probe_copy(cs, c, &o->probe, f);
+    }
+    return STATUS_OK;
+}
+
+static void order_copy(call *c, const call_order *o) {
     c->client = o->client;
     c->client_number = o->client_number;
     strcpy(c->model_name, o->model);
-    strcpy(c->pool, o->pool);
     c->wait_ms = o->wait_ms == 0 ? WAIT_MS : o->wait_ms < WAIT_MS_MAX ? o->wait_ms : WAIT_MS_MAX;
-    c->bos = o->bos;
-    c->seed = o->seed;
-    c->step = o->step;
-    c->n_top = o->n_top;
-    return st;
 }
 
 static void call_link(calls *cs, call *c) {
@@ -166,7 +253,8 @@ status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, fa
     call *c = calloc(1, sizeof *c);
     if (!c) return fail(f, STATUS_NO_MEMORY, "no memory for another call");
     c->serving = cs->serving;
-    st = order_copy(cs, c, o, f);
+    order_copy(c, o);
+    st = part_copy(cs, c, o, f);
     if (st != STATUS_OK) {
         cs->n_bytes_held -= c->n_bytes_held;
         call_free(c);
@@ -211,10 +299,21 @@ void call_meet(call *c, served_model *m) {
     c->model = m;
 }
 
+status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f) {
+    return ids_copy(cs, c, &call_as_score(c)->scored, ids, n_ids, f);
+}
+
+void call_set_rendering(call *c, rendering *r, void (*free)(rendering **r)) {
+    render_call *part = call_as_render(c);
+    assert(!part->rendering);
+    *part = (render_call){.rendering = r, .free = free};
+}
+
 void call_send(call *c, modeld *d) {
-    assert(c->state == CALL_WAITING && !c->worker);
+    call_errand *errand = call_errand_of(c);
+    assert(errand && !errand->worker && c->state == CALL_WAITING);
     c->serving->take(d);
-    c->worker = d;
+    errand->worker = d;
     c->state = CALL_SENT;
 }
 
@@ -225,6 +324,7 @@ void call_wait(call *c, uint64_t now_us) {
 }
 
 bool call_lost(call *c, uint64_t now_us) {
+    assert(c->state == CALL_SENT);
     call_wait(c, now_us);
-    return ++c->n_losses <= REOPENS_MAX;
+    return ++call_errand_of(c)->n_losses <= REOPENS_MAX;
 }

@@ -1,6 +1,6 @@
 /* The calls under way: tokenize, detokenize, render, score and probe, each of which gets exactly
- * one answer. Pure: no sockets, no clock. Fields may be read anywhere; the service sets the passage, and
- * the state while it encodes. */
+ * one answer. Pure: no sockets, no clock. Fields may be read anywhere, what only one kind has through
+ * call_as_KIND; the service sets the passage, and the state while it encodes. */
 #ifndef TRIVIUM_CALLS_H
 #define TRIVIUM_CALLS_H
 
@@ -11,8 +11,6 @@
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
-#include "tokenizerd/chat/chat.h"
-#include "tokenizerd/chat/conversation.h"
 #include "serving.h"
 #include "tokenizerd/text/passages.h"
 
@@ -32,73 +30,135 @@ typedef enum call_state {
     CALL_SENT,                  /* a modeld has it */
 } call_state;
 
-/* A conversation on its way to a prompt. */
-typedef struct rendering {
-    conversation *conversation; /* owned; NULL: the call is another one */
-    chat_form asked;
-    uint32_t n_ids_max;         /* 0: no bound */
-    uint32_t n_reply;           /* ids that the context must hold behind them, at most half of it */
-    chat chat;                  /* once its model is here */
-    size_t n_head_bytes, n_tail_bytes;  /* of the try that is being encoded, see chat_prompt */
-    passage *fits;              /* encoded: the best try so far; owned, NULL: none */
-} rendering;
+/* ---- what is asked: all of it is borrowed ---- */
+
+typedef struct tokenize_order {
+    bool bos;
+} tokenize_order;
+
+typedef struct detokenize_order {
+    const int32_t *ids;
+    size_t n_ids;
+} detokenize_order;
+
+typedef struct render_order {
+    size_t n_bytes;             /* that the call will hold for its conversation */
+} render_order;
+
+typedef struct score_order {
+    const char *pool;
+    const int32_t *ids;         /* NULL: a text is to be encoded */
+    size_t n_ids;
+    bool bos;                   /* of the text */
+    uint32_t n_top;
+} score_order;
+
+typedef struct probe_order {
+    const char *pool;
+    const float *row;
+    size_t n_row;
+    const int32_t *history;
+    size_t n_history;
+    const strategy *strategy;
+    uint64_t seed;
+    uint32_t step;
+} probe_order;
+
+typedef struct call_order {
+    call_kind kind;             /* which of the union counts */
+    void *client;
+    uint64_t client_number;
+    const char *model;
+    uint32_t wait_ms;           /* 0: WAIT_MS */
+    union {
+        tokenize_order tokenize;
+        detokenize_order detokenize;
+        render_order render;
+        score_order score;
+        probe_order probe;
+    };
+} call_order;
+
+/* ---- what is under way ---- */
+
+typedef struct call_text {      /* on its way to ids */
+    passage *passage;           /* owned; NULL: there is none, or it is ids by now */
+    bool bos;
+} call_text;
+
+typedef struct call_errand {    /* what a modeld answers */
+    char pool[NAME_BYTES_MAX + 1];
+    modeld *worker;             /* while SENT */
+    uint32_t n_losses;          /* of modelds that had it */
+} call_errand;
+
+typedef struct call_ids {
+    int32_t *ids;               /* [n_ids], owned */
+    size_t n_ids;
+} call_ids;
+
+typedef struct rendering rendering;     /* a conversation on its way to a prompt; only the service knows it */
+
+typedef struct tokenize_call {
+    call_text text;
+} tokenize_call;
+
+typedef struct detokenize_call {
+    call_ids given;
+} detokenize_call;
+
+typedef struct render_call {
+    rendering *rendering;       /* owned; NULL before call_set_rendering */
+    void (*free)(rendering **r);
+} render_call;
+
+typedef struct score_call {
+    call_text text;
+    call_ids scored;            /* given, or of its text */
+    call_errand errand;
+    uint32_t n_top;
+} score_call;
+
+typedef struct probe_call {
+    float *row;                 /* [n_row], owned */
+    size_t n_row;
+    call_ids history;
+    strategy strategy;
+    call_errand errand;
+    uint64_t seed;
+    uint32_t step;
+} probe_call;
 
 typedef struct call {
     uint64_t number;            /* ours, on the tokens link; never 0 */
-    call_kind kind;
     call_state state;
     void *client;
     uint64_t client_number;     /* the client's own */
 
-    char model_name[NAME_BYTES_MAX + 1], pool[NAME_BYTES_MAX + 1];
+    char model_name[NAME_BYTES_MAX + 1];
     uint32_t wait_ms;
     uint64_t deadline_us;       /* while WAITING */
     served_model *model;        /* NULL until it is here; held */
-    modeld *worker;             /* while SENT */
-    uint32_t n_losses;          /* of modelds that had it */
 
-    passage *passage;           /* text on its way to ids; owned */
-    rendering rendering;
-    bool bos;
-    int32_t *ids;               /* [n_ids] of a text or given; of a probe: its history; owned */
-    size_t n_ids;
-    float *row;                 /* [n_row] of a probe; owned */
-    size_t n_row;
-    strategy strategy;          /* of a probe */
-    uint64_t seed;
-    uint32_t step, n_top;
+    call_kind kind;             /* which of the union counts */
+    union {
+        tokenize_call tokenize;
+        detokenize_call detokenize;
+        render_call render;
+        score_call score;
+        probe_call probe;
+    };
 
-    const serving_events *serving;     /* the table's, as is what follows */
+    const serving_events *serving;  /* the table's, as is what follows */
     struct call *next, *previous;
     size_t n_bytes_held;
 } call;
 
-typedef struct call_order {     /* borrowed */
-    call_kind kind;
-    void *client;
-    uint64_t client_number;
-    const char *model, *pool;
-    uint32_t wait_ms;           /* 0: WAIT_MS */
-    bool bos;
-    const int32_t *ids;
-    size_t n_ids;
-    const float *row;
-    size_t n_row;
-    const strategy *strategy;   /* NULL: empty */
-    uint64_t seed;
-    uint32_t step, n_top;
-    const chat_message *messages;       /* of a conversation to render */
-    size_t n_messages;
-    chat_form form;
-    uint32_t n_ids_max, n_reply;
-} call_order;
-
-calls *calls_new(const serving_events *serving);   /* borrowed; NULL: no memory */
+calls *calls_new(const serving_events *serving);    /* borrowed; NULL: no memory */
 void calls_free(calls **cs);
 
 /* Check and take up, WAITING; what is borrowed is copied. STATUS_BUSY past CALLS_MAX or
- * CALLS_BYTES_MAX, STATUS_BAD_REQUEST, STATUS_BAD_ID, STATUS_NO_MEMORY, codes of chat_check with a
- * sentence. */
+ * CALLS_BYTES_MAX, STATUS_BAD_REQUEST, STATUS_TOO_LONG, STATUS_BAD_ID, STATUS_NO_MEMORY. */
 status calls_add(calls *cs, const call_order *order, uint64_t now_us, call **out, failure *f);
 void calls_remove(calls *cs, call **c);
 
@@ -106,12 +166,25 @@ call *calls_find(const calls *cs, uint64_t number);     /* NULL: none of this nu
 call *calls_first(const calls *cs);                     /* in order of coming */
 call *calls_next(const call *c);
 
-/* Its ids are known (copied); counted like those that came with the order. STATUS_BUSY,
+/* What only calls of this kind have; the call must be one of them. */
+tokenize_call *call_as_tokenize(call *c);
+detokenize_call *call_as_detokenize(call *c);
+render_call *call_as_render(call *c);
+score_call *call_as_score(call *c);
+probe_call *call_as_probe(call *c);
+
+call_text *call_text_of(call *c);           /* NULL: its kind has none */
+call_errand *call_errand_of(call *c);       /* NULL: its kind goes to no modeld */
+
+/* The ids of a score's text (copied); counted like those that come with an order. STATUS_BUSY,
  * STATUS_NO_MEMORY. */
 status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f);
 
+/* What a render works on; the call owns it and has it freed so. */
+void call_set_rendering(call *c, rendering *r, void (*free)(rendering **r));
+
 void call_meet(call *c, served_model *m);               /* its model is here; held from now on */
-void call_send(call *c, modeld *d);                     /* WAITING → SENT */
+void call_send(call *c, modeld *d);                     /* WAITING → SENT, of a score or probe */
 void call_wait(call *c, uint64_t now_us);               /* → WAITING, for wait_ms from now */
 /* Its modeld is gone: SENT → WAITING. False: it is to fail, because more than REOPENS_MAX were lost. */
 bool call_lost(call *c, uint64_t now_us);

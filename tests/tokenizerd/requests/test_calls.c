@@ -24,7 +24,10 @@ static int teardown(void **state) {
 }
 
 static call_order order_of(call_kind kind) {
-    return (call_order){.kind = kind, .model = "", .pool = "", .wait_ms = 100};
+    call_order order = {.kind = kind, .model = "", .wait_ms = 100};
+    if (kind == CALL_SCORE) order.score.pool = "";
+    if (kind == CALL_PROBE) order.probe.pool = "";
+    return order;
 }
 
 static call *add(calls *cs, const call_order *order) {
@@ -68,18 +71,20 @@ static void test_what_calls_hold_is_bounded(void **state) {
     calls *cs = *state;
     failure f;
     call *c = NULL;
+    call_order score = order_of(CALL_SCORE);
+    call *text = add(cs, &score);
     float *row = calloc(N_VOCAB_MAX, sizeof *row);
     strategy none;
     strategy_init(&none);
     call_order order = order_of(CALL_PROBE);
-    order.strategy = &none, order.row = row, order.n_row = N_VOCAB_MAX;
+    order.probe.strategy = &none, order.probe.row = row, order.probe.n_row = N_VOCAB_MAX;
     for (size_t i = 0; i < CALLS_BYTES_MAX / (N_VOCAB_MAX * sizeof *row); i++) add(cs, &order);
     assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_BUSY);
-    c = calls_first(cs);
+    c = calls_next(text);
     calls_remove(cs, &c);
-    c = add(cs, &order);
-    assert_int_equal(call_set_ids(cs, c, (const int32_t[]){1}, 1, &f), STATUS_BUSY);
-    assert_null(c->ids);
+    add(cs, &order);
+    assert_int_equal(call_set_ids(cs, text, (const int32_t[]){1}, 1, &f), STATUS_BUSY);
+    assert_null(call_as_score(text)->scored.ids);
     free(row);
 }
 
@@ -95,7 +100,7 @@ static void test_orders_out_of_range_are_refused(void **state) {
     strategy_init(&biased);
     strategy_append_biases(&biased, &(int32_t){3}, &(double){1}, 1, &ignored);
     call_order probe = order_of(CALL_PROBE);
-    probe.strategy = &none, probe.row = row, probe.n_row = 3;
+    probe.probe.strategy = &none, probe.probe.row = row, probe.probe.n_row = 3;
     struct {
         call_order order;
         status expected;
@@ -108,15 +113,21 @@ static void test_orders_out_of_range_are_refused(void **state) {
         {probe, STATUS_BAD_ID},
         {probe, STATUS_BAD_ID},
         {probe, STATUS_BAD_REQUEST},
+        {probe, STATUS_BAD_REQUEST},
+        {order_of(CALL_TOKENIZE), STATUS_BAD_REQUEST},
+        {order_of(CALL_DETOKENIZE), STATUS_TOO_LONG},
     };
-    cases[0].order.pool = long_name;
-    cases[1].order.n_top = CANDIDATES_MAX + 1;
-    cases[2].order.ids = history, cases[2].order.n_ids = TOKENIZE_IDS_MAX + 1;
-    cases[3].order.n_row = 0;
-    cases[4].order.n_row = N_VOCAB_MAX + 1;
-    cases[5].order.ids = history, cases[5].order.n_ids = 2;
-    cases[6].order.strategy = &biased;
-    cases[7].order.seed = SEED_MAX;
+    cases[0].order.score.pool = long_name;
+    cases[1].order.score.n_top = CANDIDATES_MAX + 1;
+    cases[2].order.score.ids = history, cases[2].order.score.n_ids = TOKENIZE_IDS_MAX + 1;
+    cases[3].order.probe.n_row = 0;
+    cases[4].order.probe.n_row = N_VOCAB_MAX + 1;
+    cases[5].order.probe.history = history, cases[5].order.probe.n_history = 2;
+    cases[6].order.probe.strategy = &biased;
+    cases[7].order.probe.seed = SEED_MAX;
+    cases[8].order.probe.pool = long_name;
+    cases[9].order.model = long_name;
+    cases[10].order.detokenize.ids = history, cases[10].order.detokenize.n_ids = TOKENIZE_IDS_MAX + 1;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         failure f = {.code = STATUS_OK};
         call *c = NULL;
@@ -134,19 +145,22 @@ static void test_what_was_asked_is_copied(void **state) {
     strategy none;
     strategy_init(&none);
     call_order order = order_of(CALL_PROBE);
-    order.strategy = &none, order.row = row, order.n_row = 3, order.ids = history, order.n_ids = 2;
-    order.seed = 7, order.step = 9, order.client = &order, order.client_number = 5;
+    order.probe = (probe_order){.pool = "p", .row = row, .n_row = 3, .history = history, .n_history = 2,
+                                .strategy = &none, .seed = 7, .step = 9};
+    order.client = &order, order.client_number = 5;
     call *c = add(cs, &order);
     row[0] = 9, history[0] = 9;
-    assert_true(c->row[0] == 1 && c->n_row == 3);
-    assert_true(c->ids[0] == 0 && c->ids[1] == 2 && c->n_ids == 2);
-    assert_true(c->seed == 7 && c->step == 9 && c->client == &order && c->client_number == 5);
+    const probe_call *probe = call_as_probe(c);
+    assert_true(probe->row[0] == 1 && probe->n_row == 3);
+    assert_true(probe->history.ids[0] == 0 && probe->history.ids[1] == 2 && probe->history.n_ids == 2);
+    assert_true(probe->seed == 7 && probe->step == 9 && c->client == &order && c->client_number == 5);
+    assert_string_equal(probe->errand.pool, "p");
 }
 
 static void test_a_call_that_comes_back_waits_anew(void **state) {
     calls *cs = *state;
     modeld *d = fake_modeld_new();
-    call_order order = order_of(CALL_TOKENIZE);
+    call_order order = order_of(CALL_SCORE);
     call *c = add(cs, &order);
     assert_int_equal(c->state, CALL_WAITING);
     assert_int_equal(c->deadline_us, 100 * MS);
@@ -156,7 +170,7 @@ static void test_a_call_that_comes_back_waits_anew(void **state) {
     call_wait(c, 5000 * MS);
     assert_int_equal(c->state, CALL_WAITING);
     assert_int_equal(c->deadline_us, 5100 * MS);
-    assert_null(c->worker);
+    assert_null(call_errand_of(c)->worker);
     assert_int_equal(fake_modeld_load(d), 0);
     call_send(c, d);
     calls_remove(cs, &c);
@@ -176,28 +190,64 @@ static void test_a_call_lets_its_model_go(void **state) {
     fake_model_free(&m);
 }
 
-static void test_a_conversation_is_checked_copied_and_counted(void **state) {
+static void test_a_modeld_may_be_lost_so_often(void **state) {
+    calls *cs = *state;
+    modeld *d = fake_modeld_new();
+    call_order order = order_of(CALL_SCORE);
+    call *c = add(cs, &order);
+    for (uint32_t i = 1; i <= REOPENS_MAX + 1; i++) {
+        call_send(c, d);
+        assert_int_equal(call_lost(c, 0), i <= REOPENS_MAX);
+        assert_int_equal(fake_modeld_load(d), 0);
+        assert_int_equal(call_errand_of(c)->n_losses, i);
+    }
+    fake_modeld_free(&d);
+}
+
+static void test_a_kind_has_what_it_needs_and_no_more(void **state) {
+    calls *cs = *state;
+    static const struct {
+        call_kind kind;
+        bool text, errand;
+    } kinds[] = {
+        {CALL_TOKENIZE, true, false},
+        {CALL_DETOKENIZE, false, false},
+        {CALL_RENDER, false, false},
+        {CALL_SCORE, true, true},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        call_order order = order_of(kinds[i].kind);
+        call *c = add(cs, &order);
+        assert_int_equal(call_text_of(c) != NULL, kinds[i].text);
+        assert_int_equal(call_errand_of(c) != NULL, kinds[i].errand);
+    }
+}
+
+struct rendering {
+    int n_freed;
+};
+
+static void count_free(rendering **r) {
+    (*r)->n_freed++;
+    *r = NULL;
+}
+
+static void test_a_rendering_is_counted_and_freed_with_its_call(void **state) {
     calls *cs = *state;
     failure f;
     call *c = NULL, *another;
-    size_t n_messages;
-    uint8_t *content = malloc(TEXT_BYTES_MAX);
-    memset(content, 'x', TEXT_BYTES_MAX);
-    chat_message message = {CHAT_USER, content, TEXT_BYTES_MAX};
+    rendering r = {0};
     call_order order = order_of(CALL_RENDER);
-    assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_EMPTY_PROMPT);
-    order.messages = &message, order.n_messages = 1, order.form = CHAT_PLAIN, order.n_ids_max = 7;
-    size_t n_fit = CALLS_BYTES_MAX / conversation_bytes(&message, 1);
-    for (size_t i = 0; i < n_fit && i < CALLS_MAX; i++) c = add(cs, &order);
-    const chat_message *copy = conversation_messages(c->rendering.conversation, &n_messages);
-    assert_ptr_not_equal(copy->content, content);
-    assert_int_equal(n_messages, 1);
-    assert_int_equal(c->rendering.asked, CHAT_PLAIN);
-    assert_int_equal(c->rendering.n_ids_max, 7);
-    assert_int_equal(calls_add(cs, &order, 0, &another, &f), STATUS_BUSY);
-    calls_remove(cs, &c);
+    order.render.n_bytes = CALLS_BYTES_MAX / 2;
     add(cs, &order);
-    free(content);
+    c = add(cs, &order);
+    assert_null(call_as_render(c)->rendering);
+    call_set_rendering(c, &r, count_free);
+    assert_int_equal(calls_add(cs, &order, 0, &another, &f), STATUS_BUSY);
+    assert_int_equal(r.n_freed, 0);
+    calls_remove(cs, &c);
+    assert_int_equal(r.n_freed, 1);
+    add(cs, &order);
 }
 
 int main(void) {
@@ -210,7 +260,9 @@ int main(void) {
         CASE(test_what_was_asked_is_copied),
         CASE(test_a_call_that_comes_back_waits_anew),
         CASE(test_a_call_lets_its_model_go),
-        CASE(test_a_conversation_is_checked_copied_and_counted),
+        CASE(test_a_modeld_may_be_lost_so_often),
+        CASE(test_a_kind_has_what_it_needs_and_no_more),
+        CASE(test_a_rendering_is_counted_and_freed_with_its_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
