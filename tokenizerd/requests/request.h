@@ -13,6 +13,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
+#include "request_order.h"
 #include "serving.h"
 #include "tokenizerd/text/passages.h"
 #include "tokenizerd/text/stream.h"
@@ -50,27 +51,6 @@ typedef enum request_finish {
     FINISH_SUPERSEDED,
     FINISH_ERROR,
 } request_finish;
-
-/* What a Generate asks for; everything is borrowed. Exactly one of passage and ids is given. */
-typedef struct request_order {
-    const uint8_t *id;              /* [REQUEST_BYTES] */
-    uint32_t attempt;
-    const char *model, *fingerprint, *pool, *session, *semantics;
-    const strategy *strategy;       /* of the next step */
-    uint32_t change;                /* its ordinal */
-    uint64_t seed;
-    vocab_bytes sampler_state;
-    uint32_t max_new_tokens;
-    const vocab_bytes *stops;
-    size_t n_stops;
-    const int32_t *stop_ids;
-    size_t n_stop_ids;
-    bool ignore_eos, no_cache;
-    uint32_t n_candidates;
-    uint32_t wait_ms;               /* 0: WAIT_MS */
-    const int32_t *ids; /* prompt and what was drawn so far; NULL: a text is to be encoded */
-    size_t n_ids, n_prompt;
-} request_order;
 
 /* One change of strategy, from the Tune that asked for it until the owner has acknowledged it. */
 typedef struct request_change {
@@ -196,7 +176,9 @@ bool request_told(request *r);              /* CLOSING → DONE */
 /* What was held back of the text, let go at the end. */
 status request_rest(request *r, stream_text *shown);
 
+void request_wait(request *r, uint64_t now_us);     /* its wait_ms count from now */
 bool request_waits(const request *r);       /* for a model or a modeld: its deadline counts */
+bool request_is_full(const request *r);     /* as many ids as were asked for, or as the context holds */
 uint32_t request_step(const request *r);    /* the next step: ids drawn and kept so far */
 double request_tokens_per_s(const request *r);
 
