@@ -26,7 +26,7 @@ ROOMS = {
     "tokenizerd/text": ["tokenizerd/tokenizer"],
     "tokenizerd/chat": ["tokenizerd/text"],
     "tokenizerd/requests": ["proto/chain", "tokenizerd/text"],
-    "tokenizerd/route": ["tokenizerd/requests"],
+    "tokenizerd/route": ["tokenizerd/chat", "tokenizerd/requests"],
     "tokenizerd/links": ["tokenizerd/chat", "tokenizerd/route", "proto/net"],
     "tokenizerd": ["tokenizerd/links"],
 
@@ -62,7 +62,6 @@ NOT_YET = {
     ("tokenizerd/vocab/vocab.c", "tokenizerd/tokenizer/split_patterns.h"),
     ("tokenizerd/vocab/vocab.h", "tokenizerd/tokenizer/bpe.h"),
     ("tokenizerd/vocab/vocab.h", "tokenizerd/tokenizer/pretokenize.h"),
-    ("tokenizerd/vocab/vocabularies.h", "tokenizerd/chat/chat.h"),
 }
 
 # Only these include what protoc-c makes, and only the network's room includes ZeroMQ.

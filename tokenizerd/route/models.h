@@ -15,7 +15,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
 #include "tokenizerd/requests/serving.h"
-#include "tokenizerd/vocab/vocabularies.h"
+#include "vocabularies.h"
 
 typedef struct models models;
 

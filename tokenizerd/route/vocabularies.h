@@ -10,7 +10,7 @@
 
 #include "proto/base/status.h"
 #include "tokenizerd/chat/chat.h"
-#include "vocab.h"
+#include "tokenizerd/vocab/vocab.h"
 
 typedef struct vocabularies vocabularies;
 typedef struct vocabulary vocabulary;
