@@ -6,9 +6,9 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
-#include "tests/support/small_vocab.h"
+#include "tests/support/encode_text.h"
+#include "tests/support/small_tokenizer.h"
 #include "tokenizerd/text/stream.h"
-#include "tokenizerd/tokenizer/encode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,7 +16,7 @@ static void must(bool holds) {
     if (!holds) abort();
 }
 
-static vocab *vocab_of(const char *split) {
+static tokenizer *tokenizer_of(const char *split) {
     static const small_merge merges[] = {
         {"a", "a"}, {"aa", "aa"}, {" ", " "}, {"\xc3", "\xa9"}, {"1", "2"}};
     static const small_special unmerged[] = {{"<|end|>", TOKEN_CONTROL},
@@ -24,23 +24,13 @@ static vocab *vocab_of(const char *split) {
                                              {"<|endless|>", TOKEN_USER_DEFINED},
                                              {"  ", TOKEN_USER_DEFINED},
                                              {"\x80", TOKEN_USER_DEFINED}};
-    small_vocab_parts parts = {.split = split,
+    small_tokenizer_parts parts = {.split = split,
                                .merges = merges,
                                .n_merges = 5,
                                .specials = unmerged,
                                .n_specials = 5,
                                .eos = -1};
-    return small_vocab(&parts);
-}
-
-static encoding *encode(const vocab *v, const uint8_t *text, size_t n_bytes, bool special,
-                        size_t slice_bytes) {
-    failure f;
-    bool done = false;
-    encoding *e = encoding_new(v);
-    must(e && encoding_add(e, text, n_bytes, special, &f) == STATUS_OK);
-    while (!done) must(encoding_advance(e, slice_bytes, &done, &f) == STATUS_OK);
-    return e;
+    return small_tokenizer(&parts);
 }
 
 static void check_stream(const vocab *v, const int32_t *ids, size_t n_ids) {
@@ -54,13 +44,14 @@ static void check_stream(const vocab *v, const int32_t *ids, size_t n_ids) {
     stream_free(&s);
 }
 
-static void check_text(const vocab *v, const uint8_t *text, size_t n_bytes, bool special,
+static void check_text(const tokenizer *t, const uint8_t *text, size_t n_bytes, bool special,
                        size_t slice_bytes) {
-    encoding *whole = encode(v, text, n_bytes, special, SIZE_MAX);
-    encoding *slices = encode(v, text, n_bytes, special, slice_bytes);
+    encoding *whole = encode_text(t, text, n_bytes, special, SIZE_MAX);
+    encoding *slices = encode_text(t, text, n_bytes, special, slice_bytes);
     size_t n_ids, n_slices, n_back;
     const int32_t *ids = encoding_ids(whole, &n_ids), *same = encoding_ids(slices, &n_slices);
     must(n_ids == n_slices && (n_ids == 0 || memcmp(ids, same, n_ids * sizeof *ids) == 0));
+    const vocab *v = tokenizer_vocab(t);
     uint8_t *back = stream_detokenize(v, ids, n_ids, &n_back);
     must(back && n_back == n_bytes && (n_bytes == 0 || memcmp(back, text, n_bytes) == 0));
     check_stream(v, ids, n_ids);
@@ -73,15 +64,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const splits[] = {"smollm", "gpt-2",        "llama-bpe",
                                          "gpt-4o", "deepseek-llm", "exaone-moe"};
     enum { N_SPLITS = sizeof splits / sizeof splits[0] };
-    static vocab *vocabs[N_SPLITS];
+    static tokenizer *tokenizers[N_SPLITS];
     if (size < 2 || size > 4096) return 0;
     size_t way = data[0] % N_SPLITS, n_text;
-    if (!vocabs[way]) vocabs[way] = vocab_of(splits[way]);
+    if (!tokenizers[way]) tokenizers[way] = tokenizer_of(splits[way]);
     char *text = text_replace_ill_formed(data + 2, size - 2, &n_text);
     must(text != NULL);
     bool special = data[0] & 0x80;
     if (n_text <= TOKENIZE_IDS_MAX) /* else it may be too long */
-        check_text(vocabs[way], (const uint8_t *)text, n_text, special, 1 + (size_t)data[1]);
+        check_text(tokenizers[way], (const uint8_t *)text, n_text, special, 1 + (size_t)data[1]);
     free(text);
     return 0;
 }

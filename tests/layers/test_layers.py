@@ -65,9 +65,3 @@ def test_two_rooms_that_stand_on_each_other_are_told(tree, monkeypatch):
     monkeypatch.setitem(layers.ROOMS, "modeld/pool", ["modeld/kernels"])
     assert layers.check(tree) == ["modeld/pool: stands on modeld/kernels, which stands on it",
                                   "modeld/kernels: stands on modeld/pool, which stands on it"]
-
-
-def test_what_is_not_yet_in_order_is_still_there():
-    """A row of NOT_YET whose include is gone goes, too."""
-    for file, name in layers.NOT_YET:
-        assert f'#include "{name}"' in (ROOT / file).read_text(), (file, name)

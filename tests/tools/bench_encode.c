@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "proto/base/limits.h"
-#include "tests/support/load_vocab.h"
-#include "tokenizerd/tokenizer/encode.h"
+#include "tests/support/encode_text.h"
+#include "tests/support/load_tokenizer.h"
 
 enum { ROUNDS_MAX = 1000, SLICE_BYTES = 64 * 1024, ROUND_BYTES_MIN = 1 << 20 };
 
@@ -36,14 +36,9 @@ static uint8_t *read_text(const char *path, size_t *n_bytes) {
     return text;
 }
 
-static size_t encode(const vocab *v, const uint8_t *text, size_t n_bytes) {
-    failure f = {0};
-    bool done = false;
-    encoding *e = encoding_new(v);
-    status st = e ? encoding_add(e, text, n_bytes, true, &f) : STATUS_NO_MEMORY;
-    while (st == STATUS_OK && !done) st = encoding_advance(e, SLICE_BYTES, &done, &f);
-    if (st != STATUS_OK) die("bench_encode", "%s", f.message);
+static size_t encode(const tokenizer *t, const uint8_t *text, size_t n_bytes) {
     size_t n_ids;
+    encoding *e = encode_text(t, text, n_bytes, true, SLICE_BYTES);
     encoding_ids(e, &n_ids);
     encoding_free(&e);
     return n_ids;
@@ -52,21 +47,21 @@ static size_t encode(const vocab *v, const uint8_t *text, size_t n_bytes) {
 int main(int argc, char **argv) {
     if (argc != 3) die("bench_encode", "usage: bench_encode MODEL.gguf TEXT");
     failure f;
-    vocab *v;
+    tokenizer *t;
     double begin = seconds();
-    if (load_vocab(&v, argv[1], &f) != STATUS_OK) die("bench_encode", "%s", f.message);
+    if (load_tokenizer(&t, argv[1], &f) != STATUS_OK) die("bench_encode", "%s", f.message);
     double loaded = seconds(), rates[ROUNDS_MAX];
     size_t n_bytes, n_ids = 0, n_rounds = 0;
     uint8_t *text = read_text(argv[2], &n_bytes);
     for (double end = seconds() + 2; n_rounds < ROUNDS_MAX && seconds() < end; n_rounds++) {
         double start = seconds();
-        n_ids = encode(v, text, n_bytes);
+        n_ids = encode(t, text, n_bytes);
         rates[n_rounds] = (double)n_bytes / (seconds() - start) / 1e6;
     }
     qsort(rates, n_rounds, sizeof rates[0], compare_doubles);
     printf("vocabulary %.0f ms, %zu bytes, %zu ids, %.1f MB/s\n", (loaded - begin) * 1e3, n_bytes,
            n_ids, rates[n_rounds / 2]);
     free(text);
-    vocab_free(&v);
+    tokenizer_free(&t);
     return 0;
 }

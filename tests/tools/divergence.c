@@ -8,8 +8,8 @@
 
 #include "modeld/engine/model.h"
 #include "proto/base/limits.h"
-#include "tests/support/load_vocab.h"
-#include "tokenizerd/tokenizer/encode.h"
+#include "tests/support/encode_text.h"
+#include "tests/support/load_tokenizer.h"
 
 enum { CHUNK = 512, FIRST = CHUNK / 2, ROWS = 16, TEXT_BYTES = 4 << 20 };
 
@@ -34,18 +34,13 @@ static void open_side(side *s, const char *path) {
     if (!s->cache || !s->logits) stop("no memory");
 }
 
-static encoding *encode_file(const char *text_path, const vocab *v) {
-    failure f;
-    bool done = false;
+static encoding *encode_file(const char *text_path, const tokenizer *t) {
     uint8_t *text = malloc(TEXT_BYTES);
     FILE *file = fopen(text_path, "rb");
-    encoding *e = encoding_new(v);
-    if (!text || !file || !e) stop("cannot read the text");
+    if (!text || !file) stop("cannot read the text");
     size_t n_bytes = fread(text, 1, TEXT_BYTES, file);
     fclose(file);
-    if (encoding_add(e, text, n_bytes, false, &f) != STATUS_OK) stop(f.message);
-    while (!done)
-        if (encoding_advance(e, n_bytes, &done, &f) != STATUS_OK) stop(f.message);
+    encoding *e = encode_text(t, text, n_bytes, false, SIZE_MAX);
     free(text);
     return e;
 }
@@ -91,15 +86,15 @@ int main(int argc, char **argv) {
         return 2;
     }
     side reference, other;
-    vocab *v;
+    tokenizer *t;
     failure f;
     open_side(&reference, argv[1]);
     open_side(&other, argv[2]);
-    if (load_vocab(&v, argv[2], &f) != STATUS_OK) stop(f.message);
+    if (load_tokenizer(&t, argv[2], &f) != STATUS_OK) stop(f.message);
     uint32_t n_vocab = model_shape_of(reference.m)->n_vocab;
     if (model_shape_of(other.m)->n_vocab != n_vocab) stop("the files have different vocabularies");
 
-    encoding *e = encode_file(argv[3], v);
+    encoding *e = encode_file(argv[3], t);
     size_t n_ids, n_rows = 0, n_same = 0;
     const int32_t *ids = encoding_ids(e, &n_ids);
     double sum = 0, squares = 0;
@@ -126,7 +121,7 @@ int main(int argc, char **argv) {
     printf("positions %zu  mean KL %.6f ± %.6f  same top token %.2f %%\n", n_rows, mean,
            sqrt((squares / n - mean * mean) / n), 100.0 * (double)n_same / n);
     encoding_free(&e);
-    vocab_free(&v);
+    tokenizer_free(&t);
     for (side *s = &reference;; s = &other) {
         kv_cache_free(&s->cache);
         model_close(&s->m);

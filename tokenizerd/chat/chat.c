@@ -100,12 +100,11 @@ static int32_t bos_id(const vocab *v) {
 }
 
 /* One at most: what the model asks for, or its template, or else the form. */
-static int32_t first_id(const vocab *v, const chat *c, bool template_writes_bos) {
-    const vocab_meta *meta = vocab_meta_of(v);
+static int32_t first_id(const tokenizer *t, const chat *c, bool template_writes_bos) {
     const char *first = forms[c->form].first;
-    if (meta->bos >= 0 && meta->add_bos) return meta->bos;
-    if (c->origin == CHAT_OWN) return template_writes_bos ? bos_id(v) : -1;
-    return first ? marker_id(v, first) : -1;
+    if (tokenizer_bos(t) >= 0) return tokenizer_bos(t);
+    if (c->origin == CHAT_OWN) return template_writes_bos ? bos_id(tokenizer_vocab(t)) : -1;
+    return first ? marker_id(tokenizer_vocab(t), first) : -1;
 }
 
 status chat_own_template(chat_template *out, const vocab *v, failure *f) {
@@ -125,7 +124,8 @@ status chat_own_template(chat_template *out, const vocab *v, failure *f) {
     return fail(f, STATUS_NO_MEMORY, "no memory to read the model's chat template");
 }
 
-chat chat_choose(const vocab *v, const chat_template *own, chat_form asked) {
+chat chat_choose(const tokenizer *t, const chat_template *own, chat_form asked) {
+    const vocab *v = tokenizer_vocab(t);
     chat out = {.form = asked, .origin = CHAT_ASKED};
     if (asked == CHAT_NO_FORM && own->form != CHAT_NO_FORM) {
         out = (chat){own->form, CHAT_OWN, -1, own->system, own->dates};
@@ -133,7 +133,7 @@ chat chat_choose(const vocab *v, const chat_template *own, chat_form asked) {
         out.form = form_by_tokens(v);
         out.origin = vocab_meta_of(v)->chat_template_bytes > 0 ? CHAT_UNKNOWN : CHAT_NO_TEMPLATE;
     }
-    out.bos = first_id(v, &out, own->writes_bos);
+    out.bos = first_id(t, &out, own->writes_bos);
     return out;
 }
 

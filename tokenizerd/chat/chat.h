@@ -11,7 +11,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
 #include "tokenizerd/text/passages.h"
-#include "tokenizerd/vocab/vocab.h"
+#include "tokenizerd/tokenizer/tokenizer.h"
 
 typedef enum chat_role {
     CHAT_SYSTEM,
@@ -56,7 +56,7 @@ const char *chat_stop(chat_form form, const vocab *v);
 status chat_own_template(chat_template *out, const vocab *v, failure *f);
 
 /* The form that is asked for, else the model's, by its own template or its tokens. */
-chat chat_choose(const vocab *v, const chat_template *own, chat_form asked);
+chat chat_choose(const tokenizer *t, const chat_template *own, chat_form asked);
 
 /* STATUS_EMPTY_PROMPT without a message, STATUS_TOO_LONG past MESSAGES_MAX or TEXT_BYTES_MAX,
  * STATUS_BAD_REQUEST for an unknown role or a system message that is not the first,

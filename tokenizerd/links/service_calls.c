@@ -130,9 +130,10 @@ static status score_check(call *c, failure *f) {
 
 static void encode(service *s, call *c, const call_text *text) {
     failure f;
-    const vocab *v = served_model_vocab(c->model);
+    const tokenizer *t = served_model_tokenizer(c->model);
     c->state = CALL_ENCODING;
-    if (passage_start(text->passage, v, text->bos ? vocab_meta_of(v)->bos : -1, &f) == STATUS_OK)
+    const int32_t bos = text->bos ? vocab_meta_of(tokenizer_vocab(t))->bos : -1;
+    if (passage_start(text->passage, t, bos, &f) == STATUS_OK)
         service_wake(s);
     else call_refuse(s, c, &f);
 }

@@ -113,8 +113,8 @@ static void meet(service *s, request *r, served_model *m) {
     status st = request_meet(r, m, &facts, &f);
     if (st == STATUS_OK) st = changes_meet(s, r, &f);
     if (st == STATUS_OK && r->passage) {
-        const vocab_meta *meta = vocab_meta_of(facts.vocab);
-        st = passage_start(r->passage, facts.vocab, meta->add_bos ? meta->bos : -1, &f);
+        const tokenizer *t = served_model_tokenizer(m);
+        st = passage_start(r->passage, t, tokenizer_bos(t), &f);
         service_wake(s);
     }
     if (st != STATUS_OK) generation_end(s, r, FINISH_ERROR, &f);

@@ -125,7 +125,7 @@ static status try_start(service *s, call *c, failure *f) {
     st = passages_add(s->passages, prompt.segments, prompt.n_segments, rendering_encoded, c,
                       &r->passage, f);
     free(prompt.segments);
-    return st == STATUS_OK ? passage_start(r->passage, served_model_vocab(c->model), r->chat.bos, f)
+    return st == STATUS_OK ? passage_start(r->passage, served_model_tokenizer(c->model), r->chat.bos, f)
                            : st;
 }
 
@@ -192,7 +192,7 @@ static void room_keep(rendering *r, uint32_t n_ctx) {
 void render_begin(service *s, call *c) {
     rendering *r = rendering_of(c);
     room_keep(r, served_model_n_ctx(c->model));
-    r->chat = chat_choose(served_model_vocab(c->model), served_model_template(c->model), r->asked);
+    r->chat = chat_choose(served_model_tokenizer(c->model), served_model_template(c->model), r->asked);
     try_next(s, c);
 }
 

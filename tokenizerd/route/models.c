@@ -277,8 +277,13 @@ const char *served_model_vocabulary(const served_model *m) {
     return vocabulary_hash(m->vocabulary);
 }
 
+const tokenizer *served_model_tokenizer(const served_model *m) {
+    return vocabulary_tokenizer(m->vocabulary);
+}
+
 const vocab *served_model_vocab(const served_model *m) {
-    return vocabulary_words(m->vocabulary);
+    const tokenizer *t = served_model_tokenizer(m);
+    return t ? tokenizer_vocab(t) : NULL;
 }
 
 const chat_template *served_model_template(const served_model *m) {

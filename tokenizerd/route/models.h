@@ -73,7 +73,8 @@ modeld *modeld_next(const modeld *d);
 const char *served_model_name(const served_model *m);
 const char *served_model_fingerprint(const served_model *m);
 const char *served_model_vocabulary(const served_model *m);   /* its hash */
-const vocab *served_model_vocab(const served_model *m);   /* NULL while it is on its way */
+const tokenizer *served_model_tokenizer(const served_model *m);     /* NULL: its vocabulary is on its way */
+const vocab *served_model_vocab(const served_model *m);   /* the same */
 const chat_template *served_model_template(const served_model *m);  /* with the vocabulary */
 uint32_t served_model_n_vocab(const served_model *m);
 uint32_t served_model_n_ctx(const served_model *m);

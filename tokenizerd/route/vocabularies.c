@@ -4,16 +4,15 @@
 #include <string.h>
 
 #include "proto/base/limits.h"
+#include "tokenizerd/chat/chat.h"
 
 struct vocabulary {
     char hash[NAME_BYTES_MAX + 1];
-    vocab *words;                   /* NULL before the first piece */
-    chat_template own;              /* of the model that speaks it, once it is complete */
-    bool complete;
-    uint32_t n_tokens_all;          /* as its first user said: the same for all of them */
-    uint32_t n_merges_all, n_tokens, n_merges;
-    size_t n_bytes;
+    uint32_t n_tokens;              /* as its first user said: the same for all of them */
     const void *asked;              /* who is sending it; NULL: nobody */
+    vocab_arrival *arrival;         /* what came of it so far; NULL: nothing, or all */
+    tokenizer *tokenizer;           /* NULL: not complete yet */
+    chat_template own;              /* of the model that speaks it, once it is complete */
     uint32_t n_users;
     uint64_t unused_since;          /* by the count of departures */
     vocabulary *next;
@@ -30,12 +29,10 @@ vocabularies *vocabularies_new(void) {
     return calloc(1, sizeof(vocabularies));
 }
 
-static void forget_words(vocabulary *y) {
-    vocab_free(&y->words);
+static void forget(vocabulary *y) {
+    vocab_arrival_free(&y->arrival);
+    tokenizer_free(&y->tokenizer);
     chat_template_clear(&y->own);
-    y->complete = false;
-    y->n_tokens = y->n_merges = 0;
-    y->n_bytes = 0;
     y->asked = NULL;
 }
 
@@ -43,7 +40,7 @@ static void drop(vocabularies *ys, vocabulary *y) {
     vocabulary **place = &ys->first;
     while (*place != y) place = &(*place)->next;
     *place = y->next;
-    forget_words(y);
+    forget(y);
     free(y);
 }
 
@@ -66,7 +63,7 @@ vocabulary *vocabularies_use(vocabularies *ys, const char *hash, uint32_t n_toke
         y = calloc(1, sizeof *y);
         if (!y) return NULL;
         strcpy(y->hash, hash);
-        y->n_tokens_all = n_tokens;
+        y->n_tokens = n_tokens;
         y->next = ys->first;
         ys->first = y;
     }
@@ -77,7 +74,7 @@ vocabulary *vocabularies_use(vocabularies *ys, const char *hash, uint32_t n_toke
 void vocabularies_leave(vocabularies *ys, vocabulary *left) {
     left->n_users--;
     left->unused_since = ++ys->n_departures;
-    if (left->n_users == 0 && !left->complete) {
+    if (left->n_users == 0 && !left->tokenizer) {
         drop(ys, left);
         return;
     }
@@ -96,11 +93,11 @@ const char *vocabulary_hash(const vocabulary *y) {
 }
 
 uint32_t vocabulary_size(const vocabulary *y) {
-    return y->n_tokens_all;
+    return y->n_tokens;
 }
 
-const vocab *vocabulary_words(const vocabulary *y) {
-    return y->complete ? y->words : NULL;
+const tokenizer *vocabulary_tokenizer(const vocabulary *y) {
+    return y->tokenizer;
 }
 
 const chat_template *vocabulary_template(const vocabulary *y) {
@@ -110,7 +107,7 @@ const chat_template *vocabulary_template(const vocabulary *y) {
 /* ---- how they come ---- */
 
 bool vocabulary_wanted(const vocabulary *y) {
-    return !y->complete && !y->asked;
+    return !y->tokenizer && !y->asked;
 }
 
 void vocabulary_ask(vocabulary *y, const void *sender) {
@@ -118,48 +115,23 @@ void vocabulary_ask(vocabulary *y, const void *sender) {
 }
 
 void vocabulary_forget(vocabulary *y, const void *sender) {
-    if (y->asked == sender) forget_words(y);
+    if (y->asked == sender) forget(y);
 }
 
-static status begin(vocabulary *y, const vocabulary_piece *p, failure *f) {
-    if (!p->meta)
-        return fail(f, STATUS_BAD_MESSAGE, "the first piece of a vocabulary must say its kind");
-    if (p->n_tokens_all != y->n_tokens_all)
-        return fail(f, STATUS_BAD_MESSAGE,
-                    "the vocabulary has %u tokens, the model's rows are %u wide", p->n_tokens_all,
-                    y->n_tokens_all);
-    if (p->n_merges_all > N_MERGES_MAX)
-        return fail(f, STATUS_BAD_MESSAGE, "a vocabulary may have %d merges, not %u", N_MERGES_MAX,
-                    p->n_merges_all);
-    vocab_meta meta = *p->meta;
-    meta.n_tokens = y->n_tokens_all;
-    meta.n_merges = y->n_merges_all = p->n_merges_all;
-    return vocab_new(&y->words, &meta, f);
+static status begin(vocabulary *y, const vocabulary_piece *first, failure *f) {
+    status st = vocab_arrival_new(&y->arrival, first, y->n_tokens, f);
+    return st == STATUS_OK ? tokenizer_check(first->meta, f) : st;
 }
 
-static status count_bytes(vocabulary *y, const vocab_bytes *items, size_t n_items, failure *f) {
-    for (size_t i = 0; i < n_items; i++) y->n_bytes += items[i].n_bytes;
-    if (y->n_bytes > VOCABULARY_BYTES_MAX)
-        return fail(f, STATUS_BAD_MESSAGE, "a vocabulary may have %d bytes", VOCABULARY_BYTES_MAX);
-    return STATUS_OK;
-}
-
-static status extend(vocabulary *y, const vocabulary_piece *p, failure *f) {
-    if (p->n_tokens_all != y->n_tokens_all || p->n_merges_all != y->n_merges_all)
-        return fail(f, STATUS_BAD_MESSAGE, "the pieces of the vocabulary disagree about its size");
-    if ((p->n_tokens > 0 && p->first_token != y->n_tokens) ||
-        (p->n_merges > 0 && p->first_merge != y->n_merges) ||
-        p->n_tokens > y->n_tokens_all - y->n_tokens || p->n_merges > y->n_merges_all - y->n_merges)
-        return fail(f, STATUS_BAD_MESSAGE, "the pieces of the vocabulary are out of order");
-    status st = count_bytes(y, p->tokens, p->n_tokens, f);
-    if (st == STATUS_OK) st = count_bytes(y, p->merges, p->n_merges, f);
-    for (size_t i = 0; st == STATUS_OK && i < p->n_tokens; i++)
-        st = vocab_add_token(y->words, p->tokens[i].bytes, p->tokens[i].n_bytes,
-                             (token_type)p->types[i], f);
-    for (size_t i = 0; st == STATUS_OK && i < p->n_merges; i++)
-        st = vocab_add_merge(y->words, p->merges[i].bytes, p->merges[i].n_bytes, f);
-    y->n_tokens += (uint32_t)p->n_tokens;
-    y->n_merges += (uint32_t)p->n_merges;
+/* What a model needs of its vocabulary is made here, once for all modelds that bring the same one. */
+static status complete_it(vocabulary *y, failure *f) {
+    vocab *v;
+    tokenizer *t = NULL;
+    status st = vocab_arrival_finish(&y->arrival, &v, f);
+    if (st == STATUS_OK) st = tokenizer_new(&t, &v, f);
+    if (st == STATUS_OK) st = chat_own_template(&y->own, tokenizer_vocab(t), f);
+    if (st == STATUS_OK) y->tokenizer = t;
+    else tokenizer_free(&t);
     return st;
 }
 
@@ -167,14 +139,15 @@ status vocabulary_take(vocabulary *y, const void *sender, const vocabulary_piece
                        bool *complete, failure *f) {
     *complete = false;
     if (y->asked != sender || strcmp(piece->hash, y->hash) != 0) return STATUS_OK;
-    status st = y->words ? STATUS_OK : begin(y, piece, f);
-    if (st == STATUS_OK) st = extend(y, piece, f);
-    if (st != STATUS_OK) return st; /* the sender stays the one who was asked until it is gone */
-    if (y->n_tokens < y->n_tokens_all || y->n_merges < y->n_merges_all) return STATUS_OK;
-    st = vocab_finish(y->words, f);
-    if (st == STATUS_OK) st = chat_own_template(&y->own, y->words, f);
-    if (st != STATUS_OK) return st;
-    y->asked = NULL;
-    *complete = y->complete = true;
+    bool is_last = false;
+    status st = y->arrival ? STATUS_OK : begin(y, piece, f);
+    if (st == STATUS_OK) st = vocab_arrival_add(y->arrival, piece, &is_last, f);
+    if (st == STATUS_OK && is_last) st = complete_it(y, f);
+    if (st != STATUS_OK) {          /* the sender stays the one who was asked until it is gone */
+        vocab_arrival_free(&y->arrival);
+        return st;
+    }
+    if (is_last) y->asked = NULL;
+    *complete = is_last;
     return STATUS_OK;
 }

@@ -124,10 +124,10 @@ void passage_free(passage **out) {
     free(p);
 }
 
-status passage_start(passage *p, const vocab *v, int32_t first, failure *f) {
+status passage_start(passage *p, const tokenizer *t, int32_t first, failure *f) {
     assert(!p->encoding);
     p->first = first;
-    p->encoding = encoding_new(v);
+    p->encoding = encoding_new(t);
     if (!p->encoding || (first >= 0 && encoding_add_id(p->encoding, first) != STATUS_OK))
         return fail(f, STATUS_NO_MEMORY, "no memory to encode a text");
     size_t at = 0;

@@ -9,7 +9,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
-#include "tokenizerd/vocab/vocab.h"
+#include "tokenizerd/tokenizer/tokenizer.h"
 
 typedef struct passages passages;
 typedef struct passage passage;
@@ -32,9 +32,9 @@ status passages_add(passages *ps, const passage_segment *segments, size_t n_segm
                     passage_encoded *encoded, void *owner, passage **out, failure *f);
 void passage_free(passage **p);       /* at any time; sets *p NULL, NULL is fine */
 
-/* Its vocabulary is here (borrowed until the text is freed): let it be encoded, after the id
+/* Its model's tokenizer is here (borrowed until the text is freed): let it be encoded, after the id
  * `first` unless that is negative, or what the text begins with anyway. Codes of encoding_add. */
-status passage_start(passage *p, const vocab *v, int32_t first, failure *f);
+status passage_start(passage *p, const tokenizer *t, int32_t first, failure *f);
 
 /* One slice of ENCODE_SLICE_BYTES for the text whose turn it is. Whether another turn is needed. */
 bool passages_turn(passages *ps);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "byte_bpe.h"
 #include "proto/base/buffer.h"
 #include "proto/base/grow.h"
 #include "proto/base/limits.h"
@@ -26,23 +27,20 @@ struct encoding {
 
     /* where we are: the segments before `current` are done */
     size_t current;
-    size_t pos;                 /* in the text: what lies before went to the splitter */
-    splitter *split;            /* the stretch between two special tokens */
-    int32_t special_after;      /* the special token behind that stretch, NO_ID: none */
-    bpe_run *run;               /* a long piece that is being merged; NULL: none */
+    size_t pos;                 /* in the text: what lies before went to the stretch */
+    byte_bpe_stretch *stretch;  /* what lies between two special tokens */
+    int32_t special_after;      /* the special token after that stretch, NO_ID: none */
 
-    int32_t *ids;
-    size_t n_ids, ids_capacity;
+    token_ids ids;
 };
 
-encoding *encoding_new(const vocab *v) {
+encoding *encoding_new(const tokenizer *t) {
     encoding *e = calloc(1, sizeof *e);
     if (!e) return NULL;
-    e->v = v;
+    e->v = tokenizer_vocab(t);
     e->special_after = NO_ID;
-    e->split = splitter_new(vocab_pretokenizer(v));
-    if (e->split) splitter_start(e->split, NULL, 0);
-    else encoding_free(&e);
+    e->stretch = byte_bpe_stretch_new(tokenizer_byte_bpe(t));
+    if (!e->stretch) encoding_free(&e);
     return e;
 }
 
@@ -50,9 +48,8 @@ void encoding_free(encoding **e) {
     if (!*e) return;
     buffer_clear(&(*e)->text);
     free((*e)->segments);
-    splitter_free(&(*e)->split);
-    bpe_run_free(&(*e)->run);
-    free((*e)->ids);
+    byte_bpe_stretch_free(&(*e)->stretch);
+    free((*e)->ids.ids);
     free(*e);
     *e = NULL;
 }
@@ -69,7 +66,7 @@ static bool add_segment(encoding *e, segment s) {
 }
 
 status encoding_add(encoding *e, const uint8_t *text, size_t n_bytes, bool special, failure *f) {
-    assert(e->current == 0 || e->current == e->n_segments);     /* the splitter is in none */
+    assert(e->current == 0 || e->current == e->n_segments);     /* the stretch is in none */
     if (n_bytes > TEXT_BYTES_MAX - e->text.n_bytes)
         return fail(f, STATUS_TOO_LONG, "the text is longer than %d bytes", (int)TEXT_BYTES_MAX);
     if (!text_is_utf8(text, n_bytes)) return fail(f, STATUS_NOT_UTF8, "the text is not UTF-8");
@@ -89,55 +86,8 @@ status encoding_add_id(encoding *e, int32_t id) {
 
 /* ---- encoding it ---- */
 
-/* Room for n more ids, which may be more than will be used. */
-static status reserve_ids(encoding *e, size_t n, failure *f) {
-    int32_t *ids = grow(e->ids, &e->ids_capacity, e->n_ids + n, sizeof *ids);
-    if (!ids) return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", e->n_ids + n);
-    e->ids = ids;
-    return STATUS_OK;
-}
-
-static status check_n_ids(size_t n_ids, failure *f) {
-    if (n_ids <= TOKENIZE_IDS_MAX) return STATUS_OK;
-    return fail(f, STATUS_TOO_LONG, "the text has more than %d tokens", (int)TOKENIZE_IDS_MAX);
-}
-
-static status append_id(encoding *e, int32_t id, failure *f) {
-    status st = check_n_ids(e->n_ids + 1, f);
-    if (st == STATUS_OK) st = reserve_ids(e, 1, f);
-    if (st == STATUS_OK) e->ids[e->n_ids++] = id;
-    return st;
-}
-
-static status encode_short(encoding *e, const uint8_t *piece, size_t n_bytes, failure *f) {
-    status st = reserve_ids(e, n_bytes, f);
-    if (st != STATUS_OK) return st;
-    e->n_ids += bpe_short(vocab_merges(e->v), piece, n_bytes, e->ids + e->n_ids);
-    return check_n_ids(e->n_ids, f);
-}
-
-static status encode_piece(encoding *e, const uint8_t *piece, size_t n_bytes, failure *f) {
-    int32_t whole = vocab_whole_piece(e->v, piece, n_bytes);
-    if (whole >= 0) return append_id(e, whole, f);
-    if (n_bytes <= BPE_SHORT_BYTES) return encode_short(e, piece, n_bytes, f);
-    e->run = bpe_run_new(vocab_merges(e->v), piece, n_bytes);
-    if (e->run) return STATUS_OK;
-    return fail(f, STATUS_NO_MEMORY, "no memory for a word of %zu bytes", n_bytes);
-}
-
-static status finish_run(encoding *e, failure *f) {
-    size_t n = bpe_run_count(e->run);
-    status st = check_n_ids(e->n_ids + n, f);
-    if (st == STATUS_OK) st = reserve_ids(e, n, f);
-    if (st != STATUS_OK) return st;
-    bpe_run_ids(e->run, e->ids + e->n_ids);
-    e->n_ids += n;
-    bpe_run_free(&e->run);
-    return STATUS_OK;
-}
-
-/* The stretch up to the next special token, a ready id or the end goes to the splitter: it may run
- * through several segments, a special token lies within one. */
+/* Begin the stretch up to the next special token, a ready id or the end: it may run through several segments, a
+ * special token lies within one. */
 static void next_stretch(encoding *e) {
     const uint8_t *text = (const uint8_t *)e->text.bytes;
     size_t first = e->pos, begin = first, end = first;
@@ -151,49 +101,37 @@ static void next_stretch(encoding *e) {
         bool is_last = e->current + 1 == e->n_segments || s[1].id != NO_ID;
         if (e->special_after != NO_ID || is_last) break;
     }
-    splitter_start(e->split, text + first, begin - first);
+    byte_bpe_stretch_start(e->stretch, text + first, begin - first);
     e->pos = end;
 }
 
-/* No piece is left in the stretch: its special token, the next stretch, or the next segment. */
+/* Nothing is left of the stretch: its special token, the next stretch, or the next segment. */
 static status move_on(encoding *e, failure *f) {
     int32_t id = e->special_after;
     e->special_after = NO_ID;
-    if (id != NO_ID) return append_id(e, id, f);
+    if (id != NO_ID) return token_ids_add(&e->ids, id, f);
     const segment *s = &e->segments[e->current];
     if (e->pos < s->end) {
         next_stretch(e);
         return STATUS_OK;
     }
     e->current++;
-    return s->id != NO_ID ? append_id(e, s->id, f) : STATUS_OK;
-}
-
-/* The smallest piece of work; adds about as much as it was worth in bytes to *n_spent. */
-static status step(encoding *e, size_t n_bytes_left, size_t *n_spent, failure *f) {
-    if (e->run) {
-        size_t n_steps = bpe_run_advance(e->run, n_bytes_left);
-        *n_spent += n_steps;
-        return n_steps < n_bytes_left ? finish_run(e, f) : STATUS_OK;
-    }
-    const uint8_t *piece;
-    size_t piece_bytes;
-    status st = splitter_next(e->split, &piece, &piece_bytes, f);
-    if (st != STATUS_OK) return st;
-    *n_spent += piece_bytes > 0 ? piece_bytes : 1;
-    return piece_bytes > 0 ? encode_piece(e, piece, piece_bytes, f) : move_on(e, f);
+    return s->id != NO_ID ? token_ids_add(&e->ids, s->id, f) : STATUS_OK;
 }
 
 status encoding_advance(encoding *e, size_t n_bytes, bool *done, failure *f) {
     status st = STATUS_OK;
     size_t n_spent = 0;
-    while (st == STATUS_OK && n_spent < n_bytes && e->current < e->n_segments)
-        st = step(e, n_bytes - n_spent, &n_spent, f);
+    while (st == STATUS_OK && n_spent < n_bytes && e->current < e->n_segments) {
+        bool stretch_done;
+        st = byte_bpe_stretch_step(e->stretch, n_bytes - n_spent, &e->ids, &n_spent, &stretch_done, f);
+        if (st == STATUS_OK && stretch_done) st = move_on(e, f);
+    }
     *done = st == STATUS_OK && e->current == e->n_segments;
     return st;
 }
 
 const int32_t *encoding_ids(const encoding *e, size_t *n_ids) {
-    *n_ids = e->n_ids;
-    return e->ids;
+    *n_ids = e->ids.n_ids;
+    return e->ids.ids;
 }

@@ -1,4 +1,5 @@
-/* Text to ids, in slices: special tokens first, then the split pattern, then byte-pair merging. */
+/* A text's way to ids, in slices: special tokens are looked for first; the tokenizer's rules encode the stretches
+ * between them. */
 #ifndef TRIVIUM_ENCODE_H
 #define TRIVIUM_ENCODE_H
 
@@ -7,12 +8,12 @@
 #include <stdint.h>
 
 #include "proto/base/status.h"
-#include "tokenizerd/vocab/vocab.h"
+#include "tokenizer.h"
 
 typedef struct encoding encoding;
 
-/* An encoding of nothing yet. `v` is borrowed and must outlive it. NULL: no memory. */
-encoding *encoding_new(const vocab *v);
+/* An encoding of nothing yet. `t` is borrowed and must outlive it. NULL: no memory. */
+encoding *encoding_new(const tokenizer *t);
 void encoding_free(encoding **e);
 
 /* Append a text (copied) to what is to be encoded, before that begins or when it is done. Texts that are

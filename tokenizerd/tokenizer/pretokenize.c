@@ -1,7 +1,6 @@
 #include "pretokenize.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -16,15 +15,6 @@ struct pretokenizer {
     pcre2_code *codes[SPLIT_PATTERNS_MAX];
     size_t n_codes;
 };
-
-/* "smollm, gpt-2, …": the first name of each rule. */
-static void list_names(char *out, size_t out_bytes) {
-    size_t used = 0;
-    const split_rule *rule;
-    for (size_t i = 0; (rule = split_rule_at(i)) && used < out_bytes; i++)
-        used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", i > 0 ? ", " : "",
-                                 rule->names[0]);
-}
 
 static status compile(pretokenizer *p, const char *pattern, failure *f) {
     int error;
@@ -42,18 +32,12 @@ static status compile(pretokenizer *p, const char *pattern, failure *f) {
 
 status pretokenizer_new(pretokenizer **out, const char *name, failure *f) {
     *out = NULL;
-    const split_rule *rule = split_rule_find(name);
-    if (!rule) {
-        char known[384];
-        list_names(known, sizeof known);
-        return fail(f, STATUS_UNSUPPORTED,
-                    "the split pattern \"%.64s\" (tokenizer.ggml.pre) is not known; known are %s", name,
-                    known);
-    }
+    const split_rule *rule;
+    status st = split_rule_find(&rule, name, f);
+    if (st != STATUS_OK) return st;
     pretokenizer *p = calloc(1, sizeof *p);
     if (!p) return fail(f, STATUS_NO_MEMORY, "no memory for split patterns");
     p->rule = rule;
-    status st = STATUS_OK;
     for (const char *const *pattern = rule->patterns; *pattern && st == STATUS_OK; pattern++)
         st = compile(p, *pattern, f);
     if (st != STATUS_OK) pretokenizer_free(&p);

@@ -12,6 +12,7 @@
  * (gemma4). */
 #include "split_patterns.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SPACE "\\p{Z}\\t-\\r\\x{85}"        /* for use within [ ] */
@@ -135,9 +136,24 @@ const split_rule *split_rule_at(size_t index) {
     return index < sizeof rules / sizeof rules[0] ? &rules[index] : NULL;
 }
 
-const split_rule *split_rule_find(const char *name) {
+/* "smollm, gpt-2, …": the first name of each rule. */
+static void list_names(char *out, size_t out_bytes) {
+    size_t used = 0;
+    const split_rule *rule;
+    for (size_t i = 0; (rule = split_rule_at(i)) && used < out_bytes; i++)
+        used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", i > 0 ? ", " : "",
+                                 rule->names[0]);
+}
+
+status split_rule_find(const split_rule **out, const char *name, failure *f) {
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         for (const char *const *known = rules[i].names; *known; known++)
-            if (strcmp(*known, name) == 0) return &rules[i];
-    return NULL;
+            if (strcmp(*known, name) == 0) {
+                *out = &rules[i];
+                return STATUS_OK;
+            }
+    char names[384];
+    list_names(names, sizeof names);
+    return fail(f, STATUS_UNSUPPORTED,
+                "the split pattern \"%.64s\" (tokenizer.ggml.pre) is not known; known are %s", name, names);
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "proto/base/status.h"
+
 enum { SPLIT_NAMES_MAX = 16, SPLIT_PATTERNS_MAX = 6 };
 
 typedef struct split_rule {
@@ -13,8 +15,8 @@ typedef struct split_rule {
     const char *patterns[SPLIT_PATTERNS_MAX + 1];   /* PCRE2 with UTF and UCP; NULL-terminated */
 } split_rule;
 
-/* NULL: no rule has this name. */
-const split_rule *split_rule_find(const char *name);
+/* The rule of this name. STATUS_UNSUPPORTED: there is none; the sentence lists those there are. */
+status split_rule_find(const split_rule **out, const char *name, failure *f);
 
 /* Texts of vocabularies with this split begin with BOS where their files do not say whether they do. */
 bool split_adds_bos(const char *name);

@@ -9,7 +9,6 @@
 #include "end_tokens.h"
 #include "ordinary.h"
 #include "proto/base/limits.h"
-#include "tokenizerd/tokenizer/split_patterns.h"
 
 /* Bounds of what one modeld may make us keep. */
 enum { TOKENS_BYTES_MAX = 64 * 1024 * 1024, MERGES_BYTES_MAX = 64 * 1024 * 1024 };
@@ -20,11 +19,8 @@ struct vocab {
     vocab_meta meta;            /* its texts are owned */
     byte_strings *tokens;       /* raw bytes by id */
     uint8_t *types;             /* [n_tokens] token_type; CONTROL for all that is known to end a text */
-    bool *whole;                /* [n_tokens] see vocab_whole_piece */
-    byte_strings *merges;       /* raw: left and right of each rule by turns; gone once finished */
-    bpe *rules;
-    pretokenizer *split;
-    specials *words, *all_specials;     /* see vocab_specials */
+    byte_strings *merges;       /* raw: left and right of each rule by turns; NULL: they were taken */
+    specials *words, *all_specials;     /* see vocab_specials; NULL: not yet known */
     int32_t end_ids[MODEL_END_IDS_MAX];
     size_t n_end_ids;
 };
@@ -38,10 +34,6 @@ static status check_special(const vocab_meta *meta, const char *name, int32_t id
 }
 
 static status check_meta(const vocab_meta *meta, failure *f) {
-    if (strcmp(meta->kind, "gpt2") != 0)
-        return fail(f, STATUS_UNSUPPORTED,
-                    "the tokenizer kind \"%.64s\" is not supported; \"gpt2\" (byte-level BPE) is",
-                    meta->kind);
     if (meta->n_tokens == 0 || meta->n_tokens > N_VOCAB_MAX)
         return fail(f, STATUS_BAD_REQUEST, "a vocabulary of %u tokens; it must have 1 … %d",
                     (unsigned)meta->n_tokens, (int)N_VOCAB_MAX);
@@ -74,7 +66,6 @@ static void *copy_bytes(const void *bytes, size_t n_bytes) {
 
 static status allocate(vocab *v, const vocab_meta *meta, failure *f) {
     v->meta = *meta;
-    v->meta.add_bos = meta->add_bos || (!meta->add_bos_told && split_adds_bos(meta->split));
     v->meta.ends = NULL;
     v->meta.kind = copy_bytes(meta->kind, strlen(meta->kind));
     v->meta.split = copy_bytes(meta->split, strlen(meta->split));
@@ -82,9 +73,7 @@ static status allocate(vocab *v, const vocab_meta *meta, failure *f) {
     v->tokens = byte_strings_new(meta->n_tokens, TOKENS_BYTES_MAX);
     v->merges = byte_strings_new((size_t)meta->n_merges * 2, MERGES_BYTES_MAX);
     v->types = calloc(meta->n_tokens, sizeof *v->types);
-    v->whole = calloc(meta->n_tokens, sizeof *v->whole);
-    bool all = v->meta.kind && v->meta.split && v->meta.chat_template && v->tokens && v->merges &&
-               v->types && v->whole;
+    bool all = v->meta.kind && v->meta.split && v->meta.chat_template && v->tokens && v->merges && v->types;
     return all ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a vocabulary");
 }
 
@@ -105,7 +94,6 @@ status vocab_new(vocab **out, const vocab_meta *meta, failure *f) {
     if (st != STATUS_OK) return st;
     vocab *v = calloc(1, sizeof *v);
     st = v ? allocate(v, meta, f) : fail(f, STATUS_NO_MEMORY, "no memory for a vocabulary");
-    if (st == STATUS_OK) st = pretokenizer_new(&v->split, meta->split, f);
     if (st == STATUS_OK) add_keyed_ends(v, meta);
     if (st != STATUS_OK) vocab_free(&v);
     *out = v;
@@ -120,9 +108,6 @@ void vocab_free(vocab **v) {
     byte_strings_free(&(*v)->tokens);
     byte_strings_free(&(*v)->merges);
     free((*v)->types);
-    free((*v)->whole);
-    bpe_free(&(*v)->rules);
-    pretokenizer_free(&(*v)->split);
     specials_free(&(*v)->words);
     specials_free(&(*v)->all_specials);
     free(*v);
@@ -156,7 +141,7 @@ status vocab_add_token(vocab *v, const uint8_t *text, size_t n_bytes, token_type
 }
 
 status vocab_add_merge(vocab *v, const uint8_t *text, size_t n_bytes, failure *f) {
-    assert(v->merges);          /* not yet finished */
+    assert(v->merges);          /* not taken yet */
     const uint8_t *space = n_bytes > 0 ? memchr(text, ' ', n_bytes) : NULL;
     size_t n_left = space ? (size_t)(space - text) : 0, n_right = n_bytes - n_left - 1;
     if (n_left == 0 || n_left + 1 == n_bytes || n_bytes > TOKEN_BYTES_MAX ||
@@ -171,7 +156,7 @@ status vocab_add_merge(vocab *v, const uint8_t *text, size_t n_bytes, failure *f
     return st == STATUS_OK ? add_raw(v->merges, right, n_right, f) : st;
 }
 
-/* ---- its look-ups, once all pieces are there ---- */
+/* ---- once all pieces are there ---- */
 
 static status index_tokens(vocab *v, failure *f) {
     status st = STATUS_OK;
@@ -181,59 +166,30 @@ static status index_tokens(vocab *v, failure *f) {
     return st == STATUS_OK ? st : fail(f, st, "no memory for a vocabulary");
 }
 
-/* A normal token's id; -1: none. */
-static int32_t find_normal(const vocab *v, const uint8_t *bytes, size_t n_bytes) {
-    int32_t id = vocab_find(v, bytes, n_bytes);
-    return id >= 0 && v->types[id] == TOKEN_NORMAL ? id : -1;
+status vocab_finish(vocab *v, failure *f) {
+    assert(v->merges);          /* not taken yet */
+    size_t n_tokens = byte_strings_count(v->tokens), n_merges = byte_strings_count(v->merges) / 2;
+    if (n_tokens != v->meta.n_tokens || n_merges != v->meta.n_merges)
+        return fail(f, STATUS_BAD_MESSAGE, "the vocabulary has %zu of %u tokens, %zu of %u merges",
+                    n_tokens, (unsigned)v->meta.n_tokens, n_merges, (unsigned)v->meta.n_merges);
+    return index_tokens(v, f);
 }
 
-static status build_rules(vocab *v, failure *f) {
-    int32_t byte_ids[256];
-    for (unsigned i = 0; i < 256; i++) byte_ids[i] = find_normal(v, &(uint8_t){(uint8_t)i}, 1);
-    v->rules = bpe_new(byte_ids, v->meta.n_merges);
-    if (!v->rules) return fail(f, STATUS_NO_MEMORY, "no memory for a vocabulary's merges");
-    for (size_t rank = 0; rank < v->meta.n_merges; rank++) {
-        size_t n_left, n_right;
-        const uint8_t *left = byte_strings_at(v->merges, rank * 2, &n_left);
-        const uint8_t *right = byte_strings_at(v->merges, rank * 2 + 1, &n_right);
-        if (n_left == 0) continue;
-        int32_t left_id = find_normal(v, left, n_left), right_id = find_normal(v, right, n_right);
-        int32_t merged = find_normal(v, left, n_left + n_right);    /* the two are contiguous */
-        if (left_id < 0 || right_id < 0 || merged < 0)
-            return fail(f, STATUS_BAD_MESSAGE,
-                        "merge %zu of the vocabulary needs a text that is no token", rank);
-        bpe_add(v->rules, left_id, right_id, merged);
-    }
-    byte_strings_free(&v->merges);
-    return STATUS_OK;
+byte_strings *vocab_take_merges(vocab *v) {
+    byte_strings *merges = v->merges;
+    v->merges = NULL;
+    return merges;
 }
 
-static bool merges_make(const vocab *v, int32_t id) {
-    vocab_bytes token = vocab_token(v, id);
-    int32_t ids[BPE_SHORT_BYTES];
-    if (v->types[id] != TOKEN_NORMAL || token.n_bytes == 0) return false;
-    if (token.n_bytes > BPE_SHORT_BYTES) return false;  /* rare; merging it gives the same */
-    return bpe_short(v->rules, token.bytes, token.n_bytes, ids) == 1 && ids[0] == id;
-}
+/* ---- its special tokens ---- */
 
-static bool is_whole(const vocab *v, int32_t id) {
-    bool ignores_merges = pretokenizer_ignores_merges(v->split);
-    return ignores_merges ? v->types[id] == TOKEN_NORMAL && vocab_token(v, id).n_bytes > 0
-                          : merges_make(v, id);
-}
-
-/* A token that merges make is text, whatever it looks like: HTML has its </s>, too. */
-static int32_t find_unmade(const vocab *v, const char *text) {
-    int32_t id = vocab_find(v, (const uint8_t *)text, strlen(text));
-    return id >= 0 && !merges_make(v, id) ? id : -1;
-}
-
-static void add_named_ends(vocab *v) {
+static void add_named_ends(vocab *v, vocab_makes *makes, const void *tokenizer) {
     int32_t ids[END_TOKENS_MAX];
     uint64_t present = 0;
     for (size_t i = 0; end_token_text(i); i++) {
-        ids[i] = find_unmade(v, end_token_text(i));
-        if (ids[i] >= 0) present |= UINT64_C(1) << i;
+        const char *text = end_token_text(i);
+        ids[i] = vocab_find(v, (const uint8_t *)text, strlen(text));
+        if (ids[i] >= 0 && !makes(tokenizer, ids[i])) present |= UINT64_C(1) << i;
     }
     uint64_t ending = end_tokens_ending(present);
     for (size_t i = 0; end_token_text(i); i++) {
@@ -269,17 +225,9 @@ static status collect_specials(vocab *v, failure *f) {
     return fail(f, STATUS_NO_MEMORY, "no memory for a vocabulary");
 }
 
-status vocab_finish(vocab *v, failure *f) {
-    assert(v->merges);          /* not yet finished */
-    size_t n_tokens = byte_strings_count(v->tokens), n_merges = byte_strings_count(v->merges) / 2;
-    if (n_tokens != v->meta.n_tokens || n_merges != v->meta.n_merges)
-        return fail(f, STATUS_BAD_MESSAGE, "the vocabulary has %zu of %u tokens, %zu of %u merges",
-                    n_tokens, (unsigned)v->meta.n_tokens, n_merges, (unsigned)v->meta.n_merges);
-    status st = index_tokens(v, f);
-    if (st == STATUS_OK) st = build_rules(v, f);
-    if (st != STATUS_OK) return st;
-    add_named_ends(v);
-    for (uint32_t id = 0; id < v->meta.n_tokens; id++) v->whole[id] = is_whole(v, (int32_t)id);
+status vocab_find_specials(vocab *v, vocab_makes *makes, const void *tokenizer, failure *f) {
+    assert(!v->all_specials);   /* once */
+    add_named_ends(v, makes, tokenizer);
     return collect_specials(v, f);
 }
 
@@ -321,17 +269,4 @@ int32_t vocab_find(const vocab *v, const uint8_t *bytes, size_t n_bytes) {
 
 const specials *vocab_specials(const vocab *v, bool special) {
     return special ? v->all_specials : v->words;
-}
-
-const pretokenizer *vocab_pretokenizer(const vocab *v) {
-    return v->split;
-}
-
-const bpe *vocab_merges(const vocab *v) {
-    return v->rules;
-}
-
-int32_t vocab_whole_piece(const vocab *v, const uint8_t *piece, size_t n_bytes) {
-    int32_t id = vocab_find(v, piece, n_bytes);
-    return id >= 0 && v->whole[id] ? id : -1;
 }

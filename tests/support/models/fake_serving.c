@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/support/small_vocab.h"
+#include "tests/support/small_tokenizer.h"
 
 struct served_model {
-    vocab *vocab;
+    tokenizer *tokenizer;
     int n_holders;
 };
 
@@ -36,14 +36,14 @@ static void none_left(int n, const char *what) {
 served_model *fake_model_new(void) {
     static const small_special end = {"<|end|>", TOKEN_CONTROL};
     served_model *m = must(calloc(1, sizeof *m));
-    m->vocab = small_vocab(&(small_vocab_parts){
+    m->tokenizer = small_tokenizer(&(small_tokenizer_parts){
         .split = "gpt-2", .specials = &end, .n_specials = 1, .eos = FAKE_END_ID});
     return m;
 }
 
 void fake_model_free(served_model **m) {
     none_left((*m)->n_holders, "hold");
-    vocab_free(&(*m)->vocab);
+    tokenizer_free(&(*m)->tokenizer);
     free(*m);
     *m = NULL;
 }
@@ -61,7 +61,7 @@ void fake_modeld_free(modeld **d) {
 model_facts fake_model_facts(const served_model *m) {
     return (model_facts){.name = "a",
                          .fingerprint = "f1",
-                         .vocab = m->vocab,
+                         .vocab = tokenizer_vocab(m->tokenizer),
                          .n_vocab = FAKE_N_VOCAB,
                          .n_ctx = FAKE_N_CTX};
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/support/chat_templates.h"
-#include "tests/support/small_vocab.h"
+#include "tests/support/small_tokenizer.h"
 #include "tokenizerd/chat/chat.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -24,12 +24,12 @@ static const small_special llama_tokens[] = {{"<|start_header_id|>", TOKEN_CONTR
                                              {"<|begin_of_text|>", TOKEN_CONTROL}};
 static const small_special normal_tokens[] = {{"<|im_start|>", TOKEN_UNUSED}};
 
-static const small_vocab_parts bare = {.split = "gpt-2", .eos = -1};
+static const small_tokenizer_parts bare = {.split = "gpt-2", .eos = -1};
 
-static vocab *vocab_of(const small_special *tokens, size_t n_tokens, const char *template_text) {
-    small_vocab_parts parts = bare;
+static tokenizer *tokenizer_of(const small_special *tokens, size_t n_tokens, const char *template_text) {
+    small_tokenizer_parts parts = bare;
     parts.specials = tokens, parts.n_specials = n_tokens, parts.chat_template = template_text;
-    return small_vocab(&parts);
+    return small_tokenizer(&parts);
 }
 
 static void test_a_form_is_asked_for_or_the_models_own(void **state) {
@@ -59,15 +59,15 @@ static void test_a_form_is_asked_for_or_the_models_own(void **state) {
         failure f;
         chat_template own;
         chat_form asked;
-        vocab *v = vocab_of(cases[i].specials, cases[i].n_specials, cases[i].chat_template);
+        tokenizer *t = tokenizer_of(cases[i].specials, cases[i].n_specials, cases[i].chat_template);
         assert_int_equal(chat_form_named(cases[i].asked, &asked, &f), STATUS_OK);
-        assert_int_equal(chat_own_template(&own, v, &f), STATUS_OK);
-        chat c = chat_choose(v, &own, asked);
+        assert_int_equal(chat_own_template(&own, tokenizer_vocab(t), &f), STATUS_OK);
+        chat c = chat_choose(t, &own, asked);
         assert_int_equal(c.form, cases[i].form);
         assert_int_equal(c.origin, cases[i].origin);
         assert_int_equal(c.system.bytes != NULL, cases[i].has_system);
         chat_template_clear(&own);
-        vocab_free(&v);
+        tokenizer_free(&t);
     }
 }
 
@@ -114,17 +114,36 @@ static void test_a_prompt_has_at_most_one_bos(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         failure f;
         chat_template own;
-        small_vocab_parts parts = bare;
+        small_tokenizer_parts parts = bare;
         parts.specials = cases[i].specials, parts.n_specials = 3;
         parts.bos = cases[i].bos, parts.add_bos = cases[i].add_bos;
         parts.chat_template = cases[i].chat_template;
-        vocab *v = small_vocab(&parts);
-        assert_int_equal(chat_own_template(&own, v, &f), STATUS_OK);
-        chat c = chat_choose(v, &own, cases[i].asked);
-        assert_int_equal(c.bos, cases[i].expected ? small_vocab_id(v, cases[i].expected) : -1);
+        tokenizer *t = small_tokenizer(&parts);
+        assert_int_equal(chat_own_template(&own, tokenizer_vocab(t), &f), STATUS_OK);
+        chat c = chat_choose(t, &own, cases[i].asked);
+        assert_int_equal(c.bos, cases[i].expected ? small_token(tokenizer_vocab(t), cases[i].expected) : -1);
         chat_template_clear(&own);
-        vocab_free(&v);
+        tokenizer_free(&t);
     }
+}
+
+/* A reply ends at its form's close: as an end id, else as a text. */
+static void test_the_close_of_a_form_ends_a_reply(void **state) {
+    (void)state;
+    static const small_special closes[] = {{"<|im_end|>", TOKEN_USER_DEFINED},
+                                           {"<|eot_id|>", TOKEN_CONTROL}};
+    static const small_merge merges[] = {{"<", "|"}, {"i", "m"}};
+    small_tokenizer_parts parts = {.split = "gpt-2", .merges = merges, .n_merges = 2, .eos = -1};
+    tokenizer *t = small_tokenizer(&parts);
+    assert_string_equal(chat_stop(CHAT_CHATML, tokenizer_vocab(t)), "<|im_end|>");
+    assert_string_equal(chat_stop(CHAT_LLAMA3, tokenizer_vocab(t)), "<|eot_id|>");
+    assert_string_equal(chat_stop(CHAT_PLAIN, tokenizer_vocab(t)), "User:");
+    tokenizer_free(&t);
+    t = tokenizer_of(closes, 2, NULL);
+    assert_null(chat_stop(CHAT_CHATML, tokenizer_vocab(t)));
+    assert_null(chat_stop(CHAT_LLAMA3, tokenizer_vocab(t)));
+    assert_string_equal(chat_stop(CHAT_PLAIN, tokenizer_vocab(t)), "User:");
+    tokenizer_free(&t);
 }
 
 /* ---- messages ---- */
@@ -243,11 +262,11 @@ static void test_prompts_of_each_form(void **state) {
         chat_prompt p;
         chat_message messages[N_ANY];
         size_t n_messages = case_messages(rc, messages);
-        vocab *v = vocab_of(NULL, 0, rc->chat_template);
+        tokenizer *t = tokenizer_of(NULL, 0, rc->chat_template);
         assert_int_equal(chat_check(messages, n_messages, &f), STATUS_OK);
         assert_int_equal(chat_form_named(rc->asked, &asked, &f), STATUS_OK);
-        assert_int_equal(chat_own_template(&own, v, &f), STATUS_OK);
-        chat c = chat_choose(v, &own, asked);
+        assert_int_equal(chat_own_template(&own, tokenizer_vocab(t), &f), STATUS_OK);
+        chat c = chat_choose(t, &own, asked);
         assert_int_equal(chat_render(&c, messages, n_messages, rc->n_dropped, &p, &f), STATUS_OK);
         char *text = prompt_text(&p);
         assert_string_equal(text, rc->expected);
@@ -256,7 +275,7 @@ static void test_prompts_of_each_form(void **state) {
         free(text);
         free(p.segments);
         chat_template_clear(&own);
-        vocab_free(&v);
+        tokenizer_free(&t);
     }
 }
 
@@ -265,6 +284,7 @@ int main(void) {
         cmocka_unit_test(test_a_form_is_asked_for_or_the_models_own),
         cmocka_unit_test(test_an_unknown_form_is_refused_with_those_there_are),
         cmocka_unit_test(test_a_prompt_has_at_most_one_bos),
+        cmocka_unit_test(test_the_close_of_a_form_ends_a_reply),
         cmocka_unit_test(test_conversations_are_checked),
         cmocka_unit_test(test_prompts_of_each_form),
     };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/small_vocab.h"
+#include "tests/support/small_tokenizer.h"
 #include "tokenizerd/chat/conversation.h"
 #include "tokenizerd/tokenizer/encode.h"
 
@@ -117,12 +117,12 @@ typedef struct cut_case {
     const char *rest;           /* of the content */
 } cut_case;
 
-static size_t encode(const vocab *v, const cut_case *cc, const chat_prompt *p, int32_t *ids) {
+static size_t encode(const tokenizer *t, const cut_case *cc, const chat_prompt *p, int32_t *ids) {
     failure f;
     bool done = false;
     size_t n_ids;
-    encoding *e = encoding_new(v);
-    if (cc->has_bos) assert_int_equal(encoding_add_id(e, small_vocab_id(v, "<|end|>")), STATUS_OK);
+    encoding *e = encoding_new(t);
+    if (cc->has_bos) assert_int_equal(encoding_add_id(e, small_token(tokenizer_vocab(t), "<|end|>")), STATUS_OK);
     for (size_t i = 0; i < p->n_segments; i++) {
         const passage_segment *s = &p->segments[i];
         assert_int_equal(encoding_add(e, s->bytes, s->n_bytes, s->special, &f), STATUS_OK);
@@ -153,7 +153,8 @@ static const cut_case cut_cases[] = {
 
 static void test_a_last_message_is_cut_at_its_beginning(void **state) {
     (void)state;
-    vocab *v = small_vocab_default();
+    tokenizer *t = small_tokenizer_default();
+    const vocab *v = tokenizer_vocab(t);
     for (size_t i = 0; i < sizeof cut_cases / sizeof *cut_cases; i++) {
         const cut_case *cc = &cut_cases[i];
         failure f;
@@ -164,7 +165,7 @@ static void test_a_last_message_is_cut_at_its_beginning(void **state) {
         int32_t ids[64];
         prompt_ids p = {.ids = ids, .has_bos = cc->has_bos, .n_head_bytes = strlen(cc->head),
                         .n_tail_bytes = strlen(cc->tail)};
-        p.n_ids = encode(v, cc, &prompt, ids);
+        p.n_ids = encode(t, cc, &prompt, ids);
         size_t begin, n_cut;
         assert_int_equal(conversation_cut(v, &p, cc->n_ids_max, &begin, &n_cut, &f), cc->expected);
         if (cc->expected != STATUS_OK) continue;
@@ -179,7 +180,7 @@ static void test_a_last_message_is_cut_at_its_beginning(void **state) {
         strcat(strcat(strcat(whole, cc->head), cc->rest), cc->tail);
         assert_string_equal(rest, whole);
     }
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 int main(void) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/small_vocab.h"
+#include "tests/support/small_tokenizer.h"
 #include "tokenizerd/text/passages.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -41,16 +41,16 @@ static status add(passages *ps, reader *r, const char *text, size_t n_bytes, boo
     return passages_add(ps, &segment, 1, on_encoded, r, &r->passage, &f);
 }
 
-static void start(reader *r, const vocab *v, int32_t first) {
+static void start(reader *r, const tokenizer *t, int32_t first) {
     failure f;
-    assert_int_equal(passage_start(r->passage, v, first, &f), STATUS_OK);
+    assert_int_equal(passage_start(r->passage, t, first, &f), STATUS_OK);
 }
 
 static void test_texts_take_turns(void **state) {
     (void)state;
     enum { LONG = 3 * ENCODE_SLICE_BYTES };
     n_encoded = 0;
-    vocab *v = small_vocab_default();
+    tokenizer *t = small_tokenizer_default();
     passages *ps = passages_new(&n_encoded);
     reader slow = {0}, quick = {0}, later = {0};
     char *text = malloc(LONG);
@@ -60,8 +60,8 @@ static void test_texts_take_turns(void **state) {
     assert_int_equal(add(ps, &quick, "hi", 2, false), STATUS_OK);
     assert_int_equal(add(ps, &later, "hi", 2, false), STATUS_OK);
     assert_false(passages_turn(ps));            /* nobody's vocabulary is here */
-    start(&slow, v, -1);
-    start(&quick, v, -1);
+    start(&slow, t, -1);
+    start(&quick, t, -1);
     assert_true(passages_turn(ps));             /* a slice of the long one */
     assert_int_equal(n_encoded, 0);
     assert_true(passages_turn(ps));
@@ -75,27 +75,28 @@ static void test_texts_take_turns(void **state) {
     assert_null(later.passage);
     free(text);
     passages_free(&ps);
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 static void test_segments_are_joined_and_a_first_id_goes_before(void **state) {
     (void)state;
     failure f;
-    vocab *v = small_vocab_default();
+    tokenizer *t = small_tokenizer_default();
+    const vocab *v = tokenizer_vocab(t);
     passages *ps = passages_new(&n_encoded);
-    int32_t end = small_vocab_id(v, "<|end|>");
+    int32_t end = small_token(v, "<|end|>");
     reader r = {0};
     const passage_segment segments[] = {{(const uint8_t *)"<|end|>", 7, true},
                                         {NULL, 0, false},
                                         {(const uint8_t *)"<|end|>", 7, false}};
     assert_int_equal(passages_add(ps, segments, 3, on_encoded, &r, &r.passage, &f), STATUS_OK);
-    start(&r, v, 5);
+    start(&r, t, 5);
     while (passages_turn(ps)) {}
     assert_int_equal(r.first, 5);
     assert_int_equal(r.n_ids, 1 + 1 + 7);       /* only the special segment's is one token */
     assert_true(end >= 0);
     passages_free(&ps);
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 /* A text that begins with the id itself does not get another one; of two of them none is taken. */
@@ -113,38 +114,39 @@ static void test_a_first_id_comes_once(void **state) {
         {"h<|end|>", true, false, 3},
         {"<|end|>", false, false, 1 + 7},
     };
-    vocab *v = small_vocab_default();
+    tokenizer *t = small_tokenizer_default();
+    const vocab *v = tokenizer_vocab(t);
     passages *ps = passages_new(&n_encoded);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (int without = 0; without < 2; without++) {
             reader r = {0};
             assert_int_equal(add(ps, &r, cases[i].text, strlen(cases[i].text), cases[i].special), STATUS_OK);
-            start(&r, v, without ? -1 : small_vocab_id(v, "<|end|>"));
+            start(&r, t, without ? -1 : small_token(v, "<|end|>"));
             while (passages_turn(ps)) {}
             assert_int_equal(r.had_first, cases[i].had && !without);
             assert_int_equal(r.n_ids, cases[i].n_ids - (without && !cases[i].had));
         }
     }
     passages_free(&ps);
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 static void test_a_text_that_is_freed_has_no_turn(void **state) {
     (void)state;
     n_encoded = 0;
-    vocab *v = small_vocab_default();
+    tokenizer *t = small_tokenizer_default();
     passages *ps = passages_new(&n_encoded);
     reader gone = {0}, stays = {0};
     assert_int_equal(add(ps, &gone, "a", 1, false), STATUS_OK);
     assert_int_equal(add(ps, &stays, "b", 1, false), STATUS_OK);
-    start(&gone, v, -1);
-    start(&stays, v, -1);
+    start(&gone, t, -1);
+    start(&stays, t, -1);
     passage_free(&gone.passage);
     assert_false(passages_turn(ps));
     assert_int_equal(stays.rank, 1);
     assert_int_equal(gone.rank, 0);
     passages_free(&ps);
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 static void test_texts_are_checked_and_bounded(void **state) {

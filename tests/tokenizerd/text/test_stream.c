@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "proto/base/text.h"
-#include "tests/support/small_vocab.h"
+#include "tests/support/small_tokenizer.h"
 #include "tokenizerd/text/stream.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -66,9 +66,10 @@ static void check_case(const vocab *v, const stream_case *c) {
 }
 
 static void check_cases(const stream_case *cases, size_t n_cases) {
-    vocab *v = small_vocab_default();
+    tokenizer *t = small_tokenizer_default();
+    const vocab *v = tokenizer_vocab(t);
     for (size_t i = 0; i < n_cases; i++) check_case(v, &cases[i]);
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 static void test_kinds_of_tokens(void **state) {
@@ -119,7 +120,8 @@ static void test_stops(void **state) {
 
 static void test_nothing_is_shown_after_a_stop(void **state) {
     (void)state;
-    vocab *v = small_vocab_default();
+    tokenizer *t = small_tokenizer_default();
+    const vocab *v = tokenizer_vocab(t);
     stream *s = stream_with(v, (const char *const[]){"b"}, 1);
     stream_text out;
     static const char letters[] = "abcb";
@@ -132,7 +134,7 @@ static void test_nothing_is_shown_after_a_stop(void **state) {
     assert_int_equal(out.n_bytes, 0);
     assert_true(out.stopped);
     stream_free(&s);
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 /* ---- random ids against the definition, one go at a time ---- */
@@ -198,10 +200,11 @@ static void check_random_stream(const vocab *v, uint64_t *seed) {
 
 static void test_random_ids(void **state) {
     (void)state;
-    vocab *v = small_vocab_default();
+    tokenizer *t = small_tokenizer_default();
+    const vocab *v = tokenizer_vocab(t);
     uint64_t seed = 3;
     for (int i = 0; i < 20000; i++) check_random_stream(v, &seed);
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 /* ---- long texts ---- */
@@ -218,7 +221,8 @@ static void test_a_long_text_is_fed_at_once(void **state) {
         stops[i][STOP_BYTES - 1 - i] = 'b';
         texts[i] = stops[i], sizes[i] = STOP_BYTES;
     }
-    vocab *v = small_vocab_default();
+    tokenizer *t = small_tokenizer_default();
+    const vocab *v = tokenizer_vocab(t);
     stream *s = stream_new(v, texts, sizes, STOPS);
     assert_non_null(s);
     stream_text out;
@@ -232,14 +236,15 @@ static void test_a_long_text_is_fed_at_once(void **state) {
     assert_int_equal(n_shown, IDS - (STOP_BYTES - 1));
     if (cpu_s > CPU_S_MAX) fail_msg("%d ids took %g s", IDS, cpu_s);
     stream_free(&s);
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 /* ---- in one go ---- */
 
 static void test_detokenize(void **state) {
     (void)state;
-    vocab *v = small_vocab_default();
+    tokenizer *t = small_tokenizer_default();
+    const vocab *v = tokenizer_vocab(t);
     int32_t ids[16];
     size_t n = ids_of(v, "the|<|end|>|\xe2|\x82|\xac|\xff|<tool>|<pad>|\xf0|\x9f|", ids), n_bytes;
     uint8_t *text = stream_detokenize(v, ids, n, &n_bytes);
@@ -251,7 +256,7 @@ static void test_detokenize(void **state) {
     assert_non_null(text);
     assert_int_equal(n_bytes, 0);
     free(text);
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 int main(void) {

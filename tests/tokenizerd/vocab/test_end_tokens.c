@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "proto/base/limits.h"
-#include "tests/support/small_vocab.h"
-#include "tokenizerd/chat/chat.h"
+#include "tests/support/small_tokenizer.h"
 #include "tokenizerd/text/stream.h"
 #include "tokenizerd/vocab/end_tokens.h"
 
@@ -20,8 +19,8 @@ typedef struct end_case {
     const char *ending;             /* those that end a text, each followed by a blank */
 } end_case;
 
-static vocab *vocab_with(const small_special *tokens, size_t n_tokens) {
-    return small_vocab(&(small_vocab_parts){
+static tokenizer *tokenizer_with(const small_special *tokens, size_t n_tokens) {
+    return small_tokenizer(&(small_tokenizer_parts){
         .split = "gpt-2", .specials = tokens, .n_specials = n_tokens, .eos = -1});
 }
 
@@ -29,15 +28,16 @@ static void check_ends(const end_case *c, token_type type) {
     small_special tokens[TEXTS_MAX];
     size_t n = 0;
     for (; n < TEXTS_MAX && c->texts[n]; n++) tokens[n] = (small_special){c->texts[n], type};
-    vocab *v = vocab_with(tokens, n);
+    tokenizer *t = tokenizer_with(tokens, n);
+    const vocab *v = tokenizer_vocab(t);
     char ending[256] = "";
     for (size_t i = 0; i < n; i++) {
-        int32_t id = (int32_t)(SMALL_VOCAB_FIRST_MERGE + i);
+        int32_t id = (int32_t)(SMALL_FIRST_MERGE + i);
         if (vocab_is_end(v, id)) strcat(strcat(ending, c->texts[i]), " ");
         assert_int_equal(vocab_type(v, id), vocab_is_end(v, id) ? TOKEN_CONTROL : type);
     }
     if (strcmp(ending, c->ending) != 0) fail_msg("type %d: %snot %s", type, ending, c->ending);
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
 static void test_names_end_whatever_their_type(void **state) {
@@ -88,18 +88,21 @@ static void test_every_name_is_one(void **state) {
 static void test_what_merges_make_is_text(void **state) {
     (void)state;
     static const small_merge merges[] = {{"<", "/"}, {"</", "s"}, {"</s", ">"}};
-    vocab *v = small_vocab(
-        &(small_vocab_parts){.split = "gpt-2", .merges = merges, .n_merges = 3, .eos = -1});
-    int32_t id = small_vocab_id(v, "</s>");
+    tokenizer *t = small_tokenizer(
+        &(small_tokenizer_parts){.split = "gpt-2", .merges = merges, .n_merges = 3, .eos = -1});
+    const vocab *v = tokenizer_vocab(t);
+    int32_t id = small_token(v, "</s>");
     assert_int_equal(vocab_type(v, id), TOKEN_NORMAL);
     assert_false(vocab_is_end(v, id));
-    vocab_free(&v);
+    tokenizer_free(&t);
 }
 
-static vocab *vocab_with_ends(const int32_t *ends, size_t n_ends, int32_t eos, int32_t eot, failure *f) {
+/* NULL: the vocabulary is refused. */
+static tokenizer *tokenizer_with_ends(const int32_t *ends, size_t n_ends, int32_t eos, failure *f) {
+    tokenizer *t;
     vocab *v;
     vocab_meta meta = {.kind = "gpt2", .split = "gpt-2", .n_tokens = 4, .bos = -1, .eos = eos,
-                       .eot = eot, .eom = -1, .ends = ends, .n_ends = n_ends};
+                       .eot = -1, .eom = -1, .ends = ends, .n_ends = n_ends};
     if (vocab_new(&v, &meta, f) != STATUS_OK) return NULL;
     static const char *const texts[] = {"a", "<|end|>", "<x>", "<|call|>"};
     for (size_t i = 0; i < 4; i++) {
@@ -108,30 +111,32 @@ static vocab *vocab_with_ends(const int32_t *ends, size_t n_ends, int32_t eos, i
             vocab_add_token(v, (const uint8_t *)texts[i], strlen(texts[i]), type, f), STATUS_OK);
     }
     assert_int_equal(vocab_finish(v, f), STATUS_OK);
-    return v;
+    assert_int_equal(tokenizer_new(&t, &v, f), STATUS_OK);
+    return t;
 }
 
 static void test_keys_of_the_file_end_it(void **state) {
     (void)state;
     failure f;
     const int32_t ends[] = {2, 0, 2, 1};
-    vocab *v = vocab_with_ends(ends, 4, 2, -1, &f);
+    tokenizer *t = tokenizer_with_ends(ends, 4, 2, &f);
+    const vocab *v = tokenizer_vocab(t);
     size_t n;
     vocab_end_ids(v, &n);
     assert_int_equal(n, 4);     /* 3 by its name, the others once each */
     for (int32_t id = 0; id < 4; id++) assert_true(vocab_is_end(v, id));
     assert_int_equal(vocab_type(v, 0), TOKEN_NORMAL);   /* its text is shown where ends are ignored */
     assert_null(vocab_meta_of(v)->ends);
-    vocab_free(&v);
+    tokenizer_free(&t);
 
-    v = vocab_with_ends(NULL, 0, -1, -1, &f);
-    assert_false(vocab_is_end(v, 2));
-    vocab_free(&v);
+    t = tokenizer_with_ends(NULL, 0, -1, &f);
+    assert_false(vocab_is_end(tokenizer_vocab(t), 2));
+    tokenizer_free(&t);
 
-    assert_null(vocab_with_ends((const int32_t[]){4}, 1, -1, -1, &f));
+    assert_null(tokenizer_with_ends((const int32_t[]){4}, 1, -1, &f));
     assert_non_null(strstr(f.message, "end id 4 is not in 0 … 3"));
     int32_t many[KEYED_ENDS_MAX + 1] = {0};
-    assert_null(vocab_with_ends(many, KEYED_ENDS_MAX + 1, -1, -1, &f));
+    assert_null(tokenizer_with_ends(many, KEYED_ENDS_MAX + 1, -1, &f));
     assert_int_equal(f.code, STATUS_BAD_REQUEST);
 }
 
@@ -140,10 +145,11 @@ static void test_a_key_outweighs_an_exception(void **state) {
     (void)state;
     static const small_special tokens[] = {
         {"<|end|>", TOKEN_CONTROL}, {"<|return|>", TOKEN_CONTROL}, {"<|call|>", TOKEN_CONTROL}};
-    vocab *v = small_vocab(&(small_vocab_parts){
-        .split = "gpt-2", .specials = tokens, .n_specials = 3, .eos = SMALL_VOCAB_FIRST_MERGE});
-    assert_true(vocab_is_end(v, SMALL_VOCAB_FIRST_MERGE));
-    vocab_free(&v);
+    tokenizer *t = small_tokenizer(&(small_tokenizer_parts){
+        .split = "gpt-2", .specials = tokens, .n_specials = 3, .eos = SMALL_FIRST_MERGE});
+    const vocab *v = tokenizer_vocab(t);
+    assert_true(vocab_is_end(v, SMALL_FIRST_MERGE));
+    tokenizer_free(&t);
 }
 
 /* With ends ignored they are drawn and stay in the ids, and nothing of them is shown. */
@@ -151,34 +157,17 @@ static void test_ends_are_silent(void **state) {
     (void)state;
     static const small_special tokens[] = {{"<|im_end|>", TOKEN_USER_DEFINED},
                                              {"<tool>", TOKEN_USER_DEFINED}};
-    vocab *v = vocab_with(tokens, 2);
+    tokenizer *t = tokenizer_with(tokens, 2);
+    const vocab *v = tokenizer_vocab(t);
     stream *s = stream_new(v, NULL, NULL, 0);
     assert_non_null(s);
     stream_text out;
-    assert_int_equal(stream_feed(s, small_vocab_id(v, "<|im_end|>"), &out), STATUS_OK);
+    assert_int_equal(stream_feed(s, small_token(v, "<|im_end|>"), &out), STATUS_OK);
     assert_int_equal(out.n_bytes, 0);
-    assert_int_equal(stream_feed(s, small_vocab_id(v, "<tool>"), &out), STATUS_OK);
+    assert_int_equal(stream_feed(s, small_token(v, "<tool>"), &out), STATUS_OK);
     assert_int_equal(out.n_bytes, strlen("<tool>"));
     stream_free(&s);
-    vocab_free(&v);
-}
-
-/* A reply ends at its form's close: as an end id, else as a text. */
-static void test_the_close_of_a_form_ends_a_reply(void **state) {
-    (void)state;
-    static const small_special closes[] = {{"<|im_end|>", TOKEN_USER_DEFINED},
-                                           {"<|eot_id|>", TOKEN_CONTROL}};
-    static const small_merge merges[] = {{"<", "|"}, {"i", "m"}};
-    small_vocab_parts bare = {.split = "gpt-2", .merges = merges, .n_merges = 2, .eos = -1};
-    vocab *without = small_vocab(&bare), *with = vocab_with(closes, 2);
-    assert_string_equal(chat_stop(CHAT_CHATML, without), "<|im_end|>");
-    assert_string_equal(chat_stop(CHAT_LLAMA3, without), "<|eot_id|>");
-    assert_string_equal(chat_stop(CHAT_PLAIN, without), "User:");
-    assert_null(chat_stop(CHAT_CHATML, with));
-    assert_null(chat_stop(CHAT_LLAMA3, with));
-    assert_string_equal(chat_stop(CHAT_PLAIN, with), "User:");
-    vocab_free(&without);
-    vocab_free(&with);
+    tokenizer_free(&t);
 }
 
 int main(void) {
@@ -189,7 +178,6 @@ int main(void) {
         cmocka_unit_test(test_keys_of_the_file_end_it),
         cmocka_unit_test(test_a_key_outweighs_an_exception),
         cmocka_unit_test(test_ends_are_silent),
-        cmocka_unit_test(test_the_close_of_a_form_ends_a_reply),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

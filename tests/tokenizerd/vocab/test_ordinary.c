@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tests/support/small_vocab.h"
+#include "tests/support/small_tokenizer.h"
 #include "tokenizerd/tokenizer/encode.h"
 #include "tokenizerd/vocab/ordinary.h"
 
@@ -37,16 +37,16 @@ static void test_words_and_blanks(void **state) {
 }
 
 /* How many tokens of two texts are markers: one that is special, one that is not, by turns. */
-static size_t count_markers(const vocab *v, const char *own, const char *typed) {
+static size_t count_markers(const tokenizer *t, const char *own, const char *typed) {
     failure f;
-    encoding *e = encoding_new(v);
+    encoding *e = encoding_new(t);
     bool done = false;
     size_t n, n_markers = 0;
     assert_int_equal(encoding_add(e, (const uint8_t *)own, strlen(own), true, &f), STATUS_OK);
     assert_int_equal(encoding_add(e, (const uint8_t *)typed, strlen(typed), false, &f), STATUS_OK);
     while (!done) assert_int_equal(encoding_advance(e, SIZE_MAX, &done, &f), STATUS_OK);
     const int32_t *ids = encoding_ids(e, &n);
-    for (size_t i = 0; i < n; i++) n_markers += ids[i] >= SMALL_VOCAB_FIRST_MERGE;
+    for (size_t i = 0; i < n; i++) n_markers += ids[i] >= SMALL_FIRST_MERGE;
     encoding_free(&e);
     return n_markers;
 }
@@ -58,12 +58,12 @@ static void test_who_wrote_a_text_decides(void **state) {
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         for (size_t j = 0; j < sizeof types / sizeof *types; j++) {
             const small_special special = {marks[i], types[j]};
-            vocab *v = small_vocab(&(small_vocab_parts){
+            tokenizer *t = small_tokenizer(&(small_tokenizer_parts){
                 .split = "gpt-2", .specials = &special, .n_specials = 1, .eos = -1});
-            assert_int_equal(count_markers(v, marks[i], ""), 1);
-            assert_int_equal(count_markers(v, "", marks[i]), 0);
-            assert_int_equal(count_markers(v, marks[i], marks[i]), 1);
-            vocab_free(&v);
+            assert_int_equal(count_markers(t, marks[i], ""), 1);
+            assert_int_equal(count_markers(t, "", marks[i]), 0);
+            assert_int_equal(count_markers(t, marks[i], marks[i]), 1);
+            tokenizer_free(&t);
         }
     }
 }
@@ -74,10 +74,10 @@ static void test_words_count_in_every_text(void **state) {
     static const char *const words[] = {"    ", "\t\t", "\n\n", "\xc3\xb6", "Trivium"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         const small_special special = {words[i], TOKEN_USER_DEFINED};
-        vocab *v = small_vocab(&(small_vocab_parts){
+        tokenizer *t = small_tokenizer(&(small_tokenizer_parts){
             .split = "gpt-2", .specials = &special, .n_specials = 1, .eos = -1});
-        assert_int_equal(count_markers(v, words[i], words[i]), 2);
-        vocab_free(&v);
+        assert_int_equal(count_markers(t, words[i], words[i]), 2);
+        tokenizer_free(&t);
     }
 }
 

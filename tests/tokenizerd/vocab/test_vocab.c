@@ -1,4 +1,4 @@
-/* What vocab.h promises: bytes of tokens, look-ups, BOS by default, and which vocabularies are refused. */
+/* What vocab.h promises: bytes of tokens, look-ups, which are special, and which vocabularies are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "proto/base/limits.h"
-#include "tests/support/small_vocab.h"
 #include "tokenizerd/vocab/byte_letters.h"
 #include "tokenizerd/vocab/vocab.h"
 
@@ -134,62 +133,74 @@ static void test_meta_is_copied(void **state) {
     vocab_free(&v);
 }
 
-static bool adds_bos(const char *split, bool told, bool add_bos) {
-    vocab_meta meta = meta_of(1, 0);
-    meta.split = split, meta.add_bos = add_bos, meta.add_bos_told = told;
-    vocab *v;
-    failure f;
-    assert_int_equal(vocab_new(&v, &meta, &f), STATUS_OK);
-    bool adds = vocab_meta_of(v)->add_bos;
-    vocab_free(&v);
-    return adds;
-}
-
-/* Where a file does not say whether a text begins with BOS, the kind of its split does. */
-static void test_bos_by_split(void **state) {
-    (void)state;
-    static const char *const adders[] = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1",
-                                         "pixtral", "midm-2.0", "lfm2", "tekken"};
-    static const char *const others[] = {"gpt-2", "smollm", "qwen2", "glm4", "falcon", "gpt-4o",
-                                         "deepseek-v3", "minicpm5", "default", ""};
-    for (size_t i = 0; i < sizeof adders / sizeof *adders; i++) {
-        assert_true(adds_bos(adders[i], false, false));
-        assert_false(adds_bos(adders[i], true, false));
-        assert_true(adds_bos(adders[i], true, true));
-    }
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        assert_false(adds_bos(others[i], false, false));
-        assert_true(adds_bos(others[i], true, true));
-    }
-}
-
-/* Spelled in letters that stand for no bytes: no text becomes it, and it is read as it is spelled. */
+/* Spelled in letters that stand for no bytes: it is read as it is spelled. */
 static void test_foreign_tokens(void **state) {
     (void)state;
     static const char spelled[] = "<\xef\xbd\x9cUser\xef\xbd\x9c>"; /* <｜User｜> */
-    vocab *v = begin(5, 3);
+    vocab *v = begin(3, 0);
     failure f;
-    assert_int_equal(add(v, "a", TOKEN_NORMAL), STATUS_OK);
     assert_int_equal(add(v, spelled, TOKEN_NORMAL), STATUS_OK);
     assert_int_equal(add(v, "a b", TOKEN_NORMAL), STATUS_OK);
     assert_int_equal(add(v, "aa", TOKEN_NORMAL), STATUS_OK);
-    assert_int_equal(add(v, "<\xef\xbd\x9c\x65nd\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
-                         TOKEN_NORMAL), STATUS_OK);
-    assert_int_equal(merge(v, "a \xef\xbd\x9c"), STATUS_OK);
-    assert_int_equal(merge(v, "\xef\xbd\x9c a"), STATUS_OK);
-    assert_int_equal(merge(v, "a a"), STATUS_OK);
     assert_int_equal(vocab_finish(v, &f), STATUS_OK);
-    check_bytes(v, 1, spelled, strlen(spelled));
-    check_bytes(v, 2, "a b", 3);
-    assert_int_equal(vocab_type(v, 1), TOKEN_FOREIGN);
-    assert_int_equal(vocab_type(v, 3), TOKEN_NORMAL);
-    assert_int_equal(vocab_whole_piece(v, bytes_of(spelled), strlen(spelled)), -1);
-    assert_int_equal(vocab_whole_piece(v, bytes_of("aa"), 2), 3);
-    size_t begins, ends;
-    assert_int_equal(specials_find(vocab_specials(v, true), bytes_of(spelled), strlen(spelled), 0,
-                                   &begins, &ends), -1);
-    assert_true(vocab_is_end(v, 4));    /* so is this one, but it is known by its text */
+    check_bytes(v, 0, spelled, strlen(spelled));
+    check_bytes(v, 1, "a b", 3);
+    assert_int_equal(vocab_type(v, 0), TOKEN_FOREIGN);
+    assert_int_equal(vocab_type(v, 2), TOKEN_NORMAL);
     vocab_free(&v);
+}
+
+static void check_string(const byte_strings *list, size_t index, const char *expected) {
+    size_t n;
+    const uint8_t *bytes = byte_strings_at(list, index, &n);
+    assert_int_equal(n, strlen(expected));
+    assert_memory_equal(bytes, expected, n);
+}
+
+/* Raw, left and right by turns; one that no text meets keeps its rank. */
+static void test_merges_are_taken(void **state) {
+    (void)state;
+    static const char *const expected[] = {"a", " b", "", "", "a b", "c"};
+    vocab *v = begin(1, 3);
+    failure f;
+    assert_int_equal(add(v, "a", TOKEN_NORMAL), STATUS_OK);
+    assert_int_equal(merge(v, "a \xc4\xa0\x62"), STATUS_OK);             /* a Ġb */
+    assert_int_equal(merge(v, "a \xef\xbd\x9c"), STATUS_OK);             /* a ｜ */
+    assert_int_equal(merge(v, "a\xc4\xa0\x62 c"), STATUS_OK);            /* aĠb c */
+    assert_int_equal(vocab_finish(v, &f), STATUS_OK);
+    byte_strings *merges = vocab_take_merges(v);
+    assert_int_equal(byte_strings_count(merges), 6);
+    for (size_t i = 0; i < 6; i++) check_string(merges, i, expected[i]);
+    byte_strings_free(&merges);
+    vocab_free(&v);
+}
+
+static bool makes_one(const void *one, int32_t id) {
+    return id == *(const int32_t *)one;
+}
+
+/* Whoever makes ids of texts says which tokens it makes: those are text, whatever they look like. */
+static void test_what_is_made_is_no_end(void **state) {
+    (void)state;
+    static const char *const texts[] = {"</s>", "<|im_end|>", "a"};
+    for (int32_t made = 0; made < 3; made++) {
+        vocab *v = begin(3, 0);
+        failure f;
+        for (size_t i = 0; i < 3; i++) assert_int_equal(add(v, texts[i], TOKEN_NORMAL), STATUS_OK);
+        assert_int_equal(vocab_finish(v, &f), STATUS_OK);
+        assert_int_equal(vocab_find_specials(v, makes_one, &made, &f), STATUS_OK);
+        for (int32_t id = 0; id < 3; id++) {
+            bool is_end = id < 2 && id != made;
+            size_t n_bytes = strlen(texts[id]), from, to;
+            assert_int_equal(vocab_is_end(v, id), is_end);
+            assert_int_equal(vocab_type(v, id), is_end ? TOKEN_CONTROL : TOKEN_NORMAL);
+            assert_int_equal(specials_find(vocab_specials(v, true), bytes_of(texts[id]), n_bytes, 0, &from, &to),
+                             is_end ? id : -1);
+            assert_int_equal(specials_find(vocab_specials(v, false), bytes_of(texts[id]), n_bytes, 0, &from, &to),
+                             -1);
+        }
+        vocab_free(&v);
+    }
 }
 
 /* ---- what is refused ---- */
@@ -206,11 +217,7 @@ static void refuse_meta(const vocab_meta *meta, status expected, const char *wor
 static void test_refused_metas(void **state) {
     (void)state;
     vocab_meta meta = meta_of(10, 0);
-    meta.kind = "llama";
-    refuse_meta(&meta, STATUS_UNSUPPORTED, "\"llama\"");
-    meta = meta_of(10, 0), meta.split = "no-such-model";
-    refuse_meta(&meta, STATUS_UNSUPPORTED, "smollm");
-    meta = meta_of(10, 0), meta.eos = 10;
+    meta.eos = 10;
     refuse_meta(&meta, STATUS_BAD_REQUEST, "eos id 10");
     meta = meta_of(10, 0), meta.bos = -2;
     refuse_meta(&meta, STATUS_BAD_REQUEST, "bos id -2");
@@ -247,20 +254,6 @@ static void test_refused_merges(void **state) {
     for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++)
         assert_int_equal(merge(v, malformed[i]), STATUS_BAD_MESSAGE);
     vocab_free(&v);
-
-    static const char *const useless[] = {"a c", "c a", "b a"}; /* "c" and "ba" are no tokens */
-    for (size_t i = 0; i < sizeof useless / sizeof useless[0]; i++) {
-        failure f;
-        v = begin(4, 1);
-        assert_int_equal(add(v, "a", TOKEN_NORMAL), STATUS_OK);
-        assert_int_equal(add(v, "b", TOKEN_NORMAL), STATUS_OK);
-        assert_int_equal(add(v, "ac", TOKEN_NORMAL), STATUS_OK);
-        assert_int_equal(add(v, "ca", TOKEN_NORMAL), STATUS_OK);
-        assert_int_equal(merge(v, useless[i]), STATUS_OK);
-        assert_int_equal(merge(v, "a b"), STATUS_BAD_MESSAGE); /* one too many */
-        assert_int_equal(vocab_finish(v, &f), STATUS_BAD_MESSAGE);
-        vocab_free(&v);
-    }
 }
 
 static void test_missing_pieces(void **state) {
@@ -277,33 +270,18 @@ static void test_missing_pieces(void **state) {
     vocab_free(&v);
 }
 
-/* ---- for encode.c ---- */
-
-static void test_whole_pieces(void **state) {
-    (void)state;
-    static const small_merge merges[] = {
-        {"a", "b"}, {"b", "c"}, {"a", "bc"}}; /* "abc": "ab" goes first */
-    small_vocab_parts parts = {.split = "gpt-2", .merges = merges, .n_merges = 3, .eos = -1};
-    vocab *v = small_vocab(&parts);
-    int32_t abc = small_vocab_id(v, "abc");
-    assert_int_equal(vocab_whole_piece(v, bytes_of("ab"), 2), small_vocab_id(v, "ab"));
-    assert_int_equal(vocab_whole_piece(v, bytes_of("abc"), 3), -1); /* merges give "ab", "c" */
-    assert_int_equal(vocab_whole_piece(v, bytes_of("abcd"), 4), -1);
-    vocab_free(&v);
-    parts.split = "llama-bpe";
-    v = small_vocab(&parts);
-    assert_int_equal(vocab_whole_piece(v, bytes_of("abc"), 3), abc); /* merges are ignored */
-    vocab_free(&v);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_letters_and_bytes), cmocka_unit_test(test_tokens_and_types),
-        cmocka_unit_test(test_meta_is_copied),    cmocka_unit_test(test_bos_by_split),
+        cmocka_unit_test(test_letters_and_bytes),
+        cmocka_unit_test(test_tokens_and_types),
+        cmocka_unit_test(test_meta_is_copied),
         cmocka_unit_test(test_foreign_tokens),
-        cmocka_unit_test(test_refused_metas),     cmocka_unit_test(test_refused_tokens),
-        cmocka_unit_test(test_refused_merges),    cmocka_unit_test(test_missing_pieces),
-        cmocka_unit_test(test_whole_pieces),
+        cmocka_unit_test(test_merges_are_taken),
+        cmocka_unit_test(test_what_is_made_is_no_end),
+        cmocka_unit_test(test_refused_metas),
+        cmocka_unit_test(test_refused_tokens),
+        cmocka_unit_test(test_refused_merges),
+        cmocka_unit_test(test_missing_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "load_vocab.h"
+#include "load_tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static status fill(vocab *v, const sources *s, failure *f) {
     return st == STATUS_OK ? vocab_finish(v, f) : st;
 }
 
-status load_vocab(vocab **out, const char *path, failure *f) {
+status load_tokenizer(tokenizer **out, const char *path, failure *f) {
     *out = NULL;
     gguf *g = NULL;
     char *kind = NULL, *split = NULL;
@@ -77,13 +77,16 @@ status load_vocab(vocab **out, const char *path, failure *f) {
     if (st == STATUS_OK && gguf_has(g, "tokenizer.ggml.pre"))
         st = read_name(g, "tokenizer.ggml.pre", &split, f);
     if (st == STATUS_OK) st = read_sources(g, &s, f);
+    vocab *v = NULL;
     vocab_meta meta = {.kind = kind, .split = split ? split : ""};
     if (st == STATUS_OK) st = read_meta(g, &meta, f);
     meta.n_tokens = (uint32_t)s.n_tokens;
     meta.n_merges = (uint32_t)s.n_merges;
-    if (st == STATUS_OK) st = vocab_new(out, &meta, f);
-    if (st == STATUS_OK) st = fill(*out, &s, f);
-    if (st != STATUS_OK) vocab_free(out);
+    if (st == STATUS_OK) st = tokenizer_check(&meta, f);
+    if (st == STATUS_OK) st = vocab_new(&v, &meta, f);
+    if (st == STATUS_OK) st = fill(v, &s, f);
+    if (st == STATUS_OK) st = tokenizer_new(out, &v, f);
+    vocab_free(&v);
     free(kind);
     free(split);
     gguf_close(&g);

@@ -1,4 +1,4 @@
-#include "small_vocab.h"
+#include "small_tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 static void must(status st, const failure *f) {
     if (st == STATUS_OK) return;
-    fprintf(stderr, "small vocabulary: %s\n", f->message);
+    fprintf(stderr, "small tokenizer: %s\n", f->message);
     abort();
 }
 
@@ -35,17 +35,17 @@ static void add_bytes(vocab *v) {
     }
 }
 
-vocab *small_vocab(const small_vocab_parts *parts) {
+tokenizer *small_tokenizer(const small_tokenizer_parts *parts) {
     failure f;
     vocab *v;
     vocab_meta meta = {.kind = "gpt2", .split = parts->split, .bos = -1, .eot = -1, .eom = -1};
     meta.eos = parts->eos;
     meta.add_bos = parts->add_bos;
-    size_t first_special = SMALL_VOCAB_FIRST_MERGE + parts->n_merges;
+    size_t first_special = SMALL_FIRST_MERGE + parts->n_merges;
     if (parts->bos) meta.bos = (int32_t)(first_special + (size_t)(parts->bos - parts->specials));
     meta.chat_template = (const uint8_t *)parts->chat_template;
     meta.chat_template_bytes = parts->chat_template ? strlen(parts->chat_template) : 0;
-    meta.n_tokens = (uint32_t)(SMALL_VOCAB_FIRST_MERGE + parts->n_merges + parts->n_specials);
+    meta.n_tokens = (uint32_t)(SMALL_FIRST_MERGE + parts->n_merges + parts->n_specials);
     meta.n_merges = (uint32_t)parts->n_merges;
     must(vocab_new(&v, &meta, &f), &f);
     add_bytes(v);
@@ -63,10 +63,12 @@ vocab *small_vocab(const small_vocab_parts *parts) {
         must(vocab_add_token(v, (const uint8_t *)text, strlen(text), type, &f), &f);
     }
     must(vocab_finish(v, &f), &f);
-    return v;
+    tokenizer *t;
+    must(tokenizer_new(&t, &v, &f), &f);
+    return t;
 }
 
-vocab *small_vocab_default(void) {
+tokenizer *small_tokenizer_default(void) {
     static const small_merge merges[] = {{"t", "h"}, {"th", "e"}, {" ", "the"}, {"i", "n"},
                                          {"in", "g"}, {"a", "a"}, {"aa", "aa"}};
     static const small_special unmerged[] = {{"<|end|>", TOKEN_CONTROL},
@@ -74,19 +76,19 @@ vocab *small_vocab_default(void) {
                                              {"<tool>", TOKEN_USER_DEFINED},
                                              {"<?>", TOKEN_UNKNOWN},
                                              {"<pad>", TOKEN_UNUSED}};
-    small_vocab_parts parts = {.split = "gpt-2",
+    small_tokenizer_parts parts = {.split = "gpt-2",
                                .merges = merges,
                                .n_merges = sizeof merges / sizeof merges[0],
                                .specials = unmerged,
                                .n_specials = sizeof unmerged / sizeof unmerged[0],
                                .eos = -1};
-    return small_vocab(&parts);
+    return small_tokenizer(&parts);
 }
 
-int32_t small_vocab_id(const vocab *v, const char *text) {
+int32_t small_token(const vocab *v, const char *text) {
     int32_t id = vocab_find(v, (const uint8_t *)text, strlen(text));
     if (id < 0) {
-        fprintf(stderr, "small vocabulary: \"%s\" is no token\n", text);
+        fprintf(stderr, "small tokenizer: \"%s\" is no token\n", text);
         abort();
     }
     return id;

@@ -1,12 +1,12 @@
-/* A vocabulary that fits on a page, for tests and fuzzing of what stands on one.
+/* A tokenizer whose vocabulary fits on a page, for tests and fuzzing of what stands on one.
  *
  * Ids 0 … 255 are the bytes; then, in this order, one token a merge; then the special tokens. */
-#ifndef TRIVIUM_TEST_SMALL_VOCAB_H
-#define TRIVIUM_TEST_SMALL_VOCAB_H
+#ifndef TRIVIUM_TEST_SMALL_TOKENIZER_H
+#define TRIVIUM_TEST_SMALL_TOKENIZER_H
 
 #include <stddef.h>
 
-#include "tokenizerd/vocab/vocab.h"
+#include "tokenizerd/tokenizer/tokenizer.h"
 
 typedef struct small_special {
     const char *text;
@@ -18,7 +18,7 @@ typedef struct small_merge {
     const char *left, *right;
 } small_merge;
 
-typedef struct small_vocab_parts {
+typedef struct small_tokenizer_parts {
     const char *split;
     const small_merge *merges;
     size_t n_merges;
@@ -28,19 +28,19 @@ typedef struct small_vocab_parts {
     const small_special *bos;   /* one of the specials; NULL: none */
     bool add_bos;
     const char *chat_template;  /* NULL: none */
-} small_vocab_parts;
+} small_tokenizer_parts;
 
-enum { SMALL_VOCAB_FIRST_MERGE = 256 };
+enum { SMALL_FIRST_MERGE = 256 };
 
-/* Never NULL: a test whose vocabulary cannot be built ends there, with the reason on stderr. */
-vocab *small_vocab(const small_vocab_parts *parts);
+/* Never NULL: a test whose tokenizer cannot be built ends there, with the reason on stderr. */
+tokenizer *small_tokenizer(const small_tokenizer_parts *parts);
 
 /* One that most tests share: "gpt-2" patterns; merges to "th", "the", " the", "in", "ing", "aa" and
  * "aaaa"; "<|end|>" and "<|endless|>" are control tokens, "<tool>" is user-defined, "<?>" unknown,
  * "<pad>" unused. */
-vocab *small_vocab_default(void);
+tokenizer *small_tokenizer_default(void);
 
 /* The id of a text that must be a token. */
-int32_t small_vocab_id(const vocab *v, const char *text);
+int32_t small_token(const vocab *v, const char *text);
 
 #endif
