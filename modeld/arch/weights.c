@@ -70,6 +70,10 @@ void weights_free(weights **w) {
     *w = NULL;
 }
 
+const gguf *weights_file(const weights *w) {
+    return w->file;
+}
+
 bool weights_has(const weights *w, const char *name) {
     return gguf_find_tensor(w->file, name) != NULL;
 }

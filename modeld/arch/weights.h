@@ -20,6 +20,7 @@ typedef struct weights weights;
 status weights_new(weights **out, const gguf *file, failure *f);
 void weights_free(weights **w);
 
+const gguf *weights_file(const weights *w);     /* as borrowed */
 bool weights_has(const weights *w, const char *name);
 size_t weights_bytes(const weights *w);         /* that all tensors will take, at most */
 

@@ -1,25 +1,33 @@
-/* Causal attention over the KV-cache with grouped heads, for rows of several sequences at once. */
+/* The attention block (Vaswani et al. 2017; grouped heads: Ainslie et al. 2023): queries, keys and values of
+ * each row, turned to its position, the keys and values appended to the cache, and what the queries find
+ * there. */
 #ifndef TRIVIUM_ATTENTION_H
 #define TRIVIUM_ATTENTION_H
 
-#include "modeld/kernels/product.h"
-#include "modeld/pages/batch.h"
-#include "modeld/pages/kv_cache.h"
-#include "shape.h"
+#include "pass.h"
+
+/* Of one layer. What some architectures do beside this has its field here and its use in attention.c: norms
+ * of queries and keys before they turn, for one. */
+typedef struct attention_weights {
+    norm norm;                  /* before the block, [dim] */
+    linear query;               /* [n_heads · head_dim, dim] */
+    linear key, value;          /* [n_kv_heads · head_dim, dim] */
+    linear output;              /* [dim, n_heads · head_dim] */
+} attention_weights;
 
 typedef struct attention attention;
 
-/* Work space for batches of up to n_rows_max rows. NULL: no memory. */
+/* Work space for passes of up to n_rows_max rows; shape and engine are borrowed for its life. NULL: no
+ * memory. */
 attention *attention_new(const model_shape *shape, const engine *e, uint32_t n_rows_max);
 void attention_free(attention **a);
 
-/* Take a batch (as in transformer_forward) for the layers that follow; `rows` is borrowed until the
- * next one. */
-void attention_begin(attention *a, const kv_cache *cache, const batch_row *rows, uint32_t n_rows);
+bool attention_is_quantized(const attention_weights *w);    /* some of its weights are */
 
-/* out[r, head] = Σ over positions p ≤ the row's of softmax(queries[r, head] · key[p] /
- * √head_dim) · value[p]. Keys and values of all rows are in the cache already. queries, out:
- * [n_rows, n_heads · head_dim]. */
-void attention_run(attention *a, uint32_t layer, const float *queries, float *out);
+/* Before the first layer of a pass, whose rows are borrowed until its end. */
+void attention_begin(attention *a, const pass *p);
+
+/* x += output(attend(turn(query(norm(x))), …)) for the rows of p; their keys and values go into the cache. */
+void attention_run(attention *a, const pass *p, const attention_weights *w, uint32_t layer);
 
 #endif

@@ -2,18 +2,9 @@
 #ifndef TRIVIUM_SHAPE_H
 #define TRIVIUM_SHAPE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-/* How rotary frequencies differ from base^(−2i / rope_dims). */
-typedef struct rope_scaling {
-    double factor;              /* they are divided by it; 1: none */
-    double magnitude;           /* of cosines and sines; 1: none */
-    double yarn_mix;            /* part of the fast pairs that is not divided; 0: this is not YaRN */
-    double yarn_fast, yarn_slow;    /* turns within n_ctx_before: of pairs kept, of pairs divided */
-    uint32_t n_ctx_before;      /* positions before it was stretched */
-    bool by_pair;               /* each pair has a factor of its own, too: the tensor rope_freqs */
-} rope_scaling;
+#include "rotation.h"
 
 typedef struct model_shape {
     uint32_t n_vocab;           /* 1 … N_VOCAB_MAX */
@@ -24,11 +15,10 @@ typedef struct model_shape {
     uint32_t n_heads;
     uint32_t n_kv_heads;        /* divides n_heads */
     uint32_t head_dim;
-    uint32_t ffn_dim;
-    uint32_t rope_dims;         /* rotated dimensions of each head, even, ≤ head_dim; 0: none */
-    double rope_base;
-    rope_scaling rope;
+    uint32_t ffn_dim;           /* width of the feed-forward's middle */
     float norm_epsilon;
+    float score_scale;          /* query · key is multiplied by it */
+    rotation rotation;
 } model_shape;
 
 #endif

@@ -6,15 +6,12 @@
 #include <string.h>
 
 #include "modeld/arch/architecture.h"
-#include "modeld/arch/gpt2.h"
-#include "modeld/arch/llama.h"
-#include "modeld/blocks/rotation.h"
+#include "modeld/arch/block_tensors.h"
+#include "modeld/arch/weights.h"
+#include "modeld/blocks/transformer.h"
 #include "modeld/formats/gguf_vocabulary.h"
 #include "proto/base/limits.h"
 #include "proto/numeric/fmath.h"
-
-static const architecture *const ARCHITECTURES[] = {&llama_architecture, &gpt2_architecture};
-enum { N_ARCHITECTURES = sizeof ARCHITECTURES / sizeof ARCHITECTURES[0] };
 
 enum { HASH_BYTES = 33, DESCRIPTION_BYTES = 256 };
 _Static_assert(FINGERPRINT_BYTES == HASH_BYTES + 8, "the hash, then the version in eight digits");
@@ -32,26 +29,6 @@ struct model {
     char fingerprint[FINGERPRINT_BYTES];
     char description[DESCRIPTION_BYTES];
 };
-
-static status find_architecture(model *m, failure *f) {
-    const char *name;
-    size_t n_bytes;
-    status st = gguf_text(m->file, "general.architecture", &name, &n_bytes, f);
-    if (st != STATUS_OK) return st;
-    char supported[128] = "";
-    for (size_t i = 0; i < N_ARCHITECTURES; i++) {
-        const char *known = ARCHITECTURES[i]->name;
-        if (strlen(known) == n_bytes && memcmp(known, name, n_bytes) == 0) {
-            m->architecture = ARCHITECTURES[i];
-            return STATUS_OK;
-        }
-        size_t end = strlen(supported);
-        snprintf(supported + end, sizeof supported - end, "%s%s", i ? ", " : "", known);
-    }
-    return gguf_refuse(m->file, f, STATUS_UNSUPPORTED,
-                       "the architecture \"%.*s\" is not supported; supported: %s",
-                       (int)(n_bytes < 64 ? n_bytes : 64), name, supported);
-}
 
 /* Widths of input of the float32 matrices: what OpenBLAS would be asked to multiply. */
 static uint32_t float32_widths(const gguf *file, uint32_t widths[GEMM_LENGTHS_MAX]) {
@@ -90,11 +67,10 @@ static status build_network(model *m, const model_options *o, failure *f) {
     m->network = transformer_new(&m->shape, &m->engine, m->n_rows_max);
     if (!m->network)
         return fail(f, STATUS_NO_MEMORY, "no memory for the work space of %u rows", m->n_rows_max);
-    st = m->architecture->fill(transformer_weights_of(m->network), m->weights, &m->shape, f);
-    if (st != STATUS_OK) return st;
-    failure why;
-    st = transformer_ready(m->network, &why);
-    return st == STATUS_OK ? weights_finish(m->weights, f) : gguf_refuse(m->file, f, st, "%s", why.message);
+    st = block_tensors_take(m->architecture, &m->shape, m->weights, transformer_weights_of(m->network), f);
+    if (st == STATUS_OK) st = weights_finish(m->weights, f);
+    if (st == STATUS_OK) transformer_ready(m->network);
+    return st;
 }
 
 /* "Q4_1:210,F32:61": how many tensors of each type. */
@@ -114,14 +90,14 @@ static void describe_types(const gguf *file, char *out, size_t n_bytes) {
 /* Open a file as far as its sizes. */
 static status open_file(model *m, const char *path, uint32_t n_ctx, failure *f) {
     status st = gguf_open(&m->file, path, f);
-    if (st == STATUS_OK) st = find_architecture(m, f);
-    return st == STATUS_OK ? m->architecture->read_shape(m->file, n_ctx, &m->shape, f) : st;
+    if (st == STATUS_OK) st = architecture_find(&m->architecture, m->file, f);
+    return st == STATUS_OK ? architecture_read_shape(m->architecture, m->file, n_ctx, &m->shape, f) : st;
 }
 
 static void fingerprint_of(const model *m, char out[FINGERPRINT_BYTES]) {
     char hash[HASH_BYTES];
     gguf_hash(m->file, hash);
-    unsigned version = rotation_is_plain(&m->shape) ? ARITHMETIC_VERSION : ARITHMETIC_VERSION_SCALED;
+    unsigned version = rotation_is_plain(&m->shape.rotation) ? ARITHMETIC_VERSION : ARITHMETIC_VERSION_SCALED;
     snprintf(out, FINGERPRINT_BYTES, "%s%08x", hash, version);
 }
 

@@ -45,7 +45,7 @@ static const model_case CASES[] = {
     {"Q4_1", TENSOR_Q4_1, TENSOR_Q8_0, {0}, false, TINY_LLAMA, 0x8f0130d9e3752873},
     {"odd", TENSOR_F32, TENSOR_F16,
      {.n_vocab = 331, .dim = 90, .n_heads = 5, .n_kv_heads = 1, .head_dim = 18, .ffn_dim = 61,
-      .rope_dims = 10}, true, TINY_LLAMA, 0x46cdea5ba7b36e56},
+      .rotation.n_dims = 10}, true, TINY_LLAMA, 0x46cdea5ba7b36e56},
     {"slices", TENSOR_Q4_1, TENSOR_F32,
      {.n_vocab = 321, .dim = 288, .n_heads = 2, .n_kv_heads = 2, .head_dim = 272, .ffn_dim = 352,
       .n_layers = 1}, false, TINY_LLAMA, 0xdc704a269179c12c},
@@ -84,7 +84,7 @@ static void write_model(const model_case *c) {
     use(&o.shape.n_kv_heads, c->shape.n_kv_heads);
     use(&o.shape.head_dim, c->shape.head_dim);
     use(&o.shape.ffn_dim, c->shape.ffn_dim);
-    use(&o.shape.rope_dims, c->shape.rope_dims);
+    use(&o.shape.rotation.n_dims, c->shape.rotation.n_dims);
     o.shape.n_ctx = 700;
     if (tiny_model_write(scratch_path(), &o, &f) != STATUS_OK)
         fail_msg("%s: %s", c->name, f.message);

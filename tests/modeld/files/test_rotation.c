@@ -32,17 +32,17 @@ static void write_model(tiny_rope rope) {
     assert_int_equal(tiny_model_write(scratch_path(), &o, &f), STATUS_OK);
 }
 
-/* What a file with these keys says of its rotation. */
-static model_shape shape_of(tiny_rope rope, double frequencies[N_PAIRS], const float *factors) {
+/* What a file with these keys says of its rotation, and the frequencies that this makes. */
+static rotation rotation_of(tiny_rope rope, double frequencies[N_PAIRS], const float *factors) {
     failure f = {0};
     gguf *g;
-    model_shape s = {.head_dim = DIMS, .n_ctx_made = N_CTX};
+    model_shape s = {.head_dim = DIMS, .n_ctx_made = N_CTX, .rotation.kind = ROTATION_ADJACENT};
     write_model(rope);
     assert_int_equal(gguf_open(&g, scratch_path(), &f), STATUS_OK);
-    if (rope_keys_read(g, &s, &f) != STATUS_OK) fail_msg("%s", f.message);
-    if (rotation_frequencies(&s, factors, frequencies, &f) != STATUS_OK) fail_msg("%s", f.message);
+    if (rope_keys_read(&(model_keys){g, "llama"}, &s, &f) != STATUS_OK) fail_msg("%s", f.message);
+    rotation_frequencies(&s.rotation, factors, frequencies);
     gguf_close(&g);
-    return s;
+    return s.rotation;
 }
 
 static double own(int pair) {
@@ -57,9 +57,9 @@ static void a_plain_rotation_has_the_bits_it_always_had(void **state) {
     (void)state;
     double got[N_PAIRS];
     float cosines[DIMS], sines[DIMS];
-    model_shape s = shape_of((tiny_rope){0}, got, NULL);
-    assert_true(rotation_is_plain(&s));
-    rotation_at(&s, got, 77, cosines, sines);
+    rotation r = rotation_of((tiny_rope){0}, got, NULL);
+    assert_true(rotation_is_plain(&r));
+    rotation_at(&r, got, 77, cosines, sines);
     for (int i = 0; i < N_PAIRS; i++) {
         double frequency = fmath_pow(10000.0, -2.0 * i / DIMS);
         float c = (float)fmath_cos(77 * frequency), n = (float)fmath_sin(77 * frequency);
@@ -75,8 +75,8 @@ static void factors_divide_and_linear_divides(void **state) {
     double got[N_PAIRS];
     float factors[N_PAIRS];
     for (int i = 0; i < N_PAIRS; i++) factors[i] = 1.0f + (float)i;
-    model_shape s = shape_of((tiny_rope){.factor = 4}, got, factors);
-    assert_false(rotation_is_plain(&s));
+    rotation r = rotation_of((tiny_rope){.factor = 4}, got, factors);
+    assert_false(rotation_is_plain(&r));
     for (int i = 0; i < N_PAIRS; i++) assert_near(got[i], own(i) / (1 + i) / 4);
 }
 
@@ -95,30 +95,30 @@ static void yarn_slows_slow_pairs_and_sharpens_attention(void **state) {
     (void)state;
     double got[N_PAIRS];
     tiny_rope yarn = {.type = "yarn", .factor = 8, .original_context = 64};
-    model_shape s = shape_of(yarn, got, NULL);
+    rotation r = rotation_of(yarn, got, NULL);
     for (int i = 0; i < N_PAIRS; i++) assert_near(got[i], yarn_pair(i, 8, 64, 32, 1, 1));
     assert_near(got[0], own(0));
     assert_near(got[N_PAIRS - 1], own(N_PAIRS - 1) / 8);
-    assert_near(s.rope.magnitude, 1 + 0.1 * log(8));
+    assert_near(r.scaling.magnitude, 1 + 0.1 * log(8));
 
     yarn.yarn_fast = 12, yarn.yarn_slow = 3, yarn.yarn_mix = 0.5, yarn.attention_factor = 2;
     yarn.original_context = 0;      /* the file's own context */
-    s = shape_of(yarn, got, NULL);
+    r = rotation_of(yarn, got, NULL);
     for (int i = 0; i < N_PAIRS; i++) assert_near(got[i], yarn_pair(i, 8, N_CTX, 12, 3, 0.5));
-    assert_near(s.rope.magnitude, 2 * (1 + 0.1 * log(8)));
+    assert_near(r.scaling.magnitude, 2 * (1 + 0.1 * log(8)));
 
     yarn = (tiny_rope){.type = "yarn", .factor = 8, .yarn_log = 1};     /* as sharp as it should be */
-    assert_near(shape_of(yarn, got, NULL).rope.magnitude, 1);
+    assert_near(rotation_of(yarn, got, NULL).scaling.magnitude, 1);
     yarn.yarn_log = 0.5;
-    assert_near(shape_of(yarn, got, NULL).rope.magnitude, (1 + 0.1 * log(8)) / (1 + 0.05 * log(8)));
+    assert_near(rotation_of(yarn, got, NULL).scaling.magnitude, (1 + 0.1 * log(8)) / (1 + 0.05 * log(8)));
 }
 
 static void a_position_turns_by_its_angle_and_magnitude(void **state) {
     (void)state;
     double frequencies[N_PAIRS];
     float cosines[DIMS], sines[DIMS];
-    model_shape s = shape_of((tiny_rope){.attention_factor = 1.5}, frequencies, NULL);
-    rotation_at(&s, frequencies, 100, cosines, sines);
+    rotation r = rotation_of((tiny_rope){.attention_factor = 1.5}, frequencies, NULL);
+    rotation_at(&r, frequencies, 100, cosines, sines);
     for (int i = 0; i < N_PAIRS; i++) {
         assert_true(fabs((double)cosines[2 * i] - 1.5 * cos(100 * own(i))) < 1e-6);
         assert_true(fabs((double)sines[2 * i + 1] - 1.5 * sin(100 * own(i))) < 1e-6);

@@ -150,7 +150,7 @@ static void a_model_has_every_tensor_in_its_shape(void **state) {
         o.shape.n_vocab = 323;
         o.shape.n_heads = 6;
         o.shape.head_dim = (uint32_t)head_dim;
-        o.shape.rope_dims = 16;
+        o.shape.rotation.n_dims = 16;
         gguf *g = write_model(&o);
         assert_int_equal(gguf_n_tensors(g), 2 * 9 + (o.tied ? 2 : 3));
         assert_matrix(g, "token_embd.weight", TENSOR_Q8_0, dim, 323);

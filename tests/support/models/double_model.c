@@ -62,8 +62,8 @@ static void multiply(const gguf *g, int layer, const char *name, size_t first, c
 }
 
 static void rotate_head(double *head, const model_shape *s, uint32_t pos) {
-    for (uint32_t i = 0; i < s->rope_dims; i += 2) {    /* GPT-2 has none */
-        double angle = pos * pow(s->rope_base, -(double)i / s->rope_dims);
+    for (uint32_t i = 0; i < s->rotation.n_dims; i += 2) {    /* GPT-2 has none */
+        double angle = pos * pow(s->rotation.base, -(double)i / s->rotation.n_dims);
         double a = head[i], b = head[i + 1];
         head[i] = a * cos(angle) - b * sin(angle);
         head[i + 1] = a * sin(angle) + b * cos(angle);

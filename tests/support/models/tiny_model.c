@@ -31,7 +31,7 @@ tiny_model_options tiny_model_defaults(void) {
         .embedding_type = TENSOR_F32,
         .seed = 1,
         .shape = {.n_vocab = 320, .n_ctx = 256, .n_layers = 2, .n_heads = 4, .n_kv_heads = 2,
-                  .rope_base = 10000.0, .norm_epsilon = 1e-5f},
+                  .rotation.base = 10000.0, .norm_epsilon = 1e-5f},
         .tied = true,
         .split = "smollm",
         .add_bos = "false",
@@ -137,7 +137,7 @@ static void add_positions(plan_list *plans, const tiny_model_options *o) {
 /* Pairs that turn more than four times within the context before stay, those that do less than once turn
  * an eighth as fast, and between it is a mixture: factors of 1 to 8. */
 static void add_llama3_factors(plan_list *plans, const tiny_model_options *o) {
-    uint32_t n_pairs = o->shape.rope_dims / 2;
+    uint32_t n_pairs = o->shape.rotation.n_dims / 2;
     tensor_plan *plan = add(plans, TENSOR_F32, n_pairs, 1, 0.0f);
     snprintf(plan->name, sizeof plan->name, "rope_freqs.weight");
     plan->n_dims = 1;
@@ -145,7 +145,7 @@ static void add_llama3_factors(plan_list *plans, const tiny_model_options *o) {
     if (!plan->values) abort();
     for (uint32_t i = 0; i < n_pairs; i++) {
         double turns = o->rope.llama3_context / 6.283185307179586
-                       * fmath_pow(o->shape.rope_base, -2.0 * i / o->shape.rope_dims);
+                       * fmath_pow(o->shape.rotation.base, -2.0 * i / o->shape.rotation.n_dims);
         double kept = (turns - 1) / (4 - 1);
         kept = kept < 0 ? 0 : kept > 1 ? 1 : kept;
         plan->values[i] = (float)(1 / ((1 - kept) / 8 + kept));
@@ -195,8 +195,8 @@ static void add_llama_keys(gguf_writer *w, const tiny_model_options *o) {
         gguf_writer_uint(w, "llama.attention.key_length", s->head_dim);
         gguf_writer_uint(w, "llama.attention.value_length", s->head_dim);
     }
-    gguf_writer_uint(w, "llama.rope.dimension_count", s->rope_dims);
-    gguf_writer_real(w, "llama.rope.freq_base", (float)s->rope_base);
+    gguf_writer_uint(w, "llama.rope.dimension_count", s->rotation.n_dims);
+    gguf_writer_real(w, "llama.rope.freq_base", (float)s->rotation.base);
     gguf_writer_real(w, "llama.attention.layer_norm_rms_epsilon", s->norm_epsilon);
     add_rope_keys(w, &o->rope);
 }
@@ -298,8 +298,8 @@ static status check(const tiny_model_options *o, failure *f) {
     if (o->family != TINY_LLAMA && s->n_heads * s->head_dim != s->dim)
         return fail(f, STATUS_BAD_REQUEST, "gpt2's %u heads of %u make up its width, not %u",
                     s->n_heads, s->head_dim, s->dim);
-    if (s->rope_dims > s->head_dim || s->rope_dims % 2 != 0)
-        return fail(f, STATUS_BAD_REQUEST, "%u rotated dimensions of a head of %u", s->rope_dims, s->head_dim);
+    if (s->rotation.n_dims > s->head_dim || s->rotation.n_dims % 2 != 0)
+        return fail(f, STATUS_BAD_REQUEST, "%u rotated dimensions of a head of %u", s->rotation.n_dims, s->head_dim);
     if (s->dim % token->block_items || s->dim % matrix->block_items || s->ffn_dim % matrix->block_items
         || s->n_heads * s->head_dim % matrix->block_items)
         return fail(f, STATUS_BAD_REQUEST, "dim %u, ffn %u and %u heads of %u are no whole blocks of %s",
@@ -321,7 +321,7 @@ status tiny_model_write(const char *path, const tiny_model_options *options, fai
     if (o.shape.dim == 0) o.shape.dim = whole_blocks(&o, 64);
     if (o.shape.ffn_dim == 0) o.shape.ffn_dim = whole_blocks(&o, 96);
     if (o.shape.head_dim == 0 && o.shape.n_heads) o.shape.head_dim = o.shape.dim / o.shape.n_heads;
-    if (o.shape.rope_dims == 0) o.shape.rope_dims = o.shape.head_dim / 2 * 2;
+    if (o.shape.rotation.n_dims == 0) o.shape.rotation.n_dims = o.shape.head_dim / 2 * 2;
     status st = check(&o, f);
     if (st == STATUS_OK && !write_file(path, &o))
         st = fail(f, STATUS_IO, "%s: %s", path, strerror(errno));

@@ -34,7 +34,7 @@ typedef struct tiny_model_options {
     uint32_t type;              /* tensor_type of the matrices; norms are float32 */
     uint32_t embedding_type;    /* of token_embd and, unless tied, output */
     uint64_t seed;
-    model_shape shape;          /* 0: dim as below; head_dim dim / n_heads; rope_dims head_dim */
+    model_shape shape;          /* 0: dim as below; head_dim dim / n_heads; rotation.n_dims head_dim */
     tiny_rope rope;
     bool tied;                  /* no output.weight: the embedding serves as one */
     const char *split;          /* tokenizer.ggml.pre: "gpt-2", "smollm", …; NULL: no such key */
