@@ -10,45 +10,11 @@
 
 #include "modeld/kernels/product.h"
 #include "proto/numeric/fmath.h"
+#include "tests/support/kernels/kernel_data.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
 enum { ROWS = 2 * GEMM_ROWS + 7, OUTPUTS = 2 * GEMM_PANELS * PANEL + 19, INPUTS = 320 };
-
-static float random_float(void) {
-    static uint32_t bits = 7;
-    bits = bits * 1664525u + 1013904223u;
-    return (float)(int32_t)bits * 0x1p-31f;
-}
-
-static float *random_floats(size_t n) {
-    float *x = malloc(n * sizeof *x);
-    assert_non_null(x);
-    for (size_t i = 0; i < n; i++) x[i] = random_float();
-    return x;
-}
-
-typedef struct packed {
-    matrix m;
-    uint8_t *panels;
-} packed;
-
-static packed random_matrix(tensor_type type, uint32_t n_outputs) {
-    const tensor_layout *layout = tensor_layout_of(type);
-    size_t n_blocks = (size_t)n_outputs * INPUTS / layout->block_items;
-    uint8_t *rows = malloc(n_blocks * layout->block_bytes);
-    uint8_t *panels = aligned_alloc(PANEL_ALIGNMENT, matrix_bytes(type, n_outputs, INPUTS));
-    assert_true(rows && panels);
-    for (size_t b = 0; b < n_blocks; b++)
-        for (uint32_t i = 0; i < layout->block_bytes; i++) {
-            float x = random_float();
-            if (type == TENSOR_F32) memcpy(rows + b * 4, &x, 4);
-            else rows[b * layout->block_bytes + i] = (uint8_t)(i == 1 ? 0x20 : (int)(x * 127.0f));
-        }
-    packed p = {matrix_pack(type, n_outputs, INPUTS, rows, panels), panels};
-    free(rows);
-    return p;
-}
 
 static engine new_engine(const char *isa, uint32_t n_threads) {
     engine e = {0};
@@ -97,10 +63,12 @@ static void multiply(const engine *e, const matrix *a, const matrix *b, const fl
 static void check_products(engine *fast, tensor_type type) {
     kernels ref;
     kernels_fill_ref(&ref);
-    packed a = random_matrix(type, OUTPUTS), b = random_matrix(type, 21);
+    packed a = random_matrix(type, OUTPUTS, INPUTS, ORDINARY);
+    packed b = random_matrix(type, 21, INPUTS, ORDINARY);
     size_t n = (size_t)ROWS * OUTPUTS;
-    float *x = random_floats((size_t)ROWS * INPUTS), *y = random_floats(n), *z = random_floats(n);
-    float *want_y = random_floats(n), *want_z = malloc(n * sizeof *z);
+    float *x = random_floats((size_t)ROWS * INPUTS, ORDINARY);
+    float *y = random_floats(n, ORDINARY), *z = random_floats(n, ORDINARY);
+    float *want_y = random_floats(n, ORDINARY), *want_z = malloc(n * sizeof *z);
     assert_non_null(want_z);
     memcpy(want_z, z, n * sizeof *z);
     multiply(fast, &a.m, &b.m, x, y, z);
@@ -115,8 +83,8 @@ static void check_products(engine *fast, tensor_type type) {
     free(z);
     free(want_y);
     free(want_z);
-    free(a.panels);
-    free(b.panels);
+    packed_free(&a);
+    packed_free(&b);
 }
 
 static void many_rows_are_computed_as_one_is(void **state) {
@@ -153,7 +121,8 @@ static void openblas_is_left_out_where_bits_differ(void **state) {
     (void)state;
     uint32_t width = INPUTS;
     engine e = new_engine("auto", 1);
-    packed p = random_matrix(TENSOR_F32, OUTPUTS), q = random_matrix(TENSOR_Q8_0, 16);
+    packed p = random_matrix(TENSOR_F32, OUTPUTS, INPUTS, ORDINARY);
+    packed q = random_matrix(TENSOR_Q8_0, 16, INPUTS, ORDINARY);
     e.gemm = gemm_new(&e.kernels, &width, 1, 1);
     for (uint32_t i = 0; i < e.gemm->n_checks; i++)
         e.gemm->checks[i] = (gemm_check){e.gemm->checks[i].n_k, true, true};
@@ -162,8 +131,8 @@ static void openblas_is_left_out_where_bits_differ(void **state) {
     assert_false(gemm_takes(NULL, &p.m));
     e.gemm->checks[1].same_bits = false;        /* one of the slices is enough */
     assert_false(gemm_takes(e.gemm, &p.m));
-    free(p.panels);
-    free(q.panels);
+    packed_free(&p);
+    packed_free(&q);
     engine_free(&e);
 }
 
