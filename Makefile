@@ -28,11 +28,11 @@ SCHEMAS := common text tokens logits
 GENERATED := $(SCHEMAS:%=$(BUILD)/gen/%.pb-c.c)
 PROGRAMS := tokenizerd modeld samplerd trivium
 
-# A program is its main.c and its links (client: the cmd_*.c) and a library of all its other rooms, which tests link, too.
+# A program is its main.c and its links (samplerd: main.c alone; client: the cmd_*.c) and a library of all the rest, which tests link, too.
 sources_below = $(sort $(shell find $(1) -name '*.c'))
 tokenizerd_program := tokenizerd/main.c $(wildcard tokenizerd/links/*.c)
 modeld_program := modeld/main.c $(wildcard modeld/links/*.c)
-samplerd_program := samplerd/main.c $(wildcard samplerd/links/*.c)
+samplerd_program := samplerd/main.c
 trivium_program := client/main.c $(shell find client -name 'cmd_*.c')
 proto_sources := $(call sources_below,proto)
 tokenizerd_sources := $(filter-out $(tokenizerd_program),$(call sources_below,tokenizerd))

@@ -10,9 +10,12 @@
 #include "proto/base/process/signals.h"
 #include "proto/net/endpoint.h"
 #include "proto/net/hello.h"
+#include "proto/net/loop.h"
+#include "proto/net/peer.h"
 #include "proto/numeric/cpu.h"
 #include "proto/numeric/fmath.h"
-#include "samplerd/links/service.h"
+#include "samplerd/chain/row_sampler.h"
+#include "samplerd/links/logits_link.h"
 
 enum { WRONG_USE = 2 };
 
@@ -69,24 +72,54 @@ static status choose_joins(char *address, failure *f) {
     return st;
 }
 
+/* ---- wiring: each modeld's link, and the one sampler that draws for all of them ---- */
+
+static logits_link *links[JOINS_MAX];
+
+static status draw(void *context, const sample_rows *rows, sampled_rows *out, failure *f) {
+    return row_sampler_draw(context, rows, out, f);
+}
+
+static status join_all(loop *l, row_sampler *sampler, failure *f) {
+    logits_link_options how = {
+        .name = name, .pool = pool, .incarnation = peers_incarnation(),
+        .heartbeat_ms = (uint32_t)heartbeat_ms, .map_rows = !no_mapping,
+        .calls = {.draw = draw}, .context = sampler,
+    };
+    status st = STATUS_OK;
+    for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++) {
+        how.address = joins.items[i];
+        st = logits_link_join(&links[i], l, &how, f);
+    }
+    return st;
+}
+
+static void leave_all(void) {
+    for (size_t i = 0; i < joins.n_items; i++) logits_link_free(&links[i]);
+}
+
+static status check_command_line(int argc, char **argv, failure *f) {
+    status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, f);
+    if (st == STATUS_OK && joins.n_items > JOINS_MAX) {
+        st = fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
+    }
+    for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
+        st = endpoint_check(joins.items[i], false, f);
+    return st;
+}
+
 int main(int argc, char **argv) {
     signals_begin(0);
     failure f = {STATUS_OK, ""};
     cpu_isa(&instructions, "auto", &f);
-    status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, &f);
+    status st = check_command_line(argc, argv, &f);
     if (st == STATUS_NOT_FOUND) return 0;
-    if (st == STATUS_OK && joins.n_items > JOINS_MAX) {
-        st = fail(&f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
-    }
-    for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
-        st = endpoint_check(joins.items[i], false, &f);
     if (st != STATUS_OK) {
         fprintf(stderr, "samplerd: %s\n", f.message);
         return WRONG_USE;
     }
 
     char address[ENDPOINT_BYTES_MAX];
-    service *s = NULL;
     log_open("samplerd", level);
     if (resources_check(joins.n_items + 1, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     fmath_thread_start();
@@ -94,13 +127,13 @@ int main(int argc, char **argv) {
     signals_set(SIGNALS_HOLD);  /* from here on there is something to put in order */
     loop *l = loop_new();
     if (!l) die("samplerd", "no memory for sockets and their threads");
-    st = service_new(&s, l, &(service_options){.joins = joins.items, .n_joins = joins.n_items,
-                     .name = name, .pool = pool, .heartbeat_ms = (uint32_t)heartbeat_ms,
-                     .map_rows = !no_mapping, .isa = instructions}, &f);
-    if (st != STATUS_OK) die("samplerd", "%s", f.message);
+    row_sampler *sampler = row_sampler_new(instructions);
+    if (!sampler) die("samplerd", "no memory");
+    if (join_all(l, sampler, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "pool=\"%s\" isa=%s", pool, isa_name(instructions));
     loop_run(l);
-    service_free(&s);
+    leave_all();
+    row_sampler_free(&sampler);
     loop_free(&l);
     return 0;
 }

@@ -139,7 +139,7 @@ static void draw(chain *c, const sample_job *job, sample_result *out) {
 
 static status job_check(const sample_job *job, failure *f) {
     assert(job->n_vocab <= N_VOCAB_MAX && job->n_candidates <= CANDIDATES_MAX);
-    assert(job->seed < SEED_MAX && job->given >= -2);
+    assert(job->seed < SEED_MAX && job->given >= SAMPLE_NEITHER);
     if (job->n_vocab == 0) return fail(f, STATUS_NO_CANDIDATE, "the row is empty");
     if (job->given >= 0 && (uint32_t)job->given >= job->n_vocab) {
         return fail(f, STATUS_BAD_ID, "id %d is given, but the vocabulary has %u ids", job->given,
@@ -164,7 +164,7 @@ status chain_sample(chain *c, const sample_job *job, sample_result *out, double 
     note_raw_softmax(c);
     out->n_candidates = note_candidates(c, job->n_candidates);
 
-    bool draws = job->given == -1;
+    bool draws = job->given == SAMPLE_DRAWS;
     if (draws || out->n_candidates > 0 || probabilities) {
         st = run_steps(c, job, out, f);
         if (st != STATUS_OK) return st;

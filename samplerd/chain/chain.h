@@ -18,15 +18,17 @@ typedef struct sample_job {
     const float *logits;        /* [n_vocab], borrowed */
     uint32_t n_vocab;
     const int32_t *ids;         /* [n_ids] so far, prompt included, each below n_vocab, borrowed */
-    uint32_t n_ids, n_prompt;
+    uint32_t n_ids;
     const strategy *strategy;
     uint64_t seed;
     uint32_t step;
     const uint8_t *state;       /* [n_state_bytes], borrowed: what the last draw's result gave */
     size_t n_state_bytes;
     uint32_t n_candidates;
-    int32_t given;              /* ≥ 0: score this id, draw nothing; -1: draw; -2: neither, only candidates */
+    int32_t given;              /* an id: score it and draw nothing; or one of the two below */
 } sample_job;
+
+enum { SAMPLE_DRAWS = -1, SAMPLE_NEITHER = -2 };    /* in place of a given id; neither: only candidates */
 
 typedef struct sample_candidate {
     int32_t id;

@@ -19,7 +19,7 @@ static void run(const chain_case *one, const strategy *s) {
     assert_true(one->n_vocab <= CHAIN_CASE_VOCAB_MAX);
     sample_job job = {
         .logits = one->logits, .n_vocab = one->n_vocab, .ids = one->ids, .n_ids = one->n_ids,
-        .n_prompt = one->n_ids, .strategy = s, .seed = one->seed, .step = one->step,
+        .strategy = s, .seed = one->seed, .step = one->step,
         .n_candidates = one->n_candidates, .given = one->given, .state = one->state,
         .n_state_bytes = one->n_state_bytes,
     };

@@ -72,7 +72,7 @@ static double time_us(const plan *p, isa best, const float *rows, const int32_t 
     if (!c) die("bench_chain", "no memory");
     for (int i = 0; i < N_ROUNDS * N_ROWS; i++) {
         sample_job job = {.logits = rows + (size_t)(i % N_ROWS) * N_VOCAB, .n_vocab = N_VOCAB,
-                          .ids = ids, .n_ids = N_IDS, .n_prompt = N_IDS, .strategy = &s, .seed = 7,
+                          .ids = ids, .n_ids = N_IDS, .strategy = &s, .seed = 7,
                           .step = (uint32_t)i, .n_candidates = p->n_candidates,
                           .given = p->given};
         sample_result result;

@@ -1,6 +1,12 @@
-#include "service_request.h"
+#include "sample_request.h"
 
 #include "proto/base/limits.h"
+
+/* Whoever watches shares the last row's candidates with whoever asked, each gets as many as it wants: to find
+ * them takes far less than to do the step again. */
+static uint32_t candidates_wanted(const Trivium__SampleRequest *m) {
+    return m->n_candidates > m->n_watched ? m->n_candidates : m->n_watched;
+}
 
 static status check_counts(const Trivium__SampleRequest *m, failure *f) {
     if (m->request.len > REQUEST_BYTES) {
@@ -20,7 +26,7 @@ static status check_counts(const Trivium__SampleRequest *m, failure *f) {
         return fail(f, STATUS_BAD_MESSAGE, "%u ids of which %u are prompt, at most %d are allowed",
                     m->n_ids, m->n_prompt, N_CTX_MAX);
     }
-    uint32_t n_wanted = m->n_candidates > m->n_watched ? m->n_candidates : m->n_watched;
+    uint32_t n_wanted = candidates_wanted(m);
     if (n_wanted > CANDIDATES_MAX) {
         return fail(f, STATUS_BAD_REQUEST, "%u candidates are wanted, at most %d are given",
                     n_wanted, CANDIDATES_MAX);
@@ -56,51 +62,60 @@ static status check_ids(const int32_t *ids, size_t n_ids, int32_t lowest, uint32
     return STATUS_OK;
 }
 
-static status find_sent_rows(request *q, const wire_message *m, failure *f) {
-    q->rows = wire_array(m, 0, (size_t)q->n_rows * q->n_vocab, sizeof *q->rows);
-    if (q->rows) return STATUS_OK;
+static status find_sent_rows(sample_rows *rows, const wire_message *m, failure *f) {
+    rows->logits = wire_array(m, 0, (size_t)rows->n_rows * rows->n_vocab, sizeof *rows->logits);
+    if (rows->logits) return STATUS_OK;
     return fail(f, STATUS_BAD_MESSAGE, "the rows frame does not hold %u rows of %u logits",
-                q->n_rows, q->n_vocab);
+                rows->n_rows, rows->n_vocab);
 }
 
 static status fail_overwritten(failure *f) {
     return fail(f, STATUS_TIMEOUT, "the shared row was written anew: this step is over");
 }
 
-static status find_shared_row(request *q, const shared_view *view, failure *f) {
-    if (!view || q->n_rows != 1 || q->n_vocab != shared_view_n_vocab(view)) {
+static status find_shared_row(sample_rows *rows, const shared_view *view,
+                              const Trivium__SharedRow *shared, failure *f) {
+    if (!view || rows->n_rows != 1 || rows->n_vocab != shared_view_n_vocab(view)) {
         return fail(f, STATUS_BAD_MESSAGE, "%u rows of %u logits are not in memory shared with us",
-                    q->n_rows, q->n_vocab);
+                    rows->n_rows, rows->n_vocab);
     }
-    const Trivium__SharedRow *shared = q->message->shared;
-    q->rows = shared_view_row(view, shared->index, shared->generation);
-    return q->rows ? STATUS_OK : fail_overwritten(f);
+    rows->logits = shared_view_row(view, shared->index, shared->generation);
+    return rows->logits ? STATUS_OK : fail_overwritten(f);
 }
 
-status request_from_wire(request *q, const shared_view *view, const wire_message *m,
-                         const Trivium__SampleRequest *sample, failure *f) {
-    *q = (request){.message = sample};
-    status st = check_counts(sample, f);
-    if (st == STATUS_OK) st = check_fields(sample, f);
-    if (st != STATUS_OK) return st;
-    q->n_rows = sample->n_rows;
-    q->n_vocab = sample->n_vocab;
-    q->n_ids = sample->n_ids;
-    st = sample->shared ? find_shared_row(q, view, f) : find_sent_rows(q, m, f);
-    if (st != STATUS_OK) return st;
-    bool no_ids = q->n_ids == 0 && m->n_raw < 2;
-    q->ids = no_ids ? NULL : wire_array(m, 1, q->n_ids, sizeof *q->ids);
-    if (!q->ids && !no_ids) {
-        return fail(f, STATUS_BAD_MESSAGE, "the ids frame does not hold %u ids", q->n_ids);
-    }
-    st = check_ids(q->ids, q->n_ids, 0, q->n_vocab, f);
-    if (st == STATUS_OK) st = check_ids(sample->given, sample->n_given, GIVEN_NONE, q->n_vocab, f);
-    return st;
+static status find_ids(sample_rows *rows, const wire_message *m, failure *f) {
+    if (rows->n_ids == 0 && m->n_raw < 2) return STATUS_OK;
+    rows->ids = wire_array(m, 1, rows->n_ids, sizeof *rows->ids);
+    if (rows->ids) return STATUS_OK;
+    return fail(f, STATUS_BAD_MESSAGE, "the ids frame does not hold %u ids", rows->n_ids);
 }
 
-status request_recheck(const request *q, const shared_view *view, failure *f) {
-    const Trivium__SharedRow *shared = q->message->shared;
-    if (!q->rows || !shared) return STATUS_OK;
+status sample_request_read(sample_rows *rows, const shared_view *view, const wire_message *m,
+                           const Trivium__SampleRequest *request, failure *f) {
+    *rows = (sample_rows){.n_rows = 0};
+    status st = check_counts(request, f);
+    if (st == STATUS_OK) st = check_fields(request, f);
+    if (st != STATUS_OK) return st;
+    *rows = (sample_rows){
+        .n_rows = request->n_rows, .n_vocab = request->n_vocab, .n_ids = request->n_ids,
+        .given = request->n_given > 0 ? request->given : NULL,
+        .seed = request->seed, .step = request->step,
+        .state = request->state.data, .n_state_bytes = request->state.len,
+        .n_candidates = candidates_wanted(request),
+        .want_probabilities = request->want_probabilities,
+    };
+    st = request->shared ? find_shared_row(rows, view, request->shared, f)
+                         : find_sent_rows(rows, m, f);
+    if (st == STATUS_OK) st = find_ids(rows, m, f);
+    if (st == STATUS_OK) st = check_ids(rows->ids, rows->n_ids, 0, rows->n_vocab, f);
+    if (st != STATUS_OK) return st;
+    return check_ids(request->given, request->n_given, GIVEN_NONE, rows->n_vocab, f);
+}
+
+status sample_request_recheck(const sample_rows *rows, const shared_view *view,
+                              const Trivium__SampleRequest *request, failure *f) {
+    const Trivium__SharedRow *shared = request->shared;
+    if (!rows->logits || !shared) return STATUS_OK;
     bool holds = shared_view_holds(view, shared->index, shared->generation);
     return holds ? STATUS_OK : fail_overwritten(f);
 }

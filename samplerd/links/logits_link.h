@@ -1,0 +1,43 @@
+/* The logits link, as a samplerd has it with one modeld, which it joins: takes each SampleRequest, has its rows
+ * drawn from, and answers with a SampleReply, and with a Glimpse where somebody watches.
+ *
+ * A request that does not keep to PROTOCOL.md is answered with the error that it earns and drawn for by nobody. */
+#ifndef TRIVIUM_LOGITS_LINK_H
+#define TRIVIUM_LOGITS_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/status.h"
+#include "proto/net/loop.h"
+#include "samplerd/chain/row_sampler.h"
+
+typedef struct logits_link logits_link;
+
+/* What the link calls. */
+typedef struct logits_calls {
+    /* Draw from each row, in order. `rows` obeys every bound that row_sampler.h tells, and is borrowed for the
+     * call; what *out points to must stay as it is until the next call. A failure is told to the modeld, with its
+     * sentence. */
+    status (*draw)(void *context, const sample_rows *rows, sampled_rows *out, failure *f);
+} logits_calls;
+
+typedef struct logits_link_options {
+    const char *address;        /* of the modeld's endpoint for samplers */
+    const char *name, *pool;    /* ours: UTF-8, at most NAME_BYTES_MAX bytes; "" is the default pool */
+    uint64_t incarnation;       /* ours: one a process, from peers_incarnation() */
+    uint32_t heartbeat_ms;      /* HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX */
+    bool map_rows;              /* read the modeld's rows where they lie, if it is on this host */
+    logits_calls calls;
+    void *context;
+} logits_link_options;
+
+/* Says Hello until a modeld answers, and again whenever it is lost: a modeld need not be there yet. The loop, the
+ * context and the texts of the options must outlive the link. Refusals: those of endpoint_join and of hello_check,
+ * STATUS_NO_MEMORY; *out is NULL then. */
+status logits_link_join(logits_link **out, loop *l, const logits_link_options *options, failure *f);
+
+/* Says Leave; sets *link = NULL; NULL is fine. Not from within `draw`. */
+void logits_link_free(logits_link **link);
+
+#endif

@@ -1,0 +1,28 @@
+/* What was drawn, as the wire tells it: to whoever asked, and to those who watch. */
+#ifndef TRIVIUM_SAMPLE_REPLY_H
+#define TRIVIUM_SAMPLE_REPLY_H
+
+#include "logits.pb-c.h"
+#include "proto/base/limits.h"
+#include "samplerd/chain/row_sampler.h"
+
+/* Room for one answer. Only its last row has candidates, so that one array is enough. */
+typedef struct reply_room {
+    Trivium__Drawn drawn[SAMPLE_ROWS_MAX], *drawn_list[SAMPLE_ROWS_MAX];
+    Trivium__Candidate candidates[CANDIDATES_MAX], *candidate_list[CANDIDATES_MAX];
+    Trivium__Drawn watched;         /* the last row's */
+} reply_room;
+
+/* Fill `reply`: that what `request` asked for was drawn. It borrows from all three. */
+void sample_reply_drawn(Trivium__SampleReply *reply, const Trivium__SampleRequest *request,
+                        const sampled_rows *sampled, reply_room *room);
+
+/* The same for an error, which is borrowed. */
+void sample_reply_failed(Trivium__SampleReply *reply, const Trivium__SampleRequest *request,
+                         Trivium__Error *error);
+
+/* Fill `glimpse` with the last row of the same request, after sample_reply_drawn. It borrows from both. */
+void sample_reply_glimpse(Trivium__Glimpse *glimpse, const Trivium__SampleRequest *request,
+                          reply_room *room);
+
+#endif
