@@ -22,10 +22,10 @@
 #include "proto/net/loop.h"
 #include "proto/net/wire.h"
 
-enum {
-    FAKE_INCARNATION = 77,
-    FAKE_BODY = TRIVIUM__CONTROL__WORD__NOT_SET,    /* not a word of the link's own: a message with a body */
-};
+enum { FAKE_INCARNATION = 77 };
+
+/* Not a word of the link's own: a message with a body. */
+#define FAKE_BODY TRIVIUM__CONTROL__WORD__NOT_SET
 
 typedef struct fake_peer {
     void *zsock;                /* DEALER where it joined, ROUTER where it is bound; NULL: closed */

@@ -1,0 +1,214 @@
+/* The logits link of samplerd: rows that it reads where the modeld has them, what becomes of one that is another
+ * step's by now, and two modelds at once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/rows/shared_rows.h"
+#include "tests/support/link/logits_scene.h"
+
+#include <cmocka.h>             /* after ours: it has a macro named fail */
+
+static shared_rows *rows;
+static uint32_t row_index;
+static uint64_t generation;
+static Trivium__SharedRow shared;
+
+/* ---- The modeld's memory, in this process ---- */
+
+static int begin(void **state) {
+    failure f;
+    if (scene_begin(state) != 0) return -1;
+    assert_int_equal(shared_rows_new(&rows, FAKE_INCARNATION, 2, SCENE_VOCAB, &f), STATUS_OK);
+    assert_true(shared_rows_take(rows, &row_index));
+    generation = shared_rows_renew(rows, row_index);
+    memcpy(shared_rows_at(rows, row_index), SCENE_LOGITS, SCENE_VOCAB * sizeof *SCENE_LOGITS);
+    return 0;
+}
+
+static int end(void **state) {
+    shared_rows_free(&rows);
+    return scene_end(state);
+}
+
+#define ROWS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+static void offer_rows(void) {
+    Trivium__SharedRows offered = TRIVIUM__SHARED_ROWS__INIT;
+    Trivium__Hello hello = fake_hello(TRIVIUM__ROLE__MODELD);
+    offered.fd = shared_rows_fd(rows);
+    hello.pid = (int32_t)getpid();
+    hello.shared_rows = &offered;
+    fake_peer_say_hello(&scene.modeld, hello);
+}
+
+static void share_rows(void) {
+    offer_rows();
+    assert_true(fake_peer_hears(&scene.modeld, scene.loop, FAKE_BODY));
+    const Trivium__LogitsReply *reply = (const Trivium__LogitsReply *)scene.modeld.header;
+    assert_int_equal(reply->body_case, TRIVIUM__LOGITS_REPLY__BODY_MAPPED);
+}
+
+/* A good request whose row is not sent. */
+static order order_shared(void) {
+    order o = order_good();
+    shared = (Trivium__SharedRow)TRIVIUM__SHARED_ROW__INIT;
+    shared.index = row_index;
+    shared.generation = generation;
+    o.sample.shared = &shared;
+    o.raw[0].n_bytes = 0;
+    return o;
+}
+
+static void is_refused(order *o, Trivium__Code code) {
+    const Trivium__SampleReply *reply = order_answer(o);
+    assert_non_null(reply->error);
+    assert_int_equal(reply->error->code, code);
+    assert_int_equal(reply->n_drawn, 0);
+}
+
+static void a_shared_row_is_read_where_it_lies(void **state) {
+    (void)state;
+    share_rows();
+    order o = order_shared();
+    assert_null(order_answer(&o)->error);
+    assert_int_equal(scene.sampler.n_calls, 1);
+    assert_memory_equal(scene.sampler.logits, SCENE_LOGITS, SCENE_VOCAB * sizeof *SCENE_LOGITS);
+    o = order_good();                       /* and one that is sent, as before */
+    assert_null(order_answer(&o)->error);
+}
+
+static void a_row_of_another_generation_is_over(void **state) {
+    (void)state;
+    share_rows();
+    order o = order_shared();
+    shared.generation--;
+    is_refused(&o, TRIVIUM__CODE__TIMEOUT);
+    shared.generation += 2;
+    is_refused(&o, TRIVIUM__CODE__TIMEOUT);
+    o = order_shared();
+    shared_rows_renew(rows, row_index);
+    is_refused(&o, TRIVIUM__CODE__TIMEOUT);
+    assert_int_equal(scene.sampler.n_calls, 0);
+}
+
+static void a_row_that_is_not_there_is_over(void **state) {
+    (void)state;
+    share_rows();
+    order o = order_shared();
+    const uint32_t others[] = {1 - row_index, 2, UINT32_MAX};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        shared.index = others[i];
+        is_refused(&o, TRIVIUM__CODE__TIMEOUT);
+    }
+    assert_int_equal(scene.sampler.n_calls, 0);
+}
+
+static void only_one_row_of_the_shared_width_is_shared(void **state) {
+    (void)state;
+    share_rows();
+    order o = order_shared();
+    o.sample.n_rows = 2;
+    is_refused(&o, TRIVIUM__CODE__BAD_MESSAGE);
+    o = order_shared();
+    o.sample.n_vocab = SCENE_VOCAB + 1;
+    is_refused(&o, TRIVIUM__CODE__BAD_MESSAGE);
+    assert_int_equal(scene.sampler.n_calls, 0);
+}
+
+static void write_anew(void) {
+    shared_rows_renew(rows, row_index);
+}
+
+/* What was drawn from it is worth nothing, and so is a refusal of it. */
+static void a_row_that_is_written_while_it_is_read_is_over(void **state) {
+    (void)state;
+    share_rows();
+    order o = order_shared();
+    scene.sampler.meanwhile = write_anew;
+    is_refused(&o, TRIVIUM__CODE__TIMEOUT);
+    generation++;
+    o = order_shared();
+    scene.sampler.answer = STATUS_NO_CANDIDATE;
+    is_refused(&o, TRIVIUM__CODE__TIMEOUT);
+    assert_int_equal(scene.sampler.n_calls, 2);
+    scene.sampler.meanwhile = NULL;
+    scene.sampler.answer = STATUS_OK;
+    generation++;
+    o = order_shared();
+    assert_null(order_answer(&o)->error);
+}
+
+/* The memory is another incarnation's: not told as mapped, and rows are sent. */
+static void rows_of_somebody_else_are_not_mapped(void **state) {
+    (void)state;
+    scene.modeld.from = FAKE_INCARNATION + 1;
+    offer_rows();
+    order o = order_good();
+    assert_null(order_answer(&o)->error);   /* the first message with a body: no RowsMapped before it */
+    o = order_shared();
+    is_refused(&o, TRIVIUM__CODE__BAD_MESSAGE);
+}
+
+static void a_modeld_that_left_has_taken_its_rows_along(void **state) {
+    (void)state;
+    share_rows();
+    fake_peer_say_leave(&scene.modeld);
+    assert_true(fake_peer_hears(&scene.modeld, scene.loop, TRIVIUM__CONTROL__WORD_HELLO));
+    scene_accept();
+    order o = order_shared();
+    is_refused(&o, TRIVIUM__CODE__BAD_MESSAGE);
+    o = order_good();
+    assert_null(order_answer(&o)->error);
+}
+
+/* ---- Two modelds ---- */
+
+static void two_modelds_get_an_answer_each(void **state) {
+    (void)state;
+    place other_place;
+    fake_peer other;
+    place_make(&other_place);
+    fake_peer_bind(&other, other_place.address, &trivium__logits_reply__descriptor);
+    other.from = FAKE_INCARNATION + 1;
+    logits_link *other_link = scene_join(other_place.address, "sam");
+    assert_true(fake_peer_hears(&other, scene.loop, TRIVIUM__CONTROL__WORD_HELLO));
+    scene_accept();
+    fake_peer_say_hello(&other, fake_hello(TRIVIUM__ROLE__MODELD));
+
+    order one = order_good(), two = order_good();
+    two.sample.step = STEP + 1;
+    scene.sampler.results[0].id = 4;
+    order_send(&one, &scene.modeld);
+    order_send(&two, &other);
+    assert_int_equal(heard_reply(&other)->step, STEP + 1);
+    const Trivium__SampleReply *reply = heard_reply(&scene.modeld);
+    assert_int_equal(reply->step, STEP);
+    assert_int_equal(reply->drawn[0]->id, 4);
+    assert_int_equal(scene.sampler.n_calls, 2);
+
+    fake_peer_close(&scene.modeld);         /* one is gone, the other one goes on */
+    order_send(&two, &other);
+    assert_int_equal(heard_reply(&other)->step, STEP + 1);
+    logits_link_free(&other_link);
+    assert_true(fake_peer_hears(&other, scene.loop, TRIVIUM__CONTROL__WORD_LEAVE));
+    fake_peer_close(&other);
+    assert_true(place_remove(&other_place));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ROWS_TEST(a_shared_row_is_read_where_it_lies),
+        ROWS_TEST(a_row_of_another_generation_is_over),
+        ROWS_TEST(a_row_that_is_not_there_is_over),
+        ROWS_TEST(only_one_row_of_the_shared_width_is_shared),
+        ROWS_TEST(a_row_that_is_written_while_it_is_read_is_over),
+        ROWS_TEST(rows_of_somebody_else_are_not_mapped),
+        ROWS_TEST(a_modeld_that_left_has_taken_its_rows_along),
+        TEST(two_modelds_get_an_answer_each),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
