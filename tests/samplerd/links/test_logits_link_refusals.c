@@ -37,9 +37,9 @@ static void counts_out_of_range(void **state) {
     scene_accept();
     order o = order_good();
     o.sample.n_rows = 0;
-    REFUSED(&o, BAD_MESSAGE, "0 rows");
+    REFUSED(&o, BAD_MESSAGE, "0 rows in a message");
     o.sample.n_rows = SAMPLE_ROWS_MAX + 1;
-    REFUSED(&o, BAD_MESSAGE, "65 rows");
+    REFUSED(&o, BAD_MESSAGE, "rows in a message");
     o = order_good();
     o.sample.n_vocab = 0;
     REFUSED(&o, NO_CANDIDATE, "empty");
@@ -47,10 +47,10 @@ static void counts_out_of_range(void **state) {
     REFUSED(&o, TOO_LONG, "logits");
     o = order_good();
     o.sample.n_ids = N_CTX_MAX + 1;
-    REFUSED(&o, BAD_MESSAGE, "ids");
+    REFUSED(&o, BAD_MESSAGE, "ids of which");
     o = order_good();
     o.sample.n_prompt = SCENE_IDS + 1;
-    REFUSED(&o, BAD_MESSAGE, "prompt");
+    REFUSED(&o, BAD_MESSAGE, "of which 4 are prompt");
     o = order_good();
     o.sample.request = (ProtobufCBinaryData){REQUEST_BYTES + 1, (uint8_t *)"seventeen bytes .."};
     REFUSED(&o, BAD_MESSAGE, "17 bytes");
