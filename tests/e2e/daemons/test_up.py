@@ -1,33 +1,10 @@
 """`up` starts what is missing, `down` ends what runs here, and both can be repeated."""
 import os
-import pathlib
-import signal
-
-import pytest
 
 from conftest import wait_until
+from up_stack import folder, is_alive, kill, pid_of     # noqa: F401: folder is a fixture
 
 OK = ("generate", "hello", "--max-new-tokens", "3", "--ignore-eos")
-
-
-@pytest.fixture
-def folder(stack):
-    """A stack whose daemons `up` starts; whatever is left is ended."""
-    yield stack
-    stack.run("down")
-
-
-def pid_of(stack, name):
-    path = stack.runtime / f"{name}.pid"       # empty for a moment while it is written
-    return int(wait_until(lambda: path.read_text().split(), what=f"{name}'s pid")[0])
-
-
-def is_alive(pid):
-    """A zombie has ended: where nobody reaps orphans, it stays for ever."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 def test_up_down_up(folder, models):
@@ -49,9 +26,7 @@ def test_up_starts_what_was_killed(folder, models):
     model = models(type="F32", seed=1)
     assert folder.run("up", "--model", model).returncode == 0
     for name in ("tokenizerd", "modeld", "samplerd"):
-        pid = pid_of(folder, name)
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not is_alive(pid), what="its end")
+        kill(folder, name)
         done = folder.run("up", "--model", model)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(b"started " + name.encode()) and done.stdout.count(b"started") == 1
@@ -107,26 +82,3 @@ def test_daemons_hold_nothing_of_who_started_them(folder, models):
         assert os.getsid(pid) == pid
         assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
         assert os.readlink(f"/proc/{pid}/fd/2") == str(folder.runtime / f"{name}.log")
-
-
-def test_keep_starts_again_what_dies(folder, models):
-    keeper = folder.popen("up", "--keep", "--model", models(type="F32", seed=1))
-    keeper.stdout.readline()
-    wait_until(lambda: list(folder.runtime.glob("up-*.pid")), what="the keeper is at work")
-    old = pid_of(folder, "modeld")
-    os.kill(old, signal.SIGKILL)
-    wait_until(lambda: pid_of(folder, "modeld") != old, what="modeld was started again")
-    assert folder.run(*OK).returncode == 0
-    pids = [pid_of(folder, name) for name in ("tokenizerd", "modeld", "samplerd")]
-    keeper.send_signal(signal.SIGINT)
-    assert keeper.wait(60) == 130
-    assert not any(map(is_alive, pids))
-
-
-def test_down_ends_a_keeper_too(folder, models):
-    keeper = folder.popen("up", "--keep", "--model", models(type="F32", seed=1))
-    wait_until((folder.runtime / "tokenizerd.pid").exists, what="up is at work")
-    done = folder.run("down")                   # waits for it, and then it is the keeper
-    assert done.returncode == 0 and b"ended up --keep" in done.stdout
-    assert keeper.wait(60) == 0
-    assert not list(folder.runtime.glob("*.pid"))

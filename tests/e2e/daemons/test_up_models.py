@@ -8,35 +8,9 @@ import sys
 import pytest
 
 from conftest import BUILD, ROOT, wait_until
-from test_up import folder, is_alive, pid_of            # noqa: F401: folder is a fixture
+from up_stack import command_line, files, fingerprints, folder, is_alive, kill, pid_of, up  # noqa: F401: some are fixtures
 
 SHORT = ("hello", "--greedy", "--ignore-eos", "--max-new-tokens", "8")
-
-
-@pytest.fixture
-def files(folder, models):
-    """files(FOLDER, NAME, SEED): a model's file at a path of its own."""
-    def make(where, name, seed=1):
-        path = folder.folder / where / f"{name}.gguf"
-        path.parent.mkdir(exist_ok=True)
-        shutil.copyfile(models(type="F32", seed=seed), path)
-        return path
-    return make
-
-
-def up(folder, *arguments):
-    done = folder.run("up", *arguments)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
-
-
-def fingerprints(folder):
-    return {model["name"]: model["fingerprint"] for model in folder.lines("status")[0]["models"]}
-
-
-def command_line(pid):
-    with open(f"/proc/{pid}/cmdline", "rb") as stream:
-        return stream.read().decode().split("\0")[:-1]
 
 
 def test_another_file_of_the_same_name_is_refused(folder, files):
@@ -112,16 +86,12 @@ def test_a_sampler_socket_that_was_chosen_by_hand(folder, files):
 
 def test_what_was_killed_is_no_model_that_runs(folder, files):
     """Though tokenizerd may tell of it for a moment: its name is free, and its bytes are started anew."""
-    def kill():
-        pid = pid_of(folder, "modeld")
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not is_alive(pid), what="its end")
     up(folder, files("a", "m"))
     before = fingerprints(folder)["m"]
-    kill()
+    kill(folder, "modeld")
     assert up(folder, files("b", "m", seed=2), "--wait", "60").count("started") == 1
     assert fingerprints(folder)["m"] != before
-    kill()
+    kill(folder, "modeld")
     assert up(folder, files("c", "n", seed=2), "--wait", "60").count("started") == 1
     wait_until(lambda: set(fingerprints(folder)) == {"n"}, what="only that one is there")
 
@@ -232,9 +202,7 @@ def test_down_of_a_model_while_tokenizerd_is_stuck(folder, files):
 
 def test_a_samplerd_that_was_left_behind_serves_the_next_model(folder, files):
     up(folder, files("a", "one"))
-    modeld = pid_of(folder, "modeld")
-    os.kill(modeld, signal.SIGKILL)
-    wait_until(lambda: not is_alive(modeld), what="its end")
+    kill(folder, "modeld")
     assert up(folder, files("b", "two", seed=2)).count("started") == 1
     samplerd = pid_of(folder, "samplerd")
     os.kill(pid_of(folder, "tokenizerd"), signal.SIGSTOP)        # so that pid files alone tell
@@ -243,122 +211,6 @@ def test_a_samplerd_that_was_left_behind_serves_the_next_model(folder, files):
     finally:
         os.kill(pid_of(folder, "tokenizerd"), signal.SIGCONT)
     assert not is_alive(samplerd)
-
-
-def keeping(folder, *arguments):
-    """A keeper, at work."""
-    n_before = len(list(folder.runtime.glob("up-*.pid")))
-    keeper = folder.popen("up", "--keep", *arguments)
-    wait_until(lambda: len(list(folder.runtime.glob("up-*.pid"))) > n_before, what="the keeper is at work")
-    return keeper
-
-
-def kill_and_wait(folder, name):
-    old = pid_of(folder, name)
-    os.kill(old, signal.SIGKILL)
-    wait_until(lambda: pid_of(folder, name) != old, what=f"{name} was started again")
-    return pid_of(folder, name)
-
-
-def test_keep_starts_it_again_with_the_same_flags(folder, files):
-    keeping(folder, files("a", "m"), "--threads", "1", "--isa", "ref", "--name", "mine")
-    words = command_line(pid_of(folder, "modeld"))
-    assert "--threads=1" in words and "--isa=ref" in words and "--name=mine" in words
-    assert command_line(kill_and_wait(folder, "modeld")) == words
-
-
-def test_a_keeper_of_what_runs_already_keeps_that(folder, files):
-    """Not the default model under the name of the one that runs."""
-    path = files("a", "m")
-    up(folder, path, "--threads", "1")
-    words = command_line(pid_of(folder, "modeld"))
-    keeping(folder)
-    assert command_line(kill_and_wait(folder, "modeld")) == words
-    assert f"--model={path}" in words
-
-
-def test_down_of_a_kept_model(folder, files):
-    """It stays down; the rest is kept."""
-    keeper = keeping(folder, files("a", "m"))
-    assert folder.run("down", "m").stdout.count(b"ended") == 2
-    kill_and_wait(folder, "tokenizerd")
-    assert not list(folder.runtime.glob("modeld*.pid")) and not list(folder.runtime.glob("samplerd*.pid"))
-    assert up(folder, files("b", "n", seed=2), "--wait", "60").count("started") == 2
-    keeper.send_signal(signal.SIGINT)
-    out, err = keeper.communicate(timeout=60)
-    assert keeper.returncode == 130 and b"started modeld again" not in err
-    assert is_alive(pid_of(folder, "modeld"))            # that one is not its
-
-
-def kill_unseen(folder, keeper, *names):
-    """Between the end of what is kept and its next start there is time: here as long as the keeper stands still."""
-    keeper.send_signal(signal.SIGSTOP)
-    for name in names:
-        pid = pid_of(folder, name)
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not is_alive(pid), what="its end")
-
-
-def test_the_place_of_a_kept_model_stays_its_own(folder, files):
-    """Another model that comes while it is away does not get its files, its socket, its samplerd."""
-    keeper = keeping(folder, files("a", "m"))
-    kill_unseen(folder, keeper, "modeld")
-    assert "started modeld-n" in up(folder, files("b", "n", seed=2), "--wait", "60")
-    keeper.send_signal(signal.SIGCONT)
-    wait_until(lambda: len([d for d in folder.daemons() if d["state"] == "ready"]) == 5, what="all are ready")
-    assert sorted(fingerprints(folder)) == ["m", "n"]
-    assert b" m\n" in (folder.runtime / "modeld.pid").read_bytes()
-
-
-@pytest.mark.parametrize("names", [["modeld"], ["modeld", "samplerd"]])
-def test_down_of_a_kept_model_that_has_just_ended(folder, files, names):
-    keeper = keeping(folder, files("a", "m"))
-    kill_unseen(folder, keeper, *names)
-    assert folder.run("down", "m").returncode == 0
-    assert "no model m" in folder.refused("down", "m")
-    assert "started modeld" in up(folder, files("b", "n", seed=2), "--wait", "60")
-    keeper.send_signal(signal.SIGCONT)
-    kill_and_wait(folder, "tokenizerd")                  # the keeper has looked
-    os.kill(pid_of(folder, "modeld"), signal.SIGTERM)    # that one is not its
-    keeper.send_signal(signal.SIGINT)
-    _, err = keeper.communicate(timeout=60)
-    assert b"modeld is kept no more" in err and b"started modeld again" not in err
-
-
-def test_what_cannot_be_started_again_is_tried_on(folder, files):
-    path = files("a", "m")
-    keeper = keeping(folder, path)
-    path.rename(path.with_suffix(".away"))
-    os.kill(pid_of(folder, "modeld"), signal.SIGKILL)
-    tries = set()
-    wait_until(lambda: tries.add(pid_of(folder, "modeld")) or len(tries) == 5, what="four tries in vain")
-    path.with_suffix(".away").rename(path)
-    wait_until(lambda: len([d for d in folder.daemons() if d["state"] == "ready"]) == 3, what="all are ready")
-    keeper.send_signal(signal.SIGINT)
-    assert b"kept no more" not in keeper.communicate(timeout=60)[1]
-
-
-def test_two_keepers(folder, files):
-    """Each keeps its model; what both keep is started once; `down` ends both."""
-    keepers = [keeping(folder, files("a", "one")), keeping(folder, files("b", "two", seed=2))]
-    for name in ("modeld", "modeld-two", "tokenizerd"):
-        kill_and_wait(folder, name)
-    wait_until(lambda: len([d for d in folder.daemons() if d["state"] == "ready"]) == 5, what="all are ready")
-    assert folder.run("down").stdout.count(b"ended up --keep") == 2
-    assert [keeper.wait(60) for keeper in keepers] == [0, 0]
-    assert not list(folder.runtime.glob("*.pid")) and not list(folder.runtime.glob("*.lock"))
-
-
-def test_a_keeper_leaves_tokenizerd_to_the_other(folder, files):
-    first, second = keeping(folder, files("a", "one")), keeping(folder, files("b", "two", seed=2))
-    ended, kept = pid_of(folder, "modeld"), pid_of(folder, "tokenizerd")
-    first.send_signal(signal.SIGINT)
-    assert first.wait(60) == 130
-    assert not is_alive(ended) and is_alive(kept)
-    kill_and_wait(folder, "tokenizerd")
-    second.send_signal(signal.SIGINT)
-    assert second.wait(60) == 130
-    assert not list(folder.runtime.glob("*.pid"))
 
 
 def test_an_ignored_interrupt_is_ignored_while_a_file_is_asked(folder, files):
