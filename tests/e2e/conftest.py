@@ -161,6 +161,19 @@ def stack():
     one.close()
 
 
+@pytest.fixture
+def fakes():
+    """fakes(Class, …) makes one that is closed at the end."""
+    made = []
+
+    def make(kind, *arguments, **keywords):
+        made.append(kind(*arguments, **keywords))
+        return made[-1]
+    yield make
+    for fake in made:
+        fake.close()
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """models(type="Q4_1", seed=1, …) → path of a tiny random model, made once a session."""

@@ -80,6 +80,10 @@ class Fake(threading.Thread):
         else:
             self.wake.send(b"x")
 
+    def send_garbage(self, to=b""):
+        for frames in [os.urandom(64)], [b""], [b"x"] * 9:
+            self.send_frames(frames, to)
+
     def send_outbox(self):
         while self.outbox:
             self.send_now(self.outbox.popleft())

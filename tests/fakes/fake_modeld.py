@@ -94,34 +94,6 @@ class FakeModeld(Fake):
         self.send(reply, to=sender)
 
 
-def dies(at):
-    """Gone at this step, without a word."""
-    def do(fake, sender, sequence, step):
-        if step >= at:
-            fake.die()
-        return step >= at
-    return do
-
-
-def hangs(at):
-    """From this step on it says nothing more, heartbeats included."""
-    def do(fake, sender, sequence, step):
-        fake.silent = step >= at
-        return step >= at
-    do.heartbeat_ms = 500                      # its silence is soon noticed
-    return do
-
-
-def garbage():
-    """Bytes that are no message before each token."""
-    def do(fake, sender, sequence, step):
-        fake.send_frames([os.urandom(64)], sender)
-        fake.send_frames([b""], sender)
-        fake.send_frames([b"x"] * 9, sender)
-        return False
-    return do
-
-
 def strays():
     """Before each token: one of an older attempt, of a stranger, of a wrong step, and with an impossible id."""
     def do(fake, sender, sequence, step):

@@ -1,6 +1,5 @@
 """A stand-in for samplerd: greedy where it behaves, and it need not."""
 import array
-import os
 import time
 
 from fake_link import Fake, common_pb2
@@ -55,9 +54,7 @@ def garbage(every):
     def do(fake, request, reply, n):
         if n % every:
             return False
-        fake.send_frames([os.urandom(64)])
-        fake.send_frames([b""])
-        fake.send_frames([b"x"] * 9)
+        fake.send_garbage()
         return True
     return do
 

@@ -50,31 +50,6 @@ class FakeTokenizerd(Fake):
         self.send(reply, to=sender)
 
 
-def dies(at):
-    def do(fake, sender, generate, step):
-        if step >= at:
-            fake.die()
-        return step >= at
-    return do
-
-
-def hangs(at):
-    def do(fake, sender, generate, step):
-        fake.silent = step >= at
-        return step >= at
-    do.heartbeat_ms = 500                      # its silence is soon noticed
-    return do
-
-
-def garbage():
-    def do(fake, sender, generate, step):
-        fake.send_frames([os.urandom(64)], sender)
-        fake.send_frames([b""], sender)
-        fake.send_frames([b"x"] * 9, sender)
-        return False
-    return do
-
-
 def strays():
     """Before each chunk: one of another attempt, of a stranger, and of steps that are over or not yet due."""
     def do(fake, sender, generate, step):

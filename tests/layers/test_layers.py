@@ -1,4 +1,5 @@
 """The rooms stand on each other as layers.py says, and it sees when they do not."""
+import ast
 import pathlib
 import shutil
 
@@ -65,3 +66,12 @@ def test_two_rooms_that_stand_on_each_other_are_told(tree, monkeypatch):
     monkeypatch.setitem(layers.ROOMS, "modeld/pool", ["modeld/kernels"])
     assert layers.check(tree) == ["modeld/pool: stands on modeld/kernels, which stands on it",
                                   "modeld/kernels: stands on modeld/pool, which stands on it"]
+
+
+def test_no_test_takes_from_another_test():
+    """What they share has a name of its own: a fake, or a helper of tests/e2e."""
+    for path in (ROOT / "tests").glob("**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else \
+                    [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [name for name in names if name.split(".")[-1].startswith("test_")], path

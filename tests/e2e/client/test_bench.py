@@ -4,16 +4,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import xml.etree.ElementTree
 
 import pytest
 
-from conftest import ROOT, wait_until
-
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-
-import fake_samplerd    # noqa: E402
+from conftest import wait_until
+import fake_samplerd
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -131,18 +127,17 @@ def test_kv_cache_knows_which_of_several_models_writes(stack, models, tmp_path):
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_texts_that_differ_are_an_error(stack, models, form):
+def test_texts_that_differ_are_an_error(stack, models, fakes, form):
     """A samplerd draws another id in the tenth step: after one to warm up and six with the cache, the third
     without it."""
     stack.start("tokenizerd")
     stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000, vocab=20000),
                 "--step-deadline-ms", "60000", "--heartbeat-ms", "20000")     # no step is taken twice
     stack.wait_ready(2)
-    fake = fake_samplerd.FakeSamplerd(f"ipc://{stack.runtime}/samplers", misbehave=fake_samplerd.changes("id", 7, 10))
-    fake.wait_joined()
+    fakes(fake_samplerd.FakeSamplerd, f"ipc://{stack.runtime}/samplers",
+          misbehave=fake_samplerd.changes("id", 7, 10)).wait_joined()
     figure = stack.folder / "f.svg"
     done = stack.run("bench", "kv-cache", "--prompts", "5,6", "--tokens", "6", "--svg", figure, *form)
-    fake.close()
     assert done.returncode == 1 and b"differ from step 2 on" in done.stderr
     last = done.stdout.decode().splitlines()[-1]
     assert last.endswith('"same_text":false}' if form else "no") and not list(stack.folder.glob("f.svg*"))

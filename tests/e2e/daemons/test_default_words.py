@@ -1,35 +1,27 @@
 """What tokenizerd and its modelds tell each other of the default model, with one side made by hand."""
 import os
-import sys
 
 import pytest
 
-from conftest import ROOT, wait_until
-
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-
-import fake_modeld     # noqa: E402
-from fake_link import Fake, common_pb2    # noqa: E402
-import tokens_pb2      # noqa: E402
+from conftest import wait_until
+from fake_link import Fake, common_pb2
+from fake_modeld import FakeModeld
+import tokens_pb2
 
 SHORT = ("hello", "--max-new-tokens", "2", "--seed", "1")
 SOON = ("--wait", "0.5")
 
 
 @pytest.fixture
-def front(stack, request):
+def front(stack, fakes, request):
     """tokenizerd; front(name, default_model=(name, since)) → a modeld that was told so before."""
     stack.start("tokenizerd", "--heartbeat-ms", getattr(request, "param", "200"))
     wait_until((stack.runtime / "models").exists, what="tokenizerd")
-    made = []
 
     def join(name, **keywords):
-        made.append(fake_modeld.FakeModeld(f"ipc://{stack.runtime}/models", name=name, fingerprint=f"of {name}", **keywords))
-        return made[-1]
+        return fakes(FakeModeld, f"ipc://{stack.runtime}/models", name=name, fingerprint=f"of {name}", **keywords)
     join.stack = stack
-    yield join
-    for fake in made:
-        fake.close()
+    return join
 
 
 def told(fake):
@@ -107,7 +99,7 @@ class FakeFront(Fake):
         return word.name, word.since_ms
 
 
-def test_a_modeld_brings_back_what_it_was_told_there(stack, models):
+def test_a_modeld_brings_back_what_it_was_told_there(stack, models, fakes):
     """Of each of its tokenizerds apart; what is no name is not kept."""
     os.makedirs(stack.runtime, mode=0o700)
     addresses = [f"ipc://{stack.runtime}/{name}" for name in ("one", "other")]
@@ -115,7 +107,8 @@ def test_a_modeld_brings_back_what_it_was_told_there(stack, models):
                 *(word for address in addresses for word in ("--join", address)))
     rounds = [([("q", 5), ("p", 7)], ("", 0)), ([("x" * 129, 1), ("a\nb", 2), ("", 3)], ("p", 7)), ([("r", 9)], ("p", 7)), ([], ("r", 9))]
     for words, expected in rounds:
-        fronts = [FakeFront(addresses[0], words), FakeFront(addresses[1], [(name and name + "2", since) for name, since in words])]
+        others = [(name and name + "2", since) for name, since in words]
+        fronts = [fakes(FakeFront, *arguments) for arguments in zip(addresses, (words, others))]
         assert fronts[0].brought() == expected
         assert fronts[1].brought() == (expected[0] and expected[0] + "2", expected[1])
         for one in fronts:                      # heard: what came after it is answered

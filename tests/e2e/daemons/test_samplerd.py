@@ -5,70 +5,14 @@ import signal
 import sys
 
 import pytest
-import zmq
 
 from conftest import BUILD, ROOT
-
-sys.path.insert(0, str(BUILD / "gen" / "python"))
-
-import common_pb2      # noqa: E402
-import logits_pb2      # noqa: E402
-
-ROW = [5, 3, 2, 1, 0.5]
-
-
-class Modeld:
-    """A bound socket, read and written by the test itself."""
-
-    def __init__(self, address, incarnation=77):
-        self.context, self.incarnation, self.sampler, self.hello = zmq.Context(), incarnation, None, None
-        self.socket = self.context.socket(zmq.ROUTER)
-        self.socket.linger = 0
-        self.socket.bind(address)
-
-    def receive(self, seconds=60):
-        assert self.socket.poll(seconds * 1000), f"nothing came within {seconds} s"
-        self.sampler, header, *raw = self.socket.recv_multipart()
-        return logits_pb2.LogitsReply.FromString(header), raw
-
-    def send(self, raw=(), **fields):
-        message = logits_pb2.LogitsRequest(**fields)
-        setattr(message.control, "from", self.incarnation)
-        message.control.to = self.theirs
-        self.socket.send_multipart([self.sampler, message.SerializeToString(), *raw])
-
-    def join(self):
-        message, _ = self.receive()
-        while message.control.WhichOneof("word") != "hello":   # words for the modeld that was here before
-            message, _ = self.receive()
-        self.hello, self.theirs = message.control.hello, getattr(message.control, "from")
-        hello = common_pb2.Hello(version=1, role=common_pb2.MODELD, name="m", heartbeat_ms=20000)
-        self.send(control=common_pb2.Control(hello=hello))
-        return self
-
-    def ask(self, *rows, ids=(), raw=None, **fields):
-        """The reply to these rows, and its raw frames. Fields of the request override what follows from the rows."""
-        numbers = dict(ticket=4242, request=b"r" * 16, attempt=3, n_rows=len(rows), n_vocab=len(rows[0]), n_ids=len(ids),
-                       n_prompt=len(ids))
-        if raw is None:
-            raw = [array.array("f", [z for row in rows for z in row]).tobytes(), array.array("i", ids).tobytes()]
-        self.send(raw, sample=logits_pb2.SampleRequest(**{**numbers, **fields}))
-        while True:
-            message, frames = self.receive()
-            if message.HasField("sample"):
-                assert message.sample.ticket == 4242 and message.sample.attempt == 3
-                return message.sample, frames
-
-    def close(self):
-        self.socket.close(0)
-        self.context.term()
+from fake_link import common_pb2
+from modeld_by_hand import GREEDY, ROW, ModeldByHand, ids_of
 
 
 def chain(**steps):
     return common_pb2.Strategy(steps=[common_pb2.Step(name=name, numbers=[value]) for name, value in steps.items()])
-
-
-GREEDY = common_pb2.Strategy(steps=[common_pb2.Step(name="greedy")])
 
 
 @pytest.fixture
@@ -78,16 +22,10 @@ def address(stack):
 
 
 @pytest.fixture
-def modeld(stack, address):
-    one = Modeld(address)
+def modeld(stack, address, fakes):
+    one = fakes(ModeldByHand, address)
     stack.samplerd = stack.start("samplerd", "--join", address, "--pool", "careful", "--name", "s1", "--heartbeat-ms", "100")
-    yield one.join()
-    one.close()
-
-
-def ids_of(reply):
-    assert not reply.HasField("error"), reply.error
-    return [drawn.id for drawn in reply.drawn]
+    return one.join()
 
 
 def test_hello_says_who_it_is(modeld):
@@ -178,15 +116,13 @@ def test_another_incarnation_of_modeld_is_joined(stack, modeld, address):
     assert ids_of(modeld.join().ask(ROW, strategy=GREEDY)[0]) == [0]
 
 
-def test_several_modelds_are_served(stack, address):
-    both = [Modeld(address), Modeld(address + "2")]
+def test_several_modelds_are_served(stack, address, fakes):
+    both = [fakes(ModeldByHand, address), fakes(ModeldByHand, address + "2")]
     stack.start("samplerd", "--join", address, "--join", address + "2")
     for modeld in both:
         modeld.join()
     for modeld in both * 2:
         assert ids_of(modeld.ask(ROW, strategy=GREEDY)[0]) == [0]
-    for modeld in both:
-        modeld.close()
 
 
 def test_it_says_leave_when_it_is_told_to_end(stack, modeld):
@@ -196,8 +132,8 @@ def test_it_says_leave_when_it_is_told_to_end(stack, modeld):
     assert stack.samplerd.wait(60) == 0
 
 
-def test_a_sampler_in_python_joins_and_draws(stack, address):
-    modeld = Modeld(address)
+def test_a_sampler_in_python_joins_and_draws(stack, address, fakes):
+    modeld = fakes(ModeldByHand, address)
     example = ROOT / "samplerd" / "examples" / "sampler.py"
     stack.environment["PYTHONPATH"] = str(BUILD / "gen" / "python")
     stack.start("sampler.py", example, address, "mine", program=sys.executable)
@@ -211,4 +147,3 @@ def test_a_sampler_in_python_joins_and_draws(stack, address):
     modeld.send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
     assert modeld.receive()[0].control.WhichOneof("word") == "heartbeat"
     assert modeld.receive()[0].control.WhichOneof("word") == "hello"      # after a silence
-    modeld.close()

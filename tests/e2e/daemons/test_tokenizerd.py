@@ -1,51 +1,20 @@
 """tokenizerd between a client and a modeld that are both made by hand: what only the messages show."""
 import array
 import os
-import sys
 import threading
 
 import pytest
 
-from conftest import ROOT, wait_until
-
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-
-import fake_client     # noqa: E402
-import fake_modeld     # noqa: E402
-from fake_link import common_pb2    # noqa: E402
-import text_pb2        # noqa: E402
-import tokens_pb2      # noqa: E402
+from conftest import wait_until
+import fake_modeld
+from fake_link import common_pb2
+from front import front        # noqa: F401: a fixture
+from misbehaviour import hangs
+import text_pb2
+import tokens_pb2
 
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 FIRST_BYTE = len(fake_modeld.CONTROL)
-
-
-class Front:
-    """tokenizerd, and the parts around it."""
-
-    def __init__(self, stack):
-        self.runtime, self.fakes = stack.runtime, []
-        stack.start("tokenizerd", "--heartbeat-ms", "100")
-        wait_until(lambda: (stack.runtime / "models").exists(), what="tokenizerd")
-
-    def client(self):
-        return self.join(fake_client.FakeClient, "clients")
-
-    def modeld(self, **keywords):
-        return self.join(fake_modeld.FakeModeld, "models", **keywords)
-
-    def join(self, kind, endpoint, **keywords):
-        self.fakes.append(kind(f"ipc://{self.runtime}/{endpoint}", **keywords))
-        self.fakes[-1].wait_joined()
-        return self.fakes[-1]
-
-
-@pytest.fixture
-def front(stack):
-    one = Front(stack)
-    yield one
-    for fake in one.fakes:
-        fake.close()
 
 
 def generate(client, request=None, attempt=1, text=b"hello", ids=None, **fields):
@@ -154,7 +123,7 @@ def test_text_that_was_held_back_comes_at_the_end(front):
 
 def test_tuned_comes_only_after_the_owner_has_the_change(front):
     """The modeld never says Retuned; when it is lost, the change holds at the next step."""
-    modeld = front.modeld(next_token=fake_modeld.hangs(3))
+    modeld = front.modeld(next_token=hangs(3))
     owner, asker = front.client(), front.client()
     request = generate(owner)
     wait_until(lambda: modeld.silent, what="three tokens")
@@ -170,7 +139,7 @@ def test_tuned_comes_only_after_the_owner_has_the_change(front):
 
 
 def test_an_acknowledged_change_is_confirmed(front):
-    front.modeld(next_token=fake_modeld.hangs(3))
+    front.modeld(next_token=hangs(3))
     owner, asker = front.client(), front.client()
     request = generate(owner)
     owner.answer("chunk")
@@ -256,7 +225,7 @@ def busy_until(event):
 def test_a_text_that_has_begun_waits_for_room(front):
     """Its modeld dies, the other one is full for a while."""
     room = threading.Event()
-    first = front.modeld(next_token=fake_modeld.hangs(7))
+    first = front.modeld(next_token=hangs(7))
     client = front.client()
     generate(client, wait_ms=10000)
     wait_until(lambda: first.silent, what="seven tokens")
@@ -268,7 +237,7 @@ def test_a_text_that_has_begun_waits_for_room(front):
 
 
 def test_the_wait_for_room_ends(front):
-    first = front.modeld(next_token=fake_modeld.hangs(7))
+    first = front.modeld(next_token=hangs(7))
     client = front.client()
     generate(client, wait_ms=1500)
     wait_until(lambda: first.silent, what="seven tokens")

@@ -1,35 +1,19 @@
 """Peers that delay, drop, send garbage and die: the text goes on, or ends with one clear sentence."""
 import array
 import os
-import sys
 
 import pytest
 
-from conftest import BUILD, ROOT, wait_until
-
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-
-import fake_client     # noqa: E402
-import fake_modeld     # noqa: E402
-import fake_samplerd   # noqa: E402
-import fake_tokenizerd  # noqa: E402
-import text_pb2        # noqa: E402
+from conftest import Stack, wait_until
+import fake_client
+import fake_modeld
+import fake_samplerd
+import fake_tokenizerd
+from misbehaviour import dies, garbage, hangs
+import text_pb2
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 GREEDY = ("generate", "hello", "--greedy", "--max-new-tokens", "12", "--ignore-eos")
-
-
-@pytest.fixture
-def fakes():
-    """fakes(Class, …) makes one that is closed at the end."""
-    made = []
-
-    def make(kind, *arguments, **keywords):
-        made.append(kind(*arguments, **keywords))
-        return made[-1]
-    yield make
-    for fake in made:
-        fake.close()
 
 
 def address(stack, name):
@@ -61,7 +45,6 @@ def sampled(stack, models, fakes):
 @pytest.fixture
 def greedy_text(models, stack):
     """What the real samplerd makes of the same request."""
-    from conftest import Stack
     other = Stack()
     other.start_all(models(type="F32", seed=4))
     text = other.text(*GREEDY[1:])
@@ -143,7 +126,7 @@ def letters(stack, *flags):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
-@pytest.mark.parametrize("next_token", [None, fake_modeld.garbage(), fake_modeld.strays()],
+@pytest.mark.parametrize("next_token", [None, garbage(), fake_modeld.strays()],
                          ids=["honest", "garbage", "strays"])
 def test_only_the_right_tokens_are_shown(modelled, next_token):
     modelled(next_token=next_token)
@@ -162,7 +145,7 @@ def test_an_impossible_id_cuts_the_modeld(modelled):
     assert (code == 0 and text == LETTERS + "\n") or (code == 1 and sentence)
 
 
-@pytest.mark.parametrize("how", [fake_modeld.dies, fake_modeld.hangs], ids=["dies", "hangs"])
+@pytest.mark.parametrize("how", [dies, hangs], ids=["dies", "hangs"])
 def test_a_lost_modeld_is_replaced_at_the_same_step(modelled, how):
     first = modelled(next_token=how(7))
     client = modelled.stack.popen("generate", "hello", "--max-new-tokens", "26", "--seed", "1")
@@ -178,20 +161,17 @@ def test_a_lost_modeld_is_replaced_at_the_same_step(modelled, how):
 
 
 def test_no_modeld_comes_back(modelled):
-    modelled(next_token=fake_modeld.dies(3))
+    modelled(next_token=dies(3))
     code, text, sentence = letters(modelled.stack, "--wait", "4")
     assert code == 1 and text.startswith("abc") and "modeld" in sentence
 
 
-def test_another_model_under_a_taken_name_is_refused(modelled):
+def test_another_model_under_a_taken_name_is_refused(modelled, fakes):
     modelled()
-    other = fake_modeld.FakeModeld(address(modelled.stack, "models"), fingerprint="f2")
-    try:
-        wait_until(lambda: other.n_refused, what="a refusal")
-        model, = modelled.stack.lines("status")[0]["models"]
-        assert model["loads"] == 1 and not other.ready.is_set()
-    finally:
-        other.close()
+    other = fakes(fake_modeld.FakeModeld, address(modelled.stack, "models"), fingerprint="f2")
+    wait_until(lambda: other.n_refused, what="a refusal")
+    model, = modelled.stack.lines("status")[0]["models"]
+    assert model["loads"] == 1 and not other.ready.is_set()
 
 
 def test_an_unknown_vocabulary_is_refused(modelled):
@@ -202,7 +182,7 @@ def test_an_unknown_vocabulary_is_refused(modelled):
 
 # tokenizerd, as the client sees it
 
-@pytest.mark.parametrize("chunk", [None, fake_tokenizerd.garbage(), fake_tokenizerd.strays()],
+@pytest.mark.parametrize("chunk", [None, garbage(), fake_tokenizerd.strays()],
                          ids=["honest", "garbage", "strays"])
 def test_the_client_shows_only_what_is_due(stack, fakes, chunk):
     os.makedirs(stack.runtime, mode=0o700)
@@ -210,7 +190,7 @@ def test_the_client_shows_only_what_is_due(stack, fakes, chunk):
     assert letters(stack)[:2] == (0, LETTERS + "\n")
 
 
-@pytest.mark.parametrize("how", [fake_tokenizerd.dies, fake_tokenizerd.hangs], ids=["dies", "hangs"])
+@pytest.mark.parametrize("how", [dies, hangs], ids=["dies", "hangs"])
 def test_the_client_resumes_where_it_was(stack, fakes, how):
     os.makedirs(stack.runtime, mode=0o700)
     first = fakes(fake_tokenizerd.FakeTokenizerd, address(stack, "clients"), chunk=how(9))
@@ -257,7 +237,7 @@ def test_no_wait_is_a_wait_of_a_millisecond(stack, fakes):
 
 def test_the_client_gives_up_with_a_sentence(stack, fakes):
     os.makedirs(stack.runtime, mode=0o700)
-    fakes(fake_tokenizerd.FakeTokenizerd, address(stack, "clients"), chunk=fake_tokenizerd.dies(9))
+    fakes(fake_tokenizerd.FakeTokenizerd, address(stack, "clients"), chunk=dies(9))
     code, text, sentence = letters(stack, "--wait", "4")
     assert code == 1 and text.startswith(LETTERS[:9]) and "tokenizerd" in sentence
 

@@ -3,21 +3,17 @@
 Rounds by name (tests/kills): one of each kind, and one that nobody has seen before. `make soak` runs many.
 """
 import random
-import sys
 
 import pytest
 
-from conftest import ROOT
 
-sys.path.insert(0, str(ROOT / "tests"))
-
-from kills.fault import KINDS                                       # noqa: E402
-from kills.models import model_paths                                # noqa: E402
-from kills.kept_stack import TRANSPORTS                             # noqa: E402
-from kills.round import N_CLIENTS, N_TOKENS, round_of               # noqa: E402
-from kills.strategy import STRATEGIES                               # noqa: E402
-from kills.trial import run_round                                   # noqa: E402
-from kills.undisturbed import Undisturbed                           # noqa: E402
+from kills.fault import KINDS
+from kills.models import model_paths
+from kills.kept_stack import TRANSPORTS
+from kills.round import N_CLIENTS, N_TOKENS, round_of
+from kills.strategy import STRATEGIES
+from kills.trial import run_round
+from kills.undisturbed import Undisturbed
 
 N_TRIES = 5     # of a round whose fault came too late: where the test itself stood still, its texts may be over
 # Together: all models, both transports, one client and eight, a tune before the fault.

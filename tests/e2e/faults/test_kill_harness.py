@@ -2,25 +2,21 @@
 import io
 import json
 import socket
-import sys
 
 import pytest
 
-from conftest import ROOT, wait_until
-
-sys.path.insert(0, str(ROOT / "tests"))
-
-from kills.done_count import DoneCount                              # noqa: E402
-from kills.fault import KINDS                                       # noqa: E402
-from kills.kept_stack import free_port                              # noqa: E402
-from kills.outcome import Outcome, check_text                       # noqa: E402
-from kills.round import round_of                                    # noqa: E402
-from kills.soak import conclude, names_of                           # noqa: E402
-from kills.table import table                                       # noqa: E402
-from kills.undisturbed import Written                               # noqa: E402
-from kills.writing import Writing                                   # noqa: E402
-from relay import Relay                                             # noqa: E402
-import text_pb2                                                     # noqa: E402
+from conftest import wait_until
+from kills.done_count import DoneCount
+from kills.fault import KINDS
+from kills.kept_stack import free_port
+from kills.outcome import Outcome, check_text
+from kills.round import round_of
+from kills.soak import conclude, names_of
+from kills.table import table
+from kills.undisturbed import Written
+from kills.writing import Writing
+from relay import Relay
+import text_pb2
 
 PLAN = round_of("kill-modeld-1")
 EXPECTED = Written((5, 6, 7), "abc")

@@ -1,14 +1,10 @@
 """Samplerds that go: a pause for the text, and its end only when its rows end every samplerd that gets them."""
 import os
 import signal
-import sys
 import time
 
-from conftest import ROOT, caught_running, wait_until
-
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-
-import fake_samplerd    # noqa: E402
+from conftest import caught_running, wait_until
+import fake_samplerd
 
 REQUEST = ("hello", "--seed", "3", "--temperature", "1.5", "--ignore-eos", "--max-new-tokens")
 
@@ -57,7 +53,7 @@ def test_samplerds_that_are_thought_alive_cost_no_tries(stack, models):
     assert client.returncode == 0 and text, errors
 
 
-def test_a_text_is_not_drawn_on_by_older_rules_nor_by_newer_ones(stack, models):
+def test_a_text_is_not_drawn_on_by_older_rules_nor_by_newer_ones(stack, models, fakes):
     """It ends with a sentence that names the rules which began it."""
     samplerds = start(stack, models, 1)
     samplers = f"ipc://{stack.runtime}/samplers"
@@ -67,17 +63,15 @@ def test_a_text_is_not_drawn_on_by_older_rules_nor_by_newer_ones(stack, models):
         return client, os.read(client.stdout.fileno(), 4096)
     client, _ = caught_running(begin)
     kill(samplerds)
-    older = fake_samplerd.FakeSamplerd(samplers, semantics="trivium/2")
-    try:
-        older.wait_joined()
-        _, errors = client.communicate(timeout=60)
-        assert client.returncode == 1 and b"with the rules trivium/3, which began this text" in errors
-        assert older.n_steps == 0
-        older.misbehave = fake_samplerd.dies(4)
-        client = stack.popen("generate", *REQUEST, "3000", "--wait", "2")
-        wait_until(older.ending.is_set, what="its end")
-    finally:
-        older.close()
+    older = fakes(fake_samplerd.FakeSamplerd, samplers, semantics="trivium/2")
+    older.wait_joined()
+    _, errors = client.communicate(timeout=60)
+    assert client.returncode == 1 and b"with the rules trivium/3, which began this text" in errors
+    assert older.n_steps == 0
+    older.misbehave = fake_samplerd.dies(4)
+    client = stack.popen("generate", *REQUEST, "3000", "--wait", "2")
+    wait_until(older.ending.is_set, what="its end")
+    older.close()
     stack.start("samplerd", "--name", "new")
     _, errors = client.communicate(timeout=60)
     assert client.returncode == 1 and b"with the rules trivium/2, which began this text" in errors
@@ -92,10 +86,9 @@ def leaves(fake, request, reply, n):
     return True
 
 
-def test_rows_that_end_every_samplerd_end_their_text(stack, models):
+def test_rows_that_end_every_samplerd_end_their_text(stack, models, fakes):
     start(stack, models, 0, step_deadline_ms=60000)      # an answer that is late is no loss
-    fake = fake_samplerd.FakeSamplerd(f"ipc://{stack.runtime}/samplers", misbehave=leaves)
+    fake = fakes(fake_samplerd.FakeSamplerd, f"ipc://{stack.runtime}/samplers", misbehave=leaves)
     fake.wait_joined()
     sentence = stack.refused("generate", *REQUEST, "20")
-    fake.close()
     assert "8 samplerds of pool default were lost while they had step 0" in sentence and fake.n_steps == 8

@@ -1,20 +1,15 @@
 """Tokenizerds that refuse a modeld: it goes on with the others, and ends when there is none left."""
-import sys
 
 import pytest
 
-from conftest import ROOT, wait_until
-
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-
-import fake_link                        # noqa: E402
-from fake_link import common_pb2        # noqa: E402
-import tokens_pb2                       # noqa: E402
+from conftest import wait_until
+from fake_link import Fake, common_pb2
+import tokens_pb2
 
 TEXT = ("generate", "hello", "--seed", "3", "--max-new-tokens", "5", "--ignore-eos")
 
 
-class Refuser(fake_link.Fake):
+class Refuser(Fake):
     """A tokenizerd's socket that answers the first Hellos with a refusal."""
     incoming, outgoing, role, joins = tokens_pb2.TokensRequest, tokens_pb2.TokensReply, common_pb2.TOKENIZERD, False
 
@@ -33,15 +28,11 @@ class Refuser(fake_link.Fake):
 
 
 @pytest.fixture
-def refuser(stack):
-    made = []
-
+def refuser(stack, fakes):
     def make(code, n_refusals):
-        made.append(Refuser(f"ipc://{stack.folder}/refuser", code, n_refusals))
-        return made[-1], f"ipc://{stack.folder}/refuser"
-    yield make
-    for one in made:
-        one.close()
+        address = f"ipc://{stack.folder}/refuser"
+        return fakes(Refuser, address, code, n_refusals), address
+    return make
 
 
 def test_one_of_two_tokenizerds_refuses_and_the_other_is_served(stack, models):

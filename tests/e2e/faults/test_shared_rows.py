@@ -8,11 +8,10 @@ import time
 
 import pytest
 
-from conftest import caught_running, wait_until
-from test_samplerd import GREEDY, Modeld, ROW, ids_of
-
-import common_pb2      # noqa: E402  (test_samplerd has made them importable)
-import logits_pb2      # noqa: E402
+from conftest import Stack, caught_running, wait_until
+from fake_link import common_pb2
+from modeld_by_hand import GREEDY, ROW, ModeldByHand, ids_of
+import logits_pb2
 
 REQUEST = ("hello", "--seed", "3", "--temperature", "1.5", "--max-new-tokens", "60", "--ignore-eos")
 LINE, N_ROWS = 64, 2
@@ -24,7 +23,6 @@ WIDE = [float(i % 7) for i in range(21)]
 
 def text_with(models, modeld=(), samplerd=()):
     """The text that such a stack writes, and how its samplerd gets the rows."""
-    from conftest import Stack
     one = Stack()
     one.start("tokenizerd")
     one.start("modeld", "--model", models(type="Q4_1", seed=1), *modeld)
@@ -81,7 +79,7 @@ def test_a_sampler_that_stood_still_takes_nothing_from_the_row_it_left(models, s
 
 # samplerd alone, before a modeld that is the test itself
 
-class SharingModeld(Modeld):
+class SharingModeld(ModeldByHand):
     """Offers memory with N_ROWS rows as long as WIDE; seals, fields of its head and its length may be wrong ones."""
 
     def __init__(self, address, incarnation=77, n_vocab=len(WIDE), seals=SEALS, head=(), n_bytes_more=0):
@@ -125,19 +123,16 @@ class SharingModeld(Modeld):
 
 
 @pytest.fixture
-def sharing(stack):
+def sharing(stack, fakes):
     """sharing(…) makes such a modeld and starts a samplerd for it."""
-    made = []
     stack.folder.joinpath("sockets").mkdir()
 
     def make(*flags, **changes):
         address = f"ipc://{stack.folder}/sockets/samplers"
-        made.append(SharingModeld(address, **changes))
+        modeld = fakes(SharingModeld, address, **changes)
         stack.start("samplerd", "--join", address, *flags)
-        return made[-1]
-    yield make
-    for one in made:
-        one.close()
+        return modeld
+    return make
 
 
 def test_a_row_is_read_where_it_lies_and_still_taken_when_it_is_sent(sharing):

@@ -2,19 +2,15 @@
 import array
 import json
 import random
-import sys
 import time
 
 import pytest
 
-from conftest import GOLDEN, ROOT, wait_until
-
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-
-import fake_client     # noqa: E402
-import fake_modeld     # noqa: E402
-from fake_link import common_pb2    # noqa: E402
-import text_pb2        # noqa: E402
+from conftest import GOLDEN
+import fake_modeld
+from fake_link import common_pb2
+from front import front        # noqa: F401: a fixture
+import text_pb2
 
 N_CONTROL = len(fake_modeld.CONTROL)
 CHATML = (b"{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}"
@@ -95,21 +91,11 @@ def test_a_line_that_cannot_be_done(real, line, code, words):
 
 # ---- a vocabulary of bytes, where every id can be told beforehand ----
 
-class Front:
-    """tokenizerd between a client and a modeld that are made by hand."""
+class Renderer:
+    """tokenizerd, as a client by hand sees it that has conversations rendered."""
 
-    def __init__(self, stack, **modeld):
-        self.runtime, self.fakes = stack.runtime, []
-        stack.start("tokenizerd", "--heartbeat-ms", "100")
-        wait_until(lambda: (stack.runtime / "models").exists(), what="tokenizerd")
-        if modeld.pop("with_modeld", True):
-            self.join(fake_modeld.FakeModeld, "models", **modeld)
-        self.client = self.join(fake_client.FakeClient, "clients")
-
-    def join(self, kind, endpoint, **keywords):
-        self.fakes.append(kind(f"ipc://{self.runtime}/{endpoint}", **keywords))
-        self.fakes[-1].wait_joined()
-        return self.fakes[-1]
+    def __init__(self, client):
+        self.client = client
 
     def ask(self, messages, frames=(), **fields):
         message = text_pb2.TextRequest()
@@ -131,16 +117,12 @@ class Front:
 
 
 @pytest.fixture
-def front_of(stack):
-    made = []
-
-    def make(**keywords):
-        made.append(Front(stack, **keywords))
-        return made[-1]
-    yield make
-    for front in made:
-        for fake in front.fakes:
-            fake.close()
+def renderer_of(front):
+    """renderer_of(what its modeld is made with)."""
+    def make(**modeld):
+        front.modeld(**modeld)
+        return Renderer(front.client())
+    return make
 
 
 def text_ids(text):
@@ -170,8 +152,8 @@ def shortened(messages, n_max):
     return None
 
 
-def test_what_is_left_out_to_fit(front_of):
-    front = front_of(chat_template=CHATML)
+def test_what_is_left_out_to_fit(renderer_of):
+    renderer = renderer_of(chat_template=CHATML)
     dice = random.Random(4)
     for _ in range(300):
         messages = [(dice.choice(["user", "user", "assistant"]), "".join(dice.choices("ab é🌍\n", k=dice.randrange(20))))
@@ -181,19 +163,19 @@ def test_what_is_left_out_to_fit(front_of):
         n_max = dice.randrange(1, len(chatml_ids(messages)) + 3)
         expected = shortened(messages, n_max)
         if expected:
-            rendered, ids = front.render(messages, n_ids_max=n_max)
+            rendered, ids = renderer.render(messages, n_ids_max=n_max)
             assert (ids, rendered.n_dropped, rendered.n_cut) == expected, (messages, n_max)
         else:
-            error = front.refused(messages, n_ids_max=n_max)
+            error = renderer.refused(messages, n_ids_max=n_max)
             assert error.code == common_pb2.TOO_LONG and str(n_max) in error.message
 
 
-def test_how_the_form_was_found(front_of):
-    front = front_of(chat_template=b"[INST] {{ messages }} [/INST]")
-    rendered, ids = front.render(talk("Hi"))
+def test_how_the_form_was_found(renderer_of):
+    renderer = renderer_of(chat_template=b"[INST] {{ messages }} [/INST]")
+    rendered, ids = renderer.render(talk("Hi"))
     assert (rendered.template, rendered.origin) == ("chatml", text_pb2.TEMPLATE_UNKNOWN)
     assert ids == chatml_ids(talk("Hi")) and not rendered.stops
-    rendered, ids = front.render(talk("Hi"), template="plain")
+    rendered, ids = renderer.render(talk("Hi"), template="plain")
     assert (rendered.template, rendered.origin, list(rendered.stops)) == ("plain", text_pb2.TEMPLATE_ASKED, [b"User:"])
     assert ids == text_ids("User: Hi\nAssistant:")
 
@@ -204,39 +186,37 @@ def test_how_the_form_was_found(front_of):
     (CHATML.replace(b"{% endfor %}", b"{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"),
      text_pb2.TEMPLATE_UNKNOWN),
 ])
-def test_a_template_that_writes_more_or_less_is_of_no_form(front_of, template, origin):
-    rendered, ids = front_of(chat_template=template).render(talk(" Hi\n", "Ho"))
+def test_a_template_that_writes_more_or_less_is_of_no_form(renderer_of, template, origin):
+    rendered, ids = renderer_of(chat_template=template).render(talk(" Hi\n", "Ho"))
     assert (rendered.template, rendered.origin) == ("chatml", origin)
     assert ids == chatml_ids(talk(" Hi\n", "Ho"))
 
 
-def test_bos_is_put_once_and_never_cut(front_of):
-    front = front_of(chat_template=b"{{ bos_token }}" + CHATML, add_bos=True)
-    rendered, ids = front.render(talk("Hi"))
+def test_bos_is_put_once_and_never_cut(renderer_of):
+    renderer = renderer_of(chat_template=b"{{ bos_token }}" + CHATML, add_bos=True)
+    rendered, ids = renderer.render(talk("Hi"))
     assert rendered.origin == text_pb2.TEMPLATE_OWN and ids == [0] + chatml_ids(talk("Hi"))
-    rendered, ids = front.render(talk("0123456789"), n_ids_max=len(ids))
+    rendered, ids = renderer.render(talk("0123456789"), n_ids_max=len(ids))
     assert ids == [0] + chatml_ids(talk("89")) and rendered.n_cut == 8
 
 
-def test_a_text_that_is_no_text(front_of):
-    front = front_of()
-    assert front.refused([("user", b"\xff")]).code == common_pb2.NOT_UTF8
-    assert front.refused(talk("x"), frames=[b"1234"]).code == common_pb2.BAD_MESSAGE
-    assert front.render(talk("x"))[0].origin == text_pb2.TEMPLATE_NONE
+def test_a_text_that_is_no_text(renderer_of):
+    renderer = renderer_of()
+    assert renderer.refused([("user", b"\xff")]).code == common_pb2.NOT_UTF8
+    assert renderer.refused(talk("x"), frames=[b"1234"]).code == common_pb2.BAD_MESSAGE
+    assert renderer.render(talk("x"))[0].origin == text_pb2.TEMPLATE_NONE
 
 
-def test_no_model_is_not_waited_for_for_ever(front_of):
-    front = front_of(with_modeld=False)
-    assert front.refused(talk("x"), wait_ms=200).code == common_pb2.NO_MODELD
+def test_no_model_is_not_waited_for_for_ever(front):
+    assert Renderer(front.client()).refused(talk("x"), wait_ms=200).code == common_pb2.NO_MODELD
 
 
-def test_a_client_that_goes_leaves_nothing_behind(front_of, stack):
-    front = front_of(chat_template=CHATML)
-    front.ask(talk(*["word " * 200000] * 9), n_ids_max=500000)
+def test_a_client_that_goes_leaves_nothing_behind(renderer_of, front):
+    renderer = renderer_of(chat_template=CHATML)
+    renderer.ask(talk(*["word " * 200000] * 9), n_ids_max=500000)
     query = text_pb2.TextRequest()
     query.list.call = 8
-    front.client.send(query)
-    front.client.answer("listed")              # so the other question has been read
-    front.client.close()
-    front.client = front.join(fake_client.FakeClient, "clients")
-    assert front.render(talk("x"))[1] == chatml_ids(talk("x"))
+    renderer.client.send(query)
+    renderer.client.answer("listed")              # so the other question has been read
+    renderer.client.close()
+    assert Renderer(front.client()).render(talk("x"))[1] == chatml_ids(talk("x"))

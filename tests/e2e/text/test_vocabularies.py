@@ -1,15 +1,12 @@
 """Vocabularies as real files have them: what ends a text, who may write a marker, BOS, splits without a name."""
 import json
 import subprocess
-import sys
 
 import pytest
 
-from conftest import BUILD, ROOT, Stack, wait_until
-
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
-
-import fake_modeld     # noqa: E402
+from conftest import BUILD, Stack
+import fake_modeld
+from front import front        # noqa: F401: a fixture
 
 N_VOCAB, BOS, IM_END, FIRST_BYTE = 320, 1, 2, 3
 NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
@@ -101,22 +98,11 @@ def spells(text):
     return do
 
 
-def one_reply(stack, text, *flags):
-    """What a chat answers when the model writes this text."""
-    fake = fake_modeld.FakeModeld(f"ipc://{stack.runtime}/models", next_token=spells(text))
-    try:
-        wait_until(lambda: stack.lines("status")[0]["models"], what="a model")
-        done = stack.run("chat", *flags, "--json", "--max-new-tokens", "60", input=b"Hi\n")
-        return json.loads(done.stdout.splitlines()[0])["reply"]
-    finally:
-        fake.close()
-
-
 @pytest.mark.parametrize("form, close", [("llama3", "<|eot_id|>"), ("plain", "User:")])
-def test_a_reply_ends_at_its_forms_close_that_is_no_token(stack, form, close):
-    stack.start("tokenizerd")
-    stack.wait_ready(1)
-    reply = one_reply(stack, f"Well.{close}And on".encode(), "--chat-template", form)
+def test_a_reply_ends_at_its_forms_close_that_is_no_token(front, stack, form, close):
+    front.modeld(next_token=spells(f"Well.{close}And on".encode()))
+    done = stack.run("chat", "--chat-template", form, "--json", "--max-new-tokens", "60", input=b"Hi\n")
+    reply = json.loads(done.stdout.splitlines()[0])["reply"]
     assert (reply["text"], reply["finish_reason"]) == ("Well.", "stop")
 
 

@@ -6,15 +6,14 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 import termios
 import threading
 
 import pytest
 
-from conftest import BUILD, ROOT, Stack, wait_until
-
-sys.path.insert(0, str(ROOT / "tests" / "fakes"))
+from conftest import BUILD, Stack, wait_until
+from fake_client import FakeClient
+from fake_samplerd import FakeSamplerd
 
 WATCHES_MAX = 256                   # limits.h
 PROMPT = "Once upon a time"
@@ -157,11 +156,10 @@ def test_who_is_not_there_cannot_be_watched(long):
     long.refused("watch", "ab", "--candidates", "0", code=2)
 
 
-def test_what_an_onlooker_may_ask(long):
+def test_what_an_onlooker_may_ask(long, fakes):
     """By hand: what is out of bounds is answered, so are more watchers than there is room for; none harms the text."""
-    from fake_client import FakeClient
     process, request = start(long, n_tokens=90000)
-    client = FakeClient(f"ipc://{long.runtime}/clients")
+    client = fakes(FakeClient, f"ipc://{long.runtime}/clients")
     client.wait_joined()
 
     def ask(named, n_candidates):
@@ -228,18 +226,16 @@ def test_a_lost_daemon_is_a_gap(models, stack, daemon):
     assert all(line["id"] == drawn[step]["id"] for step, line in seen.items())
 
 
-def test_a_sampler_need_not_glimpse(models, stack):
+def test_a_sampler_need_not_glimpse(models, stack, fakes):
     """One in another language that knows nothing of watchers: its steps are not shown, the end is."""
-    from fake_samplerd import FakeSamplerd
     stack.start("tokenizerd")
     stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000))
-    fake = FakeSamplerd(f"ipc://{stack.runtime}/samplers")
+    fakes(FakeSamplerd, f"ipc://{stack.runtime}/samplers")
     stack.wait_ready()
     process, request = start(stack, n_tokens=300)
     watcher = watch(stack, request)
     process.communicate(timeout=60)
     assert watcher.end() == ({}, {"finish_reason": "length", "completion_tokens": 300})
-    fake.close()
 
 
 def on_terminal(stack, request, colour, *arguments, size=(24, 80), n_lines=100):

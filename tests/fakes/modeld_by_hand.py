@@ -1,0 +1,62 @@
+"""A modeld on samplerd's side whose every message the test itself sends and receives: nothing is said unasked."""
+import array
+
+import zmq
+
+from fake_link import common_pb2
+import logits_pb2
+
+ROW = [5, 3, 2, 1, 0.5]
+GREEDY = common_pb2.Strategy(steps=[common_pb2.Step(name="greedy")])
+
+
+class ModeldByHand:
+    """A bound socket, read and written by the test itself."""
+
+    def __init__(self, address, incarnation=77):
+        self.context, self.incarnation, self.sampler, self.hello = zmq.Context(), incarnation, None, None
+        self.socket = self.context.socket(zmq.ROUTER)
+        self.socket.linger = 0
+        self.socket.bind(address)
+
+    def receive(self, seconds=60):
+        assert self.socket.poll(seconds * 1000), f"nothing came within {seconds} s"
+        self.sampler, header, *raw = self.socket.recv_multipart()
+        return logits_pb2.LogitsReply.FromString(header), raw
+
+    def send(self, raw=(), **fields):
+        message = logits_pb2.LogitsRequest(**fields)
+        setattr(message.control, "from", self.incarnation)
+        message.control.to = self.theirs
+        self.socket.send_multipart([self.sampler, message.SerializeToString(), *raw])
+
+    def join(self):
+        message, _ = self.receive()
+        while message.control.WhichOneof("word") != "hello":   # words for the modeld that was here before
+            message, _ = self.receive()
+        self.hello, self.theirs = message.control.hello, getattr(message.control, "from")
+        hello = common_pb2.Hello(version=1, role=common_pb2.MODELD, name="m", heartbeat_ms=20000)
+        self.send(control=common_pb2.Control(hello=hello))
+        return self
+
+    def ask(self, *rows, ids=(), raw=None, **fields):
+        """The reply to these rows, and its raw frames. Fields of the request override what follows from the rows."""
+        numbers = dict(ticket=4242, request=b"r" * 16, attempt=3, n_rows=len(rows), n_vocab=len(rows[0]), n_ids=len(ids),
+                       n_prompt=len(ids))
+        if raw is None:
+            raw = [array.array("f", [z for row in rows for z in row]).tobytes(), array.array("i", ids).tobytes()]
+        self.send(raw, sample=logits_pb2.SampleRequest(**{**numbers, **fields}))
+        while True:
+            message, frames = self.receive()
+            if message.HasField("sample"):
+                assert message.sample.ticket == 4242 and message.sample.attempt == 3
+                return message.sample, frames
+
+    def close(self):
+        self.socket.close(0)
+        self.context.term()
+
+
+def ids_of(reply):
+    assert not reply.HasField("error"), reply.error
+    return [drawn.id for drawn in reply.drawn]
