@@ -2,6 +2,7 @@
 
 TRIVIUM_BUILD: folder of the programs. TRIVIUM_MODEL: the real model's file (its tests fail without it).
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -51,7 +52,7 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signa
 
 
 class Stack:
-    """Daemons and clients that share one runtime folder."""
+    """Daemons and clients that share one runtime folder. A context: what was started is ended, whatever happens."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="trv-", dir="/tmp"))
@@ -60,14 +61,24 @@ class Stack:
         self.processes = []
         self.logs = {}
 
-    def start(self, role, *arguments, program=None):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def spawn(self, program, *arguments, **keywords):
+        """Any process, in the environment of this stack."""
+        keywords = {"env": self.environment, "stdin": subprocess.DEVNULL, **keywords}
+        process = subprocess.Popen([program, *map(str, arguments)], **keywords)
+        self.processes.append(process)
+        return process
+
+    def start(self, role, *arguments, program=None, **keywords):
         """Start a daemon; its stderr goes to a log file that log(process) reads."""
         log = self.folder / f"{role}-{len(self.processes)}.log"
         with open(log, "wb") as stream:
-            process = subprocess.Popen(
-                [program or BUILD / role, *map(str, arguments)], env=self.environment,
-                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
-        self.processes.append(process)
+            process = self.spawn(program or BUILD / role, *arguments, stdout=stream, stderr=stream, **keywords)
         self.logs[process.pid] = log
         return process
 
@@ -99,11 +110,8 @@ class Stack:
                               **({} if input is not None else {"stdin": subprocess.DEVNULL}))
 
     def popen(self, *arguments, **keywords):
-        keywords.setdefault("stdin", subprocess.DEVNULL)
-        process = subprocess.Popen([BUILD / "trivium", *map(str, arguments)], env=self.environment,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
-        self.processes.append(process)
-        return process
+        """A client that runs on; stdout and stderr are pipes."""
+        return self.spawn(BUILD / "trivium", *arguments, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **keywords})
 
     def text(self, *arguments, **keywords):
         """stdout of `generate` with these arguments, which must succeed."""
@@ -146,19 +154,39 @@ class Stack:
             process.send_signal(how)
         process.wait(timeout=TIMEOUT_S)
 
+    def kill(self, process):
+        """SIGKILL; from then on it is not missed."""
+        process.kill()
+        process.wait()
+        self.processes.remove(process)
+
+    def strangers(self):
+        """Processes of this runtime folder that still live, whoever started them: (pid, name)."""
+        mark = f"XDG_RUNTIME_DIR={self.folder}".encode()
+        found = []
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append((int(folder.name), (folder / "comm").read_text().strip()))
+            except OSError:                 # gone meanwhile, or somebody else's
+                pass
+        return found
+
     def close(self):
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.kill()
             process.wait()
+        for pid, _ in self.strangers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @pytest.fixture
 def stack():
-    one = Stack()
-    yield one
-    one.close()
+    with Stack() as one:
+        yield one
 
 
 @pytest.fixture
@@ -194,10 +222,9 @@ def models(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny(models):
     """A running stack with a tiny random model, shared by the tests of a module."""
-    one = Stack()
-    one.start_all(models(type="Q4_1", seed=1))
-    yield one
-    one.close()
+    with Stack() as one:
+        one.start_all(models(type="Q4_1", seed=1))
+        yield one
 
 
 @pytest.fixture(scope="session")
@@ -210,10 +237,9 @@ def real_model():
 @pytest.fixture(scope="session")
 def real(real_model):
     """A running stack with the real model, shared by all tests that need it."""
-    one = Stack()
-    one.start_all(real_model)
-    yield one
-    one.close()
+    with Stack() as one:
+        one.start_all(real_model)
+        yield one
 
 
 @pytest.fixture(scope="session")

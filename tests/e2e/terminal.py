@@ -1,4 +1,6 @@
-"""A terminal of 80 columns that a program runs in, and what it shows; a fixture that opens chats."""
+"""What a terminal is shown; one of 80 columns that a program runs in, and what it shows; a fixture that opens chats."""
+import contextlib
+import os
 import signal
 
 import pexpect
@@ -12,6 +14,13 @@ def default_signals():
     """A shell without jobs has what it starts in the background ignore these; a terminal's shell does not."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def pieces(terminal):
+    """What is written to this descriptor's other end, piece by piece, until nobody holds that end."""
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 65536):
+            yield piece
 
 
 class Terminal:

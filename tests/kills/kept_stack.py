@@ -88,12 +88,11 @@ class KeptStack(Stack):
         for role in roles:
             self.kept[role].send_signal(how)
 
-    def kill(self, roles):
-        """Dead when this returns."""
+    def kill_all(self, roles):
+        """At once; dead when this returns."""
         self.signal(roles, signal.SIGKILL)
         for role in roles:
-            self.processes.remove(self.kept[role])
-            self.kept[role].wait()
+            self.kill(self.kept[role])
 
     # what is left
 
@@ -124,18 +123,6 @@ class KeptStack(Stack):
             wrong.append(f"left in the runtime folder: {', '.join(left)}")
         wrong += [f"process {pid} ({name}) is left" for pid, name in self.strangers()]
         return wrong
-
-    def strangers(self):
-        """Processes of this runtime folder that still live: (pid, name)."""
-        mark = f"XDG_RUNTIME_DIR={self.folder}".encode()
-        found = []
-        for folder in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (folder / "environ").read_bytes().split(b"\0"):
-                    found.append((folder.name, (folder / "comm").read_text().strip()))
-            except OSError:                 # gone meanwhile, or somebody else's
-                pass
-        return found
 
     def last_words(self, n_lines=15):
         """The ends of the logs of all daemons that there were."""

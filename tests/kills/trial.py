@@ -87,7 +87,7 @@ class Trial:
 
     def break_it(self, fault):
         if fault.how == "kill":
-            self.stack.kill(fault.who)
+            self.stack.kill_all(fault.who)
         elif fault.how == "stop":
             self.stack.signal(fault.who, signal.SIGSTOP)
         elif fault.how == "cut":

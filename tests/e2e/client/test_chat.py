@@ -1,7 +1,6 @@
 """Talking with a model: at a terminal, through a pipe, past the end of the history, with a strategy that changes."""
 import json
 import re
-import signal
 import time
 
 import pytest
@@ -216,7 +215,7 @@ def test_a_change_while_tokenizerd_is_away(stack, real_model):
     chat.wait_for("You: ")
     chat.type(STORY + "\r")
     chat.wait_for("Assistant: ")
-    stack.stop(stack.tokenizerd, signal.SIGKILL)
+    stack.kill(stack.tokenizerd)
     chat.type("/set temperature 0.3\r")
     time.sleep(0.5)
     stack.start("tokenizerd")
@@ -277,7 +276,7 @@ def test_a_lost_tokenizerd_is_a_pause(stack, real_model):
     chat.stdin.write(said)
     chat.stdin.close()
     wait_until(lambda: chat.poll() is not None or stack.lines("ps")[0]["requests"], what="a request that runs")
-    stack.stop(stack.tokenizerd, signal.SIGKILL)
+    stack.kill(stack.tokenizerd)
     stack.start("tokenizerd")
     lines = [json.loads(line)["reply"] for line in chat.stdout]
     assert chat.wait(timeout=120) == 0

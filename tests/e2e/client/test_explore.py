@@ -11,6 +11,7 @@ import unicodedata
 import pytest
 
 from conftest import BUILD, TIMEOUT_S, caught_running, wait_until
+from terminal import pieces
 
 PROMPT = "hello there"
 TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5)
@@ -118,15 +119,10 @@ def test_a_terminal_has_colour_unless_told_not_to(tiny):
     for no_colour, expected in (("", True), ("1", False)):
         ours, theirs = pty.openpty()
         environment = dict(tiny.environment, TERM="xterm", NO_COLOR=no_colour, COLUMNS="80")
-        process = subprocess.Popen([BUILD / "trivium", "explore", "temperature", PROMPT, "--max-new-tokens", "5"],
-                                   env=environment, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL)
+        process = tiny.popen("explore", "temperature", PROMPT, "--max-new-tokens", "5", env=environment, stdin=theirs,
+                             stdout=theirs, stderr=subprocess.DEVNULL)
         os.close(theirs)
-        written = b""
-        try:
-            while piece := os.read(ours, 4096):
-                written += piece
-        except OSError:
-            pass            # the other end is closed
+        written = b"".join(pieces(ours))
         os.close(ours)
         assert process.wait(timeout=TIMEOUT_S) == 0
         assert (b"\x1b[1m" in written) == expected
@@ -262,9 +258,7 @@ def test_a_killed_tokenizerd_is_a_pause_for_all(stack, models):
         time.sleep(0.1)
         return client,
     client, = caught_running(begin)
-    stack.tokenizerd.send_signal(signal.SIGKILL)
-    stack.tokenizerd.wait()
-    stack.processes.remove(stack.tokenizerd)
+    stack.kill(stack.tokenizerd)
     stack.start("tokenizerd")
     out, errors = client.communicate(timeout=60)
     assert client.returncode == 0, errors

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, Stack
+from conftest import BUILD, ROOT
 
 
 def console_commands(text):
@@ -27,24 +27,19 @@ def check_the_capital(printed):
     assert text.startswith(" Paris.\n\nThe United"), text
 
 
-def test_readme_commands(real_model):
-    stack = Stack()
+def test_readme_commands(real_model, stack):
     environment = dict(stack.environment, MODEL=str(real_model), PATH=f"{BUILD}:{os.environ['PATH']}")
     commands = console_commands((ROOT / "README.md").read_text())
     assert len(commands) > 10 and commands[-1] == "trivium down"
     printed = {}
-    try:
-        for command in commands:
-            patient = command.replace("trivium up", "trivium up --wait 60")
-            done = subprocess.run(["bash", "-c", patient], env=environment, capture_output=True, timeout=120)
-            assert done.returncode == 0, (command, done.stderr.decode())
-            assert done.stdout.strip(), command
-            printed[command] = done.stdout.decode()
-        check_the_ban(printed)
-        check_the_capital(printed)
-    finally:
-        subprocess.run([BUILD / "trivium", "down"], env=environment, capture_output=True, timeout=30)
-        stack.close()
+    for command in commands:
+        patient = command.replace("trivium up", "trivium up --wait 60")
+        done = subprocess.run(["bash", "-c", patient], env=environment, capture_output=True, timeout=120)
+        assert done.returncode == 0, (command, done.stderr.decode())
+        assert done.stdout.strip(), command
+        printed[command] = done.stdout.decode()
+    check_the_ban(printed)
+    check_the_capital(printed)
 
 
 def test_readme_names_files_that_exist():

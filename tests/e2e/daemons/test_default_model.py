@@ -45,8 +45,7 @@ class Two:
 
     def kill(self, *names):
         for name in names:
-            self.stack.stop(self.running[name], signal.SIGKILL)
-            self.stack.processes.remove(self.running[name])
+            self.stack.kill(self.running[name])
 
     def hold(self, name):
         self.running[name].send_signal(signal.SIGSTOP)

@@ -20,10 +20,7 @@ def blocked():
 
 
 def begin(stack, program, *arguments, preexec=blocked):
-    process = subprocess.Popen([BUILD / program, *map(str, arguments)], env=stack.environment, preexec_fn=preexec,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    stack.processes.append(process)
-    return process
+    return stack.spawn(BUILD / program, *arguments, preexec_fn=preexec, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def end_of(process):

@@ -76,9 +76,7 @@ def limited(program, limit, *arguments):
 
 def run_limited(stack, program, limit, *arguments):
     """The exit code and what was said; None when it is well, ready, and was then ended."""
-    process = subprocess.Popen(limited(program, limit, *arguments), env=stack.environment, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    stack.processes.append(process)
+    process = stack.spawn(*limited(program, limit, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said = b""
     while b" ready " not in said:
         line = process.stdout.readline()

@@ -45,11 +45,9 @@ def sampled(stack, models, fakes):
 @pytest.fixture
 def greedy_text(models, stack):
     """What the real samplerd makes of the same request."""
-    other = Stack()
-    other.start_all(models(type="F32", seed=4))
-    text = other.text(*GREEDY[1:])
-    other.close()
-    return text
+    with Stack() as other:
+        other.start_all(models(type="F32", seed=4))
+        return other.text(*GREEDY[1:])
 
 
 def test_an_honest_sampler_in_another_language(sampled, greedy_text):

@@ -1,7 +1,6 @@
 """Memory that cannot be had: who wants it is told so at the start, and nothing ends by an assert of a library."""
 import pathlib
 import resource
-import subprocess
 
 import pytest
 
@@ -59,14 +58,9 @@ def test_openblas_is_there_only_where_it_is_used(models, stack):
 
 def limited(stack, limit_kb, role, *arguments):
     """A process that may have no more address space than this (ulimit -v), and its log."""
-    log = stack.folder / f"limited-{limit_kb}.log"
-    with open(log, "wb") as stream:
-        process = subprocess.Popen(
-            [BUILD / role, *map(str, arguments)], env=stack.environment, stdin=subprocess.DEVNULL, stdout=stream,
-            stderr=stream, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit_kb * 1024,) * 2))
-    stack.processes.append(process)
-    stack.logs[process.pid] = log
-    return process, log
+    process = stack.start(role, *arguments,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit_kb * 1024,) * 2))
+    return process, stack.logs[process.pid]
 
 
 @pytest.mark.slow    # a sanitizer wants terabytes of address space

@@ -23,14 +23,12 @@ WIDE = [float(i % 7) for i in range(21)]
 
 def text_with(models, modeld=(), samplerd=()):
     """The text that such a stack writes, and how its samplerd gets the rows."""
-    one = Stack()
-    one.start("tokenizerd")
-    one.start("modeld", "--model", models(type="Q4_1", seed=1), *modeld)
-    process = one.start("samplerd", *samplerd)
-    one.wait_ready()
-    text, log = one.text(*REQUEST), one.log(process)
-    one.close()
-    return text, "rows=mapped" in log
+    with Stack() as one:
+        one.start("tokenizerd")
+        one.start("modeld", "--model", models(type="Q4_1", seed=1), *modeld)
+        process = one.start("samplerd", *samplerd)
+        one.wait_ready()
+        return one.text(*REQUEST), "rows=mapped" in one.log(process)
 
 
 def test_the_same_text_whether_rows_are_sent_or_mapped(models):

@@ -14,10 +14,9 @@ STORY = ("Once upon a time, there was a little", "--seed", "1", "--temperature",
 
 @pytest.fixture(scope="module")
 def chapter():
-    one = Stack()
-    one.start_all("chapter")
-    yield one
-    one.close()
+    with Stack() as one:
+        one.start_all("chapter")
+        yield one
 
 
 def test_it_writes_a_little_story(chapter):

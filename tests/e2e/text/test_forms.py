@@ -1,13 +1,11 @@
 """The machine-readable forms, against golden cases from independent oracles."""
 import json
 import math
-import os
 import subprocess
-import time
 
 import pytest
 
-from conftest import BUILD, GOLDEN, TIMEOUT_S, Stack
+from conftest import BUILD, GOLDEN, TIMEOUT_S
 
 
 def test_tokenize_and_detokenize_all_golden_lines(real, golden):
@@ -31,11 +29,9 @@ def test_special_tokens_in_a_text(real):
 
 
 def test_a_million_letters(real):
-    started = time.monotonic()
     done = real.run("tokenize", "-", "--json", input=b"a" * 1_000_000)
     assert done.returncode == 0
     assert len(json.loads(done.stdout)["ids"]) > 1000
-    assert time.monotonic() - started < 100    # a hang, not a figure: bench prints those
 
 
 def test_detokenize_shows_broken_characters(tiny):
@@ -61,33 +57,28 @@ def test_score_on_the_quantized_file(real, golden):
 
 
 @pytest.mark.slow
-def test_score_on_the_widened_file(real_model, golden, tmp_path):
+def test_score_on_the_widened_file(real_model, golden, stack):
     """The same weights in float32: log-probabilities and greedy ids of a float32 reference."""
-    wide = tmp_path / "wide.gguf"
+    wide = stack.folder / "wide.gguf"
     subprocess.run([BUILD / "tests" / "widen", real_model, wide], check=True)
-    stack = Stack()
-    try:
-        stack.start_all(wide)
-        cases = golden("smollm2-logits.jsonl")
-        differences = []
-        requests, expected = [], []
-        for case, line in zip(cases, stack.lines("score", "--input", GOLDEN / "smollm2-logits.jsonl", "--top", "20",
-                                                  timeout=10 * TIMEOUT_S)):
-            differences += [abs(a - b) for a, b in zip(case["token_logprobs"][1:], line["logprobs"][1:], strict=True)]
-            ours = dict(map(tuple, line["top"]))
-            differences += [abs(logprob - ours[i]) for i, logprob in case["next_top20"] if i in ours]
-            for k, margin in enumerate(case["greedy_margins"]):
-                if margin > 0.05:
-                    requests.append({"ids": case["ids"] + case["greedy_ids"][:k]})
-                    expected.append(case["greedy_ids"][k])
-        lines = "".join(json.dumps(r) + "\n" for r in requests).encode()
-        tops = stack.lines("score", "--input", "-", "--top", "1", input=lines, timeout=10 * TIMEOUT_S)
-        assert [line["top"][0][0] for line in tops] == expected
-        assert sum(differences) / len(differences) <= 0.003
-        assert max(differences) <= 0.02
-    finally:
-        stack.close()
-        os.unlink(wide)
+    stack.start_all(wide)
+    cases = golden("smollm2-logits.jsonl")
+    differences = []
+    requests, expected = [], []
+    for case, line in zip(cases, stack.lines("score", "--input", GOLDEN / "smollm2-logits.jsonl", "--top", "20",
+                                              timeout=10 * TIMEOUT_S)):
+        differences += [abs(a - b) for a, b in zip(case["token_logprobs"][1:], line["logprobs"][1:], strict=True)]
+        ours = dict(map(tuple, line["top"]))
+        differences += [abs(logprob - ours[i]) for i, logprob in case["next_top20"] if i in ours]
+        for k, margin in enumerate(case["greedy_margins"]):
+            if margin > 0.05:
+                requests.append({"ids": case["ids"] + case["greedy_ids"][:k]})
+                expected.append(case["greedy_ids"][k])
+    lines = "".join(json.dumps(r) + "\n" for r in requests).encode()
+    tops = stack.lines("score", "--input", "-", "--top", "1", input=lines, timeout=10 * TIMEOUT_S)
+    assert [line["top"][0][0] for line in tops] == expected
+    assert sum(differences) / len(differences) <= 0.003
+    assert max(differences) <= 0.02
 
 
 def test_probe_all_golden_chains(tiny, golden):
@@ -129,10 +120,8 @@ def test_probe_follows_the_rules_of_further_steps(tiny, golden):
 
 def test_probe_keeps_many_lines_under_way(tiny):
     case = json.dumps({"logits": [5, 3, 2, 1, 0.5], "chain": [{"temperature": 0.8}], "seed": 0, "step": 0}) + "\n"
-    started = time.monotonic()
     lines = tiny.lines("probe", "--input", "-", input=case.encode() * 20000)
     assert len(lines) == 20000 and len({line["id"] for line in lines}) == 1
-    assert time.monotonic() - started < 100
 
 
 def test_bad_lines_answer_in_their_place(tiny):

@@ -179,7 +179,7 @@ def test_without_cache_a_lost_modeld_changes_nothing(models, stack):
                    what="part of a text")
         return process,
     process, = caught_running(begin)
-    stack.stop(stack.modeld, signal.SIGKILL)
+    stack.kill(stack.modeld)
     stack.start("modeld", "--model", model)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors

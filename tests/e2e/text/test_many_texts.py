@@ -1,6 +1,5 @@
 """Several generations of one client over one connection: each is the text that it is alone."""
 import json
-import signal
 import subprocess
 import time
 
@@ -11,11 +10,8 @@ FLAGS = ("--ignore-eos",)
 
 
 def begin(stack, n_tokens, *seeds, cancelled=-1):
-    process = subprocess.Popen(
-        [BUILD / "tests" / "many_texts", "hello", str(n_tokens), str(cancelled), *map(str, seeds)],
-        env=stack.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    stack.processes.append(process)
-    return process
+    return stack.spawn(BUILD / "tests" / "many_texts", "hello", n_tokens, cancelled, *seeds,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def finish(process):
@@ -70,9 +66,7 @@ def test_a_killed_tokenizerd_is_a_pause_for_all(stack, models):
         time.sleep(0.1)
         return client,
     client, = caught_running(begun)
-    stack.tokenizerd.send_signal(signal.SIGKILL)
-    stack.tokenizerd.wait()
-    stack.processes.remove(stack.tokenizerd)
+    stack.kill(stack.tokenizerd)
     stack.start("tokenizerd")
     texts = finish(client)
     for seed in SEEDS:

@@ -2,7 +2,6 @@
 import array
 import json
 import random
-import time
 
 import pytest
 
@@ -58,11 +57,9 @@ def test_the_chapters_form(real):
     assert prompt["ids"] == text["ids"] and prompt["template"] == "plain"
 
 
-def test_a_long_history_is_shortened_at_once(real):
+def test_a_long_history_is_shortened_in_one_request(real):
     messages = talk(*(f"Message {i} says something about the number {i * i}." for i in range(1001)), system="Be brief.")
-    started = time.monotonic()
     short, = tokenize(real, as_line(messages, max_tokens=512))
-    assert time.monotonic() - started < 60     # a hang, not a figure
     assert len(short["ids"]) <= 512 and short["dropped"] % 2 == 0
     kept, one_more = tokenize(real, as_line(messages[:1] + messages[1 + short["dropped"]:]),
                               as_line(messages[:1] + messages[short["dropped"] - 1:]))

@@ -20,12 +20,9 @@ def cases(models, golden):
 def scores(model, lines):
     """Of the ids of any case, for they are the same in all."""
     ids = "".join(json.dumps({"ids": line["ids"]}) + "\n" for line in lines["plain"]).encode()
-    stack = Stack()
-    try:
+    with Stack() as stack:
         stack.start_all(model, "--threads", "1", "--name", "turned")
         return stack.lines("score", "--input", "-", "--top", "320", input=ids)
-    finally:
-        stack.close()
 
 
 def differences(lines, scored):

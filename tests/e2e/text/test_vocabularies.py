@@ -1,4 +1,5 @@
 """Vocabularies as real files have them: what ends a text, who may write a marker, BOS, splits without a name."""
+import contextlib
 import json
 import subprocess
 
@@ -27,16 +28,12 @@ def made(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(made):
     """served(*flags) → a running stack with such a model."""
-    stacks = []
-
-    def serve(*flags):
-        one = Stack()
-        stacks.append(one)
-        one.start_all(made(*flags), "--name", "tiny")
-        return one
-    yield serve
-    for one in stacks:
-        one.close()
+    with contextlib.ExitStack() as stacks:
+        def serve(*flags):
+            one = stacks.enter_context(Stack())
+            one.start_all(made(*flags), "--name", "tiny")
+            return one
+        yield serve
 
 
 def with_tokens(tokens):

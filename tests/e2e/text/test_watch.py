@@ -5,15 +5,15 @@ import os
 import pty
 import re
 import signal
-import subprocess
 import termios
 import threading
 
 import pytest
 
-from conftest import BUILD, Stack, wait_until
+from conftest import Stack, wait_until
 from fake_client import FakeClient
 from fake_samplerd import FakeSamplerd
+from terminal import pieces
 
 WATCHES_MAX = 256                   # limits.h
 PROMPT = "Once upon a time"
@@ -24,10 +24,9 @@ CHAIN = ["--chain", '[{"temperature": 0.8}, {"top_k": 4}]']
 @pytest.fixture(scope="module")
 def long(models):
     """A stack whose texts may be long, and stand still while their samplerd does."""
-    one = Stack()
-    one.start_all(models(type="Q8_0", seed=3, context=100000), "--step-deadline-ms", "60000", "--heartbeat-ms", "20000")
-    yield one
-    one.close()
+    with Stack() as one:
+        one.start_all(models(type="Q8_0", seed=3, context=100000), "--step-deadline-ms", "60000", "--heartbeat-ms", "20000")
+        yield one
 
 
 def start(stack, *arguments, n_tokens=3000):
@@ -190,11 +189,12 @@ def test_what_an_onlooker_may_ask(long, fakes):
 
 
 def test_cancelled_is_told(long):
-    process, request = start(long, n_tokens=90000)
-    watcher = watch(long, request)
+    with held(long):
+        process, request = start(long, n_tokens=90000)
+        watcher = watch(long, request)
     assert long.run("cancel", request).returncode == 0
     assert watcher.end()[1]["finish_reason"] == "cancelled"
-    process.wait(timeout=60)
+    drawn_by(process)
 
 
 def test_a_lost_owner_may_come_back(long):
@@ -218,7 +218,7 @@ def test_a_lost_daemon_is_a_gap(models, stack, daemon):
     with held(stack):
         process, request = start(stack, n_tokens=8000)
         watcher = watch(stack, request)
-    stack.stop(getattr(stack, daemon), signal.SIGKILL)
+    stack.kill(getattr(stack, daemon))
     stack.start(daemon, *(["--model", model] if daemon == "modeld" else []))
     drawn = drawn_by(process)
     seen, over = watcher.end()
@@ -245,19 +245,11 @@ def on_terminal(stack, request, colour, *arguments, size=(24, 80), n_lines=100):
         del environment["NO_COLOR"]
     main, side = pty.openpty()
     termios.tcsetwinsize(side, size)
-    process = subprocess.Popen([BUILD / "trivium", "watch", request, *arguments], env=environment, stdin=side,
-                               stdout=side, stderr=side)
-    stack.processes.append(process)
+    process = stack.popen("watch", request, *arguments, env=environment, stdin=side, stdout=side, stderr=side)
     os.close(side)
     shown, ended = b"", False
-    while True:
-        try:
-            more = os.read(main, 65536)
-        except OSError:
-            break
-        if not more:
-            break
-        shown += more
+    for piece in pieces(main):
+        shown += piece
         if shown.count(b"\n") >= n_lines and not ended:
             ended = stack.run("cancel", request).returncode == 0
     os.close(main)
