@@ -8,6 +8,7 @@
 #include "proto/chain/strategy_json.h"
 #include "proto/numeric/fmath.h"
 #include "samplerd/chain/chain.h"
+#include "tests/support/percentile.h"
 
 enum { N_VOCAB = 49152, N_IDS = 512, N_ROWS = 8, N_ROUNDS = 40 };
 
@@ -58,11 +59,6 @@ static strategy parse(const char *steps) {
     return s;
 }
 
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The median of all rounds, in microseconds a row. */
 static double time_us(const plan *p, isa best, const float *rows, const int32_t *ids) {
     static double times_us[N_ROUNDS * N_ROWS];
@@ -83,8 +79,7 @@ static double time_us(const plan *p, isa best, const float *rows, const int32_t 
     }
     strategy_clear(&s);
     chain_free(&c);
-    qsort(times_us, N_ROUNDS * N_ROWS, sizeof *times_us, compare);
-    return times_us[N_ROUNDS * N_ROWS / 2];
+    return percentile_of(times_us, N_ROUNDS * N_ROWS, 50);
 }
 
 int main(void) {

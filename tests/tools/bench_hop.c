@@ -15,6 +15,7 @@
 #include "proto/net/loop.h"
 #include "proto/net/peer.h"
 #include "proto/rows/shared_rows.h"
+#include "tests/support/percentile.h"
 
 enum { N_SMALL = 5, WARM_UP = 50 };
 
@@ -105,17 +106,11 @@ static pid_t start_samplerd(const char *program, const char *address) {
     _exit(127);
 }
 
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static void report(bench *b) {
     for (int k = 0; k < KINDS; k++) {
-        qsort(b->us[k], b->n_rounds, sizeof *b->us[k], by_size);
-        printf("%-14s median %6.0f us, 10%% below %6.0f, 90%% below %6.0f\n", names[k],
-               b->us[k][b->n_rounds / 2], b->us[k][b->n_rounds / 10],
-               b->us[k][b->n_rounds * 9 / 10]);
+        double median = percentile_of(b->us[k], b->n_rounds, 50), low = percentile_of(b->us[k], b->n_rounds, 10),
+               high = percentile_of(b->us[k], b->n_rounds, 90);
+        printf("%-14s median %6.0f us, 10%% below %6.0f, 90%% below %6.0f\n", names[k], median, low, high);
     }
 }
 

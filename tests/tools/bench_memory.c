@@ -11,6 +11,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
+#include "tests/support/percentile.h"
 
 enum { N_ROUNDS = 9, MIB_DEFAULT = 1024, MIB_MAX = 1 << 20, LANES = 32 };
 
@@ -39,11 +40,6 @@ static void *read_rounds(void *context) {
         pthread_barrier_wait(r->gate);
     }
     return NULL;
-}
-
-static int compare(const void *left, const void *right) {
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
 }
 
 static size_t argument(int argc, char **argv, int at, size_t fallback, size_t max) {
@@ -76,8 +72,7 @@ static double rounds_time(pthread_barrier_t *gate, size_t n_bytes) {
         pthread_barrier_wait(gate);
         rates[round] = (double)n_bytes / (double)(clock_us() - begin_us) / 1e3;
     }
-    qsort(rates, N_ROUNDS, sizeof *rates, compare);
-    return rates[N_ROUNDS / 2];
+    return percentile_of(rates, N_ROUNDS, 50);
 }
 
 int main(int argc, char **argv) {

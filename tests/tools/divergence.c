@@ -19,25 +19,20 @@ typedef struct side {
     float *logits;              /* [ROWS, n_vocab] */
 } side;
 
-static void stop(const char *why) {
-    fprintf(stderr, "divergence: %s\n", why);
-    exit(1);
-}
-
 static void open_side(side *s, const char *path) {
     failure f;
     model_options o = {.n_threads = 0, .isa = "auto", .n_rows_max = ROWS, .blas = true};
-    if (model_open(&s->m, path, &o, &f) != STATUS_OK) stop(f.message);
+    if (model_open(&s->m, path, &o, &f) != STATUS_OK) die("divergence", "%s", f.message);
     const model_shape *shape = model_shape_of(s->m);
     s->cache = kv_cache_new(model_kv_shape(s->m), CHUNK / PAGE_TOKENS + 1, 1);
     s->logits = malloc((size_t)ROWS * shape->n_vocab * sizeof(float));
-    if (!s->cache || !s->logits) stop("no memory");
+    if (!s->cache || !s->logits) die("divergence", "no memory");
 }
 
 static encoding *encode_file(const char *text_path, const tokenizer *t) {
     uint8_t *text = malloc(TEXT_BYTES);
     FILE *file = fopen(text_path, "rb");
-    if (!text || !file) stop("cannot read the text");
+    if (!text || !file) die("divergence", "cannot read the text");
     size_t n_bytes = fread(text, 1, TEXT_BYTES, file);
     fclose(file);
     encoding *e = encode_text(t, text, n_bytes, false, SIZE_MAX);
@@ -49,7 +44,7 @@ static kv_sequence begin(side *s, const int32_t *ids) {
     kv_sequence sequence;
     uint32_t n_cached;
     if (kv_cache_open(s->cache, "chunk", ids, CHUNK, CHUNK, &sequence, &n_cached) != STATUS_OK)
-        stop("no room in the KV-cache");
+        die("divergence", "no room in the KV-cache");
     return sequence;
 }
 
@@ -90,9 +85,9 @@ int main(int argc, char **argv) {
     failure f;
     open_side(&reference, argv[1]);
     open_side(&other, argv[2]);
-    if (load_tokenizer(&t, argv[2], &f) != STATUS_OK) stop(f.message);
+    if (load_tokenizer(&t, argv[2], &f) != STATUS_OK) die("divergence", "%s", f.message);
     uint32_t n_vocab = model_shape_of(reference.m)->n_vocab;
-    if (model_shape_of(other.m)->n_vocab != n_vocab) stop("the files have different vocabularies");
+    if (model_shape_of(other.m)->n_vocab != n_vocab) die("divergence", "the files have different vocabularies");
 
     encoding *e = encode_file(argv[3], t);
     size_t n_ids, n_rows = 0, n_same = 0;

@@ -19,11 +19,6 @@ typedef struct one_text {
     size_t *n_open;
 } one_text;
 
-static void stop(const char *why) {
-    fprintf(stderr, "many_texts: %s\n", why);
-    exit(1);
-}
-
 static void tell(const one_text *t, const char *reason) {
     json_print(json_pack("{s: I, s: s, s: o}", "seed", (json_int_t)t->request.seed,
                          "reason", reason, "text", json_bytes(t->text.bytes, t->text.n_bytes)));
@@ -37,7 +32,7 @@ static void on_started(void *context, const generation_start *start) {
 
 static void on_chunk(void *context, const generation_chunk *chunk) {
     one_text *t = context;
-    if (buffer_add(&t->text, chunk->text, chunk->n_bytes) != STATUS_OK) stop("no memory");
+    if (buffer_add(&t->text, chunk->text, chunk->n_bytes) != STATUS_OK) die("many_texts", "no memory");
     if (t->cancelled_early) client_cancel(t->client, t->request.id);
 }
 
@@ -51,13 +46,13 @@ static void text_begin(one_text *t) {
     static const generation_events events = {
         .started = on_started, .chunk = on_chunk, .done = on_done};
     failure f;
-    if (random_bytes(t->request.id, REQUEST_BYTES, &f) != STATUS_OK) stop(f.message);
+    if (random_bytes(t->request.id, REQUEST_BYTES, &f) != STATUS_OK) die("many_texts", "%s", f.message);
     if (client_generate(t->client, &t->request, &events, t, &f) == STATUS_OK) ++*t->n_open;
     else tell(t, "refused");
 }
 
 int main(int argc, char **argv) {
-    if (argc < 5) stop("usage: many_texts PROMPT TOKENS CANCELLED SEED…");
+    if (argc < 5) die("many_texts", "usage: many_texts PROMPT TOKENS CANCELLED SEED…");
     size_t n_texts = (size_t)argc - 4, n_open = 0;
     common_flags flags;
     common_flags_init(&flags);
