@@ -143,8 +143,8 @@ layers:
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/layers/layers.py
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/layers/sizes.py
 
-# All that is compiled, tests included.
-programs: all tools $(UNIT_TESTS)
+# All that is compiled, tests included; of tests/fuzz, which libFuzzer runs, the objects.
+programs: all tools $(UNIT_TESTS) $(call object,$(wildcard tests/fuzz/*.c))
 
 unit: $(UNIT_TESTS)
 	@$(TEST_ENV) tests/run-unit.sh $(UNIT_TESTS)
