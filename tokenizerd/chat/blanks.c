@@ -20,19 +20,19 @@ static bool is_blank(const uint8_t *character, size_t n_bytes) {
 }
 
 /* Length of the blank at one end; 0: none stands there. */
-static size_t blank_at(const uint8_t *text, size_t n_bytes, bool behind) {
+static size_t blank_at(const uint8_t *text, size_t n_bytes, bool at_end) {
     for (size_t n = 1; n <= BLANK_BYTES_MAX && n <= n_bytes; n++)
-        if (is_blank(behind ? text + n_bytes - n : text, n)) return n;
+        if (is_blank(at_end ? text + n_bytes - n : text, n)) return n;
     return 0;
 }
 
-size_t blanks_before(const uint8_t *text, size_t n_bytes) {
+size_t blanks_at_start(const uint8_t *text, size_t n_bytes) {
     size_t n = 0;
     for (size_t step; (step = blank_at(text + n, n_bytes - n, false)) > 0;) n += step;
     return n;
 }
 
-size_t blanks_behind(const uint8_t *text, size_t n_bytes) {
+size_t blanks_at_end(const uint8_t *text, size_t n_bytes) {
     size_t n = 0;
     for (size_t step; (step = blank_at(text, n_bytes - n, true)) > 0;) n += step;
     return n;

@@ -177,8 +177,8 @@ static void put_own(chat_prompt *p, const char *text) {
 
 static void put_content(chat_prompt *p, const chat_message *m, bool trims) {
     size_t begin = 0, end = m->n_bytes;
-    if (trims) end -= blanks_behind(m->content, end);
-    if (trims) begin += blanks_before(m->content, end);
+    if (trims) end -= blanks_at_end(m->content, end);
+    if (trims) begin += blanks_at_start(m->content, end);
     put(p, m->content ? m->content + begin : NULL, end - begin, false);
 }
 

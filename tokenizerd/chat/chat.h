@@ -1,5 +1,4 @@
-/* Chat forms: a conversation becomes the text of a prompt that its next reply follows. Pure: no
- * sockets. */
+/* Chat forms: a conversation becomes the text of a prompt, which its next reply continues. Pure: no sockets. */
 #ifndef TRIVIUM_CHAT_H
 #define TRIVIUM_CHAT_H
 
@@ -42,8 +41,8 @@ typedef struct chat {
 
 chat_role chat_role_named(const char *name);        /* CHAT_ROLES: none of this name */
 
-/* "" is CHAT_NO_FORM, the one that the model asks for. STATUS_BAD_REQUEST, the sentence lists
- * them. */
+/* "" is CHAT_NO_FORM: the one that the model asks for. STATUS_BAD_REQUEST for a name that no form has; the
+ * sentence lists those there are. */
 status chat_form_named(const char *name, chat_form *out, failure *f);
 const char *chat_form_name(chat_form form);
 
@@ -51,11 +50,12 @@ const char *chat_form_name(chat_form form);
  * no end id of this vocabulary. */
 const char *chat_stop(chat_form form, const vocab *v);
 
-/* What the model's own template says: CHAT_NO_FORM also where there is none. Caller clears.
- * STATUS_NO_MEMORY; then there is nothing to clear. */
+/* What the model's own template says; CHAT_NO_FORM also where it has none. The template is run many times for
+ * that (chat_proof.h): once for a vocabulary is enough. The caller clears *out. STATUS_NO_MEMORY; then there is
+ * nothing to clear. */
 status chat_own_template(chat_template *out, const vocab *v, failure *f);
 
-/* The form that is asked for, else the model's, by its own template or its tokens. */
+/* The form that is asked for, else the model's: by its own template (of chat_own_template), or by its tokens. */
 chat chat_choose(const tokenizer *t, const chat_template *own, chat_form asked);
 
 /* STATUS_EMPTY_PROMPT without a message, STATUS_TOO_LONG past MESSAGES_MAX or TEXT_BYTES_MAX,
@@ -68,7 +68,7 @@ status chat_check(const chat_message *messages, size_t n_messages, failure *f);
 typedef struct chat_prompt {
     passage_segment *segments;  /* owned: free(segments) */
     size_t n_segments;
-    /* Before and behind the content of the last message; a lone system message is head. */
+    /* Before and after the content of the last message; a lone system message is part of the head. */
     size_t n_head_bytes, n_tail_bytes;
 } chat_prompt;
 

@@ -122,7 +122,7 @@ static void key_put(proof_key *k, const void *bytes, size_t n_bytes) {
 }
 
 /* Where the text is that the run has written before the last message counts from that message's
- * content. False: it lags behind by more than what stands between two contents. */
+ * content. False: it lags by more than what stands between two contents. */
 static bool key_add_run(chat_proof *p, const chat_word *word, size_t n_bos) {
     template_state s = template_state_before_last(p->machine);
     const size_t *content_at = p->expected.content_at, last = word->n_messages - 1;

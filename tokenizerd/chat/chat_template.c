@@ -25,7 +25,7 @@ static template_text bytes_of(template_text text) {
     return (template_text){text.units, n};
 }
 
-static template_text behind(template_text text, size_t n) {
+static template_text after(template_text text, size_t n) {
     return n <= text.n ? (template_text){text.units + n, text.n - n}
                        : (template_text){text.units, 0};
 }
@@ -45,14 +45,14 @@ static bool are_dates(template_text text) {
     size_t at = 0;
     while (at < text.n && text.units[at] != '\n') at++;
     return begins_with_word(text, "Cutting Knowledge Date: ") &&
-           begins_with_word(behind(text, at), "\nToday Date: ");
+           begins_with_word(after(text, at), "\nToday Date: ");
 }
 
 /* ---- what a template writes of its own ---- */
 
 /* Where its own texts stand, if they do; whether that is all, the proof shows. */
 typedef struct own_texts {
-    size_t n_before, n_behind;  /* units that a system message has before and behind its content */
+    size_t n_before, n_after;  /* units that a system message has before and after its content */
     size_t n_rest;              /* and all that follows it, where a user's message does */
 } own_texts;
 
@@ -65,7 +65,7 @@ static status own_texts_find(own_texts *out, chat_proof *p, chat_form form) {
     st = chat_proof_expect(p, &bare, &with_system, &e);
     if (st != STATUS_OK) return st;
     out->n_before = e->content_at[0];
-    out->n_behind = e->n - out->n_before - 1 - out->n_rest;
+    out->n_after = e->n - out->n_before - 1 - out->n_rest;
     return STATUS_OK;
 }
 
@@ -73,14 +73,14 @@ static status dates_read(chat_template *out, chat_proof *p, const own_texts *own
     template_text written;
     if (out->form != CHAT_LLAMA3) return STATUS_OK;
     if (chat_proof_run(p, &with_system, false, &written) != TEMPLATE_WROTE) return STATUS_OK;
-    template_text dates = bytes_of(behind(written, n_bos + own->n_before));
+    template_text dates = bytes_of(after(written, n_bos + own->n_before));
     return are_dates(dates) ? text_copy(&out->dates, dates) : STATUS_OK;
 }
 
 static status system_read(chat_template *out, chat_proof *p, const own_texts *own, size_t n_bos) {
     template_text written;
     if (chat_proof_run(p, &user_alone, false, &written) != TEMPLATE_WROTE) return STATUS_OK;
-    size_t n_around = n_bos + own->n_before + own->n_behind + own->n_rest;
+    size_t n_around = n_bos + own->n_before + own->n_after + own->n_rest;
     if (written.n < n_around) return STATUS_OK;
     template_text system = {written.units + n_bos + own->n_before, written.n - n_around};
     if (bytes_of(system).n < system.n) return STATUS_OK;
@@ -88,7 +88,7 @@ static status system_read(chat_template *out, chat_proof *p, const own_texts *ow
         if (system.n == out->dates.n_bytes ||
             !begins_with(system, out->dates.bytes, out->dates.n_bytes))
             return STATUS_OK;
-        system = behind(system, out->dates.n_bytes);
+        system = after(system, out->dates.n_bytes);
     }
     return text_copy(&out->system, system);
 }

@@ -35,12 +35,12 @@ conversation_next conversation_tried(conversation *c, bool fits);
 
 /* The ids of a prompt in which only the last message stayed: the `n_cut` ids from `begin` on are to
  * be left out, so that n_ids_max or fewer remain: the first ones of the message's content, up to a
- * character's beginning, never all of them. STATUS_TOO_LONG, the sentence has the numbers. */
+ * character's beginning, never all of them. STATUS_TOO_LONG; the sentence has the numbers. */
 typedef struct prompt_ids {
     const int32_t *ids;
     size_t n_ids;
     bool has_bos;
-    size_t n_head_bytes, n_tail_bytes;  /* of its text, before and behind the content */
+    size_t n_head_bytes, n_tail_bytes;  /* of its text, before and after the content */
 } prompt_ids;
 status conversation_cut(const vocab *v, const prompt_ids *p, size_t n_ids_max, size_t *begin,
                         size_t *n_cut, failure *f);

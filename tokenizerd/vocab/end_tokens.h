@@ -7,7 +7,7 @@
 
 enum { END_TOKENS_MAX = 36 };
 
-/* The text of one of them; NULL past the last, whose index is below END_TOKENS_MAX - 1. */
+/* The text of one of them; NULL past the last. There are fewer than END_TOKENS_MAX. */
 const char *end_token_text(size_t index);
 
 /* Bit i of `present`: the vocabulary has text i. Returns those of them that end what a model writes: beside

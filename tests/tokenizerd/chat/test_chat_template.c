@@ -17,7 +17,7 @@
 static const char llama_dates[] =
     "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
 
-/* A copy without a byte behind it, so that one read there is seen. */
+/* A copy without a byte after it, so that one read there is seen. */
 static chat_template read_exact(const char *text, size_t n, const char *bos, const char *eos) {
     chat_template t;
     uint8_t *exact = malloc(n + (n == 0));

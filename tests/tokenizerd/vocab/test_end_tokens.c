@@ -15,7 +15,7 @@
 enum { TEXTS_MAX = 6 };
 
 typedef struct end_case {
-    const char *texts[TEXTS_MAX];   /* tokens, NULL behind the last */
+    const char *texts[TEXTS_MAX];   /* tokens, NULL after the last */
     const char *ending;             /* those that end a text, each followed by a blank */
 } end_case;
 

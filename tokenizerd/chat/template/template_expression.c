@@ -1,5 +1,5 @@
 /* Expressions, by precedence as Jinja has it: choices, or, and, not, comparisons, + and -, ~, the
- * other arithmetic, signs, and what stands behind a value. */
+ * other arithmetic, signs, and what stands after a value. */
 #include "template_parser.h"
 
 /* Jinja refuses a template with another filter or test, even where it is never used. */
@@ -129,7 +129,7 @@ static template_node *parse_primary(template_parser *p) {
     return NULL;
 }
 
-/* ---- what stands behind a value ---- */
+/* ---- what stands after a value ---- */
 
 static bool has_argument(const template_node *first, template_name name) {
     const template_node *n = first;

@@ -43,31 +43,31 @@ static size_t data_end(const template_lexer *l, size_t open) {
     const uint8_t *text = l->text + l->at;
     size_t n = open - l->at, line = n;
     uint8_t sign = open + 2 < l->n_bytes ? l->text[open + 2] : 0;
-    if (sign == '-') return open - blanks_behind(text, n);
+    if (sign == '-') return open - blanks_at_end(text, n);
     if (sign == '+' || l->text[open + 1] == '{') return open;
     while (line > 0 && text[line - 1] != '\n') line--;
     bool begins_line = line > 0 || l->at == 0 || l->text[l->at - 1] == '\n';
-    return begins_line && blanks_before(text + line, n - line) == n - line ? l->at + line : open;
+    return begins_line && blanks_at_start(text + line, n - line) == n - line ? l->at + line : open;
 }
 
 /* Behind the end of a tag, whose first byte stands at `at`, and what it strips. */
-static size_t behind_tag(const template_lexer *l, size_t at, bool trims_newline) {
+static size_t after_tag(const template_lexer *l, size_t at, bool trims_newline) {
     uint8_t sign = l->text[at];
     at += sign == '-' || sign == '+' ? 3 : 2;
-    if (sign == '-') return at + blanks_before(l->text + at, l->n_bytes - at);
+    if (sign == '-') return at + blanks_at_start(l->text + at, l->n_bytes - at);
     return trims_newline && sign != '+' && at < l->n_bytes && l->text[at] == '\n' ? at + 1 : at;
 }
 
 /* Behind the comment whose inside begins at `at`; SIZE_MAX: it has no end. */
-static size_t behind_comment(const template_lexer *l, size_t at) {
+static size_t after_comment(const template_lexer *l, size_t at) {
     const uint8_t *end = memmem(l->text + at, l->n_bytes - at, "#}", 2);
     if (!end) return SIZE_MAX;
     size_t close = (size_t)(end - l->text);
     bool signed_close = close > at && (l->text[close - 1] == '-' || l->text[close - 1] == '+');
-    return behind_tag(l, signed_close ? close - 1 : close, true);
+    return after_tag(l, signed_close ? close - 1 : close, true);
 }
 
-static size_t behind_sign(const template_lexer *l, size_t at) {
+static size_t after_sign(const template_lexer *l, size_t at) {
     return at < l->n_bytes && (l->text[at] == '-' || l->text[at] == '+') ? at + 1 : at;
 }
 
@@ -82,14 +82,14 @@ static template_token next_outside(template_lexer *l) {
         l->at = open;
         if (open == l->n_bytes) return token_to(l, LEX_END, open);
         uint8_t kind = l->text[open + 1];
-        size_t inside = behind_sign(l, open + 2);
+        size_t inside = after_sign(l, open + 2);
         if (kind != '#') {
             l->tag = kind;
             return token_to(l, kind == '{' ? LEX_PRINT_BEGIN : LEX_BLOCK_BEGIN, inside);
         }
-        size_t behind = behind_comment(l, inside);
-        if (behind == SIZE_MAX) return bad(l);
-        l->at = behind;
+        size_t after = after_comment(l, inside);
+        if (after == SIZE_MAX) return bad(l);
+        l->at = after;
     }
 }
 
@@ -111,9 +111,9 @@ static size_t word_end(const template_lexer *l, size_t at) {
 /* Whole numbers in decimal, and fractions, which nobody reads; every other spelling is bad. */
 static template_token next_number(template_lexer *l) {
     size_t end = l->at;
-    bool behind_dot = l->at > 0 && l->text[l->at - 1] == '.', is_whole = true;
+    bool after_dot = l->at > 0 && l->text[l->at - 1] == '.', is_whole = true;
     while (end < l->n_bytes && is_digit(l->text[end])) end++;
-    if (!behind_dot && end + 1 < l->n_bytes && l->text[end] == '.' && is_digit(l->text[end + 1])) {
+    if (!after_dot && end + 1 < l->n_bytes && l->text[end] == '.' && is_digit(l->text[end + 1])) {
         is_whole = false;
         for (end++; end < l->n_bytes && is_digit(l->text[end]);) end++;
     }
@@ -165,12 +165,12 @@ static bool ends_here(const template_lexer *l) {
 
 template_token template_lexer_next(template_lexer *l) {
     if (!l->tag) return next_outside(l);
-    l->at += blanks_before(l->text + l->at, l->n_bytes - l->at);
+    l->at += blanks_at_start(l->text + l->at, l->n_bytes - l->at);
     if (l->at == l->n_bytes) return bad(l);
     if (ends_here(l)) {
         template_token_kind kind = l->tag == '%' ? LEX_BLOCK_END : LEX_PRINT_END;
         l->tag = 0;
-        return token_to(l, kind, behind_tag(l, l->at, kind == LEX_BLOCK_END));
+        return token_to(l, kind, after_tag(l, l->at, kind == LEX_BLOCK_END));
     }
     uint8_t byte = l->text[l->at];
     if (is_letter(byte)) return token_to(l, LEX_NAME, word_end(l, l->at));

@@ -1,6 +1,6 @@
-/* A chat template in Jinja as a row of tokens, its whitespace control done as Jinja does it with
- * trim_blocks and lstrip_blocks, which is how chat templates are meant: no newline behind a
- * statement, no indentation before one. Pure; any bytes may come. */
+/* A chat template in Jinja as a row of tokens. Whitespace is controlled as Jinja does it with trim_blocks and
+ * lstrip_blocks, which is how chat templates are meant: no newline after a statement, no indentation before
+ * one. Pure; any bytes may come. */
 #ifndef TRIVIUM_TEMPLATE_LEXER_H
 #define TRIVIUM_TEMPLATE_LEXER_H
 
@@ -43,8 +43,8 @@ typedef struct template_lexer {
  * `out` has room for n_bytes. Returns the bytes written. */
 size_t template_lines(const uint8_t *text, size_t n_bytes, uint8_t *out);
 
-/* The next token of a lexer that began as {.text, .n_bytes}, text from template_lines. Behind the
- * end and behind what is bad the same comes for ever. */
+/* The next token of a lexer that began as {.text, .n_bytes}, text from template_lines. LEX_END
+ * and LEX_BAD are followed by themselves, for ever. */
 template_token template_lexer_next(template_lexer *l);
 
 #endif

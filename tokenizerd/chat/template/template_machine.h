@@ -41,10 +41,10 @@ struct template_machine {
 
 void machine_reset(template_machine *m, const template_talk *talk);
 
-/* Strange is what the run becomes; the value is only there to be returned. */
+/* The run becomes strange; the value is only there to be returned. */
 template_value machine_strange(template_machine *m);
 
-/* What goes over n units counts as steps, too. */
+/* Work on n units of a text counts as steps, too. */
 void machine_take_units(template_machine *m, size_t n);
 
 /* One step deeper until machine_leave; false: the run has ended, or just did. */

@@ -108,7 +108,7 @@ template_node *parser_text(template_parser *p, template_token token, bool has_es
 
 static template_node *parse_body(template_parser *p);
 
-/* Both stand behind their word; {% endif %} and the like are left for whoever opened the body. */
+/* Both stand after their word; {% endif %} and the like are left for whoever opened the body. */
 static void end_tag(template_parser *p, const char *word) {
     parser_want(p, LEX_NAME, word);
     want_kind(p, LEX_BLOCK_END);

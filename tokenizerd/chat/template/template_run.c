@@ -21,7 +21,7 @@ static void run_if(template_machine *m, const template_node *node) {
 
 /* ---- variables ---- */
 
-/* Jinja decides before it runs where a name is looked up: one of its own that is set behind a loop's
+/* Jinja decides before it runs where a name is looked up: one of its own that is set after a loop's
  * body, or what stands for a loop over nothing, is empty inside of it. */
 static bool is_set_too_late(const template_machine *m, template_name name) {
     static const char *const given[] = {"messages", "add_generation_prompt", "bos_token",
@@ -50,7 +50,7 @@ static void run_set_field(template_machine *m, const template_node *node) {
 
 /* ---- the loop ---- */
 
-/* What the body sets is gone behind it. */
+/* What the body sets is gone after it. */
 static void run_framed(template_machine *m, const template_node *body) {
     m->had_frame = false;
     run_body(m, body);

@@ -152,18 +152,18 @@ verdict value_is(const template_value *v, template_name test) {
 /* ---- trimming ---- */
 
 /* Bytes of the blanks at one end of a text; a character that a content follows is whole. */
-static size_t blanks_at(template_text text, bool behind) {
+static size_t blanks_at(template_text text, bool at_end) {
     size_t n_blanks = 0;
     while (n_blanks < text.n) {
         uint8_t window[4];
         size_t n = 0, n_left = text.n - n_blanks;
         for (; n < sizeof window && n < n_left; n++) {
-            text_unit unit = behind ? text.units[n_left - 1 - n] : text.units[n_blanks + n];
+            text_unit unit = at_end ? text.units[n_left - 1 - n] : text.units[n_blanks + n];
             if (unit >= UNIT_CONTENT) break;
-            window[behind ? sizeof window - 1 - n : n] = (uint8_t)unit;
+            window[at_end ? sizeof window - 1 - n : n] = (uint8_t)unit;
         }
-        size_t step = behind ? blanks_behind(window + sizeof window - n, n)
-                             : blanks_before(window, n);
+        size_t step = at_end ? blanks_at_end(window + sizeof window - n, n)
+                             : blanks_at_start(window, n);
         if (step == 0) break;
         n_blanks += step;
     }
