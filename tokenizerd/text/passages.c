@@ -7,27 +7,22 @@
 #include "proto/base/text.h"
 #include "tokenizerd/tokenizer/encode.h"
 
-typedef struct part {
-    size_t n_bytes;
-    bool special;
-} part;
-
 struct passage {
     passages *home;
-    uint8_t *bytes;             /* all segments, end to end; NULL once the encoding has its copy */
-    part *parts;
-    size_t n_parts, n_bytes;
+    uint8_t *bytes;             /* of all segments, end to end; NULL once the encoding has its copy */
+    passage_segment *segments;  /* their bytes lie there; NULL with them */
+    size_t n_segments, n_bytes;
     encoding *encoding;         /* NULL before passage_start */
     int32_t first;              /* the id before the text; negative: none */
     passage_encoded *encoded;
     void *owner;
     bool queued;
-    passage *next;                 /* in the rotation */
+    passage *next;              /* in the rotation */
 };
 
 struct passages {
     void *context;
-    passage *first;                /* whose turn it is */
+    passage *first;             /* whose turn it is */
     size_t n_bytes;             /* of all texts that live */
     size_t n_passages;
 };
@@ -85,23 +80,24 @@ status passages_add(passages *ps, const passage_segment *segments, size_t n_segm
     if (st != STATUS_OK) return st;
     passage *p = calloc(1, sizeof *p);
     uint8_t *bytes = malloc(n_bytes + 1);
-    part *parts = calloc(n_segments + 1, sizeof *parts);
-    if (!p || !bytes || !parts) {
+    passage_segment *own = calloc(n_segments + 1, sizeof *own);
+    if (!p || !bytes || !own) {
         free(p);
         free(bytes);
-        free(parts);
+        free(own);
         return fail(f, STATUS_NO_MEMORY, "no memory for a text of %zu bytes", n_bytes);
     }
-    size_t at = 0;
+    uint8_t *at = bytes;
     for (size_t i = 0; i < n_segments; i++) {
-        if (segments[i].n_bytes > 0) memcpy(bytes + at, segments[i].bytes, segments[i].n_bytes);
-        at += segments[i].n_bytes;
-        parts[i] = (part){.n_bytes = segments[i].n_bytes, .special = segments[i].special};
+        own[i] = segments[i];
+        own[i].bytes = at;
+        if (own[i].n_bytes > 0) memcpy(at, segments[i].bytes, own[i].n_bytes);
+        at += own[i].n_bytes;
     }
     *p = (passage){.home = ps,
                    .bytes = bytes,
-                   .parts = parts,
-                   .n_parts = n_segments,
+                   .segments = own,
+                   .n_segments = n_segments,
                    .n_bytes = n_bytes,
                    .encoded = encoded,
                    .owner = owner};
@@ -109,6 +105,13 @@ status passages_add(passages *ps, const passage_segment *segments, size_t n_segm
     ps->n_passages++;
     *out = p;
     return STATUS_OK;
+}
+
+static void forget_segments(passage *p) {
+    free(p->bytes);
+    free(p->segments);
+    p->bytes = NULL;
+    p->segments = NULL;
 }
 
 void passage_free(passage **out) {
@@ -119,8 +122,7 @@ void passage_free(passage **out) {
     p->home->n_bytes -= p->n_bytes;
     p->home->n_passages--;
     encoding_free(&p->encoding);
-    free(p->bytes);
-    free(p->parts);
+    forget_segments(p);
     free(p);
 }
 
@@ -130,15 +132,12 @@ status passage_start(passage *p, const tokenizer *t, int32_t first, failure *f) 
     p->encoding = encoding_new(t);
     if (!p->encoding || (first >= 0 && encoding_add_id(p->encoding, first) != STATUS_OK))
         return fail(f, STATUS_NO_MEMORY, "no memory to encode a text");
-    size_t at = 0;
-    for (size_t i = 0; i < p->n_parts; i++) {
-        status st =
-            encoding_add(p->encoding, p->bytes + at, p->parts[i].n_bytes, p->parts[i].special, f);
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const passage_segment *s = &p->segments[i];
+        status st = encoding_add(p->encoding, s->bytes, s->n_bytes, s->special, f);
         if (st != STATUS_OK) return st;
-        at += p->parts[i].n_bytes;
     }
-    free(p->bytes);
-    p->bytes = NULL;
+    forget_segments(p);
     queue_append(p->home, p);
     return STATUS_OK;
 }

@@ -9,17 +9,17 @@
 
 #include "proto/base/buffer.h"
 
-typedef struct slot {
+typedef struct string_slot {
     uint32_t tag;               /* upper half of the hash: spares most comparisons */
     uint32_t number;            /* index + 1; 0: free */
-} slot;
+} string_slot;
 
 struct byte_strings {
     size_t n, n_max;
     size_t bytes_max;
     buffer bytes;
     size_t *ends;               /* [n_max] string i ends here; it begins where string i - 1 ends */
-    slot *slots;                /* [mask + 1] open addressing, half full; NULL: nothing indexed */
+    string_slot *slots;         /* [mask + 1] open addressing, half full; NULL: nothing indexed */
     size_t mask;
 };
 
@@ -62,10 +62,10 @@ const uint8_t *byte_strings_at(const byte_strings *s, size_t index, size_t *n_by
 }
 
 /* The slot that holds this content, or the free one where it belongs. */
-static slot *find_slot(const byte_strings *s, const uint8_t *bytes, size_t n_bytes, uint64_t hash) {
+static string_slot *find_slot(const byte_strings *s, const uint8_t *bytes, size_t n_bytes, uint64_t hash) {
     uint32_t tag = (uint32_t)(hash >> 32);
     for (size_t i = hash & s->mask;; i = (i + 1) & s->mask) {
-        slot *at = &s->slots[i];
+        string_slot *at = &s->slots[i];
         if (at->number == 0) return at;
         if (at->tag != tag) continue;
         size_t n;
@@ -85,13 +85,13 @@ status byte_strings_index(byte_strings *s, size_t index) {
     size_t n_bytes;
     const uint8_t *bytes = byte_strings_at(s, index, &n_bytes);
     uint64_t hash = XXH3_64bits(bytes, n_bytes);
-    slot *at = find_slot(s, bytes, n_bytes, hash);
-    if (at->number == 0) *at = (slot){.tag = (uint32_t)(hash >> 32), .number = (uint32_t)index + 1};
+    string_slot *at = find_slot(s, bytes, n_bytes, hash);
+    if (at->number == 0) *at = (string_slot){.tag = (uint32_t)(hash >> 32), .number = (uint32_t)index + 1};
     return STATUS_OK;
 }
 
 int64_t byte_strings_find(const byte_strings *s, const uint8_t *bytes, size_t n_bytes) {
     if (!s->slots) return -1;
-    const slot *at = find_slot(s, bytes, n_bytes, XXH3_64bits(bytes, n_bytes));
+    const string_slot *at = find_slot(s, bytes, n_bytes, XXH3_64bits(bytes, n_bytes));
     return (int64_t)at->number - 1;
 }
