@@ -252,46 +252,6 @@ static void test_another_modeld_is_asked_when_the_sender_leaves(void **state) {
     assert_non_null(models_find(ms, "a", ""));
 }
 
-/* Each case breaks one thing of the second piece, or of the first. */
-static void test_pieces_that_do_not_fit(void **state) {
-    (void)state;
-    enum { NO_META, OTHER_SIZE, MERGES_MAX, GAP, REPEATED, TOO_MANY, CHANGED_SIZE, N_CASES };
-    vocab_meta meta = {
-        .kind = "gpt2", .split = "gpt-2", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
-    vocab_bytes tokens[SERVED_N_VOCAB];
-    uint8_t types[SERVED_N_VOCAB];
-    for (size_t i = 0; i < SERVED_N_VOCAB; i++)
-        tokens[i] = (vocab_bytes){(const uint8_t *)"x", 1}, types[i] = TOKEN_NORMAL;
-    for (int i = 0; i < N_CASES; i++) {
-        models *ms = models_new();
-        failure f;
-        bool complete;
-        modeld *d = served_join(ms, "a", "f", "v");
-        models_query(ms);
-        vocabulary_piece piece = {.hash = "v",
-                                  .n_tokens_all = SERVED_N_VOCAB,
-                                  .n_merges_all = 0,
-                                  .tokens = tokens,
-                                  .types = types,
-                                  .n_tokens = 4,
-                                  .meta = &meta};
-        if (i == NO_META) piece.meta = NULL;
-        if (i == OTHER_SIZE) piece.n_tokens_all++;
-        if (i == MERGES_MAX) piece.n_merges_all = N_MERGES_MAX + 1;
-        status st = models_piece(d, &piece, &complete, &f);
-        assert_int_equal(st, i <= MERGES_MAX ? STATUS_BAD_MESSAGE : STATUS_OK);
-        if (i > MERGES_MAX) {
-            piece.meta = NULL;
-            piece.first_token = i == GAP ? 5 : i == REPEATED ? 0 : 4;
-            if (i == TOO_MANY) piece.n_tokens = SERVED_N_VOCAB - 3;
-            if (i == CHANGED_SIZE) piece.n_merges_all++;
-            assert_int_equal(models_piece(d, &piece, &complete, &f), STATUS_BAD_MESSAGE);
-        }
-        assert_false(complete);
-        models_free(&ms);
-    }
-}
-
 static void test_an_unknown_kind_or_split_is_named(void **state) {
     models *ms = *state;
     failure f;
@@ -333,7 +293,6 @@ int main(void) {
         CASE(test_a_vocabulary_is_kept_for_a_return),
         CASE(test_only_the_latest_unused_vocabularies_are_kept),
         CASE(test_another_modeld_is_asked_when_the_sender_leaves),
-        CASE(test_pieces_that_do_not_fit),
         CASE(test_an_unknown_kind_or_split_is_named),
         CASE(test_pieces_that_nobody_asked_for_are_ignored),
     };
