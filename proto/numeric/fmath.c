@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fmath_exp.h"
+#include "fmath_expf.h"
 
 _Static_assert(FLT_EVAL_METHOD == 0, "float and double must be rounded at each operation");
 
@@ -69,21 +70,15 @@ double fmath_exp(double x) {
 
 /* The chain that the vector kernels repeat (modeld/kernels/ARITHMETIC.md). */
 float fmath_expf(float x) {
-    const float magic = 0x1.8p23f;
     if (isnan(x)) return x;
-    if (x < -0x1.5d589ep+6f) return 0.0f;           /* ln of the smallest normal number */
-    if (x > 0x1.62e42ep+6f) return (float)INFINITY; /* ln of the largest */
-    float shifted = fmaf(x, 0x1.715476p+0f, magic);
-    float n = shifted - magic;
-    float r = fmaf(n, -0x1.62e4p-1f, x);
-    r = fmaf(n, -0x1.7f7d1cp-20f, r);
-    float power = 0x1.6d110ap-10f;
-    power = fmaf(power, r, 0x1.120b6ep-7f);
-    power = fmaf(power, r, 0x1.55551ap-5f);
-    power = fmaf(power, r, 0x1.5554dcp-3f);
-    power = fmaf(power, r, 0.5f);
-    power = fmaf(power, r, 1.0f);
-    power = fmaf(power, r, 1.0f);
+    if (x < EXPF_LEAST) return 0.0f;
+    if (x > EXPF_MOST) return (float)INFINITY;
+    float shifted = fmaf(x, EXPF_LOG2_E, EXPF_MAGIC);
+    float n = shifted - EXPF_MAGIC;
+    float r = fmaf(n, -EXPF_LN2_HIGH, x);
+    r = fmaf(n, -EXPF_LN2_LOW, r);
+    float power = EXPF_POWERS[EXPF_DEGREE];
+    for (int i = EXPF_DEGREE - 1; i >= 0; i--) power = fmaf(power, r, EXPF_POWERS[i]);
     return float_of(bits_of_float(power) + (bits_of_float(shifted) << 23));
 }
 

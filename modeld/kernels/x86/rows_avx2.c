@@ -4,6 +4,7 @@
 
 #include "lanes_avx2.h"
 #include "modeld/kernels/kernels.h"
+#include "proto/numeric/fmath_expf.h"
 
 /* Lane i takes lane i + 8, then i + 4, i + 2, i + 1. */
 static float lanes_sum(__m256 low, __m256 high) {
@@ -12,22 +13,18 @@ static float lanes_sum(__m256 low, __m256 high) {
 
 /* fmath_expf, lane by lane. */
 static __m256 exp_lanes(__m256 x) {
-    const __m256 magic = _mm256_set1_ps(0x1.8p23f), one = _mm256_set1_ps(1.0f);
-    __m256 shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(0x1.715476p+0f), magic);
+    const __m256 magic = _mm256_set1_ps(EXPF_MAGIC);
+    __m256 shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(EXPF_LOG2_E), magic);
     __m256 n = _mm256_sub_ps(shifted, magic);
-    __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0x1.62e4p-1f), x);
-    r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0x1.7f7d1cp-20f), r);
-    __m256 power = _mm256_set1_ps(0x1.6d110ap-10f);
-    power = _mm256_fmadd_ps(power, r, _mm256_set1_ps(0x1.120b6ep-7f));
-    power = _mm256_fmadd_ps(power, r, _mm256_set1_ps(0x1.55551ap-5f));
-    power = _mm256_fmadd_ps(power, r, _mm256_set1_ps(0x1.5554dcp-3f));
-    power = _mm256_fmadd_ps(power, r, _mm256_set1_ps(0.5f));
-    power = _mm256_fmadd_ps(power, r, one);
-    power = _mm256_fmadd_ps(power, r, one);
+    __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-EXPF_LN2_HIGH), x);
+    r = _mm256_fmadd_ps(n, _mm256_set1_ps(-EXPF_LN2_LOW), r);
+    __m256 power = _mm256_set1_ps(EXPF_POWERS[EXPF_DEGREE]);
+    UNROLL for (int i = EXPF_DEGREE - 1; i >= 0; i--)
+        power = _mm256_fmadd_ps(power, r, _mm256_set1_ps(EXPF_POWERS[i]));
     __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
     __m256 y = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(power), exponent));
-    y = _mm256_and_ps(y, _mm256_cmp_ps(x, _mm256_set1_ps(-0x1.5d589ep+6f), _CMP_NLT_UQ));
-    __m256 above = _mm256_cmp_ps(x, _mm256_set1_ps(0x1.62e42ep+6f), _CMP_GT_OQ);
+    y = _mm256_and_ps(y, _mm256_cmp_ps(x, _mm256_set1_ps(EXPF_LEAST), _CMP_NLT_UQ));
+    __m256 above = _mm256_cmp_ps(x, _mm256_set1_ps(EXPF_MOST), _CMP_GT_OQ);
     y = _mm256_blendv_ps(y, _mm256_set1_ps(INFINITY), above);
     return _mm256_blendv_ps(y, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
 }

@@ -4,6 +4,7 @@
 
 #include "lanes_avx512.h"
 #include "modeld/kernels/kernels.h"
+#include "proto/numeric/fmath_expf.h"
 
 /* Lane i takes lane i + 8, then i + 4, i + 2, i + 1. */
 static float lanes_sum(__m512 lanes) {
@@ -13,22 +14,18 @@ static float lanes_sum(__m512 lanes) {
 
 /* fmath_expf, lane by lane. */
 static __m512 exp_lanes(__m512 x) {
-    const __m512 magic = _mm512_set1_ps(0x1.8p23f), one = _mm512_set1_ps(1.0f);
-    __m512 shifted = _mm512_fmadd_ps(x, _mm512_set1_ps(0x1.715476p+0f), magic);
+    const __m512 magic = _mm512_set1_ps(EXPF_MAGIC);
+    __m512 shifted = _mm512_fmadd_ps(x, _mm512_set1_ps(EXPF_LOG2_E), magic);
     __m512 n = _mm512_sub_ps(shifted, magic);
-    __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(-0x1.62e4p-1f), x);
-    r = _mm512_fmadd_ps(n, _mm512_set1_ps(-0x1.7f7d1cp-20f), r);
-    __m512 power = _mm512_set1_ps(0x1.6d110ap-10f);
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0x1.120b6ep-7f));
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0x1.55551ap-5f));
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0x1.5554dcp-3f));
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(0.5f));
-    power = _mm512_fmadd_ps(power, r, one);
-    power = _mm512_fmadd_ps(power, r, one);
+    __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(-EXPF_LN2_HIGH), x);
+    r = _mm512_fmadd_ps(n, _mm512_set1_ps(-EXPF_LN2_LOW), r);
+    __m512 power = _mm512_set1_ps(EXPF_POWERS[EXPF_DEGREE]);
+    UNROLL for (int i = EXPF_DEGREE - 1; i >= 0; i--)
+        power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(EXPF_POWERS[i]));
     __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
     __m512 y = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(power), exponent));
-    __mmask16 kept = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-0x1.5d589ep+6f), _CMP_NLT_UQ);
-    __mmask16 above = _mm512_cmp_ps_mask(x, _mm512_set1_ps(0x1.62e42ep+6f), _CMP_GT_OQ);
+    __mmask16 kept = _mm512_cmp_ps_mask(x, _mm512_set1_ps(EXPF_LEAST), _CMP_NLT_UQ);
+    __mmask16 above = _mm512_cmp_ps_mask(x, _mm512_set1_ps(EXPF_MOST), _CMP_GT_OQ);
     y = _mm512_mask_mov_ps(_mm512_maskz_mov_ps(kept, y), above, _mm512_set1_ps(INFINITY));
     return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
 }
