@@ -88,7 +88,7 @@ static status read_yarn(const model_keys *k, model_shape *s, failure *f) {
     if (st == STATUS_OK)
         st = model_keys_real_or(k, "rope.scaling.yarn_attn_factor", 1.0, &attention, f);
     if (st != STATUS_OK) return st;
-    if (attention != 1.0)   /* by who wrote it the whole magnitude, a part of it, or nothing */
+    if (attention != 1.0)   /* depending on the writer the whole magnitude, a part of it, or nothing */
         return gguf_refuse(k->file, f, STATUS_UNSUPPORTED,
                            "%s.rope.scaling.yarn_attn_factor is %g; only 1 is supported",
                            k->architecture, attention);

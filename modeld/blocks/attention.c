@@ -10,12 +10,12 @@ struct attention {
     float *key, *value;         /* [n_rows_max, n_kv_heads · head_dim] */
 };
 
-attention *attention_new(const model_shape *shape, const engine *e, uint32_t n_rows_max) {
+attention *attention_new(const model_shape *shape, const backend *b, uint32_t n_rows_max) {
     attention *a = calloc(1, sizeof *a);
     if (!a) return NULL;
     size_t query_items = (size_t)n_rows_max * shape->n_heads * shape->head_dim;
     size_t kv_items = (size_t)n_rows_max * shape->n_kv_heads * shape->head_dim;
-    a->tiles = attention_tiles_new(shape, e, n_rows_max);
+    a->tiles = attention_tiles_new(shape, b, n_rows_max);
     a->query = malloc(query_items * sizeof *a->query);
     a->attended = malloc(query_items * sizeof *a->attended);
     a->key = malloc(kv_items * sizeof *a->key);
@@ -56,7 +56,7 @@ static void place_rows(void *context, uint32_t first, uint32_t end, uint32_t thr
     const place_step *step = context;
     const pass *p = step->p;
     const model_shape *s = p->shape;
-    const kernels *k = &p->engine->kernels;
+    const kernels *k = &p->backend->kernels;
     for (uint32_t r = first; r < end; r++) {
         const float *cosines = p->cosines + (size_t)r * s->rotation.n_dims;
         const float *sines = p->sines + (size_t)r * s->rotation.n_dims;

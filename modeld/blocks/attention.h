@@ -17,9 +17,9 @@ typedef struct attention_weights {
 
 typedef struct attention attention;
 
-/* Work space for passes of up to n_rows_max rows; shape and engine are borrowed for its life. NULL: no
+/* Work space for passes of up to n_rows_max rows; shape and backend are borrowed for its life. NULL: no
  * memory. */
-attention *attention_new(const model_shape *shape, const engine *e, uint32_t n_rows_max);
+attention *attention_new(const model_shape *shape, const backend *b, uint32_t n_rows_max);
 void attention_free(attention **a);
 
 bool attention_is_quantized(const attention_weights *w);    /* some of its weights are */

@@ -26,7 +26,7 @@ typedef struct tile_space {
 } tile_space;
 
 struct attention_tiles {
-    const engine *engine;
+    const backend *backend;
     model_shape shape;
     uint32_t group;             /* query heads of a kv head */
     uint32_t n_columns;         /* head_dim, rounded up to whole panels */
@@ -57,15 +57,15 @@ static bool space_init(tile_space *space, const attention_tiles *a) {
     return space->queries && space->slice && space->total && space->scores && space->values;
 }
 
-attention_tiles *attention_tiles_new(const model_shape *shape, const engine *e, uint32_t n_rows_max) {
+attention_tiles *attention_tiles_new(const model_shape *shape, const backend *b, uint32_t n_rows_max) {
     attention_tiles *a = calloc(1, sizeof *a);
     if (!a) return NULL;
-    a->engine = e;
+    a->backend = b;
     a->shape = *shape;
     a->group = shape->n_heads / shape->n_kv_heads;
     a->n_columns = (shape->head_dim + PANEL - 1) / PANEL * PANEL;
     a->score_stride = ((size_t)shape->n_ctx + PAGE_TOKENS - 1) / PAGE_TOKENS * PAGE_TOKENS + PANEL;
-    a->n_threads = threads_count(e->pool);
+    a->n_threads = threads_count(b->pool);
     a->tiles = malloc((size_t)n_rows_max * a->group * sizeof *a->tiles);
     a->spaces = calloc(a->n_threads, sizeof *a->spaces);
     bool ok = a->tiles && a->spaces;
@@ -162,10 +162,10 @@ static void compute_scores(tile_job *j) {
         t.panel_stride = t.n_panels > 1 ? (size_t)(key_panel(j, panel + 1) - keys) : 0;
         t.w = keys;
         t.y = j->space->scores + (size_t)panel * PANEL;
-        slices_run(&a->engine->kernels, t, s->head_dim);
+        slices_run(&a->backend->kernels, t, s->head_dim);
     }
     for (uint32_t i = 0; i < j->n; i++)
-        j->sums[i] = a->engine->kernels.exponentials(j->space->scores + i * a->score_stride,
+        j->sums[i] = a->backend->kernels.exponentials(j->space->scores + i * a->score_stride,
                                                      j->n_positions[i], s->score_scale);
 }
 
@@ -193,7 +193,7 @@ static void extend_chains(const tile_job *j, const uint16_t *values, uint32_t fi
         t.n_panels = least(TILE_PANELS, n_panels - p);
         t.w = values + (from % PANEL) * a->n_columns + p * PANEL;
         t.y = j->space->slice + first * a->n_columns + p * PANEL;
-        a->engine->kernels.float_tile(&t);
+        a->backend->kernels.float_tile(&t);
     }
 }
 
@@ -236,7 +236,7 @@ static void run_range(void *context, uint32_t first, uint32_t end, uint32_t thre
         compute_scores(&j);
         sum_values(&j);
         for (uint32_t i = 0; i < j.n; i++)
-            a->engine->kernels.divide(a->out + query_offset(a, t, i, j.kv_head),
+            a->backend->kernels.divide(a->out + query_offset(a, t, i, j.kv_head),
                                       j.space->total + (size_t)i * a->n_columns, j.sums[i], head_dim);
     }
 }
@@ -245,5 +245,5 @@ void attention_tiles_run(attention_tiles *a, uint32_t layer, const float *querie
     a->layer = layer;
     a->in = queries;
     a->out = out;
-    threads_for(a->engine->pool, a->n_tiles * a->shape.n_kv_heads, a->work, run_range, a);
+    threads_for(a->backend->pool, a->n_tiles * a->shape.n_kv_heads, a->work, run_range, a);
 }

@@ -10,8 +10,8 @@
 
 typedef struct attention_tiles attention_tiles;
 
-/* Work space for batches of up to n_rows_max rows; the engine is borrowed for its life. NULL: no memory. */
-attention_tiles *attention_tiles_new(const model_shape *shape, const engine *e, uint32_t n_rows_max);
+/* Work space for batches of up to n_rows_max rows; the backend is borrowed for its life. NULL: no memory. */
+attention_tiles *attention_tiles_new(const model_shape *shape, const backend *b, uint32_t n_rows_max);
 void attention_tiles_free(attention_tiles **a);
 
 /* Take a batch (as in transformer_forward) for the layers that follow; `rows` is borrowed until the

@@ -38,7 +38,7 @@ typedef struct activate_step {
 static void activate_rows(void *context, uint32_t first, uint32_t end, uint32_t thread) {
     (void)thread;
     const activate_step *s = context;
-    const kernels *k = &s->p->engine->kernels;
+    const kernels *k = &s->p->backend->kernels;
     uint32_t width = s->p->shape->ffn_dim;
     for (uint32_t r = first; r < end; r++) {
         float *gate = s->ff->gate + (size_t)r * width, *up = s->ff->up + (size_t)r * width;

@@ -6,12 +6,12 @@ enum { STEPS_MAX = 3 };         /* query, key and value */
 
 /* An item costs some twenty multiply-adds. */
 void pass_for_rows(const pass *p, uint32_t width, threads_body *step, void *context) {
-    threads_for(p->engine->pool, p->n_rows, 20ull * p->n_rows * width, step, context);
+    threads_for(p->backend->pool, p->n_rows, 20ull * p->n_rows * width, step, context);
 }
 
 void pass_quantize(const pass *p, const float *x, uint32_t row, uint32_t width) {
     if (!p->has_int8 || width % BLOCK != 0) return;
-    p->engine->kernels.quantize(p->blocks + (size_t)row * (width / BLOCK), x, width / BLOCK);
+    p->backend->kernels.quantize(p->blocks + (size_t)row * (width / BLOCK), x, width / BLOCK);
 }
 
 typedef struct norm_step {
@@ -25,7 +25,7 @@ static void norm_rows(void *context, uint32_t first, uint32_t end, uint32_t thre
     uint32_t dim = s->p->shape->dim;
     for (uint32_t r = first; r < end; r++) {
         float *h = s->p->h + (size_t)r * dim;
-        norm_row(s->norm, &s->p->engine->kernels, h, s->p->x + (size_t)r * dim, dim);
+        norm_row(s->norm, &s->p->backend->kernels, h, s->p->x + (size_t)r * dim, dim);
         pass_quantize(s->p, h, r, dim);
     }
 }
@@ -47,7 +47,7 @@ void pass_multiply(const pass *p, const linear_step *steps, uint32_t n_steps, co
         products[i] = (product){w, steps[i].y, w->n_outputs, steps[i].add};
     }
     activations x = {in, products[0].w->n_inputs, p->blocks};
-    products_run(p->engine, products, n_steps, &x, p->n_rows);
+    products_run(p->backend, products, n_steps, &x, p->n_rows);
     for (uint32_t i = 0; i < n_steps; i++)
         if (steps[i].linear->bias) add_bias(steps[i].linear, steps[i].y, p->n_rows);
 }

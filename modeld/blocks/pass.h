@@ -16,7 +16,7 @@ typedef struct linear {
 } linear;
 
 typedef struct pass {
-    const engine *engine;
+    const backend *backend;
     const model_shape *shape;
     kv_cache *cache;
     const batch_row *rows;      /* [n_rows], as in transformer_forward */

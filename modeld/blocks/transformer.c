@@ -32,14 +32,14 @@ static bool make_buffers(pass *p, uint32_t n_rows) {
     return p->x && p->h && p->cosines && p->sines && p->blocks;
 }
 
-transformer *transformer_new(const model_shape *shape, const engine *e, uint32_t n_rows_max) {
+transformer *transformer_new(const model_shape *shape, const backend *b, uint32_t n_rows_max) {
     transformer *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     t->shape = *shape;
-    t->pass = (pass){.engine = e, .shape = &t->shape};
+    t->pass = (pass){.backend = b, .shape = &t->shape};
     t->w.layers = calloc(shape->n_layers, sizeof *t->w.layers);
     t->w.frequencies = calloc(shape->rotation.n_dims / 2 + 1, sizeof *t->w.frequencies);
-    t->attention = attention_new(&t->shape, e, n_rows_max);
+    t->attention = attention_new(&t->shape, b, n_rows_max);
     t->feed_forward = feed_forward_new(&t->shape, n_rows_max);
     if (!t->w.layers || !t->w.frequencies || !t->attention || !t->feed_forward
         || !make_buffers(&t->pass, n_rows_max))
@@ -125,6 +125,6 @@ void transformer_forward(transformer *t, kv_cache *cache, const batch_row *rows,
     p->n_rows = keep_wanted_rows(p);
     if (p->n_rows == 0) return;
     pass_norm(p, &t->w.output_norm);
-    products_run(p->engine, &(product){&t->w.output, logits, t->shape.n_vocab, false}, 1,
+    products_run(p->backend, &(product){&t->w.output, logits, t->shape.n_vocab, false}, 1,
                  &(activations){p->h, t->shape.dim, p->blocks}, p->n_rows);
 }

@@ -23,8 +23,8 @@ typedef struct transformer_weights {
 
 typedef struct transformer transformer;
 
-/* shape and engine are borrowed for its life. NULL: no memory. */
-transformer *transformer_new(const model_shape *shape, const engine *e, uint32_t n_rows_max);
+/* shape and backend are borrowed for its life. NULL: no memory. */
+transformer *transformer_new(const model_shape *shape, const backend *b, uint32_t n_rows_max);
 void transformer_close(transformer **t);
 
 /* To be filled once, before transformer_ready; the weights that it names are borrowed for the transformer's

@@ -20,7 +20,7 @@ struct model {
     gguf *file;
     model_shape shape;
     gguf_vocabulary *vocabulary;
-    engine engine;
+    backend backend;
     weights *weights;
     const architecture *architecture;
     transformer *network;
@@ -43,17 +43,17 @@ static uint32_t float32_widths(const gguf *file, uint32_t widths[GEMM_LENGTHS_MA
     return n;
 }
 
-static status start_engine(model *m, const model_options *o, failure *f) {
+static status start_backend(model *m, const model_options *o, failure *f) {
     uint32_t n_threads = o->n_threads > 0 ? o->n_threads : threads_default_count();
-    status st = kernels_init(&m->engine.kernels, o->isa, f);
+    status st = kernels_init(&m->backend.kernels, o->isa, f);
     if (st != STATUS_OK) return st;
-    m->engine.pool = threads_new(n_threads, fmath_thread_start);
-    if (!m->engine.pool)
+    m->backend.pool = threads_new(n_threads, fmath_thread_start);
+    if (!m->backend.pool)
         return fail(f, STATUS_NO_MEMORY, "%u threads could not be started", n_threads);
     uint32_t widths[GEMM_LENGTHS_MAX], n_widths = float32_widths(m->file, widths);
     if (!o->blas || n_widths == 0) return STATUS_OK;
-    m->engine.gemm = gemm_new(&m->engine.kernels, widths, n_widths, n_threads);
-    return m->engine.gemm ? STATUS_OK
+    m->backend.gemm = gemm_new(&m->backend.kernels, widths, n_widths, n_threads);
+    return m->backend.gemm ? STATUS_OK
                           : fail(f, STATUS_NO_MEMORY, "no memory for OpenBLAS's work space");
 }
 
@@ -64,7 +64,7 @@ static status build_network(model *m, const model_options *o, failure *f) {
     if (st == STATUS_OK)
         st = memory_limit_share(o->memory ? o->memory : &anything, weights_bytes(m->weights), &m->kv_bytes, f);
     if (st != STATUS_OK) return st;
-    m->network = transformer_new(&m->shape, &m->engine, m->n_rows_max);
+    m->network = transformer_new(&m->shape, &m->backend, m->n_rows_max);
     if (!m->network)
         return fail(f, STATUS_NO_MEMORY, "no memory for the work space of %u rows", m->n_rows_max);
     st = block_tensors_take(m->architecture, &m->shape, m->weights, transformer_weights_of(m->network), f);
@@ -103,18 +103,18 @@ static void fingerprint_of(const model *m, char out[FINGERPRINT_BYTES]) {
 
 static void describe(model *m) {
     char types[96];
-    const gemm *g = m->engine.gemm;
+    const gemm *g = m->backend.gemm;
     describe_types(m->file, types, sizeof types);
     snprintf(m->description, sizeof m->description,
              "architecture=%s isa=%s threads=%u openblas=%u/%u tensors=%s", m->architecture->name,
-             m->engine.kernels.name, threads_count(m->engine.pool), gemm_n_taken(g),
+             m->backend.kernels.name, threads_count(m->backend.pool), gemm_n_taken(g),
              g ? g->n_checks : 0, types);
 }
 
 static status open_model(model *m, const char *path, const model_options *o, failure *f) {
     status st = open_file(m, path, o->n_ctx, f);
     if (st == STATUS_OK) st = gguf_vocabulary_read(&m->vocabulary, m->file, m->shape.n_vocab, f);
-    if (st == STATUS_OK) st = start_engine(m, o, f);
+    if (st == STATUS_OK) st = start_backend(m, o, f);
     if (st == STATUS_OK) st = build_network(m, o, f);
     if (st != STATUS_OK) return st;
     describe(m);
@@ -141,8 +141,8 @@ void model_close(model **m) {
     if (!old) return;
     transformer_close(&old->network);
     weights_free(&old->weights);
-    gemm_free(&old->engine.gemm);
-    threads_free(&old->engine.pool);
+    gemm_free(&old->backend.gemm);
+    threads_free(&old->backend.pool);
     gguf_vocabulary_free(&old->vocabulary);
     gguf_close(&old->file);
     free(old);

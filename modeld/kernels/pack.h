@@ -24,7 +24,7 @@
 
 enum { PANEL = 16, PANEL_ALIGNMENT = 64, GROUP_BYTES = 4 * PANEL };
 
-/* y[o] = Σ over i of W[o, i] · x[i]: W as panels, borrowed from who packed it. */
+/* y[o] = Σ over i of W[o, i] · x[i]: W as panels, borrowed from whoever packed it. */
 typedef struct matrix {
     tensor_type type;
     uint32_t n_outputs, n_inputs;

@@ -6,7 +6,7 @@
 enum { PANEL_GROUP_BYTES = 128 * 1024 };
 
 typedef struct product_run {
-    const engine *engine;
+    const backend *backend;
     const product *products;
     uint32_t n_products;
     const activations *x;
@@ -38,7 +38,7 @@ static void int8_part(const product_run *run, const product *p, uint32_t first, 
     uint32_t group = (uint32_t)(PANEL_GROUP_BYTES / w->panel_bytes) + 1;
     for (uint32_t panel = first; panel < end; panel += group)
         for (uint32_t r = 0; r < run->n_rows; r += TILE_ROWS)
-            run->engine->kernels.int8_tile(p->y + r * p->y_stride, p->y_stride, w, panel,
+            run->backend->kernels.int8_tile(p->y + r * p->y_stride, p->y_stride, w, panel,
                                          least(group, end - panel),
                                          run->x->blocks + (size_t)r * row_blocks,
                                          least(TILE_ROWS, run->n_rows - r), p->add);
@@ -89,7 +89,7 @@ static void tiles_part(const product_run *run, const product *p, uint32_t first,
                             .n_rows = least(TILE_ROWS, run->n_rows - r),
                             .y = in_place ? y : sums,
                             .y_stride = in_place ? p->y_stride : COLUMNS};
-            slices_run(&run->engine->kernels, t, w->n_inputs);
+            slices_run(&run->backend->kernels, t, w->n_inputs);
             if (!in_place)
                 deliver(p, r, t.n_rows, panel * PANEL, n_panels * PANEL, sums, COLUMNS);
         }
@@ -100,10 +100,10 @@ static void tiles_part(const product_run *run, const product *p, uint32_t first,
 static void float_part(const product_run *run, const product *p, uint32_t first, uint32_t end,
                        uint32_t thread) {
     uint32_t n_whole = p->w->n_outputs / PANEL, n_rows = run->n_rows - run->n_rows % GEMM_ROWS;
-    if (!gemm_takes(run->engine->gemm, p->w)) n_rows = 0;
+    if (!gemm_takes(run->backend->gemm, p->w)) n_rows = 0;
     while (n_rows > 0 && first + GEMM_PANELS <= least(end, n_whole)) {
         for (uint32_t r = 0; r < n_rows; r += GEMM_ROWS) {
-            const float *sums = gemm_block(run->engine->gemm, thread, p->w, first,
+            const float *sums = gemm_block(run->backend->gemm, thread, p->w, first,
                                            run->x->values + r * run->x->stride, run->x->stride);
             deliver(p, r, GEMM_ROWS, first * PANEL, GEMM_PANELS * PANEL, sums, GEMM_PANELS * PANEL);
         }
@@ -129,9 +129,9 @@ static void run_range(void *context, uint32_t first, uint32_t end, uint32_t thre
     }
 }
 
-void products_run(const engine *e, const product *products, uint32_t n_products,
+void products_run(const backend *b, const product *products, uint32_t n_products,
                   const activations *x, uint32_t n_rows) {
-    product_run run = {e, products, n_products, x, n_rows};
+    product_run run = {b, products, n_products, x, n_rows};
     uint32_t n_panels = 0;
     uint64_t work = 0;
     for (uint32_t i = 0; i < n_products; i++) {
@@ -139,5 +139,5 @@ void products_run(const engine *e, const product *products, uint32_t n_products,
         n_panels += matrix_n_panels(w);
         work += (uint64_t)w->n_outputs * w->n_inputs * n_rows;
     }
-    threads_for(e->pool, n_panels, work, run_range, &run);
+    threads_for(b->pool, n_panels, work, run_range, &run);
 }

@@ -7,12 +7,13 @@
 #include "kernels.h"
 #include "modeld/pool/threads.h"
 
-/* What computes: made once, borrowed by all that needs it. */
-typedef struct engine {
+/* What computes: the kernels, the threads that run them, and OpenBLAS. Made once, borrowed by all that need
+ * it. */
+typedef struct backend {
     kernels kernels;
     threads *pool;
     gemm *gemm;                 /* NULL: own kernels only */
-} engine;
+} backend;
 
 /* Rows that weights are multiplied with: float32 for float weights, int8 for quantized ones. */
 typedef struct activations {
@@ -30,7 +31,7 @@ typedef struct product {
 } product;
 
 /* All products of the same rows in one parallel step. */
-void products_run(const engine *e, const product *products, uint32_t n_products,
+void products_run(const backend *b, const product *products, uint32_t n_products,
                   const activations *x, uint32_t n_rows);
 
 /* Zero y [n_rows, y_stride] over t->n_panels · 16 outputs, then add the chains of all slices of

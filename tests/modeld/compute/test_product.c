@@ -16,8 +16,8 @@
 
 enum { ROWS = 2 * GEMM_ROWS + 7, OUTPUTS = 2 * GEMM_PANELS * PANEL + 19, INPUTS = 320 };
 
-static engine new_engine(const char *isa, uint32_t n_threads) {
-    engine e = {0};
+static backend new_backend(const char *isa, uint32_t n_threads) {
+    backend e = {0};
     failure f;
     assert_int_equal(kernels_init(&e.kernels, isa, &f), STATUS_OK);
     e.pool = threads_new(n_threads, fmath_thread_start);
@@ -25,7 +25,7 @@ static engine new_engine(const char *isa, uint32_t n_threads) {
     return e;
 }
 
-static void engine_free(engine *e) {
+static void backend_free(backend *e) {
     gemm_free(&e->gemm);
     threads_free(&e->pool);
 }
@@ -50,7 +50,7 @@ static void multiply_plainly(const kernels *ref, const matrix *m, const float *x
 }
 
 /* Two matrices side by side, the second one's product added to what was there. */
-static void multiply(const engine *e, const matrix *a, const matrix *b, const float *x, float *y,
+static void multiply(const backend *e, const matrix *a, const matrix *b, const float *x, float *y,
                      float *z) {
     int8_block *blocks = malloc(ROWS * sizeof *blocks * (INPUTS / BLOCK));
     assert_non_null(blocks);
@@ -60,7 +60,7 @@ static void multiply(const engine *e, const matrix *a, const matrix *b, const fl
     free(blocks);
 }
 
-static void check_products(engine *fast, tensor_type type) {
+static void check_products(backend *fast, tensor_type type) {
     kernels ref;
     kernels_fill_ref(&ref);
     packed a = random_matrix(type, OUTPUTS, INPUTS, ORDINARY);
@@ -90,11 +90,11 @@ static void check_products(engine *fast, tensor_type type) {
 static void many_rows_are_computed_as_one_is(void **state) {
     (void)state;
     for (uint32_t n_threads = 1; n_threads <= 3; n_threads++) {
-        engine e = new_engine("auto", n_threads);
+        backend e = new_backend("auto", n_threads);
         check_products(&e, TENSOR_F32);
         check_products(&e, TENSOR_Q4_1);
         check_products(&e, TENSOR_Q8_0);
-        engine_free(&e);
+        backend_free(&e);
     }
 }
 
@@ -102,7 +102,7 @@ static void many_rows_are_computed_as_one_is(void **state) {
 static void openblas_gives_the_same_bits_where_it_is_let(void **state) {
     (void)state;
     uint32_t width = INPUTS;
-    engine e = new_engine("auto", 2);
+    backend e = new_backend("auto", 2);
     e.gemm = gemm_new(&e.kernels, &width, 1, 2);
     assert_non_null(e.gemm);
     assert_int_equal(e.gemm->n_checks, 2);      /* slices of 256 and of 64 */
@@ -114,13 +114,13 @@ static void openblas_gives_the_same_bits_where_it_is_let(void **state) {
     assert_int_equal(gemm_n_taken(e.gemm), n_same);
     print_message("OpenBLAS has our bits for %u of 2 slice lengths\n", n_same);
     check_products(&e, TENSOR_F32);
-    engine_free(&e);
+    backend_free(&e);
 }
 
 static void openblas_is_left_out_where_bits_differ(void **state) {
     (void)state;
     uint32_t width = INPUTS;
-    engine e = new_engine("auto", 1);
+    backend e = new_backend("auto", 1);
     packed p = random_matrix(TENSOR_F32, OUTPUTS, INPUTS, ORDINARY);
     packed q = random_matrix(TENSOR_Q8_0, 16, INPUTS, ORDINARY);
     e.gemm = gemm_new(&e.kernels, &width, 1, 1);
@@ -133,7 +133,7 @@ static void openblas_is_left_out_where_bits_differ(void **state) {
     assert_false(gemm_takes(e.gemm, &p.m));
     packed_free(&p);
     packed_free(&q);
-    engine_free(&e);
+    backend_free(&e);
 }
 
 /* Where memory is limited OpenBLAS would end the process: then it is not there, and our own kernels are. */
@@ -142,7 +142,7 @@ static void openblas_is_left_out_where_memory_is_limited(void **state) {
     static const __rlimit_resource_t limits[] = {RLIMIT_AS, RLIMIT_DATA};
     uint32_t width = INPUTS;
     for (int i = 0; i < 2; i++) {
-        engine e = new_engine("auto", 1);
+        backend e = new_backend("auto", 1);
         struct rlimit before, some;
         assert_int_equal(getrlimit(limits[i], &before), 0);
         some = before;
@@ -154,7 +154,7 @@ static void openblas_is_left_out_where_memory_is_limited(void **state) {
         assert_int_equal(e.gemm->n_checks, 0);
         assert_int_equal(gemm_n_taken(e.gemm), 0);
         check_products(&e, TENSOR_F32);
-        engine_free(&e);
+        backend_free(&e);
     }
 }
 
