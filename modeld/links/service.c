@@ -65,7 +65,7 @@ static void pick(service *s) {
 static float *logits_target(service *s) {
     const batch *b = &s->batch;
     for (uint32_t i = 0; i < b->n_parts; i++)
-        if (b->part_logits[i] == b->n_logits) return b->parts[i]->rows;
+        if (b->part_logits[i] == b->n_logits) return b->parts[i]->rows.logits;
     return s->logits;
 }
 
@@ -87,7 +87,7 @@ static void compute(service *s) {
         if (b->part_rows[i] == 0) continue;
         sequence *q = b->parts[i];
         if (in_between) {
-            memcpy(q->rows, logits, b->part_logits[i] * n_vocab * sizeof *logits);
+            memcpy(q->rows.logits, logits, b->part_logits[i] * n_vocab * sizeof *logits);
             logits += b->part_logits[i] * n_vocab;
         }
         sequence_computed(s->sequences, q, b->part_rows[i], row_ms * b->part_rows[i], now_us);

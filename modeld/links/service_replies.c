@@ -61,27 +61,29 @@ static void forget(service *s, sequence *q) {
 void reply_end(service *s, sequence *q, sequence_end end, const failure *f) {
     if (q->kind == SEQUENCE_TEXT) {
         Trivium__Closed closed = TRIVIUM__CLOSED__INIT;
-        closed.request = (ProtobufCBinaryData){REQUEST_BYTES, q->request};
-        closed.attempt = q->attempt;
-        closed.queue_ms = q->queue_ms;
-        closed.prefill_ms = q->prefill_ms;
-        closed.n_cached = q->n_cached;
+        text_sequence *text = sequence_text(q);
+        closed.request = (ProtobufCBinaryData){REQUEST_BYTES, text->request};
+        closed.attempt = text->attempt;
+        closed.queue_ms = text->timing.queue_ms;
+        closed.prefill_ms = text->timing.prefill_ms;
+        closed.n_cached = text->pages.n_cached;
         send_closed(q->owner, &closed, end, f);
     } else {
-        reply_refused_call(q->owner, q->call, f);
+        reply_refused_call(q->owner, sequence_call(q), f);
     }
     forget(s, q);
 }
 
 void reply_token(service *s, sequence *q, const Trivium__SampleReply *r, const char *semantics) {
     Trivium__Token token = TRIVIUM__TOKEN__INIT;
-    token.request = (ProtobufCBinaryData){REQUEST_BYTES, q->request};
-    token.attempt = q->attempt;
+    text_sequence *text = sequence_text(q);
+    token.request = (ProtobufCBinaryData){REQUEST_BYTES, text->request};
+    token.attempt = text->attempt;
     token.step = sequence_step(q);
     token.drawn = r->drawn[0];
-    token.change = q->change;
+    token.change = text->chain.change;
     token.semantics = (char *)semantics;
-    token.forward_ms = q->forward_ms;
+    token.forward_ms = text->timing.forward_ms;
     token.sample_ms = r->sample_ms > 0 ? r->sample_ms : 0;
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_TOKEN;
@@ -99,8 +101,8 @@ void reply_glimpse(front *to, Trivium__Glimpse *g) {
 
 void reply_retuned(sequence *q, uint32_t change, uint32_t step_from) {
     Trivium__Retuned retuned = TRIVIUM__RETUNED__INIT;
-    retuned.request = (ProtobufCBinaryData){REQUEST_BYTES, q->request};
-    retuned.attempt = q->attempt;
+    retuned.request = (ProtobufCBinaryData){REQUEST_BYTES, sequence_text(q)->request};
+    retuned.attempt = sequence_text(q)->attempt;
     retuned.change = change;
     retuned.step = step_from;
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
@@ -112,23 +114,23 @@ void reply_retuned(sequence *q, uint32_t change, uint32_t step_from) {
 void reply_scored(service *s, sequence *q, const Trivium__SampleReply *last) {
     const Trivium__Drawn *row = last->drawn[last->n_drawn - 1];
     Trivium__ScoredIds scored = TRIVIUM__SCORED_IDS__INIT;
-    scored.call = q->call;
+    scored.call = sequence_call(q);
     scored.n_top = row->n_candidates;
     scored.top = row->candidates;
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_SCORED;
     m.scored = &scored;
-    reply_send(q->owner, &m, &(wire_raw){q->logprobs, q->n_ids * sizeof *q->logprobs}, 1);
+    reply_send(q->owner, &m, &(wire_raw){sequence_score(q)->logprobs, q->n_ids * sizeof(double)}, 1);
     forget(s, q);
 }
 
 void reply_probed(service *s, sequence *q, int32_t id, const double *probabilities) {
     Trivium__ProbedRow probed = TRIVIUM__PROBED_ROW__INIT;
-    probed.call = q->call;
+    probed.call = sequence_call(q);
     probed.id = id;
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_PROBED;
     m.probed = &probed;
-    reply_send(q->owner, &m, &(wire_raw){probabilities, q->row_width * sizeof *probabilities}, 1);
+    reply_send(q->owner, &m, &(wire_raw){probabilities, q->rows.width * sizeof *probabilities}, 1);
     forget(s, q);
 }

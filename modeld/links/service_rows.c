@@ -21,53 +21,63 @@ static void mark_busy(service *s) {
         peer_set_busy(one->peer, one->n_outstanding > 0);
 }
 
-/* The ids that stand before the first row: all of a text's; of a score, up to that row. */
-static uint32_t n_ids_before(const sequence *q) {
-    return q->kind == SEQUENCE_SCORE ? q->n_computed - q->n_rows + 1 : q->n_ids;
+/* What only a text's request says. */
+static void ask_for_text(Trivium__SampleRequest *r, Trivium__SharedRow *shared, const sequence *q) {
+    text_sequence *text = sequence_text(q);
+    r->request.data = text->request;
+    r->attempt = text->attempt;
+    r->n_prompt = text->n_prompt;
+    r->seed = text->seed;
+    r->state = (ProtobufCBinaryData){text->n_sampler_state_bytes, text->sampler_state};
+    r->n_candidates = text->n_candidates;
+    r->n_watched = text->n_watched;
+    if (!text->shared.taken || !q->sending.sampler->maps_rows) return;
+    shared->index = text->shared.index;
+    shared->generation = text->shared.generation;
+    r->shared = shared;
 }
 
-static bool is_last_piece(const sequence *q) {
-    return q->kind != SEQUENCE_SCORE || q->n_computed == q->n_ids;
+/* Of a score: the ids up to the first row; candidates are wanted with its last piece. */
+static void ask_for_score(Trivium__SampleRequest *r, int32_t *given, const sequence *q) {
+    const score_sequence *score = sequence_score(q);
+    r->n_ids = r->n_prompt = score->pages.n_computed - q->rows.n + 1;
+    if (score->pages.n_computed == q->n_ids) r->n_candidates = score->n_candidates;
+    sequence_given(q, given);
+    r->given = given;
+    r->n_given = q->rows.n;
+}
+
+static void ask_for_probe(Trivium__SampleRequest *r, const sequence *q) {
+    r->seed = sequence_probe(q)->seed;
+    r->want_probabilities = true;
 }
 
 static status send_request(service *s, sequence *q, Trivium__Strategy *chain) {
+    static uint8_t no_request[REQUEST_BYTES];
     int32_t given[SCORE_ROWS];
     Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT;
     Trivium__SampleRequest r = TRIVIUM__SAMPLE_REQUEST__INIT;
-    r.ticket = q->ticket;
-    r.request = (ProtobufCBinaryData){REQUEST_BYTES, q->request};
-    r.attempt = q->attempt;
+    r.ticket = q->sending.ticket;
+    r.request = (ProtobufCBinaryData){REQUEST_BYTES, no_request};
     r.step = sequence_step(q);
-    r.n_rows = q->n_rows;
-    r.n_vocab = q->row_width;
-    r.n_ids = n_ids_before(q);
-    r.n_prompt = q->kind == SEQUENCE_TEXT ? q->n_prompt : r.n_ids;
+    r.n_rows = q->rows.n;
+    r.n_vocab = q->rows.width;
+    r.n_ids = r.n_prompt = q->n_ids;
     r.strategy = chain;
-    r.seed = q->seed;
-    r.state = (ProtobufCBinaryData){q->n_memory_bytes, q->memory};
     r.deadline_ms = s->options.step_deadline_ms;
-    r.n_candidates = is_last_piece(q) ? q->n_candidates : 0;
-    r.n_watched = q->n_watched;
-    r.want_probabilities = q->kind == SEQUENCE_PROBE;
-    if (q->kind == SEQUENCE_SCORE) {
-        sequence_given(q, given);
-        r.given = given;
-        r.n_given = q->n_rows;
-    }
-    bool mapped = q->in_shared && q->sampler->maps_rows;
-    if (mapped) {
-        shared.index = q->shared_row;
-        shared.generation = q->row_generation;
-        r.shared = &shared;
+    switch (q->kind) {
+    case SEQUENCE_TEXT: ask_for_text(&r, &shared, q); break;
+    case SEQUENCE_SCORE: ask_for_score(&r, given, q); break;
+    case SEQUENCE_PROBE: ask_for_probe(&r, q); break;
     }
     Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
     m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
     m.sample = &r;
     const wire_raw raw[] = {
-        {q->rows, mapped ? 0 : (size_t)q->n_rows * q->row_width * sizeof *q->rows},
+        {q->rows.logits, r.shared ? 0 : (size_t)q->rows.n * q->rows.width * sizeof *q->rows.logits},
         {q->ids, r.n_ids * sizeof *q->ids},
     };
-    return peers_send(s->sampler_peers, q->sampler->peer, &m.base, raw, 2);
+    return peers_send(s->sampler_peers, q->sending.sampler->peer, &m.base, raw, 2);
 }
 
 static void try_again(service *s, sequence *q, retry_cause cause, const char *why);
@@ -77,7 +87,7 @@ static bool send_rows(service *s, sequence *q, sampler *to) {
     uint64_t now_us = clock_us();
     sequence_sent(s->sequences, q, to, now_us,
                   now_us + s->options.step_deadline_ms * UINT64_C(1000));
-    Trivium__Strategy *chain = strategy_to_wire(&q->strategy);
+    Trivium__Strategy *chain = strategy_to_wire(sequence_strategy(q));
     status st = chain ? send_request(s, q, chain) : STATUS_NO_MEMORY;
     if (chain) trivium__strategy__free_unpacked(chain, NULL);
     if (st == STATUS_OK) return true;
@@ -97,7 +107,7 @@ void rows_send(service *s) {
     sequence *q = sequences_first_waiting(s->sequences);
     while (q && samplers_have_room(s->samplers)) {
         sequence *next = sequences_next_waiting(q);
-        sampler *to = samplers_choose(s->samplers, q->pool, q->semantics, q->avoided);
+        sampler *to = samplers_choose(s->samplers, q->pool, sequence_semantics(q), q->sending.avoided);
         bool reached = !to || send_rows(s, q, to);
         q = reached ? next : sequences_first_waiting(s->sequences);
     }
@@ -112,14 +122,14 @@ void rows_send(service *s) {
 static void try_again(service *s, sequence *q, retry_cause cause, const char *why) {
     sequence_retry(s->sequences, q, cause, clock_us(), why);
     log_event(LOG_DEBUG, "retry", "step=%u tries=%u losses=%u pool=\"%s\" why=\"%s\"",
-              sequence_step(q), q->n_tries, q->n_losses, q->pool, why);
+              sequence_step(q), q->sending.n_tries, q->sending.n_losses, q->pool, why);
     failure f = {.code = STATUS_OK};
-    why = q->last_error; /* fit to be told */
-    if (q->n_tries >= STEP_TRIES_MAX)
+    why = q->sending.last_error; /* fit to be told */
+    if (q->sending.n_tries >= STEP_TRIES_MAX)
         fail(&f, STATUS_SAMPLER_FAILED,
              "step %u failed %d times at samplerds of pool %s; the last one: %s", sequence_step(q),
              STEP_TRIES_MAX, q->pool, why);
-    else if (q->n_losses >= STEP_LOSSES_MAX)
+    else if (q->sending.n_losses >= STEP_LOSSES_MAX)
         fail(&f, STATUS_SAMPLER_FAILED,
              "%d samplerds of pool %s were lost while they had step %u; the last one: %s",
              STEP_LOSSES_MAX, q->pool, sequence_step(q), why);
@@ -130,35 +140,35 @@ static void try_again(service *s, sequence *q, retry_cause cause, const char *wh
 static void give_up_waiting(service *s, sequence *q) {
     failure f;
     bool other_pool = strcmp(q->pool, DEFAULT_POOL) != 0;
-    if (samplers_present(s->samplers, q->pool, q->semantics))
+    if (samplers_present(s->samplers, q->pool, sequence_semantics(q)))
         fail(&f, STATUS_SAMPLER_FAILED,
              "no samplerd of pool %s has answered within %g s; the last one: %s", q->pool,
-             q->wait_ms / 1000.0, q->last_error[0] ? q->last_error : "it hangs");
+             q->sending.wait_ms / 1000.0, q->sending.last_error[0] ? q->sending.last_error : "it hangs");
     else if (samplers_present(s->samplers, q->pool, ""))
         fail(&f, STATUS_NO_SAMPLERD,
              "no samplerd of pool %s with the rules %s, which began this text, has joined model %s "
              "within %g s",
-             q->pool, q->semantics, s->options.name, q->wait_ms / 1000.0);
+             q->pool, sequence_semantics(q), s->options.name, q->sending.wait_ms / 1000.0);
     else
         fail(&f, STATUS_NO_SAMPLERD,
              "no samplerd of pool %s has joined model %s within %g s; start one with: "
              "samplerd --join %s%s%s",
-             q->pool, s->options.name, q->wait_ms / 1000.0, service_samplers_at(s),
+             q->pool, s->options.name, q->sending.wait_ms / 1000.0, service_samplers_at(s),
              other_pool ? " --pool " : "", other_pool ? q->pool : "");
     reply_end(s, q, END_ERROR, &f);
 }
 
 static void check_deadline(service *s, sequence *q, uint64_t now_us) {
-    if (q->sampler) {
-        if (now_us < q->deadline_us) return;
+    if (q->sending.sampler) {
+        if (now_us < q->sending.deadline_us) return;
         char why[NAME_BYTES_MAX + 64];
-        snprintf(why, sizeof why, "%s did not answer within %u ms", peer_name(q->sampler->peer),
+        snprintf(why, sizeof why, "%s did not answer within %u ms", peer_name(q->sending.sampler->peer),
                  s->options.step_deadline_ms);
-        sampler_hangs(q->sampler);
+        sampler_hangs(q->sending.sampler);
         try_again(s, q, RETRY_FAILED, why);
-    } else if (samplers_serve(s->samplers, q->pool, q->semantics)) {
-        q->waiting_us = now_us;
-    } else if (now_us - q->waiting_us >= q->wait_ms * UINT64_C(1000)) {
+    } else if (samplers_serve(s->samplers, q->pool, sequence_semantics(q))) {
+        q->sending.waiting_us = now_us;
+    } else if (now_us - q->sending.waiting_us >= q->sending.wait_ms * UINT64_C(1000)) {
         give_up_waiting(s, q);
     }
 }
@@ -199,23 +209,23 @@ static const char *fault_of_candidates(const Trivium__Drawn *d, uint32_t n_vocab
 /* What is wrong with one row's answer; NULL: nothing. `given` as in sequence_given; -2: an id is
  * drawn. */
 static const char *fault_of_row(const sequence *q, const Trivium__Drawn *d, int32_t given) {
-    if (given == -2 && !is_id(d->id, q->row_width)) return "it drew an id outside the vocabulary";
+    if (given == -2 && !is_id(d->id, q->rows.width)) return "it drew an id outside the vocabulary";
     if (given >= 0 && d->id != given) return "it scored another id";
     if (given != -1 && isnan(d->logprob)) return "its log-probability is not a number";
     if (d->state.len > STATE_BYTES_MAX) return "its state is too long";
-    return fault_of_candidates(d, q->row_width);
+    return fault_of_candidates(d, q->rows.width);
 }
 
 static const char *fault_of_reply(const sequence *q, const Trivium__SampleReply *r,
                                   const wire_message *m) {
     int32_t given[SCORE_ROWS] = {-2};
     if (q->kind == SEQUENCE_SCORE) sequence_given(q, given);
-    if (r->n_drawn != q->n_rows) return "it answered another number of rows";
-    for (uint32_t i = 0; i < q->n_rows; i++) {
+    if (r->n_drawn != q->rows.n) return "it answered another number of rows";
+    for (uint32_t i = 0; i < q->rows.n; i++) {
         const char *fault = fault_of_row(q, r->drawn[i], given[i]);
         if (fault) return fault;
     }
-    if (q->kind == SEQUENCE_PROBE && !wire_array(m, 0, q->row_width, sizeof(double)))
+    if (q->kind == SEQUENCE_PROBE && !wire_array(m, 0, q->rows.width, sizeof(double)))
         return "it left out the probabilities";
     return NULL;
 }
@@ -244,26 +254,26 @@ static void take_drawn(service *s, sequence *q, const Trivium__SampleReply *r,
 
 static void take_scored(service *s, sequence *q, const Trivium__SampleReply *r) {
     double logprobs[SCORE_ROWS];
-    for (uint32_t i = 0; i < q->n_rows; i++) logprobs[i] = r->drawn[i]->logprob;
+    for (uint32_t i = 0; i < q->rows.n; i++) logprobs[i] = r->drawn[i]->logprob;
     sequence_scored(q, logprobs);
     if (sequence_all_scored(q)) reply_scored(s, q, r);
 }
 
 static void take_reply(service *s, sequence *q, const Trivium__SampleReply *r,
                        const wire_message *m) {
-    sampler *from = q->sampler;
+    sampler *from = q->sending.sampler;
     const char *fault = r->error ? NULL : fault_of_reply(q, r, m);
     if (r->error) take_error(s, q, r->error);
     else if (fault) try_again(s, q, RETRY_FAILED, fault);
     else if (q->kind == SEQUENCE_TEXT) take_drawn(s, q, r, from);
     else if (q->kind == SEQUENCE_SCORE) take_scored(s, q, r);
-    else reply_probed(s, q, r->drawn[0]->id, wire_array(m, 0, q->row_width, sizeof(double)));
+    else reply_probed(s, q, r->drawn[0]->id, wire_array(m, 0, q->rows.width, sizeof(double)));
 }
 
 static void take_sample(service *s, sampler *from, const wire_message *message,
                         const Trivium__SampleReply *r) {
     sequence *q = sequences_by_ticket(s->sequences, r->ticket);
-    bool in_time = q && q->sampler == from;
+    bool in_time = q && q->sending.sampler == from;
     sampler_answered(from, in_time);
     if (in_time) take_reply(s, q, r, message);
     service_wake(s);
@@ -328,10 +338,10 @@ static void on_left(void *context, peer *p, const char *why) {
     sequence *next = NULL;
     for (sequence *q = sequences_first(s->sequences); q; q = next) {
         next = sequences_next(q);
-        if (q->sampler == gone) try_again(s, q, RETRY_LOST, lost);
+        if (q->sending.sampler == gone) try_again(s, q, RETRY_LOST, lost);
     }
     for (sequence *q = sequences_first(s->sequences); q; q = sequences_next(q))
-        if (q->avoided == gone) q->avoided = NULL;
+        if (q->sending.avoided == gone) q->sending.avoided = NULL;
     samplers_remove(s->samplers, gone);
     report_send(s);
 }

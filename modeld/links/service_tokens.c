@@ -93,7 +93,7 @@ static void open_text(front *from, const Trivium__Open *m, const int32_t *ids, s
     service *s = from->service;
     failure f = {.code = STATUS_OK};
     sequence *q = sequences_find(s->sequences, m->request.data);
-    if (q && q->attempt >= m->attempt) {
+    if (q && sequence_text(q)->attempt >= m->attempt) {
         reply_refused_text(from, m->request.data, m->attempt, END_SUPERSEDED, &f);
         return;
     }
@@ -103,26 +103,26 @@ static void open_text(front *from, const Trivium__Open *m, const int32_t *ids, s
     job asked = {
         .kind = SEQUENCE_TEXT,
         .owner = from,
-        .request = m->request.data,
-        .attempt = m->attempt,
-        .n_prompt = m->n_prompt,
-        .session = m->session,
-        .semantics = m->semantics,
-        .change = m->change,
-        .memory = m->state.data,
-        .n_memory_bytes = m->state.len,
-        .end_ids = m->end_ids,
-        .n_end_ids = m->n_end_ids,
-        .no_cache = m->no_cache,
-        .max_new_tokens = m->max_new_tokens,
         .ids = ids,
         .n_ids = n_ids,
         .pool = m->pool,
-        .strategy = &chain,
-        .seed = m->seed,
-        .n_candidates = m->n_candidates,
-        .n_watched = m->n_watched,
         .wait_ms = m->wait_ms,
+        .text.request = m->request.data,
+        .text.attempt = m->attempt,
+        .text.n_prompt = m->n_prompt,
+        .text.session = m->session,
+        .text.semantics = m->semantics,
+        .text.strategy = &chain,
+        .text.change = m->change,
+        .text.seed = m->seed,
+        .text.sampler_state = m->state.data,
+        .text.n_sampler_state_bytes = m->state.len,
+        .text.end_ids = m->end_ids,
+        .text.n_end_ids = m->n_end_ids,
+        .text.no_cache = m->no_cache,
+        .text.max_new_tokens = m->max_new_tokens,
+        .text.n_candidates = m->n_candidates,
+        .text.n_watched = m->n_watched,
     };
     if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK ||
         sequences_open(s->sequences, &asked, clock_us(), &q, &f) != STATUS_OK)
@@ -144,7 +144,7 @@ static void on_open(front *from, const Trivium__Open *m, const wire_message *mes
 static sequence *find_text(front *from, const ProtobufCBinaryData *request, uint32_t attempt) {
     if (request->len != REQUEST_BYTES) return NULL;
     sequence *q = sequences_find(from->service->sequences, request->data);
-    return q && q->owner == from && q->attempt == attempt ? q : NULL;
+    return q && q->owner == from && sequence_text(q)->attempt == attempt ? q : NULL;
 }
 
 static void on_retune(front *from, const Trivium__Retune *m) {
@@ -165,7 +165,7 @@ static void on_retune(front *from, const Trivium__Retune *m) {
 static void on_watch(front *from, const Trivium__WatchText *m) {
     sequence *q = find_text(from, &m->request, m->attempt);
     if (m->n_watched > CANDIDATES_MAX) service_garbage(from->service, "watch");
-    else if (q) q->n_watched = m->n_watched;
+    else if (q) sequence_text(q)->n_watched = m->n_watched;
 }
 
 static void on_close(front *from, const Trivium__Close *m) {
@@ -180,7 +180,7 @@ static void open_call(front *from, const job *asked) {
     failure f;
     sequence *q = NULL;
     if (sequences_open(s->sequences, asked, clock_us(), &q, &f) != STATUS_OK)
-        reply_refused_call(from, asked->call, &f);
+        reply_refused_call(from, asked->kind == SEQUENCE_SCORE ? asked->score.call : asked->probe.call, &f);
     service_wake(s);
 }
 
@@ -188,10 +188,10 @@ static void on_score(front *from, const Trivium__ScoreIds *m, const wire_message
     job asked = {
         .kind = SEQUENCE_SCORE,
         .owner = from,
-        .call = m->call,
         .pool = m->pool,
-        .n_candidates = m->n_top,
         .wait_ms = m->wait_ms,
+        .score.call = m->call,
+        .score.n_candidates = m->n_top,
     };
     asked.ids = wire_items(message, 0, sizeof *asked.ids, &asked.n_ids);
     if (!asked.ids || message->n_raw != 1) service_garbage(from->service, "score");
@@ -205,16 +205,16 @@ static void on_probe(front *from, const Trivium__ProbeRow *m, const wire_message
     job asked = {
         .kind = SEQUENCE_PROBE,
         .owner = from,
-        .call = m->call,
-        .first_step = m->step,
         .pool = m->pool,
-        .strategy = &chain,
-        .seed = m->seed,
         .wait_ms = m->wait_ms,
+        .probe.call = m->call,
+        .probe.step = m->step,
+        .probe.strategy = &chain,
+        .probe.seed = m->seed,
     };
-    asked.row = wire_items(message, 0, sizeof *asked.row, &asked.row_width);
+    asked.probe.row = wire_items(message, 0, sizeof *asked.probe.row, &asked.probe.row_width);
     asked.ids = wire_items(message, 1, sizeof *asked.ids, &asked.n_ids);
-    if (!asked.row || !asked.ids) service_garbage(from->service, "probe");
+    if (!asked.probe.row || !asked.ids) service_garbage(from->service, "probe");
     else if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK)
         reply_refused_call(from, m->call, &f);
     else open_call(from, &asked);

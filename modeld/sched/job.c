@@ -11,25 +11,26 @@ static status check_ids(const int32_t *ids, size_t n_ids, uint32_t n_vocab, fail
 }
 
 static status check_text(const job *j, uint32_t n_ctx, failure *f) {
-    if (j->attempt == 0) return fail(f, STATUS_BAD_REQUEST, "attempts count from 1");
-    if (j->n_prompt == 0) return fail(f, STATUS_EMPTY_PROMPT, "the prompt has no tokens");
-    if (j->n_prompt > j->n_ids)
-        return fail(f, STATUS_BAD_REQUEST, "n_prompt %u is more than the %zu ids", j->n_prompt,
+    const text_job *text = &j->text;
+    if (text->attempt == 0) return fail(f, STATUS_BAD_REQUEST, "attempts count from 1");
+    if (text->n_prompt == 0) return fail(f, STATUS_EMPTY_PROMPT, "the prompt has no tokens");
+    if (text->n_prompt > j->n_ids)
+        return fail(f, STATUS_BAD_REQUEST, "n_prompt %u is more than the %zu ids", text->n_prompt,
                     j->n_ids);
-    if (j->n_prompt >= n_ctx)
+    if (text->n_prompt >= n_ctx)
         return fail(f, STATUS_TOO_LONG,
                     "the prompt has %u tokens; the context holds %u, new ones included",
-                    j->n_prompt, n_ctx);
+                    text->n_prompt, n_ctx);
     if (j->n_ids > n_ctx)
         return fail(f, STATUS_TOO_LONG, "the text has %zu tokens; the context holds %u", j->n_ids,
                     n_ctx);
-    if (j->max_new_tokens == 0 || j->max_new_tokens > MAX_NEW_TOKENS_MAX)
+    if (text->max_new_tokens == 0 || text->max_new_tokens > MAX_NEW_TOKENS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "max_new_tokens is 1 to %d", MAX_NEW_TOKENS_MAX);
-    if (strlen(j->session) > NAME_BYTES_MAX || strlen(j->semantics) > NAME_BYTES_MAX)
+    if (strlen(text->session) > NAME_BYTES_MAX || strlen(text->semantics) > NAME_BYTES_MAX)
         return fail(f, STATUS_BAD_REQUEST, "a name has at most %d bytes", NAME_BYTES_MAX);
-    if (j->n_memory_bytes > STATE_BYTES_MAX)
+    if (text->n_sampler_state_bytes > STATE_BYTES_MAX)
         return fail(f, STATUS_TOO_LONG, "a sampler's state has at most %d bytes", STATE_BYTES_MAX);
-    if (j->n_end_ids > END_IDS_MAX)
+    if (text->n_end_ids > END_IDS_MAX)
         return fail(f, STATUS_TOO_LONG, "a text has at most %d end ids", END_IDS_MAX);
     return STATUS_OK;
 }
@@ -43,10 +44,10 @@ static status check_score(const job *j, uint32_t n_ctx, failure *f) {
 }
 
 static status check_probe(const job *j, failure *f) {
-    if (j->row_width == 0) return fail(f, STATUS_NO_CANDIDATE, "the row is empty");
-    if (j->row_width > N_VOCAB_MAX)
+    if (j->probe.row_width == 0) return fail(f, STATUS_NO_CANDIDATE, "the row is empty");
+    if (j->probe.row_width > N_VOCAB_MAX)
         return fail(f, STATUS_TOO_LONG, "a row has at most %d logits, not %zu", N_VOCAB_MAX,
-                    j->row_width);
+                    j->probe.row_width);
     if (j->n_ids > N_CTX_MAX)
         return fail(f, STATUS_TOO_LONG, "a history has at most %d ids", N_CTX_MAX);
     return STATUS_OK;
@@ -61,17 +62,43 @@ static status check_kind(const job *j, uint32_t n_ctx, failure *f) {
     return check_probe(j, f);
 }
 
+static status check_chain(const strategy *chain, uint32_t row_width, failure *f) {
+    return chain ? strategy_check_ids(chain, row_width, f) : STATUS_OK;
+}
+
+static status check_seed(uint64_t seed, failure *f) {
+    if (seed < SEED_MAX) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "a seed lies below 2^53");
+}
+
+static status check_candidates(uint32_t n_candidates, failure *f) {
+    if (n_candidates <= CANDIDATES_MAX) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "at most %d candidates can be asked for", CANDIDATES_MAX);
+}
+
+/* What samplerds are to do with its rows. */
+static status check_sampling(const job *j, uint32_t row_width, failure *f) {
+    switch (j->kind) {
+    case SEQUENCE_TEXT:
+        if (check_seed(j->text.seed, f) != STATUS_OK ||
+            check_candidates(j->text.n_candidates, f) != STATUS_OK ||
+            check_candidates(j->text.n_watched, f) != STATUS_OK)
+            return f->code;
+        return check_chain(j->text.strategy, row_width, f);
+    case SEQUENCE_SCORE: return check_candidates(j->score.n_candidates, f);
+    case SEQUENCE_PROBE: break;
+    }
+    if (check_seed(j->probe.seed, f) != STATUS_OK) return f->code;
+    return check_chain(j->probe.strategy, row_width, f);
+}
+
 status job_check(const job *j, uint32_t n_vocab, uint32_t n_ctx, failure *f) {
     if (check_kind(j, n_ctx, f) != STATUS_OK) return f->code;
     if (strlen(j->pool) > NAME_BYTES_MAX)
         return fail(f, STATUS_BAD_REQUEST, "a pool's name has at most %d bytes", NAME_BYTES_MAX);
     if (j->wait_ms > WAIT_MS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "wait_ms is at most %d", WAIT_MS_MAX);
-    if (j->seed >= SEED_MAX) return fail(f, STATUS_BAD_REQUEST, "a seed lies below 2^53");
-    if (j->n_candidates > CANDIDATES_MAX || j->n_watched > CANDIDATES_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "at most %d candidates can be asked for",
-                    CANDIDATES_MAX);
-    uint32_t row_width = j->kind == SEQUENCE_PROBE ? (uint32_t)j->row_width : n_vocab;
-    if (j->strategy && strategy_check_ids(j->strategy, row_width, f) != STATUS_OK) return f->code;
+    uint32_t row_width = j->kind == SEQUENCE_PROBE ? (uint32_t)j->probe.row_width : n_vocab;
+    if (check_sampling(j, row_width, f) != STATUS_OK) return f->code;
     return check_ids(j->ids, j->n_ids, row_width, f);
 }

@@ -2,6 +2,7 @@
 #ifndef TRIVIUM_JOB_H
 #define TRIVIUM_JOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,32 +14,50 @@ enum { END_IDS_MAX = STOP_IDS_MAX + MODEL_END_IDS_MAX }; /* a request's stop ids
 
 typedef enum sequence_kind { SEQUENCE_TEXT, SEQUENCE_SCORE, SEQUENCE_PROBE } sequence_kind;
 
-/* What is asked, as the wire brought it: borrowed, unchecked. Texts are never NULL. */
-typedef struct job {
-    sequence_kind kind;
-    void *owner;
-    const uint8_t *request; /* [REQUEST_BYTES]; texts, as all up to `max_new_tokens` */
+typedef struct text_job {
+    const uint8_t *request; /* [REQUEST_BYTES] */
     uint32_t attempt, n_prompt;
-    const char *session, *semantics;
+    const char *session, *semantics; /* never NULL */
+    const strategy *strategy;        /* NULL is the empty chain */
     uint32_t change;
-    const uint8_t *memory;
-    size_t n_memory_bytes;
+    uint64_t seed;
+    const uint8_t *sampler_state;
+    size_t n_sampler_state_bytes;
     const int32_t *end_ids;
     size_t n_end_ids;
-    bool no_cache;    /* each step computes all positions anew */
+    bool no_cache; /* each step computes all positions anew */
     uint32_t max_new_tokens;
-    uint64_t call;    /* scores and probes */
-    const float *row; /* probes: [row_width] */
-    size_t row_width;
-    uint32_t first_step; /* probes */
-    const int32_t *ids;
-    size_t n_ids;
-    const char *pool;
-    const strategy *strategy; /* texts and probes; NULL is the empty chain */
-    uint64_t seed;            /* texts and probes */
     uint32_t n_candidates;
-    uint32_t n_watched; /* texts: candidates of each step for who watches */
+    uint32_t n_watched; /* candidates of each step, for whoever watches */
+} text_job;
+
+typedef struct score_job {
+    uint64_t call;
+    uint32_t n_candidates; /* of the last row */
+} score_job;
+
+typedef struct probe_job {
+    uint64_t call;
+    const float *row; /* [row_width] */
+    size_t row_width;
+    uint32_t step;
+    const strategy *strategy; /* NULL is the empty chain */
+    uint64_t seed;
+} probe_job;
+
+/* What is asked, as the wire brought it: borrowed, unchecked. */
+typedef struct job {
+    sequence_kind kind;
+    void *owner;        /* who asks */
+    const int32_t *ids; /* a text's, to be scored, or a probe's history */
+    size_t n_ids;
+    const char *pool; /* never NULL */
     uint32_t wait_ms;
+    union {
+        text_job text;
+        score_job score;
+        probe_job probe;
+    };
 } job;
 
 /* Every field against its range and, where its ids count, against the model: BAD_REQUEST, BAD_ID,

@@ -33,76 +33,150 @@ void sequence_turn(sequence *s, sequence_event event) {
     s->state = next;
 }
 
+/* ---- what its kind has ---- */
+
+text_sequence *sequence_text(const sequence *s) {
+    assert(s->kind == SEQUENCE_TEXT);
+    return (text_sequence *)&s->text;
+}
+
+score_sequence *sequence_score(const sequence *s) {
+    assert(s->kind == SEQUENCE_SCORE);
+    return (score_sequence *)&s->score;
+}
+
+probe_sequence *sequence_probe(const sequence *s) {
+    assert(s->kind == SEQUENCE_PROBE);
+    return (probe_sequence *)&s->probe;
+}
+
+sequence_pages *sequence_pages_of(const sequence *s) {
+    return s->kind == SEQUENCE_TEXT ? &sequence_text(s)->pages : &sequence_score(s)->pages;
+}
+
+uint64_t sequence_call(const sequence *s) {
+    return s->kind == SEQUENCE_SCORE ? sequence_score(s)->call : sequence_probe(s)->call;
+}
+
+const strategy *sequence_strategy(const sequence *s) {
+    static const strategy none;
+    switch (s->kind) {
+    case SEQUENCE_TEXT: return &sequence_text(s)->chain.now;
+    case SEQUENCE_SCORE: return &none;
+    case SEQUENCE_PROBE: break;
+    }
+    return &sequence_probe(s)->strategy;
+}
+
+const char *sequence_semantics(const sequence *s) {
+    return s->kind == SEQUENCE_TEXT ? sequence_text(s)->semantics : "";
+}
+
+bool sequence_in_shared(const sequence *s) {
+    return s->kind == SEQUENCE_TEXT && sequence_text(s)->shared.taken;
+}
+
+bool sequence_caches(const sequence *s) {
+    return s->kind == SEQUENCE_TEXT && !sequence_text(s)->no_cache;
+}
+
 /* ---- its life ---- */
 
+static void clear_text(text_sequence *text) {
+    strategy_clear(&text->chain.now);
+    strategy_clear(&text->chain.next);
+}
+
 void sequence_free(sequence *s) {
-    strategy_clear(&s->strategy);
-    strategy_clear(&s->next_strategy);
+    if (!sequence_in_shared(s)) free(s->rows.logits);
+    switch (s->kind) {
+    case SEQUENCE_TEXT: clear_text(sequence_text(s)); break;
+    case SEQUENCE_SCORE: free(sequence_score(s)->logprobs); break;
+    case SEQUENCE_PROBE: strategy_clear(&sequence_probe(s)->strategy); break;
+    }
     free(s->ids);
-    if (!s->in_shared) free(s->rows);
-    free(s->logprobs);
     free(s);
 }
 
-static bool take_common(sequence *s, const job *asked) {
-    size_t n_room = s->n_positions_max > asked->n_ids ? s->n_positions_max : asked->n_ids;
+static status copy_chain(strategy *to, const strategy *asked) {
+    strategy_init(to);
+    return asked ? strategy_copy(to, asked) : STATUS_OK;
+}
+
+/* False, as below: no memory. */
+static bool take_common(sequence *s, const job *asked, uint32_t n_positions) {
+    size_t n_room = n_positions > asked->n_ids ? n_positions : asked->n_ids;
     s->ids = malloc((n_room ? n_room : 1) * sizeof *s->ids);
     if (!s->ids) return false;
     if (asked->n_ids) memcpy(s->ids, asked->ids, asked->n_ids * sizeof *s->ids);
     s->n_ids = (uint32_t)asked->n_ids;
-    s->n_prompt = s->n_ids;
-    s->call = asked->call;
     strcpy(s->pool, asked->pool[0] ? asked->pool : DEFAULT_POOL);
-    s->seed = asked->seed;
-    s->n_candidates = asked->n_candidates;
-    s->n_watched = asked->n_watched;
-    s->wait_ms = asked->wait_ms > 0 ? asked->wait_ms : WAIT_MS;
-    return !asked->strategy || strategy_copy(&s->strategy, asked->strategy) == STATUS_OK;
+    s->sending.wait_ms = asked->wait_ms > 0 ? asked->wait_ms : WAIT_MS;
+    return true;
 }
 
-static void take_text(sequence *s, const job *asked) {
-    memcpy(s->request, asked->request, REQUEST_BYTES);
-    s->attempt = asked->attempt;
-    s->n_prompt = asked->n_prompt;
-    s->change = asked->change;
-    s->max_new_tokens = asked->max_new_tokens;
-    s->no_cache = asked->no_cache;
-    strcpy(s->semantics, asked->semantics);
-    if (asked->n_memory_bytes) memcpy(s->memory, asked->memory, asked->n_memory_bytes);
-    s->n_memory_bytes = (uint32_t)asked->n_memory_bytes;
-    if (asked->n_end_ids) memcpy(s->end_ids, asked->end_ids, asked->n_end_ids * sizeof *s->end_ids);
-    s->n_end_ids = (uint32_t)asked->n_end_ids;
+/* Without a session, or where nothing is to be found again, its keys and values are its own. */
+static void name_pages(text_sequence *text, const char *session) {
     char hex[2 * REQUEST_BYTES + 1];
-    text_hex(asked->request, REQUEST_BYTES, hex);
-    bool named = asked->session[0] && !s->no_cache;     /* else it would take a session's cache */
-    const char *kind = s->no_cache ? "uncached" : named ? "session" : "request";
-    snprintf(s->key, sizeof s->key, "%s/%s", kind, named ? asked->session : hex);
+    text_hex(text->request, REQUEST_BYTES, hex);
+    bool named = session[0] && !text->no_cache; /* else it would take a session's cache */
+    const char *kind = text->no_cache ? "uncached" : named ? "session" : "request";
+    snprintf(text->pages.key, sizeof text->pages.key, "%s/%s", kind, named ? session : hex);
 }
 
-static bool take_score(sequence *s, uint64_t number) {
-    snprintf(s->key, sizeof s->key, "score/%llu", (unsigned long long)number);
-    s->logprobs = malloc(s->n_ids * sizeof *s->logprobs);
-    if (s->logprobs) s->logprobs[0] = NAN;
-    return s->logprobs;
+static bool take_text(text_sequence *text, const text_job *asked, uint32_t n_positions) {
+    memcpy(text->request, asked->request, REQUEST_BYTES);
+    text->attempt = asked->attempt;
+    text->n_prompt = asked->n_prompt;
+    text->seed = asked->seed;
+    text->max_new_tokens = asked->max_new_tokens;
+    text->no_cache = asked->no_cache;
+    text->n_candidates = asked->n_candidates;
+    text->n_watched = asked->n_watched;
+    strcpy(text->semantics, asked->semantics);
+    if (asked->n_sampler_state_bytes)
+        memcpy(text->sampler_state, asked->sampler_state, asked->n_sampler_state_bytes);
+    text->n_sampler_state_bytes = (uint32_t)asked->n_sampler_state_bytes;
+    if (asked->n_end_ids)
+        memcpy(text->end_ids, asked->end_ids, asked->n_end_ids * sizeof *text->end_ids);
+    text->n_end_ids = (uint32_t)asked->n_end_ids;
+    text->pages.n_positions_max = n_positions;
+    name_pages(text, asked->session);
+    text->chain.change = asked->change;
+    strategy_init(&text->chain.next);
+    return copy_chain(&text->chain.now, asked->strategy) == STATUS_OK;
 }
 
-static bool take_probe(sequence *s, const job *asked) {
-    s->first_step = asked->first_step;
-    s->rows = malloc(asked->row_width * sizeof *s->rows);
-    if (s->rows) memcpy(s->rows, asked->row, asked->row_width * sizeof *s->rows);
-    s->n_rows = 1;
-    return s->rows;
+static bool take_score(score_sequence *score, const score_job *asked, uint32_t n_ids,
+                       uint64_t number) {
+    score->call = asked->call;
+    score->n_candidates = asked->n_candidates;
+    score->pages.n_positions_max = n_ids;
+    snprintf(score->pages.key, sizeof score->pages.key, "score/%llu", (unsigned long long)number);
+    score->logprobs = malloc(n_ids * sizeof *score->logprobs);
+    if (score->logprobs) score->logprobs[0] = NAN;
+    return score->logprobs;
 }
 
-/* False: no memory. */
-static bool take(sequence *s, const job *asked, uint64_t number) {
-    if (!take_common(s, asked)) return false;
+static bool take_probe(sequence *s, const probe_job *asked) {
+    probe_sequence *probe = sequence_probe(s);
+    probe->call = asked->call;
+    probe->step = asked->step;
+    probe->seed = asked->seed;
+    s->rows.logits = malloc(asked->row_width * sizeof *s->rows.logits);
+    if (s->rows.logits) memcpy(s->rows.logits, asked->row, asked->row_width * sizeof *asked->row);
+    s->rows.n = 1;
+    return copy_chain(&probe->strategy, asked->strategy) == STATUS_OK && s->rows.logits;
+}
+
+static bool take(sequence *s, const job *asked, uint32_t n_positions, uint64_t number) {
+    if (!take_common(s, asked, n_positions)) return false;
     switch (s->kind) {
-    case SEQUENCE_TEXT: take_text(s, asked); return true;
-    case SEQUENCE_SCORE: return take_score(s, number);
+    case SEQUENCE_TEXT: return take_text(sequence_text(s), &asked->text, n_positions);
+    case SEQUENCE_SCORE: return take_score(sequence_score(s), &asked->score, s->n_ids, number);
     case SEQUENCE_PROBE: break;
     }
-    return take_probe(s, asked);
+    return take_probe(s, &asked->probe);
 }
 
 sequence *sequence_new(const job *asked, uint32_t n_positions, uint32_t row_width, uint64_t number) {
@@ -111,52 +185,60 @@ sequence *sequence_new(const job *asked, uint32_t n_positions, uint32_t row_widt
     s->kind = asked->kind;
     s->state = SEQUENCE_QUEUED;
     s->owner = asked->owner;
-    s->row_width = row_width;
-    s->n_positions_max = n_positions;
-    strategy_init(&s->strategy);
-    strategy_init(&s->next_strategy);
-    if (take(s, asked, number)) return s;
+    s->rows.width = row_width;
+    if (take(s, asked, n_positions, number)) return s;
     sequence_free(s);
     return NULL;
 }
 
 size_t sequence_call_bytes(const sequence *s) {
-    if (s->kind == SEQUENCE_TEXT) return 0;
-    return sizeof *s + s->n_ids * (sizeof *s->ids + sizeof *s->logprobs) +
-           (s->kind == SEQUENCE_PROBE ? s->row_width * sizeof *s->rows : 0);
+    switch (s->kind) {
+    case SEQUENCE_TEXT: return 0;
+    case SEQUENCE_SCORE: return sizeof *s + s->n_ids * (sizeof *s->ids + sizeof(double));
+    case SEQUENCE_PROBE: break;
+    }
+    return sizeof *s + s->n_ids * sizeof *s->ids + s->rows.width * sizeof *s->rows.logits;
 }
 
 /* ---- the forward pass ---- */
 
 uint32_t sequence_step(const sequence *s) {
-    return s->kind == SEQUENCE_TEXT ? s->n_ids - s->n_prompt : s->first_step;
+    switch (s->kind) {
+    case SEQUENCE_TEXT: return s->n_ids - sequence_text(s)->n_prompt;
+    case SEQUENCE_SCORE: return 0;
+    case SEQUENCE_PROBE: break;
+    }
+    return sequence_probe(s)->step;
 }
 
 sequence_end sequence_over(const sequence *s) {
-    uint32_t n_drawn = s->n_ids - s->n_prompt;
-    for (uint32_t i = 0; n_drawn > 0 && i < s->n_end_ids; i++)
-        if (s->ids[s->n_ids - 1] == s->end_ids[i]) return END_ID;
-    return n_drawn >= s->max_new_tokens || s->n_ids >= s->n_positions_max ? END_LENGTH : END_NONE;
+    const text_sequence *text = sequence_text(s);
+    uint32_t n_drawn = s->n_ids - text->n_prompt;
+    for (uint32_t i = 0; n_drawn > 0 && i < text->n_end_ids; i++)
+        if (s->ids[s->n_ids - 1] == text->end_ids[i]) return END_ID;
+    bool full = n_drawn >= text->max_new_tokens || s->n_ids >= text->pages.n_positions_max;
+    return full ? END_LENGTH : END_NONE;
 }
 
 uint64_t sequence_expected_us(const sequence *s) {
-    bool out = s->kind == SEQUENCE_TEXT && s->state == SEQUENCE_SAMPLING && s->sampler;
-    return out ? s->sent_us + s->answer_us : UINT64_MAX;
+    bool out = s->kind == SEQUENCE_TEXT && s->state == SEQUENCE_SAMPLING && s->sending.sampler;
+    return out ? s->sending.sent_us + sequence_text(s)->timing.answer_us : UINT64_MAX;
 }
 
 uint32_t sequence_n_wanted(const sequence *s) {
     if (s->state != SEQUENCE_PREFILL && s->state != SEQUENCE_DECODE) return 0;
-    uint32_t n_left = s->n_ids - s->n_computed;
+    uint32_t n_left = s->n_ids - sequence_pages_of(s)->n_computed;
     return s->kind == SEQUENCE_SCORE ? (n_left < SCORE_ROWS ? n_left : SCORE_ROWS) : n_left;
 }
 
 uint32_t sequence_batch(const sequence *s, uint32_t n_rows, batch_row *rows) {
     assert(n_rows <= sequence_n_wanted(s));
+    const sequence_pages *pages = sequence_pages_of(s);
     uint32_t n_logits = 0;
     for (uint32_t i = 0; i < n_rows; i++) {
-        uint32_t pos = s->n_computed + i;
+        uint32_t pos = pages->n_computed + i;
         rows[i] = (batch_row){
-            .sequence = s->kv,
+            .sequence = pages->kv,
             .pos = pos,
             .id = s->ids[pos],
             .wants_logits = s->kind == SEQUENCE_SCORE || pos == s->n_ids - 1,
@@ -169,33 +251,42 @@ uint32_t sequence_batch(const sequence *s, uint32_t n_rows, batch_row *rows) {
 /* ---- the sampler ---- */
 
 void sequence_settle(sequence *s) {
-    if (s->sampler) sampler_released(s->sampler);
-    s->sampler = NULL;
-    s->ticket = 0;
+    if (s->sending.sampler) sampler_released(s->sending.sampler);
+    s->sending.sampler = NULL;
+    s->sending.ticket = 0;
 }
 
-void sequence_drawn(sequence *s, int32_t id, const uint8_t *memory, size_t n_memory_bytes,
-                    const char *semantics, uint64_t now_us) {
-    assert(s->n_ids < s->n_positions_max && n_memory_bytes <= STATE_BYTES_MAX);
-    sequence_turn(s, s->no_cache ? EVENT_DRAWN_UNCACHED : EVENT_DRAWN);
-    s->answer_us = now_us - s->sent_us;
+static void next_strategy(text_chain *chain) {
+    strategy_clear(&chain->now);
+    chain->now = chain->next;
+    chain->change = chain->next_change;
+    chain->retuned = false;
+    strategy_init(&chain->next);
+}
+
+void sequence_drawn(sequence *s, int32_t id, const uint8_t *sampler_state,
+                    size_t n_sampler_state_bytes, const char *semantics, uint64_t now_us) {
+    text_sequence *text = sequence_text(s);
+    assert(s->n_ids < text->pages.n_positions_max && n_sampler_state_bytes <= STATE_BYTES_MAX);
+    sequence_turn(s, text->no_cache ? EVENT_DRAWN_UNCACHED : EVENT_DRAWN);
+    text->timing.answer_us = now_us - s->sending.sent_us;
     sequence_settle(s);
     s->ids[s->n_ids++] = id;
-    if (n_memory_bytes) memcpy(s->memory, memory, n_memory_bytes);
-    s->n_memory_bytes = (uint32_t)n_memory_bytes;
-    snprintf(s->semantics, sizeof s->semantics, "%s", semantics);
-    s->forward_ms = 0;
-    if (!s->retuned) return;
-    strategy_clear(&s->strategy);
-    s->strategy = s->next_strategy;
-    s->change = s->next_change;
-    s->retuned = false;
-    strategy_init(&s->next_strategy);
+    if (n_sampler_state_bytes) memcpy(text->sampler_state, sampler_state, n_sampler_state_bytes);
+    text->n_sampler_state_bytes = (uint32_t)n_sampler_state_bytes;
+    snprintf(text->semantics, sizeof text->semantics, "%s", semantics);
+    text->timing.forward_ms = 0;
+    if (text->chain.retuned) next_strategy(&text->chain);
+}
+
+/* The position whose id row `i` of a score's rows is asked about. */
+static uint32_t position_after(const sequence *s, uint32_t i) {
+    return sequence_score(s)->pages.n_computed - s->rows.n + i + 1;
 }
 
 void sequence_given(const sequence *s, int32_t *given) {
-    for (uint32_t i = 0; i < s->n_rows; i++) {
-        uint32_t next = s->n_computed - s->n_rows + i + 1;
+    for (uint32_t i = 0; i < s->rows.n; i++) {
+        uint32_t next = position_after(s, i);
         given[i] = next < s->n_ids ? s->ids[next] : -1;
     }
 }
@@ -203,29 +294,30 @@ void sequence_given(const sequence *s, int32_t *given) {
 void sequence_scored(sequence *s, const double *logprobs) {
     sequence_turn(s, EVENT_SCORED);
     sequence_settle(s);
-    for (uint32_t i = 0; i < s->n_rows; i++) {
-        uint32_t next = s->n_computed - s->n_rows + i + 1;
-        if (next < s->n_ids) s->logprobs[next] = logprobs[i];
+    for (uint32_t i = 0; i < s->rows.n; i++) {
+        uint32_t next = position_after(s, i);
+        if (next < s->n_ids) sequence_score(s)->logprobs[next] = logprobs[i];
     }
 }
 
 bool sequence_all_scored(const sequence *s) {
-    return s->state == SEQUENCE_PREFILL && s->n_computed == s->n_ids;
+    return s->state == SEQUENCE_PREFILL && sequence_score(s)->pages.n_computed == s->n_ids;
 }
 
 status sequence_retune(sequence *s, uint32_t change, const strategy *wanted, uint32_t *from_step,
                        failure *f) {
-    if (change <= (s->retuned ? s->next_change : s->change))
+    text_chain *chain = &sequence_text(s)->chain;
+    if (change <= (chain->retuned ? chain->next_change : chain->change))
         return fail(f, STATUS_BAD_REQUEST, "strategy %u is not newer than the one that is there",
                     change);
-    if (strategy_check_ids(wanted, s->row_width, f) != STATUS_OK) return f->code;
+    if (strategy_check_ids(wanted, s->rows.width, f) != STATUS_OK) return f->code;
     /* A row that has been sent once stays with its strategy: a retry must draw the same id. */
-    bool sent = s->state == SEQUENCE_SAMPLING && s->n_sent > 0;
-    if (strategy_copy(sent ? &s->next_strategy : &s->strategy, wanted) != STATUS_OK)
+    bool sent = s->state == SEQUENCE_SAMPLING && s->sending.n_sent > 0;
+    if (strategy_copy(sent ? &chain->next : &chain->now, wanted) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
-    if (sent) s->next_change = change;
-    else s->change = change;
-    s->retuned = sent;
+    if (sent) chain->next_change = change;
+    else chain->change = change;
+    chain->retuned = sent;
     *from_step = sequence_step(s) + sent;
     return STATUS_OK;
 }

@@ -53,68 +53,122 @@ typedef enum sequence_end {
 /* The one transition function. SEQUENCE_NOWHERE when the event cannot happen in that state. */
 sequence_state sequence_after(sequence_state state, sequence_event event);
 
-typedef struct sequence {
-    sequence_kind kind;
-    sequence_state state;
-    void *owner;                    /* who asked */
-    uint8_t request[REQUEST_BYTES]; /* a text's name; zeros for a call */
-    uint32_t attempt;
-    uint64_t call; /* a score's or probe's name */
-
-    int32_t *ids; /* [n_ids]: prompt and drawn; to score; a probe's history */
-    uint32_t n_ids, n_prompt;
-    uint32_t n_positions_max; /* KV positions it reserves; 0 for a probe */
+/* Keys and values of what was computed. */
+typedef struct sequence_pages {
+    char key[KV_KEY_BYTES_MAX];
+    kv_sequence kv;           /* not in QUEUED */
+    uint32_t n_positions_max; /* that it reserves */
     uint32_t n_computed;      /* positions with keys and values */
     uint32_t n_cached;        /* of them, found in the cache when it was admitted */
-    kv_sequence kv;           /* not in QUEUED, not for a probe */
+} sequence_pages;
 
-    float *rows; /* [n_rows, row_width]; room for as many as the kind needs */
-    uint32_t n_rows, row_width;
-    bool in_shared;           /* a text's row lies in shared memory, where it is */
-    uint32_t shared_row;      /* this one, */
-    uint64_t row_generation;  /* of this generation */
-    double *logprobs; /* of a score: [n_ids], the first is NaN */
+/* Rows of logits that a samplerd is to have. */
+typedef struct sequence_rows {
+    float *logits; /* [n, width], with room for as many as the kind needs; NULL before there is any */
+    uint32_t n, width;
+} sequence_rows;
 
-    char pool[NAME_BYTES_MAX + 1];
-    char semantics[NAME_BYTES_MAX + 1]; /* of the sampler that drew the last id; "" before */
-    strategy strategy;                  /* of the step whose row is next, or out */
-    uint32_t change;                    /* its ordinal */
-    strategy next_strategy;             /* of the step after, while `retuned` */
-    uint32_t next_change;
-    bool retuned;
-    uint64_t seed;
-    uint8_t memory[STATE_BYTES_MAX]; /* the sampler's, after the last id */
-    uint32_t n_memory_bytes;
-    int32_t end_ids[END_IDS_MAX];
-    uint32_t n_end_ids;
-    bool no_cache;                   /* its positions are forgotten once it has its row */
-    uint32_t max_new_tokens;
-    uint32_t n_candidates;
-    uint32_t n_watched;  /* candidates that who watches wants; set at any time, by the service */
-    uint32_t first_step; /* a probe's step; 0 otherwise */
-
+/* How its rows get to a samplerd. */
+typedef struct sequence_sending {
     uint64_t ticket;      /* of the sending that counts; 0: its rows wait */
-    sampler *sampler;     /* who has the rows; NULL: they wait */
-    sampler *avoided;     /* who failed this step last; NULL: nobody that is still there */
+    sampler *sampler;     /* that has the rows; NULL: they wait */
+    sampler *avoided;     /* that failed this step last; NULL: nobody that is still there */
     uint32_t n_sent;      /* sendings of this step that left */
     uint32_t n_tries;     /* of them, those that failed */
     uint32_t n_losses;    /* and those that were lost with their sampler */
-    uint64_t sent_us, deadline_us; /* of the sending */
-    uint64_t answer_us;   /* that the last step's answer took */
-    uint64_t waiting_us;  /* since when nobody is there to take the rows */
-    uint32_t wait_ms;     /* that nobody may be there; never 0 */
     char last_error[256]; /* of the last try of this step */
+    uint64_t sent_us, deadline_us;
+    uint64_t waiting_us; /* since when nobody is there to take the rows */
+    uint32_t wait_ms;    /* that nobody may be there; never 0 */
+    bool in_queue;       /* of rows that wait for a sampler */
+    TAILQ_ENTRY(sequence) queue_link;
+} sequence_sending;
 
+typedef struct text_timing {
     uint64_t opened_us, admitted_us;
     double queue_ms, prefill_ms;
-    double forward_ms; /* of forward passes since the last id */
+    double forward_ms;  /* of forward passes since the last id */
+    uint64_t answer_us; /* that the last step's answer took */
+} text_timing;
 
-    char key[KV_KEY_BYTES_MAX];
+typedef struct text_chain {
+    strategy now;    /* of the step whose row is next, or out */
+    uint32_t change; /* its ordinal */
+    strategy next;   /* of the step after, while `retuned` */
+    uint32_t next_change;
+    bool retuned;
+} text_chain;
+
+/* Where a text's row lies in shared memory. */
+typedef struct shared_place {
+    bool taken; /* else its row is its own */
+    uint32_t index;
+    uint64_t generation;
+} shared_place;
+
+typedef struct text_sequence {
+    uint8_t request[REQUEST_BYTES];
+    uint32_t attempt, n_prompt;
+    sequence_pages pages;
+    shared_place shared;
+    text_chain chain;
+    text_timing timing;
+    char semantics[NAME_BYTES_MAX + 1]; /* of the sampler that drew the last id; "" before */
+    uint8_t sampler_state[STATE_BYTES_MAX]; /* after the last id */
+    uint32_t n_sampler_state_bytes;
+    uint64_t seed;
+    int32_t end_ids[END_IDS_MAX];
+    uint32_t n_end_ids;
+    uint32_t max_new_tokens;
+    bool no_cache; /* its positions are forgotten once it has its row */
+    uint32_t n_candidates;
+    uint32_t n_watched; /* candidates that whoever watches wants; may change at any time */
+} text_sequence;
+
+typedef struct score_sequence {
+    uint64_t call;
+    sequence_pages pages;
+    uint32_t n_candidates; /* of the last row */
+    double *logprobs;      /* [n_ids], the first is NaN */
+} score_sequence;
+
+typedef struct probe_sequence {
+    uint64_t call;
+    uint32_t step;
+    strategy strategy;
+    uint64_t seed;
+} probe_sequence;
+
+typedef struct sequence {
+    sequence_kind kind;
+    sequence_state state;
+    void *owner;  /* who asked */
+    int32_t *ids; /* [n_ids]: prompt and drawn; to score; a probe's history */
+    uint32_t n_ids;
+    char pool[NAME_BYTES_MAX + 1];
+    sequence_rows rows;
+    sequence_sending sending;
     uint32_t slot;
-    bool in_queue;              /* of rows that wait for a sampler */
     TAILQ_ENTRY(sequence) link; /* all, in order of arrival */
-    TAILQ_ENTRY(sequence) queue_link;
+    union { /* to be had by the functions below, which check the kind */
+        text_sequence text;
+        score_sequence score;
+        probe_sequence probe;
+    };
 } sequence;
+
+/* What only one kind has; it must be of that kind. */
+text_sequence *sequence_text(const sequence *s);
+score_sequence *sequence_score(const sequence *s);
+probe_sequence *sequence_probe(const sequence *s);
+
+/* What several kinds have. */
+sequence_pages *sequence_pages_of(const sequence *s); /* not of a probe */
+uint64_t sequence_call(const sequence *s);            /* not of a text */
+const strategy *sequence_strategy(const sequence *s); /* of the next row; empty for a score */
+const char *sequence_semantics(const sequence *s);    /* that its sampler must have; "": any */
+bool sequence_in_shared(const sequence *s);           /* its row lies in shared memory */
+bool sequence_caches(const sequence *s); /* its keys and values stay when it is closed */
 
 /* What the job borrowed is copied: QUEUED, with room for n_positions ids and rows of row_width logits,
  * which are there only for a probe. `number` tells one score from another. NULL: no memory. */
@@ -142,10 +196,10 @@ uint64_t sequence_expected_us(const sequence *s);
 uint32_t sequence_n_wanted(const sequence *s);
 /* Its next n_rows positions as rows of a batch; returns how many of them want logits. */
 uint32_t sequence_batch(const sequence *s, uint32_t n_rows, batch_row *rows);
-/* A text's id. Afterwards sequence_over tells whether the text ends with it. memory: at most
+/* A text's id. Afterwards sequence_over tells whether the text ends with it. sampler_state: at most
  * STATE_BYTES_MAX. */
-void sequence_drawn(sequence *s, int32_t id, const uint8_t *memory, size_t n_memory_bytes,
-                    const char *semantics, uint64_t now_us);
+void sequence_drawn(sequence *s, int32_t id, const uint8_t *sampler_state,
+                    size_t n_sampler_state_bytes, const char *semantics, uint64_t now_us);
 /* Log-probabilities of a score's rows, [n_rows] (the last row of all has none, its number is
  * ignored). */
 void sequence_scored(sequence *s, const double *logprobs);
@@ -153,7 +207,7 @@ bool sequence_all_scored(const sequence *s);
 /* Ids that the rows of a score are asked about, -1 where there is none: [n_rows]. */
 void sequence_given(const sequence *s, int32_t *given);
 
-/* A new strategy from the first step whose row has not been sent, which is *from_step.
+/* A new strategy of a text from the first step whose row has not been sent, which is *from_step.
  * STATUS_BAD_REQUEST: its ordinal is not a new one. STATUS_BAD_ID, STATUS_NO_MEMORY. */
 status sequence_retune(sequence *s, uint32_t change, const strategy *wanted, uint32_t *from_step,
                        failure *f);

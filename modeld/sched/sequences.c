@@ -44,14 +44,15 @@ void sequences_free(sequences **t) {
 sequence *sequences_find(const sequences *t, const uint8_t request[REQUEST_BYTES]) {
     sequence *s;
     TAILQ_FOREACH (s, &t->all, link)
-        if (s->kind == SEQUENCE_TEXT && memcmp(s->request, request, REQUEST_BYTES) == 0) return s;
+        if (s->kind == SEQUENCE_TEXT && memcmp(sequence_text(s)->request, request, REQUEST_BYTES) == 0)
+            return s;
     return NULL;
 }
 
 /* A ticket is n_sendings × SLOTS_MAX + slot: unique, and it says where to look. */
 sequence *sequences_by_ticket(const sequences *t, uint64_t ticket) {
     sequence *s = t->slots[ticket % SLOTS_MAX];
-    return s && ticket != 0 && s->ticket == ticket ? s : NULL;
+    return s && ticket != 0 && s->sending.ticket == ticket ? s : NULL;
 }
 
 sequence *sequences_first(const sequences *t) {
@@ -67,7 +68,7 @@ sequence *sequences_first_waiting(const sequences *t) {
 }
 
 sequence *sequences_next_waiting(const sequence *s) {
-    return TAILQ_NEXT(s, queue_link);
+    return TAILQ_NEXT(s, sending.queue_link);
 }
 
 uint32_t sequences_count(const sequences *t) {
@@ -108,19 +109,19 @@ static status check_pages(const sequences *t, uint32_t n_positions, failure *f) 
 }
 
 static void rows_wait(sequences *t, sequence *s, uint64_t now_us, bool in_front) {
-    s->waiting_us = now_us;
-    s->in_queue = true;
-    if (in_front) TAILQ_INSERT_HEAD(&t->waiting, s, queue_link);
-    else TAILQ_INSERT_TAIL(&t->waiting, s, queue_link);
+    s->sending.waiting_us = now_us;
+    s->sending.in_queue = true;
+    if (in_front) TAILQ_INSERT_HEAD(&t->waiting, s, sending.queue_link);
+    else TAILQ_INSERT_TAIL(&t->waiting, s, sending.queue_link);
 }
 
 static void leave_waiting(sequences *t, sequence *s) {
-    if (s->in_queue) TAILQ_REMOVE(&t->waiting, s, queue_link);
-    s->in_queue = false;
+    if (s->sending.in_queue) TAILQ_REMOVE(&t->waiting, s, sending.queue_link);
+    s->sending.in_queue = false;
 }
 
 static void enter(sequences *t, sequence *s, uint64_t now_us) {
-    s->opened_us = now_us;
+    if (s->kind == SEQUENCE_TEXT) sequence_text(s)->timing.opened_us = now_us;
     s->slot = t->free_slots[--t->n_free_slots];
     t->slots[s->slot] = s;
     TAILQ_INSERT_TAIL(&t->all, s, link);
@@ -137,7 +138,7 @@ static void enter(sequences *t, sequence *s, uint64_t now_us) {
 /* KV positions that it will fill; none for a probe. */
 static uint32_t positions(const sequences *t, const job *asked) {
     switch (asked->kind) {
-    case SEQUENCE_TEXT: return min_u32(asked->n_prompt + asked->max_new_tokens, t->n_ctx);
+    case SEQUENCE_TEXT: return min_u32(asked->text.n_prompt + asked->text.max_new_tokens, t->n_ctx);
     case SEQUENCE_SCORE: return (uint32_t)asked->n_ids;
     case SEQUENCE_PROBE: break;
     }
@@ -150,7 +151,7 @@ status sequences_open(sequences *t, const job *asked, uint64_t now_us, sequence 
     uint32_t n_positions = positions(t, asked);
     if (check_pages(t, n_positions, f) != STATUS_OK) return f->code;
 
-    uint32_t row_width = asked->kind == SEQUENCE_PROBE ? (uint32_t)asked->row_width : t->n_vocab;
+    uint32_t row_width = asked->kind == SEQUENCE_PROBE ? (uint32_t)asked->probe.row_width : t->n_vocab;
     sequence *s = sequence_new(asked, n_positions, row_width, ++t->n_opened);
     if (!s) return fail(f, STATUS_NO_MEMORY, "no memory for another sequence");
     if (t->call_bytes + sequence_call_bytes(s) > CALLS_BYTES_MAX) {
@@ -173,17 +174,20 @@ static bool may_be_next(const sequences *t, const sequence *s) {
            (s->kind == SEQUENCE_TEXT || t->n_scores_running < SCORES_RUNNING_MAX);
 }
 
+/* Where there is room for it, a text's row lies in shared memory. */
+static float *take_shared(sequences *t, shared_place *place) {
+    place->taken = t->shared && shared_rows_take(t->shared, &place->index);
+    return place->taken ? shared_rows_at(t->shared, place->index) : NULL;
+}
+
 /* Room for what it will send; false: no memory. */
 static bool make_rows(sequences *t, sequence *s) {
-    s->in_shared = s->kind == SEQUENCE_TEXT && t->shared &&
-                   shared_rows_take(t->shared, &s->shared_row);
-    if (s->in_shared) {
-        s->rows = shared_rows_at(t->shared, s->shared_row);
-        return true;
-    }
+    sequence_rows *rows = &s->rows;
+    if (s->kind == SEQUENCE_TEXT) rows->logits = take_shared(t, &sequence_text(s)->shared);
+    if (rows->logits) return true;
     uint32_t n_rows = s->kind == SEQUENCE_SCORE ? min_u32(SCORE_ROWS, s->n_ids) : 1;
-    s->rows = malloc((size_t)n_rows * s->row_width * sizeof *s->rows);
-    return s->rows;
+    rows->logits = malloc((size_t)n_rows * rows->width * sizeof *rows->logits);
+    return rows->logits;
 }
 
 status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
@@ -191,24 +195,34 @@ status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
     while (s && !may_be_next(t, s)) s = TAILQ_NEXT(s, link);
     if (!s) return STATUS_NOT_FOUND;
     *out = s;
-    if (!s->rows && !make_rows(t, s)) return STATUS_NO_MEMORY;
-    status st =
-        kv_cache_open(t->cache, s->key, s->ids, s->n_ids, s->n_positions_max, &s->kv, &s->n_cached);
+    if (!s->rows.logits && !make_rows(t, s)) return STATUS_NO_MEMORY;
+    sequence_pages *pages = sequence_pages_of(s);
+    status st = kv_cache_open(t->cache, pages->key, s->ids, s->n_ids, pages->n_positions_max,
+                              &pages->kv, &pages->n_cached);
     if (st != STATUS_OK) return st == STATUS_BUSY ? STATUS_NOT_FOUND : st;
     t->n_queued--;
     t->n_scores_running += s->kind == SEQUENCE_SCORE;
-    s->n_computed = s->n_cached;
-    s->admitted_us = now_us;
-    s->queue_ms = (double)(now_us - s->opened_us) / 1000.0;
+    pages->n_computed = pages->n_cached;
+    if (s->kind == SEQUENCE_TEXT) {
+        text_timing *timing = &sequence_text(s)->timing;
+        timing->admitted_us = now_us;
+        timing->queue_ms = (double)(now_us - timing->opened_us) / 1000.0;
+    }
     sequence_turn(s, EVENT_PAGES);
     return STATUS_OK;
 }
 
+/* Its keys and values stay as cache, or are forgotten; what waits for pages, and a probe, has none. */
+static void give_pages(sequences *t, const sequence *s) {
+    if (s->state == SEQUENCE_QUEUED || s->kind == SEQUENCE_PROBE) return;
+    kv_sequence kv = sequence_pages_of(s)->kv;
+    if (sequence_caches(s)) kv_cache_close(t->cache, kv);
+    else kv_cache_drop(t->cache, kv);
+    t->n_scores_running -= s->kind == SEQUENCE_SCORE;
+}
+
 void sequences_close(sequences *t, sequence *s) {
-    bool has_pages = s->state != SEQUENCE_QUEUED && s->kind != SEQUENCE_PROBE;
-    if (has_pages && (s->kind == SEQUENCE_SCORE || s->no_cache)) kv_cache_drop(t->cache, s->kv);
-    else if (has_pages) kv_cache_close(t->cache, s->kv);
-    t->n_scores_running -= has_pages && s->kind == SEQUENCE_SCORE;
+    give_pages(t, s);
     t->n_queued -= s->state == SEQUENCE_QUEUED;
     sequence_turn(s, EVENT_CLOSE);
     sequence_settle(s);
@@ -219,31 +233,40 @@ void sequences_close(sequences *t, sequence *s) {
     if (s->kind == SEQUENCE_TEXT) t->n_texts--;
     else t->n_calls--;
     t->call_bytes -= sequence_call_bytes(s);
-    if (s->in_shared) shared_rows_give(t->shared, s->shared_row);
+    if (sequence_in_shared(s)) shared_rows_give(t->shared, sequence_text(s)->shared.index);
     sequence_free(s);
 }
 
 /* ---- the forward pass ---- */
 
 void sequence_renew_rows(sequences *t, sequence *s) {
-    if (s->in_shared) s->row_generation = shared_rows_renew(t->shared, s->shared_row);
+    if (!sequence_in_shared(s)) return;
+    shared_place *place = &sequence_text(s)->shared;
+    place->generation = shared_rows_renew(t->shared, place->index);
+}
+
+/* A text's positions were computed; true: its row is there. */
+static bool text_computed(sequences *t, sequence *s, double forward_ms, uint64_t now_us) {
+    text_sequence *text = sequence_text(s);
+    text->timing.forward_ms += forward_ms;
+    if (text->pages.n_computed < s->n_ids) return false;
+    if (s->state == SEQUENCE_PREFILL && text->timing.prefill_ms <= 0) /* the first one */
+        text->timing.prefill_ms = (double)(now_us - text->timing.admitted_us) / 1000.0;
+    if (text->no_cache) {
+        kv_cache_rewind(t->cache, text->pages.kv);
+        text->pages.n_computed = 0;
+    }
+    return true;
 }
 
 bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double forward_ms,
                        uint64_t now_us) {
-    s->n_computed += n_positions;
-    s->forward_ms += forward_ms;
-    if (s->kind == SEQUENCE_TEXT && s->n_computed < s->n_ids) return false;
-    if (s->state == SEQUENCE_PREFILL && s->prefill_ms <= 0)     /* the first one */
-        s->prefill_ms = (double)(now_us - s->admitted_us) / 1000.0;
-    if (s->no_cache) {
-        kv_cache_rewind(t->cache, s->kv);
-        s->n_computed = 0;
-    }
-    s->n_rows = s->kind == SEQUENCE_SCORE ? n_positions : 1;
+    sequence_pages_of(s)->n_computed += n_positions;
+    if (s->kind == SEQUENCE_TEXT && !text_computed(t, s, forward_ms, now_us)) return false;
+    s->rows.n = s->kind == SEQUENCE_SCORE ? n_positions : 1;
     sequence_turn(s, EVENT_ROWS);
-    s->n_sent = s->n_tries = s->n_losses = 0;
-    s->avoided = NULL;
+    s->sending.n_sent = s->sending.n_tries = s->sending.n_losses = 0;
+    s->sending.avoided = NULL;
     rows_wait(t, s, now_us, false);
     return true;
 }
@@ -251,24 +274,24 @@ bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double f
 /* ---- the sampler ---- */
 
 void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint64_t deadline_us) {
-    assert(s->state == SEQUENCE_SAMPLING && !s->sampler);
+    assert(s->state == SEQUENCE_SAMPLING && !s->sending.sampler);
     leave_waiting(t, s);
-    s->ticket = ++t->n_sendings * SLOTS_MAX + s->slot;
-    s->sampler = to;
-    s->sent_us = now_us;
-    s->deadline_us = deadline_us;
-    s->n_sent++;
+    s->sending.ticket = ++t->n_sendings * SLOTS_MAX + s->slot;
+    s->sending.sampler = to;
+    s->sending.sent_us = now_us;
+    s->sending.deadline_us = deadline_us;
+    s->sending.n_sent++;
     sampler_took(to);
 }
 
 void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,
                     const char *why) {
     sequence_turn(s, EVENT_RETRY);
-    s->n_sent -= cause == RETRY_UNSENT;
-    s->n_losses += cause == RETRY_LOST;
-    s->n_tries += cause == RETRY_FAILED;
-    text_sentence(why, s->last_error, sizeof s->last_error);
-    s->avoided = s->sampler;
+    s->sending.n_sent -= cause == RETRY_UNSENT;
+    s->sending.n_losses += cause == RETRY_LOST;
+    s->sending.n_tries += cause == RETRY_FAILED;
+    text_sentence(why, s->sending.last_error, sizeof s->sending.last_error);
+    s->sending.avoided = s->sending.sampler;
     sequence_settle(s);
     rows_wait(t, s, now_us, true);
 }

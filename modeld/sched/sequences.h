@@ -58,9 +58,9 @@ sequence *sequences_next_waiting(const sequence *s);
 uint32_t sequences_count(const sequences *t);
 uint32_t sequences_n_queued(const sequences *t);
 
-/* Its `rows` are about to be written: a late sampler that still reads them will notice. */
+/* Its rows are about to be written: a late sampler that still reads them will notice. */
 void sequence_renew_rows(sequences *t, sequence *s);
-/* They are computed, and their logits are in `rows`; forward_ms is their share of the pass. True
+/* They are computed, and their logits are in `rows.logits`; forward_ms is their share of the pass. True
  * when the sequence has what it wanted and is SAMPLING now. */
 bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double forward_ms,
                        uint64_t now_us);
