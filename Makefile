@@ -99,7 +99,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED:.c=.h)
 UNIT_SOURCES := $(sort $(shell find tests -name 'test_*.c'))
 UNIT_TESTS := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SOURCES))))
 $(BUILD)/libsupport.a: $(call object,$(call sources_below,tests/support))
-$(BUILD)/tests/test_replies: $(BUILD)/obj/modeld/links/service_replies.o # the rest of the service is played by the test
+$(BUILD)/tests/test_replies: $(BUILD)/obj/modeld/links/tokens_answer.o # the rest of the service is played by the test
 $(foreach source,$(UNIT_SOURCES),$(eval $(BUILD)/tests/$(basename $(notdir $(source))): $(call object,$(source))))
 $(UNIT_TESTS): $(ARCHIVES)
 	@mkdir -p $(@D)

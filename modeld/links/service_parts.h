@@ -1,11 +1,11 @@
-/* What service.c and the service_NAME.c share; nobody else includes this.
+/* What service.c and the files below share; nobody else includes this.
  *
  *   service.c              the daemon's one struct, its turn: admit, send, compute, send
- *   service_tokens.c       what tokenizerds ask
- *   service_replies.c      what they are told
- *   service_vocabulary.c   the vocabulary, in pieces
- *   service_rows.c         rows to samplerds, ids back, deadlines
- *   service_report.c       how this modeld is doing */
+ *   tokens_link.c       what tokenizerds ask
+ *   tokens_answer.c      what they are told
+ *   vocabulary_pieces.c   the vocabulary, in pieces
+ *   sampling.c         rows to samplerds, ids back, deadlines
+ *   report.c       how this modeld is doing */
 #ifndef TRIVIUM_MODELD_SERVICE_PARTS_H
 #define TRIVIUM_MODELD_SERVICE_PARTS_H
 
@@ -91,10 +91,10 @@ void service_wake(service *s);
 /* A message that is readable and makes no sense: counted; the first is logged. */
 void service_garbage(service *s, const char *what);
 
-/* ---- service_tokens.c ---- */
+/* ---- tokens_link.c ---- */
 extern const peers_events tokens_events; /* context: the front */
 
-/* ---- service_replies.c ---- */
+/* ---- tokens_answer.c ---- */
 /* A message to a tokenizerd. One that cannot take it, or would miss it, is cut, and with it go its
  * sequences: it opens them anew. */
 status reply_send(front *to, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw);
@@ -112,17 +112,17 @@ void reply_glimpse(front *to, Trivium__Glimpse *g);     /* or drop it, where it 
 void reply_scored(service *s, sequence *q, const Trivium__SampleReply *last);
 void reply_probed(service *s, sequence *q, int32_t id, const double *probabilities);
 
-/* ---- service_vocabulary.c ---- */
+/* ---- vocabulary_pieces.c ---- */
 status vocabulary_check(const model *m,
                         failure *f); /* it can be sent: its bytes are within bounds */
 void vocabulary_send(front *to);
 
-/* ---- service_rows.c ---- */
+/* ---- sampling.c ---- */
 extern const peers_events rows_events; /* context: the service */
 /* Send all rows that wait and have a sampler with room. */
 void rows_send(service *s);
 
-/* ---- service_report.c ---- */
+/* ---- report.c ---- */
 Trivium__ModelReport *report_fill(service *s); /* valid until the next call */
 void report_send(service *s);                  /* to every tokenizerd, now */
 
