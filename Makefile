@@ -28,10 +28,10 @@ SCHEMAS := common text tokens logits
 GENERATED := $(SCHEMAS:%=$(BUILD)/gen/%.pb-c.c)
 PROGRAMS := tokenizerd modeld samplerd trivium
 
-# A program is its main.c and its links (samplerd: main.c alone; client: the cmd_*.c) and a library of all the rest, which tests link, too.
+# A program is its main.c (tokenizerd: and its links; client: the cmd_*.c) and a library of all the rest, which tests link, too.
 sources_below = $(sort $(shell find $(1) -name '*.c'))
 tokenizerd_program := tokenizerd/main.c $(wildcard tokenizerd/links/*.c)
-modeld_program := modeld/main.c $(wildcard modeld/links/*.c)
+modeld_program := modeld/main.c
 samplerd_program := samplerd/main.c
 trivium_program := client/main.c $(shell find client -name 'cmd_*.c')
 proto_sources := $(call sources_below,proto)
@@ -99,7 +99,6 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED:.c=.h)
 UNIT_SOURCES := $(sort $(shell find tests -name 'test_*.c'))
 UNIT_TESTS := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SOURCES))))
 $(BUILD)/libsupport.a: $(call object,$(call sources_below,tests/support))
-$(BUILD)/tests/test_replies: $(BUILD)/obj/modeld/links/tokens_answer.o # the rest of the service is played by the test
 $(foreach source,$(UNIT_SOURCES),$(eval $(BUILD)/tests/$(basename $(notdir $(source))): $(call object,$(source))))
 $(UNIT_TESTS): $(ARCHIVES)
 	@mkdir -p $(@D)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "modeld/engine/model.h"
-#include "modeld/links/service.h"
+#include "modeld/serve/service.h"
 #include "modeld/pages/kv_cache.h"
 #include "modeld/sched/sequences.h"
 #include "proto/base/limits.h"

@@ -1,29 +1,39 @@
-/* What tokenizerds are told. */
-#include "proto/base/log.h"
-#include "service_parts.h"
+#include "tokens_answer.h"
 
-status reply_send(front *to, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw) {
-    if (!to->peer) return STATUS_NOT_FOUND;
-    status st = peers_send(to->peers, to->peer, &m->base, raw, n_raw);
-    if (st != STATUS_OK && st != STATUS_BUSY) { /* BUSY: it is cut already */
-        log_event(LOG_ERROR, "unsent", "tokenizerd=\"%s\" why=%s", peer_name(to->peer),
-                  status_name(st));
-        peers_cut(to->peers, to->peer, "a message to it was lost");
-    }
-    return st;
+#include "proto/net/errors.h"
+
+static ProtobufCBinaryData wire_request(text_name text) {
+    return (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)text.request};
 }
 
-static void send_closed(front *to, Trivium__Closed *closed, sequence_end end, const failure *f) {
-    Trivium__Error error;
-    closed->reason = (Trivium__CloseReason)end;
-    if (end == END_ERROR) {
-        error = error_to_wire(f);
-        closed->error = &error;
-    }
+/* ---- texts ---- */
+
+void tokens_answer_token(tokens_link *to, text_name text, const told_token *token) {
+    Trivium__Token wire = TRIVIUM__TOKEN__INIT;
+    wire.request = wire_request(text);
+    wire.attempt = text.attempt;
+    wire.step = token->step;
+    wire.drawn = token->drawn;
+    wire.change = token->change;
+    wire.semantics = (char *)token->semantics;
+    wire.forward_ms = token->forward_ms;
+    wire.sample_ms = token->sample_ms;
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
-    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_CLOSED;
-    m.closed = closed;
-    reply_send(to, &m, NULL, 0);
+    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_TOKEN;
+    m.token = &wire;
+    tokens_link_send(to, &m, NULL, 0);
+}
+
+void tokens_answer_retuned(tokens_link *to, text_name text, uint32_t change, uint32_t first_step) {
+    Trivium__Retuned retuned = TRIVIUM__RETUNED__INIT;
+    retuned.request = wire_request(text);
+    retuned.attempt = text.attempt;
+    retuned.change = change;
+    retuned.step = first_step;
+    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
+    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_TUNED;
+    m.tuned = &retuned;
+    tokens_link_send(to, &m, NULL, 0);
 }
 
 _Static_assert((int)END_ID == (int)TRIVIUM__CLOSE_REASON__CLOSE_END_ID &&
@@ -33,15 +43,51 @@ _Static_assert((int)END_ID == (int)TRIVIUM__CLOSE_REASON__CLOSE_END_ID &&
                    (int)END_ERROR == (int)TRIVIUM__CLOSE_REASON__CLOSE_ERROR,
                "the ends of a sequence have the wire's numbers");
 
-void reply_refused_text(front *to, const uint8_t *request, uint32_t attempt, sequence_end end,
-                        const failure *f) {
+void tokens_answer_closed(tokens_link *to, text_name text, const told_end *end) {
+    Trivium__Error error;
     Trivium__Closed closed = TRIVIUM__CLOSED__INIT;
-    closed.request = (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)request};
-    closed.attempt = attempt;
-    send_closed(to, &closed, end, f);
+    closed.request = wire_request(text);
+    closed.attempt = text.attempt;
+    closed.reason = (Trivium__CloseReason)end->why;
+    if (end->why == END_ERROR) {
+        error = error_to_wire(end->failure);
+        closed.error = &error;
+    }
+    closed.queue_ms = end->queue_ms;
+    closed.prefill_ms = end->prefill_ms;
+    closed.n_cached = end->n_cached;
+    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
+    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_CLOSED;
+    m.closed = &closed;
+    tokens_link_send(to, &m, NULL, 0);
 }
 
-void reply_refused_call(front *to, uint64_t call, const failure *f) {
+/* ---- calls ---- */
+
+void tokens_answer_scored(tokens_link *to, uint64_t call, const double *logprobs, size_t n_ids,
+                          const Trivium__Drawn *last) {
+    Trivium__ScoredIds scored = TRIVIUM__SCORED_IDS__INIT;
+    scored.call = call;
+    scored.n_top = last->n_candidates;
+    scored.top = last->candidates;
+    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
+    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_SCORED;
+    m.scored = &scored;
+    tokens_link_send(to, &m, &(wire_raw){logprobs, n_ids * sizeof *logprobs}, 1);
+}
+
+void tokens_answer_probed(tokens_link *to, uint64_t call, int32_t id, const double *probabilities,
+                          size_t row_width) {
+    Trivium__ProbedRow probed = TRIVIUM__PROBED_ROW__INIT;
+    probed.call = call;
+    probed.id = id;
+    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
+    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_PROBED;
+    m.probed = &probed;
+    tokens_link_send(to, &m, &(wire_raw){probabilities, row_width * sizeof *probabilities}, 1);
+}
+
+void tokens_answer_failed(tokens_link *to, uint64_t call, const failure *f) {
     Trivium__Error error = error_to_wire(f);
     Trivium__CallFailed failed = TRIVIUM__CALL_FAILED__INIT;
     failed.call = call;
@@ -49,88 +95,14 @@ void reply_refused_call(front *to, uint64_t call, const failure *f) {
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_FAILED;
     m.failed = &failed;
-    reply_send(to, &m, NULL, 0);
+    tokens_link_send(to, &m, NULL, 0);
 }
 
-/* Its pages and its sampler's room are free for others now. */
-static void forget(service *s, sequence *q) {
-    sequences_close(s->sequences, q);
-    service_wake(s);
-}
+/* ---- watching ---- */
 
-void reply_end(service *s, sequence *q, sequence_end end, const failure *f) {
-    if (q->kind == SEQUENCE_TEXT) {
-        Trivium__Closed closed = TRIVIUM__CLOSED__INIT;
-        text_sequence *text = sequence_text(q);
-        closed.request = (ProtobufCBinaryData){REQUEST_BYTES, text->request};
-        closed.attempt = text->attempt;
-        closed.queue_ms = text->timing.queue_ms;
-        closed.prefill_ms = text->timing.prefill_ms;
-        closed.n_cached = text->pages.n_cached;
-        send_closed(q->owner, &closed, end, f);
-    } else {
-        reply_refused_call(q->owner, sequence_call(q), f);
-    }
-    forget(s, q);
-}
-
-void reply_token(service *s, sequence *q, const Trivium__SampleReply *r, const char *semantics) {
-    Trivium__Token token = TRIVIUM__TOKEN__INIT;
-    text_sequence *text = sequence_text(q);
-    token.request = (ProtobufCBinaryData){REQUEST_BYTES, text->request};
-    token.attempt = text->attempt;
-    token.step = sequence_step(q);
-    token.drawn = r->drawn[0];
-    token.change = text->chain.change;
-    token.semantics = (char *)semantics;
-    token.forward_ms = text->timing.forward_ms;
-    token.sample_ms = r->sample_ms > 0 ? r->sample_ms : 0;
-    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
-    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_TOKEN;
-    m.token = &token;
-    reply_send(q->owner, &m, NULL, 0);
-    s->report.n_drawn++;
-}
-
-void reply_glimpse(front *to, Trivium__Glimpse *g) {
+void tokens_answer_glimpse(tokens_link *to, Trivium__Glimpse *g) {
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_GLIMPSE;
     m.glimpse = g;
-    if (to->peer) peers_offer(to->peers, to->peer, &m.base);
-}
-
-void reply_retuned(sequence *q, uint32_t change, uint32_t step_from) {
-    Trivium__Retuned retuned = TRIVIUM__RETUNED__INIT;
-    retuned.request = (ProtobufCBinaryData){REQUEST_BYTES, sequence_text(q)->request};
-    retuned.attempt = sequence_text(q)->attempt;
-    retuned.change = change;
-    retuned.step = step_from;
-    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
-    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_TUNED;
-    m.tuned = &retuned;
-    reply_send(q->owner, &m, NULL, 0);
-}
-
-void reply_scored(service *s, sequence *q, const Trivium__SampleReply *last) {
-    const Trivium__Drawn *row = last->drawn[last->n_drawn - 1];
-    Trivium__ScoredIds scored = TRIVIUM__SCORED_IDS__INIT;
-    scored.call = sequence_call(q);
-    scored.n_top = row->n_candidates;
-    scored.top = row->candidates;
-    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
-    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_SCORED;
-    m.scored = &scored;
-    reply_send(q->owner, &m, &(wire_raw){sequence_score(q)->logprobs, q->n_ids * sizeof(double)}, 1);
-    forget(s, q);
-}
-
-void reply_probed(service *s, sequence *q, int32_t id, const double *probabilities) {
-    Trivium__ProbedRow probed = TRIVIUM__PROBED_ROW__INIT;
-    probed.call = sequence_call(q);
-    probed.id = id;
-    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
-    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_PROBED;
-    m.probed = &probed;
-    reply_send(q->owner, &m, &(wire_raw){probabilities, q->rows.width * sizeof *probabilities}, 1);
-    forget(s, q);
+    tokens_link_offer(to, &m);
 }

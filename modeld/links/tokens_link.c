@@ -1,108 +1,104 @@
-/* What tokenizerds ask. */
+#include "tokens_link.h"
+
+#include <stdlib.h>
 #include <string.h>
 
-#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/chain/strategy_wire.h"
-#include "service_parts.h"
+#include "proto/net/errors.h"
+#include "proto/net/peer.h"
+#include "vocabulary_pieces.h"
+
+enum { NO_TIMER = -1 };
+
+struct tokens_link {
+    tokens_link_options options;
+    loop *loop;
+    peers *peers; /* NULL: closed after a refusal */
+    peer *peer;   /* NULL: not joined now */
+    bool refused; /* for good: `peers` goes in the next turn */
+    int closing;  /* the timer of that */
+    /* What it told us, for whoever takes its place at this address: part of our Hello there. */
+    Trivium__DefaultModel default_model;
+    char default_name[NAME_BYTES_MAX + 1];
+    Trivium__Hello hello;
+};
+
+static void over(tokens_link *link) {
+    link->options.events->over(link->options.context, link);
+}
+
+static void garbage_of(tokens_link *link, const char *message) {
+    garbage_count(link->options.garbage, message);
+}
 
 /* ---- joining ---- */
 
-/* Its sequences end without a word: it is gone, or has forgotten them. Keys and values stay as
- * cache. */
-static void end_all_of(front *from) {
-    service *s = from->service;
-    sequence *next = NULL;
-    for (sequence *q = sequences_first(s->sequences); q; q = next) {
-        next = sequences_next(q);
-        if (q->owner == from) sequences_close(s->sequences, q);
-    }
-    service_wake(s);
-}
-
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
-    front *from = context;
+    tokens_link *link = context;
     if (hello->role != TRIVIUM__ROLE__TOKENIZERD)
-        return fail(f, STATUS_BAD_REQUEST, "%s is not a tokenizerd's endpoint", from->address);
-    end_all_of(from);
-    from->peer = p;
+        return fail(f, STATUS_BAD_REQUEST, "%s is not a tokenizerd's endpoint",
+                    link->options.address);
+    over(link);
+    link->peer = p;
     log_event(LOG_INFO, "joined", "tokenizerd=\"%s\" pid=%d endpoint=%s", hello->name, hello->pid,
-              from->address);
+              link->options.address);
     return STATUS_OK;
 }
 
 static void on_left(void *context, peer *p, const char *why) {
-    front *from = context;
+    tokens_link *link = context;
     log_event(LOG_INFO, "left", "tokenizerd=\"%s\" endpoint=%s why=\"%s\"", peer_name(p),
-              from->address, why);
-    from->peer = NULL;
-    end_all_of(from);
+              link->options.address, why);
+    link->peer = NULL;
+    over(link);
 }
 
-static bool all_given_up(const service *s) {
-    for (size_t i = 0; i < s->n_fronts; i++)
-        if (!s->fronts[i].given_up) return false;
-    return true;
-}
-
-static void give_up(void *context) {
-    front *one = context;
-    peers_free(&one->peers);
-    one->peer = NULL;
-    end_all_of(one);
-}
-
-static void on_default_model(front *from, const Trivium__DefaultModel *m) {
-    if (!m->name[0] || !text_is_printable(m->name, NAME_BYTES_MAX)) {
-        service_garbage(from->service, "default_model");
-        return;
-    }
-    strcpy(from->default_name, m->name);
-    from->default_model.since_ms = m->since_ms;
-    log_event(LOG_INFO, "first_model", "name=\"%s\" endpoint=%s", m->name, from->address);
+static void close_link(void *context) {
+    tokens_link *link = context;
+    link->closing = NO_TIMER;
+    peers_free(&link->peers);
+    link->peer = NULL;
+    over(link);
 }
 
 /* A full table may have room later; whatever else it says, it would say again. */
 static void on_refused(void *context, const Trivium__Error *error) {
-    front *from = context;
+    tokens_link *link = context;
     failure f, told;
     error_from_wire(error, "it", &told);
-    fail(&f, told.code, "refused by the tokenizerd at %s: %s", from->address, told.message);
+    fail(&f, told.code, "refused by the tokenizerd at %s: %s", link->options.address, told.message);
     log_event(LOG_ERROR, "refused", "why=\"%s\"", f.message);
     if (f.code == STATUS_BUSY || f.code == STATUS_NO_MEMORY) return;
-    from->given_up = true;
-    if (!all_given_up(from->service)) {
-        /* Not within its own event. Without memory for the timer Hello goes on being said. */
-        loop_once(from->service->loop, 0, give_up, from);
-        return;
-    }
-    from->service->refusal = f;
-    loop_stop(from->service->loop);
+    link->refused = true;
+    /* Not within its own event. Without memory for the timer Hello goes on being said. */
+    if (link->closing == NO_TIMER) link->closing = loop_once(link->loop, 0, close_link, link);
+    link->options.events->refused(link->options.context, link, &f);
 }
 
 static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
     (void)p;
-    front *to = context;
-    beat->report = report_fill(to->service);
+    tokens_link *link = context;
+    beat->report = report_fill(link->options.report);
 }
 
 /* ---- texts ---- */
 
-static void open_text(front *from, const Trivium__Open *m, const int32_t *ids, size_t n_ids) {
-    service *s = from->service;
-    failure f = {.code = STATUS_OK};
-    sequence *q = sequences_find(s->sequences, m->request.data);
-    if (q && sequence_text(q)->attempt >= m->attempt) {
-        reply_refused_text(from, m->request.data, m->attempt, END_SUPERSEDED, &f);
+static void on_open(tokens_link *link, const Trivium__Open *m, const wire_message *message) {
+    size_t n_ids = 0;
+    const int32_t *ids = wire_items(message, 0, sizeof *ids, &n_ids);
+    if (m->request.len != REQUEST_BYTES || !ids || message->n_raw != 1) {
+        garbage_of(link, "open");
         return;
     }
-    if (q) reply_end(s, q, END_SUPERSEDED, &f);
+    failure f;
     strategy chain;
     strategy_init(&chain);
+    bool readable = strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK;
     job asked = {
         .kind = SEQUENCE_TEXT,
-        .owner = from,
+        .owner = link,
         .ids = ids,
         .n_ids = n_ids,
         .pool = m->pool,
@@ -124,87 +120,64 @@ static void open_text(front *from, const Trivium__Open *m, const int32_t *ids, s
         .text.n_candidates = m->n_candidates,
         .text.n_watched = m->n_watched,
     };
-    if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK ||
-        sequences_open(s->sequences, &asked, clock_us(), &q, &f) != STATUS_OK)
-        reply_refused_text(from, m->request.data, m->attempt, END_ERROR, &f);
-    else if (sequence_over(q) != END_NONE) reply_end(s, q, sequence_over(q), &f);
+    link->options.events->open(link->options.context, &asked, readable ? NULL : &f);
     strategy_clear(&chain);
-    service_wake(s);
 }
 
-static void on_open(front *from, const Trivium__Open *m, const wire_message *message) {
-    size_t n_ids = 0;
-    const int32_t *ids = wire_items(message, 0, sizeof *ids, &n_ids);
-    if (m->request.len != REQUEST_BYTES || !ids || message->n_raw != 1)
-        service_garbage(from->service, "open");
-    else open_text(from, m, ids, n_ids);
+/* False: no text of ours has such a name. */
+static bool read_name(const ProtobufCBinaryData *request, uint32_t attempt, text_name *name) {
+    *name = (text_name){request->data, attempt};
+    return request->len == REQUEST_BYTES;
 }
 
-/* The open text that is meant; NULL: it has ended, its Closed is on the way or was never ours. */
-static sequence *find_text(front *from, const ProtobufCBinaryData *request, uint32_t attempt) {
-    if (request->len != REQUEST_BYTES) return NULL;
-    sequence *q = sequences_find(from->service->sequences, request->data);
-    return q && q->owner == from && sequence_text(q)->attempt == attempt ? q : NULL;
-}
-
-static void on_retune(front *from, const Trivium__Retune *m) {
-    sequence *q = find_text(from, &m->request, m->attempt);
-    if (!q) return;
+static void on_retune(tokens_link *link, const Trivium__Retune *m) {
+    text_name name;
+    if (!read_name(&m->request, m->attempt, &name)) return;
     failure f;
-    uint32_t step_from = 0;
     strategy chain;
     strategy_init(&chain);
-    status st = strategy_from_wire(&chain, m->strategy, &f);
-    if (st == STATUS_OK) st = sequence_retune(q, m->change, &chain, &step_from, &f);
-    if (st == STATUS_OK) reply_retuned(q, m->change, step_from);
-    else if (st == STATUS_NO_MEMORY) reply_end(from->service, q, END_ERROR, &f);
-    else service_garbage(from->service, "retune");
+    bool readable = strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK;
+    link->options.events->retune(link->options.context, link, name, m->change, &chain,
+                                 readable ? NULL : &f);
     strategy_clear(&chain);
 }
 
-static void on_watch(front *from, const Trivium__WatchText *m) {
-    sequence *q = find_text(from, &m->request, m->attempt);
-    if (m->n_watched > CANDIDATES_MAX) service_garbage(from->service, "watch");
-    else if (q) sequence_text(q)->n_watched = m->n_watched;
+static void on_watch(tokens_link *link, const Trivium__WatchText *m) {
+    text_name name;
+    if (m->n_watched > CANDIDATES_MAX) garbage_of(link, "watch");
+    else if (read_name(&m->request, m->attempt, &name))
+        link->options.events->watch(link->options.context, link, name, m->n_watched);
 }
 
-static void on_close(front *from, const Trivium__Close *m) {
-    sequence *q = find_text(from, &m->request, m->attempt);
-    if (q) reply_end(from->service, q, END_ASKED, NULL);
+static void on_close(tokens_link *link, const Trivium__Close *m) {
+    text_name name;
+    if (read_name(&m->request, m->attempt, &name))
+        link->options.events->close(link->options.context, link, name);
 }
 
 /* ---- calls ---- */
 
-static void open_call(front *from, const job *asked) {
-    service *s = from->service;
-    failure f;
-    sequence *q = NULL;
-    if (sequences_open(s->sequences, asked, clock_us(), &q, &f) != STATUS_OK)
-        reply_refused_call(from, asked->kind == SEQUENCE_SCORE ? asked->score.call : asked->probe.call, &f);
-    service_wake(s);
-}
-
-static void on_score(front *from, const Trivium__ScoreIds *m, const wire_message *message) {
+static void on_score(tokens_link *link, const Trivium__ScoreIds *m, const wire_message *message) {
     job asked = {
         .kind = SEQUENCE_SCORE,
-        .owner = from,
+        .owner = link,
         .pool = m->pool,
         .wait_ms = m->wait_ms,
         .score.call = m->call,
         .score.n_candidates = m->n_top,
     };
     asked.ids = wire_items(message, 0, sizeof *asked.ids, &asked.n_ids);
-    if (!asked.ids || message->n_raw != 1) service_garbage(from->service, "score");
-    else open_call(from, &asked);
+    if (!asked.ids || message->n_raw != 1) garbage_of(link, "score");
+    else link->options.events->call(link->options.context, &asked, NULL);
 }
 
-static void on_probe(front *from, const Trivium__ProbeRow *m, const wire_message *message) {
+static void on_probe(tokens_link *link, const Trivium__ProbeRow *m, const wire_message *message) {
     failure f;
     strategy chain;
     strategy_init(&chain);
     job asked = {
         .kind = SEQUENCE_PROBE,
-        .owner = from,
+        .owner = link,
         .pool = m->pool,
         .wait_ms = m->wait_ms,
         .probe.call = m->call,
@@ -214,36 +187,133 @@ static void on_probe(front *from, const Trivium__ProbeRow *m, const wire_message
     };
     asked.probe.row = wire_items(message, 0, sizeof *asked.probe.row, &asked.probe.row_width);
     asked.ids = wire_items(message, 1, sizeof *asked.ids, &asked.n_ids);
-    if (!asked.probe.row || !asked.ids) service_garbage(from->service, "probe");
-    else if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK)
-        reply_refused_call(from, m->call, &f);
-    else open_call(from, &asked);
+    if (!asked.probe.row || !asked.ids) {
+        garbage_of(link, "probe");
+        return;
+    }
+    bool readable = strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK;
+    link->options.events->call(link->options.context, &asked, readable ? NULL : &f);
     strategy_clear(&chain);
+}
+
+/* ---- what the link does on its own ---- */
+
+static void on_default_model(tokens_link *link, const Trivium__DefaultModel *m) {
+    if (!m->name[0] || !text_is_printable(m->name, NAME_BYTES_MAX)) {
+        garbage_of(link, "default_model");
+        return;
+    }
+    strcpy(link->default_name, m->name);
+    link->default_model.since_ms = m->since_ms;
+    log_event(LOG_INFO, "first_model", "name=\"%s\" endpoint=%s", m->name, link->options.address);
+}
+
+static void send_vocabulary(tokens_link *link) {
+    vocabulary_pieces pieces;
+    vocabulary_pieces_begin(&pieces, link->options.model);
+    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
+    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_VOCABULARY;
+    while ((m.vocabulary = vocabulary_pieces_next(&pieces)))
+        if (tokens_link_send(link, &m, NULL, 0) != STATUS_OK) return;
 }
 
 /* ---- messages ---- */
 
 static void on_message(void *context, peer *p, const wire_message *message) {
     (void)p;
-    front *from = context;
+    tokens_link *link = context;
     const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)message->header;
     switch (m->body_case) {
-    case TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY: vocabulary_send(from); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_OPEN: on_open(from, m->open, message); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_TUNE: on_retune(from, m->tune); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE: on_close(from, m->close); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_SCORE: on_score(from, m->score, message); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_PROBE: on_probe(from, m->probe, message); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_WATCH: on_watch(from, m->watch); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL: on_default_model(from, m->default_model); return;
-    default: service_garbage(from->service, "tokens_request");
+    case TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY: send_vocabulary(link); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_OPEN: on_open(link, m->open, message); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_TUNE: on_retune(link, m->tune); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE: on_close(link, m->close); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_SCORE: on_score(link, m->score, message); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_PROBE: on_probe(link, m->probe, message); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_WATCH: on_watch(link, m->watch); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL:
+        on_default_model(link, m->default_model);
+        return;
+    default: garbage_of(link, "tokens_request");
     }
 }
 
-const peers_events tokens_events = {
-    .joined = on_joined,
-    .left = on_left,
-    .message = on_message,
-    .heartbeat = on_heartbeat,
-    .refused = on_refused,
-};
+status tokens_link_send(tokens_link *to, Trivium__TokensReply *m, const wire_raw *raw,
+                        size_t n_raw) {
+    if (!to->peer) return STATUS_NOT_FOUND;
+    status st = peers_send(to->peers, to->peer, &m->base, raw, n_raw);
+    if (st != STATUS_OK && st != STATUS_BUSY) { /* BUSY: it is cut already */
+        log_event(LOG_ERROR, "unsent", "tokenizerd=\"%s\" why=%s", peer_name(to->peer),
+                  status_name(st));
+        peers_cut(to->peers, to->peer, "a message to it was lost");
+    }
+    return st;
+}
+
+void tokens_link_offer(tokens_link *to, Trivium__TokensReply *m) {
+    if (to->peer) peers_offer(to->peers, to->peer, &m->base);
+}
+
+/* ---- making and ending it ---- */
+
+static void introduce(tokens_link *link) {
+    link->hello = *link->options.hello;
+    trivium__default_model__init(&link->default_model);
+    link->default_model.name = link->default_name;
+    link->hello.default_model = &link->default_model;
+}
+
+static status join(tokens_link *link, failure *f) {
+    const tokens_link_options *options = &link->options;
+    endpoint *e = NULL;
+    endpoint_options at = {options->address, HIGH_WATER_MESSAGES, options->insecure};
+    if (endpoint_join(&e, &at, f) != STATUS_OK) return f->code;
+    peers_options o = {
+        .incoming = &trivium__tokens_request__descriptor,
+        .hello = &link->hello,
+        .incarnation = options->incarnation,
+        .heartbeat_ms = options->heartbeat_ms,
+        .liveness = LIVENESS_BOTH,
+        .events = {.joined = on_joined,
+                   .left = on_left,
+                   .message = on_message,
+                   .heartbeat = on_heartbeat,
+                   .refused = on_refused},
+        .context = link,
+    };
+    link->peers = peers_new(link->loop, &e, &o);
+    endpoint_close(&e);
+    if (link->peers) return STATUS_OK;
+    return fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
+}
+
+status tokens_link_new(tokens_link **out, loop *l, const tokens_link_options *options, failure *f) {
+    tokens_link *link = *out = calloc(1, sizeof *link);
+    if (!link) return fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
+    link->options = *options;
+    link->loop = l;
+    link->closing = NO_TIMER;
+    introduce(link);
+    if (join(link, f) != STATUS_OK) tokens_link_free(out);
+    return *out ? STATUS_OK : f->code;
+}
+
+void tokens_link_free(tokens_link **link) {
+    if (!*link) return;
+    loop_cancel((*link)->loop, (*link)->closing);
+    peers_free(&(*link)->peers);
+    free(*link);
+    *link = NULL;
+}
+
+bool tokens_link_refused(const tokens_link *link) {
+    return link->refused;
+}
+
+void tokens_link_beat(tokens_link *link) {
+    if (link->peers) peers_beat(link->peers);
+}
+
+uint64_t tokens_link_garbage(const tokens_link *link) {
+    return link->peers ? peers_garbage(link->peers) : 0;
+}

@@ -1,6 +1,12 @@
 #include "job.h"
 
+#include <assert.h>
 #include <string.h>
+
+uint64_t job_call(const job *j) {
+    assert(j->kind != SEQUENCE_TEXT);
+    return j->kind == SEQUENCE_SCORE ? j->score.call : j->probe.call;
+}
 
 static status check_ids(const int32_t *ids, size_t n_ids, uint32_t n_vocab, failure *f) {
     for (size_t i = 0; i < n_ids; i++)

@@ -60,6 +60,8 @@ typedef struct job {
     };
 } job;
 
+uint64_t job_call(const job *j); /* not of a text */
+
 /* Every field against its range and, where its ids count, against the model: BAD_REQUEST, BAD_ID,
  * TOO_LONG, EMPTY_PROMPT, NO_CANDIDATE (a row of nothing), each with a sentence. */
 status job_check(const job *j, uint32_t n_vocab, uint32_t n_ctx, failure *f);

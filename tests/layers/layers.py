@@ -40,7 +40,8 @@ ROOMS = {
     "modeld/engine": ["modeld/arch"],
     "modeld/sched": ["modeld/pages", "proto/chain", "proto/rows"],
     "modeld/links": ["modeld/engine", "modeld/sched", "proto/net"],
-    "modeld": ["modeld/links"],
+    "modeld/serve": ["modeld/links"],
+    "modeld": ["modeld/serve"],
 
     "samplerd/simd": ["proto/numeric"],
     "samplerd/chain": ["proto/chain", "samplerd/simd"],

@@ -31,8 +31,9 @@ status service_new(service **out, loop *l, model *m, kv_cache *cache,
                    const service_options *options, failure *f);
 
 /* Says Leave to all; what was under way ends without a word, its owners go elsewhere. */
-const char *service_samplers_at(const service *s);  /* where it listens, with the port that * became */
 void service_free(service **s);
+
+const char *service_samplers_at(const service *s); /* where it listens, with the port that * became */
 
 /* Why the last tokenizerd refused this model for good, as all others did before: then the loop was
  * stopped. NULL: there is one left. */

@@ -1,0 +1,36 @@
+#include "introduction.h"
+
+#include <stdlib.h>
+
+#include "proto/net/hello.h"
+
+struct introduction {
+    char host[HOST_BYTES];
+    Trivium__ModelOffer offer;
+    Trivium__Hello hello;
+};
+
+status introduction_new(introduction **out, const model *m, const char *name, uint32_t heartbeat_ms,
+                        failure *f) {
+    introduction *i = *out = calloc(1, sizeof *i);
+    if (!i) return fail(f, STATUS_NO_MEMORY, "no memory for our own Hello");
+    trivium__model_offer__init(&i->offer);
+    i->offer.fingerprint = (char *)model_fingerprint(m);
+    i->offer.vocabulary = (char *)model_vocabulary_of(m)->hash;
+    i->offer.n_vocab = model_shape_of(m)->n_vocab;
+    i->offer.n_ctx = model_shape_of(m)->n_ctx;
+    hello_introduce(&i->hello, TRIVIUM__ROLE__MODELD, name, heartbeat_ms, i->host);
+    i->hello.model = &i->offer;
+    status st = hello_check(&i->hello, f);
+    if (st != STATUS_OK) introduction_free(out);
+    return st;
+}
+
+void introduction_free(introduction **i) {
+    free(*i);
+    *i = NULL;
+}
+
+const Trivium__Hello *introduction_hello(const introduction *i) {
+    return &i->hello;
+}

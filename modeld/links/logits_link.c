@@ -1,0 +1,196 @@
+#include "logits_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/base/log.h"
+#include "proto/chain/strategy_wire.h"
+#include "proto/net/peer.h"
+
+struct logits_link {
+    logits_link_options options;
+    peers *peers;
+    Trivium__Hello hello;
+    Trivium__SharedRows offer;
+};
+
+/* ---- rows go out ---- */
+
+static status send_request(logits_link *link, const sampler *to, const sample_request *r,
+                           Trivium__Strategy *chain) {
+    static const uint8_t no_request[REQUEST_BYTES];
+    Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT;
+    Trivium__SampleRequest wire = TRIVIUM__SAMPLE_REQUEST__INIT;
+    wire.ticket = r->ticket;
+    wire.request.len = REQUEST_BYTES;
+    wire.request.data = (uint8_t *)(r->request ? r->request : no_request);
+    wire.attempt = r->attempt;
+    wire.step = r->step;
+    wire.n_rows = r->n_rows;
+    wire.n_vocab = r->row_width;
+    wire.n_ids = r->n_ids;
+    wire.n_prompt = r->n_prompt;
+    wire.strategy = chain;
+    wire.seed = r->seed;
+    wire.state = (ProtobufCBinaryData){r->n_sampler_state_bytes, (uint8_t *)r->sampler_state};
+    wire.deadline_ms = r->deadline_ms;
+    wire.n_candidates = r->n_candidates;
+    wire.n_watched = r->n_watched;
+    wire.want_probabilities = r->want_probabilities;
+    wire.given = (int32_t *)r->given;
+    wire.n_given = r->given ? r->n_rows : 0;
+    if (r->in_shared && to->maps_rows) {
+        shared.index = r->shared_index;
+        shared.generation = r->shared_generation;
+        wire.shared = &shared;
+    }
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
+    m.sample = &wire;
+    const wire_raw raw[] = {
+        {r->rows, wire.shared ? 0 : (size_t)r->n_rows * r->row_width * sizeof *r->rows},
+        {r->ids, r->n_ids * sizeof *r->ids},
+    };
+    return peers_send(link->peers, to->peer, &m.base, raw, 2);
+}
+
+status logits_link_send(logits_link *link, sampler *to, const sample_request *request) {
+    Trivium__Strategy *chain = strategy_to_wire(request->strategy);
+    if (!chain) return STATUS_NO_MEMORY;
+    status st = send_request(link, to, request, chain);
+    trivium__strategy__free_unpacked(chain, NULL);
+    if (st == STATUS_BUSY) to->lost = true;
+    return st;
+}
+
+void logits_link_mark_busy(logits_link *link) {
+    for (sampler *one = samplers_first(link->options.samplers); one; one = samplers_next(one))
+        peer_set_busy(one->peer, one->n_outstanding > 0);
+}
+
+/* ---- answers come back ---- */
+
+static void take_sample(logits_link *link, sampler *from, const wire_message *message,
+                        const Trivium__SampleReply *reply) {
+    sample_answer answer = {reply, message};
+    link->options.events->answered(link->options.context, from, &answer);
+}
+
+static void take_glimpse(logits_link *link, Trivium__Glimpse *g) {
+    if (!sample_glimpse_is_sound(g, link->options.n_vocab))
+        garbage_count(link->options.garbage, "glimpse");
+    else link->options.events->glimpsed(link->options.context, g->request.data, g);
+}
+
+static void on_message(void *context, peer *p, const wire_message *message) {
+    logits_link *link = context;
+    sampler *from = peer_user(p);
+    const Trivium__LogitsReply *m = (const Trivium__LogitsReply *)message->header;
+    switch (m->body_case) {
+    case TRIVIUM__LOGITS_REPLY__BODY_SAMPLE: take_sample(link, from, message, m->sample); return;
+    case TRIVIUM__LOGITS_REPLY__BODY_MAPPED: from->maps_rows = true; return;
+    case TRIVIUM__LOGITS_REPLY__BODY_GLIMPSE: take_glimpse(link, m->glimpse); return;
+    default: garbage_count(link->options.garbage, "logits_reply");
+    }
+}
+
+/* ---- samplers come and go ---- */
+
+static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
+    logits_link *link = context;
+    if (hello->role != TRIVIUM__ROLE__SAMPLERD || !hello->sampler)
+        return fail(f, STATUS_BAD_REQUEST, "only samplerds join here");
+    const Trivium__SamplerOffer *offer = hello->sampler;
+    sampler *one = NULL;
+    if (samplers_add(link->options.samplers, p, offer->pool, offer->semantics, &one, f) != STATUS_OK)
+        return f->code;
+    peer_set_user(p, one);
+    log_event(LOG_INFO, "joined", "samplerd=\"%s\" pid=%d pool=\"%s\" semantics=\"%s\"",
+              hello->name, hello->pid, one->pool, one->semantics);
+    link->options.events->changed(link->options.context);
+    return STATUS_OK;
+}
+
+static void on_left(void *context, peer *p, const char *why) {
+    logits_link *link = context;
+    sampler *gone = peer_user(p);
+    log_event(LOG_INFO, "left", "samplerd=\"%s\" pool=\"%s\" why=\"%s\"", peer_name(p), gone->pool,
+              why);
+    gone->lost = true;
+    char lost[NAME_BYTES_MAX + 128];
+    snprintf(lost, sizeof lost, "%s is gone: %.80s", peer_name(p), why);
+    link->options.events->lost(link->options.context, gone, lost);
+    samplers_remove(link->options.samplers, gone);
+    link->options.events->changed(link->options.context);
+}
+
+const char *logits_link_name(const sampler *one) {
+    return peer_name(one->peer);
+}
+
+void logits_link_describe(const sampler *one, Trivium__SamplerReport *out) {
+    const Trivium__Hello *hello = peer_hello(one->peer);
+    trivium__sampler_report__init(out);
+    out->name = hello->name;
+    out->pool = (char *)one->pool;
+    out->semantics = (char *)one->semantics;
+    out->pid = hello->pid;
+    out->host = hello->host;
+    out->uptime_ms = peer_uptime_ms(one->peer);
+    out->outstanding = one->n_outstanding;
+    out->steps = one->n_steps;
+}
+
+/* ---- making and ending it ---- */
+
+static void introduce(logits_link *link) {
+    link->hello = *link->options.hello;
+    if (!link->options.shared) return;
+    trivium__shared_rows__init(&link->offer);
+    link->offer.fd = shared_rows_fd(link->options.shared);
+    link->hello.shared_rows = &link->offer;
+}
+
+static status bind_link(logits_link *link, loop *l, failure *f) {
+    const logits_link_options *options = &link->options;
+    endpoint *e = NULL;
+    endpoint_options at = {options->address, HIGH_WATER_ROWS, options->insecure};
+    if (endpoint_bind(&e, &at, f) != STATUS_OK) return f->code;
+    peers_options o = {
+        .incoming = &trivium__logits_reply__descriptor,
+        .hello = &link->hello,
+        .incarnation = options->incarnation,
+        .heartbeat_ms = options->heartbeat_ms,
+        .liveness = LIVENESS_PING,
+        .events = {.joined = on_joined, .left = on_left, .message = on_message},
+        .context = link,
+    };
+    link->peers = peers_new(l, &e, &o);
+    endpoint_close(&e);
+    if (link->peers) return STATUS_OK;
+    return fail(f, STATUS_NO_MEMORY, "no memory for the samplers' link");
+}
+
+status logits_link_new(logits_link **out, loop *l, const logits_link_options *options, failure *f) {
+    logits_link *link = *out = calloc(1, sizeof *link);
+    if (!link) return fail(f, STATUS_NO_MEMORY, "no memory for the samplers' link");
+    link->options = *options;
+    introduce(link);
+    if (bind_link(link, l, f) != STATUS_OK) logits_link_free(out);
+    return *out ? STATUS_OK : f->code;
+}
+
+void logits_link_free(logits_link **link) {
+    if (!*link) return;
+    peers_free(&(*link)->peers);
+    free(*link);
+    *link = NULL;
+}
+
+const char *logits_link_address(const logits_link *link) {
+    return peers_address(link->peers);
+}
+
+uint64_t logits_link_garbage(const logits_link *link) {
+    return peers_garbage(link->peers);
+}

@@ -1,0 +1,86 @@
+/* The link to the samplerds that join this modeld: rows of logits go out, answers come back.
+ *
+ * It puts each samplerd that joins into the table of samplers, and takes it out when it leaves. Who
+ * gets which row, and what becomes of an answer, is for others to say. */
+#ifndef TRIVIUM_MODELD_LOGITS_LINK_H
+#define TRIVIUM_MODELD_LOGITS_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "garbage.h"
+#include "modeld/sched/samplers.h"
+#include "proto/chain/strategy.h"
+#include "proto/net/loop.h"
+#include "proto/rows/shared_rows.h"
+#include "sample_answer.h"
+
+typedef struct logits_link logits_link;
+
+typedef struct logits_link_events {
+    /* An answer came, in time or late: its ticket tells. */
+    void (*answered)(void *context, sampler *from, const sample_answer *answer);
+    /* The candidates of a step of this request, for whoever watches; the ids are of this vocabulary. */
+    void (*glimpsed)(void *context, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g);
+    /* It cannot be reached any more, and goes from the table when this returns: whatever points to it
+     * must not afterwards. `why` is a clause for a person that names it. */
+    void (*lost)(void *context, sampler *gone, const char *why);
+    void (*changed)(void *context); /* afterwards, and when one has joined: other samplers are there */
+} logits_link_events;
+
+typedef struct logits_link_options {
+    const char *address; /* that it binds */
+    bool insecure;       /* outside loopback is allowed */
+    const Trivium__Hello *hello;
+    uint64_t incarnation;
+    uint32_t heartbeat_ms;
+    uint32_t n_vocab;
+    shared_rows *shared; /* offered to samplerds of this host; NULL: all rows are sent */
+    samplers *samplers;
+    garbage *garbage;
+    const logits_link_events *events;
+    void *context;
+} logits_link_options;
+
+/* Binds. What the options point to is borrowed for its life. The failure says which endpoint and why. */
+status logits_link_new(logits_link **out, loop *l, const logits_link_options *options, failure *f);
+void logits_link_free(logits_link **link); /* says Leave; NULL is fine. Not from within an event */
+
+const char *logits_link_address(const logits_link *link); /* with the port that * became */
+uint64_t logits_link_garbage(const logits_link *link);    /* messages that could not be read */
+
+/* Rows, and what is to be drawn from them. Pointers are borrowed for the call. */
+typedef struct sample_request {
+    uint64_t ticket;
+    const uint8_t *request; /* [REQUEST_BYTES]; NULL: zeros */
+    uint32_t attempt, step;
+    const float *rows; /* [n_rows, row_width] */
+    uint32_t n_rows, row_width;
+    bool in_shared; /* the only row lies in shared memory, */
+    uint32_t shared_index;
+    uint64_t shared_generation;
+    const int32_t *ids; /* [n_ids], before the first row */
+    uint32_t n_ids, n_prompt;
+    const strategy *strategy;
+    uint64_t seed;
+    const uint8_t *sampler_state;
+    size_t n_sampler_state_bytes;
+    uint32_t deadline_ms;
+    uint32_t n_candidates, n_watched;
+    const int32_t *given; /* [n_rows]: scored, not drawn; NULL: drawn */
+    bool want_probabilities;
+} sample_request;
+
+/* A row in shared memory is not sent to a samplerd that reads it there. STATUS_BUSY: it cannot be
+ * reached, and is lost; the event follows from the loop. STATUS_TOO_LONG, STATUS_NO_MEMORY: this request
+ * does not fit a message. */
+status logits_link_send(logits_link *link, sampler *to, const sample_request *request);
+
+/* While a sampler has rows, its silence is not counted: the deadline watches it. To be called when rows
+ * were sent. */
+void logits_link_mark_busy(logits_link *link);
+
+const char *logits_link_name(const sampler *one); /* of its Hello */
+void logits_link_describe(const sampler *one, Trivium__SamplerReport *out); /* borrows its Hello */
+
+#endif

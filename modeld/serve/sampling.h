@@ -1,0 +1,37 @@
+/* Rows of logits at samplerds: who gets which, until when it is to be answered, what becomes of it.
+ *
+ * A row is kept until it is answered: whoever fails, another takes it. */
+#ifndef TRIVIUM_MODELD_SAMPLING_H
+#define TRIVIUM_MODELD_SAMPLING_H
+
+#include "endings.h"
+#include "modeld/links/logits_link.h"
+#include "tokenizerds.h"
+
+typedef struct sampling sampling;
+
+typedef struct sampling_options {
+    loop *loop;
+    sequences *sequences;
+    samplers *samplers;
+    tokenizerds *tokenizerds;
+    const endings *endings;
+    wakeup *turn;              /* there is something to do */
+    uint32_t step_deadline_ms; /* for one answer */
+    const char *model_name;
+} sampling_options;
+
+/* All that the options point to is borrowed; `link`'s samplers, events and context are filled in here.
+ * Fails as logits_link_new. */
+status sampling_new(sampling **out, const sampling_options *options, logits_link_options link,
+                    failure *f);
+void sampling_free(sampling **s); /* says Leave to all; NULL is fine */
+
+/* Send all rows that wait and have a sampler with room. */
+void sampling_send(sampling *s);
+
+uint64_t sampling_n_drawn(const sampling *s);   /* tokens since the start */
+uint64_t sampling_garbage(const sampling *s);   /* messages of samplerds that could not be read */
+const char *sampling_address(const sampling *s); /* where they join */
+
+#endif

@@ -1,0 +1,215 @@
+#include "service.h"
+
+#include <stdlib.h>
+
+#include "endings.h"
+#include "modeld/links/garbage.h"
+#include "modeld/links/introduction.h"
+#include "modeld/links/report.h"
+#include "modeld/links/vocabulary_pieces.h"
+#include "pass.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/net/peer.h"
+#include "sampling.h"
+#include "tokenizerds.h"
+#include "wakeup.h"
+
+struct service {
+    loop *loop;
+    model *model;
+    const model_shape *shape;
+    kv_cache *cache;
+    introduction *introduction;
+    sequences *sequences;
+    samplers *samplers;
+    shared_rows *shared; /* NULL: all rows are sent */
+    pass *pass;
+    endings endings;
+    tokenizerds *tokenizerds;
+    sampling *sampling;
+    report *report;
+    garbage garbage;
+    wakeup turn, gathered;
+};
+
+/* ---- the turn: admit, send, gather, compute, send ---- */
+
+static void admit(service *s) {
+    sequence *q = NULL;
+    for (;;) {
+        status st = sequences_admit(s->sequences, clock_us(), &q);
+        if (st == STATUS_NOT_FOUND) return;
+        if (st == STATUS_OK) continue;
+        failure f;
+        fail(&f, st, "no memory to begin this sequence");
+        endings_tell(&s->endings, q, END_ERROR, &f);
+    }
+}
+
+/* True: an id is about to come whose row the next pass should hold, too. A sampler that was slow
+ * with the id before is not waited for, and nobody for longer than the pass says. */
+static bool gathering(service *s) {
+    uint64_t now_us = clock_us(), until_us = pass_gather_until_us(s->pass);
+    if (now_us >= until_us) return false;
+    bool awaited = false;
+    for (sequence *q = sequences_first(s->sequences); q && !awaited; q = sequences_next(q))
+        awaited = sequence_expected_us(q) < until_us;
+    return awaited && wakeup_set(&s->gathered, (uint32_t)((until_us - now_us) / 1000 + 1));
+}
+
+/* Else an answer of a sampler, or of whoever opens or closes something, brings the next turn. */
+static bool more_to_compute(const service *s) {
+    for (const sequence *q = sequences_first(s->sequences); q; q = sequences_next(q))
+        if (sequence_n_wanted(q) > 0) return true;
+    return false;
+}
+
+/* One bounded step; the loop serves messages and heartbeats before the next. */
+static void work(void *context) {
+    service *s = context;
+    admit(s);
+    sampling_send(s->sampling);
+    if (gathering(s)) return;
+    if (pass_fill(s->pass, s->sequences) == 0) return;
+    pass_run(s->pass);
+    pass_hand_out(s->pass, s->sequences);
+    sampling_send(s->sampling);
+    if (more_to_compute(s)) wakeup_set(&s->turn, 0);
+}
+
+static void on_gathered(void *context) {
+    service *s = context;
+    wakeup_set(&s->turn, 0);
+}
+
+/* ---- the report ---- */
+
+static void take_figures(void *context, report_figures *out) {
+    const service *s = context;
+    *out = (report_figures){
+        .kv_pages_used = kv_cache_pages_used(s->cache),
+        .kv_pages = kv_cache_pages(s->cache),
+        .n_sequences = sequences_count(s->sequences),
+        .n_queued = sequences_n_queued(s->sequences),
+        .n_drawn = sampling_n_drawn(s->sampling),
+        .n_garbage = s->garbage.n_messages + sampling_garbage(s->sampling) +
+                     tokenizerds_garbage(s->tokenizerds),
+    };
+}
+
+/* ---- making and ending it ---- */
+
+/* Rows that samplerds of this host need not be sent. Without them all is as before, but slower. */
+static void share_rows(service *s, uint64_t incarnation) {
+    failure f;
+    if (shared_rows_new(&s->shared, incarnation, SHARED_ROWS_MAX, s->shape->n_vocab, &f) != STATUS_OK)
+        log_event(LOG_INFO, "rows_not_shared", "why=\"%s\"", f.message);
+}
+
+/* What is there before anybody joins. */
+static status make_tables(service *s, failure *f) {
+    s->samplers = samplers_new();
+    s->sequences = sequences_new(s->cache, s->shared, s->shape->n_vocab, s->shape->n_ctx);
+    s->pass = pass_new(s->model, s->cache);
+    s->endings = (endings){s->sequences, &s->turn};
+    s->turn = (wakeup){.loop = s->loop, .handler = work, .context = s};
+    s->gathered = (wakeup){.loop = s->loop, .handler = on_gathered, .context = s};
+    s->tokenizerds = tokenizerds_new(&(tokenizerds_options){
+        .loop = s->loop,
+        .sequences = s->sequences,
+        .endings = &s->endings,
+        .turn = &s->turn,
+        .garbage = &s->garbage,
+    });
+    if (s->samplers) s->report = report_new(s->samplers, take_figures, s);
+    if (s->report && s->sequences && s->pass && s->tokenizerds) return STATUS_OK;
+    return fail(f, STATUS_NO_MEMORY, "no memory for the tables of the service");
+}
+
+static status bind_samplers(service *s, const service_options *options, uint64_t incarnation,
+                            failure *f) {
+    sampling_options how = {
+        .loop = s->loop,
+        .sequences = s->sequences,
+        .samplers = s->samplers,
+        .tokenizerds = s->tokenizerds,
+        .endings = &s->endings,
+        .turn = &s->turn,
+        .step_deadline_ms = options->step_deadline_ms,
+        .model_name = options->name,
+    };
+    logits_link_options link = {
+        .address = options->bind_samplers,
+        .insecure = options->insecure,
+        .hello = introduction_hello(s->introduction),
+        .incarnation = incarnation,
+        .heartbeat_ms = options->heartbeat_ms,
+        .n_vocab = s->shape->n_vocab,
+        .shared = s->shared,
+        .garbage = &s->garbage,
+    };
+    return sampling_new(&s->sampling, &how, link, f);
+}
+
+static status join_tokenizerds(service *s, const service_options *options, uint64_t incarnation,
+                               failure *f) {
+    tokens_link_options link = {
+        .insecure = options->insecure,
+        .hello = introduction_hello(s->introduction),
+        .incarnation = incarnation,
+        .heartbeat_ms = options->heartbeat_ms,
+        .model = s->model,
+        .report = s->report,
+        .garbage = &s->garbage,
+    };
+    for (size_t i = 0; i < options->n_joins; i++) {
+        link.address = options->joins[i];
+        if (tokenizerds_join(s->tokenizerds, link, f) != STATUS_OK) return f->code;
+    }
+    return STATUS_OK;
+}
+
+status service_new(service **out, loop *l, model *m, kv_cache *cache,
+                   const service_options *options, failure *f) {
+    *out = NULL;
+    if (vocabulary_pieces_check(m, f) != STATUS_OK) return f->code;
+    service *s = calloc(1, sizeof *s);
+    if (!s) return fail(f, STATUS_NO_MEMORY, "no memory for the service");
+    s->loop = l;
+    s->model = m;
+    s->shape = model_shape_of(m);
+    s->cache = cache;
+    uint64_t incarnation = peers_incarnation();
+    if (options->share_rows) share_rows(s, incarnation);
+    status st = make_tables(s, f);
+    if (st == STATUS_OK)
+        st = introduction_new(&s->introduction, m, options->name, options->heartbeat_ms, f);
+    if (st == STATUS_OK) st = bind_samplers(s, options, incarnation, f);
+    if (st == STATUS_OK) st = join_tokenizerds(s, options, incarnation, f);
+    if (st != STATUS_OK) service_free(&s);
+    *out = s;
+    return st;
+}
+
+void service_free(service **s) {
+    if (!*s) return;
+    tokenizerds_free(&(*s)->tokenizerds);
+    sampling_free(&(*s)->sampling);
+    report_free(&(*s)->report);
+    introduction_free(&(*s)->introduction);
+    if ((*s)->sequences) sequences_free(&(*s)->sequences);
+    if ((*s)->samplers) samplers_free(&(*s)->samplers);
+    pass_free(&(*s)->pass);
+    shared_rows_free(&(*s)->shared);
+    free(*s);
+    *s = NULL;
+}
+
+const char *service_samplers_at(const service *s) {
+    return sampling_address(s->sampling);
+}
+
+const failure *service_refusal(const service *s) {
+    return tokenizerds_refusal(s->tokenizerds);
+}

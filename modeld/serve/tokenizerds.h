@@ -1,0 +1,35 @@
+/* The tokenizerds that this modeld joins: what they ask goes into the table of sequences. */
+#ifndef TRIVIUM_MODELD_TOKENIZERDS_H
+#define TRIVIUM_MODELD_TOKENIZERDS_H
+
+#include "endings.h"
+#include "modeld/links/tokens_link.h"
+
+typedef struct tokenizerds tokenizerds;
+
+typedef struct tokenizerds_options {
+    loop *loop;
+    sequences *sequences;
+    const endings *endings;
+    wakeup *turn; /* there is something to do */
+    garbage *garbage;
+} tokenizerds_options;
+
+/* All that the options point to is borrowed. NULL: no memory. */
+tokenizerds *tokenizerds_new(const tokenizerds_options *options);
+void tokenizerds_free(tokenizerds **t); /* says Leave to all; NULL is fine */
+
+/* One more, JOINS_MAX at most; `link`'s events and context are filled in here. Fails as tokens_link_new. */
+status tokenizerds_join(tokenizerds *t, tokens_link_options link, failure *f);
+
+void tokenizerds_beat(tokenizerds *t); /* a heartbeat to all of them: the report has changed */
+/* To the one that asked for this text; when it has ended meanwhile, to all: the one that it is for
+ * knows it. */
+void tokenizerds_glimpse(tokenizerds *t, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g);
+uint64_t tokenizerds_garbage(const tokenizerds *t); /* messages of theirs that could not be read */
+
+/* Why the last one refused this model for good, as all others did before: then the loop was stopped.
+ * NULL: there is one left. */
+const failure *tokenizerds_refusal(const tokenizerds *t);
+
+#endif
