@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "modeld/engine/model.h"
-#include "modeld/serve/service.h"
+#include "modeld/serve/model_service.h"
 #include "modeld/pages/kv_cache.h"
 #include "modeld/sched/sequences.h"
 #include "proto/base/limits.h"
@@ -177,8 +177,8 @@ static void log_choices(const model *m) {
 static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
     kv_cache *cache = kv_cache_new(model_kv_shape(m), n_pages, KV_SEQUENCES_MAX);
     if (!cache) die("modeld", "no memory for %u pages of keys and values", n_pages);
-    service *s = NULL;
-    service_options o = {
+    model_service *s = NULL;
+    model_service_options o = {
         .name = name,
         .joins = joins.items,
         .n_joins = joins.n_items,
@@ -188,14 +188,14 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
         .share_rows = !no_mapping,
         .insecure = insecure,
     };
-    if (service_new(&s, l, m, cache, &o, f) != STATUS_OK) die("modeld", "%s", f->message);
-    log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u samplers=%s %s", name, n_pages, service_samplers_at(s),
+    if (model_service_new(&s, l, m, cache, &o, f) != STATUS_OK) die("modeld", "%s", f->message);
+    log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u samplers=%s %s", name, n_pages, model_service_samplers_at(s),
               model_description(m));
     loop_run(l);
-    const failure *refusal = service_refusal(s);
+    const failure *refusal = model_service_refusal(s);
     bool served = !refusal;
     if (refusal) *f = *refusal;
-    service_free(&s);
+    model_service_free(&s);
     kv_cache_free(&cache);
     return served;
 }

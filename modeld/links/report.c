@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "logits_link.h"
+#include "samplerd_link.h"
 #include "proto/base/clock.h"
 
 enum { RATE_WINDOW_MS = 2000 };
@@ -50,7 +50,7 @@ Trivium__ModelReport *report_fill(report *r) {
     trivium__model_report__init(&r->wire);
     r->wire.samplers = r->pointers;
     for (const sampler *one = samplers_first(r->table); one; one = samplers_next(one))
-        logits_link_describe(one, &r->entries[r->wire.n_samplers++]);
+        samplerd_link_describe(one, &r->entries[r->wire.n_samplers++]);
     r->wire.kv_pages_used = now.kv_pages_used;
     r->wire.kv_pages = now.kv_pages;
     r->wire.kv_page_tokens = PAGE_TOKENS;

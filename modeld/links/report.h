@@ -20,7 +20,7 @@ typedef struct report_figures {
 /* Fills in all figures, as of now. */
 typedef void report_source(void *context, report_figures *out);
 
-/* `table` is borrowed: samplers that a logits_link put there. NULL: no memory. */
+/* `table` is borrowed: samplers that a samplerd_link put there. NULL: no memory. */
 report *report_new(const samplers *table, report_source *source, void *context);
 void report_free(report **r); /* NULL is fine */
 

@@ -8,7 +8,7 @@
 #include "logits.pb-c.h"
 #include "proto/net/wire.h"
 
-/* Made by the logits_link, borrowed for the event; read by the functions below. */
+/* Made by the samplerd_link, borrowed for the event; read by the functions below. */
 typedef struct sample_answer {
     const Trivium__SampleReply *reply;
     const wire_message *message;

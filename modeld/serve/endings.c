@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "modeld/links/tokens_answer.h"
+#include "modeld/links/tokenizerd_answer.h"
 
 void endings_silent(const endings *e, sequence *q) {
     sequences_close(e->sequences, q);
@@ -20,21 +20,21 @@ void endings_tell(const endings *e, sequence *q, sequence_end end, const failure
             .prefill_ms = text->timing.prefill_ms,
             .n_cached = text->pages.n_cached,
         };
-        tokens_answer_closed(q->owner, (text_name){text->request, text->attempt}, &told);
+        tokenizerd_answer_closed(q->owner, (text_name){text->request, text->attempt}, &told);
     } else {
-        tokens_answer_failed(q->owner, sequence_call(q), f);
+        tokenizerd_answer_failed(q->owner, sequence_call(q), f);
     }
     endings_silent(e, q);
 }
 
 void endings_scored(const endings *e, sequence *q, const sample_answer *last) {
     const score_sequence *score = sequence_score(q);
-    tokens_answer_scored(q->owner, score->call, score->logprobs, q->n_ids, sample_answer_last(last));
+    tokenizerd_answer_scored(q->owner, score->call, score->logprobs, q->n_ids, sample_answer_last(last));
     endings_silent(e, q);
 }
 
 void endings_probed(const endings *e, sequence *q, const sample_answer *answer) {
-    tokens_answer_probed(q->owner, sequence_call(q), sample_answer_id(answer),
+    tokenizerd_answer_probed(q->owner, sequence_call(q), sample_answer_id(answer),
                          sample_answer_probabilities(answer, q->rows.width), q->rows.width);
     endings_silent(e, q);
 }

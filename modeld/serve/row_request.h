@@ -2,7 +2,7 @@
 #ifndef TRIVIUM_MODELD_ROW_REQUEST_H
 #define TRIVIUM_MODELD_ROW_REQUEST_H
 
-#include "modeld/links/logits_link.h"
+#include "modeld/links/samplerd_link.h"
 #include "modeld/sched/sequence.h"
 
 typedef struct row_request {

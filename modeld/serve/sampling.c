@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "modeld/links/tokens_answer.h"
+#include "modeld/links/tokenizerd_answer.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "row_request.h"
@@ -13,7 +13,7 @@ enum { WATCH_INTERVAL_MS = 20 }; /* between two looks at the deadlines */
 
 struct sampling {
     sampling_options options;
-    logits_link *link;
+    samplerd_link *link;
     wakeup watch; /* looks at the deadlines */
     uint64_t n_drawn;
 };
@@ -73,7 +73,7 @@ static void check_deadline(sampling *s, sequence *q, uint64_t now_us) {
         if (now_us < sending->deadline_us) return;
         char why[NAME_BYTES_MAX + 64];
         snprintf(why, sizeof why, "%s did not answer within %u ms",
-                 logits_link_name(sending->sampler), s->options.step_deadline_ms);
+                 samplerd_link_name(sending->sampler), s->options.step_deadline_ms);
         sampler_hangs(sending->sampler);
         try_again(s, q, RETRY_FAILED, why);
     } else if (samplers_serve(s->options.samplers, q->pool, sequence_semantics(q))) {
@@ -108,7 +108,7 @@ static bool send_rows(sampling *s, sequence *q, sampler *to) {
     sequence_sent(s->options.sequences, q, to, now_us, now_us + deadline_ms * UINT64_C(1000));
     row_request request;
     row_request_make(&request, q, deadline_ms);
-    status st = logits_link_send(s->link, to, &request.wire);
+    status st = samplerd_link_send(s->link, to, &request.wire);
     if (st == STATUS_OK) return true;
     if (st == STATUS_BUSY) {
         try_again(s, q, RETRY_UNSENT, "it could not be reached");
@@ -130,7 +130,7 @@ void sampling_send(sampling *s) {
         bool reached = !to || send_rows(s, q, to);
         q = reached ? next : sequences_first_waiting(s->options.sequences);
     }
-    logits_link_mark_busy(s->link);
+    samplerd_link_mark_busy(s->link);
     arm_watch(s);
 }
 
@@ -152,7 +152,7 @@ static void take_drawn(sampling *s, sequence *q, const sample_answer *a, const s
         .sample_ms = sample_answer_ms(a),
         .drawn = sample_answer_first(a),
     };
-    tokens_answer_token(q->owner, (text_name){text->request, text->attempt}, &token);
+    tokenizerd_answer_token(q->owner, (text_name){text->request, text->attempt}, &token);
     s->n_drawn++;
     size_t n_state_bytes = 0;
     const uint8_t *state = sample_answer_state(a, &n_state_bytes);
@@ -233,7 +233,7 @@ static void on_changed(void *context) {
     wakeup_set(s->options.turn, 0);
 }
 
-static const logits_link_events events = {
+static const samplerd_link_events events = {
     .answered = on_answered,
     .glimpsed = on_glimpsed,
     .lost = on_lost,
@@ -242,7 +242,7 @@ static const logits_link_events events = {
 
 /* ---- making and ending it ---- */
 
-status sampling_new(sampling **out, const sampling_options *options, logits_link_options link,
+status sampling_new(sampling **out, const sampling_options *options, samplerd_link_options link,
                     failure *f) {
     sampling *s = *out = calloc(1, sizeof *s);
     if (!s) return fail(f, STATUS_NO_MEMORY, "no memory for the samplers' link");
@@ -251,14 +251,14 @@ status sampling_new(sampling **out, const sampling_options *options, logits_link
     link.samplers = options->samplers;
     link.events = &events;
     link.context = s;
-    status st = logits_link_new(&s->link, options->loop, &link, f);
+    status st = samplerd_link_new(&s->link, options->loop, &link, f);
     if (st != STATUS_OK) sampling_free(out);
     return st;
 }
 
 void sampling_free(sampling **s) {
     if (!*s) return;
-    logits_link_free(&(*s)->link);
+    samplerd_link_free(&(*s)->link);
     free(*s);
     *s = NULL;
 }
@@ -268,9 +268,9 @@ uint64_t sampling_n_drawn(const sampling *s) {
 }
 
 uint64_t sampling_garbage(const sampling *s) {
-    return logits_link_garbage(s->link);
+    return samplerd_link_garbage(s->link);
 }
 
 const char *sampling_address(const sampling *s) {
-    return logits_link_address(s->link);
+    return samplerd_link_address(s->link);
 }

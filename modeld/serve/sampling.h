@@ -5,7 +5,7 @@
 #define TRIVIUM_MODELD_SAMPLING_H
 
 #include "endings.h"
-#include "modeld/links/logits_link.h"
+#include "modeld/links/samplerd_link.h"
 #include "tokenizerds.h"
 
 typedef struct sampling sampling;
@@ -22,8 +22,8 @@ typedef struct sampling_options {
 } sampling_options;
 
 /* All that the options point to is borrowed; `link`'s samplers, events and context are filled in here.
- * Fails as logits_link_new. */
-status sampling_new(sampling **out, const sampling_options *options, logits_link_options link,
+ * Fails as samplerd_link_new. */
+status sampling_new(sampling **out, const sampling_options *options, samplerd_link_options link,
                     failure *f);
 void sampling_free(sampling **s); /* says Leave to all; NULL is fine */
 

@@ -3,12 +3,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "modeld/links/tokens_answer.h"
+#include "modeld/links/tokenizerd_answer.h"
 #include "proto/base/clock.h"
 
 struct tokenizerds {
     tokenizerds_options options;
-    tokens_link *links[JOINS_MAX]; /* each owns the sequences that it opened */
+    tokenizerd_link *links[JOINS_MAX]; /* each owns the sequences that it opened */
     size_t n_links;
     failure refusal; /* the last one's, when all have refused; else code STATUS_OK */
 };
@@ -18,7 +18,7 @@ struct tokenizerds {
 /* The last word on one that was never opened. */
 static void refuse_text(const job *asked, sequence_end why, const failure *f) {
     text_name name = {asked->text.request, asked->text.attempt};
-    tokens_answer_closed(asked->owner, name, &(told_end){.why = why, .failure = f});
+    tokenizerd_answer_closed(asked->owner, name, &(told_end){.why = why, .failure = f});
 }
 
 static void on_open(void *context, const job *asked, const failure *unreadable) {
@@ -40,12 +40,12 @@ static void on_open(void *context, const job *asked, const failure *unreadable) 
 }
 
 /* The open text that is meant; NULL: it has ended, its Closed is on the way or was never ours. */
-static sequence *find_text(const tokenizerds *t, const tokens_link *from, text_name text) {
+static sequence *find_text(const tokenizerds *t, const tokenizerd_link *from, text_name text) {
     sequence *q = sequences_find(t->options.sequences, text.request);
     return q && q->owner == from && sequence_text(q)->attempt == text.attempt ? q : NULL;
 }
 
-static void on_retune(void *context, tokens_link *from, text_name text, uint32_t change,
+static void on_retune(void *context, tokenizerd_link *from, text_name text, uint32_t change,
                       const strategy *wanted, const failure *unreadable) {
     tokenizerds *t = context;
     sequence *q = find_text(t, from, text);
@@ -54,19 +54,19 @@ static void on_retune(void *context, tokens_link *from, text_name text, uint32_t
     uint32_t first_step = 0;
     if (unreadable) f = *unreadable;
     else if (sequence_retune(q, change, wanted, &first_step, &f) == STATUS_OK) {
-        tokens_answer_retuned(from, text, change, first_step);
+        tokenizerd_answer_retuned(from, text, change, first_step);
         return;
     }
     if (f.code == STATUS_NO_MEMORY) endings_tell(t->options.endings, q, END_ERROR, &f);
     else garbage_count(t->options.garbage, "retune");
 }
 
-static void on_watch(void *context, tokens_link *from, text_name text, uint32_t n_watched) {
+static void on_watch(void *context, tokenizerd_link *from, text_name text, uint32_t n_watched) {
     sequence *q = find_text(context, from, text);
     if (q) sequence_text(q)->n_watched = n_watched;
 }
 
-static void on_close(void *context, tokens_link *from, text_name text) {
+static void on_close(void *context, tokenizerd_link *from, text_name text) {
     tokenizerds *t = context;
     sequence *q = find_text(t, from, text);
     if (q) endings_tell(t->options.endings, q, END_ASKED, NULL);
@@ -81,14 +81,14 @@ static void on_call(void *context, const job *asked, const failure *unreadable) 
     status st = unreadable ? unreadable->code
                            : sequences_open(t->options.sequences, asked, clock_us(), &q, &f);
     if (st != STATUS_OK)
-        tokens_answer_failed(asked->owner, job_call(asked), unreadable ? unreadable : &f);
+        tokenizerd_answer_failed(asked->owner, job_call(asked), unreadable ? unreadable : &f);
     wakeup_set(t->options.turn, 0);
 }
 
 /* ---- tokenizerds come and go ---- */
 
 /* Keys and values stay as cache. */
-static void on_over(void *context, tokens_link *from) {
+static void on_over(void *context, tokenizerd_link *from) {
     tokenizerds *t = context;
     sequence *next = NULL;
     for (sequence *q = sequences_first(t->options.sequences); q; q = next) {
@@ -98,16 +98,16 @@ static void on_over(void *context, tokens_link *from) {
     wakeup_set(t->options.turn, 0);
 }
 
-static void on_refused(void *context, tokens_link *from, const failure *why) {
+static void on_refused(void *context, tokenizerd_link *from, const failure *why) {
     (void)from;
     tokenizerds *t = context;
     for (size_t i = 0; i < t->n_links; i++)
-        if (!tokens_link_refused(t->links[i])) return;
+        if (!tokenizerd_link_refused(t->links[i])) return;
     t->refusal = *why;
     loop_stop(t->options.loop);
 }
 
-static const tokens_link_events events = {
+static const tokenizerd_link_events events = {
     .open = on_open,
     .retune = on_retune,
     .watch = on_watch,
@@ -129,33 +129,33 @@ tokenizerds *tokenizerds_new(const tokenizerds_options *options) {
 
 void tokenizerds_free(tokenizerds **t) {
     if (!*t) return;
-    for (size_t i = 0; i < (*t)->n_links; i++) tokens_link_free(&(*t)->links[i]);
+    for (size_t i = 0; i < (*t)->n_links; i++) tokenizerd_link_free(&(*t)->links[i]);
     free(*t);
     *t = NULL;
 }
 
-status tokenizerds_join(tokenizerds *t, tokens_link_options link, failure *f) {
+status tokenizerds_join(tokenizerds *t, tokenizerd_link_options link, failure *f) {
     assert(t->n_links < JOINS_MAX);
     link.events = &events;
     link.context = t;
-    status st = tokens_link_new(&t->links[t->n_links], t->options.loop, &link, f);
+    status st = tokenizerd_link_new(&t->links[t->n_links], t->options.loop, &link, f);
     t->n_links += st == STATUS_OK;
     return st;
 }
 
 void tokenizerds_beat(tokenizerds *t) {
-    for (size_t i = 0; i < t->n_links; i++) tokens_link_beat(t->links[i]);
+    for (size_t i = 0; i < t->n_links; i++) tokenizerd_link_beat(t->links[i]);
 }
 
 void tokenizerds_glimpse(tokenizerds *t, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
     const sequence *q = sequences_find(t->options.sequences, request);
-    if (q) tokens_answer_glimpse(q->owner, g);
-    for (size_t i = 0; !q && i < t->n_links; i++) tokens_answer_glimpse(t->links[i], g);
+    if (q) tokenizerd_answer_glimpse(q->owner, g);
+    for (size_t i = 0; !q && i < t->n_links; i++) tokenizerd_answer_glimpse(t->links[i], g);
 }
 
 uint64_t tokenizerds_garbage(const tokenizerds *t) {
     uint64_t n_messages = 0;
-    for (size_t i = 0; i < t->n_links; i++) n_messages += tokens_link_garbage(t->links[i]);
+    for (size_t i = 0; i < t->n_links; i++) n_messages += tokenizerd_link_garbage(t->links[i]);
     return n_messages;
 }
 

@@ -3,7 +3,7 @@
 #define TRIVIUM_MODELD_TOKENIZERDS_H
 
 #include "endings.h"
-#include "modeld/links/tokens_link.h"
+#include "modeld/links/tokenizerd_link.h"
 
 typedef struct tokenizerds tokenizerds;
 
@@ -19,8 +19,8 @@ typedef struct tokenizerds_options {
 tokenizerds *tokenizerds_new(const tokenizerds_options *options);
 void tokenizerds_free(tokenizerds **t); /* says Leave to all; NULL is fine */
 
-/* One more, JOINS_MAX at most; `link`'s events and context are filled in here. Fails as tokens_link_new. */
-status tokenizerds_join(tokenizerds *t, tokens_link_options link, failure *f);
+/* One more, JOINS_MAX at most; `link`'s events and context are filled in here. Fails as tokenizerd_link_new. */
+status tokenizerds_join(tokenizerds *t, tokenizerd_link_options link, failure *f);
 
 void tokenizerds_beat(tokenizerds *t); /* a heartbeat to all of them: the report has changed */
 /* To the one that asked for this text; when it has ended meanwhile, to all: the one that it is for

@@ -19,12 +19,11 @@ SOURCES = (".c", ".h", ".py", ".sh", ".proto")
 # What is still to be taken apart. Rows are only taken out here.
 TOO_LONG_YET = {
     "client/chat/talk.c",
-    "tests/modeld/sched/test_sequences.c",
 }
 # Tags that several types still have. Rows are only taken out here, too.
 TWICE_YET = {
-    "batch", "call_kind", "chat", "command_row", "pair", "part",
-    "sequence_kind", "service", "service_options", "slot", "watch",
+    "call_kind", "chat", "command_row", "pair",
+    "sequence_kind", "watch",
 }
 
 

@@ -1,4 +1,4 @@
-#include "tokens_link.h"
+#include "tokenizerd_link.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,8 @@
 
 enum { NO_TIMER = -1 };
 
-struct tokens_link {
-    tokens_link_options options;
+struct tokenizerd_link {
+    tokenizerd_link_options options;
     loop *loop;
     peers *peers; /* NULL: closed after a refusal */
     peer *peer;   /* NULL: not joined now */
@@ -25,18 +25,18 @@ struct tokens_link {
     Trivium__Hello hello;
 };
 
-static void over(tokens_link *link) {
+static void over(tokenizerd_link *link) {
     link->options.events->over(link->options.context, link);
 }
 
-static void garbage_of(tokens_link *link, const char *message) {
+static void garbage_of(tokenizerd_link *link, const char *message) {
     garbage_count(link->options.garbage, message);
 }
 
 /* ---- joining ---- */
 
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
-    tokens_link *link = context;
+    tokenizerd_link *link = context;
     if (hello->role != TRIVIUM__ROLE__TOKENIZERD)
         return fail(f, STATUS_BAD_REQUEST, "%s is not a tokenizerd's endpoint",
                     link->options.address);
@@ -48,7 +48,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
 }
 
 static void on_left(void *context, peer *p, const char *why) {
-    tokens_link *link = context;
+    tokenizerd_link *link = context;
     log_event(LOG_INFO, "left", "tokenizerd=\"%s\" endpoint=%s why=\"%s\"", peer_name(p),
               link->options.address, why);
     link->peer = NULL;
@@ -56,7 +56,7 @@ static void on_left(void *context, peer *p, const char *why) {
 }
 
 static void close_link(void *context) {
-    tokens_link *link = context;
+    tokenizerd_link *link = context;
     link->closing = NO_TIMER;
     peers_free(&link->peers);
     link->peer = NULL;
@@ -65,7 +65,7 @@ static void close_link(void *context) {
 
 /* A full table may have room later; whatever else it says, it would say again. */
 static void on_refused(void *context, const Trivium__Error *error) {
-    tokens_link *link = context;
+    tokenizerd_link *link = context;
     failure f, told;
     error_from_wire(error, "it", &told);
     fail(&f, told.code, "refused by the tokenizerd at %s: %s", link->options.address, told.message);
@@ -79,13 +79,13 @@ static void on_refused(void *context, const Trivium__Error *error) {
 
 static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
     (void)p;
-    tokens_link *link = context;
+    tokenizerd_link *link = context;
     beat->report = report_fill(link->options.report);
 }
 
 /* ---- texts ---- */
 
-static void on_open(tokens_link *link, const Trivium__Open *m, const wire_message *message) {
+static void on_open(tokenizerd_link *link, const Trivium__Open *m, const wire_message *message) {
     size_t n_ids = 0;
     const int32_t *ids = wire_items(message, 0, sizeof *ids, &n_ids);
     if (m->request.len != REQUEST_BYTES || !ids || message->n_raw != 1) {
@@ -130,7 +130,7 @@ static bool read_name(const ProtobufCBinaryData *request, uint32_t attempt, text
     return request->len == REQUEST_BYTES;
 }
 
-static void on_retune(tokens_link *link, const Trivium__Retune *m) {
+static void on_retune(tokenizerd_link *link, const Trivium__Retune *m) {
     text_name name;
     if (!read_name(&m->request, m->attempt, &name)) return;
     failure f;
@@ -142,14 +142,14 @@ static void on_retune(tokens_link *link, const Trivium__Retune *m) {
     strategy_clear(&chain);
 }
 
-static void on_watch(tokens_link *link, const Trivium__WatchText *m) {
+static void on_watch(tokenizerd_link *link, const Trivium__WatchText *m) {
     text_name name;
     if (m->n_watched > CANDIDATES_MAX) garbage_of(link, "watch");
     else if (read_name(&m->request, m->attempt, &name))
         link->options.events->watch(link->options.context, link, name, m->n_watched);
 }
 
-static void on_close(tokens_link *link, const Trivium__Close *m) {
+static void on_close(tokenizerd_link *link, const Trivium__Close *m) {
     text_name name;
     if (read_name(&m->request, m->attempt, &name))
         link->options.events->close(link->options.context, link, name);
@@ -157,7 +157,7 @@ static void on_close(tokens_link *link, const Trivium__Close *m) {
 
 /* ---- calls ---- */
 
-static void on_score(tokens_link *link, const Trivium__ScoreIds *m, const wire_message *message) {
+static void on_score(tokenizerd_link *link, const Trivium__ScoreIds *m, const wire_message *message) {
     job asked = {
         .kind = SEQUENCE_SCORE,
         .owner = link,
@@ -171,7 +171,7 @@ static void on_score(tokens_link *link, const Trivium__ScoreIds *m, const wire_m
     else link->options.events->call(link->options.context, &asked, NULL);
 }
 
-static void on_probe(tokens_link *link, const Trivium__ProbeRow *m, const wire_message *message) {
+static void on_probe(tokenizerd_link *link, const Trivium__ProbeRow *m, const wire_message *message) {
     failure f;
     strategy chain;
     strategy_init(&chain);
@@ -198,7 +198,7 @@ static void on_probe(tokens_link *link, const Trivium__ProbeRow *m, const wire_m
 
 /* ---- what the link does on its own ---- */
 
-static void on_default_model(tokens_link *link, const Trivium__DefaultModel *m) {
+static void on_default_model(tokenizerd_link *link, const Trivium__DefaultModel *m) {
     if (!m->name[0] || !text_is_printable(m->name, NAME_BYTES_MAX)) {
         garbage_of(link, "default_model");
         return;
@@ -208,20 +208,20 @@ static void on_default_model(tokens_link *link, const Trivium__DefaultModel *m) 
     log_event(LOG_INFO, "first_model", "name=\"%s\" endpoint=%s", m->name, link->options.address);
 }
 
-static void send_vocabulary(tokens_link *link) {
+static void send_vocabulary(tokenizerd_link *link) {
     vocabulary_pieces pieces;
     vocabulary_pieces_begin(&pieces, link->options.model);
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_VOCABULARY;
     while ((m.vocabulary = vocabulary_pieces_next(&pieces)))
-        if (tokens_link_send(link, &m, NULL, 0) != STATUS_OK) return;
+        if (tokenizerd_link_send(link, &m, NULL, 0) != STATUS_OK) return;
 }
 
 /* ---- messages ---- */
 
 static void on_message(void *context, peer *p, const wire_message *message) {
     (void)p;
-    tokens_link *link = context;
+    tokenizerd_link *link = context;
     const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)message->header;
     switch (m->body_case) {
     case TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY: send_vocabulary(link); return;
@@ -238,7 +238,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     }
 }
 
-status tokens_link_send(tokens_link *to, Trivium__TokensReply *m, const wire_raw *raw,
+status tokenizerd_link_send(tokenizerd_link *to, Trivium__TokensReply *m, const wire_raw *raw,
                         size_t n_raw) {
     if (!to->peer) return STATUS_NOT_FOUND;
     status st = peers_send(to->peers, to->peer, &m->base, raw, n_raw);
@@ -250,21 +250,21 @@ status tokens_link_send(tokens_link *to, Trivium__TokensReply *m, const wire_raw
     return st;
 }
 
-void tokens_link_offer(tokens_link *to, Trivium__TokensReply *m) {
+void tokenizerd_link_offer(tokenizerd_link *to, Trivium__TokensReply *m) {
     if (to->peer) peers_offer(to->peers, to->peer, &m->base);
 }
 
 /* ---- making and ending it ---- */
 
-static void introduce(tokens_link *link) {
+static void introduce(tokenizerd_link *link) {
     link->hello = *link->options.hello;
     trivium__default_model__init(&link->default_model);
     link->default_model.name = link->default_name;
     link->hello.default_model = &link->default_model;
 }
 
-static status join(tokens_link *link, failure *f) {
-    const tokens_link_options *options = &link->options;
+static status join(tokenizerd_link *link, failure *f) {
+    const tokenizerd_link_options *options = &link->options;
     endpoint *e = NULL;
     endpoint_options at = {options->address, HIGH_WATER_MESSAGES, options->insecure};
     if (endpoint_join(&e, &at, f) != STATUS_OK) return f->code;
@@ -287,18 +287,18 @@ static status join(tokens_link *link, failure *f) {
     return fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
 }
 
-status tokens_link_new(tokens_link **out, loop *l, const tokens_link_options *options, failure *f) {
-    tokens_link *link = *out = calloc(1, sizeof *link);
+status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link_options *options, failure *f) {
+    tokenizerd_link *link = *out = calloc(1, sizeof *link);
     if (!link) return fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
     link->options = *options;
     link->loop = l;
     link->closing = NO_TIMER;
     introduce(link);
-    if (join(link, f) != STATUS_OK) tokens_link_free(out);
+    if (join(link, f) != STATUS_OK) tokenizerd_link_free(out);
     return *out ? STATUS_OK : f->code;
 }
 
-void tokens_link_free(tokens_link **link) {
+void tokenizerd_link_free(tokenizerd_link **link) {
     if (!*link) return;
     loop_cancel((*link)->loop, (*link)->closing);
     peers_free(&(*link)->peers);
@@ -306,14 +306,14 @@ void tokens_link_free(tokens_link **link) {
     *link = NULL;
 }
 
-bool tokens_link_refused(const tokens_link *link) {
+bool tokenizerd_link_refused(const tokenizerd_link *link) {
     return link->refused;
 }
 
-void tokens_link_beat(tokens_link *link) {
+void tokenizerd_link_beat(tokenizerd_link *link) {
     if (link->peers) peers_beat(link->peers);
 }
 
-uint64_t tokens_link_garbage(const tokens_link *link) {
+uint64_t tokenizerd_link_garbage(const tokenizerd_link *link) {
     return link->peers ? peers_garbage(link->peers) : 0;
 }

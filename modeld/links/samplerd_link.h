@@ -2,8 +2,8 @@
  *
  * It puts each samplerd that joins into the table of samplers, and takes it out when it leaves. Who
  * gets which row, and what becomes of an answer, is for others to say. */
-#ifndef TRIVIUM_MODELD_LOGITS_LINK_H
-#define TRIVIUM_MODELD_LOGITS_LINK_H
+#ifndef TRIVIUM_MODELD_SAMPLERD_LINK_H
+#define TRIVIUM_MODELD_SAMPLERD_LINK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,9 +15,9 @@
 #include "proto/rows/shared_rows.h"
 #include "sample_answer.h"
 
-typedef struct logits_link logits_link;
+typedef struct samplerd_link samplerd_link;
 
-typedef struct logits_link_events {
+typedef struct samplerd_link_events {
     /* An answer came, in time or late: its ticket tells. */
     void (*answered)(void *context, sampler *from, const sample_answer *answer);
     /* The candidates of a step of this request, for whoever watches; the ids are of this vocabulary. */
@@ -26,9 +26,9 @@ typedef struct logits_link_events {
      * must not afterwards. `why` is a clause for a person that names it. */
     void (*lost)(void *context, sampler *gone, const char *why);
     void (*changed)(void *context); /* afterwards, and when one has joined: other samplers are there */
-} logits_link_events;
+} samplerd_link_events;
 
-typedef struct logits_link_options {
+typedef struct samplerd_link_options {
     const char *address; /* that it binds */
     bool insecure;       /* outside loopback is allowed */
     const Trivium__Hello *hello;
@@ -38,16 +38,16 @@ typedef struct logits_link_options {
     shared_rows *shared; /* offered to samplerds of this host; NULL: all rows are sent */
     samplers *samplers;
     garbage *garbage;
-    const logits_link_events *events;
+    const samplerd_link_events *events;
     void *context;
-} logits_link_options;
+} samplerd_link_options;
 
 /* Binds. What the options point to is borrowed for its life. The failure says which endpoint and why. */
-status logits_link_new(logits_link **out, loop *l, const logits_link_options *options, failure *f);
-void logits_link_free(logits_link **link); /* says Leave; NULL is fine. Not from within an event */
+status samplerd_link_new(samplerd_link **out, loop *l, const samplerd_link_options *options, failure *f);
+void samplerd_link_free(samplerd_link **link); /* says Leave; NULL is fine. Not from within an event */
 
-const char *logits_link_address(const logits_link *link); /* with the port that * became */
-uint64_t logits_link_garbage(const logits_link *link);    /* messages that could not be read */
+const char *samplerd_link_address(const samplerd_link *link); /* with the port that * became */
+uint64_t samplerd_link_garbage(const samplerd_link *link);    /* messages that could not be read */
 
 /* Rows, and what is to be drawn from them. Pointers are borrowed for the call. */
 typedef struct sample_request {
@@ -74,13 +74,13 @@ typedef struct sample_request {
 /* A row in shared memory is not sent to a samplerd that reads it there. STATUS_BUSY: it cannot be
  * reached, and is lost; the event follows from the loop. STATUS_TOO_LONG, STATUS_NO_MEMORY: this request
  * does not fit a message. */
-status logits_link_send(logits_link *link, sampler *to, const sample_request *request);
+status samplerd_link_send(samplerd_link *link, sampler *to, const sample_request *request);
 
 /* While a sampler has rows, its silence is not counted: the deadline watches it. To be called when rows
  * were sent. */
-void logits_link_mark_busy(logits_link *link);
+void samplerd_link_mark_busy(samplerd_link *link);
 
-const char *logits_link_name(const sampler *one); /* of its Hello */
-void logits_link_describe(const sampler *one, Trivium__SamplerReport *out); /* borrows its Hello */
+const char *samplerd_link_name(const sampler *one); /* of its Hello */
+void samplerd_link_describe(const sampler *one, Trivium__SamplerReport *out); /* borrows its Hello */
 
 #endif

@@ -1,4 +1,4 @@
-#include "tokens_answer.h"
+#include "tokenizerd_answer.h"
 
 #include "proto/net/errors.h"
 
@@ -8,7 +8,7 @@ static ProtobufCBinaryData wire_request(text_name text) {
 
 /* ---- texts ---- */
 
-void tokens_answer_token(tokens_link *to, text_name text, const told_token *token) {
+void tokenizerd_answer_token(tokenizerd_link *to, text_name text, const told_token *token) {
     Trivium__Token wire = TRIVIUM__TOKEN__INIT;
     wire.request = wire_request(text);
     wire.attempt = text.attempt;
@@ -21,10 +21,10 @@ void tokens_answer_token(tokens_link *to, text_name text, const told_token *toke
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_TOKEN;
     m.token = &wire;
-    tokens_link_send(to, &m, NULL, 0);
+    tokenizerd_link_send(to, &m, NULL, 0);
 }
 
-void tokens_answer_retuned(tokens_link *to, text_name text, uint32_t change, uint32_t first_step) {
+void tokenizerd_answer_retuned(tokenizerd_link *to, text_name text, uint32_t change, uint32_t first_step) {
     Trivium__Retuned retuned = TRIVIUM__RETUNED__INIT;
     retuned.request = wire_request(text);
     retuned.attempt = text.attempt;
@@ -33,7 +33,7 @@ void tokens_answer_retuned(tokens_link *to, text_name text, uint32_t change, uin
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_TUNED;
     m.tuned = &retuned;
-    tokens_link_send(to, &m, NULL, 0);
+    tokenizerd_link_send(to, &m, NULL, 0);
 }
 
 _Static_assert((int)END_ID == (int)TRIVIUM__CLOSE_REASON__CLOSE_END_ID &&
@@ -43,7 +43,7 @@ _Static_assert((int)END_ID == (int)TRIVIUM__CLOSE_REASON__CLOSE_END_ID &&
                    (int)END_ERROR == (int)TRIVIUM__CLOSE_REASON__CLOSE_ERROR,
                "the ends of a sequence have the wire's numbers");
 
-void tokens_answer_closed(tokens_link *to, text_name text, const told_end *end) {
+void tokenizerd_answer_closed(tokenizerd_link *to, text_name text, const told_end *end) {
     Trivium__Error error;
     Trivium__Closed closed = TRIVIUM__CLOSED__INIT;
     closed.request = wire_request(text);
@@ -59,12 +59,12 @@ void tokens_answer_closed(tokens_link *to, text_name text, const told_end *end) 
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_CLOSED;
     m.closed = &closed;
-    tokens_link_send(to, &m, NULL, 0);
+    tokenizerd_link_send(to, &m, NULL, 0);
 }
 
 /* ---- calls ---- */
 
-void tokens_answer_scored(tokens_link *to, uint64_t call, const double *logprobs, size_t n_ids,
+void tokenizerd_answer_scored(tokenizerd_link *to, uint64_t call, const double *logprobs, size_t n_ids,
                           const Trivium__Drawn *last) {
     Trivium__ScoredIds scored = TRIVIUM__SCORED_IDS__INIT;
     scored.call = call;
@@ -73,10 +73,10 @@ void tokens_answer_scored(tokens_link *to, uint64_t call, const double *logprobs
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_SCORED;
     m.scored = &scored;
-    tokens_link_send(to, &m, &(wire_raw){logprobs, n_ids * sizeof *logprobs}, 1);
+    tokenizerd_link_send(to, &m, &(wire_raw){logprobs, n_ids * sizeof *logprobs}, 1);
 }
 
-void tokens_answer_probed(tokens_link *to, uint64_t call, int32_t id, const double *probabilities,
+void tokenizerd_answer_probed(tokenizerd_link *to, uint64_t call, int32_t id, const double *probabilities,
                           size_t row_width) {
     Trivium__ProbedRow probed = TRIVIUM__PROBED_ROW__INIT;
     probed.call = call;
@@ -84,10 +84,10 @@ void tokens_answer_probed(tokens_link *to, uint64_t call, int32_t id, const doub
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_PROBED;
     m.probed = &probed;
-    tokens_link_send(to, &m, &(wire_raw){probabilities, row_width * sizeof *probabilities}, 1);
+    tokenizerd_link_send(to, &m, &(wire_raw){probabilities, row_width * sizeof *probabilities}, 1);
 }
 
-void tokens_answer_failed(tokens_link *to, uint64_t call, const failure *f) {
+void tokenizerd_answer_failed(tokenizerd_link *to, uint64_t call, const failure *f) {
     Trivium__Error error = error_to_wire(f);
     Trivium__CallFailed failed = TRIVIUM__CALL_FAILED__INIT;
     failed.call = call;
@@ -95,14 +95,14 @@ void tokens_answer_failed(tokens_link *to, uint64_t call, const failure *f) {
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_FAILED;
     m.failed = &failed;
-    tokens_link_send(to, &m, NULL, 0);
+    tokenizerd_link_send(to, &m, NULL, 0);
 }
 
 /* ---- watching ---- */
 
-void tokens_answer_glimpse(tokens_link *to, Trivium__Glimpse *g) {
+void tokenizerd_answer_glimpse(tokenizerd_link *to, Trivium__Glimpse *g) {
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_GLIMPSE;
     m.glimpse = g;
-    tokens_link_offer(to, &m);
+    tokenizerd_link_offer(to, &m);
 }

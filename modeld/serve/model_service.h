@@ -1,7 +1,7 @@
-/* modeld's service: ids in from the tokenizerds it joined, rows out to the samplerds that joined
+/* What modeld serves: ids in from the tokenizerds it joined, rows out to the samplerds that joined
  * it. */
-#ifndef TRIVIUM_MODELD_SERVICE_H
-#define TRIVIUM_MODELD_SERVICE_H
+#ifndef TRIVIUM_MODEL_SERVICE_H
+#define TRIVIUM_MODEL_SERVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,9 +12,9 @@
 #include "proto/base/status.h"
 #include "proto/net/loop.h"
 
-typedef struct service service;
+typedef struct model_service model_service;
 
-typedef struct service_options {
+typedef struct model_service_options {
     const char *name;         /* of the model */
     const char *const *joins; /* endpoints of tokenizerds */
     size_t n_joins;           /* 1 … JOINS_MAX */
@@ -23,20 +23,20 @@ typedef struct service_options {
     uint32_t step_deadline_ms; /* for one answer of a sampler */
     bool share_rows;           /* samplerds of this host may read rows where they lie */
     bool insecure;             /* a bind outside loopback is allowed */
-} service_options;
+} model_service_options;
 
 /* Bind, join, attach to the loop. Loop, model and cache (made with KV_SEQUENCES_MAX handles) are
  * borrowed, as is what the options point to. The failure says which endpoint and why. */
-status service_new(service **out, loop *l, model *m, kv_cache *cache,
-                   const service_options *options, failure *f);
+status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache,
+                         const model_service_options *options, failure *f);
 
 /* Says Leave to all; what was under way ends without a word, its owners go elsewhere. */
-void service_free(service **s);
+void model_service_free(model_service **s);
 
-const char *service_samplers_at(const service *s); /* where it listens, with the port that * became */
+const char *model_service_samplers_at(const model_service *s); /* where it listens, with the port that * became */
 
 /* Why the last tokenizerd refused this model for good, as all others did before: then the loop was
  * stopped. NULL: there is one left. */
-const failure *service_refusal(const service *s);
+const failure *model_service_refusal(const model_service *s);
 
 #endif

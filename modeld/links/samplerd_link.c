@@ -1,4 +1,4 @@
-#include "logits_link.h"
+#include "samplerd_link.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include "proto/chain/strategy_wire.h"
 #include "proto/net/peer.h"
 
-struct logits_link {
-    logits_link_options options;
+struct samplerd_link {
+    samplerd_link_options options;
     peers *peers;
     Trivium__Hello hello;
     Trivium__SharedRows offer;
@@ -16,7 +16,7 @@ struct logits_link {
 
 /* ---- rows go out ---- */
 
-static status send_request(logits_link *link, const sampler *to, const sample_request *r,
+static status send_request(samplerd_link *link, const sampler *to, const sample_request *r,
                            Trivium__Strategy *chain) {
     static const uint8_t no_request[REQUEST_BYTES];
     Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT;
@@ -54,7 +54,7 @@ static status send_request(logits_link *link, const sampler *to, const sample_re
     return peers_send(link->peers, to->peer, &m.base, raw, 2);
 }
 
-status logits_link_send(logits_link *link, sampler *to, const sample_request *request) {
+status samplerd_link_send(samplerd_link *link, sampler *to, const sample_request *request) {
     Trivium__Strategy *chain = strategy_to_wire(request->strategy);
     if (!chain) return STATUS_NO_MEMORY;
     status st = send_request(link, to, request, chain);
@@ -63,27 +63,27 @@ status logits_link_send(logits_link *link, sampler *to, const sample_request *re
     return st;
 }
 
-void logits_link_mark_busy(logits_link *link) {
+void samplerd_link_mark_busy(samplerd_link *link) {
     for (sampler *one = samplers_first(link->options.samplers); one; one = samplers_next(one))
         peer_set_busy(one->peer, one->n_outstanding > 0);
 }
 
 /* ---- answers come back ---- */
 
-static void take_sample(logits_link *link, sampler *from, const wire_message *message,
+static void take_sample(samplerd_link *link, sampler *from, const wire_message *message,
                         const Trivium__SampleReply *reply) {
     sample_answer answer = {reply, message};
     link->options.events->answered(link->options.context, from, &answer);
 }
 
-static void take_glimpse(logits_link *link, Trivium__Glimpse *g) {
+static void take_glimpse(samplerd_link *link, Trivium__Glimpse *g) {
     if (!sample_glimpse_is_sound(g, link->options.n_vocab))
         garbage_count(link->options.garbage, "glimpse");
     else link->options.events->glimpsed(link->options.context, g->request.data, g);
 }
 
 static void on_message(void *context, peer *p, const wire_message *message) {
-    logits_link *link = context;
+    samplerd_link *link = context;
     sampler *from = peer_user(p);
     const Trivium__LogitsReply *m = (const Trivium__LogitsReply *)message->header;
     switch (m->body_case) {
@@ -97,7 +97,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
 /* ---- samplers come and go ---- */
 
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
-    logits_link *link = context;
+    samplerd_link *link = context;
     if (hello->role != TRIVIUM__ROLE__SAMPLERD || !hello->sampler)
         return fail(f, STATUS_BAD_REQUEST, "only samplerds join here");
     const Trivium__SamplerOffer *offer = hello->sampler;
@@ -112,7 +112,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
 }
 
 static void on_left(void *context, peer *p, const char *why) {
-    logits_link *link = context;
+    samplerd_link *link = context;
     sampler *gone = peer_user(p);
     log_event(LOG_INFO, "left", "samplerd=\"%s\" pool=\"%s\" why=\"%s\"", peer_name(p), gone->pool,
               why);
@@ -124,11 +124,11 @@ static void on_left(void *context, peer *p, const char *why) {
     link->options.events->changed(link->options.context);
 }
 
-const char *logits_link_name(const sampler *one) {
+const char *samplerd_link_name(const sampler *one) {
     return peer_name(one->peer);
 }
 
-void logits_link_describe(const sampler *one, Trivium__SamplerReport *out) {
+void samplerd_link_describe(const sampler *one, Trivium__SamplerReport *out) {
     const Trivium__Hello *hello = peer_hello(one->peer);
     trivium__sampler_report__init(out);
     out->name = hello->name;
@@ -143,7 +143,7 @@ void logits_link_describe(const sampler *one, Trivium__SamplerReport *out) {
 
 /* ---- making and ending it ---- */
 
-static void introduce(logits_link *link) {
+static void introduce(samplerd_link *link) {
     link->hello = *link->options.hello;
     if (!link->options.shared) return;
     trivium__shared_rows__init(&link->offer);
@@ -151,8 +151,8 @@ static void introduce(logits_link *link) {
     link->hello.shared_rows = &link->offer;
 }
 
-static status bind_link(logits_link *link, loop *l, failure *f) {
-    const logits_link_options *options = &link->options;
+static status bind_link(samplerd_link *link, loop *l, failure *f) {
+    const samplerd_link_options *options = &link->options;
     endpoint *e = NULL;
     endpoint_options at = {options->address, HIGH_WATER_ROWS, options->insecure};
     if (endpoint_bind(&e, &at, f) != STATUS_OK) return f->code;
@@ -171,26 +171,26 @@ static status bind_link(logits_link *link, loop *l, failure *f) {
     return fail(f, STATUS_NO_MEMORY, "no memory for the samplers' link");
 }
 
-status logits_link_new(logits_link **out, loop *l, const logits_link_options *options, failure *f) {
-    logits_link *link = *out = calloc(1, sizeof *link);
+status samplerd_link_new(samplerd_link **out, loop *l, const samplerd_link_options *options, failure *f) {
+    samplerd_link *link = *out = calloc(1, sizeof *link);
     if (!link) return fail(f, STATUS_NO_MEMORY, "no memory for the samplers' link");
     link->options = *options;
     introduce(link);
-    if (bind_link(link, l, f) != STATUS_OK) logits_link_free(out);
+    if (bind_link(link, l, f) != STATUS_OK) samplerd_link_free(out);
     return *out ? STATUS_OK : f->code;
 }
 
-void logits_link_free(logits_link **link) {
+void samplerd_link_free(samplerd_link **link) {
     if (!*link) return;
     peers_free(&(*link)->peers);
     free(*link);
     *link = NULL;
 }
 
-const char *logits_link_address(const logits_link *link) {
+const char *samplerd_link_address(const samplerd_link *link) {
     return peers_address(link->peers);
 }
 
-uint64_t logits_link_garbage(const logits_link *link) {
+uint64_t samplerd_link_garbage(const samplerd_link *link) {
     return peers_garbage(link->peers);
 }

@@ -1,4 +1,4 @@
-#include "pass.h"
+#include "forward_pass.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ typedef struct pass_part {
     uint32_t n_rows, n_logits;
 } pass_part;
 
-struct pass {
+struct forward_pass {
     model *model;
     kv_cache *cache;
     size_t n_vocab;
@@ -32,19 +32,19 @@ struct pass {
     uint64_t gather_until_us;
 };
 
-pass *pass_new(model *m, kv_cache *cache) {
-    pass *p = calloc(1, sizeof *p);
+forward_pass *forward_pass_new(model *m, kv_cache *cache) {
+    forward_pass *p = calloc(1, sizeof *p);
     if (!p) return NULL;
     p->model = m;
     p->cache = cache;
     p->n_vocab = model_shape_of(m)->n_vocab;
     scheduler_init(&p->scheduler, BATCH_ROWS_MAX);
     p->between = malloc(LOGITS_ROWS_MAX * p->n_vocab * sizeof *p->between);
-    if (!p->between) pass_free(&p);
+    if (!p->between) forward_pass_free(&p);
     return p;
 }
 
-void pass_free(pass **p) {
+void forward_pass_free(forward_pass **p) {
     if (!*p) return;
     free((*p)->between);
     free(*p);
@@ -52,7 +52,7 @@ void pass_free(pass **p) {
 }
 
 /* Who has rows to compute, and how many of them run now. */
-static void choose(pass *p, sequences *t) {
+static void choose(forward_pass *p, sequences *t) {
     demand demands[RUNNING_MAX];
     uint32_t n_rows[RUNNING_MAX];
     p->n_parts = 0;
@@ -67,13 +67,13 @@ static void choose(pass *p, sequences *t) {
 }
 
 /* Where the pass writes its logits: with the only sequence that wants some, else in between. */
-static float *logits_target(const pass *p) {
+static float *logits_target(const forward_pass *p) {
     for (uint32_t i = 0; i < p->n_parts; i++)
         if (p->parts[i].n_logits == p->n_logits) return p->parts[i].sequence->rows.logits;
     return p->between;
 }
 
-uint32_t pass_fill(pass *p, sequences *t) {
+uint32_t forward_pass_fill(forward_pass *p, sequences *t) {
     choose(p, t);
     p->n_rows = p->n_logits = 0;
     for (uint32_t i = 0; i < p->n_parts; i++) {
@@ -87,7 +87,7 @@ uint32_t pass_fill(pass *p, sequences *t) {
     return p->n_rows;
 }
 
-void pass_run(pass *p) {
+void forward_pass_run(forward_pass *p) {
     uint64_t start_us = clock_us();
     model_forward(p->model, p->cache, p->rows, p->n_rows, p->logits);
     p->now_us = clock_us();
@@ -98,7 +98,7 @@ void pass_run(pass *p) {
     log_event(LOG_DEBUG, "pass", "rows=%u logits=%u ms=%.3f", p->n_rows, p->n_logits, p->pass_ms);
 }
 
-void pass_hand_out(pass *p, sequences *t) {
+void forward_pass_hand_out(forward_pass *p, sequences *t) {
     const float *logits = p->logits == p->between ? p->between : NULL; /* else they are there */
     double row_ms = p->pass_ms / p->n_rows;
     for (uint32_t i = 0; i < p->n_parts; i++) {
@@ -113,6 +113,6 @@ void pass_hand_out(pass *p, sequences *t) {
     }
 }
 
-uint64_t pass_gather_until_us(const pass *p) {
+uint64_t forward_pass_gather_until_us(const forward_pass *p) {
     return p->gather_until_us;
 }

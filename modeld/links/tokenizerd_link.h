@@ -1,10 +1,10 @@
 /* The link to a tokenizerd: joins it, takes what it asks, and calls those who serve it.
  *
- * What it is told stands in tokens_answer.h. Three things the link does on its own: it hands out the
+ * What it is told stands in tokenizerd_answer.h. Three things the link does on its own: it hands out the
  * vocabulary, puts the report into heartbeats, and keeps the default model that it was told, for
  * whichever tokenizerd takes this one's place at the same address. */
-#ifndef TRIVIUM_MODELD_TOKENS_LINK_H
-#define TRIVIUM_MODELD_TOKENS_LINK_H
+#ifndef TRIVIUM_MODELD_TOKENIZERD_LINK_H
+#define TRIVIUM_MODELD_TOKENIZERD_LINK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@
 #include "report.h"
 #include "tokens.pb-c.h"
 
-typedef struct tokens_link tokens_link;
+typedef struct tokenizerd_link tokenizerd_link;
 
 /* Which text is meant: a request, and which of its attempts. */
 typedef struct text_name {
@@ -28,20 +28,20 @@ typedef struct text_name {
 /* What a message asks for. All that pointers lead to is borrowed for the call; frames and names have
  * the right size, values are as they came. A job's owner is the link. Where a strategy cannot be read,
  * `unreadable` says why and the strategy is of no use; else it is NULL. */
-typedef struct tokens_link_events {
+typedef struct tokenizerd_link_events {
     void (*open)(void *context, const job *text, const failure *unreadable);
-    void (*retune)(void *context, tokens_link *from, text_name text, uint32_t change,
+    void (*retune)(void *context, tokenizerd_link *from, text_name text, uint32_t change,
                    const strategy *wanted, const failure *unreadable);
-    void (*watch)(void *context, tokens_link *from, text_name text, uint32_t n_watched);
-    void (*close)(void *context, tokens_link *from, text_name text);
+    void (*watch)(void *context, tokenizerd_link *from, text_name text, uint32_t n_watched);
+    void (*close)(void *context, tokenizerd_link *from, text_name text);
     void (*call)(void *context, const job *call, const failure *unreadable); /* score or probe */
     /* All that it has open is over, without a word: it is gone, or has forgotten it. */
-    void (*over)(void *context, tokens_link *from);
+    void (*over)(void *context, tokenizerd_link *from);
     /* It has refused us for good: the link closes in the next turn of the loop. */
-    void (*refused)(void *context, tokens_link *from, const failure *why);
-} tokens_link_events;
+    void (*refused)(void *context, tokenizerd_link *from, const failure *why);
+} tokenizerd_link_events;
 
-typedef struct tokens_link_options {
+typedef struct tokenizerd_link_options {
     const char *address;
     bool insecure;
     const Trivium__Hello *hello; /* ours; the default model is added */
@@ -50,22 +50,22 @@ typedef struct tokens_link_options {
     const model *model; /* whose vocabulary it hands out */
     report *report;     /* for heartbeats */
     garbage *garbage;
-    const tokens_link_events *events;
+    const tokenizerd_link_events *events;
     void *context;
-} tokens_link_options;
+} tokenizerd_link_options;
 
 /* Joins now and again until it is freed. What the options point to is borrowed for its life. The
  * failure says which endpoint and why. */
-status tokens_link_new(tokens_link **out, loop *l, const tokens_link_options *options, failure *f);
-void tokens_link_free(tokens_link **link); /* says Leave; NULL is fine. Not from within an event */
+status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link_options *options, failure *f);
+void tokenizerd_link_free(tokenizerd_link **link); /* says Leave; NULL is fine. Not from within an event */
 
-bool tokens_link_refused(const tokens_link *link);     /* for good */
-void tokens_link_beat(tokens_link *link);              /* a heartbeat now: the report has changed */
-uint64_t tokens_link_garbage(const tokens_link *link); /* messages that could not be read */
+bool tokenizerd_link_refused(const tokenizerd_link *link);     /* for good */
+void tokenizerd_link_beat(tokenizerd_link *link);              /* a heartbeat now: the report has changed */
+uint64_t tokenizerd_link_garbage(const tokenizerd_link *link); /* messages that could not be read */
 
-/* For tokens_answer.c. A tokenizerd that cannot take a message, or would miss it, is cut, and with it
+/* For tokenizerd_answer.c. A tokenizerd that cannot take a message, or would miss it, is cut, and with it
  * goes all that it has open: it opens that anew. STATUS_NOT_FOUND: none is joined now. */
-status tokens_link_send(tokens_link *to, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw);
-void tokens_link_offer(tokens_link *to, Trivium__TokensReply *m); /* or drop it, rather than wait */
+status tokenizerd_link_send(tokenizerd_link *to, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw);
+void tokenizerd_link_offer(tokenizerd_link *to, Trivium__TokensReply *m); /* or drop it, rather than wait */
 
 #endif

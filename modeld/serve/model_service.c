@@ -1,4 +1,4 @@
-#include "service.h"
+#include "model_service.h"
 
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include "modeld/links/introduction.h"
 #include "modeld/links/report.h"
 #include "modeld/links/vocabulary_pieces.h"
-#include "pass.h"
+#include "forward_pass.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/net/peer.h"
@@ -15,7 +15,7 @@
 #include "tokenizerds.h"
 #include "wakeup.h"
 
-struct service {
+struct model_service {
     loop *loop;
     model *model;
     const model_shape *shape;
@@ -24,7 +24,7 @@ struct service {
     sequences *sequences;
     samplers *samplers;
     shared_rows *shared; /* NULL: all rows are sent */
-    pass *pass;
+    forward_pass *pass;
     endings endings;
     tokenizerds *tokenizerds;
     sampling *sampling;
@@ -35,7 +35,7 @@ struct service {
 
 /* ---- the turn: admit, send, gather, compute, send ---- */
 
-static void admit(service *s) {
+static void admit(model_service *s) {
     sequence *q = NULL;
     for (;;) {
         status st = sequences_admit(s->sequences, clock_us(), &q);
@@ -49,8 +49,8 @@ static void admit(service *s) {
 
 /* True: an id is about to come whose row the next pass should hold, too. A sampler that was slow
  * with the id before is not waited for, and nobody for longer than the pass says. */
-static bool gathering(service *s) {
-    uint64_t now_us = clock_us(), until_us = pass_gather_until_us(s->pass);
+static bool gathering(model_service *s) {
+    uint64_t now_us = clock_us(), until_us = forward_pass_gather_until_us(s->pass);
     if (now_us >= until_us) return false;
     bool awaited = false;
     for (sequence *q = sequences_first(s->sequences); q && !awaited; q = sequences_next(q))
@@ -59,7 +59,7 @@ static bool gathering(service *s) {
 }
 
 /* Else an answer of a sampler, or of whoever opens or closes something, brings the next turn. */
-static bool more_to_compute(const service *s) {
+static bool more_to_compute(const model_service *s) {
     for (const sequence *q = sequences_first(s->sequences); q; q = sequences_next(q))
         if (sequence_n_wanted(q) > 0) return true;
     return false;
@@ -67,26 +67,26 @@ static bool more_to_compute(const service *s) {
 
 /* One bounded step; the loop serves messages and heartbeats before the next. */
 static void work(void *context) {
-    service *s = context;
+    model_service *s = context;
     admit(s);
     sampling_send(s->sampling);
     if (gathering(s)) return;
-    if (pass_fill(s->pass, s->sequences) == 0) return;
-    pass_run(s->pass);
-    pass_hand_out(s->pass, s->sequences);
+    if (forward_pass_fill(s->pass, s->sequences) == 0) return;
+    forward_pass_run(s->pass);
+    forward_pass_hand_out(s->pass, s->sequences);
     sampling_send(s->sampling);
     if (more_to_compute(s)) wakeup_set(&s->turn, 0);
 }
 
 static void on_gathered(void *context) {
-    service *s = context;
+    model_service *s = context;
     wakeup_set(&s->turn, 0);
 }
 
 /* ---- the report ---- */
 
 static void take_figures(void *context, report_figures *out) {
-    const service *s = context;
+    const model_service *s = context;
     *out = (report_figures){
         .kv_pages_used = kv_cache_pages_used(s->cache),
         .kv_pages = kv_cache_pages(s->cache),
@@ -101,17 +101,17 @@ static void take_figures(void *context, report_figures *out) {
 /* ---- making and ending it ---- */
 
 /* Rows that samplerds of this host need not be sent. Without them all is as before, but slower. */
-static void share_rows(service *s, uint64_t incarnation) {
+static void share_rows(model_service *s, uint64_t incarnation) {
     failure f;
     if (shared_rows_new(&s->shared, incarnation, SHARED_ROWS_MAX, s->shape->n_vocab, &f) != STATUS_OK)
         log_event(LOG_INFO, "rows_not_shared", "why=\"%s\"", f.message);
 }
 
 /* What is there before anybody joins. */
-static status make_tables(service *s, failure *f) {
+static status make_tables(model_service *s, failure *f) {
     s->samplers = samplers_new();
     s->sequences = sequences_new(s->cache, s->shared, s->shape->n_vocab, s->shape->n_ctx);
-    s->pass = pass_new(s->model, s->cache);
+    s->pass = forward_pass_new(s->model, s->cache);
     s->endings = (endings){s->sequences, &s->turn};
     s->turn = (wakeup){.loop = s->loop, .handler = work, .context = s};
     s->gathered = (wakeup){.loop = s->loop, .handler = on_gathered, .context = s};
@@ -127,7 +127,7 @@ static status make_tables(service *s, failure *f) {
     return fail(f, STATUS_NO_MEMORY, "no memory for the tables of the service");
 }
 
-static status bind_samplers(service *s, const service_options *options, uint64_t incarnation,
+static status bind_samplers(model_service *s, const model_service_options *options, uint64_t incarnation,
                             failure *f) {
     sampling_options how = {
         .loop = s->loop,
@@ -139,7 +139,7 @@ static status bind_samplers(service *s, const service_options *options, uint64_t
         .step_deadline_ms = options->step_deadline_ms,
         .model_name = options->name,
     };
-    logits_link_options link = {
+    samplerd_link_options link = {
         .address = options->bind_samplers,
         .insecure = options->insecure,
         .hello = introduction_hello(s->introduction),
@@ -152,9 +152,9 @@ static status bind_samplers(service *s, const service_options *options, uint64_t
     return sampling_new(&s->sampling, &how, link, f);
 }
 
-static status join_tokenizerds(service *s, const service_options *options, uint64_t incarnation,
+static status join_tokenizerds(model_service *s, const model_service_options *options, uint64_t incarnation,
                                failure *f) {
-    tokens_link_options link = {
+    tokenizerd_link_options link = {
         .insecure = options->insecure,
         .hello = introduction_hello(s->introduction),
         .incarnation = incarnation,
@@ -170,11 +170,11 @@ static status join_tokenizerds(service *s, const service_options *options, uint6
     return STATUS_OK;
 }
 
-status service_new(service **out, loop *l, model *m, kv_cache *cache,
-                   const service_options *options, failure *f) {
+status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache,
+                         const model_service_options *options, failure *f) {
     *out = NULL;
     if (vocabulary_pieces_check(m, f) != STATUS_OK) return f->code;
-    service *s = calloc(1, sizeof *s);
+    model_service *s = calloc(1, sizeof *s);
     if (!s) return fail(f, STATUS_NO_MEMORY, "no memory for the service");
     s->loop = l;
     s->model = m;
@@ -187,12 +187,12 @@ status service_new(service **out, loop *l, model *m, kv_cache *cache,
         st = introduction_new(&s->introduction, m, options->name, options->heartbeat_ms, f);
     if (st == STATUS_OK) st = bind_samplers(s, options, incarnation, f);
     if (st == STATUS_OK) st = join_tokenizerds(s, options, incarnation, f);
-    if (st != STATUS_OK) service_free(&s);
+    if (st != STATUS_OK) model_service_free(&s);
     *out = s;
     return st;
 }
 
-void service_free(service **s) {
+void model_service_free(model_service **s) {
     if (!*s) return;
     tokenizerds_free(&(*s)->tokenizerds);
     sampling_free(&(*s)->sampling);
@@ -200,16 +200,16 @@ void service_free(service **s) {
     introduction_free(&(*s)->introduction);
     if ((*s)->sequences) sequences_free(&(*s)->sequences);
     if ((*s)->samplers) samplers_free(&(*s)->samplers);
-    pass_free(&(*s)->pass);
+    forward_pass_free(&(*s)->pass);
     shared_rows_free(&(*s)->shared);
     free(*s);
     *s = NULL;
 }
 
-const char *service_samplers_at(const service *s) {
+const char *model_service_samplers_at(const model_service *s) {
     return sampling_address(s->sampling);
 }
 
-const failure *service_refusal(const service *s) {
+const failure *model_service_refusal(const model_service *s) {
     return tokenizerds_refusal(s->tokenizerds);
 }
