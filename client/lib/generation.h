@@ -12,17 +12,17 @@
 #include "proto/chain/strategy.h"
 
 /* A piece of the prompt. */
-typedef struct generation_segment {
+typedef struct generation_piece {
     const uint8_t *text;        /* [n_bytes], UTF-8 */
     size_t n_bytes;
     bool special;               /* special tokens written in it count as such */
-} generation_segment;
+} generation_piece;
 
 typedef struct generation_request {
     uint8_t id[REQUEST_BYTES];
-    const generation_segment *segments;
-    size_t n_segments;          /* 0: the prompt is ids */
-    const int32_t *ids;         /* [n_ids]: a prompt without segments, taken as it is */
+    const generation_piece *pieces;
+    size_t n_pieces;            /* 0: the prompt is ids */
+    const int32_t *ids;         /* [n_ids]: a prompt without pieces, taken as it is */
     size_t n_ids;
     const char *model, *pool, *session;     /* NULL: the default model and pool, no session */
     const strategy *chain;

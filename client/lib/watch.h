@@ -17,12 +17,12 @@ typedef struct watch_start {
     uint32_t step;              /* the next one */
 } watch_start;
 
-/* Steps come in order. Some may be missing: a glimpse that would have to wait somewhere is dropped. One
+/* What one step had to choose from. Steps come in order. Some may be missing: one that would have to wait somewhere is dropped. One
  * that was seen comes again where its owner let the text rest and draws it anew by another strategy. */
-typedef struct glimpse {
+typedef struct watch_trace {
     generation_token token;     /* with its candidates */
     const strategy *chain;      /* that drew it */
-} glimpse;
+} watch_trace;
 
 typedef struct watch_end {
     status code;                /* not STATUS_OK: it could not be watched, `message` says why */
@@ -35,7 +35,7 @@ typedef struct watch_end {
  * `begun` comes again when another tokenizerd is asked after the first was lost. */
 typedef struct watch_events {
     void (*begun)(void *context, const watch_start *start);
-    void (*seen)(void *context, const glimpse *g);
+    void (*seen)(void *context, const watch_trace *trace);
     void (*over)(void *context, const watch_end *end);
 } watch_events;
 

@@ -61,14 +61,14 @@ int main(int argc, char **argv) {
     strategy chain;
     strategy_init(&chain);
     strategy_defaults(&chain);
-    const generation_segment prompt = {(const uint8_t *)argv[1], strlen(argv[1]), true};
+    const generation_piece prompt = {(const uint8_t *)argv[1], strlen(argv[1]), true};
     one_text *texts = calloc(n_texts, sizeof *texts);
     for (size_t i = 0; texts && i < n_texts; i++) {
         const char *seed = argv[4 + i];
         texts[i] = (one_text){.client = c, .n_open = &n_open};
         texts[i].cancelled_early = strcmp(seed, argv[3]) == 0;
         texts[i].request = (generation_request){
-            .segments = &prompt, .n_segments = 1, .chain = &chain, .ignore_eos = true,
+            .pieces = &prompt, .n_pieces = 1, .chain = &chain, .ignore_eos = true,
             .seed = strtoull(seed, NULL, 10), .max_new_tokens = (uint32_t)atoi(argv[2])};
         text_begin(&texts[i]);
     }

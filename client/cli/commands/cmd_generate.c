@@ -257,12 +257,12 @@ static uint32_t max_new_tokens(const generate_flags *flags) {
 }
 
 static int generate(const generate_flags *flags, const buffer *prompt, const strategy *chain) {
-    const generation_segment segment = {(const uint8_t *)prompt->bytes, prompt->n_bytes,
+    const generation_piece piece = {(const uint8_t *)prompt->bytes, prompt->n_bytes,
                                         !flags->no_special};
     writing w = {
         .flags = flags,
         .request = {
-            .segments = &segment, .n_segments = 1, .model = flags->model, .pool = flags->pool,
+            .pieces = &piece, .n_pieces = 1, .model = flags->model, .pool = flags->pool,
             .session = flags->session, .chain = chain, .max_new_tokens = max_new_tokens(flags),
             .stops = flags->stops, .n_stops = flags->n_stops, .stop_ids = flags->stop_ids.ids,
             .n_stop_ids = flags->stop_ids.n_ids, .ignore_eos = flags->ignore_eos,

@@ -112,10 +112,10 @@ static void on_redraw(void *context) {
     redraw(v);
 }
 
-static void show_in_place(view *v, const glimpse *g, const char *block, size_t n_block) {
-    if (g->token.step != v->next_step && v->text.n_bytes > 0)
+static void show_in_place(view *v, const watch_trace *trace, const char *block, size_t n_block) {
+    if (trace->token.step != v->next_step && v->text.n_bytes > 0)
         say(v, buffer_add(&v->text, "\u2026", strlen("\u2026")));
-    say(v, buffer_add(&v->text, g->token.text, g->token.n_bytes));
+    say(v, buffer_add(&v->text, trace->token.text, trace->token.n_bytes));
     if (v->text.n_bytes > TAIL_BYTES) buffer_drop(&v->text, v->text.n_bytes - TAIL_BYTES);
     while (v->text.n_bytes > 0 && (v->text.bytes[0] & 0xC0) == 0x80) buffer_drop(&v->text, 1);
     buffer_drop(&v->block, v->block.n_bytes);
@@ -138,36 +138,36 @@ static void show_gap(view *v, uint32_t now) {
     say(v, output_write(v->out, line, (size_t)n));
 }
 
-static void show_step(view *v, const glimpse *g) {
+static void show_step(view *v, const watch_trace *trace) {
     char *shown = NULL;
     size_t n_shown = 0;
     FILE *to = open_memstream(&shown, &n_shown);
     size_t n_columns = v->in_place ? in_place_columns(&v->place) : term_columns(stdout);
-    if (to) candidates_print(to, &g->token, g->chain, n_columns, v->colour);
+    if (to) candidates_print(to, &trace->token, trace->chain, n_columns, v->colour);
     bool whole = to && fclose(to) == 0;
     if (!whole) {
         say(v, STATUS_NO_MEMORY);
     } else if (v->in_place) {
-        show_in_place(v, g, shown, n_shown);
+        show_in_place(v, trace, shown, n_shown);
     } else {
-        show_gap(v, g->token.step);
+        show_gap(v, trace->token.step);
         say(v, output_write(v->out, shown, n_shown));
     }
     free(shown);
 }
 
-static void show_json(view *v, const glimpse *g) {
+static void show_json(view *v, const watch_trace *trace) {
     json_t *n_left = json_array();
-    for (size_t i = 0; i < g->token.n_left_items; i++)
-        json_array_append_new(n_left, json_integer(g->token.n_left[i]));
+    for (size_t i = 0; i < trace->token.n_left_items; i++)
+        json_array_append_new(n_left, json_integer(trace->token.n_left[i]));
     say(v, output_json(v->out, json_pack("{s: i, s: i, s: o, s: o, s: o, s: o, s: o}",
-                                         "step", (int)g->token.step,
-                                         "id", (int)g->token.id,
-                                         "text", json_bytes(g->token.text, g->token.n_bytes),
-                                         "logprob", json_number(g->token.logprob),
-                                         "candidates", candidates_json(&g->token, g->chain),
+                                         "step", (int)trace->token.step,
+                                         "id", (int)trace->token.id,
+                                         "text", json_bytes(trace->token.text, trace->token.n_bytes),
+                                         "logprob", json_number(trace->token.logprob),
+                                         "candidates", candidates_json(&trace->token, trace->chain),
                                          "n_left", n_left,
-                                         "strategy", strategy_to_json(g->chain))));
+                                         "strategy", strategy_to_json(trace->chain))));
 }
 
 /* ---- what comes ---- */
@@ -189,12 +189,12 @@ static void on_begun(void *context, const watch_start *start) {
                                          "step", (int)start->step)));
 }
 
-static void on_seen(void *context, const glimpse *g) {
+static void on_seen(void *context, const watch_trace *trace) {
     view *v = context;
     if (v->finished || output_pending_bytes(v->out) > PENDING_BYTES_MAX) return;
-    if (v->flags->common.json) show_json(v, g);
-    else show_step(v, g);
-    v->next_step = g->token.step + 1;
+    if (v->flags->common.json) show_json(v, trace);
+    else show_step(v, trace);
+    v->next_step = trace->token.step + 1;
 }
 
 /* stdout took something, or failed. */

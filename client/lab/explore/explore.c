@@ -7,11 +7,11 @@ status explore_set(strategy *s, step_kind kind, double number, failure *f) {
     return strategy_set(s, &(step){.kind = kind, .numbers = {number}}, f);
 }
 
-generation_request explore_request(const explore_flags *flags, const generation_segment *prompt,
+generation_request explore_request(const explore_flags *flags, const generation_piece *prompt,
                                    const strategy *chain, uint64_t seed) {
     return (generation_request){
-        .segments = prompt,
-        .n_segments = 1,
+        .pieces = prompt,
+        .n_pieces = 1,
         .model = flags->model,
         .pool = flags->pool,
         .chain = chain,

@@ -28,7 +28,7 @@ int explore_top_p(const explore_flags *flags, const char *prompt, size_t n_promp
 status explore_set(strategy *s, step_kind kind, double number, failure *f);
 
 /* The request that the flags and `prompt` make; it borrows both and the chain. */
-generation_request explore_request(const explore_flags *flags, const generation_segment *prompt,
+generation_request explore_request(const explore_flags *flags, const generation_piece *prompt,
                                    const strategy *chain, uint64_t seed);
 
 /* A short sentence of our own over the whole width of stdout, dim. */

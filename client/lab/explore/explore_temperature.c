@@ -189,7 +189,7 @@ static int show(exploration *x) {
     return outcome_failed(&(failure){st, "no memory to show the texts"});
 }
 
-static status prepare(exploration *x, const generation_segment *prompt, failure *f) {
+static status prepare(exploration *x, const generation_piece *prompt, failure *f) {
     size_t n_samples = x->flags->n_samples;
     for (size_t i = 0; i < x->flags->n_temperatures; i++) {
         heat *h = &x->heats[i];
@@ -204,7 +204,7 @@ static status prepare(exploration *x, const generation_segment *prompt, failure 
 }
 
 int explore_temperature(const explore_flags *flags, const char *prompt, size_t n_prompt) {
-    const generation_segment segment = {(const uint8_t *)prompt, n_prompt, true};
+    const generation_piece piece = {(const uint8_t *)prompt, n_prompt, true};
     size_t n_texts = flags->n_temperatures * flags->n_samples;
     exploration *x = calloc(1, sizeof *x);
     if (x) x->texts = calloc(n_texts, sizeof *x->texts);
@@ -214,7 +214,7 @@ int explore_temperature(const explore_flags *flags, const char *prompt, size_t n
     }
     x->flags = flags;
     failure f;
-    int code = prepare(x, &segment, &f) == STATUS_OK
+    int code = prepare(x, &piece, &f) == STATUS_OK
                    ? explored_texts_run(&flags->common, x->texts, n_texts)
                    : outcome_wrong_use("%s", f.message);
     if (code == EXIT_FINE) code = show(x);

@@ -307,14 +307,14 @@ static int show(pair *p) {
 }
 
 int explore_top_p(const explore_flags *flags, const char *prompt, size_t n_prompt) {
-    const generation_segment segment = {(const uint8_t *)prompt, n_prompt, true};
+    const generation_piece piece = {(const uint8_t *)prompt, n_prompt, true};
     pair *p = calloc(1, sizeof *p);
     if (!p) return outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for the texts"});
     p->flags = flags;
     failure f;
     status st = pair_chains(p, &f);
     for (int side = 0; side < SIDES; side++) {
-        p->texts[side].request = explore_request(flags, &segment, &p->chains[side], flags->seed);
+        p->texts[side].request = explore_request(flags, &piece, &p->chains[side], flags->seed);
         p->texts[side].request.n_candidates = 1;        /* with them comes what each step left */
     }
     int code = st == STATUS_OK ? explored_texts_run(&flags->common, p->texts, SIDES)

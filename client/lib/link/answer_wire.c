@@ -1,9 +1,11 @@
-/* Answers to calls: from the wire to plain structs. */
+#include "answer_wire.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
 #include "proto/chain/strategy_wire.h"
+#include "proto/net/errors.h"
+#include "text_wire.h"
 
 /* An answer, and what it needs while its handler runs; all owned. */
 typedef struct incoming {
@@ -204,23 +206,6 @@ static status take_status(incoming *in, const Trivium__StatusReport *wire, failu
         .requests = wire->requests, .clients = wire->clients, .garbage = wire->garbage,
     };
     return STATUS_OK;
-}
-
-uint64_t answer_number(const Trivium__TextReply *reply) {
-    switch (reply->body_case) {
-    case TRIVIUM__TEXT_REPLY__BODY_TUNED: return reply->tuned->call;
-    case TRIVIUM__TEXT_REPLY__BODY_TOKENIZED: return reply->tokenized->call;
-    case TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED: return reply->detokenized->call;
-    case TRIVIUM__TEXT_REPLY__BODY_RENDERED: return reply->rendered->call;
-    case TRIVIUM__TEXT_REPLY__BODY_SCORED: return reply->scored->call;
-    case TRIVIUM__TEXT_REPLY__BODY_PROBED: return reply->probed->call;
-    case TRIVIUM__TEXT_REPLY__BODY_LISTED: return reply->listed->call;
-    case TRIVIUM__TEXT_REPLY__BODY_STATUS: return reply->status->call;
-    case TRIVIUM__TEXT_REPLY__BODY_FAILED: return reply->failed->call;
-    case TRIVIUM__TEXT_REPLY__BODY_CANCELLED: return reply->cancelled->call;
-    case TRIVIUM__TEXT_REPLY__BODY_WATCHED: return reply->watched->call;
-    default: return 0;
-    }
 }
 
 static const Trivium__TextReply__BodyCase answer_bodies[] = {

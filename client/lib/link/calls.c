@@ -1,10 +1,11 @@
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
+#include "calls.h"
 
-#include "private.h"
+#include <stdlib.h>
+
+#include "answer_wire.h"
 #include "question_wire.h"
 
+typedef struct pending_call pending_call;
 struct pending_call {
     uint64_t number;            /* names it on the wire */
     const question *asked;      /* borrowed */
@@ -14,29 +15,49 @@ struct pending_call {
     pending_call *next;
 };
 
-static status pending_send(client *c, pending_call *pending, failure *f) {
-    status st = question_send(c, pending->asked, pending->number, f);
+struct calls {
+    text_link *link;            /* borrowed */
+    pending_call *first;        /* in order of asking */
+};
+
+calls *calls_new(text_link *link) {
+    calls *c = calloc(1, sizeof *c);
+    if (c) c->link = link;
+    return c;
+}
+
+void calls_free(calls **c) {
+    if (!*c) return;
+    while ((*c)->first) calls_forget(*c, (*c)->first->number);
+    free(*c);
+    *c = NULL;
+}
+
+static status pending_send(calls *c, pending_call *pending, failure *f) {
+    status st = question_send(c->link, pending->asked, pending->number, f);
     pending->sent = st == STATUS_OK;
     return st;
 }
 
-/* ---- the pending ones ---- */
-
-static void client_calls_append(client *c, pending_call *pending) {
-    pending_call **end = &c->calls;
+static void calls_append(calls *c, pending_call *pending) {
+    pending_call **end = &c->first;
     while (*end) end = &(*end)->next;
     *end = pending;
 }
 
 /* Take it out of the list; NULL when there is none of that number. */
-static pending_call *client_calls_take(client *c, uint64_t number) {
-    for (pending_call **at = &c->calls; *at; at = &(*at)->next) {
+static pending_call *calls_take(calls *c, uint64_t number) {
+    for (pending_call **at = &c->first; *at; at = &(*at)->next) {
         pending_call *found = *at;
         if (found->number != number) continue;
         *at = found->next;
         return found;
     }
     return NULL;
+}
+
+void calls_forget(calls *c, uint64_t number) {
+    free(calls_take(c, number));
 }
 
 static void pending_answer(pending_call *pending, const answer *a) {
@@ -51,94 +72,52 @@ static void pending_fail(pending_call *pending, const failure *f) {
                                       .message = f->message});
 }
 
-status client_call(client *c, const question *asked, answer_handler *handler, void *context,
-                   failure *f) {
-    if (c->over.code != STATUS_OK) {
-        *f = c->over;
-        return f->code;
-    }
+status calls_ask(calls *c, const question *asked, answer_handler *handler, void *context,
+                 uint64_t *number, failure *f) {
+    if (text_link_check(c->link, f) != STATUS_OK) return f->code;
     pending_call *pending = malloc(sizeof *pending);
     if (!pending) return fail(f, STATUS_NO_MEMORY, "no memory for a call");
-    *pending = (pending_call){++c->n_calls, asked, handler, context, false, NULL};
-    status st = c->tokenizerd ? pending_send(c, pending, f) : STATUS_OK;
-    if (st == STATUS_OK) client_calls_append(c, pending);
+    *number = text_link_new_number(c->link);
+    *pending = (pending_call){*number, asked, handler, context, false, NULL};
+    status st = text_link_is_joined(c->link) ? pending_send(c, pending, f) : STATUS_OK;
+    if (st == STATUS_OK) calls_append(c, pending);
     else free(pending);
     return st;
 }
 
-void client_calls_joined(client *c) {
-    for (pending_call *pending = c->calls, *next; pending; pending = next) {
+void calls_joined(calls *c) {
+    for (pending_call *pending = c->first, *next; pending; pending = next) {
         next = pending->next;
         failure f;
         if (pending->sent || pending_send(c, pending, &f) == STATUS_OK) continue;
-        pending_fail(client_calls_take(c, pending->number), &f);
+        pending_fail(calls_take(c, pending->number), &f);
     }
 }
 
 /* Asking twice is harmless, except for `tune`: biases would be added twice. */
-void client_calls_lost(client *c) {
-    for (pending_call *pending = c->calls, *next; pending; pending = next) {
+void calls_lost(calls *c) {
+    for (pending_call *pending = c->first, *next; pending; pending = next) {
         next = pending->next;
         if (pending->sent && pending->asked->kind == CALL_TUNE) {
             failure f;
             fail(&f, STATUS_IO,
                  "tokenizerd was lost before it answered: `trivium ps` shows the strategy");
-            pending_fail(client_calls_take(c, pending->number), &f);
+            pending_fail(calls_take(c, pending->number), &f);
             continue;
         }
         pending->sent = false;
     }
 }
 
-void client_calls_fail(client *c, const failure *f) {
-    while (c->calls) pending_fail(client_calls_take(c, c->calls->number), f);
+void calls_fail(calls *c, const failure *f) {
+    while (c->first) pending_fail(calls_take(c, c->first->number), f);
 }
 
-void client_calls_free(client *c) {
-    while (c->calls) free(client_calls_take(c, c->calls->number));
-}
-
-/* ---- answers ---- */
-
-void client_calls_message(client *c, const wire_message *m, const Trivium__TextReply *reply) {
-    pending_call *pending = client_calls_take(c, answer_number(reply));
+void calls_answered(calls *c, uint64_t number, const wire_message *m,
+                    const Trivium__TextReply *reply) {
+    pending_call *pending = calls_take(c, number);
     if (!pending) return;       /* an answer that came twice, or to a question that was given up */
-    const question *asked = pending->asked;
-    answer_handler *handler = pending->handler;
-    void *context = pending->context;
+    const pending_call taken = *pending;
     free(pending);
-    answer_deliver(asked, m, reply, handler, context);
-}
-
-/* ---- one call, waited for ---- */
-
-typedef struct asking {
-    client *client;
-    answer_handler *handler;
-    void *context;
-    bool answered;
-    failure why;
-} asking;
-
-static void on_asked(void *context, const answer *a) {
-    asking *ask = context;
-    ask->answered = true;
-    if (a->code == STATUS_OK) ask->handler(ask->context, a);
-    fail(&ask->why, a->code, "%s", a->message ? a->message : "");
-    loop_stop(ask->client->loop);
-}
-
-status client_ask(client *c, const question *asked, answer_handler *handler, void *context,
-                  failure *f) {
-    asking ask = {.client = c, .handler = handler, .context = context};
-    status st = client_call(c, asked, on_asked, &ask, f);
-    if (st != STATUS_OK) return st;
-    uint64_t number = c->n_calls;
-    loop_run(c->loop);
-    if (ask.answered) {
-        *f = ask.why;
-        return f->code;
-    }
-    free(client_calls_take(c, number));         /* its answer would find nobody */
-    return fail(f, STATUS_CANCELLED, "interrupted");
+    answer_deliver(taken.asked, m, reply, taken.handler, taken.context);
 }

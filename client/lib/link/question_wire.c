@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/chain/strategy_wire.h"
+#include "text_wire.h"
 
 /* What a question needs while it is sent. */
 typedef struct outgoing {
@@ -174,10 +175,11 @@ static status put_body(outgoing *o, const question *asked, failure *f) {
     return put_tune(o, &asked->tune, f);
 }
 
-status question_send(client *c, const question *asked, uint64_t number, failure *f) {
-    outgoing o = {.number = number, .wait_ms = c->wait_ms, .message = TRIVIUM__TEXT_REQUEST__INIT};
+status question_send(text_link *link, const question *asked, uint64_t number, failure *f) {
+    outgoing o = {.number = number, .wait_ms = text_link_wait_ms(link),
+                  .message = TRIVIUM__TEXT_REQUEST__INIT};
     status st = put_body(&o, asked, f);
-    if (st == STATUS_OK) st = client_send(c, &o.message, o.raw, o.n_raw, f);
+    if (st == STATUS_OK) st = text_link_send(link, &o.message, o.raw, o.n_raw, f);
     trivium__strategy__free_unpacked(o.chain, NULL);
     free(o.messages);
     free(o.message_list);

@@ -2,10 +2,11 @@
 #ifndef TRIVIUM_QUESTION_WIRE_H
 #define TRIVIUM_QUESTION_WIRE_H
 
-#include "private.h"
+#include "client/lib/call.h"
+#include "text_link.h"
 
 /* Send it to the tokenizerd that is joined; `number` names it in the answer. STATUS_TOO_LONG,
  * STATUS_NO_MEMORY: nothing was sent. */
-status question_send(client *c, const question *asked, uint64_t number, failure *f);
+status question_send(text_link *link, const question *asked, uint64_t number, failure *f);
 
 #endif

@@ -4,34 +4,94 @@
 #include <string.h>
 
 #include "proto/chain/strategy_wire.h"
+#include "text_wire.h"
 
-status copy_init(request_copy *copy, const generation_request *request, failure *f) {
-    copy->request = request;
-    status st = strategy_copy(&copy->now.chain, request->chain);
-    return st == STATUS_OK ? st : fail(f, st, "no memory for the chain");
+/* A strategy, its ordinal, and the first step that it draws. */
+typedef struct strategy_at {
+    strategy chain;
+    uint32_t ordinal, step;
+} strategy_at;
+
+struct resume_state {
+    const generation_request *request;      /* borrowed */
+    uint32_t attempt;           /* 0 before the first was sent */
+    bool started;               /* prompt ids, model and fingerprint are known */
+    uint32_t first_step;        /* of this attempt */
+    size_t n_ahead;             /* bytes shown beyond the ids' text: let go, they were held back */
+    size_t n_again;             /* of them, still to come again in this attempt; not shown twice */
+    int32_t *ids;               /* [n_ids], prompt first; room for max_new_tokens more; owned */
+    uint32_t n_ids, n_prompt;
+    char model[NAME_BYTES_MAX + 1], semantics[NAME_BYTES_MAX + 1], fingerprint[NAME_BYTES_MAX + 1];
+    uint8_t state[STATE_BYTES_MAX];     /* of the sampler, after the last id */
+    size_t n_state;             /* bytes */
+    strategy_at now;            /* draws the next step */
+    strategy_at next;           /* tuned, for a step not yet drawn; ordinal 0: none */
+};
+
+resume_state *resume_new(const generation_request *request, failure *f) {
+    resume_state *s = calloc(1, sizeof *s);
+    if (!s) {
+        fail(f, STATUS_NO_MEMORY, "no memory for a request");
+        return NULL;
+    }
+    s->request = request;
+    if (strategy_copy(&s->now.chain, request->chain) == STATUS_OK) return s;
+    fail(f, STATUS_NO_MEMORY, "no memory for the chain");
+    resume_free(&s);
+    return NULL;
 }
 
-void copy_clear(request_copy *copy) {
-    strategy_clear(&copy->now.chain);
-    strategy_clear(&copy->next.chain);
-    free(copy->ids);
-    *copy = (request_copy){0};
+void resume_free(resume_state **s) {
+    if (!*s) return;
+    strategy_clear(&(*s)->now.chain);
+    strategy_clear(&(*s)->next.chain);
+    free((*s)->ids);
+    free(*s);
+    *s = NULL;
 }
 
-status copy_change_chain(request_copy *copy, const strategy *steps, bool replace, failure *f) {
-    status st = strategy_change(&copy->now.chain, steps, replace, f);
+const uint8_t *resume_id(const resume_state *s) {
+    return s->request->id;
+}
+
+uint32_t resume_attempt(const resume_state *s) {
+    return s->attempt;
+}
+
+uint32_t resume_next_step(const resume_state *s) {
+    return s->n_ids - s->n_prompt;
+}
+
+uint32_t resume_n_drawn(const resume_state *s) {
+    return resume_next_step(s) - s->first_step;
+}
+
+bool resume_has_started(const resume_state *s) {
+    return s->started;
+}
+
+const char *resume_model(const resume_state *s) {
+    return s->model;
+}
+
+uint32_t resume_n_prompt(const resume_state *s) {
+    return s->n_prompt;
+}
+
+const strategy *resume_chain(const resume_state *s) {
+    return &s->now.chain;
+}
+
+uint32_t resume_ordinal(const resume_state *s) {
+    return s->now.ordinal;
+}
+
+status resume_change_chain(resume_state *s, const strategy *steps, bool replace, failure *f) {
+    status st = strategy_change(&s->now.chain, steps, replace, f);
     if (st != STATUS_OK) return st;
-    copy->now.ordinal++;
-    copy->now.step = copy_next_step(copy);
+    s->now.ordinal++;
+    s->now.step = resume_next_step(s);
     return STATUS_OK;
-}
-
-uint32_t copy_next_step(const request_copy *copy) {
-    return copy->n_ids - copy->n_prompt;
-}
-
-ProtobufCBinaryData copy_request_bytes(const request_copy *copy) {
-    return (ProtobufCBinaryData){.len = REQUEST_BYTES, .data = (uint8_t *)copy->request->id};
 }
 
 /* ---- sending ---- */
@@ -49,52 +109,52 @@ static void lists_free(generate_lists *lists) {
 }
 
 static bool lists_fill(generate_lists *lists, const generation_request *r) {
-    lists->segments = calloc(r->n_segments + 1, sizeof *lists->segments);
-    lists->segment_list = calloc(r->n_segments + 1, sizeof *lists->segment_list);
+    lists->segments = calloc(r->n_pieces + 1, sizeof *lists->segments);
+    lists->segment_list = calloc(r->n_pieces + 1, sizeof *lists->segment_list);
     lists->stops = calloc(r->n_stops + 1, sizeof *lists->stops);
     if (!lists->segments || !lists->segment_list || !lists->stops) return false;
-    for (size_t i = 0; i < r->n_segments; i++) {
-        const generation_segment *from = &r->segments[i];
+    for (size_t i = 0; i < r->n_pieces; i++) {
+        const generation_piece *from = &r->pieces[i];
         trivium__segment__init(&lists->segments[i]);
-        lists->segments[i].text = (ProtobufCBinaryData){from->n_bytes, (uint8_t *)from->text};
+        lists->segments[i].text = bytes_of(from->text, from->n_bytes);
         lists->segments[i].special = from->special;
         lists->segment_list[i] = &lists->segments[i];
     }
     for (size_t i = 0; i < r->n_stops; i++) {
-        lists->stops[i] = (ProtobufCBinaryData){strlen(r->stops[i]), (uint8_t *)r->stops[i]};
+        lists->stops[i] = bytes_of((const uint8_t *)r->stops[i], strlen(r->stops[i]));
     }
     return true;
 }
 
-/* Where the text stands: nothing drawn yet, or everything that the client's copy holds. */
-static void put_progress(Trivium__Generate *m, request_copy *copy, const generate_lists *lists) {
-    m->change = copy->now.ordinal;
-    if (!copy->started) {
-        m->model = name_or_empty(copy->request->model);
-        m->n_segments = copy->request->n_segments;
+/* Where the text stands: nothing drawn yet, or all that is kept. */
+static void put_progress(Trivium__Generate *m, const resume_state *s, const generate_lists *lists) {
+    m->change = s->now.ordinal;
+    if (!s->started) {
+        m->model = name_or_empty(s->request->model);
+        m->n_segments = s->request->n_pieces;
         m->segments = lists->segment_list;
-        m->n_prompt = (uint32_t)copy->request->n_ids;
+        m->n_prompt = (uint32_t)s->request->n_ids;
         return;
     }
-    m->model = copy->model;
-    m->fingerprint = copy->fingerprint;
-    m->semantics = copy->semantics;
-    m->n_prompt = copy->n_prompt;
-    m->state = (ProtobufCBinaryData){copy->n_state, copy->state};
+    m->model = name_or_empty(s->model);
+    m->fingerprint = name_or_empty(s->fingerprint);
+    m->semantics = name_or_empty(s->semantics);
+    m->n_prompt = s->n_prompt;
+    m->state = bytes_of(s->state, s->n_state);
 }
 
-/* The frame of ids: the client's copy, else a prompt that was given as ids; empty for a text. */
-static wire_raw ids_frame(const request_copy *copy) {
-    if (copy->started) return (wire_raw){copy->ids, copy->n_ids * sizeof *copy->ids};
-    return (wire_raw){copy->request->ids, copy->request->n_ids * sizeof *copy->request->ids};
+/* The frame of ids: those so far, else a prompt that was given as ids; empty for a text. */
+static wire_raw ids_frame(const resume_state *s) {
+    if (s->started) return (wire_raw){s->ids, s->n_ids * sizeof *s->ids};
+    return (wire_raw){s->request->ids, s->request->n_ids * sizeof *s->request->ids};
 }
 
-static status generate_send(client *c, request_copy *copy, const generate_lists *lists,
+static status generate_send(const resume_state *s, text_link *link, const generate_lists *lists,
                             Trivium__Strategy *chain, failure *f) {
-    const generation_request *r = copy->request;
+    const generation_request *r = s->request;
     Trivium__Generate m = TRIVIUM__GENERATE__INIT;
-    m.request = copy_request_bytes(copy);
-    m.attempt = copy->attempt;
+    m.request = bytes_of(r->id, REQUEST_BYTES);
+    m.attempt = s->attempt;
     m.pool = name_or_empty(r->pool);
     m.session = name_or_empty(r->session);
     m.strategy = chain;
@@ -107,25 +167,25 @@ static status generate_send(client *c, request_copy *copy, const generate_lists 
     m.ignore_eos = r->ignore_eos;
     m.no_cache = r->no_cache;
     m.n_candidates = r->n_candidates;
-    m.wait_ms = c->wait_ms;
-    put_progress(&m, copy, lists);
+    m.wait_ms = text_link_wait_ms(link);
+    put_progress(&m, s, lists);
     Trivium__TextRequest message = TRIVIUM__TEXT_REQUEST__INIT;
     message.body_case = TRIVIUM__TEXT_REQUEST__BODY_GENERATE;
     message.generate = &m;
-    const wire_raw ids = ids_frame(copy);
-    return client_send(c, &message, &ids, ids.n_bytes > 0 ? 1 : 0, f);
+    const wire_raw ids = ids_frame(s);
+    return text_link_send(link, &message, &ids, ids.n_bytes > 0 ? 1 : 0, f);
 }
 
-status copy_send(request_copy *copy, client *c, failure *f) {
+status resume_send(resume_state *s, text_link *link, failure *f) {
     generate_lists lists = {0};
-    Trivium__Strategy *chain = strategy_to_wire(&copy->now.chain);
-    strategy_clear(&copy->next.chain);      /* what waited for its step is lost with the attempt */
-    copy->next = (strategy_at){0};
-    copy->attempt++;
-    copy->first_step = copy->started ? copy_next_step(copy) : 0;
-    copy->n_again = copy->n_ahead;
-    status st = chain && lists_fill(&lists, copy->request)
-                    ? generate_send(c, copy, &lists, chain, f)
+    Trivium__Strategy *chain = strategy_to_wire(&s->now.chain);
+    strategy_clear(&s->next.chain);      /* what waited for its step is lost with the attempt */
+    s->next = (strategy_at){0};
+    s->attempt++;
+    s->first_step = s->started ? resume_next_step(s) : 0;
+    s->n_again = s->n_ahead;
+    status st = chain && lists_fill(&lists, s->request)
+                    ? generate_send(s, link, &lists, chain, f)
                     : fail(f, STATUS_NO_MEMORY, "no memory for a request");
     lists_free(&lists);
     trivium__strategy__free_unpacked(chain, NULL);
@@ -134,74 +194,74 @@ status copy_send(request_copy *copy, client *c, failure *f) {
 
 /* ---- what comes ---- */
 
-static bool name_copy(char out[NAME_BYTES_MAX + 1], const char *name) {
+static bool name_keep(char out[NAME_BYTES_MAX + 1], const char *name) {
     size_t n_bytes = strlen(name);
     if (n_bytes > NAME_BYTES_MAX) return false;
     memcpy(out, name, n_bytes + 1);
     return true;
 }
 
-bool copy_start(request_copy *copy, const wire_message *m, const Trivium__Started *started) {
+bool resume_start(resume_state *s, const wire_message *m, const Trivium__Started *started) {
     const int32_t *ids = wire_array(m, 0, started->n_prompt, sizeof *ids);
     if (!ids || started->n_prompt > TOKENIZE_IDS_MAX) return false;
-    if (!name_copy(copy->model, started->model) ||
-        !name_copy(copy->fingerprint, started->fingerprint))
+    if (!name_keep(s->model, started->model) ||
+        !name_keep(s->fingerprint, started->fingerprint))
         return false;
-    size_t n_ids_max = (size_t)started->n_prompt + copy->request->max_new_tokens;
-    copy->ids = malloc(n_ids_max * sizeof *copy->ids);
-    if (!copy->ids) return false;
-    memcpy(copy->ids, ids, started->n_prompt * sizeof *ids);
-    copy->n_ids = copy->n_prompt = started->n_prompt;
-    copy->started = true;
+    size_t n_ids_max = (size_t)started->n_prompt + s->request->max_new_tokens;
+    s->ids = malloc(n_ids_max * sizeof *s->ids);
+    if (!s->ids) return false;
+    memcpy(s->ids, ids, started->n_prompt * sizeof *ids);
+    s->n_ids = s->n_prompt = started->n_prompt;
+    s->started = true;
     return true;
 }
 
-bool copy_is_due(const request_copy *copy, const Trivium__Chunk *chunk) {
-    if (!copy->started) return false;
+bool resume_is_due(const resume_state *s, const Trivium__Chunk *chunk) {
+    if (!s->started) return false;
     if (chunk->n_drawn == 0) return true;
     const Trivium__Drawn *last = chunk->drawn[chunk->n_drawn - 1];
-    return chunk->step == copy_next_step(copy) &&
-           chunk->n_drawn <= copy->request->max_new_tokens - copy_next_step(copy) &&
+    return chunk->step == resume_next_step(s) &&
+           chunk->n_drawn <= s->request->max_new_tokens - resume_next_step(s) &&
            last->state.len <= STATE_BYTES_MAX && strlen(chunk->semantics) <= NAME_BYTES_MAX;
 }
 
-void copy_take_change(request_copy *copy, const Trivium__StrategyChange *change) {
-    if (!change || change->ordinal <= copy->now.ordinal || change->ordinal < copy->next.ordinal)
+void resume_take_change(resume_state *s, const Trivium__StrategyChange *change) {
+    if (!change || change->ordinal <= s->now.ordinal || change->ordinal < s->next.ordinal)
         return;
     strategy chain;
     strategy_init(&chain);
     failure f;
     /* One that cannot be read is never acknowledged, so whoever tuned will know. */
     if (strategy_from_wire(&chain, change->strategy, &f) != STATUS_OK) return;
-    strategy_clear(&copy->next.chain);
-    copy->next = (strategy_at){chain, change->ordinal, change->step};
+    strategy_clear(&s->next.chain);
+    s->next = (strategy_at){chain, change->ordinal, change->step};
 }
 
 /* A change for a step still to come waits for it: until then a resume must draw as before. */
-bool copy_settle_change(request_copy *copy) {
-    if (copy->next.ordinal == 0 || copy->next.step > copy_next_step(copy)) return false;
-    strategy_clear(&copy->now.chain);
-    copy->now = copy->next;     /* takes over the chain */
-    copy->next = (strategy_at){0};
+bool resume_settle_change(resume_state *s) {
+    if (s->next.ordinal == 0 || s->next.step > resume_next_step(s)) return false;
+    strategy_clear(&s->now.chain);
+    s->now = s->next;     /* takes over the chain */
+    s->next = (strategy_at){0};
     return true;
 }
 
-void copy_take_ids(request_copy *copy, const Trivium__Chunk *chunk) {
+void resume_take_ids(resume_state *s, const Trivium__Chunk *chunk) {
     if (chunk->n_drawn == 0) return;
-    for (size_t i = 0; i < chunk->n_drawn; i++) copy->ids[copy->n_ids++] = chunk->drawn[i]->id;
+    for (size_t i = 0; i < chunk->n_drawn; i++) s->ids[s->n_ids++] = chunk->drawn[i]->id;
     const Trivium__Drawn *last = chunk->drawn[chunk->n_drawn - 1];
-    copy->n_state = last->state.len;
-    if (copy->n_state > 0) memcpy(copy->state, last->state.data, copy->n_state);
-    name_copy(copy->semantics, chunk->semantics);
+    s->n_state = last->state.len;
+    if (s->n_state > 0) memcpy(s->state, last->state.data, s->n_state);
+    name_keep(s->semantics, chunk->semantics);
 }
 
 /* They were shown by an attempt that was lost after it had let go what it held back. Where that was
  * half a character, the whole one counts as shown. */
-size_t copy_bytes_shown(request_copy *copy, const Trivium__Chunk *chunk) {
-    size_t n = chunk->text.len < copy->n_again ? chunk->text.len : copy->n_again;
-    copy->n_again -= n;
-    if (chunk->n_drawn > 0) copy->n_ahead -= n;
-    else copy->n_ahead += chunk->text.len - n;
+size_t resume_bytes_shown(resume_state *s, const Trivium__Chunk *chunk) {
+    size_t n = chunk->text.len < s->n_again ? chunk->text.len : s->n_again;
+    s->n_again -= n;
+    if (chunk->n_drawn > 0) s->n_ahead -= n;
+    else s->n_ahead += chunk->text.len - n;
     while (n > 0 && n < chunk->text.len && (chunk->text.data[n] & 0xc0) == 0x80) n++;
     return n;
 }

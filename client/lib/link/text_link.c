@@ -1,0 +1,289 @@
+#include "text_link.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/net/errors.h"
+#include "proto/net/hello.h"
+#include "proto/net/peer.h"
+
+enum {
+    HANDSHAKE_MS_MIN = 500,     /* even --wait 0 leaves time to find a tokenizerd that is there */
+    TURN_MS = 500,              /* for each of several endpoints */
+};
+
+struct text_link {
+    loop *loop;                 /* borrowed */
+    text_link_events events;
+    void *context;
+    const char *const *endpoints;   /* [n_endpoints], borrowed */
+    size_t n_endpoints, at;
+    uint32_t wait_ms;
+    peers *peers;               /* at endpoints[at]; NULL once it is over */
+    peer *tokenizerd;           /* NULL while none is joined */
+    Trivium__Hello hello;
+    char host[HOST_BYTES];
+    uint64_t incarnation;
+    int wait_timer, turn_timer, joined_timer;   /* -1: not set */
+    failure over;               /* code is not STATUS_OK: it is over, and why */
+    failure refusal;            /* code is not STATUS_OK: how a tokenizerd refused us */
+    uint64_t n_numbers;         /* that calls got so far */
+};
+
+loop *text_link_loop(const text_link *link) {
+    return link->loop;
+}
+
+uint32_t text_link_wait_ms(const text_link *link) {
+    return link->wait_ms;
+}
+
+bool text_link_is_joined(const text_link *link) {
+    return link->tokenizerd != NULL;
+}
+
+status text_link_check(const text_link *link, failure *f) {
+    if (link->over.code != STATUS_OK) *f = link->over;
+    return link->over.code;
+}
+
+uint64_t text_link_new_number(text_link *link) {
+    return ++link->n_numbers;
+}
+
+static void timer_clear(const text_link *link, int *timer) {
+    if (*timer >= 0) loop_cancel(link->loop, *timer);
+    *timer = -1;
+}
+
+static void timers_clear(text_link *link) {
+    timer_clear(link, &link->wait_timer);
+    timer_clear(link, &link->turn_timer);
+    timer_clear(link, &link->joined_timer);
+}
+
+/* ---- the wait for a tokenizerd ---- */
+
+static void endpoints_text(const text_link *link, char *out, size_t out_bytes) {
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < link->n_endpoints && n_bytes < out_bytes; i++) {
+        n_bytes += (size_t)snprintf(out + n_bytes, out_bytes - n_bytes, "%s%s", i ? " or " : "",
+                                    link->endpoints[i]);
+    }
+}
+
+static void give_up(text_link *link, const failure *why) {
+    link->over = *why;
+    timers_clear(link);
+    link->tokenizerd = NULL;
+    peers_free(&link->peers);
+    link->events.over(link->context, &link->over);
+}
+
+static void on_wait_over(void *context) {
+    text_link *link = context;
+    link->wait_timer = -1;
+    failure f = link->refusal;
+    if (f.code == STATUS_OK) {
+        char where[ENDPOINT_BYTES_MAX + 64];
+        endpoints_text(link, where, sizeof where);
+        fail(&f, STATUS_NO_TOKENIZERD,
+             "no tokenizerd answers at %s: start the daemons with `trivium up`", where);
+    }
+    give_up(link, &f);
+}
+
+static status wait_begin(text_link *link, failure *f) {
+    if (link->wait_timer >= 0) return STATUS_OK;
+    uint32_t wait_ms = link->wait_ms > HANDSHAKE_MS_MIN ? link->wait_ms : HANDSHAKE_MS_MIN;
+    link->wait_timer = loop_once(link->loop, wait_ms, on_wait_over, link);
+    return link->wait_timer >= 0 ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a timer");
+}
+
+/* ---- joining, one endpoint at a time ---- */
+
+static status join(text_link *link, failure *f);
+
+static void on_turn(void *context) {
+    text_link *link = context;
+    link->turn_timer = -1;
+    if (link->tokenizerd) return;
+    peers_free(&link->peers);
+    link->at = (link->at + 1) % link->n_endpoints;
+    failure f;
+    if (join(link, &f) != STATUS_OK) give_up(link, &f);
+}
+
+/* The next endpoint, from the loop: an event of the peers must not free them. */
+static void turn_after(text_link *link, uint32_t delay_ms) {
+    timer_clear(link, &link->turn_timer);
+    if (link->n_endpoints > 1) link->turn_timer = loop_once(link->loop, delay_ms, on_turn, link);
+}
+
+static void on_joined_turn(void *context) {
+    text_link *link = context;
+    link->joined_timer = -1;
+    if (link->tokenizerd) link->events.joined(link->context);
+}
+
+static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
+    text_link *link = context;
+    if (hello->role != TRIVIUM__ROLE__TOKENIZERD) {
+        fail(f, STATUS_BAD_REQUEST, "what listens at %s is no tokenizerd", link->endpoints[link->at]);
+        link->refusal = *f;
+        turn_after(link, 0);
+        return f->code;
+    }
+    link->tokenizerd = p;
+    link->refusal.code = STATUS_OK;
+    timers_clear(link);
+    link->joined_timer = loop_once(link->loop, 0, on_joined_turn, link);
+    return STATUS_OK;
+}
+
+static void on_left(void *context, peer *p, const char *why) {
+    (void)p;
+    (void)why;
+    text_link *link = context;
+    link->tokenizerd = NULL;
+    link->events.lost(link->context);
+    turn_after(link, 0);
+    failure f;
+    wait_begin(link, &f);
+}
+
+static void on_refused_turn(void *context) {
+    text_link *link = context;
+    link->turn_timer = -1;
+    if (!link->tokenizerd) give_up(link, &link->refusal);
+}
+
+/* A full tokenizerd may have room later; any other refusal is final, unless there is another
+ * endpoint to try. */
+static void on_refused(void *context, const Trivium__Error *error) {
+    text_link *link = context;
+    error_from_wire(error, "tokenizerd", &link->refusal);
+    timer_clear(link, &link->turn_timer);
+    if (link->n_endpoints > 1) turn_after(link, 0);
+    else if (link->refusal.code != STATUS_BUSY)
+        link->turn_timer = loop_once(link->loop, 0, on_refused_turn, link);
+}
+
+/* ---- what comes ---- */
+
+static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
+    (void)p;
+    text_link *link = context;
+    link->events.beat(link->context, beat);
+}
+
+/* The number of the call that it answers; 0: it answers none, or has a body that is not known here. */
+static uint64_t number_of(const Trivium__TextReply *reply) {
+    switch (reply->body_case) {
+    case TRIVIUM__TEXT_REPLY__BODY_TUNED: return reply->tuned->call;
+    case TRIVIUM__TEXT_REPLY__BODY_TOKENIZED: return reply->tokenized->call;
+    case TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED: return reply->detokenized->call;
+    case TRIVIUM__TEXT_REPLY__BODY_RENDERED: return reply->rendered->call;
+    case TRIVIUM__TEXT_REPLY__BODY_SCORED: return reply->scored->call;
+    case TRIVIUM__TEXT_REPLY__BODY_PROBED: return reply->probed->call;
+    case TRIVIUM__TEXT_REPLY__BODY_LISTED: return reply->listed->call;
+    case TRIVIUM__TEXT_REPLY__BODY_STATUS: return reply->status->call;
+    case TRIVIUM__TEXT_REPLY__BODY_FAILED: return reply->failed->call;
+    case TRIVIUM__TEXT_REPLY__BODY_CANCELLED: return reply->cancelled->call;
+    case TRIVIUM__TEXT_REPLY__BODY_WATCHED: return reply->watched->call;
+    default: return 0;
+    }
+}
+
+static void on_message(void *context, peer *p, const wire_message *m) {
+    (void)p;
+    const text_link *link = context;
+    const text_link_events *events = &link->events;
+    const Trivium__TextReply *reply = (const Trivium__TextReply *)m->header;
+    uint64_t number;
+    switch (reply->body_case) {
+    case TRIVIUM__TEXT_REPLY__BODY_STARTED:
+        events->started(link->context, m, reply->started);
+        break;
+    case TRIVIUM__TEXT_REPLY__BODY_CHUNK: events->chunk(link->context, reply->chunk); break;
+    case TRIVIUM__TEXT_REPLY__BODY_DONE: events->done(link->context, reply->done); break;
+    case TRIVIUM__TEXT_REPLY__BODY_GLIMPSE: events->traced(link->context, reply->glimpse); break;
+    default:
+        number = number_of(reply);
+        if (number != 0) events->answered(link->context, number, m, reply);
+    }
+}
+
+static status join(text_link *link, failure *f) {
+    endpoint *e = NULL;
+    const endpoint_options where = {
+        .address = link->endpoints[link->at],
+        .high_water = HIGH_WATER_MESSAGES,
+    };
+    status st = endpoint_join(&e, &where, f);
+    if (st != STATUS_OK) return st;
+    const peers_options how = {
+        .incoming = &trivium__text_reply__descriptor,
+        .hello = &link->hello,
+        .incarnation = link->incarnation,
+        .heartbeat_ms = HEARTBEAT_MS,
+        .liveness = LIVENESS_BOTH,
+        .events = {
+            .joined = on_joined,
+            .left = on_left,
+            .message = on_message,
+            .heartbeat = on_heartbeat,
+            .refused = on_refused,
+        },
+        .context = link,
+    };
+    link->peers = peers_new(link->loop, &e, &how);
+    endpoint_close(&e);
+    if (!link->peers) return fail(f, STATUS_NO_MEMORY, "no memory for a connection");
+    turn_after(link, TURN_MS);
+    return STATUS_OK;
+}
+
+status text_link_send(text_link *link, Trivium__TextRequest *m, const wire_raw *raw, size_t n_raw,
+                      failure *f) {
+    assert(link->tokenizerd);
+    status st = peers_send(link->peers, link->tokenizerd, &m->base, raw, n_raw);
+    switch (st) {
+    case STATUS_OK:
+    case STATUS_BUSY: return STATUS_OK;         /* cut: `left` follows from the loop */
+    case STATUS_TOO_LONG: return fail(f, st, "the request is longer than a message may be");
+    default: return fail(f, st, "no memory for a message");
+    }
+}
+
+/* ---- its life ---- */
+
+text_link *text_link_new(loop *l, const text_link_options *options, const text_link_events *events,
+                         void *context, failure *f) {
+    assert(options->n_endpoints > 0 && options->n_endpoints <= JOINS_MAX);
+    text_link *link = calloc(1, sizeof *link);
+    if (!link) {
+        fail(f, STATUS_NO_MEMORY, "no memory for a connection");
+        return NULL;
+    }
+    link->loop = l;
+    link->events = *events;
+    link->context = context;
+    link->endpoints = options->endpoints;
+    link->n_endpoints = options->n_endpoints;
+    link->wait_ms = options->wait_ms > 0 ? options->wait_ms : 1;   /* on the wire 0 is the default */
+    link->wait_timer = link->turn_timer = link->joined_timer = -1;
+    link->incarnation = peers_incarnation();
+    hello_introduce(&link->hello, TRIVIUM__ROLE__CLIENT, "trivium", HEARTBEAT_MS, link->host);
+    if (join(link, f) != STATUS_OK || wait_begin(link, f) != STATUS_OK) text_link_free(&link);
+    return link;
+}
+
+void text_link_free(text_link **link) {
+    if (!*link) return;
+    timers_clear(*link);
+    peers_free(&(*link)->peers);
+    free(*link);
+    *link = NULL;
+}

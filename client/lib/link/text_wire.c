@@ -1,0 +1,47 @@
+#include "text_wire.h"
+
+#include <stdlib.h>
+
+char *name_or_empty(const char *name) {
+    return (char *)(name ? name : "");
+}
+
+ProtobufCBinaryData bytes_of(const uint8_t *bytes, size_t n_bytes) {
+    return (ProtobufCBinaryData){.len = n_bytes, .data = (uint8_t *)bytes};
+}
+
+candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n) {
+    candidate *list = n ? malloc(n * sizeof *list) : NULL;
+    for (size_t i = 0; list && i < n; i++) {
+        const Trivium__Candidate *from = wire[i];
+        list[i] = (candidate){from->id, from->logprob, from->probability, from->removed_by,
+                              from->text.data, from->text.len};
+    }
+    return list;
+}
+
+bool token_from_wire(generation_token *out, const Trivium__Drawn *drawn, uint32_t at_step) {
+    *out = (generation_token){
+        .step = at_step, .id = drawn->id, .logprob = drawn->logprob,
+        .text = drawn->text.data, .n_bytes = drawn->text.len,
+        .candidates = candidates_from_wire(drawn->candidates, drawn->n_candidates),
+        .n_candidates = drawn->n_candidates,
+        .n_left = drawn->n_left,
+        .n_left_items = drawn->n_n_left,
+    };
+    return out->candidates || drawn->n_candidates == 0;
+}
+
+void token_clear(generation_token *token) {
+    free((candidate *)token->candidates);
+}
+
+finish_reason finish_reason_from_wire(Trivium__FinishReason reason) {
+    switch (reason) {
+    case TRIVIUM__FINISH_REASON__FINISH_STOP: return FINISHED_STOP;
+    case TRIVIUM__FINISH_REASON__FINISH_LENGTH: return FINISHED_LENGTH;
+    case TRIVIUM__FINISH_REASON__FINISH_CANCELLED: return FINISHED_CANCELLED;
+    case TRIVIUM__FINISH_REASON__FINISH_SUPERSEDED: return FINISHED_SUPERSEDED;
+    default: return FINISHED_ERROR;
+    }
+}

@@ -1,0 +1,142 @@
+#include "text_peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BEAT_MS = 50, SOON_MS = 30000 };
+
+static void must(bool ok, const char *what) {
+    if (ok) return;
+    fprintf(stderr, "text_peer: %s\n", what);
+    abort();
+}
+
+/* ---- what comes ---- */
+
+static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
+    text_peer *t = context;
+    if (t->refusal != STATUS_OK) {
+        t->n_refused++;
+        return fail(f, t->refusal, "not you, %s", hello->name);
+    }
+    t->client = p;
+    t->n_joined++;
+    return STATUS_OK;
+}
+
+static void on_left(void *context, peer *p, const char *why) {
+    (void)why;
+    text_peer *t = context;
+    if (t->client == p) t->client = NULL;
+}
+
+static void on_message(void *context, peer *p, const wire_message *m) {
+    (void)p;
+    text_peer *t = context;
+    must(t->n_asked < TEXT_PEER_ASKED_MAX, "more messages than it keeps");
+    text_peer_asked *one = &t->asked[t->n_asked++];
+    size_t n_bytes = protobuf_c_message_get_packed_size(m->header);
+    uint8_t *bytes = malloc(n_bytes + 1);
+    must(bytes != NULL, "no memory");
+    protobuf_c_message_pack(m->header, bytes);
+    *one = (text_peer_asked){.m = trivium__text_request__unpack(NULL, n_bytes, bytes),
+                             .n_frames = m->n_raw};
+    must(one->m != NULL, "no memory");
+    free(bytes);
+    const int32_t *ids = m->n_raw > 0 ? wire_items(m, m->n_raw - 1, sizeof *ids, &one->n_ids) : NULL;
+    must(one->n_ids <= TEXT_PEER_IDS_MAX, "more ids than it keeps");
+    if (one->n_ids > 0) memcpy(one->ids, ids, one->n_ids * sizeof *ids);
+}
+
+static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
+    (void)p;
+    text_peer *t = context;
+    t->n_beats++;
+    t->n_acknowledged = beat->n_acknowledged;
+    if (beat->n_acknowledged == 0) return;
+    const Trivium__Acknowledge *last = beat->acknowledged[beat->n_acknowledged - 1];
+    t->step = last->step;
+    t->attempt = last->attempt;
+    t->change = last->change;
+}
+
+/* ---- its life ---- */
+
+void text_peer_init(text_peer *t) {
+    memset(t, 0, sizeof *t);
+    trivium__hello__init(&t->hello);
+    t->hello.version = PROTOCOL_VERSION;
+    t->hello.role = TRIVIUM__ROLE__TOKENIZERD;
+    t->hello.name = (char *)"tokenizerd";
+}
+
+void text_peer_open(text_peer *t, loop *l, const char *address) {
+    failure f;
+    endpoint *e = NULL;
+    const endpoint_options where = {.address = address, .high_water = HIGH_WATER_MESSAGES};
+    must(endpoint_bind(&e, &where, &f) == STATUS_OK, "its address cannot be bound");
+    const peers_options how = {
+        .incoming = &trivium__text_request__descriptor,
+        .hello = &t->hello,
+        .incarnation = peers_incarnation(),
+        .heartbeat_ms = BEAT_MS,
+        .liveness = LIVENESS_BOTH,
+        .events = {.joined = on_joined, .left = on_left, .message = on_message, .heard = on_heard},
+        .context = t,
+    };
+    t->peers = peers_new(l, &e, &how);
+    must(t->peers != NULL, "no memory");
+}
+
+void text_peer_close(text_peer *t) {
+    peers_free(&t->peers);
+    t->client = NULL;
+}
+
+void text_peer_clear(text_peer *t) {
+    text_peer_close(t);
+    for (size_t i = 0; i < t->n_asked; i++) trivium__text_request__free_unpacked(t->asked[i].m, NULL);
+    t->n_asked = 0;
+}
+
+const text_peer_asked *text_peer_find(const text_peer *t, Trivium__TextRequest__BodyCase body, size_t n) {
+    for (size_t i = 0; i < t->n_asked; i++) {
+        if (t->asked[i].m->body_case == body && n-- == 0) return &t->asked[i];
+    }
+    return NULL;
+}
+
+void text_peer_say(text_peer *t, Trivium__TextReply *reply, const wire_raw *raw, size_t n_raw) {
+    must(t->client != NULL, "no client is joined");
+    must(peers_send(t->peers, t->client, &reply->base, raw, n_raw) == STATUS_OK, "cannot send");
+}
+
+/* ---- the loop ---- */
+
+typedef struct becoming {
+    loop *loop;
+    bool (*wanted)(void);
+    bool is_late;
+} becoming;
+
+static void on_look(void *context) {
+    becoming *b = context;
+    if (b->wanted()) loop_stop(b->loop);
+}
+
+static void on_late(void *context) {
+    becoming *b = context;
+    b->is_late = true;
+    loop_stop(b->loop);
+}
+
+bool loop_becomes(loop *l, bool (*wanted)(void)) {
+    becoming b = {.loop = l, .wanted = wanted};
+    int guard = loop_once(l, SOON_MS, on_late, &b), each = loop_every(l, 1, on_look, &b);
+    must(guard >= 0 && each >= 0, "no memory");
+    loop_run(l);
+    loop_cancel(l, guard);
+    loop_cancel(l, each);
+    return !b.is_late;
+}
