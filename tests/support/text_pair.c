@@ -1,0 +1,67 @@
+#include "text_pair.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void must(bool ok, const char *what) {
+    if (ok) return;
+    fprintf(stderr, "text_pair: %s\n", what);
+    abort();
+}
+
+void text_pair_begin(text_pair *p, uint32_t wait_ms) {
+    failure f;
+    memset(p, 0, sizeof *p);
+    strcpy(p->folder, "/tmp/test_client.XXXXXX");
+    must(mkdtemp(p->folder) != NULL, "no folder");
+    snprintf(p->address, sizeof p->address, "ipc://%s/clients", p->folder);
+    p->endpoints[0] = p->address;
+    text_peer_init(&p->peer);
+    const client_options how = {.endpoints = p->endpoints, .n_endpoints = 1, .wait_ms = wait_ms};
+    must(client_open(&p->client, &how, &f) == STATUS_OK, f.message);
+}
+
+void text_pair_end(text_pair *p) {
+    text_peer_clear(&p->peer);
+    client_close(&p->client);
+    must(rmdir(p->folder) == 0, "its folder is not empty");
+}
+
+bool text_pair_becomes(text_pair *p, bool (*wanted)(void)) {
+    return loop_becomes(client_loop(p->client), wanted);
+}
+
+/* What the conditions below look at. */
+static text_pair *looked_at;
+static size_t n_wanted;
+static Trivium__TextRequest__BodyCase body_wanted;
+
+static bool has_joined(void) {
+    return looked_at->peer.n_joined == n_wanted;
+}
+
+static bool has_asked(void) {
+    return text_peer_find(&looked_at->peer, body_wanted, n_wanted) != NULL;
+}
+
+void text_pair_join(text_pair *p) {
+    looked_at = p;
+    n_wanted = p->peer.n_joined + 1;
+    text_peer_open(&p->peer, client_loop(p->client), p->address);
+    must(text_pair_becomes(p, has_joined), "the client has not joined");
+}
+
+void text_pair_again(text_pair *p) {
+    text_peer_close(&p->peer);
+    text_pair_join(p);
+}
+
+const text_peer_asked *text_pair_asked(text_pair *p, Trivium__TextRequest__BodyCase body, size_t n) {
+    looked_at = p;
+    body_wanted = body;
+    n_wanted = n;
+    must(text_pair_becomes(p, has_asked), "what was to be asked was not");
+    return text_peer_find(&p->peer, body, n);
+}
