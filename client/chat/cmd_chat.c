@@ -25,7 +25,7 @@ typedef struct chat_flags {
 
 /* Who answers: the model that is asked for, or the default one. */
 static void greet(void *context, const answer *a) {
-    chat_options *how = context;
+    dialogue_options *how = context;
     const char *name = how->model ? how->model : answer_to_status(a)->default_model;
     printf("%s%squit ends, /help tells more.\n\n", name, *name ? " answers. " : "");
     how->greeted = *name != '\0';
@@ -33,7 +33,7 @@ static void greet(void *context, const answer *a) {
 }
 
 static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t seed) {
-    chat_options how = {
+    dialogue_options how = {
         .model = flags->model, .pool = flags->pool, .form = flags->form, .system = flags->system,
         .chain = chain, .seed = seed,
         .max_history_tokens = (uint32_t)flags->max_history_tokens,

@@ -22,7 +22,7 @@ enum { READ_BYTES = 4096, INDENT_CELLS = 2 };
 typedef struct talk {
     const talk_options *options;
     client *client;
-    chat *chat;
+    dialogue *dialogue;
     output *out;
     bool colour;
     line_editor *editor;        /* NULL: input or output is no terminal */
@@ -139,7 +139,7 @@ static void on_text(void *context, const char *bytes, size_t n_bytes) {
     if (!t->options->json) show_reply(t, bytes, n_bytes, false);
 }
 
-static void show_reply_json(talk *t, const chat_reply *reply) {
+static void show_reply_json(talk *t, const dialogue_reply *reply) {
     json_t *line = json_pack("{s: o, s: s, s: i, s: i, s: i}",
                              "text", json_bytes(reply->text, reply->n_bytes),
                              "finish_reason", reply->code == STATUS_OK
@@ -152,7 +152,7 @@ static void show_reply_json(talk *t, const chat_reply *reply) {
     say(t, output_json(t->out, line ? json_pack("{s: o}", "reply", line) : NULL));
 }
 
-static void on_over(void *context, const chat_reply *reply) {
+static void on_over(void *context, const dialogue_reply *reply) {
     talk *t = context;
     if (t->options->json) {
         show_reply_json(t, reply);
@@ -186,7 +186,7 @@ static void refuse(talk *t, status code, const char *sentence) {
 static void say_message(talk *t, const char *text, size_t n_bytes) {
     failure f;
     t->reply_begun = false;
-    if (chat_say(t->chat, text, n_bytes, &f) == STATUS_OK) return;
+    if (dialogue_say(t->dialogue, text, n_bytes, &f) == STATUS_OK) return;
     refuse(t, f.code, f.message);
     if (f.code == STATUS_NO_TOKENIZERD) t->ending = true;
 }
@@ -198,7 +198,7 @@ static bool is_farewell(const char *line) {
 static void end(talk *t) {
     if (t->editor) show_text(t, "Goodbye!\n");
     t->ending = true;
-    if (chat_is_busy(t->chat)) chat_stop(t->chat);
+    if (dialogue_is_busy(t->dialogue)) dialogue_stop(t->dialogue);
 }
 
 /* A line without the blanks at its ends. */
@@ -209,8 +209,8 @@ static void take_line(talk *t, char *line) {
     line[n_bytes] = '\0';
     if (n_bytes == 0) return;
     if (is_farewell(line)) end(t);
-    else if (*line == '/') talk_command(t->chat, line, tell, t);
-    else if (!chat_is_busy(t->chat)) say_message(t, line, n_bytes);
+    else if (*line == '/') talk_command(t->dialogue, line, tell, t);
+    else if (!dialogue_is_busy(t->dialogue)) say_message(t, line, n_bytes);
     else if (t->next.n_bytes + n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");
     else say(t, buffer_add(&t->next, line, n_bytes + 1));
 }
@@ -240,14 +240,14 @@ static void on_line(void *context, const char *line) {
         end(t);
     }
     free(copy);
-    chat_resume(t->chat);
+    dialogue_resume(t->dialogue);
     settle(t);
 }
 
 static void on_key(void *context) {
     talk *t = context;
     t->wants_line = true;
-    chat_pause(t->chat);
+    dialogue_pause(t->dialogue);
     show_new_line(t);
     settle(t);
 }
@@ -302,9 +302,9 @@ static void on_readable(void *context) {
 /* ---- what comes next ---- */
 
 static void settle_terminal(talk *t) {
-    if (t->wants_line || !chat_is_busy(t->chat)) {
+    if (t->wants_line || !dialogue_is_busy(t->dialogue)) {
         t->wants_line = false;
-        chat_pause(t->chat);    /* one that began since the key came, too */
+        dialogue_pause(t->dialogue);    /* one that began since the key came, too */
         line_editor_begin(t->editor, user_prompt, t->colour);
     } else {
         line_editor_listen(t->editor);
@@ -312,20 +312,20 @@ static void settle_terminal(talk *t) {
 }
 
 static void settle_pipe(talk *t) {
-    while (!t->ending && !chat_is_busy(t->chat) && take_next_line(t)) {}
-    if (!chat_is_busy(t->chat) && t->input_ended) t->ending = true;
-    bool is_over = t->ending && !chat_is_busy(t->chat) && output_pending_bytes(t->out) == 0;
-    reading_set(t, !t->ending && !t->input_ended && !chat_is_busy(t->chat));
+    while (!t->ending && !dialogue_is_busy(t->dialogue) && take_next_line(t)) {}
+    if (!dialogue_is_busy(t->dialogue) && t->input_ended) t->ending = true;
+    bool is_over = t->ending && !dialogue_is_busy(t->dialogue) && output_pending_bytes(t->out) == 0;
+    reading_set(t, !t->ending && !t->input_ended && !dialogue_is_busy(t->dialogue));
     if (is_over) loop_stop(client_loop(t->client));
 }
 
 /* After everything that happens: who is to do something now? */
 static void settle(talk *t) {
     if (t->editor && line_editor_is_editing(t->editor)) return;
-    while (!t->ending && t->next.n_bytes > 0 && !chat_is_busy(t->chat)) take_next(t);
+    while (!t->ending && t->next.n_bytes > 0 && !dialogue_is_busy(t->dialogue)) take_next(t);
     if (output_pending_bytes(t->out) > 0) return;       /* on_progress comes back to this */
     if (t->ending) {
-        if (!chat_is_busy(t->chat)) loop_stop(client_loop(t->client));
+        if (!dialogue_is_busy(t->dialogue)) loop_stop(client_loop(t->client));
     } else if (t->editor) {
         settle_terminal(t);
     } else {
@@ -368,9 +368,9 @@ static bool interrupt(talk *t) {
         buffer_drop(&t->held, t->held.n_bytes);
     }
     t->wants_line = false;
-    bool goes_on = was_typed || (chat_is_busy(t->chat) && !t->interrupted);
-    if (was_typed) chat_resume(t->chat);
-    else if (chat_is_busy(t->chat)) chat_stop(t->chat);
+    bool goes_on = was_typed || (dialogue_is_busy(t->dialogue) && !t->interrupted);
+    if (was_typed) dialogue_resume(t->dialogue);
+    else if (dialogue_is_busy(t->dialogue)) dialogue_stop(t->dialogue);
     if (!t->editor) t->interrupted = t->ending = true;
     return goes_on && loop_once(client_loop(t->client), 0, on_begin, t) >= 0;
 }
@@ -386,20 +386,20 @@ static int run(talk *t) {
     return t->interrupted ? EXIT_INTERRUPTED : t->code;
 }
 
-int talk_run(client *c, const chat_options *how, const talk_options *options) {
-    static const chat_events heard = {.note = on_note, .text = on_text, .over = on_over};
+int talk_run(client *c, const dialogue_options *how, const talk_options *options) {
+    static const dialogue_events heard = {.note = on_note, .text = on_text, .over = on_over};
     static const line_events typed = {.line = on_line, .key = on_key};
     bool is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !options->json;
     talk t = {.options = options, .client = c, .colour = term_has_colour(stdout),
               .at_line_start = true};
     failure f;
-    t.chat = chat_new(c, how, &heard, &t, &f);
+    t.dialogue = dialogue_new(c, how, &heard, &t, &f);
     t.out = output_new(client_loop(c), STDOUT_FILENO, on_progress, &t);
     signals_rule before = signals_set(SIGNALS_HOLD_INTERRUPT);     /* until the terminal is given back */
     if (is_terminal) t.editor = line_editor_new(client_loop(c), &typed, &t);
     else t.input = lines_new(TEXT_BYTES_MAX);
     int code = EXIT_FAILED;
-    if (!t.chat) code = outcome_failed(&f);
+    if (!t.dialogue) code = outcome_failed(&f);
     else if (t.out && (t.editor || t.input)) code = run(&t);
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
     bool is_cut = t.editor && !line_editor_is_editing(t.editor) && !t.at_line_start;
@@ -409,7 +409,7 @@ int talk_run(client *c, const chat_options *how, const talk_options *options) {
     reading_set(&t, false);
     lines_free(&t.input);
     output_free(&t.out);
-    chat_free(&t.chat);
+    dialogue_free(&t.dialogue);
     wrap_clear(&t.lines);
     buffer_clear(&t.wrapped);
     buffer_clear(&t.held);

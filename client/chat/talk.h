@@ -5,21 +5,21 @@
 #ifndef TRIVIUM_TALK_H
 #define TRIVIUM_TALK_H
 
-#include "chat.h"
+#include "dialogue.h"
 
 typedef struct talk_options {
     bool json;                  /* a reply is a line {"reply": {…}} */
 } talk_options;
 
 /* Chat until the end of the input, "quit", "exit", "q" or Ctrl-C. Returns an exit code. */
-int talk_run(client *c, const chat_options *how, const talk_options *options);
+int talk_run(client *c, const dialogue_options *how, const talk_options *options);
 
 /* ---- for talk_commands.c ---- */
 
 typedef struct talk talk;
 
 /* Do what a line that begins with "/" says; what there is to tell goes to `tell`. */
-void talk_command(chat *c, const char *line, void (*tell)(void *context, const char *sentence),
+void talk_command(dialogue *c, const char *line, void (*tell)(void *context, const char *sentence),
                   void *context);
 
 #endif

@@ -25,8 +25,8 @@ static void tell(const telling *to, const char *format, ...) {
     to->tell(to->context, sentence);
 }
 
-static void tell_strategy(const chat *c, const telling *to) {
-    char *line = json_strategy_line(chat_strategy(c));
+static void tell_strategy(const dialogue *d, const telling *to) {
+    char *line = json_strategy_line(dialogue_strategy(d));
     tell(to, "strategy: %s", line ? line : "");
     free(line);
 }
@@ -59,9 +59,9 @@ static status set_parse(const char *rest, step_flags *steps, strategy *out, fail
     return st == STATUS_OK ? step_flags_strategy(steps, START_EMPTY, out, f) : st;
 }
 
-static void set(chat *c, const char *rest, const telling *to) {
+static void set(dialogue *d, const char *rest, const telling *to) {
     if (!*rest) {
-        tell_strategy(c, to);
+        tell_strategy(d, to);
         return;
     }
     failure f;
@@ -70,31 +70,31 @@ static void set(chat *c, const char *rest, const telling *to) {
     step_flags_init(&steps);
     strategy_init(&change);
     status st = set_parse(rest, &steps, &change, &f);
-    if (st == STATUS_OK) st = chat_tune(c, &change, step_flags_replace(&steps), &f);
+    if (st == STATUS_OK) st = dialogue_tune(d, &change, step_flags_replace(&steps), &f);
     if (st != STATUS_OK) tell(to, "%s", f.message);
     step_flags_clear(&steps);
     strategy_clear(&change);
 }
 
-static void undo(chat *c, const char *rest, const telling *to) {
+static void undo(dialogue *d, const char *rest, const telling *to) {
     (void)rest;
-    if (chat_is_busy(c)) tell(to, "a reply is being written: Ctrl-C ends it");
-    else if (transcript_undo(chat_transcript(c))) tell(to, "your last message is taken back");
+    if (dialogue_is_busy(d)) tell(to, "a reply is being written: Ctrl-C ends it");
+    else if (transcript_undo(dialogue_transcript(d))) tell(to, "your last message is taken back");
     else tell(to, "there is nothing to take back");
 }
 
-static void save(chat *c, const char *rest, const telling *to) {
+static void save(dialogue *d, const char *rest, const telling *to) {
     failure f;
     if (!*rest) tell(to, "/save needs a file, as /save talk.jsonl");
-    else if (transcript_save(chat_transcript(c), rest, &f) != STATUS_OK) tell(to, "%s", f.message);
+    else if (transcript_save(dialogue_transcript(d), rest, &f) != STATUS_OK) tell(to, "%s", f.message);
     else tell(to, "saved in %s", rest);
 }
 
-static void help(chat *c, const char *rest, const telling *to);
+static void help(dialogue *d, const char *rest, const telling *to);
 
 typedef struct command_row {
     const char *name, *usage, *help;
-    void (*run)(chat *c, const char *rest, const telling *to);
+    void (*run)(dialogue *d, const char *rest, const telling *to);
 } command_row;
 
 static const command_row commands[] = {
@@ -106,13 +106,13 @@ static const command_row commands[] = {
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
-static void help(chat *c, const char *rest, const telling *to) {
-    (void)c;
+static void help(dialogue *d, const char *rest, const telling *to) {
+    (void)d;
     (void)rest;
     for (int i = 0; i < N_COMMANDS; i++) tell(to, "%-16s  %s", commands[i].usage, commands[i].help);
 }
 
-void talk_command(chat *c, const char *line, void (*tell_to)(void *context, const char *sentence),
+void talk_command(dialogue *d, const char *line, void (*tell_to)(void *context, const char *sentence),
                   void *context) {
     const telling to = {tell_to, context};
     const char *name = line + 1;
@@ -121,7 +121,7 @@ void talk_command(chat *c, const char *line, void (*tell_to)(void *context, cons
     for (int i = 0; i < N_COMMANDS; i++) {
         if (strlen(commands[i].name) != n_bytes || strncmp(commands[i].name, name, n_bytes) != 0)
             continue;
-        commands[i].run(c, rest, &to);
+        commands[i].run(d, rest, &to);
         return;
     }
     tell(&to, "there is no /%.*s: /help lists what there is", (int)n_bytes, name);

@@ -179,6 +179,23 @@ status strategy_change(strategy *s, const strategy *asked, bool replace, failure
     return st == STATUS_OK ? st : fail(f, st, "no memory for a strategy");
 }
 
+status strategy_changed(strategy *out, const strategy *from, const strategy *asked, bool replace,
+                        uint32_t n_vocab, failure *f) {
+    strategy changed;
+    strategy_init(&changed);
+    if (strategy_copy(&changed, from) != STATUS_OK)
+        return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
+    status st = strategy_change(&changed, asked, replace, f);
+    if (st == STATUS_OK && n_vocab > 0) st = strategy_check_ids(&changed, n_vocab, f);
+    if (st != STATUS_OK) {
+        strategy_clear(&changed);
+        return st;
+    }
+    strategy_clear(out);
+    *out = changed;             /* takes it over */
+    return STATUS_OK;
+}
+
 void strategy_remove(strategy *s, step_kind kind) {
     size_t n_kept = 0;
     for (size_t i = 0; i < s->n_steps; i++) {

@@ -104,6 +104,10 @@ status strategy_merge(strategy *s, const strategy *changes, failure *f);
 /* What becomes of `s` when somebody asks for a change: the chain that was asked for, as it stands, in place
  * of `s`, or what it makes of `s` when it is merged. On failure `s` is as it was. What tune and /set do. */
 status strategy_change(strategy *s, const strategy *asked, bool replace, failure *f);
+/* The same of a copy of `from`, in place of what `out` has; with n_vocab above 0, as strategy_check_ids
+ * allows it. On failure `out` is as it was. */
+status strategy_changed(strategy *out, const strategy *from, const strategy *asked, bool replace,
+                        uint32_t n_vocab, failure *f);
 
 void strategy_remove(strategy *s, step_kind kind);          /* every step of this kind */
 

@@ -306,6 +306,29 @@ static void a_change_that_merges_keeps_the_order_that_runs(void **state) {
     strategy_clear(&asked);
 }
 
+/* What a running chain becomes is made beside it, and only where the model has its ids. */
+static void a_changed_copy_leaves_what_it_was_made_of(void **state) {
+    (void)state;
+    strategy running, asked, changed;
+    strategy_init(&running);
+    strategy_init(&asked);
+    strategy_init(&changed);
+    append(&running, STEP_TEMPERATURE, 2);
+    const int32_t id = 7;
+    const double bias = -1;
+    assert_int_equal(strategy_append_biases(&asked, &id, &bias, 1, &f), STATUS_OK);
+    assert_int_equal(strategy_changed(&changed, &running, &asked, false, 7, &f), STATUS_BAD_ID);
+    assert_string_equal(written(&changed), "");
+    assert_int_equal(strategy_changed(&changed, &running, &asked, false, 8, &f), STATUS_OK);
+    assert_int_equal(changed.n_steps, 2);
+    assert_string_equal(written(&running), "temperature 2");
+    assert_int_equal(strategy_changed(&changed, &running, &asked, true, 0, &f), STATUS_OK);
+    assert_true(strategy_equal(&changed, &asked));
+    strategy_clear(&running);
+    strategy_clear(&asked);
+    strategy_clear(&changed);
+}
+
 static void a_removed_kind_leaves_the_others(void **state) {
     (void)state;
     strategy s;
@@ -366,6 +389,7 @@ int main(void) {
         cmocka_unit_test(a_merge_that_fails_changes_nothing),
         cmocka_unit_test(a_change_that_replaces_is_the_chain_as_it_stands),
         cmocka_unit_test(a_change_that_merges_keeps_the_order_that_runs),
+        cmocka_unit_test(a_changed_copy_leaves_what_it_was_made_of),
         cmocka_unit_test(a_removed_kind_leaves_the_others),
         cmocka_unit_test(a_copy_is_equal_and_its_own),
     };

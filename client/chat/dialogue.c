@@ -1,0 +1,325 @@
+#include "dialogue.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/ids.h"
+#include "client/cli/json.h"
+#include "client/lib/random.h"
+#include "client/terminal/trimmed.h"
+#include "proto/base/text.h"
+
+typedef enum dialogue_state {
+    DIALOGUE_IDLE,
+    DIALOGUE_RENDERING,             /* tokenizerd makes a prompt of what was said */
+    DIALOGUE_WRITING,               /* the reply comes */
+} dialogue_state;
+
+enum { SESSION_DIGITS = 2 * REQUEST_BYTES };
+
+struct dialogue {
+    client *client;             /* borrowed */
+    const dialogue_options *options;
+    dialogue_events events;
+    void *context;
+    transcript *said;
+    dialogue_state state;
+    strategy chain;             /* of the next reply */
+    uint32_t n_vocab;           /* of the model that wrote last; 0: none did */
+    uint64_t seed;
+    bool stopped;               /* by dialogue_stop: the reply, or before it began */
+    bool paused;                /* by dialogue_pause: the same */
+    bool told_form;             /* a note said which form stands in for the model's own */
+    bool told_model;            /* a note said which one answers, or none is needed */
+    char model[NAME_BYTES_MAX + 1];     /* that the conversation is with, as soon as it is known */
+    char session[SESSION_DIGITS + 1];   /* what names its keys and values */
+
+    question render;
+    generation_request request;
+    strategy request_chain;     /* that it began with */
+    id_list prompt;
+    char *stops[STOPS_MAX];     /* [request.n_stops], owned */
+    trimmed reply;
+    uint32_t n_tokens;          /* of it */
+    uint32_t n_dropped;
+};
+
+static void note(dialogue *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void note(dialogue *d, const char *format, ...) {
+    char sentence[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    d->events.note(d->context, sentence);
+}
+
+/* ---- the end of an exchange ---- */
+
+static void stops_clear(dialogue *d) {
+    for (size_t i = 0; i < d->request.n_stops; i++) free(d->stops[i]);
+    d->request.n_stops = 0;
+}
+
+/* What was said and not answered is taken back, so that it can be said again. */
+static void exchange_end(dialogue *d, dialogue_reply *reply) {
+    reply->text = d->reply.text.bytes;
+    reply->n_bytes = d->reply.text.n_bytes;
+    reply->n_prompt = (uint32_t)d->prompt.n_ids;
+    reply->n_dropped = d->n_dropped;
+    bool has_reply = reply->n_bytes > 0 || reply->code == STATUS_OK;
+    if (d->stopped && reply->n_bytes == 0) has_reply = false;
+    if (has_reply &&
+        transcript_add(d->said, "assistant", reply->text, reply->n_bytes) != STATUS_OK) {
+        has_reply = false;
+        reply->code = STATUS_NO_MEMORY;
+        reply->message = "no memory to keep the reply";
+    }
+    if (!has_reply) transcript_pop(d->said);
+    stops_clear(d);
+    d->state = DIALOGUE_IDLE;
+    d->paused = false;
+    d->events.over(d->context, reply);
+}
+
+static void exchange_fail(dialogue *d, const failure *f) {
+    exchange_end(d, &(dialogue_reply){.code = f->code, .message = f->message});
+}
+
+/* ---- the reply ---- */
+
+static void on_started(void *context, const generation_start *start) {
+    dialogue *d = context;
+    if (!d->told_model && start->n_models > 1) note(d, "%s answers", start->model);
+    d->told_model = true;
+}
+
+static void on_chunk(void *context, const generation_chunk *chunk) {
+    dialogue *d = context;
+    size_t from;
+    d->n_tokens += (uint32_t)chunk->n_tokens;
+    if (trimmed_add(&d->reply, chunk->text, chunk->n_bytes, &from) != STATUS_OK) {
+        note(d, "no memory for the rest of the reply");
+        client_cancel(d->client, d->request.id);
+    } else if (d->reply.text.n_bytes > from) {
+        d->events.text(d->context, d->reply.text.bytes + from, d->reply.text.n_bytes - from);
+    }
+}
+
+static void on_done(void *context, const generation_done *done) {
+    dialogue *d = context;
+    dialogue_reply reply = {.reason = done->reason, .n_tokens = done->n_tokens};
+    if (done->reason == FINISHED_ERROR) {
+        reply.code = done->code;
+        reply.message = done->message;
+    } else if (done->reason == FINISHED_SUPERSEDED ||
+               (done->reason == FINISHED_CANCELLED && !d->stopped)) {
+        reply.code = STATUS_CANCELLED;
+        reply.message = "the reply was ended from elsewhere";
+    }
+    exchange_end(d, &reply);
+}
+
+/* The seeds of replies count up, so that the same words said again may be answered in another way. */
+static status reply_begin(dialogue *d, failure *f) {
+    static const generation_events events = {
+        .started = on_started, .chunk = on_chunk, .done = on_done};
+    strategy_clear(&d->request_chain);
+    if (strategy_copy(&d->request_chain, &d->chain) != STATUS_OK)
+        return fail(f, STATUS_NO_MEMORY, "no memory for the chain");
+    size_t n_stops = d->request.n_stops;
+    d->request = (generation_request){
+        .ids = d->prompt.ids, .n_ids = d->prompt.n_ids,
+        .model = d->model, .pool = d->options->pool, .session = d->session,
+        .chain = &d->request_chain, .seed = d->seed, .max_new_tokens = d->options->max_new_tokens,
+        .stops = (const char *const *)d->stops, .n_stops = n_stops,
+    };
+    d->seed = (d->seed + 1) % SEED_MAX;
+    d->n_tokens = 0;
+    status st = random_bytes(d->request.id, REQUEST_BYTES, f);
+    d->state = DIALOGUE_WRITING;
+    if (st == STATUS_OK) st = client_generate(d->client, &d->request, &events, d, f);
+    if (st == STATUS_OK && d->paused) client_pause(d->client, d->request.id);
+    return st;
+}
+
+/* ---- its prompt ---- */
+
+static void tell_form(dialogue *d, const render_answer *a) {
+    if (d->told_form) return;
+    d->told_form = true;
+    if (a->origin == FORM_BY_DEFAULT)
+        note(d, "the model has no chat template: the form '%s' is used", a->form);
+    if (a->origin == FORM_IN_PLACE)
+        note(d, "the model's chat template is not known here: the form '%s' is used instead "
+             "(--chat-template overrides)", a->form);
+}
+
+static void tell_history(dialogue *d, const render_answer *a) {
+    if (a->n_dropped > 0)
+        note(d, "%u older message%s no longer fit%s and %s left out", a->n_dropped,
+             a->n_dropped == 1 ? "" : "s", a->n_dropped == 1 ? "s" : "",
+             a->n_dropped == 1 ? "is" : "are");
+    if (a->n_cut > 0)
+        note(d, "your message does not fit: its first %u tokens are left out", a->n_cut);
+}
+
+static status prompt_keep(dialogue *d, const render_answer *a, failure *f) {
+    ids_clear(&d->prompt);
+    for (size_t i = 0; i < a->n_ids; i++) {
+        status st = ids_add(&d->prompt, a->ids[i], f);
+        if (st != STATUS_OK) return st;
+    }
+    for (size_t i = 0; i < a->n_stops; i++) {
+        d->stops[i] = strdup(a->stops[i]);
+        if (!d->stops[i]) return fail(f, STATUS_NO_MEMORY, "no memory for the prompt");
+        d->request.n_stops++;
+    }
+    return STATUS_OK;
+}
+
+static void on_rendered(void *context, const answer *a) {
+    dialogue *d = context;
+    failure f = {.code = a->code};
+    if (a->code != STATUS_OK) {
+        fail(&f, a->code, "%s", a->message);
+        exchange_fail(d, &f);
+        return;
+    }
+    const render_answer *rendered = answer_to_render(a);
+    tell_form(d, rendered);
+    tell_history(d, rendered);
+    d->n_vocab = rendered->n_vocab;
+    if (!d->model[0]) snprintf(d->model, sizeof d->model, "%s", rendered->model);
+    d->n_dropped = rendered->n_dropped;
+    transcript_forget(d->said, rendered->n_dropped);
+    if (d->stopped) {
+        exchange_end(d, &(dialogue_reply){.reason = FINISHED_CANCELLED});
+        return;
+    }
+    status st = prompt_keep(d, rendered, &f);
+    if (st == STATUS_OK) st = reply_begin(d, &f);
+    if (st != STATUS_OK) exchange_fail(d, &f);
+}
+
+/* ---- what whoever chats does ---- */
+
+status dialogue_say(dialogue *d, const char *text, size_t n_bytes, failure *f) {
+    assert(d->state == DIALOGUE_IDLE);
+    if (n_bytes == 0) return fail(f, STATUS_BAD_REQUEST, "an empty message has no reply");
+    if (n_bytes > TEXT_BYTES_MAX) return fail(f, STATUS_TOO_LONG, "the message is too long");
+    if (!text_is_utf8((const uint8_t *)text, n_bytes))
+        return fail(f, STATUS_NOT_UTF8, "the message is not UTF-8");
+    status st = transcript_add(d->said, "user", text, n_bytes);
+    if (st != STATUS_OK) return fail(f, st, "no memory for the message");
+    render_question *asked = &d->render.render;
+    d->render.kind = CALL_RENDER;
+    *asked = (render_question){.model = d->model, .form = d->options->form,
+                               .n_ids_max = d->options->max_history_tokens,
+                               .n_reply = d->options->max_new_tokens};
+    asked->messages = transcript_seen(d->said, &asked->n_messages);
+    trimmed_clear(&d->reply);
+    ids_clear(&d->prompt);
+    d->stopped = false;
+    d->n_dropped = 0;
+    d->state = DIALOGUE_RENDERING;
+    st = asked->messages ? client_call(d->client, &d->render, on_rendered, d, f)
+                            : fail(f, STATUS_NO_MEMORY, "no memory for the message");
+    if (st == STATUS_OK) return st;
+    transcript_pop(d->said);
+    d->state = DIALOGUE_IDLE;
+    return st;
+}
+
+bool dialogue_is_busy(const dialogue *d) {
+    return d->state != DIALOGUE_IDLE;
+}
+
+void dialogue_stop(dialogue *d) {
+    d->stopped = true;
+    if (d->state == DIALOGUE_WRITING) client_cancel(d->client, d->request.id);
+}
+
+void dialogue_pause(dialogue *d) {
+    if (d->state == DIALOGUE_IDLE || d->paused) return;
+    d->paused = true;
+    if (d->state == DIALOGUE_WRITING) client_pause(d->client, d->request.id);
+}
+
+void dialogue_resume(dialogue *d) {
+    if (!d->paused) return;
+    d->paused = false;
+    if (d->state == DIALOGUE_WRITING) client_resume(d->client, d->request.id);
+}
+
+static void note_chain(dialogue *d, const char *since, const strategy *chain) {
+    char *line = json_strategy_line(chain);
+    note(d, "%s: %s", since, line ? line : "");
+    free(line);
+}
+
+status dialogue_tune(dialogue *d, const strategy *steps, bool replace, failure *f) {
+    const bool is_writing = d->state == DIALOGUE_WRITING && !d->stopped;
+    assert(!is_writing || d->paused);
+    const strategy *now = &d->chain;
+    strategy next;
+    strategy_init(&next);
+    status st = strategy_changed(&next, &d->chain, steps, replace, d->n_vocab, f);
+    if (st == STATUS_OK && is_writing) {
+        now = client_change(d->client, d->request.id, steps, replace, f);
+        if (!now) st = f->code;
+    }
+    if (st != STATUS_OK) {
+        strategy_clear(&next);
+        return st;
+    }
+    strategy_clear(&d->chain);
+    d->chain = next;            /* takes it over */
+    char since[64] = "strategy";
+    if (is_writing) snprintf(since, sizeof since, "from step %u on", d->n_tokens);
+    note_chain(d, since, now);
+    return STATUS_OK;
+}
+
+const strategy *dialogue_strategy(const dialogue *d) {
+    return &d->chain;
+}
+
+transcript *dialogue_transcript(dialogue *d) {
+    return d->said;
+}
+
+/* ---- its life ---- */
+
+dialogue *dialogue_new(client *of, const dialogue_options *options, const dialogue_events *events, void *context,
+               failure *f) {
+    uint8_t random[REQUEST_BYTES];
+    if (random_bytes(random, sizeof random, f) != STATUS_OK) return NULL;
+    dialogue *d = calloc(1, sizeof *d);
+    if (d) {
+        *d = (dialogue){.client = of, .options = options, .events = *events, .context = context,
+                    .seed = options->seed, .told_model = options->greeted};
+        if (options->model) snprintf(d->model, sizeof d->model, "%s", options->model);
+        text_hex(random, sizeof random, d->session);
+        d->said = transcript_new(options->system);
+        if (!d->said || strategy_copy(&d->chain, options->chain) != STATUS_OK) dialogue_free(&d);
+    }
+    if (!d) fail(f, STATUS_NO_MEMORY, "no memory for a chat");
+    return d;
+}
+
+void dialogue_free(dialogue **out) {
+    dialogue *d = *out;
+    if (!d) return;
+    *out = NULL;
+    stops_clear(d);
+    trimmed_clear(&d->reply);
+    ids_clear(&d->prompt);
+    strategy_clear(&d->chain);
+    strategy_clear(&d->request_chain);
+    transcript_free(&d->said);
+    free(d);
+}
