@@ -22,7 +22,7 @@ TOO_LONG_YET = {
 }
 # Tags that several types still have. Rows are only taken out here, too.
 TWICE_YET = {
-    "call_kind", "chat", "command_row", "pair",
+    "call_kind", "command_row", "pair",
     "sequence_kind", "watch",
 }
 
