@@ -186,7 +186,7 @@ static status piece_take(modeld *d, const Trivium__VocabularyPiece *m, bool *com
     items_from_wire(items + m->n_tokens, m->merges, m->n_merges);
     vocab_meta meta;
     if (m->meta) meta = meta_from_wire(m->meta);
-    vocabulary_piece piece = {
+    vocab_piece piece = {
         .hash = m->vocabulary,
         .n_tokens_all = m->n_tokens_all,
         .n_merges_all = m->n_merges_all,

@@ -10,7 +10,7 @@ struct served_model {
     models *home;
     char name[NAME_BYTES_MAX + 1], fingerprint[NAME_BYTES_MAX + 1];
     uint32_t n_vocab, n_ctx;
-    vocabulary *vocabulary;
+    shared_vocab *vocabulary;
     modeld *modelds;                /* in order of joining */
     uint32_t n_holders;
     served_model *next;
@@ -31,7 +31,7 @@ typedef struct refusal {
 struct models {
     served_model *first;
     default_model by_default;
-    vocabularies *vocabularies;
+    shared_vocabs *vocabularies;
     refusal refusals[REFUSALS_MAX];
     size_t next_refusal;
 };
@@ -40,8 +40,8 @@ struct models {
 
 static served_model *model_new(models *ms, const model_offer *offer) {
     served_model *m = calloc(1, sizeof *m);
-    vocabulary *y =
-        m ? vocabularies_use(ms->vocabularies, offer->vocabulary, offer->n_vocab) : NULL;
+    shared_vocab *y =
+        m ? shared_vocabs_use(ms->vocabularies, offer->vocabulary, offer->n_vocab) : NULL;
     if (!y) {
         free(m);
         return NULL;
@@ -71,19 +71,19 @@ static void model_insert(models *ms, served_model *m) {
 static void model_free_unused(served_model *m) {
     if (m->modelds || m->n_holders > 0) return;
     model_unlink(m->home, m);
-    vocabularies_leave(m->home->vocabularies, m->vocabulary);
+    shared_vocabs_leave(m->home->vocabularies, m->vocabulary);
     free(m);
 }
 
 static bool model_is(const served_model *m, const model_offer *offer) {
     return strcmp(m->name, offer->name) == 0 && strcmp(m->fingerprint, offer->fingerprint) == 0 &&
-           strcmp(vocabulary_hash(m->vocabulary), offer->vocabulary) == 0 &&
+           strcmp(shared_vocab_hash(m->vocabulary), offer->vocabulary) == 0 &&
            m->n_vocab == offer->n_vocab && m->n_ctx == offer->n_ctx;
 }
 
 models *models_new(void) {
     models *ms = calloc(1, sizeof *ms);
-    if (ms) ms->vocabularies = vocabularies_new();
+    if (ms) ms->vocabularies = shared_vocabs_new();
     if (ms && !ms->vocabularies) models_free(&ms);
     return ms;
 }
@@ -99,7 +99,7 @@ void models_free(models **ms) {
         }
         free(m);
     }
-    vocabularies_free(&(*ms)->vocabularies);
+    shared_vocabs_free(&(*ms)->vocabularies);
     free(*ms);
     *ms = NULL;
 }
@@ -120,10 +120,10 @@ static status offer_check(const models *ms, const model_offer *o, failure *f) {
     if (o->n_ctx == 0 || o->n_ctx > N_CTX_MAX)
         return fail(f, STATUS_BAD_MESSAGE, "a context must hold 1 to %d tokens, not %u", N_CTX_MAX,
                     o->n_ctx);
-    const vocabulary *known = vocabularies_find(ms->vocabularies, o->vocabulary);
-    if (known && vocabulary_size(known) != o->n_vocab)
+    const shared_vocab *known = shared_vocabs_find(ms->vocabularies, o->vocabulary);
+    if (known && shared_vocab_size(known) != o->n_vocab)
         return fail(f, STATUS_BAD_MESSAGE, "the vocabulary %s is known with %u tokens, not %u",
-                    o->vocabulary, vocabulary_size(known), o->n_vocab);
+                    o->vocabulary, shared_vocab_size(known), o->n_vocab);
     return STATUS_OK;
 }
 
@@ -190,7 +190,7 @@ void models_leave(modeld **leaver) {
     modeld **place = &m->modelds;
     while (*place != d) place = &(*place)->next;
     *place = d->next;
-    vocabulary_forget(m->vocabulary, d);
+    shared_vocab_forget(m->vocabulary, d);
     free(d);
     model_free_unused(m);
 }
@@ -204,15 +204,15 @@ void models_refuse(models *ms, uint64_t incarnation, const failure *why) {
 
 modeld *models_query(models *ms) {
     for (served_model *m = ms->first; m; m = m->next) {
-        if (!m->modelds || !vocabulary_wanted(m->vocabulary)) continue;
-        vocabulary_ask(m->vocabulary, m->modelds);
+        if (!m->modelds || !shared_vocab_wanted(m->vocabulary)) continue;
+        shared_vocab_ask(m->vocabulary, m->modelds);
         return m->modelds;
     }
     return NULL;
 }
 
-status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, failure *f) {
-    return vocabulary_take(d->model->vocabulary, d, piece, complete, f);
+status models_piece(modeld *d, const vocab_piece *piece, bool *complete, failure *f) {
+    return shared_vocab_take(d->model->vocabulary, d, piece, complete, f);
 }
 
 /* ---- looking up ---- */
@@ -274,11 +274,11 @@ const char *served_model_fingerprint(const served_model *m) {
 }
 
 const char *served_model_vocabulary(const served_model *m) {
-    return vocabulary_hash(m->vocabulary);
+    return shared_vocab_hash(m->vocabulary);
 }
 
 const tokenizer *served_model_tokenizer(const served_model *m) {
-    return vocabulary_tokenizer(m->vocabulary);
+    return shared_vocab_tokenizer(m->vocabulary);
 }
 
 const vocab *served_model_vocab(const served_model *m) {
@@ -287,7 +287,7 @@ const vocab *served_model_vocab(const served_model *m) {
 }
 
 const chat_template *served_model_template(const served_model *m) {
-    return vocabulary_template(m->vocabulary);
+    return shared_vocab_template(m->vocabulary);
 }
 
 uint32_t served_model_n_vocab(const served_model *m) {

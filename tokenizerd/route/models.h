@@ -14,8 +14,8 @@
 #include "default_model.h"
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
+#include "shared_vocabs.h"
 #include "tokenizerd/requests/serving.h"
-#include "vocabularies.h"
 
 typedef struct models models;
 
@@ -43,7 +43,7 @@ modeld *models_query(models *ms);
 
 /* A piece came from `d`; one that nobody asked for is ignored. *complete: with it the vocabulary
  * can be used. STATUS_UNSUPPORTED, STATUS_BAD_MESSAGE, …: `d` cannot be used, cut it. */
-status models_piece(modeld *d, const vocabulary_piece *piece, bool *complete, failure *f);
+status models_piece(modeld *d, const vocab_piece *piece, bool *complete, failure *f);
 
 /* Which name counts where none is given. Whoever calls models_join tells it, too. */
 default_model *models_default(models *ms);

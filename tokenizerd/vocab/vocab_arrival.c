@@ -11,7 +11,7 @@ struct vocab_arrival {
     size_t n_bytes;
 };
 
-status vocab_arrival_new(vocab_arrival **out, const vocabulary_piece *first, uint32_t n_tokens, failure *f) {
+status vocab_arrival_new(vocab_arrival **out, const vocab_piece *first, uint32_t n_tokens, failure *f) {
     *out = NULL;
     if (!first->meta)
         return fail(f, STATUS_BAD_MESSAGE, "the first piece of a vocabulary must say its kind");
@@ -47,7 +47,7 @@ static status count_bytes(vocab_arrival *a, const vocab_bytes *items, size_t n_i
     return STATUS_OK;
 }
 
-status vocab_arrival_add(vocab_arrival *a, const vocabulary_piece *p, bool *complete, failure *f) {
+status vocab_arrival_add(vocab_arrival *a, const vocab_piece *p, bool *complete, failure *f) {
     *complete = false;
     if (p->n_tokens_all != a->n_tokens_all || p->n_merges_all != a->n_merges_all)
         return fail(f, STATUS_BAD_MESSAGE, "the pieces of the vocabulary disagree about its size");

@@ -35,7 +35,7 @@ status served_bring(modeld *d, const char *hash, size_t n_items, failure *f) {
     for (bool complete = false; st == STATUS_OK && !complete;) {
         size_t n_tokens = spell(tokens, v.tokens, first_token, v.n_tokens, n_items);
         size_t n_merges = spell(merges, v.merges, first_merge, v.n_merges, n_items);
-        vocabulary_piece piece = {
+        vocab_piece piece = {
             .hash = hash,
             .n_tokens_all = (uint32_t)v.n_tokens,
             .n_merges_all = (uint32_t)v.n_merges,

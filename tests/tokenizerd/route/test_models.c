@@ -237,12 +237,12 @@ static void test_another_modeld_is_asked_when_the_sender_leaves(void **state) {
     vocab_meta meta = {
         .kind = "gpt2", .split = "gpt-2", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
     const vocab_bytes token = {(const uint8_t *)"x", 1};
-    vocabulary_piece piece = {.hash = "v",
-                              .n_tokens_all = SERVED_N_VOCAB,
-                              .tokens = &token,
-                              .types = (const uint8_t[]){TOKEN_NORMAL},
-                              .n_tokens = 1,
-                              .meta = &meta};
+    vocab_piece piece = {.hash = "v",
+                         .n_tokens_all = SERVED_N_VOCAB,
+                         .tokens = &token,
+                         .types = (const uint8_t[]){TOKEN_NORMAL},
+                         .n_tokens = 1,
+                         .meta = &meta};
     bool complete;
     assert_int_equal(models_piece(first, &piece, &complete, &f), STATUS_OK);
     assert_false(complete);
@@ -260,7 +260,7 @@ static void test_an_unknown_kind_or_split_is_named(void **state) {
     models_query(ms);
     vocab_meta meta = {
         .kind = "gpt2", .split = "nonsense", .bos = -1, .eos = -1, .eot = -1, .eom = -1};
-    vocabulary_piece piece = {.hash = "v", .n_tokens_all = SERVED_N_VOCAB, .meta = &meta};
+    vocab_piece piece = {.hash = "v", .n_tokens_all = SERVED_N_VOCAB, .meta = &meta};
     assert_int_equal(models_piece(d, &piece, &complete, &f), STATUS_UNSUPPORTED);
     assert_non_null(strstr(f.message, "nonsense"));
 }
@@ -271,7 +271,7 @@ static void test_pieces_that_nobody_asked_for_are_ignored(void **state) {
     bool complete = true;
     modeld *ready = model_at_hand(ms, "a", "f1"), *asked = served_join(ms, "b", "f2", "v2");
     assert_ptr_equal(models_query(ms), asked);
-    vocabulary_piece piece = {.hash = "tiny", .n_tokens_all = 7};
+    vocab_piece piece = {.hash = "tiny", .n_tokens_all = 7};
     assert_int_equal(models_piece(ready, &piece, &complete, &f), STATUS_OK);
     assert_false(complete);
     assert_int_equal(models_piece(asked, &piece, &complete, &f), STATUS_OK);    /* another hash */

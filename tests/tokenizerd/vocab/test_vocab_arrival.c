@@ -23,9 +23,9 @@ static const uint8_t types[N_TOKENS] = {TOKEN_NORMAL, TOKEN_NORMAL, TOKEN_NORMAL
 static const vocab_bytes merges[N_MERGES] = {{(const uint8_t *)"a b", 3}, {(const uint8_t *)"ab c", 4}};
 
 /* n items of each kind from `first` on, as far as there are so many. */
-static vocabulary_piece piece_at(uint32_t first, uint32_t n) {
+static vocab_piece piece_at(uint32_t first, uint32_t n) {
     uint32_t first_merge = first < N_MERGES ? first : N_MERGES;
-    return (vocabulary_piece){
+    return (vocab_piece){
         .hash = "v",
         .n_tokens_all = N_TOKENS,
         .n_merges_all = N_MERGES,
@@ -47,7 +47,7 @@ static void test_pieces_of_any_size(void **state) {
         vocab_arrival *a = NULL;
         bool complete = false;
         for (uint32_t first = 0; first < N_TOKENS; first += n) {
-            vocabulary_piece piece = piece_at(first, n);
+            vocab_piece piece = piece_at(first, n);
             assert_false(complete);
             if (!a) assert_int_equal(vocab_arrival_new(&a, &piece, N_TOKENS, &f), STATUS_OK);
             assert_int_equal(vocab_arrival_add(a, &piece, &complete, &f), STATUS_OK);
@@ -72,7 +72,7 @@ static void test_first_pieces_that_are_refused(void **state) {
     for (int i = 0; i < N_CASES; i++) {
         failure f;
         vocab_arrival *a = (vocab_arrival *)&a;
-        vocabulary_piece piece = piece_at(0, 2);
+        vocab_piece piece = piece_at(0, 2);
         vocab_meta other = meta;
         other.eos = N_TOKENS;
         if (i == NO_META) piece.meta = NULL;
@@ -94,7 +94,7 @@ static void test_pieces_that_do_not_fit(void **state) {
         failure f;
         vocab_arrival *a = NULL;
         bool complete = true;
-        vocabulary_piece piece = piece_at(0, 1);
+        vocab_piece piece = piece_at(0, 1);
         assert_int_equal(vocab_arrival_new(&a, &piece, N_TOKENS, &f), STATUS_OK);
         assert_int_equal(vocab_arrival_add(a, &piece, &complete, &f), STATUS_OK);
         assert_false(complete);

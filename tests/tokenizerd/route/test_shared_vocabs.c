@@ -1,4 +1,4 @@
-/* vocabularies.h: what is made of a vocabulary is made once for all who use it, and goes when nobody needs it. */
+/* shared_vocabs.h: what is made of a vocabulary is made once for all who use it, and goes when nobody needs it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include "proto/base/limits.h"
 #include "tests/support/chat_templates.h"
-#include "tokenizerd/route/vocabularies.h"
+#include "tokenizerd/route/shared_vocabs.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -17,7 +17,7 @@ enum { N_TOKENS = 3 };
 static const int one, other;    /* who sends */
 
 /* All in one piece: <|im_start|>, <|im_end|>, "a", of a model that has this template. */
-static status bring(vocabulary *y, const void *sender, const char *split, const char *template_text,
+static status bring(shared_vocab *y, const void *sender, const char *split, const char *template_text,
                     bool *complete, failure *f) {
     static const vocab_bytes tokens[N_TOKENS] = {
         {(const uint8_t *)"<|im_start|>", 12}, {(const uint8_t *)"<|im_end|>", 10}, {(const uint8_t *)"a", 1}};
@@ -25,93 +25,93 @@ static status bring(vocabulary *y, const void *sender, const char *split, const 
     const vocab_meta meta = {.kind = "gpt2", .split = split, .bos = -1, .eos = 1, .eot = -1, .eom = -1,
                              .chat_template = (const uint8_t *)template_text,
                              .chat_template_bytes = strlen(template_text)};
-    const vocabulary_piece piece = {.hash = vocabulary_hash(y), .n_tokens_all = N_TOKENS, .tokens = tokens,
+    const vocab_piece piece = {.hash = shared_vocab_hash(y), .n_tokens_all = N_TOKENS, .tokens = tokens,
                                     .types = types, .n_tokens = N_TOKENS, .meta = &meta};
-    return vocabulary_take(y, sender, &piece, complete, f);
+    return shared_vocab_take(y, sender, &piece, complete, f);
 }
 
 static void test_what_is_made_of_it_is_shared(void **state) {
     (void)state;
     failure f;
     bool complete;
-    vocabularies *ys = vocabularies_new();
-    vocabulary *y = vocabularies_use(ys, "v", N_TOKENS);
-    assert_ptr_equal(vocabularies_use(ys, "v", N_TOKENS), y);   /* another model with the same one */
-    assert_true(vocabulary_wanted(y));
-    assert_null(vocabulary_tokenizer(y));
-    vocabulary_ask(y, &one);
-    assert_false(vocabulary_wanted(y));
+    shared_vocabs *ys = shared_vocabs_new();
+    shared_vocab *y = shared_vocabs_use(ys, "v", N_TOKENS);
+    assert_ptr_equal(shared_vocabs_use(ys, "v", N_TOKENS), y);  /* another model with the same one */
+    assert_true(shared_vocab_wanted(y));
+    assert_null(shared_vocab_tokenizer(y));
+    shared_vocab_ask(y, &one);
+    assert_false(shared_vocab_wanted(y));
     assert_int_equal(bring(y, &other, "gpt-2", template_smollm2, &complete, &f), STATUS_OK);  /* not asked */
     assert_false(complete);
     assert_int_equal(bring(y, &one, "gpt-2", template_smollm2, &complete, &f), STATUS_OK);
     assert_true(complete);
-    const tokenizer *t = vocabulary_tokenizer(y);
+    const tokenizer *t = shared_vocab_tokenizer(y);
     assert_int_equal(vocab_size(tokenizer_vocab(t)), N_TOKENS);
-    assert_int_equal(vocabulary_template(y)->form, CHAT_CHATML);
-    assert_non_null(vocabulary_template(y)->system.bytes);
-    const uint8_t *system = vocabulary_template(y)->system.bytes;
+    assert_int_equal(shared_vocab_template(y)->form, CHAT_CHATML);
+    assert_non_null(shared_vocab_template(y)->system.bytes);
+    const uint8_t *system = shared_vocab_template(y)->system.bytes;
 
-    vocabulary_forget(y, &one);                 /* who sent it may go */
-    vocabularies_leave(ys, y);
-    vocabularies_leave(ys, y);                  /* nobody uses it, and it is kept */
-    assert_ptr_equal(vocabularies_use(ys, "v", N_TOKENS), y);
-    assert_false(vocabulary_wanted(y));
-    assert_ptr_equal(vocabulary_tokenizer(y), t);
-    assert_ptr_equal(vocabulary_template(y)->system.bytes, system);
-    vocabularies_free(&ys);
+    shared_vocab_forget(y, &one);               /* whoever sent it may go */
+    shared_vocabs_leave(ys, y);
+    shared_vocabs_leave(ys, y);                 /* nobody uses it, and it is kept */
+    assert_ptr_equal(shared_vocabs_use(ys, "v", N_TOKENS), y);
+    assert_false(shared_vocab_wanted(y));
+    assert_ptr_equal(shared_vocab_tokenizer(y), t);
+    assert_ptr_equal(shared_vocab_template(y)->system.bytes, system);
+    shared_vocabs_free(&ys);
     assert_null(ys);
 }
 
 static void test_an_incomplete_one_is_not_kept(void **state) {
     (void)state;
-    vocabularies *ys = vocabularies_new();
-    vocabulary *y = vocabularies_use(ys, "v", N_TOKENS);
-    vocabulary_ask(y, &one);
-    vocabulary_forget(y, &one);
-    assert_true(vocabulary_wanted(y));
-    vocabularies_leave(ys, y);
-    assert_null(vocabularies_find(ys, "v"));
-    vocabularies_free(&ys);
+    shared_vocabs *ys = shared_vocabs_new();
+    shared_vocab *y = shared_vocabs_use(ys, "v", N_TOKENS);
+    shared_vocab_ask(y, &one);
+    shared_vocab_forget(y, &one);
+    assert_true(shared_vocab_wanted(y));
+    shared_vocabs_leave(ys, y);
+    assert_null(shared_vocabs_find(ys, "v"));
+    shared_vocabs_free(&ys);
 }
 
 static void test_one_that_cannot_be_used_is_asked_of_the_next(void **state) {
     (void)state;
     failure f;
     bool complete;
-    vocabularies *ys = vocabularies_new();
-    vocabulary *y = vocabularies_use(ys, "v", N_TOKENS);
-    vocabulary_ask(y, &one);
+    shared_vocabs *ys = shared_vocabs_new();
+    shared_vocab *y = shared_vocabs_use(ys, "v", N_TOKENS);
+    shared_vocab_ask(y, &one);
     for (int again = 0; again < 2; again++) {
         assert_int_equal(bring(y, &one, "nonsense", "", &complete, &f), STATUS_UNSUPPORTED);
         assert_non_null(strstr(f.message, "nonsense"));
         assert_false(complete);
-        assert_false(vocabulary_wanted(y));     /* until its sender is gone */
+        assert_false(shared_vocab_wanted(y));   /* until its sender is gone */
     }
-    vocabulary_forget(y, &one);
-    assert_true(vocabulary_wanted(y));
-    vocabulary_ask(y, &other);
+    shared_vocab_forget(y, &one);
+    assert_true(shared_vocab_wanted(y));
+    shared_vocab_ask(y, &other);
     assert_int_equal(bring(y, &other, "smollm", "", &complete, &f), STATUS_OK);
     assert_true(complete);
-    assert_int_equal(vocabulary_template(y)->form, CHAT_NO_FORM);
-    vocabularies_free(&ys);
+    assert_int_equal(shared_vocab_template(y)->form, CHAT_NO_FORM);
+    shared_vocabs_free(&ys);
 }
 
 static void test_the_latest_unused_ones_are_kept(void **state) {
     (void)state;
     failure f;
-    vocabularies *ys = vocabularies_new();
+    shared_vocabs *ys = shared_vocabs_new();
     for (int i = 0; i <= VOCABULARIES_KEPT_MAX; i++) {
         char hash[16];
         bool complete;
         snprintf(hash, sizeof hash, "v%d", i);
-        vocabulary *y = vocabularies_use(ys, hash, N_TOKENS);
-        vocabulary_ask(y, &one);
+        shared_vocab *y = shared_vocabs_use(ys, hash, N_TOKENS);
+        shared_vocab_ask(y, &one);
         assert_int_equal(bring(y, &one, "gpt-2", "", &complete, &f), STATUS_OK);
-        vocabularies_leave(ys, y);
+        shared_vocabs_leave(ys, y);
     }
-    assert_null(vocabularies_find(ys, "v0"));
-    assert_non_null(vocabularies_find(ys, "v1"));
-    vocabularies_free(&ys);
+    assert_null(shared_vocabs_find(ys, "v0"));
+    assert_non_null(shared_vocabs_find(ys, "v1"));
+    shared_vocabs_free(&ys);
 }
 
 int main(void) {

@@ -1,4 +1,4 @@
-#include "vocabularies.h"
+#include "shared_vocabs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "proto/base/limits.h"
 #include "tokenizerd/chat/chat.h"
 
-struct vocabulary {
+struct shared_vocab {
     char hash[NAME_BYTES_MAX + 1];
     uint32_t n_tokens;              /* as its first user said: the same for all of them */
     const void *asked;              /* who is sending it; NULL: nobody */
@@ -15,50 +15,50 @@ struct vocabulary {
     chat_template own;              /* of the model that speaks it, once it is complete */
     uint32_t n_users;
     uint64_t unused_since;          /* by the count of departures */
-    vocabulary *next;
+    shared_vocab *next;
 };
 
-struct vocabularies {
-    vocabulary *first;
+struct shared_vocabs {
+    shared_vocab *first;
     uint64_t n_departures;
 };
 
 /* ---- which there are ---- */
 
-vocabularies *vocabularies_new(void) {
-    return calloc(1, sizeof(vocabularies));
+shared_vocabs *shared_vocabs_new(void) {
+    return calloc(1, sizeof(shared_vocabs));
 }
 
-static void forget(vocabulary *y) {
+static void forget(shared_vocab *y) {
     vocab_arrival_free(&y->arrival);
     tokenizer_free(&y->tokenizer);
     chat_template_clear(&y->own);
     y->asked = NULL;
 }
 
-static void drop(vocabularies *ys, vocabulary *y) {
-    vocabulary **place = &ys->first;
+static void drop(shared_vocabs *ys, shared_vocab *y) {
+    shared_vocab **place = &ys->first;
     while (*place != y) place = &(*place)->next;
     *place = y->next;
     forget(y);
     free(y);
 }
 
-void vocabularies_free(vocabularies **ys) {
+void shared_vocabs_free(shared_vocabs **ys) {
     if (!*ys) return;
     while ((*ys)->first) drop(*ys, (*ys)->first);
     free(*ys);
     *ys = NULL;
 }
 
-vocabulary *vocabularies_find(const vocabularies *ys, const char *hash) {
-    vocabulary *y = ys->first;
+shared_vocab *shared_vocabs_find(const shared_vocabs *ys, const char *hash) {
+    shared_vocab *y = ys->first;
     while (y && strcmp(y->hash, hash) != 0) y = y->next;
     return y;
 }
 
-vocabulary *vocabularies_use(vocabularies *ys, const char *hash, uint32_t n_tokens) {
-    vocabulary *y = vocabularies_find(ys, hash);
+shared_vocab *shared_vocabs_use(shared_vocabs *ys, const char *hash, uint32_t n_tokens) {
+    shared_vocab *y = shared_vocabs_find(ys, hash);
     if (!y) {
         y = calloc(1, sizeof *y);
         if (!y) return NULL;
@@ -71,7 +71,7 @@ vocabulary *vocabularies_use(vocabularies *ys, const char *hash, uint32_t n_toke
     return y;
 }
 
-void vocabularies_leave(vocabularies *ys, vocabulary *left) {
+void shared_vocabs_leave(shared_vocabs *ys, shared_vocab *left) {
     left->n_users--;
     left->unused_since = ++ys->n_departures;
     if (left->n_users == 0 && !left->tokenizer) {
@@ -79,8 +79,8 @@ void vocabularies_leave(vocabularies *ys, vocabulary *left) {
         return;
     }
     size_t n_unused = 0;
-    vocabulary *oldest = NULL;
-    for (vocabulary *y = ys->first; y; y = y->next) {
+    shared_vocab *oldest = NULL;
+    for (shared_vocab *y = ys->first; y; y = y->next) {
         if (y->n_users > 0) continue;
         n_unused++;
         if (!oldest || y->unused_since < oldest->unused_since) oldest = y;
@@ -88,43 +88,43 @@ void vocabularies_leave(vocabularies *ys, vocabulary *left) {
     if (n_unused > VOCABULARIES_KEPT_MAX) drop(ys, oldest);
 }
 
-const char *vocabulary_hash(const vocabulary *y) {
+const char *shared_vocab_hash(const shared_vocab *y) {
     return y->hash;
 }
 
-uint32_t vocabulary_size(const vocabulary *y) {
+uint32_t shared_vocab_size(const shared_vocab *y) {
     return y->n_tokens;
 }
 
-const tokenizer *vocabulary_tokenizer(const vocabulary *y) {
+const tokenizer *shared_vocab_tokenizer(const shared_vocab *y) {
     return y->tokenizer;
 }
 
-const chat_template *vocabulary_template(const vocabulary *y) {
+const chat_template *shared_vocab_template(const shared_vocab *y) {
     return &y->own;
 }
 
 /* ---- how they come ---- */
 
-bool vocabulary_wanted(const vocabulary *y) {
+bool shared_vocab_wanted(const shared_vocab *y) {
     return !y->tokenizer && !y->asked;
 }
 
-void vocabulary_ask(vocabulary *y, const void *sender) {
+void shared_vocab_ask(shared_vocab *y, const void *sender) {
     y->asked = sender;
 }
 
-void vocabulary_forget(vocabulary *y, const void *sender) {
+void shared_vocab_forget(shared_vocab *y, const void *sender) {
     if (y->asked == sender) forget(y);
 }
 
-static status begin(vocabulary *y, const vocabulary_piece *first, failure *f) {
+static status begin(shared_vocab *y, const vocab_piece *first, failure *f) {
     status st = vocab_arrival_new(&y->arrival, first, y->n_tokens, f);
     return st == STATUS_OK ? tokenizer_check(first->meta, f) : st;
 }
 
 /* What a model needs of its vocabulary is made here, once for all modelds that bring the same one. */
-static status complete_it(vocabulary *y, failure *f) {
+static status complete_it(shared_vocab *y, failure *f) {
     vocab *v;
     tokenizer *t = NULL;
     status st = vocab_arrival_finish(&y->arrival, &v, f);
@@ -135,8 +135,8 @@ static status complete_it(vocabulary *y, failure *f) {
     return st;
 }
 
-status vocabulary_take(vocabulary *y, const void *sender, const vocabulary_piece *piece,
-                       bool *complete, failure *f) {
+status shared_vocab_take(shared_vocab *y, const void *sender, const vocab_piece *piece,
+                         bool *complete, failure *f) {
     *complete = false;
     if (y->asked != sender || strcmp(piece->hash, y->hash) != 0) return STATUS_OK;
     bool is_last = false;
