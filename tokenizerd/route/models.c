@@ -186,6 +186,7 @@ void models_leave(modeld **leaver) {
     modeld *d = *leaver;
     if (!d) return;
     *leaver = NULL;
+    assert(d->load == 0);
     served_model *m = d->model;
     modeld **place = &m->modelds;
     while (*place != d) place = &(*place)->next;

@@ -32,7 +32,7 @@ void models_free(models **ms);              /* and all modelds and models, held 
  * its bounds, STATUS_NO_MEMORY, or the code of its refusal. */
 status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer,
                    modeld **out, failure *f);
-void models_leave(modeld **d);
+void models_leave(modeld **d);      /* requests and calls must have left it before */
 
 /* Remember why the process `incarnation` was cut: its next Hello is refused with this sentence. */
 void models_refuse(models *ms, uint64_t incarnation, const failure *why);
@@ -78,7 +78,7 @@ const vocab *served_model_vocab(const served_model *m);   /* the same */
 const chat_template *served_model_template(const served_model *m);  /* with the vocabulary */
 uint32_t served_model_n_vocab(const served_model *m);
 uint32_t served_model_n_ctx(const served_model *m);
-model_facts served_model_facts(const served_model *m);      /* with the vocabulary */
+model_facts served_model_facts(const served_model *m);      /* what texts need of it, with its vocabulary */
 
 served_model *modeld_model(const modeld *d);
 void *modeld_peer(const modeld *d);
