@@ -8,23 +8,18 @@
 
 /* ---- answers ---- */
 
-void call_answer(service *s, call *c, Trivium__TextReply *m, const wire_raw *raw, size_t n_raw) {
-    client_answer(s, c->client, c->client_number, m, raw, n_raw);
+void call_end(service *s, call *c) {
     calls_remove(s->calls, &c);
 }
 
 void call_refuse(service *s, call *c, const failure *why) {
-    client_fail(s, c->client, c->client_number, why);
-    calls_remove(s->calls, &c);
+    client_link_failed(s->clients, c->client, c->client_number, why);
+    call_end(s, c);
 }
 
 static void answer_tokenized(service *s, call *c, const int32_t *ids, size_t n_ids) {
-    Trivium__Tokenized tokenized = TRIVIUM__TOKENIZED__INIT;
-    tokenized.call = c->client_number;
-    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
-    m.body_case = TRIVIUM__TEXT_REPLY__BODY_TOKENIZED;
-    m.tokenized = &tokenized;
-    call_answer(s, c, &m, &(wire_raw){ids, n_ids * sizeof *ids}, 1);
+    client_link_tokenized(s->clients, c->client, c->client_number, ids, n_ids);
+    call_end(s, c);
 }
 
 static status ids_check(const call *c, const int32_t *ids, size_t n_ids, failure *f) {
@@ -52,62 +47,26 @@ static void answer_detokenized(service *s, call *c) {
     status st = text_check(c, given, &f);
     if (st == STATUS_OK) {
         text = stream_detokenize(served_model_vocab(c->model), given->ids, given->n_ids, &n_bytes);
-        if (!text) st = fail(&f, STATUS_NO_MEMORY, "no memory for the text of %zu ids", given->n_ids);
+        if (!text)
+            st = fail(&f, STATUS_NO_MEMORY, "no memory for the text of %zu ids", given->n_ids);
     }
     if (st != STATUS_OK) {
         call_refuse(s, c, &f);
         return;
     }
-    Trivium__Detokenized detokenized = TRIVIUM__DETOKENIZED__INIT;
-    detokenized.call = c->client_number;
-    detokenized.text = bytes_to_wire(text, n_bytes);
-    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
-    m.body_case = TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED;
-    m.detokenized = &detokenized;
-    call_answer(s, c, &m, NULL, 0);
+    client_link_detokenized(s->clients, c->client, c->client_number, text, n_bytes);
+    call_end(s, c);
     free(text);
 }
 
 /* ---- to a modeld ---- */
 
-static status send_score(service *s, call *c, const modeld *d) {
-    score_call *from = call_as_score(c);
-    Trivium__ScoreIds score = TRIVIUM__SCORE_IDS__INIT;
-    score.call = c->number;
-    score.pool = from->errand.pool;
-    score.n_top = from->n_top;
-    score.wait_ms = c->wait_ms;
-    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
-    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_SCORE;
-    m.score = &score;
-    return modeld_send(s, d, &m, &(wire_raw){from->scored.ids, from->scored.n_ids * sizeof(int32_t)}, 1);
-}
-
-static status send_probe(service *s, call *c, const modeld *d) {
-    probe_call *from = call_as_probe(c);
-    Trivium__ProbeRow probe = TRIVIUM__PROBE_ROW__INIT;
-    probe.call = c->number;
-    probe.pool = from->errand.pool;
-    probe.seed = from->seed;
-    probe.step = from->step;
-    probe.wait_ms = c->wait_ms;
-    probe.strategy = strategy_to_wire(&from->strategy);
-    if (!probe.strategy) return STATUS_NO_MEMORY;
-    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
-    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_PROBE;
-    m.probe = &probe;
-    const wire_raw raw[] = {{from->row, from->n_row * sizeof *from->row},
-                            {from->history.ids, from->history.n_ids * sizeof(int32_t)}};
-    status st = modeld_send(s, d, &m, raw, 2);
-    trivium__strategy__free_unpacked(probe.strategy, NULL);
-    return st;
-}
-
 static void send_to_modeld(service *s, call *c) {
     modeld *d = served_model_least_loaded(c->model, NULL);
     if (!d) return;
     failure f;
-    status st = c->kind == CALL_SCORE ? send_score(s, c, d) : send_probe(s, c, d);
+    status st = c->kind == CALL_SCORE ? modeld_link_score(s->modelds, d, c)
+                                      : modeld_link_probe(s->modelds, d, c);
     if (st == STATUS_OK || st == STATUS_BUSY) {
         call_send(c, d);        /* when it is cut, its calls come back */
         return;
@@ -185,86 +144,16 @@ void call_encoded(void *context, void *owner, const failure *why) {
 
 /* ---- what clients ask ---- */
 
-void call_take(service *s, const call_order *order, const passage_segment *text) {
+void call_asked(service *s, const call_order *order, const passage_segment *text) {
     failure f;
     call *c;
     if (calls_add(s->calls, order, clock_us(), &c, &f) != STATUS_OK)
-        client_fail(s, order->client, order->client_number, &f);
+        client_link_failed(s->clients, order->client, order->client_number, &f);
     else if (text &&
-             passages_add(s->passages, text, 1, call_encoded, c, &call_text_of(c)->passage, &f) != STATUS_OK)
+             passages_add(s->passages, text, 1, call_encoded, c, &call_text_of(c)->passage, &f) !=
+                 STATUS_OK)
         call_refuse(s, c, &f);
     else call_advance(s, c);
-}
-
-void tokenize_asked(service *s, peer *client, const Trivium__Tokenize *m) {
-    call_order order = {
-        .kind = CALL_TOKENIZE,
-        .client = client,
-        .client_number = m->call,
-        .model = m->model,
-        .wait_ms = m->wait_ms,
-        .tokenize = {.bos = m->bos},
-    };
-    call_take(s, &order, &(passage_segment){m->text.data, m->text.len, m->special});
-}
-
-static void frame_missing(service *s, peer *client, uint64_t number, const char *what) {
-    failure f;
-    fail(&f, STATUS_BAD_MESSAGE, "the frame of %s is missing or has a wrong length", what);
-    client_fail(s, client, number, &f);
-}
-
-void detokenize_asked(service *s, peer *client, const Trivium__Detokenize *m,
-                      const wire_message *message) {
-    call_order order = {
-        .kind = CALL_DETOKENIZE,
-        .client = client,
-        .client_number = m->call,
-        .model = m->model,
-        .wait_ms = m->wait_ms,
-    };
-    if (ids_of(message, 0, &order.detokenize.ids, &order.detokenize.n_ids)) call_take(s, &order, NULL);
-    else frame_missing(s, client, m->call, "ids");
-}
-
-void score_asked(service *s, peer *client, const Trivium__Score *m, const wire_message *message) {
-    call_order order = {
-        .kind = CALL_SCORE,
-        .client = client,
-        .client_number = m->call,
-        .model = m->model,
-        .wait_ms = m->wait_ms,
-        .score = {.pool = m->pool, .bos = m->bos, .n_top = m->n_top},
-    };
-    if (m->has_ids && !ids_of(message, 0, &order.score.ids, &order.score.n_ids)) {
-        frame_missing(s, client, m->call, "ids");
-    } else {
-        passage_segment text = {m->text.data, m->text.len, m->special};
-        call_take(s, &order, m->has_ids ? NULL : &text);
-    }
-}
-
-void probe_asked(service *s, peer *client, const Trivium__Probe *m, const wire_message *message) {
-    failure f;
-    strategy chain;
-    strategy_init(&chain);
-    call_order order = {
-        .kind = CALL_PROBE,
-        .client = client,
-        .client_number = m->call,
-        .model = m->model,
-        .wait_ms = m->wait_ms,
-        .probe = {.pool = m->pool, .strategy = &chain, .seed = m->seed, .step = m->step},
-    };
-    probe_order *probe = &order.probe;
-    probe->row = wire_items(message, 0, sizeof *probe->row, &probe->n_row);
-    if (!probe->row) frame_missing(s, client, m->call, "logits");
-    else if (!ids_of(message, 1, &probe->history, &probe->n_history))
-        frame_missing(s, client, m->call, "ids");
-    else if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK)
-        client_fail(s, client, m->call, &f);
-    else call_take(s, &order, NULL);
-    strategy_clear(&chain);
 }
 
 /* ---- what modelds answer ---- */
@@ -287,61 +176,41 @@ static void answer_misfit(service *s, call *c) {
     call_refuse(s, c, &f);
 }
 
-static bool top_fits(call *c, const Trivium__ScoredIds *m) {
+static bool scores_fit(call *c, const modeld_scores *scores) {
     failure f;
-    if (m->n_top > call_as_score(c)->n_top) return false;
-    for (size_t i = 0; i < m->n_top; i++)
-        if (ids_check(c, &m->top[i]->id, 1, &f) != STATUS_OK) return false;
-    return true;
+    const score_call *asked = call_as_score(c);
+    return scores->n_logprobs == asked->scored.n_ids && scores->n_top <= asked->n_top &&
+           ids_check(c, scores->top_ids, scores->n_top, &f) == STATUS_OK;
 }
 
-void call_scored(service *s, const modeld *d, const Trivium__ScoredIds *m,
-                 const wire_message *message) {
-    call *c = find_of(s, d, m->call);
+void call_scored(service *s, const modeld *d, uint64_t number, const modeld_scores *scores) {
+    call *c = find_of(s, d, number);
     if (!c || c->kind != CALL_SCORE) return;
-    const call_ids *asked = &call_as_score(c)->scored;
-    const double *logprobs = wire_array(message, 0, asked->n_ids, sizeof *logprobs);
-    if (!logprobs || !top_fits(c, m)) {
+    if (!scores_fit(c, scores)) {
         answer_misfit(s, c);
         return;
     }
-    Trivium__Scored scored = TRIVIUM__SCORED__INIT;
-    scored.call = c->client_number;
-    scored.n_top = m->n_top;
-    scored.top = m->top;
-    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
-    reply.body_case = TRIVIUM__TEXT_REPLY__BODY_SCORED;
-    reply.scored = &scored;
-    const wire_raw raw[] = {{asked->ids, asked->n_ids * sizeof *asked->ids},
-                            {logprobs, asked->n_ids * sizeof *logprobs}};
-    call_answer(s, c, &reply, raw, 2);
+    const call_ids *asked = &call_as_score(c)->scored;
+    client_link_scored(s->clients, c->client, c->client_number, asked->ids, asked->n_ids, scores);
+    call_end(s, c);
 }
 
-void call_probed(service *s, const modeld *d, const Trivium__ProbedRow *m,
-                 const wire_message *message) {
-    call *c = find_of(s, d, m->call);
+void call_probed(service *s, const modeld *d, uint64_t number, int32_t id,
+                 const double *probabilities, size_t n_probabilities) {
+    call *c = find_of(s, d, number);
     if (!c || c->kind != CALL_PROBE) return;
     const size_t n_row = call_as_probe(c)->n_row;
-    const double *probabilities = wire_array(message, 0, n_row, sizeof *probabilities);
-    if (!probabilities || m->id < 0 || (size_t)m->id >= n_row) {
+    if (n_probabilities != n_row || id < 0 || (size_t)id >= n_row) {
         answer_misfit(s, c);
         return;
     }
-    Trivium__Probed probed = TRIVIUM__PROBED__INIT;
-    probed.call = c->client_number;
-    probed.id = m->id;
-    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
-    reply.body_case = TRIVIUM__TEXT_REPLY__BODY_PROBED;
-    reply.probed = &probed;
-    call_answer(s, c, &reply, &(wire_raw){probabilities, n_row * sizeof *probabilities}, 1);
+    client_link_probed(s->clients, c->client, c->client_number, id, probabilities, n_probabilities);
+    call_end(s, c);
 }
 
-void call_failed(service *s, const modeld *d, const Trivium__CallFailed *m) {
-    call *c = find_of(s, d, m->call);
-    if (!c) return;
-    failure f;
-    error_from_wire(m->error, "the modeld", &f);
-    call_refuse(s, c, &f);
+void call_failed(service *s, const modeld *d, uint64_t number, const failure *why) {
+    call *c = find_of(s, d, number);
+    if (c) call_refuse(s, c, why);
 }
 
 /* ---- who is lost, who waited too long ---- */

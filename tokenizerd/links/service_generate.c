@@ -1,68 +1,26 @@
 /* Generations: Generate in; Open and Close to modelds, Token and Closed back. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "service_parts.h"
 #include "tokenizerd/route/missing.h"
 
-/* ---- to the modeld ---- */
-
-static void send_close(service *s, const request *r) {
-    Trivium__Close close = TRIVIUM__CLOSE__INIT;
-    close.request = bytes_to_wire(r->id, sizeof r->id);
-    close.attempt = r->attempt;
-    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
-    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_CLOSE;
-    m.close = &close;
-    modeld_tell(s, r->worker, &m);
-}
-
-static status send_open(service *s, const request *r, const modeld *d) {
-    Trivium__Open open = TRIVIUM__OPEN__INIT;
-    open.request = bytes_to_wire(r->id, sizeof r->id);
-    open.attempt = r->attempt;
-    open.n_prompt = (uint32_t)r->n_prompt;
-    open.session = (char *)r->session;
-    open.pool = (char *)r->pool;
-    open.change = r->change;
-    open.seed = r->seed;
-    open.state = bytes_to_wire(r->sampler_state, r->sampler_state_bytes);
-    open.semantics = (char *)r->semantics;
-    open.max_new_tokens = r->max_new_tokens;
-    open.end_ids = r->end_ids;
-    open.n_end_ids = r->n_end_ids;
-    open.n_candidates = r->n_candidates;
-    open.wait_ms = r->wait_ms;
-    open.no_cache = r->no_cache;
-    open.n_watched = watches_wanted(s->watches, r->id);
-    open.strategy = strategy_to_wire(&r->strategy);
-    if (!open.strategy) return STATUS_NO_MEMORY;
-    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
-    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_OPEN;
-    m.open = &open;
-    status st = modeld_send(s, d, &m, &(wire_raw){r->ids, r->n_ids * sizeof *r->ids}, 1);
-    trivium__strategy__free_unpacked(open.strategy, NULL);
-    return st;
-}
-
 /* ---- its life ---- */
+
+/* What was held back of its text is let go; with it a stop came. */
+static bool tell_rest(service *s, request *r) {
+    stream_text rest;
+    if (request_rest(r, &rest) == STATUS_OK && rest.n_bytes > 0)
+        client_link_rest(s->clients, r, &rest);
+    return rest.stopped;
+}
 
 void generation_end(service *s, request *r, request_finish finish, const failure *why) {
     const bool has_rest = finish != FINISH_SUPERSEDED && r->state != REQUEST_RESTING;
     request_end(r);             /* no effect when its modeld has closed it */
     if (r->state == REQUEST_CLOSING) {
-        send_close(s, r);
+        modeld_link_close(s->modelds, r->worker, r);
         request_told(r);
     }
     if (has_rest && tell_rest(s, r) && finish == FINISH_LENGTH) finish = FINISH_STOP;
-    Trivium__Timings timings = timings_of(r, clock_us());
-    Trivium__Done done = TRIVIUM__DONE__INIT;
-    done.request = bytes_to_wire(r->id, sizeof r->id);
-    done.attempt = r->attempt;
-    done.reason = (Trivium__FinishReason)finish;
-    done.n_tokens = request_step(r);
-    done.timings = &timings;
-    tell_done(s, r->owner, &done, why);
+    client_link_done(s->clients, r, finish, why, clock_us());
     changes_drop(s, r);
     log_event(LOG_DEBUG, "request_done", "attempt=%u reason=%d tokens=%u", r->attempt, (int)finish,
               request_step(r));
@@ -72,7 +30,7 @@ void generation_end(service *s, request *r, request_finish finish, const failure
 
 static void open_at(service *s, request *r, modeld *d) {
     failure f;
-    status st = send_open(s, r, d);
+    status st = modeld_link_open(s->modelds, d, r, watches_wanted(s->watches, r->id));
     if (st == STATUS_OK || st == STATUS_BUSY) {
         request_serve(r, d, clock_us());
         return;
@@ -91,7 +49,7 @@ static void generation_ready(service *s, request *r, const int32_t *ids, size_t 
         generation_end(s, r, FINISH_ERROR, &f);
         return;
     }
-    tell_started(s, r, has_own_bos);
+    client_link_started(s->clients, r, has_own_bos, models_count(s->models));
     changes_tell(s, r);
     generation_advance(s, r);
 }
@@ -122,7 +80,7 @@ static void meet(service *s, request *r, served_model *m) {
 }
 
 void generation_pause(service *s, request *r, uint32_t n_steps) {
-    if (r->state == REQUEST_RUNNING) send_close(s, r);
+    if (r->state == REQUEST_RUNNING) modeld_link_close(s->modelds, r->worker, r);
     if (request_pause(r, n_steps)) changes_tell(s, r);
 }
 
@@ -141,113 +99,30 @@ void generation_advance(service *s, request *r) {
 
 /* ---- what the client asks ---- */
 
-static void done_at_once(service *s, peer *client, const Trivium__Generate *m, request_finish finish,
-                         const failure *why) {
-    Trivium__Done done = TRIVIUM__DONE__INIT;
-    Trivium__Timings timings = TRIVIUM__TIMINGS__INIT;
-    done.request = m->request;
-    done.attempt = m->attempt;
-    done.reason = (Trivium__FinishReason)finish;
-    done.timings = &timings;
-    tell_done(s, client, &done, why);
+static void refuse(service *s, peer *client, const request_order *o, const failure *why) {
+    requests_refused(s->requests, o->id, o->attempt);
+    client_link_done_at_once(s->clients, client, o->id, o->attempt, FINISH_ERROR, why);
 }
 
-void generate_refuse(service *s, peer *client, const Trivium__Generate *m, const failure *why) {
-    if (m->request.len == REQUEST_BYTES)
-        requests_refused(s->requests, m->request.data, m->attempt);
-    done_at_once(s, client, m, FINISH_ERROR, why);
-}
-
-/* Its text, apart from the order because it may be long and is copied once. */
-static status passage_make(service *s, const Trivium__Generate *m, request *r, failure *f) {
-    passage_segment segments[SEGMENTS_MAX];
-    for (size_t i = 0; i < m->n_segments; i++) {
-        const Trivium__Segment *from = m->segments[i];
-        segments[i] = (passage_segment){from->text.data, from->text.len, from->special};
-    }
-    return passages_add(s->passages, segments, m->n_segments, generation_encoded, r, &r->passage,
-                        f);
-}
-
-static status counts_check(const Trivium__Generate *m, failure *f) {
-    if (m->n_segments > SEGMENTS_MAX)
-        return fail(f, STATUS_TOO_LONG, "a prompt may have %d segments, not %zu", SEGMENTS_MAX,
-                    m->n_segments);
-    if (m->n_stops > STOPS_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "there may be %d stop strings, not %zu", STOPS_MAX,
-                    m->n_stops);
-    return STATUS_OK;
-}
-
-/* n_stops is within its bound; the other fields are checked with the order. */
-static void order_fill(request_order *o, const Trivium__Generate *m, vocab_bytes stops[STOPS_MAX]) {
-    for (size_t i = 0; i < m->n_stops; i++)
-        stops[i] = (vocab_bytes){m->stops[i].data, m->stops[i].len};
-    *o = (request_order){
-        .id = m->request.data,
-        .attempt = m->attempt,
-        .model = m->model,
-        .fingerprint = m->fingerprint,
-        .pool = m->pool,
-        .session = m->session,
-        .semantics = m->semantics,
-        .change = m->change,
-        .seed = m->seed,
-        .sampler_state = {m->state.data, m->state.len},
-        .max_new_tokens = m->max_new_tokens,
-        .stops = stops,
-        .n_stops = m->n_stops,
-        .stop_ids = m->stop_ids,
-        .n_stop_ids = m->n_stop_ids,
-        .ignore_eos = m->ignore_eos,
-        .no_cache = m->no_cache,
-        .n_candidates = m->n_candidates,
-        .wait_ms = m->wait_ms,
-        .n_prompt = m->n_prompt,
-    };
-}
-
-static status order_take(service *s, peer *client, const Trivium__Generate *m,
-                         const wire_message *message, const request *rival, request **out,
-                         failure *f) {
-    vocab_bytes stops[STOPS_MAX];
-    request_order order;
-    status st = counts_check(m, f);
-    if (st != STATUS_OK) return st;
-    order_fill(&order, m, stops);
-    if (m->n_segments > 0 && message->n_raw > 0)
-        return fail(f, STATUS_BAD_REQUEST, "a request has either text or ids, not both");
-    if (message->n_raw > 0 && !ids_of(message, 0, &order.ids, &order.n_ids))
-        return fail(f, STATUS_BAD_MESSAGE, "the frame of ids holds no whole number of ids");
-    strategy chain;
-    strategy_init(&chain);
-    order.strategy = &chain;
-    st = strategy_from_wire(&chain, m->strategy, f);
-    if (st == STATUS_OK) st = requests_add(s->requests, &order, rival, client, clock_us(), out, f);
-    strategy_clear(&chain);
-    return st;
-}
-
-void generate_asked(service *s, peer *client, const Trivium__Generate *m,
-                    const wire_message *message) {
-    failure f;
-    if (m->request.len != REQUEST_BYTES) {
-        fail(&f, STATUS_BAD_REQUEST, "a request's id has %d bytes, not %zu", REQUEST_BYTES,
-             m->request.len);
-        generate_refuse(s, client, m, &f);
-        return;
-    }
-    request *rival, *r = NULL;
-    request_finish at_once = requests_admit(s->requests, m->request.data, m->attempt, &rival);
+void generate_asked(service *s, peer *client, const generate_order *order) {
+    const request_order *o = &order->request;
+    request *rival, *r;
+    request_finish at_once = requests_admit(s->requests, o->id, o->attempt, &rival);
     if (at_once != FINISH_NONE) {
-        done_at_once(s, client, m, at_once, NULL);
+        client_link_done_at_once(s->clients, client, o->id, o->attempt, at_once, NULL);
         return;
     }
-    if (order_take(s, client, m, message, rival, &r, &f) != STATUS_OK) {
-        generate_refuse(s, client, m, &f);
+    failure f;
+    if (order->fault) {
+        refuse(s, client, o, order->fault);
         return;
     }
-    if (r->fresh && passage_make(s, m, r, &f) != STATUS_OK) {
+    if (requests_add(s->requests, o, rival, client, clock_us(), &r, &f) != STATUS_OK) {
+        refuse(s, client, o, &f);
+        return;
+    }
+    if (r->fresh && passages_add(s->passages, order->pieces, order->n_pieces, generation_encoded, r,
+                                 &r->passage, &f) != STATUS_OK) {
         generation_end(s, r, FINISH_ERROR, &f);
         return;
     }
@@ -259,73 +134,51 @@ void generate_asked(service *s, peer *client, const Trivium__Generate *m,
 /* ---- what its modeld says ---- */
 
 /* The request that is meant, if it is this modeld's; NULL: it has ended or gone elsewhere. */
-static request *find_of(service *s, const modeld *d, const ProtobufCBinaryData *id,
+static request *find_of(service *s, const modeld *d, const uint8_t id[REQUEST_BYTES],
                         uint32_t attempt) {
-    if (id->len != REQUEST_BYTES) {
-        service_garbage(s, "request_id");
-        return NULL;
-    }
-    request *r = requests_find(s->requests, id->data);
+    request *r = requests_find(s->requests, id);
     return r && r->worker == d && r->attempt == attempt ? r : NULL;
 }
 
-void generation_token(service *s, const modeld *d, const Trivium__Token *m) {
-    request *r = find_of(s, d, &m->request, m->attempt);
+void generation_token(service *s, const modeld *d, const uint8_t id[REQUEST_BYTES],
+                      uint32_t attempt, const request_token *token, const Trivium__Drawn *drawn) {
+    request *r = find_of(s, d, id, attempt);
     if (!r) return;
-    if (!m->drawn || m->drawn->n_candidates > CANDIDATES_MAX) {
-        service_garbage(s, "token");
-        return;
-    }
     failure f;
     stream_text shown;
     bool kept;
-    request_token token = {
-        .step = m->step,
-        .id = m->drawn->id,
-        .sampler_state = {m->drawn->state.data, m->drawn->state.len},
-        .semantics = m->semantics,
-        .forward_ms = m->forward_ms,
-        .sample_ms = m->sample_ms,
-    };
-    status st = request_drawn(r, &token, clock_us(), &shown, &kept, &f);
+    status st = request_drawn(r, token, clock_us(), &shown, &kept, &f);
     if (st == STATUS_NOT_FOUND) return;
     if (st != STATUS_OK) {
         generation_end(s, r, FINISH_ERROR, &f);
         return;
     }
     if (kept) {
-        tell_token(s, r, m, &shown);
+        client_link_token(s->clients, r, r->facts.vocab, token, drawn, &shown);
         changes_tell(s, r);
     }
     generation_advance(s, r);
 }
 
-void generation_retuned(service *s, const modeld *d, const Trivium__Retuned *m) {
-    request *r = find_of(s, d, &m->request, m->attempt);
+void generation_retuned(service *s, const modeld *d, const uint8_t id[REQUEST_BYTES],
+                        uint32_t attempt, uint32_t change, uint32_t from_step) {
+    request *r = find_of(s, d, id, attempt);
     if (!r) return;
-    request_retuned(r, m->change, m->step);
+    request_retuned(r, change, from_step);
     changes_tell(s, r);
 }
 
-void generation_closed(service *s, const modeld *d, const Trivium__Closed *m) {
-    request *r = find_of(s, d, &m->request, m->attempt);
+void generation_closed(service *s, const modeld *d, const uint8_t id[REQUEST_BYTES],
+                       uint32_t attempt, request_finish finish, const request_closing *closing,
+                       const failure *why) {
+    request *r = find_of(s, d, id, attempt);
     if (!r) return;
-    failure f = {.code = STATUS_OK};
-    request_finish finish = FINISH_ERROR;
-    switch (m->reason) {
-    case TRIVIUM__CLOSE_REASON__CLOSE_END_ID: finish = FINISH_STOP; break;
-    case TRIVIUM__CLOSE_REASON__CLOSE_LENGTH: finish = FINISH_LENGTH; break;
-    case TRIVIUM__CLOSE_REASON__CLOSE_SUPERSEDED: finish = FINISH_SUPERSEDED; break;
-    case TRIVIUM__CLOSE_REASON__CLOSE_ERROR: error_from_wire(m->error, "the modeld", &f); break;
-    default: fail(&f, STATUS_BAD_MESSAGE, "the modeld closed the text without being asked");
-    }
-    if (finish == FINISH_ERROR && f.code == STATUS_BUSY && request_crowded_out(r, clock_us())) {
+    if (finish == FINISH_ERROR && why->code == STATUS_BUSY && request_crowded_out(r, clock_us())) {
         changes_tell(s, r);
         generation_advance(s, r);
         return;
     }
-    request_closing closing = {m->queue_ms, m->prefill_ms, m->n_cached};
-    if (request_closed(r, &closing)) generation_end(s, r, finish, &f);
+    if (request_closed(r, closing)) generation_end(s, r, finish, why);
 }
 
 /* ---- who is lost, who waited too long ---- */

@@ -18,13 +18,13 @@ struct rendering {
     passage *fits;              /* encoded: the best try so far; owned, NULL: none */
 };
 
-static rendering *rendering_new(const Trivium__Render *m, chat_form asked, const chat_message *messages) {
+static rendering *rendering_new(const prompt_order *order) {
     rendering *r = calloc(1, sizeof *r);
     if (!r) return NULL;
-    r->asked = asked;
-    r->n_ids_max = m->n_ids_max;
-    r->n_reply = m->n_reply;
-    r->conversation = conversation_new(messages, m->n_messages);
+    r->asked = order->form;
+    r->n_ids_max = order->n_ids_max;
+    r->n_reply = order->n_reply;
+    r->conversation = conversation_new(order->messages, order->n_messages);
     if (r->conversation) return r;
     free(r);
     return NULL;
@@ -45,38 +45,21 @@ static rendering *rendering_of(call *c) {
 
 /* ---- its answer ---- */
 
-static Trivium__TemplateOrigin origin_to_wire(chat_origin origin) {
-    switch (origin) {
-    case CHAT_ASKED: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_ASKED;
-    case CHAT_OWN: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN;
-    case CHAT_UNKNOWN: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_UNKNOWN;
-    case CHAT_NO_TEMPLATE: break;
-    }
-    return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_NONE;
-}
-
 static void answer_rendered(service *s, call *c, const int32_t *ids, size_t n_ids, size_t n_cut) {
-    ProtobufCBinaryData stop_bytes;
-    Trivium__Rendered rendered = TRIVIUM__RENDERED__INIT;
     const rendering *r = rendering_of(c);
-    const chat *form = &r->chat;
-    rendered.call = c->client_number;
-    rendered.template_ = (char *)chat_form_name(form->form);
-    rendered.origin = origin_to_wire(form->origin);
-    rendered.n_dropped = (uint32_t)conversation_n_dropped(r->conversation);
-    rendered.n_cut = (uint32_t)n_cut;
-    rendered.n_vocab = served_model_n_vocab(c->model);
-    rendered.model = (char *)served_model_name(c->model);
-    const char *stop = chat_stop(form->form, served_model_vocab(c->model));
-    if (stop) {
-        stop_bytes = bytes_to_wire((const uint8_t *)stop, strlen(stop));
-        rendered.stops = &stop_bytes;
-        rendered.n_stops = 1;
-    }
-    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
-    m.body_case = TRIVIUM__TEXT_REPLY__BODY_RENDERED;
-    m.rendered = &rendered;
-    call_answer(s, c, &m, &(wire_raw){ids, n_ids * sizeof *ids}, 1);
+    const rendered_prompt prompt = {
+        .ids = ids,
+        .n_ids = n_ids,
+        .n_dropped = conversation_n_dropped(r->conversation),
+        .n_cut = n_cut,
+        .form = r->chat.form,
+        .origin = r->chat.origin,
+        .stop = chat_stop(r->chat.form, served_model_vocab(c->model)),
+        .model = served_model_name(c->model),
+        .n_vocab = served_model_n_vocab(c->model),
+    };
+    client_link_rendered(s->clients, c->client, c->client_number, &prompt);
+    call_end(s, c);
 }
 
 static void answer_fitting(service *s, call *c) {
@@ -198,50 +181,38 @@ void render_begin(service *s, call *c) {
 
 /* ---- what clients ask ---- */
 
-/* Checked messages: they become a call, which is told when there is no memory for a copy. */
-static void render_take(service *s, peer *client, const Trivium__Render *m, chat_form asked,
-                        const chat_message *messages) {
+/* NULL: it was refused. */
+static call *render_take(service *s, peer *client, const prompt_order *order) {
     failure f;
     call *c;
-    const call_order order = {
+    const call_order of_table = {
         .kind = CALL_RENDER,
         .client = client,
-        .client_number = m->call,
-        .model = m->model,
-        .wait_ms = m->wait_ms,
-        .render = {.n_bytes = conversation_bytes(messages, m->n_messages)},
+        .client_number = order->number,
+        .model = order->model,
+        .wait_ms = order->wait_ms,
+        .render = {.n_bytes = conversation_bytes(order->messages, order->n_messages)},
     };
-    if (calls_add(s->calls, &order, clock_us(), &c, &f) != STATUS_OK) {
-        client_fail(s, client, m->call, &f);
-        return;
+    if (calls_add(s->calls, &of_table, clock_us(), &c, &f) != STATUS_OK) {
+        client_link_failed(s->clients, client, order->number, &f);
+        return NULL;
     }
-    rendering *r = rendering_new(m, asked, messages);
+    rendering *r = rendering_new(order);
     if (!r) {
-        fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", m->n_messages);
+        fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", order->n_messages);
         call_refuse(s, c, &f);
-        return;
+        return NULL;
     }
     call_set_rendering(c, r, rendering_free);
-    call_advance(s, c);
+    return c;
 }
 
-static status messages_from_wire(chat_message *messages, const Trivium__Render *m, failure *f) {
-    for (size_t i = 0; i < m->n_messages; i++)
-        messages[i] = (chat_message){.role = chat_role_named(m->messages[i]->role),
-                                     .content = m->messages[i]->content.data,
-                                     .n_bytes = m->messages[i]->content.len};
-    return chat_check(messages, m->n_messages, f);
-}
-
-void render_asked(service *s, peer *client, const Trivium__Render *m) {
+void render_asked(service *s, peer *client, const prompt_order *order) {
     failure f;
-    chat_form asked;
-    status st = STATUS_OK;
-    chat_message *messages = calloc(m->n_messages + 1, sizeof *messages);
-    if (!messages) st = fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", m->n_messages);
-    if (st == STATUS_OK) st = chat_form_named(m->template_, &asked, &f);
-    if (st == STATUS_OK) st = messages_from_wire(messages, m, &f);
-    if (st == STATUS_OK) render_take(s, client, m, asked, messages);
-    else client_fail(s, client, m->call, &f);
-    free(messages);
+    if (chat_check(order->messages, order->n_messages, &f) != STATUS_OK) {
+        client_link_failed(s->clients, client, order->number, &f);
+        return;
+    }
+    call *c = render_take(s, client, order);
+    if (c) call_advance(s, c);
 }

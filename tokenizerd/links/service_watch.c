@@ -1,6 +1,4 @@
 /* Watching: glimpses of a request for who did not ask for it. Nothing waits for a watcher. */
-#include <stdlib.h>
-
 #include "service_parts.h"
 
 enum {
@@ -10,56 +8,24 @@ enum {
 
 static void send_wanted(service *s, const request *r) {
     if (r->state != REQUEST_RUNNING) return;    /* else Open says it */
-    Trivium__WatchText watch_text = TRIVIUM__WATCH_TEXT__INIT;
-    watch_text.request = bytes_to_wire(r->id, sizeof r->id);
-    watch_text.attempt = r->attempt;
-    watch_text.n_watched = watches_wanted(s->watches, r->id);
-    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
-    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_WATCH;
-    m.watch = &watch_text;
-    modeld_tell(s, r->worker, &m);
+    modeld_link_watch(s->modelds, r->worker, r, watches_wanted(s->watches, r->id));
 }
 
-static void send_watched(service *s, peer *watcher, Trivium__Watched *watched) {
-    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
-    m.body_case = TRIVIUM__TEXT_REPLY__BODY_WATCHED;
-    m.watched = watched;
-    client_answer(s, watcher, watched->call, &m, NULL, 0);
-}
-
-void watch_asked(service *s, peer *client, const Trivium__Watch *m) {
+void watch_asked(service *s, peer *client, const watch_order *order) {
     failure f;
     request *r;
-    status st = requests_match(s->requests, m->request.data, m->request.len, &r, &f);
-    if (st == STATUS_OK && (m->n_candidates == 0 || m->n_candidates > CANDIDATES_MAX))
+    status st = requests_match(s->requests, order->id, order->n_id_bytes, &r, &f);
+    if (st == STATUS_OK && (order->n_candidates == 0 || order->n_candidates > CANDIDATES_MAX))
         st = fail(&f, STATUS_BAD_REQUEST, "1 to %d candidates can be watched, not %u",
-                  CANDIDATES_MAX, m->n_candidates);
+                  CANDIDATES_MAX, order->n_candidates);
     if (st == STATUS_OK)
-        st = watches_add(s->watches, r->id, client, m->call, m->n_candidates, &f);
+        st = watches_add(s->watches, r->id, client, order->number, order->n_candidates, &f);
     if (st != STATUS_OK) {
-        client_fail(s, client, m->call, &f);
+        client_link_failed(s->clients, client, order->number, &f);
         return;
     }
-    Trivium__Watched watched = TRIVIUM__WATCHED__INIT;
-    watched.call = m->call;
-    watched.request = bytes_to_wire(r->id, sizeof r->id);
-    watched.model = r->model_name;
-    watched.n_prompt = (uint32_t)r->n_prompt;
-    watched.step = request_step(r);
-    send_watched(s, client, &watched);
+    client_link_watched(s->clients, client, order->number, r);
     send_wanted(s, r);
-}
-
-/* One of several who watch may want fewer candidates: the likeliest are first. */
-static void offer_glimpse(service *s, const watch *w, Trivium__Glimpse *g) {
-    Trivium__Drawn drawn = *g->drawn;
-    if (drawn.n_candidates > w->n_candidates) drawn.n_candidates = w->n_candidates;
-    Trivium__Glimpse cut = *g;
-    cut.drawn = &drawn;
-    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
-    m.body_case = TRIVIUM__TEXT_REPLY__BODY_GLIMPSE;
-    m.glimpse = &cut;
-    peers_offer(s->clients, w->watcher, &m.base);
 }
 
 static const vocab *vocab_of(service *s, const watch *w) {
@@ -68,20 +34,11 @@ static const vocab *vocab_of(service *s, const watch *w) {
     return model ? served_model_vocab(model) : NULL;
 }
 
-void watch_glimpse(service *s, const Trivium__Glimpse *m) {
-    if (m->request.len != REQUEST_BYTES || !m->drawn || m->drawn->n_candidates > CANDIDATES_MAX) {
-        service_garbage(s, "glimpse");
-        return;
-    }
-    watch *w = watches_of(watches_first(s->watches), m->request.data);
+void watch_trace(service *s, const uint8_t id[REQUEST_BYTES], const Trivium__Glimpse *trace) {
+    watch *w = watches_of(watches_first(s->watches), id);
     const vocab *v = w ? vocab_of(s, w) : NULL;
-    if (!v || m->drawn->id < 0 || (uint32_t)m->drawn->id >= vocab_size(v)) return;
-    Trivium__Drawn drawn;
-    if (drawn_with_text(v, m->drawn, &drawn) != STATUS_OK) return;
-    Trivium__Glimpse glimpse = *m;
-    glimpse.drawn = &drawn;
-    for (; w; w = watches_of(watches_next(w), m->request.data)) offer_glimpse(s, w, &glimpse);
-    free(drawn.candidates);
+    for (; v && w; w = watches_of(watches_next(w), id))
+        client_link_trace(s->clients, w->watcher, v, w->n_candidates, trace);
 }
 
 void watches_of_client_lost(service *s, const peer *client) {
@@ -104,12 +61,7 @@ void watches_look_after(service *s, uint64_t now_us) {
     for (watch *w = watches_first(s->watches), *next; w; w = next) {
         next = watches_next(w);
         if (!is_over(w, now_us)) continue;
-        Trivium__Watched watched = TRIVIUM__WATCHED__INIT;
-        watched.call = w->call;
-        watched.request = bytes_to_wire(w->request, sizeof w->request);
-        watched.step = w->n_tokens;
-        watched.over = (Trivium__FinishReason)w->over;
-        send_watched(s, w->watcher, &watched);
+        client_link_watch_over(s->clients, w->watcher, w->call, w->request, w->n_tokens, w->over);
         watches_remove(s->watches, &w);
     }
 }

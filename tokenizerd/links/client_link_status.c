@@ -1,59 +1,9 @@
-/* What runs (ps), and who is here (status). */
+/* Who is here: the answer to a StatusQuery, of what models and modelds there are and what they report. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "service_parts.h"
-
-/* ---- ps ---- */
-
-static const char *const state_names[REQUEST_STATES] = {
-    [REQUEST_ENCODING] = "encoding", [REQUEST_WAITING] = "waiting", [REQUEST_RUNNING] = "running",
-    [REQUEST_RESTING] = "resting",   [REQUEST_CLOSING] = "closing", [REQUEST_DONE] = "done",
-};
-
-static void request_report(Trivium__RequestReport *m, const request *r, uint64_t now_us) {
-    trivium__request_report__init(m);
-    m->request = bytes_to_wire(r->id, sizeof r->id);
-    m->attempt = r->attempt;
-    m->session = (char *)r->session;
-    m->model = (char *)r->model_name;
-    m->state = (char *)state_names[r->state];
-    m->n_prompt = (uint32_t)r->n_prompt;
-    m->step = request_step(r);
-    m->tokens_per_s = request_tokens_per_s(r);
-    m->strategy = strategy_to_wire(&r->strategy);
-    m->age_ms = (now_us - r->created_us) / 1000;
-}
-
-void list_asked(service *s, peer *client, const Trivium__List *m) {
-    size_t n = 0, n_max = requests_count(s->requests);
-    Trivium__RequestReport *reports = calloc(n_max + 1, sizeof *reports);
-    Trivium__RequestReport **pointers = calloc(n_max + 1, sizeof *pointers);
-    if (reports && pointers) {
-        uint64_t now_us = clock_us();
-        for (const request *r = requests_first(s->requests); r; r = requests_next(r)) {
-            request_report(&reports[n], r, now_us);
-            pointers[n] = &reports[n];
-            n++;
-        }
-        Trivium__Listed listed = TRIVIUM__LISTED__INIT;
-        listed.call = m->call;
-        listed.requests = pointers;
-        listed.n_requests = n;
-        Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
-        reply.body_case = TRIVIUM__TEXT_REPLY__BODY_LISTED;
-        reply.listed = &listed;
-        client_answer(s, client, m->call, &reply, NULL, 0);
-    } else {
-        client_fail(s, client, m->call, &(failure){STATUS_NO_MEMORY, "no memory for the list"});
-    }
-    for (size_t i = 0; i < n; i++)
-        if (reports[i].strategy) trivium__strategy__free_unpacked(reports[i].strategy, NULL);
-    free(pointers);
-    free(reports);
-}
-
-/* ---- status ---- */
+#include "proto/base/clock.h"
+#include "client_link_parts.h"
 
 /* All that a StatusReport points to. */
 typedef struct overview {
@@ -75,14 +25,14 @@ static void overview_free(overview *o) {
     free(o->samplers);
 }
 
-static bool overview_new(overview *o, const service *s) {
+static bool overview_new(overview *o, const models *ms) {
     size_t n_models = 0, n_modelds = 0, n_samplers = 0;
-    for (const served_model *m = models_first(s->models); m; m = models_next(m)) {
+    for (const served_model *m = models_first(ms); m; m = models_next(m)) {
         n_models++;
         for (const modeld *d = served_model_modelds(m); d; d = modeld_next(d)) {
-            const worker *w = modeld_peer(d);
+            const Trivium__ModelReport *report = modeld_link_report(d);
             n_modelds++;
-            n_samplers += w->report ? w->report->n_samplers : 0;
+            n_samplers += report ? report->n_samplers : 0;
         }
     }
     size_t n_daemons = 1 + n_modelds + n_samplers;
@@ -153,6 +103,15 @@ static void sum_add(Trivium__ModelReport *sum, const Trivium__ModelReport *one) 
     sum->garbage += one->garbage;
 }
 
+static void modeld_add(overview *o, const served_model *m, const modeld *d) {
+    const Trivium__Hello *hello = modeld_link_hello(d);
+    Trivium__DaemonReport *daemon =
+        daemon_add(o, TRIVIUM__ROLE__MODELD, hello->name, hello->pid, hello->host,
+                   modeld_link_uptime_ms(d), served_model_vocab(m) ? "ready" : "loading");
+    daemon->model = (char *)served_model_name(m);
+    daemon->outstanding = modeld_load(d);
+}
+
 static void model_add(overview *o, const served_model *m) {
     Trivium__ModelSummary *summary = &o->models[o->n_models];
     Trivium__ModelReport *sum = &o->sums[o->n_models];
@@ -166,44 +125,41 @@ static void model_add(overview *o, const served_model *m) {
     summary->report = sum;
     sum->samplers = o->samplers + o->n_samplers;
     for (const modeld *d = served_model_modelds(m); d; d = modeld_next(d)) {
-        const worker *w = modeld_peer(d);
-        const Trivium__Hello *hello = peer_hello(w->peer);
-        Trivium__DaemonReport *daemon =
-            daemon_add(o, TRIVIUM__ROLE__MODELD, hello->name, hello->pid, hello->host,
-                       peer_uptime_ms(w->peer), served_model_vocab(m) ? "ready" : "loading");
-        daemon->model = (char *)served_model_name(m);
-        daemon->outstanding = modeld_load(d);
+        const Trivium__ModelReport *report = modeld_link_report(d);
+        modeld_add(o, m, d);
         summary->loads++;
-        if (!w->report) continue;
-        samplers_add(o, w->report, served_model_name(m));
-        sum_add(sum, w->report);
+        if (!report) continue;
+        samplers_add(o, report, served_model_name(m));
+        sum_add(sum, report);
     }
 }
 
-void status_asked(service *s, peer *client, const Trivium__StatusQuery *m) {
+void client_link_status(client_link *l, peer *client, uint64_t number, models *ms,
+                        const modeld_link *modelds, size_t n_requests) {
     overview o;
-    if (overview_new(&o, s)) {
-        daemon_add(&o, TRIVIUM__ROLE__TOKENIZERD, s->hello.name, s->hello.pid, s->host,
-                   (clock_us() - s->started_us) / 1000, "ready");
-        for (const served_model *one = models_first(s->models); one; one = models_next(one))
+    if (overview_new(&o, ms)) {
+        const Trivium__Hello *own = &l->bound.hello;
+        daemon_add(&o, TRIVIUM__ROLE__TOKENIZERD, own->name, own->pid, own->host,
+                   (clock_us() - l->started_us) / 1000, "ready");
+        for (const served_model *one = models_first(ms); one; one = models_next(one))
             if (served_model_modelds(one)) model_add(&o, one);
         Trivium__StatusReport report = TRIVIUM__STATUS_REPORT__INIT;
-        report.call = m->call;
+        report.call = number;
         report.daemons = o.daemon_pointers;
         report.n_daemons = o.n_daemons;
         report.models = o.model_pointers;
         report.n_models = o.n_models;
-        report.default_model = (char *)default_model_name(models_default(s->models));
-        report.requests = (uint32_t)requests_count(s->requests);
-        for (const peer *p = peers_first(s->clients); p; p = peers_next(s->clients, p))
-            report.clients++;
-        report.garbage = peers_garbage(s->clients) + peers_garbage(s->modelds) + s->n_garbage;
-        Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
-        reply.body_case = TRIVIUM__TEXT_REPLY__BODY_STATUS;
-        reply.status = &report;
-        client_answer(s, client, m->call, &reply, NULL, 0);
+        report.default_model = (char *)default_model_name(models_default(ms));
+        report.requests = (uint32_t)n_requests;
+        const peers *clients = l->bound.peers;
+        for (const peer *p = peers_first(clients); p; p = peers_next(clients, p)) report.clients++;
+        report.garbage = bound_link_garbage_count(&l->bound) + modeld_link_garbage(modelds);
+        Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+        m.body_case = TRIVIUM__TEXT_REPLY__BODY_STATUS;
+        m.status = &report;
+        client_link_answer(l, client, number, &m, NULL, 0);
     } else {
-        client_fail(s, client, m->call, &(failure){STATUS_NO_MEMORY, "no memory for the report"});
+        client_link_failed(l, client, number, &(failure){STATUS_NO_MEMORY, "no memory for the report"});
     }
     overview_free(&o);
 }

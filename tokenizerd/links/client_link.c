@@ -1,0 +1,173 @@
+#include "client_link.h"
+
+#include <stdlib.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "client_link_parts.h"
+
+/* ---- speaking ---- */
+
+static status client_send(client_link *l, peer *client, Trivium__TextReply *m, const wire_raw *raw,
+                          size_t n_raw) {
+    return client ? peers_send(l->bound.peers, client, &m->base, raw, n_raw) : STATUS_OK;
+}
+
+void client_link_tell(client_link *l, peer *client, Trivium__TextReply *m, const wire_raw *raw,
+                      size_t n_raw) {
+    status st = client_send(l, client, m, raw, n_raw);
+    if (st != STATUS_OK && st != STATUS_BUSY)
+        peers_cut(l->bound.peers, client, "a part of its text, or an answer, could not be sent");
+}
+
+void client_link_answer(client_link *l, peer *client, uint64_t number, Trivium__TextReply *m,
+                        const wire_raw *raw, size_t n_raw) {
+    failure f;
+    status st = client_send(l, client, m, raw, n_raw);
+    if (st == STATUS_OK || st == STATUS_BUSY) return;
+    fail(&f, st, "the answer is too long for one message, or there is no memory for it");
+    client_link_failed(l, client, number, &f);
+}
+
+/* ---- who is there ---- */
+
+static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
+    (void)context;
+    (void)p;
+    if (hello->role == TRIVIUM__ROLE__CLIENT) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "this endpoint is for clients; modelds join the other one");
+}
+
+static void on_left(void *context, peer *p, const char *why) {
+    client_link *l = context;
+    log_event(LOG_DEBUG, "client_left", "name=\"%s\" why=\"%s\"", peer_name(p), why);
+    l->events.left(l->context, p);
+}
+
+/* ---- what they say ---- */
+
+static void take_acknowledge(client_link *l, const peer *p, const Trivium__Acknowledge *m) {
+    if (m->request.len != REQUEST_BYTES) bound_link_garbage(&l->bound, "acknowledge");
+    else l->events.acknowledged(l->context, p, m->request.data, m->attempt, m->change);
+}
+
+static void take_pause(client_link *l, const peer *p, const Trivium__Pause *m) {
+    if (m->request.len != REQUEST_BYTES) bound_link_garbage(&l->bound, "pause");
+    else l->events.pause(l->context, p, m->request.data, m->attempt, m->step);
+}
+
+static void take_watch(client_link *l, peer *p, const Trivium__Watch *m) {
+    const watch_order order = {
+        .number = m->call,
+        .id = m->request.data,
+        .n_id_bytes = m->request.len,
+        .n_candidates = m->n_candidates,
+    };
+    l->events.watch(l->context, p, &order);
+}
+
+static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
+    for (size_t i = 0; i < beat->n_acknowledged; i++)
+        take_acknowledge(context, p, beat->acknowledged[i]);
+}
+
+/* How many raw frames may come with it, and the number of its call if it is one. */
+static size_t frames_max(const Trivium__TextRequest *m, uint64_t *number) {
+    *number = 0;
+    switch (m->body_case) {
+    case TRIVIUM__TEXT_REQUEST__BODY_GENERATE: return 1;
+    case TRIVIUM__TEXT_REQUEST__BODY_WATCH: *number = m->watch->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_TUNE: *number = m->tune->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_CANCEL: *number = m->cancel->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: *number = m->tokenize->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE: *number = m->detokenize->call; return 1;
+    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: *number = m->render->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_SCORE:
+        *number = m->score->call;
+        return m->score->has_ids ? 1 : 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_PROBE: *number = m->probe->call; return 2;
+    case TRIVIUM__TEXT_REQUEST__BODY_LIST: *number = m->list->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_STATUS: *number = m->status->call; return 0;
+    default: return 0;
+    }
+}
+
+/* False: it came with more frames than belong to it, and was answered so. */
+static bool frames_fit(client_link *l, peer *p, const wire_message *message) {
+    const Trivium__TextRequest *m = (const Trivium__TextRequest *)message->header;
+    uint64_t number;
+    size_t n_max = frames_max(m, &number);
+    if (message->n_raw <= n_max) return true;
+    failure f;
+    fail(&f, STATUS_BAD_MESSAGE, "%zu raw frames came with a message that takes %zu", message->n_raw,
+         n_max);
+    if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_GENERATE)
+        client_link_refuse_generate(l, p, m->generate, &f);
+    else if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE ||
+             m->body_case == TRIVIUM__TEXT_REQUEST__BODY__NOT_SET)
+        bound_link_garbage(&l->bound, "frames");
+    else client_link_failed(l, p, number, &f);
+    return false;
+}
+
+static void on_message(void *context, peer *p, const wire_message *message) {
+    client_link *l = context;
+    const client_link_events *events = &l->events;
+    const Trivium__TextRequest *m = (const Trivium__TextRequest *)message->header;
+    if (!frames_fit(l, p, message)) return;
+    switch (m->body_case) {
+    case TRIVIUM__TEXT_REQUEST__BODY_GENERATE:
+        client_link_generate(l, p, m->generate, message);
+        return;
+    case TRIVIUM__TEXT_REQUEST__BODY_TUNE: client_link_tune(l, p, m->tune); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_WATCH: take_watch(l, p, m->watch); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_CANCEL:
+        events->cancel(l->context, p, m->cancel->call, m->cancel->request.data,
+                       m->cancel->request.len);
+        return;
+    case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: client_link_tokenize(l, p, m->tokenize); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE:
+        client_link_detokenize(l, p, m->detokenize, message);
+        return;
+    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: client_link_render(l, p, m->render); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_SCORE: client_link_score(l, p, m->score, message); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_PROBE: client_link_probe(l, p, m->probe, message); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_LIST: events->list(l->context, p, m->list->call); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_STATUS: events->status(l->context, p, m->status->call); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE: take_acknowledge(l, p, m->acknowledge); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_PAUSE: take_pause(l, p, m->pause); return;
+    default: bound_link_garbage(&l->bound, "text_request");
+    }
+}
+
+/* ---- its own life ---- */
+
+status client_link_new(client_link **out, const link_options *options, const client_link_events *events,
+                       void *context, failure *f) {
+    static const peers_events heard = {
+        .joined = on_joined,
+        .left = on_left,
+        .message = on_message,
+        .heard = on_heard,
+    };
+    client_link *l = calloc(1, sizeof *l);
+    if (!l) return fail(f, STATUS_NO_MEMORY, "no memory");
+    l->events = *events;
+    l->context = context;
+    l->started_us = clock_us();
+    status st = bound_link_open(&l->bound, options, &trivium__text_request__descriptor, &heard, l, f);
+    if (st == STATUS_OK) *out = l;
+    else free(l);
+    return st;
+}
+
+void client_link_free(client_link **l) {
+    if (!*l) return;
+    bound_link_close(&(*l)->bound);
+    free(*l);
+    *l = NULL;
+}
+
+const char *client_link_address(const client_link *l) {
+    return peers_address(l->bound.peers);
+}

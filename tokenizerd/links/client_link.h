@@ -1,0 +1,143 @@
+/* The link to clients: what they ask arrives as calls of client_link_events, and whatever they are told is a
+ * function here. It alone knows the messages of text.proto: who may say Hello, how many frames come with
+ * what, and what a message that makes no sense is answered with.
+ *
+ * A client is a peer to compare and to hand back, valid until `left` returns. */
+#ifndef TRIVIUM_CLIENT_LINK_H
+#define TRIVIUM_CLIENT_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "link_options.h"
+#include "modeld_link.h"
+#include "proto/base/status.h"
+#include "tokenizerd/chat/chat.h"
+#include "tokenizerd/requests/calls.h"
+#include "tokenizerd/requests/requests.h"
+#include "tokenizerd/text/passages.h"
+
+typedef struct client_link client_link;
+typedef struct peer peer;           /* proto/net/peer.h */
+
+/* ---- what clients ask; all of it is borrowed for the call ---- */
+
+typedef struct generate_order {
+    request_order request;
+    const passage_segment *pieces;  /* [n_pieces] of the prompt, where request.ids is NULL */
+    size_t n_pieces;
+    const failure *fault;           /* NULL, or why only id and attempt of the request are to be read */
+} generate_order;
+
+typedef struct tune_order {
+    uint64_t number;
+    const uint8_t *id;              /* [n_id_bytes] with which the request's begins */
+    size_t n_id_bytes;
+    bool replace;
+    const strategy *strategy;
+    const failure *fault;           /* NULL, or why there is no strategy to read */
+} tune_order;
+
+typedef struct watch_order {
+    uint64_t number;
+    const uint8_t *id;              /* [n_id_bytes] */
+    size_t n_id_bytes;
+    uint32_t n_candidates;
+} watch_order;
+
+typedef struct prompt_order {       /* a Render */
+    uint64_t number;
+    const char *model;
+    uint32_t wait_ms;
+    const chat_message *messages;   /* not checked yet */
+    size_t n_messages;
+    chat_form form;
+    uint32_t n_ids_max;             /* 0: no bound */
+    uint32_t n_reply;               /* ids that the context must hold after them, at most half of it */
+} prompt_order;
+
+typedef struct client_link_events {
+    void (*generate)(void *context, peer *client, const generate_order *order);
+    /* A Generate that is none was answered with its Done: its attempt counts as ended. */
+    void (*generate_refused)(void *context, const uint8_t id[REQUEST_BYTES], uint32_t attempt);
+    void (*tune)(void *context, peer *client, const tune_order *order);
+    void (*cancel)(void *context, peer *client, uint64_t number, const uint8_t *id, size_t n_id_bytes);
+    void (*watch)(void *context, peer *client, const watch_order *order);
+    /* Tokenize, Detokenize, Score and Probe. text: to be encoded; NULL: the order has all. */
+    void (*call)(void *context, const call_order *order, const passage_segment *text);
+    void (*render)(void *context, peer *client, const prompt_order *order);
+    void (*list)(void *context, peer *client, uint64_t number);
+    void (*status)(void *context, peer *client, uint64_t number);
+    /* Changes of strategy up to this ordinal have arrived. */
+    void (*acknowledged)(void *context, const peer *client, const uint8_t id[REQUEST_BYTES],
+                         uint32_t attempt, uint32_t change);
+    void (*pause)(void *context, const peer *client, const uint8_t id[REQUEST_BYTES],
+                  uint32_t attempt, uint32_t n_steps);
+    void (*left)(void *context, const peer *client);
+} client_link_events;
+
+/* Bind and attach to the loop; the failure says what is wrong with the endpoint. `context` goes to each of
+ * the events. */
+status client_link_new(client_link **out, const link_options *options, const client_link_events *events,
+                       void *context, failure *f);
+void client_link_free(client_link **l);         /* says Leave to all; NULL is fine */
+const char *client_link_address(const client_link *l);
+
+/* ---- what clients are told ----
+ *
+ * To NULL, a client that is gone, nothing is sent. One that cannot take it is cut, and `left` follows from
+ * the loop. An answer to a call that is too long for a message becomes a Failed that says so; of a text, a
+ * part that cannot be sent costs the client its place: it resumes from what it has. */
+
+void client_link_failed(client_link *l, peer *client, uint64_t number, const failure *why);
+void client_link_tokenized(client_link *l, peer *client, uint64_t number, const int32_t *ids,
+                           size_t n_ids);
+void client_link_detokenized(client_link *l, peer *client, uint64_t number, const uint8_t *text,
+                             size_t n_bytes);
+
+typedef struct rendered_prompt {
+    const int32_t *ids;
+    size_t n_ids, n_dropped, n_cut;
+    chat_form form;
+    chat_origin origin;
+    const char *stop;               /* NULL: none */
+    const char *model;
+    uint32_t n_vocab;
+} rendered_prompt;
+void client_link_rendered(client_link *l, peer *client, uint64_t number, const rendered_prompt *prompt);
+
+/* scores->logprobs has one for each of the ids. */
+void client_link_scored(client_link *l, peer *client, uint64_t number, const int32_t *ids, size_t n_ids,
+                        const modeld_scores *scores);
+void client_link_probed(client_link *l, peer *client, uint64_t number, int32_t id,
+                        const double *probabilities, size_t n_probabilities);
+void client_link_tuned(client_link *l, peer *client, uint64_t number, const request *r,
+                       const request_change *change);
+void client_link_cancelled(client_link *l, peer *client, uint64_t number,
+                           const uint8_t id[REQUEST_BYTES], uint32_t n_tokens);
+void client_link_listed(client_link *l, peer *client, uint64_t number, const requests *rs);
+void client_link_status(client_link *l, peer *client, uint64_t number, models *ms,
+                        const modeld_link *modelds, size_t n_requests);
+
+/* Watched, and what is offered after it: nothing waits for a watcher. */
+void client_link_watched(client_link *l, peer *watcher, uint64_t number, const request *r);
+void client_link_watch_over(client_link *l, peer *watcher, uint64_t number,
+                            const uint8_t id[REQUEST_BYTES], uint32_t n_tokens, request_finish over);
+/* With the likeliest n_candidates of the trace, at most. An id that `v` has not is not shown. */
+void client_link_trace(client_link *l, peer *watcher, const vocab *v, uint32_t n_candidates,
+                       const Trivium__Glimpse *trace);
+
+/* A text, told to its owner. */
+void client_link_started(client_link *l, const request *r, bool has_own_bos, uint32_t n_models);
+void client_link_token(client_link *l, const request *r, const vocab *v, const request_token *token,
+                       const Trivium__Drawn *drawn, const stream_text *shown);
+void client_link_rest(client_link *l, const request *r, const stream_text *shown);  /* held back so far */
+status client_link_change(client_link *l, const request *r, const request_change *change);  /* STATUS_NO_MEMORY */
+void client_link_done(client_link *l, const request *r, request_finish finish, const failure *why,
+                      uint64_t now_us);       /* why: read for FINISH_ERROR */
+/* To one whose Generate became no request. */
+void client_link_done_at_once(client_link *l, peer *client, const uint8_t id[REQUEST_BYTES],
+                              uint32_t attempt, request_finish finish, const failure *why);
+
+#endif

@@ -1,0 +1,177 @@
+/* Answers to calls: each gets exactly one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/chain/strategy_wire.h"
+#include "proto/net/errors.h"
+#include "client_link_parts.h"
+
+void client_link_failed(client_link *l, peer *client, uint64_t number, const failure *why) {
+    Trivium__Error error = error_to_wire(why);
+    Trivium__Failed failed = TRIVIUM__FAILED__INIT;
+    failed.call = number;
+    failed.error = &error;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_FAILED;
+    m.failed = &failed;
+    client_link_tell(l, client, &m, NULL, 0);
+}
+
+void client_link_tokenized(client_link *l, peer *client, uint64_t number, const int32_t *ids,
+                           size_t n_ids) {
+    Trivium__Tokenized tokenized = TRIVIUM__TOKENIZED__INIT;
+    tokenized.call = number;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_TOKENIZED;
+    m.tokenized = &tokenized;
+    client_link_answer(l, client, number, &m, &(wire_raw){ids, n_ids * sizeof *ids}, 1);
+}
+
+void client_link_detokenized(client_link *l, peer *client, uint64_t number, const uint8_t *text,
+                             size_t n_bytes) {
+    Trivium__Detokenized detokenized = TRIVIUM__DETOKENIZED__INIT;
+    detokenized.call = number;
+    detokenized.text = bytes_to_wire(text, n_bytes);
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED;
+    m.detokenized = &detokenized;
+    client_link_answer(l, client, number, &m, NULL, 0);
+}
+
+static Trivium__TemplateOrigin origin_to_wire(chat_origin origin) {
+    switch (origin) {
+    case CHAT_ASKED: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_ASKED;
+    case CHAT_OWN: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN;
+    case CHAT_UNKNOWN: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_UNKNOWN;
+    case CHAT_NO_TEMPLATE: break;
+    }
+    return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_NONE;
+}
+
+void client_link_rendered(client_link *l, peer *client, uint64_t number, const rendered_prompt *prompt) {
+    ProtobufCBinaryData stop_bytes;
+    Trivium__Rendered rendered = TRIVIUM__RENDERED__INIT;
+    rendered.call = number;
+    rendered.template_ = (char *)chat_form_name(prompt->form);
+    rendered.origin = origin_to_wire(prompt->origin);
+    rendered.n_dropped = (uint32_t)prompt->n_dropped;
+    rendered.n_cut = (uint32_t)prompt->n_cut;
+    rendered.n_vocab = prompt->n_vocab;
+    rendered.model = (char *)prompt->model;
+    if (prompt->stop) {
+        stop_bytes = bytes_to_wire((const uint8_t *)prompt->stop, strlen(prompt->stop));
+        rendered.stops = &stop_bytes;
+        rendered.n_stops = 1;
+    }
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_RENDERED;
+    m.rendered = &rendered;
+    client_link_answer(l, client, number, &m,
+                       &(wire_raw){prompt->ids, prompt->n_ids * sizeof *prompt->ids}, 1);
+}
+
+void client_link_scored(client_link *l, peer *client, uint64_t number, const int32_t *ids, size_t n_ids,
+                        const modeld_scores *scores) {
+    Trivium__Scored scored = TRIVIUM__SCORED__INIT;
+    scored.call = number;
+    scored.n_top = scores->n_top;
+    scored.top = scores->top;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_SCORED;
+    m.scored = &scored;
+    const wire_raw raw[] = {{ids, n_ids * sizeof *ids},
+                            {scores->logprobs, scores->n_logprobs * sizeof *scores->logprobs}};
+    client_link_answer(l, client, number, &m, raw, 2);
+}
+
+void client_link_probed(client_link *l, peer *client, uint64_t number, int32_t id,
+                        const double *probabilities, size_t n_probabilities) {
+    Trivium__Probed probed = TRIVIUM__PROBED__INIT;
+    probed.call = number;
+    probed.id = id;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_PROBED;
+    m.probed = &probed;
+    client_link_answer(l, client, number, &m,
+                       &(wire_raw){probabilities, n_probabilities * sizeof *probabilities}, 1);
+}
+
+void client_link_tuned(client_link *l, peer *client, uint64_t number, const request *r,
+                       const request_change *change) {
+    Trivium__StrategyChange wire;
+    if (!change_to_wire(&wire, change)) {
+        client_link_failed(l, client, number, &(failure){STATUS_NO_MEMORY, "no memory for the answer"});
+        return;
+    }
+    Trivium__Tuned tuned = TRIVIUM__TUNED__INIT;
+    tuned.call = number;
+    tuned.request = bytes_to_wire(r->id, sizeof r->id);
+    tuned.change = &wire;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_TUNED;
+    m.tuned = &tuned;
+    client_link_answer(l, client, number, &m, NULL, 0);
+    trivium__strategy__free_unpacked(wire.strategy, NULL);
+}
+
+void client_link_cancelled(client_link *l, peer *client, uint64_t number,
+                           const uint8_t id[REQUEST_BYTES], uint32_t n_tokens) {
+    Trivium__Cancelled cancelled = TRIVIUM__CANCELLED__INIT;
+    cancelled.call = number;
+    cancelled.request = bytes_to_wire(id, REQUEST_BYTES);
+    cancelled.n_tokens = n_tokens;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_CANCELLED;
+    m.cancelled = &cancelled;
+    client_link_answer(l, client, number, &m, NULL, 0);
+}
+
+/* ---- what runs ---- */
+
+static const char *const state_names[REQUEST_STATES] = {
+    [REQUEST_ENCODING] = "encoding", [REQUEST_WAITING] = "waiting", [REQUEST_RUNNING] = "running",
+    [REQUEST_RESTING] = "resting",   [REQUEST_CLOSING] = "closing", [REQUEST_DONE] = "done",
+};
+
+static void report_fill(Trivium__RequestReport *m, const request *r, uint64_t now_us) {
+    trivium__request_report__init(m);
+    m->request = bytes_to_wire(r->id, sizeof r->id);
+    m->attempt = r->attempt;
+    m->session = (char *)r->session;
+    m->model = (char *)r->model_name;
+    m->state = (char *)state_names[r->state];
+    m->n_prompt = (uint32_t)r->n_prompt;
+    m->step = request_step(r);
+    m->tokens_per_s = request_tokens_per_s(r);
+    m->strategy = strategy_to_wire(&r->strategy);
+    m->age_ms = (now_us - r->created_us) / 1000;
+}
+
+void client_link_listed(client_link *l, peer *client, uint64_t number, const requests *rs) {
+    size_t n = 0, n_max = requests_count(rs);
+    Trivium__RequestReport *reports = calloc(n_max + 1, sizeof *reports);
+    Trivium__RequestReport **pointers = calloc(n_max + 1, sizeof *pointers);
+    if (reports && pointers) {
+        uint64_t now_us = clock_us();
+        for (const request *r = requests_first(rs); r; r = requests_next(r)) {
+            report_fill(&reports[n], r, now_us);
+            pointers[n] = &reports[n];
+            n++;
+        }
+        Trivium__Listed listed = TRIVIUM__LISTED__INIT;
+        listed.call = number;
+        listed.requests = pointers;
+        listed.n_requests = n;
+        Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+        m.body_case = TRIVIUM__TEXT_REPLY__BODY_LISTED;
+        m.listed = &listed;
+        client_link_answer(l, client, number, &m, NULL, 0);
+    } else {
+        client_link_failed(l, client, number, &(failure){STATUS_NO_MEMORY, "no memory for the list"});
+    }
+    for (size_t i = 0; i < n; i++)
+        if (reports[i].strategy) trivium__strategy__free_unpacked(reports[i].strategy, NULL);
+    free(pointers);
+    free(reports);
+}

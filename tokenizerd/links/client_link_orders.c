@@ -1,0 +1,218 @@
+/* What clients ask, as what the rooms behind the link read: checked for what only the message can tell. */
+#include <stdlib.h>
+
+#include "proto/chain/strategy_wire.h"
+#include "client_link_parts.h"
+
+/* Ids in raw frame `index`, none when it is empty; false: it is missing, or no whole number of ids. */
+static bool ids_of(const wire_message *m, size_t index, const int32_t **ids, size_t *n_ids) {
+    static const int32_t none[1];
+    *n_ids = 0;
+    *ids = none;
+    if (index >= m->n_raw) return false;
+    if (m->raw[index].n_bytes > 0) *ids = wire_items(m, index, sizeof **ids, n_ids);
+    return *ids != NULL;
+}
+
+/* ---- generations ---- */
+
+static status counts_check(const Trivium__Generate *m, failure *f) {
+    if (m->n_segments > SEGMENTS_MAX)
+        return fail(f, STATUS_TOO_LONG, "a prompt may have %d segments, not %zu", SEGMENTS_MAX,
+                    m->n_segments);
+    if (m->n_stops > STOPS_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "there may be %d stop strings, not %zu", STOPS_MAX,
+                    m->n_stops);
+    return STATUS_OK;
+}
+
+/* n_stops is within its bound; the other fields are checked by whoever takes the order. */
+static void request_fill(request_order *o, const Trivium__Generate *m, vocab_bytes stops[STOPS_MAX]) {
+    for (size_t i = 0; i < m->n_stops; i++)
+        stops[i] = (vocab_bytes){m->stops[i].data, m->stops[i].len};
+    *o = (request_order){
+        .id = m->request.data,
+        .attempt = m->attempt,
+        .model = m->model,
+        .fingerprint = m->fingerprint,
+        .pool = m->pool,
+        .session = m->session,
+        .semantics = m->semantics,
+        .change = m->change,
+        .seed = m->seed,
+        .sampler_state = {m->state.data, m->state.len},
+        .max_new_tokens = m->max_new_tokens,
+        .stops = stops,
+        .n_stops = m->n_stops,
+        .stop_ids = m->stop_ids,
+        .n_stop_ids = m->n_stop_ids,
+        .ignore_eos = m->ignore_eos,
+        .no_cache = m->no_cache,
+        .n_candidates = m->n_candidates,
+        .wait_ms = m->wait_ms,
+        .n_prompt = m->n_prompt,
+    };
+}
+
+/* n_segments is within its bound. */
+static void pieces_fill(generate_order *o, const Trivium__Generate *m,
+                        passage_segment pieces[SEGMENTS_MAX]) {
+    for (size_t i = 0; i < m->n_segments; i++) {
+        const Trivium__Segment *from = m->segments[i];
+        pieces[i] = (passage_segment){from->text.data, from->text.len, from->special};
+    }
+    o->pieces = pieces;
+    o->n_pieces = m->n_segments;
+}
+
+static status generate_fill(generate_order *o, const Trivium__Generate *m,
+                            const wire_message *message, vocab_bytes stops[STOPS_MAX],
+                            passage_segment pieces[SEGMENTS_MAX], strategy *chain, failure *f) {
+    status st = counts_check(m, f);
+    if (st != STATUS_OK) return st;
+    request_fill(&o->request, m, stops);
+    pieces_fill(o, m, pieces);
+    if (m->n_segments > 0 && message->n_raw > 0)
+        return fail(f, STATUS_BAD_REQUEST, "a request has either text or ids, not both");
+    if (message->n_raw > 0 && !ids_of(message, 0, &o->request.ids, &o->request.n_ids))
+        return fail(f, STATUS_BAD_MESSAGE, "the frame of ids holds no whole number of ids");
+    o->request.strategy = chain;
+    return strategy_from_wire(chain, m->strategy, f);
+}
+
+void client_link_generate(client_link *l, peer *client, const Trivium__Generate *m,
+                          const wire_message *message) {
+    failure f;
+    if (m->request.len != REQUEST_BYTES) {
+        fail(&f, STATUS_BAD_REQUEST, "a request's id has %d bytes, not %zu", REQUEST_BYTES,
+             m->request.len);
+        client_link_refuse_generate(l, client, m, &f);
+        return;
+    }
+    vocab_bytes stops[STOPS_MAX];
+    passage_segment pieces[SEGMENTS_MAX];
+    strategy chain;
+    strategy_init(&chain);
+    generate_order order = {.request = {.id = m->request.data, .attempt = m->attempt}};
+    if (generate_fill(&order, m, message, stops, pieces, &chain, &f) != STATUS_OK)
+        order.fault = &f;
+    l->events.generate(l->context, client, &order);
+    strategy_clear(&chain);
+}
+
+void client_link_tune(client_link *l, peer *client, const Trivium__Tune *m) {
+    failure f;
+    strategy chain;
+    strategy_init(&chain);
+    tune_order order = {
+        .number = m->call,
+        .id = m->request.data,
+        .n_id_bytes = m->request.len,
+        .replace = m->replace,
+        .strategy = &chain,
+    };
+    if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK) order.fault = &f;
+    l->events.tune(l->context, client, &order);
+    strategy_clear(&chain);
+}
+
+/* ---- calls ---- */
+
+static void frame_missing(client_link *l, peer *client, uint64_t number, const char *what) {
+    failure f;
+    fail(&f, STATUS_BAD_MESSAGE, "the frame of %s is missing or has a wrong length", what);
+    client_link_failed(l, client, number, &f);
+}
+
+void client_link_tokenize(client_link *l, peer *client, const Trivium__Tokenize *m) {
+    const call_order order = {
+        .kind = CALL_TOKENIZE,
+        .client = client,
+        .client_number = m->call,
+        .model = m->model,
+        .wait_ms = m->wait_ms,
+        .tokenize = {.bos = m->bos},
+    };
+    l->events.call(l->context, &order,
+                   &(passage_segment){m->text.data, m->text.len, m->special});
+}
+
+void client_link_detokenize(client_link *l, peer *client, const Trivium__Detokenize *m,
+                            const wire_message *message) {
+    call_order order = {
+        .kind = CALL_DETOKENIZE,
+        .client = client,
+        .client_number = m->call,
+        .model = m->model,
+        .wait_ms = m->wait_ms,
+    };
+    if (ids_of(message, 0, &order.detokenize.ids, &order.detokenize.n_ids))
+        l->events.call(l->context, &order, NULL);
+    else frame_missing(l, client, m->call, "ids");
+}
+
+void client_link_score(client_link *l, peer *client, const Trivium__Score *m,
+                       const wire_message *message) {
+    call_order order = {
+        .kind = CALL_SCORE,
+        .client = client,
+        .client_number = m->call,
+        .model = m->model,
+        .wait_ms = m->wait_ms,
+        .score = {.pool = m->pool, .bos = m->bos, .n_top = m->n_top},
+    };
+    if (m->has_ids && !ids_of(message, 0, &order.score.ids, &order.score.n_ids)) {
+        frame_missing(l, client, m->call, "ids");
+    } else {
+        passage_segment text = {m->text.data, m->text.len, m->special};
+        l->events.call(l->context, &order, m->has_ids ? NULL : &text);
+    }
+}
+
+void client_link_probe(client_link *l, peer *client, const Trivium__Probe *m,
+                       const wire_message *message) {
+    failure f;
+    strategy chain;
+    strategy_init(&chain);
+    call_order order = {
+        .kind = CALL_PROBE,
+        .client = client,
+        .client_number = m->call,
+        .model = m->model,
+        .wait_ms = m->wait_ms,
+        .probe = {.pool = m->pool, .strategy = &chain, .seed = m->seed, .step = m->step},
+    };
+    probe_order *o = &order.probe;
+    o->row = wire_items(message, 0, sizeof *o->row, &o->n_row);
+    if (!o->row) frame_missing(l, client, m->call, "logits");
+    else if (!ids_of(message, 1, &o->history, &o->n_history))
+        frame_missing(l, client, m->call, "ids");
+    else if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK)
+        client_link_failed(l, client, m->call, &f);
+    else l->events.call(l->context, &order, NULL);
+    strategy_clear(&chain);
+}
+
+void client_link_render(client_link *l, peer *client, const Trivium__Render *m) {
+    failure f;
+    status st = STATUS_OK;
+    chat_message *messages = calloc(m->n_messages + 1, sizeof *messages);
+    prompt_order order = {
+        .number = m->call,
+        .model = m->model,
+        .wait_ms = m->wait_ms,
+        .messages = messages,
+        .n_messages = m->n_messages,
+        .n_ids_max = m->n_ids_max,
+        .n_reply = m->n_reply,
+    };
+    if (!messages) st = fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", m->n_messages);
+    if (st == STATUS_OK) st = chat_form_named(m->template_, &order.form, &f);
+    for (size_t i = 0; st == STATUS_OK && i < m->n_messages; i++)
+        messages[i] = (chat_message){.role = chat_role_named(m->messages[i]->role),
+                                     .content = m->messages[i]->content.data,
+                                     .n_bytes = m->messages[i]->content.len};
+    if (st == STATUS_OK) l->events.render(l->context, client, &order);
+    else client_link_failed(l, client, m->call, &f);
+    free(messages);
+}

@@ -1,0 +1,26 @@
+/* What the files of modeld_link share: modeld_link.c (modelds, what they say), modeld_link_orders.c (what
+ * they are told). */
+#ifndef TRIVIUM_MODELD_LINK_PARTS_H
+#define TRIVIUM_MODELD_LINK_PARTS_H
+
+#include "bound_link.h"
+#include "modeld_link.h"
+#include "tokens.pb-c.h"
+
+/* The link's record of a modeld: the user of its peer, and the peer of its modeld. */
+typedef struct joiner {
+    peer *peer;
+    modeld *modeld;
+    Trivium__ModelReport *report;   /* its last one; NULL: none yet */
+    struct joiner *next;
+} joiner;
+
+struct modeld_link {
+    bound_link bound;
+    modeld_link_events events;
+    void *context;
+    joiner *joiners;
+    uint64_t refused_last;          /* incarnation of the modeld that was refused last */
+};
+
+#endif
