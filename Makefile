@@ -28,9 +28,9 @@ SCHEMAS := common text tokens logits
 GENERATED := $(SCHEMAS:%=$(BUILD)/gen/%.pb-c.c)
 PROGRAMS := tokenizerd modeld samplerd trivium
 
-# A program is its main.c (tokenizerd: and its links; client: the cmd_*.c) and a library of all the rest, which tests link, too.
+# A program is its main.c (client: and the cmd_*.c) and a library of all the rest, which tests link, too.
 sources_below = $(sort $(shell find $(1) -name '*.c'))
-tokenizerd_program := tokenizerd/main.c $(wildcard tokenizerd/links/*.c)
+tokenizerd_program := tokenizerd/main.c
 modeld_program := modeld/main.c
 samplerd_program := samplerd/main.c
 trivium_program := client/main.c $(shell find client -name 'cmd_*.c')

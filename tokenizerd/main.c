@@ -10,7 +10,7 @@
 #include "proto/base/process/signals.h"
 #include "proto/net/endpoint.h"
 #include "proto/net/hello.h"
-#include "tokenizerd/links/service.h"
+#include "tokenizerd/serve/service.h"
 
 enum { WRONG_USE = 2 };
 

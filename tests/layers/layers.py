@@ -28,7 +28,8 @@ ROOMS = {
     "tokenizerd/requests": ["proto/chain", "tokenizerd/text"],
     "tokenizerd/route": ["tokenizerd/chat", "tokenizerd/requests"],
     "tokenizerd/links": ["tokenizerd/chat", "tokenizerd/route", "proto/net"],
-    "tokenizerd": ["tokenizerd/links"],
+    "tokenizerd/serve": ["tokenizerd/links"],
+    "tokenizerd": ["tokenizerd/serve"],
 
     "modeld/tensors": [],
     "modeld/formats": ["modeld/tensors"],

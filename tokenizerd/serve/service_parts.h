@@ -1,20 +1,20 @@
-/* What service.c and the service_NAME.c share; nobody else includes this.
+/* What the files of this room share; nobody else includes this.
  *
  *   service.c            the daemon's one struct, its turn, what the links say
- *   service_models.c     modelds: joining, vocabularies
- *   service_generate.c   generations
- *   service_tune.c       tune, cancel and what owners acknowledge
- *   service_watch.c      traces of a request for whoever watches it
- *   service_calls.c      tokenize, detokenize, score, probe
- *   service_render.c     render: conversations become prompts */
+ *   joining.c            modelds: joining, vocabularies
+ *   generating.c         generations
+ *   tuning.c             tune, cancel and what owners acknowledge
+ *   watching.c           traces of a request for whoever watches it
+ *   answering.c          tokenize, detokenize, score, probe
+ *   rendering.c          render: conversations become prompts */
 #ifndef TRIVIUM_TOKENIZERD_SERVICE_PARTS_H
 #define TRIVIUM_TOKENIZERD_SERVICE_PARTS_H
 
-#include "modeld_link.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "service.h"
-#include "client_link.h"
+#include "tokenizerd/links/client_link.h"
+#include "tokenizerd/links/modeld_link.h"
 #include "tokenizerd/requests/calls.h"
 #include "tokenizerd/requests/requests.h"
 #include "tokenizerd/requests/watches.h"
@@ -40,14 +40,14 @@ struct service {
 /* In the next turn of the loop: ask for vocabularies, let go on who waits, encode a slice. */
 void service_wake(service *s);
 
-/* ---- service_models.c ---- */
+/* ---- joining.c ---- */
 status modeld_joined(service *s, const modeld_hello *hello, void *record, modeld **out, failure *f);
 void modeld_left(service *s, modeld *d);
 status modeld_piece(service *s, modeld *d, const vocab_piece *piece, failure *f);
 void vocabularies_ask(service *s);
 void modelds_returned(void *service);       /* a timer: the time for that is over */
 
-/* ---- service_generate.c ---- */
+/* ---- generations.c ---- */
 void generate_asked(service *s, peer *client, const generate_order *order);
 /* It goes on as far as it can: meet its model, be opened at a modeld, or end. It may be gone
  * afterwards. */
@@ -57,10 +57,10 @@ void generation_end(service *s, request *r, request_finish finish, const failure
 /* Its owner lets it rest after so many steps: nothing is computed, and a higher attempt goes on. */
 void generation_pause(service *s, request *r, uint32_t n_steps);
 void generation_encoded(void *service, void *request, const failure *why);  /* a passage_encoded */
-void generations_of_client_lost(service *s, const peer *client);
-void generations_of_modeld_lost(service *s, const modeld *d);
+void generating_of_client_lost(service *s, const peer *client);
+void generating_of_modeld_lost(service *s, const modeld *d);
 /* Who waited too long ends; who is to be tried again is. */
-void generations_look_after(service *s, uint64_t now_us);
+void generating_look_after(service *s, uint64_t now_us);
 /* What a modeld says about one of its requests. */
 void generation_token(service *s, const modeld *d, const uint8_t id[REQUEST_BYTES],
                       uint32_t attempt, const request_token *token, const Trivium__Drawn *drawn);
@@ -70,7 +70,7 @@ void generation_closed(service *s, const modeld *d, const uint8_t id[REQUEST_BYT
                        uint32_t attempt, request_finish finish, const request_closing *closing,
                        const failure *why);
 
-/* ---- service_tune.c ---- */
+/* ---- tuning.c ---- */
 void tune_asked(service *s, peer *client, const tune_order *order);
 void cancel_asked(service *s, peer *client, uint64_t number, const uint8_t *id, size_t n_id_bytes);
 void acknowledged(service *s, const peer *client, const uint8_t id[REQUEST_BYTES], uint32_t attempt,
@@ -83,13 +83,13 @@ void changes_drop(service *s, request *r);      /* at its end: who asked is told
  * request_adopt_changes. */
 status changes_meet(service *s, request *r, failure *f);
 
-/* ---- service_watch.c ---- */
+/* ---- watching.c ---- */
 void watch_asked(service *s, peer *client, const watch_order *order);
 void watch_trace(service *s, const uint8_t id[REQUEST_BYTES], const Trivium__Glimpse *trace);
 void watches_of_client_lost(service *s, const peer *client);
 void watches_look_after(service *s, uint64_t now_us);   /* last words that are due */
 
-/* ---- service_calls.c ---- */
+/* ---- answering.c ---- */
 /* Take it up, with its text if it has one, or refuse it at once. */
 void call_asked(service *s, const call_order *order, const passage_segment *text);
 void call_encoded(void *service, void *call, const failure *why);   /* a passage_encoded */
@@ -105,7 +105,7 @@ void call_failed(service *s, const modeld *d, uint64_t number, const failure *wh
 void call_end(service *s, call *c);             /* it was answered: it is gone */
 void call_refuse(service *s, call *c, const failure *why);
 
-/* ---- service_render.c ---- */
+/* ---- rendering.c ---- */
 void render_asked(service *s, peer *client, const prompt_order *order);
 void render_begin(service *s, call *c);         /* its model is here; it may be gone afterwards */
 

@@ -1,5 +1,5 @@
 /* Tokenize, detokenize, score, probe: each call gets exactly one answer. Render is one of them;
- * what is its own stands in service_render.c. */
+ * what is its own stands in rendering.c. */
 #include <stdlib.h>
 
 #include "service_parts.h"

@@ -54,7 +54,7 @@ status modeld_joined(service *s, const modeld_hello *hello, void *record, modeld
 }
 
 void modeld_left(service *s, modeld *d) {
-    generations_of_modeld_lost(s, d);
+    generating_of_modeld_lost(s, d);
     calls_of_modeld_lost(s, d);
     models_leave(&d);
     models_change(s);

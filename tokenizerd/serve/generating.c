@@ -183,7 +183,7 @@ void generation_closed(service *s, const modeld *d, const uint8_t id[REQUEST_BYT
 
 /* ---- who is lost, who waited too long ---- */
 
-void generations_of_client_lost(service *s, const peer *client) {
+void generating_of_client_lost(service *s, const peer *client) {
     for (request *r = requests_first(s->requests), *next; r; r = next) {
         next = requests_next(r);
         request_forget_asker(r, client);
@@ -194,7 +194,7 @@ void generations_of_client_lost(service *s, const peer *client) {
 }
 
 /* They go on elsewhere in the next turn. */
-void generations_of_modeld_lost(service *s, const modeld *d) {
+void generating_of_modeld_lost(service *s, const modeld *d) {
     for (request *r = requests_first(s->requests), *next; r; r = next) {
         next = requests_next(r);
         request_forget_modeld(r, d);
@@ -220,7 +220,7 @@ static void expire(service *s, request *r) {
     generation_end(s, r, FINISH_ERROR, &f);
 }
 
-void generations_look_after(service *s, uint64_t now_us) {
+void generating_look_after(service *s, uint64_t now_us) {
     for (request *r = requests_first(s->requests), *next; r; r = next) {
         next = requests_next(r);
         if (request_waits(r) && r->deadline_us <= now_us) expire(s, r);

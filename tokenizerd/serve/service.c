@@ -37,7 +37,7 @@ void service_wake(service *s) {
 static void on_sweep(void *context) {
     service *s = context;
     uint64_t now_us = clock_us();
-    generations_look_after(s, now_us);
+    generating_look_after(s, now_us);
     calls_expire(s, now_us);
     watches_look_after(s, now_us);
     if (s->models_changed) service_wake(s);
@@ -97,7 +97,7 @@ static void on_pause(void *context, const peer *client, const uint8_t id[REQUEST
 }
 
 static void on_client_left(void *context, const peer *client) {
-    generations_of_client_lost(context, client);
+    generating_of_client_lost(context, client);
     calls_of_client_lost(context, client);
     watches_of_client_lost(context, client);
 }
