@@ -1,25 +1,21 @@
-/* Tokenize, detokenize, score, probe: each call gets exactly one answer. Render is one of them;
- * what is its own stands in rendering.c. */
+#include "answering.h"
+
 #include <stdlib.h>
 
-#include "service_parts.h"
+#include "proto/base/clock.h"
 #include "tokenizerd/route/missing.h"
 #include "tokenizerd/text/stream.h"
 
 /* ---- answers ---- */
 
-void call_end(service *s, call *c) {
-    calls_remove(s->calls, &c);
+static void refuse(answering *a, call *c, const failure *why) {
+    client_link_failed(a->clients, c->client, c->client_number, why);
+    calls_remove(a->calls, &c);
 }
 
-void call_refuse(service *s, call *c, const failure *why) {
-    client_link_failed(s->clients, c->client, c->client_number, why);
-    call_end(s, c);
-}
-
-static void answer_tokenized(service *s, call *c, const int32_t *ids, size_t n_ids) {
-    client_link_tokenized(s->clients, c->client, c->client_number, ids, n_ids);
-    call_end(s, c);
+static void answer_tokenized(answering *a, call *c, const int32_t *ids, size_t n_ids) {
+    client_link_tokenized(a->clients, c->client, c->client_number, ids, n_ids);
+    calls_remove(a->calls, &c);
 }
 
 static status ids_check(const call *c, const int32_t *ids, size_t n_ids, failure *f) {
@@ -39,7 +35,7 @@ static status text_check(const call *c, const call_ids *given, failure *f) {
     return st;
 }
 
-static void answer_detokenized(service *s, call *c) {
+static void answer_detokenized(answering *a, call *c) {
     failure f;
     size_t n_bytes = 0;
     uint8_t *text = NULL;
@@ -51,28 +47,28 @@ static void answer_detokenized(service *s, call *c) {
             st = fail(&f, STATUS_NO_MEMORY, "no memory for the text of %zu ids", given->n_ids);
     }
     if (st != STATUS_OK) {
-        call_refuse(s, c, &f);
+        refuse(a, c, &f);
         return;
     }
-    client_link_detokenized(s->clients, c->client, c->client_number, text, n_bytes);
-    call_end(s, c);
+    client_link_detokenized(a->clients, c->client, c->client_number, text, n_bytes);
+    calls_remove(a->calls, &c);
     free(text);
 }
 
 /* ---- to a modeld ---- */
 
-static void send_to_modeld(service *s, call *c) {
+static void send_to_modeld(answering *a, call *c) {
     modeld *d = served_model_least_loaded(c->model, NULL);
     if (!d) return;
     failure f;
-    status st = c->kind == CALL_SCORE ? modeld_link_score(s->modelds, d, c)
-                                      : modeld_link_probe(s->modelds, d, c);
+    status st = c->kind == CALL_SCORE ? modeld_link_score(a->modelds, d, c)
+                                      : modeld_link_probe(a->modelds, d, c);
     if (st == STATUS_OK || st == STATUS_BUSY) {
         call_send(c, d);        /* when it is cut, its calls come back */
         return;
     }
     fail(&f, st, "the call is too long for one message, or there is no memory for it");
-    call_refuse(s, c, &f);
+    refuse(a, c, &f);
 }
 
 /* ---- its way ---- */
@@ -87,42 +83,43 @@ static status score_check(call *c, failure *f) {
     return ids_check(c, scored->ids, scored->n_ids, f);
 }
 
-static void encode(service *s, call *c, const call_text *text) {
+static void encode(answering *a, call *c, const call_text *text) {
     failure f;
     const tokenizer *t = served_model_tokenizer(c->model);
     c->state = CALL_ENCODING;
     const int32_t bos = text->bos ? vocab_meta_of(tokenizer_vocab(t))->bos : -1;
     if (passage_start(text->passage, t, bos, &f) == STATUS_OK)
-        service_wake(s);
-    else call_refuse(s, c, &f);
+        turn_ask(a->turn);
+    else refuse(a, c, &f);
 }
 
 /* Its model is here, and its ids if it needs some. */
-static void carry_out(service *s, call *c) {
+static void carry_out(answering *a, call *c) {
     failure f;
-    if (c->kind == CALL_DETOKENIZE) answer_detokenized(s, c);
-    else if (c->kind == CALL_RENDER) render_begin(s, c);
-    else if (c->kind == CALL_SCORE && score_check(c, &f) != STATUS_OK) call_refuse(s, c, &f);
-    else send_to_modeld(s, c);
+    if (c->kind == CALL_DETOKENIZE) answer_detokenized(a, c);
+    else if (c->kind == CALL_RENDER) renderer_begin(a->renderer, c);
+    else if (c->kind == CALL_SCORE && score_check(c, &f) != STATUS_OK) refuse(a, c, &f);
+    else send_to_modeld(a, c);
 }
 
-void call_advance(service *s, call *c) {
+/* As far as it can; it may be gone afterwards. */
+static void advance(answering *a, call *c) {
     if (c->state != CALL_WAITING) return;
     if (!c->model) {
-        served_model *m = models_find(s->models, c->model_name, "");
+        served_model *m = models_find(a->models, c->model_name, "");
         if (!m) return;
         call_meet(c, m);
     }
     const call_text *text = call_text_of(c);
-    if (text && text->passage) encode(s, c, text);
-    else carry_out(s, c);
+    if (text && text->passage) encode(a, c, text);
+    else carry_out(a, c);
 }
 
-void call_encoded(void *context, void *owner, const failure *why) {
-    service *s = context;
+static void on_encoded(void *context, void *owner, const failure *why) {
+    answering *a = context;
     call *c = owner;
     if (why) {
-        call_refuse(s, c, why);
+        refuse(a, c, why);
         return;
     }
     failure f;
@@ -130,30 +127,35 @@ void call_encoded(void *context, void *owner, const failure *why) {
     call_text *text = call_text_of(c);
     const int32_t *ids = passage_ids(text->passage, &n_ids);
     if (c->kind == CALL_TOKENIZE) {
-        answer_tokenized(s, c, ids, n_ids);
+        answer_tokenized(a, c, ids, n_ids);
         return;
     }
-    if (call_set_ids(s->calls, c, ids, n_ids, &f) != STATUS_OK) {
-        call_refuse(s, c, &f);
+    if (call_set_ids(a->calls, c, ids, n_ids, &f) != STATUS_OK) {
+        refuse(a, c, &f);
         return;
     }
     passage_free(&text->passage);
     call_wait(c, clock_us());
-    carry_out(s, c);
+    carry_out(a, c);
 }
 
 /* ---- what clients ask ---- */
 
-void call_asked(service *s, const call_order *order, const passage_segment *text) {
+void answering_call(answering *a, const call_order *order, const passage_segment *text) {
     failure f;
     call *c;
-    if (calls_add(s->calls, order, clock_us(), &c, &f) != STATUS_OK)
-        client_link_failed(s->clients, order->client, order->client_number, &f);
+    if (calls_add(a->calls, order, clock_us(), &c, &f) != STATUS_OK)
+        client_link_failed(a->clients, order->client, order->client_number, &f);
     else if (text &&
-             passages_add(s->passages, text, 1, call_encoded, c, &call_text_of(c)->passage, &f) !=
-                 STATUS_OK)
-        call_refuse(s, c, &f);
-    else call_advance(s, c);
+             passages_add(a->encode_queue, text, 1, (passage_listener){on_encoded, a, c},
+                          &call_text_of(c)->passage, &f) != STATUS_OK)
+        refuse(a, c, &f);
+    else advance(a, c);
+}
+
+void answering_render(answering *a, peer *client, const prompt_order *order) {
+    call *c = renderer_take(a->renderer, client, order);
+    if (c) advance(a, c);
 }
 
 /* ---- what modelds answer ---- */
@@ -164,16 +166,16 @@ static bool is_at(call *c, const modeld *d) {
 }
 
 /* The call that is meant, if this modeld has it; NULL: it was answered, or has gone elsewhere. */
-static call *find_of(service *s, const modeld *d, uint64_t number) {
-    call *c = calls_find(s->calls, number);
+static call *find_of(answering *a, const modeld *d, uint64_t number) {
+    call *c = calls_find(a->calls, number);
     return c && is_at(c, d) ? c : NULL;
 }
 
-static void answer_misfit(service *s, call *c) {
+static void answer_misfit(answering *a, call *c) {
     failure f;
     fail(&f, STATUS_BAD_MESSAGE, "a modeld of '%s' sent an answer that does not fit",
          served_model_name(c->model));
-    call_refuse(s, c, &f);
+    refuse(a, c, &f);
 }
 
 static bool scores_fit(call *c, const modeld_scores *scores) {
@@ -183,64 +185,70 @@ static bool scores_fit(call *c, const modeld_scores *scores) {
            ids_check(c, scores->top_ids, scores->n_top, &f) == STATUS_OK;
 }
 
-void call_scored(service *s, const modeld *d, uint64_t number, const modeld_scores *scores) {
-    call *c = find_of(s, d, number);
+void answering_scored(answering *a, const modeld *d, uint64_t number, const modeld_scores *scores) {
+    call *c = find_of(a, d, number);
     if (!c || c->kind != CALL_SCORE) return;
     if (!scores_fit(c, scores)) {
-        answer_misfit(s, c);
+        answer_misfit(a, c);
         return;
     }
     const call_ids *asked = &call_as_score(c)->scored;
-    client_link_scored(s->clients, c->client, c->client_number, asked->ids, asked->n_ids, scores);
-    call_end(s, c);
+    client_link_scored(a->clients, c->client, c->client_number, asked->ids, asked->n_ids, scores);
+    calls_remove(a->calls, &c);
 }
 
-void call_probed(service *s, const modeld *d, uint64_t number, int32_t id,
-                 const double *probabilities, size_t n_probabilities) {
-    call *c = find_of(s, d, number);
+void answering_probed(answering *a, const modeld *d, uint64_t number, int32_t id,
+                      const double *probabilities, size_t n_probabilities) {
+    call *c = find_of(a, d, number);
     if (!c || c->kind != CALL_PROBE) return;
     const size_t n_row = call_as_probe(c)->n_row;
     if (n_probabilities != n_row || id < 0 || (size_t)id >= n_row) {
-        answer_misfit(s, c);
+        answer_misfit(a, c);
         return;
     }
-    client_link_probed(s->clients, c->client, c->client_number, id, probabilities, n_probabilities);
-    call_end(s, c);
+    client_link_probed(a->clients, c->client, c->client_number, id, probabilities, n_probabilities);
+    calls_remove(a->calls, &c);
 }
 
-void call_failed(service *s, const modeld *d, uint64_t number, const failure *why) {
-    call *c = find_of(s, d, number);
-    if (c) call_refuse(s, c, why);
+void answering_failed(answering *a, const modeld *d, uint64_t number, const failure *why) {
+    call *c = find_of(a, d, number);
+    if (c) refuse(a, c, why);
 }
 
 /* ---- who is lost, who waited too long ---- */
 
-void calls_of_client_lost(service *s, const peer *client) {
-    for (call *c = calls_first(s->calls), *next; c; c = next) {
+void answering_client_left(answering *a, const peer *client) {
+    for (call *c = calls_first(a->calls), *next; c; c = next) {
         next = calls_next(c);
-        if (c->client == client) calls_remove(s->calls, &c);
+        if (c->client == client) calls_remove(a->calls, &c);
     }
 }
 
-/* They go elsewhere in the next turn. */
-void calls_of_modeld_lost(service *s, const modeld *d) {
-    for (call *c = calls_first(s->calls), *next; c; c = next) {
+void answering_modeld_left(answering *a, const modeld *d) {
+    for (call *c = calls_first(a->calls), *next; c; c = next) {
         next = calls_next(c);
         if (!is_at(c, d) || call_lost(c, clock_us())) continue;
         failure f;
         fail(&f, STATUS_NO_MODELD, "%u modelds in a row were lost before they answered it",
              call_errand_of(c)->n_losses);
-        call_refuse(s, c, &f);
+        refuse(a, c, &f);
     }
 }
 
-void calls_expire(service *s, uint64_t now_us) {
-    for (call *c = calls_first(s->calls), *next; c; c = next) {
+void answering_sweep(answering *a, uint64_t now_us) {
+    for (call *c = calls_first(a->calls), *next; c; c = next) {
         next = calls_next(c);
         if (c->state != CALL_WAITING || c->deadline_us > now_us) continue;
         failure f;
         if (c->model) missing_modeld(c->model, c->wait_ms, &f);
-        else missing_model(s->models, c->model_name, "", c->wait_ms, &f);
-        call_refuse(s, c, &f);
+        else missing_model(a->models, c->model_name, "", c->wait_ms, &f);
+        refuse(a, c, &f);
+    }
+}
+
+void answering_go_on(answering *a) {
+    for (call *c = calls_first(a->calls), *next; c; c = next) {
+        next = calls_next(c);
+        advance(a, c);
     }
 }

@@ -1,148 +1,175 @@
-/* Generations: Generate in; Open and Close to modelds, Token and Closed back. */
-#include "service_parts.h"
+#include "generating.h"
+
+#include <string.h>
+
+#include "changes.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
 #include "tokenizerd/route/missing.h"
 
-/* ---- its life ---- */
+/* ---- a request's life ---- */
 
 /* What was held back of its text is let go; with it a stop came. */
-static bool tell_rest(service *s, request *r) {
+static bool tell_rest(generating *g, request *r) {
     stream_text rest;
     if (request_rest(r, &rest) == STATUS_OK && rest.n_bytes > 0)
-        client_link_rest(s->clients, r, &rest);
+        client_link_rest(g->clients, r, &rest);
     return rest.stopped;
 }
 
-void generation_end(service *s, request *r, request_finish finish, const failure *why) {
+void generating_end(generating *g, request *r, request_finish finish, const failure *why) {
     const bool has_rest = finish != FINISH_SUPERSEDED && r->state != REQUEST_RESTING;
     request_end(r);             /* no effect when its modeld has closed it */
     if (r->state == REQUEST_CLOSING) {
-        modeld_link_close(s->modelds, r->worker, r);
+        modeld_link_close(g->modelds, r->worker, r);
         request_told(r);
     }
-    if (has_rest && tell_rest(s, r) && finish == FINISH_LENGTH) finish = FINISH_STOP;
-    client_link_done(s->clients, r, finish, why, clock_us());
-    changes_drop(s, r);
+    if (has_rest && tell_rest(g, r) && finish == FINISH_LENGTH) finish = FINISH_STOP;
+    client_link_done(g->clients, r, finish, why, clock_us());
+    changes_drop(g->clients, r);
     log_event(LOG_DEBUG, "request_done", "attempt=%u reason=%d tokens=%u", r->attempt, (int)finish,
               request_step(r));
-    watches_over(s->watches, r, finish, clock_us());
-    requests_remove(s->requests, &r, finish == FINISH_CANCELLED);
+    watches_over(g->watches, r, finish, clock_us());
+    requests_remove(g->requests, &r, finish == FINISH_CANCELLED);
 }
 
-static void open_at(service *s, request *r, modeld *d) {
+static void open_at(generating *g, request *r, modeld *d) {
     failure f;
-    status st = modeld_link_open(s->modelds, d, r, watches_wanted(s->watches, r->id));
+    status st = modeld_link_open(g->modelds, d, r, watches_wanted(g->watches, r->id));
     if (st == STATUS_OK || st == STATUS_BUSY) {
         request_serve(r, d, clock_us());
         return;
     }
     fail(&f, st, "the request is too long for one message, or there is no memory for it");
-    generation_end(s, r, FINISH_ERROR, &f);
+    generating_end(g, r, FINISH_ERROR, &f);
 }
 
+static void advance(generating *g, request *r);
+
 /* Its ids are here: of its text, or NULL when it brought them. */
-static void generation_ready(service *s, request *r, const int32_t *ids, size_t n_ids) {
+static void ready(generating *g, request *r, const int32_t *ids, size_t n_ids) {
     failure f;
     status st = request_encoded(r, ids, n_ids, clock_us(), &f);
     bool has_own_bos = r->passage && passage_had_first(r->passage);
     passage_free(&r->passage);
     if (st != STATUS_OK) {
-        generation_end(s, r, FINISH_ERROR, &f);
+        generating_end(g, r, FINISH_ERROR, &f);
         return;
     }
-    client_link_started(s->clients, r, has_own_bos, models_count(s->models));
-    changes_tell(s, r);
-    generation_advance(s, r);
+    client_link_started(g->clients, r, has_own_bos, models_count(g->models));
+    changes_tell(g->clients, r);
+    advance(g, r);
 }
 
-void generation_encoded(void *context, void *owner, const failure *why) {
+static void on_encoded(void *context, void *owner, const failure *why) {
     request *r = owner;
     size_t n_ids;
     if (why) {
-        generation_end(context, r, FINISH_ERROR, why);
+        generating_end(context, r, FINISH_ERROR, why);
         return;
     }
     const int32_t *ids = passage_ids(r->passage, &n_ids);
-    generation_ready(context, r, ids, n_ids);
+    ready(context, r, ids, n_ids);
 }
 
-static void meet(service *s, request *r, served_model *m) {
+static void meet(generating *g, request *r, served_model *m) {
     failure f;
     model_facts facts = served_model_facts(m);
     status st = request_meet(r, m, &facts, &f);
-    if (st == STATUS_OK) st = changes_meet(s, r, &f);
+    if (st == STATUS_OK) st = changes_meet(g->clients, r, &f);
     if (st == STATUS_OK && r->passage) {
         const tokenizer *t = served_model_tokenizer(m);
         st = passage_start(r->passage, t, tokenizer_bos(t), &f);
-        service_wake(s);
+        turn_ask(g->turn);
     }
-    if (st != STATUS_OK) generation_end(s, r, FINISH_ERROR, &f);
-    else if (!r->passage) generation_ready(s, r, NULL, 0);
+    if (st != STATUS_OK) generating_end(g, r, FINISH_ERROR, &f);
+    else if (!r->passage) ready(g, r, NULL, 0);
 }
 
-void generation_pause(service *s, request *r, uint32_t n_steps) {
-    if (r->state == REQUEST_RUNNING) modeld_link_close(s->modelds, r->worker, r);
-    if (request_pause(r, n_steps)) changes_tell(s, r);
-}
-
-void generation_advance(service *s, request *r) {
+/* As far as it can: it meets its model, is opened at a modeld, or ends. It may be gone afterwards. */
+static void advance(generating *g, request *r) {
     if (r->state == REQUEST_RESTING) return;
     if (r->state == REQUEST_ENCODING && !r->model) {
-        served_model *m = models_find(s->models, r->model_name, r->fingerprint);
-        if (m) meet(s, r, m);
+        served_model *m = models_find(g->models, r->model_name, r->fingerprint);
+        if (m) meet(g, r, m);
     } else if (r->over != FINISH_NONE) {
-        generation_end(s, r, r->over, NULL);
+        generating_end(g, r, r->over, NULL);
     } else if (r->state == REQUEST_WAITING && r->retry_us <= clock_us()) {
         modeld *d = served_model_least_loaded(r->model, r->refuser);
-        if (d) open_at(s, r, d);
+        if (d) open_at(g, r, d);
     }
 }
 
 /* ---- what the client asks ---- */
 
-static void refuse(service *s, peer *client, const request_order *o, const failure *why) {
-    requests_refused(s->requests, o->id, o->attempt);
-    client_link_done_at_once(s->clients, client, o->id, o->attempt, FINISH_ERROR, why);
+static void refuse(generating *g, peer *client, const request_order *o, const failure *why) {
+    requests_refused(g->requests, o->id, o->attempt);
+    client_link_done_at_once(g->clients, client, o->id, o->attempt, FINISH_ERROR, why);
 }
 
-void generate_asked(service *s, peer *client, const generate_order *order) {
+void generating_generate(generating *g, peer *client, const generate_order *order) {
     const request_order *o = &order->request;
     request *rival, *r;
-    request_finish at_once = requests_admit(s->requests, o->id, o->attempt, &rival);
+    request_finish at_once = requests_admit(g->requests, o->id, o->attempt, &rival);
     if (at_once != FINISH_NONE) {
-        client_link_done_at_once(s->clients, client, o->id, o->attempt, at_once, NULL);
+        client_link_done_at_once(g->clients, client, o->id, o->attempt, at_once, NULL);
         return;
     }
     failure f;
     if (order->fault) {
-        refuse(s, client, o, order->fault);
+        refuse(g, client, o, order->fault);
         return;
     }
-    if (requests_add(s->requests, o, rival, client, clock_us(), &r, &f) != STATUS_OK) {
-        refuse(s, client, o, &f);
+    if (requests_add(g->requests, o, rival, client, clock_us(), &r, &f) != STATUS_OK) {
+        refuse(g, client, o, &f);
         return;
     }
-    if (r->fresh && passages_add(s->passages, order->pieces, order->n_pieces, generation_encoded, r,
-                                 &r->passage, &f) != STATUS_OK) {
-        generation_end(s, r, FINISH_ERROR, &f);
+    if (r->fresh && passages_add(g->encode_queue, order->pieces, order->n_pieces,
+                                 (passage_listener){on_encoded, g, r}, &r->passage,
+                                 &f) != STATUS_OK) {
+        generating_end(g, r, FINISH_ERROR, &f);
         return;
     }
-    if (rival) generation_end(s, rival, FINISH_SUPERSEDED, NULL);
-    watches_go_on(s->watches, r->id);
-    generation_advance(s, r);
+    if (rival) generating_end(g, rival, FINISH_SUPERSEDED, NULL);
+    watches_go_on(g->watches, r->id);
+    advance(g, r);
+}
+
+void generating_pause(generating *g, const peer *client, const uint8_t id[REQUEST_BYTES],
+                      uint32_t attempt, uint32_t n_steps) {
+    request *r = requests_find(g->requests, id);
+    if (!r || r->owner != client || r->attempt != attempt) return;
+    if (r->state == REQUEST_RUNNING) modeld_link_close(g->modelds, r->worker, r);
+    if (request_pause(r, n_steps)) changes_tell(g->clients, r);
+}
+
+void generating_cancel(generating *g, peer *client, uint64_t number, const uint8_t *id,
+                       size_t n_id_bytes) {
+    failure f;
+    request *r;
+    if (requests_match(g->requests, id, n_id_bytes, &r, &f) != STATUS_OK) {
+        client_link_failed(g->clients, client, number, &f);
+        return;
+    }
+    uint8_t whole_id[REQUEST_BYTES];
+    memcpy(whole_id, r->id, sizeof whole_id);
+    uint32_t n_tokens = request_step(r);
+    generating_end(g, r, FINISH_CANCELLED, NULL);
+    client_link_cancelled(g->clients, client, number, whole_id, n_tokens);
 }
 
 /* ---- what its modeld says ---- */
 
 /* The request that is meant, if it is this modeld's; NULL: it has ended or gone elsewhere. */
-static request *find_of(service *s, const modeld *d, const uint8_t id[REQUEST_BYTES],
+static request *find_of(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
                         uint32_t attempt) {
-    request *r = requests_find(s->requests, id);
+    request *r = requests_find(g->requests, id);
     return r && r->worker == d && r->attempt == attempt ? r : NULL;
 }
 
-void generation_token(service *s, const modeld *d, const uint8_t id[REQUEST_BYTES],
+void generating_token(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
                       uint32_t attempt, const request_token *token, const Trivium__Drawn *drawn) {
-    request *r = find_of(s, d, id, attempt);
+    request *r = find_of(g, d, id, attempt);
     if (!r) return;
     failure f;
     stream_text shown;
@@ -150,52 +177,51 @@ void generation_token(service *s, const modeld *d, const uint8_t id[REQUEST_BYTE
     status st = request_drawn(r, token, clock_us(), &shown, &kept, &f);
     if (st == STATUS_NOT_FOUND) return;
     if (st != STATUS_OK) {
-        generation_end(s, r, FINISH_ERROR, &f);
+        generating_end(g, r, FINISH_ERROR, &f);
         return;
     }
     if (kept) {
-        client_link_token(s->clients, r, r->facts.vocab, token, drawn, &shown);
-        changes_tell(s, r);
+        client_link_token(g->clients, r, r->facts.vocab, token, drawn, &shown);
+        changes_tell(g->clients, r);
     }
-    generation_advance(s, r);
+    advance(g, r);
 }
 
-void generation_retuned(service *s, const modeld *d, const uint8_t id[REQUEST_BYTES],
+void generating_retuned(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
                         uint32_t attempt, uint32_t change, uint32_t from_step) {
-    request *r = find_of(s, d, id, attempt);
+    request *r = find_of(g, d, id, attempt);
     if (!r) return;
     request_retuned(r, change, from_step);
-    changes_tell(s, r);
+    changes_tell(g->clients, r);
 }
 
-void generation_closed(service *s, const modeld *d, const uint8_t id[REQUEST_BYTES],
+void generating_closed(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
                        uint32_t attempt, request_finish finish, const request_closing *closing,
                        const failure *why) {
-    request *r = find_of(s, d, id, attempt);
+    request *r = find_of(g, d, id, attempt);
     if (!r) return;
     if (finish == FINISH_ERROR && why->code == STATUS_BUSY && request_crowded_out(r, clock_us())) {
-        changes_tell(s, r);
-        generation_advance(s, r);
+        changes_tell(g->clients, r);
+        advance(g, r);
         return;
     }
-    if (request_closed(r, closing)) generation_end(s, r, finish, why);
+    if (request_closed(r, closing)) generating_end(g, r, finish, why);
 }
 
 /* ---- who is lost, who waited too long ---- */
 
-void generating_of_client_lost(service *s, const peer *client) {
-    for (request *r = requests_first(s->requests), *next; r; r = next) {
+void generating_client_left(generating *g, const peer *client) {
+    for (request *r = requests_first(g->requests), *next; r; r = next) {
         next = requests_next(r);
         request_forget_asker(r, client);
         if (r->owner != client) continue;
         r->owner = NULL;
-        generation_end(s, r, FINISH_SUPERSEDED, NULL);
+        generating_end(g, r, FINISH_SUPERSEDED, NULL);
     }
 }
 
-/* They go on elsewhere in the next turn. */
-void generating_of_modeld_lost(service *s, const modeld *d) {
-    for (request *r = requests_first(s->requests), *next; r; r = next) {
+void generating_modeld_left(generating *g, const modeld *d) {
+    for (request *r = requests_first(g->requests), *next; r; r = next) {
         next = requests_next(r);
         request_forget_modeld(r, d);
         if (r->worker != d || !request_lost(r, clock_us())) continue;
@@ -203,27 +229,34 @@ void generating_of_modeld_lost(service *s, const modeld *d) {
         if (r->over == FINISH_NONE && r->n_losses > REOPENS_MAX) {
             fail(&f, STATUS_NO_MODELD,
                  "%u modelds in a row were lost before they drew a token of it", r->n_losses);
-            generation_end(s, r, FINISH_ERROR, &f);
+            generating_end(g, r, FINISH_ERROR, &f);
         } else {
-            changes_tell(s, r);
+            changes_tell(g->clients, r);
         }
     }
 }
 
-static void expire(service *s, request *r) {
+static void expire(generating *g, request *r) {
     failure f;
-    if (!r->model) missing_model(s->models, r->model_name, r->fingerprint, r->wait_ms, &f);
+    if (!r->model) missing_model(g->models, r->model_name, r->fingerprint, r->wait_ms, &f);
     else if (r->retry_us == 0) missing_modeld(r->model, r->wait_ms, &f);
     else
         fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
              r->model_name, r->wait_ms / 1000.0);
-    generation_end(s, r, FINISH_ERROR, &f);
+    generating_end(g, r, FINISH_ERROR, &f);
 }
 
-void generating_look_after(service *s, uint64_t now_us) {
-    for (request *r = requests_first(s->requests), *next; r; r = next) {
+void generating_sweep(generating *g, uint64_t now_us) {
+    for (request *r = requests_first(g->requests), *next; r; r = next) {
         next = requests_next(r);
-        if (request_waits(r) && r->deadline_us <= now_us) expire(s, r);
-        else if (r->retry_us > 0 && r->retry_us <= now_us) generation_advance(s, r);
+        if (request_waits(r) && r->deadline_us <= now_us) expire(g, r);
+        else if (r->retry_us > 0 && r->retry_us <= now_us) advance(g, r);
+    }
+}
+
+void generating_go_on(generating *g) {
+    for (request *r = requests_first(g->requests), *next; r; r = next) {
+        next = requests_next(r);
+        advance(g, r);
     }
 }

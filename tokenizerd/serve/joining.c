@@ -1,78 +1,117 @@
-/* Modelds: joining, vocabularies, what they say. */
+#include "joining.h"
+
 #include <stdlib.h>
 
-#include "service_parts.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
 
-static void default_tell(service *s, const modeld *d) {
-    modeld_link_default(s->modelds, d, models_default(s->models));
+struct joining {
+    loop *loop;
+    turn *turn;
+    models *models;
+    modeld_link *modelds;
+    int return_timer;           /* -1: whoever knew a tokenizerd before this one has had time to come back */
+    bool has_news;
+};
+
+static void models_change(joining *j) {
+    j->has_news = true;
+    turn_ask(j->turn);
 }
 
-static void defaults_tell(service *s) {
-    log_event(LOG_INFO, "first_model", "name=\"%s\"", models_default(s->models)->first);
-    for (const served_model *m = models_first(s->models); m; m = models_next(m))
-        for (const modeld *d = served_model_modelds(m); d; d = modeld_next(d)) default_tell(s, d);
+/* ---- the default model ---- */
+
+static void default_tell(joining *j, const modeld *d) {
+    modeld_link_default(j->modelds, d, models_default(j->models));
+}
+
+static void defaults_tell(joining *j) {
+    log_event(LOG_INFO, "first_model", "name=\"%s\"", models_default(j->models)->first);
+    for (const served_model *m = models_first(j->models); m; m = models_next(m))
+        for (const modeld *d = served_model_modelds(m); d; d = modeld_next(d)) default_tell(j, d);
 }
 
 /* What it heard of a tokenizerd before us counts before its own joining, as does what others heard who are
  * still to come back. */
-static void default_learn(service *s, const modeld *joiner, const modeld_hello *hello) {
-    default_model *known = models_default(s->models);
+static void default_learn(joining *j, const modeld *joiner, const modeld_hello *hello) {
+    default_model *known = models_default(j->models);
     bool is_news = hello->first_model &&
                    default_model_heard(known, hello->first_model, hello->first_since_ms);
-    if (s->return_timer < 0 &&
+    if (j->return_timer < 0 &&
         default_model_joined(known, hello->offer.name, clock_since_1970_ms()))
         is_news = true;
-    if (is_news) defaults_tell(s);
-    else if (known->first[0]) default_tell(s, joiner);
+    if (is_news) defaults_tell(j);
+    else if (known->first[0]) default_tell(j, joiner);
 }
 
 /* Nobody knows of one: this is a beginning. */
-void modelds_returned(void *context) {
-    service *s = context;
-    const served_model *m = models_first(s->models);
-    s->return_timer = -1;
+static void on_return_over(void *context) {
+    joining *j = context;
+    const served_model *m = models_first(j->models);
+    j->return_timer = -1;
     while (m && !served_model_modelds(m)) m = models_next(m);
-    if (!m || !default_model_joined(models_default(s->models), served_model_name(m),
+    if (!m || !default_model_joined(models_default(j->models), served_model_name(m),
                                     clock_since_1970_ms()))
         return;
-    defaults_tell(s);
-    s->models_changed = true;
-    service_wake(s);
+    defaults_tell(j);
+    models_change(j);
 }
 
-static void models_change(service *s) {
-    s->models_changed = true;
-    service_wake(s);
+joining *joining_new(loop *l, turn *t, models *ms, modeld_link *modelds, uint32_t return_ms) {
+    joining *j = calloc(1, sizeof *j);
+    if (!j) return NULL;
+    *j = (joining){.loop = l, .turn = t, .models = ms, .modelds = modelds};
+    j->return_timer = loop_once(l, return_ms, on_return_over, j);
+    return j;
 }
 
-status modeld_joined(service *s, const modeld_hello *hello, void *record, modeld **out, failure *f) {
-    status st = models_join(s->models, &hello->offer, hello->incarnation, record, out, f);
+void joining_free(joining **j) {
+    if (!*j) return;
+    if ((*j)->return_timer >= 0) loop_cancel((*j)->loop, (*j)->return_timer);
+    free(*j);
+    *j = NULL;
+}
+
+/* ---- coming and going ---- */
+
+status joining_joined(joining *j, const modeld_hello *hello, void *record, modeld **out, failure *f) {
+    status st = models_join(j->models, &hello->offer, hello->incarnation, record, out, f);
     if (st != STATUS_OK) return st;
-    default_learn(s, *out, hello);
-    models_change(s);
+    default_learn(j, *out, hello);
+    models_change(j);
     return STATUS_OK;
 }
 
-void modeld_left(service *s, modeld *d) {
-    generating_of_modeld_lost(s, d);
-    calls_of_modeld_lost(s, d);
+void joining_left(joining *j, modeld *d) {
     models_leave(&d);
-    models_change(s);
+    models_change(j);
 }
 
 /* ---- vocabularies ---- */
 
-void vocabularies_ask(service *s) {
-    for (modeld *d; (d = models_query(s->models)) != NULL;)
-        modeld_link_query(s->modelds, d, served_model_vocabulary(modeld_model(d)));
+void joining_ask(joining *j) {
+    for (modeld *d; (d = models_query(j->models)) != NULL;)
+        modeld_link_query(j->modelds, d, served_model_vocabulary(modeld_model(d)));
 }
 
-status modeld_piece(service *s, modeld *d, const vocab_piece *piece, failure *f) {
+status joining_piece(joining *j, modeld *d, const vocab_piece *piece, failure *f) {
     bool complete = false;
     status st = models_piece(d, piece, &complete, f);
     if (st != STATUS_OK || !complete) return st;
     log_event(LOG_INFO, "model_ready", "name=\"%s\" tokens=%u", served_model_name(modeld_model(d)),
               served_model_n_vocab(modeld_model(d)));
-    models_change(s);
+    models_change(j);
     return STATUS_OK;
+}
+
+/* ---- news ---- */
+
+bool joining_has_news(const joining *j) {
+    return j->has_news;
+}
+
+bool joining_take_news(joining *j) {
+    bool had_news = j->has_news;
+    j->has_news = false;
+    return had_news;
 }

@@ -1,9 +1,9 @@
-/* Render: a conversation becomes the ids of a prompt that are few enough. Each try is rendered and
- * encoded whole, because how many ids a message takes is known only with what it stands beside. */
+#include "rendering.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "service_parts.h"
+#include "proto/base/clock.h"
 #include "tokenizerd/chat/conversation.h"
 
 /* A conversation on its way to a prompt. */
@@ -45,7 +45,12 @@ static rendering *rendering_of(call *c) {
 
 /* ---- its answer ---- */
 
-static void answer_rendered(service *s, call *c, const int32_t *ids, size_t n_ids, size_t n_cut) {
+static void refuse(renderer *by, call *c, const failure *why) {
+    client_link_failed(by->clients, c->client, c->client_number, why);
+    calls_remove(by->calls, &c);
+}
+
+static void answer_rendered(renderer *by, call *c, const int32_t *ids, size_t n_ids, size_t n_cut) {
     const rendering *r = rendering_of(c);
     const rendered_prompt prompt = {
         .ids = ids,
@@ -58,18 +63,18 @@ static void answer_rendered(service *s, call *c, const int32_t *ids, size_t n_id
         .model = served_model_name(c->model),
         .n_vocab = served_model_n_vocab(c->model),
     };
-    client_link_rendered(s->clients, c->client, c->client_number, &prompt);
-    call_end(s, c);
+    client_link_rendered(by->clients, c->client, c->client_number, &prompt);
+    calls_remove(by->calls, &c);
 }
 
-static void answer_fitting(service *s, call *c) {
+static void answer_fitting(renderer *by, call *c) {
     size_t n_ids;
     const int32_t *ids = passage_ids(rendering_of(c)->fits, &n_ids);
-    answer_rendered(s, c, ids, n_ids, 0);
+    answer_rendered(by, c, ids, n_ids, 0);
 }
 
 /* Only the system message and the last one are left, and their ids are too many. */
-static void answer_cut(service *s, call *c) {
+static void answer_cut(renderer *by, call *c) {
     failure f;
     size_t begin, n_cut;
     const rendering *r = rendering_of(c);
@@ -82,20 +87,20 @@ static void answer_cut(service *s, call *c) {
     int32_t *ids = st == STATUS_OK ? malloc((n_left + 1) * sizeof *ids) : NULL;
     if (st == STATUS_OK && !ids) fail(&f, STATUS_NO_MEMORY, "no memory for %zu ids", n_left);
     if (!ids) {
-        call_refuse(s, c, &f);
+        refuse(by, c, &f);
         return;
     }
     memcpy(ids, p.ids, begin * sizeof *ids);
     memcpy(ids + begin, p.ids + begin + n_cut, (n_left - begin) * sizeof *ids);
-    answer_rendered(s, c, ids, n_left, n_cut);
+    answer_rendered(by, c, ids, n_left, n_cut);
     free(ids);
 }
 
 /* ---- one try after the other ---- */
 
-static passage_encoded rendering_encoded;
+static passage_encoded on_encoded;
 
-static status try_start(service *s, call *c, failure *f) {
+static status try_start(renderer *by, call *c, failure *f) {
     rendering *r = rendering_of(c);
     size_t n_messages;
     const chat_message *messages = conversation_messages(r->conversation, &n_messages);
@@ -105,8 +110,8 @@ static status try_start(service *s, call *c, failure *f) {
     if (st != STATUS_OK) return st;
     r->n_head_bytes = prompt.n_head_bytes;
     r->n_tail_bytes = prompt.n_tail_bytes;
-    st = passages_add(s->passages, prompt.segments, prompt.n_segments, rendering_encoded, c,
-                      &r->passage, f);
+    st = passages_add(by->encode_queue, prompt.segments, prompt.n_segments,
+                      (passage_listener){on_encoded, by, c}, &r->passage, f);
     free(prompt.segments);
     return st == STATUS_OK ? passage_start(r->passage, served_model_tokenizer(c->model), r->chat.bos, f)
                            : st;
@@ -114,23 +119,23 @@ static status try_start(service *s, call *c, failure *f) {
 
 /* The next try, until one is on its way or the call is answered. A text that is too long to be
  * encoded is one that does not fit. */
-static void try_next(service *s, call *c) {
+static void try_next(renderer *by, call *c) {
     rendering *r = rendering_of(c);
     for (;;) {
         failure f;
         passage_free(&r->passage);
-        status st = try_start(s, c, &f);
+        status st = try_start(by, c, &f);
         if (st == STATUS_OK) {
             c->state = CALL_ENCODING;
-            service_wake(s);
+            turn_ask(by->turn);
             return;
         }
         conversation_next next = CONVERSATION_TOO_LONG;
         if (st == STATUS_TOO_LONG && r->n_ids_max > 0)
             next = conversation_tried(r->conversation, false);
         if (next == CONVERSATION_AGAIN) continue;
-        if (next == CONVERSATION_FITS) answer_fitting(s, c);
-        else call_refuse(s, c, &f);
+        if (next == CONVERSATION_FITS) answer_fitting(by, c);
+        else refuse(by, c, &f);
         return;
     }
 }
@@ -146,22 +151,22 @@ static bool try_fits(rendering *r) {
     return true;
 }
 
-static void rendering_encoded(void *context, void *owner, const failure *why) {
-    service *s = context;
+static void on_encoded(void *context, void *owner, const failure *why) {
+    renderer *by = context;
     call *c = owner;
     rendering *r = rendering_of(c);
     bool may_fit_shorter = r->n_ids_max > 0;
     if (why && !(why->code == STATUS_TOO_LONG && may_fit_shorter)) {
-        call_refuse(s, c, why);
+        refuse(by, c, why);
         return;
     }
     bool fits = !why && try_fits(r);
     switch (conversation_tried(r->conversation, fits)) {
-    case CONVERSATION_AGAIN: try_next(s, c); break;
-    case CONVERSATION_FITS: answer_fitting(s, c); break;
+    case CONVERSATION_AGAIN: try_next(by, c); break;
+    case CONVERSATION_FITS: answer_fitting(by, c); break;
     case CONVERSATION_TOO_LONG:
-        if (why) call_refuse(s, c, why);
-        else answer_cut(s, c);
+        if (why) refuse(by, c, why);
+        else answer_cut(by, c);
         break;
     }
 }
@@ -172,19 +177,20 @@ static void room_keep(rendering *r, uint32_t n_ctx) {
     if (r->n_reply > 0 && (r->n_ids_max == 0 || r->n_ids_max > n_ids_max)) r->n_ids_max = n_ids_max;
 }
 
-void render_begin(service *s, call *c) {
+void renderer_begin(renderer *by, call *c) {
     rendering *r = rendering_of(c);
     room_keep(r, served_model_n_ctx(c->model));
     r->chat = chat_choose(served_model_tokenizer(c->model), served_model_template(c->model), r->asked);
-    try_next(s, c);
+    try_next(by, c);
 }
 
-/* ---- what clients ask ---- */
-
-/* NULL: it was refused. */
-static call *render_take(service *s, peer *client, const prompt_order *order) {
+call *renderer_take(renderer *by, peer *client, const prompt_order *order) {
     failure f;
     call *c;
+    if (chat_check(order->messages, order->n_messages, &f) != STATUS_OK) {
+        client_link_failed(by->clients, client, order->number, &f);
+        return NULL;
+    }
     const call_order of_table = {
         .kind = CALL_RENDER,
         .client = client,
@@ -193,26 +199,16 @@ static call *render_take(service *s, peer *client, const prompt_order *order) {
         .wait_ms = order->wait_ms,
         .render = {.n_bytes = conversation_bytes(order->messages, order->n_messages)},
     };
-    if (calls_add(s->calls, &of_table, clock_us(), &c, &f) != STATUS_OK) {
-        client_link_failed(s->clients, client, order->number, &f);
+    if (calls_add(by->calls, &of_table, clock_us(), &c, &f) != STATUS_OK) {
+        client_link_failed(by->clients, client, order->number, &f);
         return NULL;
     }
     rendering *r = rendering_new(order);
     if (!r) {
         fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", order->n_messages);
-        call_refuse(s, c, &f);
+        refuse(by, c, &f);
         return NULL;
     }
     call_set_rendering(c, r, rendering_free);
     return c;
-}
-
-void render_asked(service *s, peer *client, const prompt_order *order) {
-    failure f;
-    if (chat_check(order->messages, order->n_messages, &f) != STATUS_OK) {
-        client_link_failed(s->clients, client, order->number, &f);
-        return;
-    }
-    call *c = render_take(s, client, order);
-    if (c) call_advance(s, c);
 }

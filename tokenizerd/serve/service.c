@@ -1,52 +1,64 @@
+#include "service.h"
+
 #include <stdlib.h>
 
+#include "answering.h"
+#include "generating.h"
+#include "joining.h"
+#include "proto/base/clock.h"
 #include "proto/net/peer.h"
-#include "service_parts.h"
+#include "rendering.h"
+#include "tuning.h"
+#include "tracing.h"
 
 enum { SWEEP_MS = 50 };         /* how late a wait may end */
 
-/* ---- its turn ---- */
+struct service {
+    loop *loop;
+    client_link *clients;
+    modeld_link *modelds;
+    models *models;
+    requests *requests;
+    calls *calls;
+    watches *watches;
+    passages *encode_queue;
+    turn *turn;
+    joining *joining;
+    generating generating;
+    tuning tuning;
+    tracing tracing;
+    renderer renderer;
+    answering answering;
+    int sweep_timer;            /* -1: not set */
+};
 
-static void go_on(service *s) {
-    for (request *r = requests_first(s->requests), *next; r; r = next) {
-        next = requests_next(r);
-        generation_advance(s, r);
-    }
-    for (call *c = calls_first(s->calls), *next; c; c = next) {
-        next = calls_next(c);
-        call_advance(s, c);
-    }
-}
+/* ---- its turn ---- */
 
 static void on_turn(void *context) {
     service *s = context;
-    s->turn_timer = -1;
-    vocabularies_ask(s);
-    if (s->models_changed) {
-        s->models_changed = false;
-        go_on(s);
+    joining_ask(s->joining);
+    if (joining_take_news(s->joining)) {
+        generating_go_on(&s->generating);
+        answering_go_on(&s->answering);
     }
-    if (passages_turn(s->passages)) service_wake(s);
+    if (passages_turn(s->encode_queue)) turn_ask(s->turn);
 }
 
-void service_wake(service *s) {
-    if (s->turn_timer < 0) s->turn_timer = loop_once(s->loop, 0, on_turn, s);
-}
-
-/* Also the net under a turn that could not be set for want of memory. */
+/* Also the net under a turn that could not be asked for, for want of memory. */
 static void on_sweep(void *context) {
     service *s = context;
     uint64_t now_us = clock_us();
-    generating_look_after(s, now_us);
-    calls_expire(s, now_us);
-    watches_look_after(s, now_us);
-    if (s->models_changed) service_wake(s);
+    generating_sweep(&s->generating, now_us);
+    answering_sweep(&s->answering, now_us);
+    tracing_sweep(&s->tracing, now_us);
+    if (joining_has_news(s->joining)) turn_ask(s->turn);
 }
 
 /* ---- what the links say ---- */
 
 static void on_generate(void *context, peer *client, const generate_order *order) {
-    generate_asked(context, client, order);
+    service *s = context;
+    generating_generate(&s->generating, client, order);
 }
 
 static void on_generate_refused(void *context, const uint8_t id[REQUEST_BYTES], uint32_t attempt) {
@@ -55,24 +67,29 @@ static void on_generate_refused(void *context, const uint8_t id[REQUEST_BYTES], 
 }
 
 static void on_tune(void *context, peer *client, const tune_order *order) {
-    tune_asked(context, client, order);
+    service *s = context;
+    tuning_tune(&s->tuning, client, order);
 }
 
 static void on_cancel(void *context, peer *client, uint64_t number, const uint8_t *id,
                       size_t n_id_bytes) {
-    cancel_asked(context, client, number, id, n_id_bytes);
+    service *s = context;
+    generating_cancel(&s->generating, client, number, id, n_id_bytes);
 }
 
 static void on_watch(void *context, peer *client, const watch_order *order) {
-    watch_asked(context, client, order);
+    service *s = context;
+    tracing_watch(&s->tracing, client, order);
 }
 
 static void on_call(void *context, const call_order *order, const passage_segment *text) {
-    call_asked(context, order, text);
+    service *s = context;
+    answering_call(&s->answering, order, text);
 }
 
 static void on_render(void *context, peer *client, const prompt_order *order) {
-    render_asked(context, client, order);
+    service *s = context;
+    answering_render(&s->answering, client, order);
 }
 
 static void on_list(void *context, peer *client, uint64_t number) {
@@ -88,18 +105,21 @@ static void on_status(void *context, peer *client, uint64_t number) {
 
 static void on_acknowledged(void *context, const peer *client, const uint8_t id[REQUEST_BYTES],
                             uint32_t attempt, uint32_t change) {
-    acknowledged(context, client, id, attempt, change);
+    service *s = context;
+    tuning_acknowledged(&s->tuning, client, id, attempt, change);
 }
 
 static void on_pause(void *context, const peer *client, const uint8_t id[REQUEST_BYTES],
                      uint32_t attempt, uint32_t n_steps) {
-    paused(context, client, id, attempt, n_steps);
+    service *s = context;
+    generating_pause(&s->generating, client, id, attempt, n_steps);
 }
 
 static void on_client_left(void *context, const peer *client) {
-    generating_of_client_lost(context, client);
-    calls_of_client_lost(context, client);
-    watches_of_client_lost(context, client);
+    service *s = context;
+    generating_client_left(&s->generating, client);
+    answering_client_left(&s->answering, client);
+    tracing_client_left(&s->tracing, client);
 }
 
 static const client_link_events text_events = {
@@ -119,15 +139,20 @@ static const client_link_events text_events = {
 
 static status on_joined(void *context, const modeld_hello *hello, void *record, modeld **out,
                         failure *f) {
-    return modeld_joined(context, hello, record, out, f);
+    service *s = context;
+    return joining_joined(s->joining, hello, record, out, f);
 }
 
 static void on_left(void *context, modeld *d) {
-    modeld_left(context, d);
+    service *s = context;
+    generating_modeld_left(&s->generating, d);
+    answering_modeld_left(&s->answering, d);
+    joining_left(s->joining, d);
 }
 
 static status on_piece(void *context, modeld *d, const vocab_piece *piece, failure *f) {
-    return modeld_piece(context, d, piece, f);
+    service *s = context;
+    return joining_piece(s->joining, d, piece, f);
 }
 
 static void on_unusable(void *context, uint64_t incarnation, const failure *why) {
@@ -137,35 +162,42 @@ static void on_unusable(void *context, uint64_t incarnation, const failure *why)
 
 static void on_token(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
                      uint32_t attempt, const request_token *token, const Trivium__Drawn *drawn) {
-    generation_token(context, d, id, attempt, token, drawn);
+    service *s = context;
+    generating_token(&s->generating, d, id, attempt, token, drawn);
 }
 
 static void on_retuned(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
                        uint32_t attempt, uint32_t change, uint32_t from_step) {
-    generation_retuned(context, d, id, attempt, change, from_step);
+    service *s = context;
+    generating_retuned(&s->generating, d, id, attempt, change, from_step);
 }
 
 static void on_closed(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
                       uint32_t attempt, request_finish finish, const request_closing *closing,
                       const failure *why) {
-    generation_closed(context, d, id, attempt, finish, closing, why);
+    service *s = context;
+    generating_closed(&s->generating, d, id, attempt, finish, closing, why);
 }
 
 static void on_trace(void *context, const uint8_t id[REQUEST_BYTES], const Trivium__Glimpse *trace) {
-    watch_trace(context, id, trace);
+    service *s = context;
+    tracing_trace(&s->tracing, id, trace);
 }
 
 static void on_scored(void *context, const modeld *d, uint64_t number, const modeld_scores *scores) {
-    call_scored(context, d, number, scores);
+    service *s = context;
+    answering_scored(&s->answering, d, number, scores);
 }
 
 static void on_probed(void *context, const modeld *d, uint64_t number, int32_t id,
                       const double *probabilities, size_t n_probabilities) {
-    call_probed(context, d, number, id, probabilities, n_probabilities);
+    service *s = context;
+    answering_probed(&s->answering, d, number, id, probabilities, n_probabilities);
 }
 
 static void on_call_failed(void *context, const modeld *d, uint64_t number, const failure *why) {
-    call_failed(context, d, number, why);
+    service *s = context;
+    answering_failed(&s->answering, d, number, why);
 }
 
 static const modeld_link_events modeld_events = {
@@ -184,35 +216,86 @@ static const modeld_link_events modeld_events = {
 
 /* ---- wiring ---- */
 
-status service_new(service **out, loop *l, const service_options *o, failure *f) {
-    service *s = calloc(1, sizeof *s);
-    if (!s) return fail(f, STATUS_NO_MEMORY, "no memory");
-    s->loop = l;
+static status tables_new(service *s, const service_options *o, failure *f) {
     s->models = models_new();
     s->requests = requests_new(&models_serving);
     s->calls = calls_new(&models_serving);
-    s->passages = passages_new(s);
     s->watches = watches_new(&models_serving);
-    if (s->models && o->default_model)
-        default_model_set(models_default(s->models), o->default_model);
-    status st = STATUS_OK;
-    s->turn_timer = -1;
-    s->sweep_timer = loop_every(l, SWEEP_MS, on_sweep, s);
-    s->return_timer = loop_once(l, RETURN_HEARTBEATS * o->heartbeat_ms, modelds_returned, s);
-    if (!s->models || !s->requests || !s->calls || !s->passages || !s->watches ||
+    s->encode_queue = passages_new();
+    s->turn = turn_new(s->loop, on_turn, s);
+    s->sweep_timer = loop_every(s->loop, SWEEP_MS, on_sweep, s);
+    if (!s->models || !s->requests || !s->calls || !s->watches || !s->encode_queue || !s->turn ||
         s->sweep_timer < 0)
-        st = fail(f, STATUS_NO_MEMORY, "no memory");
-    link_options link = {
-        .loop = l,
+        return fail(f, STATUS_NO_MEMORY, "no memory");
+    if (o->default_model) default_model_set(models_default(s->models), o->default_model);
+    return STATUS_OK;
+}
+
+static status links_new(service *s, const service_options *o, failure *f) {
+    link_options options = {
+        .loop = s->loop,
         .name = o->name,
         .address = o->bind_clients,
         .incarnation = peers_incarnation(),
         .heartbeat_ms = o->heartbeat_ms,
         .insecure = o->insecure,
     };
-    if (st == STATUS_OK) st = client_link_new(&s->clients, &link, &text_events, s, f);
-    link.address = o->bind_models;
-    if (st == STATUS_OK) st = modeld_link_new(&s->modelds, &link, &modeld_events, s, f);
+    status st = client_link_new(&s->clients, &options, &text_events, s, f);
+    options.address = o->bind_models;
+    return st == STATUS_OK ? modeld_link_new(&s->modelds, &options, &modeld_events, s, f) : st;
+}
+
+static void wire(service *s) {
+    s->generating = (generating){
+        .clients = s->clients,
+        .modelds = s->modelds,
+        .models = s->models,
+        .requests = s->requests,
+        .watches = s->watches,
+        .encode_queue = s->encode_queue,
+        .turn = s->turn,
+    };
+    s->tuning = (tuning){
+        .clients = s->clients,
+        .modelds = s->modelds,
+        .requests = s->requests,
+        .generating = &s->generating,
+    };
+    s->tracing = (tracing){
+        .clients = s->clients,
+        .modelds = s->modelds,
+        .requests = s->requests,
+        .watches = s->watches,
+    };
+    s->renderer = (renderer){
+        .clients = s->clients,
+        .calls = s->calls,
+        .encode_queue = s->encode_queue,
+        .turn = s->turn,
+    };
+    s->answering = (answering){
+        .clients = s->clients,
+        .modelds = s->modelds,
+        .models = s->models,
+        .calls = s->calls,
+        .encode_queue = s->encode_queue,
+        .turn = s->turn,
+        .renderer = &s->renderer,
+    };
+}
+
+status service_new(service **out, loop *l, const service_options *o, failure *f) {
+    service *s = calloc(1, sizeof *s);
+    if (!s) return fail(f, STATUS_NO_MEMORY, "no memory");
+    s->loop = l;
+    status st = tables_new(s, o, f);
+    if (st == STATUS_OK) st = links_new(s, o, f);
+    if (st == STATUS_OK) {
+        s->joining = joining_new(l, s->turn, s->models, s->modelds,
+                                 RETURN_HEARTBEATS * o->heartbeat_ms);
+        if (!s->joining) st = fail(f, STATUS_NO_MEMORY, "no memory");
+    }
+    wire(s);
     if (st == STATUS_OK) *out = s;
     else service_free(&s);
     return st;
@@ -231,12 +314,12 @@ void service_free(service **out) {
     if (!s) return;
     *out = NULL;
     if (s->sweep_timer >= 0) loop_cancel(s->loop, s->sweep_timer);
-    if (s->turn_timer >= 0) loop_cancel(s->loop, s->turn_timer);
-    if (s->return_timer >= 0) loop_cancel(s->loop, s->return_timer);
+    turn_free(&s->turn);
+    joining_free(&s->joining);
     requests_free(&s->requests);
     calls_free(&s->calls);
-    passages_free(&s->passages);
     watches_free(&s->watches);
+    passages_free(&s->encode_queue);
     client_link_free(&s->clients);
     modeld_link_free(&s->modelds);
     models_free(&s->models);

@@ -14,23 +14,19 @@ struct passage {
     size_t n_segments, n_bytes;
     encoding *encoding;         /* NULL before passage_start */
     int32_t first;              /* the id before the text; negative: none */
-    passage_encoded *encoded;
-    void *owner;
+    passage_listener listener;
     bool queued;
     passage *next;              /* in the rotation */
 };
 
 struct passages {
-    void *context;
     passage *first;             /* whose turn it is */
     size_t n_bytes;             /* of all texts that live */
     size_t n_passages;
 };
 
-passages *passages_new(void *context) {
-    passages *ps = calloc(1, sizeof *ps);
-    if (ps) ps->context = context;
-    return ps;
+passages *passages_new(void) {
+    return calloc(1, sizeof(passages));
 }
 
 void passages_free(passages **ps) {
@@ -74,7 +70,7 @@ static status segments_check(const passages *ps, const passage_segment *segments
 }
 
 status passages_add(passages *ps, const passage_segment *segments, size_t n_segments,
-                    passage_encoded *encoded, void *owner, passage **out, failure *f) {
+                    passage_listener listener, passage **out, failure *f) {
     size_t n_bytes;
     status st = segments_check(ps, segments, n_segments, &n_bytes, f);
     if (st != STATUS_OK) return st;
@@ -99,8 +95,7 @@ status passages_add(passages *ps, const passage_segment *segments, size_t n_segm
                    .segments = own,
                    .n_segments = n_segments,
                    .n_bytes = n_bytes,
-                   .encoded = encoded,
-                   .owner = owner};
+                   .listener = listener};
     ps->n_bytes += n_bytes;
     ps->n_passages++;
     *out = p;
@@ -150,7 +145,7 @@ bool passages_turn(passages *ps) {
     status st = encoding_advance(p->encoding, ENCODE_SLICE_BYTES, &done, &why);
     queue_remove(ps, p);
     if (st == STATUS_OK && !done) queue_append(ps, p);
-    else p->encoded(ps->context, p->owner, st == STATUS_OK ? NULL : &why);
+    else p->listener.encoded(p->listener.context, p->listener.owner, st == STATUS_OK ? NULL : &why);
     return ps->first != NULL;
 }
 

@@ -23,13 +23,18 @@ typedef struct passage_segment {
 /* The owner's text is encoded (why NULL), or refused. The owner frees it, in the call or later. */
 typedef void passage_encoded(void *context, void *owner, const failure *why);
 
-passages *passages_new(void *context);  /* which every passage_encoded gets; NULL: no memory */
+typedef struct passage_listener {
+    passage_encoded *encoded;
+    void *context, *owner;      /* what it is called with */
+} passage_listener;
+
+passages *passages_new(void);         /* NULL: no memory */
 void passages_free(passages **ps);    /* no text may be left */
 
 /* Keep a copy of the segments. STATUS_NOT_UTF8 or STATUS_TOO_LONG (past TEXT_BYTES_MAX in all),
  * STATUS_BUSY when TEXTS_BYTES_MAX wait already, STATUS_NO_MEMORY. The caller owns *out. */
 status passages_add(passages *ps, const passage_segment *segments, size_t n_segments,
-                    passage_encoded *encoded, void *owner, passage **out, failure *f);
+                    passage_listener listener, passage **out, failure *f);
 void passage_free(passage **p);       /* at any time; sets *p NULL, NULL is fine */
 
 /* Its model's tokenizer is here (borrowed until the text is freed): let it be encoded, after the id

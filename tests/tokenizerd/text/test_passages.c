@@ -35,10 +35,14 @@ static void on_encoded(void *context, void *owner, const failure *why) {
     passage_free(&r->passage);
 }
 
+static passage_listener listener_of(reader *r) {
+    return (passage_listener){.encoded = on_encoded, .context = &n_encoded, .owner = r};
+}
+
 static status add(passages *ps, reader *r, const char *text, size_t n_bytes, bool special) {
     failure f;
     passage_segment segment = {(const uint8_t *)text, n_bytes, special};
-    return passages_add(ps, &segment, 1, on_encoded, r, &r->passage, &f);
+    return passages_add(ps, &segment, 1, listener_of(r), &r->passage, &f);
 }
 
 static void start(reader *r, const tokenizer *t, int32_t first) {
@@ -51,7 +55,7 @@ static void test_texts_take_turns(void **state) {
     enum { LONG = 3 * ENCODE_SLICE_BYTES };
     n_encoded = 0;
     tokenizer *t = small_tokenizer_default();
-    passages *ps = passages_new(&n_encoded);
+    passages *ps = passages_new();
     reader slow = {0}, quick = {0}, later = {0};
     char *text = malloc(LONG);
     memset(text, '.', LONG);
@@ -83,13 +87,13 @@ static void test_segments_are_joined_and_a_first_id_goes_before(void **state) {
     failure f;
     tokenizer *t = small_tokenizer_default();
     const vocab *v = tokenizer_vocab(t);
-    passages *ps = passages_new(&n_encoded);
+    passages *ps = passages_new();
     int32_t end = small_token(v, "<|end|>");
     reader r = {0};
     const passage_segment segments[] = {{(const uint8_t *)"<|end|>", 7, true},
                                         {NULL, 0, false},
                                         {(const uint8_t *)"<|end|>", 7, false}};
-    assert_int_equal(passages_add(ps, segments, 3, on_encoded, &r, &r.passage, &f), STATUS_OK);
+    assert_int_equal(passages_add(ps, segments, 3, listener_of(&r), &r.passage, &f), STATUS_OK);
     start(&r, t, 5);
     while (passages_turn(ps)) {}
     assert_int_equal(r.first, 5);
@@ -116,7 +120,7 @@ static void test_a_first_id_comes_once(void **state) {
     };
     tokenizer *t = small_tokenizer_default();
     const vocab *v = tokenizer_vocab(t);
-    passages *ps = passages_new(&n_encoded);
+    passages *ps = passages_new();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (int without = 0; without < 2; without++) {
             reader r = {0};
@@ -135,7 +139,7 @@ static void test_a_text_that_is_freed_has_no_turn(void **state) {
     (void)state;
     n_encoded = 0;
     tokenizer *t = small_tokenizer_default();
-    passages *ps = passages_new(&n_encoded);
+    passages *ps = passages_new();
     reader gone = {0}, stays = {0};
     assert_int_equal(add(ps, &gone, "a", 1, false), STATUS_OK);
     assert_int_equal(add(ps, &stays, "b", 1, false), STATUS_OK);
@@ -151,7 +155,7 @@ static void test_a_text_that_is_freed_has_no_turn(void **state) {
 
 static void test_texts_are_checked_and_bounded(void **state) {
     (void)state;
-    passages *ps = passages_new(&n_encoded);
+    passages *ps = passages_new();
     reader wrong = {0}, many[TEXTS_BYTES_MAX / TEXT_BYTES_MAX] = {{0}};
     assert_int_equal(add(ps, &wrong, "\xc3", 1, false), STATUS_NOT_UTF8);
     char *text = malloc(TEXT_BYTES_MAX + 1);

@@ -1,0 +1,34 @@
+/* Calls: tokenize, detokenize, render, score, probe. Each gets exactly one answer. */
+#ifndef TRIVIUM_ANSWERING_H
+#define TRIVIUM_ANSWERING_H
+
+#include "rendering.h"
+#include "tokenizerd/links/modeld_link.h"
+#include "tokenizerd/route/models.h"
+
+typedef struct answering {          /* what it needs: filled in by its owner, all borrowed */
+    client_link *clients;
+    modeld_link *modelds;
+    const models *models;
+    calls *calls;
+    passages *encode_queue;
+    turn *turn;
+    renderer *renderer;
+} answering;
+
+/* Take it up, with its text if it has one, or refuse it at once. */
+void answering_call(answering *a, const call_order *order, const passage_segment *text);
+void answering_render(answering *a, peer *client, const prompt_order *order);
+void answering_client_left(answering *a, const peer *client);
+
+/* What modelds answer. */
+void answering_scored(answering *a, const modeld *d, uint64_t number, const modeld_scores *scores);
+void answering_probed(answering *a, const modeld *d, uint64_t number, int32_t id,
+                      const double *probabilities, size_t n_probabilities);
+void answering_failed(answering *a, const modeld *d, uint64_t number, const failure *why);
+void answering_modeld_left(answering *a, const modeld *d);  /* they go elsewhere in the next turn */
+
+void answering_go_on(answering *a);         /* models have come: calls that wait for one go on */
+void answering_sweep(answering *a, uint64_t now_us);        /* those that waited too long end */
+
+#endif

@@ -1,0 +1,54 @@
+/* Generations, from Generate to Done: text to ids, ids to a modeld, its tokens back as text. Each request
+ * has one state (requests/request.h); here its messages are mapped to that, and what it decides is carried
+ * out. */
+#ifndef TRIVIUM_GENERATING_H
+#define TRIVIUM_GENERATING_H
+
+#include "tokenizerd/links/client_link.h"
+#include "tokenizerd/links/modeld_link.h"
+#include "tokenizerd/requests/requests.h"
+#include "tokenizerd/requests/watches.h"
+#include "tokenizerd/route/models.h"
+#include "tokenizerd/text/passages.h"
+#include "turn.h"
+
+typedef struct generating {         /* what it needs: filled in by its owner, all borrowed */
+    client_link *clients;
+    modeld_link *modelds;
+    const models *models;
+    requests *requests;
+    watches *watches;               /* read for what Open asks for; told when a request ends or goes on */
+    passages *encode_queue;
+    turn *turn;
+} generating;
+
+/* ---- what clients ask ---- */
+
+void generating_generate(generating *g, peer *client, const generate_order *order);
+/* No computing from the step n_steps on, until a higher attempt goes on with it. */
+void generating_pause(generating *g, const peer *client, const uint8_t id[REQUEST_BYTES],
+                      uint32_t attempt, uint32_t n_steps);
+void generating_cancel(generating *g, peer *client, uint64_t number, const uint8_t *id,
+                       size_t n_id_bytes);
+void generating_client_left(generating *g, const peer *client);
+
+/* ---- what modelds say ---- */
+
+void generating_token(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
+                      uint32_t attempt, const request_token *token, const Trivium__Drawn *drawn);
+void generating_retuned(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
+                        uint32_t attempt, uint32_t change, uint32_t from_step);
+void generating_closed(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
+                       uint32_t attempt, request_finish finish, const request_closing *closing,
+                       const failure *why);
+void generating_modeld_left(generating *g, const modeld *d);  /* they go on elsewhere in the next turn */
+
+/* ---- from the loop, and from beside ---- */
+
+void generating_go_on(generating *g);     /* models have come: who waits for one goes on */
+/* Who waited too long ends; who is to be tried again is. */
+void generating_sweep(generating *g, uint64_t now_us);
+/* The one Done of a live request: everybody is told, then it is gone. `why` is read for FINISH_ERROR. */
+void generating_end(generating *g, request *r, request_finish finish, const failure *why);
+
+#endif
