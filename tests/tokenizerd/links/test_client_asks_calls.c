@@ -1,0 +1,217 @@
+/* client_link.h: calls of a client arrive as what they ask, and what makes no sense is answered or counted as
+ * PROTOCOL.md has it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tests/support/link/client_scene.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+static client_scene c;
+
+static int begin(void **state) {
+    (void)state;
+    client_scene_begin(&c);
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    client_scene_end(&c);
+    return 0;
+}
+
+/* ---- messages ---- */
+
+static uint8_t id_bytes[REQUEST_BYTES] = {0xab, [REQUEST_BYTES - 1] = 0xcd};
+static const int32_t three_ids[] = {5, 6, 7};
+static const wire_raw three = {three_ids, sizeof three_ids}, odd = {three_ids, 7}, empty = {three_ids, 0};
+
+#define HEARS(m, raw, n_raw, line) assert_string_equal(client_scene_hears(&c, &(m), (raw), (n_raw)), (line))
+
+static void failed(uint64_t number, Trivium__Code code) {
+    const Trivium__TextReply *m = client_scene_says(&c, TRIVIUM__TEXT_REPLY__BODY_FAILED);
+    assert_true(m->failed->call == number);
+    assert_int_equal(m->failed->error->code, code);
+    assert_true(m->failed->error->message[0]);
+}
+
+static uint64_t garbage(void) {
+    client_link_status(c.link, c.peer, 1, c.models, c.modelds, 0);
+    return client_scene_says(&c, TRIVIUM__TEXT_REPLY__BODY_STATUS)->status->garbage;
+}
+
+/* ---- calls ---- */
+
+static void texts_to_ids_and_back(void **state) {
+    (void)state;
+    Trivium__Tokenize tokenize = TRIVIUM__TOKENIZE__INIT;
+    tokenize.call = 1;
+    tokenize.model = "m";
+    tokenize.text = wire_text("hi");
+    tokenize.special = tokenize.bos = true;
+    tokenize.wait_ms = 7;
+    Trivium__TextRequest m = TEXT_REQUEST(TOKENIZE, tokenize, &tokenize);
+    HEARS(m, NULL, 0, "tokenize bos=1 number=1 model=m wait=7 pieces='hi'!");
+    Trivium__Detokenize detokenize = TRIVIUM__DETOKENIZE__INIT;
+    detokenize.call = 2;
+    m = TEXT_REQUEST(DETOKENIZE, detokenize, &detokenize);
+    HEARS(m, &three, 1, "detokenize ids=[5,6,7] number=2 model= wait=0");
+    HEARS(m, &empty, 1, "detokenize ids=[] number=2 model= wait=0");
+    HEARS(m, NULL, 0, "");
+    failed(2, TRIVIUM__CODE__BAD_MESSAGE);
+    HEARS(m, &odd, 1, "");
+    failed(2, TRIVIUM__CODE__BAD_MESSAGE);
+}
+
+static void scores_and_probes(void **state) {
+    (void)state;
+    Trivium__Score score = TRIVIUM__SCORE__INIT;
+    score.call = 3;
+    score.text = wire_text("hi");
+    score.pool = "p";
+    score.bos = true;
+    score.n_top = 2;
+    Trivium__TextRequest m = TEXT_REQUEST(SCORE, score, &score);
+    HEARS(m, NULL, 0, "score pool=p bos=1 top=2 ids=- number=3 model= wait=0 pieces='hi'");
+    score.has_ids = true;
+    HEARS(m, &three, 1, "score pool=p bos=1 top=2 ids=[5,6,7] number=3 model= wait=0");
+    HEARS(m, NULL, 0, "");
+    failed(3, TRIVIUM__CODE__BAD_MESSAGE);
+    Trivium__Probe probe = TRIVIUM__PROBE__INIT;
+    probe.call = 4;
+    probe.seed = 9;
+    probe.step = 1;
+    probe.strategy = wire_strategy("temperature", 2);
+    m = TEXT_REQUEST(PROBE, probe, &probe);
+    const float logits[] = {1.5f, -2};
+    wire_raw row[] = {{logits, sizeof logits}, three};
+    HEARS(m, row, 2,
+          "probe pool= seed=9 step=1 row=1.5,-2 history=[5,6,7] strategy=1:temperature=2 number=4 model= wait=0");
+    HEARS(m, row, 1, "");       /* no history */
+    failed(4, TRIVIUM__CODE__BAD_MESSAGE);
+    row[0].n_bytes = 5;
+    HEARS(m, row, 2, "");
+    failed(4, TRIVIUM__CODE__BAD_MESSAGE);
+    row[0].n_bytes = 4;
+    probe.strategy = wire_strategy("no_such_step", 2);
+    HEARS(m, row, 2, "");
+    failed(4, TRIVIUM__CODE__UNSUPPORTED);
+}
+
+static void conversations(void **state) {
+    (void)state;
+    Trivium__Message user = TRIVIUM__MESSAGE__INIT, other = user, *messages[] = {&user, &other};
+    user.role = "user";
+    user.content = wire_text("Hi!");
+    other.role = "nobody";
+    Trivium__Render render = TRIVIUM__RENDER__INIT;
+    render.call = 5;
+    render.model = "m";
+    render.messages = messages;
+    render.n_messages = 2;
+    render.template_ = "chatml";
+    render.n_ids_max = 100;
+    render.n_reply = 50;
+    render.wait_ms = 9;
+    Trivium__TextRequest m = TEXT_REQUEST(RENDER, render, &render);
+    HEARS(m, NULL, 0,
+          "render number=5 model=m wait=9 form=chatml max=100 reply=50 messages=1'Hi!'3''");
+    render.template_ = "no-such-form";
+    HEARS(m, NULL, 0, "");
+    failed(5, TRIVIUM__CODE__BAD_REQUEST);
+}
+
+static void list_and_status(void **state) {
+    (void)state;
+    Trivium__List list = TRIVIUM__LIST__INIT;
+    Trivium__StatusQuery query = TRIVIUM__STATUS_QUERY__INIT;
+    list.call = 6;
+    query.call = 7;
+    Trivium__TextRequest m = TEXT_REQUEST(LIST, list, &list);
+    HEARS(m, NULL, 0, "list 6");
+    m = TEXT_REQUEST(STATUS, status, &query);
+    HEARS(m, NULL, 0, "status 7");
+}
+
+/* ---- what makes no sense ---- */
+
+static void calls_with_too_many_frames_fail(void **state) {
+    (void)state;
+    Trivium__Tune tune = TRIVIUM__TUNE__INIT;
+    Trivium__Cancel cancel = TRIVIUM__CANCEL__INIT;
+    Trivium__Watch watch = TRIVIUM__WATCH__INIT;
+    Trivium__Tokenize tokenize = TRIVIUM__TOKENIZE__INIT;
+    Trivium__Detokenize detokenize = TRIVIUM__DETOKENIZE__INIT;
+    Trivium__Score score = TRIVIUM__SCORE__INIT, score_of_ids = score;
+    Trivium__Render render = TRIVIUM__RENDER__INIT;
+    Trivium__List list = TRIVIUM__LIST__INIT;
+    Trivium__StatusQuery query = TRIVIUM__STATUS_QUERY__INIT;
+    tune.call = cancel.call = watch.call = tokenize.call = detokenize.call = score.call = 8;
+    score_of_ids.call = render.call = list.call = query.call = 8;
+    score_of_ids.has_ids = true;
+    struct { Trivium__TextRequest m; size_t n_raw; } with_a_number[] = {
+        {TEXT_REQUEST(TUNE, tune, &tune), 1},
+        {TEXT_REQUEST(CANCEL, cancel, &cancel), 1},
+        {TEXT_REQUEST(WATCH, watch, &watch), 1},
+        {TEXT_REQUEST(TOKENIZE, tokenize, &tokenize), 1},
+        {TEXT_REQUEST(DETOKENIZE, detokenize, &detokenize), 2},
+        {TEXT_REQUEST(SCORE, score, &score), 1},
+        {TEXT_REQUEST(SCORE, score, &score_of_ids), 2},
+        {TEXT_REQUEST(RENDER, render, &render), 1},
+        {TEXT_REQUEST(LIST, list, &list), 1},
+        {TEXT_REQUEST(STATUS, status, &query), 1},
+    };
+    const wire_raw two[] = {three, three};
+    for (size_t i = 0; i < sizeof with_a_number / sizeof *with_a_number; i++) {
+        HEARS(with_a_number[i].m, two, with_a_number[i].n_raw, "");
+        failed(8, TRIVIUM__CODE__BAD_MESSAGE);
+    }
+    assert_int_equal(garbage(), 0);
+}
+
+static void what_names_nobody_is_counted(void **state) {
+    (void)state;
+    Trivium__Pause pause = TRIVIUM__PAUSE__INIT;
+    pause.request = (ProtobufCBinaryData){REQUEST_BYTES - 1, id_bytes};
+    Trivium__TextRequest m = TEXT_REQUEST(PAUSE, pause, &pause);
+    HEARS(m, NULL, 0, "");
+    Trivium__Acknowledge ack = TRIVIUM__ACKNOWLEDGE__INIT;
+    m = TEXT_REQUEST(ACKNOWLEDGE, acknowledge, &ack);
+    HEARS(m, NULL, 0, "");
+    HEARS(m, &three, 1, "");    /* too many frames, too */
+    assert_int_equal(garbage(), 3);
+}
+
+static void what_is_no_request_is_counted(void **state) {
+    (void)state;
+    Trivium__TextRequest m = TRIVIUM__TEXT_REQUEST__INIT;
+    HEARS(m, NULL, 0, "");      /* no body */
+    HEARS(m, &three, 1, "");
+    ProtobufCMessageUnknownField later = {
+        .tag = 1000, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = 1, .data = (uint8_t[]){1}};
+    m.base.unknown_fields = &later;
+    m.base.n_unknown_fields = 1;
+    HEARS(m, NULL, 0, "");      /* a body that a later version may have */
+    fake_peer_send_frames(&c.client.peer, &(wire_raw){"\xff\xff\xff", 3}, 1);
+    asker_is_heard(&c.client);
+    assert_int_equal(garbage(), 4);
+    assert_int_equal(c.n_left, 0);
+}
+
+int main(void) {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        CASE(texts_to_ids_and_back),
+        CASE(scores_and_probes),
+        CASE(conversations),
+        CASE(list_and_status),
+        CASE(calls_with_too_many_frames_fail),
+        CASE(what_names_nobody_is_counted),
+        CASE(what_is_no_request_is_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,250 @@
+/* client_link.h: what a client says of texts arrives as the call that it means, and what makes no sense is
+ * answered as PROTOCOL.md has it. The client is a bare socket, the rest of tokenizerd a fake that writes down
+ * its calls. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tests/support/link/client_scene.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+static client_scene c;
+
+static int begin(void **state) {
+    (void)state;
+    client_scene_begin(&c);
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    client_scene_end(&c);
+    return 0;
+}
+
+/* ---- messages ---- */
+
+static uint8_t id_bytes[REQUEST_BYTES] = {0xab, [REQUEST_BYTES - 1] = 0xcd};
+static const ProtobufCBinaryData request_id = {REQUEST_BYTES, id_bytes};
+static const int32_t three_ids[] = {5, 6, 7};
+static const wire_raw three = {three_ids, sizeof three_ids}, odd = {three_ids, 7}, empty = {three_ids, 0};
+
+static void say_heartbeat(Trivium__Heartbeat *beat) {
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    control.word_case = TRIVIUM__CONTROL__WORD_HEARTBEAT;
+    control.heartbeat = beat;
+    fake_peer_say(&c.client.peer, control);
+}
+
+#define HEARS(m, raw, n_raw, line) assert_string_equal(client_scene_hears(&c, &(m), (raw), (n_raw)), (line))
+
+static Trivium__Generate generate_new(void) {
+    Trivium__Generate m = TRIVIUM__GENERATE__INIT;
+    m.request = request_id;
+    m.attempt = 3;
+    return m;
+}
+
+static const Trivium__Done *done(void) {
+    return client_scene_says(&c, TRIVIUM__TEXT_REPLY__BODY_DONE)->done;
+}
+
+static uint64_t garbage(void) {
+    client_link_status(c.link, c.peer, 1, c.models, c.modelds, 0);
+    return client_scene_says(&c, TRIVIUM__TEXT_REPLY__BODY_STATUS)->status->garbage;
+}
+
+/* ---- who may join ---- */
+
+static void only_clients_may_join(void **state) {
+    (void)state;
+    asker other;
+    asker_connect(&other, c.loop, c.meeting.address, &trivium__text_reply__descriptor,
+                  TRIVIUM__ROLE__MODELD);
+    assert_false(asker_joins(&other));
+    assert_int_equal(other.peer.control->refused->code, TRIVIUM__CODE__BAD_REQUEST);
+    assert_string_equal(other.peer.control->refused->message,
+                        "this endpoint is for clients; modelds join the other one");
+    asker_close(&other);
+}
+
+static void a_client_that_leaves_is_told_of(void **state) {
+    (void)state;
+    fake_peer_say_leave(&c.client.peer);
+    client_scene_loses_client(&c);
+    assert_null(c.peer);
+}
+
+/* ---- generations ---- */
+
+static void a_generate_with_text(void **state) {
+    (void)state;
+    Trivium__Generate g = generate_new();
+    Trivium__Segment said = TRIVIUM__SEGMENT__INIT, mark = TRIVIUM__SEGMENT__INIT;
+    Trivium__Segment *segments[] = {&mark, &said};
+    mark.text = wire_text("<s>");
+    mark.special = true;
+    said.text = wire_text("Once");
+    g.segments = segments;
+    g.n_segments = 2;
+    ProtobufCBinaryData stops[] = {wire_text("."), wire_text("!")};
+    g.stops = stops;
+    g.n_stops = 2;
+    g.stop_ids = (int32_t[]){9};
+    g.n_stop_ids = 1;
+    g.model = "m";
+    g.pool = "p";
+    g.session = "s";
+    g.seed = 11;
+    g.max_new_tokens = 20;
+    g.n_candidates = 4;
+    g.wait_ms = 500;
+    g.strategy = wire_strategy("temperature", 0.5);
+    Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
+    HEARS(m, NULL, 0,
+          "generate id=16:ab..cd attempt=3 model=m fingerprint= pool=p session=s semantics= change=0 "
+          "seed=11 state='' max=20 eos=1 cache=1 candidates=4 wait=500 n_prompt=0 stops='.''!' "
+          "stop_ids=[9] ids=- strategy=1:temperature=0.5 pieces='<s>'!'Once'");
+}
+
+static void a_generate_with_ids(void **state) {
+    (void)state;
+    Trivium__Generate g = generate_new();
+    g.n_prompt = 2;
+    g.fingerprint = "f";
+    g.semantics = "trivium/3";
+    g.change = 4;
+    g.state = wire_text("mu");
+    g.ignore_eos = g.no_cache = true;
+    Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
+    HEARS(m, &three, 1,
+          "generate id=16:ab..cd attempt=3 model= fingerprint=f pool= session= semantics=trivium/3 change=4 "
+          "seed=0 state='mu' max=0 eos=0 cache=0 candidates=0 wait=0 n_prompt=2 stops= stop_ids=- "
+          "ids=[5,6,7] strategy=0 pieces=");
+    const char *line = client_scene_hears(&c, &m, &empty, 1);  /* no ids are ids, too */
+    assert_non_null(strstr(line, " ids=[] "));
+}
+
+/* Whoever keeps the requests must see them all the same: an attempt that is here already is told so first. */
+static void a_generate_that_cannot_be_read_comes_with_its_fault(void **state) {
+    (void)state;
+    static Trivium__Segment one = TRIVIUM__SEGMENT__INIT, *segments[SEGMENTS_MAX + 1];
+    static ProtobufCBinaryData stops[STOPS_MAX + 1];
+    for (size_t i = 0; i <= SEGMENTS_MAX; i++) segments[i] = &one;
+    Trivium__Generate g = generate_new();
+    Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
+    HEARS(m, &odd, 1, "generate id=16:ab..cd attempt=3 fault=1");
+    g.segments = segments;
+    g.n_segments = 1;
+    HEARS(m, &three, 1, "generate id=16:ab..cd attempt=3 fault=2");
+    g.n_segments = SEGMENTS_MAX + 1;
+    HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=6");
+    g.n_segments = SEGMENTS_MAX;
+    assert_null(strstr(client_scene_hears(&c, &m, NULL, 0), "fault"));     /* that many there may be */
+    g.stops = stops;
+    g.n_stops = STOPS_MAX + 1;
+    HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=2");
+    g.n_stops = 0;
+    g.strategy = wire_strategy("no_such_step", 1);
+    HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=16");
+    assert_true(asker_is_silent(&c.client));     /* the answer is not the link's to give */
+}
+
+static void a_generate_without_a_name_is_done_at_once(void **state) {
+    (void)state;
+    Trivium__Generate g = generate_new();
+    g.request.len = REQUEST_BYTES - 1;
+    Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
+    HEARS(m, NULL, 0, "");
+    const Trivium__Done *d = done();
+    assert_int_equal(d->request.len, REQUEST_BYTES - 1);
+    assert_memory_equal(d->request.data, id_bytes, REQUEST_BYTES - 1);
+    assert_int_equal(d->attempt, 3);
+    assert_int_equal(d->reason, TRIVIUM__FINISH_REASON__FINISH_ERROR);
+    assert_string_equal(d->error->message, "a request's id has 16 bytes, not 15");
+}
+
+static void a_generate_with_too_many_frames_is_done_and_counts(void **state) {
+    (void)state;
+    Trivium__Generate g = generate_new();
+    Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
+    const wire_raw two[] = {three, three};
+    HEARS(m, two, 2, "refused id=16:ab..cd attempt=3");
+    const Trivium__Done *d = done();
+    assert_memory_equal(d->request.data, id_bytes, REQUEST_BYTES);
+    assert_int_equal(d->error->code, TRIVIUM__CODE__BAD_MESSAGE);
+    assert_string_equal(d->error->message, "2 raw frames came with a message that takes 1");
+    g.request.len = 3;
+    HEARS(m, two, 2, "");       /* nobody is named: there is nothing to remember */
+    assert_int_equal(done()->error->code, TRIVIUM__CODE__BAD_MESSAGE);
+}
+
+/* ---- about a text ---- */
+
+static void tune_cancel_and_watch(void **state) {
+    (void)state;
+    Trivium__Tune tune = TRIVIUM__TUNE__INIT;
+    tune.call = 1;
+    tune.request = wire_text("\xab\x01");
+    tune.replace = true;
+    tune.strategy = wire_strategy("top_k", 40);
+    Trivium__TextRequest m = TEXT_REQUEST(TUNE, tune, &tune);
+    HEARS(m, NULL, 0, "tune 1 id=2:ab..01 replace=1 strategy=1:top_k=40");
+    tune.strategy = wire_strategy("top_k", -1);
+    tune.replace = false;
+    HEARS(m, NULL, 0, "tune 1 id=2:ab..01 replace=0 fault=2");
+    Trivium__Cancel cancel = TRIVIUM__CANCEL__INIT;
+    cancel.call = 2;
+    cancel.request = request_id;
+    m = TEXT_REQUEST(CANCEL, cancel, &cancel);
+    HEARS(m, NULL, 0, "cancel 2 id=16:ab..cd");
+    Trivium__Watch watch = TRIVIUM__WATCH__INIT;
+    watch.call = 3;
+    watch.n_candidates = 6;
+    m = TEXT_REQUEST(WATCH, watch, &watch);
+    HEARS(m, NULL, 0, "watch 3 id=0:00..00 candidates=6");
+}
+
+static void pause_and_acknowledge(void **state) {
+    (void)state;
+    Trivium__Pause pause = TRIVIUM__PAUSE__INIT;
+    pause.request = request_id;
+    pause.attempt = 2;
+    pause.step = 8;
+    Trivium__TextRequest m = TEXT_REQUEST(PAUSE, pause, &pause);
+    HEARS(m, NULL, 0, "pause id=16:ab..cd attempt=2 steps=8");
+    Trivium__Acknowledge ack = TRIVIUM__ACKNOWLEDGE__INIT, bad = ack;
+    ack.request = request_id;
+    ack.attempt = 2;
+    ack.change = 5;
+    m = TEXT_REQUEST(ACKNOWLEDGE, acknowledge, &ack);
+    HEARS(m, NULL, 0, "acknowledged id=16:ab..cd attempt=2 change=5");
+    Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;
+    Trivium__Acknowledge *list[] = {&ack, &bad, &ack};
+    beat.acknowledged = list;
+    beat.n_acknowledged = 3;
+    say_heartbeat(&beat);
+    asker_is_heard(&c.client);
+    assert_string_equal(heard_all(), "acknowledged id=16:ab..cd attempt=2 change=5\n"
+                                     "acknowledged id=16:ab..cd attempt=2 change=5");
+    assert_int_equal(garbage(), 1);
+}
+
+int main(void) {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        CASE(only_clients_may_join),
+        CASE(a_client_that_leaves_is_told_of),
+        CASE(a_generate_with_text),
+        CASE(a_generate_with_ids),
+        CASE(a_generate_that_cannot_be_read_comes_with_its_fault),
+        CASE(a_generate_without_a_name_is_done_at_once),
+        CASE(a_generate_with_too_many_frames_is_done_and_counts),
+        CASE(tune_cancel_and_watch),
+        CASE(pause_and_acknowledge),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
