@@ -35,7 +35,7 @@ static void on_left(void *context, modeld *d) {
     c->n_left++;
 }
 
-static status on_piece(void *context, modeld *d, const vocabulary_piece *p, failure *f) {
+static status on_piece(void *context, modeld *d, const vocab_piece *p, failure *f) {
     modeld_scene *c = context;
     assert_true(d == c->modeld);
     heard("piece %s of=%u+%u from=%u+%u", p->hash, p->n_tokens_all, p->n_merges_all, p->first_token,
