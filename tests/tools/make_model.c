@@ -58,7 +58,14 @@ static status take_or_none(void *out, const char *name, const char *value, failu
 }
 
 #define SIZE(flag, field, text) {flag, OPTION_CALL, "N", text, &field, 0, 0, take_size}
-#define FACTOR(flag, field, text) {flag, OPTION_REAL, "X", text, &field, 1e-3, 1e3, NULL}
+
+static void add_factors(option_row rows[N_TINY_ROPE_REALS], tiny_rope *rope) {
+    for (size_t i = 0; i < N_TINY_ROPE_REALS; i++) {
+        const tiny_rope_real *real = &TINY_ROPE_REALS[i];
+        rows[i] = (option_row){real->flag, OPTION_REAL, "X", real->what, (char *)rope + real->offset,
+                               1e-3, 1e3, NULL};
+    }
+}
 
 int main(int argc, char **argv) {
     tiny_model_options o = tiny_model_defaults();
@@ -81,14 +88,9 @@ int main(int argc, char **argv) {
         SIZE("rope-dims", o.shape.rotation.n_dims, "rotated dimensions of a head (default all)"),
         {"rope-base", OPTION_REAL, "X", "base of the rotation", &o.shape.rotation.base, 1, 1e9, NULL},
         {"rope-type", OPTION_TEXT, "NAME", "how the rotation is scaled: linear, yarn, …", &o.rope.type, 0, 0, NULL},
-        FACTOR("rope-factor", o.rope.factor, "by how much it is scaled"),
-        FACTOR("rope-scale-linear", o.rope.scale_linear, "the same as the old key"),
+        {"rope-scale-linear", OPTION_REAL, "X", "by how much it is scaled, as the old key", &o.rope.scale_linear,
+         1e-3, 1e3, NULL},
         SIZE("rope-original-context", o.rope.original_context, "positions before it was scaled"),
-        FACTOR("rope-attention-factor", o.rope.attention_factor, "of queries and keys"),
-        FACTOR("yarn-ext-factor", o.rope.yarn_mix, "YaRN: how much of fast pairs is kept"),
-        FACTOR("yarn-beta-fast", o.rope.yarn_fast, "YaRN: turns of a fast pair"),
-        FACTOR("yarn-beta-slow", o.rope.yarn_slow, "YaRN: turns of a slow pair"),
-        FACTOR("yarn-log-multiplier", o.rope.yarn_log, "YaRN: attention that is sharp already"),
         SIZE("llama3-context", o.rope.llama3_context, "rope_freqs.weight, made for N positions before"),
         {"untied", OPTION_FLAG, NULL, "an output matrix of its own", &untied, 0, 0, NULL},
         {"split", OPTION_CALL, "NAME", "tokenizer.ggml.pre, or none", &o.split, 0, 0, take_or_none},
@@ -99,9 +101,11 @@ int main(int argc, char **argv) {
         {"name", OPTION_TEXT, "NAME", "general.name", &o.name, 0, 0, NULL},
         {0},
     };
+    option_row factors[N_TINY_ROPE_REALS + 1] = {0};
+    add_factors(factors, &o.rope);
     const options command = {"make_model OUT.gguf [flags]",
                              "Writes a random model. Example: make_model tiny.gguf --type Q4_1 --layers 3",
-                             {rows}, 1};
+                             {rows, factors}, 1};
     const char *path = NULL;
     size_t n_words = 0;
     failure f;

@@ -171,20 +171,27 @@ static const char *key(const tiny_model_options *o, const char *name) {
     return full;
 }
 
+const tiny_rope_real TINY_ROPE_REALS[N_TINY_ROPE_REALS] = {
+    {"factor", "rope-factor", "by how much it is scaled", offsetof(tiny_rope, factor)},
+    {"attn_factor", "rope-attention-factor", "of queries and keys", offsetof(tiny_rope, attention_factor)},
+    {"yarn_ext_factor", "yarn-ext-factor", "YaRN: how much of fast pairs is kept", offsetof(tiny_rope, yarn_mix)},
+    {"yarn_beta_fast", "yarn-beta-fast", "YaRN: turns of a fast pair", offsetof(tiny_rope, yarn_fast)},
+    {"yarn_beta_slow", "yarn-beta-slow", "YaRN: turns of a slow pair", offsetof(tiny_rope, yarn_slow)},
+    {"yarn_log_multiplier", "yarn-log-multiplier", "YaRN: attention that is sharp already",
+     offsetof(tiny_rope, yarn_log)},
+};
+
 static void add_rope_keys(gguf_writer *w, const tiny_rope *r) {
-    const struct { const char *name; double value; } reals[] = {
-        {"factor", r->factor}, {"attn_factor", r->attention_factor}, {"yarn_ext_factor", r->yarn_mix},
-        {"yarn_beta_fast", r->yarn_fast}, {"yarn_beta_slow", r->yarn_slow},
-        {"yarn_log_multiplier", r->yarn_log},
-    };
     char full[64];
     if (r->type) gguf_writer_text(w, "llama.rope.scaling.type", r->type);
     if (r->scale_linear != 0) gguf_writer_real(w, "llama.rope.scale_linear", (float)r->scale_linear);
     if (r->original_context > 0)
         gguf_writer_uint(w, "llama.rope.scaling.original_context_length", r->original_context);
-    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
-        snprintf(full, sizeof full, "llama.rope.scaling.%s", reals[i].name);
-        if (reals[i].value != 0) gguf_writer_real(w, full, (float)reals[i].value);
+    for (size_t i = 0; i < N_TINY_ROPE_REALS; i++) {
+        double value;
+        memcpy(&value, (const char *)r + TINY_ROPE_REALS[i].offset, sizeof value);
+        snprintf(full, sizeof full, "llama.rope.scaling.%s", TINY_ROPE_REALS[i].key);
+        if (value != 0) gguf_writer_real(w, full, (float)value);
     }
 }
 

@@ -5,6 +5,7 @@
 #define TRIVIUM_TESTS_TINY_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "modeld/blocks/shape.h"
@@ -20,14 +21,20 @@ typedef enum tiny_family {
 /* What a file of the family llama says about its rotation; what is 0 or NULL has no key. */
 typedef struct tiny_rope {
     const char *type;           /* llama.rope.scaling.type */
-    double factor;              /* …factor */
     double scale_linear;        /* llama.rope.scale_linear, the old key */
     uint32_t original_context;  /* …original_context_length */
-    double attention_factor;    /* …attn_factor */
-    double yarn_mix, yarn_fast, yarn_slow;  /* …yarn_ext_factor, …yarn_beta_fast, …yarn_beta_slow */
-    double yarn_log;            /* …yarn_log_multiplier */
+    double factor, attention_factor, yarn_mix, yarn_fast, yarn_slow, yarn_log;  /* see TINY_ROPE_REALS */
     uint32_t llama3_context;    /* rope_freqs.weight as Llama 3.1 has it, made for this many positions before */
 } tiny_rope;
+
+/* A key llama.rope.scaling.KEY with a real number, and make_model's flag for it. */
+typedef struct tiny_rope_real {
+    const char *key, *flag, *what;
+    size_t offset;              /* in tiny_rope */
+} tiny_rope_real;
+
+enum { N_TINY_ROPE_REALS = 6 };
+extern const tiny_rope_real TINY_ROPE_REALS[N_TINY_ROPE_REALS];
 
 typedef struct tiny_model_options {
     tiny_family family;
