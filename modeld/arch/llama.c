@@ -1,39 +1,7 @@
 /* Llama (Touvron et al. 2023) and its kin, SmolLM2 among them: RMSNorm, rotary positions on adjacent pairs,
  * grouped-query attention, SwiGLU, output head of its own or tied to the embedding. */
-#include <math.h>
-
 #include "architecture.h"
 #include "rope_keys.h"
-
-static status read_head_dim(const model_keys *k, model_shape *s, failure *f) {
-    uint32_t value_dim, width = s->dim / s->n_heads;
-    if (!model_keys_has(k, "attention.key_length") && (s->dim % s->n_heads != 0 || width == 0))
-        return gguf_refuse(k->file, f, STATUS_UNSUPPORTED, "an embedding of %u does not divide into %u heads",
-                           s->dim, s->n_heads);
-    status st = model_keys_size_or(k, "attention.key_length", 1, HEAD_DIM_MAX, width, &s->head_dim, f);
-    if (st != STATUS_OK) return st;
-    st = model_keys_size_or(k, "attention.value_length", 1, HEAD_DIM_MAX, s->head_dim, &value_dim, f);
-    if (st != STATUS_OK) return st;
-    if (value_dim != s->head_dim)
-        return gguf_refuse(k->file, f, STATUS_UNSUPPORTED, "values of %u beside keys of %u are not supported",
-                           value_dim, s->head_dim);
-    s->score_scale = 1.0f / sqrtf((float)s->head_dim);
-    return STATUS_OK;
-}
-
-static status read_heads(const model_keys *k, model_shape *s, failure *f) {
-    status st = model_keys_layers_size(k, "attention.head_count", HEADS_MAX, s, &s->n_heads, f);
-    if (st != STATUS_OK) return st;
-    s->n_kv_heads = s->n_heads;
-    if (model_keys_has(k, "attention.head_count_kv"))
-        st = model_keys_layers_size(k, "attention.head_count_kv", s->n_heads, s, &s->n_kv_heads, f);
-    if (st != STATUS_OK) return st;
-    if (s->n_heads % s->n_kv_heads != 0)
-        return gguf_refuse(k->file, f, STATUS_UNSUPPORTED,
-                           "%u heads cannot share %u key and value heads evenly",
-                           s->n_heads, s->n_kv_heads);
-    return read_head_dim(k, s, f);
-}
 
 /* Features that change the numbers and are not computed here. */
 static status refuse_extras(const model_keys *k, failure *f) {
@@ -66,7 +34,7 @@ static status read_shape(const model_keys *k, uint32_t n_ctx, model_shape *s, fa
     status st = refuse_extras(k, f);
     if (st == STATUS_OK) st = model_keys_context(k, n_ctx, s, f);
     if (st == STATUS_OK) st = model_keys_widths(k, s, f);
-    if (st == STATUS_OK) st = read_heads(k, s, f);
+    if (st == STATUS_OK) st = model_keys_grouped_heads(k, s, f);
     if (st == STATUS_OK) st = rope_keys_read(k, s, f);
     if (st == STATUS_OK) st = model_keys_epsilon(k, "attention.layer_norm_rms_epsilon", s, f);
     return st == STATUS_OK ? model_keys_vocabulary(k, s, f) : st;

@@ -1,6 +1,7 @@
 #include "model_keys.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "proto/base/limits.h"
@@ -92,6 +93,36 @@ status model_keys_widths(const model_keys *k, model_shape *s, failure *f) {
     if (st == STATUS_OK) st = model_keys_size(k, "embedding_length", 1, DIM_MAX, &s->dim, f);
     if (st == STATUS_OK) st = model_keys_layers_size(k, "feed_forward_length", FFN_DIM_MAX, s, &s->ffn_dim, f);
     return st;
+}
+
+static status read_head_dim(const model_keys *k, model_shape *s, failure *f) {
+    uint32_t value_dim, width = s->dim / s->n_heads;
+    if (!model_keys_has(k, "attention.key_length") && (s->dim % s->n_heads != 0 || width == 0))
+        return gguf_refuse(k->file, f, STATUS_UNSUPPORTED, "an embedding of %u does not divide into %u heads",
+                           s->dim, s->n_heads);
+    status st = model_keys_size_or(k, "attention.key_length", 1, HEAD_DIM_MAX, width, &s->head_dim, f);
+    if (st != STATUS_OK) return st;
+    st = model_keys_size_or(k, "attention.value_length", 1, HEAD_DIM_MAX, s->head_dim, &value_dim, f);
+    if (st != STATUS_OK) return st;
+    if (value_dim != s->head_dim)
+        return gguf_refuse(k->file, f, STATUS_UNSUPPORTED, "values of %u beside keys of %u are not supported",
+                           value_dim, s->head_dim);
+    s->score_scale = 1.0f / sqrtf((float)s->head_dim);
+    return STATUS_OK;
+}
+
+status model_keys_grouped_heads(const model_keys *k, model_shape *s, failure *f) {
+    status st = model_keys_layers_size(k, "attention.head_count", HEADS_MAX, s, &s->n_heads, f);
+    if (st != STATUS_OK) return st;
+    s->n_kv_heads = s->n_heads;
+    if (model_keys_has(k, "attention.head_count_kv"))
+        st = model_keys_layers_size(k, "attention.head_count_kv", s->n_heads, s, &s->n_kv_heads, f);
+    if (st != STATUS_OK) return st;
+    if (s->n_heads % s->n_kv_heads != 0)
+        return gguf_refuse(k->file, f, STATUS_UNSUPPORTED,
+                           "%u heads cannot share %u key and value heads evenly",
+                           s->n_heads, s->n_kv_heads);
+    return read_head_dim(k, s, f);
 }
 
 status model_keys_epsilon(const model_keys *k, const char *key, model_shape *s, failure *f) {

@@ -46,6 +46,9 @@ status model_keys_layers_size(const model_keys *k, const char *key, uint32_t max
 status model_keys_context(const model_keys *k, uint32_t n_ctx, model_shape *s, failure *f);
 /* n_layers, dim and ffn_dim. */
 status model_keys_widths(const model_keys *k, model_shape *s, failure *f);
+/* n_heads; n_kv_heads, as many where the file does not say; head_dim, which is dim / n_heads where it does
+ * not; score_scale, which goes with head_dim. dim is there already. */
+status model_keys_grouped_heads(const model_keys *k, model_shape *s, failure *f);
 /* norm_epsilon, of 0 … 1, which has no fallback; `key` differs with the norm. */
 status model_keys_epsilon(const model_keys *k, const char *key, model_shape *s, failure *f);
 /* n_vocab: the rows of the embedding, because some files have no key for it. */

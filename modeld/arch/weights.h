@@ -16,7 +16,7 @@ enum { WEIGHTS_PARTS_MAX = 3 };     /* query, key and value */
 
 typedef struct weights weights;
 
-/* `file` is borrowed for as long as the weights live. On failure *out is NULL. */
+/* `file` is borrowed for as long as the weights live. On failure (STATUS_NO_MEMORY) *out is NULL. */
 status weights_new(weights **out, const gguf *file, failure *f);
 void weights_free(weights **w);
 
@@ -24,8 +24,10 @@ const gguf *weights_file(const weights *w);     /* as borrowed */
 bool weights_has(const weights *w, const char *name);
 size_t weights_bytes(const weights *w);         /* that all tensors will take, at most */
 
-/* Each failure names the tensor and what was expected. What is returned lives as long as the
- * weights. A matrix is packed anew each time: ask once, and for a tied head use the lookup's
+/* Each failure is STATUS_UNSUPPORTED and names the tensor and what was expected. What is returned lives as
+ * long as the weights. */
+
+/* [n_outputs, n_inputs], packed. It is packed anew each time: ask once, and for a tied head use the lookup's
  * tensor once as matrix. */
 status weights_matrix(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs,
                       matrix *out, failure *f);
@@ -33,7 +35,9 @@ status weights_matrix(weights *w, const char *name, uint32_t n_outputs, uint32_t
  * WEIGHTS_PARTS_MAX. */
 status weights_parts(weights *w, const char *name, uint32_t n_outputs, uint32_t n_inputs,
                      matrix *out, uint32_t n_parts, failure *f);
+/* [n], of F32, F16 or BF16, as float32. */
 status weights_vector(weights *w, const char *name, uint32_t n, const float **out, failure *f);
+/* [n_rows, n_items], read where it lies in the file. */
 status weights_lookup(weights *w, const char *name, uint32_t n_rows, uint32_t n_items, lookup *out,
                       failure *f);
 

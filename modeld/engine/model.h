@@ -26,7 +26,9 @@ typedef struct model_options {
 } model_options;
 
 /* Open, check everything against the file, pack the weights for the kernels, start the pool. On failure
- * *out is NULL and `f` has one sentence (file, tensor or key, and what is supported). */
+ * *out is NULL and `f` has one sentence (file, tensor or key, and what is supported). STATUS_IO: the file
+ * cannot be read, or is damaged. STATUS_UNSUPPORTED: it is none that can be computed. STATUS_NOT_FOUND,
+ * STATUS_BAD_REQUEST: a key is missing or out of its range, or there is no such isa. STATUS_NO_MEMORY. */
 status model_open(model **out, const char *path, const model_options *options, failure *f);
 void model_close(model **m);
 

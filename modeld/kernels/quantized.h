@@ -1,5 +1,5 @@
-/* The quantized tensor types: what the bytes of a file mean, and the form that one kernel for all
- * of them needs. A unit is what shares float16 scales: 32 values, or 256 of the K types. */
+/* The quantized tensor types, as ggml defines them: what the bytes of a file mean, and the form that one
+ * kernel for all of them needs. A unit is what shares float16 scales: 32 values, or 256 of the K types. */
 #ifndef TRIVIUM_QUANTIZED_H
 #define TRIVIUM_QUANTIZED_H
 

@@ -1,6 +1,6 @@
 /* A fixed pool of threads with one operation: do items 0 … n − 1. Each thread goes through a share of
- * its own, neighbouring items in order, and then takes what others have left of theirs. Who does which
- * is chance: what an item's result is must not depend on it. */
+ * its own, neighbouring items in order, and then takes what others have left of theirs. Which thread does
+ * which item is chance: no result may depend on it. */
 #ifndef TRIVIUM_THREADS_H
 #define TRIVIUM_THREADS_H
 
