@@ -1,0 +1,248 @@
+/* The link to a tokenizerd: what does not keep to PROTOCOL.md is counted and reaches nobody, and how
+ * tokenizerds join, refuse, leave and come back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tests/support/link/tokens_scene.h"
+#include "tests/support/link/turns.h"
+
+#include <cmocka.h>             /* after ours: it has a macro named fail */
+
+#define WORD(name) TRIVIUM__CONTROL__WORD_##name
+
+static const uint8_t BYTES[REQUEST_BYTES + 1] = "0123456789abcdef";
+static const int32_t ID = 3;
+static const float LOGIT = 1;
+
+/* ---- messages that make no sense ---- */
+
+/* It is counted once, whatever was called before is all that was, and the link goes on. */
+static void is_garbage(Trivium__TokensRequest *m, const wire_raw *raw, size_t n_raw) {
+    server_notes before = tokens.notes;
+    uint64_t n_before = tokens.garbage.n_messages;
+    tokenizerd_says(&tokens.fakes[0], m, raw, n_raw);
+    tokens_settle();
+    assert_int_equal(tokens.garbage.n_messages, n_before + 1);
+    assert_int_equal(tokens.notes.n_closed, before.n_closed + 1); /* that of tokens_settle */
+    assert_int_equal(tokens.notes.n_opened, before.n_opened);
+    assert_int_equal(tokens.notes.n_called, before.n_called);
+    assert_int_equal(tokens.notes.n_watched, before.n_watched);
+    assert_int_equal(tokens.notes.n_over, before.n_over);
+}
+
+static void opens_that_make_no_sense(void **state) {
+    (void)state;
+    tokens_accept();
+    Trivium__Open open = TRIVIUM__OPEN__INIT;
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_OPEN;
+    m.open = &open;
+    const wire_raw ids = {&ID, sizeof ID}, odd = {&ID, 3}, two[] = {ids, ids};
+    open.request = (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)BYTES};
+    is_garbage(&m, NULL, 0);
+    is_garbage(&m, &odd, 1);
+    is_garbage(&m, two, 2);
+    open.request.len = REQUEST_BYTES - 1;
+    is_garbage(&m, &ids, 1);
+    open.request.len = REQUEST_BYTES + 1;
+    is_garbage(&m, &ids, 1);
+    open.request.len = 0;
+    is_garbage(&m, &ids, 1);
+    open.request.len = REQUEST_BYTES;
+    tokenizerd_says(&tokens.fakes[0], &m, &ids, 1);
+    tokens_until(&tokens.notes.n_opened, 1);
+}
+
+static void calls_that_make_no_sense(void **state) {
+    (void)state;
+    tokens_accept();
+    const wire_raw ids = {&ID, sizeof ID}, odd = {&ID, 2}, row = {&LOGIT, sizeof LOGIT};
+    Trivium__ScoreIds score = TRIVIUM__SCORE_IDS__INIT;
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_SCORE;
+    m.score = &score;
+    is_garbage(&m, NULL, 0);
+    is_garbage(&m, &odd, 1);
+    is_garbage(&m, (const wire_raw[]){ids, ids}, 2);
+    Trivium__ProbeRow probe = TRIVIUM__PROBE_ROW__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_PROBE;
+    m.probe = &probe;
+    is_garbage(&m, NULL, 0);
+    is_garbage(&m, &row, 1);
+    is_garbage(&m, (const wire_raw[]){odd, ids}, 2);
+    is_garbage(&m, (const wire_raw[]){row, odd}, 2);
+    tokenizerd_says(&tokens.fakes[0], &m, (const wire_raw[]){row, ids}, 2);
+    tokens_until(&tokens.notes.n_called, 1);
+}
+
+static void words_that_make_no_sense(void **state) {
+    (void)state;
+    tokens_accept();
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    is_garbage(&m, NULL, 0); /* no body, or one that is not known */
+    Trivium__WatchText watch = TRIVIUM__WATCH_TEXT__INIT;
+    watch.request = (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)BYTES};
+    watch.n_watched = CANDIDATES_MAX + 1;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_WATCH;
+    m.watch = &watch;
+    is_garbage(&m, NULL, 0);
+    Trivium__DefaultModel first = TRIVIUM__DEFAULT_MODEL__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL;
+    m.default_model = &first;
+    is_garbage(&m, NULL, 0); /* no name */
+    first.name = (char *)"two\nlines";
+    is_garbage(&m, NULL, 0);
+    char name[NAME_BYTES_MAX + 2] = {0};
+    memset(name, 'x', NAME_BYTES_MAX + 1);
+    first.name = name;
+    is_garbage(&m, NULL, 0);
+}
+
+/* No text has a name of another length: as with any text that has ended, there is nothing to do. */
+static void names_of_another_length_are_nobodys(void **state) {
+    (void)state;
+    tokens_accept();
+    const ProtobufCBinaryData name = {REQUEST_BYTES - 1, (uint8_t *)BYTES};
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    Trivium__Close close = TRIVIUM__CLOSE__INIT;
+    close.request = name;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_CLOSE;
+    m.close = &close;
+    tokenizerd_says(&tokens.fakes[0], &m, NULL, 0);
+    Trivium__Retune tune = TRIVIUM__RETUNE__INIT;
+    tune.request = name;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_TUNE;
+    m.tune = &tune;
+    tokenizerd_says(&tokens.fakes[0], &m, NULL, 0);
+    Trivium__WatchText watch = TRIVIUM__WATCH_TEXT__INIT;
+    watch.request = name;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_WATCH;
+    m.watch = &watch;
+    tokenizerd_says(&tokens.fakes[0], &m, NULL, 0);
+    tokens_settle();
+    assert_int_equal(tokens.notes.n_closed, 1); /* that of tokens_settle */
+    assert_int_equal(tokens.notes.n_retuned + tokens.notes.n_watched, 0);
+    assert_int_equal(tokens.garbage.n_messages, 0);
+}
+
+static void what_cannot_be_read_is_counted_and_costs_nothing(void **state) {
+    (void)state;
+    tokens_accept();
+    const wire_raw noise = {"\xff\xff\xff\xff", 4}, frames[FRAMES_MAX + 2] = {noise, noise, noise, noise, noise};
+    fake_peer_send_frames(&tokens.fakes[0], &noise, 1);
+    fake_peer_send_frames(&tokens.fakes[0], &(wire_raw){"", 0}, 1);
+    fake_peer_send_frames(&tokens.fakes[0], frames, FRAMES_MAX + 2);
+    tokens_settle();
+    assert_int_equal(tokenizerd_link_garbage(tokens.links[0]), 3);
+    assert_int_equal(tokens.notes.n_over, 1); /* that of joining */
+}
+
+/* ---- joining and leaving ---- */
+
+static void only_a_tokenizerd_is_joined(void **state) {
+    (void)state;
+    fake_peer_say_hello(&tokens.fakes[0], fake_hello(TRIVIUM__ROLE__CLIENT));
+    assert_true(fake_peer_hears(&tokens.fakes[0], tokens.loop, WORD(REFUSED)));
+    assert_int_equal(tokens.fakes[0].control->refused->code, TRIVIUM__CODE__BAD_REQUEST);
+    assert_non_null(strstr(tokens.fakes[0].control->refused->message, tokens.meetings[0].address));
+    assert_int_equal(tokens.notes.n_over, 0);
+}
+
+static void what_it_had_is_over_when_it_leaves(void **state) {
+    (void)state;
+    tokens_accept();
+    fake_peer_say_leave(&tokens.fakes[0]);
+    tokens_until(&tokens.notes.n_over, 2);
+    assert_ptr_equal(tokens.notes.from, tokens.links[0]);
+    assert_false(tokenizerd_link_refused(tokens.links[0]));
+}
+
+static void a_killed_one_is_replaced_and_told_its_first_model(void **state) {
+    (void)state;
+    tokens_accept();
+    assert_string_equal(tokens.fakes[0].control->hello->default_model->name, ""); /* nothing is known */
+    Trivium__DefaultModel first = TRIVIUM__DEFAULT_MODEL__INIT;
+    first.name = (char *)"smol";
+    first.since_ms = 123456789;
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL;
+    m.default_model = &first;
+    tokenizerd_says(&tokens.fakes[0], &m, NULL, 0);
+    tokens_settle();
+    tokens_bind_again();
+    assert_int_equal(tokens.notes.n_over, 2);
+    const Trivium__DefaultModel *told = tokens.fakes[0].control->hello->default_model;
+    assert_string_equal(told->name, "smol");
+    assert_int_equal(told->since_ms, 123456789);
+    tokens_accept();
+    tokens_settle();
+}
+
+static void refuse(Trivium__Code code, const char *why) {
+    Trivium__Error error = TRIVIUM__ERROR__INIT;
+    error.code = code;
+    error.message = (char *)why;
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    control.word_case = WORD(REFUSED);
+    control.refused = &error;
+    fake_peer_say(&tokens.fakes[0], control);
+}
+
+static void a_full_one_is_asked_again(void **state) {
+    (void)state;
+    refuse(TRIVIUM__CODE__BUSY, "no room");
+    refuse(TRIVIUM__CODE__NO_MEMORY, "no room at all");
+    assert_true(fake_peer_hears(&tokens.fakes[0], tokens.loop, WORD(HELLO)));
+    assert_true(fake_peer_hears(&tokens.fakes[0], tokens.loop, WORD(HELLO)));
+    assert_int_equal(tokens.notes.n_refused, 0);
+    assert_false(tokenizerd_link_refused(tokens.links[0]));
+    tokens_accept();
+}
+
+static void any_other_refusal_ends_the_link(void **state) {
+    (void)state;
+    refuse(TRIVIUM__CODE__NAME_TAKEN, "this name is taken");
+    tokens_until(&tokens.notes.n_refused, 1);
+    assert_int_equal(tokens.notes.refusal.code, STATUS_NAME_TAKEN);
+    assert_non_null(strstr(tokens.notes.refusal.message, "this name is taken"));
+    assert_non_null(strstr(tokens.notes.refusal.message, tokens.meetings[0].address));
+    tokens_until(&tokens.notes.n_over, 1);
+    while (fake_peer_take(&tokens.fakes[0])) continue;
+    turns_for_ms(tokens.loop, 3 * HEARTBEAT_MS);
+    assert_false(fake_peer_take(&tokens.fakes[0])); /* no Hello any more */
+    tokenizerd_link_beat(tokens.links[0]);          /* nothing happens */
+    assert_int_equal(tokenizerd_link_garbage(tokens.links[0]), 0);
+    assert_int_equal(tokens.notes.n_refused, 1);
+}
+
+static void an_endpoint_that_cannot_be_is_named(void **state) {
+    (void)state;
+    failure f;
+    tokenizerd_link *link = NULL;
+    Trivium__Hello hello = fake_hello(TRIVIUM__ROLE__MODELD);
+    tokenizerd_link_options options = {.address = "nowhere", .hello = &hello, .incarnation = 1,
+                                       .heartbeat_ms = HEARTBEAT_MS};
+    assert_int_not_equal(tokenizerd_link_new(&link, tokens.loop, &options, &f), STATUS_OK);
+    assert_null(link);
+    assert_non_null(strstr(f.message, "nowhere"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(opens_that_make_no_sense),
+        TEST(calls_that_make_no_sense),
+        TEST(words_that_make_no_sense),
+        TEST(names_of_another_length_are_nobodys),
+        TEST(what_cannot_be_read_is_counted_and_costs_nothing),
+        TEST(only_a_tokenizerd_is_joined),
+        TEST(what_it_had_is_over_when_it_leaves),
+        TEST(a_killed_one_is_replaced_and_told_its_first_model),
+        TEST(a_full_one_is_asked_again),
+        TEST(any_other_refusal_ends_the_link),
+        TEST(an_endpoint_that_cannot_be_is_named),
+    };
+    return cmocka_run_group_tests(tests, tokens_open_model, tokens_close_model);
+}

@@ -1,0 +1,268 @@
+#include "tokens_scene.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/net/peer.h"
+#include "tests/support/models/tiny_model.h"
+#include "tests/support/scratch.h"
+#include "turns.h"
+
+#include <cmocka.h>             /* after ours: it has a macro named fail */
+
+tokens_scene tokens;
+static model *the_model;
+
+/* ---- those who serve ---- */
+
+static void note_strategy(const strategy *chain, const failure *unreadable) {
+    tokens.notes.unreadable = unreadable ? unreadable->code : STATUS_OK;
+    tokens.notes.n_steps = unreadable ? 0 : chain->n_steps;
+    tokens.notes.temperature = tokens.notes.n_steps > 0 ? chain->steps[0].numbers[0] : 0;
+}
+
+static void note_name(tokenizerd_link *from, text_name text) {
+    tokens.notes.from = from;
+    tokens.notes.attempt = text.attempt;
+    memcpy(tokens.notes.request, text.request, REQUEST_BYTES);
+}
+
+static void note_text(const char *text, char out[64]) {
+    snprintf(out, 64, "%s", text);
+}
+
+static void note_ids(const int32_t *ids, size_t n_ids, int32_t out[NOTED_IDS_MAX]) {
+    assert_in_range(n_ids, 0, NOTED_IDS_MAX);
+    if (n_ids > 0) memcpy(out, ids, n_ids * sizeof *ids);
+}
+
+static void note_job(const job *asked) {
+    tokens.notes.asked = *asked;
+    note_ids(asked->ids, asked->n_ids, tokens.notes.ids);
+    note_text(asked->pool, tokens.notes.pool);
+}
+
+static void on_open(void *context, const job *asked, const failure *unreadable) {
+    assert_ptr_equal(context, &tokens);
+    note_job(asked);
+    note_name(asked->owner, (text_name){asked->text.request, asked->text.attempt});
+    note_strategy(asked->text.strategy, unreadable);
+    note_ids(asked->text.end_ids, asked->text.n_end_ids, tokens.notes.end_ids);
+    note_text(asked->text.session, tokens.notes.session);
+    note_text(asked->text.semantics, tokens.notes.semantics);
+    snprintf(tokens.notes.state, sizeof tokens.notes.state, "%.*s",
+             (int)asked->text.n_sampler_state_bytes, (const char *)asked->text.sampler_state);
+    tokens.notes.n_opened++;
+}
+
+static void on_retune(void *context, tokenizerd_link *from, text_name text, uint32_t change,
+                      const strategy *wanted, const failure *unreadable) {
+    assert_ptr_equal(context, &tokens);
+    note_name(from, text);
+    note_strategy(wanted, unreadable);
+    tokens.notes.change = change;
+    tokens.notes.n_retuned++;
+}
+
+static void on_watch(void *context, tokenizerd_link *from, text_name text, uint32_t n_watched) {
+    assert_ptr_equal(context, &tokens);
+    note_name(from, text);
+    tokens.notes.n_watched_asked = n_watched;
+    tokens.notes.n_watched++;
+}
+
+static void on_close(void *context, tokenizerd_link *from, text_name text) {
+    assert_ptr_equal(context, &tokens);
+    note_name(from, text);
+    tokens.notes.n_closed++;
+}
+
+static void on_call(void *context, const job *call, const failure *unreadable) {
+    assert_ptr_equal(context, &tokens);
+    note_job(call);
+    if (call->kind == SEQUENCE_PROBE) {
+        assert_in_range(call->probe.row_width, 0, NOTED_IDS_MAX);
+        memcpy(tokens.notes.row, call->probe.row, call->probe.row_width * sizeof *call->probe.row);
+        note_strategy(call->probe.strategy, unreadable);
+    }
+    tokens.notes.from = call->owner;
+    tokens.notes.n_called++;
+}
+
+static void on_over(void *context, tokenizerd_link *from) {
+    assert_ptr_equal(context, &tokens);
+    tokens.notes.from = from;
+    tokens.notes.n_over++;
+}
+
+static void on_refused(void *context, tokenizerd_link *from, const failure *why) {
+    assert_ptr_equal(context, &tokens);
+    assert_true(tokenizerd_link_refused(from));
+    tokens.notes.refusal = *why;
+    tokens.notes.n_refused++;
+}
+
+static const tokenizerd_link_events events = {
+    .open = on_open,
+    .retune = on_retune,
+    .watch = on_watch,
+    .close = on_close,
+    .call = on_call,
+    .over = on_over,
+    .refused = on_refused,
+};
+
+static void take_figures(void *context, report_figures *out) {
+    assert_ptr_equal(context, &tokens);
+    *out = (report_figures){FIGURE, FIGURE, FIGURE, FIGURE, FIGURE, FIGURE};
+}
+
+/* ---- the tokens ---- */
+
+int tokens_open_model(void **state) {
+    (void)state;
+    failure f;
+    tiny_model_options tiny = tiny_model_defaults();
+    model_options o = {.n_threads = 1, .isa = "ref", .n_rows_max = 1};
+    if (tiny_model_write(scratch_path(), &tiny, &f) != STATUS_OK) return -1;
+    return model_open(&the_model, scratch_path(), &o, &f) == STATUS_OK ? 0 : -1;
+}
+
+int tokens_close_model(void **state) {
+    (void)state;
+    model_close(&the_model);
+    return 0;
+}
+
+static tokenizerd_link *join(const char *address) {
+    static Trivium__Hello hello;
+    trivium__hello__init(&hello);
+    hello.version = PROTOCOL_VERSION;
+    hello.role = TRIVIUM__ROLE__MODELD;
+    hello.name = (char *)"tiny";
+    const tokenizerd_link_options options = {
+        .address = address,
+        .hello = &hello,
+        .incarnation = peers_incarnation(),
+        .heartbeat_ms = HEARTBEAT_MS,
+        .model = tokens.model,
+        .report = tokens.report,
+        .garbage = &tokens.garbage,
+        .events = &events,
+        .context = &tokens,
+    };
+    failure f;
+    tokenizerd_link *link;
+    assert_int_equal(tokenizerd_link_new(&link, tokens.loop, &options, &f), STATUS_OK);
+    return link;
+}
+
+static void open_link(size_t i) {
+    place_make(&tokens.meetings[i]);
+    fake_peer_bind(&tokens.fakes[i], tokens.meetings[i].address, &trivium__tokens_reply__descriptor);
+    tokens.links[i] = join(tokens.meetings[i].address);
+    assert_true(fake_peer_hears(&tokens.fakes[i], tokens.loop, TRIVIUM__CONTROL__WORD_HELLO));
+}
+
+int tokens_begin(void **state) {
+    (void)state;
+    tokens = (tokens_scene){.loop = loop_new(), .model = the_model, .no_samplers = samplers_new()};
+    tokens.report = report_new(tokens.no_samplers, take_figures, &tokens);
+    assert_true(tokens.loop && tokens.report);
+    open_link(0);
+    return 0;
+}
+
+int tokens_end(void **state) {
+    (void)state;
+    bool removed = true;
+    for (size_t i = 0; i < 2; i++) {
+        tokenizerd_link_free(&tokens.links[i]);
+        fake_peer_close(&tokens.fakes[i]);
+        if (tokens.meetings[i].folder[0]) removed = place_remove(&tokens.meetings[i]) && removed;
+    }
+    report_free(&tokens.report);
+    samplers_free(&tokens.no_samplers);
+    loop_free(&tokens.loop);
+    return removed ? 0 : -1;
+}
+
+void tokens_accept(void) {
+    size_t n_over = tokens.notes.n_over;
+    fake_peer_say_hello(&tokens.fakes[0], fake_hello(TRIVIUM__ROLE__TOKENIZERD));
+    tokens_until(&tokens.notes.n_over, n_over + 1);
+}
+
+void tokens_second(void) {
+    open_link(1);
+    size_t n_over = tokens.notes.n_over;
+    fake_peer_say_hello(&tokens.fakes[1], fake_hello(TRIVIUM__ROLE__TOKENIZERD));
+    tokens_until(&tokens.notes.n_over, n_over + 1);
+}
+
+void tokens_bind_again(void) {
+    fake_peer_close(&tokens.fakes[0]);
+    fake_peer_bind(&tokens.fakes[0], tokens.meetings[0].address, &trivium__tokens_reply__descriptor);
+    tokens.fakes[0].from = FAKE_INCARNATION + 1;
+    assert_true(fake_peer_hears(&tokens.fakes[0], tokens.loop, TRIVIUM__CONTROL__WORD_HELLO));
+}
+
+typedef struct count {
+    const size_t *n;
+    size_t wanted;
+} count;
+
+static bool reached(void *context) {
+    const count *c = context;
+    return *c->n >= c->wanted;
+}
+
+void tokens_until(const size_t *n, size_t wanted) {
+    assert_true(turns_until(tokens.loop, reached, &(count){n, wanted}));
+}
+
+void tokens_settle(void) {
+    Trivium__Close nobodys = TRIVIUM__CLOSE__INIT;
+    nobodys.request = (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)"nobody has this."};
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_CLOSE;
+    m.close = &nobodys;
+    size_t n_closed = tokens.notes.n_closed;
+    tokenizerd_says(&tokens.fakes[0], &m, NULL, 0);
+    tokens_until(&tokens.notes.n_closed, n_closed + 1);
+}
+
+void tokenizerd_says(fake_peer *f, Trivium__TokensRequest *m, const wire_raw *raw, size_t n_raw) {
+    fake_peer_send(f, &m->base, raw, n_raw);
+}
+
+const Trivium__TokensReply *tokenizerd_hears(fake_peer *f) {
+    assert_true(fake_peer_hears(f, tokens.loop, FAKE_BODY));
+    return (const Trivium__TokensReply *)f->header;
+}
+
+static Trivium__Strategy *chain_of(const char *name, double number) {
+    static double numbers[1];
+    static Trivium__Step only;
+    static Trivium__Step *all[] = {&only};
+    static Trivium__Strategy chain;
+    trivium__step__init(&only);
+    trivium__strategy__init(&chain);
+    numbers[0] = number;
+    only.name = (char *)name;
+    only.n_numbers = 1;
+    only.numbers = numbers;
+    chain.n_steps = 1;
+    chain.steps = all;
+    return &chain;
+}
+
+Trivium__Strategy *temperature(double number) {
+    return chain_of("temperature", number);
+}
+
+Trivium__Strategy *unknown_chain(void) {
+    return chain_of("nobody_knows_this", 1);
+}
