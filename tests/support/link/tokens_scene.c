@@ -209,18 +209,8 @@ void tokens_bind_again(void) {
     assert_true(fake_peer_hears(&tokens.fakes[0], tokens.loop, TRIVIUM__CONTROL__WORD_HELLO));
 }
 
-typedef struct count {
-    const size_t *n;
-    size_t wanted;
-} count;
-
-static bool reached(void *context) {
-    const count *c = context;
-    return *c->n >= c->wanted;
-}
-
 void tokens_until(const size_t *n, size_t wanted) {
-    assert_true(turns_until(tokens.loop, reached, &(count){n, wanted}));
+    assert_true(turns_until_count(tokens.loop, n, wanted));
 }
 
 void tokens_settle(void) {

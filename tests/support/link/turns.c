@@ -33,6 +33,20 @@ bool turns_until(loop *l, turns_condition *holds, void *context) {
     return t.held;
 }
 
+typedef struct counted {
+    const size_t *n;
+    size_t wanted;
+} counted;
+
+static bool reached(void *context) {
+    const counted *c = context;
+    return *c->n >= c->wanted;
+}
+
+bool turns_until_count(loop *l, const size_t *n, size_t wanted) {
+    return turns_until(l, reached, &(counted){n, wanted});
+}
+
 void turns_for_ms(loop *l, uint32_t ms) {
     assert_true(loop_once(l, ms, stop, l) >= 0);
     loop_run(l);

@@ -3,6 +3,7 @@
 #define TRIVIUM_TESTS_TURNS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/net/loop.h"
@@ -14,6 +15,9 @@ typedef bool turns_condition(void *context);
 /* Run the loop until `holds(context)` is true, asked every millisecond. False: it was not within
  * SOON_MS. */
 bool turns_until(loop *l, turns_condition *holds, void *context);
+
+/* Until `*n`, a count of what has happened, is at least `wanted`. */
+bool turns_until_count(loop *l, const size_t *n, size_t wanted);
 
 void turns_for_ms(loop *l, uint32_t ms);
 

@@ -1,0 +1,188 @@
+/* The link to samplerds: requests leave as they are, answers arrive with what they say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "proto/chain/strategy_wire.h"
+#include "tests/support/link/rows_scene.h"
+
+#include <cmocka.h>             /* after ours: it has a macro named fail */
+
+static void assert_raw(size_t index, const void *bytes, size_t n_bytes) {
+    size_t n_there = 0;
+    const void *there = fake_peer_raw(&rows.fakes[0], index, &n_there);
+    assert_int_equal(n_there, n_bytes);
+    if (n_bytes > 0) assert_memory_equal(there, bytes, n_bytes);
+}
+
+/* ---- requests leave ---- */
+
+static void a_request_leaves_as_it_is(void **state) {
+    (void)state;
+    failure f;
+    sampler *one = rows_join(0, "", "rules/1");
+    strategy defaults;
+    strategy_init(&defaults);
+    strategy_defaults(&defaults);
+    const int32_t given[] = {1, -1};
+    const float two_rows[2 * ROW_WIDTH] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const sample_request request = {
+        .ticket = UINT64_C(1) << 63, .request = ROW_REQUEST, .attempt = 2, .step = 3, .rows = two_rows, .n_rows = 2,
+        .row_width = ROW_WIDTH, .ids = ROW_ID_LIST, .n_ids = 3, .n_prompt = 1, .strategy = &defaults, .seed = 4,
+        .sampler_state = (const uint8_t *)"mu", .n_sampler_state_bytes = 2, .deadline_ms = 5,
+        .n_candidates = 6, .n_watched = 7, .given = given, .want_probabilities = true,
+    };
+    assert_int_equal(samplerd_link_send(rows.link, one, &request), STATUS_OK);
+    const Trivium__SampleRequest *r = rows_heard();
+    assert_true(r->ticket == UINT64_C(1) << 63);
+    assert_int_equal(r->request.len, REQUEST_BYTES);
+    assert_memory_equal(r->request.data, ROW_REQUEST, REQUEST_BYTES);
+    assert_true(r->attempt == 2 && r->step == 3 && r->n_rows == 2 && r->n_vocab == ROW_WIDTH);
+    assert_true(r->n_ids == 3 && r->n_prompt == 1 && r->seed == 4 && r->deadline_ms == 5);
+    assert_true(r->n_candidates == 6 && r->n_watched == 7 && r->want_probabilities);
+    assert_int_equal(r->state.len, 2);
+    assert_memory_equal(r->state.data, "mu", 2);
+    assert_int_equal(r->n_given, 2);
+    assert_true(r->given[0] == 1 && r->given[1] == -1);
+    strategy heard;
+    strategy_init(&heard);
+    assert_int_equal(strategy_from_wire(&heard, r->strategy, &f), STATUS_OK);
+    assert_true(strategy_equal(&heard, &defaults));
+    assert_null(r->shared);
+    assert_raw(0, two_rows, sizeof two_rows);
+    assert_raw(1, ROW_ID_LIST, sizeof ROW_ID_LIST);
+    strategy_clear(&heard);
+    strategy_clear(&defaults);
+}
+
+static void a_call_has_a_request_of_zeros_and_draws(void **state) {
+    (void)state;
+    static const uint8_t zeros[REQUEST_BYTES];
+    sampler *one = rows_join(0, "", "rules/1");
+    sample_request request = rows_request();
+    assert_int_equal(samplerd_link_send(rows.link, one, &request), STATUS_OK);
+    const Trivium__SampleRequest *r = rows_heard();
+    assert_int_equal(r->request.len, REQUEST_BYTES);
+    assert_memory_equal(r->request.data, zeros, REQUEST_BYTES);
+    assert_int_equal(r->n_given, 0);
+    assert_non_null(r->strategy);
+}
+
+/* Only to a samplerd that said that it reads them, and only where the row lies there. */
+static void a_row_in_shared_memory_is_not_sent_to_who_reads_it_there(void **state) {
+    (void)state;
+    sampler *one = rows_join(0, "", "rules/1");
+    sample_request request = rows_request();
+    request.in_shared = true;
+    request.shared_index = 0;
+    request.shared_generation = 6;
+    samplerd_link_send(rows.link, one, &request);
+    assert_null(rows_heard()->shared);
+    assert_raw(0, ROW, sizeof ROW);
+
+    Trivium__RowsMapped mapped = TRIVIUM__ROWS_MAPPED__INIT;
+    Trivium__LogitsReply m = TRIVIUM__LOGITS_REPLY__INIT;
+    m.body_case = TRIVIUM__LOGITS_REPLY__BODY_MAPPED;
+    m.mapped = &mapped;
+    fake_samplerd_says(&rows.fakes[0], &m, NULL, 0);
+    fake_samplerd_draws(&rows.fakes[0], ROW_TICKET, 1, 0);
+    rows_until(&rows.n_answered, 1);
+    samplerd_link_send(rows.link, one, &request);
+    const Trivium__SampleRequest *r = rows_heard();
+    assert_true(r->shared && r->shared->index == 0 && r->shared->generation == 6);
+    assert_raw(0, NULL, 0);
+    assert_raw(1, ROW_ID_LIST, sizeof ROW_ID_LIST);
+
+    request.in_shared = false;
+    samplerd_link_send(rows.link, one, &request);
+    assert_null(rows_heard()->shared);
+    assert_raw(0, ROW, sizeof ROW);
+}
+
+static void what_fits_no_message_is_told_and_cuts_nobody(void **state) {
+    (void)state;
+    sampler *one = rows_join(0, "", "rules/1");
+    sample_request request = rows_request();
+    request.n_rows = RAW_BYTES_MAX / sizeof(float) / ROW_WIDTH + 1;
+    assert_int_equal(samplerd_link_send(rows.link, one, &request), STATUS_TOO_LONG);
+    assert_false(one->lost);
+    request.n_rows = 1;
+    assert_int_equal(samplerd_link_send(rows.link, one, &request), STATUS_OK);
+    rows_heard();
+}
+
+/* ---- answers arrive ---- */
+
+static void an_answer_comes_with_its_ticket_and_its_sampler(void **state) {
+    (void)state;
+    sampler *first = rows_join(0, "", "rules/1"), *second = rows_join(1, "", "rules/1");
+    fake_samplerd_draws(&rows.fakes[0], 8, 1, 3);
+    rows_until(&rows.n_answered, 1);
+    assert_ptr_equal(rows.from, first);
+    assert_int_equal(rows.ticket, 8);
+    assert_int_equal(rows.id, 3);
+    fake_samplerd_draws(&rows.fakes[1], 9, 1, 2);
+    rows_until(&rows.n_answered, 2);
+    assert_ptr_equal(rows.from, second);
+    assert_int_equal(rows.ticket, 9);
+}
+
+static Trivium__LogitsReply glimpse_reply(Trivium__Glimpse *g, Trivium__Drawn *drawn) {
+    *g = (Trivium__Glimpse)TRIVIUM__GLIMPSE__INIT;
+    *drawn = (Trivium__Drawn)TRIVIUM__DRAWN__INIT;
+    g->request = (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)ROW_REQUEST};
+    g->step = 31;
+    g->drawn = drawn;
+    Trivium__LogitsReply m = TRIVIUM__LOGITS_REPLY__INIT;
+    m.body_case = TRIVIUM__LOGITS_REPLY__BODY_GLIMPSE;
+    m.glimpse = g;
+    return m;
+}
+
+static void a_glimpse_is_passed_on(void **state) {
+    (void)state;
+    Trivium__Glimpse g;
+    Trivium__Drawn drawn;
+    rows_join(0, "", "rules/1");
+    Trivium__LogitsReply m = glimpse_reply(&g, &drawn);
+    fake_samplerd_says(&rows.fakes[0], &m, NULL, 0);
+    rows_until(&rows.n_glimpsed, 1);
+    assert_int_equal(rows.glimpse_step, 31);
+}
+
+static void what_makes_no_sense_is_counted_and_reaches_nobody(void **state) {
+    (void)state;
+    Trivium__Glimpse g;
+    Trivium__Drawn drawn;
+    rows_join(0, "", "rules/1");
+    Trivium__LogitsReply m = glimpse_reply(&g, &drawn), empty = TRIVIUM__LOGITS_REPLY__INIT;
+    fake_samplerd_says(&rows.fakes[0], &empty, NULL, 0);
+    drawn.id = ROW_WIDTH; /* of another vocabulary */
+    fake_samplerd_says(&rows.fakes[0], &m, NULL, 0);
+    drawn.id = 0;
+    g.request.len = REQUEST_BYTES - 1;
+    fake_samplerd_says(&rows.fakes[0], &m, NULL, 0);
+    const wire_raw noise = {"\xff\xff\xff\xff", 4};
+    fake_peer_send_frames(&rows.fakes[0], &noise, 1);
+    fake_samplerd_draws(&rows.fakes[0], 1, 1, 0); /* all before it was taken */
+    rows_until(&rows.n_answered, 1);
+    assert_int_equal(rows.garbage.n_messages, 3);
+    assert_int_equal(samplerd_link_garbage(rows.link), 1);
+    assert_int_equal(rows.n_glimpsed, 0);
+    assert_int_equal(rows.n_lost, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_request_leaves_as_it_is),
+        TEST(a_call_has_a_request_of_zeros_and_draws),
+        TEST(a_row_in_shared_memory_is_not_sent_to_who_reads_it_there),
+        TEST(what_fits_no_message_is_told_and_cuts_nobody),
+        TEST(an_answer_comes_with_its_ticket_and_its_sampler),
+        TEST(a_glimpse_is_passed_on),
+        TEST(what_makes_no_sense_is_counted_and_reaches_nobody),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
