@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/support/link/tokens_scene.h"
+#include "tests/support/link/wire_chain.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
@@ -34,7 +35,7 @@ static void an_open_is_a_text_to_continue(void **state) {
     open.n_prompt = 3;
     open.session = (char *)"talk";
     open.pool = (char *)"careful";
-    open.strategy = temperature(0.5);
+    open.strategy = wire_temperature(0.5);
     open.change = 4;
     open.seed = UINT64_C(1) << 40;
     open.state = (ProtobufCBinaryData){2, (uint8_t *)"mu"};
@@ -96,7 +97,7 @@ static void a_strategy_that_cannot_be_read_is_told_with_its_text(void **state) {
     Trivium__Open open = TRIVIUM__OPEN__INIT;
     open.request = REQUEST;
     open.attempt = 1;
-    open.strategy = unknown_chain();
+    open.strategy = wire_unknown();
     say_open(&tokens.fakes[0], &open, (const int32_t[]){3}, 1);
     tokens_until(&tokens.notes.n_opened, 1);
     assert_int_equal(tokens.notes.unreadable, STATUS_UNSUPPORTED);
@@ -118,13 +119,13 @@ static void say_retune(Trivium__Strategy *wanted) {
 static void a_retune_brings_the_strategy_and_its_ordinal(void **state) {
     (void)state;
     tokens_accept();
-    say_retune(temperature(1.5));
+    say_retune(wire_temperature(1.5));
     tokens_until(&tokens.notes.n_retuned, 1);
     assert_named(tokens.links[0], 3);
     assert_int_equal(tokens.notes.change, 5);
     assert_int_equal(tokens.notes.unreadable, STATUS_OK);
     assert_true(tokens.notes.temperature == 1.5);
-    say_retune(temperature(-1));
+    say_retune(wire_temperature(-1));
     tokens_until(&tokens.notes.n_retuned, 2);
     assert_int_equal(tokens.notes.unreadable, STATUS_BAD_REQUEST);
 }
@@ -192,7 +193,7 @@ static void a_probe_is_a_call_with_a_row_and_a_history(void **state) {
     const wire_raw raw[] = {{row, sizeof row}, {history, sizeof history}};
     Trivium__ProbeRow probe = TRIVIUM__PROBE_ROW__INIT;
     probe.call = 21;
-    probe.strategy = temperature(0.25);
+    probe.strategy = wire_temperature(0.25);
     probe.seed = 22;
     probe.step = 23;
     probe.wait_ms = 24;
@@ -213,7 +214,7 @@ static void a_probe_is_a_call_with_a_row_and_a_history(void **state) {
     assert_memory_equal(tokens.notes.row, row, sizeof row);
     assert_int_equal(asked->n_ids, 2);
     assert_memory_equal(tokens.notes.ids, history, sizeof history);
-    probe.strategy = unknown_chain();
+    probe.strategy = wire_unknown();
     tokenizerd_says(&tokens.fakes[0], &m, raw, 2);
     tokens_until(&tokens.notes.n_called, 2);
     assert_int_equal(tokens.notes.unreadable, STATUS_UNSUPPORTED);

@@ -59,8 +59,4 @@ void tokens_settle(void);
 void tokenizerd_says(fake_peer *f, Trivium__TokensRequest *m, const wire_raw *raw, size_t n_raw);
 const Trivium__TokensReply *tokenizerd_hears(fake_peer *f); /* the next body that comes */
 
-/* A chain of one temperature, and one that no build knows; valid until the next one is made. */
-Trivium__Strategy *temperature(double number);
-Trivium__Strategy *unknown_chain(void);
-
 #endif
