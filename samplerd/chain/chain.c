@@ -9,7 +9,7 @@
 #include "penalties.h"
 #include "proto/numeric/fmath.h"
 #include "rng.h"
-#include "row.h"
+#include "candidates.h"
 
 typedef void step_function(row *r, const step *one);
 

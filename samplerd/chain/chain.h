@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "memory.h"
+#include "sampler_state.h"
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
 #include "proto/numeric/cpu.h"

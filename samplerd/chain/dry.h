@@ -8,7 +8,7 @@
 #define TRIVIUM_DRY_H
 
 #include "proto/chain/strategy.h"
-#include "row.h"
+#include "candidates.h"
 
 /* The function of its row in strategy.h's table. Its time is linear in the number of ids; up to the newest
  * breaker it is so for each breaker. */

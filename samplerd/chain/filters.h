@@ -5,7 +5,7 @@
 #define TRIVIUM_FILTERS_H
 
 #include "proto/chain/strategy.h"
-#include "row.h"
+#include "candidates.h"
 
 /* z / T. Where the largest quotient would leave double's range the row is moved first, so that its
  * largest logit is 0: the softmax is the same, and its limit for T → 0 is the greedy choice. */

@@ -5,7 +5,7 @@
 #define TRIVIUM_PENALTIES_H
 
 #include "proto/chain/strategy.h"
-#include "row.h"
+#include "candidates.h"
 
 /* Add each bias to its id's logit; −inf bans the id. */
 void penalty_logit_bias(row *r, const step *one);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "history.h"
-#include "memory.h"
+#include "sampler_state.h"
 #include "proto/base/status.h"
 #include "samplerd/simd/passes.h"
 

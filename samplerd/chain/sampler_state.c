@@ -1,11 +1,11 @@
-#include "memory.h"
+#include "sampler_state.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "proto/numeric/fmath.h"
-#include "row.h"
+#include "candidates.h"
 
 enum { VERSION = 1, KIND_MIROSTAT = 1, KIND_ADAPTIVE_P = 2 };
 

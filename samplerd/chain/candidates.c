@@ -1,4 +1,4 @@
-#include "row.h"
+#include "candidates.h"
 
 #include <assert.h>
 #include <float.h>
