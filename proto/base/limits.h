@@ -15,7 +15,7 @@ enum {
     /* identities and names */
     REQUEST_BYTES = 16,
     NAME_BYTES_MAX = 128,           /* of a daemon, model, pool, session or semantics */
-    STATE_BYTES_MAX = 4096,         /* a sampler's memory between two steps */
+    STATE_BYTES_MAX = 4096,         /* what a sampler keeps between two steps */
     ENDPOINT_BYTES_MAX = 256,
     IPC_PATH_BYTES_MAX = 107,       /* what a Unix socket's address holds */
 
@@ -62,7 +62,7 @@ enum {
     PEERS_MAX = TINY_LIMITS ? 4 : 1024,
     REQUESTS_MAX = TINY_LIMITS ? 4 : 1024,  /* tokenizerd's table of generations */
     CALLS_MAX = TINY_LIMITS ? 4 : 4096,     /* tokenize, score, probe, … under way */
-    WATCHES_MAX = TINY_LIMITS ? 2 : 256,    /* who watches, in one tokenizerd */
+    WATCHES_MAX = TINY_LIMITS ? 2 : 256,    /* of all watchers, in one tokenizerd */
     GENERATIONS_MAX = TINY_LIMITS ? 3 : 64, /* under way at once in one client */
     CHANGES_MAX = TINY_LIMITS ? 2 : 16,     /* tunes of one request that nobody has acknowledged yet */
     TEXTS_BYTES_MAX = TINY_LIMITS ? 8192 : 256 << 20,   /* texts that wait to be encoded, in all */

@@ -11,7 +11,7 @@
 #include "rng.h"
 #include "candidates.h"
 
-typedef void step_function(row *r, const step *one);
+typedef void step_function(candidates *left, const step *one);
 
 /* What each step does; its name, fields and ranges stand in step_table. */
 static step_function *const functions[] = {
@@ -29,27 +29,27 @@ static step_function *const functions[] = {
     [STEP_MIN_P] = filter_min_p,
     [STEP_XTC] = filter_xtc,
     [STEP_GREEDY] = filter_greedy,
-    [STEP_MIROSTAT] = memory_mirostat,
-    [STEP_ADAPTIVE_P] = memory_adaptive_p,
+    [STEP_MIROSTAT] = mirostat_apply,
+    [STEP_ADAPTIVE_P] = adaptive_p_apply,
 };
 _Static_assert(sizeof functions / sizeof *functions == STEP_KINDS, "each step has its function");
 
 struct chain {
-    row row;
+    candidates left;
     double raw_max, raw_log_total;          /* of the softmax of the row as it came */
-    sample_candidate candidates[CANDIDATES_MAX];
-    memory memory;
+    sample_candidate likeliest[CANDIDATES_MAX];     /* raw, of those that are told */
+    sampler_state state;
 };
 
 chain *chain_new(isa best) {
     chain *c = calloc(1, sizeof *c);
-    if (c) row_init(&c->row, best);
+    if (c) candidates_init(&c->left, best);
     return c;
 }
 
 void chain_free(chain **c) {
     if (!c || !*c) return;
-    row_clear(&(*c)->row);
+    candidates_clear(&(*c)->left);
     free(*c);
     *c = NULL;
 }
@@ -61,9 +61,9 @@ static double raw_logprob(const chain *c, double logit) {
 }
 
 static void note_raw_softmax(chain *c) {
-    row_weigh(&c->row);
-    c->raw_max = c->row.max;
-    c->raw_log_total = fmath_log((double)c->row.total / (double)WEIGHT_ONE);
+    candidates_weigh(&c->left);
+    c->raw_max = c->left.max;
+    c->raw_log_total = fmath_log((double)c->left.total / (double)WEIGHT_ONE);
 }
 
 static int compare_raw(const void *a, const void *b) {
@@ -75,66 +75,67 @@ static int compare_raw(const void *a, const void *b) {
 /* The n likeliest candidates, or as many as there are. They are ranked by logit, which stands in the
  * field until then: two logits that differ may have the same log-probability. */
 static uint32_t note_candidates(chain *c, uint32_t n) {
-    row *r = &c->row;
+    candidates *left = &c->left;
     if (n == 0) return 0;
-    if (n > r->n) n = r->n;
-    n = row_select(r, row_kth(r, n));
+    if (n > left->n) n = left->n;
+    n = candidates_select(left, candidates_kth(left, n));
     for (uint32_t i = 0; i < n; i++) {
-        row_rank rank = row_rank_of(r, r->members[i]);
-        c->candidates[i] = (sample_candidate){.id = rank.id, .logprob = rank.logit};
+        candidate_rank rank = candidate_rank_of(left, left->members[i]);
+        c->likeliest[i] = (sample_candidate){.id = rank.id, .logprob = rank.logit};
     }
-    qsort(c->candidates, n, sizeof *c->candidates, compare_raw);
+    qsort(c->likeliest, n, sizeof *c->likeliest, compare_raw);
     for (uint32_t i = 0; i < n; i++) {
-        c->candidates[i].logprob = raw_logprob(c, c->candidates[i].logprob);
+        c->likeliest[i].logprob = raw_logprob(c, c->likeliest[i].logprob);
     }
     return n;
 }
 
 /* ---- after the chain ---- */
 
-static double probability_at(const row *r, uint32_t i) {
-    return (double)r->weights[i] / (double)r->total;
+static double probability_at(const candidates *left, uint32_t i) {
+    return (double)left->weights[i] / (double)left->total;
 }
 
-static void spread_probabilities(const row *r, double *probabilities, uint32_t n_vocab) {
+static void spread_probabilities(const candidates *left, double *probabilities, uint32_t n_vocab) {
     for (uint32_t id = 0; id < n_vocab; id++) probabilities[id] = 0;
-    for (uint32_t i = 0; i < r->n; i++) probabilities[r->ids[i]] = probability_at(r, i);
+    for (uint32_t i = 0; i < left->n; i++) probabilities[left->ids[i]] = probability_at(left, i);
 }
 
 /* What the step of this number, from 1 on, has left and dropped. */
 static void note_step(chain *c, sample_result *out, uint32_t number) {
-    const row *r = &c->row;
+    const candidates *left = &c->left;
     if (out->n_candidates == 0) return;
-    out->n_left[out->n_left_items++] = r->n;
+    out->n_left[out->n_left_items++] = left->n;
     for (uint32_t i = 0; i < out->n_candidates; i++) {
-        sample_candidate *one = &c->candidates[i];
-        if (one->removed_by == 0 && row_find(r, one->id) == r->n) one->removed_by = number;
+        sample_candidate *one = &c->likeliest[i];
+        if (one->removed_by == 0 && candidates_find(left, one->id) == left->n)
+            one->removed_by = number;
     }
 }
 
 static status run_steps(chain *c, const sample_job *job, sample_result *out, failure *f) {
-    row *r = &c->row;
-    r->seed = job->seed;
-    r->step = job->step;
-    r->memory = &c->memory;
-    history_follow(&r->past, job->ids, job->n_ids);
+    candidates *left = &c->left;
+    left->seed = job->seed;
+    left->step = job->step;
+    left->state = &c->state;
+    history_follow(&left->past, job->ids, job->n_ids);
     note_step(c, out, 0);
     for (size_t i = 0; i < job->strategy->n_steps; i++) {
         const step *one = &job->strategy->steps[i];
-        functions[one->kind](r, one);
+        functions[one->kind](left, one);
         note_step(c, out, (uint32_t)i + 1);
     }
-    row_weigh(r);
-    if (r->n > 0) return STATUS_OK;
+    candidates_weigh(left);
+    if (left->n > 0) return STATUS_OK;
     return fail(f, STATUS_NO_CANDIDATE, "the strategy leaves nothing to draw from: every id is "
                 "banned, or a logit overflowed");
 }
 
 static void draw(chain *c, const sample_job *job, sample_result *out) {
-    const row *r = &c->row;
-    out->id = row_draw(r, rng_bits53(job->seed, job->step, RNG_DRAW));
-    memory_drawn(r, row_find(r, out->id));
-    out->n_state_bytes = memory_write(&c->memory, out->state);
+    const candidates *left = &c->left;
+    out->id = candidates_draw(left, rng_bits53(job->seed, job->step, RNG_DRAW));
+    sampler_state_drawn(left, candidates_find(left, out->id));
+    out->n_state_bytes = sampler_state_write(&c->state, out->state);
 }
 
 static status job_check(const sample_job *job, failure *f) {
@@ -150,16 +151,16 @@ static status job_check(const sample_job *job, failure *f) {
 
 status chain_sample(chain *c, const sample_job *job, sample_result *out, double *probabilities,
                     failure *f) {
-    row *r = &c->row;
-    *out = (sample_result){.id = job->given >= 0 ? job->given : -1, .candidates = c->candidates};
+    candidates *left = &c->left;
+    *out = (sample_result){.id = job->given >= 0 ? job->given : -1, .candidates = c->likeliest};
     status st = job_check(job, f);
     if (st != STATUS_OK) return st;
-    st = memory_read(&c->memory, job->state, job->n_state_bytes, f);
+    st = sampler_state_read(&c->state, job->state, job->n_state_bytes, f);
     if (st != STATUS_OK) return st;
-    if (row_reserve(r, job->n_vocab, job->n_ids) != STATUS_OK) {
+    if (candidates_reserve(left, job->n_vocab, job->n_ids) != STATUS_OK) {
         return fail(f, STATUS_NO_MEMORY, "no memory for a row of %u logits", job->n_vocab);
     }
-    st = row_load(r, job->logits, job->n_vocab, f);
+    st = candidates_load(left, job->logits, job->n_vocab, f);
     if (st != STATUS_OK) return st;
     note_raw_softmax(c);
     out->n_candidates = note_candidates(c, job->n_candidates);
@@ -172,9 +173,9 @@ status chain_sample(chain *c, const sample_job *job, sample_result *out, double 
     if (draws) draw(c, job, out);
     out->logprob = out->id >= 0 ? raw_logprob(c, (double)job->logits[out->id]) : 0;
     for (uint32_t i = 0; i < out->n_candidates; i++) {
-        uint32_t at = row_find(r, c->candidates[i].id);
-        if (at < r->n) c->candidates[i].probability = probability_at(r, at);
+        uint32_t at = candidates_find(left, c->likeliest[i].id);
+        if (at < left->n) c->likeliest[i].probability = probability_at(left, at);
     }
-    if (probabilities) spread_probabilities(r, probabilities, job->n_vocab);
+    if (probabilities) spread_probabilities(left, probabilities, job->n_vocab);
     return STATUS_OK;
 }

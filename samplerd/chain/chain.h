@@ -1,7 +1,7 @@
-/* What each step of a strategy does to a row, and the draw. Pure: no sockets, no clock.
+/* What each step of a strategy does to the candidates of a row, and the draw. Pure: no sockets, no clock.
  *
  * Everything from the logits on is double. The exact rule of each step stands
- * beside its function in filters.h and penalties.h. Equal logits rank by lower id. */
+ * beside its function in filters.h, penalties.h, dry.h and sampler_state.h. Equal logits rank by lower id. */
 #ifndef TRIVIUM_CHAIN_H
 #define TRIVIUM_CHAIN_H
 
@@ -12,7 +12,7 @@
 #include "proto/chain/strategy.h"
 #include "proto/numeric/cpu.h"
 
-typedef struct chain chain;     /* scratch for rows up to n_vocab_max wide; grows on demand */
+typedef struct chain chain;     /* scratch, which grows to the width of the rows that it is given */
 
 typedef struct sample_job {
     const float *logits;        /* [n_vocab], borrowed */
@@ -44,15 +44,16 @@ typedef struct sample_result {
     uint32_t n_candidates;
     uint32_t n_left[STEPS_MAX + 1]; /* with candidates: how many there were before and after each step */
     uint32_t n_left_items;      /* steps + 1, or 0 */
-    uint8_t state[MEMORY_BYTES];    /* for the next draw */
+    uint8_t state[SAMPLER_STATE_BYTES];    /* for the next draw */
     size_t n_state_bytes;
 } sample_result;
 
 chain *chain_new(isa best);     /* the machine has `best` (cpu_isa). NULL: no memory */
 void chain_free(chain **c);
 
-/* STATUS_BAD_REQUEST: the state is none of ours. STATUS_NO_CANDIDATE: no finite logit left, or NaN in the row. STATUS_BAD_ID: a bias or given id outside
- * the row. STATUS_NO_MEMORY. probabilities: NULL, or [n_vocab] for what the chain leaves, 0 for dropped. */
+/* Run the chain over one row, and draw. STATUS_BAD_REQUEST: the state is none of ours. STATUS_NO_CANDIDATE: no finite
+ * logit left, or NaN in the row. STATUS_BAD_ID: a bias or given id outside the row. STATUS_NO_MEMORY.
+ * probabilities: NULL, or [n_vocab] for what the chain leaves, 0 for what it dropped. */
 status chain_sample(chain *c, const sample_job *job, sample_result *out, double *probabilities, failure *f);
 
 #endif

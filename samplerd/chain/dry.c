@@ -71,32 +71,32 @@ static bool is_breaker(const step *one, int32_t id) {
     return false;
 }
 
-static void lower(row *r, const step *one, uint32_t at, uint32_t length) {
+static void lower(candidates *c, const step *one, uint32_t at, uint32_t length) {
     double multiplier = one->numbers[0], base = one->numbers[1], excess = length - one->numbers[2];
-    if (is_breaker(one, r->ids[at])) return;
+    if (is_breaker(one, c->ids[at])) return;
     if (base > 1.000001) {
         double most = (double)(int64_t)(LOG_LARGEST / fmath_log(base));
         if (excess > most) excess = most;
     }
-    r->logits[at] -= multiplier * fmath_pow(base, excess);
+    c->logits[at] -= multiplier * fmath_pow(base, excess);
 }
 
-void dry_apply(row *r, const step *one) {
+void dry_apply(candidates *c, const step *one) {
     double allowed = one->numbers[2], last_n = one->numbers[3];
-    tail t = {r->past.ids, r->past.n_ids, r->past.n_ids};
+    tail t = {c->past.ids, c->past.n_ids, c->past.n_ids};
     if (last_n >= 0 && last_n < t.n) t.n = (uint32_t)last_n;
     if (one->numbers[0] == 0 || t.n <= allowed) return;
     uint32_t most = repeatable(&t, one);
     if (most < allowed) return;
-    match_lengths(&t, r->lengths);
-    double *longest = r->keys;          /* of each id: 1 + the length of the match that it would prolong */
-    memset(longest, 0, r->capacity * sizeof *longest);
+    match_lengths(&t, c->lengths);
+    double *longest = c->keys;          /* of each id: 1 + the length of the match that it would prolong */
+    memset(longest, 0, c->capacity * sizeof *longest);
     for (uint32_t k = 1; k < t.n; k++) {
-        double length = r->lengths[k] < most ? r->lengths[k] : most;
+        double length = c->lengths[k] < most ? c->lengths[k] : most;
         int32_t id = id_at(&t, k - 1);
         if (length >= allowed && length + 1 > longest[id]) longest[id] = length + 1;
     }
-    for (uint32_t i = 0; i < r->n; i++)
-        if (longest[r->ids[i]] > 0) lower(r, one, i, (uint32_t)longest[r->ids[i]] - 1);
-    row_changed(r);
+    for (uint32_t i = 0; i < c->n; i++)
+        if (longest[c->ids[i]] > 0) lower(c, one, i, (uint32_t)longest[c->ids[i]] - 1);
+    candidates_changed(c);
 }

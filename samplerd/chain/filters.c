@@ -10,12 +10,12 @@ __extension__ typedef unsigned __int128 uint128;
 #define STEPS_OF_2_22 0x1.8p30              /* added to a small number, rounds it to them */
 
 /* A rank below every id of this logit: ties stay. */
-static row_rank all_of(double logit) {
-    return (row_rank){logit, INT32_MAX};
+static candidate_rank all_of(double logit) {
+    return (candidate_rank){logit, INT32_MAX};
 }
 
-void filter_temperature(row *r, const step *one) {
-    if (one->numbers[0] != 1.0) row_scale(r, one->numbers[0]);
+void filter_temperature(candidates *c, const step *one) {
+    if (one->numbers[0] != 1.0) candidates_scale(c, one->numbers[0]);
 }
 
 /* The least weight of 1 or more that reaches a share, 0 < share ≤ 1. */
@@ -30,100 +30,100 @@ static uint64_t mass_of_share(double share, uint64_t total) {
     return (uint64_t)((product + ((uint128)1 << shift) - 1) >> shift);
 }
 
-/* ln p of a candidate of a weighed row is its logit − largest − this. */
-static double log_total_of(const row *r) {
-    return fmath_log((double)r->total / (double)WEIGHT_ONE);
+/* ln p of a candidate, when they are weighed, is its logit − largest − this. */
+static double log_total_of(const candidates *c) {
+    return fmath_log((double)c->total / (double)WEIGHT_ONE);
 }
 
 /* Over the candidates whose weight is not 0. */
-static double entropy(const row *r) {
-    double sum = 0, log_total = log_total_of(r);
-    for (uint32_t i = 0; i < r->n; i++) {
-        if (r->weights[i] == 0) continue;
-        sum -= (double)r->weights[i] / (double)r->total * (r->logits[i] - r->max - log_total);
+static double entropy(const candidates *c) {
+    double sum = 0, log_total = log_total_of(c);
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (c->weights[i] == 0) continue;
+        sum -= (double)c->weights[i] / (double)c->total * (c->logits[i] - c->max - log_total);
     }
     return sum > 0 ? sum : 0;
 }
 
-void filter_dynatemp(row *r, const step *one) {
+void filter_dynatemp(candidates *c, const step *one) {
     double low = one->numbers[0], high = one->numbers[1], exponent = one->numbers[2];
-    row_drop_banned(r);
-    row_weigh(r);
-    if (r->n < 2) return;
-    double share = entropy(r) / fmath_log(r->n);
+    candidates_drop_banned(c);
+    candidates_weigh(c);
+    if (c->n < 2) return;
+    double share = entropy(c) / fmath_log(c->n);
     if (share > 1) share = 1;
     double raised = share > 0 ? fmath_pow(share, exponent) : exponent == 0;
     double temperature = low + (high - low) * raised;
-    if (temperature != 1.0) row_scale(r, temperature);
+    if (temperature != 1.0) candidates_scale(c, temperature);
 }
 
-void filter_top_n_sigma(row *r, const step *one) {
+void filter_top_n_sigma(candidates *c, const step *one) {
     double mean = 0, squares = 0;
-    row_drop_banned(r);
-    row_settle(r);
-    if (r->n == 0) return;
-    for (uint32_t i = 0; i < r->n; i++) mean += r->logits[i] - r->max;
-    mean /= r->n;
-    for (uint32_t i = 0; i < r->n; i++) {
-        double distance = r->logits[i] - r->max - mean;
+    candidates_drop_banned(c);
+    candidates_settle(c);
+    if (c->n == 0) return;
+    for (uint32_t i = 0; i < c->n; i++) mean += c->logits[i] - c->max;
+    mean /= c->n;
+    for (uint32_t i = 0; i < c->n; i++) {
+        double distance = c->logits[i] - c->max - mean;
         squares += distance * distance;
     }
-    row_keep(r, all_of(r->max - one->numbers[0] * sqrt(squares / r->n) * (1 + SHARE_TOLERANCE)));
+    candidates_keep(c, all_of(c->max - one->numbers[0] * sqrt(squares / c->n) * (1 + SHARE_TOLERANCE)));
 }
 
-void filter_top_k(row *r, const step *one) {
+void filter_top_k(candidates *c, const step *one) {
     double k = one->numbers[0];
-    row_settle(r);
-    if (k == 0 || k >= r->n) return;
-    row_keep(r, all_of(row_kth(r, (uint32_t)k).logit));
+    candidates_settle(c);
+    if (k == 0 || k >= c->n) return;
+    candidates_keep(c, all_of(candidates_kth(c, (uint32_t)k).logit));
 }
 
-void filter_typical_p(row *r, const step *one) {
+void filter_typical_p(candidates *c, const step *one) {
     double p = one->numbers[0];
     if (p == 1.0) return;
-    row_weigh(r);
-    if (r->n == 0) return;
-    double expected = entropy(r), log_total = log_total_of(r);
-    for (uint32_t i = 0; i < r->n; i++) {
-        double distance = fabs(r->logits[i] - r->max - log_total + expected);
-        r->keys[i] = STEPS_OF_2_22 - (distance + STEPS_OF_2_22);
+    candidates_weigh(c);
+    if (c->n == 0) return;
+    double expected = entropy(c), log_total = log_total_of(c);
+    for (uint32_t i = 0; i < c->n; i++) {
+        double distance = fabs(c->logits[i] - c->max - log_total + expected);
+        c->keys[i] = STEPS_OF_2_22 - (distance + STEPS_OF_2_22);
     }
-    row_keep_by_keys(r, mass_of_share(p, r->total));
+    candidates_keep_by_keys(c, mass_of_share(p, c->total));
 }
 
-void filter_top_p(row *r, const step *one) {
+void filter_top_p(candidates *c, const step *one) {
     double p = one->numbers[0];
     if (p == 1.0) return;
-    row_weigh(r);
-    if (r->n == 0) return;
-    row_keep(r, row_crossing(r, mass_of_share(p, r->total)));
+    candidates_weigh(c);
+    if (c->n == 0) return;
+    candidates_keep(c, candidates_crossing(c, mass_of_share(p, c->total)));
 }
 
-void filter_min_p(row *r, const step *one) {
+void filter_min_p(candidates *c, const step *one) {
     double p = one->numbers[0];
     if (p == 0.0) return;
-    row_settle(r);
-    row_keep(r, all_of(r->max + fmath_log(p) - SHARE_TOLERANCE));
+    candidates_settle(c);
+    candidates_keep(c, all_of(c->max + fmath_log(p) - SHARE_TOLERANCE));
 }
 
-void filter_xtc(row *r, const step *one) {
+void filter_xtc(candidates *c, const step *one) {
     double probability = one->numbers[0], threshold = one->numbers[1];
     if (probability == 0 || threshold > 0.5) return;
-    if (rng_uniform(r->seed, r->step, RNG_XTC) > probability) return;
-    row_drop_banned(r);
-    row_weigh(r);
-    if (r->n < 2) return;
-    uint64_t least = threshold > 0 ? mass_of_share(threshold, r->total) : 0;
+    if (rng_uniform(c->seed, c->step, RNG_XTC) > probability) return;
+    candidates_drop_banned(c);
+    candidates_weigh(c);
+    if (c->n < 2) return;
+    uint64_t least = threshold > 0 ? mass_of_share(threshold, c->total) : 0;
     uint32_t n_likely = 0;
-    for (uint32_t i = 0; i < r->n; i++) n_likely += r->weights[i] >= least;
-    if (n_likely >= 2) row_drop_above(r, row_kth(r, n_likely));
+    for (uint32_t i = 0; i < c->n; i++) n_likely += c->weights[i] >= least;
+    if (n_likely >= 2) candidates_drop_above(c, candidates_kth(c, n_likely));
 }
 
-void filter_greedy(row *r, const step *one) {
+void filter_greedy(candidates *c, const step *one) {
     (void)one;
-    row_settle(r);
-    if (r->n == 0) return;
+    candidates_settle(c);
+    if (c->n == 0) return;
     uint32_t first = 0;
-    while (r->logits[first] != r->max) first++;
-    row_keep(r, row_rank_of(r, first));
+    while (c->logits[first] != c->max) first++;
+    candidates_keep(c, candidate_rank_of(c, first));
 }

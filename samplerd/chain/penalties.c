@@ -2,16 +2,16 @@
 
 #include <math.h>
 
-void penalty_logit_bias(row *r, const step *one) {
+void penalty_logit_bias(candidates *c, const step *one) {
     bool bans = false;
     for (size_t i = 0; i < one->n_biases; i++) {
-        uint32_t at = row_find(r, one->bias_ids[i]);
-        if (at == r->n) continue;
-        r->logits[at] += one->biases[i];
-        bans |= r->logits[at] == -INFINITY;
+        uint32_t at = candidates_find(c, one->bias_ids[i]);
+        if (at == c->n) continue;
+        c->logits[at] += one->biases[i];
+        bans |= c->logits[at] == -INFINITY;
     }
-    if (bans) row_drop_banned(r);
-    row_changed(r);
+    if (bans) candidates_drop_banned(c);
+    candidates_changed(c);
 }
 
 typedef double penalty_function(double logit, double penalty, uint32_t count);
@@ -30,25 +30,25 @@ static double frequent(double logit, double penalty, uint32_t count) {
     return logit - penalty * count;
 }
 
-static void penalise(row *r, double penalty, penalty_function *penalised) {
-    history *past = &r->past;
+static void penalise(candidates *c, double penalty, penalty_function *penalised) {
+    history *past = &c->past;
     history_count(past);
     for (uint32_t i = 0; i < past->n_distinct; i++) {
-        uint32_t at = row_find(r, past->distinct[i]);
-        if (at == r->n) continue;
-        r->logits[at] = penalised(r->logits[at], penalty, past->counts[past->distinct[i]]);
+        uint32_t at = candidates_find(c, past->distinct[i]);
+        if (at == c->n) continue;
+        c->logits[at] = penalised(c->logits[at], penalty, past->counts[past->distinct[i]]);
     }
-    row_changed(r);
+    candidates_changed(c);
 }
 
-void penalty_repetition(row *r, const step *one) {
-    if (one->numbers[0] != 1.0) penalise(r, one->numbers[0], repeated);
+void penalty_repetition(candidates *c, const step *one) {
+    if (one->numbers[0] != 1.0) penalise(c, one->numbers[0], repeated);
 }
 
-void penalty_presence(row *r, const step *one) {
-    if (one->numbers[0] != 0.0) penalise(r, one->numbers[0], present);
+void penalty_presence(candidates *c, const step *one) {
+    if (one->numbers[0] != 0.0) penalise(c, one->numbers[0], present);
 }
 
-void penalty_frequency(row *r, const step *one) {
-    if (one->numbers[0] != 0.0) penalise(r, one->numbers[0], frequent);
+void penalty_frequency(candidates *c, const step *one) {
+    if (one->numbers[0] != 0.0) penalise(c, one->numbers[0], frequent);
 }

@@ -28,7 +28,7 @@ typedef struct passes {
     uint64_t (*weigh)(uint64_t *weights, const double *z, double max, uint32_t n);
 
     /* The i, ascending, whose z[i] is not below `lowest` (a NaN is not). Returns how many there
-     * are. indices: [n]; those behind the last one may be written, too. */
+     * are. indices: [n]; those after the last one may be written, too. */
     uint32_t (*select)(uint32_t *indices, const double *z, double lowest, uint32_t n);
 } passes;
 

@@ -28,7 +28,7 @@ static void golden_probabilities_are_met_and_zeros_are_zero(void **state) {
 
 static void check_sampler(const json_t *one) {
     const json_t *expected = json_object_get(one, "probs");
-    if (!expected) return;      /* a run with memory: test_sampler_state */
+    if (!expected) return;      /* a run with a state: test_sampler_state */
     const chain_outcome *out = chain_case_run_json(one);
     double tolerance = json_object_get(one, "source") ? 1e-5 : 1e-6;
     char *text = json_dumps(one, 0);

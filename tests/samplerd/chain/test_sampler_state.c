@@ -19,7 +19,7 @@ static void read_row(float row[WIDTH], const json_t *numbers) {
         row[i] = (float)json_number_value(json_array_get(numbers, i));
 }
 
-/* The memory's numbers as the state has them. */
+/* The numbers of a state. */
 static double number_of(const uint8_t *state, int which) {
     double value;
     memcpy(&value, state + 2 + 8 * which, sizeof value);    /* tests run on little-endian machines */
@@ -30,9 +30,9 @@ static void assert_near(double got, double want) {
     if (!(fabs(got - want) <= 1e-6 * (1 + fabs(want)))) fail_msg("%.9g, not %.9g", got, want);
 }
 
-static void check_memory(const uint8_t *state, size_t n_bytes, const json_t *seen) {
+static void check_state(const uint8_t *state, size_t n_bytes, const json_t *seen) {
     const json_t *mu = json_object_get(seen, "mu");
-    assert_int_equal(n_bytes, MEMORY_BYTES);
+    assert_int_equal(n_bytes, SAMPLER_STATE_BYTES);
     assert_int_equal(state[0], 1);
     if (mu) {
         assert_near(number_of(state, 0), json_number_value(mu));
@@ -58,13 +58,13 @@ static void check_run(const json_t *line) {
     const json_t *rows = json_object_get(line, "rows"), *states = json_object_get(line, "states");
     if (!rows) return;
     char *steps = json_dumps(json_object_get(line, "chain"), 0);
-    uint8_t blob[MEMORY_BYTES];
+    uint8_t blob[SAMPLER_STATE_BYTES];
     size_t n_bytes = 0;
     for (size_t k = 0; k < json_array_size(rows); k++) {
         const json_t *seen = json_array_get(states, k), *probs = json_object_get(seen, "probs");
         float row[WIDTH];
         read_row(row, json_array_get(rows, k));
-        if (k > 0) check_memory(blob, n_bytes, seen);
+        if (k > 0) check_state(blob, n_bytes, seen);
         chain_case one = {.logits = row, .n_vocab = WIDTH, .chain = steps, .given = -1,
                           .state = blob, .n_state_bytes = n_bytes};
         const chain_outcome *out =
@@ -77,7 +77,7 @@ static void check_run(const json_t *line) {
     free(steps);
 }
 
-static void memory_goes_from_draw_to_draw(void **state) {
+static void a_state_goes_from_draw_to_draw(void **state) {
     (void)state;
     chain_case_each_line("tests/golden/samplers.jsonl", check_run);
 }
@@ -85,18 +85,18 @@ static void memory_goes_from_draw_to_draw(void **state) {
 static const float LOGITS[] = {2.0f, 1.5f, 1.0f, 0.5f, 0.0f, -0.5f};
 static const chain_case PLAIN = {.logits = LOGITS, .n_vocab = 6, .given = -1};
 
-static void another_rules_memory_is_the_beginning(void **state) {
+static void another_rules_state_is_the_beginning(void **state) {
     (void)state;
     chain_case one = PLAIN;
-    uint8_t blob[MEMORY_BYTES];
+    uint8_t blob[SAMPLER_STATE_BYTES];
     one.chain = "[{\"mirostat\": {\"tau\": 1, \"eta\": 0.1}}]";
     const chain_outcome *out = chain_case_run(&one);
-    assert_int_equal(out->result.n_state_bytes, MEMORY_BYTES);
-    memcpy(blob, out->result.state, MEMORY_BYTES);
+    assert_int_equal(out->result.n_state_bytes, SAMPLER_STATE_BYTES);
+    memcpy(blob, out->result.state, SAMPLER_STATE_BYTES);
     one.chain = "[{\"adaptive_p\": {\"target\": 0.3, \"decay\": 0.9}}]";
     double fresh = chain_case_run(&one)->probabilities[0];
     one.state = blob;
-    one.n_state_bytes = MEMORY_BYTES;
+    one.n_state_bytes = SAMPLER_STATE_BYTES;
     out = chain_case_run(&one);
     assert_true(out->st == STATUS_OK && out->probabilities[0] == fresh);
     one.chain = "[{\"temperature\": 0.7}]";
@@ -105,18 +105,18 @@ static void another_rules_memory_is_the_beginning(void **state) {
 
 static void a_state_that_is_none_of_ours_is_refused(void **state) {
     (void)state;
-    uint8_t blob[MEMORY_BYTES] = {1, 1};
+    uint8_t blob[SAMPLER_STATE_BYTES] = {1, 1};
     chain_case one = PLAIN;
     one.chain = "[]";
     one.state = blob;
-    one.n_state_bytes = MEMORY_BYTES;
+    one.n_state_bytes = SAMPLER_STATE_BYTES;
     assert_int_equal(chain_case_run(&one)->st, STATUS_OK);
     blob[0] = 9;
     assert_int_equal(chain_case_run(&one)->st, STATUS_BAD_REQUEST);
     blob[0] = 1;
-    one.n_state_bytes = MEMORY_BYTES - 1;
+    one.n_state_bytes = SAMPLER_STATE_BYTES - 1;
     assert_int_equal(chain_case_run(&one)->st, STATUS_BAD_REQUEST);
-    one.n_state_bytes = MEMORY_BYTES;
+    one.n_state_bytes = SAMPLER_STATE_BYTES;
     memset(blob + 2, 0xff, 8);        /* not a number */
     assert_int_equal(chain_case_run(&one)->st, STATUS_BAD_REQUEST);
     memset(blob + 2, 0, 16);
@@ -124,8 +124,8 @@ static void a_state_that_is_none_of_ours_is_refused(void **state) {
     assert_int_equal(chain_case_run(&one)->st, STATUS_BAD_REQUEST);
 }
 
-/* What mirostat and adaptive_p may be told to remember stays a memory that the next draw takes. */
-static void extreme_numbers_leave_a_memory(void **state) {
+/* What mirostat and adaptive_p may be told to remember stays a state that the next draw takes. */
+static void extreme_numbers_leave_a_state(void **state) {
     (void)state;
     static const char *const chains[] = {
         "[{\"mirostat\": {\"tau\": 1e308, \"eta\": 1}}]",
@@ -135,7 +135,7 @@ static void extreme_numbers_leave_a_memory(void **state) {
         "[{\"adaptive_p\": {\"target\": 1, \"decay\": 1}}]",
     };
     for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
-        uint8_t blob[MEMORY_BYTES];
+        uint8_t blob[SAMPLER_STATE_BYTES];
         chain_case one = PLAIN;
         one.chain = chains[i];
         one.state = blob;
@@ -143,7 +143,7 @@ static void extreme_numbers_leave_a_memory(void **state) {
             const chain_outcome *out = chain_case_run(&one);
             if (out->st != STATUS_OK) fail_msg("%s, step %u: %s", chains[i], one.step, out->f.message);
             one.n_state_bytes = out->result.n_state_bytes;
-            memcpy(blob, out->result.state, MEMORY_BYTES);
+            memcpy(blob, out->result.state, SAMPLER_STATE_BYTES);
         }
     }
 }
@@ -202,10 +202,10 @@ static void candidates_say_which_step_dropped_them(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_goes_from_draw_to_draw),
-        cmocka_unit_test(another_rules_memory_is_the_beginning),
+        cmocka_unit_test(a_state_goes_from_draw_to_draw),
+        cmocka_unit_test(another_rules_state_is_the_beginning),
         cmocka_unit_test(a_state_that_is_none_of_ours_is_refused),
-        cmocka_unit_test(extreme_numbers_leave_a_memory),
+        cmocka_unit_test(extreme_numbers_leave_a_state),
         cmocka_unit_test(nothing_follows_a_step_that_remembers),
         cmocka_unit_test(xtc_acts_by_a_chance_of_its_own),
         cmocka_unit_test(candidates_say_which_step_dropped_them),
