@@ -5,9 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "proto/numeric/fmath_exp.h"
-
 enum { LANES = 4 };
+#include "exp_lanes.h"
 
 static double lanes_max(__m256d lanes) {
     __m128d two = _mm_max_pd(_mm256_castpd256_pd128(lanes), _mm256_extractf128_pd(lanes, 1));
@@ -60,32 +59,6 @@ static void scale(double *z, double shift, double divisor, uint32_t n) {
         _mm256_storeu_pd(z + i, _mm256_div_pd(item, divisors));
     }
     for (; i < n; i++) z[i] = (z[i] - shift) / divisor;
-}
-
-/* a + r·b */
-static __m256d line(double a, __m256d r, double b) {
-    return _mm256_add_pd(_mm256_set1_pd(a), _mm256_mul_pd(r, _mm256_set1_pd(b)));
-}
-
-/* a + r·b */
-static __m256d line_of(__m256d a, __m256d r, __m256d b) {
-    return _mm256_add_pd(a, _mm256_mul_pd(r, b));
-}
-
-/* fmath_exp, lane by lane, where its result is normal. */
-static __m256d exp_lanes(__m256d x) {
-    const __m256d magic = _mm256_set1_pd(MAGIC), one = _mm256_set1_pd(1.0);
-    __m256d shifted = _mm256_add_pd(_mm256_mul_pd(x, _mm256_set1_pd(LOG2_E)), magic);
-    __m256d n = _mm256_sub_pd(shifted, magic);
-    __m256d r = _mm256_sub_pd(x, _mm256_mul_pd(n, _mm256_set1_pd(LN2_HIGH)));
-    r = _mm256_sub_pd(r, _mm256_mul_pd(n, _mm256_set1_pd(LN2_LOW)));
-    __m256d r2 = _mm256_mul_pd(r, r), r4 = _mm256_mul_pd(r2, r2);
-    __m256d q03 = line_of(line(EXP_Q[0], r, EXP_Q[1]), r2, line(EXP_Q[2], r, EXP_Q[3]));
-    __m256d q47 = line_of(line(EXP_Q[4], r, EXP_Q[5]), r2, line(EXP_Q[6], r, EXP_Q[7]));
-    __m256d q = line_of(q03, r4, line_of(q47, r4, line(EXP_Q[8], r, EXP_Q[9])));
-    __m256d power = _mm256_add_pd(one, line_of(r, r2, q));
-    __m256i exponent = _mm256_slli_epi64(_mm256_castpd_si256(shifted), 52);
-    return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(power), exponent));
 }
 
 static __m256i weights_of(__m256d below) {

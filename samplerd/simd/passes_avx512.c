@@ -4,9 +4,8 @@
 #include <immintrin.h>
 #include <math.h>
 
-#include "proto/numeric/fmath_exp.h"
-
 enum { LANES = 8 };
+#include "exp_lanes.h"
 
 static __mmask8 first_lanes(uint32_t n) {
     return (__mmask8)(n >= LANES ? 0xffu : (1u << n) - 1);
@@ -48,32 +47,6 @@ static void scale(double *z, double shift, double divisor, uint32_t n) {
         item = _mm512_div_pd(_mm512_sub_pd(item, shifts), divisors);
         _mm512_mask_storeu_pd(z + i, lanes, item);
     }
-}
-
-/* a + r·b */
-static __m512d line(double a, __m512d r, double b) {
-    return _mm512_add_pd(_mm512_set1_pd(a), _mm512_mul_pd(r, _mm512_set1_pd(b)));
-}
-
-/* a + r·b */
-static __m512d line_of(__m512d a, __m512d r, __m512d b) {
-    return _mm512_add_pd(a, _mm512_mul_pd(r, b));
-}
-
-/* fmath_exp, lane by lane, where its result is normal. */
-static __m512d exp_lanes(__m512d x) {
-    const __m512d magic = _mm512_set1_pd(MAGIC), one = _mm512_set1_pd(1.0);
-    __m512d shifted = _mm512_add_pd(_mm512_mul_pd(x, _mm512_set1_pd(LOG2_E)), magic);
-    __m512d n = _mm512_sub_pd(shifted, magic);
-    __m512d r = _mm512_sub_pd(x, _mm512_mul_pd(n, _mm512_set1_pd(LN2_HIGH)));
-    r = _mm512_sub_pd(r, _mm512_mul_pd(n, _mm512_set1_pd(LN2_LOW)));
-    __m512d r2 = _mm512_mul_pd(r, r), r4 = _mm512_mul_pd(r2, r2);
-    __m512d q03 = line_of(line(EXP_Q[0], r, EXP_Q[1]), r2, line(EXP_Q[2], r, EXP_Q[3]));
-    __m512d q47 = line_of(line(EXP_Q[4], r, EXP_Q[5]), r2, line(EXP_Q[6], r, EXP_Q[7]));
-    __m512d q = line_of(q03, r4, line_of(q47, r4, line(EXP_Q[8], r, EXP_Q[9])));
-    __m512d power = _mm512_add_pd(one, line_of(r, r2, q));
-    __m512i exponent = _mm512_slli_epi64(_mm512_castpd_si512(shifted), 52);
-    return _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(power), exponent));
 }
 
 static __m512i weights_of(__m512d below) {
