@@ -7,8 +7,8 @@
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "bits.h"
 #include "fmath_exp.h"
 #include "fmath_expf.h"
 
@@ -16,30 +16,6 @@ _Static_assert(FLT_EVAL_METHOD == 0, "float and double must be rounded at each o
 
 static const double EXP_MIN = -708.39641853226408;  /* ln of the smallest normal number */
 static const double EXP_MAX = 709.78271289338397;   /* ln of the largest */
-
-static uint64_t bits_of(double x) {
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static double double_of(uint64_t bits) {
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static uint32_t bits_of_float(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
 
 void fmath_thread_start(void) {
     fesetenv(FE_DFL_ENV);
@@ -59,7 +35,8 @@ static inline double exp_between(double x, double low, int lift) {
     double q89 = EXP_Q[8] + r * EXP_Q[9];
     double q = (q01 + r2 * q23) + r4 * ((q45 + r2 * q67) + r4 * q89);
     double power = 1.0 + (r + r2 * q);
-    return double_of(bits_of(power) + ((bits_of(shifted) + (uint64_t)(int64_t)lift) << 52));
+    uint64_t exponent = (double_bits(shifted) + (uint64_t)(int64_t)lift) << 52;
+    return double_of_bits(double_bits(power) + exponent);
 }
 
 double fmath_exp(double x) {
@@ -79,7 +56,7 @@ float fmath_expf(float x) {
     r = fmaf(n, -EXPF_LN2_LOW, r);
     float power = EXPF_POWERS[EXPF_DEGREE];
     for (int i = EXPF_DEGREE - 1; i >= 0; i--) power = fmaf(power, r, EXPF_POWERS[i]);
-    return float_of(bits_of_float(power) + (bits_of_float(shifted) << 23));
+    return float_of_bits(float_bits(power) + (float_bits(shifted) << 23));
 }
 
 /* log ------------------------------------------------------------------------------------------ */
@@ -92,10 +69,10 @@ static inline double split_exponent(double x, double *exponent) {
         x *= 0x1p54;
         shift = -54;
     }
-    uint64_t above = bits_of(x) - sqrt_half;
+    uint64_t above = double_bits(x) - sqrt_half;
     int64_t n = (int64_t)above >> 52;
     *exponent = (double)(n + shift);
-    return double_of(bits_of(x) - ((uint64_t)n << 52));
+    return double_of_bits(double_bits(x) - ((uint64_t)n << 52));
 }
 
 /* The series of 2·atanh(s) / s from its s^(2·first) on, divided by s^(2·first). */
@@ -202,7 +179,7 @@ static double wave(double x, unsigned quarters) {
     double product_low = fma(n, 0x1.1a62633145c07p-54, -product);
     pair r = pair_sum(near, -product);
     r.low -= product_low + n * -0x1.f1976b7ed8fbcp-110;
-    quarters += (unsigned)bits_of(shifted) & 3u;
+    quarters += (unsigned)double_bits(shifted) & 3u;
     double value = quarters & 1u ? cos_series(r.high, r.low) : sin_series(r.high, r.low);
     return quarters & 2u ? -value : value;
 }

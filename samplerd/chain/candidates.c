@@ -4,9 +4,9 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "proto/base/limits.h"
+#include "proto/numeric/bits.h"
 #include "proto/numeric/fmath.h"
 
 _Static_assert(N_VOCAB_MAX <= UINT64_MAX / WEIGHT_ONE, "the total of all weights fits 64 bits");
@@ -158,9 +158,7 @@ candidate_rank candidate_rank_of(const candidates *c, uint32_t i) {
 
 /* An integer that orders as the logit does; adding 0 makes −0 and +0 the same. */
 static uint64_t order_key(double logit) {
-    double canonical = logit + 0.0;
-    uint64_t bits;
-    memcpy(&bits, &canonical, sizeof bits);
+    uint64_t bits = double_bits(logit + 0.0);
     return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
 }
 

@@ -2,8 +2,8 @@
 
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
+#include "proto/numeric/bits.h"
 #include "proto/numeric/fmath.h"
 #include "candidates.h"
 
@@ -16,15 +16,12 @@ enum { VERSION = 1, KIND_MIROSTAT = 1, KIND_ADAPTIVE_P = 2 };
 
 static double read_double(const uint8_t *bytes) {
     uint64_t bits = 0;
-    double value;
     for (int i = 7; i >= 0; i--) bits = bits << 8 | bytes[i];
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    return double_of_bits(bits);
 }
 
 static void write_double(uint8_t *bytes, double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
+    uint64_t bits = double_bits(value);
     for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)(bits >> 8 * i);
 }
 

@@ -1,8 +1,8 @@
 #include "passes.h"
 
 #include <math.h>
-#include <string.h>
 
+#include "proto/numeric/bits.h"
 #include "proto/numeric/fmath.h"
 
 static bool widen(double *z, const float *logits, uint32_t n, double *max) {
@@ -34,9 +34,7 @@ static void scale(double *z, double shift, double divisor, uint32_t n) {
 static uint64_t weight_of(double below) {
     if (below <= WEIGHTLESS) return 0;
     double shifted = fmath_exp(below) * (double)WEIGHT_ONE + 0x1p52;
-    uint64_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    return bits & (((uint64_t)1 << 52) - 1);
+    return double_bits(shifted) & (((uint64_t)1 << 52) - 1);
 }
 
 static uint64_t weigh(uint64_t *weights, const double *z, double max, uint32_t n) {

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/numeric/bits.h"
 #include "proto/numeric/fmath.h"
 
 enum { N_POINTS = 100000 };
@@ -101,9 +102,7 @@ static void pow_is_within_two_units(void **state) {
 }
 
 static uint64_t mixed(uint64_t sum, double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (sum << 7 | sum >> 57) + bits;
+    return (sum << 7 | sum >> 57) + double_bits(value);
 }
 
 static void bits_never_change(void **state) {

@@ -9,19 +9,8 @@
 
 #include <cmocka.h>
 
+#include "proto/numeric/bits.h"
 #include "proto/numeric/half.h"
-
-static uint32_t bits_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
 
 /* The definition: sign × 2^(exponent-15) × 1.fraction, or sign × 2^-14 × 0.fraction. */
 static void every_half_has_the_value_that_the_standard_gives(void **state) {
@@ -89,9 +78,9 @@ static void the_ends_of_the_range(void **state) {
     assert_int_equal(half_from_float(nextafterf(0x1p-25f, 1.0f)), 0x0001);
     assert_int_equal(half_from_float(0x1p-149f), 0x0000);
     assert_int_equal(half_from_float(-0.0f), 0x8000);
-    assert_int_equal(half_from_float(float_of(0x7f800001)), 0x7e00);    /* payload too low to keep */
-    assert_int_equal(half_from_float(float_of(0xffc02000)), 0xfe01);
-    assert_int_equal(bits_of(half_to_float(0x7c01)), 0x7fc02000);
+    assert_int_equal(half_from_float(float_of_bits(0x7f800001)), 0x7e00);    /* payload too low to keep */
+    assert_int_equal(half_from_float(float_of_bits(0xffc02000)), 0xfe01);
+    assert_int_equal(float_bits(half_to_float(0x7c01)), 0x7fc02000);
 }
 
 #if defined(__FLT16_MAX__)
@@ -104,7 +93,7 @@ static void random_floats_agree_with_the_compiler(void **state) {
     (void)state;
     uint64_t seed = 1;
     for (int i = 0; i < 4000000; i++) {
-        float x = float_of((uint32_t)random_next(&seed));
+        float x = float_of_bits((uint32_t)random_next(&seed));
         if (i & 1) x = ldexpf(x / (fabsf(x) + 1.0f), (int)(random_next(&seed) % 48) - 30);
         if (isnan(x)) continue;
         _Float16 theirs = (_Float16)x;
@@ -131,10 +120,10 @@ static void every_bit_agrees_with_f16c(void **state) {
     if (!__builtin_cpu_supports("avx2")) return;    /* every such CPU has F16C */
     for (uint32_t half = 0; half < 0x10000; half++) {
         float theirs = hardware_to_float((uint16_t)half);
-        assert_int_equal(bits_of(half_to_float((uint16_t)half)), bits_of(theirs));
+        assert_int_equal(float_bits(half_to_float((uint16_t)half)), float_bits(theirs));
     }
     for (uint64_t bits = 0; bits <= UINT32_MAX; bits += 997) {
-        float x = float_of((uint32_t)bits);
+        float x = float_of_bits((uint32_t)bits);
         assert_int_equal(half_from_float(x), hardware_from_float(x));
     }
 }

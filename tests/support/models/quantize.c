@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/numeric/bits.h"
 #include "proto/numeric/half.h"
 
 enum { BLOCK = 32, SUPER_BLOCK = 256 };
@@ -19,8 +20,7 @@ static float load_half(const uint8_t *bytes) {
 }
 
 static void store_bfloat(uint8_t *bytes, float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
+    uint32_t bits = float_bits(x);
     uint16_t upper = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
     memcpy(bytes, &upper, sizeof upper);
 }
@@ -28,10 +28,7 @@ static void store_bfloat(uint8_t *bytes, float x) {
 static float load_bfloat(const uint8_t *bytes) {
     uint16_t upper;
     memcpy(&upper, bytes, sizeof upper);
-    uint32_t bits = (uint32_t)upper << 16;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
+    return float_of_bits((uint32_t)upper << 16);
 }
 
 /* x rounded to the nearest integer, halves upwards, kept within low … high, which are below 1024. */
