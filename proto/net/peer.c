@@ -4,56 +4,43 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "hello.h"
 #include "peer_parts.h"
 #include "proto/base/clock.h"
 
-enum {
-    TICKS_PER_HEARTBEAT = 4,        /* how closely silence is measured */
-    OUTBOX_RETRY_MS = 1,
-};
+enum { OUTBOX_RETRY_MS = 1 };
 
 /* ---- One peer ---- */
 
 peer *peer_new(peers *ps, const wire_route *route, uint64_t incarnation,
-                      const Trivium__Hello *hello) {
+               const Trivium__Hello *hello) {
     peer *p = calloc(1, sizeof *p);
     if (!p) return NULL;
     p->route = *route;
     p->incarnation = incarnation;
-    p->joined_ms = p->heard_ms = clock_ms();
-    /* A pinged peer speaks when it is asked, at our pace or at its own, whichever is slower. */
-    uint32_t heartbeat_ms = hello_heartbeat_ms(hello);
-    if (ps->options.liveness == LIVENESS_PING && peers_bound(ps) &&
-        heartbeat_ms < ps->options.heartbeat_ms)
-        heartbeat_ms = ps->options.heartbeat_ms;
-    p->silence_ms_max = LIVENESS * heartbeat_ms;
+    p->joined_ms = clock_ms();
     p->hello = hello_copy(hello);
     p->outbox = outbox_new();
-    if (p->hello && p->outbox) return p;
-    if (p->hello) trivium__hello__free_unpacked(p->hello, NULL);
-    outbox_free(&p->outbox);
-    free(p);
-    return NULL;
+    if (!p->hello || !p->outbox) {
+        peer_free(p);
+        return NULL;
+    }
+    peer_life_begin(ps, p);
+    return p;
 }
 
 void peer_free(peer *p) {
-    trivium__hello__free_unpacked(p->hello, NULL);
+    if (p->hello) trivium__hello__free_unpacked(p->hello, NULL);
     outbox_free(&p->outbox);
     free(p);
 }
 
 void peer_link(peers *ps, peer *p) {
-    peer **at = &ps->first;
-    while (*at) at = &(*at)->next;
-    *at = p;
+    TAILQ_INSERT_TAIL(&ps->list, p, link);
     ps->n_peers++;
 }
 
 void peer_unlink(peers *ps, peer *p) {
-    peer **at = &ps->first;
-    while (*at != p) at = &(*at)->next;
-    *at = p->next;
+    TAILQ_REMOVE(&ps->list, p, link);
     ps->n_peers--;
 }
 
@@ -64,7 +51,8 @@ bool peer_has_route(const peer *p, const wire_route *route) {
 
 /* A list is enough: PEERS_MAX comparisons of a number cost less than receiving the message did. */
 peer *peer_find(const peers *ps, uint64_t incarnation, const wire_route *route) {
-    for (peer *p = ps->first; p; p = p->next)
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link)
         if (p->incarnation == incarnation && peer_has_route(p, route)) return p;
     return NULL;
 }
@@ -73,12 +61,8 @@ void peer_end(peers *ps, peer *p, const char *why, bool tell) {
     if (p->state == PEER_ENDING) why = p->why; /* what came first */
     p->state = PEER_ENDING;
     peer_unlink(ps, p);
-    if (!peers_bound(ps)) {
-        ps->leave_to = tell ? p->incarnation : 0;
-        ps->hello_ms = clock_ms();
-    } else if (tell) {
-        peers_send_leave(ps, &p->route, p->incarnation);
-    }
+    if (!peers_bound(ps)) peers_owe_leave(ps, tell ? p->incarnation : 0);
+    else if (tell) peers_send_leave(ps, &p->route, p->incarnation);
     ps->options.events.left(ps->options.context, p, why);
     peer_free(p);
 }
@@ -86,8 +70,9 @@ void peer_end(peers *ps, peer *p, const char *why, bool tell) {
 /* An event may doom another one, so the search begins anew after each. */
 void peers_end_doomed(peers *ps) {
     for (;;) {
-        peer *p = ps->first;
-        while (p && p->state != PEER_ENDING) p = p->next;
+        peer *p;
+        TAILQ_FOREACH(p, &ps->list, link)
+            if (p->state == PEER_ENDING) break;
         if (!p) return;
         peer_end(ps, p, p->why, true);
     }
@@ -118,7 +103,8 @@ void peer_flush(peers *ps, peer *p) {
 }
 
 void peers_flush(peers *ps) {
-    for (peer *p = ps->first; p; p = p->next)
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link)
         if (p->state == PEER_JOINED && !outbox_empty(p->outbox)) peer_flush(ps, p);
 }
 
@@ -192,7 +178,7 @@ uint64_t peers_incarnation(void) {
 
 /* Take the loop's calls away, before the sockets go. */
 static void detach(peers *ps) {
-    loop_cancel(ps->loop, ps->tick_timer);
+    peers_life_end(ps);
     loop_cancel(ps->loop, ps->retry_timer);
     loop_cancel(ps->loop, ps->end_timer);
     loop_remove_socket(ps->loop, ps->zsock); /* its writer, too */
@@ -201,9 +187,8 @@ static void detach(peers *ps) {
 
 static bool attach(peers *ps) {
     ps->retry_timer = ps->end_timer = -1;
-    ps->tick_timer = loop_every(ps->loop, ps->tick_ms, peers_tick, ps);
-    if (ps->tick_timer < 0 || loop_add_socket(ps->loop, ps->zsock, peers_readable, ps) != 0)
-        return false;
+    if (!peers_life_begin(ps)) return false;
+    if (loop_add_socket(ps->loop, ps->zsock, peers_readable, ps) != 0) return false;
     if (peers_bound(ps)) return true;
     return loop_add_socket(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
 }
@@ -219,8 +204,8 @@ peers *peers_new(loop *l, endpoint **e, const peers_options *options) {
     ps->options = *options;
     ps->hello = *options->hello;
     ps->hello.heartbeat_ms = options->heartbeat_ms;
-    ps->tick_ms = options->heartbeat_ms / TICKS_PER_HEARTBEAT;
-    ps->started_ms = ps->ticked_ms = ps->beaten_ms = clock_ms();
+    ps->started_ms = clock_ms();
+    TAILQ_INIT(&ps->list);
     if (!attach(ps)) {
         detach(ps);
         free(ps);
@@ -235,9 +220,9 @@ void peers_free(peers **ps_pointer) {
     peers *ps = *ps_pointer;
     *ps_pointer = NULL;
     if (!ps) return;
-    if (ps->leave_to != 0) peers_send_leave(ps, NULL, ps->leave_to);
-    while (ps->first) {
-        peer *p = ps->first;
+    peers_pay_leave(ps);
+    while (!TAILQ_EMPTY(&ps->list)) {
+        peer *p = TAILQ_FIRST(&ps->list);
         outbox_flush(p->outbox, ps->zsock, &p->route);
         peers_send_leave(ps, &p->route, p->incarnation);
         peer_unlink(ps, p);
@@ -248,32 +233,22 @@ void peers_free(peers **ps_pointer) {
     free(ps);
 }
 
-uint64_t peers_garbage(const peers *ps) {
-    return ps->n_garbage;
-}
-
 /* The first peer in the list from `p` on that is joined. */
 static peer *joined_from(peer *p) {
-    while (p && p->state != PEER_JOINED) p = p->next;
+    while (p && p->state != PEER_JOINED) p = TAILQ_NEXT(p, link);
     return p;
 }
 
 peer *peers_first(const peers *ps) {
-    return joined_from(ps->first);
+    return joined_from(TAILQ_FIRST(&ps->list));
 }
 
 peer *peers_next(const peers *ps, const peer *p) {
     (void)ps;
-    return joined_from(p->next);
+    return joined_from(TAILQ_NEXT(p, link));
 }
 
 /* ---- What its owner may know of a peer ---- */
-
-/* Silence while it was busy does not count, so the count starts now. */
-void peer_set_busy(peer *p, bool busy) {
-    if (p->busy && !busy) p->heard_ms = clock_ms();
-    p->busy = busy;
-}
 
 const char *peers_address(const peers *ps) {
     return endpoint_address(ps->endpoint);

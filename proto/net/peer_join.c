@@ -1,28 +1,28 @@
 #include <stdlib.h>
 
 #include "errors.h"
-#include "hello.h"
 #include "peer_parts.h"
 #include "proto/base/clock.h"
 
 static void on_writable(void *context);
 
 static void await_writable(peers *ps, bool wanted) {
-    if (wanted == ps->awaits_writable) return;
+    if (wanted == ps->joining.awaits_writable) return;
     if (!wanted)
         loop_remove_socket_writer(ps->loop, ps->zsock);
     else if (loop_add_socket_writer(ps->loop, ps->zsock, on_writable, ps) != 0)
         return; /* no memory: the next tick says Hello */
-    ps->awaits_writable = wanted;
+    ps->joining.awaits_writable = wanted;
 }
 
 /* Joining side. The Leave comes first, so that the other side can tell a Hello said again after a
  * loss from one that was repeated because its answer is slow. Not connected: as soon as we are. */
 void peers_say_hello(peers *ps) {
-    ps->hello_ms = clock_ms();
-    bool sent = ps->leave_to == 0 || peers_send_leave(ps, NULL, ps->leave_to) == STATUS_OK;
+    peers_joining *j = &ps->joining;
+    j->hello_ms = clock_ms();
+    bool sent = j->leave_to == 0 || peers_send_leave(ps, NULL, j->leave_to) == STATUS_OK;
     if (sent) {
-        ps->leave_to = 0;
+        j->leave_to = 0;
         Trivium__Control control = control_hello(ps, 0);
         sent = control_send(ps, NULL, &control) == STATUS_OK;
     }
@@ -32,14 +32,28 @@ void peers_say_hello(peers *ps) {
 static void on_writable(void *context) {
     peers *ps = context;
     await_writable(ps, false);
-    if (!ps->first) peers_say_hello(ps);
+    if (TAILQ_EMPTY(&ps->list)) peers_say_hello(ps);
+}
+
+void peers_owe_leave(peers *ps, uint64_t to) {
+    ps->joining.leave_to = to;
+    ps->joining.hello_ms = clock_ms();
+}
+
+void peers_pay_leave(peers *ps) {
+    if (ps->joining.leave_to != 0) peers_send_leave(ps, NULL, ps->joining.leave_to);
+}
+
+uint64_t peers_hello_ms(const peers *ps) {
+    return ps->joining.hello_ms;
 }
 
 /* Tell the owner that our Hello is refused: once, not at each repetition. */
 static void note_refusal(peers *ps, uint64_t from, const Trivium__Error *error) {
-    if (ps->refused_by == from && ps->refused_code == error->code) return;
-    ps->refused_by = from;
-    ps->refused_code = error->code;
+    peers_joining *j = &ps->joining;
+    if (j->refused_by == from && j->refused_code == error->code) return;
+    j->refused_by = from;
+    j->refused_code = error->code;
     if (ps->options.events.refused) ps->options.events.refused(ps->options.context, error);
 }
 
@@ -87,7 +101,7 @@ static void peer_admit(peers *ps, const wire_route *route, uint64_t from,
         peers_send_refusal(ps, route, from, &f);
         return;
     }
-    ps->leave_to = ps->refused_by = 0;
+    ps->joining.leave_to = ps->joining.refused_by = 0;
     await_writable(ps, false);
     if (p->state != PEER_ENTERING) return; /* its owner cut it */
     p->state = PEER_JOINED;
@@ -97,7 +111,8 @@ static void peer_admit(peers *ps, const wire_route *route, uint64_t from,
 /* One that this Hello replaces: on a joining side whoever is there, on a bound one another
  * incarnation on this connection or this incarnation on another connection. */
 static peer *find_replaced(const peers *ps, uint64_t from, const wire_route *route) {
-    for (peer *p = ps->first; p; p = p->next)
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link)
         if (!peers_bound(ps) || p->incarnation == from || peer_has_route(p, route)) return p;
     return NULL;
 }
@@ -106,7 +121,7 @@ void peers_take_hello(peers *ps, const wire_route *route, const Trivium__Control
     if (!peers_bound(ps) && control->to != ps->options.incarnation) return;
     peer *p = peer_find(ps, control->from, route);
     if (p && p->state == PEER_JOINED) {
-        p->heard_ms = clock_ms();
+        peer_heard(p);
         if (!peers_bound(ps)) return; /* two Hellos of ours were answered */
         Trivium__Control answer = control_hello(ps, p->incarnation);
         control_send(ps, route, &answer);
@@ -121,11 +136,12 @@ void peers_take_hello(peers *ps, const wire_route *route, const Trivium__Control
 /* On a bound side a refusal comes from a joiner that does not want us after all. */
 void peers_take_refused(peers *ps, peer *p, const Trivium__Control *control) {
     if (peers_bound(ps) && p) peer_end(ps, p, control->refused->message, false);
-    if (!peers_bound(ps) && !ps->first) note_refusal(ps, control->from, control->refused);
+    if (!peers_bound(ps) && TAILQ_EMPTY(&ps->list)) note_refusal(ps, control->from, control->refused);
 }
 
 void peers_take_say_hello(peers *ps) {
-    if (peers_bound(ps) || !ps->first) return; /* not joined: Hello is being said anyhow */
-    peer_end(ps, ps->first, "it does not know us any more", false);
+    peer *p = TAILQ_FIRST(&ps->list);
+    if (peers_bound(ps) || !p) return;  /* not joined: Hello is being said anyhow */
+    peer_end(ps, p, "it does not know us any more", false);
     peers_say_hello(ps);
 }

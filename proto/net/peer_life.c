@@ -5,21 +5,35 @@
 #include "proto/base/log.h"
 
 enum {
-    DRAIN_MESSAGES_MAX = 16 * RECEIVE_BURST
-}; /* read at once before somebody is declared lost */
+    DRAIN_MESSAGES_MAX = 16 * RECEIVE_BURST,    /* read at once before somebody is declared lost */
+    TICKS_PER_HEARTBEAT = 4,                    /* how closely silence is measured */
+    SAY_HELLO_MAX = PEERS_MAX,                  /* answers to strangers between two ticks */
+};
 
 /* ---- Receiving ---- */
 
 /* Dropped, counted, and logged once for each peer and once for all strangers. */
 static void garbage(peers *ps, const wire_route *route) {
-    ps->n_garbage++;
-    peer *p = ps->first;
-    while (p && !peer_has_route(p, route)) p = p->next;
-    bool *logged = p ? &p->garbage_logged : &ps->garbage_logged;
+    ps->life.n_garbage++;
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link)
+        if (peer_has_route(p, route)) break;
+    bool *logged = p ? &p->life.garbage_logged : &ps->life.garbage_logged;
     if (*logged) return;
     *logged = true;
     log_event(LOG_INFO, "garbage", "endpoint=%s peer=\"%s\"", endpoint_address(ps->endpoint),
               p ? p->hello->name : "");
+}
+
+uint64_t peers_garbage(const peers *ps) {
+    return ps->life.n_garbage;
+}
+
+/* To one that talks as if we knew it. Strangers get so many answers, not one for each message. */
+static void ask_hello(peers *ps, const wire_route *route, uint64_t to) {
+    if (ps->life.n_say_hello == SAY_HELLO_MAX) return;
+    ps->life.n_say_hello++;
+    peers_send_say_hello(ps, route, to);
 }
 
 static void take_heartbeat(peers *ps, peer *p, const Trivium__Heartbeat *beat) {
@@ -40,7 +54,7 @@ static void take_message(peers *ps, const wire_message *m) {
     bool to_us = control->to == ps->options.incarnation;
     peer *p = peer_find(ps, control->from, &m->route);
     if (p && p->state == PEER_ENDING) return;
-    if (p && to_us) p->heard_ms = clock_ms();
+    if (p && to_us) peer_heard(p);
 
     switch (control->word_case) {
     case TRIVIUM__CONTROL__WORD_LEAVE:
@@ -54,7 +68,7 @@ static void take_message(peers *ps, const wire_message *m) {
         break;
     default: /* a heartbeat, or a message with a body */
         if (!p) {
-            if (peers_bound(ps)) peers_ask_hello(ps, &m->route, control->from);
+            if (peers_bound(ps)) ask_hello(ps, &m->route, control->from);
         } else if (to_us && control->word_case == TRIVIUM__CONTROL__WORD_HEARTBEAT) {
             take_heartbeat(ps, p, control->heartbeat);
         } else if (to_us) {
@@ -88,44 +102,66 @@ void peers_readable(void *context) {
  * only joining anew makes both sides sure of what the other one has. */
 void peers_disconnected(void *context) {
     peers *ps = context;
-    if (!endpoint_broke(ps->endpoint) || !ps->first) return;
-    peer_end(ps, ps->first, "the connection broke", true);
+    peer *p = TAILQ_FIRST(&ps->list);
+    if (!endpoint_broke(ps->endpoint) || !p) return;
+    peer_end(ps, p, "the connection broke", true);
     peers_say_hello(ps);
 }
 
 /* ---- Liveness ---- */
 
+void peer_heard(peer *p) {
+    p->life.heard_ms = clock_ms();
+}
+
+/* A pinged peer speaks when it is asked, at our pace or at its own, whichever is slower. */
+void peer_life_begin(const peers *ps, peer *p) {
+    uint32_t heartbeat_ms = hello_heartbeat_ms(p->hello);
+    if (ps->options.liveness == LIVENESS_PING && peers_bound(ps) &&
+        heartbeat_ms < ps->options.heartbeat_ms)
+        heartbeat_ms = ps->options.heartbeat_ms;
+    p->life = (peer_life){.heard_ms = p->joined_ms, .silence_ms_max = LIVENESS * heartbeat_ms};
+}
+
+/* Silence while it was busy does not count, so the count starts now. */
+void peer_set_busy(peer *p, bool busy) {
+    if (p->life.busy && !busy) peer_heard(p);
+    p->life.busy = busy;
+}
+
 /* Does it owe us a word? A peer that speaks when asked does when it is idle and was asked. */
 static bool should_speak(const peers *ps, const peer *p) {
     if (p->state != PEER_JOINED) return false;
     if (ps->options.liveness == LIVENESS_BOTH || !peers_bound(ps)) return true;
-    return !p->busy && p->pinged_ms > p->heard_ms;
+    return !p->life.busy && p->life.pinged_ms > p->life.heard_ms;
 }
 
 static uint64_t silence_ms(const peer *p) {
-    uint64_t silent_ms = clock_ms() - p->heard_ms;
-    return silent_ms > p->forgiven_ms ? silent_ms - p->forgiven_ms : 0;
+    uint64_t silent_ms = clock_ms() - p->life.heard_ms;
+    return silent_ms > p->life.forgiven_ms ? silent_ms - p->life.forgiven_ms : 0;
 }
 
 static peer *find_silent(const peers *ps) {
-    for (peer *p = ps->first; p; p = p->next)
-        if (should_speak(ps, p) && silence_ms(p) > p->silence_ms_max) return p;
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link)
+        if (should_speak(ps, p) && silence_ms(p) > p->life.silence_ms_max) return p;
     return NULL;
 }
 
 /* The time by which this tick is late, while we computed or were stopped: nobody could be heard
  * then. It does not move heard_ms: when a peer is pinged next is a matter of real time. */
 static void forgive_own_silence(peers *ps, uint64_t now_ms) {
-    uint64_t due_ms = ps->ticked_ms + ps->tick_ms;
+    uint64_t due_ms = ps->life.ticked_ms + ps->life.tick_ms;
     uint64_t late_ms = now_ms > due_ms ? now_ms - due_ms : 0;
-    for (peer *p = ps->first; p; p = p->next) {
-        if (p->heard_ms >= ps->ticked_ms) p->forgiven_ms = 0;
-        p->forgiven_ms += late_ms;
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link) {
+        if (p->life.heard_ms >= ps->life.ticked_ms) p->life.forgiven_ms = 0;
+        p->life.forgiven_ms += late_ms;
     }
-    ps->ticked_ms = now_ms;
+    ps->life.ticked_ms = now_ms;
 }
 
-/* Declare lost who is silent, after what already lies in the socket was read. */
+/* Declare lost whoever is silent, after what already lies in the socket was read. */
 static void end_the_silent(peers *ps) {
     if (!find_silent(ps) || !receive(ps, DRAIN_MESSAGES_MAX)) return;
     for (peer *p; (p = find_silent(ps));) {
@@ -139,35 +175,50 @@ static void end_the_silent(peers *ps) {
 /* An interval has passed, give or take half a tick: else a tick that comes a little early adds a
  * whole one. */
 static bool interval_passed(const peers *ps, uint64_t since_ms, uint64_t now_ms) {
-    return now_ms - since_ms + ps->tick_ms / 2 >= ps->options.heartbeat_ms;
+    return now_ms - since_ms + ps->life.tick_ms / 2 >= ps->options.heartbeat_ms;
 }
 
 static void send_pings(peers *ps, uint64_t now_ms) {
-    for (peer *p = ps->first; p; p = p->next) {
-        uint64_t since_ms = p->heard_ms > p->pinged_ms ? p->heard_ms : p->pinged_ms;
-        if (p->busy || !interval_passed(ps, since_ms, now_ms)) continue;
-        if (peers_send_heartbeat(ps, p)) p->pinged_ms = now_ms;
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link) {
+        peer_life *life = &p->life;
+        uint64_t since_ms = life->heard_ms > life->pinged_ms ? life->heard_ms : life->pinged_ms;
+        if (life->busy || !interval_passed(ps, since_ms, now_ms)) continue;
+        if (peers_send_heartbeat(ps, p)) life->pinged_ms = now_ms;
     }
 }
 
 static void send_heartbeats(peers *ps, uint64_t now_ms) {
-    if (!interval_passed(ps, ps->beaten_ms, now_ms)) return;
-    ps->beaten_ms = now_ms;
+    if (!interval_passed(ps, ps->life.beaten_ms, now_ms)) return;
+    ps->life.beaten_ms = now_ms;
     peers_beat(ps);
 }
 
-void peers_tick(void *context) {
+static void on_tick(void *context) {
     peers *ps = context;
-    ps->n_say_hello = 0;
+    ps->life.n_say_hello = 0;
     peers_end_doomed(ps);
     forgive_own_silence(ps, clock_ms());
     end_the_silent(ps);
     uint64_t now_ms = clock_ms();
-    if (!peers_bound(ps) && !ps->first && interval_passed(ps, ps->hello_ms, now_ms))
+    if (!peers_bound(ps) && TAILQ_EMPTY(&ps->list) &&
+        interval_passed(ps, peers_hello_ms(ps), now_ms))
         peers_say_hello(ps);
     if (ps->options.liveness == LIVENESS_BOTH)
         send_heartbeats(ps, now_ms);
     else if (peers_bound(ps))
         send_pings(ps, now_ms);
     peers_flush(ps);
+}
+
+bool peers_life_begin(peers *ps) {
+    uint64_t now_ms = clock_ms();
+    ps->life = (peers_life){.tick_ms = ps->options.heartbeat_ms / TICKS_PER_HEARTBEAT,
+                            .ticked_ms = now_ms, .beaten_ms = now_ms};
+    ps->life.tick_timer = loop_every(ps->loop, ps->life.tick_ms, on_tick, ps);
+    return ps->life.tick_timer >= 0;
+}
+
+void peers_life_end(peers *ps) {
+    loop_cancel(ps->loop, ps->life.tick_timer);
 }

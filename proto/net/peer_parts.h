@@ -1,9 +1,12 @@
-/* What the files of peers share: peer.c (one and all peers, sending), peer_words.c (the link's own
- * words), peer_join.c (Hello and what follows from it), peer_life.c (receiving, and who has fallen
- * silent). */
+/* Private to the files of peers, which are one module: peer.c (one and all peers, sending), peer_words.c (the link's
+ * own words), peer_join.c (Hello and what follows from it), peer_life.c (receiving, and which peer has fallen
+ * silent). Nobody else includes it; what others may use is in peer.h. */
 #ifndef TRIVIUM_PEER_PARTS_H
 #define TRIVIUM_PEER_PARTS_H
 
+#include <sys/queue.h>
+
+#include "hello.h"
 #include "outbox.h"
 #include "peer.h"
 
@@ -15,23 +18,49 @@ typedef enum peer_state {
     PEER_ENDING,                    /* `left` follows from the loop */
 } peer_state;
 
+/* Of a peer: is it still there? Only peer_life.c looks into it. */
+typedef struct peer_life {
+    uint64_t heard_ms;              /* when anything came from it */
+    uint64_t forgiven_ms;           /* of the time since then, when we could not hear */
+    uint64_t pinged_ms;             /* when it was last asked for life (LIVENESS_PING, bound side) */
+    uint32_t silence_ms_max;
+    bool busy;
+    bool garbage_logged;
+} peer_life;
+
 struct peer {
-    peer *next;
+    TAILQ_ENTRY(peer) link;
     peer_state state;
     wire_route route;
     uint64_t incarnation;
     Trivium__Hello *hello;
     outbox *outbox;
     uint64_t joined_ms;
-    uint64_t heard_ms;              /* when anything came from it */
-    uint64_t forgiven_ms;           /* of the time since then, when we could not hear */
-    uint64_t pinged_ms; /* when it was last asked for life (LIVENESS_PING, bound side) */
-    uint32_t silence_ms_max;
-    bool busy;
-    bool garbage_logged;
+    peer_life life;
     char why[WHY_BYTES];            /* PEER_ENDING: for `left` */
     void *user;
 };
+
+typedef TAILQ_HEAD(peer_list, peer) peer_list;
+
+/* Our own pace, and what strangers send. Only peer_life.c looks into it. */
+typedef struct peers_life {
+    int tick_timer;
+    uint32_t tick_ms;
+    uint64_t ticked_ms, beaten_ms;  /* when the last tick, the last heartbeat was */
+    size_t n_say_hello;             /* answers to strangers since the last tick */
+    uint64_t n_garbage;
+    bool garbage_logged;
+} peers_life;
+
+/* Of a joining side. Only peer_join.c looks into it. */
+typedef struct peers_joining {
+    uint64_t hello_ms;              /* when we last said Hello, or gave a peer up */
+    uint64_t leave_to;              /* the incarnation to which we owe a Leave before the next Hello, or 0 */
+    bool awaits_writable;
+    uint64_t refused_by;            /* whose refusal the owner knows, and its code */
+    Trivium__Code refused_code;
+} peers_joining;
 
 struct peers {
     loop *loop;
@@ -39,21 +68,13 @@ struct peers {
     void *zsock;
     peers_options options;
     Trivium__Hello hello;           /* ours */
+    char host[HOST_BYTES];
     uint64_t started_ms;
-    peer *first;                    /* in order of joining */
+    peer_list list;                 /* in order of joining */
     size_t n_peers;
-    uint32_t tick_ms;
-    uint64_t ticked_ms, beaten_ms;  /* when the last tick, the last heartbeat was */
-    int tick_timer, retry_timer, end_timer;     /* -1: not set */
-    size_t n_say_hello;             /* answers to strangers since the last tick */
-    uint64_t n_garbage;
-    bool garbage_logged;
-    /* joining side */
-    uint64_t hello_ms;              /* when we last said Hello, or gave a peer up */
-    uint64_t leave_to; /* the incarnation to which we owe a Leave before the next Hello, or 0 */
-    bool awaits_writable;
-    uint64_t refused_by;            /* whose refusal the owner knows, and its code */
-    Trivium__Code refused_code;
+    int retry_timer, end_timer;     /* -1: not set */
+    peers_life life;
+    peers_joining joining;
 };
 
 static inline bool peers_bound(const peers *ps) {
@@ -77,7 +98,7 @@ peer *peer_find(const peers *ps, uint64_t incarnation, const wire_route *route);
  * `tell`: it may still be there, and shall know. */
 void peer_end(peers *ps, peer *p, const char *why, bool tell);
 
-/* The end of a peer, soon: its owner may hold it in his hands. */
+/* The end of a peer, soon: its owner may be using it right now. */
 void peer_doom(peers *ps, peer *p, const char *why);
 void peers_end_doomed(peers *ps);
 
@@ -95,23 +116,30 @@ Trivium__Control control_hello(peers *ps, uint64_t to);
 status control_send(peers *ps, const wire_route *route, Trivium__Control *control);
 status peers_send_leave(peers *ps, const wire_route *route, uint64_t to);
 void peers_send_refusal(peers *ps, const wire_route *route, uint64_t to, failure *f);
-void peers_ask_hello(peers *ps, const wire_route *route,
-                     uint64_t to);                 /* so often in a tick, no more */
+void peers_send_say_hello(peers *ps, const wire_route *route, uint64_t to);
 bool peers_send_heartbeat(peers *ps, peer *p);     /* false: not sent, for its queue is full */
 
 /* ---- peer_join.c ---- */
 
 /* Joining side: Hello, now or as soon as we are connected. */
 void peers_say_hello(peers *ps);
+void peers_owe_leave(peers *ps, uint64_t to);       /* joining side: before the next Hello; 0: to nobody */
+void peers_pay_leave(peers *ps);                    /* if there is one, now */
+uint64_t peers_hello_ms(const peers *ps);           /* when it was last said, or a peer given up */
 void peers_take_hello(peers *ps, const wire_route *route, const Trivium__Control *control);
 void peers_take_refused(peers *ps, peer *p,
-                        const Trivium__Control *control); /* p: who sent it, or NULL */
+                        const Trivium__Control *control); /* p: the sender, or NULL */
 void peers_take_say_hello(peers *ps);
 
-/* ---- peer_life.c: handlers for the loop; the context is the peers ---- */
+/* ---- peer_life.c ---- */
 
+bool peers_life_begin(peers *ps);                   /* false: no memory */
+void peers_life_end(peers *ps);
+void peer_life_begin(const peers *ps, peer *p);     /* of one whose Hello is known */
+void peer_heard(peer *p);                           /* a sign of life */
+
+/* Handlers for the loop; the context is the peers. */
 void peers_readable(void *context);
 void peers_disconnected(void *context);
-void peers_tick(void *context);
 
 #endif

@@ -4,8 +4,6 @@
 #include "peer_parts.h"
 #include "proto/base/clock.h"
 
-enum { SAY_HELLO_MAX = PEERS_MAX };     /* answers to strangers between two ticks */
-
 Trivium__Control **control_of(ProtobufCMessage *m) {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field(m->descriptor, 1);
@@ -50,10 +48,7 @@ void peers_send_refusal(peers *ps, const wire_route *route, uint64_t to, failure
     control_send(ps, route, &control);
 }
 
-/* To one that talks as if we knew it. Strangers get so many answers, not one for each message. */
-void peers_ask_hello(peers *ps, const wire_route *route, uint64_t to) {
-    if (ps->n_say_hello == SAY_HELLO_MAX) return;
-    ps->n_say_hello++;
+void peers_send_say_hello(peers *ps, const wire_route *route, uint64_t to) {
     Trivium__SayHello say_hello = TRIVIUM__SAY_HELLO__INIT;
     Trivium__Control control = control_to(ps, to);
     control.word_case = TRIVIUM__CONTROL__WORD_SAY_HELLO;
@@ -75,5 +70,6 @@ bool peers_send_heartbeat(peers *ps, peer *p) {
 }
 
 void peers_beat(peers *ps) {
-    for (peer *p = ps->first; p; p = p->next) peers_send_heartbeat(ps, p);
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link) peers_send_heartbeat(ps, p);
 }
