@@ -46,16 +46,20 @@ void hello_host(char host[HOST_BYTES]) {
     text_sentence(said, host, HOST_BYTES);
 }
 
+void hello_fill(Trivium__Hello *hello, char host[HOST_BYTES]) {
+    hello_host(host);
+    hello->version = PROTOCOL_VERSION;
+    hello->pid = (int32_t)getpid();
+    hello->host = host;
+}
+
 void hello_introduce(Trivium__Hello *hello, Trivium__Role role, const char *name, uint32_t heartbeat_ms,
                      char host[HOST_BYTES]) {
-    hello_host(host);
     trivium__hello__init(hello);
-    hello->version = PROTOCOL_VERSION;
     hello->role = role;
     hello->name = (char *)name;
     hello->heartbeat_ms = heartbeat_ms;
-    hello->pid = (int32_t)getpid();
-    hello->host = host;
+    hello_fill(hello, host);
 }
 
 status hello_take_pool(void *out, const char *flag, const char *value, failure *f) {

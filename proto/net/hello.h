@@ -10,10 +10,13 @@
  * holds. */
 status hello_check(const Trivium__Hello *hello, failure *f);
 
-/* Fill ours: who we are and where we run, as every Hello says it. `name` and `host` are borrowed for its
- * life; the rest is the caller's to add, and hello_check says whether a peer takes it. */
 enum { HOST_BYTES = 128 };
 void hello_host(char host[HOST_BYTES]);     /* this one, as far as it can be told */
+
+/* Fill in what every Hello of this process says: version, process id, host. `host` is borrowed for its life. */
+void hello_fill(Trivium__Hello *hello, char host[HOST_BYTES]);
+
+/* The same after a name, which is borrowed too, and a role. */
 void hello_introduce(Trivium__Hello *hello, Trivium__Role role, const char *name, uint32_t heartbeat_ms,
                      char host[HOST_BYTES]);
 

@@ -204,6 +204,7 @@ peers *peers_new(loop *l, endpoint **e, const peers_options *options) {
     ps->options = *options;
     ps->hello = *options->hello;
     ps->hello.heartbeat_ms = options->heartbeat_ms;
+    hello_fill(&ps->hello, ps->host);
     ps->started_ms = clock_ms();
     TAILQ_INIT(&ps->list);
     if (!attach(ps)) {
@@ -214,6 +215,33 @@ peers *peers_new(loop *l, endpoint **e, const peers_options *options) {
     *e = NULL;
     if (!peers_bound(ps)) peers_say_hello(ps);
     return ps;
+}
+
+typedef status endpoint_opener(endpoint **out, const endpoint_options *options, failure *f);
+
+static status open_peers(endpoint_opener *opener, peers **out, loop *l, const endpoint_options *where,
+                         const peers_options *who, failure *f) {
+    Trivium__Hello ours = *who->hello;
+    char host[HOST_BYTES];
+    endpoint *e = NULL;
+    *out = NULL;
+    hello_fill(&ours, host);
+    status st = hello_check(&ours, f);
+    if (st == STATUS_OK) st = opener(&e, where, f);
+    if (st != STATUS_OK) return st;
+    *out = peers_new(l, &e, who);
+    endpoint_close(&e);
+    return *out ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for the link at %s", where->address);
+}
+
+status peers_bind(peers **out, loop *l, const endpoint_options *where, const peers_options *who,
+                  failure *f) {
+    return open_peers(endpoint_bind, out, l, where, who, f);
+}
+
+status peers_join(peers **out, loop *l, const endpoint_options *where, const peers_options *who,
+                  failure *f) {
+    return open_peers(endpoint_join, out, l, where, who, f);
 }
 
 void peers_free(peers **ps_pointer) {

@@ -1,6 +1,6 @@
 /* Who is at the other end of an endpoint: Hello, heartbeats, liveness, joining again, outboxes.
  *
- * A `peers` owns one endpoint and all peers behind it: many on a bound one, one on a joining one. It
+ * A `peers` owns one endpoint and all peers that it reaches: many on a bound one, one on a joining one. It
  * reads the socket, answers the link's own words (Control in common.proto) and hands every other
  * message to its owner. Rules (PROTOCOL.md): a bound side answers an unknown sender with SayHello; a
  * joining side repeats Hello until it is answered, and again when the other side has fallen silent or
@@ -47,14 +47,22 @@ typedef struct peers_events {
 
 typedef struct peers_options {
     const ProtobufCMessageDescriptor *incoming;     /* of the messages that come in on this link */
-    const Trivium__Hello *hello;    /* ours, borrowed for the life of `peers`; uptime and heartbeat_ms are
-                                     * filled in */
+    const Trivium__Hello *hello;    /* ours: role, name and what we offer; the rest is filled in. What it
+                                     * points to is borrowed for the life of `peers` */
     uint64_t incarnation;           /* ours, never 0: one a process, from peers_incarnation() */
     uint32_t heartbeat_ms;          /* HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX */
     liveness_rule liveness;
     peers_events events;
     void *context;
 } peers_options;
+
+/* Open the endpoint `where`, bound or joining, and attach it to the loop. Refusals: those of endpoint_bind or
+ * endpoint_join; those of hello_check, for a Hello of ours that no peer would take; STATUS_NO_MEMORY. *out is NULL
+ * then. */
+status peers_bind(peers **out, loop *loop, const endpoint_options *where, const peers_options *who,
+                  failure *f);
+status peers_join(peers **out, loop *loop, const endpoint_options *where, const peers_options *who,
+                  failure *f);
 
 /* Takes over *endpoint (sets it NULL) and attaches to the loop. NULL: no memory. */
 peers *peers_new(loop *loop, endpoint **endpoint, const peers_options *options);
@@ -69,7 +77,7 @@ uint64_t peers_incarnation(void);   /* 64 random bits, not 0 */
  * bound, STATUS_NO_MEMORY: nothing was sent. */
 status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);
 
-/* The same for what may be lost: it leaves at once, behind nothing that waits, or not at all. False: it
+/* The same for what may be lost: it leaves at once, or not at all: never after what waits. False: it
  * was dropped, and no peer is cut for it. */
 bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m);
 

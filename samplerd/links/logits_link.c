@@ -7,9 +7,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/log.h"
 #include "proto/chain/strategy_wire.h"
-#include "proto/net/endpoint.h"
 #include "proto/net/errors.h"
-#include "proto/net/hello.h"
 #include "proto/net/peer.h"
 #include "proto/net/wire.h"
 #include "proto/rows/shared_rows.h"
@@ -19,13 +17,11 @@
 struct logits_link {
     peers *peers;
     const char *address;
+    Trivium__SamplerOffer offer;
     shared_view *view;          /* the modeld's rows; NULL: they are sent */
     bool map_rows;
     logits_calls calls;
     void *context;
-    Trivium__Hello hello;       /* ours */
-    Trivium__SamplerOffer offer;
-    char host[HOST_BYTES];
     strategy strategy;          /* of the request in hand */
     reply_room room;            /* for its answer */
 };
@@ -138,34 +134,26 @@ static void on_refused(void *context, const Trivium__Error *error) {
 
 /* ---- life ---- */
 
-static status introduce(logits_link *link, const logits_link_options *options, failure *f) {
+static status join(logits_link *link, loop *l, const logits_link_options *options, failure *f) {
+    Trivium__Hello hello = TRIVIUM__HELLO__INIT;
     trivium__sampler_offer__init(&link->offer);
     link->offer.pool = (char *)options->pool;
     link->offer.semantics = (char *)ROW_SAMPLER_SEMANTICS;
-    hello_introduce(&link->hello, TRIVIUM__ROLE__SAMPLERD, options->name, options->heartbeat_ms,
-                    link->host);
-    link->hello.sampler = &link->offer;
-    return hello_check(&link->hello, f);
-}
-
-static status join(logits_link *link, loop *l, const logits_link_options *options, failure *f) {
-    endpoint *e = NULL;
+    hello.role = TRIVIUM__ROLE__SAMPLERD;
+    hello.name = (char *)options->name;
+    hello.sampler = &link->offer;
     const endpoint_options where = {.address = options->address, .high_water = HIGH_WATER_ROWS};
-    status st = endpoint_join(&e, &where, f);
-    if (st != STATUS_OK) return st;
-    link->peers = peers_new(l, &e, &(peers_options){
+    const peers_options who = {
         .incoming = &trivium__logits_request__descriptor,
-        .hello = &link->hello,
+        .hello = &hello,
         .incarnation = options->incarnation,
         .heartbeat_ms = options->heartbeat_ms,
         .liveness = LIVENESS_PING,
         .events = {.joined = on_joined, .left = on_left, .message = on_message,
                    .refused = on_refused},
         .context = link,
-    });
-    endpoint_close(&e);
-    if (link->peers) return STATUS_OK;
-    return fail(f, STATUS_NO_MEMORY, "no memory to join %s", options->address);
+    };
+    return peers_join(&link->peers, l, &where, &who, f);
 }
 
 status logits_link_join(logits_link **out, loop *l, const logits_link_options *options, failure *f) {
@@ -176,8 +164,7 @@ status logits_link_join(logits_link **out, loop *l, const logits_link_options *o
     link->map_rows = options->map_rows;
     link->calls = options->calls;
     link->context = options->context;
-    status st = introduce(link, options, f);
-    if (st == STATUS_OK) st = join(link, l, options, f);
+    status st = join(link, l, options, f);
     if (st == STATUS_OK) *out = link;
     else logits_link_free(&link);
     return st;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
@@ -21,12 +22,11 @@ static void they_join_in_any_order(void **state) {
     run_ms(3 * BEAT_MS);
     assert_null(peers_first(down.ps));
     up = side_of("bound", LIVENESS_BOTH);
-    up.hello.pid = 1234;
     side_open(&up, true);
     assert_true(becomes(both_joined));
     assert_string_equal(peer_name(up.last), "joiner");
     assert_string_equal(peer_name(down.last), "bound");
-    assert_int_equal(peer_hello(down.last)->pid, 1234);
+    assert_int_equal(peer_hello(down.last)->pid, getpid());
     assert_int_equal(peer_hello(down.last)->heartbeat_ms, BEAT_MS);
     assert_true(peer_incarnation(down.last) == up.options.incarnation);
     assert_ptr_equal(peers_first(down.ps), down.last);

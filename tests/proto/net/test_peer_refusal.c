@@ -43,18 +43,56 @@ static void a_joiner_may_refuse_too(void **state) {
     assert_true(becomes(both_joined));
 }
 
-static void another_version_is_refused(void **state) {
-    (void)state;
-    sides_prepare(LIVENESS_BOTH);
-    down.hello.version = 99;
-    sides_open();
-    assert_true(becomes(down_refused));
-    assert_int_equal(down.refused_code, TRIVIUM__CODE__BAD_VERSION);
-    assert_non_null(strstr(down.said, "99"));
+/* Each side tells the other one its own version and the other's. */
+static void says_both_versions(const char *sentence) {
     char ours[16];
     snprintf(ours, sizeof ours, "%d", PROTOCOL_VERSION);
-    assert_non_null(strstr(down.said, ours));
+    assert_non_null(strstr(sentence, "99"));
+    assert_non_null(strstr(sentence, ours));
+}
+
+static void another_version_is_refused(void **state) {
+    (void)state;
+    Trivium__Hello hello = hello_beating(BEAT_MS);
+    hello.version = 99;
+    up_with_fake(LIVENESS_BOTH);
+    fake_peer_say_hello(&fake, hello);
+    HEARS(REFUSED);
+    assert_int_equal(fake.control->refused->code, TRIVIUM__CODE__BAD_VERSION);
+    says_both_versions(fake.control->refused->message);
     assert_int_equal(up.n_joined, 0);
+}
+
+static void a_joiner_refuses_another_version(void **state) {
+    (void)state;
+    Trivium__Hello hello = hello_beating(BEAT_MS);
+    hello.version = 99;
+    down_with_fake(LIVENESS_BOTH);
+    fake_peer_say_hello(&fake, hello);
+    assert_true(becomes(down_refused));
+    assert_int_equal(down.refused_code, TRIVIUM__CODE__BAD_VERSION);
+    says_both_versions(down.said);
+    HEARS(REFUSED);
+    assert_int_equal(down.n_joined, 0);
+}
+
+/* A Hello that no peer would take is not said at all. */
+static void our_own_hello_is_checked(void **state) {
+    (void)state;
+    failure f;
+    peers *ps = (peers *)&f;
+    side s = side_of("two\nlines", LIVENESS_BOTH);
+    s.options.hello = &s.hello;
+    s.options.incarnation = 1;
+    assert_int_equal(peers_bind(&ps, test_loop, &s.where, &s.options, &f), STATUS_BAD_REQUEST);
+    assert_null(ps);
+    ps = (peers *)&f;
+    assert_int_equal(peers_join(&ps, test_loop, &s.where, &s.options, &f), STATUS_BAD_REQUEST);
+    assert_null(ps);
+    s.hello.name = (char *)"fine";
+    s.where.address = "nowhere";
+    assert_int_equal(peers_join(&ps, test_loop, &s.where, &s.options, &f), STATUS_BAD_REQUEST);
+    assert_null(ps);
 }
 
 static void names_are_checked(void **state) {
@@ -118,6 +156,8 @@ int main(void) {
         TEST(an_owner_refuses_and_later_accepts),
         TEST(a_joiner_may_refuse_too),
         TEST(another_version_is_refused),
+        TEST(a_joiner_refuses_another_version),
+        TEST(our_own_hello_is_checked),
         TEST(names_are_checked),
         TEST(a_full_table_refuses),
     };

@@ -111,7 +111,6 @@ side side_of(const char *name, liveness_rule liveness) {
     side s = {.in_order = true,
               .where = {.address = meeting.address, .high_water = HIGH_WATER_MESSAGES}};
     s.hello = (Trivium__Hello)TRIVIUM__HELLO__INIT;
-    s.hello.version = PROTOCOL_VERSION;
     s.hello.name = (char *)name;
     s.options = (peers_options){
         .incoming = &trivium__logits_request__descriptor,
@@ -132,14 +131,11 @@ void side_hears(side *s) {
 
 void side_open(side *s, bool bound) {
     failure f;
-    endpoint *e;
-    assert_int_equal((bound ? endpoint_bind : endpoint_join)(&e, &s->where, &f), STATUS_OK);
     s->options.hello = &s->hello;
     s->options.context = s;
     s->options.incarnation = peers_incarnation();
-    s->ps = peers_new(test_loop, &e, &s->options);
-    assert_non_null(s->ps);
-    assert_null(e);
+    status st = (bound ? peers_bind : peers_join)(&s->ps, test_loop, &s->where, &s->options, &f);
+    assert_int_equal(st, STATUS_OK);
 }
 
 /* ---- Both, and a fake ---- */
