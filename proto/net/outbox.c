@@ -1,23 +1,26 @@
 #include "outbox.h"
 
 #include <stdlib.h>
+#include <sys/queue.h>
 
 typedef struct letter {
-    struct letter *next;
+    STAILQ_ENTRY(letter) link;
     wire_parcel *parcel;
 } letter;
 
 struct outbox {
-    letter *first, *last;
+    STAILQ_HEAD(, letter) letters;
     size_t n_messages, n_bytes;
 };
 
 outbox *outbox_new(void) {
-    return calloc(1, sizeof(outbox));
+    outbox *o = calloc(1, sizeof *o);
+    if (o) STAILQ_INIT(&o->letters);
+    return o;
 }
 
 bool outbox_empty(const outbox *o) {
-    return o->first == NULL;
+    return STAILQ_EMPTY(&o->letters);
 }
 
 status outbox_push(outbox *o, wire_parcel **parcel) {
@@ -28,28 +31,24 @@ status outbox_push(outbox *o, wire_parcel **parcel) {
     if (!one) return STATUS_NO_MEMORY;
     *one = (letter){.parcel = *parcel};
     *parcel = NULL;
-    if (o->last)
-        o->last->next = one;
-    else
-        o->first = one;
-    o->last = one;
+    STAILQ_INSERT_TAIL(&o->letters, one, link);
     o->n_messages++;
     o->n_bytes += n_bytes;
     return STATUS_OK;
 }
 
 static void remove_first(outbox *o) {
-    letter *one = o->first;
-    o->first = one->next;
-    if (!o->first) o->last = NULL;
+    letter *one = STAILQ_FIRST(&o->letters);
+    STAILQ_REMOVE_HEAD(&o->letters, link);
     o->n_messages--;
     free(one);
 }
 
 status outbox_flush(outbox *o, void *zsock, const wire_route *route) {
-    while (o->first) {
-        size_t n_bytes = wire_parcel_bytes(o->first->parcel);
-        status st = wire_send_parcel(zsock, route, &o->first->parcel);
+    while (!outbox_empty(o)) {
+        letter *first = STAILQ_FIRST(&o->letters);
+        size_t n_bytes = wire_parcel_bytes(first->parcel);
+        status st = wire_send_parcel(zsock, route, &first->parcel);
         if (st == STATUS_NOT_FOUND) return st;
         if (st != STATUS_OK) return STATUS_BUSY;
         o->n_bytes -= n_bytes;
@@ -62,8 +61,8 @@ void outbox_free(outbox **o_pointer) {
     outbox *o = *o_pointer;
     *o_pointer = NULL;
     if (!o) return;
-    while (o->first) {
-        wire_parcel_free(&o->first->parcel);
+    while (!outbox_empty(o)) {
+        wire_parcel_free(&STAILQ_FIRST(&o->letters)->parcel);
         remove_first(o);
     }
     free(o);

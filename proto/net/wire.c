@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "raw frames are sent as they lie in memory");
@@ -27,14 +28,14 @@ enum {
 };
 
 typedef struct arena_block {
-    struct arena_block *next;
+    SLIST_ENTRY(arena_block) link;
     size_t n_used, n_bytes;
     _Alignas(ARENA_ALIGNMENT) uint8_t bytes[];
 } arena_block;
 
 typedef struct arena {
-    arena_block *blocks;            /* the first one is being filled */
-    size_t n_left;                  /* bytes that it may still hand out */
+    SLIST_HEAD(, arena_block) blocks;   /* the first one is being filled */
+    size_t n_left;                      /* bytes that it may still hand out */
 } arena;
 
 static size_t arena_budget(size_t header_bytes) {
@@ -53,18 +54,13 @@ static void *arena_alloc(void *allocator_data, size_t size) {
     arena *a = allocator_data;
     if (size > a->n_left) return NULL;
     size_t n_bytes = (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
-    arena_block *block = a->blocks;
+    arena_block *first = SLIST_FIRST(&a->blocks), *block = first;
     if (!block || block->n_bytes - block->n_used < n_bytes) {
         bool large = n_bytes > ARENA_BLOCK_BYTES / 4;
         block = block_new(large ? n_bytes : ARENA_BLOCK_BYTES);
         if (!block) return NULL;
-        if (large && a->blocks) { /* a block of its own; the first one goes on being filled */
-            block->next = a->blocks->next;
-            a->blocks->next = block;
-        } else {
-            block->next = a->blocks;
-            a->blocks = block;
-        }
+        if (large && first) SLIST_INSERT_AFTER(first, block, link); /* and the first is filled on */
+        else SLIST_INSERT_HEAD(&a->blocks, block, link);
     }
     void *memory = block->bytes + block->n_used;
     block->n_used += n_bytes;
@@ -77,9 +73,9 @@ static void arena_free_one(void *allocator_data, void *pointer) {
 }
 
 static void arena_free(arena *a) {
-    while (a->blocks) {
-        arena_block *block = a->blocks;
-        a->blocks = block->next;
+    while (!SLIST_EMPTY(&a->blocks)) {
+        arena_block *block = SLIST_FIRST(&a->blocks);
+        SLIST_REMOVE_HEAD(&a->blocks, link);
         free(block);
     }
 }
