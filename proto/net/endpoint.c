@@ -241,7 +241,7 @@ static bool monitor_open(endpoint *e) {
     e->monitor = zsock_new(ZMQ_PAIR);
     if (!e->monitor) return false;
     zsock_set_rcvhwm(e->monitor, 0);
-    return zsock_connect(e->monitor, "%s", name) == 0;
+    return zmq_connect(zsock_resolve(e->monitor), name) == 0;
 }
 
 static void monitor_close(endpoint *e) {
@@ -260,7 +260,7 @@ status endpoint_join(endpoint **out, const endpoint_options *options, failure *f
         endpoint_close(&e);
         return f->code;
     }
-    if (zsock_connect(e->zsock, "%s", e->address) != 0) {
+    if (zmq_connect(zsock_resolve(e->zsock), e->address) != 0) {
         fail(f, STATUS_BAD_REQUEST, "cannot connect to %s: %s", e->address,
              zmq_strerror(zmq_errno()));
         endpoint_close(&e);
@@ -281,12 +281,12 @@ void endpoint_close(endpoint **e_pointer) {
     free(e);
 }
 
-void *endpoint_zsock(const endpoint *e) {
-    return e->zsock;
+void *endpoint_socket(const endpoint *e) {
+    return zsock_resolve(e->zsock);
 }
 
 void *endpoint_monitor(const endpoint *e) {
-    return e->monitor;
+    return e->monitor ? zsock_resolve(e->monitor) : NULL;
 }
 
 bool endpoint_broke(endpoint *e) {

@@ -30,9 +30,9 @@ status endpoint_join(endpoint **out, const endpoint_options *options, failure *f
 /* At once for the caller: socket file and lock are gone when it returns. What was sent last, such as a
  * Leave, has a tenth of a second to go out; a message to a dead peer never waits longer. */
 void endpoint_close(endpoint **e);
-void *endpoint_zsock(const endpoint *e);        /* zsock_t *, borrowed */
+void *endpoint_socket(const endpoint *e);       /* of ZeroMQ, borrowed */
 
-/* A joining one tells here (zsock_t *, borrowed; to be read when it has something) that its connection
+/* A joining one tells here (a socket, borrowed; to be read when it has something) that its connection
  * broke: what was under way on it is gone, both ways. NULL on a bound one. */
 void *endpoint_monitor(const endpoint *e);
 bool endpoint_broke(endpoint *e);               /* since the last call */

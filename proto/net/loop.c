@@ -17,10 +17,10 @@
 #include "proto/base/process/resources.h"
 #include "proto/base/process/signals.h"
 
-/* A handler and what wakes it: a socket (zsock not NULL) or a file descriptor. */
+/* A handler and what wakes it: a socket (not NULL) or a file descriptor. */
 typedef struct watch {
     struct watch *next;
-    void *zsock;
+    void *socket;
     int fd;
     short events;               /* ZMQ_POLLIN or ZMQ_POLLOUT */
     loop_handler *handler;      /* NULL: removed, to be freed before the next turn */
@@ -62,7 +62,7 @@ static void take_signal(void *context) {
     if (number != 0) l->signal = number;
 }
 
-/* A signal that was caught counts before whatever else is ready: keys behind a Ctrl-C came after it. */
+/* A signal that was caught counts before whatever else is ready: what was typed after a Ctrl-C came later. */
 static bool ends(loop *l) {
     if (signals_waiting()) take_signal(l);
     return l->stopping || l->signal != 0;
@@ -104,20 +104,19 @@ static void watches_settle(loop *l) {
     }
     size_t i = l->n_items = l->n_watches;
     for (watch *w = l->watches; w; w = w->next) {
-        void *socket = w->zsock ? zsock_resolve(w->zsock) : NULL;
-        l->items[--i] = (zmq_pollitem_t){.socket = socket, .fd = w->fd, .events = w->events};
+        l->items[--i] = (zmq_pollitem_t){.socket = w->socket, .fd = w->fd, .events = w->events};
         l->watched[i] = w;
     }
     l->changed = false;
 }
 
-int loop_add_socket(loop *l, void *zsock, loop_handler *handler, void *context) {
-    return watch_add(l, (watch){.zsock = zsock, .fd = -1, .events = ZMQ_POLLIN,
+int loop_add_socket(loop *l, void *socket, loop_handler *handler, void *context) {
+    return watch_add(l, (watch){.socket = socket, .fd = -1, .events = ZMQ_POLLIN,
                                 .handler = handler, .context = context});
 }
 
-int loop_add_socket_writer(loop *l, void *zsock, loop_handler *handler, void *context) {
-    return watch_add(l, (watch){.zsock = zsock, .fd = -1, .events = ZMQ_POLLOUT,
+int loop_add_socket_writer(loop *l, void *socket, loop_handler *handler, void *context) {
+    return watch_add(l, (watch){.socket = socket, .fd = -1, .events = ZMQ_POLLOUT,
                                 .handler = handler, .context = context});
 }
 
@@ -132,20 +131,20 @@ int loop_add_writer(loop *l, int fd, loop_handler *handler, void *context) {
 }
 
 /* Forget the watches of a socket or descriptor whose events are among `events`. */
-static void watches_remove(loop *l, void *zsock, int fd, short events) {
+static void watches_remove(loop *l, void *socket, int fd, short events) {
     for (watch *w = l->watches; w; w = w->next) {
-        if (w->zsock != zsock || w->fd != fd || !(w->events & events)) continue;
+        if (w->socket != socket || w->fd != fd || !(w->events & events)) continue;
         w->handler = NULL;
         l->changed = true;
     }
 }
 
-void loop_remove_socket(loop *l, void *zsock) {
-    watches_remove(l, zsock, -1, ZMQ_POLLIN | ZMQ_POLLOUT);
+void loop_remove_socket(loop *l, void *socket) {
+    watches_remove(l, socket, -1, ZMQ_POLLIN | ZMQ_POLLOUT);
 }
 
-void loop_remove_socket_writer(loop *l, void *zsock) {
-    watches_remove(l, zsock, -1, ZMQ_POLLOUT);
+void loop_remove_socket_writer(loop *l, void *socket) {
+    watches_remove(l, socket, -1, ZMQ_POLLOUT);
 }
 
 void loop_remove_fd(loop *l, int fd) {

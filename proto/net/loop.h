@@ -12,14 +12,14 @@ typedef void loop_handler(void *context);
 loop *loop_new(void);                       /* NULL: no memory, or no room for sockets (resources.h) */
 void loop_free(loop **loop);
 
-/* Call `handler` whenever `zsock` (a zsock_t *, borrowed) has messages to read. 0, or -1: no memory. */
-int loop_add_socket(loop *loop, void *zsock, loop_handler *handler, void *context);
-void loop_remove_socket(loop *loop, void *zsock);
+/* Call `handler` whenever `socket` (of ZeroMQ, borrowed) has messages to read. 0, or -1: no memory. */
+int loop_add_socket(loop *loop, void *socket, loop_handler *handler, void *context);
+void loop_remove_socket(loop *loop, void *socket);
 
-/* Call `handler` at each turn in which `zsock` takes a message: on a DEALER, when it is connected and
+/* Call `handler` at each turn in which `socket` takes a message: on a DEALER, when it is connected and
  * its queue has room. To be removed when there is nothing to send. 0, or -1: no memory. */
-int loop_add_socket_writer(loop *loop, void *zsock, loop_handler *handler, void *context);
-void loop_remove_socket_writer(loop *loop, void *zsock);
+int loop_add_socket_writer(loop *loop, void *socket, loop_handler *handler, void *context);
+void loop_remove_socket_writer(loop *loop, void *socket);
 
 /* Call `handler` whenever the file descriptor can be read (or written). */
 int loop_add_reader(loop *loop, int fd, loop_handler *handler, void *context);

@@ -44,11 +44,11 @@ static void remove_first(outbox *o) {
     free(one);
 }
 
-status outbox_flush(outbox *o, void *zsock, const wire_route *route) {
+status outbox_flush(outbox *o, void *socket, const wire_route *route) {
     while (!outbox_empty(o)) {
         letter *first = STAILQ_FIRST(&o->letters);
         size_t n_bytes = wire_parcel_bytes(first->parcel);
-        status st = wire_send_parcel(zsock, route, &first->parcel);
+        status st = wire_send_parcel(socket, route, &first->parcel);
         if (st == STATUS_NOT_FOUND) return st;
         if (st != STATUS_OK) return STATUS_BUSY;
         o->n_bytes -= n_bytes;

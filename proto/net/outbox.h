@@ -18,6 +18,6 @@ status outbox_push(outbox *o, wire_parcel **parcel);
 
 /* Send what can be sent. STATUS_OK: empty now; STATUS_BUSY: some still wait; STATUS_NOT_FOUND: the
  * peer is gone. */
-status outbox_flush(outbox *o, void *zsock, const wire_route *route);
+status outbox_flush(outbox *o, void *socket, const wire_route *route);
 
 #endif

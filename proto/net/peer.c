@@ -97,7 +97,7 @@ void peer_doom(peers *ps, peer *p, const char *why) {
 static void retry_later(peers *ps);
 
 void peer_flush(peers *ps, peer *p) {
-    status st = outbox_flush(p->outbox, ps->zsock, &p->route);
+    status st = outbox_flush(p->outbox, ps->socket, &p->route);
     if (st == STATUS_NOT_FOUND) peer_doom(ps, p, "the connection broke");
     if (st == STATUS_BUSY) retry_later(ps);
 }
@@ -121,7 +121,7 @@ static void retry_later(peers *ps) {
 
 static status peer_post(peers *ps, peer *p, wire_parcel *parcel) {
     if (p->state == PEER_JOINED && outbox_empty(p->outbox)) {
-        status st = wire_send_parcel(ps->zsock, &p->route, &parcel);
+        status st = wire_send_parcel(ps->socket, &p->route, &parcel);
         if (st == STATUS_OK) return STATUS_OK;
         if (st == STATUS_NOT_FOUND) {
             wire_parcel_free(&parcel);
@@ -158,7 +158,7 @@ bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m) {
     wire_parcel *parcel;
     if (p->state != PEER_JOINED || !outbox_empty(p->outbox)) return false;
     if (parcel_pack(ps, p, m, NULL, 0, &parcel) != STATUS_OK) return false;
-    bool left = wire_send_parcel(ps->zsock, &p->route, &parcel) == STATUS_OK;
+    bool left = wire_send_parcel(ps->socket, &p->route, &parcel) == STATUS_OK;
     if (!left) wire_parcel_free(&parcel);
     return left;
 }
@@ -181,14 +181,14 @@ static void detach(peers *ps) {
     peers_life_end(ps);
     loop_cancel(ps->loop, ps->retry_timer);
     loop_cancel(ps->loop, ps->end_timer);
-    loop_remove_socket(ps->loop, ps->zsock); /* its writer, too */
+    loop_remove_socket(ps->loop, ps->socket); /* its writer, too */
     if (!peers_bound(ps)) loop_remove_socket(ps->loop, endpoint_monitor(ps->endpoint));
 }
 
 static bool attach(peers *ps) {
     ps->retry_timer = ps->end_timer = -1;
     if (!peers_life_begin(ps)) return false;
-    if (loop_add_socket(ps->loop, ps->zsock, peers_readable, ps) != 0) return false;
+    if (loop_add_socket(ps->loop, ps->socket, peers_readable, ps) != 0) return false;
     if (peers_bound(ps)) return true;
     return loop_add_socket(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
 }
@@ -200,7 +200,7 @@ peers *peers_new(loop *l, endpoint **e, const peers_options *options) {
     if (!ps) return NULL;
     ps->loop = l;
     ps->endpoint = *e;
-    ps->zsock = endpoint_zsock(*e);
+    ps->socket = endpoint_socket(*e);
     ps->options = *options;
     ps->hello = *options->hello;
     ps->hello.heartbeat_ms = options->heartbeat_ms;
@@ -251,7 +251,7 @@ void peers_free(peers **ps_pointer) {
     peers_pay_leave(ps);
     while (!TAILQ_EMPTY(&ps->list)) {
         peer *p = TAILQ_FIRST(&ps->list);
-        outbox_flush(p->outbox, ps->zsock, &p->route);
+        outbox_flush(p->outbox, ps->socket, &p->route);
         peers_send_leave(ps, &p->route, p->incarnation);
         peer_unlink(ps, p);
         peer_free(p);

@@ -9,8 +9,8 @@ static void on_writable(void *context);
 static void await_writable(peers *ps, bool wanted) {
     if (wanted == ps->joining.awaits_writable) return;
     if (!wanted)
-        loop_remove_socket_writer(ps->loop, ps->zsock);
-    else if (loop_add_socket_writer(ps->loop, ps->zsock, on_writable, ps) != 0)
+        loop_remove_socket_writer(ps->loop, ps->socket);
+    else if (loop_add_socket_writer(ps->loop, ps->socket, on_writable, ps) != 0)
         return; /* no memory: the next tick says Hello */
     ps->joining.awaits_writable = wanted;
 }

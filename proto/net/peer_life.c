@@ -81,7 +81,7 @@ static void take_message(peers *ps, const wire_message *m) {
 static bool receive(peers *ps, size_t n_max) {
     for (size_t i = 0; i < n_max; i++) {
         wire_message m;
-        status st = wire_receive(ps->zsock, ps->options.incoming, &m);
+        status st = wire_receive(ps->socket, ps->options.incoming, &m);
         if (st == STATUS_NOT_FOUND) return true;
         if (st == STATUS_OK)
             take_message(ps, &m);

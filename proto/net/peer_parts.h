@@ -65,7 +65,7 @@ typedef struct peers_joining {
 struct peers {
     loop *loop;
     endpoint *endpoint;
-    void *zsock;
+    void *socket;
     peers_options options;
     Trivium__Hello hello;           /* ours */
     char host[HOST_BYTES];

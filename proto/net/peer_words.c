@@ -21,7 +21,7 @@ Trivium__Control control_to(const peers *ps, uint64_t to) {
 status control_send(peers *ps, const wire_route *route, Trivium__Control *control) {
     Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
     envelope.control = control;
-    return wire_send(ps->zsock, route, &envelope.base, NULL, 0);
+    return wire_send(ps->socket, route, &envelope.base, NULL, 0);
 }
 
 Trivium__Control control_hello(peers *ps, uint64_t to) {

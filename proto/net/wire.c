@@ -1,11 +1,12 @@
 #include "wire.h"
 
 #include <assert.h>
-#include <czmq.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <zmq.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "raw frames are sent as they lie in memory");
@@ -163,12 +164,20 @@ static void route_set(wire_route *route, zmq_msg_t *frame) {
     memcpy(route->bytes, zmq_msg_data(frame), n_bytes);
 }
 
-status wire_receive(void *zsock, const ProtobufCMessageDescriptor *type, wire_message *m) {
-    void *socket = zsock_resolve(zsock);
+static bool is_router(void *socket) {
+    int type = 0;
+    size_t n_bytes = sizeof type;
+    int rc = zmq_getsockopt(socket, ZMQ_TYPE, &type, &n_bytes);
+    assert(rc == 0);
+    (void)rc;
+    return type == ZMQ_ROUTER;
+}
+
+status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_message *m) {
     *m = (wire_message){0};
     zmq_msg_t frame;
     if (!frame_receive(socket, &frame)) return STATUS_NOT_FOUND;
-    if (zsock_type(zsock) == ZMQ_ROUTER) {
+    if (is_router(socket)) {
         route_set(&m->route, &frame);
         bool more = has_more(&frame);
         zmq_msg_close(&frame);
@@ -269,8 +278,7 @@ static status route_send(void *socket, const wire_route *route) {
 }
 
 /* On STATUS_BUSY the frames are as they were; else they were taken or are of no use any more. */
-static status parcel_send(void *zsock, const wire_route *route, wire_parcel *parcel) {
-    void *socket = zsock_resolve(zsock);
+static status parcel_send(void *socket, const wire_route *route, wire_parcel *parcel) {
     bool routed = route && route->n_bytes > 0;
     if (routed) {
         status st = route_send(socket, route);
@@ -287,12 +295,12 @@ static status parcel_send(void *zsock, const wire_route *route, wire_parcel *par
     return st;
 }
 
-status wire_send(void *zsock, const wire_route *route, const ProtobufCMessage *header,
+status wire_send(void *socket, const wire_route *route, const ProtobufCMessage *header,
                  const wire_raw *raw, size_t n_raw) {
     wire_parcel parcel;
     status st = parcel_fill(&parcel, header, raw, n_raw);
     if (st != STATUS_OK) return st;
-    st = parcel_send(zsock, route, &parcel);
+    st = parcel_send(socket, route, &parcel);
     parcel_empty(&parcel);
     return st;
 }
@@ -313,8 +321,8 @@ size_t wire_parcel_bytes(const wire_parcel *parcel) {
     return parcel->n_bytes;
 }
 
-status wire_send_parcel(void *zsock, const wire_route *route, wire_parcel **parcel) {
-    status st = parcel_send(zsock, route, *parcel);
+status wire_send_parcel(void *socket, const wire_route *route, wire_parcel **parcel) {
+    status st = parcel_send(socket, route, *parcel);
     if (st == STATUS_OK) wire_parcel_free(parcel);
     return st;
 }

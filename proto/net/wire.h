@@ -35,10 +35,10 @@ typedef struct wire_message {
     struct wire_frames *frames;     /* owner of the above; NULL when empty */
 } wire_message;
 
-/* Take the next message off `zsock` without waiting; the header is unpacked as `type`.
+/* Take the next message off `socket` without waiting; the header is unpacked as `type`.
  * STATUS_NOT_FOUND: nothing there. STATUS_BAD_MESSAGE: what came could not be read; it was dropped and
  * `m->route` says who sent it. */
-status wire_receive(void *zsock, const ProtobufCMessageDescriptor *type, wire_message *m);
+status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_message *m);
 void wire_release(wire_message *m);             /* NULL fields are fine; empties *m */
 
 /* Send without waiting; header and raw frames are copied into frames of ZeroMQ's own (the header is
@@ -46,7 +46,7 @@ void wire_release(wire_message *m);             /* NULL fields are fine; empties
  * connected now (ZeroMQ does not tell which). STATUS_NOT_FOUND: a ROUTER has no such peer, or the
  * connection broke in the middle. STATUS_TOO_LONG: a size past its bound, STATUS_NO_MEMORY; nothing sent.
  * `route` may be NULL on a DEALER. */
-status wire_send(void *zsock, const wire_route *route, const ProtobufCMessage *header,
+status wire_send(void *socket, const wire_route *route, const ProtobufCMessage *header,
                  const wire_raw *raw, size_t n_raw);
 
 /* A copy of a message that could not be sent yet. */
@@ -55,7 +55,7 @@ typedef struct wire_parcel wire_parcel;
 status wire_pack(wire_parcel **out, const ProtobufCMessage *header, const wire_raw *raw, size_t n_raw);
 size_t wire_parcel_bytes(const wire_parcel *parcel);
 /* As wire_send. On STATUS_OK the parcel is gone, on STATUS_BUSY it may be sent again, else only freed. */
-status wire_send_parcel(void *zsock, const wire_route *route, wire_parcel **parcel);
+status wire_send_parcel(void *socket, const wire_route *route, wire_parcel **parcel);
 void wire_parcel_free(wire_parcel **parcel);
 
 /* Raw frame `index` as `count` numbers of `size` bytes: its pointer when the frame is there and has

@@ -129,12 +129,12 @@ static void the_next_turn_comes_after_the_sockets(void **state) {
     assert_int_equal(zsock_bind(out, "inproc://turns"), 0);
     assert_int_equal(zsock_connect(in, "inproc://turns"), 0);
     zstr_send(out, "never read, so always ready");
-    loop_add_socket(l, in, note, "s");
+    loop_add_socket(l, zsock_resolve(in), note, "s");
     loop_once(l, 0, again, "t");
     loop_run(l);
     assert_int_equal(events[0], 's');
     assert_null(strstr(events, "tt"));
-    loop_remove_socket(l, in);
+    loop_remove_socket(l, zsock_resolve(in));
     zsock_destroy(&in);
     zsock_destroy(&out);
 }
@@ -144,7 +144,7 @@ static void read_and_remove(void *context) {
     char *text = zstr_recv(context);
     assert_string_equal(text, "one");
     freen(text);
-    loop_remove_socket(l, context);
+    loop_remove_socket(l, zsock_resolve(context));
 }
 
 static void a_socket_may_be_removed_by_its_handler(void **state) {
@@ -154,7 +154,7 @@ static void a_socket_may_be_removed_by_its_handler(void **state) {
     assert_int_equal(zsock_connect(in, "inproc://removal"), 0);
     zstr_send(out, "one");
     zstr_send(out, "two");
-    loop_add_socket(l, in, read_and_remove, in);
+    loop_add_socket(l, zsock_resolve(in), read_and_remove, in);
     loop_once(l, 20, stop, NULL);
     loop_run(l);
     assert_string_equal(events, "r");
@@ -166,8 +166,8 @@ static zsock_t *neighbour;
 
 static void remove_both(void *zsock) {
     note("r");
-    loop_remove_socket(l, zsock);
-    loop_remove_socket(l, neighbour);
+    loop_remove_socket(l, zsock_resolve(zsock));
+    loop_remove_socket(l, zsock_resolve(neighbour));
     zsock_destroy(&neighbour);
     loop_once(l, 5, stop, NULL);
 }
@@ -180,8 +180,8 @@ static void a_ready_socket_that_another_handler_removes_is_not_called(void **sta
     zsock_bind(other, "inproc://second"), zsock_connect(neighbour, "inproc://second");
     zstr_send(out, "ready");
     zstr_send(other, "ready");
-    loop_add_socket(l, in, remove_both, in);
-    loop_add_socket(l, neighbour, note, "x");
+    loop_add_socket(l, zsock_resolve(in), remove_both, in);
+    loop_add_socket(l, zsock_resolve(neighbour), note, "x");
     loop_run(l);
     assert_string_equal(events, "r");
     zsock_destroy(&in);
@@ -206,7 +206,7 @@ static void a_handler_may_add_and_remove_many(void **state) {
 
 static void note_writer(void *zsock) {
     note("w");
-    loop_remove_socket_writer(l, zsock);
+    loop_remove_socket_writer(l, zsock_resolve(zsock));
     loop_once(l, 50, stop, NULL);
 }
 
@@ -218,8 +218,8 @@ static void a_dealer_can_be_written_when_it_is_connected(void **state) {
     char address[64];
     snprintf(address, sizeof address, "ipc:///tmp/test_loop.%d", (int)getpid());
     assert_int_equal(zsock_connect(dealer, "%s", address), 0);
-    loop_add_socket(l, dealer, note, "r");
-    loop_add_socket_writer(l, dealer, note_writer, dealer);
+    loop_add_socket(l, zsock_resolve(dealer), note, "r");
+    loop_add_socket_writer(l, zsock_resolve(dealer), note_writer, dealer);
     loop_once(l, 50, stop, NULL);
     loop_run(l);
     assert_string_equal(events, "");
@@ -227,7 +227,7 @@ static void a_dealer_can_be_written_when_it_is_connected(void **state) {
     loop_once(l, 60000, stop, NULL);
     loop_run(l);
     assert_string_equal(events, "w");
-    loop_remove_socket(l, dealer);
+    loop_remove_socket(l, zsock_resolve(dealer));
     zsock_destroy(&dealer);
     zsock_destroy(&router);
     unlink(address + strlen("ipc://"));

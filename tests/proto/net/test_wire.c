@@ -31,8 +31,8 @@ static int sockets_make(void **state) {
     failure f;
     if (endpoint_bind(&bound, &options, &f) != STATUS_OK) return -1;
     if (endpoint_join(&joined, &options, &f) != STATUS_OK) return -1;
-    router = endpoint_zsock(bound);
-    dealer = endpoint_zsock(joined);
+    router = endpoint_socket(bound);
+    dealer = endpoint_socket(joined);
     zsock_set_sndtimeo(dealer, SOON_MS);
     return 0;
 }
@@ -45,10 +45,10 @@ static int sockets_end(void **state) {
 }
 
 /* wire_receive, once something has come. */
-static status receive(void *zsock, const ProtobufCMessageDescriptor *type, wire_message *m) {
-    zmq_pollitem_t item = {.socket = zsock_resolve(zsock), .events = ZMQ_POLLIN};
+static status receive(void *socket, const ProtobufCMessageDescriptor *type, wire_message *m) {
+    zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
     zmq_poll(&item, 1, SOON_MS);
-    return wire_receive(zsock, type, m);
+    return wire_receive(socket, type, m);
 }
 
 /* wire_send from the DEALER, once it is connected. */
@@ -166,7 +166,7 @@ static void a_dealer_without_a_peer_is_busy(void **state) {
     endpoint *alone;
     endpoint_options options = {.address = "ipc:///tmp/test_wire.nobody", .high_water = HIGH_WATER};
     assert_int_equal(endpoint_join(&alone, &options, &f), STATUS_OK);
-    assert_int_equal(wire_send(endpoint_zsock(alone), NULL, &request(1)->base, NULL, 0),
+    assert_int_equal(wire_send(endpoint_socket(alone), NULL, &request(1)->base, NULL, 0),
                      STATUS_BUSY);
     endpoint_close(&alone);
 }
