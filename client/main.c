@@ -20,21 +20,9 @@ typedef struct command_row {
 } command_row;
 
 static const command_row commands[] = {
-    {"generate", cmd_generate, "write a text that goes on from a prompt"},
-    {"chat", cmd_chat, "talk with a model, message by message"},
-    {"tune", cmd_tune, "give a running generation another strategy"},
-    {"watch", cmd_watch, "see what a running generation has to choose from, live"},
-    {"cancel", cmd_cancel, "end a running generation"},
-    {"ps", cmd_ps, "list what runs"},
-    {"status", cmd_status, "show daemons, models and how busy they are"},
-    {"probe", cmd_probe, "show what a strategy makes of given logits"},
-    {"tokenize", cmd_tokenize, "text to token ids"},
-    {"detokenize", cmd_detokenize, "token ids to text"},
-    {"score", cmd_score, "how likely a text is to the model, token by token"},
-    {"explore", cmd_explore, "temperatures, or top-k and top-p, side by side"},
-    {"bench", cmd_bench, "measure decode, prefill, several clients, or the KV-cache"},
-    {"up", cmd_up, "start the daemons that are missing here"},
-    {"down", cmd_down, "end the daemons that run here"},
+#define COMMAND_ROW(name, help) {#name, cmd_##name, help},
+    COMMAND_TABLE(COMMAND_ROW)
+#undef COMMAND_ROW
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };

@@ -11,31 +11,25 @@
 #include "client/cli/outcome.h"
 #include "client/cli/output.h"
 #include "client/terminal/lines.h"
-#include "client/terminal/term.h"
-#include "client/terminal/wrap.h"
 #include "line_editor.h"
 #include "proto/base/buffer.h"
 #include "proto/base/process/signals.h"
+#include "screen.h"
 
-enum { READ_BYTES = 4096, INDENT_CELLS = 2 };
+enum { READ_BYTES = 4096 };
 
 typedef struct talk {
     const talk_options *options;
     client *client;
     dialogue *dialogue;
     output *out;
-    bool colour;
     line_editor *editor;        /* NULL: input or output is no terminal */
+    screen *screen;
     lines *input;               /* without an editor: what was read */
     bool reading;               /* the loop watches stdin for `input` */
     bool input_ended;
-    buffer held;                /* on a terminal: shown when the line that is being typed is done */
-    bool at_line_start;         /* where the cursor stands when all is written */
     bool wants_line;            /* edit one as soon as all is written */
     buffer next;                /* said while a reply was written: lines, each with its zero */
-    bool reply_begun;
-    wrap lines;                 /* of the reply, on a terminal */
-    buffer wrapped;             /* what comes out of it */
     bool ending;                /* nothing more is said */
     bool interrupted;
     int code;
@@ -58,80 +52,15 @@ static void say(talk *t, status st) {
     if (fail(&f, st, "no memory to show the chat") != STATUS_OK) end_for(t, &f);
 }
 
-static void show(talk *t, const char *bytes, size_t n_bytes) {
-    if (n_bytes == 0) return;
-    bool is_editing = t->editor && line_editor_is_editing(t->editor);
-    say(t, is_editing ? buffer_add(&t->held, bytes, n_bytes) : output_write(t->out, bytes, n_bytes));
-    t->at_line_start = bytes[n_bytes - 1] == '\n';
-}
-
-static void show_text(talk *t, const char *text) {
-    show(t, text, strlen(text));
-}
-
-static void show_prompt(talk *t, const char *prompt) {
-    if (t->colour) show_text(t, TERM_BOLD);
-    show_text(t, prompt);
-    if (t->colour) show_text(t, TERM_PLAIN);
-}
-
-static void show_new_line(talk *t) {
-    if (!t->at_line_start) show_text(t, "\n");
-    wrap_move(&t->lines, 0);
-}
-
-/* Lines of whole words, each behind an indent. */
-static void show_indented(talk *t, const char *sentence) {
-    size_t n_columns = term_columns(stdout);
-    wrap folded = {.n_columns = n_columns > INDENT_CELLS + 1 ? n_columns - INDENT_CELLS : 2};
-    buffer out = {0};
-    status st = wrap_add(&folded, sentence, &out);
-    if (st == STATUS_OK) st = wrap_end(&folded, &out);
-    for (size_t at = 0, n_bytes; st == STATUS_OK && at < out.n_bytes; at += n_bytes + 1) {
-        const char *end = memchr(out.bytes + at, '\n', out.n_bytes - at);
-        n_bytes = end ? (size_t)(end - out.bytes) - at : out.n_bytes - at;
-        show(t, "  ", INDENT_CELLS);
-        show(t, out.bytes + at, n_bytes);
-        show_text(t, "\n");
-    }
-    buffer_clear(&out);
-    wrap_clear(&folded);
-    say(t, st);
-}
-
-/* A word to whoever chats: on a terminal on lines of its own, set apart; else on stderr. */
+/* A word to whoever chats. */
 static void tell(void *context, const char *sentence) {
     talk *t = context;
-    if (!t->editor) {
-        fprintf(stderr, "trivium: %s\n", sentence);
-        return;
-    }
-    show_new_line(t);
-    if (t->colour) show_text(t, TERM_DIM);
-    show_indented(t, sentence);
-    if (t->colour) show_text(t, TERM_PLAIN);
+    say(t, screen_tell(t->screen, sentence));
 }
 
-/* On a terminal words are whole, the prompt comes with the first one, and there is nothing that it would
- * obey. */
 static void show_reply(talk *t, const char *bytes, size_t n_bytes, bool is_end) {
-    if (!t->editor) {
-        show(t, bytes, n_bytes);
-        return;
-    }
-    if (t->ending) return;      /* the farewell is said */
-    size_t n_columns = term_columns(stdout);
-    t->lines.n_columns = n_columns > 1 ? n_columns : 2;
-    if (!t->reply_begun) wrap_move(&t->lines, strlen(reply_prompt));
-    char *plain = term_harmless((const uint8_t *)bytes, n_bytes);
-    status st = plain ? wrap_add(&t->lines, plain, &t->wrapped) : STATUS_NO_MEMORY;
-    if (st == STATUS_OK && is_end) st = wrap_end(&t->lines, &t->wrapped);
-    if (t->wrapped.n_bytes > 0 && !t->reply_begun) show_prompt(t, reply_prompt);
-    if (t->wrapped.n_bytes > 0) t->reply_begun = true;
-    show(t, t->wrapped.bytes, t->wrapped.n_bytes);
-    buffer_drop(&t->wrapped, t->wrapped.n_bytes);
-    free(plain);
-    say(t, st);
+    if (t->editor && t->ending) return;         /* the farewell is said */
+    say(t, screen_show_reply(t->screen, bytes, n_bytes, is_end));
 }
 
 static void on_text(void *context, const char *bytes, size_t n_bytes) {
@@ -158,14 +87,14 @@ static void on_over(void *context, const dialogue_reply *reply) {
         show_reply_json(t, reply);
     } else {
         show_reply(t, "", 0, true);
-        show_new_line(t);
+        say(t, screen_show_new_line(t->screen));
     }
     if (reply->code != STATUS_OK) {
         tell(t, reply->message);
         t->code = EXIT_FAILED;
         if (reply->code == STATUS_NO_TOKENIZERD) t->ending = true;
     }
-    if (t->editor && !t->ending) show_text(t, "\n");
+    if (t->editor && !t->ending) say(t, screen_show_text(t->screen, "\n"));
     settle(t);
 }
 
@@ -185,7 +114,7 @@ static void refuse(talk *t, status code, const char *sentence) {
 
 static void say_message(talk *t, const char *text, size_t n_bytes) {
     failure f;
-    t->reply_begun = false;
+    screen_begin_reply(t->screen, reply_prompt);
     if (dialogue_say(t->dialogue, text, n_bytes, &f) == STATUS_OK) return;
     refuse(t, f.code, f.message);
     if (f.code == STATUS_NO_TOKENIZERD) t->ending = true;
@@ -196,7 +125,7 @@ static bool is_farewell(const char *line) {
 }
 
 static void end(talk *t) {
-    if (t->editor) show_text(t, "Goodbye!\n");
+    if (t->editor) say(t, screen_show_text(t->screen, "Goodbye!\n"));
     t->ending = true;
     if (dialogue_is_busy(t->dialogue)) dialogue_stop(t->dialogue);
 }
@@ -218,9 +147,9 @@ static void take_line(talk *t, char *line) {
 /* What waited is shown where its reply begins. */
 static void take_next(talk *t) {
     size_t n_bytes = strlen(t->next.bytes);
-    show_prompt(t, user_prompt);
-    show(t, t->next.bytes, n_bytes);
-    show_text(t, "\n");
+    say(t, screen_show_prompt(t->screen, user_prompt));
+    say(t, screen_show(t->screen, t->next.bytes, n_bytes));
+    say(t, screen_show_text(t->screen, "\n"));
     say_message(t, t->next.bytes, n_bytes);
     buffer_drop(&t->next, n_bytes + 1);
 }
@@ -229,14 +158,12 @@ static void take_next(talk *t) {
 
 static void on_line(void *context, const char *line) {
     talk *t = context;
-    t->at_line_start = true;
     char *copy = line ? strdup(line) : NULL;
-    show(t, t->held.bytes, t->held.n_bytes);
-    buffer_drop(&t->held, t->held.n_bytes);
+    say(t, screen_release(t->screen));
     if (copy) take_line(t, copy);
     else if (line) say(t, STATUS_NO_MEMORY);
     else {
-        show_text(t, "\n");
+        say(t, screen_show_text(t->screen, "\n"));
         end(t);
     }
     free(copy);
@@ -248,7 +175,7 @@ static void on_key(void *context) {
     talk *t = context;
     t->wants_line = true;
     dialogue_pause(t->dialogue);
-    show_new_line(t);
+    say(t, screen_show_new_line(t->screen));
     settle(t);
 }
 
@@ -305,7 +232,7 @@ static void settle_terminal(talk *t) {
     if (t->wants_line || !dialogue_is_busy(t->dialogue)) {
         t->wants_line = false;
         dialogue_pause(t->dialogue);    /* one that began since the key came, too */
-        line_editor_begin(t->editor, user_prompt, t->colour);
+        line_editor_begin(t->editor, user_prompt, screen_has_colour(t->screen));
     } else {
         line_editor_listen(t->editor);
     }
@@ -362,11 +289,7 @@ static bool interrupt(talk *t) {
     if (t->editor && loop_was_terminated(client_loop(t->client))) return false;
     bool was_editing = t->editor && line_editor_is_editing(t->editor);
     bool was_typed = was_editing && line_editor_drop(t->editor);
-    if (was_editing) {
-        t->at_line_start = true;
-        show(t, t->held.bytes, t->held.n_bytes);
-        buffer_drop(&t->held, t->held.n_bytes);
-    }
+    if (was_editing) say(t, screen_release(t->screen));
     t->wants_line = false;
     bool goes_on = was_typed || (dialogue_is_busy(t->dialogue) && !t->interrupted);
     if (was_typed) dialogue_resume(t->dialogue);
@@ -390,29 +313,28 @@ int talk_run(client *c, const dialogue_options *how, const talk_options *options
     static const dialogue_events heard = {.note = on_note, .text = on_text, .over = on_over};
     static const line_events typed = {.line = on_line, .key = on_key};
     bool is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !options->json;
-    talk t = {.options = options, .client = c, .colour = term_has_colour(stdout),
-              .at_line_start = true};
+    talk t = {.options = options, .client = c};
     failure f;
     t.dialogue = dialogue_new(c, how, &heard, &t, &f);
     t.out = output_new(client_loop(c), STDOUT_FILENO, on_progress, &t);
     signals_rule before = signals_set(SIGNALS_HOLD_INTERRUPT);     /* until the terminal is given back */
     if (is_terminal) t.editor = line_editor_new(client_loop(c), &typed, &t);
     else t.input = lines_new(TEXT_BYTES_MAX);
+    t.screen = screen_new(t.out, t.editor);
     int code = EXIT_FAILED;
     if (!t.dialogue) code = outcome_failed(&f);
-    else if (t.out && (t.editor || t.input)) code = run(&t);
+    else if (t.out && (t.editor || t.input) && t.screen) code = run(&t);
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
-    bool is_cut = t.editor && !line_editor_is_editing(t.editor) && !t.at_line_start;
+    bool is_cut = t.editor && !line_editor_is_editing(t.editor) && t.screen &&
+                  !screen_is_at_line_start(t.screen);
     line_editor_free(&t.editor);
     signals_set(before);
     if (is_cut) puts("");       /* what the shell says begins a line */
     reading_set(&t, false);
     lines_free(&t.input);
+    screen_free(&t.screen);
     output_free(&t.out);
     dialogue_free(&t.dialogue);
-    wrap_clear(&t.lines);
-    buffer_clear(&t.wrapped);
-    buffer_clear(&t.held);
     buffer_clear(&t.next);
     return code;
 }

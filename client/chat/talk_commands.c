@@ -92,12 +92,12 @@ static void save(dialogue *d, const char *rest, const telling *to) {
 
 static void help(dialogue *d, const char *rest, const telling *to);
 
-typedef struct command_row {
+typedef struct chat_command {
     const char *name, *usage, *help;
     void (*run)(dialogue *d, const char *rest, const telling *to);
-} command_row;
+} chat_command;
 
-static const command_row commands[] = {
+static const chat_command commands[] = {
     {"set", "/set NAME VALUE", "another strategy: /set temperature 0.3; also during a reply", set},
     {"undo", "/undo", "take back your last message and its reply", undo},
     {"save", "/save FILE", "write the conversation, one JSON object a message", save},
