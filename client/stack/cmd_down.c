@@ -19,7 +19,7 @@ static size_t stop(const char *runtime, const daemon_process *all, size_t n) {
     }
     if (n_alive > 0) daemons_stop(runtime, list, n_alive);
     for (size_t i = 0; i < n_alive; i++)
-        printf("ended %s (pid %d)\n", daemon_is_keeper(&list[i]) ? "up --keep" : list[i].name,
+        printf("ended %s (pid %d)\n", daemon_is_supervisor(&list[i]) ? "up --keep" : list[i].name,
                (int)list[i].pid);
     return n_alive;
 }
@@ -29,7 +29,7 @@ static size_t stop(const char *runtime, const daemon_process *all, size_t n) {
 static int stop_all(const char *runtime, const roster *r) {
     if (r->n == 0) puts("nothing runs here");
     for (size_t i = 0; i < r->n; i++) {
-        if (daemon_is_keeper(&r->all[i])) stop(runtime, &r->all[i], 1);
+        if (daemon_is_supervisor(&r->all[i])) stop(runtime, &r->all[i], 1);
     }
     stop(runtime, r->all, r->n);
     daemons_forget_gone(runtime, NULL);
@@ -58,7 +58,7 @@ static int stop_model(const char *runtime, const roster *r, const char *model) {
     }
     size_t n_ended = stop(runtime, its, n);
     /* What has ended by itself is not started again, either. */
-    bool was_kept = daemons_forget_gone(runtime, model) > 0 && daemons_keepers(runtime) > 0;
+    bool was_kept = daemons_forget_gone(runtime, model) > 0 && daemons_supervisors(runtime) > 0;
     if (was_kept && n_ended == 0) printf("%s is kept no more\n", model);
     if (was_kept || n_ended > 0) return EXIT_FINE;
     list_models(r, models, sizeof models);

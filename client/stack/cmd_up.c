@@ -6,8 +6,8 @@
 #include "client/cli/flags.h"
 #include "client/cli/outcome.h"
 #include "client/lib/client.h"
-#include "keeper.h"
-#include "parts.h"
+#include "supervisor.h"
+#include "stack.h"
 #include "proto/base/clock.h"
 #include "proto/base/model_name.h"
 #include "proto/base/process/paths.h"
@@ -17,11 +17,11 @@
 enum { TICK_MS = 20 };
 
 typedef struct up {
-    parts_wish wish;
+    stack_wish wish;
     bool keep;
     double wait_s;
     char runtime[FOLDER_BYTES];
-    parts parts;
+    stack stack;
     client *client;
     bool asking;                /* a status is under way */
     bool planning, planned, ready;
@@ -39,10 +39,10 @@ static void up_fail(up *u, const failure *f) {
 }
 
 static status start_missing(up *u, failure *f) {
-    for (int i = 0; i < N_PARTS; i++) {
-        part *one = &u->parts.all[i];
+    for (int i = 0; i < N_STACK_DAEMONS; i++) {
+        stack_daemon *one = &u->stack.all[i];
         if (one->runs) continue;
-        status st = part_start(&u->parts, one, f);
+        status st = stack_start(&u->stack, one, f);
         if (st != STATUS_OK) return st;
     }
     return STATUS_OK;
@@ -51,9 +51,9 @@ static status start_missing(up *u, failure *f) {
 /* A big file takes its time to be read: that is no time of waiting. */
 static status plan(up *u, const status_report *report, failure *f) {
     uint64_t began_ms = clock_ms();
-    u->parts.loop = client_loop(u->client);
+    u->stack.loop = client_loop(u->client);
     u->planning = true;
-    status st = parts_plan(&u->parts, &u->wish, report, &u->planned, f);
+    status st = stack_plan(&u->stack, &u->wish, report, &u->planned, f);
     u->planning = false;
     u->deadline_ms += clock_ms() - began_ms;
     return st == STATUS_OK && u->planned ? start_missing(u, f) : st;
@@ -73,7 +73,7 @@ static void on_status(void *context, const answer *a) {
         if (plan(u, report, &f) != STATUS_OK) up_fail(u, &f);
         return;
     }
-    u->ready = parts_ready(&u->parts, report);
+    u->ready = stack_ready(&u->stack, report);
     if (!u->ready) return;
     const char *by_default = report->default_model;
     if (!report_find(report, "modeld", by_default)) snprintf(u->away, sizeof u->away, "%s", by_default);
@@ -81,7 +81,7 @@ static void on_status(void *context, const answer *a) {
 }
 
 /* One of ours has ended: the last line of its log says why. */
-static void fail_dead(up *u, const part *dead) {
+static void fail_dead(up *u, const stack_daemon *dead) {
     failure f;
     int ended;
     if (waitpid(dead->process.pid, &ended, WNOHANG) > 0 && WIFEXITED(ended))
@@ -106,12 +106,12 @@ static void on_tick(void *context) {
     up *u = context;
     failure f;
     if (u->planning) return;
-    const part *dead = parts_find_dead(&u->parts);
+    const stack_daemon *dead = stack_find_dead(&u->stack);
     if (dead) {
         fail_dead(u, dead);
     } else if (clock_ms() >= u->deadline_ms) {
         fail_late(u);
-    } else if (parts_start_again(&u->parts, &f) != STATUS_OK) {
+    } else if (stack_start_again(&u->stack, &f) != STATUS_OK) {
         up_fail(u, &f);
     } else if (!u->asking) {
         if (client_call(u->client, &asked, on_status, u, &f) == STATUS_OK) u->asking = true;
@@ -150,17 +150,17 @@ static int up_wait(up *u) {
 
 static void up_tell(const up *u) {
     bool any = false;
-    for (int i = 0; i < N_PARTS; i++) {
-        const part *one = &u->parts.all[i];
+    for (int i = 0; i < N_STACK_DAEMONS; i++) {
+        const stack_daemon *one = &u->stack.all[i];
         if (one->started) printf("started %s (pid %d)\n", one->process.name, (int)one->process.pid);
         any |= one->started;
     }
-    if (!any) printf("everything runs already, with the model %s\n", u->parts.model);
+    if (!any) printf("everything runs already, with the model %s\n", u->stack.model);
     fflush(stdout);
     if (*u->away)
         fprintf(stderr, "trivium: the default model '%s' is not here, and requests without --model wait for it\n",
                 u->away);
-    if (u->parts.file.stands_in && u->parts.all[PART_MODELD].started)
+    if (u->stack.file.stands_in && u->stack.all[STACK_MODELD].started)
         fprintf(stderr, "the embedded model writes, made for the chapter: "
                         "`make model` fetches one that talks\n");
 }
@@ -168,12 +168,12 @@ static void up_tell(const up *u) {
 /* All of it or nothing: what was started in vain is ended again. */
 static int up_start(up *u) {
     failure f;
-    part *tokenizerd = &u->parts.all[PART_TOKENIZERD];
-    status st = parts_init(&u->parts, u->runtime, &f);
-    if (st == STATUS_OK && !tokenizerd->runs) st = part_start(&u->parts, tokenizerd, &f);
+    stack_daemon *tokenizerd = &u->stack.all[STACK_TOKENIZERD];
+    status st = stack_init(&u->stack, u->runtime, &f);
+    if (st == STATUS_OK && !tokenizerd->runs) st = stack_start(&u->stack, tokenizerd, &f);
     int code = st == STATUS_OK ? up_wait(u) : outcome_failed(&f);
     if (code == EXIT_FINE) up_tell(u);
-    else parts_stop(&u->parts);
+    else stack_stop(&u->stack);
     return code;
 }
 
@@ -186,12 +186,12 @@ static int up_run(up *u) {
     }
     signals_set(SIGNALS_HOLD);  /* what is started in vain is ended, whenever the Ctrl-C comes */
     int code = up_start(u);
-    if (code == EXIT_FINE && u->keep && keeper_begin(&u->parts, &f) != STATUS_OK) {
-        parts_stop(&u->parts);
+    if (code == EXIT_FINE && u->keep && supervisor_begin(&u->stack, &f) != STATUS_OK) {
+        stack_stop(&u->stack);
         code = outcome_failed(&f);
     }
     daemons_unlock(u->runtime, &lock);
-    return code == EXIT_FINE && u->keep ? keeper_run(&u->parts) : code;
+    return code == EXIT_FINE && u->keep ? supervisor_run(&u->stack) : code;
 }
 
 static status take_name(void *out, const char *flag, const char *value, failure *f) {

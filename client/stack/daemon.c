@@ -221,15 +221,15 @@ size_t daemons_forget_gone(const char *runtime, const char *model) {
     return n;
 }
 
-bool daemon_is_keeper(const daemon_process *p) {
-    return strncmp(p->name, KEEPER_NAME, strlen(KEEPER_NAME)) == 0;
+bool daemon_is_supervisor(const daemon_process *p) {
+    return strncmp(p->name, SUPERVISOR_NAME, strlen(SUPERVISOR_NAME)) == 0;
 }
 
-size_t daemons_keepers(const char *runtime) {
+size_t daemons_supervisors(const char *runtime) {
     daemon_process list[DAEMONS_MAX];
     size_t n = 0;
     for (size_t i = 0, n_all = daemons_list(runtime, list); i < n_all; i++)
-        n += daemon_is_keeper(&list[i]) && list[i].pid != getpid();
+        n += daemon_is_supervisor(&list[i]) && list[i].pid != getpid();
     return n;
 }
 

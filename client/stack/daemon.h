@@ -13,7 +13,7 @@
 enum { DAEMON_NAME_BYTES = 64, DAEMONS_MAX = 64, FOLDER_BYTES = 3072, FILE_STATE_BYTES = 80 };
 
 /* The name of a process that `up --keep` is begins so. */
-#define KEEPER_NAME "up-"
+#define SUPERVISOR_NAME "up-"
 
 /* A process, told from a later one with its pid by the time of its start. */
 typedef struct daemon_process {
@@ -40,8 +40,8 @@ status daemon_record(const char *runtime, const daemon_process *p, failure *f);
 void daemon_forget(const char *runtime, const char *name);      /* removes NAME.pid */
 
 /* Is it an `up --keep`? And how many of those run here, this process not counted? */
-bool daemon_is_keeper(const daemon_process *p);
-size_t daemons_keepers(const char *runtime);
+bool daemon_is_supervisor(const daemon_process *p);
+size_t daemons_supervisors(const char *runtime);
 
 /* The process of this pid as it is now; false when there is none (or it is a zombie). */
 bool daemon_identify(pid_t pid, daemon_process *out);

@@ -20,18 +20,18 @@ enum {
     READ_BYTES = 64 * 1024,
 };
 
-typedef struct batch batch;
+typedef struct input_batch input_batch;
 
 /* A line under way, or answered and waiting for those before it. */
-typedef struct slot {
-    batch *batch;
+typedef struct batch_line {
+    input_batch *batch;
     task task;
     size_t n_bytes;             /* of the line */
     char *answer; /* what is to be printed; NULL while it is not there, or no memory */
     bool answered;
-} slot;
+} batch_line;
 
-struct batch {
+struct input_batch {
     const batch_rules *rules;
     const void *flags;
     client *client;
@@ -41,8 +41,8 @@ struct batch {
     bool reading;               /* the loop watches fd */
     bool at_end;                /* of the input */
     bool broken;                /* input or memory failed: what is under way is still shown */
-    slot slots[WINDOW];         /* a ring */
-    size_t first, n_slots;
+    batch_line ring[WINDOW];    /* [n_ring] from `first` on, and round */
+    size_t first, n_ring;
     size_t n_bytes;             /* of all lines in the ring */
     int code;
 };
@@ -123,30 +123,30 @@ status task_uint(const task *t, const char *key, uint64_t max, uint64_t fallback
 
 /* ---- answers, in order ---- */
 
-static void batch_break(batch *b, const failure *f) {
+static void batch_break(input_batch *b, const failure *f) {
     b->broken = true;
     b->code = outcome_failed(f);
 }
 
-static slot *slot_at(batch *b, size_t index) {
-    return &b->slots[(b->first + index) % WINDOW];
+static batch_line *line_at(input_batch *b, size_t index) {
+    return &b->ring[(b->first + index) % WINDOW];
 }
 
-static void slot_answer(slot *s, json_t *value) {
+static void line_answer(batch_line *s, json_t *value) {
     s->answer = json_line(value);
     s->answered = true;
 }
 
-static void slot_fail(slot *s, status code, const char *message) {
+static void line_fail(batch_line *s, status code, const char *message) {
     s->batch->code = EXIT_FAILED;
     json_t *what = json_failure(code, message);
-    slot_answer(s, what ? json_pack("{s: o}", "error", what) : NULL);
+    line_answer(s, what ? json_pack("{s: o}", "error", what) : NULL);
 }
 
 /* Write what is answered at the head of the ring. */
-static void batch_show(batch *b) {
-    while (b->n_slots > 0 && slot_at(b, 0)->answered) {
-        slot *s = slot_at(b, 0);
+static void batch_show(input_batch *b) {
+    while (b->n_ring > 0 && line_at(b, 0)->answered) {
+        batch_line *s = line_at(b, 0);
         if (!s->answer || output_write(b->out, s->answer, strlen(s->answer)) != STATUS_OK) {
             failure f;
             fail(&f, STATUS_NO_MEMORY, "no memory for an answer");
@@ -156,25 +156,25 @@ static void batch_show(batch *b) {
         b->n_bytes -= s->n_bytes;
         task_clear(&s->task);
         b->first = (b->first + 1) % WINDOW;
-        b->n_slots--;
+        b->n_ring--;
     }
 }
 
 static void batch_pump(void *context);
 
 static void on_answer(void *context, const answer *a) {
-    slot *s = context;
-    batch *b = s->batch;
-    if (a->code == STATUS_OK) slot_answer(s, b->rules->show(a));
-    else slot_fail(s, a->code, a->message);
+    batch_line *s = context;
+    input_batch *b = s->batch;
+    if (a->code == STATUS_OK) line_answer(s, b->rules->show(a));
+    else line_fail(s, a->code, a->message);
     task_clear(&s->task);
     batch_pump(b);
 }
 
 /* ---- lines ---- */
 
-static status slot_ask(slot *s, const char *line, size_t n_bytes, failure *f) {
-    batch *b = s->batch;
+static status line_ask(batch_line *s, const char *line, size_t n_bytes, failure *f) {
+    input_batch *b = s->batch;
     s->task.line = json_read_object(line, n_bytes, f);
     if (!s->task.line) return f->code;
     status st = b->rules->read(b->flags, &s->task, f);
@@ -182,36 +182,36 @@ static status slot_ask(slot *s, const char *line, size_t n_bytes, failure *f) {
     return st;
 }
 
-static slot *slot_take(batch *b, size_t n_bytes) {
-    slot *s = slot_at(b, b->n_slots++);
-    *s = (slot){.batch = b, .n_bytes = n_bytes};
+static batch_line *line_take(input_batch *b, size_t n_bytes) {
+    batch_line *s = line_at(b, b->n_ring++);
+    *s = (batch_line){.batch = b, .n_bytes = n_bytes};
     task_init(&s->task);
     b->n_bytes += n_bytes;
     return s;
 }
 
 /* Take the next line into the ring; false when there is none yet. */
-static bool batch_next(batch *b) {
+static bool batch_next(input_batch *b) {
     const char *line;
     size_t n_bytes;
     lines_outcome outcome = lines_next(b->lines, &line, &n_bytes);
     if (outcome == LINES_NONE) return false;
     failure f;
-    slot *s = slot_take(b, outcome == LINES_LINE ? n_bytes : 0);
+    batch_line *s = line_take(b, outcome == LINES_LINE ? n_bytes : 0);
     status st = outcome == LINES_LINE
-                    ? slot_ask(s, line, n_bytes, &f)
+                    ? line_ask(s, line, n_bytes, &f)
                     : fail(&f, STATUS_TOO_LONG, "the line is longer than %d bytes", LINE_BYTES_MAX);
-    if (st != STATUS_OK) slot_fail(s, f.code, f.message);
+    if (st != STATUS_OK) line_fail(s, f.code, f.message);
     return true;
 }
 
-static bool batch_has_room(const batch *b) {
-    return b->n_slots < WINDOW && (b->n_slots == 0 || b->n_bytes < WINDOW_BYTES) &&
+static bool batch_has_room(const input_batch *b) {
+    return b->n_ring < WINDOW && (b->n_ring == 0 || b->n_bytes < WINDOW_BYTES) &&
            output_pending_bytes(b->out) < OUTPUT_BYTES_MAX && !b->broken && !output_error(b->out);
 }
 
 static void on_readable(void *context) {
-    batch *b = context;
+    input_batch *b = context;
     char piece[READ_BYTES];
     failure f;
     ssize_t n = read(b->fd, piece, sizeof piece);
@@ -229,7 +229,7 @@ static void on_readable(void *context) {
     batch_pump(b);
 }
 
-static void batch_watch(batch *b, bool wanted) {
+static void batch_watch(input_batch *b, bool wanted) {
     if (wanted == b->reading) return;
     b->reading = wanted;
     if (!wanted) {
@@ -245,12 +245,12 @@ static void batch_watch(batch *b, bool wanted) {
 /* Everything that can go on without waiting goes on: answers out, lines in. The end is there when
  * nothing is under way, all is written and no line is left. */
 static void batch_pump(void *context) {
-    batch *b = context;
+    input_batch *b = context;
     do batch_show(b);
     while (batch_has_room(b) && batch_next(b));
     bool ended = b->at_end || b->broken;
     batch_watch(b, batch_has_room(b) && !ended);
-    bool all_shown = b->n_slots == 0 && output_pending_bytes(b->out) == 0;
+    bool all_shown = b->n_ring == 0 && output_pending_bytes(b->out) == 0;
     if (output_error(b->out) || (ended && all_shown)) loop_stop(client_loop(b->client));
 }
 
@@ -262,7 +262,7 @@ static int input_open(const char *path) {
 }
 
 /* The reader of stdout may be gone (quietly), or the disk is full. */
-static int batch_outcome(const batch *b) {
+static int batch_outcome(const input_batch *b) {
     int error = output_error(b->out);
     if (error == 0) return b->code;
     failure f;
@@ -270,7 +270,7 @@ static int batch_outcome(const batch *b) {
     return error == EPIPE ? EXIT_FAILED : outcome_failed(&f);
 }
 
-static int batch_loop(batch *b) {
+static int batch_loop(input_batch *b) {
     b->lines = lines_new(LINE_BYTES_MAX);
     b->out = output_new(client_loop(b->client), STDOUT_FILENO, batch_pump, b);
     if (!b->lines || !b->out) {
@@ -282,10 +282,10 @@ static int batch_loop(batch *b) {
     return loop_run(client_loop(b->client)) ? EXIT_INTERRUPTED : batch_outcome(b);
 }
 
-static void batch_free(batch *b) {
-    for (; b->n_slots > 0; b->n_slots--, b->first = (b->first + 1) % WINDOW) {
-        free(slot_at(b, 0)->answer);
-        task_clear(&slot_at(b, 0)->task);
+static void batch_free(input_batch *b) {
+    for (; b->n_ring > 0; b->n_ring--, b->first = (b->first + 1) % WINDOW) {
+        free(line_at(b, 0)->answer);
+        task_clear(&line_at(b, 0)->task);
     }
     output_free(&b->out);
     lines_free(&b->lines);
@@ -301,7 +301,7 @@ int batch_run(const common_flags *common, const char *path, const batch_rules *r
         fail(&f, STATUS_IO, "cannot open %s: %s", path, strerror(errno));
         return outcome_failed(&f);
     }
-    batch *b = calloc(1, sizeof *b);
+    input_batch *b = calloc(1, sizeof *b);
     if (!b) {
         fail(&f, STATUS_NO_MEMORY, "no memory for %s", path);
         return outcome_failed(&f);

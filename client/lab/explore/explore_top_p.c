@@ -17,18 +17,18 @@ enum {
     COLUMN_CELLS_MIN = 30,
 };
 
-typedef struct pair {
+typedef struct side_by_side {
     const explore_flags *flags;
     strategy chains[SIDES];
     explored_text texts[SIDES];
     size_t n_steps;             /* of the longer one */
     size_t n_comparable;        /* steps after the same text: to the first that drew differently */
     bool parted;
-} pair;
+} side_by_side;
 
 /* ---- chains ---- */
 
-static status pair_chains(pair *p, failure *f) {
+static status sides_chains(side_by_side *p, failure *f) {
     strategy *both = &p->chains[BOTH];
     status st = step_flags_strategy(&p->flags->steps, START_DEFAULTS, both, f);
     if (st == STATUS_OK && !strategy_has(both, STEP_TOP_P))
@@ -45,12 +45,12 @@ static status pair_chains(pair *p, failure *f) {
 /* ---- steps ---- */
 
 /* NULL: the text has ended. */
-static const explored_token *token_at(const pair *p, int side, size_t at) {
+static const explored_token *token_at(const side_by_side *p, int side, size_t at) {
     const explored_text *t = &p->texts[side];
     return at < explored_n_tokens(t) ? explored_token_at(t, at) : NULL;
 }
 
-static void pair_compare(pair *p) {
+static void sides_compare(side_by_side *p) {
     size_t n[SIDES] = {explored_n_tokens(&p->texts[BOTH]), explored_n_tokens(&p->texts[ALONE])};
     size_t n_shared = n[BOTH] < n[ALONE] ? n[BOTH] : n[ALONE];
     p->n_steps = n[BOTH] > n[ALONE] ? n[BOTH] : n[ALONE];
@@ -62,25 +62,25 @@ static void pair_compare(pair *p) {
 }
 
 /* What the whole chain left at a step; -1: not told, or the text has ended. */
-static long left_after_all(const pair *p, int side, size_t at) {
+static long left_after_all(const side_by_side *p, int side, size_t at) {
     const explored_token *token = token_at(p, side, at);
     if (!token || token->n_left_items == 0) return -1;
     return (long)explored_left(&p->texts[side], token)[token->n_left_items - 1];
 }
 
 /* What the chain with top-k left up to that step of it, as above. */
-static long left_after_top_k(const pair *p, size_t at) {
+static long left_after_top_k(const side_by_side *p, size_t at) {
     const strategy *chain = &p->chains[BOTH];
     const explored_token *token = token_at(p, BOTH, at);
     if (!token || token->n_left_items != chain->n_steps + 1) return -1;
     size_t i = 0;
-    while (chain->steps[i].kind != STEP_TOP_K) i++;     /* pair_chains has put it there */
+    while (chain->steps[i].kind != STEP_TOP_K) i++;     /* sides_chains has put it there */
     return (long)explored_left(&p->texts[BOTH], token)[i + 1];
 }
 
 /* ---- for a person: the texts ---- */
 
-static status print_texts(const pair *p) {
+static status print_texts(const side_by_side *p) {
     char *plain[SIDES];
     const char *texts[SIDES] = {"", ""};
     static const char *const names[SIDES] = {"top-k, then top-p", "top-p alone"};
@@ -104,7 +104,7 @@ static status print_texts(const pair *p) {
 /* ---- for a person: the steps ---- */
 
 /* A quoted token; empty for one that the text does not have. */
-static void print_token(const pair *p, int side, size_t at) {
+static void print_token(const side_by_side *p, int side, size_t at) {
     const explored_token *token = token_at(p, side, at);
     const char *pieces = p->texts[side].pieces.bytes;
     char *quoted = NULL;
@@ -134,7 +134,7 @@ static int print_log_bar(long n, bool colour) {
 }
 
 /* The two sides under each other, without bars. */
-static void print_narrow_step(const pair *p, size_t at, bool is_same) {
+static void print_narrow_step(const side_by_side *p, size_t at, bool is_same) {
     printf("%4zu  ", at);
     print_token(p, BOTH, at);
     print_count(left_after_top_k(p, at), 6);
@@ -146,7 +146,7 @@ static void print_narrow_step(const pair *p, size_t at, bool is_same) {
     putchar('\n');
 }
 
-static void print_step(const pair *p, size_t at, bool colour) {
+static void print_step(const side_by_side *p, size_t at, bool colour) {
     const explored_token *both = token_at(p, BOTH, at), *alone = token_at(p, ALONE, at);
     bool is_same = both && alone && at < p->n_comparable && both->id == alone->id;
     if (is_narrow()) {
@@ -168,7 +168,7 @@ static void print_step(const pair *p, size_t at, bool colour) {
     putchar('\n');
 }
 
-static void print_steps(const pair *p) {
+static void print_steps(const side_by_side *p) {
     bool colour = term_has_colour(stdout);
     printf("step  %-*s top-k +top-p", TOKEN_CELLS, "token");
     if (is_narrow()) printf("\n      %-*s        top-p\n", TOKEN_CELLS, "token");
@@ -191,7 +191,7 @@ static int by_size(const void *a, const void *b) {
 }
 
 /* Counts of the first n_steps of a side, sorted; those that were told. */
-static size_t counts_of(const pair *p, int side, size_t n_steps, long *out) {
+static size_t counts_of(const side_by_side *p, int side, size_t n_steps, long *out) {
     size_t n = 0;
     for (size_t i = 0; i < n_steps; i++) {
         long left = left_after_all(p, side, i);
@@ -201,7 +201,7 @@ static size_t counts_of(const pair *p, int side, size_t n_steps, long *out) {
     return n;
 }
 
-static void summary_counts(table *t, const pair *p, int side, size_t n_steps, long *counts) {
+static void summary_counts(table *t, const side_by_side *p, int side, size_t n_steps, long *counts) {
     size_t n = counts_of(p, side, n_steps, counts);
     table_cell(t, "%zu", n);
     if (n == 0) {
@@ -215,7 +215,7 @@ static void summary_counts(table *t, const pair *p, int side, size_t n_steps, lo
 
 /* Both sides of the first n_steps, which are named in a column of their own; on a narrow terminal in
  * a line of their own. */
-static void summary_rows(table *t, const pair *p, size_t n_steps, const char *steps, long *counts) {
+static void summary_rows(table *t, const side_by_side *p, size_t n_steps, const char *steps, long *counts) {
     bool narrow = is_narrow();
     if (narrow) table_cell(t, "%s", steps);
     for (int i = 0; narrow && i < 4; i++) table_cell(t, "%s", "");
@@ -239,7 +239,7 @@ static void summary_heads(table *t) {
     }
 }
 
-static status print_summary(const pair *p) {
+static status print_summary(const side_by_side *p) {
     long *counts = calloc(p->n_steps + 1, sizeof *counts);
     table *t = table_new(is_narrow() ? 5 : 6);
     status st = counts && t ? STATUS_OK : STATUS_NO_MEMORY;
@@ -257,7 +257,7 @@ static status print_summary(const pair *p) {
 
 /* ---- for a program ---- */
 
-static json_t *token_json(const pair *p, int side, size_t at) {
+static json_t *token_json(const side_by_side *p, int side, size_t at) {
     const explored_token *token = token_at(p, side, at);
     if (!token) return json_null();
     const char *pieces = p->texts[side].pieces.bytes;
@@ -272,11 +272,11 @@ static json_t *token_json(const pair *p, int side, size_t at) {
     return object;
 }
 
-static json_t *text_json(const pair *p, int side) {
+static json_t *text_json(const side_by_side *p, int side) {
     return json_bytes(p->texts[side].text.bytes, p->texts[side].text.n_bytes);
 }
 
-static int show_json(const pair *p) {
+static int show_json(const side_by_side *p) {
     int code = EXIT_FINE;
     for (size_t i = 0; code == EXIT_FINE && i < p->n_steps; i++) {
         code = json_print(json_pack("{s: i, s: b, s: o, s: o}",
@@ -296,8 +296,8 @@ static int show_json(const pair *p) {
 
 /* ---- the whole ---- */
 
-static int show(pair *p) {
-    pair_compare(p);
+static int show(side_by_side *p) {
+    sides_compare(p);
     if (p->flags->common.json) return show_json(p);
     status st = print_texts(p);
     if (st == STATUS_OK) print_steps(p);
@@ -308,11 +308,11 @@ static int show(pair *p) {
 
 int explore_top_p(const explore_flags *flags, const char *prompt, size_t n_prompt) {
     const generation_piece piece = {(const uint8_t *)prompt, n_prompt, true};
-    pair *p = calloc(1, sizeof *p);
+    side_by_side *p = calloc(1, sizeof *p);
     if (!p) return outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for the texts"});
     p->flags = flags;
     failure f;
-    status st = pair_chains(p, &f);
+    status st = sides_chains(p, &f);
     for (int side = 0; side < SIDES; side++) {
         p->texts[side].request = explore_request(flags, &piece, &p->chains[side], flags->seed);
         p->texts[side].request.n_candidates = 1;        /* with them comes what each step left */

@@ -1,4 +1,4 @@
-#include "parts.h"
+#include "stack.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,11 +18,11 @@ static const char *const SETTINGS[N_SETTINGS] = {
 
 /* ---- what runs ---- */
 
-static void name_set(part *one, const char *program, const char *suffix) {
+static void name_set(stack_daemon *one, const char *program, const char *suffix) {
     snprintf(one->process.name, sizeof one->process.name, "%s%s", program, suffix);
 }
 
-static status program_set(part *one, const char *program, failure *f) {
+static status program_set(stack_daemon *one, const char *program, failure *f) {
     char path[PATH_MAX];
     one->line.n_bytes = 0;
     status st = paths_program(program, path, sizeof path, f);
@@ -30,9 +30,9 @@ static status program_set(part *one, const char *program, failure *f) {
 }
 
 /* Found by its pid file? Then it was started as it would be again. */
-static bool part_find(parts *p, part *one) {
+static bool stack_find(stack *s, stack_daemon *one) {
     daemon_process found;
-    if (!daemon_find(p->runtime, one->process.name, &found)) return false;
+    if (!daemon_find(s->runtime, one->process.name, &found)) return false;
     command_line line;
     one->process = found;
     one->runs = true;
@@ -41,22 +41,22 @@ static bool part_find(parts *p, part *one) {
 }
 
 /* By pid file, or because it has joined. */
-static void part_look(parts *p, part *one, const daemon_report *joined) {
+static void stack_look(stack *s, stack_daemon *one, const daemon_report *joined) {
     daemon_process found;
-    if (part_find(p, one) || !joined) return;
+    if (stack_find(s, one) || !joined) return;
     one->runs = true;
     if (!report_process(joined, &found)) return;
     one->process.pid = found.pid;
     one->process.started = found.started;
 }
 
-status parts_init(parts *p, const char *runtime, failure *f) {
-    memset(p, 0, sizeof *p);
-    p->runtime = runtime;
-    part *one = &p->all[PART_TOKENIZERD];
+status stack_init(stack *s, const char *runtime, failure *f) {
+    memset(s, 0, sizeof *s);
+    s->runtime = runtime;
+    stack_daemon *one = &s->all[STACK_TOKENIZERD];
     name_set(one, "tokenizerd", "");
     status st = program_set(one, "tokenizerd", f);
-    if (!part_find(p, one)) one->runs = daemon_find_holder(runtime, "clients", &one->process);
+    if (!stack_find(s, one)) one->runs = daemon_find_holder(runtime, "clients", &one->process);
     return st;
 }
 
@@ -66,17 +66,17 @@ static bool is_modeld(const daemon_process *p) {
 
 /* The model that is meant when no file is named: the one that runs under this name; without one the default,
  * else any that runs. False: none does. */
-static bool model_running(parts *p, const char *name, const status_report *report) {
+static bool model_running(stack *s, const char *name, const status_report *report) {
     const daemon_report *joined = report_find(report, "modeld", *name ? name : report->default_model);
     if (!joined) joined = report_find(report, "modeld", name);
     daemon_process list[DAEMONS_MAX];
     if (joined) {
-        snprintf(p->model, sizeof p->model, "%s", joined->name);
+        snprintf(s->model, sizeof s->model, "%s", joined->name);
         return true;
     }
-    for (size_t i = 0, n = daemons_list(p->runtime, list); i < n; i++) {
+    for (size_t i = 0, n = daemons_list(s->runtime, list); i < n; i++) {
         if (!is_modeld(&list[i]) || (*name && strcmp(list[i].model, name) != 0)) continue;
-        memcpy(p->model, list[i].model, sizeof p->model);
+        memcpy(s->model, list[i].model, sizeof s->model);
         return true;
     }
     return false;
@@ -96,23 +96,23 @@ static void suffix_of(const char *model, char out[SUFFIX_BYTES]) {
     if (!is_whole) snprintf(out + 1 + n_kept, SUFFIX_BYTES - 1 - n_kept, "-%08x", XXH32(model, n, 0));
 }
 
-/* A modeld that runs under this name, or one that has ended and is about to be started again by who keeps it. */
-static bool has_place(const parts *p, const char *name, daemon_process *out) {
-    return daemon_find(p->runtime, name, out) ||
-           (daemon_last(p->runtime, name, out) && daemons_keepers(p->runtime) > 0);
+/* A modeld that runs under this name, or one that has ended and is about to be started again by its supervisor. */
+static bool has_place(const stack *s, const char *name, daemon_process *out) {
+    return daemon_find(s->runtime, name, out) ||
+           (daemon_last(s->runtime, name, out) && daemons_supervisors(s->runtime) > 0);
 }
 
 /* The first model's sampler socket is "samplers"; another one has one of its own, and names to
  * match. */
-static void suffix_choose(const parts *p, char out[SUFFIX_BYTES]) {
+static void suffix_choose(const stack *s, char out[SUFFIX_BYTES]) {
     char own[DAEMON_NAME_BYTES];
     daemon_process found;
-    suffix_of(p->model, out);
+    suffix_of(s->model, out);
     snprintf(own, sizeof own, "modeld%s", out);
-    if (has_place(p, own, &found)) return;
-    bool is_taken = has_place(p, "modeld", &found) ||
-                    daemon_find_holder(p->runtime, "samplers", &found);
-    if (!is_taken || strcmp(found.model, p->model) == 0) *out = '\0';
+    if (has_place(s, own, &found)) return;
+    bool is_taken = has_place(s, "modeld", &found) ||
+                    daemon_find_holder(s->runtime, "samplers", &found);
+    if (!is_taken || strcmp(found.model, s->model) == 0) *out = '\0';
 }
 
 /* ---- is it the one that is wanted? ---- */
@@ -125,75 +125,75 @@ static const model_summary *summary_find(const status_report *r, const char *mod
 }
 
 /* A model that runs and was started from this file, as it is now; its own name is preferred. */
-static bool find_by_state(parts *p) {
+static bool find_by_state(stack *s) {
     daemon_process list[DAEMONS_MAX];
     bool found = false;
-    for (size_t i = 0, n = daemons_list(p->runtime, list); i < n; i++) {
-        if (!is_modeld(&list[i]) || strcmp(list[i].file, p->file.state) != 0) continue;
-        bool is_own = strcmp(list[i].model, p->file.name) == 0;
-        if (!found || is_own) memcpy(p->model, list[i].model, sizeof p->model);
+    for (size_t i = 0, n = daemons_list(s->runtime, list); i < n; i++) {
+        if (!is_modeld(&list[i]) || strcmp(list[i].file, s->file.state) != 0) continue;
+        bool is_own = strcmp(list[i].model, s->file.name) == 0;
+        if (!found || is_own) memcpy(s->model, list[i].model, sizeof s->model);
         found = true;
     }
     return found;
 }
 
 /* A model that has joined and is of the same bytes; its own name is preferred. */
-static void find_by_fingerprint(parts *p, const status_report *report) {
+static void find_by_fingerprint(stack *s, const status_report *report) {
     bool found = false;
     for (size_t i = 0; i < report->n_models; i++) {
         const model_summary *m = &report->models[i];
-        if (strcmp(m->fingerprint, p->file.fingerprint) != 0) continue;
+        if (strcmp(m->fingerprint, s->file.fingerprint) != 0) continue;
         if (!report_find(report, "modeld", m->name)) continue;      /* it has ended */
-        bool is_own = strcmp(m->name, p->file.name) == 0;
-        if (!found || is_own) snprintf(p->model, sizeof p->model, "%s", m->name);
+        bool is_own = strcmp(m->name, s->file.name) == 0;
+        if (!found || is_own) snprintf(s->model, sizeof s->model, "%s", m->name);
         found = true;
     }
 }
 
 /* A file that runs already, whatever it is called there, is that model, unless it is given a name, or
  * has that of the default model, which is away: nothing else ends that. */
-static status model_of_file(parts *p, const parts_wish *wish, const status_report *report,
+static status model_of_file(stack *s, const stack_wish *wish, const status_report *report,
                             failure *f) {
-    memcpy(p->model, p->file.name, sizeof p->model);
-    bool is_called_back = strcmp(report->default_model, p->file.name) == 0 &&
-                          !report_find(report, "modeld", p->file.name);
-    if (!wish->path || wish->name || is_called_back || find_by_state(p) || report->n_models == 0)
+    memcpy(s->model, s->file.name, sizeof s->model);
+    bool is_called_back = strcmp(report->default_model, s->file.name) == 0 &&
+                          !report_find(report, "modeld", s->file.name);
+    if (!wish->path || wish->name || is_called_back || find_by_state(s) || report->n_models == 0)
         return STATUS_OK;
-    if (model_file_ask(&p->file, p->loop, f) != STATUS_OK) return f->code;
-    find_by_fingerprint(p, report);
+    if (model_file_ask(&s->file, s->loop, f) != STATUS_OK) return f->code;
+    find_by_fingerprint(s, report);
     return STATUS_OK;
 }
 
-static status refuse_file(const parts *p, failure *f) {
-    pid_t pid = p->all[PART_MODELD].process.pid;
+static status refuse_file(const stack *s, failure *f) {
+    pid_t pid = s->all[STACK_MODELD].process.pid;
     command_line line;
     bool is_known = pid > 0 && command_line_of(pid, &line);
     const char *path = is_known ? command_line_value(&line, "model") : NULL;
-    bool has_changed = path && strcmp(path, p->file.path) == 0;
+    bool has_changed = path && strcmp(path, s->file.path) == 0;
     return fail(f, STATUS_BUSY,
                 "the model %s runs already, and %.120s is not %s%.120s: --name gives it a name of "
                 "its own, `trivium down %s` ends that model",
-                p->model, p->file.path,
+                s->model, s->file.path,
                 has_changed ? "what it was then" : path ? "its file, " : "its file",
-                path && !has_changed ? path : "", p->model);
+                path && !has_changed ? path : "", s->model);
 }
 
 /* Does the modeld that runs under this name serve the file that is wanted? *known: false until it
  * has joined. */
-static status check_file(parts *p, const status_report *report, bool *known, failure *f) {
-    const model_summary *running = summary_find(report, p->model);
-    const char *state = p->all[PART_MODELD].process.file;
+static status check_file(stack *s, const status_report *report, bool *known, failure *f) {
+    const model_summary *running = summary_find(report, s->model);
+    const char *state = s->all[STACK_MODELD].process.file;
     *known = true;
-    if (*state && strcmp(state, p->file.state) == 0) return STATUS_OK;
+    if (*state && strcmp(state, s->file.state) == 0) return STATUS_OK;
     *known = running != NULL;
     if (!running) return STATUS_OK;
-    if (model_file_ask(&p->file, p->loop, f) != STATUS_OK) return f->code;
-    return strcmp(running->fingerprint, p->file.fingerprint) == 0 ? STATUS_OK : refuse_file(p, f);
+    if (model_file_ask(&s->file, s->loop, f) != STATUS_OK) return f->code;
+    return strcmp(running->fingerprint, s->file.fingerprint) == 0 ? STATUS_OK : refuse_file(s, f);
 }
 
 /* What was asked for must be what it was started with: nothing is said to hold that does not. */
-static status check_settings(const parts *p, const parts_wish *wish, failure *f) {
-    const part *modeld = &p->all[PART_MODELD];
+static status check_settings(const stack *s, const stack_wish *wish, failure *f) {
+    const stack_daemon *modeld = &s->all[STACK_MODELD];
     command_line line;
     bool is_known = modeld->process.pid > 0 && command_line_of(modeld->process.pid, &line);
     for (int i = 0; i < N_SETTINGS; i++) {
@@ -203,35 +203,35 @@ static status check_settings(const parts *p, const parts_wish *wish, failure *f)
         return fail(f, STATUS_BUSY,
                     "the model %s runs already, with%s --%s%s%.40s: `trivium down %s` ends it, so "
                     "that it can be started with --%s %.40s",
-                    p->model, holds ? "" : "out", SETTINGS[i], holds ? " " : "", holds ? holds : "",
-                    p->model, SETTINGS[i], asked);
+                    s->model, holds ? "" : "out", SETTINGS[i], holds ? " " : "", holds ? holds : "",
+                    s->model, SETTINGS[i], asked);
     }
     return STATUS_OK;
 }
 
 /* ---- the plan ---- */
 
-static status modeld_line(parts *p, const parts_wish *wish, const char *suffix, failure *f) {
-    part *one = &p->all[PART_MODELD];
+static status modeld_line(stack *s, const stack_wish *wish, const char *suffix, failure *f) {
+    stack_daemon *one = &s->all[STACK_MODELD];
     status st = program_set(one, "modeld", f);
-    if (st == STATUS_OK) st = command_line_add(&one->line, f, "--model=%s", p->file.path);
-    if (st == STATUS_OK) st = command_line_add(&one->line, f, "--name=%s", p->model);
+    if (st == STATUS_OK) st = command_line_add(&one->line, f, "--model=%s", s->file.path);
+    if (st == STATUS_OK) st = command_line_add(&one->line, f, "--name=%s", s->model);
     if (st == STATUS_OK)
-        st = command_line_add(&one->line, f, "--bind-samplers=ipc://%s/samplers%s", p->runtime,
+        st = command_line_add(&one->line, f, "--bind-samplers=ipc://%s/samplers%s", s->runtime,
                               suffix);
     for (int i = 0; i < N_SETTINGS && st == STATUS_OK; i++) {
         if (wish->settings[i])
             st = command_line_add(&one->line, f, "--%s=%s", SETTINGS[i], wish->settings[i]);
     }
-    memcpy(one->process.model, p->model, sizeof p->model);
-    memcpy(one->process.file, p->file.state, sizeof p->file.state);
+    memcpy(one->process.model, s->model, sizeof s->model);
+    memcpy(one->process.file, s->file.state, sizeof s->file.state);
     return st;
 }
 
 /* It joins where the modeld binds that runs, or will. */
-static status samplerd_line(parts *p, const char *suffix, failure *f) {
-    part *one = &p->all[PART_SAMPLERD];
-    const part *modeld = &p->all[PART_MODELD];
+static status samplerd_line(stack *s, const char *suffix, failure *f) {
+    stack_daemon *one = &s->all[STACK_SAMPLERD];
+    const stack_daemon *modeld = &s->all[STACK_MODELD];
     command_line by_hand = {0};
     if (modeld->line.n_bytes == 0 && modeld->process.pid > 0)
         command_line_of(modeld->process.pid, &by_hand);
@@ -240,82 +240,82 @@ static status samplerd_line(parts *p, const char *suffix, failure *f) {
     status st = program_set(one, "samplerd", f);
     if (st == STATUS_OK && bound) st = command_line_add(&one->line, f, "--join=%s", bound);
     else if (st == STATUS_OK)
-        st = command_line_add(&one->line, f, "--join=ipc://%s/samplers%s", p->runtime, suffix);
-    memcpy(one->process.model, p->model, sizeof p->model);
+        st = command_line_add(&one->line, f, "--join=ipc://%s/samplers%s", s->runtime, suffix);
+    memcpy(one->process.model, s->model, sizeof s->model);
     return st;
 }
 
 /* One that an earlier model of this socket left behind serves this one from now on. */
-static status samplerd_adopt(parts *p, failure *f) {
-    daemon_process *found = &p->all[PART_SAMPLERD].process;
-    if (strcmp(found->model, p->model) == 0 || !daemon_recorded(p->runtime, found)) return STATUS_OK;
-    memcpy(found->model, p->model, sizeof p->model);
-    return daemon_record(p->runtime, found, f);
+static status samplerd_adopt(stack *s, failure *f) {
+    daemon_process *found = &s->all[STACK_SAMPLERD].process;
+    if (strcmp(found->model, s->model) == 0 || !daemon_recorded(s->runtime, found)) return STATUS_OK;
+    memcpy(found->model, s->model, sizeof s->model);
+    return daemon_record(s->runtime, found, f);
 }
 
 /* The default model of tokenizerd is away, and its file is the one that is meant when none is named. */
-static bool default_is_away(parts *p, const status_report *report) {
+static bool default_is_away(stack *s, const status_report *report) {
     failure f;
     model_file file;
     const char *name = report->default_model;
     if (!*name || report_find(report, "modeld", name)) return false;
     if (model_file_find(&file, NULL, NULL, &f) != STATUS_OK || strcmp(file.name, name) != 0) return false;
-    p->file = file;
+    s->file = file;
     return true;
 }
 
-/* p->model, and p->file unless one runs and no other was asked for. */
-static status choose_model(parts *p, const parts_wish *wish, const status_report *report,
+/* s->model, and s->file unless one runs and no other was asked for. */
+static status choose_model(stack *s, const stack_wish *wish, const status_report *report,
                            failure *f) {
-    bool is_away = !wish->path && !wish->name && !*p->file.path && default_is_away(p, report);
-    if (!wish->path && !is_away && model_running(p, wish->name ? wish->name : "", report))
+    bool is_away = !wish->path && !wish->name && !*s->file.path && default_is_away(s, report);
+    if (!wish->path && !is_away && model_running(s, wish->name ? wish->name : "", report))
         return STATUS_OK;
-    status st = *p->file.path ? STATUS_OK : model_file_find(&p->file, wish->path, wish->name, f);
-    return st == STATUS_OK ? model_of_file(p, wish, report, f) : st;
+    status st = *s->file.path ? STATUS_OK : model_file_find(&s->file, wish->path, wish->name, f);
+    return st == STATUS_OK ? model_of_file(s, wish, report, f) : st;
 }
 
-static void look(parts *p, const char *suffix, const status_report *report) {
-    part *modeld = &p->all[PART_MODELD], *samplerd = &p->all[PART_SAMPLERD];
+static void look(stack *s, const char *suffix, const status_report *report) {
+    stack_daemon *modeld = &s->all[STACK_MODELD], *samplerd = &s->all[STACK_SAMPLERD];
     memset(modeld, 0, sizeof *modeld);
     memset(samplerd, 0, sizeof *samplerd);
     name_set(modeld, "modeld", suffix);
     name_set(samplerd, "samplerd", suffix);
-    part_look(p, modeld, report_find(report, "modeld", p->model));
-    part_look(p, samplerd, report_find(report, "samplerd", p->model));
+    stack_look(s, modeld, report_find(report, "modeld", s->model));
+    stack_look(s, samplerd, report_find(report, "samplerd", s->model));
     daemon_process holder;
-    if (modeld->runs || *suffix || !daemon_find_holder(p->runtime, "samplers", &holder)) return;
+    if (modeld->runs || *suffix || !daemon_find_holder(s->runtime, "samplers", &holder)) return;
     modeld->runs = true;        /* by hand, and about to join */
     modeld->process = holder;
 }
 
-status parts_plan(parts *p, const parts_wish *wish, const status_report *report, bool *decided,
+status stack_plan(stack *s, const stack_wish *wish, const status_report *report, bool *decided,
                   failure *f) {
     char suffix[SUFFIX_BYTES];
-    part *modeld = &p->all[PART_MODELD], *samplerd = &p->all[PART_SAMPLERD];
+    stack_daemon *modeld = &s->all[STACK_MODELD], *samplerd = &s->all[STACK_SAMPLERD];
     *decided = false;
-    if (choose_model(p, wish, report, f) != STATUS_OK) return f->code;
-    suffix_choose(p, suffix);
-    look(p, suffix, report);
+    if (choose_model(s, wish, report, f) != STATUS_OK) return f->code;
+    suffix_choose(s, suffix);
+    look(s, suffix, report);
     /* not one that has ended this moment */
-    bool known = modeld->runs || (*p->file.path && !report_lags(report, p->model));
+    bool known = modeld->runs || (*s->file.path && !report_lags(report, s->model));
     status st = STATUS_OK;
-    if (modeld->runs && wish->path) st = check_file(p, report, &known, f);
+    if (modeld->runs && wish->path) st = check_file(s, report, &known, f);
     if (st != STATUS_OK || !known) return st;
-    if (modeld->runs) st = check_settings(p, wish, f);
-    if (st == STATUS_OK && !modeld->line.n_bytes && *p->file.path)
-        st = modeld_line(p, wish, suffix, f);
-    if (st == STATUS_OK && samplerd->runs) st = samplerd_adopt(p, f);
-    if (st == STATUS_OK && !samplerd->line.n_bytes) st = samplerd_line(p, suffix, f);
+    if (modeld->runs) st = check_settings(s, wish, f);
+    if (st == STATUS_OK && !modeld->line.n_bytes && *s->file.path)
+        st = modeld_line(s, wish, suffix, f);
+    if (st == STATUS_OK && samplerd->runs) st = samplerd_adopt(s, f);
+    if (st == STATUS_OK && !samplerd->line.n_bytes) st = samplerd_line(s, suffix, f);
     *decided = st == STATUS_OK;
     return st;
 }
 
 /* ---- doing it ---- */
 
-status part_start(parts *p, part *one, failure *f) {
+status stack_start(stack *s, stack_daemon *one, failure *f) {
     const char *argv[COMMAND_LINE_WORDS_MAX + 1];
     command_line_words(&one->line, argv);
-    status st = daemon_start(p->runtime, argv, &one->process, f);
+    status st = daemon_start(s->runtime, argv, &one->process, f);
     one->started = one->runs = st == STATUS_OK;
     return st;
 }
@@ -324,35 +324,35 @@ static bool is_ready(const daemon_report *d) {
     return d && strcmp(d->state, "ready") == 0;
 }
 
-bool parts_ready(const parts *p, const status_report *report) {
+bool stack_ready(const stack *s, const status_report *report) {
     return *report->default_model && is_ready(report_find(report, "tokenizerd", "")) &&
-           is_ready(report_find(report, "modeld", p->model)) &&
-           is_ready(report_find(report, "samplerd", p->model));
+           is_ready(report_find(report, "modeld", s->model)) &&
+           is_ready(report_find(report, "samplerd", s->model));
 }
 
-const part *parts_find_dead(const parts *p) {
-    for (int i = 0; i < N_PARTS; i++) {
-        if (p->all[i].started && !daemon_alive(&p->all[i].process)) return &p->all[i];
+const stack_daemon *stack_find_dead(const stack *s) {
+    for (int i = 0; i < N_STACK_DAEMONS; i++) {
+        if (s->all[i].started && !daemon_alive(&s->all[i].process)) return &s->all[i];
     }
     return NULL;
 }
 
-status parts_start_again(parts *p, failure *f) {
-    for (int i = 0; i < N_PARTS; i++) {
-        part *one = &p->all[i];
+status stack_start_again(stack *s, failure *f) {
+    for (int i = 0; i < N_STACK_DAEMONS; i++) {
+        stack_daemon *one = &s->all[i];
         bool found = one->runs && !one->started && one->process.pid != 0;
         if (!found || one->line.n_bytes == 0 || daemon_alive(&one->process)) continue;
-        status st = part_start(p, one, f);
+        status st = stack_start(s, one, f);
         if (st != STATUS_OK) return st;
     }
     return STATUS_OK;
 }
 
-void parts_stop(parts *p) {
-    daemon_process list[N_PARTS];
+void stack_stop(stack *s) {
+    daemon_process list[N_STACK_DAEMONS];
     size_t n = 0;
-    for (int i = 0; i < N_PARTS; i++) {
-        if (p->all[i].started) list[n++] = p->all[i].process;
+    for (int i = 0; i < N_STACK_DAEMONS; i++) {
+        if (s->all[i].started) list[n++] = s->all[i].process;
     }
-    daemons_stop(p->runtime, list, n);
+    daemons_stop(s->runtime, list, n);
 }

@@ -1,6 +1,6 @@
-/* The three daemons that one model needs here: which of them run, how the others are started. */
-#ifndef TRIVIUM_PARTS_H
-#define TRIVIUM_PARTS_H
+/* A stack: the three daemons that one model needs here. Which of them run, how the others are started. */
+#ifndef TRIVIUM_STACK_H
+#define TRIVIUM_STACK_H
 
 #include <stdbool.h>
 
@@ -9,57 +9,57 @@
 #include "daemon.h"
 #include "model_file.h"
 
-enum { PART_TOKENIZERD, PART_MODELD, PART_SAMPLERD, N_PARTS };
+enum { STACK_TOKENIZERD, STACK_MODELD, STACK_SAMPLERD, N_STACK_DAEMONS };
 
-typedef struct part {
+typedef struct stack_daemon {
     daemon_process process;     /* its name is set; pid 0: where it runs is not known */
     bool runs;                  /* it ran before, or was started */
     bool started;               /* by us */
     command_line line;          /* empty: not known how to start it */
-} part;
+} stack_daemon;
 
 /* What `up` hands on to modeld. */
 enum { SETTING_THREADS, SETTING_KV_MEMORY, SETTING_N_CTX, SETTING_ISA, N_SETTINGS };
 
-typedef struct parts_wish {
+typedef struct stack_wish {
     const char *path;           /* the model's file; NULL: whichever runs, else the default one */
     const char *name;           /* the model's, checked; NULL: after its file */
     const char *settings[N_SETTINGS];   /* NULL: modeld's default, or what it runs with */
-} parts_wish;
+} stack_wish;
 
-typedef struct parts {
+typedef struct stack {
     const char *runtime;        /* borrowed */
     loop *loop;                 /* whose handler plans, borrowed */
     char model[NAME_BYTES_MAX + 1]; /* its name */
     model_file file;            /* that is wanted; its path is "" while none was looked for */
-    part all[N_PARTS];
-} parts;
+    stack_daemon all[N_STACK_DAEMONS];
+} stack;
 
 /* Begin: tokenizerd is found, or can be started. `runtime` is borrowed. */
-status parts_init(parts *p, const char *runtime, failure *f);
+status stack_init(stack *s, const char *runtime, failure *f);
 
-/* Decide about modeld and samplerd, now that tokenizerd tells who has joined; p->loop is set. *decided
+/* Decide about modeld and samplerd, now that tokenizerd tells who has joined; s->loop is set. *decided
  * is false while that takes another report: whether a modeld that runs serves the file that is wanted
  * is known once it has joined. STATUS_NOT_FOUND when there is no such file; STATUS_BUSY when the model's
  * name is taken by another file, or it runs with other settings than those that are wanted. The loop is
  * served while a file is read to find out what it is. */
-status parts_plan(parts *p, const parts_wish *wish, const status_report *report, bool *decided,
+status stack_plan(stack *s, const stack_wish *wish, const status_report *report, bool *decided,
                   failure *f);
 
 /* Start what does not run. */
-status part_start(parts *p, part *one, failure *f);
+status stack_start(stack *s, stack_daemon *one, failure *f);
 
 /* All of them are, and tokenizerd knows which model is the default: requests that name none are served. */
-bool parts_ready(const parts *p, const status_report *report);
+bool stack_ready(const stack *s, const status_report *report);
 
-/* A part that was started and has ended; NULL: none. */
-const part *parts_find_dead(const parts *p);
+/* A daemon that we started and that has ended; NULL: none. */
+const stack_daemon *stack_find_dead(const stack *s);
 
 /* Start those that ran when they were looked for and have ended since: one that was just killed is
  * seen for a moment more. */
-status parts_start_again(parts *p, failure *f);
+status stack_start_again(stack *s, failure *f);
 
 /* End those that were started. */
-void parts_stop(parts *p);
+void stack_stop(stack *s);
 
 #endif
