@@ -17,12 +17,10 @@ FILE_LINES_MAX, FUNCTION_LINES_MAX, FOLDER_FILES_MAX = 400, 70, 20
 SOURCES = (".c", ".h", ".py", ".sh", ".proto")
 
 # What is still to be taken apart. Rows are only taken out here.
-TOO_LONG_YET = {
-    "client/chat/talk.c",
-}
+TOO_LONG_YET = set()
 # Tags that several types still have. Rows are only taken out here, too.
 TWICE_YET = {
-    "call_kind", "command_row", "pair",
+    "call_kind",
     "sequence_kind", "watch",
 }
 
