@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/grow.h"
 #include "proto/base/text.h"
 #include "request.h"
 
@@ -86,13 +87,9 @@ static status token_check(const request *r, const request_token *t, failure *f) 
 }
 
 static status token_record(request *r, const request_token *t, failure *f) {
-    if (r->n_ids == r->n_ids_room) {
-        size_t room = r->n_ids_room + r->n_ids_room / 2 + 64;
-        int32_t *ids = realloc(r->ids, room * sizeof *ids);
-        if (!ids) return fail(f, STATUS_NO_MEMORY, "no memory for more tokens");
-        r->ids = ids;
-        r->n_ids_room = room;
-    }
+    int32_t *ids = grow(r->ids, &r->n_ids_room, r->n_ids + 1, sizeof *ids);
+    if (!ids) return fail(f, STATUS_NO_MEMORY, "no memory for more tokens");
+    r->ids = ids;
     r->ids[r->n_ids++] = t->id;
     if (t->sampler_state.n_bytes > 0)
         memcpy(r->sampler_state, t->sampler_state.bytes, t->sampler_state.n_bytes);
