@@ -42,7 +42,7 @@ def caught_running(begin):
     pytest.fail("each text was over before anything could be done to it")
 
 
-# Who runs the tests may ignore these (cron, `nohup … &`), and what is started here would inherit it: that a program is
+# Whoever runs the tests may ignore these (cron, `nohup … &`), and what is started here would inherit it: that a program is
 # told by one is what is tested. Python's own Ctrl-C is as ever.
 for _number in (signal.SIGHUP, signal.SIGTERM):
     signal.signal(_number, signal.SIG_DFL)
@@ -141,7 +141,7 @@ class Stack:
         return wait_until(sentence_of_daemons, what="an answer of tokenizerd")
 
     def running(self, n_steps=0):
-        """The requests that have so many steps behind them, when there are any."""
+        """The requests that have taken more steps than that, when there are any."""
         return wait_until(lambda: [r for r in self.lines("ps")[0]["requests"] if r["step"] > n_steps],
                           what="a running request")
 

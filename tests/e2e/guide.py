@@ -19,7 +19,7 @@ FENCE = re.compile(r"^```console( varies| screen)?\n(.*?)^```$", re.S | re.M)
 SHORTER = [("bench kv-cache --svg", "bench kv-cache --tokens 4 --prompts 2,50 --svg"),      # the same, in seconds
            ("trivium up", "trivium up --wait 60"),      # the same, on a busy machine
            ("sleep 1;", "until [ -s story.txt ]; do sleep 0.1; done;")]
-DRAWN = "\x1b[?7h"              # behind lines that are drawn in place
+DRAWN = "\x1b[?7h"              # after lines that are drawn in place
 
 
 @dataclasses.dataclass

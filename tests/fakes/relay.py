@@ -129,7 +129,7 @@ class Relay(threading.Thread):
     async def pass_on(self, piece, writer, hears):
         await self.moving.wait()
         if hears and self.heard:
-            self.heard(hears, piece)        # first: who gets it may have ended before this thread has its next turn
+            self.heard(hears, piece)        # first: whoever gets it may have ended before this thread has its next turn
         writer.write(piece)
         try:
             await writer.drain()

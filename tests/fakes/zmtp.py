@@ -1,4 +1,4 @@
-"""The messages in the bytes of a ZeroMQ connection (ZMTP 3, without keys): for who listens on the road."""
+"""The messages in the bytes of a ZeroMQ connection (ZMTP 3, without keys): for whoever listens on the road."""
 GREETING_BYTES = 64
 MORE, LONG, COMMAND = 1, 2, 4
 

@@ -200,7 +200,7 @@ def test_a_reply_rests_while_somebody_types_and_is_the_same(terminal, real, what
     for _ in range(3):
         chat.type("x")
         chat.wait_for("You: x")
-        wait_until(lambda: states(real) == ["resting"], what="nothing is computed for who does not read")
+        wait_until(lambda: states(real) == ["resting"], what="nothing is computed for whoever does not read")
         chat.type("\x7f" + what + "\r")
     chat.child.expect_exact(["\r\nAssistant: ", "\r\n\r\nYou: "])
     lines = chat.lines()

@@ -106,7 +106,7 @@ def test_what_was_ignored_stays_ignored_and_sigterm_ends_it(stack):
     wait_until(lambda: stack.run("status", "--wait", "1").returncode == 0, what="tokenizerd")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGHUP)
-    assert stack.run("status", "--wait", "1").returncode == 0       # it answers: both are behind it
+    assert stack.run("status", "--wait", "1").returncode == 0       # it answers: it has had both
     process.send_signal(signal.SIGTERM)
     code, said = end_of(process)
     assert code == 0, said

@@ -203,7 +203,7 @@ def test_a_relay_passes_bytes_both_ways(road):
     assert is_broken(near)
 
 
-def test_what_the_target_says_to_who_is_gone_is_heard(road):
+def test_what_the_target_says_to_whoever_is_gone_is_heard(road):
     connect, relay = road
     heard = []
     relay.heard = lambda connection, piece: heard.append(piece)

@@ -39,7 +39,7 @@ def test_the_same_text_whether_rows_are_sent_or_mapped(models):
 
 
 def test_more_texts_than_shared_rows(models, stack):
-    """Who finds none left has its rows sent; each text is the one it would be alone."""
+    """Whoever finds none left has its rows sent; each text is the one it would be alone."""
     stack.start_all(models(type="Q4_1", seed=1))
     alone = stack.text(*REQUEST)
     clients = [stack.popen("generate", *REQUEST) for _ in range(40)]

@@ -36,7 +36,7 @@ def start(stack, *arguments, n_tokens=3000):
 
 @contextlib.contextmanager
 def held(stack):
-    """No text goes on meanwhile: who watches it is there from its first step on."""
+    """No text goes on meanwhile: whoever watches it is there from its first step on."""
     stack.samplerd.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -183,7 +183,7 @@ def test_what_an_onlooker_may_ask(long, fakes):
         begin = watcher.stdout.readline()
         watcher.kill()
         return begin
-    wait_until(may_watch, what="the places of who has gone are free")
+    wait_until(may_watch, what="the places of whoever has gone are free")
     assert long.run("cancel", request).returncode == 0
     drawn_by(process)
 
@@ -297,7 +297,7 @@ def test_a_narrow_terminal_shows_whole_lines(long):
     shown = on_terminal(long, request, False, "--candidates", "5", size=(24, 40))
     process.communicate(timeout=60)
     lines = re.sub("\x1b\\[(\\?7[lh]|[0-9]*[AKJ])", "", shown.replace("\r", "")).splitlines()[1:-1]
-    assert max(map(len, lines)) <= 40           # what stands before and behind them is on stderr
+    assert max(map(len, lines)) <= 40           # what stands before and after them is on stderr
     headings = [line for line in lines if re.search(r" step \d+(  \d+)?$", line)]
     assert headings
     assert sum("→ top_k 4" in line for line in lines) == len(headings)
