@@ -6,8 +6,8 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
-#include "tests/support/encode_text.h"
-#include "tests/support/small_tokenizer.h"
+#include "tests/support/tokenizer/encode_text.h"
+#include "tests/support/tokenizer/small_tokenizer.h"
 #include "tokenizerd/text/stream.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -6,8 +6,8 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/limits.h"
-#include "tests/support/encode_text.h"
-#include "tests/support/load_tokenizer.h"
+#include "tests/support/tokenizer/encode_text.h"
+#include "tests/support/tokenizer/load_tokenizer.h"
 #include "tests/support/percentile.h"
 
 enum { ROUNDS_MAX = 1000, SLICE_BYTES = 64 * 1024, ROUND_BYTES_MIN = 1 << 20 };

@@ -8,8 +8,8 @@
 
 #include "modeld/engine/model.h"
 #include "proto/base/limits.h"
-#include "tests/support/encode_text.h"
-#include "tests/support/load_tokenizer.h"
+#include "tests/support/tokenizer/encode_text.h"
+#include "tests/support/tokenizer/load_tokenizer.h"
 
 enum { CHUNK = 512, FIRST = CHUNK / 2, ROWS = 16, TEXT_BYTES = 4 << 20 };
 

@@ -9,7 +9,7 @@
 #include "modeld/serve/sampling.h"
 #include "proto/net/peer.h"
 #include "tests/support/link/fake_samplerd.h"
-#include "tests/support/link/tokens_scene.h"
+#include "tests/support/scenes/tokens_scene.h"
 #include "tests/support/link/turns.h"
 #include "tests/support/sequence_world.h"
 

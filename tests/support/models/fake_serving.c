@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/support/small_tokenizer.h"
+#include "tests/support/tokenizer/small_tokenizer.h"
 
 struct served_model {
     tokenizer *tokenizer;

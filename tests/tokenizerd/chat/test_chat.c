@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/support/chat_templates.h"
-#include "tests/support/small_tokenizer.h"
+#include "tests/support/tokenizer/small_tokenizer.h"
 #include "tokenizerd/chat/chat.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */

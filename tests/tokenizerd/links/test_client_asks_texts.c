@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tests/support/link/client_scene.h"
+#include "tests/support/scenes/client_scene.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 

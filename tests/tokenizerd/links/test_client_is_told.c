@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "proto/base/clock.h"
-#include "tests/support/link/client_scene.h"
-#include "tests/support/small_tokenizer.h"
+#include "tests/support/scenes/client_scene.h"
+#include "tests/support/tokenizer/small_tokenizer.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 

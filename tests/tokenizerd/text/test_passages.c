@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/small_tokenizer.h"
+#include "tests/support/tokenizer/small_tokenizer.h"
 #include "tokenizerd/text/passages.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "proto/base/text.h"
-#include "tests/support/small_tokenizer.h"
+#include "tests/support/tokenizer/small_tokenizer.h"
 #include "tokenizerd/text/stream.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "proto/base/limits.h"
-#include "tests/support/encode_text.h"
-#include "tests/support/small_tokenizer.h"
+#include "tests/support/tokenizer/encode_text.h"
+#include "tests/support/tokenizer/small_tokenizer.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 

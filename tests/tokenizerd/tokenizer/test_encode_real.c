@@ -16,8 +16,8 @@
 #include <time.h>
 
 #include "proto/base/limits.h"
-#include "tests/support/encode_text.h"
-#include "tests/support/load_tokenizer.h"
+#include "tests/support/tokenizer/encode_text.h"
+#include "tests/support/tokenizer/load_tokenizer.h"
 #include "tokenizerd/text/stream.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */

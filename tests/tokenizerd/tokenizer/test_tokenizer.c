@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tests/support/small_tokenizer.h"
+#include "tests/support/tokenizer/small_tokenizer.h"
 #include "tokenizerd/tokenizer/byte_bpe.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */

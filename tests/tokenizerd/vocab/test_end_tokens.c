@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "proto/base/limits.h"
-#include "tests/support/small_tokenizer.h"
+#include "tests/support/tokenizer/small_tokenizer.h"
 #include "tokenizerd/text/stream.h"
 #include "tokenizerd/vocab/end_tokens.h"
 

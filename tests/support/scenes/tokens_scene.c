@@ -8,7 +8,7 @@
 #include "proto/net/peer.h"
 #include "tests/support/models/tiny_model.h"
 #include "tests/support/scratch.h"
-#include "turns.h"
+#include "tests/support/link/turns.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 

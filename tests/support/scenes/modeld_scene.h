@@ -3,9 +3,9 @@
 #ifndef TRIVIUM_TESTS_MODELD_SCENE_H
 #define TRIVIUM_TESTS_MODELD_SCENE_H
 
-#include "asker.h"
-#include "heard.h"
-#include "place.h"
+#include "tests/support/link/asker.h"
+#include "tests/support/link/heard.h"
+#include "tests/support/link/place.h"
 #include "tokens.pb-c.h"
 #include "tokenizerd/links/modeld_link.h"
 

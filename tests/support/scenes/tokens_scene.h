@@ -3,9 +3,9 @@
 #ifndef TRIVIUM_TESTS_TOKENS_SCENE_H
 #define TRIVIUM_TESTS_TOKENS_SCENE_H
 
-#include "fake_peer.h"
+#include "tests/support/link/fake_peer.h"
 #include "modeld/links/tokenizerd_link.h"
-#include "place.h"
+#include "tests/support/link/place.h"
 
 enum { NOTED_IDS_MAX = 8 };
 

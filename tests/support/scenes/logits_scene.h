@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fake_peer.h"
+#include "tests/support/link/fake_peer.h"
 #include "logits.pb-c.h"
-#include "place.h"
+#include "tests/support/link/place.h"
 #include "proto/base/limits.h"
 #include "proto/net/loop.h"
 #include "samplerd/links/logits_link.h"

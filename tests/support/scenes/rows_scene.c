@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "proto/net/peer.h"
-#include "turns.h"
+#include "tests/support/link/turns.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 

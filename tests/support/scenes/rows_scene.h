@@ -3,9 +3,9 @@
 #ifndef TRIVIUM_TESTS_ROWS_SCENE_H
 #define TRIVIUM_TESTS_ROWS_SCENE_H
 
-#include "fake_samplerd.h"
+#include "tests/support/link/fake_samplerd.h"
 #include "modeld/links/samplerd_link.h"
-#include "place.h"
+#include "tests/support/link/place.h"
 
 enum { ROW_WIDTH = 4, ROW_IDS = 3, ROW_TICKET = 5 };
 

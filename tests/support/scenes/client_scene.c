@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "turns.h"
+#include "tests/support/link/turns.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
