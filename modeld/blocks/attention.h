@@ -6,8 +6,8 @@
 
 #include "pass.h"
 
-/* Of one layer. What some architectures do beside this has its field here and its use in attention.c: norms
- * of queries and keys before they turn, for one. */
+/* Of one layer. What other architectures do has its field here: norms of queries and keys, used before they
+ * turn (attention.c); a window, or a cap of the scores (attention_tiles.c). */
 typedef struct attention_weights {
     norm norm;                  /* before the block, [dim] */
     linear query;               /* [n_heads · head_dim, dim] */
