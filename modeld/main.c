@@ -151,8 +151,7 @@ static uint32_t count_pages(const model *m) {
 }
 
 /* Without it the words of a text may be cut in other places than those of the texts it was trained on. */
-static void tell_split(const model *m) {
-    const char *split = model_vocabulary_of(m)->split;
+static void log_split(const char *split) {
     if (split[0] != '\0' && strcmp(split, "default") != 0) return;
     log_event(LOG_INFO, "split_unknown",
               "key=tokenizer.ggml.pre value=\"%s\" file=\"%s\" used=default remedy=\"convert the model "
@@ -170,6 +169,7 @@ static void log_choices(const model *m) {
         log_event(LOG_INFO, "context", "n_ctx=%u made_for=%u", s->n_ctx, s->n_ctx_made);
     if (kv_bytes == 0 && model_kv_bytes(m) < KV_BYTES_DEFAULT)
         log_event(LOG_INFO, "memory", "kv_memory=%llu", (unsigned long long)model_kv_bytes(m));
+    log_split(model_vocabulary_of(m)->split);
 }
 
 /* The file is checked first: what is wrong with it is told before anybody sees this modeld. Returns
@@ -243,7 +243,6 @@ int main(int argc, char **argv) {
         model_close(&m);
         return WRONG_USE;
     }
-    tell_split(m);
     signals_set(SIGNALS_HOLD);  /* from here on there is something to put in order */
     loop *l = loop_new();
     if (!l) die("modeld", "no memory for sockets and their threads");

@@ -59,7 +59,7 @@ status samplerd_link_send(samplerd_link *link, sampler *to, const sample_request
     if (!chain) return STATUS_NO_MEMORY;
     status st = send_request(link, to, request, chain);
     trivium__strategy__free_unpacked(chain, NULL);
-    if (st == STATUS_BUSY) to->lost = true;
+    if (st == STATUS_BUSY) sampler_lost(to);
     return st;
 }
 
@@ -88,7 +88,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     const Trivium__LogitsReply *m = (const Trivium__LogitsReply *)message->header;
     switch (m->body_case) {
     case TRIVIUM__LOGITS_REPLY__BODY_SAMPLE: take_sample(link, from, message, m->sample); return;
-    case TRIVIUM__LOGITS_REPLY__BODY_MAPPED: from->maps_rows = true; return;
+    case TRIVIUM__LOGITS_REPLY__BODY_MAPPED: sampler_maps(from); return;
     case TRIVIUM__LOGITS_REPLY__BODY_GLIMPSE: take_glimpse(link, m->glimpse); return;
     default: garbage_count(link->options.garbage, "logits_reply");
     }
@@ -116,7 +116,7 @@ static void on_left(void *context, peer *p, const char *why) {
     sampler *gone = peer_user(p);
     log_event(LOG_INFO, "left", "samplerd=\"%s\" pool=\"%s\" why=\"%s\"", peer_name(p), gone->pool,
               why);
-    gone->lost = true;
+    sampler_lost(gone);
     char lost[NAME_BYTES_MAX + 128];
     snprintf(lost, sizeof lost, "%s is gone: %.80s", peer_name(p), why);
     link->options.events->lost(link->options.context, gone, lost);

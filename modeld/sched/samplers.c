@@ -115,6 +115,14 @@ void sampler_hangs(sampler *one) {
     one->hanging = true;
 }
 
+void sampler_lost(sampler *one) {
+    one->lost = true;
+}
+
+void sampler_maps(sampler *one) {
+    one->maps_rows = true;
+}
+
 sampler *samplers_first(const samplers *t) {
     return TAILQ_FIRST(&t->list);
 }

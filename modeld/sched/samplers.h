@@ -18,12 +18,12 @@
 typedef struct sampler {
     char pool[NAME_BYTES_MAX + 1];
     char semantics[NAME_BYTES_MAX + 1];
-    void *peer;             /* the owner's */
+    void *peer;             /* of whoever added it */
     uint32_t n_outstanding; /* rows sent, not answered and not given up */
     uint64_t n_steps;       /* answered since it joined */
     bool hanging;
     bool maps_rows; /* it reads shared rows where they lie */
-    bool lost; /* it cannot be reached: nothing more goes to it */
+    bool lost;      /* it cannot be reached: nothing more goes to it */
     TAILQ_ENTRY(sampler) link;
 } sampler;
 
@@ -56,6 +56,8 @@ void sampler_released(sampler *one);
 /* Any answer shows that it is alive; one in time is a step done. */
 void sampler_answered(sampler *one, bool in_time);
 void sampler_hangs(sampler *one); /* it let a deadline pass */
+void sampler_lost(sampler *one);  /* it cannot be reached */
+void sampler_maps(sampler *one);  /* it said that it reads shared rows where they lie */
 
 sampler *samplers_first(const samplers *t); /* in order of joining; NULL at the end */
 sampler *samplers_next(const sampler *one);

@@ -295,3 +295,16 @@ void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_u
     sequence_settle(s);
     rows_wait(t, s, now_us, true);
 }
+
+void sequence_may_wait(sequence *s, uint64_t now_us) {
+    assert(s->state == SEQUENCE_SAMPLING && !s->sending.sampler);
+    s->sending.waiting_us = now_us;
+}
+
+void sequences_forget(sequences *t, const sampler *gone) {
+    sequence *s;
+    TAILQ_FOREACH (s, &t->all, link) {
+        assert(s->sending.sampler != gone);
+        if (s->sending.avoided == gone) s->sending.avoided = NULL;
+    }
+}

@@ -70,5 +70,9 @@ void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint
 /* The sending came to nothing: `why`, and the rows wait again, in front. */
 void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,
                     const char *why);
+/* Its rows wait, and somebody is there who answers: its time to wait begins anew. */
+void sequence_may_wait(sequence *s, uint64_t now_us);
+/* This sampler goes: no step avoids it any more. None has its rows with it. */
+void sequences_forget(sequences *t, const sampler *gone);
 
 #endif

@@ -68,7 +68,7 @@ static void give_up_waiting(sampling *s, sequence *q) {
 /* ---- deadlines ---- */
 
 static void check_deadline(sampling *s, sequence *q, uint64_t now_us) {
-    sequence_sending *sending = &q->sending;
+    const sequence_sending *sending = &q->sending;
     if (sending->sampler) {
         if (now_us < sending->deadline_us) return;
         char why[NAME_BYTES_MAX + 64];
@@ -77,7 +77,7 @@ static void check_deadline(sampling *s, sequence *q, uint64_t now_us) {
         sampler_hangs(sending->sampler);
         try_again(s, q, RETRY_FAILED, why);
     } else if (samplers_serve(s->options.samplers, q->pool, sequence_semantics(q))) {
-        sending->waiting_us = now_us;
+        sequence_may_wait(q, now_us);
     } else if (now_us - sending->waiting_us >= sending->wait_ms * UINT64_C(1000)) {
         give_up_waiting(s, q);
     }
@@ -223,8 +223,7 @@ static void on_lost(void *context, sampler *gone, const char *why) {
         next = sequences_next(q);
         if (q->sending.sampler == gone) try_again(s, q, RETRY_LOST, why);
     }
-    for (sequence *q = sequences_first(s->options.sequences); q; q = sequences_next(q))
-        if (q->sending.avoided == gone) q->sending.avoided = NULL;
+    sequences_forget(s->options.sequences, gone);
 }
 
 static void on_changed(void *context) {

@@ -95,7 +95,7 @@ static int end(void **state) {
 static const ProtobufCBinaryData REQUEST = {REQUEST_BYTES, (uint8_t *)NAME};
 
 static void hello_from(size_t i) {
-    fake_peer_say_hello(&at.fakes[i], fake_hello(TRIVIUM__ROLE__TOKENIZERD));
+    fake_peer_say_hello(&at.fakes[i], fake_hello_of_the_silent(TRIVIUM__ROLE__TOKENIZERD));
 }
 
 static void say(size_t i, Trivium__TokensRequest__BodyCase body, void *m, const wire_raw *raw, size_t n_raw) {

@@ -60,6 +60,12 @@ Trivium__Hello fake_hello(Trivium__Role role) {
     return hello;
 }
 
+Trivium__Hello fake_hello_of_the_silent(Trivium__Role role) {
+    Trivium__Hello hello = fake_hello(role);
+    hello.heartbeat_ms = HEARTBEAT_MS_MAX;
+    return hello;
+}
+
 void fake_peer_send_frames(fake_peer *f, const wire_raw *frames, size_t n_frames) {
     if (zsock_type(f->zsock) == ZMQ_ROUTER)
         assert_int_equal(zframe_send((zframe_t **)&f->route, f->zsock, ZFRAME_MORE | ZFRAME_REUSE), 0);

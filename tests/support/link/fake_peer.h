@@ -57,6 +57,8 @@ void fake_peer_close(fake_peer *f);
 /* ---- Speaking ---- */
 
 Trivium__Hello fake_hello(Trivium__Role role);      /* of this version, by the name of "fake" */
+/* The same, of one that need not speak for minutes: it is not lost by its silence. */
+Trivium__Hello fake_hello_of_the_silent(Trivium__Role role);
 
 void fake_peer_say(fake_peer *f, Trivium__Control control);     /* from and to are filled in */
 void fake_peer_say_hello(fake_peer *f, Trivium__Hello hello);

@@ -13,7 +13,7 @@ void fake_samplerd_join(fake_peer *f, loop *l, const char *address, const char *
     Trivium__SamplerOffer offer = TRIVIUM__SAMPLER_OFFER__INIT;
     offer.pool = (char *)pool;
     offer.semantics = (char *)semantics;
-    Trivium__Hello hello = fake_hello(TRIVIUM__ROLE__SAMPLERD);
+    Trivium__Hello hello = fake_hello_of_the_silent(TRIVIUM__ROLE__SAMPLERD);
     hello.sampler = &offer;
     fake_peer_join(f, address, &trivium__logits_request__descriptor);
     f->from = next_incarnation++;
