@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tests/support/scenes/client_scene.h"
+#include "tests/support/link/wire_chain.h"
+#include "tests/support/tokenizerd/client_scene.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -85,7 +86,7 @@ static void scores_and_probes(void **state) {
     probe.call = 4;
     probe.seed = 9;
     probe.step = 1;
-    probe.strategy = wire_strategy("temperature", 2);
+    probe.strategy = wire_temperature(2);
     m = TEXT_REQUEST(PROBE, probe, &probe);
     const float logits[] = {1.5f, -2};
     wire_raw row[] = {{logits, sizeof logits}, three};
@@ -97,7 +98,7 @@ static void scores_and_probes(void **state) {
     HEARS(m, row, 2, "");
     failed(4, TRIVIUM__CODE__BAD_MESSAGE);
     row[0].n_bytes = 4;
-    probe.strategy = wire_strategy("no_such_step", 2);
+    probe.strategy = wire_unknown();
     HEARS(m, row, 2, "");
     failed(4, TRIVIUM__CODE__UNSUPPORTED);
 }

@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tests/support/scenes/client_scene.h"
+#include "tests/support/link/wire_chain.h"
+#include "tests/support/tokenizerd/client_scene.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -102,7 +103,7 @@ static void a_generate_with_text(void **state) {
     g.max_new_tokens = 20;
     g.n_candidates = 4;
     g.wait_ms = 500;
-    g.strategy = wire_strategy("temperature", 0.5);
+    g.strategy = wire_temperature(0.5);
     Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
     HEARS(m, NULL, 0,
           "generate id=16:ab..cd attempt=3 model=m fingerprint= pool=p session=s semantics= change=0 "
@@ -148,7 +149,7 @@ static void a_generate_that_cannot_be_read_comes_with_its_fault(void **state) {
     g.n_stops = STOPS_MAX + 1;
     HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=2");
     g.n_stops = 0;
-    g.strategy = wire_strategy("no_such_step", 1);
+    g.strategy = wire_unknown();
     HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=16");
     assert_true(asker_is_silent(&c.client));     /* the answer is not the link's to give */
 }
@@ -190,10 +191,10 @@ static void tune_cancel_and_watch(void **state) {
     tune.call = 1;
     tune.request = wire_text("\xab\x01");
     tune.replace = true;
-    tune.strategy = wire_strategy("top_k", 40);
+    tune.strategy = wire_temperature(40);
     Trivium__TextRequest m = TEXT_REQUEST(TUNE, tune, &tune);
-    HEARS(m, NULL, 0, "tune 1 id=2:ab..01 replace=1 strategy=1:top_k=40");
-    tune.strategy = wire_strategy("top_k", -1);
+    HEARS(m, NULL, 0, "tune 1 id=2:ab..01 replace=1 strategy=1:temperature=40");
+    tune.strategy = wire_temperature(-1);
     tune.replace = false;
     HEARS(m, NULL, 0, "tune 1 id=2:ab..01 replace=0 fault=2");
     Trivium__Cancel cancel = TRIVIUM__CANCEL__INIT;

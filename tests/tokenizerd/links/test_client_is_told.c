@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "proto/base/clock.h"
-#include "tests/support/scenes/client_scene.h"
+#include "tests/support/tokenizerd/client_scene.h"
 #include "tests/support/tokenizer/small_tokenizer.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */

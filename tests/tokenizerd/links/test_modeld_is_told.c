@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/scenes/modeld_scene.h"
+#include "tests/support/tokenizerd/modeld_scene.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fake_peer.h"
+#include "tests/support/link/fake_peer.h"
 
 typedef struct asker {
     loop *loop;

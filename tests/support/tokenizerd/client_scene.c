@@ -256,18 +256,3 @@ void client_scene_loses_client(client_scene *c) {
 ProtobufCBinaryData wire_text(const char *text) {
     return (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)text};
 }
-
-Trivium__Strategy *wire_strategy(const char *name, double number) {
-    static double numbers[1];
-    static Trivium__Step one, *steps[] = {&one};
-    static Trivium__Strategy chain;
-    one = (Trivium__Step)TRIVIUM__STEP__INIT;
-    one.name = (char *)name;
-    one.numbers = numbers;
-    one.n_numbers = 1;
-    numbers[0] = number;
-    chain = (Trivium__Strategy)TRIVIUM__STRATEGY__INIT;
-    chain.steps = steps;
-    chain.n_steps = 1;
-    return &chain;
-}

@@ -3,8 +3,13 @@
 #ifndef TRIVIUM_TESTS_CLIENT_SCENE_H
 #define TRIVIUM_TESTS_CLIENT_SCENE_H
 
-#include "tests/support/link/asker.h"
-#include "tests/support/link/heard.h"
+<<<<<<<< HEAD:tests/support/scenes/client_scene.h
+#include "tests/support/tokenizerd/asker.h"
+#include "tests/support/tokenizerd/heard.h"
+========
+#include "asker.h"
+#include "heard.h"
+>>>>>>>> ba2255f (What tests of tokenizerd's links share lies in a folder of its own; strategies on the wire are those that other tests have):tests/support/tokenizerd/client_scene.h
 #include "tests/support/link/place.h"
 #include "text.pb-c.h"
 #include "tokenizerd/links/client_link.h"
@@ -37,6 +42,5 @@ void client_scene_loses_client(client_scene *c);    /* run the loop until it lef
                            .body_case = TRIVIUM__TEXT_REQUEST__BODY_##KIND, .field = (part)}
 
 ProtobufCBinaryData wire_text(const char *text);                    /* borrowed */
-Trivium__Strategy *wire_strategy(const char *step, double number);  /* of one step; valid until the next call */
 
 #endif
