@@ -1,0 +1,136 @@
+#include "service_scene.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "tests/support/models/tiny_vocabulary.h"
+
+#include <cmocka.h>             /* after ours: it has a macro named fail */
+
+enum { N_VOCAB = TINY_FIRST_MERGE, N_CTX = 64, BEAT_MS = 60 };
+_Static_assert((int)SCENE_BYTE == (int)TINY_FIRST_BYTE, "the vocabulary is the tiny one");
+
+service_scene tokenizerd;
+
+int service_scene_begin(void **state) {
+    (void)state;
+    failure f;
+    service_scene *s = &tokenizerd;
+    *s = (service_scene){.loop = loop_new()};
+    assert_non_null(s->loop);
+    place_make(&s->clients_at);
+    place_make(&s->modelds_at);
+    const service_options options = {.name = "tokenizerd",
+                                     .bind_clients = s->clients_at.address,
+                                     .bind_models = s->modelds_at.address,
+                                     .heartbeat_ms = BEAT_MS};
+    assert_int_equal(service_new(&s->service, s->loop, &options, &f), STATUS_OK);
+    asker_connect(&s->client, s->loop, s->clients_at.address, &trivium__text_reply__descriptor,
+                  TRIVIUM__ROLE__CLIENT);
+    assert_true(asker_joins(&s->client));
+    s->offer = (Trivium__ModelOffer)TRIVIUM__MODEL_OFFER__INIT;
+    s->offer.fingerprint = "f";
+    s->offer.vocabulary = "bytes";
+    s->offer.n_vocab = N_VOCAB;
+    s->offer.n_ctx = N_CTX;
+    s->first = (Trivium__DefaultModel)TRIVIUM__DEFAULT_MODEL__INIT;
+    s->first.name = "m";        /* known from the beginning, so told when one joins, and never later */
+    s->first.since_ms = 1;
+    for (uint64_t i = 0; i < 2; i++) {
+        asker *modeld = &s->modelds[i];
+        asker_connect(modeld, s->loop, s->modelds_at.address, &trivium__tokens_request__descriptor,
+                      TRIVIUM__ROLE__MODELD);
+        modeld->peer.from += i;         /* each is a process of its own */
+        modeld->hello.name = "m";
+        modeld->hello.model = &s->offer;
+        modeld->hello.default_model = &s->first;
+    }
+    return 0;
+}
+
+int service_scene_end(void **state) {
+    (void)state;
+    service_scene *s = &tokenizerd;
+    asker_close(&s->client);
+    asker_close(&s->modelds[0]);
+    asker_close(&s->modelds[1]);
+    service_free(&s->service);
+    loop_free(&s->loop);
+    assert_true(place_remove(&s->clients_at) && place_remove(&s->modelds_at));
+    return 0;
+}
+
+/* ---- modelds ---- */
+
+static void bring_vocabulary(asker *modeld) {
+    tiny_vocabulary v;
+    tiny_vocabulary_make(&v, N_VOCAB, NULL, 0);
+    ProtobufCBinaryData tokens[N_VOCAB];
+    uint8_t types[N_VOCAB];
+    for (size_t i = 0; i < N_VOCAB; i++) {
+        tokens[i] = (ProtobufCBinaryData){strlen(v.tokens[i]), (uint8_t *)v.tokens[i]};
+        types[i] = (uint8_t)v.types[i];
+    }
+    Trivium__VocabularyMeta meta = TRIVIUM__VOCABULARY_META__INIT;
+    meta.kind = "gpt2";
+    meta.split = "gpt-2";
+    meta.bos = meta.eot = meta.eom = -1;
+    meta.eos = TINY_IM_END;
+    Trivium__VocabularyPiece piece = TRIVIUM__VOCABULARY_PIECE__INIT;
+    piece.vocabulary = "bytes";
+    piece.n_tokens_all = N_VOCAB;
+    piece.tokens = tokens;
+    piece.n_tokens = N_VOCAB;
+    piece.types = (ProtobufCBinaryData){N_VOCAB, types};
+    piece.meta = &meta;
+    modeld_says(modeld, REPLY(VOCABULARY, vocabulary, &piece), NULL, 0);
+    tiny_vocabulary_free(&v);
+}
+
+void modeld_joins(asker *modeld) {
+    assert_true(asker_joins(modeld));
+    modeld_hears(modeld, TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL);
+    if (tokenizerd.has_vocabulary) return;
+    tokenizerd.has_vocabulary = true;
+    modeld_hears(modeld, TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY);
+    bring_vocabulary(modeld);
+}
+
+void modeld_leaves(asker *modeld) {
+    fake_peer_say_leave(&modeld->peer);
+}
+
+/* ---- saying and hearing ---- */
+
+void client_says(Trivium__TextRequest m, const wire_raw *raw, size_t n_raw) {
+    asker_says(&tokenizerd.client, &m.base, raw, n_raw);
+}
+
+void modeld_says(asker *modeld, Trivium__TokensReply m, const wire_raw *raw, size_t n_raw) {
+    asker_says(modeld, &m.base, raw, n_raw);
+}
+
+const Trivium__TextReply *client_hears(Trivium__TextReply__BodyCase kind) {
+    const Trivium__TextReply *m = (const Trivium__TextReply *)asker_hears(&tokenizerd.client);
+    assert_int_equal(m->body_case, kind);
+    return m;
+}
+
+const Trivium__TokensRequest *modeld_hears(asker *modeld, Trivium__TokensRequest__BodyCase kind) {
+    const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)asker_hears(modeld);
+    assert_int_equal(m->body_case, kind);
+    return m;
+}
+
+const char *heard_as_text(asker *a) {
+    static char text[N_CTX + 1];
+    size_t n_bytes = 0;
+    const int32_t *ids = fake_peer_raw(&a->peer, 0, &n_bytes);
+    size_t n_ids = n_bytes / sizeof *ids;
+    assert_non_null(ids);
+    assert_in_range(n_ids, 0, N_CTX);
+    for (size_t i = 0; i < n_ids; i++) text[i] = (char)(ids[i] - SCENE_BYTE);
+    text[n_ids] = '\0';
+    return text;
+}
