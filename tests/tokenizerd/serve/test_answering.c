@@ -1,0 +1,256 @@
+/* answering.h and rendering.h: each call gets exactly one answer, whatever becomes of the modelds that it is sent
+ * to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "proto/base/limits.h"
+#include "tests/support/link/wire_chain.h"
+#include "tests/support/tokenizerd/service_scene.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+enum { CALL = 5 };
+
+static asker *const first = &tokenizerd.modelds[0], *const second = &tokenizerd.modelds[1];
+static const int32_t three_ids[] = {'a' + SCENE_BYTE, 'b' + SCENE_BYTE, 'c' + SCENE_BYTE};
+static const wire_raw three = {three_ids, sizeof three_ids};
+static const double three_numbers[] = {0, -1, -2};
+static const float logits[] = {1, 2, 3};
+
+static ProtobufCBinaryData text_of(const char *text) {
+    return (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
+}
+
+/* ---- what is asked ---- */
+
+static void asks_to_score(uint32_t n_top) {
+    Trivium__Score score = TRIVIUM__SCORE__INIT;
+    score.call = CALL;
+    score.has_ids = true;
+    score.n_top = n_top;
+    score.model = "m";
+    client_says(ASK(SCORE, score, &score), &three, 1);
+}
+
+static void asks_to_probe(void) {
+    Trivium__Probe probe = TRIVIUM__PROBE__INIT;
+    probe.call = CALL;
+    probe.model = "m";
+    probe.strategy = wire_temperature(1);
+    const wire_raw raw[] = {{logits, sizeof logits}, {NULL, 0}};
+    client_says(ASK(PROBE, probe, &probe), raw, 2);
+}
+
+static void asks_to_render(size_t n_messages, uint32_t n_ids_max) {
+    static Trivium__Message messages[8], *list[8];
+    assert_in_range(n_messages, 1, 8);
+    for (size_t i = 0; i < n_messages; i++) {
+        trivium__message__init(&messages[i]);
+        messages[i].role = (char *)(i % 2 == 0 ? "user" : "assistant");
+        messages[i].content = text_of("Hi!");
+        list[i] = &messages[i];
+    }
+    Trivium__Render render = TRIVIUM__RENDER__INIT;
+    render.call = CALL;
+    render.model = "m";
+    render.template_ = "plain";
+    render.messages = list;
+    render.n_messages = n_messages;
+    render.n_ids_max = n_ids_max;
+    client_says(ASK(RENDER, render, &render), NULL, 0);
+}
+
+/* ---- what modelds answer, and what the client hears ---- */
+
+static uint64_t is_asked_to_score(asker *modeld) {
+    uint64_t number = ASKED(modeld, SCORE)->score->call;
+    assert_string_equal(heard_as_text(modeld), "abc");
+    return number;
+}
+
+static void scores(asker *modeld, uint64_t number, size_t n_numbers, int32_t top_id) {
+    Trivium__Candidate one = TRIVIUM__CANDIDATE__INIT, *list[] = {&one};
+    Trivium__ScoredIds scored = TRIVIUM__SCORED_IDS__INIT;
+    one.id = top_id;
+    scored.call = number;
+    scored.top = list;
+    scored.n_top = 1;
+    const wire_raw raw = {three_numbers, n_numbers * sizeof *three_numbers};
+    modeld_says(modeld, REPLY(SCORED, scored, &scored), &raw, 1);
+}
+
+static void fails_with(Trivium__Code code, const char *sentence) {
+    const Trivium__Failed *failed = TOLD(FAILED)->failed;
+    assert_int_equal(failed->call, CALL);
+    assert_int_equal(failed->error->code, code);
+    assert_non_null(strstr(failed->error->message, sentence));
+}
+
+/* ---- tokenizerd's own answers ---- */
+
+static void texts_become_ids_when_their_model_is_here(void **state) {
+    (void)state;
+    Trivium__Tokenize tokenize = TRIVIUM__TOKENIZE__INIT;
+    tokenize.call = CALL;
+    tokenize.text = text_of("abc");     /* of the default model */
+    client_says(ASK(TOKENIZE, tokenize, &tokenize), NULL, 0);
+    assert_true(asker_is_silent(&tokenizerd.client));
+    modeld_joins(first);
+    assert_int_equal(TOLD(TOKENIZED)->tokenized->call, CALL);
+    assert_string_equal(heard_as_text(&tokenizerd.client), "abc");
+    Trivium__Detokenize detokenize = TRIVIUM__DETOKENIZE__INIT;
+    detokenize.call = CALL;
+    detokenize.model = "m";
+    client_says(ASK(DETOKENIZE, detokenize, &detokenize), &three, 1);
+    const Trivium__Detokenized *m = TOLD(DETOKENIZED)->detokenized;
+    assert_int_equal(m->text.len, 3);
+    assert_memory_equal(m->text.data, "abc", 3);
+    client_says(ASK(DETOKENIZE, detokenize, &detokenize), &(wire_raw){(int32_t[]){100000}, 4}, 1);
+    fails_with(TRIVIUM__CODE__BAD_ID, "outside the vocabulary of 'm'");
+}
+
+static void nobody_is_waited_for_longer_than_asked(void **state) {
+    (void)state;
+    Trivium__Detokenize detokenize = TRIVIUM__DETOKENIZE__INIT;
+    detokenize.call = CALL;
+    detokenize.model = "m";
+    detokenize.wait_ms = 1;
+    client_says(ASK(DETOKENIZE, detokenize, &detokenize), &three, 1);
+    fails_with(TRIVIUM__CODE__NO_MODELD, "no modeld of 'm' is here");
+}
+
+static void conversations_become_prompts_that_fit(void **state) {
+    (void)state;
+    modeld_joins(first);
+    asks_to_render(1, 0);
+    const Trivium__Rendered *rendered = TOLD(RENDERED)->rendered;
+    assert_int_equal(rendered->call, CALL);
+    assert_string_equal(rendered->template_, "plain");
+    assert_string_equal(rendered->model, "m");
+    assert_int_equal(rendered->n_dropped, 0);
+    assert_string_equal(heard_as_text(&tokenizerd.client), "User: Hi!\nAssistant:");
+    asks_to_render(3, 0);
+    TOLD(RENDERED);
+    assert_string_equal(heard_as_text(&tokenizerd.client),
+                        "User: Hi!\nAssistant: Hi!\nUser: Hi!\nAssistant:");
+    asks_to_render(3, 30);
+    assert_int_equal(TOLD(RENDERED)->rendered->n_dropped, 2);
+    assert_string_equal(heard_as_text(&tokenizerd.client), "User: Hi!\nAssistant:");
+    asks_to_render(1, 19);      /* one too few: the message itself is cut */
+    assert_int_equal(TOLD(RENDERED)->rendered->n_cut, 1);
+    assert_string_equal(heard_as_text(&tokenizerd.client), "User: i!\nAssistant:");
+    asks_to_render(1, 17);      /* nothing of it would be left */
+    fails_with(TRIVIUM__CODE__TOO_LONG, "");
+    Trivium__Render nothing = TRIVIUM__RENDER__INIT;
+    nothing.call = CALL;
+    client_says(ASK(RENDER, render, &nothing), NULL, 0);
+    fails_with(TRIVIUM__CODE__EMPTY_PROMPT, "");
+}
+
+/* ---- what modelds answer ---- */
+
+static void scores_come_from_a_modeld(void **state) {
+    (void)state;
+    asks_to_score(1);
+    modeld_joins(first);
+    scores(first, is_asked_to_score(first), 3, SCENE_BYTE);
+    const Trivium__Scored *scored = TOLD(SCORED)->scored;
+    assert_int_equal(scored->call, CALL);
+    assert_int_equal(scored->top[0]->id, SCENE_BYTE);
+    size_t n_bytes = 0;
+    assert_string_equal(heard_as_text(&tokenizerd.client), "abc");
+    assert_memory_equal(fake_peer_raw(&tokenizerd.client.peer, 1, &n_bytes), three_numbers,
+                        sizeof three_numbers);
+}
+
+static void an_answer_that_does_not_fit_is_none(void **state) {
+    (void)state;
+    modeld_joins(first);
+    const struct { uint32_t n_top; size_t n_numbers; int32_t top_id; } misfits[] = {
+        {1, 2, SCENE_BYTE}, {1, 0, SCENE_BYTE}, {0, 3, SCENE_BYTE}, {1, 3, 100000}, {1, 3, -1}};
+    for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
+        asks_to_score(misfits[i].n_top);
+        scores(first, is_asked_to_score(first), misfits[i].n_numbers, misfits[i].top_id);
+        fails_with(TRIVIUM__CODE__BAD_MESSAGE, "a modeld of 'm' sent an answer that does not fit");
+    }
+    for (int32_t id = -1; id < 5; id += 4) {
+        asks_to_probe();
+        Trivium__ProbedRow probed = TRIVIUM__PROBED_ROW__INIT;
+        probed.call = ASKED(first, PROBE)->probe->call;
+        probed.id = id;
+        modeld_says(first, REPLY(PROBED, probed, &probed), &(wire_raw){three_numbers, sizeof three_numbers}, 1);
+        fails_with(TRIVIUM__CODE__BAD_MESSAGE, "a modeld of 'm' sent an answer that does not fit");
+    }
+}
+
+static void probes_are_answered_by_probes_alone(void **state) {
+    (void)state;
+    modeld_joins(first);
+    asks_to_probe();
+    Trivium__ProbedRow probed = TRIVIUM__PROBED_ROW__INIT;
+    probed.call = ASKED(first, PROBE)->probe->call;
+    probed.id = 2;
+    scores(first, probed.call, 3, SCENE_BYTE);  /* another kind of answer: dropped */
+    assert_true(asker_is_silent(&tokenizerd.client));
+    modeld_says(first, REPLY(PROBED, probed, &probed), &(wire_raw){three_numbers, sizeof three_numbers}, 1);
+    assert_int_equal(TOLD(PROBED)->probed->id, 2);
+    modeld_says(first, REPLY(PROBED, probed, &probed), &(wire_raw){three_numbers, sizeof three_numbers}, 1);
+    assert_true(asker_is_silent(&tokenizerd.client));   /* it was answered */
+}
+
+static void a_failure_is_told_on(void **state) {
+    (void)state;
+    modeld_joins(first);
+    asks_to_score(0);
+    Trivium__Error error = TRIVIUM__ERROR__INIT;
+    Trivium__CallFailed failed = TRIVIUM__CALL_FAILED__INIT;
+    error.code = TRIVIUM__CODE__BUSY;
+    error.message = "no pages";
+    failed.call = is_asked_to_score(first);
+    failed.error = &error;
+    modeld_says(first, REPLY(FAILED, failed, &failed), NULL, 0);
+    fails_with(TRIVIUM__CODE__BUSY, "no pages");
+}
+
+static void a_lost_modeld_costs_a_call_nothing(void **state) {
+    (void)state;
+    modeld_joins(first);
+    asks_to_score(1);
+    uint64_t number = is_asked_to_score(first);
+    modeld_joins(second);
+    scores(second, number, 3, SCENE_BYTE);      /* not its own */
+    assert_true(asker_is_silent(&tokenizerd.client));
+    modeld_leaves(first);
+    assert_true(is_asked_to_score(second) == number);
+    scores(second, number, 3, SCENE_BYTE);
+    TOLD(SCORED);
+}
+
+static void a_call_that_ends_every_modeld_ends(void **state) {
+    (void)state;
+    asks_to_score(0);
+    for (int i = 0; i <= REOPENS_MAX; i++) {
+        modeld_joins(first);
+        is_asked_to_score(first);
+        modeld_leaves(first);
+    }
+    fails_with(TRIVIUM__CODE__NO_MODELD, "6 modelds in a row were lost before they answered it");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(texts_become_ids_when_their_model_is_here),
+        TEST(nobody_is_waited_for_longer_than_asked),
+        TEST(conversations_become_prompts_that_fit),
+        TEST(scores_come_from_a_modeld),
+        TEST(an_answer_that_does_not_fit_is_none),
+        TEST(probes_are_answered_by_probes_alone),
+        TEST(a_failure_is_told_on),
+        TEST(a_lost_modeld_costs_a_call_nothing),
+        TEST(a_call_that_ends_every_modeld_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
