@@ -41,7 +41,7 @@ static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t se
                                      : flags->steps.has_preset ? flags->steps.preset_max_new_tokens
                                                                : REPLY_TOKENS),
     };
-    const question asked = {.kind = CALL_STATUS};
+    const question asked = {.kind = ASK_STATUS};
     client *c = NULL;
     int code = ask_open(&c, &flags->common);
     if (code == EXIT_FINE && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !flags->common.json)

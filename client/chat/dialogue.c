@@ -216,7 +216,7 @@ status dialogue_say(dialogue *d, const char *text, size_t n_bytes, failure *f) {
     status st = transcript_add(d->said, "user", text, n_bytes);
     if (st != STATUS_OK) return fail(f, st, "no memory for the message");
     render_question *asked = &d->render.render;
-    d->render.kind = CALL_RENDER;
+    d->render.kind = ASK_RENDER;
     *asked = (render_question){.model = d->model, .form = d->options->form,
                                .n_ids_max = d->options->max_history_tokens,
                                .n_reply = d->options->max_new_tokens};

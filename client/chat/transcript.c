@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "client/cli/json.h"
+#include "proto/base/grow.h"
 
 typedef struct said {
     conversation_message message;       /* content owned */
@@ -18,7 +19,8 @@ struct transcript {
     size_t n_messages, capacity;
     size_t n_forgotten;         /* after the system message */
     bool has_system;
-    conversation_message *seen;         /* without those that are forgotten; contents borrowed */
+    conversation_message *seen; /* without those that are forgotten; contents borrowed */
+    size_t seen_capacity;
 };
 
 transcript *transcript_new(const char *system) {
@@ -43,13 +45,9 @@ void transcript_free(transcript **c) {
 }
 
 static bool transcript_room(transcript *c) {
-    if (c->n_messages < c->capacity) return true;
-    size_t capacity = c->capacity ? 2 * c->capacity : 16;
-    said *grown = realloc(c->messages, capacity * sizeof *grown);
-    if (!grown) return false;
-    c->messages = grown;
-    c->capacity = capacity;
-    return true;
+    said *grown = grow(c->messages, &c->capacity, c->n_messages + 1, sizeof *grown);
+    if (grown) c->messages = grown;
+    return grown != NULL;
 }
 
 status transcript_add(transcript *c, const char *role, const void *content, size_t n_bytes) {
@@ -90,7 +88,7 @@ void transcript_forget(transcript *c, size_t n) {
 
 const conversation_message *transcript_seen(transcript *c, size_t *n) {
     size_t n_after = c->n_messages - n_fixed(c);
-    conversation_message *seen = realloc(c->seen, (c->n_messages + 1) * sizeof *seen);
+    conversation_message *seen = grow(c->seen, &c->seen_capacity, c->n_messages, sizeof *seen);
     if (!seen) return NULL;
     c->seen = seen;
     if (c->has_system) seen[0] = c->messages[0].message;

@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "json.h"
+#include "proto/base/grow.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
-
-enum { CAPACITY_FIRST = 16 };
 
 void ids_clear(id_list *list) {
     free(list->ids);
@@ -24,13 +23,9 @@ status ids_add(id_list *list, long long id, failure *f) {
     if (list->n_ids == TOKENIZE_IDS_MAX) {
         return fail(f, STATUS_TOO_LONG, "more than %d ids", TOKENIZE_IDS_MAX);
     }
-    if (list->n_ids == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : CAPACITY_FIRST;
-        int32_t *grown = realloc(list->ids, capacity * sizeof *grown);
-        if (!grown) return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", capacity);
-        list->ids = grown;
-        list->capacity = capacity;
-    }
+    int32_t *grown = grow(list->ids, &list->capacity, list->n_ids + 1, sizeof *grown);
+    if (!grown) return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", list->n_ids + 1);
+    list->ids = grown;
     list->ids[list->n_ids++] = (int32_t)id;
     return STATUS_OK;
 }

@@ -63,14 +63,9 @@ char *json_line(json_t *value) {
     char *line = value ? json_dumps(value, flags) : NULL;
     json_decref(value);
     if (!line) return NULL;
-    size_t n_bytes = strlen(line);
-    char *ended = realloc(line, n_bytes + 2);
-    if (!ended) {
-        free(line);
-        return NULL;
-    }
-    ended[n_bytes] = '\n';
-    ended[n_bytes + 1] = '\0';
+    char *ended = NULL;
+    if (asprintf(&ended, "%s\n", line) < 0) ended = NULL;
+    free(line);
     return ended;
 }
 

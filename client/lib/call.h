@@ -11,17 +11,17 @@
 #include "proto/chain/strategy.h"
 
 /* Each kind has a struct of its own for what is asked, and one for the answer. */
-typedef enum call_kind {
-    CALL_TOKENIZE,              /* a text → ids */
-    CALL_DETOKENIZE,            /* ids → a text */
-    CALL_RENDER,                /* a conversation → ids of the prompt that its next reply follows */
-    CALL_SCORE,                 /* a text or ids → how likely each id was, and what is likely next */
-    CALL_PROBE,                 /* logits, a history and a chain → probabilities, and what is drawn */
-    CALL_LIST,                  /* → the requests that run */
-    CALL_STATUS,                /* → daemons and models */
-    CALL_CANCEL,                /* a request is ended */
-    CALL_TUNE,                  /* a request gets another strategy */
-} call_kind;
+typedef enum question_kind {
+    ASK_TOKENIZE,              /* a text → ids */
+    ASK_DETOKENIZE,            /* ids → a text */
+    ASK_RENDER,                /* a conversation → ids of the prompt that its next reply follows */
+    ASK_SCORE,                 /* a text or ids → how likely each id was, and what is likely next */
+    ASK_PROBE,                 /* logits, a history and a chain → probabilities, and what is drawn */
+    ASK_LIST,                  /* → the requests that run */
+    ASK_STATUS,                /* → daemons and models */
+    ASK_CANCEL,                /* a request is ended */
+    ASK_TUNE,                  /* a request gets another strategy */
+} question_kind;
 
 /* ---- what is asked ----
  *
@@ -92,7 +92,7 @@ typedef struct tune_question {
 } tune_question;
 
 typedef struct question {
-    call_kind kind;
+    question_kind kind;
     union {                     /* list and status ask for nothing more */
         tokenize_question tokenize;
         detokenize_question detokenize;
@@ -212,7 +212,7 @@ typedef struct tune_answer {
 
 /* Valid within the handler only. */
 typedef struct answer {
-    call_kind kind;             /* of the question */
+    question_kind kind;             /* of the question */
     status code;                /* STATUS_OK, or what `message` is about: then there is nothing more */
     const char *message;        /* one sentence; NULL: STATUS_OK */
     union {                     /* read by the functions below */

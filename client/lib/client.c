@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "link/calls.h"
 #include "link/generations.h"
+#include "link/pending_calls.h"
 #include "link/text_link.h"
 #include "link/watching.h"
 #include "proto/base/process/paths.h"
@@ -12,7 +12,7 @@
 struct client {
     loop *loop;
     text_link *link;
-    calls *calls;
+    pending_calls *calls;
     generations *generations;
     watching *watching;
     char default_endpoint[ENDPOINT_BYTES_MAX];
@@ -28,18 +28,18 @@ loop *client_loop(const client *c) {
 static void on_joined(void *context) {
     client *c = context;
     generations_joined(c->generations);         /* before the calls, which may tune one of them */
-    calls_joined(c->calls);
+    pending_calls_joined(c->calls);
     watching_joined(c->watching);
 }
 
 static void on_lost(void *context) {
     client *c = context;
-    calls_lost(c->calls);
+    pending_calls_lost(c->calls);
 }
 
 static void on_over(void *context, const failure *why) {
     client *c = context;
-    calls_fail(c->calls, why);
+    pending_calls_fail(c->calls, why);
     generations_fail(c->generations, why);
     watching_fail(c->watching, why);
 }
@@ -63,7 +63,8 @@ static void on_traced(void *context, const Trivium__Glimpse *trace) {
 static void on_answered(void *context, uint64_t number, const wire_message *m,
                         const Trivium__TextReply *reply) {
     client *c = context;
-    if (!watching_answered(c->watching, number, reply)) calls_answered(c->calls, number, m, reply);
+    if (!watching_answered(c->watching, number, reply))
+        pending_calls_answered(c->calls, number, m, reply);
 }
 
 static void on_beat(void *context, Trivium__Heartbeat *beat) {
@@ -75,7 +76,7 @@ static void on_beat(void *context, Trivium__Heartbeat *beat) {
 status client_call(client *c, const question *asked, answer_handler *handler, void *context,
                    failure *f) {
     uint64_t number;
-    return calls_ask(c->calls, asked, handler, context, &number, f);
+    return pending_calls_ask(c->calls, asked, handler, context, &number, f);
 }
 
 /* One call, waited for. */
@@ -99,14 +100,14 @@ status client_ask(client *c, const question *asked, answer_handler *handler, voi
                   failure *f) {
     waited_call w = {.loop = c->loop, .handler = handler, .context = context};
     uint64_t number;
-    status st = calls_ask(c->calls, asked, on_waited, &w, &number, f);
+    status st = pending_calls_ask(c->calls, asked, on_waited, &w, &number, f);
     if (st != STATUS_OK) return st;
     loop_run(c->loop);
     if (w.answered) {
         *f = w.why;
         return f->code;
     }
-    calls_forget(c->calls, number);             /* its answer would find nobody */
+    pending_calls_forget(c->calls, number);             /* its answer would find nobody */
     return fail(f, STATUS_CANCELLED, "interrupted");
 }
 
@@ -168,7 +169,7 @@ status client_open(client **out, const client_options *options, failure *f) {
     bool whole = c && (c->loop = loop_new());
     status st = whole ? link_open(c, options, f) : STATUS_OK;
     if (whole && st == STATUS_OK) {
-        c->calls = calls_new(c->link);
+        c->calls = pending_calls_new(c->link);
         c->generations = generations_new(c->link);
         c->watching = watching_new(c->link);
         whole = c->calls && c->generations && c->watching;
@@ -183,7 +184,7 @@ void client_close(client **out) {
     client *c = *out;
     if (!c) return;
     *out = NULL;
-    calls_free(&c->calls);
+    pending_calls_free(&c->calls);
     generations_free(&c->generations);
     watching_free(&c->watching);
     text_link_free(&c->link);

@@ -102,7 +102,7 @@ static void fail_late(up *u) {
 }
 
 static void on_tick(void *context) {
-    static const question asked = {.kind = CALL_STATUS};
+    static const question asked = {.kind = ASK_STATUS};
     up *u = context;
     failure f;
     if (u->planning) return;

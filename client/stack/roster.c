@@ -82,7 +82,7 @@ static void add_reported(void *context, const answer *a) {
 }
 
 static void ask_tokenizerd(roster *r) {
-    static const question asked = {.kind = CALL_STATUS};
+    static const question asked = {.kind = ASK_STATUS};
     failure f;
     char endpoint[ENDPOINT_BYTES_MAX];
     const char *endpoints[] = {endpoint};

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "proto/base/grow.h"
 #include "proto/base/options.h"
 #include "proto/base/text.h"
 
@@ -42,13 +43,9 @@ void table_align_right(table *t, size_t column) {
 }
 
 static bool table_room(table *t) {
-    if (t->n_cells < t->capacity) return true;
-    size_t capacity = t->capacity ? 2 * t->capacity : 8 * t->n_columns;
-    char **grown = realloc(t->cells, capacity * sizeof *grown);
-    if (!grown) return false;
-    t->cells = grown;
-    t->capacity = capacity;
-    return true;
+    char **grown = grow(t->cells, &t->capacity, t->n_cells + 1, sizeof *grown);
+    if (grown) t->cells = grown;
+    return grown != NULL;
 }
 
 void table_cell(table *t, const char *format, ...) {

@@ -19,7 +19,7 @@ static void show(void *context, const answer *a) {
 }
 
 static int cancel(cancel_flags *flags, const char *text) {
-    question asked = {.kind = CALL_CANCEL};
+    question asked = {.kind = ASK_CANCEL};
     return request_ask(&flags->common, text, asked.cancel.request, flags->digits, &asked, show, flags);
 }
 

@@ -13,7 +13,7 @@ typedef struct detokenize_flags {
 } detokenize_flags;
 
 static question question_of(const detokenize_flags *flags, const id_list *ids) {
-    return (question){.kind = CALL_DETOKENIZE,
+    return (question){.kind = ASK_DETOKENIZE,
                       .detokenize = {.model = flags->model, .ids = ids->ids, .n_ids = ids->n_ids}};
 }
 

@@ -84,7 +84,7 @@ static status logits_from_flag(task *t, const char *list, failure *f) {
 
 /* What the flags say; logits and history are still to come. */
 static question question_of(const probe_flags *flags) {
-    return (question){.kind = CALL_PROBE,
+    return (question){.kind = ASK_PROBE,
                       .probe = {.model = flags->model, .pool = flags->pool, .chain = &flags->chain,
                                 .seed = flags->seed, .step = (uint32_t)flags->step}};
 }

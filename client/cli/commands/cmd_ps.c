@@ -76,5 +76,5 @@ int cmd_ps(int argc, char **argv) {
     };
     size_t n_words;
     int code = flags_parse(&o, argc, argv, NULL, &n_words);
-    return code >= 0 ? code : ask(&flags, &(question){.kind = CALL_LIST}, show, &flags);
+    return code >= 0 ? code : ask(&flags, &(question){.kind = ASK_LIST}, show, &flags);
 }

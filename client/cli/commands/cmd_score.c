@@ -17,7 +17,7 @@ typedef struct score_flags {
 } score_flags;
 
 static question question_of(const score_flags *flags, const question_text *text) {
-    return (question){.kind = CALL_SCORE,
+    return (question){.kind = ASK_SCORE,
                       .score = {.model = flags->text.model, .pool = flags->pool, .text = *text,
                                 .n_top = (uint32_t)flags->n_top}};
 }
@@ -93,7 +93,7 @@ static int row_show(client *c, const score_flags *flags, table *t, const char *p
                     double logprob) {
     char *text = NULL;
     const question asked = {
-        .kind = CALL_DETOKENIZE,
+        .kind = ASK_DETOKENIZE,
         .detokenize = {.model = flags->text.model, .ids = &id, .n_ids = 1},
     };
     int code = ask_on(c, &asked, quote, &text);

@@ -150,5 +150,5 @@ int cmd_status(int argc, char **argv) {
     };
     size_t n_words;
     int code = flags_parse(&o, argc, argv, NULL, &n_words);
-    return code >= 0 ? code : ask(&flags, &(question){.kind = CALL_STATUS}, show, &flags);
+    return code >= 0 ? code : ask(&flags, &(question){.kind = ASK_STATUS}, show, &flags);
 }

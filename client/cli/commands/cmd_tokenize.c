@@ -14,7 +14,7 @@ static status read_conversation(const text_flags *flags, task *t, failure *f) {
     status st = task_uint(t, "max_tokens", UINT32_MAX, 0, &n_ids_max, f);
     if (st == STATUS_OK) st = task_messages(t, "messages", f);
     t->question = (question){
-        .kind = CALL_RENDER,
+        .kind = ASK_RENDER,
         .render = {.model = flags->model, .messages = t->messages, .n_messages = t->n_messages,
                    .form = json_string_value(form), .n_ids_max = (uint32_t)n_ids_max},
     };
@@ -25,12 +25,12 @@ static status read_line(const void *context, task *t, failure *f) {
     const text_flags *flags = context;
     if (json_object_get(t->line, "messages")) return read_conversation(flags, t, f);
     t->question = (question){
-        .kind = CALL_TOKENIZE, .tokenize = {.model = flags->model, .text = text_asked(flags)}};
+        .kind = ASK_TOKENIZE, .tokenize = {.model = flags->model, .text = text_asked(flags)}};
     return task_text(t, "text", &t->question.tokenize.text, f);
 }
 
 static json_t *answer_json(const answer *a) {
-    if (a->kind == CALL_TOKENIZE) {
+    if (a->kind == ASK_TOKENIZE) {
         const tokenize_answer *said = answer_to_tokenize(a);
         return json_pack("{s: o}", "ids", ids_to_json(said->ids, said->n_ids));
     }
@@ -54,7 +54,7 @@ static void show(void *context, const answer *a) {
 static int tokenize_one(void *context, const question_text *text) {
     text_flags *flags = context;
     const question asked = {
-        .kind = CALL_TOKENIZE, .tokenize = {.model = flags->model, .text = *text}};
+        .kind = ASK_TOKENIZE, .tokenize = {.model = flags->model, .text = *text}};
     return ask(&flags->common, &asked, show, flags);
 }
 

@@ -28,7 +28,7 @@ static void show(void *context, const answer *a) {
 
 static int tune(tune_flags *flags, const char *text) {
     question asked = {
-        .kind = CALL_TUNE,
+        .kind = ASK_TUNE,
         .tune = {.chain = &flags->chain, .replace = step_flags_replace(&flags->steps)},
     };
     return request_ask(&flags->common, text, asked.tune.request, flags->digits, &asked, show, flags);

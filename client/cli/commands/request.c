@@ -54,7 +54,7 @@ int request_find(client *c, const char *text, uint8_t out[REQUEST_BYTES]) {
         return EXIT_FINE;
     }
     search s = {.text = text, .found = out};
-    int code = ask_on(c, &(question){.kind = CALL_LIST}, on_list, &s);
+    int code = ask_on(c, &(question){.kind = ASK_LIST}, on_list, &s);
     if (code != EXIT_FINE || s.n_found == 1) return code;
     failure f;
     if (s.n_found == 0)

@@ -159,7 +159,7 @@ static void on_status(void *context, const answer *a) {
 
 /* Before minutes are spent on shorter prompts. */
 static status context_check(kv_bench *b, failure *f) {
-    status st = client_ask(b->client, &(question){.kind = CALL_STATUS}, on_status, b, f);
+    status st = client_ask(b->client, &(question){.kind = ASK_STATUS}, on_status, b, f);
     const bench_numbers *prompts = &b->flags->prompts;
     for (size_t i = 0; st == STATUS_OK && b->n_ctx > 0 && i < prompts->n_values; i++) {
         if (prompts->values[i] + b->flags->n_tokens <= b->n_ctx) continue;

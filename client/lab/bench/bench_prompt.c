@@ -46,7 +46,7 @@ status bench_prompt(client *c, const char *model, size_t n_ids, id_list *out, fa
     if (st == STATUS_OK) {
         words_spell(text, n_bytes);
         const question tokenize = {
-            .kind = CALL_TOKENIZE,
+            .kind = ASK_TOKENIZE,
             .tokenize = {.model = model, .text = {.bytes = text, .n_bytes = n_bytes}},
         };
         st = client_ask(c, &tokenize, on_ids, &p, f);

@@ -209,15 +209,15 @@ static status take_status(incoming *in, const Trivium__StatusReport *wire, failu
 }
 
 static const Trivium__TextReply__BodyCase answer_bodies[] = {
-    [CALL_TOKENIZE] = TRIVIUM__TEXT_REPLY__BODY_TOKENIZED,
-    [CALL_DETOKENIZE] = TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED,
-    [CALL_RENDER] = TRIVIUM__TEXT_REPLY__BODY_RENDERED,
-    [CALL_SCORE] = TRIVIUM__TEXT_REPLY__BODY_SCORED,
-    [CALL_PROBE] = TRIVIUM__TEXT_REPLY__BODY_PROBED,
-    [CALL_LIST] = TRIVIUM__TEXT_REPLY__BODY_LISTED,
-    [CALL_STATUS] = TRIVIUM__TEXT_REPLY__BODY_STATUS,
-    [CALL_CANCEL] = TRIVIUM__TEXT_REPLY__BODY_CANCELLED,
-    [CALL_TUNE] = TRIVIUM__TEXT_REPLY__BODY_TUNED,
+    [ASK_TOKENIZE] = TRIVIUM__TEXT_REPLY__BODY_TOKENIZED,
+    [ASK_DETOKENIZE] = TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED,
+    [ASK_RENDER] = TRIVIUM__TEXT_REPLY__BODY_RENDERED,
+    [ASK_SCORE] = TRIVIUM__TEXT_REPLY__BODY_SCORED,
+    [ASK_PROBE] = TRIVIUM__TEXT_REPLY__BODY_PROBED,
+    [ASK_LIST] = TRIVIUM__TEXT_REPLY__BODY_LISTED,
+    [ASK_STATUS] = TRIVIUM__TEXT_REPLY__BODY_STATUS,
+    [ASK_CANCEL] = TRIVIUM__TEXT_REPLY__BODY_CANCELLED,
+    [ASK_TUNE] = TRIVIUM__TEXT_REPLY__BODY_TUNED,
 };
 
 static status take_body(incoming *in, const wire_message *m, const question *asked,
@@ -226,15 +226,15 @@ static status take_body(incoming *in, const wire_message *m, const question *ask
         return error_from_wire(reply->failed->error, "tokenizerd", f);
     if (reply->body_case != answer_bodies[asked->kind]) return unreadable(f);
     switch (asked->kind) {
-    case CALL_TOKENIZE: return take_tokenized(in, m, f);
-    case CALL_DETOKENIZE: return take_detokenized(in, reply->detokenized);
-    case CALL_RENDER: return take_rendered(in, m, reply->rendered, f);
-    case CALL_SCORE: return take_scored(in, m, reply->scored, f);
-    case CALL_PROBE: return take_probed(in, m, &asked->probe, reply->probed, f);
-    case CALL_LIST: return take_listed(in, reply->listed, f);
-    case CALL_STATUS: return take_status(in, reply->status, f);
-    case CALL_CANCEL: return take_cancelled(in, reply->cancelled);
-    case CALL_TUNE: break;
+    case ASK_TOKENIZE: return take_tokenized(in, m, f);
+    case ASK_DETOKENIZE: return take_detokenized(in, reply->detokenized);
+    case ASK_RENDER: return take_rendered(in, m, reply->rendered, f);
+    case ASK_SCORE: return take_scored(in, m, reply->scored, f);
+    case ASK_PROBE: return take_probed(in, m, &asked->probe, reply->probed, f);
+    case ASK_LIST: return take_listed(in, reply->listed, f);
+    case ASK_STATUS: return take_status(in, reply->status, f);
+    case ASK_CANCEL: return take_cancelled(in, reply->cancelled);
+    case ASK_TUNE: break;
     }
     return take_tuned(in, reply->tuned, f);
 }

@@ -162,15 +162,15 @@ static status put_status(outgoing *o) {
 
 static status put_body(outgoing *o, const question *asked, failure *f) {
     switch (asked->kind) {
-    case CALL_TOKENIZE: return put_tokenize(o, &asked->tokenize);
-    case CALL_DETOKENIZE: return put_detokenize(o, &asked->detokenize);
-    case CALL_RENDER: return put_render(o, &asked->render, f);
-    case CALL_SCORE: return put_score(o, &asked->score);
-    case CALL_PROBE: return put_probe(o, &asked->probe, f);
-    case CALL_LIST: return put_list(o);
-    case CALL_STATUS: return put_status(o);
-    case CALL_CANCEL: return put_cancel(o, &asked->cancel);
-    case CALL_TUNE: break;
+    case ASK_TOKENIZE: return put_tokenize(o, &asked->tokenize);
+    case ASK_DETOKENIZE: return put_detokenize(o, &asked->detokenize);
+    case ASK_RENDER: return put_render(o, &asked->render, f);
+    case ASK_SCORE: return put_score(o, &asked->score);
+    case ASK_PROBE: return put_probe(o, &asked->probe, f);
+    case ASK_LIST: return put_list(o);
+    case ASK_STATUS: return put_status(o);
+    case ASK_CANCEL: return put_cancel(o, &asked->cancel);
+    case ASK_TUNE: break;
     }
     return put_tune(o, &asked->tune, f);
 }

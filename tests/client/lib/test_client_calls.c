@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "proto/chain/strategy_wire.h"
-#include "tests/support/text_pair.h"
+#include "tests/support/link/text_pair.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -92,7 +92,7 @@ static void say_failed(uint64_t number, Trivium__Error *error) {
 /* ---- each kind, there and back ---- */
 
 static const question tokenize = {
-    .kind = CALL_TOKENIZE,
+    .kind = ASK_TOKENIZE,
     .tokenize = {.model = "small", .text = {(const uint8_t *)"abc", 3, true, false}},
 };
 
@@ -129,7 +129,7 @@ static void look_at_score(const answer *a) {
 static void ids_are_scored(void **state) {
     (void)state;
     static const question score = {
-        .kind = CALL_SCORE, .score = {.has_ids = true, .ids = three_ids, .n_ids = 3, .n_top = 1}};
+        .kind = ASK_SCORE, .score = {.has_ids = true, .ids = three_ids, .n_ids = 3, .n_top = 1}};
     static const double logprobs[] = {NAN, -1, -2};
     got.look = look_at_score;
     text_pair_join(&pair);
@@ -152,7 +152,7 @@ static void ids_are_scored(void **state) {
 
 static const float logits[] = {1, 2, 3};
 static const question probe = {
-    .kind = CALL_PROBE,
+    .kind = ASK_PROBE,
     .probe = {.logits = logits, .n_logits = 3, .history = three_ids, .n_history = 2, .chain = &chain,
               .seed = 5, .step = 6},
 };
@@ -203,11 +203,14 @@ static void an_id_past_the_logits_is_no_answer(void **state) {
     assert_int_equal(got.code, STATUS_BAD_MESSAGE);
 }
 
+/* It has ids, too, but of something else. */
 static void an_answer_of_another_kind_is_none(void **state) {
     (void)state;
     text_pair_join(&pair);
-    ask(&probe);
-    say_ids(asked_for(TRIVIUM__TEXT_REQUEST__BODY_PROBE, 0)->probe->call);
+    ask(&tokenize);
+    Trivium__Rendered m = TRIVIUM__RENDERED__INIT;
+    m.call = asked_for(TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE, 0)->tokenize->call;
+    say(TRIVIUM__TEXT_REPLY__BODY_RENDERED, &m, &(wire_raw){three_ids, sizeof three_ids}, 1);
     assert_true(text_pair_becomes(&pair, is_answered));
     assert_int_equal(got.code, STATUS_BAD_MESSAGE);
 }
@@ -264,7 +267,7 @@ static void a_call_is_sent_once_more(void **state) {
 static void a_tune_is_not(void **state) {
     (void)state;
     static const question tune = {
-        .kind = CALL_TUNE, .tune = {.request = "0123456789abcdef", .chain = &chain, .replace = true}};
+        .kind = ASK_TUNE, .tune = {.request = "0123456789abcdef", .chain = &chain, .replace = true}};
     text_pair_join(&pair);
     ask(&tune);
     const Trivium__Tune *m = asked_for(TRIVIUM__TEXT_REQUEST__BODY_TUNE, 0)->tune;
@@ -330,7 +333,7 @@ static void without_a_tokenizerd_all_fails_once(void **state) {
     assert_true(text_pair_becomes(&pair, all_are_over));
     assert_int_equal(got.code, STATUS_NO_TOKENIZERD);
     assert_int_equal(client_call(pair.client, &tokenize, on_answer, &got, &f), STATUS_NO_TOKENIZERD);
-    assert_non_null(strstr(f.message, pair.address));
+    assert_non_null(strstr(f.message, pair.meeting.address));
     assert_int_equal(client_generate(pair.client, &request, &writes, &got, &f), STATUS_NO_TOKENIZERD);
     assert_int_equal(client_watch(pair.client, &watched, &watches, &got, &f), STATUS_NO_TOKENIZERD);
 }

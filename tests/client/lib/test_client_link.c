@@ -5,18 +5,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client/lib/link/text_link.h"
-#include "tests/support/text_peer.h"
+#include "tests/support/link/place.h"
+#include "tests/support/link/text_peer.h"
+#include "tests/support/link/turns.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
 enum { LONG_MS = 60000 };
 
-static char folder[64], first_address[128], second_address[128];
+static place first, second;
 static loop *l;
 static text_link *under_test;
 static text_peer one, two;      /* at the first address, at the second one */
@@ -67,9 +67,8 @@ static void on_chunk(void *context, const Trivium__Chunk *chunk) {
 }
 
 static void on_done(void *context, const Trivium__Done *done) {
-    (void)context;
     (void)done;
-    got.n_done++;
+    ((heard *)context)->n_done++;
 }
 
 static void on_traced(void *context, const Trivium__Glimpse *trace) {
@@ -107,10 +106,8 @@ static const text_link_events events = {
 
 static int begin(void **state) {
     (void)state;
-    strcpy(folder, "/tmp/test_client_link.XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(first_address, sizeof first_address, "ipc://%s/one", folder);
-    snprintf(second_address, sizeof second_address, "ipc://%s/two", folder);
+    place_make(&first);
+    place_make(&second);
     memset(&got, 0, sizeof got);
     text_peer_init(&one);
     text_peer_init(&two);
@@ -124,18 +121,23 @@ static int end(void **state) {
     text_peer_clear(&one);
     text_peer_clear(&two);
     loop_free(&l);
-    return rmdir(folder);
+    return place_remove(&first) && place_remove(&second) ? 0 : -1;
 }
 
-static const char *endpoints[2];
-
 static void link_open(size_t n_endpoints, uint32_t wait_ms) {
+    static const char *const endpoints[] = {first.address, second.address};
     failure f;
-    endpoints[0] = first_address;
-    endpoints[1] = second_address;
     const text_link_options how = {endpoints, n_endpoints, wait_ms};
     under_test = text_link_new(l, &how, &events, &got, &f);
     assert_non_null(under_test);
+}
+
+static bool holds(void *context) {
+    return (*(bool (**)(void))context)();
+}
+
+static bool becomes(bool (*wanted)(void)) {
+    return turns_until(l, holds, &wanted);
 }
 
 static bool is_joined(void) { return got.n_joined == 1; }
@@ -148,9 +150,9 @@ static bool has_acknowledged(void) { return one.n_acknowledged > 0; }
 static bool has_asked(void) { return one.n_asked > 0; }
 
 static void open_joined(void) {
-    text_peer_open(&one, l, first_address);
+    text_peer_open(&one, l, first.address);
     link_open(1, LONG_MS);
-    assert_true(loop_becomes(l, is_joined));
+    assert_true(becomes(is_joined));
 }
 
 /* ---- joining ---- */
@@ -162,8 +164,8 @@ static void it_joins_whoever_comes_later(void **state) {
     assert_false(text_link_is_joined(under_test));
     assert_int_equal(text_link_check(under_test, &f), STATUS_OK);
     assert_int_equal(text_link_wait_ms(under_test), LONG_MS);
-    text_peer_open(&one, l, first_address);
-    assert_true(loop_becomes(l, is_joined));
+    text_peer_open(&one, l, first.address);
+    assert_true(becomes(is_joined));
     assert_string_equal(peer_name(one.client), "trivium");
     assert_int_equal(peer_hello(one.client)->role, TRIVIUM__ROLE__CLIENT);
 }
@@ -172,30 +174,30 @@ static void it_joins_again_after_a_loss(void **state) {
     (void)state;
     open_joined();
     text_peer_close(&one);
-    assert_true(loop_becomes(l, is_lost));
-    text_peer_open(&one, l, first_address);
-    assert_true(loop_becomes(l, is_joined_again));
+    assert_true(becomes(is_lost));
+    text_peer_open(&one, l, first.address);
+    assert_true(becomes(is_joined_again));
     assert_int_equal(got.n_lost, 1);
     assert_int_equal(got.n_over, 0);
 }
 
 static void the_second_endpoint_is_tried_too(void **state) {
     (void)state;
-    text_peer_open(&two, l, second_address);
+    text_peer_open(&two, l, second.address);
     link_open(2, LONG_MS);
-    assert_true(loop_becomes(l, is_joined));
+    assert_true(becomes(is_joined));
     assert_non_null(two.client);
 }
 
 static void a_lost_one_is_left_for_the_other(void **state) {
     (void)state;
-    text_peer_open(&one, l, first_address);
-    text_peer_open(&two, l, second_address);
+    text_peer_open(&one, l, first.address);
+    text_peer_open(&two, l, second.address);
     link_open(2, LONG_MS);
-    assert_true(loop_becomes(l, is_joined));
+    assert_true(becomes(is_joined));
     assert_true(one.client && !two.client);
     text_peer_close(&one);
-    assert_true(loop_becomes(l, is_joined_again));
+    assert_true(becomes(is_joined_again));
     assert_non_null(two.client);
     assert_int_equal(got.n_lost, 1);
 }
@@ -203,10 +205,10 @@ static void a_lost_one_is_left_for_the_other(void **state) {
 static void one_that_refuses_is_left_for_the_other(void **state) {
     (void)state;
     one.refusal = STATUS_BAD_VERSION;
-    text_peer_open(&one, l, first_address);
-    text_peer_open(&two, l, second_address);
+    text_peer_open(&one, l, first.address);
+    text_peer_open(&two, l, second.address);
     link_open(2, LONG_MS);
-    assert_true(loop_becomes(l, is_joined));
+    assert_true(becomes(is_joined));
     assert_non_null(two.client);
     assert_in_range(one.n_refused, 1, 100);
     assert_int_equal(got.n_over, 0);
@@ -215,11 +217,11 @@ static void one_that_refuses_is_left_for_the_other(void **state) {
 static void a_full_one_may_have_room_later(void **state) {
     (void)state;
     one.refusal = STATUS_BUSY;
-    text_peer_open(&one, l, first_address);
+    text_peer_open(&one, l, first.address);
     link_open(1, LONG_MS);
-    assert_true(loop_becomes(l, was_refused));
+    assert_true(becomes(was_refused));
     one.refusal = STATUS_OK;
-    assert_true(loop_becomes(l, is_joined));
+    assert_true(becomes(is_joined));
     assert_int_equal(got.n_over, 0);
 }
 
@@ -227,6 +229,7 @@ static void a_full_one_may_have_room_later(void **state) {
 
 static void check_over(status code) {
     failure f;
+    assert_true(becomes(is_over));
     assert_int_equal(got.why.code, code);
     assert_int_equal(text_link_check(under_test, &f), code);
     assert_string_equal(f.message, got.why.message);
@@ -236,9 +239,8 @@ static void check_over(status code) {
 static void a_refusal_of_the_only_one_is_the_end(void **state) {
     (void)state;
     one.refusal = STATUS_BAD_VERSION;
-    text_peer_open(&one, l, first_address);
+    text_peer_open(&one, l, first.address);
     link_open(1, LONG_MS);
-    assert_true(loop_becomes(l, is_over));
     check_over(STATUS_BAD_VERSION);
     assert_string_equal(got.why.message, "not you, trivium");
 }
@@ -247,18 +249,16 @@ static void nobody_is_waited_for_as_long_as_was_said(void **state) {
     (void)state;
     link_open(2, 0);
     assert_int_equal(text_link_wait_ms(under_test), 1); /* on the wire 0 is the default */
-    assert_true(loop_becomes(l, is_over));
     check_over(STATUS_NO_TOKENIZERD);
-    assert_non_null(strstr(got.why.message, first_address));
-    assert_non_null(strstr(got.why.message, second_address));
+    assert_non_null(strstr(got.why.message, first.address));
+    assert_non_null(strstr(got.why.message, second.address));
 }
 
 static void another_daemon_is_no_tokenizerd(void **state) {
     (void)state;
     one.hello.role = TRIVIUM__ROLE__MODELD;
-    text_peer_open(&one, l, first_address);
+    text_peer_open(&one, l, first.address);
     link_open(1, 0);
-    assert_true(loop_becomes(l, is_over));
     check_over(STATUS_BAD_REQUEST);
     assert_non_null(strstr(got.why.message, "is no tokenizerd"));
     assert_int_equal(got.n_joined, 0);
@@ -305,7 +305,7 @@ static void each_message_goes_where_it_belongs(void **state) {
     reply.done = &done;
     text_peer_say(&one, &reply, NULL, 0);
     say_answer(&one, 9);
-    assert_true(loop_becomes(l, is_answered));
+    assert_true(becomes(is_answered));
     assert_int_equal(got.n_started, 1);
     assert_int_equal(got.n_prompt, 2);
     assert_int_equal(got.n_chunks, 1);
@@ -324,7 +324,7 @@ static void each_message_goes_where_it_belongs(void **state) {
     reply.body_case = TRIVIUM__TEXT_REPLY__BODY_FAILED;
     reply.failed = &failed;
     text_peer_say(&one, &reply, NULL, 0);
-    assert_true(loop_becomes(l, is_answered));
+    assert_true(becomes(is_answered));
     assert_int_equal(got.n_traces, 1);
     assert_int_equal(got.step, 8);
     assert_int_equal(got.number, 10);
@@ -343,7 +343,7 @@ static void what_is_not_known_is_passed_over(void **state) {
     text_peer_say(&one, &reply, NULL, 0);
     say_answer(&one, 0);                        /* to no call */
     say_answer(&one, 3);
-    assert_true(loop_becomes(l, is_answered));
+    assert_true(becomes(is_answered));
     assert_int_equal(got.number, 3);
     assert_int_equal(got.n_started + got.n_chunks + got.n_done + got.n_traces + got.n_lost, 0);
 }
@@ -361,7 +361,7 @@ static void what_is_sent_arrives(void **state) {
     m.body_case = TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE;
     m.detokenize = &detokenize;
     assert_int_equal(text_link_send(under_test, &m, &(wire_raw){ids, sizeof ids}, 1, &f), STATUS_OK);
-    assert_true(loop_becomes(l, has_asked));
+    assert_true(becomes(has_asked));
     const text_peer_asked *asked = text_peer_find(&one, TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE, 0);
     assert_non_null(asked);
     assert_int_equal(asked->m->detokenize->call, 2);
@@ -372,7 +372,7 @@ static void what_is_sent_arrives(void **state) {
 static void heartbeats_carry_what_the_owner_says(void **state) {
     (void)state;
     open_joined();
-    assert_true(loop_becomes(l, has_acknowledged));
+    assert_true(becomes(has_acknowledged));
     assert_int_equal(one.step, 5);
     assert_in_range(got.n_beats, 1, 1000);
 }

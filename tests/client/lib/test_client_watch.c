@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "proto/chain/strategy_wire.h"
-#include "tests/support/text_pair.h"
+#include "tests/support/link/text_pair.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 

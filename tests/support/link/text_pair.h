@@ -3,12 +3,13 @@
 #define TRIVIUM_TESTS_TEXT_PAIR_H
 
 #include "client/lib/client.h"
+#include "place.h"
 #include "text_peer.h"
 
 typedef struct text_pair {
     client *client;
     text_peer peer;
-    char folder[64], address[128];
+    place meeting;
     const char *endpoints[1];
 } text_pair;
 
@@ -19,6 +20,7 @@ void text_pair_end(text_pair *p);
 void text_pair_join(text_pair *p);              /* the peer comes: until the client has joined it */
 void text_pair_again(text_pair *p);             /* the peer is lost, and another one is joined */
 
+/* Run the loop until it is so. False: it was not within SOON_MS (turns.h). */
 bool text_pair_becomes(text_pair *p, bool (*wanted)(void));
 
 /* Wait for the n-th message with this body, counted from 0, and return it. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEAT_MS = 50, SOON_MS = 30000 };
+enum { BEAT_MS = 50 };
 
 static void must(bool ok, const char *what) {
     if (ok) return;
@@ -110,33 +110,4 @@ const text_peer_asked *text_peer_find(const text_peer *t, Trivium__TextRequest__
 void text_peer_say(text_peer *t, Trivium__TextReply *reply, const wire_raw *raw, size_t n_raw) {
     must(t->client != NULL, "no client is joined");
     must(peers_send(t->peers, t->client, &reply->base, raw, n_raw) == STATUS_OK, "cannot send");
-}
-
-/* ---- the loop ---- */
-
-typedef struct becoming {
-    loop *loop;
-    bool (*wanted)(void);
-    bool is_late;
-} becoming;
-
-static void on_look(void *context) {
-    becoming *b = context;
-    if (b->wanted()) loop_stop(b->loop);
-}
-
-static void on_late(void *context) {
-    becoming *b = context;
-    b->is_late = true;
-    loop_stop(b->loop);
-}
-
-bool loop_becomes(loop *l, bool (*wanted)(void)) {
-    becoming b = {.loop = l, .wanted = wanted};
-    int guard = loop_once(l, SOON_MS, on_late, &b), each = loop_every(l, 1, on_look, &b);
-    must(guard >= 0 && each >= 0, "no memory");
-    loop_run(l);
-    loop_cancel(l, guard);
-    loop_cancel(l, each);
-    return !b.is_late;
 }

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "turns.h"
 
 static void must(bool ok, const char *what) {
     if (ok) return;
@@ -14,10 +15,8 @@ static void must(bool ok, const char *what) {
 void text_pair_begin(text_pair *p, uint32_t wait_ms) {
     failure f;
     memset(p, 0, sizeof *p);
-    strcpy(p->folder, "/tmp/test_client.XXXXXX");
-    must(mkdtemp(p->folder) != NULL, "no folder");
-    snprintf(p->address, sizeof p->address, "ipc://%s/clients", p->folder);
-    p->endpoints[0] = p->address;
+    place_make(&p->meeting);
+    p->endpoints[0] = p->meeting.address;
     text_peer_init(&p->peer);
     const client_options how = {.endpoints = p->endpoints, .n_endpoints = 1, .wait_ms = wait_ms};
     must(client_open(&p->client, &how, &f) == STATUS_OK, f.message);
@@ -26,11 +25,15 @@ void text_pair_begin(text_pair *p, uint32_t wait_ms) {
 void text_pair_end(text_pair *p) {
     text_peer_clear(&p->peer);
     client_close(&p->client);
-    must(rmdir(p->folder) == 0, "its folder is not empty");
+    must(place_remove(&p->meeting), "something is left where they met");
+}
+
+static bool holds(void *context) {
+    return (*(bool (**)(void))context)();
 }
 
 bool text_pair_becomes(text_pair *p, bool (*wanted)(void)) {
-    return loop_becomes(client_loop(p->client), wanted);
+    return turns_until(client_loop(p->client), holds, &wanted);
 }
 
 /* What the conditions below look at. */
@@ -49,7 +52,7 @@ static bool has_asked(void) {
 void text_pair_join(text_pair *p) {
     looked_at = p;
     n_wanted = p->peer.n_joined + 1;
-    text_peer_open(&p->peer, client_loop(p->client), p->address);
+    text_peer_open(&p->peer, client_loop(p->client), p->meeting.address);
     must(text_pair_becomes(p, has_joined), "the client has not joined");
 }
 

@@ -44,7 +44,4 @@ const text_peer_asked *text_peer_find(const text_peer *t, Trivium__TextRequest__
 /* Say it to the client that is joined. */
 void text_peer_say(text_peer *t, Trivium__TextReply *reply, const wire_raw *raw, size_t n_raw);
 
-/* Run the loop until it is so, for half a minute at most: false then. */
-bool loop_becomes(loop *l, bool (*wanted)(void));
-
 #endif

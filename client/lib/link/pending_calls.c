@@ -1,4 +1,4 @@
-#include "calls.h"
+#include "pending_calls.h"
 
 #include <stdlib.h>
 
@@ -15,38 +15,38 @@ struct pending_call {
     pending_call *next;
 };
 
-struct calls {
+struct pending_calls {
     text_link *link;            /* borrowed */
     pending_call *first;        /* in order of asking */
 };
 
-calls *calls_new(text_link *link) {
-    calls *c = calloc(1, sizeof *c);
+pending_calls *pending_calls_new(text_link *link) {
+    pending_calls *c = calloc(1, sizeof *c);
     if (c) c->link = link;
     return c;
 }
 
-void calls_free(calls **c) {
+void pending_calls_free(pending_calls **c) {
     if (!*c) return;
-    while ((*c)->first) calls_forget(*c, (*c)->first->number);
+    while ((*c)->first) pending_calls_forget(*c, (*c)->first->number);
     free(*c);
     *c = NULL;
 }
 
-static status pending_send(calls *c, pending_call *pending, failure *f) {
+static status pending_send(pending_calls *c, pending_call *pending, failure *f) {
     status st = question_send(c->link, pending->asked, pending->number, f);
     pending->sent = st == STATUS_OK;
     return st;
 }
 
-static void calls_append(calls *c, pending_call *pending) {
+static void pending_calls_append(pending_calls *c, pending_call *pending) {
     pending_call **end = &c->first;
     while (*end) end = &(*end)->next;
     *end = pending;
 }
 
 /* Take it out of the list; NULL when there is none of that number. */
-static pending_call *calls_take(calls *c, uint64_t number) {
+static pending_call *pending_calls_take(pending_calls *c, uint64_t number) {
     for (pending_call **at = &c->first; *at; at = &(*at)->next) {
         pending_call *found = *at;
         if (found->number != number) continue;
@@ -56,8 +56,8 @@ static pending_call *calls_take(calls *c, uint64_t number) {
     return NULL;
 }
 
-void calls_forget(calls *c, uint64_t number) {
-    free(calls_take(c, number));
+void pending_calls_forget(pending_calls *c, uint64_t number) {
+    free(pending_calls_take(c, number));
 }
 
 static void pending_answer(pending_call *pending, const answer *a) {
@@ -72,50 +72,50 @@ static void pending_fail(pending_call *pending, const failure *f) {
                                       .message = f->message});
 }
 
-status calls_ask(calls *c, const question *asked, answer_handler *handler, void *context,
-                 uint64_t *number, failure *f) {
+status pending_calls_ask(pending_calls *c, const question *asked, answer_handler *handler,
+                         void *context, uint64_t *number, failure *f) {
     if (text_link_check(c->link, f) != STATUS_OK) return f->code;
     pending_call *pending = malloc(sizeof *pending);
     if (!pending) return fail(f, STATUS_NO_MEMORY, "no memory for a call");
     *number = text_link_new_number(c->link);
     *pending = (pending_call){*number, asked, handler, context, false, NULL};
     status st = text_link_is_joined(c->link) ? pending_send(c, pending, f) : STATUS_OK;
-    if (st == STATUS_OK) calls_append(c, pending);
+    if (st == STATUS_OK) pending_calls_append(c, pending);
     else free(pending);
     return st;
 }
 
-void calls_joined(calls *c) {
+void pending_calls_joined(pending_calls *c) {
     for (pending_call *pending = c->first, *next; pending; pending = next) {
         next = pending->next;
         failure f;
         if (pending->sent || pending_send(c, pending, &f) == STATUS_OK) continue;
-        pending_fail(calls_take(c, pending->number), &f);
+        pending_fail(pending_calls_take(c, pending->number), &f);
     }
 }
 
 /* Asking twice is harmless, except for `tune`: biases would be added twice. */
-void calls_lost(calls *c) {
+void pending_calls_lost(pending_calls *c) {
     for (pending_call *pending = c->first, *next; pending; pending = next) {
         next = pending->next;
-        if (pending->sent && pending->asked->kind == CALL_TUNE) {
+        if (pending->sent && pending->asked->kind == ASK_TUNE) {
             failure f;
             fail(&f, STATUS_IO,
                  "tokenizerd was lost before it answered: `trivium ps` shows the strategy");
-            pending_fail(calls_take(c, pending->number), &f);
+            pending_fail(pending_calls_take(c, pending->number), &f);
             continue;
         }
         pending->sent = false;
     }
 }
 
-void calls_fail(calls *c, const failure *f) {
-    while (c->first) pending_fail(calls_take(c, c->first->number), f);
+void pending_calls_fail(pending_calls *c, const failure *f) {
+    while (c->first) pending_fail(pending_calls_take(c, c->first->number), f);
 }
 
-void calls_answered(calls *c, uint64_t number, const wire_message *m,
-                    const Trivium__TextReply *reply) {
-    pending_call *pending = calls_take(c, number);
+void pending_calls_answered(pending_calls *c, uint64_t number, const wire_message *m,
+                            const Trivium__TextReply *reply) {
+    pending_call *pending = pending_calls_take(c, number);
     if (!pending) return;       /* an answer that came twice, or to a question that was given up */
     const pending_call taken = *pending;
     free(pending);
