@@ -3,13 +3,8 @@
 #ifndef TRIVIUM_TESTS_MODELD_SCENE_H
 #define TRIVIUM_TESTS_MODELD_SCENE_H
 
-<<<<<<<< HEAD:tests/support/scenes/modeld_scene.h
-#include "tests/support/tokenizerd/asker.h"
-#include "tests/support/tokenizerd/heard.h"
-========
 #include "asker.h"
 #include "heard.h"
->>>>>>>> ba2255f (What tests of tokenizerd's links share lies in a folder of its own; strategies on the wire are those that other tests have):tests/support/tokenizerd/modeld_scene.h
 #include "tests/support/link/place.h"
 #include "tokens.pb-c.h"
 #include "tokenizerd/links/modeld_link.h"
