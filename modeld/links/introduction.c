@@ -2,16 +2,12 @@
 
 #include <stdlib.h>
 
-#include "proto/net/hello.h"
-
 struct introduction {
-    char host[HOST_BYTES];
     Trivium__ModelOffer offer;
     Trivium__Hello hello;
 };
 
-status introduction_new(introduction **out, const model *m, const char *name, uint32_t heartbeat_ms,
-                        failure *f) {
+status introduction_new(introduction **out, const model *m, const char *name, failure *f) {
     introduction *i = *out = calloc(1, sizeof *i);
     if (!i) return fail(f, STATUS_NO_MEMORY, "no memory for our own Hello");
     trivium__model_offer__init(&i->offer);
@@ -19,11 +15,11 @@ status introduction_new(introduction **out, const model *m, const char *name, ui
     i->offer.vocabulary = (char *)model_vocabulary_of(m)->hash;
     i->offer.n_vocab = model_shape_of(m)->n_vocab;
     i->offer.n_ctx = model_shape_of(m)->n_ctx;
-    hello_introduce(&i->hello, TRIVIUM__ROLE__MODELD, name, heartbeat_ms, i->host);
+    trivium__hello__init(&i->hello);
+    i->hello.role = TRIVIUM__ROLE__MODELD;
+    i->hello.name = (char *)name;
     i->hello.model = &i->offer;
-    status st = hello_check(&i->hello, f);
-    if (st != STATUS_OK) introduction_free(out);
-    return st;
+    return STATUS_OK;
 }
 
 void introduction_free(introduction **i) {

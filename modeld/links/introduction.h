@@ -7,9 +7,8 @@
 
 typedef struct introduction introduction;
 
-/* Model and name are borrowed. STATUS_NO_MEMORY, or as hello_check: no peer would take it. */
-status introduction_new(introduction **out, const model *m, const char *name, uint32_t heartbeat_ms,
-                        failure *f);
+/* Model and name are borrowed. STATUS_NO_MEMORY. */
+status introduction_new(introduction **out, const model *m, const char *name, failure *f);
 void introduction_free(introduction **i); /* NULL is fine */
 
 const Trivium__Hello *introduction_hello(const introduction *i);

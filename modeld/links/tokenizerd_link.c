@@ -22,7 +22,6 @@ struct tokenizerd_link {
     /* What it told us, for whoever takes its place at this address: part of our Hello there. */
     Trivium__DefaultModel default_model;
     char default_name[NAME_BYTES_MAX + 1];
-    Trivium__Hello hello;
 };
 
 static void over(tokenizerd_link *link) {
@@ -256,21 +255,16 @@ void tokenizerd_link_offer(tokenizerd_link *to, Trivium__TokensReply *m) {
 
 /* ---- making and ending it ---- */
 
-static void introduce(tokenizerd_link *link) {
-    link->hello = *link->options.hello;
-    trivium__default_model__init(&link->default_model);
-    link->default_model.name = link->default_name;
-    link->hello.default_model = &link->default_model;
-}
-
 static status join(tokenizerd_link *link, failure *f) {
     const tokenizerd_link_options *options = &link->options;
-    endpoint *e = NULL;
-    endpoint_options at = {options->address, HIGH_WATER_MESSAGES, options->insecure};
-    if (endpoint_join(&e, &at, f) != STATUS_OK) return f->code;
-    peers_options o = {
+    Trivium__Hello hello = *options->hello;
+    const endpoint_options at = {options->address, HIGH_WATER_MESSAGES, options->insecure};
+    trivium__default_model__init(&link->default_model);
+    link->default_model.name = link->default_name;
+    hello.default_model = &link->default_model;
+    const peers_options o = {
         .incoming = &trivium__tokens_request__descriptor,
-        .hello = &link->hello,
+        .hello = &hello,
         .incarnation = options->incarnation,
         .heartbeat_ms = options->heartbeat_ms,
         .liveness = LIVENESS_BOTH,
@@ -281,10 +275,7 @@ static status join(tokenizerd_link *link, failure *f) {
                    .refused = on_refused},
         .context = link,
     };
-    link->peers = peers_new(link->loop, &e, &o);
-    endpoint_close(&e);
-    if (link->peers) return STATUS_OK;
-    return fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
+    return peers_join(&link->peers, link->loop, &at, &o, f);
 }
 
 status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link_options *options, failure *f) {
@@ -293,7 +284,6 @@ status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link
     link->options = *options;
     link->loop = l;
     link->closing = NO_TIMER;
-    introduce(link);
     if (join(link, f) != STATUS_OK) tokenizerd_link_free(out);
     return *out ? STATUS_OK : f->code;
 }

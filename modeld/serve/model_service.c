@@ -184,7 +184,7 @@ status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache
     if (options->share_rows) share_rows(s, incarnation);
     status st = make_tables(s, f);
     if (st == STATUS_OK)
-        st = introduction_new(&s->introduction, m, options->name, options->heartbeat_ms, f);
+        st = introduction_new(&s->introduction, m, options->name, f);
     if (st == STATUS_OK) st = bind_samplers(s, options, incarnation, f);
     if (st == STATUS_OK) st = join_tokenizerds(s, options, incarnation, f);
     if (st != STATUS_OK) model_service_free(&s);

@@ -53,15 +53,6 @@ void hello_fill(Trivium__Hello *hello, char host[HOST_BYTES]) {
     hello->host = host;
 }
 
-void hello_introduce(Trivium__Hello *hello, Trivium__Role role, const char *name, uint32_t heartbeat_ms,
-                     char host[HOST_BYTES]) {
-    trivium__hello__init(hello);
-    hello->role = role;
-    hello->name = (char *)name;
-    hello->heartbeat_ms = heartbeat_ms;
-    hello_fill(hello, host);
-}
-
 status hello_take_pool(void *out, const char *flag, const char *value, failure *f) {
     if (check_name(flag, value, f) != STATUS_OK)
         return fail(f, STATUS_BAD_REQUEST,

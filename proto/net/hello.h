@@ -16,10 +16,6 @@ void hello_host(char host[HOST_BYTES]);     /* this one, as far as it can be tol
 /* Fill in what every Hello of this process says: version, process id, host. `host` is borrowed for its life. */
 void hello_fill(Trivium__Hello *hello, char host[HOST_BYTES]);
 
-/* The same after a name, which is borrowed too, and a role. */
-void hello_introduce(Trivium__Hello *hello, Trivium__Role role, const char *name, uint32_t heartbeat_ms,
-                     char host[HOST_BYTES]);
-
 /* For command lines (option_take): a name that a peer takes, not empty. `out` is a const char **. */
 status hello_take_name(void *out, const char *flag, const char *value, failure *f);
 

@@ -193,7 +193,8 @@ static bool attach(peers *ps) {
     return loop_add_socket(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
 }
 
-peers *peers_new(loop *l, endpoint **e, const peers_options *options) {
+/* Takes over *e. NULL: no memory. */
+static peers *peers_new(loop *l, endpoint **e, const peers_options *options) {
     assert(options->incarnation != 0);
     assert(options->heartbeat_ms >= HEARTBEAT_MS_MIN && options->heartbeat_ms <= HEARTBEAT_MS_MAX);
     peers *ps = calloc(1, sizeof *ps);
@@ -280,6 +281,10 @@ peer *peers_next(const peers *ps, const peer *p) {
 
 const char *peers_address(const peers *ps) {
     return endpoint_address(ps->endpoint);
+}
+
+const Trivium__Hello *peers_hello(const peers *ps) {
+    return &ps->hello;
 }
 
 const char *peer_name(const peer *p) {

@@ -63,9 +63,6 @@ status peers_bind(peers **out, loop *loop, const endpoint_options *where, const 
                   failure *f);
 status peers_join(peers **out, loop *loop, const endpoint_options *where, const peers_options *who,
                   failure *f);
-
-/* Takes over *endpoint (sets it NULL) and attaches to the loop. NULL: no memory. */
-peers *peers_new(loop *loop, endpoint **endpoint, const peers_options *options);
 /* Says Leave to all, closes the endpoint; `left` is not called. Not from within one of its events. */
 void peers_free(peers **ps);
 
@@ -96,6 +93,7 @@ void *peer_user(const peer *p);
 peer *peers_first(const peers *ps);         /* joined peers, in order of joining; NULL at the end */
 peer *peers_next(const peers *ps, const peer *p);
 const char *peers_address(const peers *ps); /* of the endpoint; valid as long as `ps` */
+const Trivium__Hello *peers_hello(const peers *ps);     /* ours, as it is said; valid as long as `ps` */
 uint64_t peers_garbage(const peers *ps);    /* messages dropped because they could not be read */
 
 #endif

@@ -127,23 +127,20 @@ static void make_memory(bench *b, uint64_t incarnation) {
 
 static void bind_and_run(bench *b, const char *program, const char *address, uint64_t incarnation) {
     failure f;
-    endpoint *e = NULL;
     Trivium__SharedRows offer = TRIVIUM__SHARED_ROWS__INIT;
     Trivium__Hello hello = TRIVIUM__HELLO__INIT;
     offer.fd = shared_rows_fd(b->shared);
-    hello.version = PROTOCOL_VERSION;
     hello.role = TRIVIUM__ROLE__MODELD;
     hello.name = "bench";
-    hello.pid = getpid();
     hello.shared_rows = &offer;
     b->loop = loop_new();
     if (!b->loop) die("bench_hop", "no memory");
-    if (endpoint_bind(&e, &(endpoint_options){address, HIGH_WATER_ROWS, false}, &f) != STATUS_OK)
-        die("bench_hop", "%s", f.message);
-    b->peers = peers_new(b->loop, &e, &(peers_options){
+    const endpoint_options where = {address, HIGH_WATER_ROWS, false};
+    const peers_options who = {
         .incoming = &trivium__logits_reply__descriptor, .hello = &hello,
         .incarnation = incarnation, .heartbeat_ms = HEARTBEAT_MS, .liveness = LIVENESS_PING,
-        .events = {.joined = on_joined, .left = on_left, .message = on_message}, .context = b});
+        .events = {.joined = on_joined, .left = on_left, .message = on_message}, .context = b};
+    if (peers_bind(&b->peers, b->loop, &where, &who, &f) != STATUS_OK) die("bench_hop", "%s", f.message);
     pid_t samplerd = start_samplerd(program, address);
     loop_run(b->loop);
     kill(samplerd, SIGTERM);

@@ -1,31 +1,25 @@
 #include "bound_link.h"
 
 #include "proto/base/log.h"
-#include "proto/net/endpoint.h"
 
 status bound_link_open(bound_link *b, const link_options *o,
                        const ProtobufCMessageDescriptor *incoming, const peers_events *events,
                        void *context, failure *f) {
-    endpoint *e = NULL;
-    hello_introduce(&b->hello, TRIVIUM__ROLE__TOKENIZERD, o->name, o->heartbeat_ms, b->host);
-    status st = hello_check(&b->hello, f);
+    Trivium__Hello hello = TRIVIUM__HELLO__INIT;
+    hello.role = TRIVIUM__ROLE__TOKENIZERD;
+    hello.name = (char *)o->name;
     const endpoint_options where = {
         .address = o->address, .high_water = HIGH_WATER_MESSAGES, .insecure = o->insecure};
-    if (st == STATUS_OK) st = endpoint_bind(&e, &where, f);
-    if (st != STATUS_OK) return st;
     const peers_options who = {
         .incoming = incoming,
-        .hello = &b->hello,
+        .hello = &hello,
         .incarnation = o->incarnation,
         .heartbeat_ms = o->heartbeat_ms,
         .liveness = LIVENESS_BOTH,
         .events = *events,
         .context = context,
     };
-    b->peers = peers_new(o->loop, &e, &who);
-    if (b->peers) return STATUS_OK;
-    endpoint_close(&e);
-    return fail(f, STATUS_NO_MEMORY, "no memory for %s", o->address);
+    return peers_bind(&b->peers, o->loop, &where, &who, f);
 }
 
 void bound_link_close(bound_link *b) {

@@ -138,7 +138,7 @@ void client_link_status(client_link *l, peer *client, uint64_t number, models *m
                         const modeld_link *modelds, size_t n_requests) {
     overview o;
     if (overview_new(&o, ms)) {
-        const Trivium__Hello *own = &l->bound.hello;
+        const Trivium__Hello *own = peers_hello(l->bound.peers);
         daemon_add(&o, TRIVIUM__ROLE__TOKENIZERD, own->name, own->pid, own->host,
                    (clock_us() - l->started_us) / 1000, "ready");
         for (const served_model *one = models_first(ms); one; one = models_next(one))

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "proto/net/errors.h"
-#include "proto/net/hello.h"
 #include "proto/net/peer.h"
 
 enum {
@@ -22,8 +21,6 @@ struct text_link {
     uint32_t wait_ms;
     peers *peers;               /* at endpoints[at]; NULL once it is over */
     peer *tokenizerd;           /* NULL while none is joined */
-    Trivium__Hello hello;
-    char host[HOST_BYTES];
     uint64_t incarnation;
     int wait_timer, turn_timer, joined_timer;   /* -1: not set */
     failure over;               /* code is not STATUS_OK: it is over, and why */
@@ -216,16 +213,16 @@ static void on_message(void *context, peer *p, const wire_message *m) {
 }
 
 static status join(text_link *link, failure *f) {
-    endpoint *e = NULL;
+    Trivium__Hello hello = TRIVIUM__HELLO__INIT;
     const endpoint_options where = {
         .address = link->endpoints[link->at],
         .high_water = HIGH_WATER_MESSAGES,
     };
-    status st = endpoint_join(&e, &where, f);
-    if (st != STATUS_OK) return st;
+    hello.role = TRIVIUM__ROLE__CLIENT;
+    hello.name = (char *)"trivium";
     const peers_options how = {
         .incoming = &trivium__text_reply__descriptor,
-        .hello = &link->hello,
+        .hello = &hello,
         .incarnation = link->incarnation,
         .heartbeat_ms = HEARTBEAT_MS,
         .liveness = LIVENESS_BOTH,
@@ -238,9 +235,7 @@ static status join(text_link *link, failure *f) {
         },
         .context = link,
     };
-    link->peers = peers_new(link->loop, &e, &how);
-    endpoint_close(&e);
-    if (!link->peers) return fail(f, STATUS_NO_MEMORY, "no memory for a connection");
+    if (peers_join(&link->peers, link->loop, &where, &how, f) != STATUS_OK) return f->code;
     turn_after(link, TURN_MS);
     return STATUS_OK;
 }
@@ -275,7 +270,6 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
     link->wait_ms = options->wait_ms > 0 ? options->wait_ms : 1;   /* on the wire 0 is the default */
     link->wait_timer = link->turn_timer = link->joined_timer = -1;
     link->incarnation = peers_incarnation();
-    hello_introduce(&link->hello, TRIVIUM__ROLE__CLIENT, "trivium", HEARTBEAT_MS, link->host);
     if (join(link, f) != STATUS_OK || wait_begin(link, f) != STATUS_OK) text_link_free(&link);
     return link;
 }

@@ -15,9 +15,10 @@ static failure f;
 /* What the receiving side says of a samplerd with this name and pool. */
 static status heard(const char *name, const char *pool) {
     char host[HOST_BYTES];
-    Trivium__Hello hello;
+    Trivium__Hello hello = TRIVIUM__HELLO__INIT;
     Trivium__SamplerOffer offer = TRIVIUM__SAMPLER_OFFER__INIT;
-    hello_introduce(&hello, TRIVIUM__ROLE__SAMPLERD, name, HEARTBEAT_MS, host);
+    hello_fill(&hello, host);
+    hello.name = (char *)name;
     offer.pool = (char *)pool;
     offer.semantics = (char *)"test/1";
     hello.sampler = &offer;
@@ -54,8 +55,8 @@ static void an_empty_pool_is_the_default_and_an_empty_name_is_none(void **state)
 static void a_host_is_told_as_any_peer_takes_it(void **state) {
     (void)state;
     char host[HOST_BYTES];
-    Trivium__Hello hello;
-    hello_introduce(&hello, TRIVIUM__ROLE__CLIENT, "trivium", HEARTBEAT_MS, host);
+    Trivium__Hello hello = TRIVIUM__HELLO__INIT;
+    hello_fill(&hello, host);
     assert_ptr_equal(hello.host, host);
     assert_true(strlen(host) < NAME_BYTES_MAX);
     assert_int_equal(hello_check(&hello, &f), STATUS_OK);

@@ -66,16 +66,13 @@ static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
 void text_peer_init(text_peer *t) {
     memset(t, 0, sizeof *t);
     trivium__hello__init(&t->hello);
-    t->hello.version = PROTOCOL_VERSION;
     t->hello.role = TRIVIUM__ROLE__TOKENIZERD;
     t->hello.name = (char *)"tokenizerd";
 }
 
 void text_peer_open(text_peer *t, loop *l, const char *address) {
     failure f;
-    endpoint *e = NULL;
     const endpoint_options where = {.address = address, .high_water = HIGH_WATER_MESSAGES};
-    must(endpoint_bind(&e, &where, &f) == STATUS_OK, "its address cannot be bound");
     const peers_options how = {
         .incoming = &trivium__text_request__descriptor,
         .hello = &t->hello,
@@ -85,8 +82,7 @@ void text_peer_open(text_peer *t, loop *l, const char *address) {
         .events = {.joined = on_joined, .left = on_left, .message = on_message, .heard = on_heard},
         .context = t,
     };
-    t->peers = peers_new(l, &e, &how);
-    must(t->peers != NULL, "no memory");
+    must(peers_bind(&t->peers, l, &where, &how, &f) == STATUS_OK, "its address cannot be bound");
 }
 
 void text_peer_close(text_peer *t) {
