@@ -44,16 +44,16 @@ void attention_begin(attention *a, const pass *p) {
     attention_tiles_begin(a->tiles, p->cache, p->rows, p->n_rows);
 }
 
-typedef struct place_step {
+typedef struct attention_step {
     const pass *p;
     const attention *a;
     uint32_t layer;
-} place_step;
+} attention_step;
 
 /* Queries and keys turn to their position; keys and values go into the cache. */
 static void place_rows(void *context, uint32_t first, uint32_t end, uint32_t thread) {
     (void)thread;
-    const place_step *step = context;
+    const attention_step *step = context;
     const pass *p = step->p;
     const model_shape *s = p->shape;
     const kernels *k = &p->backend->kernels;
@@ -73,14 +73,14 @@ static void place_rows(void *context, uint32_t first, uint32_t end, uint32_t thr
 
 static void quantize_rows(void *context, uint32_t first, uint32_t end, uint32_t thread) {
     (void)thread;
-    const place_step *step = context;
+    const attention_step *step = context;
     uint32_t width = step->p->shape->n_heads * step->p->shape->head_dim;
     for (uint32_t r = first; r < end; r++)
         pass_quantize(step->p, step->a->attended + (size_t)r * width, r, width);
 }
 
 void attention_run(attention *a, const pass *p, const attention_weights *w, uint32_t layer) {
-    place_step step = {p, a, layer};
+    attention_step step = {p, a, layer};
     /* h = norm(x); q, k, v = W h + bias */
     pass_norm(p, &w->norm);
     const linear_step inputs[] = {
