@@ -5,12 +5,12 @@
 #include "common.pb-c.h"
 #include "modeld/engine/model.h"
 
-typedef struct introduction introduction;
+/* For as long as the links that say it. */
+typedef struct introduction {
+    Trivium__ModelOffer offer;
+    Trivium__Hello hello; /* the offer and our name, to which `peers` adds the rest */
+} introduction;
 
-/* Model and name are borrowed. STATUS_NO_MEMORY. */
-status introduction_new(introduction **out, const model *m, const char *name, failure *f);
-void introduction_free(introduction **i); /* NULL is fine */
-
-const Trivium__Hello *introduction_hello(const introduction *i);
+void introduction_fill(introduction *i, const model *m, const char *name); /* borrows both */
 
 #endif

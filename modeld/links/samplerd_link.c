@@ -10,6 +10,7 @@
 struct samplerd_link {
     samplerd_link_options options;
     peers *peers;
+    Trivium__Hello hello;
     Trivium__SharedRows offer;
 };
 
@@ -142,31 +143,34 @@ void samplerd_link_describe(const sampler *one, Trivium__SamplerReport *out) {
 
 /* ---- making and ending it ---- */
 
+static void introduce(samplerd_link *link) {
+    link->hello = *link->options.hello;
+    if (!link->options.shared) return;
+    trivium__shared_rows__init(&link->offer);
+    link->offer.fd = shared_rows_fd(link->options.shared);
+    link->hello.shared_rows = &link->offer;
+}
+
 static status bind_link(samplerd_link *link, loop *l, failure *f) {
     const samplerd_link_options *options = &link->options;
-    Trivium__Hello hello = *options->hello;
-    const endpoint_options at = {options->address, HIGH_WATER_ROWS, options->insecure};
-    if (options->shared) {
-        trivium__shared_rows__init(&link->offer);
-        link->offer.fd = shared_rows_fd(options->shared);
-        hello.shared_rows = &link->offer;
-    }
-    const peers_options o = {
+    const endpoint_options where = {options->address, HIGH_WATER_ROWS, options->insecure};
+    const peers_options who = {
         .incoming = &trivium__logits_reply__descriptor,
-        .hello = &hello,
+        .hello = &link->hello,
         .incarnation = options->incarnation,
         .heartbeat_ms = options->heartbeat_ms,
         .liveness = LIVENESS_PING,
         .events = {.joined = on_joined, .left = on_left, .message = on_message},
         .context = link,
     };
-    return peers_bind(&link->peers, l, &at, &o, f);
+    return peers_bind(&link->peers, l, &where, &who, f);
 }
 
 status samplerd_link_new(samplerd_link **out, loop *l, const samplerd_link_options *options, failure *f) {
     samplerd_link *link = *out = calloc(1, sizeof *link);
     if (!link) return fail(f, STATUS_NO_MEMORY, "no memory for the samplers' link");
     link->options = *options;
+    introduce(link);
     if (bind_link(link, l, f) != STATUS_OK) samplerd_link_free(out);
     return *out ? STATUS_OK : f->code;
 }

@@ -22,6 +22,7 @@ struct tokenizerd_link {
     /* What it told us, for whoever takes its place at this address: part of our Hello there. */
     Trivium__DefaultModel default_model;
     char default_name[NAME_BYTES_MAX + 1];
+    Trivium__Hello hello;
 };
 
 static void over(tokenizerd_link *link) {
@@ -255,16 +256,19 @@ void tokenizerd_link_offer(tokenizerd_link *to, Trivium__TokensReply *m) {
 
 /* ---- making and ending it ---- */
 
-static status join(tokenizerd_link *link, failure *f) {
-    const tokenizerd_link_options *options = &link->options;
-    Trivium__Hello hello = *options->hello;
-    const endpoint_options at = {options->address, HIGH_WATER_MESSAGES, options->insecure};
+static void introduce(tokenizerd_link *link) {
+    link->hello = *link->options.hello;
     trivium__default_model__init(&link->default_model);
     link->default_model.name = link->default_name;
-    hello.default_model = &link->default_model;
-    const peers_options o = {
+    link->hello.default_model = &link->default_model;
+}
+
+static status join(tokenizerd_link *link, failure *f) {
+    const tokenizerd_link_options *options = &link->options;
+    const endpoint_options where = {options->address, HIGH_WATER_MESSAGES, options->insecure};
+    const peers_options who = {
         .incoming = &trivium__tokens_request__descriptor,
-        .hello = &hello,
+        .hello = &link->hello,
         .incarnation = options->incarnation,
         .heartbeat_ms = options->heartbeat_ms,
         .liveness = LIVENESS_BOTH,
@@ -275,7 +279,7 @@ static status join(tokenizerd_link *link, failure *f) {
                    .refused = on_refused},
         .context = link,
     };
-    return peers_join(&link->peers, link->loop, &at, &o, f);
+    return peers_join(&link->peers, link->loop, &where, &who, f);
 }
 
 status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link_options *options, failure *f) {
@@ -284,6 +288,7 @@ status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link
     link->options = *options;
     link->loop = l;
     link->closing = NO_TIMER;
+    introduce(link);
     if (join(link, f) != STATUS_OK) tokenizerd_link_free(out);
     return *out ? STATUS_OK : f->code;
 }

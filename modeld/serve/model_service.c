@@ -20,7 +20,7 @@ struct model_service {
     model *model;
     const model_shape *shape;
     kv_cache *cache;
-    introduction *introduction;
+    introduction introduction;
     sequences *sequences;
     samplers *samplers;
     shared_rows *shared; /* NULL: all rows are sent */
@@ -142,7 +142,7 @@ static status bind_samplers(model_service *s, const model_service_options *optio
     samplerd_link_options link = {
         .address = options->bind_samplers,
         .insecure = options->insecure,
-        .hello = introduction_hello(s->introduction),
+        .hello = &s->introduction.hello,
         .incarnation = incarnation,
         .heartbeat_ms = options->heartbeat_ms,
         .n_vocab = s->shape->n_vocab,
@@ -156,7 +156,7 @@ static status join_tokenizerds(model_service *s, const model_service_options *op
                                failure *f) {
     tokenizerd_link_options link = {
         .insecure = options->insecure,
-        .hello = introduction_hello(s->introduction),
+        .hello = &s->introduction.hello,
         .incarnation = incarnation,
         .heartbeat_ms = options->heartbeat_ms,
         .model = s->model,
@@ -181,10 +181,9 @@ status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache
     s->shape = model_shape_of(m);
     s->cache = cache;
     uint64_t incarnation = peers_incarnation();
+    introduction_fill(&s->introduction, m, options->name);
     if (options->share_rows) share_rows(s, incarnation);
     status st = make_tables(s, f);
-    if (st == STATUS_OK)
-        st = introduction_new(&s->introduction, m, options->name, f);
     if (st == STATUS_OK) st = bind_samplers(s, options, incarnation, f);
     if (st == STATUS_OK) st = join_tokenizerds(s, options, incarnation, f);
     if (st != STATUS_OK) model_service_free(&s);
@@ -197,7 +196,6 @@ void model_service_free(model_service **s) {
     tokenizerds_free(&(*s)->tokenizerds);
     sampling_free(&(*s)->sampling);
     report_free(&(*s)->report);
-    introduction_free(&(*s)->introduction);
     if ((*s)->sequences) sequences_free(&(*s)->sequences);
     if ((*s)->samplers) samplers_free(&(*s)->samplers);
     forward_pass_free(&(*s)->pass);

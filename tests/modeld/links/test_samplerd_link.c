@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "proto/chain/strategy_wire.h"
-#include "tests/support/scenes/rows_scene.h"
+#include "tests/support/modeld/rows_scene.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 

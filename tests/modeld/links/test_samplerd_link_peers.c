@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tests/support/scenes/rows_scene.h"
+#include "tests/support/modeld/rows_scene.h"
 #include "tests/support/link/turns.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "modeld/links/tokenizerd_answer.h"
-#include "tests/support/scenes/tokens_scene.h"
+#include "tests/support/modeld/tokens_scene.h"
 #include "tests/support/link/turns.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tests/support/scenes/tokens_scene.h"
-#include "tests/support/link/wire_chain.h"
+#include "tests/support/modeld/tokens_scene.h"
+#include "tests/support/modeld/wire_chain.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tests/support/scenes/tokens_scene.h"
+#include "tests/support/modeld/tokens_scene.h"
 #include "tests/support/link/turns.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/sequence_world.h"
+#include "tests/support/modeld/sequence_world.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 

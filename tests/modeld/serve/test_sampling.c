@@ -8,10 +8,10 @@
 
 #include "modeld/serve/sampling.h"
 #include "proto/net/peer.h"
-#include "tests/support/link/fake_samplerd.h"
-#include "tests/support/scenes/tokens_scene.h"
+#include "tests/support/modeld/fake_samplerd.h"
+#include "tests/support/modeld/tokens_scene.h"
 #include "tests/support/link/turns.h"
-#include "tests/support/sequence_world.h"
+#include "tests/support/modeld/sequence_world.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
@@ -146,6 +146,41 @@ static void an_id_is_told_and_taken_and_the_last_one_closes(void **state) {
     assert_int_equal(sequences_count(at.world->table), 0);
     assert_int_equal(sampling_n_drawn(at.sampling), 3);
     assert_int_equal(samplers_first(at.table)->n_steps, 3);
+}
+
+/* What a text was opened with, a samplerd gets with its row, and with the next one what it gave back. */
+static void a_row_goes_with_all_that_its_text_says(void **state) {
+    (void)state;
+    join(0);
+    job asked = a_text(at.world, 3, 4, 2);
+    asked.owner = tokens.links[0];
+    asked.text.attempt = 6;
+    asked.text.seed = 7;
+    asked.text.n_candidates = 8;
+    asked.text.n_watched = 9;
+    asked.text.sampler_state = (const uint8_t *)"mu";
+    asked.text.n_sampler_state_bytes = 2;
+    sequence *s = open_job(at.world, &asked);
+    admit(at.world);
+    compute(at.world, s, 4);
+    sampling_send(at.sampling);
+    const Trivium__SampleRequest *r = fake_samplerd_hears(&at.fakes[0], tokens.loop);
+    assert_memory_equal(r->request.data, asked.text.request, REQUEST_BYTES);
+    assert_true(r->attempt == 6 && r->seed == 7 && r->n_candidates == 8 && r->n_watched == 9);
+    assert_true(r->step == 2 && r->n_ids == 4 && r->n_prompt == 2 && r->n_rows == 1);
+    assert_int_equal(r->n_vocab, N_VOCAB);
+    assert_int_equal(r->strategy->n_steps, 1);
+    assert_memory_equal(r->state.data, "mu", 2);
+    assert_true(r->deadline_ms == LONG_MS && !r->want_probabilities && r->n_given == 0);
+    size_t n_bytes = 0;
+    fake_peer_raw(&at.fakes[0], 0, &n_bytes);
+    assert_int_equal(n_bytes, N_VOCAB * sizeof(float));
+    assert_memory_equal(fake_peer_raw(&at.fakes[0], 1, &n_bytes), s->ids, 4 * sizeof *s->ids);
+    assert_int_equal(n_bytes, 4 * sizeof *s->ids);
+    fake_samplerd_draws(&at.fakes[0], r->ticket, 1, 5); /* the third new id of three */
+    TOLD(TOKEN);
+    const Trivium__Closed *closed = TOLD(CLOSED)->closed;
+    assert_true(closed->queue_ms == 5 && closed->prefill_ms == 4 && closed->n_cached == 0);
 }
 
 static void a_score_is_told_when_all_its_rows_are(void **state) {
@@ -302,6 +337,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(an_id_is_told_and_taken_and_the_last_one_closes),
+        TEST(a_row_goes_with_all_that_its_text_says),
         TEST(a_score_is_told_when_all_its_rows_are),
         TEST(a_probe_needs_its_probabilities),
         TEST(only_the_ticket_that_is_out_counts),

@@ -11,8 +11,8 @@
 #include "tests/support/link/fake_peer.h"
 #include "tests/support/link/place.h"
 #include "tests/support/link/turns.h"
-#include "tests/support/link/wire_chain.h"
-#include "tests/support/sequence_world.h"
+#include "tests/support/modeld/wire_chain.h"
+#include "tests/support/modeld/sequence_world.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
@@ -124,6 +124,11 @@ static bool is_there(void *attempt) {
 static bool is_gone(void *unused) {
     (void)unused;
     return sequences_count(at.world->table) == 0;
+}
+
+static bool has_ended(void *unused) {
+    (void)unused;
+    return !sequences_find(at.world->table, NAME);
 }
 
 static Trivium__Open an_open(uint32_t attempt) {
@@ -278,8 +283,7 @@ static void what_it_had_open_goes_with_it_and_nothing_else(void **state) {
     job others = a_text(at.world, 7, 2, 2);
     sequence *stays = open_job(at.world, &others);
     fake_peer_say_leave(&at.fakes[0]);
-    uint32_t attempt = 1;
-    while (is_there(&attempt)) turns_for_ms(at.loop, 1);
+    assert_true(turns_until(at.loop, has_ended, NULL));
     assert_ptr_equal(sequences_first(at.world->table), stays);
     assert_int_equal(sequences_count(at.world->table), 1);
 }

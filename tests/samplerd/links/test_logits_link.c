@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "proto/net/hello.h"
-#include "tests/support/scenes/logits_scene.h"
+#include "tests/support/samplerd/logits_scene.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "proto/rows/shared_rows.h"
-#include "tests/support/scenes/logits_scene.h"
+#include "tests/support/samplerd/logits_scene.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tests/support/link/wire_chain.h"
+#include "tests/support/modeld/wire_chain.h"
 #include "tests/support/tokenizerd/client_scene.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */

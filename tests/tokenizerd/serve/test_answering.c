@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "proto/base/limits.h"
-#include "tests/support/link/wire_chain.h"
+#include "tests/support/modeld/wire_chain.h"
 #include "tests/support/tokenizerd/service_scene.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */

@@ -3,7 +3,7 @@
 #ifndef TRIVIUM_TESTS_ROWS_SCENE_H
 #define TRIVIUM_TESTS_ROWS_SCENE_H
 
-#include "tests/support/link/fake_samplerd.h"
+#include "tests/support/modeld/fake_samplerd.h"
 #include "modeld/links/samplerd_link.h"
 #include "tests/support/link/place.h"
 

@@ -2,7 +2,7 @@
 #ifndef TRIVIUM_TESTS_FAKE_SAMPLERD_H
 #define TRIVIUM_TESTS_FAKE_SAMPLERD_H
 
-#include "fake_peer.h"
+#include "tests/support/link/fake_peer.h"
 #include "logits.pb-c.h"
 
 /* Connects, says Hello with this offer, and is answered. Its name is "fake", its incarnation a new one. */
