@@ -8,8 +8,8 @@
 #include "proto/base/clock.h"
 #include "proto/net/peer.h"
 #include "rendering.h"
-#include "tuning.h"
 #include "tracing.h"
+#include "tuning.h"
 
 enum { SWEEP_MS = 50 };         /* how late a wait may end */
 
