@@ -295,7 +295,7 @@ void line_editor_free(line_editor **out) {
 
 void line_editor_begin(line_editor *e, const char *prompt, bool colour) {
     assert(!e->editing && *prompt);
-    /* \1 encloses what takes no columns, which libedit writes with the character behind it. */
+    /* \1 encloses what takes no columns, which libedit writes with the character after it. */
     const char *last = prompt + strlen(prompt) - 1;
     if (colour) snprintf(e->prompt, sizeof e->prompt, "\1\033[1m\1%.*s\1\033[0m\1%s",
                          (int)(last - prompt), prompt, last);

@@ -13,14 +13,15 @@ typedef struct line_editor line_editor;
 
 typedef struct line_events {
     void (*line)(void *context, const char *line);  /* NULL: the end, by Ctrl-D or a lost terminal */
-    void (*key)(void *context);                     /* there is a key, and line_editor_listen was said */
+    void (*key)(void *context);                     /* after line_editor_listen: a key waits */
 } line_events;
 
 /* Of stdin and stdout, both a terminal. NULL: no memory. */
 line_editor *line_editor_new(loop *l, const line_events *events, void *context);
 void line_editor_free(line_editor **e);         /* the terminal is as it was */
 
-/* Edit a line behind this prompt, which is not empty; the cursor stands at the beginning of a line. `line` follows. */
+/* Edit a line after this prompt, which is not empty; the cursor stands at the beginning of a line. `line`
+ * follows. */
 void line_editor_begin(line_editor *e, const char *prompt, bool colour);
 bool line_editor_is_editing(const line_editor *e);
 

@@ -246,7 +246,7 @@ static void settle_pipe(talk *t) {
     if (is_over) loop_stop(client_loop(t->client));
 }
 
-/* After everything that happens: who is to do something now? */
+/* After everything that happens: what is to be done now? */
 static void settle(talk *t) {
     if (t->editor && line_editor_is_editing(t->editor)) return;
     while (!t->ending && t->next.n_bytes > 0 && !dialogue_is_busy(t->dialogue)) take_next(t);

@@ -61,7 +61,7 @@ status transcript_add(transcript *c, const char *role, const void *content, size
     return STATUS_OK;
 }
 
-/* Messages that are never taken back: the system message and what the model sees no more. */
+/* Messages that are never taken back: the system message and what the model no longer sees. */
 static size_t n_fixed(const transcript *c) {
     return c->has_system + c->n_forgotten;
 }

@@ -25,7 +25,7 @@ void transcript_pop(transcript *c);
 /* Take back the last thing the user said and all after it. False: nothing was said. */
 bool transcript_undo(transcript *c);
 
-/* The n oldest messages after the system message that the model still sees are shown to it no more. */
+/* The n oldest messages after the system message that the model still sees are no longer shown to it. */
 void transcript_forget(transcript *c, size_t n);
 
 /* What the model is to see: [*n], the system message first. Owned, valid until the next change.

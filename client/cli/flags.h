@@ -44,11 +44,11 @@ status seed_choose(const seed_flag *flag, uint64_t *out, failure *f);
 option_take flags_take_name; /* const char **: of a model, session or pool, within NAME_BYTES_MAX */
 option_take flags_take_id;      /* id_list *: one id more */
 
-/* --model and --sampler of who has texts written; what is named is borrowed from argv. */
+/* --model and --sampler of a command that has texts written; what is named is borrowed from argv. */
 option_row flags_model_row(const char **out);
 option_row flags_pool_row(const char **out);
 
-/* --keep-newline of who reads a text from stdin. */
+/* --keep-newline of a command that reads a text from stdin. */
 option_row flags_newline_row(bool *out);
 
 /* ---- strategies: a flag for each row of step_table, --preset, --chain ---- */

@@ -10,7 +10,7 @@ enum { ITEM_BYTES = 512 };
 size_t items_count(const char *list);
 
 /* The next one, without the blanks around it: *n_bytes of what is returned, which `list` owns. Moves
- * *list behind its comma. */
+ * *list past its comma. */
 const char *items_next(const char **list, size_t *n_bytes);
 
 /* The same as a text of its own; "" for one that is too long for it, which is no number either. */

@@ -22,20 +22,23 @@ typedef struct client_options {
     uint32_t wait_ms;           /* for a tokenizerd, and there for other missing daemons; 0: not at all */
 } client_options;
 
-/* Begin to join. STATUS_BAD_REQUEST for an endpoint that is none. */
+/* Begin to join; *out is the caller's. STATUS_BAD_REQUEST for an endpoint that is none, STATUS_NO_MEMORY, or
+ * why there is no runtime folder. */
 status client_open(client **out, const client_options *options, failure *f);
-void client_close(client **c);      /* says Leave; no handler is called any more */
+void client_close(client **c);      /* says Leave; no handler is called from here on. NULL is fine */
 
 loop *client_loop(const client *c); /* for timers and descriptors of one's own, and loop_stop */
 
 /* Ask; `handler` is called once, from the loop. When no tokenizerd came within the wait, this and
  * every later call fails with STATUS_NO_TOKENIZERD. Fails at once, without the handler, for
  * STATUS_TOO_LONG, STATUS_NO_MEMORY, or when the wait is over already. */
-status client_call(client *c, const question *asked, answer_handler *handler, void *context, failure *f);
+status client_call(client *c, const question *asked, answer_handler *handler, void *context,
+                   failure *f);
 
 /* Ask and run the loop until the answer is there; `handler` sees it when it is a good one. Else its
  * code and sentence are in `f`; STATUS_CANCELLED after Ctrl-C. */
-status client_ask(client *c, const question *asked, answer_handler *handler, void *context, failure *f);
+status client_ask(client *c, const question *asked, answer_handler *handler, void *context,
+                  failure *f);
 
 /* Begin a generation; others may be under way, each with a request id of its own. The request and
  * what it points to are borrowed until `done`. Fails at once, without a `done`: STATUS_BUSY at
@@ -47,12 +50,12 @@ status client_generate(client *c, const generation_request *request,
  * daemons say or without them after a moment. */
 void client_cancel(client *c, const uint8_t request[REQUEST_BYTES]);
 
-/* Let it rest: it is not computed, and nothing comes of it until it is resumed, where it goes on behind
- * the last token that came. */
+/* Let it rest: it is not computed, and nothing comes of it until it is resumed; then it goes on after the
+ * last token that came. */
 void client_pause(client *c, const uint8_t request[REQUEST_BYTES]);
 void client_resume(client *c, const uint8_t request[REQUEST_BYTES]);
-/* One that rests goes on with another strategy: steps are merged into the one that it has, or are all of
- * it. Returns that, valid until it is resumed; NULL: see f, codes of strategy_change. */
+/* One that rests is to go on with another strategy, as strategy_change makes it. Returns the whole one, valid
+ * until it is resumed; NULL: see f, codes of strategy_change. */
 const strategy *client_change(client *c, const uint8_t request[REQUEST_BYTES],
                               const strategy *steps, bool replace, failure *f);
 

@@ -42,7 +42,7 @@ bool command_line_of(pid_t pid, command_line *out) {
     return false;
 }
 
-/* The word behind `word`; NULL: it is the last. */
+/* The word after `word`; NULL: it is the last. */
 static const char *next_word(const command_line *c, const char *word) {
     const char *next = word + strlen(word) + 1;
     return next < c->bytes + c->n_bytes ? next : NULL;

@@ -20,7 +20,7 @@ typedef struct command_line {
 status command_line_add(command_line *c, failure *f, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Of a process that runs; false: there is none any more, or it has more words than fit. */
+/* Of a process that runs; false: there is none, or it has more words than fit. */
 bool command_line_of(pid_t pid, command_line *out);
 
 /* What `--name=V` or `--name V` gives, the last where it stands twice; NULL: it stands nowhere. Borrowed

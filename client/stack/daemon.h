@@ -54,7 +54,7 @@ bool daemon_find(const char *runtime, const char *name, daemon_process *out);
 /* The process that holds the lock of the socket `socket` ("clients") in the runtime folder. */
 bool daemon_find_holder(const char *runtime, const char *socket, daemon_process *out);
 
-/* Does NAME.pid tell of this very process? Alive or not: who ends a daemon on purpose removes it. */
+/* Does NAME.pid tell of this very process? Alive or not: whoever ends a daemon on purpose removes it. */
 bool daemon_recorded(const char *runtime, const daemon_process *p);
 
 /* All of the folder, by pid file and by lock, each process once; at most DAEMONS_MAX. */

@@ -24,7 +24,7 @@ typedef struct model_file {
  * is no such file. */
 status model_file_find(model_file *m, const char *path, const char *name, failure *f);
 
-/* Fill in m->fingerprint, unless it is there: what modeld says of it, who reads all of it. From within
+/* Fill in m->fingerprint, unless it is there: what modeld says of it, which reads all of it. From within
  * a handler of the loop, whose others are served meanwhile. STATUS_IO with what modeld said,
  * STATUS_CANCELLED when the loop is to end. */
 status model_file_ask(model_file *m, loop *l, failure *f);

@@ -18,7 +18,7 @@ size_t in_place_columns(const in_place *p);     /* 80 where the terminal does no
 
 /* Print what draws these lines over the last ones; each ends with a newline. A line that wrapped or
  * scrolled away could not be drawn over, so what the terminal has no room for is left out: the last
- * lines, and the right end of a line, behind an ellipsis. */
+ * lines, and the right end of a line, after an ellipsis. */
 void in_place_print(in_place *p, FILE *to, const char *lines);
 
 #endif

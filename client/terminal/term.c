@@ -62,7 +62,7 @@ static const char *cell_text(const table *t, size_t i) {
     return i < t->n_cells && t->cells[i] ? t->cells[i] : "";
 }
 
-/* *n_blanks: that are due before it; afterwards, behind it. They are written with the next text, so
+/* *n_blanks: that are due before it; on return, those due after it. They are written with the next text, so
  * none stand at the end of a line. */
 static void cell_print(const char *text, size_t width, bool to_the_right, size_t *n_blanks,
                        FILE *to) {

@@ -232,8 +232,8 @@ static void give_up(generation *g, status why, const char *sentence) {
     generation_fail(g, &f);
 }
 
-/* Whom a message is for, by its request and its very attempt. Everything else is a word to somebody
- * who is gone: NULL. */
+/* Whom a message is for, by its request and its very attempt. Everything else is a word to a text
+ * that is gone: NULL. */
 static generation *addressee(const generations *gs, ProtobufCBinaryData request, uint32_t attempt) {
     generation *g = request.len == REQUEST_BYTES ? generation_find(gs, request.data) : NULL;
     return g && attempt == resume_attempt(g->resume) ? g : NULL;

@@ -214,13 +214,13 @@ static void on_message(void *context, peer *p, const wire_message *m) {
 
 static status join(text_link *link, failure *f) {
     Trivium__Hello hello = TRIVIUM__HELLO__INIT;
+    hello.role = TRIVIUM__ROLE__CLIENT;
+    hello.name = (char *)"trivium";
     const endpoint_options where = {
         .address = link->endpoints[link->at],
         .high_water = HIGH_WATER_MESSAGES,
     };
-    hello.role = TRIVIUM__ROLE__CLIENT;
-    hello.name = (char *)"trivium";
-    const peers_options how = {
+    const peers_options who = {
         .incoming = &trivium__text_reply__descriptor,
         .hello = &hello,
         .incarnation = link->incarnation,
@@ -235,9 +235,9 @@ static status join(text_link *link, failure *f) {
         },
         .context = link,
     };
-    if (peers_join(&link->peers, link->loop, &where, &how, f) != STATUS_OK) return f->code;
-    turn_after(link, TURN_MS);
-    return STATUS_OK;
+    status st = peers_join(&link->peers, link->loop, &where, &who, f);
+    if (st == STATUS_OK) turn_after(link, TURN_MS);
+    return st;
 }
 
 status text_link_send(text_link *link, Trivium__TextRequest *m, const wire_raw *raw, size_t n_raw,

@@ -73,7 +73,7 @@ void text_peer_init(text_peer *t) {
 void text_peer_open(text_peer *t, loop *l, const char *address) {
     failure f;
     const endpoint_options where = {.address = address, .high_water = HIGH_WATER_MESSAGES};
-    const peers_options how = {
+    const peers_options who = {
         .incoming = &trivium__text_request__descriptor,
         .hello = &t->hello,
         .incarnation = peers_incarnation(),
@@ -82,7 +82,7 @@ void text_peer_open(text_peer *t, loop *l, const char *address) {
         .events = {.joined = on_joined, .left = on_left, .message = on_message, .heard = on_heard},
         .context = t,
     };
-    must(peers_bind(&t->peers, l, &where, &how, &f) == STATUS_OK, "its address cannot be bound");
+    must(peers_bind(&t->peers, l, &where, &who, &f) == STATUS_OK, f.message);
 }
 
 void text_peer_close(text_peer *t) {
