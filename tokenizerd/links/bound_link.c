@@ -1,17 +1,18 @@
 #include "bound_link.h"
 
 #include "proto/base/log.h"
-#include "proto/net/endpoint.h"
 
 status bound_link_open(bound_link *b, const link_options *o,
                        const ProtobufCMessageDescriptor *incoming, const peers_events *events,
                        void *context, failure *f) {
-    hello_introduce(&b->hello, TRIVIUM__ROLE__TOKENIZERD, o->name, o->heartbeat_ms, b->host);
+    Trivium__Hello hello = TRIVIUM__HELLO__INIT;
+    hello.role = TRIVIUM__ROLE__TOKENIZERD;
+    hello.name = (char *)o->name;
     const endpoint_options where = {
         .address = o->address, .high_water = HIGH_WATER_MESSAGES, .insecure = o->insecure};
     const peers_options who = {
         .incoming = incoming,
-        .hello = &b->hello,
+        .hello = &hello,
         .incarnation = o->incarnation,
         .heartbeat_ms = o->heartbeat_ms,
         .liveness = LIVENESS_BOTH,

@@ -1,21 +1,17 @@
-/* What the two links have in common: a bound endpoint, the peers that join it, what we say of ourselves. */
+/* What the two links have in common: a bound endpoint, the peers that join it. */
 #ifndef TRIVIUM_BOUND_LINK_H
 #define TRIVIUM_BOUND_LINK_H
 
 #include "link_options.h"
 #include "proto/base/status.h"
-#include "proto/net/hello.h"
 #include "proto/net/peer.h"
 
 typedef struct bound_link {
     peers *peers;
-    Trivium__Hello hello;           /* ours */
-    char host[HOST_BYTES];
     uint64_t n_garbage;             /* messages that were readable and made no sense */
 } bound_link;
 
-/* Bind and attach to the loop; *b must stay where it is. Codes of peers_bind; the failure says which endpoint
- * and why. */
+/* Bind and attach to the loop. The failure says which endpoint and why: codes of peers_bind. */
 status bound_link_open(bound_link *b, const link_options *options,
                        const ProtobufCMessageDescriptor *incoming, const peers_events *events,
                        void *context, failure *f);
