@@ -71,7 +71,7 @@ static status strategy_room(const strategy *s, failure *f) {
     return fail(f, STATUS_BAD_REQUEST, "a chain has at most %d steps", STEPS_MAX);
 }
 
-/* With `kind` behind it, what a step remembers would not be what was drawn. */
+/* With `kind` after it, what a step remembers would not be what was drawn. */
 static status strategy_goes_on(const strategy *s, step_kind kind, failure *f) {
     for (size_t i = 0; i < s->n_steps; i++) {
         const step_row *row = &step_table[s->steps[i].kind];

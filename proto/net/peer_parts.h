@@ -91,7 +91,7 @@ void peer_unlink(peers *ps, peer *p);
 
 bool peer_has_route(const peer *p, const wire_route *route);
 
-/* Who sent a message: both its incarnation and its connection must be the ones that said Hello. */
+/* The sender of a message: both its incarnation and its connection must be the ones that said Hello. */
 peer *peer_find(const peers *ps, uint64_t incarnation, const wire_route *route);
 
 /* The end of a peer, now: only called from the loop, never from within peers_send or an event.

@@ -16,7 +16,7 @@
 
 enum {
     LINE_BYTES = 64,
-    SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW, /* a cut file would kill who reads it (SIGBUS) */
+    SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW, /* a cut file would kill its reader (SIGBUS) */
     SEALS = F_SEAL_SEAL | SIZE_SEALS | F_SEAL_FUTURE_WRITE,
 };
 
@@ -122,7 +122,7 @@ float *shared_rows_at(shared_rows *r, uint32_t index) {
     return row_at(r->file, r->n_vocab, index)->logits;
 }
 
-/* The fence keeps what is written into the row behind the new generation: a reader that sees any of
+/* The fence keeps what is written into the row after the new generation: a reader that sees any of
  * it sees the generation, too. */
 uint64_t shared_rows_renew(shared_rows *r, uint32_t index) {
     assert(index < r->n_rows);

@@ -10,7 +10,7 @@
  * n_rows and n_vocab as uint32); then for each row a line that begins with its generation (uint64),
  * and its float32 [n_vocab], filled up to whole lines.
  *
- * A row's generation grows before anything is written into it. Who reads compares it before and
+ * A row's generation grows before anything is written into it. Whoever reads compares it before and
  * afterwards: when it has grown, what was read is worth nothing, and so is what was made of it. */
 #ifndef TRIVIUM_SHARED_ROWS_H
 #define TRIVIUM_SHARED_ROWS_H
@@ -28,7 +28,7 @@ typedef struct shared_rows shared_rows;
  * STATUS_NO_MEMORY, or STATUS_IO where the system has no sealed files: *out is NULL. */
 status shared_rows_new(shared_rows **out, uint64_t incarnation, uint32_t n_rows, uint32_t n_vocab,
                        failure *f);
-void shared_rows_free(shared_rows **r); /* who has them mapped keeps them; NULL is fine */
+void shared_rows_free(shared_rows **r); /* whoever has them mapped keeps them; NULL is fine */
 
 int shared_rows_fd(const shared_rows *r);
 

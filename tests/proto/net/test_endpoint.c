@@ -1,4 +1,4 @@
-/* Endpoints: who may bind where, the lock beside a socket, what is left behind and what is refused.
+/* Endpoints: who may bind where, the lock beside a socket, what stays afterwards and what is refused.
  */
 #include <czmq.h>
 #include <setjmp.h>

@@ -345,7 +345,7 @@ static void it_runs_again_after_a_stop(void **state) {
 #define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, loop_make, loop_end)
 
 int main(void) {
-    signal(SIGINT, SIG_DFL);    /* whatever who runs the tests ignores */
+    signal(SIGINT, SIG_DFL);    /* whatever the runner of the tests ignores */
     signal(SIGHUP, SIG_DFL);
     signals_begin(1);
     const struct CMUnitTest tests[] = {

@@ -115,7 +115,7 @@ static int end(void **state) {
 }
 
 int main(void) {
-    signal(SIGINT, SIG_DFL);    /* whatever who runs the tests ignores */
+    signal(SIGINT, SIG_DFL);    /* whatever the runner of the tests ignores */
     signals_begin(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_others_are_served_while_a_handler_waits, begin, end),

@@ -1,4 +1,5 @@
-/* Peers: who has fallen silent is lost, who may be silent is not, and a connection that breaks is found out. Both sides run on one loop. */
+/* Peers: one that has fallen silent is lost, one that may be silent is not, and a connection that breaks is found
+ * out. Both sides run on one loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +64,7 @@ static void a_late_loop_loses_nobody(void **state) {
     assert_int_equal(up.n_left + down.n_left, 0);
 }
 
-/* ---- The logits link: who is idle is asked ---- */
+/* ---- The logits link: a sampler that is idle is asked ---- */
 
 static void an_idle_sampler_is_pinged(void **state) {
     (void)state;

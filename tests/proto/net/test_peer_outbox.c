@@ -1,4 +1,4 @@
-/* Peers: what waits for room, up to which bound, and who is cut when it is full. Both sides run on one loop. */
+/* Peers: what waits for room, up to which bound, and which peer is cut when it is full. Both sides run on one loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

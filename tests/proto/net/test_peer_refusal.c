@@ -1,4 +1,4 @@
-/* Peers: who is not let in, and what is told of it. Both sides run on one loop. */
+/* Peers: which of them are not let in, and what they are told. Both sides run on one loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

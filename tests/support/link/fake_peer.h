@@ -31,7 +31,7 @@ typedef struct fake_peer {
     void *zsock;                /* DEALER where it joined, ROUTER where it is bound; NULL: closed */
     void *route;                /* bound: where what came last came from, and what is sent goes */
     uint64_t from;              /* the incarnation that it says to be; FAKE_INCARNATION unless set */
-    uint64_t to;                /* the one that it speaks to: who was heard last, unless set */
+    uint64_t to;                /* the one that it speaks to: whoever was heard last, unless set */
     const ProtobufCMessageDescriptor *incoming;
 
     /* What was heard last, until the next is. */
