@@ -1,16 +1,12 @@
 #include "text_pair.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "turns.h"
 
-static void must(bool ok, const char *what) {
-    if (ok) return;
-    fprintf(stderr, "text_pair: %s\n", what);
-    abort();
-}
+#include <cmocka.h> /* after ours: it has a macro named fail */
 
 void text_pair_begin(text_pair *p, uint32_t wait_ms) {
     failure f;
@@ -19,13 +15,13 @@ void text_pair_begin(text_pair *p, uint32_t wait_ms) {
     p->endpoints[0] = p->meeting.address;
     text_peer_init(&p->peer);
     const client_options how = {.endpoints = p->endpoints, .n_endpoints = 1, .wait_ms = wait_ms};
-    must(client_open(&p->client, &how, &f) == STATUS_OK, f.message);
+    assert_int_equal(client_open(&p->client, &how, &f), STATUS_OK);
 }
 
 void text_pair_end(text_pair *p) {
     text_peer_clear(&p->peer);
     client_close(&p->client);
-    must(place_remove(&p->meeting), "something is left where they met");
+    assert_true(place_remove(&p->meeting));
 }
 
 static bool holds(void *context) {
@@ -53,7 +49,7 @@ void text_pair_join(text_pair *p) {
     looked_at = p;
     n_wanted = p->peer.n_joined + 1;
     text_peer_open(&p->peer, client_loop(p->client), p->meeting.address);
-    must(text_pair_becomes(p, has_joined), "the client has not joined");
+    assert_true(text_pair_becomes(p, has_joined));
 }
 
 void text_pair_again(text_pair *p) {
@@ -65,6 +61,6 @@ const text_peer_asked *text_pair_asked(text_pair *p, Trivium__TextRequest__BodyC
     looked_at = p;
     body_wanted = body;
     n_wanted = n;
-    must(text_pair_becomes(p, has_asked), "what was to be asked was not");
+    assert_true(text_pair_becomes(p, has_asked));
     return text_peer_find(&p->peer, body, n);
 }

@@ -1,16 +1,13 @@
 #include "text_peer.h"
 
-#include <stdio.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEAT_MS = 50 };
+#include <cmocka.h> /* after ours: it has a macro named fail */
 
-static void must(bool ok, const char *what) {
-    if (ok) return;
-    fprintf(stderr, "text_peer: %s\n", what);
-    abort();
-}
+enum { BEAT_MS = 50 };
 
 /* ---- what comes ---- */
 
@@ -18,7 +15,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     text_peer *t = context;
     if (t->refusal != STATUS_OK) {
         t->n_refused++;
-        return fail(f, t->refusal, "not you, %s", hello->name);
+        return (fail)(f, t->refusal, "not you, %s", hello->name);
     }
     t->client = p;
     t->n_joined++;
@@ -34,18 +31,18 @@ static void on_left(void *context, peer *p, const char *why) {
 static void on_message(void *context, peer *p, const wire_message *m) {
     (void)p;
     text_peer *t = context;
-    must(t->n_asked < TEXT_PEER_ASKED_MAX, "more messages than it keeps");
+    assert_true(t->n_asked < TEXT_PEER_ASKED_MAX);
     text_peer_asked *one = &t->asked[t->n_asked++];
     size_t n_bytes = protobuf_c_message_get_packed_size(m->header);
     uint8_t *bytes = malloc(n_bytes + 1);
-    must(bytes != NULL, "no memory");
+    assert_non_null(bytes);
     protobuf_c_message_pack(m->header, bytes);
     *one = (text_peer_asked){.m = trivium__text_request__unpack(NULL, n_bytes, bytes),
                              .n_frames = m->n_raw};
-    must(one->m != NULL, "no memory");
+    assert_non_null(one->m);
     free(bytes);
     const int32_t *ids = m->n_raw > 0 ? wire_items(m, m->n_raw - 1, sizeof *ids, &one->n_ids) : NULL;
-    must(one->n_ids <= TEXT_PEER_IDS_MAX, "more ids than it keeps");
+    assert_true(one->n_ids <= TEXT_PEER_IDS_MAX);
     if (one->n_ids > 0) memcpy(one->ids, ids, one->n_ids * sizeof *ids);
 }
 
@@ -82,7 +79,7 @@ void text_peer_open(text_peer *t, loop *l, const char *address) {
         .events = {.joined = on_joined, .left = on_left, .message = on_message, .heard = on_heard},
         .context = t,
     };
-    must(peers_bind(&t->peers, l, &where, &who, &f) == STATUS_OK, f.message);
+    assert_int_equal(peers_bind(&t->peers, l, &where, &who, &f), STATUS_OK);
 }
 
 void text_peer_close(text_peer *t) {
@@ -104,6 +101,6 @@ const text_peer_asked *text_peer_find(const text_peer *t, Trivium__TextRequest__
 }
 
 void text_peer_say(text_peer *t, Trivium__TextReply *reply, const wire_raw *raw, size_t n_raw) {
-    must(t->client != NULL, "no client is joined");
-    must(peers_send(t->peers, t->client, &reply->base, raw, n_raw) == STATUS_OK, "cannot send");
+    assert_non_null(t->client);
+    assert_int_equal(peers_send(t->peers, t->client, &reply->base, raw, n_raw), STATUS_OK);
 }

@@ -1,5 +1,5 @@
 /* The bound end of a text link, played by a test: it keeps what a client asks and says what the test makes
- * it say. It runs on the loop of whoever it is played for. */
+ * it say. It runs on the loop of whoever it is played for; what cannot be done fails the test (cmocka). */
 #ifndef TRIVIUM_TESTS_TEXT_PEER_H
 #define TRIVIUM_TESTS_TEXT_PEER_H
 
