@@ -30,11 +30,7 @@ static inline double exp_between(double x, double low, int lift) {
     double n = shifted - MAGIC;
     double r = (x - n * LN2_HIGH) - (n * LN2_LOW - low);
     double r2 = r * r, r4 = r2 * r2;
-    double q01 = EXP_Q[0] + r * EXP_Q[1], q23 = EXP_Q[2] + r * EXP_Q[3];
-    double q45 = EXP_Q[4] + r * EXP_Q[5], q67 = EXP_Q[6] + r * EXP_Q[7];
-    double q89 = EXP_Q[8] + r * EXP_Q[9];
-    double q = (q01 + r2 * q23) + r4 * ((q45 + r2 * q67) + r4 * q89);
-    double power = 1.0 + (r + r2 * q);
+    double power = 1.0 + (r + r2 * EXP_SERIES(r, r2, r4));
     uint64_t exponent = (double_bits(shifted) + (uint64_t)(int64_t)lift) << 52;
     return double_of_bits(double_bits(power) + exponent);
 }

@@ -17,11 +17,7 @@ static inline doubles exp_lanes(doubles x) {
     doubles n = shifted - MAGIC;
     doubles r = (x - n * LN2_HIGH) - n * LN2_LOW;
     doubles r2 = r * r, r4 = r2 * r2;
-    doubles q01 = EXP_Q[0] + r * EXP_Q[1], q23 = EXP_Q[2] + r * EXP_Q[3];
-    doubles q45 = EXP_Q[4] + r * EXP_Q[5], q67 = EXP_Q[6] + r * EXP_Q[7];
-    doubles q89 = EXP_Q[8] + r * EXP_Q[9];
-    doubles q = (q01 + r2 * q23) + r4 * ((q45 + r2 * q67) + r4 * q89);
-    doubles power = 1.0 + (r + r2 * q);
+    doubles power = 1.0 + (r + r2 * EXP_SERIES(r, r2, r4));
     return (doubles)((doubles_bits)power + ((doubles_bits)shifted << 52));
 }
 

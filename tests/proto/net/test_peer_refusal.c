@@ -95,6 +95,11 @@ static void our_own_hello_is_checked(void **state) {
     assert_null(ps);
 }
 
+static void hello_is_refused(Trivium__Hello hello) {
+    fake_peer_say_hello(&fake, hello);
+    HEARS(REFUSED);
+}
+
 static void names_are_checked(void **state) {
     (void)state;
     char long_name[NAME_BYTES_MAX + 2];
@@ -105,20 +110,17 @@ static void names_are_checked(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Trivium__Hello hello = hello_beating(BEAT_MS);
         hello.name = bad[i];
-        fake_peer_say_hello(&fake, hello);
-        HEARS(REFUSED);
+        hello_is_refused(hello);
         hello = hello_beating(BEAT_MS);
         Trivium__SamplerOffer offer = TRIVIUM__SAMPLER_OFFER__INIT;
         offer.pool = bad[i];
         hello.sampler = &offer;
-        fake_peer_say_hello(&fake, hello);
-        HEARS(REFUSED);
+        hello_is_refused(hello);
         hello = hello_beating(BEAT_MS);
         Trivium__DefaultModel word = TRIVIUM__DEFAULT_MODEL__INIT;
         word.name = bad[i];
         hello.default_model = &word;
-        fake_peer_say_hello(&fake, hello);
-        HEARS(REFUSED);
+        hello_is_refused(hello);
     }
     assert_int_equal(up.n_joined, 0);
     long_name[NAME_BYTES_MAX] = 0;
