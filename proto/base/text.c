@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum sequence_kind {
+typedef enum utf8_kind {
     SEQUENCE_WHOLE,      /* a character */
     SEQUENCE_CUT,        /* the text ends within it */
     SEQUENCE_ILL_FORMED, /* no continuation makes it a character */
-} sequence_kind;
+} utf8_kind;
 
 /* The sequence at the start of `bytes` (n_bytes > 0): a character, or the longest part that could
  * have begun one (Unicode 15, table 3-7 and "maximal subpart"). */
-static sequence_kind sequence_at(const uint8_t *bytes, size_t n_bytes, size_t *length) {
+static utf8_kind sequence_at(const uint8_t *bytes, size_t n_bytes, size_t *length) {
     uint8_t lead = bytes[0], low = 0x80, high = 0xbf;
     *length = 1;
     if (lead < 0x80) return SEQUENCE_WHOLE;
@@ -93,7 +93,7 @@ size_t text_sentence(const char *in, char *out, size_t out_bytes) {
     const uint8_t *bytes = (const uint8_t *)in;
     size_t n_bytes = strlen(in), n = 0, length;
     for (size_t i = 0; i < n_bytes; i += length) {
-        sequence_kind kind = sequence_at(bytes + i, n_bytes - i, &length);
+        utf8_kind kind = sequence_at(bytes + i, n_bytes - i, &length);
         if (kind == SEQUENCE_CUT) break;
         const char *put = in + i;
         size_t n_put = length;

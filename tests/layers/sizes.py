@@ -16,13 +16,6 @@ from layers import PARTS
 FILE_LINES_MAX, FUNCTION_LINES_MAX, FOLDER_FILES_MAX = 400, 70, 20
 SOURCES = (".c", ".h", ".py", ".sh", ".proto")
 
-# What is still to be taken apart. Rows are only taken out here.
-TOO_LONG_YET = set()
-# Tags that several types still have. Rows are only taken out here, too.
-TWICE_YET = {
-    "sequence_kind", "watch",
-}
-
 
 def tracked(root):
     """The paths below root of all files that git tracks; where there is no git: of all files but what is built."""
@@ -64,42 +57,36 @@ def large_folders(paths):
             yield f"{folder}: {n_files} files, more than {FOLDER_FILES_MAX}"
 
 
-def shared_tags(texts, yet):
+def shared_tags(texts):
     places = collections.defaultdict(list)
     for path, text in texts.items():
         if path.parts[0] in PARTS and path.suffix in (".c", ".h"):
             for tag, line in c_source.tags(text):
                 places[tag].append(f"{path}:{line}")
     for tag, defined in sorted(places.items()):
-        if len(defined) > 1 and tag not in yet:
+        if len(defined) > 1:
             yield f"{defined[-1]}: {tag} is already the tag of {', '.join(defined[:-1])}"
-    for tag in sorted(yet):
-        if len(places[tag]) < 2:
-            yield f"{tag} is the tag of one type now: its row in TWICE_YET goes"
 
 
-def long_files(texts, yet):
+def long_files(texts):
     for path, text in texts.items():
         n_lines = text.count("\n")
-        if n_lines > FILE_LINES_MAX and str(path) not in yet:
+        if n_lines > FILE_LINES_MAX:
             yield f"{path}: {n_lines} lines, more than {FILE_LINES_MAX}"
-    for name in sorted(yet):
-        if texts.get(pathlib.PurePosixPath(name), "").count("\n") <= FILE_LINES_MAX:
-            yield f"{name} is short enough now: its row in TOO_LONG_YET goes"
 
 
-def check(root, too_long_yet=frozenset(), twice_yet=frozenset()):
+def check(root):
     paths = tracked(root)
     texts = {path: (root / path).read_text(encoding="utf-8", errors="replace") for path in paths}
     texts = {path: text for path, text in texts.items() if is_source(path, text)}
-    faults = [*long_files(texts, too_long_yet), *large_folders(paths), *shared_tags(texts, twice_yet)]
+    faults = [*long_files(texts), *large_folders(paths), *shared_tags(texts)]
     for path, text in texts.items():
         faults.extend(long_functions(path, text))
     return faults
 
 
 if __name__ == "__main__":
-    found = check(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "."), TOO_LONG_YET, TWICE_YET)
+    found = check(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "."))
     for fault in found:
         print(fault)
     sys.exit(1 if found else 0)
