@@ -18,14 +18,14 @@
 #include "proto/base/process/signals.h"
 
 /* A handler and what wakes it: a socket (not NULL) or a file descriptor. */
-typedef struct source {
-    struct source *next;
+typedef struct loop_source {
+    struct loop_source *next;
     void *socket;
     int fd;
     short events;               /* ZMQ_POLLIN or ZMQ_POLLOUT */
     loop_handler *handler;      /* NULL: removed, to be freed before the next turn */
     void *context;
-} source;
+} loop_source;
 
 typedef struct timer {
     struct timer *next;         /* the one that is due after this one */
@@ -37,11 +37,11 @@ typedef struct timer {
 } timer;
 
 struct loop {
-    source *sources;            /* the newest first */
+    loop_source *sources;       /* the newest first */
     size_t n_watches;           /* removed ones, too */
     bool changed;               /* `items` are not what is to be polled any more */
     zmq_pollitem_t *items;      /* [n_items] */
-    source **watched;           /* [n_items]: whose item each is */
+    loop_source **watched;      /* [n_items]: whose item each is */
     size_t n_items, items_capacity, watched_capacity;   /* both hold all sources */
     uint64_t n_turns;
     timer *timers;
@@ -74,13 +74,13 @@ static bool make_room(loop *l) {
     size_t n = l->n_watches + 1;
     zmq_pollitem_t *items = grow(l->items, &l->items_capacity, n, sizeof *items);
     if (items) l->items = items;
-    source **watched = grow(l->watched, &l->watched_capacity, n, sizeof *watched);
+    loop_source **watched = grow(l->watched, &l->watched_capacity, n, sizeof *watched);
     if (watched) l->watched = watched;
     return items && watched;
 }
 
-static int source_add(loop *l, source what) {
-    source *w = make_room(l) ? malloc(sizeof *w) : NULL;
+static int source_add(loop *l, loop_source what) {
+    loop_source *w = make_room(l) ? malloc(sizeof *w) : NULL;
     if (!w) return -1;
     *w = what;
     w->next = l->sources;
@@ -92,8 +92,8 @@ static int source_add(loop *l, source what) {
 
 /* Free what was removed, and list the rest for the next poll, the oldest first. */
 static void watches_settle(loop *l) {
-    for (source **at = &l->sources; *at;) {
-        source *w = *at;
+    for (loop_source **at = &l->sources; *at;) {
+        loop_source *w = *at;
         if (w->handler) {
             at = &w->next;
             continue;
@@ -103,7 +103,7 @@ static void watches_settle(loop *l) {
         l->n_watches--;
     }
     size_t i = l->n_items = l->n_watches;
-    for (source *w = l->sources; w; w = w->next) {
+    for (loop_source *w = l->sources; w; w = w->next) {
         l->items[--i] = (zmq_pollitem_t){.socket = w->socket, .fd = w->fd, .events = w->events};
         l->watched[i] = w;
     }
@@ -111,28 +111,28 @@ static void watches_settle(loop *l) {
 }
 
 int loop_add_socket(loop *l, void *socket, loop_handler *handler, void *context) {
-    return source_add(l, (source){.socket = socket, .fd = -1, .events = ZMQ_POLLIN,
+    return source_add(l, (loop_source){.socket = socket, .fd = -1, .events = ZMQ_POLLIN,
                                 .handler = handler, .context = context});
 }
 
 int loop_add_socket_writer(loop *l, void *socket, loop_handler *handler, void *context) {
-    return source_add(l, (source){.socket = socket, .fd = -1, .events = ZMQ_POLLOUT,
+    return source_add(l, (loop_source){.socket = socket, .fd = -1, .events = ZMQ_POLLOUT,
                                 .handler = handler, .context = context});
 }
 
 int loop_add_reader(loop *l, int fd, loop_handler *handler, void *context) {
-    return source_add(l, (source){.fd = fd, .events = ZMQ_POLLIN,
+    return source_add(l, (loop_source){.fd = fd, .events = ZMQ_POLLIN,
                                 .handler = handler, .context = context});
 }
 
 int loop_add_writer(loop *l, int fd, loop_handler *handler, void *context) {
-    return source_add(l, (source){.fd = fd, .events = ZMQ_POLLOUT,
+    return source_add(l, (loop_source){.fd = fd, .events = ZMQ_POLLOUT,
                                 .handler = handler, .context = context});
 }
 
 /* Forget the sources of a socket or descriptor whose events are among `events`. */
 static void watches_remove(loop *l, void *socket, int fd, short events) {
-    for (source *w = l->sources; w; w = w->next) {
+    for (loop_source *w = l->sources; w; w = w->next) {
         if (w->socket != socket || w->fd != fd || !(w->events & events)) continue;
         w->handler = NULL;
         l->changed = true;
@@ -244,7 +244,7 @@ void loop_free(loop **loop_pointer) {
     *loop_pointer = NULL;
     if (!l) return;
     while (l->sources) {
-        source *w = l->sources;
+        loop_source *w = l->sources;
         l->sources = w->next;
         free(w);
     }
@@ -271,7 +271,7 @@ static bool take_turn(loop *l) {
     for (size_t i = 0; n_ready > 0 && i < l->n_items && l->n_turns == turn && !ends(l); i++) {
         if (!l->items[i].revents) continue;
         n_ready--;
-        const source *w = l->watched[i]; /* removed by a handler before it: no longer called */
+        const loop_source *w = l->watched[i]; /* removed by a handler before it: no longer called */
         if (w->handler) w->handler(w->context);
     }
     take_timers(l);
@@ -312,7 +312,7 @@ static bool is_ready(int fd, short events) {
     return poll(&item, 1, 0) == 1;
 }
 
-static bool wait_for(loop *l, source what, short events) {
+static bool wait_for(loop *l, loop_source what, short events) {
     if (is_ready(what.fd, events)) return !ends(l);
     bool fine = source_add(l, what) == 0, ready = false;
     while (fine && !ready && !ends(l)) {
@@ -324,9 +324,9 @@ static bool wait_for(loop *l, source what, short events) {
 }
 
 bool loop_wait_readable(loop *l, int fd) {
-    return wait_for(l, (source){.fd = fd, .events = ZMQ_POLLIN, .handler = wake_up}, POLLIN);
+    return wait_for(l, (loop_source){.fd = fd, .events = ZMQ_POLLIN, .handler = wake_up}, POLLIN);
 }
 
 bool loop_wait_writable(loop *l, int fd) {
-    return wait_for(l, (source){.fd = fd, .events = ZMQ_POLLOUT, .handler = wake_up}, POLLOUT);
+    return wait_for(l, (loop_source){.fd = fd, .events = ZMQ_POLLOUT, .handler = wake_up}, POLLOUT);
 }
