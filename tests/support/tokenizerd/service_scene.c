@@ -126,11 +126,15 @@ const Trivium__TokensRequest *modeld_hears(asker *modeld, Trivium__TokensRequest
 const char *heard_as_text(asker *a) {
     static char text[N_CTX + 1];
     size_t n_bytes = 0;
-    const int32_t *ids = fake_peer_raw(&a->peer, 0, &n_bytes);
-    size_t n_ids = n_bytes / sizeof *ids;
-    assert_non_null(ids);
+    const uint8_t *frame = fake_peer_raw(&a->peer, 0, &n_bytes);
+    assert_non_null(frame);
+    int32_t id;
+    size_t n_ids = n_bytes / sizeof id;
     assert_in_range(n_ids, 0, N_CTX);
-    for (size_t i = 0; i < n_ids; i++) text[i] = (char)(ids[i] - SCENE_BYTE);
+    for (size_t i = 0; i < n_ids; i++) {
+        memcpy(&id, frame + i * sizeof id, sizeof id);  /* which may lie anywhere */
+        text[i] = (char)(id - SCENE_BYTE);
+    }
     text[n_ids] = '\0';
     return text;
 }
