@@ -198,7 +198,11 @@ static const client_link_events events = {
 
 /* ---- the case ---- */
 
-void client_scene_begin(client_scene *c) {
+client_scene clients;
+
+int client_scene_begin(void **state) {
+    (void)state;
+    client_scene *c = &clients;
     static const modeld_link_events nobody;
     failure f;
     *c = (client_scene){.loop = loop_new(), .models = models_new()};
@@ -217,28 +221,32 @@ void client_scene_begin(client_scene *c) {
                   TRIVIUM__ROLE__CLIENT);
     assert_true(asker_joins(&c->client));
     Trivium__List list = TRIVIUM__LIST__INIT;   /* so that c->peer is known */
-    Trivium__TextRequest m = TEXT_REQUEST(LIST, list, &list);
-    client_scene_hears(c, &m, NULL, 0);
+    Trivium__TextRequest m = ASK(LIST, list, &list);
+    client_scene_hears(&m, NULL, 0);
     assert_non_null(c->peer);
+    return 0;
 }
 
-void client_scene_end(client_scene *c) {
+int client_scene_end(void **state) {
+    (void)state;
+    client_scene *c = &clients;
     asker_close(&c->client);
     client_link_free(&c->link);
     modeld_link_free(&c->modelds);
     models_free(&c->models);
     loop_free(&c->loop);
     assert_true(place_remove(&c->meeting) && place_remove(&c->other));
+    return 0;
 }
 
-const char *client_scene_hears(client_scene *c, Trivium__TextRequest *m, const wire_raw *raw, size_t n_raw) {
+const char *client_scene_hears(Trivium__TextRequest *m, const wire_raw *raw, size_t n_raw) {
     heard_all();
-    asker_says(&c->client, &m->base, raw, n_raw);
+    asker_says(&clients.client, &m->base, raw, n_raw);
     return heard_all();
 }
 
-const Trivium__TextReply *client_scene_says(client_scene *c, Trivium__TextReply__BodyCase kind) {
-    const Trivium__TextReply *reply = (const Trivium__TextReply *)asker_hears(&c->client);
+const Trivium__TextReply *client_scene_says(Trivium__TextReply__BodyCase kind) {
+    const Trivium__TextReply *reply = (const Trivium__TextReply *)asker_hears(&clients.client);
     assert_int_equal(reply->body_case, kind);
     return reply;
 }
@@ -247,12 +255,6 @@ static bool has_left(void *context) {
     return ((client_scene *)context)->n_left > 0;
 }
 
-void client_scene_loses_client(client_scene *c) {
-    assert_true(turns_until(c->loop, has_left, c));
-}
-
-/* ---- messages ---- */
-
-ProtobufCBinaryData wire_text(const char *text) {
-    return (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)text};
+void client_scene_loses_client(void) {
+    assert_true(turns_until(clients.loop, has_left, &clients));
 }

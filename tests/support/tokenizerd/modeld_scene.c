@@ -144,7 +144,11 @@ static const modeld_link_events events = {
 
 /* ---- the case ---- */
 
-void modeld_scene_begin(modeld_scene *c) {
+modeld_scene modelds;
+
+int modeld_scene_begin(void **state) {
+    (void)state;
+    modeld_scene *c = &modelds;
     failure f;
     *c = (modeld_scene){.loop = loop_new(), .models = models_new()};
     assert_true(c->loop && c->models);
@@ -165,30 +169,36 @@ void modeld_scene_begin(modeld_scene *c) {
     c->fake.hello.name = "m";
     c->fake.hello.model = &c->offer;
     heard_all();
+    return 0;
 }
 
-void modeld_scene_join(modeld_scene *c) {
-    assert_true(asker_joins(&c->fake));
-    assert_non_null(c->modeld);
+int modeld_scene_begin_joined(void **state) {
+    modeld_scene_begin(state);
+    assert_true(asker_joins(&modelds.fake));
+    assert_non_null(modelds.modeld);
     heard_all();
+    return 0;
 }
 
-void modeld_scene_end(modeld_scene *c) {
+int modeld_scene_end(void **state) {
+    (void)state;
+    modeld_scene *c = &modelds;
     asker_close(&c->fake);
     modeld_link_free(&c->link);
     models_free(&c->models);
     loop_free(&c->loop);
     assert_true(place_remove(&c->meeting));
+    return 0;
 }
 
-const char *modeld_scene_hears(modeld_scene *c, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw) {
+const char *modeld_scene_hears(Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw) {
     heard_all();
-    asker_says(&c->fake, &m->base, raw, n_raw);
+    asker_says(&modelds.fake, &m->base, raw, n_raw);
     return heard_all();
 }
 
-const Trivium__TokensRequest *modeld_scene_says(modeld_scene *c, Trivium__TokensRequest__BodyCase kind) {
-    const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)asker_hears(&c->fake);
+const Trivium__TokensRequest *modeld_scene_says(Trivium__TokensRequest__BodyCase kind) {
+    const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)asker_hears(&modelds.fake);
     assert_int_equal(m->body_case, kind);
     return m;
 }
@@ -197,6 +207,6 @@ static bool has_left(void *context) {
     return ((modeld_scene *)context)->n_left > 0;
 }
 
-void modeld_scene_loses_modeld(modeld_scene *c) {
-    assert_true(turns_until(c->loop, has_left, c));
+void modeld_scene_loses_modeld(void) {
+    assert_true(turns_until(modelds.loop, has_left, &modelds));
 }

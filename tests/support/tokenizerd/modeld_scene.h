@@ -6,8 +6,8 @@
 #include "asker.h"
 #include "heard.h"
 #include "tests/support/link/place.h"
-#include "tokens.pb-c.h"
 #include "tokenizerd/links/modeld_link.h"
+#include "wire_messages.h"
 
 typedef struct modeld_scene {
     loop *loop;
@@ -22,19 +22,17 @@ typedef struct modeld_scene {
     const char *ask_at_once;    /* for a vocabulary, from within `joined`; NULL: do not */
 } modeld_scene;
 
-void modeld_scene_begin(modeld_scene *c);   /* nobody has joined */
-void modeld_scene_join(modeld_scene *c);
-void modeld_scene_end(modeld_scene *c);
+extern modeld_scene modelds;
+
+/* Before and after each test; cmocka's set-up and teardown. */
+int modeld_scene_begin(void **state);       /* nobody has joined */
+int modeld_scene_begin_joined(void **state);
+int modeld_scene_end(void **state);
 
 /* The modeld says it; what the link made of it, once it is heard. */
-const char *modeld_scene_hears(modeld_scene *c, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw);
+const char *modeld_scene_hears(Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw);
 /* The next message to the modeld, which must be of this kind. */
-const Trivium__TokensRequest *modeld_scene_says(modeld_scene *c, Trivium__TokensRequest__BodyCase kind);
-void modeld_scene_loses_modeld(modeld_scene *c);    /* run the loop until it left */
-
-/* A reply of this kind around the message `part`. */
-#define TOKENS_REPLY(KIND, field, part) \
-    (Trivium__TokensReply){.base = PROTOBUF_C_MESSAGE_INIT(&trivium__tokens_reply__descriptor), \
-                           .body_case = TRIVIUM__TOKENS_REPLY__BODY_##KIND, .field = (part)}
+const Trivium__TokensRequest *modeld_scene_says(Trivium__TokensRequest__BodyCase kind);
+void modeld_scene_loses_modeld(void);    /* run the loop until it left */
 
 #endif

@@ -8,16 +8,13 @@
 
 asker *const first_modeld = &tokenizerd.modelds[0], *const second_modeld = &tokenizerd.modelds[1];
 
-static uint8_t id_bytes[REQUEST_BYTES] = {0xab, [REQUEST_BYTES - 1] = 0xcd};
-const ProtobufCBinaryData request_id = {REQUEST_BYTES, id_bytes};
-
 /* ---- what the client says ---- */
 
 static ProtobufCBinaryData stop = {1, (uint8_t *)"."};
 
 static Trivium__Generate generate_new(uint32_t attempt) {
     Trivium__Generate g = TRIVIUM__GENERATE__INIT;
-    g.request = request_id;
+    g.request = wire_id;
     g.attempt = attempt;
     g.model = "m";
     g.max_new_tokens = 8;
@@ -53,7 +50,7 @@ void draws(asker *modeld, uint32_t attempt, uint32_t step, uint8_t byte) {
     Trivium__Drawn drawn = TRIVIUM__DRAWN__INIT;
     Trivium__Token token = TRIVIUM__TOKEN__INIT;
     drawn.id = byte + SCENE_BYTE;
-    token.request = request_id;
+    token.request = wire_id;
     token.attempt = attempt;
     token.step = step;
     token.drawn = &drawn;
@@ -65,7 +62,7 @@ void closes(asker *modeld, uint32_t attempt, Trivium__CloseReason reason, Triviu
     Trivium__Closed closed = TRIVIUM__CLOSED__INIT;
     error.code = code;
     error.message = "no pages";
-    closed.request = request_id;
+    closed.request = wire_id;
     closed.attempt = attempt;
     closed.reason = reason;
     closed.error = &error;
@@ -76,7 +73,7 @@ void closes(asker *modeld, uint32_t attempt, Trivium__CloseReason reason, Triviu
 
 void is_opened(asker *modeld, uint32_t attempt, const char *text) {
     const Trivium__Open *open = ASKED(modeld, OPEN)->open;
-    assert_memory_equal(open->request.data, id_bytes, REQUEST_BYTES);
+    assert_memory_equal(open->request.data, wire_id_bytes, REQUEST_BYTES);
     assert_int_equal(open->attempt, attempt);
     assert_int_equal(open->n_prompt, 2);
     assert_string_equal(heard_as_text(modeld), text);

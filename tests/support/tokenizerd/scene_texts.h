@@ -5,7 +5,6 @@
 #include "service_scene.h"
 
 extern asker *const first_modeld, *const second_modeld;
-extern const ProtobufCBinaryData request_id;
 
 /* ---- said ---- */
 

@@ -5,9 +5,8 @@
 
 #include "asker.h"
 #include "tests/support/link/place.h"
-#include "text.pb-c.h"
 #include "tokenizerd/serve/service.h"
-#include "tokens.pb-c.h"
+#include "wire_messages.h"
 
 enum { SCENE_BYTE = 3 };        /* the id of a byte's token is this much more than the byte */
 
@@ -36,14 +35,6 @@ void modeld_leaves(asker *modeld);          /* it may join again */
 
 void client_says(Trivium__TextRequest m, const wire_raw *raw, size_t n_raw);
 void modeld_says(asker *modeld, Trivium__TokensReply m, const wire_raw *raw, size_t n_raw);
-
-/* A request or a reply of this kind around the message `part`. */
-#define ASK(KIND, field, part) \
-    (Trivium__TextRequest){.base = PROTOBUF_C_MESSAGE_INIT(&trivium__text_request__descriptor), \
-                           .body_case = TRIVIUM__TEXT_REQUEST__BODY_##KIND, .field = (part)}
-#define REPLY(KIND, field, part) \
-    (Trivium__TokensReply){.base = PROTOBUF_C_MESSAGE_INIT(&trivium__tokens_reply__descriptor), \
-                           .body_case = TRIVIUM__TOKENS_REPLY__BODY_##KIND, .field = (part)}
 
 /* ---- hearing: the next message, which must be of this kind; valid until the next one ---- */
 

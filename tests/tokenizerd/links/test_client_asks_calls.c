@@ -11,38 +11,20 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-static client_scene c;
+static client_scene *const c = &clients;
 
-static int begin(void **state) {
-    (void)state;
-    client_scene_begin(&c);
-    return 0;
-}
-
-static int end(void **state) {
-    (void)state;
-    client_scene_end(&c);
-    return 0;
-}
-
-/* ---- messages ---- */
-
-static uint8_t id_bytes[REQUEST_BYTES] = {0xab, [REQUEST_BYTES - 1] = 0xcd};
-static const int32_t three_ids[] = {5, 6, 7};
-static const wire_raw three = {three_ids, sizeof three_ids}, odd = {three_ids, 7}, empty = {three_ids, 0};
-
-#define HEARS(m, raw, n_raw, line) assert_string_equal(client_scene_hears(&c, &(m), (raw), (n_raw)), (line))
+#define HEARS(m, raw, n_raw, line) assert_string_equal(client_scene_hears(&(m), (raw), (n_raw)), (line))
 
 static void failed(uint64_t number, Trivium__Code code) {
-    const Trivium__TextReply *m = client_scene_says(&c, TRIVIUM__TEXT_REPLY__BODY_FAILED);
+    const Trivium__TextReply *m = client_scene_says(TRIVIUM__TEXT_REPLY__BODY_FAILED);
     assert_true(m->failed->call == number);
     assert_int_equal(m->failed->error->code, code);
     assert_true(m->failed->error->message[0]);
 }
 
 static uint64_t garbage(void) {
-    client_link_status(c.link, c.peer, 1, c.models, c.modelds, 0);
-    return client_scene_says(&c, TRIVIUM__TEXT_REPLY__BODY_STATUS)->status->garbage;
+    client_link_status(c->link, c->peer, 1, c->models, c->modelds, 0);
+    return client_scene_says(TRIVIUM__TEXT_REPLY__BODY_STATUS)->status->garbage;
 }
 
 /* ---- calls ---- */
@@ -55,16 +37,16 @@ static void texts_to_ids_and_back(void **state) {
     tokenize.text = wire_text("hi");
     tokenize.special = tokenize.bos = true;
     tokenize.wait_ms = 7;
-    Trivium__TextRequest m = TEXT_REQUEST(TOKENIZE, tokenize, &tokenize);
+    Trivium__TextRequest m = ASK(TOKENIZE, tokenize, &tokenize);
     HEARS(m, NULL, 0, "tokenize bos=1 number=1 model=m wait=7 pieces='hi'!");
     Trivium__Detokenize detokenize = TRIVIUM__DETOKENIZE__INIT;
     detokenize.call = 2;
-    m = TEXT_REQUEST(DETOKENIZE, detokenize, &detokenize);
-    HEARS(m, &three, 1, "detokenize ids=[5,6,7] number=2 model= wait=0");
-    HEARS(m, &empty, 1, "detokenize ids=[] number=2 model= wait=0");
+    m = ASK(DETOKENIZE, detokenize, &detokenize);
+    HEARS(m, &wire_three, 1, "detokenize ids=[5,6,7] number=2 model= wait=0");
+    HEARS(m, &wire_none, 1, "detokenize ids=[] number=2 model= wait=0");
     HEARS(m, NULL, 0, "");
     failed(2, TRIVIUM__CODE__BAD_MESSAGE);
-    HEARS(m, &odd, 1, "");
+    HEARS(m, &wire_odd, 1, "");
     failed(2, TRIVIUM__CODE__BAD_MESSAGE);
 }
 
@@ -76,10 +58,10 @@ static void scores_and_probes(void **state) {
     score.pool = "p";
     score.bos = true;
     score.n_top = 2;
-    Trivium__TextRequest m = TEXT_REQUEST(SCORE, score, &score);
+    Trivium__TextRequest m = ASK(SCORE, score, &score);
     HEARS(m, NULL, 0, "score pool=p bos=1 top=2 ids=- number=3 model= wait=0 pieces='hi'");
     score.has_ids = true;
-    HEARS(m, &three, 1, "score pool=p bos=1 top=2 ids=[5,6,7] number=3 model= wait=0");
+    HEARS(m, &wire_three, 1, "score pool=p bos=1 top=2 ids=[5,6,7] number=3 model= wait=0");
     HEARS(m, NULL, 0, "");
     failed(3, TRIVIUM__CODE__BAD_MESSAGE);
     Trivium__Probe probe = TRIVIUM__PROBE__INIT;
@@ -87,9 +69,9 @@ static void scores_and_probes(void **state) {
     probe.seed = 9;
     probe.step = 1;
     probe.strategy = wire_temperature(2);
-    m = TEXT_REQUEST(PROBE, probe, &probe);
+    m = ASK(PROBE, probe, &probe);
     const float logits[] = {1.5f, -2};
-    wire_raw row[] = {{logits, sizeof logits}, three};
+    wire_raw row[] = {{logits, sizeof logits}, wire_three};
     HEARS(m, row, 2,
           "probe pool= seed=9 step=1 row=1.5,-2 history=[5,6,7] strategy=1:temperature=2 number=4 model= wait=0");
     HEARS(m, row, 1, "");       /* no history */
@@ -118,7 +100,7 @@ static void conversations(void **state) {
     render.n_ids_max = 100;
     render.n_reply = 50;
     render.wait_ms = 9;
-    Trivium__TextRequest m = TEXT_REQUEST(RENDER, render, &render);
+    Trivium__TextRequest m = ASK(RENDER, render, &render);
     HEARS(m, NULL, 0,
           "render number=5 model=m wait=9 form=chatml max=100 reply=50 messages=1'Hi!'3''");
     render.template_ = "no-such-form";
@@ -132,9 +114,9 @@ static void list_and_status(void **state) {
     Trivium__StatusQuery query = TRIVIUM__STATUS_QUERY__INIT;
     list.call = 6;
     query.call = 7;
-    Trivium__TextRequest m = TEXT_REQUEST(LIST, list, &list);
+    Trivium__TextRequest m = ASK(LIST, list, &list);
     HEARS(m, NULL, 0, "list 6");
-    m = TEXT_REQUEST(STATUS, status, &query);
+    m = ASK(STATUS, status, &query);
     HEARS(m, NULL, 0, "status 7");
 }
 
@@ -155,18 +137,18 @@ static void calls_with_too_many_frames_fail(void **state) {
     score_of_ids.call = render.call = list.call = query.call = 8;
     score_of_ids.has_ids = true;
     struct { Trivium__TextRequest m; size_t n_raw; } with_a_number[] = {
-        {TEXT_REQUEST(TUNE, tune, &tune), 1},
-        {TEXT_REQUEST(CANCEL, cancel, &cancel), 1},
-        {TEXT_REQUEST(WATCH, watch, &watch), 1},
-        {TEXT_REQUEST(TOKENIZE, tokenize, &tokenize), 1},
-        {TEXT_REQUEST(DETOKENIZE, detokenize, &detokenize), 2},
-        {TEXT_REQUEST(SCORE, score, &score), 1},
-        {TEXT_REQUEST(SCORE, score, &score_of_ids), 2},
-        {TEXT_REQUEST(RENDER, render, &render), 1},
-        {TEXT_REQUEST(LIST, list, &list), 1},
-        {TEXT_REQUEST(STATUS, status, &query), 1},
+        {ASK(TUNE, tune, &tune), 1},
+        {ASK(CANCEL, cancel, &cancel), 1},
+        {ASK(WATCH, watch, &watch), 1},
+        {ASK(TOKENIZE, tokenize, &tokenize), 1},
+        {ASK(DETOKENIZE, detokenize, &detokenize), 2},
+        {ASK(SCORE, score, &score), 1},
+        {ASK(SCORE, score, &score_of_ids), 2},
+        {ASK(RENDER, render, &render), 1},
+        {ASK(LIST, list, &list), 1},
+        {ASK(STATUS, status, &query), 1},
     };
-    const wire_raw two[] = {three, three};
+    const wire_raw two[] = {wire_three, wire_three};
     for (size_t i = 0; i < sizeof with_a_number / sizeof *with_a_number; i++) {
         HEARS(with_a_number[i].m, two, with_a_number[i].n_raw, "");
         failed(8, TRIVIUM__CODE__BAD_MESSAGE);
@@ -177,13 +159,13 @@ static void calls_with_too_many_frames_fail(void **state) {
 static void what_names_nobody_is_counted(void **state) {
     (void)state;
     Trivium__Pause pause = TRIVIUM__PAUSE__INIT;
-    pause.request = (ProtobufCBinaryData){REQUEST_BYTES - 1, id_bytes};
-    Trivium__TextRequest m = TEXT_REQUEST(PAUSE, pause, &pause);
+    pause.request = (ProtobufCBinaryData){REQUEST_BYTES - 1, (uint8_t *)wire_id_bytes};
+    Trivium__TextRequest m = ASK(PAUSE, pause, &pause);
     HEARS(m, NULL, 0, "");
     Trivium__Acknowledge ack = TRIVIUM__ACKNOWLEDGE__INIT;
-    m = TEXT_REQUEST(ACKNOWLEDGE, acknowledge, &ack);
+    m = ASK(ACKNOWLEDGE, acknowledge, &ack);
     HEARS(m, NULL, 0, "");
-    HEARS(m, &three, 1, "");    /* too many frames, too */
+    HEARS(m, &wire_three, 1, "");    /* too many frames, too */
     assert_int_equal(garbage(), 3);
 }
 
@@ -191,28 +173,27 @@ static void what_is_no_request_is_counted(void **state) {
     (void)state;
     Trivium__TextRequest m = TRIVIUM__TEXT_REQUEST__INIT;
     HEARS(m, NULL, 0, "");      /* no body */
-    HEARS(m, &three, 1, "");
+    HEARS(m, &wire_three, 1, "");
     ProtobufCMessageUnknownField later = {
         .tag = 1000, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = 1, .data = (uint8_t[]){1}};
     m.base.unknown_fields = &later;
     m.base.n_unknown_fields = 1;
     HEARS(m, NULL, 0, "");      /* a body that a later version may have */
-    fake_peer_send_frames(&c.client.peer, &(wire_raw){"\xff\xff\xff", 3}, 1);
-    asker_is_heard(&c.client);
+    fake_peer_send_frames(&c->client.peer, &(wire_raw){"\xff\xff\xff", 3}, 1);
+    asker_is_heard(&c->client);
     assert_int_equal(garbage(), 4);
-    assert_int_equal(c.n_left, 0);
+    assert_int_equal(c->n_left, 0);
 }
 
 int main(void) {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        CASE(texts_to_ids_and_back),
-        CASE(scores_and_probes),
-        CASE(conversations),
-        CASE(list_and_status),
-        CASE(calls_with_too_many_frames_fail),
-        CASE(what_names_nobody_is_counted),
-        CASE(what_is_no_request_is_counted),
+        TEST(texts_to_ids_and_back),
+        TEST(scores_and_probes),
+        TEST(conversations),
+        TEST(list_and_status),
+        TEST(calls_with_too_many_frames_fail),
+        TEST(what_names_nobody_is_counted),
+        TEST(what_is_no_request_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

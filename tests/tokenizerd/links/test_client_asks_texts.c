@@ -12,50 +12,31 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-static client_scene c;
-
-static int begin(void **state) {
-    (void)state;
-    client_scene_begin(&c);
-    return 0;
-}
-
-static int end(void **state) {
-    (void)state;
-    client_scene_end(&c);
-    return 0;
-}
-
-/* ---- messages ---- */
-
-static uint8_t id_bytes[REQUEST_BYTES] = {0xab, [REQUEST_BYTES - 1] = 0xcd};
-static const ProtobufCBinaryData request_id = {REQUEST_BYTES, id_bytes};
-static const int32_t three_ids[] = {5, 6, 7};
-static const wire_raw three = {three_ids, sizeof three_ids}, odd = {three_ids, 7}, empty = {three_ids, 0};
+static client_scene *const c = &clients;
 
 static void say_heartbeat(Trivium__Heartbeat *beat) {
     Trivium__Control control = TRIVIUM__CONTROL__INIT;
     control.word_case = TRIVIUM__CONTROL__WORD_HEARTBEAT;
     control.heartbeat = beat;
-    fake_peer_say(&c.client.peer, control);
+    fake_peer_say(&c->client.peer, control);
 }
 
-#define HEARS(m, raw, n_raw, line) assert_string_equal(client_scene_hears(&c, &(m), (raw), (n_raw)), (line))
+#define HEARS(m, raw, n_raw, line) assert_string_equal(client_scene_hears(&(m), (raw), (n_raw)), (line))
 
 static Trivium__Generate generate_new(void) {
     Trivium__Generate m = TRIVIUM__GENERATE__INIT;
-    m.request = request_id;
+    m.request = wire_id;
     m.attempt = 3;
     return m;
 }
 
 static const Trivium__Done *done(void) {
-    return client_scene_says(&c, TRIVIUM__TEXT_REPLY__BODY_DONE)->done;
+    return client_scene_says(TRIVIUM__TEXT_REPLY__BODY_DONE)->done;
 }
 
 static uint64_t garbage(void) {
-    client_link_status(c.link, c.peer, 1, c.models, c.modelds, 0);
-    return client_scene_says(&c, TRIVIUM__TEXT_REPLY__BODY_STATUS)->status->garbage;
+    client_link_status(c->link, c->peer, 1, c->models, c->modelds, 0);
+    return client_scene_says(TRIVIUM__TEXT_REPLY__BODY_STATUS)->status->garbage;
 }
 
 /* ---- who may join ---- */
@@ -63,7 +44,7 @@ static uint64_t garbage(void) {
 static void only_clients_may_join(void **state) {
     (void)state;
     asker other;
-    asker_connect(&other, c.loop, c.meeting.address, &trivium__text_reply__descriptor,
+    asker_connect(&other, c->loop, c->meeting.address, &trivium__text_reply__descriptor,
                   TRIVIUM__ROLE__MODELD);
     assert_false(asker_joins(&other));
     assert_int_equal(other.peer.control->refused->code, TRIVIUM__CODE__BAD_REQUEST);
@@ -74,9 +55,9 @@ static void only_clients_may_join(void **state) {
 
 static void a_client_that_leaves_is_told_of(void **state) {
     (void)state;
-    fake_peer_say_leave(&c.client.peer);
-    client_scene_loses_client(&c);
-    assert_null(c.peer);
+    fake_peer_say_leave(&c->client.peer);
+    client_scene_loses_client();
+    assert_null(c->peer);
 }
 
 /* ---- generations ---- */
@@ -104,7 +85,7 @@ static void a_generate_with_text(void **state) {
     g.n_candidates = 4;
     g.wait_ms = 500;
     g.strategy = wire_temperature(0.5);
-    Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
+    Trivium__TextRequest m = ASK(GENERATE, generate, &g);
     HEARS(m, NULL, 0,
           "generate id=16:ab..cd attempt=3 model=m fingerprint= pool=p session=s semantics= change=0 "
           "seed=11 state='' max=20 eos=1 cache=1 candidates=4 wait=500 n_prompt=0 stops='.''!' "
@@ -120,12 +101,12 @@ static void a_generate_with_ids(void **state) {
     g.change = 4;
     g.state = wire_text("mu");
     g.ignore_eos = g.no_cache = true;
-    Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
-    HEARS(m, &three, 1,
+    Trivium__TextRequest m = ASK(GENERATE, generate, &g);
+    HEARS(m, &wire_three, 1,
           "generate id=16:ab..cd attempt=3 model= fingerprint=f pool= session= semantics=trivium/3 change=4 "
           "seed=0 state='mu' max=0 eos=0 cache=0 candidates=0 wait=0 n_prompt=2 stops= stop_ids=- "
           "ids=[5,6,7] strategy=0 pieces=");
-    const char *line = client_scene_hears(&c, &m, &empty, 1);  /* no ids are ids, too */
+    const char *line = client_scene_hears(&m, &wire_none, 1);  /* no ids are ids, too */
     assert_non_null(strstr(line, " ids=[] "));
 }
 
@@ -136,33 +117,33 @@ static void a_generate_that_cannot_be_read_comes_with_its_fault(void **state) {
     static ProtobufCBinaryData stops[STOPS_MAX + 1];
     for (size_t i = 0; i <= SEGMENTS_MAX; i++) segments[i] = &one;
     Trivium__Generate g = generate_new();
-    Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
-    HEARS(m, &odd, 1, "generate id=16:ab..cd attempt=3 fault=1");
+    Trivium__TextRequest m = ASK(GENERATE, generate, &g);
+    HEARS(m, &wire_odd, 1, "generate id=16:ab..cd attempt=3 fault=1");
     g.segments = segments;
     g.n_segments = 1;
-    HEARS(m, &three, 1, "generate id=16:ab..cd attempt=3 fault=2");
+    HEARS(m, &wire_three, 1, "generate id=16:ab..cd attempt=3 fault=2");
     g.n_segments = SEGMENTS_MAX + 1;
     HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=6");
     g.n_segments = SEGMENTS_MAX;
-    assert_null(strstr(client_scene_hears(&c, &m, NULL, 0), "fault"));     /* that many there may be */
+    assert_null(strstr(client_scene_hears(&m, NULL, 0), "fault"));     /* that many there may be */
     g.stops = stops;
     g.n_stops = STOPS_MAX + 1;
     HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=2");
     g.n_stops = 0;
     g.strategy = wire_unknown();
     HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=16");
-    assert_true(asker_is_silent(&c.client));     /* the answer is not the link's to give */
+    assert_true(asker_is_silent(&c->client));     /* the answer is not the link's to give */
 }
 
 static void a_generate_without_a_name_is_done_at_once(void **state) {
     (void)state;
     Trivium__Generate g = generate_new();
     g.request.len = REQUEST_BYTES - 1;
-    Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
+    Trivium__TextRequest m = ASK(GENERATE, generate, &g);
     HEARS(m, NULL, 0, "");
     const Trivium__Done *d = done();
     assert_int_equal(d->request.len, REQUEST_BYTES - 1);
-    assert_memory_equal(d->request.data, id_bytes, REQUEST_BYTES - 1);
+    assert_memory_equal(d->request.data, wire_id_bytes, REQUEST_BYTES - 1);
     assert_int_equal(d->attempt, 3);
     assert_int_equal(d->reason, TRIVIUM__FINISH_REASON__FINISH_ERROR);
     assert_string_equal(d->error->message, "a request's id has 16 bytes, not 15");
@@ -171,11 +152,11 @@ static void a_generate_without_a_name_is_done_at_once(void **state) {
 static void a_generate_with_too_many_frames_is_done_and_counts(void **state) {
     (void)state;
     Trivium__Generate g = generate_new();
-    Trivium__TextRequest m = TEXT_REQUEST(GENERATE, generate, &g);
-    const wire_raw two[] = {three, three};
+    Trivium__TextRequest m = ASK(GENERATE, generate, &g);
+    const wire_raw two[] = {wire_three, wire_three};
     HEARS(m, two, 2, "refused id=16:ab..cd attempt=3");
     const Trivium__Done *d = done();
-    assert_memory_equal(d->request.data, id_bytes, REQUEST_BYTES);
+    assert_memory_equal(d->request.data, wire_id_bytes, REQUEST_BYTES);
     assert_int_equal(d->error->code, TRIVIUM__CODE__BAD_MESSAGE);
     assert_string_equal(d->error->message, "2 raw frames came with a message that takes 1");
     g.request.len = 3;
@@ -192,60 +173,59 @@ static void tune_cancel_and_watch(void **state) {
     tune.request = wire_text("\xab\x01");
     tune.replace = true;
     tune.strategy = wire_temperature(40);
-    Trivium__TextRequest m = TEXT_REQUEST(TUNE, tune, &tune);
+    Trivium__TextRequest m = ASK(TUNE, tune, &tune);
     HEARS(m, NULL, 0, "tune 1 id=2:ab..01 replace=1 strategy=1:temperature=40");
     tune.strategy = wire_temperature(-1);
     tune.replace = false;
     HEARS(m, NULL, 0, "tune 1 id=2:ab..01 replace=0 fault=2");
     Trivium__Cancel cancel = TRIVIUM__CANCEL__INIT;
     cancel.call = 2;
-    cancel.request = request_id;
-    m = TEXT_REQUEST(CANCEL, cancel, &cancel);
+    cancel.request = wire_id;
+    m = ASK(CANCEL, cancel, &cancel);
     HEARS(m, NULL, 0, "cancel 2 id=16:ab..cd");
     Trivium__Watch watch = TRIVIUM__WATCH__INIT;
     watch.call = 3;
     watch.n_candidates = 6;
-    m = TEXT_REQUEST(WATCH, watch, &watch);
+    m = ASK(WATCH, watch, &watch);
     HEARS(m, NULL, 0, "watch 3 id=0:00..00 candidates=6");
 }
 
 static void pause_and_acknowledge(void **state) {
     (void)state;
     Trivium__Pause pause = TRIVIUM__PAUSE__INIT;
-    pause.request = request_id;
+    pause.request = wire_id;
     pause.attempt = 2;
     pause.step = 8;
-    Trivium__TextRequest m = TEXT_REQUEST(PAUSE, pause, &pause);
+    Trivium__TextRequest m = ASK(PAUSE, pause, &pause);
     HEARS(m, NULL, 0, "pause id=16:ab..cd attempt=2 steps=8");
     Trivium__Acknowledge ack = TRIVIUM__ACKNOWLEDGE__INIT, bad = ack;
-    ack.request = request_id;
+    ack.request = wire_id;
     ack.attempt = 2;
     ack.change = 5;
-    m = TEXT_REQUEST(ACKNOWLEDGE, acknowledge, &ack);
+    m = ASK(ACKNOWLEDGE, acknowledge, &ack);
     HEARS(m, NULL, 0, "acknowledged id=16:ab..cd attempt=2 change=5");
     Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;
     Trivium__Acknowledge *list[] = {&ack, &bad, &ack};
     beat.acknowledged = list;
     beat.n_acknowledged = 3;
     say_heartbeat(&beat);
-    asker_is_heard(&c.client);
+    asker_is_heard(&c->client);
     assert_string_equal(heard_all(), "acknowledged id=16:ab..cd attempt=2 change=5\n"
                                      "acknowledged id=16:ab..cd attempt=2 change=5");
     assert_int_equal(garbage(), 1);
 }
 
 int main(void) {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        CASE(only_clients_may_join),
-        CASE(a_client_that_leaves_is_told_of),
-        CASE(a_generate_with_text),
-        CASE(a_generate_with_ids),
-        CASE(a_generate_that_cannot_be_read_comes_with_its_fault),
-        CASE(a_generate_without_a_name_is_done_at_once),
-        CASE(a_generate_with_too_many_frames_is_done_and_counts),
-        CASE(tune_cancel_and_watch),
-        CASE(pause_and_acknowledge),
+        TEST(only_clients_may_join),
+        TEST(a_client_that_leaves_is_told_of),
+        TEST(a_generate_with_text),
+        TEST(a_generate_with_ids),
+        TEST(a_generate_that_cannot_be_read_comes_with_its_fault),
+        TEST(a_generate_without_a_name_is_done_at_once),
+        TEST(a_generate_with_too_many_frames_is_done_and_counts),
+        TEST(tune_cancel_and_watch),
+        TEST(pause_and_acknowledge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

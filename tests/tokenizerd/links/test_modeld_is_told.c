@@ -11,15 +11,13 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-static modeld_scene c;
+static modeld_scene *const c = &modelds;
 static int32_t ids[] = {5, 6, 7}, end_ids[] = {2};
 static request r;
 static calls *table;
 
 static int begin(void **state) {
-    (void)state;
-    modeld_scene_begin(&c);
-    modeld_scene_join(&c);
+    modeld_scene_begin_joined(state);
     table = calls_new(&models_serving);
     r = (request){.id = {0xab, [REQUEST_BYTES - 1] = 0xcd}, .attempt = 2, .pool = "p", .session = "s"};
     r.ids = ids;
@@ -30,18 +28,16 @@ static int begin(void **state) {
 }
 
 static int end(void **state) {
-    (void)state;
     strategy_clear(&r.strategy);
     calls_free(&table);
-    modeld_scene_end(&c);
-    return 0;
+    return modeld_scene_end(state);
 }
 
-#define SAYS(KIND) modeld_scene_says(&c, TRIVIUM__TOKENS_REQUEST__BODY_##KIND)
+#define SAYS(KIND) modeld_scene_says(TRIVIUM__TOKENS_REQUEST__BODY_##KIND)
 
 static void assert_frame(size_t index, const void *bytes, size_t n_bytes) {
     size_t n = 0;
-    const void *frame = fake_peer_raw(&c.fake.peer, index, &n);
+    const void *frame = fake_peer_raw(&c->fake.peer, index, &n);
     assert_non_null(frame);
     assert_int_equal(n, n_bytes);
     if (n_bytes > 0) assert_memory_equal(frame, bytes, n_bytes);
@@ -67,7 +63,7 @@ static void open_brings_all_that_a_modeld_needs(void **state) {
     r.n_candidates = 6;
     r.wait_ms = 500;
     r.no_cache = true;
-    assert_int_equal(modeld_link_open(c.link, c.modeld, &r, 8), STATUS_OK);
+    assert_int_equal(modeld_link_open(c->link, c->modeld, &r, 8), STATUS_OK);
     const Trivium__Open *open = SAYS(OPEN)->open;
     assert_ours(open->request);
     assert_int_equal(open->attempt, 2);
@@ -87,25 +83,25 @@ static void open_brings_all_that_a_modeld_needs(void **state) {
     assert_int_equal(open->wait_ms, 500);
     assert_true(open->no_cache);
     assert_int_equal(open->n_watched, 8);
-    assert_null(fake_peer_raw(&c.fake.peer, 1, &(size_t){0}));
+    assert_null(fake_peer_raw(&c->fake.peer, 1, &(size_t){0}));
     assert_frame(0, ids, sizeof ids);
 }
 
 static void what_happens_to_a_text(void **state) {
     (void)state;
     r.change = 4;
-    assert_int_equal(modeld_link_retune(c.link, c.modeld, &r), STATUS_OK);
+    assert_int_equal(modeld_link_retune(c->link, c->modeld, &r), STATUS_OK);
     const Trivium__Retune *retune = SAYS(TUNE)->tune;
     assert_ours(retune->request);
     assert_int_equal(retune->attempt, 2);
     assert_int_equal(retune->change, 4);
     assert_int_equal(retune->strategy->n_steps, r.strategy.n_steps);
-    modeld_link_watch(c.link, c.modeld, &r, 9);
+    modeld_link_watch(c->link, c->modeld, &r, 9);
     const Trivium__WatchText *watch = SAYS(WATCH)->watch;
     assert_ours(watch->request);
     assert_int_equal(watch->attempt, 2);
     assert_int_equal(watch->n_watched, 9);
-    modeld_link_close(c.link, c.modeld, &r);
+    modeld_link_close(c->link, c->modeld, &r);
     const Trivium__Close *close = SAYS(CLOSE)->close;
     assert_ours(close->request);
     assert_int_equal(close->attempt, 2);
@@ -120,7 +116,7 @@ static void scores_and_probes(void **state) {
     const call_order score = {.kind = CALL_SCORE, .model = "m", .wait_ms = 70,
                               .score = {.pool = "p", .ids = ids, .n_ids = 3, .n_top = 2}};
     assert_int_equal(calls_add(table, &score, 0, &asked, &f), STATUS_OK);
-    assert_int_equal(modeld_link_score(c.link, c.modeld, asked), STATUS_OK);
+    assert_int_equal(modeld_link_score(c->link, c->modeld, asked), STATUS_OK);
     const Trivium__ScoreIds *s = SAYS(SCORE)->score;
     assert_true(s->call == asked->number);
     assert_string_equal(s->pool, "p");
@@ -132,7 +128,7 @@ static void scores_and_probes(void **state) {
                               .probe = {.pool = "q", .row = row, .n_row = 8, .history = ids, .n_history = 3,
                                         .strategy = &r.strategy, .seed = 9, .step = 1}};
     assert_int_equal(calls_add(table, &probe, 0, &asked, &f), STATUS_OK);
-    assert_int_equal(modeld_link_probe(c.link, c.modeld, asked), STATUS_OK);
+    assert_int_equal(modeld_link_probe(c->link, c->modeld, asked), STATUS_OK);
     const Trivium__ProbeRow *p = SAYS(PROBE)->probe;
     assert_true(p->call == asked->number);
     assert_string_equal(p->pool, "q");
@@ -148,7 +144,7 @@ static void scores_and_probes(void **state) {
 static void the_default_model(void **state) {
     (void)state;
     default_model known = {.setting = "not told", .first = "m", .since_ms = 1234};
-    modeld_link_default(c.link, c.modeld, &known);
+    modeld_link_default(c->link, c->modeld, &known);
     const Trivium__DefaultModel *word = SAYS(DEFAULT_MODEL)->default_model;
     assert_string_equal(word->name, "m");
     assert_true(word->since_ms == 1234);
@@ -162,10 +158,10 @@ static void a_text_that_is_too_long_is_not_opened(void **state) {
     r.ids = calloc(n_ids, sizeof *ids);
     assert_non_null(r.ids);
     r.n_ids = n_ids;
-    assert_int_equal(modeld_link_open(c.link, c.modeld, &r, 0), STATUS_TOO_LONG);
+    assert_int_equal(modeld_link_open(c->link, c->modeld, &r, 0), STATUS_TOO_LONG);
     free(r.ids);
-    assert_true(asker_is_silent(&c.fake));
-    assert_int_equal(c.n_left, 0);
+    assert_true(asker_is_silent(&c->fake));
+    assert_int_equal(c->n_left, 0);
 }
 
 /* It would go on with what it was not told to end. */
@@ -176,23 +172,23 @@ static void a_modeld_that_misses_a_word_is_cut(void **state) {
     assert_non_null(hash);
     memset(hash, 'a', n_bytes - 1);
     hash[n_bytes - 1] = '\0';
-    modeld_link_query(c.link, c.modeld, hash);
+    modeld_link_query(c->link, c->modeld, hash);
     free(hash);
-    assert_int_equal(c.n_left, 0);      /* not from within the call */
-    modeld_scene_loses_modeld(&c);
-    asker_hears_leave(&c.fake);
+    assert_int_equal(c->n_left, 0);      /* not from within the call */
+    modeld_scene_loses_modeld();
+    asker_hears_leave(&c->fake);
 }
 
 static void a_modeld_that_does_not_read_is_cut(void **state) {
     (void)state;
     enum { N = OUTBOX_MESSAGES_MAX + 2 * HIGH_WATER_MESSAGES };
     int n_sent = 0;
-    while (n_sent < N && modeld_link_open(c.link, c.modeld, &r, 0) == STATUS_OK) n_sent++;
+    while (n_sent < N && modeld_link_open(c->link, c->modeld, &r, 0) == STATUS_OK) n_sent++;
     assert_in_range(n_sent, OUTBOX_MESSAGES_MAX, N - 1);
-    assert_int_equal(modeld_link_open(c.link, c.modeld, &r, 0), STATUS_BUSY);
-    assert_int_equal(c.n_left, 0);
-    modeld_scene_loses_modeld(&c);
-    assert_int_equal(c.n_left, 1);
+    assert_int_equal(modeld_link_open(c->link, c->modeld, &r, 0), STATUS_BUSY);
+    assert_int_equal(c->n_left, 0);
+    modeld_scene_loses_modeld();
+    assert_int_equal(c->n_left, 1);
 }
 
 int main(void) {

@@ -12,44 +12,24 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-static modeld_scene c;
+static modeld_scene *const c = &modelds;
 
-static int begin(void **state) {
-    (void)state;
-    modeld_scene_begin(&c);
-    return 0;
-}
-
-static int begin_joined(void **state) {
-    begin(state);
-    modeld_scene_join(&c);
-    return 0;
-}
-
-static int end(void **state) {
-    (void)state;
-    modeld_scene_end(&c);
-    return 0;
-}
-
-static uint8_t id_bytes[REQUEST_BYTES] = {0xab, [REQUEST_BYTES - 1] = 0xcd};
-static const ProtobufCBinaryData request_id = {REQUEST_BYTES, id_bytes};
-static const ProtobufCBinaryData short_id = {REQUEST_BYTES - 1, id_bytes};
+static const ProtobufCBinaryData short_id = {REQUEST_BYTES - 1, (uint8_t *)wire_id_bytes};
 
 static void say_heartbeat(Trivium__Heartbeat *beat) {
     Trivium__Control control = TRIVIUM__CONTROL__INIT;
     control.word_case = TRIVIUM__CONTROL__WORD_HEARTBEAT;
     control.heartbeat = beat;
-    fake_peer_say(&c.fake.peer, control);
+    fake_peer_say(&c->fake.peer, control);
 }
 
-#define HEARS(m, raw, n_raw, line) assert_string_equal(modeld_scene_hears(&c, &(m), (raw), (n_raw)), (line))
+#define HEARS(m, raw, n_raw, line) assert_string_equal(modeld_scene_hears(&(m), (raw), (n_raw)), (line))
 
 /* ---- joining ---- */
 
 static void a_hello_brings_the_offer(void **state) {
     (void)state;
-    assert_true(asker_joins(&c.fake));
+    assert_true(asker_joins(&c->fake));
     assert_string_equal(heard_all(), "joined m fingerprint=f vocabulary=v n_vocab=300 n_ctx=64 "
                                      "incarnation=77 first=-@0");
 }
@@ -59,57 +39,57 @@ static void a_hello_brings_the_first_model(void **state) {
     Trivium__DefaultModel word = TRIVIUM__DEFAULT_MODEL__INIT;
     word.name = "other";
     word.since_ms = 1234;
-    c.fake.hello.default_model = &word;
-    assert_true(asker_joins(&c.fake));
+    c->fake.hello.default_model = &word;
+    assert_true(asker_joins(&c->fake));
     assert_non_null(strstr(heard_all(), " first=other@1234"));
 }
 
 static void only_modelds_with_a_model_may_join(void **state) {
     (void)state;
-    c.fake.hello.role = TRIVIUM__ROLE__CLIENT;
-    assert_false(asker_joins(&c.fake));
-    assert_int_equal(c.fake.peer.control->refused->code, TRIVIUM__CODE__BAD_REQUEST);
-    assert_string_equal(c.fake.peer.control->refused->message,
+    c->fake.hello.role = TRIVIUM__ROLE__CLIENT;
+    assert_false(asker_joins(&c->fake));
+    assert_int_equal(c->fake.peer.control->refused->code, TRIVIUM__CODE__BAD_REQUEST);
+    assert_string_equal(c->fake.peer.control->refused->message,
                         "this endpoint is for modelds; clients use the other one");
-    c.fake.hello.role = TRIVIUM__ROLE__MODELD;
-    c.fake.hello.model = NULL;
-    assert_false(asker_joins(&c.fake));
+    c->fake.hello.role = TRIVIUM__ROLE__MODELD;
+    c->fake.hello.model = NULL;
+    assert_false(asker_joins(&c->fake));
     assert_string_equal(heard_all(), "");
 }
 
 static void who_is_not_wanted_hears_why(void **state) {
     (void)state;
-    c.answer = STATUS_NAME_TAKEN;
+    c->answer = STATUS_NAME_TAKEN;
     for (int i = 0; i < 2; i++) {
-        assert_false(asker_joins(&c.fake));
-        assert_int_equal(c.fake.peer.control->refused->code, TRIVIUM__CODE__NAME_TAKEN);
-        assert_string_equal(c.fake.peer.control->refused->message, "not you");
+        assert_false(asker_joins(&c->fake));
+        assert_int_equal(c->fake.peer.control->refused->code, TRIVIUM__CODE__NAME_TAKEN);
+        assert_string_equal(c->fake.peer.control->refused->message, "not you");
     }
-    c.answer = STATUS_OK;       /* it may come again */
-    assert_true(asker_joins(&c.fake));
-    assert_non_null(c.modeld);
+    c->answer = STATUS_OK;       /* it may come again */
+    assert_true(asker_joins(&c->fake));
+    assert_non_null(c->modeld);
 }
 
 static void what_is_said_at_once_comes_after_our_hello(void **state) {
     (void)state;
-    c.ask_at_once = "v";
-    assert_true(asker_joins(&c.fake));
+    c->ask_at_once = "v";
+    assert_true(asker_joins(&c->fake));
     const Trivium__TokensRequest *m =
-        modeld_scene_says(&c, TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY);
+        modeld_scene_says(TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY);
     assert_string_equal(m->vocabulary->vocabulary, "v");
 }
 
 static void a_modeld_that_leaves_is_told_of(void **state) {
     (void)state;
-    fake_peer_say_leave(&c.fake.peer);
-    modeld_scene_loses_modeld(&c);
-    assert_true(asker_joins(&c.fake));
-    assert_non_null(c.modeld);
+    fake_peer_say_leave(&c->fake.peer);
+    modeld_scene_loses_modeld();
+    assert_true(asker_joins(&c->fake));
+    assert_non_null(c->modeld);
 }
 
 static void its_newest_report_is_kept(void **state) {
     (void)state;
-    assert_null(modeld_link_report(c.modeld));
+    assert_null(modeld_link_report(c->modeld));
     Trivium__ModelReport report = TRIVIUM__MODEL_REPORT__INIT;
     Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;
     beat.report = &report;
@@ -117,9 +97,9 @@ static void its_newest_report_is_kept(void **state) {
         say_heartbeat(&beat);
     beat.report = NULL;
     say_heartbeat(&beat);
-    asker_is_heard(&c.fake);
-    assert_int_equal(modeld_link_report(c.modeld)->sequences, 2);
-    assert_string_equal(modeld_link_hello(c.modeld)->name, "m");
+    asker_is_heard(&c->fake);
+    assert_int_equal(modeld_link_report(c->modeld)->sequences, 2);
+    assert_string_equal(modeld_link_hello(c->modeld)->name, "m");
 }
 
 /* ---- texts ---- */
@@ -133,40 +113,40 @@ static void tokens(void **state) {
     drawn.candidates = list;
     drawn.n_candidates = 1;
     Trivium__Token token = TRIVIUM__TOKEN__INIT;
-    token.request = request_id;
+    token.request = wire_id;
     token.attempt = 2;
     token.step = 7;
     token.drawn = &drawn;
     token.semantics = "s";
     token.forward_ms = 1.5;
     token.sample_ms = 0.25;
-    Trivium__TokensReply m = TOKENS_REPLY(TOKEN, token, &token);
+    Trivium__TokensReply m = REPLY(TOKEN, token, &token);
     HEARS(m, NULL, 0, "token ab..cd attempt=2 step=7 id=5 state='mu' semantics=s forward=1.5 sample=0.25 "
                       "candidates=1");
     Trivium__Glimpse trace = TRIVIUM__GLIMPSE__INIT;
-    trace.request = request_id;
+    trace.request = wire_id;
     trace.step = 7;
     trace.drawn = &drawn;
-    m = TOKENS_REPLY(GLIMPSE, glimpse, &trace);
+    m = REPLY(GLIMPSE, glimpse, &trace);
     HEARS(m, NULL, 0, "trace ab..cd step=7 id=5");
 }
 
 static void changes_and_ends(void **state) {
     (void)state;
     Trivium__Retuned retuned = TRIVIUM__RETUNED__INIT;
-    retuned.request = request_id;
+    retuned.request = wire_id;
     retuned.attempt = 2;
     retuned.change = 3;
     retuned.step = 9;
-    Trivium__TokensReply m = TOKENS_REPLY(TUNED, tuned, &retuned);
+    Trivium__TokensReply m = REPLY(TUNED, tuned, &retuned);
     HEARS(m, NULL, 0, "retuned ab..cd attempt=2 change=3 from=9");
     Trivium__Closed closed = TRIVIUM__CLOSED__INIT;
-    closed.request = request_id;
+    closed.request = wire_id;
     closed.attempt = 2;
     closed.queue_ms = 1;
     closed.prefill_ms = 2;
     closed.n_cached = 3;
-    m = TOKENS_REPLY(CLOSED, closed, &closed);
+    m = REPLY(CLOSED, closed, &closed);
     closed.reason = TRIVIUM__CLOSE_REASON__CLOSE_END_ID;
     HEARS(m, NULL, 0, "closed ab..cd attempt=2 finish=1 queue=1 prefill=2 cached=3");
     closed.reason = TRIVIUM__CLOSE_REASON__CLOSE_LENGTH;
@@ -197,12 +177,12 @@ static void answers_to_calls(void **state) {
     scored.n_top = 2;
     const double numbers[] = {-1, -2.5};
     wire_raw raw = {numbers, sizeof numbers};
-    Trivium__TokensReply m = TOKENS_REPLY(SCORED, scored, &scored);
+    Trivium__TokensReply m = REPLY(SCORED, scored, &scored);
     HEARS(m, &raw, 1, "scored 1 -1 -2.5 top=[8,9]");
     Trivium__ProbedRow probed = TRIVIUM__PROBED_ROW__INIT;
     probed.call = 2;
     probed.id = 1;
-    Trivium__TokensReply p = TOKENS_REPLY(PROBED, probed, &probed);
+    Trivium__TokensReply p = REPLY(PROBED, probed, &probed);
     HEARS(p, &raw, 1, "probed 2 id=1 -1 -2.5");
     raw.n_bytes = 9;            /* no whole number of them: whoever asked says that it does not fit */
     HEARS(m, &raw, 1, "scored 1 - top=[8,9]");
@@ -215,7 +195,7 @@ static void answers_to_calls(void **state) {
     Trivium__CallFailed failed = TRIVIUM__CALL_FAILED__INIT;
     failed.call = 3;
     failed.error = &error;
-    m = TOKENS_REPLY(FAILED, failed, &failed);
+    m = REPLY(FAILED, failed, &failed);
     HEARS(m, NULL, 0, "failed 3 10: none");
 }
 
@@ -243,7 +223,7 @@ static void pieces_of_vocabularies(void **state) {
     Trivium__VocabularyPiece piece = piece_new(2);
     piece.merges = &merge;
     piece.n_merges = 1;
-    Trivium__TokensReply m = TOKENS_REPLY(VOCABULARY, vocabulary, &piece);
+    Trivium__TokensReply m = REPLY(VOCABULARY, vocabulary, &piece);
     HEARS(m, NULL, 0, "piece v of=300+40 from=10+20 'a':1 '<s>':3 +'a b'");
     Trivium__VocabularyMeta meta = TRIVIUM__VOCABULARY_META__INIT;
     meta.kind = "gpt2";
@@ -262,32 +242,32 @@ static void pieces_of_vocabularies(void **state) {
 }
 
 static void loses_its_place(Trivium__TokensReply *m, const char *line) {
-    fake_peer_send(&c.fake.peer, &m->base, NULL, 0);
-    modeld_scene_loses_modeld(&c);
+    fake_peer_send(&c->fake.peer, &m->base, NULL, 0);
+    modeld_scene_loses_modeld();
     assert_string_equal(heard_all(), line);
-    asker_hears_leave(&c.fake);
+    asker_hears_leave(&c->fake);
 }
 
 static void a_piece_with_sizes_that_do_not_fit_ends_it(void **state) {
     (void)state;
     Trivium__VocabularyPiece piece = piece_new(2);
     piece.types.len = 1;
-    Trivium__TokensReply m = TOKENS_REPLY(VOCABULARY, vocabulary, &piece);
+    Trivium__TokensReply m = REPLY(VOCABULARY, vocabulary, &piece);
     loses_its_place(&m, "unusable 77: a piece of a vocabulary has sizes that do not fit");
 }
 
 static void a_piece_with_too_many_tokens_ends_it(void **state) {
     (void)state;
     Trivium__VocabularyPiece piece = piece_new(VOCABULARY_PIECE_ITEMS + 1);
-    Trivium__TokensReply m = TOKENS_REPLY(VOCABULARY, vocabulary, &piece);
+    Trivium__TokensReply m = REPLY(VOCABULARY, vocabulary, &piece);
     loses_its_place(&m, "unusable 77: a piece of a vocabulary has sizes that do not fit");
 }
 
 static void a_piece_that_cannot_be_used_ends_it(void **state) {
     (void)state;
     Trivium__VocabularyPiece piece = piece_new(0);
-    Trivium__TokensReply m = TOKENS_REPLY(VOCABULARY, vocabulary, &piece);
-    c.answer = STATUS_UNSUPPORTED;
+    Trivium__TokensReply m = REPLY(VOCABULARY, vocabulary, &piece);
+    c->answer = STATUS_UNSUPPORTED;
     loses_its_place(&m, "piece v of=300+40 from=10+20\nunusable 77: no such vocabulary");
 }
 
@@ -303,16 +283,16 @@ static void what_names_no_text_is_counted(void **state) {
     token.request = retuned.request = closed.request = trace.request = short_id;
     token.drawn = trace.drawn = &drawn;
     Trivium__TokensReply messages[] = {
-        TOKENS_REPLY(TOKEN, token, &token),
-        TOKENS_REPLY(TUNED, tuned, &retuned),
-        TOKENS_REPLY(CLOSED, closed, &closed),
-        TOKENS_REPLY(GLIMPSE, glimpse, &trace),
+        REPLY(TOKEN, token, &token),
+        REPLY(TUNED, tuned, &retuned),
+        REPLY(CLOSED, closed, &closed),
+        REPLY(GLIMPSE, glimpse, &trace),
     };
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         HEARS(messages[i], NULL, 0, "");
-        assert_int_equal(modeld_link_garbage(c.link), i + 1);
+        assert_int_equal(modeld_link_garbage(c->link), i + 1);
     }
-    assert_int_equal(c.n_left, 0);
+    assert_int_equal(c->n_left, 0);
 }
 
 static void a_token_without_what_was_drawn_is_counted(void **state) {
@@ -321,9 +301,9 @@ static void a_token_without_what_was_drawn_is_counted(void **state) {
     for (size_t i = 0; i <= CANDIDATES_MAX; i++) list[i] = &one;
     Trivium__Token token = TRIVIUM__TOKEN__INIT;
     Trivium__Glimpse trace = TRIVIUM__GLIMPSE__INIT;
-    token.request = trace.request = request_id;
-    Trivium__TokensReply m = TOKENS_REPLY(TOKEN, token, &token);
-    Trivium__TokensReply g = TOKENS_REPLY(GLIMPSE, glimpse, &trace);
+    token.request = trace.request = wire_id;
+    Trivium__TokensReply m = REPLY(TOKEN, token, &token);
+    Trivium__TokensReply g = REPLY(GLIMPSE, glimpse, &trace);
     HEARS(m, NULL, 0, "");
     HEARS(g, NULL, 0, "");
     Trivium__Drawn drawn = TRIVIUM__DRAWN__INIT;
@@ -332,10 +312,10 @@ static void a_token_without_what_was_drawn_is_counted(void **state) {
     token.drawn = trace.drawn = &drawn;
     HEARS(m, NULL, 0, "");
     HEARS(g, NULL, 0, "");
-    assert_int_equal(modeld_link_garbage(c.link), 4);
+    assert_int_equal(modeld_link_garbage(c->link), 4);
     drawn.n_candidates = CANDIDATES_MAX;
-    assert_non_null(strstr(modeld_scene_hears(&c, &m, NULL, 0), "token"));
-    assert_non_null(strstr(modeld_scene_hears(&c, &g, NULL, 0), "trace"));
+    assert_non_null(strstr(modeld_scene_hears(&m, NULL, 0), "token"));
+    assert_non_null(strstr(modeld_scene_hears(&g, NULL, 0), "trace"));
 }
 
 static void what_is_no_reply_is_counted(void **state) {
@@ -347,15 +327,15 @@ static void what_is_no_reply_is_counted(void **state) {
     m.base.unknown_fields = &later;
     m.base.n_unknown_fields = 1;
     HEARS(m, NULL, 0, "");      /* a body that a later version may have */
-    fake_peer_send_frames(&c.fake.peer, &(wire_raw){"\xff\xff\xff", 3}, 1);
-    asker_is_heard(&c.fake);
-    assert_int_equal(modeld_link_garbage(c.link), 3);
-    assert_int_equal(c.n_left, 0);
+    fake_peer_send_frames(&c->fake.peer, &(wire_raw){"\xff\xff\xff", 3}, 1);
+    asker_is_heard(&c->fake);
+    assert_int_equal(modeld_link_garbage(c->link), 3);
+    assert_int_equal(c->n_left, 0);
 }
 
 int main(void) {
-#define FIRST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-#define JOINED(name) cmocka_unit_test_setup_teardown(name, begin_joined, end)
+#define FIRST(name) cmocka_unit_test_setup_teardown(name, modeld_scene_begin, modeld_scene_end)
+#define JOINED(name) cmocka_unit_test_setup_teardown(name, modeld_scene_begin_joined, modeld_scene_end)
     const struct CMUnitTest tests[] = {
         FIRST(a_hello_brings_the_offer),
         FIRST(a_hello_brings_the_first_model),

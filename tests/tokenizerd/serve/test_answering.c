@@ -20,10 +20,6 @@ static const wire_raw three = {three_ids, sizeof three_ids};
 static const double three_numbers[] = {0, -1, -2};
 static const float logits[] = {1, 2, 3};
 
-static ProtobufCBinaryData text_of(const char *text) {
-    return (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
-}
-
 /* ---- what is asked ---- */
 
 static void asks_to_score(uint32_t n_top) {
@@ -50,7 +46,7 @@ static void asks_to_render(size_t n_messages, uint32_t n_ids_max) {
     for (size_t i = 0; i < n_messages; i++) {
         trivium__message__init(&messages[i]);
         messages[i].role = (char *)(i % 2 == 0 ? "user" : "assistant");
-        messages[i].content = text_of("Hi!");
+        messages[i].content = wire_text("Hi!");
         list[i] = &messages[i];
     }
     Trivium__Render render = TRIVIUM__RENDER__INIT;
@@ -95,7 +91,7 @@ static void texts_become_ids_when_their_model_is_here(void **state) {
     (void)state;
     Trivium__Tokenize tokenize = TRIVIUM__TOKENIZE__INIT;
     tokenize.call = CALL;
-    tokenize.text = text_of("abc");     /* of the default model */
+    tokenize.text = wire_text("abc");     /* of the default model */
     client_says(ASK(TOKENIZE, tokenize, &tokenize), NULL, 0);
     assert_true(asker_is_silent(&tokenizerd.client));
     modeld_joins(first);

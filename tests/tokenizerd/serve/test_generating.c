@@ -52,7 +52,7 @@ static void a_cancelled_text_is_closed_and_stays_so(void **state) {
     has_begun();
     Trivium__Cancel cancel = TRIVIUM__CANCEL__INIT;
     cancel.call = 5;
-    cancel.request = (ProtobufCBinaryData){1, request_id.data};
+    cancel.request = (ProtobufCBinaryData){1, wire_id.data};
     client_says(ASK(CANCEL, cancel, &cancel), NULL, 0);
     is_done(1, TRIVIUM__FINISH_REASON__FINISH_CANCELLED, 1);
     assert_int_equal(TOLD(CANCELLED)->cancelled->n_tokens, 1);
@@ -188,7 +188,7 @@ static void a_modeld_that_breaks_a_rule_ends_it(void **state) {
     Trivium__Drawn drawn = TRIVIUM__DRAWN__INIT;
     Trivium__Token token = TRIVIUM__TOKEN__INIT;
     drawn.id = 256 + SCENE_BYTE;        /* one past the last */
-    token.request = request_id;
+    token.request = wire_id;
     token.attempt = 1;
     token.step = 2;
     token.drawn = &drawn;

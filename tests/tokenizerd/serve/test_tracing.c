@@ -13,7 +13,7 @@
 static void watches_it(uint64_t number, uint32_t n_candidates) {
     Trivium__Watch watch = TRIVIUM__WATCH__INIT;
     watch.call = number;
-    watch.request = request_id;
+    watch.request = wire_id;
     watch.n_candidates = n_candidates;
     client_says(ASK(WATCH, watch, &watch), NULL, 0);
 }
@@ -41,7 +41,7 @@ static void shows_a_trace(asker *modeld, uint32_t at_step) {
     drawn.id = a.id;
     drawn.candidates = list;
     drawn.n_candidates = 2;
-    glimpse.request = request_id;
+    glimpse.request = wire_id;
     glimpse.step = at_step;
     glimpse.drawn = &drawn;
     modeld_says(modeld, REPLY(GLIMPSE, glimpse, &glimpse), NULL, 0);
@@ -66,7 +66,7 @@ static void traces_come_until_the_text_has_ended(void **state) {
     shows_a_trace(first_modeld, 1);
     is_seen(1, 2);
     Trivium__Closed closed = TRIVIUM__CLOSED__INIT;
-    closed.request = request_id;
+    closed.request = wire_id;
     closed.attempt = 1;
     closed.reason = TRIVIUM__CLOSE_REASON__CLOSE_LENGTH;
     Trivium__TokensReply m = REPLY(CLOSED, closed, &closed);

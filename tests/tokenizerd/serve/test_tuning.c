@@ -23,7 +23,7 @@ static void tunes(ProtobufCBinaryData id, Trivium__Strategy *strategy_asked) {
 
 static void places(asker *modeld, uint32_t ordinal, uint32_t step_from) {
     Trivium__Retuned retuned = TRIVIUM__RETUNED__INIT;
-    retuned.request = request_id;
+    retuned.request = wire_id;
     retuned.attempt = 1;
     retuned.change = ordinal;
     retuned.step = step_from;
@@ -32,7 +32,7 @@ static void places(asker *modeld, uint32_t ordinal, uint32_t step_from) {
 
 static void acknowledges(uint32_t attempt, uint32_t ordinal) {
     Trivium__Acknowledge ack = TRIVIUM__ACKNOWLEDGE__INIT;
-    ack.request = request_id;
+    ack.request = wire_id;
     ack.attempt = attempt;
     ack.change = ordinal;
     client_says(ASK(ACKNOWLEDGE, acknowledge, &ack), NULL, 0);
@@ -56,7 +56,7 @@ static void call_fails(Trivium__Code code) {
 static void who_asked_is_answered_when_the_owner_has_it(void **state) {
     (void)state;
     has_begun();
-    tunes(request_id, wire_temperature(2));
+    tunes(wire_id, wire_temperature(2));
     const Trivium__Retune *retune = ASKED(first_modeld, TUNE)->tune;
     assert_int_equal(retune->change, 1);
     assert_true(retune->strategy->steps[0]->numbers[0] == 2);
@@ -77,7 +77,7 @@ static void who_asked_is_answered_when_the_owner_has_it(void **state) {
 static void a_text_that_ends_first_is_said_so(void **state) {
     (void)state;
     has_begun();
-    tunes(request_id, wire_temperature(2));
+    tunes(wire_id, wire_temperature(2));
     ASKED(first_modeld, TUNE);
     closes(first_modeld, 1, TRIVIUM__CLOSE_REASON__CLOSE_LENGTH, 0);
     is_done(1, TRIVIUM__FINISH_REASON__FINISH_LENGTH, 1);
@@ -87,7 +87,7 @@ static void a_text_that_ends_first_is_said_so(void **state) {
 static void what_waits_is_changed_at_once(void **state) {
     (void)state;
     asks_for_a_text(0);
-    tunes(request_id, wire_temperature(2));
+    tunes(wire_id, wire_temperature(2));
     modeld_joins(first_modeld);
     TOLD(STARTED);
     is_changed(1, 0, 2);
@@ -97,7 +97,7 @@ static void what_waits_is_changed_at_once(void **state) {
 static void a_lost_modeld_places_it(void **state) {
     (void)state;
     has_begun();
-    tunes(request_id, wire_temperature(2));
+    tunes(wire_id, wire_temperature(2));
     ASKED(first_modeld, TUNE);
     modeld_joins(second_modeld);
     modeld_leaves(first_modeld);
@@ -122,7 +122,7 @@ static void what_does_not_fit_the_model_is_dropped_when_that_is_here(void **stat
     bias.n_lists = 1;
     of_bias.steps = steps;
     of_bias.n_steps = 1;
-    tunes(request_id, &of_bias);
+    tunes(wire_id, &of_bias);
     modeld_joins(first_modeld);
     call_fails(TRIVIUM__CODE__BAD_ID);
     TOLD(STARTED);
@@ -132,10 +132,10 @@ static void what_does_not_fit_the_model_is_dropped_when_that_is_here(void **stat
 /* Whether there is such a text comes before what is to be done to it. */
 static void nobody_and_nothing_are_told_apart(void **state) {
     (void)state;
-    tunes(request_id, wire_unknown());
+    tunes(wire_id, wire_unknown());
     call_fails(TRIVIUM__CODE__UNKNOWN_REQUEST);
     asks_for_a_text(0);
-    tunes(request_id, wire_unknown());
+    tunes(wire_id, wire_unknown());
     call_fails(TRIVIUM__CODE__UNSUPPORTED);
     tunes((ProtobufCBinaryData){0, NULL}, wire_temperature(2));
     call_fails(TRIVIUM__CODE__BAD_REQUEST);
@@ -147,12 +147,12 @@ static void a_text_rests_and_goes_on(void **state) {
     draws(first_modeld, 1, 1, 'b');
     is_shown(1, 1, "b");
     Trivium__Pause pause = TRIVIUM__PAUSE__INIT;
-    pause.request = request_id;
+    pause.request = wire_id;
     pause.attempt = 1;
     pause.step = 1;             /* the owner has not taken "b" */
     client_says(ASK(PAUSE, pause, &pause), NULL, 0);
     assert_int_equal(ASKED(first_modeld, CLOSE)->close->attempt, 1);
-    tunes(request_id, wire_temperature(2));
+    tunes(wire_id, wire_temperature(2));
     is_changed(1, 1, 2);
     Trivium__List list = TRIVIUM__LIST__INIT;
     client_says(ASK(LIST, list, &list), NULL, 0);
