@@ -38,11 +38,11 @@ typedef struct timer {
 
 struct loop {
     loop_source *sources;       /* the newest first */
-    size_t n_watches;           /* removed ones, too */
+    size_t n_sources;           /* removed ones, too */
     bool changed;               /* `items` are not what is to be polled any more */
     zmq_pollitem_t *items;      /* [n_items] */
-    loop_source **watched;      /* [n_items]: whose item each is */
-    size_t n_items, items_capacity, watched_capacity;   /* both hold all sources */
+    loop_source **polled;      /* [n_items]: whose item each is */
+    size_t n_items, items_capacity, polled_capacity;   /* both hold all sources */
     uint64_t n_turns;
     timer *timers;
     int last_timer;
@@ -71,12 +71,12 @@ static bool ends(loop *l) {
 /* ---- Watches ---- */
 
 static bool make_room(loop *l) {
-    size_t n = l->n_watches + 1;
+    size_t n = l->n_sources + 1;
     zmq_pollitem_t *items = grow(l->items, &l->items_capacity, n, sizeof *items);
     if (items) l->items = items;
-    loop_source **watched = grow(l->watched, &l->watched_capacity, n, sizeof *watched);
-    if (watched) l->watched = watched;
-    return items && watched;
+    loop_source **polled = grow(l->polled, &l->polled_capacity, n, sizeof *polled);
+    if (polled) l->polled = polled;
+    return items && polled;
 }
 
 static int source_add(loop *l, loop_source what) {
@@ -85,7 +85,7 @@ static int source_add(loop *l, loop_source what) {
     *w = what;
     w->next = l->sources;
     l->sources = w;
-    l->n_watches++;
+    l->n_sources++;
     l->changed = true;
     return 0;
 }
@@ -100,12 +100,12 @@ static void watches_settle(loop *l) {
         }
         *at = w->next;
         free(w);
-        l->n_watches--;
+        l->n_sources--;
     }
-    size_t i = l->n_items = l->n_watches;
+    size_t i = l->n_items = l->n_sources;
     for (loop_source *w = l->sources; w; w = w->next) {
         l->items[--i] = (zmq_pollitem_t){.socket = w->socket, .fd = w->fd, .events = w->events};
-        l->watched[i] = w;
+        l->polled[i] = w;
     }
     l->changed = false;
 }
@@ -254,7 +254,7 @@ void loop_free(loop **loop_pointer) {
         free(t);
     }
     free(l->items);
-    free(l->watched);
+    free(l->polled);
     if (l->signal_fd >= 0) close(l->signal_fd);
     free(l);
 }
@@ -271,7 +271,7 @@ static bool take_turn(loop *l) {
     for (size_t i = 0; n_ready > 0 && i < l->n_items && l->n_turns == turn && !ends(l); i++) {
         if (!l->items[i].revents) continue;
         n_ready--;
-        const loop_source *w = l->watched[i]; /* removed by a handler before it: no longer called */
+        const loop_source *w = l->polled[i]; /* removed by a handler before it: no longer called */
         if (w->handler) w->handler(w->context);
     }
     take_timers(l);
