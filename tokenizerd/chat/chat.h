@@ -9,7 +9,7 @@
 #include "chat_template.h"
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
-#include "tokenizerd/text/passages.h"
+#include "tokenizerd/text/encode_queue.h"
 #include "tokenizerd/tokenizer/tokenizer.h"
 
 typedef enum chat_role {

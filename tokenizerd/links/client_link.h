@@ -16,7 +16,7 @@
 #include "tokenizerd/chat/chat.h"
 #include "tokenizerd/requests/calls.h"
 #include "tokenizerd/requests/requests.h"
-#include "tokenizerd/text/passages.h"
+#include "tokenizerd/text/encode_queue.h"
 
 typedef struct client_link client_link;
 typedef struct peer peer;           /* proto/net/peer.h */

@@ -12,7 +12,7 @@
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
 #include "serving.h"
-#include "tokenizerd/text/passages.h"
+#include "tokenizerd/text/encode_queue.h"
 
 typedef struct calls calls;
 

@@ -15,7 +15,7 @@
 #include "proto/chain/strategy.h"
 #include "request_order.h"
 #include "serving.h"
-#include "tokenizerd/text/passages.h"
+#include "tokenizerd/text/encode_queue.h"
 #include "tokenizerd/text/stream.h"
 
 typedef struct request request;

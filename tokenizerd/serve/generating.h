@@ -9,7 +9,7 @@
 #include "tokenizerd/requests/requests.h"
 #include "tokenizerd/requests/watches.h"
 #include "tokenizerd/route/models.h"
-#include "tokenizerd/text/passages.h"
+#include "tokenizerd/text/encode_queue.h"
 #include "turn.h"
 
 typedef struct generating {         /* what it needs: filled in by its owner, all borrowed */

@@ -6,7 +6,7 @@
 #include "tokenizerd/links/client_link.h"
 #include "tokenizerd/requests/calls.h"
 #include "tokenizerd/route/models.h"
-#include "tokenizerd/text/passages.h"
+#include "tokenizerd/text/encode_queue.h"
 #include "turn.h"
 
 typedef struct renderer {           /* what it needs: filled in by its owner, all borrowed */

@@ -1,4 +1,4 @@
-#include "passages.h"
+#include "encode_queue.h"
 
 #include <assert.h>
 #include <stdlib.h>

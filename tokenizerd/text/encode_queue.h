@@ -1,7 +1,7 @@
 /* Texts on their way to ids: kept until their model's vocabulary is here, then encoded in slices,
  * one slice a turn, in rotation. So a long text delays neither the others nor the heartbeats. */
-#ifndef TRIVIUM_PASSAGES_H
-#define TRIVIUM_PASSAGES_H
+#ifndef TRIVIUM_ENCODE_QUEUE_H
+#define TRIVIUM_ENCODE_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/support/tokenizer/small_tokenizer.h"
-#include "tokenizerd/text/passages.h"
+#include "tokenizerd/text/encode_queue.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
