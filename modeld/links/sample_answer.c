@@ -45,7 +45,7 @@ bool sample_answer_failed(const sample_answer *a, failure *f) {
     return true;
 }
 
-bool sample_glimpse_is_sound(const Trivium__Glimpse *g, uint32_t n_vocab) {
+bool sample_trace_is_sound(const Trivium__Glimpse *g, uint32_t n_vocab) {
     const Trivium__Drawn *d = g->drawn;
     return g->request.len == REQUEST_BYTES && d && is_id(d->id, n_vocab) && !isnan(d->logprob) &&
            !fault_of_candidates(d, n_vocab);

@@ -38,6 +38,6 @@ Trivium__Drawn *sample_answer_first(const sample_answer *a);
 const Trivium__Drawn *sample_answer_last(const sample_answer *a);
 
 /* Are the candidates of a step, sent after its answer, fit to be passed on? */
-bool sample_glimpse_is_sound(const Trivium__Glimpse *g, uint32_t n_vocab);
+bool sample_trace_is_sound(const Trivium__Glimpse *g, uint32_t n_vocab);
 
 #endif

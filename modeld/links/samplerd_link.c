@@ -77,9 +77,9 @@ static void take_sample(samplerd_link *link, sampler *from, const wire_message *
 }
 
 static void take_glimpse(samplerd_link *link, Trivium__Glimpse *g) {
-    if (!sample_glimpse_is_sound(g, link->options.n_vocab))
+    if (!sample_trace_is_sound(g, link->options.n_vocab))
         garbage_count(link->options.garbage, "glimpse");
-    else link->options.events->glimpsed(link->options.context, g->request.data, g);
+    else link->options.events->traced(link->options.context, g->request.data, g);
 }
 
 static void on_message(void *context, peer *p, const wire_message *message) {

@@ -100,7 +100,7 @@ void tokenizerd_answer_failed(tokenizerd_link *to, uint64_t call, const failure 
 
 /* ---- watching ---- */
 
-void tokenizerd_answer_glimpse(tokenizerd_link *to, Trivium__Glimpse *g) {
+void tokenizerd_answer_trace(tokenizerd_link *to, Trivium__Glimpse *g) {
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_GLIMPSE;
     m.glimpse = g;

@@ -36,6 +36,6 @@ void tokenizerd_answer_probed(tokenizerd_link *to, uint64_t call, int32_t id, co
 void tokenizerd_answer_failed(tokenizerd_link *to, uint64_t call, const failure *f);
 
 /* For whoever watches; dropped where it would have to wait. */
-void tokenizerd_answer_glimpse(tokenizerd_link *to, Trivium__Glimpse *g);
+void tokenizerd_answer_trace(tokenizerd_link *to, Trivium__Glimpse *g);
 
 #endif

@@ -209,9 +209,9 @@ static void on_answered(void *context, sampler *from, const sample_answer *a) {
     wakeup_set(s->options.turn, 0);
 }
 
-static void on_glimpsed(void *context, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
+static void on_traced(void *context, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
     sampling *s = context;
-    tokenizerds_glimpse(s->options.tokenizerds, request, g);
+    tokenizerds_trace(s->options.tokenizerds, request, g);
 }
 
 /* ---- samplers come and go ---- */
@@ -234,7 +234,7 @@ static void on_changed(void *context) {
 
 static const samplerd_link_events events = {
     .answered = on_answered,
-    .glimpsed = on_glimpsed,
+    .traced = on_traced,
     .lost = on_lost,
     .changed = on_changed,
 };

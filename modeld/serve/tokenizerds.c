@@ -147,10 +147,10 @@ void tokenizerds_beat(tokenizerds *t) {
     for (size_t i = 0; i < t->n_links; i++) tokenizerd_link_beat(t->links[i]);
 }
 
-void tokenizerds_glimpse(tokenizerds *t, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
+void tokenizerds_trace(tokenizerds *t, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
     const sequence *q = sequences_find(t->options.sequences, request);
-    if (q) tokenizerd_answer_glimpse(q->owner, g);
-    for (size_t i = 0; !q && i < t->n_links; i++) tokenizerd_answer_glimpse(t->links[i], g);
+    if (q) tokenizerd_answer_trace(q->owner, g);
+    for (size_t i = 0; !q && i < t->n_links; i++) tokenizerd_answer_trace(t->links[i], g);
 }
 
 uint64_t tokenizerds_garbage(const tokenizerds *t) {

@@ -25,7 +25,7 @@ status tokenizerds_join(tokenizerds *t, tokenizerd_link_options link, failure *f
 void tokenizerds_beat(tokenizerds *t); /* a heartbeat to all of them: the report has changed */
 /* To the one that asked for this text; when it has ended meanwhile, to all: the one that it is for
  * knows it. */
-void tokenizerds_glimpse(tokenizerds *t, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g);
+void tokenizerds_trace(tokenizerds *t, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g);
 uint64_t tokenizerds_garbage(const tokenizerds *t); /* messages of theirs that could not be read */
 
 /* Why the last one refused this model for good, as all others did before: then the loop was stopped.

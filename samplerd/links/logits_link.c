@@ -53,9 +53,9 @@ static void send_reply(logits_link *link, peer *p, Trivium__SampleReply *reply,
 }
 
 /* For those who watch, when the id is on its way. */
-static void offer_glimpse(logits_link *link, peer *p, const Trivium__SampleRequest *request) {
+static void offer_trace(logits_link *link, peer *p, const Trivium__SampleRequest *request) {
     Trivium__Glimpse glimpse;
-    sample_reply_glimpse(&glimpse, request, &link->room);
+    sample_reply_trace(&glimpse, request, &link->room);
     Trivium__LogitsReply out = TRIVIUM__LOGITS_REPLY__INIT;
     out.body_case = TRIVIUM__LOGITS_REPLY__BODY_GLIMPSE;
     out.glimpse = &glimpse;
@@ -80,7 +80,7 @@ static void take_request(logits_link *link, peer *p, const wire_message *m,
     }
     reply.sample_ms = (double)(clock_us() - begin_us) / 1000.0;
     send_reply(link, p, &reply, st == STATUS_OK ? sampled.probabilities : NULL, request->n_vocab);
-    if (st == STATUS_OK && request->n_watched > 0) offer_glimpse(link, p, request);
+    if (st == STATUS_OK && request->n_watched > 0) offer_trace(link, p, request);
 }
 
 /* ---- events of its peers: there is one modeld at most ---- */

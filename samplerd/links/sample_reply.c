@@ -54,8 +54,8 @@ void sample_reply_failed(Trivium__SampleReply *reply, const Trivium__SampleReque
     reply->error = error;
 }
 
-void sample_reply_glimpse(Trivium__Glimpse *glimpse, const Trivium__SampleRequest *request,
-                          reply_room *room) {
+void sample_reply_trace(Trivium__Glimpse *glimpse, const Trivium__SampleRequest *request,
+                        reply_room *room) {
     trivium__glimpse__init(glimpse);
     glimpse->request = request->request;
     glimpse->attempt = request->attempt;

@@ -22,7 +22,7 @@ void sample_reply_failed(Trivium__SampleReply *reply, const Trivium__SampleReque
                          Trivium__Error *error);
 
 /* Fill `glimpse` with the last row of the same request, after sample_reply_drawn. It borrows from both. */
-void sample_reply_glimpse(Trivium__Glimpse *glimpse, const Trivium__SampleRequest *request,
-                          reply_room *room);
+void sample_reply_trace(Trivium__Glimpse *glimpse, const Trivium__SampleRequest *request,
+                        reply_room *room);
 
 #endif

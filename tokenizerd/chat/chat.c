@@ -168,7 +168,7 @@ status chat_check(const chat_message *messages, size_t n_messages, failure *f) {
 /* ---- a prompt ---- */
 
 static void put(chat_prompt *p, const void *bytes, size_t n_bytes, bool special) {
-    p->segments[p->n_segments++] = (passage_segment){bytes, n_bytes, special};
+    p->pieces[p->n_pieces++] = (prompt_piece){bytes, n_bytes, special};
 }
 
 static void put_own(chat_prompt *p, const char *text) {
@@ -197,12 +197,12 @@ static void put_default_system(chat_prompt *p, const chat *c) {
 
 static size_t bytes_between(const chat_prompt *p, size_t begin, size_t end) {
     size_t n_bytes = 0;
-    for (size_t i = begin; i < end; i++) n_bytes += p->segments[i].n_bytes;
+    for (size_t i = begin; i < end; i++) n_bytes += p->pieces[i].n_bytes;
     return n_bytes;
 }
 
 /* The most of one message, and the most beside the messages. */
-enum { SEGMENTS_OF_MESSAGE = 4, SEGMENTS_OF_PROMPT = 5 };
+enum { PIECES_OF_MESSAGE = 4, PIECES_OF_PROMPT = 5 };
 
 status chat_render(const chat *c, const chat_message *messages, size_t n_messages, size_t n_dropped,
                    chat_prompt *out, failure *f) {
@@ -210,20 +210,20 @@ status chat_render(const chat *c, const chat_message *messages, size_t n_message
     size_t n_system = messages[0].role == CHAT_SYSTEM ? 1 : 0, content = 0;
     assert(n_dropped == 0 || n_system + n_dropped < n_messages);
     *out = (chat_prompt){0};
-    out->segments =
-        calloc(n_messages * SEGMENTS_OF_MESSAGE + SEGMENTS_OF_PROMPT, sizeof *out->segments);
-    if (!out->segments) return fail(f, STATUS_NO_MEMORY, "no memory for a prompt");
+    out->pieces =
+        calloc(n_messages * PIECES_OF_MESSAGE + PIECES_OF_PROMPT, sizeof *out->pieces);
+    if (!out->pieces) return fail(f, STATUS_NO_MEMORY, "no memory for a prompt");
     if (n_system == 0) put_default_system(out, c);
     for (size_t i = 0; i < n_messages; i++) {
         if (i >= n_system && i < n_system + n_dropped) continue;
         put_opening(out, c, messages[i].role);
-        content = out->n_segments;
+        content = out->n_pieces;
         put_content(out, &messages[i], form->trims[messages[i].role]);
         put_own(out, form->close);
     }
     put_own(out, form->reply);
     out->n_head_bytes = bytes_between(out, 0, content);
-    if (n_messages == n_system) out->n_head_bytes += out->segments[content].n_bytes;
-    out->n_tail_bytes = bytes_between(out, content + 1, out->n_segments);
+    if (n_messages == n_system) out->n_head_bytes += out->pieces[content].n_bytes;
+    out->n_tail_bytes = bytes_between(out, content + 1, out->n_pieces);
     return STATUS_OK;
 }

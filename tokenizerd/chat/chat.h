@@ -66,8 +66,8 @@ status chat_check(const chat_message *messages, size_t n_messages, failure *f);
 /* A prompt in pieces. What the form or the template wrote is special, what came from messages is
  * not: a special token that somebody typed is text. They borrow from the chat and the messages. */
 typedef struct chat_prompt {
-    passage_segment *segments;  /* owned: free(segments) */
-    size_t n_segments;
+    prompt_piece *pieces;       /* owned: free(pieces) */
+    size_t n_pieces;
     /* Before and after the content of the last message; a lone system message is part of the head. */
     size_t n_head_bytes, n_tail_bytes;
 } chat_prompt;

@@ -56,7 +56,7 @@ void chat_proof_free(chat_proof **p) {
 /* A content of which the form shows whether it trims: it is rendered with blanks or without. */
 static const uint8_t content[] = " x ";
 
-static void expect_segment(chat_expected *e, const passage_segment *s, size_t *n_contents) {
+static void expect_piece(chat_expected *e, const prompt_piece *s, size_t *n_contents) {
     if (!s->special) {
         size_t trimmed = s->n_bytes < sizeof content - 1 ? UNIT_IS_TRIMMED : 0;
         e->content_at[*n_contents] = e->n;
@@ -77,11 +77,11 @@ status chat_proof_expect(chat_proof *p, const chat_template *claim, const chat_w
         messages[i] = (chat_message){word->roles[i], content, sizeof content - 1};
     status st = chat_render(&form, messages, word->n_messages, 0, &prompt, &f);
     if (st != STATUS_OK) return st;
-    for (size_t i = 0; i < prompt.n_segments; i++) n_units += prompt.segments[i].n_bytes;
+    for (size_t i = 0; i < prompt.n_pieces; i++) n_units += prompt.pieces[i].n_bytes;
     p->expected.n = 0;
-    for (size_t i = 0; i < prompt.n_segments && n_units <= TEMPLATE_TEXT_UNITS_MAX; i++)
-        expect_segment(&p->expected, &prompt.segments[i], &n_contents);
-    free(prompt.segments);
+    for (size_t i = 0; i < prompt.n_pieces && n_units <= TEMPLATE_TEXT_UNITS_MAX; i++)
+        expect_piece(&p->expected, &prompt.pieces[i], &n_contents);
+    free(prompt.pieces);
     *out = &p->expected;
     return STATUS_OK;
 }

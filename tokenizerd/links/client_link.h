@@ -25,7 +25,7 @@ typedef struct peer peer;           /* proto/net/peer.h */
 
 typedef struct generate_order {
     request_order request;
-    const passage_segment *pieces;  /* [n_pieces] of the prompt, where request.ids is NULL */
+    const prompt_piece *pieces;     /* [n_pieces] of the prompt, where request.ids is NULL */
     size_t n_pieces;
     const failure *fault;           /* NULL, or why only id and attempt of the request are to be read */
 } generate_order;
@@ -65,7 +65,7 @@ typedef struct client_link_events {
     void (*cancel)(void *context, peer *client, uint64_t number, const uint8_t *id, size_t n_id_bytes);
     void (*watch)(void *context, peer *client, const watch_order *order);
     /* Tokenize, Detokenize, Score and Probe. text: to be encoded; NULL: the order has all. */
-    void (*call)(void *context, const call_order *order, const passage_segment *text);
+    void (*call)(void *context, const call_order *order, const prompt_piece *text);
     void (*render)(void *context, peer *client, const prompt_order *order);
     void (*list)(void *context, peer *client, uint64_t number);
     void (*status)(void *context, peer *client, uint64_t number);

@@ -18,7 +18,7 @@ static bool ids_of(const wire_message *m, size_t index, const int32_t **ids, siz
 
 static status counts_check(const Trivium__Generate *m, failure *f) {
     if (m->n_segments > SEGMENTS_MAX)
-        return fail(f, STATUS_TOO_LONG, "a prompt may have %d segments, not %zu", SEGMENTS_MAX,
+        return fail(f, STATUS_TOO_LONG, "a prompt may have %d pieces, not %zu", SEGMENTS_MAX,
                     m->n_segments);
     if (m->n_stops > STOPS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "there may be %d stop strings, not %zu", STOPS_MAX,
@@ -56,10 +56,10 @@ static void request_fill(request_order *o, const Trivium__Generate *m, vocab_byt
 
 /* n_segments is within its bound. */
 static void pieces_fill(generate_order *o, const Trivium__Generate *m,
-                        passage_segment pieces[SEGMENTS_MAX]) {
+                        prompt_piece pieces[SEGMENTS_MAX]) {
     for (size_t i = 0; i < m->n_segments; i++) {
         const Trivium__Segment *from = m->segments[i];
-        pieces[i] = (passage_segment){from->text.data, from->text.len, from->special};
+        pieces[i] = (prompt_piece){from->text.data, from->text.len, from->special};
     }
     o->pieces = pieces;
     o->n_pieces = m->n_segments;
@@ -67,7 +67,7 @@ static void pieces_fill(generate_order *o, const Trivium__Generate *m,
 
 static status generate_fill(generate_order *o, const Trivium__Generate *m,
                             const wire_message *message, vocab_bytes stops[STOPS_MAX],
-                            passage_segment pieces[SEGMENTS_MAX], strategy *chain, failure *f) {
+                            prompt_piece pieces[SEGMENTS_MAX], strategy *chain, failure *f) {
     status st = counts_check(m, f);
     if (st != STATUS_OK) return st;
     request_fill(&o->request, m, stops);
@@ -90,7 +90,7 @@ void client_link_generate(client_link *l, peer *client, const Trivium__Generate 
         return;
     }
     vocab_bytes stops[STOPS_MAX];
-    passage_segment pieces[SEGMENTS_MAX];
+    prompt_piece pieces[SEGMENTS_MAX];
     strategy chain;
     strategy_init(&chain);
     generate_order order = {.request = {.id = m->request.data, .attempt = m->attempt}};
@@ -134,7 +134,7 @@ void client_link_tokenize(client_link *l, peer *client, const Trivium__Tokenize 
         .tokenize = {.bos = m->bos},
     };
     l->events.call(l->context, &order,
-                   &(passage_segment){m->text.data, m->text.len, m->special});
+                   &(prompt_piece){m->text.data, m->text.len, m->special});
 }
 
 void client_link_detokenize(client_link *l, peer *client, const Trivium__Detokenize *m,
@@ -164,7 +164,7 @@ void client_link_score(client_link *l, peer *client, const Trivium__Score *m,
     if (m->has_ids && !ids_of(message, 0, &order.score.ids, &order.score.n_ids)) {
         frame_missing(l, client, m->call, "ids");
     } else {
-        passage_segment text = {m->text.data, m->text.len, m->special};
+        prompt_piece text = {m->text.data, m->text.len, m->special};
         l->events.call(l->context, &order, m->has_ids ? NULL : &text);
     }
 }

@@ -73,20 +73,20 @@ call_errand *call_errand_of(call *c) {
 
 static void worker_leave(call *c) {
     call_errand *errand = call_errand_of(c);
-    if (!errand || !errand->worker) return;
-    c->serving->give(errand->worker);
-    errand->worker = NULL;
+    if (!errand || !errand->modeld) return;
+    c->serving->give(errand->modeld);
+    errand->modeld = NULL;
 }
 
 static void part_free(call *c) {
     switch (c->kind) {
-    case CALL_TOKENIZE: passage_free(&c->tokenize.text.passage); break;
+    case CALL_TOKENIZE: queued_text_free(&c->tokenize.text.queued); break;
     case CALL_DETOKENIZE: free(c->detokenize.given.ids); break;
     case CALL_RENDER:
         if (c->render.rendering) c->render.free(&c->render.rendering);
         break;
     case CALL_SCORE:
-        passage_free(&c->score.text.passage);
+        queued_text_free(&c->score.text.queued);
         free(c->score.scored.ids);
         break;
     case CALL_PROBE:
@@ -311,9 +311,9 @@ void call_set_rendering(call *c, rendering *r, void (*free)(rendering **r)) {
 
 void call_send(call *c, modeld *d) {
     call_errand *errand = call_errand_of(c);
-    assert(errand && !errand->worker && c->state == CALL_WAITING);
+    assert(errand && !errand->modeld && c->state == CALL_WAITING);
     c->serving->take(d);
-    errand->worker = d;
+    errand->modeld = d;
     c->state = CALL_SENT;
 }
 

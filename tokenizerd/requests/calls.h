@@ -1,6 +1,6 @@
 /* The calls under way: tokenize, detokenize, render, score and probe, each of which gets exactly
  * one answer. Pure: no sockets, no clock. Fields may be read anywhere, what only one kind has through
- * call_as_KIND; the service sets the passage, and the state while it encodes. */
+ * call_as_KIND; the service sets the queued text, and the state while it encodes. */
 #ifndef TRIVIUM_CALLS_H
 #define TRIVIUM_CALLS_H
 
@@ -82,13 +82,13 @@ typedef struct call_order {
 /* ---- what is under way ---- */
 
 typedef struct call_text {      /* on its way to ids */
-    passage *passage;           /* owned; NULL: there is none, or it is ids by now */
+    queued_text *queued;        /* owned; NULL: there is none, or it is ids by now */
     bool bos;
 } call_text;
 
 typedef struct call_errand {    /* what a modeld answers */
     char pool[NAME_BYTES_MAX + 1];
-    modeld *worker;             /* while SENT */
+    modeld *modeld;             /* while SENT */
     uint32_t n_losses;          /* of modelds that had it */
 } call_errand;
 

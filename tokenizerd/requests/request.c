@@ -100,8 +100,8 @@ status request_new(const request_order *o, const serving_events *serving, void *
 }
 
 static void worker_leave(request *r) {
-    if (r->worker) r->serving->give(r->worker);
-    r->worker = NULL;
+    if (r->modeld) r->serving->give(r->modeld);
+    r->modeld = NULL;
 }
 
 void request_free(request **out) {
@@ -109,7 +109,7 @@ void request_free(request **out) {
     if (!r) return;
     *out = NULL;
     worker_leave(r);
-    passage_free(&r->passage);
+    queued_text_free(&r->queued);
     stream_free(&r->stream);
     for (request_change *c; (c = request_drop_change(r)) != NULL;) request_change_free(&c);
     strategy_clear(&r->strategy);
@@ -162,7 +162,7 @@ status request_meet(request *r, served_model *m, const model_facts *facts, failu
 bool request_serve(request *r, modeld *d, uint64_t now_us) {
     if (!request_transition(r, EVENT_SERVED)) return false;
     r->serving->take(d);
-    r->worker = d;
+    r->modeld = d;
     r->refuser = NULL;
     r->retry_us = 0;
     r->reopened = true;
@@ -186,7 +186,7 @@ bool request_lost(request *r, uint64_t now_us) {
 }
 
 bool request_crowded_out(request *r, uint64_t now_us) {
-    const modeld *refuser = r->worker;
+    const modeld *refuser = r->modeld;
     bool has_begun = request_step(r) > 0 || r->n_losses > 0;
     if (!has_begun || !go_back(r)) return false;
     r->refuser = refuser;
@@ -198,7 +198,7 @@ bool request_crowded_out(request *r, uint64_t now_us) {
 bool request_pause(request *r, uint32_t n_steps) {
     if (!request_transition(r, EVENT_PAUSE)) return false;
     worker_leave(r);
-    passage_free(&r->passage);
+    queued_text_free(&r->queued);
     r->retry_us = 0;
     if (n_steps < request_step(r)) r->n_ids = r->n_prompt + n_steps;
     request_place_changes(r);

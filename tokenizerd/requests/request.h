@@ -79,13 +79,13 @@ struct request {
     size_t stop_bytes[STOPS_MAX], n_stops;
     int32_t *end_ids;               /* its stop ids, then the model's end ids unless ignore_eos */
     size_t n_end_ids;
-    passage *passage; /* the text on its way to ids; owned, set and freed by the service */
+    queued_text *queued; /* the text on its way to ids; owned, set and freed by the service */
 
     /* where */
     const serving_events *serving;  /* borrowed */
     served_model *model;            /* NULL until it is here; held */
     model_facts facts;              /* of it */
-    modeld *worker;                 /* while RUNNING or CLOSING */
+    modeld *modeld;                 /* while RUNNING or CLOSING */
     uint64_t deadline_us;           /* of the wait, when request_waits */
     uint64_t retry_us;              /* WAITING: not served before; 0: no modeld was without room */
     const modeld *refuser;          /* WAITING: who had no room, only compared; NULL: none */

@@ -88,7 +88,7 @@ static void encode(answering *a, call *c, const call_text *text) {
     const tokenizer *t = served_model_tokenizer(c->model);
     c->state = CALL_ENCODING;
     const int32_t bos = text->bos ? vocab_meta_of(tokenizer_vocab(t))->bos : -1;
-    if (passage_start(text->passage, t, bos, &f) == STATUS_OK)
+    if (queued_text_start(text->queued, t, bos, &f) == STATUS_OK)
         turn_ask(a->turn);
     else refuse(a, c, &f);
 }
@@ -111,7 +111,7 @@ static void advance(answering *a, call *c) {
         call_meet(c, m);
     }
     const call_text *text = call_text_of(c);
-    if (text && text->passage) encode(a, c, text);
+    if (text && text->queued) encode(a, c, text);
     else carry_out(a, c);
 }
 
@@ -125,7 +125,7 @@ static void on_encoded(void *context, void *owner, const failure *why) {
     failure f;
     size_t n_ids;
     call_text *text = call_text_of(c);
-    const int32_t *ids = passage_ids(text->passage, &n_ids);
+    const int32_t *ids = queued_text_ids(text->queued, &n_ids);
     if (c->kind == CALL_TOKENIZE) {
         answer_tokenized(a, c, ids, n_ids);
         return;
@@ -134,21 +134,21 @@ static void on_encoded(void *context, void *owner, const failure *why) {
         refuse(a, c, &f);
         return;
     }
-    passage_free(&text->passage);
+    queued_text_free(&text->queued);
     call_wait(c, clock_us());
     carry_out(a, c);
 }
 
 /* ---- what clients ask ---- */
 
-void answering_call(answering *a, const call_order *order, const passage_segment *text) {
+void answering_call(answering *a, const call_order *order, const prompt_piece *text) {
     failure f;
     call *c;
     if (calls_add(a->calls, order, clock_us(), &c, &f) != STATUS_OK)
         client_link_failed(a->clients, order->client, order->client_number, &f);
     else if (text &&
-             passages_add(a->encode_queue, text, 1, (passage_listener){on_encoded, a, c},
-                          &call_text_of(c)->passage, &f) != STATUS_OK)
+             encode_queue_add(a->encode_queue, text, 1, (queued_text_listener){on_encoded, a, c},
+                              &call_text_of(c)->queued, &f) != STATUS_OK)
         refuse(a, c, &f);
     else advance(a, c);
 }
@@ -162,7 +162,7 @@ void answering_render(answering *a, peer *client, const prompt_order *order) {
 
 static bool is_at(call *c, const modeld *d) {
     const call_errand *errand = call_errand_of(c);
-    return errand && errand->worker == d;
+    return errand && errand->modeld == d;
 }
 
 /* The call that is meant, if this modeld has it; NULL: it was answered, or has gone elsewhere. */

@@ -11,13 +11,13 @@ typedef struct answering {          /* what it needs: filled in by its owner, al
     modeld_link *modelds;
     const models *models;
     calls *calls;
-    passages *encode_queue;
+    encode_queue *encode_queue;
     turn *turn;
     renderer *renderer;
 } answering;
 
 /* Take it up, with its text if it has one, or refuse it at once. */
-void answering_call(answering *a, const call_order *order, const passage_segment *text);
+void answering_call(answering *a, const call_order *order, const prompt_piece *text);
 void answering_render(answering *a, peer *client, const prompt_order *order);
 void answering_client_left(answering *a, const peer *client);
 

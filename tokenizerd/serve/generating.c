@@ -21,7 +21,7 @@ void generating_end(generating *g, request *r, request_finish finish, const fail
     const bool has_rest = finish != FINISH_SUPERSEDED && r->state != REQUEST_RESTING;
     request_end(r);             /* no effect when its modeld has closed it */
     if (r->state == REQUEST_CLOSING) {
-        modeld_link_close(g->modelds, r->worker, r);
+        modeld_link_close(g->modelds, r->modeld, r);
         request_told(r);
     }
     if (has_rest && tell_rest(g, r) && finish == FINISH_LENGTH) finish = FINISH_STOP;
@@ -50,8 +50,8 @@ static void advance(generating *g, request *r);
 static void ready(generating *g, request *r, const int32_t *ids, size_t n_ids) {
     failure f;
     status st = request_encoded(r, ids, n_ids, clock_us(), &f);
-    bool has_own_bos = r->passage && passage_had_first(r->passage);
-    passage_free(&r->passage);
+    bool has_own_bos = r->queued && queued_text_had_first(r->queued);
+    queued_text_free(&r->queued);
     if (st != STATUS_OK) {
         generating_end(g, r, FINISH_ERROR, &f);
         return;
@@ -68,7 +68,7 @@ static void on_encoded(void *context, void *owner, const failure *why) {
         generating_end(context, r, FINISH_ERROR, why);
         return;
     }
-    const int32_t *ids = passage_ids(r->passage, &n_ids);
+    const int32_t *ids = queued_text_ids(r->queued, &n_ids);
     ready(context, r, ids, n_ids);
 }
 
@@ -77,13 +77,13 @@ static void meet(generating *g, request *r, served_model *m) {
     model_facts facts = served_model_facts(m);
     status st = request_meet(r, m, &facts, &f);
     if (st == STATUS_OK) st = changes_meet(g->clients, r, &f);
-    if (st == STATUS_OK && r->passage) {
+    if (st == STATUS_OK && r->queued) {
         const tokenizer *t = served_model_tokenizer(m);
-        st = passage_start(r->passage, t, tokenizer_bos(t), &f);
+        st = queued_text_start(r->queued, t, tokenizer_bos(t), &f);
         turn_ask(g->turn);
     }
     if (st != STATUS_OK) generating_end(g, r, FINISH_ERROR, &f);
-    else if (!r->passage) ready(g, r, NULL, 0);
+    else if (!r->queued) ready(g, r, NULL, 0);
 }
 
 /* As far as it can: it meets its model, is opened at a modeld, or ends. It may be gone afterwards. */
@@ -124,9 +124,9 @@ void generating_generate(generating *g, peer *client, const generate_order *orde
         refuse(g, client, o, &f);
         return;
     }
-    if (r->fresh && passages_add(g->encode_queue, order->pieces, order->n_pieces,
-                                 (passage_listener){on_encoded, g, r}, &r->passage,
-                                 &f) != STATUS_OK) {
+    if (r->fresh && encode_queue_add(g->encode_queue, order->pieces, order->n_pieces,
+                                     (queued_text_listener){on_encoded, g, r}, &r->queued,
+                                     &f) != STATUS_OK) {
         generating_end(g, r, FINISH_ERROR, &f);
         return;
     }
@@ -139,7 +139,7 @@ void generating_pause(generating *g, const peer *client, const uint8_t id[REQUES
                       uint32_t attempt, uint32_t n_steps) {
     request *r = requests_find(g->requests, id);
     if (!r || r->owner != client || r->attempt != attempt) return;
-    if (r->state == REQUEST_RUNNING) modeld_link_close(g->modelds, r->worker, r);
+    if (r->state == REQUEST_RUNNING) modeld_link_close(g->modelds, r->modeld, r);
     if (request_pause(r, n_steps)) changes_tell(g->clients, r);
 }
 
@@ -164,7 +164,7 @@ void generating_cancel(generating *g, peer *client, uint64_t number, const uint8
 static request *find_of(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
                         uint32_t attempt) {
     request *r = requests_find(g->requests, id);
-    return r && r->worker == d && r->attempt == attempt ? r : NULL;
+    return r && r->modeld == d && r->attempt == attempt ? r : NULL;
 }
 
 void generating_token(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
@@ -224,7 +224,7 @@ void generating_modeld_left(generating *g, const modeld *d) {
     for (request *r = requests_first(g->requests), *next; r; r = next) {
         next = requests_next(r);
         request_forget_modeld(r, d);
-        if (r->worker != d || !request_lost(r, clock_us())) continue;
+        if (r->modeld != d || !request_lost(r, clock_us())) continue;
         failure f;
         if (r->over == FINISH_NONE && r->n_losses > REOPENS_MAX) {
             fail(&f, STATUS_NO_MODELD,

@@ -18,7 +18,7 @@ typedef struct generating {         /* what it needs: filled in by its owner, al
     const models *models;
     requests *requests;
     watches *watches;               /* read for what Open asks for; told when a request ends or goes on */
-    passages *encode_queue;
+    encode_queue *encode_queue;
     turn *turn;
 } generating;
 

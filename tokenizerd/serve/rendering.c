@@ -13,9 +13,9 @@ struct rendering {
     uint32_t n_ids_max;         /* 0: no bound */
     uint32_t n_reply;           /* ids that the context must hold after them, at most half of it */
     chat chat;                  /* once its model is here */
-    passage *passage;           /* the try that is being encoded; owned, NULL: none */
+    queued_text *queued;        /* the try that is being encoded; owned, NULL: none */
     size_t n_head_bytes, n_tail_bytes;  /* of it, see chat_prompt */
-    passage *fits;              /* encoded: the best try so far; owned, NULL: none */
+    queued_text *fits;          /* encoded: the best try so far; owned, NULL: none */
 };
 
 static rendering *rendering_new(const prompt_order *order) {
@@ -32,8 +32,8 @@ static rendering *rendering_new(const prompt_order *order) {
 
 static void rendering_free(rendering **out) {
     rendering *r = *out;
-    passage_free(&r->passage);
-    passage_free(&r->fits);
+    queued_text_free(&r->queued);
+    queued_text_free(&r->fits);
     conversation_free(&r->conversation);
     free(r);
     *out = NULL;
@@ -69,7 +69,7 @@ static void answer_rendered(renderer *by, call *c, const int32_t *ids, size_t n_
 
 static void answer_fitting(renderer *by, call *c) {
     size_t n_ids;
-    const int32_t *ids = passage_ids(rendering_of(c)->fits, &n_ids);
+    const int32_t *ids = queued_text_ids(rendering_of(c)->fits, &n_ids);
     answer_rendered(by, c, ids, n_ids, 0);
 }
 
@@ -81,7 +81,7 @@ static void answer_cut(renderer *by, call *c) {
     prompt_ids p = {.has_bos = r->chat.bos >= 0,
                     .n_head_bytes = r->n_head_bytes,
                     .n_tail_bytes = r->n_tail_bytes};
-    p.ids = passage_ids(r->passage, &p.n_ids);
+    p.ids = queued_text_ids(r->queued, &p.n_ids);
     status st = conversation_cut(served_model_vocab(c->model), &p, r->n_ids_max, &begin, &n_cut, &f);
     size_t n_left = p.n_ids - n_cut;
     int32_t *ids = st == STATUS_OK ? malloc((n_left + 1) * sizeof *ids) : NULL;
@@ -98,7 +98,7 @@ static void answer_cut(renderer *by, call *c) {
 
 /* ---- one try after the other ---- */
 
-static passage_encoded on_encoded;
+static queued_text_encoded on_encoded;
 
 static status try_start(renderer *by, call *c, failure *f) {
     rendering *r = rendering_of(c);
@@ -110,10 +110,10 @@ static status try_start(renderer *by, call *c, failure *f) {
     if (st != STATUS_OK) return st;
     r->n_head_bytes = prompt.n_head_bytes;
     r->n_tail_bytes = prompt.n_tail_bytes;
-    st = passages_add(by->encode_queue, prompt.segments, prompt.n_segments,
-                      (passage_listener){on_encoded, by, c}, &r->passage, f);
-    free(prompt.segments);
-    return st == STATUS_OK ? passage_start(r->passage, served_model_tokenizer(c->model), r->chat.bos, f)
+    st = encode_queue_add(by->encode_queue, prompt.pieces, prompt.n_pieces,
+                          (queued_text_listener){on_encoded, by, c}, &r->queued, f);
+    free(prompt.pieces);
+    return st == STATUS_OK ? queued_text_start(r->queued, served_model_tokenizer(c->model), r->chat.bos, f)
                            : st;
 }
 
@@ -123,7 +123,7 @@ static void try_next(renderer *by, call *c) {
     rendering *r = rendering_of(c);
     for (;;) {
         failure f;
-        passage_free(&r->passage);
+        queued_text_free(&r->queued);
         status st = try_start(by, c, &f);
         if (st == STATUS_OK) {
             c->state = CALL_ENCODING;
@@ -143,11 +143,11 @@ static void try_next(renderer *by, call *c) {
 /* What was encoded and fits is kept: it may turn out to be the longest that does. */
 static bool try_fits(rendering *r) {
     size_t n_ids;
-    passage_ids(r->passage, &n_ids);
+    queued_text_ids(r->queued, &n_ids);
     if (r->n_ids_max > 0 && n_ids > r->n_ids_max) return false;
-    passage_free(&r->fits);
-    r->fits = r->passage;
-    r->passage = NULL;
+    queued_text_free(&r->fits);
+    r->fits = r->queued;
+    r->queued = NULL;
     return true;
 }
 

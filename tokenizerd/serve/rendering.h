@@ -12,7 +12,7 @@
 typedef struct renderer {           /* what it needs: filled in by its owner, all borrowed */
     client_link *clients;
     calls *calls;
-    passages *encode_queue;
+    encode_queue *encode_queue;
     turn *turn;
 } renderer;
 

@@ -21,7 +21,7 @@ struct service {
     requests *requests;
     calls *calls;
     watches *watches;
-    passages *encode_queue;
+    encode_queue *encode_queue;
     turn *turn;
     joining *joining;
     generating generating;
@@ -41,7 +41,7 @@ static void on_turn(void *context) {
         generating_go_on(&s->generating);
         answering_go_on(&s->answering);
     }
-    if (passages_turn(s->encode_queue)) turn_ask(s->turn);
+    if (encode_queue_turn(s->encode_queue)) turn_ask(s->turn);
 }
 
 /* Also the net under a turn that could not be asked for, for want of memory. */
@@ -82,7 +82,7 @@ static void on_watch(void *context, peer *client, const watch_order *order) {
     tracing_watch(&s->tracing, client, order);
 }
 
-static void on_call(void *context, const call_order *order, const passage_segment *text) {
+static void on_call(void *context, const call_order *order, const prompt_piece *text) {
     service *s = context;
     answering_call(&s->answering, order, text);
 }
@@ -221,7 +221,7 @@ static status tables_new(service *s, const service_options *o, failure *f) {
     s->requests = requests_new(&models_serving);
     s->calls = calls_new(&models_serving);
     s->watches = watches_new(&models_serving);
-    s->encode_queue = passages_new();
+    s->encode_queue = encode_queue_new();
     s->turn = turn_new(s->loop, on_turn, s);
     s->sweep_timer = loop_every(s->loop, SWEEP_MS, on_sweep, s);
     if (!s->models || !s->requests || !s->calls || !s->watches || !s->encode_queue || !s->turn ||
@@ -319,7 +319,7 @@ void service_free(service **out) {
     requests_free(&s->requests);
     calls_free(&s->calls);
     watches_free(&s->watches);
-    passages_free(&s->encode_queue);
+    encode_queue_free(&s->encode_queue);
     client_link_free(&s->clients);
     modeld_link_free(&s->modelds);
     models_free(&s->models);

@@ -7,7 +7,7 @@ enum {
 
 static void send_wanted(const tracing *ts, const request *r) {
     if (r->state != REQUEST_RUNNING) return;    /* else Open says it */
-    modeld_link_watch(ts->modelds, r->worker, r, watches_wanted(ts->watches, r->id));
+    modeld_link_watch(ts->modelds, r->modeld, r, watches_wanted(ts->watches, r->id));
 }
 
 void tracing_watch(tracing *ts, peer *client, const watch_order *order) {

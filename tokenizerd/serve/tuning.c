@@ -17,7 +17,7 @@ void tuning_tune(tuning *t, peer *client, const tune_order *order) {
         return;
     }
     if (r->state == REQUEST_RUNNING) {
-        st = modeld_link_retune(t->modelds, r->worker, r);
+        st = modeld_link_retune(t->modelds, r->modeld, r);
         if (st == STATUS_OK || st == STATUS_BUSY) return;
         fail(&f, st, "there is no memory for the new strategy");
         generating_end(t->generating, r, FINISH_ERROR, &f);

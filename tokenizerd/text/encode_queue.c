@@ -7,157 +7,157 @@
 #include "proto/base/text.h"
 #include "tokenizerd/tokenizer/encode.h"
 
-struct passage {
-    passages *home;
-    uint8_t *bytes;             /* of all segments, end to end; NULL once the encoding has its copy */
-    passage_segment *segments;  /* their bytes lie there; NULL with them */
-    size_t n_segments, n_bytes;
-    encoding *encoding;         /* NULL before passage_start */
+struct queued_text {
+    encode_queue *home;
+    uint8_t *bytes;             /* of all pieces, end to end; NULL once the encoding has its copy */
+    prompt_piece *pieces;       /* their bytes lie there; NULL with them */
+    size_t n_pieces, n_bytes;
+    encoding *encoding;         /* NULL before queued_text_start */
     int32_t first;              /* the id before the text; negative: none */
-    passage_listener listener;
+    queued_text_listener listener;
     bool queued;
-    passage *next;              /* in the rotation */
+    queued_text *next;          /* in the rotation */
 };
 
-struct passages {
-    passage *first;             /* whose turn it is */
+struct encode_queue {
+    queued_text *first;         /* whose turn it is */
     size_t n_bytes;             /* of all texts that live */
-    size_t n_passages;
+    size_t n_texts;
 };
 
-passages *passages_new(void) {
-    return calloc(1, sizeof(passages));
+encode_queue *encode_queue_new(void) {
+    return calloc(1, sizeof(encode_queue));
 }
 
-void passages_free(passages **ps) {
-    if (!*ps) return;
-    assert((*ps)->n_passages == 0);
-    free(*ps);
-    *ps = NULL;
+void encode_queue_free(encode_queue **q) {
+    if (!*q) return;
+    assert((*q)->n_texts == 0);
+    free(*q);
+    *q = NULL;
 }
 
-static void queue_append(passages *ps, passage *p) {
-    passage **place = &ps->first;
+static void queue_append(encode_queue *q, queued_text *text) {
+    queued_text **place = &q->first;
     while (*place) place = &(*place)->next;
-    *place = p;
-    p->next = NULL;
-    p->queued = true;
+    *place = text;
+    text->next = NULL;
+    text->queued = true;
 }
 
-static void queue_remove(passages *ps, passage *p) {
-    if (!p->queued) return;
-    passage **place = &ps->first;
-    while (*place != p) place = &(*place)->next;
-    *place = p->next;
-    p->queued = false;
+static void queue_remove(encode_queue *q, queued_text *text) {
+    if (!text->queued) return;
+    queued_text **place = &q->first;
+    while (*place != text) place = &(*place)->next;
+    *place = text->next;
+    text->queued = false;
 }
 
-static status segments_check(const passages *ps, const passage_segment *segments, size_t n_segments,
-                             size_t *n_bytes, failure *f) {
+static status pieces_check(const encode_queue *q, const prompt_piece *pieces, size_t n_pieces,
+                           size_t *n_bytes, failure *f) {
     *n_bytes = 0;
-    for (size_t i = 0; i < n_segments; i++) {
-        if (segments[i].n_bytes > TEXT_BYTES_MAX - *n_bytes)
+    for (size_t i = 0; i < n_pieces; i++) {
+        if (pieces[i].n_bytes > TEXT_BYTES_MAX - *n_bytes)
             return fail(f, STATUS_TOO_LONG, "the text is longer than %d bytes", TEXT_BYTES_MAX);
-        *n_bytes += segments[i].n_bytes;
+        *n_bytes += pieces[i].n_bytes;
     }
-    if (*n_bytes > TEXTS_BYTES_MAX - ps->n_bytes)
+    if (*n_bytes > TEXTS_BYTES_MAX - q->n_bytes)
         return fail(f, STATUS_BUSY, "texts of %zu bytes wait already; try again later",
-                    ps->n_bytes);
-    for (size_t i = 0; i < n_segments; i++)
-        if (!text_is_utf8(segments[i].bytes, segments[i].n_bytes))
+                    q->n_bytes);
+    for (size_t i = 0; i < n_pieces; i++)
+        if (!text_is_utf8(pieces[i].bytes, pieces[i].n_bytes))
             return fail(f, STATUS_NOT_UTF8, "the text is not valid UTF-8");
     return STATUS_OK;
 }
 
-status passages_add(passages *ps, const passage_segment *segments, size_t n_segments,
-                    passage_listener listener, passage **out, failure *f) {
+status encode_queue_add(encode_queue *q, const prompt_piece *pieces, size_t n_pieces,
+                        queued_text_listener listener, queued_text **out, failure *f) {
     size_t n_bytes;
-    status st = segments_check(ps, segments, n_segments, &n_bytes, f);
+    status st = pieces_check(q, pieces, n_pieces, &n_bytes, f);
     if (st != STATUS_OK) return st;
-    passage *p = calloc(1, sizeof *p);
+    queued_text *text = calloc(1, sizeof *text);
     uint8_t *bytes = malloc(n_bytes + 1);
-    passage_segment *own = calloc(n_segments + 1, sizeof *own);
-    if (!p || !bytes || !own) {
-        free(p);
+    prompt_piece *own = calloc(n_pieces + 1, sizeof *own);
+    if (!text || !bytes || !own) {
+        free(text);
         free(bytes);
         free(own);
         return fail(f, STATUS_NO_MEMORY, "no memory for a text of %zu bytes", n_bytes);
     }
     uint8_t *at = bytes;
-    for (size_t i = 0; i < n_segments; i++) {
-        own[i] = segments[i];
+    for (size_t i = 0; i < n_pieces; i++) {
+        own[i] = pieces[i];
         own[i].bytes = at;
-        if (own[i].n_bytes > 0) memcpy(at, segments[i].bytes, own[i].n_bytes);
+        if (own[i].n_bytes > 0) memcpy(at, pieces[i].bytes, own[i].n_bytes);
         at += own[i].n_bytes;
     }
-    *p = (passage){.home = ps,
-                   .bytes = bytes,
-                   .segments = own,
-                   .n_segments = n_segments,
-                   .n_bytes = n_bytes,
-                   .listener = listener};
-    ps->n_bytes += n_bytes;
-    ps->n_passages++;
-    *out = p;
+    *text = (queued_text){.home = q,
+                          .bytes = bytes,
+                          .pieces = own,
+                          .n_pieces = n_pieces,
+                          .n_bytes = n_bytes,
+                          .listener = listener};
+    q->n_bytes += n_bytes;
+    q->n_texts++;
+    *out = text;
     return STATUS_OK;
 }
 
-static void forget_segments(passage *p) {
-    free(p->bytes);
-    free(p->segments);
-    p->bytes = NULL;
-    p->segments = NULL;
+static void forget_pieces(queued_text *text) {
+    free(text->bytes);
+    free(text->pieces);
+    text->bytes = NULL;
+    text->pieces = NULL;
 }
 
-void passage_free(passage **out) {
-    passage *p = *out;
-    if (!p) return;
+void queued_text_free(queued_text **out) {
+    queued_text *text = *out;
+    if (!text) return;
     *out = NULL;
-    queue_remove(p->home, p);
-    p->home->n_bytes -= p->n_bytes;
-    p->home->n_passages--;
-    encoding_free(&p->encoding);
-    forget_segments(p);
-    free(p);
+    queue_remove(text->home, text);
+    text->home->n_bytes -= text->n_bytes;
+    text->home->n_texts--;
+    encoding_free(&text->encoding);
+    forget_pieces(text);
+    free(text);
 }
 
-status passage_start(passage *p, const tokenizer *t, int32_t first, failure *f) {
-    assert(!p->encoding);
-    p->first = first;
-    p->encoding = encoding_new(t);
-    if (!p->encoding || (first >= 0 && encoding_add_id(p->encoding, first) != STATUS_OK))
+status queued_text_start(queued_text *text, const tokenizer *t, int32_t first, failure *f) {
+    assert(!text->encoding);
+    text->first = first;
+    text->encoding = encoding_new(t);
+    if (!text->encoding || (first >= 0 && encoding_add_id(text->encoding, first) != STATUS_OK))
         return fail(f, STATUS_NO_MEMORY, "no memory to encode a text");
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const passage_segment *s = &p->segments[i];
-        status st = encoding_add(p->encoding, s->bytes, s->n_bytes, s->special, f);
+    for (size_t i = 0; i < text->n_pieces; i++) {
+        const prompt_piece *s = &text->pieces[i];
+        status st = encoding_add(text->encoding, s->bytes, s->n_bytes, s->special, f);
         if (st != STATUS_OK) return st;
     }
-    forget_segments(p);
-    queue_append(p->home, p);
+    forget_pieces(text);
+    queue_append(text->home, text);
     return STATUS_OK;
 }
 
-bool passages_turn(passages *ps) {
-    passage *p = ps->first;
-    if (!p) return false;
+bool encode_queue_turn(encode_queue *q) {
+    queued_text *text = q->first;
+    if (!text) return false;
     failure why = {.code = STATUS_OK};
     bool done = false;
-    status st = encoding_advance(p->encoding, ENCODE_SLICE_BYTES, &done, &why);
-    queue_remove(ps, p);
-    if (st == STATUS_OK && !done) queue_append(ps, p);
-    else p->listener.encoded(p->listener.context, p->listener.owner, st == STATUS_OK ? NULL : &why);
-    return ps->first != NULL;
+    status st = encoding_advance(text->encoding, ENCODE_SLICE_BYTES, &done, &why);
+    queue_remove(q, text);
+    if (st == STATUS_OK && !done) queue_append(q, text);
+    else text->listener.encoded(text->listener.context, text->listener.owner, st == STATUS_OK ? NULL : &why);
+    return q->first != NULL;
 }
 
-bool passage_had_first(const passage *p) {
+bool queued_text_had_first(const queued_text *text) {
     size_t n_ids;
-    const int32_t *ids = encoding_ids(p->encoding, &n_ids);
-    return p->first >= 0 && n_ids >= 2 && ids[1] == p->first;
+    const int32_t *ids = encoding_ids(text->encoding, &n_ids);
+    return text->first >= 0 && n_ids >= 2 && ids[1] == text->first;
 }
 
-const int32_t *passage_ids(const passage *p, size_t *n_ids) {
-    const int32_t *ids = encoding_ids(p->encoding, n_ids);
-    if (!passage_had_first(p)) return ids;
+const int32_t *queued_text_ids(const queued_text *text, size_t *n_ids) {
+    const int32_t *ids = encoding_ids(text->encoding, n_ids);
+    if (!queued_text_had_first(text)) return ids;
     (*n_ids)--;
     return ids + 1;
 }

@@ -196,20 +196,20 @@ static void a_glimpse_is_passed_on_only_if_it_is_sound(void **state) {
     answer_case *c = good(1);
     Trivium__Glimpse g = TRIVIUM__GLIMPSE__INIT;
     g.request = (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)"0123456789abcdef"};
-    assert_false(sample_glimpse_is_sound(&g, WIDTH)); /* of nothing */
+    assert_false(sample_trace_is_sound(&g, WIDTH)); /* of nothing */
     g.drawn = &c->rows[0];
-    assert_true(sample_glimpse_is_sound(&g, WIDTH));
+    assert_true(sample_trace_is_sound(&g, WIDTH));
     g.request.len--;
-    assert_false(sample_glimpse_is_sound(&g, WIDTH));
+    assert_false(sample_trace_is_sound(&g, WIDTH));
     g.request.len++;
     c->rows[0].id = WIDTH;
-    assert_false(sample_glimpse_is_sound(&g, WIDTH));
+    assert_false(sample_trace_is_sound(&g, WIDTH));
     c->rows[0].id = 0;
     c->rows[0].logprob = NAN;
-    assert_false(sample_glimpse_is_sound(&g, WIDTH));
+    assert_false(sample_trace_is_sound(&g, WIDTH));
     c->rows[0].logprob = 0;
     c->candidates[0].id = -1;
-    assert_false(sample_glimpse_is_sound(&g, WIDTH));
+    assert_false(sample_trace_is_sound(&g, WIDTH));
 }
 
 int main(void) {

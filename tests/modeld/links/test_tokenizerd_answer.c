@@ -126,7 +126,7 @@ static void a_glimpse(void **state) {
     tokens_accept();
     Trivium__Glimpse glimpse = TRIVIUM__GLIMPSE__INIT;
     glimpse.step = 12;
-    tokenizerd_answer_glimpse(tokens.links[0], &glimpse);
+    tokenizerd_answer_trace(tokens.links[0], &glimpse);
     const Trivium__TokensReply *m = tokenizerd_hears(&tokens.fakes[0]);
     assert_int_equal(m->body_case, TRIVIUM__TOKENS_REPLY__BODY_GLIMPSE);
     assert_int_equal(m->glimpse->step, 12);
@@ -222,7 +222,7 @@ static void a_tokenizerd_that_does_not_read_is_cut(void **state) {
     Trivium__Glimpse glimpse = TRIVIUM__GLIMPSE__INIT;
     while (n_sent < 1000000 && send_one(256) == STATUS_OK) {
         n_sent++;
-        for (int i = 0; i < 3; i++) tokenizerd_answer_glimpse(tokens.links[0], &glimpse);
+        for (int i = 0; i < 3; i++) tokenizerd_answer_trace(tokens.links[0], &glimpse);
     }
     assert_in_range(n_sent, OUTBOX_MESSAGES_MAX, 999999);
     assert_int_equal(tokens.notes.n_over, 1); /* not from within the call */
@@ -235,7 +235,7 @@ static void nobody_there_is_told_nothing(void **state) {
     const failure f = {.code = STATUS_BUSY, .message = "busy"};
     Trivium__Glimpse glimpse = TRIVIUM__GLIMPSE__INIT;
     tokenizerd_answer_failed(tokens.links[0], 9, &f);
-    tokenizerd_answer_glimpse(tokens.links[0], &glimpse);
+    tokenizerd_answer_trace(tokens.links[0], &glimpse);
     assert_int_equal(send_one(1), STATUS_NOT_FOUND);
     tokens_accept();
     tokenizerd_answer_failed(tokens.links[0], 10, &f);

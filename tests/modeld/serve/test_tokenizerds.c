@@ -297,11 +297,11 @@ static void a_glimpse_goes_to_who_asked_or_to_all(void **state) {
     open_one(0, 1);
     open_one(1, 2);
     is_closed(0, 1, TRIVIUM__CLOSE_REASON__CLOSE_SUPERSEDED);
-    tokenizerds_glimpse(at.tokenizerds, NAME, &g);
+    tokenizerds_trace(at.tokenizerds, NAME, &g);
     assert_int_equal(TOLD(1, GLIMPSE)->glimpse->step, 1);
     sequences_close(at.world->table, sequences_find(at.world->table, NAME));
     g.step = 2;
-    tokenizerds_glimpse(at.tokenizerds, NAME, &g);
+    tokenizerds_trace(at.tokenizerds, NAME, &g);
     assert_int_equal(TOLD(1, GLIMPSE)->glimpse->step, 2);
     assert_int_equal(TOLD(0, GLIMPSE)->glimpse->step, 2); /* step 1 did not come here */
 }

@@ -25,7 +25,7 @@ static void on_answered(void *context, sampler *from, const sample_answer *answe
     rows.n_answered++;
 }
 
-static void on_glimpsed(void *context, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
+static void on_traced(void *context, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
     assert_ptr_equal(context, &rows);
     assert_memory_equal(request, ROW_REQUEST, REQUEST_BYTES);
     rows.glimpse_step = g->step;
@@ -51,7 +51,7 @@ static void on_changed(void *context) {
 
 static const samplerd_link_events events = {
     .answered = on_answered,
-    .glimpsed = on_glimpsed,
+    .traced = on_traced,
     .lost = on_lost,
     .changed = on_changed,
 };

@@ -46,7 +46,7 @@ static void hear_request(const request_order *o) {
     hear_strategy(o->strategy);
 }
 
-static void hear_pieces(const passage_segment *pieces, size_t n_pieces) {
+static void hear_pieces(const prompt_piece *pieces, size_t n_pieces) {
     enum { SHOWN_MAX = 4 };
     heard(" pieces=");
     if (n_pieces > SHOWN_MAX) heard("%zu", n_pieces);
@@ -124,7 +124,7 @@ static void hear_kind(const call_order *o) {
     }
 }
 
-static void on_call(void *context, const call_order *order, const passage_segment *text) {
+static void on_call(void *context, const call_order *order, const prompt_piece *text) {
     of_client(context, order->client);
     hear_kind(order);
     heard(" number=%llu model=%s wait=%u", (unsigned long long)order->client_number, order->model,

@@ -24,10 +24,10 @@ static Trivium__Generate generate_new(uint32_t attempt) {
 }
 
 void asks_for_a_text(uint32_t wait_ms) {
-    Trivium__Segment said = TRIVIUM__SEGMENT__INIT, *segments[] = {&said};
+    Trivium__Segment said = TRIVIUM__SEGMENT__INIT, *pieces[] = {&said};
     said.text = (ProtobufCBinaryData){2, (uint8_t *)"hi"};
     Trivium__Generate g = generate_new(1);
-    g.segments = segments;
+    g.segments = pieces;
     g.n_segments = 1;
     g.wait_ms = wait_ms;
     client_says(ASK(GENERATE, generate, &g), NULL, 0);

@@ -185,10 +185,10 @@ static void test_conversations_are_checked(void **state) {
 /* The text of a prompt; what came from messages stands in brackets. Caller frees. */
 static char *prompt_text(const chat_prompt *p) {
     size_t n_bytes = 1, at = 0;
-    for (size_t i = 0; i < p->n_segments; i++) n_bytes += p->segments[i].n_bytes + 2;
+    for (size_t i = 0; i < p->n_pieces; i++) n_bytes += p->pieces[i].n_bytes + 2;
     char *text = malloc(n_bytes);
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const passage_segment *s = &p->segments[i];
+    for (size_t i = 0; i < p->n_pieces; i++) {
+        const prompt_piece *s = &p->pieces[i];
         if (!s->special) text[at++] = '[';
         if (s->n_bytes > 0) memcpy(text + at, s->bytes, s->n_bytes);
         at += s->n_bytes;
@@ -273,7 +273,7 @@ static void test_prompts_of_each_form(void **state) {
         const char *last = strrchr(text, ']');
         assert_int_equal(p.n_tail_bytes, strlen(last + 1));
         free(text);
-        free(p.segments);
+        free(p.pieces);
         chat_template_clear(&own);
         tokenizer_free(&t);
     }

@@ -55,16 +55,16 @@ static char *rendered(const chat_template *t, const json_t *messages, const char
     const chat c = {.form = t->form, .bos = -1, .system = t->system, .dates = t->dates};
     assert_int_equal(chat_render(&c, given, n_messages, 0, &p, &f), STATUS_OK);
     size_t n_bytes = strlen(bos) + 1;
-    for (size_t i = 0; i < p.n_segments; i++) n_bytes += p.segments[i].n_bytes;
+    for (size_t i = 0; i < p.n_pieces; i++) n_bytes += p.pieces[i].n_bytes;
     char *text = malloc(n_bytes);
     if (t->writes_bos) at = strlen(strcpy(text, bos));
-    for (size_t i = 0; i < p.n_segments; i++) {
-        const passage_segment *s = &p.segments[i];
+    for (size_t i = 0; i < p.n_pieces; i++) {
+        const prompt_piece *s = &p.pieces[i];
         if (s->n_bytes > 0) memcpy(text + at, s->bytes, s->n_bytes);
         at += s->n_bytes;
     }
     text[at] = '\0';
-    free(p.segments);
+    free(p.pieces);
     return text;
 }
 

@@ -123,8 +123,8 @@ static size_t encode(const tokenizer *t, const cut_case *cc, const chat_prompt *
     size_t n_ids;
     encoding *e = encoding_new(t);
     if (cc->has_bos) assert_int_equal(encoding_add_id(e, small_token(tokenizer_vocab(t), "<|end|>")), STATUS_OK);
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const passage_segment *s = &p->segments[i];
+    for (size_t i = 0; i < p->n_pieces; i++) {
+        const prompt_piece *s = &p->pieces[i];
         assert_int_equal(encoding_add(e, s->bytes, s->n_bytes, s->special, &f), STATUS_OK);
     }
     while (!done) assert_int_equal(encoding_advance(e, 100, &done, &f), STATUS_OK);
@@ -158,10 +158,10 @@ static void test_a_last_message_is_cut_at_its_beginning(void **state) {
     for (size_t i = 0; i < sizeof cut_cases / sizeof *cut_cases; i++) {
         const cut_case *cc = &cut_cases[i];
         failure f;
-        passage_segment segments[] = {{(const uint8_t *)cc->head, strlen(cc->head), true},
-                                      {(const uint8_t *)cc->content, strlen(cc->content), false},
-                                      {(const uint8_t *)cc->tail, strlen(cc->tail), true}};
-        chat_prompt prompt = {.segments = segments, .n_segments = 3};
+        prompt_piece pieces[] = {{(const uint8_t *)cc->head, strlen(cc->head), true},
+                                 {(const uint8_t *)cc->content, strlen(cc->content), false},
+                                 {(const uint8_t *)cc->tail, strlen(cc->tail), true}};
+        chat_prompt prompt = {.pieces = pieces, .n_pieces = 3};
         int32_t ids[64];
         prompt_ids p = {.ids = ids, .has_bos = cc->has_bos, .n_head_bytes = strlen(cc->head),
                         .n_tail_bytes = strlen(cc->tail)};

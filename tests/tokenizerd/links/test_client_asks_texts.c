@@ -66,11 +66,11 @@ static void a_generate_with_text(void **state) {
     (void)state;
     Trivium__Generate g = generate_new();
     Trivium__Segment said = TRIVIUM__SEGMENT__INIT, mark = TRIVIUM__SEGMENT__INIT;
-    Trivium__Segment *segments[] = {&mark, &said};
+    Trivium__Segment *pieces[] = {&mark, &said};
     mark.text = wire_text("<s>");
     mark.special = true;
     said.text = wire_text("Once");
-    g.segments = segments;
+    g.segments = pieces;
     g.n_segments = 2;
     ProtobufCBinaryData stops[] = {wire_text("."), wire_text("!")};
     g.stops = stops;
@@ -113,13 +113,13 @@ static void a_generate_with_ids(void **state) {
 /* Whoever keeps the requests must see them all the same: an attempt that is here already is told so first. */
 static void a_generate_that_cannot_be_read_comes_with_its_fault(void **state) {
     (void)state;
-    static Trivium__Segment one = TRIVIUM__SEGMENT__INIT, *segments[SEGMENTS_MAX + 1];
+    static Trivium__Segment one = TRIVIUM__SEGMENT__INIT, *pieces[SEGMENTS_MAX + 1];
     static ProtobufCBinaryData stops[STOPS_MAX + 1];
-    for (size_t i = 0; i <= SEGMENTS_MAX; i++) segments[i] = &one;
+    for (size_t i = 0; i <= SEGMENTS_MAX; i++) pieces[i] = &one;
     Trivium__Generate g = generate_new();
     Trivium__TextRequest m = ASK(GENERATE, generate, &g);
     HEARS(m, &wire_odd, 1, "generate id=16:ab..cd attempt=3 fault=1");
-    g.segments = segments;
+    g.segments = pieces;
     g.n_segments = 1;
     HEARS(m, &wire_three, 1, "generate id=16:ab..cd attempt=3 fault=2");
     g.n_segments = SEGMENTS_MAX + 1;

@@ -170,7 +170,7 @@ static void test_a_call_that_comes_back_waits_anew(void **state) {
     call_wait(c, 5000 * MS);
     assert_int_equal(c->state, CALL_WAITING);
     assert_int_equal(c->deadline_us, 5100 * MS);
-    assert_null(call_errand_of(c)->worker);
+    assert_null(call_errand_of(c)->modeld);
     assert_int_equal(fake_modeld_load(d), 0);
     call_send(c, d);
     calls_remove(cs, &c);

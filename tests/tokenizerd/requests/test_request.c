@@ -83,7 +83,7 @@ static void test_a_lost_modeld_leaves_all_that_another_needs(void **state) {
     world_draws(r, "abc", "abc");
     assert_true(request_lost(r, 500 * MS));
     assert_int_equal(r->state, REQUEST_WAITING);
-    assert_null(r->worker);
+    assert_null(r->modeld);
     assert_int_equal(fake_modeld_load(w->modeld), 0);
     assert_true(request_waits(r));
     assert_int_equal(r->deadline_us, 600 * MS); /* wait_ms from the loss */

@@ -1,4 +1,4 @@
-/* passages.h: texts that wait for a vocabulary, and are encoded in turns. */
+/* encode_queue.h: texts that wait for a vocabulary, and are encoded in turns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
 typedef struct reader {
-    passage *passage;
+    queued_text *queued;
     size_t n_ids;
     int32_t first;              /* -1: it is empty */
     bool had_first;
@@ -28,26 +28,26 @@ static void on_encoded(void *context, void *owner, const failure *why) {
     r->rank = ++n_encoded;
     r->refused = why ? why->code : STATUS_OK;
     if (!why) {
-        const int32_t *ids = passage_ids(r->passage, &r->n_ids);
+        const int32_t *ids = queued_text_ids(r->queued, &r->n_ids);
         r->first = r->n_ids > 0 ? ids[0] : -1;
-        r->had_first = passage_had_first(r->passage);
+        r->had_first = queued_text_had_first(r->queued);
     }
-    passage_free(&r->passage);
+    queued_text_free(&r->queued);
 }
 
-static passage_listener listener_of(reader *r) {
-    return (passage_listener){.encoded = on_encoded, .context = &n_encoded, .owner = r};
+static queued_text_listener listener_of(reader *r) {
+    return (queued_text_listener){.encoded = on_encoded, .context = &n_encoded, .owner = r};
 }
 
-static status add(passages *ps, reader *r, const char *text, size_t n_bytes, bool special) {
+static status add(encode_queue *ps, reader *r, const char *text, size_t n_bytes, bool special) {
     failure f;
-    passage_segment segment = {(const uint8_t *)text, n_bytes, special};
-    return passages_add(ps, &segment, 1, listener_of(r), &r->passage, &f);
+    prompt_piece segment = {(const uint8_t *)text, n_bytes, special};
+    return encode_queue_add(ps, &segment, 1, listener_of(r), &r->queued, &f);
 }
 
 static void start(reader *r, const tokenizer *t, int32_t first) {
     failure f;
-    assert_int_equal(passage_start(r->passage, t, first, &f), STATUS_OK);
+    assert_int_equal(queued_text_start(r->queued, t, first, &f), STATUS_OK);
 }
 
 static void test_texts_take_turns(void **state) {
@@ -55,7 +55,7 @@ static void test_texts_take_turns(void **state) {
     enum { LONG = 3 * ENCODE_SLICE_BYTES };
     n_encoded = 0;
     tokenizer *t = small_tokenizer_default();
-    passages *ps = passages_new();
+    encode_queue *ps = encode_queue_new();
     reader slow = {0}, quick = {0}, later = {0};
     char *text = malloc(LONG);
     memset(text, '.', LONG);
@@ -63,22 +63,22 @@ static void test_texts_take_turns(void **state) {
     assert_int_equal(add(ps, &slow, text, LONG, false), STATUS_OK);
     assert_int_equal(add(ps, &quick, "hi", 2, false), STATUS_OK);
     assert_int_equal(add(ps, &later, "hi", 2, false), STATUS_OK);
-    assert_false(passages_turn(ps));            /* nobody's vocabulary is here */
+    assert_false(encode_queue_turn(ps));        /* nobody's vocabulary is here */
     start(&slow, t, -1);
     start(&quick, t, -1);
-    assert_true(passages_turn(ps));             /* a slice of the long one */
+    assert_true(encode_queue_turn(ps));         /* a slice of the long one */
     assert_int_equal(n_encoded, 0);
-    assert_true(passages_turn(ps));
+    assert_true(encode_queue_turn(ps));
     assert_int_equal(quick.rank, 1);
     assert_int_equal(quick.n_ids, 2);
-    while (passages_turn(ps)) {}
+    while (encode_queue_turn(ps)) {}
     assert_int_equal(slow.rank, 2);
     assert_int_equal(slow.n_ids, LONG);
     assert_int_equal(later.rank, 0);
-    passage_free(&later.passage);
-    assert_null(later.passage);
+    queued_text_free(&later.queued);
+    assert_null(later.queued);
     free(text);
-    passages_free(&ps);
+    encode_queue_free(&ps);
     tokenizer_free(&t);
 }
 
@@ -87,19 +87,19 @@ static void test_segments_are_joined_and_a_first_id_goes_before(void **state) {
     failure f;
     tokenizer *t = small_tokenizer_default();
     const vocab *v = tokenizer_vocab(t);
-    passages *ps = passages_new();
+    encode_queue *ps = encode_queue_new();
     int32_t end = small_token(v, "<|end|>");
     reader r = {0};
-    const passage_segment segments[] = {{(const uint8_t *)"<|end|>", 7, true},
-                                        {NULL, 0, false},
-                                        {(const uint8_t *)"<|end|>", 7, false}};
-    assert_int_equal(passages_add(ps, segments, 3, listener_of(&r), &r.passage, &f), STATUS_OK);
+    const prompt_piece pieces[] = {{(const uint8_t *)"<|end|>", 7, true},
+                                   {NULL, 0, false},
+                                   {(const uint8_t *)"<|end|>", 7, false}};
+    assert_int_equal(encode_queue_add(ps, pieces, 3, listener_of(&r), &r.queued, &f), STATUS_OK);
     start(&r, t, 5);
-    while (passages_turn(ps)) {}
+    while (encode_queue_turn(ps)) {}
     assert_int_equal(r.first, 5);
     assert_int_equal(r.n_ids, 1 + 1 + 7);       /* only the special segment's is one token */
     assert_true(end >= 0);
-    passages_free(&ps);
+    encode_queue_free(&ps);
     tokenizer_free(&t);
 }
 
@@ -120,18 +120,18 @@ static void test_a_first_id_comes_once(void **state) {
     };
     tokenizer *t = small_tokenizer_default();
     const vocab *v = tokenizer_vocab(t);
-    passages *ps = passages_new();
+    encode_queue *ps = encode_queue_new();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (int without = 0; without < 2; without++) {
             reader r = {0};
             assert_int_equal(add(ps, &r, cases[i].text, strlen(cases[i].text), cases[i].special), STATUS_OK);
             start(&r, t, without ? -1 : small_token(v, "<|end|>"));
-            while (passages_turn(ps)) {}
+            while (encode_queue_turn(ps)) {}
             assert_int_equal(r.had_first, cases[i].had && !without);
             assert_int_equal(r.n_ids, cases[i].n_ids - (without && !cases[i].had));
         }
     }
-    passages_free(&ps);
+    encode_queue_free(&ps);
     tokenizer_free(&t);
 }
 
@@ -139,23 +139,23 @@ static void test_a_text_that_is_freed_has_no_turn(void **state) {
     (void)state;
     n_encoded = 0;
     tokenizer *t = small_tokenizer_default();
-    passages *ps = passages_new();
+    encode_queue *ps = encode_queue_new();
     reader gone = {0}, stays = {0};
     assert_int_equal(add(ps, &gone, "a", 1, false), STATUS_OK);
     assert_int_equal(add(ps, &stays, "b", 1, false), STATUS_OK);
     start(&gone, t, -1);
     start(&stays, t, -1);
-    passage_free(&gone.passage);
-    assert_false(passages_turn(ps));
+    queued_text_free(&gone.queued);
+    assert_false(encode_queue_turn(ps));
     assert_int_equal(stays.rank, 1);
     assert_int_equal(gone.rank, 0);
-    passages_free(&ps);
+    encode_queue_free(&ps);
     tokenizer_free(&t);
 }
 
 static void test_texts_are_checked_and_bounded(void **state) {
     (void)state;
-    passages *ps = passages_new();
+    encode_queue *ps = encode_queue_new();
     reader wrong = {0}, many[TEXTS_BYTES_MAX / TEXT_BYTES_MAX] = {{0}};
     assert_int_equal(add(ps, &wrong, "\xc3", 1, false), STATUS_NOT_UTF8);
     char *text = malloc(TEXT_BYTES_MAX + 1);
@@ -166,12 +166,12 @@ static void test_texts_are_checked_and_bounded(void **state) {
     for (size_t i = 0; i < n; i++)
         assert_int_equal(add(ps, &many[i], text, TEXT_BYTES_MAX, false), STATUS_OK);
     assert_int_equal(add(ps, &wrong, text, 1, false), TINY_LIMITS ? STATUS_BUSY : STATUS_OK);
-    passage_free(&wrong.passage);
-    for (size_t i = 0; i < n; i++) passage_free(&many[i].passage);
+    queued_text_free(&wrong.queued);
+    for (size_t i = 0; i < n; i++) queued_text_free(&many[i].queued);
     assert_int_equal(add(ps, &wrong, text, 1, false), STATUS_OK);
-    passage_free(&wrong.passage);
+    queued_text_free(&wrong.queued);
     free(text);
-    passages_free(&ps);
+    encode_queue_free(&ps);
 }
 
 int main(void) {

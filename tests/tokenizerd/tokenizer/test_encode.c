@@ -62,7 +62,7 @@ static void test_special_tokens(void **state) {
     tokenizer_free(&t);
 }
 
-/* A text of segments: those that are special hold special tokens, in the others they are text. */
+/* A text of pieces: those that are special hold special tokens, in the others they are text. */
 static void test_segments_are_one_text(void **state) {
     (void)state;
     tokenizer *t = small_tokenizer_default();
