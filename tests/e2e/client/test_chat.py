@@ -7,6 +7,7 @@ import pytest
 
 from conftest import TIMEOUT_S, wait_until
 from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
+from watcher import Watcher, tokens
 
 SYSTEM = "You answer briefly."
 STORY = "Write a long story about a dragon."
@@ -163,31 +164,66 @@ def states(stack):
     return [request["state"] for request in stack.lines("ps")[0]["requests"]]
 
 
+ENDLESS = ["--chain", '[{"logit_bias":[[0,"-inf"],[2,"-inf"]]},{"temperature":0.8}]']     # SmolLM2's end ids
+
+
+def plain(text):
+    """What every terminal shows as it is, without blanks: half a character is no step's own text."""
+    return re.sub("[^!-~]", "", text)
+
+
+def temperature_of(line):
+    """Of the strategy by which a watched step was drawn."""
+    return next(step["temperature"] for step in line["strategy"] if "temperature" in step)
+
+
+def runs(lines):
+    """The texts of steps that follow each other; `lines` by step, of which any may be missing."""
+    found = []
+    for step in sorted(lines):
+        if step - 1 not in lines:
+            found.append("")
+        found[-1] += lines[step]["text"]
+    return found
+
+
 def test_who_watches_a_reply_sees_what_is_drawn_in_the_end(terminal, real):
-    chat = terminal("--seed", "7", "--max-new-tokens", "2000")
+    """What was drawn ahead as the reply came to rest is drawn anew when another strategy goes on, and is seen anew. A
+    watcher may miss any step; what it sees last of one is what was drawn, as long as the strategy is that of the step."""
+    chat = terminal("--seed", "7", "--max-new-tokens", "2000", *ENDLESS, n_rows=1000)
     chat.type(STORY + "\r")
     chat.wait_for("Assistant: ")
     chat.type("x")
     wait_until(lambda: states(real) == ["resting"], what="the reply rests")
     request = real.lines("ps")[0]["requests"][0]["request"]
-    watch = real.popen("watch", request, "--candidates", "1", "--json")
-    first = json.loads(watch.stdout.readline())["watch"]["step"]
-    for value in "0.9", "0.3", "0.7":
+    watcher = Watcher(real, request, "--candidates", "1").read()
+    begins = {0.8: 0}                           # where each temperature holds from
+    for value in 0.9, 0.3, 0.7, 0.5, 0.6, 0.4:
         chat.type(f"\x7f/set temperature {value}\r")
         chat.child.expect(rf'from step (\d+) on:\s+\S*"temperature":{value}\S*')
-        step = int(chat.child.match.group(1))
-        wait_until(lambda: [r["step"] > step + 5 for r in real.lines("ps")[0]["requests"]] == [True], what="it goes on")
+        begins[value] = int(chat.child.match.group(1))
+        wait_until(lambda: [temperature_of(line) for line in list(watcher.lines)].count(value) > 15, what="it goes on")
         chat.type("x")
         wait_until(lambda: states(real) == ["resting"], what="the reply rests")
+        if len(watcher.lines) > len(tokens(list(watcher.lines))):
+            break
+    else:
+        pytest.fail("no step was seen twice")
     chat.type("\x7f\r")
     assert real.run("cancel", request).returncode == 0
-    lines, _ = watch.communicate(timeout=TIMEOUT_S)
     chat.wait_for("ended from elsewhere")
-    seen = {line["step"]: line["text"] for line in map(json.loads, lines.splitlines()) if "step" in line}
-    in_order = "".join(seen[step] for step in sorted(seen) if step >= first)
-    own = squeezed(line for line in chat.lines() if not line.startswith(("You: ", "  from step", "  [{")))
-    assert len(seen) > 15 and len(in_order) > 60
-    assert squeezed([in_order[:-30]]) in own            # the last ones may be drawn and not shown any more
+    _, over = watcher.end()
+    lines, values = watcher.lines[:-1], list(begins)
+    in_turn = [values.index(temperature_of(line)) for line in lines]
+    assert in_turn == sorted(in_turn)
+    assert all(line["step"] >= begins[temperature_of(line)] for line in lines)
+    lasting = {line["step"]: line for line in lines if line["step"] < over["completion_tokens"] and
+               temperature_of(line) == [value for value in values if begins[value] <= line["step"]][-1]}
+    own = plain("".join(line for line in chat.lines() if not re.match(r"You:|  from step|  \[{", line)))
+    at = 0
+    for run in map(plain, runs(lasting)):
+        assert run in own[at:], (lasting, own)
+        at = own.index(run, at) + len(run)
 
 
 @pytest.mark.parametrize("what", ["", "Why?", "/undo"])

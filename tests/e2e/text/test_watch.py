@@ -6,7 +6,6 @@ import pty
 import re
 import signal
 import termios
-import threading
 
 import pytest
 
@@ -14,6 +13,7 @@ from conftest import Stack, wait_until
 from fake_client import FakeClient
 from fake_samplerd import FakeSamplerd
 from terminal import pieces
+from watcher import Watcher, tokens
 
 WATCHES_MAX = 256                   # limits.h
 PROMPT = "Once upon a time"
@@ -44,36 +44,12 @@ def held(stack):
         stack.samplerd.send_signal(signal.SIGCONT)
 
 
-def tokens(lines):
-    return {line["step"]: line for line in lines if "id" in line}
-
-
 def drawn_by(process):
     """Its tokens, read as `start` began to: communicate() would miss what came with the first line."""
     with process.stdout:
         lines = process.stdout.readlines()
     process.wait(timeout=60)
     return tokens(map(json.loads, lines))
-
-
-class Watcher:
-    """`watch --json`, read as it writes."""
-
-    def __init__(self, stack, request, *arguments):
-        self.process = stack.popen("watch", request[:12], *arguments, "--json")
-        self.begin = json.loads(self.process.stdout.readline())["watch"]
-        self.lines = []
-        self.reader = threading.Thread(target=lambda: self.lines.extend(map(json.loads, self.process.stdout)))
-
-    def read(self):
-        self.reader.start()
-        return self
-
-    def end(self):
-        """The steps that were seen, and how it ended."""
-        self.reader.join(timeout=60)
-        assert self.process.wait(timeout=60) == 0
-        return tokens(self.lines), self.lines[-1]["over"]
 
 
 def watch(stack, request, *arguments):
