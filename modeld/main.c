@@ -159,7 +159,7 @@ static void log_split(const char *split) {
               split, path);
 }
 
-/* What was chosen otherwise than who started this may expect. */
+/* What was chosen otherwise than whoever started this may expect. */
 static void log_choices(const model *m) {
     const model_shape *s = model_shape_of(m);
     if (s->n_ctx > s->n_ctx_made)

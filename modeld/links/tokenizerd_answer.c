@@ -65,7 +65,7 @@ void tokenizerd_answer_closed(tokenizerd_link *to, text_name text, const told_en
 /* ---- calls ---- */
 
 void tokenizerd_answer_scored(tokenizerd_link *to, uint64_t call, const double *logprobs, size_t n_ids,
-                          const Trivium__Drawn *last) {
+                              const Trivium__Drawn *last) {
     Trivium__ScoredIds scored = TRIVIUM__SCORED_IDS__INIT;
     scored.call = call;
     scored.n_top = last->n_candidates;
@@ -77,7 +77,7 @@ void tokenizerd_answer_scored(tokenizerd_link *to, uint64_t call, const double *
 }
 
 void tokenizerd_answer_probed(tokenizerd_link *to, uint64_t call, int32_t id, const double *probabilities,
-                          size_t row_width) {
+                              size_t row_width) {
     Trivium__ProbedRow probed = TRIVIUM__PROBED_ROW__INIT;
     probed.call = call;
     probed.id = id;

@@ -30,9 +30,9 @@ void tokenizerd_answer_closed(tokenizerd_link *to, text_name text, const told_en
 /* The last word on a call, one of these. logprobs: [n_ids]; probabilities: [row_width]; `last` is what
  * was drawn from the last row, with the candidates that were asked for. */
 void tokenizerd_answer_scored(tokenizerd_link *to, uint64_t call, const double *logprobs, size_t n_ids,
-                          const Trivium__Drawn *last);
+                              const Trivium__Drawn *last);
 void tokenizerd_answer_probed(tokenizerd_link *to, uint64_t call, int32_t id, const double *probabilities,
-                          size_t row_width);
+                              size_t row_width);
 void tokenizerd_answer_failed(tokenizerd_link *to, uint64_t call, const failure *f);
 
 /* For whoever watches; dropped where it would have to wait. */

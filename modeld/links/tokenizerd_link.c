@@ -239,7 +239,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
 }
 
 status tokenizerd_link_send(tokenizerd_link *to, Trivium__TokensReply *m, const wire_raw *raw,
-                        size_t n_raw) {
+                            size_t n_raw) {
     if (!to->peer) return STATUS_NOT_FOUND;
     status st = peers_send(to->peers, to->peer, &m->base, raw, n_raw);
     if (st != STATUS_OK && st != STATUS_BUSY) { /* BUSY: it is cut already */
@@ -282,7 +282,8 @@ static status join(tokenizerd_link *link, failure *f) {
     return peers_join(&link->peers, link->loop, &where, &who, f);
 }
 
-status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link_options *options, failure *f) {
+status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link_options *options,
+                           failure *f) {
     tokenizerd_link *link = *out = calloc(1, sizeof *link);
     if (!link) return fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
     link->options = *options;

@@ -56,7 +56,8 @@ typedef struct tokenizerd_link_options {
 
 /* Joins now and again until it is freed. What the options point to is borrowed for its life. The
  * failure says which endpoint and why. */
-status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link_options *options, failure *f);
+status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link_options *options,
+                           failure *f);
 void tokenizerd_link_free(tokenizerd_link **link); /* says Leave; NULL is fine. Not from within an event */
 
 bool tokenizerd_link_refused(const tokenizerd_link *link);     /* for good */
@@ -65,7 +66,8 @@ uint64_t tokenizerd_link_garbage(const tokenizerd_link *link); /* messages that 
 
 /* For tokenizerd_answer.c. A tokenizerd that cannot take a message, or would miss it, is cut, and with it
  * goes all that it has open: it opens that anew. STATUS_NOT_FOUND: none is joined now. */
-status tokenizerd_link_send(tokenizerd_link *to, Trivium__TokensReply *m, const wire_raw *raw, size_t n_raw);
+status tokenizerd_link_send(tokenizerd_link *to, Trivium__TokensReply *m, const wire_raw *raw,
+                            size_t n_raw);
 void tokenizerd_link_offer(tokenizerd_link *to, Trivium__TokensReply *m); /* or drop it, rather than wait */
 
 #endif

@@ -1,8 +1,8 @@
 /* The policy of the forward pass: how many rows of which sequence run in the next step. Pure.
  *
  * Every sequence that decodes gets its one row; what a step of about STEP_TARGET_MS holds besides
- * goes to the prompts, in equal shares, so that a short prompt is not behind a long one. The choice
- * decides when a row is computed, never its bits. */
+ * goes to the prompts, in equal shares, so that a short prompt does not wait for a long one. The
+ * choice decides when a row is computed, never its bits. */
 #ifndef TRIVIUM_SCHEDULER_H
 #define TRIVIUM_SCHEDULER_H
 

@@ -167,7 +167,7 @@ status sequences_open(sequences *t, const job *asked, uint64_t now_us, sequence 
 
 /* ---- pages ---- */
 
-/* A score beyond SCORES_RUNNING_MAX lets those behind it pass; missing pages hold up all, so that a
+/* A score beyond SCORES_RUNNING_MAX lets those after it pass; missing pages hold up all, so that a
  * long text is not overtaken for ever by short ones. */
 static bool may_be_next(const sequences *t, const sequence *s) {
     return s->state == SEQUENCE_QUEUED &&

@@ -33,7 +33,8 @@ status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache
 /* Says Leave to all; what was under way ends without a word, its owners go elsewhere. */
 void model_service_free(model_service **s);
 
-const char *model_service_samplers_at(const model_service *s); /* where it listens, with the port that * became */
+/* Where samplerds join, with the port that * became. */
+const char *model_service_samplers_at(const model_service *s);
 
 /* Why the last tokenizerd refused this model for good, as all others did before: then the loop was
  * stopped. NULL: there is one left. */

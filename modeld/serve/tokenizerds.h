@@ -19,7 +19,8 @@ typedef struct tokenizerds_options {
 tokenizerds *tokenizerds_new(const tokenizerds_options *options);
 void tokenizerds_free(tokenizerds **t); /* says Leave to all; NULL is fine */
 
-/* One more, JOINS_MAX at most; `link`'s events and context are filled in here. Fails as tokenizerd_link_new. */
+/* One more, JOINS_MAX at most; `link`'s events and context are filled in here. Fails as
+ * tokenizerd_link_new. */
 status tokenizerds_join(tokenizerds *t, tokenizerd_link_options link, failure *f);
 
 void tokenizerds_beat(tokenizerds *t); /* a heartbeat to all of them: the report has changed */
