@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "modeld/links/report.h"
 #include "tests/support/modeld/rows_scene.h"
 #include "tests/support/link/turns.h"
 
@@ -48,19 +49,35 @@ static void others_than_samplerds_are_refused(void **state) {
     is_refused(hello, "semantics");
 }
 
-static void the_report_lists_them(void **state) {
+static void take_figures(void *context, report_figures *out) {
+    (void)context;
+    *out = (report_figures){.kv_pages_used = 1, .kv_pages = 2, .n_sequences = 3, .n_queued = 4,
+                            .n_garbage = 5};
+}
+
+static void the_report_lists_them_after_the_figures(void **state) {
     (void)state;
+    report *r = report_new(rows.table, take_figures, NULL);
     sampler *one = rows_join(0, "", "rules/1");
-    Trivium__SamplerReport r;
+    rows_join(1, "careful", "rules/2");
     one->n_outstanding = 2;
     one->n_steps = 3;
-    samplerd_link_describe(one, &r);
-    assert_string_equal(r.name, "fake");
-    assert_string_equal(r.pool, DEFAULT_POOL);
-    assert_string_equal(r.semantics, "rules/1");
-    assert_int_equal(r.outstanding, 2);
-    assert_int_equal(r.steps, 3);
+    const Trivium__ModelReport *m = report_fill(r);
+    assert_true(m->kv_pages_used == 1 && m->kv_pages == 2 && m->kv_page_tokens == PAGE_TOKENS);
+    assert_true(m->sequences == 3 && m->waiting == 4 && m->garbage == 5);
+    assert_int_equal(m->n_samplers, 2);
+    assert_string_equal(m->samplers[0]->name, "fake");
+    assert_string_equal(m->samplers[0]->pool, DEFAULT_POOL);
+    assert_string_equal(m->samplers[0]->semantics, "rules/1");
+    assert_true(m->samplers[0]->outstanding == 2 && m->samplers[0]->steps == 3);
+    assert_string_equal(m->samplers[1]->pool, "careful");
     one->n_outstanding = 0;
+    fake_peer_say_leave(&rows.fakes[0]);
+    rows_until(&rows.n_changed, 3);
+    m = report_fill(r);
+    assert_int_equal(m->n_samplers, 1);
+    assert_string_equal(m->samplers[0]->semantics, "rules/2");
+    report_free(&r);
 }
 
 /* ---- leaving ---- */
@@ -110,7 +127,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(who_joins_is_in_the_table),
         TEST(others_than_samplerds_are_refused),
-        TEST(the_report_lists_them),
+        TEST(the_report_lists_them_after_the_figures),
         TEST(who_leaves_is_lost_and_then_out_of_the_table),
         TEST(who_does_not_read_is_cut),
         TEST(only_a_sampler_without_rows_must_speak),
