@@ -70,6 +70,22 @@ static void a_client_that_is_gone_is_not_written_for(void **state) {
 
 /* ---- attempts and steps ---- */
 
+static void an_attempt_that_was_refused_has_ended(void **state) {
+    (void)state;
+    Trivium__Generate g = TRIVIUM__GENERATE__INIT;
+    g.request = wire_id;
+    g.attempt = 1;
+    client_says(ASK(GENERATE, generate, &g), NULL, 0);
+    fails(TRIVIUM__CODE__BAD_REQUEST, "max_new_tokens must be at least 1");
+    asks_for_a_text(0);
+    is_done(1, TRIVIUM__FINISH_REASON__FINISH_SUPERSEDED, 0);
+    g.attempt = 2;
+    client_says(ASK(GENERATE, generate, &g), &wire_odd, 1);
+    fails(TRIVIUM__CODE__BAD_MESSAGE, "no whole number of ids");
+    resumes(2, "a");
+    is_done(2, TRIVIUM__FINISH_REASON__FINISH_SUPERSEDED, 0);
+}
+
 static void only_the_step_that_is_due_counts(void **state) {
     (void)state;
     has_begun();
@@ -205,6 +221,7 @@ int main(void) {
         TEST(a_stop_string_ends_it_at_both_ends),
         TEST(a_cancelled_text_is_closed_and_stays_so),
         TEST(a_client_that_is_gone_is_not_written_for),
+        TEST(an_attempt_that_was_refused_has_ended),
         TEST(only_the_step_that_is_due_counts),
         TEST(a_higher_attempt_takes_over),
         TEST(another_modeld_has_no_say),
