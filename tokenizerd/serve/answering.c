@@ -215,7 +215,7 @@ void answering_failed(answering *a, const modeld *d, uint64_t number, const fail
     if (c) refuse(a, c, why);
 }
 
-/* ---- who is lost, who waited too long ---- */
+/* ---- whoever is lost, or waited too long ---- */
 
 void answering_client_left(answering *a, const peer *client) {
     for (call *c = calls_first(a->calls), *next; c; c = next) {

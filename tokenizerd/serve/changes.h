@@ -7,11 +7,11 @@
 #include "tokenizerd/requests/request.h"
 
 void changes_tell(client_link *clients, request *r);      /* its owner, of what is due */
-void changes_drop(client_link *clients, request *r);      /* at its end: who asked is told */
-/* Its model is here: changes that do not fit are dropped, and who asked is told. Codes of
+void changes_drop(client_link *clients, request *r);      /* at its end: whoever asked is told */
+/* Its model is here: changes that do not fit are dropped, and whoever asked is told. Codes of
  * request_adopt_changes. */
 status changes_meet(client_link *clients, request *r, failure *f);
-/* The owner has received those up to this ordinal: who asked is answered. */
+/* The owner has received those up to this ordinal: whoever asked is answered. */
 void changes_acknowledged(client_link *clients, request *r, uint32_t ordinal);
 
 #endif

@@ -208,7 +208,7 @@ void generating_closed(generating *g, const modeld *d, const uint8_t id[REQUEST_
     if (request_closed(r, closing)) generating_end(g, r, finish, why);
 }
 
-/* ---- who is lost, who waited too long ---- */
+/* ---- whoever is lost, or waited too long ---- */
 
 void generating_client_left(generating *g, const peer *client) {
     for (request *r = requests_first(g->requests), *next; r; r = next) {

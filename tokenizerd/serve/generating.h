@@ -41,12 +41,12 @@ void generating_retuned(generating *g, const modeld *d, const uint8_t id[REQUEST
 void generating_closed(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
                        uint32_t attempt, request_finish finish, const request_closing *closing,
                        const failure *why);
-void generating_modeld_left(generating *g, const modeld *d);  /* they go on elsewhere in the next turn */
+void generating_modeld_left(generating *g, const modeld *d);    /* they go on elsewhere in the next turn */
 
-/* ---- from the loop, and from beside ---- */
+/* ---- from the loop, and from other modules ---- */
 
-void generating_go_on(generating *g);     /* models have come: who waits for one goes on */
-/* Who waited too long ends; who is to be tried again is. */
+void generating_go_on(generating *g);       /* models have come: what waits for one goes on */
+/* What waited too long ends; what is to be tried again is tried. */
 void generating_sweep(generating *g, uint64_t now_us);
 /* The one Done of a live request: everybody is told, then it is gone. `why` is read for FINISH_ERROR. */
 void generating_end(generating *g, request *r, request_finish finish, const failure *why);

@@ -1,4 +1,4 @@
-/* Watching: traces of a request for those who did not ask for it. Nothing waits for a watcher. */
+/* Traces of a text for those who watch it. Nothing waits for a watcher. */
 #ifndef TRIVIUM_TRACING_H
 #define TRIVIUM_TRACING_H
 
@@ -17,6 +17,6 @@ typedef struct tracing {            /* what it needs: filled in by its owner, al
 void tracing_watch(tracing *ts, peer *client, const watch_order *order);
 void tracing_trace(tracing *ts, const uint8_t id[REQUEST_BYTES], const Trivium__Glimpse *trace);
 void tracing_client_left(tracing *ts, const peer *client);
-void tracing_sweep(tracing *ts, uint64_t now_us);      /* last words that are due */
+void tracing_sweep(tracing *ts, uint64_t now_us);       /* last words that are due */
 
 #endif

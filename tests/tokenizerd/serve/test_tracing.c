@@ -1,4 +1,4 @@
-/* tracing.h: who watches a text sees its traces until it has ended, whatever attempts it takes. */
+/* tracing.h: whoever watches a text sees its traces until it has ended, whatever attempts it takes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
