@@ -23,11 +23,8 @@ static status change_make(const request *r, bool replace, const strategy *asked,
     request_change *c = calloc(1, sizeof *c);
     if (!c) return fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
     strategy_init(&c->strategy);
-    status st = strategy_copy(&c->strategy, newest_strategy(r));
-    if (st != STATUS_OK) fail(f, st, "no memory for another strategy");
-    if (st == STATUS_OK) st = strategy_change(&c->strategy, asked, replace, f);
-    if (st == STATUS_OK && r->model)
-        st = strategy_check_ids(&c->strategy, r->facts.n_vocab, f);
+    status st = strategy_changed(&c->strategy, newest_strategy(r), asked, replace,
+                                 r->model ? r->facts.n_vocab : 0, f);
     if (st == STATUS_OK) *out = c;
     else request_change_free(&c);
     return st;
