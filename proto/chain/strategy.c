@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "step.h"
+#include "stage.h"
 
 typedef struct preset {
     const char *name;

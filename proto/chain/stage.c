@@ -1,4 +1,4 @@
-#include "step.h"
+#include "stage.h"
 
 #include <math.h>
 #include <stdio.h>

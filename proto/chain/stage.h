@@ -1,6 +1,6 @@
 /* One step of a chain, for strategy.c: what it owns, and whether its values are allowed. */
-#ifndef TRIVIUM_STEP_H
-#define TRIVIUM_STEP_H
+#ifndef TRIVIUM_STAGE_H
+#define TRIVIUM_STAGE_H
 
 #include "strategy.h"
 
