@@ -16,7 +16,7 @@ enum {
 
 typedef struct chat_flags {
     common_flags common;
-    step_flags steps;
+    stage_flags stages;
     seed_flag seed;
     const char *model, *pool, *form, *system;
     uint64_t max_history_tokens;
@@ -38,7 +38,7 @@ static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t se
         .chain = chain, .seed = seed,
         .max_history_tokens = (uint32_t)flags->max_history_tokens,
         .max_new_tokens = (uint32_t)(flags->max_new_tokens > 0 ? flags->max_new_tokens
-                                     : flags->steps.has_preset ? flags->steps.preset_max_new_tokens
+                                     : flags->stages.has_preset ? flags->stages.preset_max_new_tokens
                                                                : REPLY_TOKENS),
     };
     const question asked = {.kind = ASK_STATUS};
@@ -56,8 +56,8 @@ static int chat_parsed(chat_flags *flags) {
     strategy chain;
     uint64_t seed;
     strategy_init(&chain);
-    status st = step_flags_check(&flags->steps, &f);
-    if (st == STATUS_OK) st = step_flags_strategy(&flags->steps, START_DEFAULTS, &chain, &f);
+    status st = stage_flags_check(&flags->stages, &f);
+    if (st == STATUS_OK) st = stage_flags_strategy(&flags->stages, START_DEFAULTS, &chain, &f);
     int code = EXIT_FINE;
     if (st != STATUS_OK) code = outcome_wrong_use("%s", f.message);
     else if (seed_choose(&flags->seed, &seed, &f) != STATUS_OK) code = outcome_failed(&f);
@@ -69,7 +69,7 @@ static int chat_parsed(chat_flags *flags) {
 int cmd_chat(int argc, char **argv) {
     chat_flags flags = {.max_history_tokens = HISTORY_TOKENS};
     common_flags_init(&flags.common);
-    step_flags_init(&flags.steps);
+    stage_flags_init(&flags.stages);
     const option_row rows[] = {
         {.name = "system", .kind = OPTION_TEXT, .value_name = "TEXT", .out = &flags.system,
          .help = "what the model is told first; it is never left out"},
@@ -94,11 +94,11 @@ int cmd_chat(int argc, char **argv) {
                    "written; /undo, /save FILE, /help. From a pipe, each line is a message; with\n"
                    "--json each reply is a line {\"reply\": {\"text\": …, …}}.\n\n"
                    "  trivium chat --system 'You answer in one sentence.'",
-        .tables = {rows, flags.steps.rows, flags.common.rows},
+        .tables = {rows, flags.stages.rows, flags.common.rows},
     };
     size_t n_words;
     int code = flags_parse(&o, argc, argv, NULL, &n_words);
     if (code < 0) code = chat_parsed(&flags);
-    step_flags_clear(&flags.steps);
+    stage_flags_clear(&flags.stages);
     return code;
 }

@@ -31,32 +31,32 @@ static void tell_strategy(const dialogue *d, const telling *to) {
     free(line);
 }
 
-static bool is_flag(const step_flags *steps, const char *name) {
-    const option_row *row = steps->rows;
+static bool is_flag(const stage_flags *stages, const char *name) {
+    const option_row *row = stages->rows;
     while (row->name && strcmp(row->name, name) != 0) row++;
     return row->name != NULL;
 }
 
 /* "temperature 0.3" as the flag of a strategy that it is. */
-static status set_parse(const char *rest, step_flags *steps, strategy *out, failure *f) {
-    char name[STEP_FLAG_NAME_BYTES + 2] = "--";
+static status set_parse(const char *rest, stage_flags *stages, strategy *out, failure *f) {
+    char name[STAGE_FLAG_NAME_BYTES + 2] = "--";
     size_t n_bytes = strcspn(rest, " =");
-    if (n_bytes == 0 || n_bytes >= STEP_FLAG_NAME_BYTES || strncmp(rest, "help", n_bytes) == 0)
+    if (n_bytes == 0 || n_bytes >= STAGE_FLAG_NAME_BYTES || strncmp(rest, "help", n_bytes) == 0)
         return fail(f, STATUS_BAD_REQUEST, "/set takes a name and a value, as /set temperature 0.3");
     memcpy(name + 2, rest, n_bytes);
     for (char *at = name + 2; *at; at++) {
         if (*at == '_') *at = '-';
     }
-    if (!is_flag(steps, name + 2))
+    if (!is_flag(stages, name + 2))
         return fail(f, STATUS_BAD_REQUEST, "there is no %s to /set: `trivium chat --help` lists what "
                     "there is", name + 2);
     const char *value = rest + n_bytes + strspn(rest + n_bytes, " =");
-    const options o = {.usage = "/set NAME VALUE", .summary = "", .tables = {steps->rows}};
+    const options o = {.usage = "/set NAME VALUE", .summary = "", .tables = {stages->rows}};
     char *argv[] = {(char *)"/set", name, (char *)value, NULL};
     size_t n_words;
     status st = options_parse(&o, *value ? 3 : 2, argv, NULL, &n_words, f);
-    if (st == STATUS_OK) st = step_flags_check(steps, f);
-    return st == STATUS_OK ? step_flags_strategy(steps, START_EMPTY, out, f) : st;
+    if (st == STATUS_OK) st = stage_flags_check(stages, f);
+    return st == STATUS_OK ? stage_flags_strategy(stages, START_EMPTY, out, f) : st;
 }
 
 static void set(dialogue *d, const char *rest, const telling *to) {
@@ -65,14 +65,14 @@ static void set(dialogue *d, const char *rest, const telling *to) {
         return;
     }
     failure f;
-    step_flags steps;
+    stage_flags stages;
     strategy change;
-    step_flags_init(&steps);
+    stage_flags_init(&stages);
     strategy_init(&change);
-    status st = set_parse(rest, &steps, &change, &f);
-    if (st == STATUS_OK) st = dialogue_tune(d, &change, step_flags_replace(&steps), &f);
+    status st = set_parse(rest, &stages, &change, &f);
+    if (st == STATUS_OK) st = dialogue_tune(d, &change, stage_flags_replace(&stages), &f);
     if (st != STATUS_OK) tell(to, "%s", f.message);
-    step_flags_clear(&steps);
+    stage_flags_clear(&stages);
     strategy_clear(&change);
 }
 

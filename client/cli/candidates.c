@@ -20,10 +20,10 @@ typedef struct page {
     bool colour;
 } page;
 
-/* The name of the step that removed it; NULL: it stayed, or the chain has no such step. */
+/* The name of the stage that removed it; NULL: it stayed, or the chain has no such stage. */
 static const char *remover_of(const candidate *one, const strategy *chain) {
-    if (one->removed_by == 0 || one->removed_by > chain->n_steps) return NULL;
-    return step_table[chain->steps[one->removed_by - 1].kind].name;
+    if (one->removed_by == 0 || one->removed_by > chain->n_stages) return NULL;
+    return stage_table[chain->stages[one->removed_by - 1].kind].name;
 }
 
 /* A quoted text in so many columns, cut with an ellipsis. */
@@ -44,18 +44,18 @@ static void print_word(const page *p, const char *word, size_t *column) {
     *column += term_width(word);
 }
 
-/* "step 3  49152 → top_k 40 → top_p 12": the steps of the chain that removed something. */
+/* "step 3  49152 → top_k 40 → top_p 12": the stages of the chain that removed something. */
 static void print_left(const page *p, const generation_token *token, const strategy *chain) {
     char word[64];
     size_t column = LABEL_CELLS;
     snprintf(word, sizeof word, " step %u", token->step);
     print_word(p, word, &column);
-    if (token->n_left_items != chain->n_steps + 1) return;
+    if (token->n_left_items != chain->n_stages + 1) return;
     snprintf(word, sizeof word, "  %u", token->n_left[0]);
     print_word(p, word, &column);
-    for (size_t i = 0; i < chain->n_steps; i++) {
+    for (size_t i = 0; i < chain->n_stages; i++) {
         if (token->n_left[i + 1] == token->n_left[i]) continue;
-        snprintf(word, sizeof word, " \u2192 %s %u", step_table[chain->steps[i].kind].name,
+        snprintf(word, sizeof word, " \u2192 %s %u", stage_table[chain->stages[i].kind].name,
                  token->n_left[i + 1]);
         print_word(p, word, &column);
     }

@@ -123,8 +123,8 @@ status flags_take_id(void *out, const char *name, const char *value, failure *f)
 
 /* ---- strategies ---- */
 
-/* What a step's value looks like on the command line; NULL for a flag without one. */
-static const char *step_value_name(const step_row *row) {
+/* What a stage's value looks like on the command line; NULL for a flag without one. */
+static const char *stage_value_name(const stage_row *row) {
     switch (row->shape) {
     case SHAPE_NUMBER: return "X";
     case SHAPE_TRUE: return NULL;
@@ -134,7 +134,7 @@ static const char *step_value_name(const step_row *row) {
     return NULL;
 }
 
-static status step_from_bias(strategy *out, const char *name, const char *value, failure *f) {
+static status stage_from_bias(strategy *out, const char *name, const char *value, failure *f) {
     long long id;
     const char *number;
     status st = id_parse(name, value, '=', &id, &number, f);
@@ -147,64 +147,64 @@ static status step_from_bias(strategy *out, const char *name, const char *value,
     return strategy_append_biases(out, &(int32_t){(int32_t)id}, &bias, 1, f);
 }
 
-static status step_from_number(strategy *out, step_kind kind, const char *name, const char *value,
-                               failure *f) {
+static status stage_from_number(strategy *out, stage_kind kind, const char *name, const char *value,
+                                failure *f) {
     double number;
     if (!options_real(value, &number)) {
         return fail(f, STATUS_BAD_REQUEST, "--%s takes a number, %s, not %.80s", name,
-                    step_table[kind].fields[0].range, value);
+                    stage_table[kind].fields[0].range, value);
     }
     return strategy_append(out, kind, &number, 1, f);
 }
 
-static status step_from_object(strategy *out, step_kind kind, const char *name, const char *value,
-                               failure *f) {
+static status stage_from_object(strategy *out, stage_kind kind, const char *name, const char *value,
+                                failure *f) {
     json_error_t error;
     json_t *object = json_loads(value, 0, &error);
     if (!object) {
         return fail(f, STATUS_BAD_REQUEST, "--%s takes a JSON object: %s", name, error.text);
     }
-    json_t *array = json_pack("[{s: o}]", step_table[kind].name, object);
+    json_t *array = json_pack("[{s: o}]", stage_table[kind].name, object);
     status st = array ? strategy_from_json(out, array, f)
                       : fail(f, STATUS_NO_MEMORY, "no memory for --%s", name);
     json_decref(array);
     return st;
 }
 
-static status step_from_flag(strategy *out, step_kind kind, const char *name, const char *value,
-                             failure *f) {
-    switch (step_table[kind].shape) {
-    case SHAPE_NUMBER: return step_from_number(out, kind, name, value, f);
+static status stage_from_flag(strategy *out, stage_kind kind, const char *name, const char *value,
+                              failure *f) {
+    switch (stage_table[kind].shape) {
+    case SHAPE_NUMBER: return stage_from_number(out, kind, name, value, f);
     case SHAPE_TRUE: return strategy_append(out, kind, NULL, 0, f);
-    case SHAPE_BIASES: return step_from_bias(out, name, value, f);
-    case SHAPE_OBJECT: return step_from_object(out, kind, name, value, f);
+    case SHAPE_BIASES: return stage_from_bias(out, name, value, f);
+    case SHAPE_OBJECT: return stage_from_object(out, kind, name, value, f);
     }
     return STATUS_UNSUPPORTED;
 }
 
 static status take_step(void *out, const char *name, const char *value, failure *f) {
-    step_flags *flags = out;
-    step_kind kind = strategy_kind(name);
+    stage_flags *flags = out;
+    stage_kind kind = strategy_kind(name);
     strategy one;
     strategy_init(&one);
-    status st = step_from_flag(&one, kind, name, value, f);
-    if (st == STATUS_OK) st = strategy_set(&flags->steps, &one.steps[0], f);
+    status st = stage_from_flag(&one, kind, name, value, f);
+    if (st == STATUS_OK) st = strategy_set(&flags->stages, &one.stages[0], f);
     strategy_clear(&one);
-    if (kind == STEP_GREEDY) flags->has_greedy = true;
+    if (kind == STAGE_GREEDY) flags->has_greedy = true;
     return st;
 }
 
 static status take_preset(void *out, const char *name, const char *value, failure *f) {
     (void)name;
-    step_flags *flags = out;
+    stage_flags *flags = out;
     flags->has_preset = true;
-    if (flags->has_chain) return STATUS_OK;     /* step_flags_check refuses it */
+    if (flags->has_chain) return STATUS_OK;     /* stage_flags_check refuses it */
     status st = strategy_preset(&flags->base, value, &flags->preset_max_new_tokens, f);
     return st == STATUS_NOT_FOUND ? STATUS_BAD_REQUEST : st;
 }
 
 static status take_chain(void *out, const char *name, const char *value, failure *f) {
-    step_flags *flags = out;
+    stage_flags *flags = out;
     flags->has_chain = true;
     json_error_t error;
     json_t *array = json_loads(value, 0, &error);
@@ -217,21 +217,21 @@ static status take_chain(void *out, const char *name, const char *value, failure
     return st;
 }
 
-void step_flags_init(step_flags *flags) {
+void stage_flags_init(stage_flags *flags) {
     memset(flags, 0, sizeof *flags);
-    strategy_init(&flags->steps);
+    strategy_init(&flags->stages);
     strategy_init(&flags->base);
     option_row *row = flags->rows;
-    for (size_t kind = 0; kind < STEP_KINDS; kind++, row++) {
+    for (size_t kind = 0; kind < STAGE_KINDS; kind++, row++) {
         char *name = flags->names[kind];
-        snprintf(name, STEP_FLAG_NAME_BYTES, "%s", step_table[kind].name);
+        snprintf(name, STAGE_FLAG_NAME_BYTES, "%s", stage_table[kind].name);
         for (char *c = name; *c; c++) {
             if (*c == '_') *c = '-';
         }
         *row = (option_row){.name = name,
                             .kind = OPTION_CALL,
-                            .value_name = step_value_name(&step_table[kind]),
-                            .help = step_table[kind].help,
+                            .value_name = stage_value_name(&stage_table[kind]),
+                            .help = stage_table[kind].help,
                             .out = flags,
                             .take = take_step};
     }
@@ -243,41 +243,41 @@ void step_flags_init(step_flags *flags) {
     *row = (option_row){.name = NULL};
 }
 
-void step_flags_clear(step_flags *flags) {
-    strategy_clear(&flags->steps);
+void stage_flags_clear(stage_flags *flags) {
+    strategy_clear(&flags->stages);
     strategy_clear(&flags->base);
 }
 
-status step_flags_check(const step_flags *flags, failure *f) {
-    if (!flags->has_chain || (flags->steps.n_steps == 0 && !flags->has_preset)) return STATUS_OK;
+status stage_flags_check(const stage_flags *flags, failure *f) {
+    if (!flags->has_chain || (flags->stages.n_stages == 0 && !flags->has_preset)) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST, "--chain is the whole chain: leave out %s",
                 flags->has_preset ? "--preset" : "the flags of single steps");
 }
 
-bool step_flags_any(const step_flags *flags) {
-    return flags->has_chain || flags->has_preset || flags->steps.n_steps > 0;
+bool stage_flags_any(const stage_flags *flags) {
+    return flags->has_chain || flags->has_preset || flags->stages.n_stages > 0;
 }
 
-bool step_flags_replace(const step_flags *flags) {
+bool stage_flags_replace(const stage_flags *flags) {
     return flags->has_chain || flags->has_preset || flags->has_greedy;
 }
 
 /* Mirostat steers by the surprise of what it draws, so nothing but a bias and a temperature belongs in
- * front of it: the default's other steps would bias that. */
+ * front of it: the default's other stages would bias that. */
 static void drop_defaults_before_mirostat(strategy *defaults) {
-    strategy_remove(defaults, STEP_REPETITION_PENALTY);
-    strategy_remove(defaults, STEP_TOP_P);
+    strategy_remove(defaults, STAGE_REPETITION_PENALTY);
+    strategy_remove(defaults, STAGE_TOP_P);
 }
 
-status step_flags_strategy(const step_flags *flags, step_start start, strategy *out, failure *f) {
+status stage_flags_strategy(const stage_flags *flags, stage_start start, strategy *out, failure *f) {
     strategy_clear(out);
-    if (step_flags_replace(flags)) {
+    if (stage_flags_replace(flags)) {
         if (strategy_copy(out, &flags->base) != STATUS_OK) {
             return fail(f, STATUS_NO_MEMORY, "no memory for the chain");
         }
     } else if (start == START_DEFAULTS) {
         strategy_defaults(out);
-        if (strategy_has(&flags->steps, STEP_MIROSTAT)) drop_defaults_before_mirostat(out);
+        if (strategy_has(&flags->stages, STAGE_MIROSTAT)) drop_defaults_before_mirostat(out);
     }
-    return strategy_merge(out, &flags->steps, f);
+    return strategy_merge(out, &flags->stages, f);
 }

@@ -51,33 +51,33 @@ option_row flags_pool_row(const char **out);
 /* --keep-newline of a command that reads a text from stdin. */
 option_row flags_newline_row(bool *out);
 
-/* ---- strategies: a flag for each row of step_table, --preset, --chain ---- */
+/* ---- strategies: a flag for each row of stage_table, --preset, --chain ---- */
 
-enum { STEP_FLAG_ROWS = STEP_KINDS + 3, STEP_FLAG_NAME_BYTES = 64 };
+enum { STAGE_FLAG_ROWS = STAGE_KINDS + 3, STAGE_FLAG_NAME_BYTES = 64 };
 
-typedef struct step_flags {
-    strategy steps;             /* what step flags named, in default order */
+typedef struct stage_flags {
+    strategy stages;            /* what stage flags named, in default order */
     strategy base;              /* what --chain or --preset brought */
     bool has_chain, has_preset, has_greedy;
     uint32_t preset_max_new_tokens;
-    char names[STEP_KINDS][STEP_FLAG_NAME_BYTES];
-    option_row rows[STEP_FLAG_ROWS];
-} step_flags;
+    char names[STAGE_KINDS][STAGE_FLAG_NAME_BYTES];
+    option_row rows[STAGE_FLAG_ROWS];
+} stage_flags;
 
-void step_flags_init(step_flags *flags);
-void step_flags_clear(step_flags *flags);
+void stage_flags_init(stage_flags *flags);
+void stage_flags_clear(stage_flags *flags);
 
-/* After parsing: STATUS_BAD_REQUEST when --chain stands beside step flags, --greedy or --preset. */
-status step_flags_check(const step_flags *flags, failure *f);
+/* After parsing: STATUS_BAD_REQUEST when --chain stands beside stage flags, --greedy or --preset. */
+status stage_flags_check(const stage_flags *flags, failure *f);
 
 /* Where a chain starts when neither --chain, --preset nor --greedy says so. */
-typedef enum step_start { START_DEFAULTS, START_EMPTY } step_start;
+typedef enum stage_start { START_DEFAULTS, START_EMPTY } stage_start;
 
 /* The whole chain. `out` is initialised; cleared first. Beside --mirostat the defaults are the
  * temperature alone. */
-status step_flags_strategy(const step_flags *flags, step_start start, strategy *out, failure *f);
+status stage_flags_strategy(const stage_flags *flags, stage_start start, strategy *out, failure *f);
 
-bool step_flags_any(const step_flags *flags);
-bool step_flags_replace(const step_flags *flags);   /* for `tune`: they make a chain of its own */
+bool stage_flags_any(const stage_flags *flags);
+bool stage_flags_replace(const stage_flags *flags);  /* for `tune`: they make a chain of its own */
 
 #endif

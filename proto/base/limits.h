@@ -39,8 +39,8 @@ enum {
     CANDIDATE_TEXT_BYTES_MAX = 64,  /* of a token that a candidate stands for; the rest is left out */
 
     /* strategies */
-    STEPS_MAX = 32,
-    STEP_NUMBERS_MAX = 8,           /* except logit_bias, which has one for each id */
+    STAGES_MAX = 32,
+    STAGE_NUMBERS_MAX = 8,          /* except logit_bias, which has one for each id */
     BIASES_MAX = 65536,
     LIST_IDS_MAX = 4096,            /* of all id lists of a step, with their ends */
     STEP_LISTS_MAX = 256,

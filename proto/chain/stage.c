@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-void step_clear(step *one) {
+void stage_clear(stage *one) {
     free(one->bias_ids);
     free(one->biases);
     free(one->lists);
-    *one = (step){0};
+    *one = (stage){0};
 }
 
 /* A copy of n > 0 items, or NULL. */
@@ -20,7 +20,7 @@ static void *copy_of(const void *items, size_t n, size_t item_bytes) {
 }
 
 /* `to` is overwritten, not freed. */
-status step_copy(step *to, const step *from) {
+status stage_copy(stage *to, const stage *from) {
     *to = *from;
     to->bias_ids = NULL;
     to->biases = NULL;
@@ -33,7 +33,7 @@ status step_copy(step *to, const step *from) {
         to->lists = copy_of(from->lists, from->n_list_ids, sizeof *to->lists);
     bool all = (from->n_biases == 0 || (to->bias_ids && to->biases)) &&
                (from->n_list_ids == 0 || to->lists);
-    if (!all) step_clear(to);
+    if (!all) stage_clear(to);
     return all ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -46,13 +46,13 @@ static void number_text(char out[32], double number) {
     }
 }
 
-static bool field_holds(const step_field *field, double number) {
+static bool field_holds(const stage_field *field, double number) {
     if (!(number >= field->min && number <= field->max)) return false;
     if (field->above_min && number == field->min) return false;
     return !field->whole || floor(number) == number;
 }
 
-static status field_check(const step_row *row, const step_field *field, double number, failure *f) {
+static status field_check(const stage_row *row, const stage_field *field, double number, failure *f) {
     if (field_holds(field, number)) return STATUS_OK;
     char text[32];
     number_text(text, number);
@@ -60,20 +60,20 @@ static status field_check(const step_row *row, const step_field *field, double n
                 field->name ? "." : "", field->name ? field->name : "", field->range, text);
 }
 
-status step_check_numbers(step_kind kind, const double *numbers, failure *f) {
-    const step_row *row = &step_table[kind];
+status stage_check_numbers(stage_kind kind, const double *numbers, failure *f) {
+    const stage_row *row = &stage_table[kind];
     for (size_t i = 0; i < row->n_fields; i++) {
         status st = field_check(row, &row->fields[i], numbers[i], f);
         if (st != STATUS_OK) return st;
     }
-    if (kind == STEP_DYNATEMP && numbers[0] > numbers[1]) {
+    if (kind == STAGE_DYNATEMP && numbers[0] > numbers[1]) {
         return fail(f, STATUS_BAD_REQUEST, "dynatemp.high must be %s", row->fields[1].range);
     }
     return STATUS_OK;
 }
 
 /* Lists of ids, 0 or more, each ended by -1. */
-status step_check_lists(const step_row *row, const int32_t *lists, size_t n_list_ids, failure *f) {
+status stage_check_lists(const stage_row *row, const int32_t *lists, size_t n_list_ids, failure *f) {
     if (n_list_ids > LIST_IDS_MAX) {
         return fail(f, STATUS_BAD_REQUEST, "%s.%s has %zu ids, at most %d are allowed", row->name,
                     row->lists, n_list_ids, LIST_IDS_MAX);
@@ -102,7 +102,7 @@ static int bias_entry_compare(const void *a, const void *b) {
 }
 
 static status bias_entry_check(const bias_entry *entry, failure *f) {
-    const step_row *row = &step_table[STEP_LOGIT_BIAS];
+    const stage_row *row = &stage_table[STAGE_LOGIT_BIAS];
     if (entry->id < 0) {
         return fail(f, STATUS_BAD_ID, "%s names id %d, below 0", row->name, entry->id);
     }
@@ -124,7 +124,7 @@ static status bias_entries_add_up(bias_entry *entries, size_t *n, failure *f) {
     return STATUS_OK;
 }
 
-static status step_store_biases(step *one, const bias_entry *entries, size_t n, failure *f) {
+static status stage_store_biases(stage *one, const bias_entry *entries, size_t n, failure *f) {
     size_t n_allocated = n ? n : 1;
     int32_t *ids = malloc(n_allocated * sizeof *ids);
     double *biases = malloc(n_allocated * sizeof *biases);
@@ -152,7 +152,7 @@ static status biases_count_check(size_t n, failure *f) {
 }
 
 /* Add entries to those that `one` has. On failure `one` is as it was. */
-status step_add_biases(step *one, const int32_t *ids, const double *biases, size_t n,
+status stage_add_biases(stage *one, const int32_t *ids, const double *biases, size_t n,
                               failure *f) {
     status st = biases_count_check(n, f);
     if (st != STATUS_OK) return st;
@@ -167,54 +167,54 @@ status step_add_biases(step *one, const int32_t *ids, const double *biases, size
     }
     st = bias_entries_add_up(entries, &n_entries, f);
     if (st == STATUS_OK) st = biases_count_check(n_entries, f);
-    if (st == STATUS_OK) st = step_store_biases(one, entries, n_entries, f);
+    if (st == STATUS_OK) st = stage_store_biases(one, entries, n_entries, f);
     free(entries);
     return st;
 }
 
-/* ---- the whole step ---- */
+/* ---- the whole stage ---- */
 
 /* `to` gets the value of `one`, or its biases on top of its own. On failure it is as it was. */
-status step_take(step *to, const step *one, failure *f) {
-    const step_row *row = &step_table[one->kind];
+status stage_take(stage *to, const stage *one, failure *f) {
+    const stage_row *row = &stage_table[one->kind];
     if (row->shape == SHAPE_BIASES) {
-        return step_add_biases(to, one->bias_ids, one->biases, one->n_biases, f);
+        return stage_add_biases(to, one->bias_ids, one->biases, one->n_biases, f);
     }
-    status st = step_check_numbers(one->kind, one->numbers, f);
-    step copy;
+    status st = stage_check_numbers(one->kind, one->numbers, f);
+    stage copy;
     if (st != STATUS_OK) return st;
-    if (step_copy(&copy, one) != STATUS_OK) return fail(f, STATUS_NO_MEMORY, "no memory for a step");
-    step_clear(to);
+    if (stage_copy(&copy, one) != STATUS_OK) return fail(f, STATUS_NO_MEMORY, "no memory for a step");
+    stage_clear(to);
     *to = copy;
     return STATUS_OK;
 }
 
-static status ids_check(const step *one, const int32_t *ids, size_t n, uint32_t n_vocab, failure *f) {
+static status ids_check(const stage *one, const int32_t *ids, size_t n, uint32_t n_vocab, failure *f) {
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || (uint32_t)ids[i] < n_vocab) continue;     /* -1 ends a list */
         return fail(f, STATUS_BAD_ID, "%s names id %d, but the vocabulary has %u ids",
-                    step_table[one->kind].name, ids[i], n_vocab);
+                    stage_table[one->kind].name, ids[i], n_vocab);
     }
     return STATUS_OK;
 }
 
-status step_check_ids(const step *one, uint32_t n_vocab, failure *f) {
+status stage_check_ids(const stage *one, uint32_t n_vocab, failure *f) {
     status st = ids_check(one, one->bias_ids, one->n_biases, n_vocab, f);
     return st == STATUS_OK ? ids_check(one, one->lists, one->n_list_ids, n_vocab, f) : st;
 }
 
-bool step_equal(const step *a, const step *b) {
+bool stage_equal(const stage *a, const stage *b) {
     if (a->kind != b->kind || a->n_biases != b->n_biases || a->n_list_ids != b->n_list_ids) return false;
     for (size_t i = 0; i < a->n_list_ids; i++) {
         if (a->lists[i] != b->lists[i]) return false;
     }
-    if (step_table[a->kind].shape == SHAPE_BIASES) {
+    if (stage_table[a->kind].shape == SHAPE_BIASES) {
         for (size_t i = 0; i < a->n_biases; i++) {
             if (a->bias_ids[i] != b->bias_ids[i] || a->biases[i] != b->biases[i]) return false;
         }
         return true;
     }
-    for (size_t i = 0; i < step_table[a->kind].n_fields; i++) {
+    for (size_t i = 0; i < stage_table[a->kind].n_fields; i++) {
         if (a->numbers[i] != b->numbers[i]) return false;
     }
     return true;

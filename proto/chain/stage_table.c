@@ -1,32 +1,32 @@
-/* The table of steps: the names, fields and ranges that flags, JSON, --help, checks and the wire follow. */
+/* The table of stages: the names, fields and ranges that flags, JSON, --help, checks and the wire follow. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 
 #include "strategy.h"
 
-const step_row step_table[STEP_KINDS] = {
-    [STEP_LOGIT_BIAS] = {
+const stage_row stage_table[STAGE_KINDS] = {
+    [STAGE_LOGIT_BIAS] = {
         .name = "logit_bias", .shape = SHAPE_BIASES, .n_fields = 1,     /* the field is one bias */
         .fields = {{.min = -INFINITY, .max = DBL_MAX, .range = "finite or -inf"}},
         .help = "add X to the logit of token ID; -inf bans it; biases for the same id add",
     },
-    [STEP_REPETITION_PENALTY] = {
+    [STAGE_REPETITION_PENALTY] = {
         .name = "repetition_penalty", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.max = DBL_MAX, .above_min = true, .range = "above 0 and finite"}},
         .help = "for each id so far: divide its logit when positive, else multiply it; 1 is off",
     },
-    [STEP_PRESENCE_PENALTY] = {
+    [STAGE_PRESENCE_PENALTY] = {
         .name = "presence_penalty", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.min = -DBL_MAX, .max = DBL_MAX, .range = "finite"}},
         .help = "subtract once from the logit of each id so far",
     },
-    [STEP_FREQUENCY_PENALTY] = {
+    [STAGE_FREQUENCY_PENALTY] = {
         .name = "frequency_penalty", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.min = -DBL_MAX, .max = DBL_MAX, .range = "finite"}},
         .help = "subtract from the logit of each id so far, for each time it occurs",
     },
-    [STEP_DRY] = {
+    [STAGE_DRY] = {
         .name = "dry", .shape = SHAPE_OBJECT, .n_fields = 4, .lists = "breakers",
         .fields = {{.name = "multiplier", .max = DBL_MAX, .range = "0 or more and finite"},
                    {.name = "base", .min = 1, .max = DBL_MAX, .range = "1 or more and finite"},
@@ -36,61 +36,61 @@ const step_row step_table[STEP_KINDS] = {
                     .range = "a whole number, 0 or more, or -1 for all"}},
         .help = "lower what would go on with a repetition: multiplier * base^(length - allowed_length)",
     },
-    [STEP_TEMPERATURE] = {
+    [STAGE_TEMPERATURE] = {
         .name = "temperature", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.max = DBL_MAX, .above_min = true, .range = "above 0 and finite"}},
         .help = "divide all logits: lower is surer, higher is more varied; 1 is off",
     },
-    [STEP_DYNATEMP] = {
+    [STAGE_DYNATEMP] = {
         .name = "dynatemp", .shape = SHAPE_OBJECT, .n_fields = 3,
         .fields = {{.name = "low", .max = DBL_MAX, .above_min = true, .range = "above 0 and finite"},
                    {.name = "high", .max = DBL_MAX, .above_min = true, .range = "low or more and finite"},
                    {.name = "exponent", .max = DBL_MAX, .range = "0 or more and finite"}},
         .help = "a temperature from low to high, by how undecided the model is",
     },
-    [STEP_TOP_N_SIGMA] = {
+    [STAGE_TOP_N_SIGMA] = {
         .name = "top_n_sigma", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.max = DBL_MAX, .above_min = true, .range = "above 0 and finite"}},
         .help = "keep logits within n standard deviations of the largest",
     },
-    [STEP_TOP_K] = {
+    [STAGE_TOP_K] = {
         .name = "top_k", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.max = DBL_MAX, .whole = true, .range = "a whole number, 0 or more"}},
         .help = "keep the k largest logits, and what equals the last of them; 0 is off",
     },
-    [STEP_TYPICAL_P] = {
+    [STAGE_TYPICAL_P] = {
         .name = "typical_p", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.max = 1, .above_min = true, .range = "above 0 and at most 1"}},
         .help = "keep what is about as surprising as expected, until it reaches probability p; 1 is off",
     },
-    [STEP_TOP_P] = {
+    [STAGE_TOP_P] = {
         .name = "top_p", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.max = 1, .above_min = true, .range = "above 0 and at most 1"}},
         .help = "keep the likeliest tokens that together reach probability p; 1 is off",
     },
-    [STEP_MIN_P] = {
+    [STAGE_MIN_P] = {
         .name = "min_p", .shape = SHAPE_NUMBER, .n_fields = 1,
         .fields = {{.max = 1, .range = "from 0 to 1"}},
         .help = "keep tokens at least p times as likely as the likeliest; 0 is off",
     },
-    [STEP_XTC] = {
+    [STAGE_XTC] = {
         .name = "xtc", .shape = SHAPE_OBJECT, .n_fields = 2,
         .fields = {{.name = "probability", .max = 1, .range = "from 0 to 1"},
                    {.name = "threshold", .max = 1, .range = "from 0 to 1"}},
         .help = "by chance, drop all of the likely tokens but the least likely of them",
     },
-    [STEP_GREEDY] = {
+    [STAGE_GREEDY] = {
         .name = "greedy", .shape = SHAPE_TRUE,
         .help = "always take the largest logit",
     },
-    [STEP_MIROSTAT] = {
+    [STAGE_MIROSTAT] = {
         .name = "mirostat", .shape = SHAPE_OBJECT, .n_fields = 2, .draws = true,
         .fields = {{.name = "tau", .max = DBL_MAX, .above_min = true, .range = "above 0 and finite"},
                    {.name = "eta", .max = DBL_MAX, .above_min = true, .range = "above 0 and finite"}},
         .help = "version 2: keep the surprise of what is drawn near tau bits; the last step; without "
                 "the penalty and the top-p that hold by default",
     },
-    [STEP_ADAPTIVE_P] = {
+    [STAGE_ADAPTIVE_P] = {
         .name = "adaptive_p", .shape = SHAPE_OBJECT, .n_fields = 2, .draws = true,
         .fields = {{.name = "target", .max = 1, .range = "from 0 to 1"},
                    {.name = "decay", .max = 1, .range = "from 0 to 1"}},
@@ -98,16 +98,16 @@ const step_row step_table[STEP_KINDS] = {
     },
 };
 
-step_kind strategy_kind(const char *name) {
-    for (int kind = 0; kind < STEP_KINDS; kind++) {
-        const char *known = step_table[kind].name, *asked = name;
+stage_kind strategy_kind(const char *name) {
+    for (int kind = 0; kind < STAGE_KINDS; kind++) {
+        const char *known = stage_table[kind].name, *asked = name;
         while (*known && (*asked == *known || (*asked == '-' && *known == '_'))) known++, asked++;
-        if (!*known && !*asked) return (step_kind)kind;
+        if (!*known && !*asked) return (stage_kind)kind;
     }
-    return STEP_KINDS;
+    return STAGE_KINDS;
 }
 
-status strategy_unknown_step(const char *name, status code, failure *f) {
+status strategy_unknown_stage(const char *name, status code, failure *f) {
     char shown[41], known[512];
     size_t n_shown = 0, n_known = 0;
     for (; name[n_shown] && n_shown < sizeof shown - 1; n_shown++) {
@@ -115,9 +115,9 @@ status strategy_unknown_step(const char *name, status code, failure *f) {
         shown[n_shown] = letter > ' ' && letter <= '~' ? letter : '?';
     }
     shown[n_shown] = '\0';
-    for (int kind = 0; kind < STEP_KINDS && n_known < sizeof known; kind++) {
+    for (int kind = 0; kind < STAGE_KINDS && n_known < sizeof known; kind++) {
         n_known += (size_t)snprintf(known + n_known, sizeof known - n_known, "%s%s",
-                                    kind ? ", " : "", step_table[kind].name);
+                                    kind ? ", " : "", stage_table[kind].name);
     }
     return fail(f, code, "there is no step named %s: the steps are %s", shown, known);
 }

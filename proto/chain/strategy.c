@@ -19,24 +19,24 @@ static const preset presets[] = {
 };
 
 void strategy_init(strategy *s) {
-    s->n_steps = 0;
+    s->n_stages = 0;
 }
 
 void strategy_clear(strategy *s) {
-    for (size_t i = 0; i < s->n_steps; i++) step_clear(&s->steps[i]);
-    s->n_steps = 0;
+    for (size_t i = 0; i < s->n_stages; i++) stage_clear(&s->stages[i]);
+    s->n_stages = 0;
 }
 
 status strategy_copy(strategy *to, const strategy *from) {
     strategy copy;
     strategy_init(&copy);
-    for (size_t i = 0; i < from->n_steps; i++) {
-        status st = step_copy(&copy.steps[i], &from->steps[i]);
+    for (size_t i = 0; i < from->n_stages; i++) {
+        status st = stage_copy(&copy.stages[i], &from->stages[i]);
         if (st != STATUS_OK) {
             strategy_clear(&copy);
             return st;
         }
-        copy.n_steps = i + 1;
+        copy.n_stages = i + 1;
     }
     strategy_clear(to);
     *to = copy;
@@ -45,10 +45,10 @@ status strategy_copy(strategy *to, const strategy *from) {
 
 static void strategy_fill(strategy *s, const preset *from) {
     strategy_clear(s);
-    s->steps[0] = (step){.kind = STEP_REPETITION_PENALTY, .numbers = {from->repetition_penalty}};
-    s->steps[1] = (step){.kind = STEP_TEMPERATURE, .numbers = {from->temperature}};
-    s->steps[2] = (step){.kind = STEP_TOP_P, .numbers = {from->top_p}};
-    s->n_steps = 3;
+    s->stages[0] = (stage){.kind = STAGE_REPETITION_PENALTY, .numbers = {from->repetition_penalty}};
+    s->stages[1] = (stage){.kind = STAGE_TEMPERATURE, .numbers = {from->temperature}};
+    s->stages[2] = (stage){.kind = STAGE_TOP_P, .numbers = {from->top_p}};
+    s->n_stages = 3;
 }
 
 void strategy_defaults(strategy *s) {
@@ -67,91 +67,91 @@ status strategy_preset(strategy *s, const char *name, uint32_t *max_new_tokens, 
 }
 
 static status strategy_room(const strategy *s, failure *f) {
-    if (s->n_steps < STEPS_MAX) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "a chain has at most %d steps", STEPS_MAX);
+    if (s->n_stages < STAGES_MAX) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "a chain has at most %d steps", STAGES_MAX);
 }
 
-/* With `kind` after it, what a step remembers would not be what was drawn. */
-static status strategy_goes_on(const strategy *s, step_kind kind, failure *f) {
-    for (size_t i = 0; i < s->n_steps; i++) {
-        const step_row *row = &step_table[s->steps[i].kind];
+/* With `kind` after it, what a stage remembers would not be what was drawn. */
+static status strategy_goes_on(const strategy *s, stage_kind kind, failure *f) {
+    for (size_t i = 0; i < s->n_stages; i++) {
+        const stage_row *row = &stage_table[s->stages[i].kind];
         if (!row->draws) continue;
         return fail(f, STATUS_BAD_REQUEST, "%s must be the last step, so %s cannot follow it",
-                    row->name, step_table[kind].name);
+                    row->name, stage_table[kind].name);
     }
     return STATUS_OK;
 }
 
-status strategy_append(strategy *s, step_kind kind, const double *numbers, size_t n_numbers,
+status strategy_append(strategy *s, stage_kind kind, const double *numbers, size_t n_numbers,
                        failure *f) {
     return strategy_append_lists(s, kind, numbers, n_numbers, NULL, 0, f);
 }
 
-status strategy_append_lists(strategy *s, step_kind kind, const double *numbers, size_t n_numbers,
+status strategy_append_lists(strategy *s, stage_kind kind, const double *numbers, size_t n_numbers,
                              const int32_t *lists, size_t n_list_ids, failure *f) {
-    assert(kind < STEP_KINDS && step_table[kind].shape != SHAPE_BIASES);
-    assert(n_numbers == step_table[kind].n_fields && (n_list_ids == 0 || step_table[kind].lists));
+    assert(kind < STAGE_KINDS && stage_table[kind].shape != SHAPE_BIASES);
+    assert(n_numbers == stage_table[kind].n_fields && (n_list_ids == 0 || stage_table[kind].lists));
     status st = strategy_room(s, f);
     if (st == STATUS_OK) st = strategy_goes_on(s, kind, f);
-    if (st == STATUS_OK) st = step_check_numbers(kind, numbers, f);
-    if (st == STATUS_OK) st = step_check_lists(&step_table[kind], lists, n_list_ids, f);
+    if (st == STATUS_OK) st = stage_check_numbers(kind, numbers, f);
+    if (st == STATUS_OK) st = stage_check_lists(&stage_table[kind], lists, n_list_ids, f);
     if (st != STATUS_OK) return st;
-    step one = {.kind = kind, .lists = (int32_t *)(uintptr_t)lists, .n_list_ids = n_list_ids};
+    stage one = {.kind = kind, .lists = (int32_t *)(uintptr_t)lists, .n_list_ids = n_list_ids};
     for (size_t i = 0; i < n_numbers; i++) one.numbers[i] = numbers[i];
-    if (step_copy(&s->steps[s->n_steps], &one) != STATUS_OK) {
+    if (stage_copy(&s->stages[s->n_stages], &one) != STATUS_OK) {
         return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", n_list_ids);
     }
-    s->n_steps++;
+    s->n_stages++;
     return STATUS_OK;
 }
 
 status strategy_append_biases(strategy *s, const int32_t *ids, const double *biases, size_t n,
                               failure *f) {
-    step one = {.kind = STEP_LOGIT_BIAS};
+    stage one = {.kind = STAGE_LOGIT_BIAS};
     status st = strategy_room(s, f);
-    if (st == STATUS_OK) st = strategy_goes_on(s, STEP_LOGIT_BIAS, f);
-    if (st == STATUS_OK) st = step_add_biases(&one, ids, biases, n, f);
-    if (st == STATUS_OK) s->steps[s->n_steps++] = one;
+    if (st == STATUS_OK) st = strategy_goes_on(s, STAGE_LOGIT_BIAS, f);
+    if (st == STATUS_OK) st = stage_add_biases(&one, ids, biases, n, f);
+    if (st == STATUS_OK) s->stages[s->n_stages++] = one;
     return st;
 }
 
-/* Index of the first step of this kind; n_steps when there is none. */
-static size_t strategy_find(const strategy *s, step_kind kind) {
+/* Index of the first stage of this kind; n_stages when there is none. */
+static size_t strategy_find(const strategy *s, stage_kind kind) {
     size_t i = 0;
-    while (i < s->n_steps && s->steps[i].kind != kind) i++;
+    while (i < s->n_stages && s->stages[i].kind != kind) i++;
     return i;
 }
 
 /* A chain may have a kind twice; once it is set, its one value holds. */
 static void strategy_drop_later(strategy *s, size_t first) {
     size_t n_kept = first + 1;
-    for (size_t i = first + 1; i < s->n_steps; i++) {
-        if (s->steps[i].kind == s->steps[first].kind) step_clear(&s->steps[i]);
-        else s->steps[n_kept++] = s->steps[i];
+    for (size_t i = first + 1; i < s->n_stages; i++) {
+        if (s->stages[i].kind == s->stages[first].kind) stage_clear(&s->stages[i]);
+        else s->stages[n_kept++] = s->stages[i];
     }
-    s->n_steps = n_kept;
+    s->n_stages = n_kept;
 }
 
-/* Take over `one`, before the first step that the default order has after it. */
-static void strategy_insert(strategy *s, const step *one) {
+/* Take over `one`, before the first stage that the default order has after it. */
+static void strategy_insert(strategy *s, const stage *one) {
     size_t at = 0;
-    while (at < s->n_steps && s->steps[at].kind < one->kind) at++;
-    memmove(&s->steps[at + 1], &s->steps[at], (s->n_steps - at) * sizeof *s->steps);
-    s->steps[at] = *one;
-    s->n_steps++;
+    while (at < s->n_stages && s->stages[at].kind < one->kind) at++;
+    memmove(&s->stages[at + 1], &s->stages[at], (s->n_stages - at) * sizeof *s->stages);
+    s->stages[at] = *one;
+    s->n_stages++;
 }
 
-status strategy_set(strategy *s, const step *one, failure *f) {
-    assert(one->kind < STEP_KINDS);
-    step fresh = {.kind = one->kind};
+status strategy_set(strategy *s, const stage *one, failure *f) {
+    assert(one->kind < STAGE_KINDS);
+    stage fresh = {.kind = one->kind};
     size_t at = strategy_find(s, one->kind);
-    bool found = at < s->n_steps;
+    bool found = at < s->n_stages;
     status st = found ? STATUS_OK : strategy_room(s, f);
-    if (!found && st == STATUS_OK && step_table[one->kind].draws) st = strategy_goes_on(s, one->kind, f);
-    if (st == STATUS_OK) st = step_take(found ? &s->steps[at] : &fresh, one, f);
+    if (!found && st == STATUS_OK && stage_table[one->kind].draws) st = strategy_goes_on(s, one->kind, f);
+    if (st == STATUS_OK) st = stage_take(found ? &s->stages[at] : &fresh, one, f);
     if (st != STATUS_OK) return st;
     if (!found) strategy_insert(s, &fresh);
-    else if (step_table[one->kind].shape != SHAPE_BIASES) strategy_drop_later(s, at);
+    else if (stage_table[one->kind].shape != SHAPE_BIASES) strategy_drop_later(s, at);
     return STATUS_OK;
 }
 
@@ -161,8 +161,8 @@ status strategy_merge(strategy *s, const strategy *changes, failure *f) {
     if (strategy_copy(&merged, s) != STATUS_OK) {
         return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
     }
-    for (size_t i = 0; i < changes->n_steps; i++) {
-        status st = strategy_set(&merged, &changes->steps[i], f);
+    for (size_t i = 0; i < changes->n_stages; i++) {
+        status st = strategy_set(&merged, &changes->stages[i], f);
         if (st != STATUS_OK) {
             strategy_clear(&merged);
             return st;
@@ -196,33 +196,33 @@ status strategy_changed(strategy *out, const strategy *from, const strategy *ask
     return STATUS_OK;
 }
 
-void strategy_remove(strategy *s, step_kind kind) {
+void strategy_remove(strategy *s, stage_kind kind) {
     size_t n_kept = 0;
-    for (size_t i = 0; i < s->n_steps; i++) {
-        if (s->steps[i].kind == kind) step_clear(&s->steps[i]);
-        else s->steps[n_kept++] = s->steps[i];
+    for (size_t i = 0; i < s->n_stages; i++) {
+        if (s->stages[i].kind == kind) stage_clear(&s->stages[i]);
+        else s->stages[n_kept++] = s->stages[i];
     }
-    s->n_steps = n_kept;
+    s->n_stages = n_kept;
 }
 
 /* ---- questions ---- */
 
 status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f) {
     status st = STATUS_OK;
-    for (size_t i = 0; i < s->n_steps && st == STATUS_OK; i++) {
-        st = step_check_ids(&s->steps[i], n_vocab, f);
+    for (size_t i = 0; i < s->n_stages && st == STATUS_OK; i++) {
+        st = stage_check_ids(&s->stages[i], n_vocab, f);
     }
     return st;
 }
 
-bool strategy_has(const strategy *s, step_kind kind) {
-    return strategy_find(s, kind) < s->n_steps;
+bool strategy_has(const strategy *s, stage_kind kind) {
+    return strategy_find(s, kind) < s->n_stages;
 }
 
 bool strategy_equal(const strategy *a, const strategy *b) {
-    if (a->n_steps != b->n_steps) return false;
-    for (size_t i = 0; i < a->n_steps; i++) {
-        if (!step_equal(&a->steps[i], &b->steps[i])) return false;
+    if (a->n_stages != b->n_stages) return false;
+    for (size_t i = 0; i < a->n_stages; i++) {
+        if (!stage_equal(&a->stages[i], &b->stages[i])) return false;
     }
     return true;
 }

@@ -8,14 +8,14 @@ static const char BANNED[] = "-inf";
 
 /* ---- to JSON: each function returns a new reference, NULL when there is no memory ---- */
 
-static json_t *number_to_json(const step_field *field, double number) {
+static json_t *number_to_json(const stage_field *field, double number) {
     bool fits = fabs(number) < 0x1p53;
     if (number == -INFINITY) return json_string(BANNED);
     return field->whole && fits ? json_integer((json_int_t)number) : json_real(number);
 }
 
-static json_t *biases_to_json(const step *one) {
-    const step_field *field = &step_table[one->kind].fields[0];
+static json_t *biases_to_json(const stage *one) {
+    const stage_field *field = &stage_table[one->kind].fields[0];
     json_t *pairs = json_array();
     for (size_t i = 0; pairs && i < one->n_biases; i++) {
         json_t *bias = number_to_json(field, one->biases[i]);
@@ -27,7 +27,7 @@ static json_t *biases_to_json(const step *one) {
     return pairs;
 }
 
-static json_t *lists_to_json(const step *one) {
+static json_t *lists_to_json(const stage *one) {
     json_t *lists = json_array(), *list = NULL;
     for (size_t i = 0; lists && i < one->n_list_ids; i++) {
         int failed = 0;
@@ -41,8 +41,8 @@ static json_t *lists_to_json(const step *one) {
     return lists;
 }
 
-static json_t *object_to_json(const step *one) {
-    const step_row *row = &step_table[one->kind];
+static json_t *object_to_json(const stage *one) {
+    const stage_row *row = &stage_table[one->kind];
     json_t *object = json_object();
     for (size_t i = 0; object && i < row->n_fields; i++) {
         json_t *number = number_to_json(&row->fields[i], one->numbers[i]);
@@ -57,8 +57,8 @@ static json_t *object_to_json(const step *one) {
     return object;
 }
 
-static json_t *value_to_json(const step *one) {
-    const step_row *row = &step_table[one->kind];
+static json_t *value_to_json(const stage *one) {
+    const stage_row *row = &stage_table[one->kind];
     switch (row->shape) {
     case SHAPE_NUMBER: return number_to_json(&row->fields[0], one->numbers[0]);
     case SHAPE_TRUE: return json_true();
@@ -70,10 +70,10 @@ static json_t *value_to_json(const step *one) {
 
 json_t *strategy_to_json(const strategy *s) {
     json_t *array = json_array();
-    for (size_t i = 0; array && i < s->n_steps; i++) {
-        const step *one = &s->steps[i];
+    for (size_t i = 0; array && i < s->n_stages; i++) {
+        const stage *one = &s->stages[i];
         json_t *value = value_to_json(one);
-        json_t *object = value ? json_pack("{s: o}", step_table[one->kind].name, value) : NULL;
+        json_t *object = value ? json_pack("{s: o}", stage_table[one->kind].name, value) : NULL;
         if (json_array_append_new(array, object) == 0) continue;
         json_decref(array);
         array = NULL;
@@ -120,8 +120,8 @@ static status biases_from_json(strategy *out, const json_t *pairs, failure *f) {
     return st;
 }
 
-static status number_from_json(strategy *out, step_kind kind, const json_t *value, failure *f) {
-    const step_row *row = &step_table[kind];
+static status number_from_json(strategy *out, stage_kind kind, const json_t *value, failure *f) {
+    const stage_row *row = &stage_table[kind];
     if (!json_is_number(value)) {
         return fail(f, STATUS_BAD_REQUEST, "%s must be a number, %s", row->name,
                     row->fields[0].range);
@@ -129,20 +129,20 @@ static status number_from_json(strategy *out, step_kind kind, const json_t *valu
     return strategy_append(out, kind, &(double){json_number_value(value)}, 1, f);
 }
 
-static status true_from_json(strategy *out, step_kind kind, const json_t *value, failure *f) {
+static status true_from_json(strategy *out, stage_kind kind, const json_t *value, failure *f) {
     if (!json_is_true(value)) {
-        return fail(f, STATUS_BAD_REQUEST, "%s takes true and nothing else", step_table[kind].name);
+        return fail(f, STATUS_BAD_REQUEST, "%s takes true and nothing else", stage_table[kind].name);
     }
     return strategy_append(out, kind, NULL, 0, f);
 }
 
-static status fail_lists(const step_row *row, failure *f) {
+static status fail_lists(const stage_row *row, failure *f) {
     return fail(f, STATUS_BAD_REQUEST, "%s.%s takes an array of lists of ids, as [[198], [28, 7]]",
                 row->name, row->lists);
 }
 
-/* Into the form that a step has them; at most LIST_IDS_MAX. */
-static status lists_from_json(const step_row *row, const json_t *lists, int32_t *ids, size_t *n,
+/* Into the form that a stage has them; at most LIST_IDS_MAX. */
+static status lists_from_json(const stage_row *row, const json_t *lists, int32_t *ids, size_t *n,
                               failure *f) {
     size_t i, k;
     json_t *list, *id;
@@ -164,9 +164,9 @@ static status lists_from_json(const step_row *row, const json_t *lists, int32_t 
     return STATUS_OK;
 }
 
-static status object_from_json(strategy *out, step_kind kind, const json_t *value, failure *f) {
-    const step_row *row = &step_table[kind];
-    double numbers[STEP_NUMBERS_MAX];
+static status object_from_json(strategy *out, stage_kind kind, const json_t *value, failure *f) {
+    const stage_row *row = &stage_table[kind];
+    double numbers[STAGE_NUMBERS_MAX];
     int32_t ids[LIST_IDS_MAX];
     size_t n_found = 0, n_ids = 0;
     for (size_t i = 0; i < row->n_fields; i++) {
@@ -185,16 +185,16 @@ static status object_from_json(strategy *out, step_kind kind, const json_t *valu
     return st == STATUS_OK ? strategy_append_lists(out, kind, numbers, n_found, ids, n_ids, f) : st;
 }
 
-static status step_from_json(strategy *out, const json_t *object, failure *f) {
+static status stage_from_json(strategy *out, const json_t *object, failure *f) {
     if (json_object_size(object) != 1) {
         return fail(f, STATUS_BAD_REQUEST, "a step is an object with one key, its name, "
                     "as {\"temperature\": 0.8}");
     }
     const char *name = json_object_iter_key(json_object_iter((json_t *)object));
     const json_t *value = json_object_get(object, name);
-    step_kind kind = strategy_kind(name);
-    if (kind == STEP_KINDS) return strategy_unknown_step(name, STATUS_BAD_REQUEST, f);
-    switch (step_table[kind].shape) {
+    stage_kind kind = strategy_kind(name);
+    if (kind == STAGE_KINDS) return strategy_unknown_stage(name, STATUS_BAD_REQUEST, f);
+    switch (stage_table[kind].shape) {
     case SHAPE_NUMBER: return number_from_json(out, kind, value, f);
     case SHAPE_TRUE: return true_from_json(out, kind, value, f);
     case SHAPE_BIASES: return biases_from_json(out, value, f);
@@ -210,7 +210,7 @@ status strategy_from_json(strategy *out, const json_t *array, failure *f) {
                     "as [{\"temperature\": 0.8}, {\"top_p\": 0.9}]");
     }
     for (size_t i = 0; i < json_array_size(array); i++) {
-        status st = step_from_json(out, json_array_get(array, i), f);
+        status st = stage_from_json(out, json_array_get(array, i), f);
         if (st != STATUS_OK) {
             strategy_clear(out);
             return st;

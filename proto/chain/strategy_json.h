@@ -9,8 +9,8 @@
 /* New reference; NULL: no memory. An infinite bias is the string "-inf". */
 json_t *strategy_to_json(const strategy *s);
 
-/* [{"temperature": 0.8}, {"top_p": 0.9}], one step an object, in order. `out` is cleared first.
- * STATUS_BAD_REQUEST with a sentence that names the step and what is wrong with it. */
+/* [{"temperature": 0.8}, {"top_p": 0.9}], one stage an object, in order. `out` is cleared first.
+ * STATUS_BAD_REQUEST with a sentence that names the stage and what is wrong with it. */
 status strategy_from_json(strategy *out, const json_t *array, failure *f);
 
 #endif

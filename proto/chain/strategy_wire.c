@@ -24,8 +24,8 @@ static bool add_list(Trivium__Step *m, const int32_t *ids, size_t n_ids) {
     return true;
 }
 
-static bool lists_to_wire(Trivium__Step *m, const step *one) {
-    bool biases = step_table[one->kind].shape == SHAPE_BIASES;
+static bool lists_to_wire(Trivium__Step *m, const stage *one) {
+    bool biases = stage_table[one->kind].shape == SHAPE_BIASES;
     size_t n_lists = biases, begin = 0;
     for (size_t i = 0; i < one->n_list_ids; i++) n_lists += one->lists[i] == -1;
     if (n_lists == 0) return true;
@@ -40,8 +40,8 @@ static bool lists_to_wire(Trivium__Step *m, const step *one) {
     return true;
 }
 
-static bool step_to_wire(Trivium__Step *m, const step *one) {
-    const step_row *row = &step_table[one->kind];
+static bool stage_to_wire(Trivium__Step *m, const stage *one) {
+    const stage_row *row = &stage_table[one->kind];
     bool biases = row->shape == SHAPE_BIASES;
     size_t n_numbers = biases ? one->n_biases : row->n_fields;
     m->name = copy_of(row->name, strlen(row->name) + 1);
@@ -56,14 +56,14 @@ Trivium__Strategy *strategy_to_wire(const strategy *s) {
     Trivium__Strategy *m = malloc(sizeof *m);
     if (!m) return NULL;
     trivium__strategy__init(m);
-    m->steps = calloc(s->n_steps ? s->n_steps : 1, sizeof *m->steps);
+    m->steps = calloc(s->n_stages ? s->n_stages : 1, sizeof *m->steps);
     if (!m->steps) goto failed;
-    for (size_t i = 0; i < s->n_steps; i++) {
+    for (size_t i = 0; i < s->n_stages; i++) {
         m->steps[i] = malloc(sizeof *m->steps[i]);
         if (!m->steps[i]) goto failed;
         trivium__step__init(m->steps[i]);
         m->n_steps = i + 1;
-        if (!step_to_wire(m->steps[i], &s->steps[i])) goto failed;
+        if (!stage_to_wire(m->steps[i], &s->stages[i])) goto failed;
     }
     return m;
 failed:
@@ -78,7 +78,7 @@ static status biases_from_wire(strategy *out, const Trivium__Step *m, failure *f
     return strategy_append_biases(out, m->lists[0]->ids, m->numbers, m->n_numbers, f);
 }
 
-static status lists_from_wire(strategy *out, step_kind kind, const Trivium__Step *m, failure *f) {
+static status lists_from_wire(strategy *out, stage_kind kind, const Trivium__Step *m, failure *f) {
     int32_t ids[LIST_IDS_MAX];
     size_t n = 0;
     for (size_t i = 0; i < m->n_lists; i++) {
@@ -95,10 +95,10 @@ static status lists_from_wire(strategy *out, step_kind kind, const Trivium__Step
     return strategy_append_lists(out, kind, m->numbers, m->n_numbers, ids, n, f);
 }
 
-static status step_from_wire(strategy *out, const Trivium__Step *m, failure *f) {
-    step_kind kind = strategy_kind(m->name);
-    if (kind == STEP_KINDS) return strategy_unknown_step(m->name, STATUS_UNSUPPORTED, f);
-    const step_row *row = &step_table[kind];
+static status stage_from_wire(strategy *out, const Trivium__Step *m, failure *f) {
+    stage_kind kind = strategy_kind(m->name);
+    if (kind == STAGE_KINDS) return strategy_unknown_stage(m->name, STATUS_UNSUPPORTED, f);
+    const stage_row *row = &stage_table[kind];
     if (row->shape == SHAPE_BIASES) return biases_from_wire(out, m, f);
     if (m->n_numbers != row->n_fields || (m->n_lists != 0 && !row->lists)) {
         return fail(f, STATUS_BAD_MESSAGE, "%s takes %zu numbers and %s lists, not %zu and %zu",
@@ -110,7 +110,7 @@ static status step_from_wire(strategy *out, const Trivium__Step *m, failure *f) 
 status strategy_from_wire(strategy *out, const Trivium__Strategy *m, failure *f) {
     strategy_clear(out);
     for (size_t i = 0; m && i < m->n_steps; i++) {
-        status st = step_from_wire(out, m->steps[i], f);
+        status st = stage_from_wire(out, m->steps[i], f);
         if (st != STATUS_OK) {
             strategy_clear(out);
             return st;

@@ -9,7 +9,7 @@
  * NULL: no memory. */
 Trivium__Strategy *strategy_to_wire(const strategy *s);
 
-/* `out` is cleared first. STATUS_UNSUPPORTED for a step this build does not know, STATUS_BAD_REQUEST for
+/* `out` is cleared first. STATUS_UNSUPPORTED for a stage this build does not know, STATUS_BAD_REQUEST for
  * numbers out of range, STATUS_BAD_MESSAGE for the wrong count of them. NULL is the empty chain. */
 status strategy_from_wire(strategy *out, const Trivium__Strategy *m, failure *f);
 

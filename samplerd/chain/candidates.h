@@ -42,8 +42,8 @@ typedef struct candidates {
     int32_t *kept_ids;          /* [capacity] */
     uint32_t *members;          /* [capacity], scratch: the indices that a ranking is about, */
     uint8_t *buckets;           /* [capacity], and the bucket of each */
-    double *keys;               /* [capacity], scratch of a step: a number for each candidate or id */
-    uint32_t *lengths;          /* [lengths_capacity], scratch of a step: a number for each id so far */
+    double *keys;               /* [capacity], scratch of a stage: a number for each candidate or id */
+    uint32_t *lengths;          /* [lengths_capacity], scratch of a stage: a number for each id so far */
     uint32_t lengths_capacity;
     uint32_t capacity;
 } candidates;
@@ -64,14 +64,14 @@ void candidates_clear(candidates *c);       /* frees what it owns; without room 
  * one is NaN or +inf, or none is finite. */
 status candidates_load(candidates *c, const float *logits, uint32_t n_vocab, failure *f);
 
-/* A logit that became −inf, banned or overflowed, is no candidate any more. For steps that count
+/* A logit that became −inf, banned or overflowed, is no candidate any more. For stages that count
  * candidates, or give each a new logit. */
 void candidates_drop_banned(candidates *c);
 
 /* To be called after logits were changed. */
 void candidates_changed(candidates *c);
 
-/* Find the largest logit. Where it is not finite, or any logit is NaN, none is left: a step that
+/* Find the largest logit. Where it is not finite, or any logit is NaN, none is left: a stage that
  * overflows leaves nothing to draw. */
 void candidates_settle(candidates *c);
 

@@ -11,28 +11,28 @@
 #include "rng.h"
 #include "candidates.h"
 
-typedef void step_function(candidates *left, const step *one);
+typedef void stage_function(candidates *left, const stage *one);
 
-/* What each step does; its name, fields and ranges stand in step_table. */
-static step_function *const functions[] = {
-    [STEP_LOGIT_BIAS] = penalty_logit_bias,
-    [STEP_REPETITION_PENALTY] = penalty_repetition,
-    [STEP_PRESENCE_PENALTY] = penalty_presence,
-    [STEP_FREQUENCY_PENALTY] = penalty_frequency,
-    [STEP_DRY] = dry_apply,
-    [STEP_TEMPERATURE] = filter_temperature,
-    [STEP_DYNATEMP] = filter_dynatemp,
-    [STEP_TOP_N_SIGMA] = filter_top_n_sigma,
-    [STEP_TOP_K] = filter_top_k,
-    [STEP_TYPICAL_P] = filter_typical_p,
-    [STEP_TOP_P] = filter_top_p,
-    [STEP_MIN_P] = filter_min_p,
-    [STEP_XTC] = filter_xtc,
-    [STEP_GREEDY] = filter_greedy,
-    [STEP_MIROSTAT] = mirostat_apply,
-    [STEP_ADAPTIVE_P] = adaptive_p_apply,
+/* What each stage does; its name, fields and ranges stand in stage_table. */
+static stage_function *const functions[] = {
+    [STAGE_LOGIT_BIAS] = penalty_logit_bias,
+    [STAGE_REPETITION_PENALTY] = penalty_repetition,
+    [STAGE_PRESENCE_PENALTY] = penalty_presence,
+    [STAGE_FREQUENCY_PENALTY] = penalty_frequency,
+    [STAGE_DRY] = dry_apply,
+    [STAGE_TEMPERATURE] = filter_temperature,
+    [STAGE_DYNATEMP] = filter_dynatemp,
+    [STAGE_TOP_N_SIGMA] = filter_top_n_sigma,
+    [STAGE_TOP_K] = filter_top_k,
+    [STAGE_TYPICAL_P] = filter_typical_p,
+    [STAGE_TOP_P] = filter_top_p,
+    [STAGE_MIN_P] = filter_min_p,
+    [STAGE_XTC] = filter_xtc,
+    [STAGE_GREEDY] = filter_greedy,
+    [STAGE_MIROSTAT] = mirostat_apply,
+    [STAGE_ADAPTIVE_P] = adaptive_p_apply,
 };
-_Static_assert(sizeof functions / sizeof *functions == STEP_KINDS, "each step has its function");
+_Static_assert(sizeof functions / sizeof *functions == STAGE_KINDS, "each step has its function");
 
 struct chain {
     candidates left;
@@ -101,7 +101,7 @@ static void spread_probabilities(const candidates *left, double *probabilities, 
     for (uint32_t i = 0; i < left->n; i++) probabilities[left->ids[i]] = probability_at(left, i);
 }
 
-/* What the step of this number, from 1 on, has left and dropped. */
+/* What the stage of this number, from 1 on, has left and dropped. */
 static void note_step(chain *c, sample_result *out, uint32_t number) {
     const candidates *left = &c->left;
     if (out->n_candidates == 0) return;
@@ -120,8 +120,8 @@ static status run_steps(chain *c, const sample_job *job, sample_result *out, fai
     left->state = &c->state;
     history_follow(&left->past, job->ids, job->n_ids);
     note_step(c, out, 0);
-    for (size_t i = 0; i < job->strategy->n_steps; i++) {
-        const step *one = &job->strategy->steps[i];
+    for (size_t i = 0; i < job->strategy->n_stages; i++) {
+        const stage *one = &job->strategy->stages[i];
         functions[one->kind](left, one);
         note_step(c, out, (uint32_t)i + 1);
     }

@@ -1,6 +1,6 @@
-/* What each step of a strategy does to the candidates of a row, and the draw. Pure: no sockets, no clock.
+/* What each stage of a strategy does to the candidates of a row, and the draw. Pure: no sockets, no clock.
  *
- * Everything from the logits on is double. The exact rule of each step stands
+ * Everything from the logits on is double. The exact rule of each stage stands
  * beside its function in filters.h, penalties.h, dry.h and sampler_state.h. Equal logits rank by lower id. */
 #ifndef TRIVIUM_CHAIN_H
 #define TRIVIUM_CHAIN_H
@@ -34,7 +34,7 @@ typedef struct sample_candidate {
     int32_t id;
     double logprob;             /* of the raw softmax */
     double probability;         /* after the chain */
-    uint32_t removed_by;        /* 1 + the index of the step that dropped it; 0: it stayed */
+    uint32_t removed_by;        /* 1 + the index of the stage that dropped it; 0: it stayed */
 } sample_candidate;
 
 typedef struct sample_result {
@@ -42,8 +42,8 @@ typedef struct sample_result {
     double logprob;             /* its log-probability in the raw softmax; 0 without an id */
     const sample_candidate *candidates; /* likeliest raw first; owned by the chain, valid until its next use */
     uint32_t n_candidates;
-    uint32_t n_left[STEPS_MAX + 1]; /* with candidates: how many there were before and after each step */
-    uint32_t n_left_items;      /* steps + 1, or 0 */
+    uint32_t n_left[STAGES_MAX + 1]; /* with candidates: how many there were before and after each stage */
+    uint32_t n_left_items;      /* stages + 1, or 0 */
     uint8_t state[SAMPLER_STATE_BYTES];    /* for the next draw */
     size_t n_state_bytes;
 } sample_result;

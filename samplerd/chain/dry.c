@@ -32,7 +32,7 @@ static uint32_t length_of(const int32_t *list) {
 }
 
 /* Ids in front of the newest breaker's end: so many may repeat. */
-static uint32_t repeatable(const tail *t, const step *one) {
+static uint32_t repeatable(const tail *t, const stage *one) {
     for (uint32_t i = 0; i < t->n; i++) {
         uint32_t longest = 0;
         for (size_t at = 0; at < one->n_list_ids;) {
@@ -62,7 +62,7 @@ static void match_lengths(const tail *t, uint32_t *lengths) {
     }
 }
 
-static bool is_breaker(const step *one, int32_t id) {
+static bool is_breaker(const stage *one, int32_t id) {
     for (size_t at = 0; at < one->n_list_ids;) {
         uint32_t n = length_of(one->lists + at);
         if (n == 1 && one->lists[at] == id) return true;
@@ -71,7 +71,7 @@ static bool is_breaker(const step *one, int32_t id) {
     return false;
 }
 
-static void lower(candidates *c, const step *one, uint32_t at, uint32_t length) {
+static void lower(candidates *c, const stage *one, uint32_t at, uint32_t length) {
     double multiplier = one->numbers[0], base = one->numbers[1], excess = length - one->numbers[2];
     if (is_breaker(one, c->ids[at])) return;
     if (base > 1.000001) {
@@ -81,7 +81,7 @@ static void lower(candidates *c, const step *one, uint32_t at, uint32_t length) 
     c->logits[at] -= multiplier * fmath_pow(base, excess);
 }
 
-void dry_apply(candidates *c, const step *one) {
+void dry_apply(candidates *c, const stage *one) {
     double allowed = one->numbers[2], last_n = one->numbers[3];
     tail t = {c->past.ids, c->past.n_ids, c->past.n_ids};
     if (last_n >= 0 && last_n < t.n) t.n = (uint32_t)last_n;

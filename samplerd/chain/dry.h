@@ -12,6 +12,6 @@
 
 /* The function of its row in strategy.h's table. Its time is linear in the number of ids; up to the newest
  * breaker it is so for each breaker. */
-void dry_apply(candidates *c, const step *one);
+void dry_apply(candidates *c, const stage *one);
 
 #endif

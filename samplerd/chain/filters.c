@@ -14,7 +14,7 @@ static candidate_rank all_of(double logit) {
     return (candidate_rank){logit, INT32_MAX};
 }
 
-void filter_temperature(candidates *c, const step *one) {
+void filter_temperature(candidates *c, const stage *one) {
     if (one->numbers[0] != 1.0) candidates_scale(c, one->numbers[0]);
 }
 
@@ -45,7 +45,7 @@ static double entropy(const candidates *c) {
     return sum > 0 ? sum : 0;
 }
 
-void filter_dynatemp(candidates *c, const step *one) {
+void filter_dynatemp(candidates *c, const stage *one) {
     double low = one->numbers[0], high = one->numbers[1], exponent = one->numbers[2];
     candidates_drop_banned(c);
     candidates_weigh(c);
@@ -57,7 +57,7 @@ void filter_dynatemp(candidates *c, const step *one) {
     if (temperature != 1.0) candidates_scale(c, temperature);
 }
 
-void filter_top_n_sigma(candidates *c, const step *one) {
+void filter_top_n_sigma(candidates *c, const stage *one) {
     double mean = 0, squares = 0;
     candidates_drop_banned(c);
     candidates_settle(c);
@@ -71,14 +71,14 @@ void filter_top_n_sigma(candidates *c, const step *one) {
     candidates_keep(c, all_of(c->max - one->numbers[0] * sqrt(squares / c->n) * (1 + SHARE_TOLERANCE)));
 }
 
-void filter_top_k(candidates *c, const step *one) {
+void filter_top_k(candidates *c, const stage *one) {
     double k = one->numbers[0];
     candidates_settle(c);
     if (k == 0 || k >= c->n) return;
     candidates_keep(c, all_of(candidates_kth(c, (uint32_t)k).logit));
 }
 
-void filter_typical_p(candidates *c, const step *one) {
+void filter_typical_p(candidates *c, const stage *one) {
     double p = one->numbers[0];
     if (p == 1.0) return;
     candidates_weigh(c);
@@ -91,7 +91,7 @@ void filter_typical_p(candidates *c, const step *one) {
     candidates_keep_by_keys(c, mass_of_share(p, c->total));
 }
 
-void filter_top_p(candidates *c, const step *one) {
+void filter_top_p(candidates *c, const stage *one) {
     double p = one->numbers[0];
     if (p == 1.0) return;
     candidates_weigh(c);
@@ -99,14 +99,14 @@ void filter_top_p(candidates *c, const step *one) {
     candidates_keep(c, candidates_crossing(c, mass_of_share(p, c->total)));
 }
 
-void filter_min_p(candidates *c, const step *one) {
+void filter_min_p(candidates *c, const stage *one) {
     double p = one->numbers[0];
     if (p == 0.0) return;
     candidates_settle(c);
     candidates_keep(c, all_of(c->max + fmath_log(p) - SHARE_TOLERANCE));
 }
 
-void filter_xtc(candidates *c, const step *one) {
+void filter_xtc(candidates *c, const stage *one) {
     double probability = one->numbers[0], threshold = one->numbers[1];
     if (probability == 0 || threshold > 0.5) return;
     if (rng_uniform(c->seed, c->step, RNG_XTC) > probability) return;
@@ -119,7 +119,7 @@ void filter_xtc(candidates *c, const step *one) {
     if (n_likely >= 2) candidates_drop_above(c, candidates_kth(c, n_likely));
 }
 
-void filter_greedy(candidates *c, const step *one) {
+void filter_greedy(candidates *c, const stage *one) {
     (void)one;
     candidates_settle(c);
     if (c->n == 0) return;

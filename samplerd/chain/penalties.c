@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-void penalty_logit_bias(candidates *c, const step *one) {
+void penalty_logit_bias(candidates *c, const stage *one) {
     bool bans = false;
     for (size_t i = 0; i < one->n_biases; i++) {
         uint32_t at = candidates_find(c, one->bias_ids[i]);
@@ -41,14 +41,14 @@ static void penalise(candidates *c, double penalty, penalty_function *penalised)
     candidates_changed(c);
 }
 
-void penalty_repetition(candidates *c, const step *one) {
+void penalty_repetition(candidates *c, const stage *one) {
     if (one->numbers[0] != 1.0) penalise(c, one->numbers[0], repeated);
 }
 
-void penalty_presence(candidates *c, const step *one) {
+void penalty_presence(candidates *c, const stage *one) {
     if (one->numbers[0] != 0.0) penalise(c, one->numbers[0], present);
 }
 
-void penalty_frequency(candidates *c, const step *one) {
+void penalty_frequency(candidates *c, const stage *one) {
     if (one->numbers[0] != 0.0) penalise(c, one->numbers[0], frequent);
 }

@@ -8,15 +8,15 @@
 #include "candidates.h"
 
 /* Add each bias to its id's logit; −inf bans the id. */
-void penalty_logit_bias(candidates *c, const step *one);
+void penalty_logit_bias(candidates *c, const stage *one);
 
 /* Once an id so far: a positive logit is divided by the penalty, any other multiplied. 1 is off. */
-void penalty_repetition(candidates *c, const step *one);
+void penalty_repetition(candidates *c, const stage *one);
 
 /* Subtract the penalty, once an id so far. */
-void penalty_presence(candidates *c, const step *one);
+void penalty_presence(candidates *c, const stage *one);
 
 /* Subtract the penalty times the number of occurrences of the id so far. */
-void penalty_frequency(candidates *c, const step *one);
+void penalty_frequency(candidates *c, const stage *one);
 
 #endif

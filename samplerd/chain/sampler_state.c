@@ -26,29 +26,29 @@ static void write_double(uint8_t *bytes, double value) {
 }
 
 status sampler_state_read(sampler_state *s, const uint8_t *bytes, size_t n_bytes, failure *f) {
-    *s = (sampler_state){.kind = STEP_KINDS};
+    *s = (sampler_state){.kind = STAGE_KINDS};
     if (n_bytes == 0) return STATUS_OK;
     bool known = n_bytes == SAMPLER_STATE_BYTES && bytes[0] == VERSION &&
                  (bytes[1] == KIND_MIROSTAT || bytes[1] == KIND_ADAPTIVE_P);
     if (known) {
-        s->kind = bytes[1] == KIND_MIROSTAT ? STEP_MIROSTAT : STEP_ADAPTIVE_P;
+        s->kind = bytes[1] == KIND_MIROSTAT ? STAGE_MIROSTAT : STAGE_ADAPTIVE_P;
         for (int i = 0; i < 2; i++) s->values[i] = read_double(bytes + 2 + 8 * i);
     }
     known = known && isfinite(s->values[0]) && isfinite(s->values[1]);
-    if (known && (s->kind == STEP_MIROSTAT || s->values[1] > 0)) return STATUS_OK;
+    if (known && (s->kind == STAGE_MIROSTAT || s->values[1] > 0)) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST, "the state of %zu bytes is not a memory of ours", n_bytes);
 }
 
 size_t sampler_state_write(const sampler_state *s, uint8_t *bytes) {
     if (!s->ruler) return 0;
     bytes[0] = VERSION;
-    bytes[1] = s->kind == STEP_MIROSTAT ? KIND_MIROSTAT : KIND_ADAPTIVE_P;
+    bytes[1] = s->kind == STAGE_MIROSTAT ? KIND_MIROSTAT : KIND_ADAPTIVE_P;
     for (int i = 0; i < 2; i++) write_double(bytes + 2 + 8 * i, s->values[i]);
     return SAMPLER_STATE_BYTES;
 }
 
 /* Its own state, or the beginning. */
-static void take_over(sampler_state *s, const step *one, double first, double second) {
+static void take_over(sampler_state *s, const stage *one, double first, double second) {
     if (s->kind != one->kind) *s = (sampler_state){.kind = one->kind, .values = {first, second}};
     s->ruler = one;
 }
@@ -64,7 +64,7 @@ static double kept_finite(double value) {
     return value > DBL_MAX ? DBL_MAX : value < -DBL_MAX ? -DBL_MAX : value;
 }
 
-void mirostat_apply(candidates *c, const step *one) {
+void mirostat_apply(candidates *c, const stage *one) {
     candidates_weigh(c);
     take_over(c->state, one, kept_finite(2 * one->numbers[0]), 0);
     if (c->n == 0) return;
@@ -82,11 +82,11 @@ static void mirostat_drawn(const candidates *c, uint32_t at) {
 
 /* ---- adaptive_p ---- */
 
-static double decay_of(const step *one) {
+static double decay_of(const stage *one) {
     return one->numbers[1] < DECAY_MAX ? one->numbers[1] : DECAY_MAX;
 }
 
-void adaptive_p_apply(candidates *c, const step *one) {
+void adaptive_p_apply(candidates *c, const stage *one) {
     double target = one->numbers[0], rest = 1 - decay_of(one);
     candidates_drop_banned(c);
     candidates_weigh(c);
@@ -109,6 +109,6 @@ static void adaptive_p_drawn(const candidates *c, uint32_t at) {
 
 void sampler_state_drawn(const candidates *c, uint32_t at) {
     if (!c->state->ruler) return;
-    if (c->state->kind == STEP_MIROSTAT) mirostat_drawn(c, at);
+    if (c->state->kind == STAGE_MIROSTAT) mirostat_drawn(c, at);
     else adaptive_p_drawn(c, at);
 }

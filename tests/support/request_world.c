@@ -15,7 +15,7 @@ int world_setup(void **state) {
     w->model = fake_model_new();
     w->facts = fake_model_facts(w->model);
     strategy_init(&w->plain);
-    strategy_append(&w->plain, STEP_TEMPERATURE, &(double){0.8}, 1, &f);
+    strategy_append(&w->plain, STAGE_TEMPERATURE, &(double){0.8}, 1, &f);
     *state = w;
     return 0;
 }

@@ -19,7 +19,7 @@ enum { MAX_NEW_TOKENS = 200 };
 
 typedef struct generate_flags {
     common_flags common;
-    step_flags steps;
+    stage_flags stages;
     const char *model, *pool, *session;
     uint64_t max_new_tokens;    /* 0: not given */
     seed_flag seed;
@@ -253,7 +253,7 @@ static status make_identity(writing *w, failure *f) {
 
 static uint32_t max_new_tokens(const generate_flags *flags) {
     if (flags->max_new_tokens > 0) return (uint32_t)flags->max_new_tokens;
-    return flags->steps.has_preset ? flags->steps.preset_max_new_tokens : MAX_NEW_TOKENS;
+    return flags->stages.has_preset ? flags->stages.preset_max_new_tokens : MAX_NEW_TOKENS;
 }
 
 static int generate(const generate_flags *flags, const buffer *prompt, const strategy *chain) {
@@ -284,8 +284,8 @@ static int generate_from(const generate_flags *flags, const char *word) {
     strategy_init(&chain);
     failure f;
     int code;
-    if (step_flags_check(&flags->steps, &f) != STATUS_OK ||
-        step_flags_strategy(&flags->steps, START_DEFAULTS, &chain, &f) != STATUS_OK) {
+    if (stage_flags_check(&flags->stages, &f) != STATUS_OK ||
+        stage_flags_strategy(&flags->stages, START_DEFAULTS, &chain, &f) != STATUS_OK) {
         code = outcome_wrong_use("%s", f.message);
     } else if (input_read(&prompt, word, flags->keep_newline, &f) != STATUS_OK) {
         code = outcome_failed(&f);
@@ -319,7 +319,7 @@ static status take_stop_id(void *out, const char *name, const char *value, failu
 int cmd_generate(int argc, char **argv) {
     generate_flags flags = {0};
     common_flags_init(&flags.common);
-    step_flags_init(&flags.steps);
+    stage_flags_init(&flags.stages);
     const option_row rows[] = {
         {.name = "max-new-tokens", .kind = OPTION_UINT, .value_name = "N",
          .out = &flags.max_new_tokens, .min = 1, .max = MAX_NEW_TOKENS_MAX,
@@ -358,14 +358,14 @@ int cmd_generate(int argc, char **argv) {
                    "With --show-probs, token lines of --json have \"candidates\": [{\"id\", \"text\",\n"
                    "\"logprob\" (raw), \"probability\" (after the chain, 0: removed), \"removed_by\"\n"
                    "(the step that removed it, or null)}, …], likeliest first.",
-        .tables = {rows, flags.steps.rows, flags.common.rows},
+        .tables = {rows, flags.stages.rows, flags.common.rows},
         .n_words_max = 1,
     };
     const char *words[1] = {NULL};
     size_t n_words;
     int code = flags_parse(&o, argc, argv, words, &n_words);
     if (code < 0) code = generate_from(&flags, words[0]);
-    step_flags_clear(&flags.steps);
+    stage_flags_clear(&flags.stages);
     ids_clear(&flags.stop_ids);
     return code;
 }

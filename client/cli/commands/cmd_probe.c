@@ -14,7 +14,7 @@
 
 typedef struct probe_flags {
     common_flags common;
-    step_flags steps;
+    stage_flags stages;
     strategy chain;             /* what the flags make, from an empty chain */
     const char *model, *pool, *input;
     const char *logits, *labels, *history;
@@ -169,15 +169,15 @@ static status labels_make(labels *l, const char *list, size_t n) {
 
 /* Does the chain nothing but push down ids of the history? */
 static bool only_penalizes(const strategy *chain) {
-    for (size_t i = 0; i < chain->n_steps; i++) {
-        switch (chain->steps[i].kind) {
-        case STEP_REPETITION_PENALTY:
-        case STEP_PRESENCE_PENALTY:
-        case STEP_FREQUENCY_PENALTY: break;
+    for (size_t i = 0; i < chain->n_stages; i++) {
+        switch (chain->stages[i].kind) {
+        case STAGE_REPETITION_PENALTY:
+        case STAGE_PRESENCE_PENALTY:
+        case STAGE_FREQUENCY_PENALTY: break;
         default: return false;
         }
     }
-    return chain->n_steps > 0;
+    return chain->n_stages > 0;
 }
 
 static bool is_in_history(const probe_question *asked, size_t id) {
@@ -282,8 +282,8 @@ static int probe_one(probe_flags *flags) {
 
 static int probe_parsed(probe_flags *flags) {
     failure f;
-    status st = step_flags_check(&flags->steps, &f);
-    if (st == STATUS_OK) st = step_flags_strategy(&flags->steps, START_EMPTY, &flags->chain, &f);
+    status st = stage_flags_check(&flags->stages, &f);
+    if (st == STATUS_OK) st = stage_flags_strategy(&flags->stages, START_EMPTY, &flags->chain, &f);
     if (st != STATUS_OK) {
         outcome_failed(&f);
         return EXIT_WRONG_USE;
@@ -297,7 +297,7 @@ static int probe_parsed(probe_flags *flags) {
 int cmd_probe(int argc, char **argv) {
     probe_flags flags = {0};
     common_flags_init(&flags.common);
-    step_flags_init(&flags.steps);
+    stage_flags_init(&flags.stages);
     strategy_init(&flags.chain);
     const option_row rows[] = {
         {.name = "logits", .kind = OPTION_TEXT, .value_name = "5,3,2", .out = &flags.logits,
@@ -326,12 +326,12 @@ int cmd_probe(int argc, char **argv) {
                    "  trivium probe --logits 5,3,2,1,0.5 --temperature 0.5 \\\n"
                    "    --labels sunny,cloudy,rainy,windy,foggy\n\n"
                    "Penalties alone, with --history, also show the logits before and after them.",
-        .tables = {rows, flags.steps.rows, flags.common.rows},
+        .tables = {rows, flags.stages.rows, flags.common.rows},
     };
     size_t n_words;
     int code = flags_parse(&o, argc, argv, NULL, &n_words);
     if (code < 0) code = probe_parsed(&flags);
-    step_flags_clear(&flags.steps);
+    stage_flags_clear(&flags.stages);
     strategy_clear(&flags.chain);
     return code;
 }

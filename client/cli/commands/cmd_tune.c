@@ -8,7 +8,7 @@
 
 typedef struct tune_flags {
     common_flags common;
-    step_flags steps;
+    stage_flags stages;
     strategy chain;             /* what is sent */
     char digits[REQUEST_DIGITS + 1];
 } tune_flags;
@@ -29,7 +29,7 @@ static void show(void *context, const answer *a) {
 static int tune(tune_flags *flags, const char *text) {
     question asked = {
         .kind = ASK_TUNE,
-        .tune = {.chain = &flags->chain, .replace = step_flags_replace(&flags->steps)},
+        .tune = {.chain = &flags->chain, .replace = stage_flags_replace(&flags->stages)},
     };
     return request_ask(&flags->common, text, asked.tune.request, flags->digits, &asked, show, flags);
 }
@@ -37,18 +37,18 @@ static int tune(tune_flags *flags, const char *text) {
 static int tune_parsed(tune_flags *flags, const char *text) {
     failure f;
     if (!text) return outcome_wrong_use("tune needs a request: `trivium ps` lists them");
-    if (!step_flags_any(&flags->steps))
+    if (!stage_flags_any(&flags->stages))
         return outcome_wrong_use("tune needs what to change, as --temperature 0.3");
     status st = request_check(text, &f);
-    if (st == STATUS_OK) st = step_flags_check(&flags->steps, &f);
-    if (st == STATUS_OK) st = step_flags_strategy(&flags->steps, START_EMPTY, &flags->chain, &f);
+    if (st == STATUS_OK) st = stage_flags_check(&flags->stages, &f);
+    if (st == STATUS_OK) st = stage_flags_strategy(&flags->stages, START_EMPTY, &flags->chain, &f);
     return st == STATUS_OK ? tune(flags, text) : outcome_wrong_use("%s", f.message);
 }
 
 int cmd_tune(int argc, char **argv) {
     tune_flags flags = {0};
     common_flags_init(&flags.common);
-    step_flags_init(&flags.steps);
+    stage_flags_init(&flags.stages);
     strategy_init(&flags.chain);
     const options o = {
         .usage = "trivium tune REQUEST [flags]",
@@ -57,14 +57,14 @@ int cmd_tune(int argc, char **argv) {
                    "--greedy replace the strategy. What stands before a --mirostat stays, too:\n"
                    "--chain does without it.\n\n"
                    "  trivium tune 3f2a --temperature 0.3",
-        .tables = {flags.steps.rows, flags.common.rows},
+        .tables = {flags.stages.rows, flags.common.rows},
         .n_words_max = 1,
     };
     const char *words[1] = {NULL};
     size_t n_words;
     int code = flags_parse(&o, argc, argv, words, &n_words);
     if (code < 0) code = tune_parsed(&flags, words[0]);
-    step_flags_clear(&flags.steps);
+    stage_flags_clear(&flags.stages);
     strategy_clear(&flags.chain);
     return code;
 }

@@ -16,7 +16,7 @@ typedef struct bench_numbers {
 
 typedef struct bench_flags {
     common_flags common;
-    step_flags steps;
+    stage_flags stages;
     strategy chain;
     const char *model, *pool;   /* NULL: the default model, the default pool */
     uint64_t n_tokens, n_runs;

@@ -78,8 +78,8 @@ enum { N_BENCHES = sizeof benches / sizeof *benches };
 
 static int bench_chain(bench_flags *flags) {
     failure f;
-    if (step_flags_check(&flags->steps, &f) == STATUS_OK &&
-        step_flags_strategy(&flags->steps, START_DEFAULTS, &flags->chain, &f) == STATUS_OK) {
+    if (stage_flags_check(&flags->stages, &f) == STATUS_OK &&
+        stage_flags_strategy(&flags->stages, START_DEFAULTS, &flags->chain, &f) == STATUS_OK) {
         return EXIT_FINE;
     }
     return outcome_wrong_use("%s", f.message);
@@ -109,7 +109,7 @@ static int bench_parse(const bench_row *bench, int argc, char **argv, bench_flag
         {.name = NULL},
     };
     options o = bench->about;
-    const option_row *tables[] = {rows, flags->steps.rows, flags->common.rows, NULL};
+    const option_row *tables[] = {rows, flags->stages.rows, flags->common.rows, NULL};
     if (bench->run == bench_pipeline_clients) tables[3] = counts;
     if (bench->run == bench_kv_cache) tables[3] = lengths;
     memcpy(o.tables, tables, sizeof tables);
@@ -123,14 +123,14 @@ static int bench_run(const bench_row *bench, int argc, char **argv) {
                          .prompts = {{2, 50, 200, 800}, 4, KV_CACHE_PROMPTS_MAX,
                                      BENCH_PROMPT_IDS_MAX}};
     common_flags_init(&flags.common);
-    step_flags_init(&flags.steps);
+    stage_flags_init(&flags.stages);
     strategy_init(&flags.chain);
     int code = bench_parse(bench, argc, argv, &flags);
     if (code < 0) {
         code = bench_chain(&flags);
         if (code == EXIT_FINE) code = bench->run(&flags);
     }
-    step_flags_clear(&flags.steps);
+    stage_flags_clear(&flags.stages);
     strategy_clear(&flags.chain);
     return code;
 }

@@ -99,7 +99,7 @@ static int explore_parse(const explore_row *explorer, int argc, char **argv, exp
     };
     options o = explorer->about;
     bool is_temperature = explorer->run == explore_temperature;
-    const option_row *tables[] = {rows, flags->steps.rows, flags->common.rows,
+    const option_row *tables[] = {rows, flags->stages.rows, flags->common.rows,
                                   is_temperature ? heats : NULL};
     memcpy(o.tables, tables, sizeof tables);
     size_t n_words;
@@ -108,9 +108,9 @@ static int explore_parse(const explore_row *explorer, int argc, char **argv, exp
 
 static int explore_from(const explore_row *explorer, const explore_flags *flags, const char *word) {
     failure f;
-    if (step_flags_check(&flags->steps, &f) != STATUS_OK) return outcome_wrong_use("%s", f.message);
+    if (stage_flags_check(&flags->stages, &f) != STATUS_OK) return outcome_wrong_use("%s", f.message);
     if (explorer->run == explore_temperature &&
-        strategy_has(&flags->steps.steps, STEP_TEMPERATURE))
+        strategy_has(&flags->stages.stages, STAGE_TEMPERATURE))
         return outcome_wrong_use("several temperatures are compared: give --temperatures instead");
     buffer prompt = {0};
     int code = input_read(&prompt, word, flags->keep_newline, &f) == STATUS_OK
@@ -124,11 +124,11 @@ static int explore_run(const explore_row *explorer, int argc, char **argv) {
     explore_flags flags = {.max_new_tokens = explorer->n_tokens, .n_samples = SAMPLES, .seed = SEED,
                            .temperatures = {0.2, 0.5, 0.8, 1.0, 1.5}, .n_temperatures = 5};
     common_flags_init(&flags.common);
-    step_flags_init(&flags.steps);
+    stage_flags_init(&flags.stages);
     const char *word = NULL;
     int code = explore_parse(explorer, argc, argv, &flags, &word);
     if (code < 0) code = explore_from(explorer, &flags, word);
-    step_flags_clear(&flags.steps);
+    stage_flags_clear(&flags.stages);
     return code;
 }
 

@@ -3,8 +3,8 @@
 #include "client/terminal/columns.h"
 #include "client/terminal/term.h"
 
-status explore_set(strategy *s, step_kind kind, double number, failure *f) {
-    return strategy_set(s, &(step){.kind = kind, .numbers = {number}}, f);
+status explore_set(strategy *s, stage_kind kind, double number, failure *f) {
+    return strategy_set(s, &(stage){.kind = kind, .numbers = {number}}, f);
 }
 
 generation_request explore_request(const explore_flags *flags, const generation_piece *prompt,

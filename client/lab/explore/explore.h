@@ -8,7 +8,7 @@ enum { TEMPERATURES_MAX = 16, SAMPLES_MAX = 32 };
 
 typedef struct explore_flags {
     common_flags common;
-    step_flags steps;
+    stage_flags stages;
     const char *model, *pool;
     bool keep_newline;          /* of a prompt from stdin */
     uint64_t max_new_tokens;
@@ -25,7 +25,7 @@ int explore_top_p(const explore_flags *flags, const char *prompt, size_t n_promp
 /* ---- for the explorers ---- */
 
 /* Set a step of one number. STATUS_BAD_REQUEST, STATUS_NO_MEMORY. */
-status explore_set(strategy *s, step_kind kind, double number, failure *f);
+status explore_set(strategy *s, stage_kind kind, double number, failure *f);
 
 /* The request that the flags and `prompt` make; it borrows both and the chain. */
 generation_request explore_request(const explore_flags *flags, const generation_piece *prompt,

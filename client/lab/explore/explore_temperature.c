@@ -32,12 +32,12 @@ typedef struct exploration {
 
 static status heat_chain(const explore_flags *flags, double temperature, strategy *out,
                          failure *f) {
-    const strategy *named = &flags->steps.steps;
-    bool keeps_top_p = step_flags_replace(&flags->steps) || strategy_has(named, STEP_TOP_P) ||
-                       strategy_has(named, STEP_MIROSTAT);
-    status st = step_flags_strategy(&flags->steps, START_DEFAULTS, out, f);
-    if (st == STATUS_OK && !keeps_top_p) st = explore_set(out, STEP_TOP_P, TOP_P, f);
-    return st == STATUS_OK ? explore_set(out, STEP_TEMPERATURE, temperature, f) : st;
+    const strategy *named = &flags->stages.stages;
+    bool keeps_top_p = stage_flags_replace(&flags->stages) || strategy_has(named, STAGE_TOP_P) ||
+                       strategy_has(named, STAGE_MIROSTAT);
+    status st = stage_flags_strategy(&flags->stages, START_DEFAULTS, out, f);
+    if (st == STATUS_OK && !keeps_top_p) st = explore_set(out, STAGE_TOP_P, TOP_P, f);
+    return st == STATUS_OK ? explore_set(out, STAGE_TEMPERATURE, temperature, f) : st;
 }
 
 /* ---- figures ---- */

@@ -30,15 +30,15 @@ typedef struct side_by_side {
 
 static status sides_chains(side_by_side *p, failure *f) {
     strategy *both = &p->chains[BOTH];
-    status st = step_flags_strategy(&p->flags->steps, START_DEFAULTS, both, f);
-    if (st == STATUS_OK && !strategy_has(both, STEP_TOP_P))
-        st = explore_set(both, STEP_TOP_P, TOP_P, f);
-    if (st == STATUS_OK && !strategy_has(both, STEP_TOP_K))
-        st = explore_set(both, STEP_TOP_K, TOP_K, f);
+    status st = stage_flags_strategy(&p->flags->stages, START_DEFAULTS, both, f);
+    if (st == STATUS_OK && !strategy_has(both, STAGE_TOP_P))
+        st = explore_set(both, STAGE_TOP_P, TOP_P, f);
+    if (st == STATUS_OK && !strategy_has(both, STAGE_TOP_K))
+        st = explore_set(both, STAGE_TOP_K, TOP_K, f);
     if (st != STATUS_OK) return st;
     if (strategy_copy(&p->chains[ALONE], both) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for a chain");
-    strategy_remove(&p->chains[ALONE], STEP_TOP_K);
+    strategy_remove(&p->chains[ALONE], STAGE_TOP_K);
     return STATUS_OK;
 }
 
@@ -72,9 +72,9 @@ static long left_after_all(const side_by_side *p, int side, size_t at) {
 static long left_after_top_k(const side_by_side *p, size_t at) {
     const strategy *chain = &p->chains[BOTH];
     const explored_token *token = token_at(p, BOTH, at);
-    if (!token || token->n_left_items != chain->n_steps + 1) return -1;
+    if (!token || token->n_left_items != chain->n_stages + 1) return -1;
     size_t i = 0;
-    while (chain->steps[i].kind != STEP_TOP_K) i++;     /* sides_chains has put it there */
+    while (chain->stages[i].kind != STAGE_TOP_K) i++;   /* sides_chains has put it there */
     return (long)explored_left(&p->texts[BOTH], token)[i + 1];
 }
 

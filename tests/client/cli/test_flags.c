@@ -14,7 +14,7 @@
 
 enum { WORDS_MAX = 8 };
 
-static step_flags flags;
+static stage_flags flags;
 static failure f;
 
 /* Parse the words of `line`, separated by blanks. */
@@ -25,10 +25,10 @@ static status parse(const char *line) {
     for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) argv[argc++] = word;
     const options o = {.usage = "test", .summary = "A test.", .tables = {flags.rows}};
     size_t n_words;
-    step_flags_clear(&flags);
-    step_flags_init(&flags);
+    stage_flags_clear(&flags);
+    stage_flags_init(&flags);
     status st = options_parse(&o, argc, argv, NULL, &n_words, &f);
-    return st == STATUS_OK ? step_flags_check(&flags, &f) : st;
+    return st == STATUS_OK ? stage_flags_check(&flags, &f) : st;
 }
 
 static void assert_written(const strategy *chain, const char *expected) {
@@ -40,11 +40,11 @@ static void assert_written(const strategy *chain, const char *expected) {
 }
 
 /* The chain that a good line makes, as JSON. */
-static void assert_chain(const char *line, step_start start, const char *expected) {
+static void assert_chain(const char *line, stage_start start, const char *expected) {
     strategy chain;
     strategy_init(&chain);
     assert_int_equal(parse(line), STATUS_OK);
-    assert_int_equal(step_flags_strategy(&flags, start, &chain, &f), STATUS_OK);
+    assert_int_equal(stage_flags_strategy(&flags, start, &chain, &f), STATUS_OK);
     assert_written(&chain, expected);
     strategy_clear(&chain);
 }
@@ -136,14 +136,14 @@ static void an_impossible_id_is_no_wrong_use(void **state) {
 static void what_tune_replaces(void **state) {
     (void)state;
     assert_int_equal(parse("--temperature 1"), STATUS_OK);
-    assert_true(step_flags_any(&flags) && !step_flags_replace(&flags));
+    assert_true(stage_flags_any(&flags) && !stage_flags_replace(&flags));
     static const char *const replacing[] = {"--greedy", "--preset balanced", "--chain []"};
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(parse(replacing[i]), STATUS_OK);
-        assert_true(step_flags_any(&flags) && step_flags_replace(&flags));
+        assert_true(stage_flags_any(&flags) && stage_flags_replace(&flags));
     }
     assert_int_equal(parse(""), STATUS_OK);
-    assert_false(step_flags_any(&flags));
+    assert_false(stage_flags_any(&flags));
 }
 
 /* The same line, asked of a chain that runs: what tune and /set do with it. */
@@ -163,11 +163,11 @@ static void what_becomes_of_a_chain_that_runs(void **state) {
         strategy running, asked;
         strategy_init(&running);
         strategy_init(&asked);
-        strategy_append(&running, STEP_TOP_P, &(double){0.9}, 1, &f);
-        strategy_append(&running, STEP_TEMPERATURE, &(double){2}, 1, &f);
+        strategy_append(&running, STAGE_TOP_P, &(double){0.9}, 1, &f);
+        strategy_append(&running, STAGE_TEMPERATURE, &(double){2}, 1, &f);
         assert_int_equal(parse(cases[i].line), STATUS_OK);
-        assert_int_equal(step_flags_strategy(&flags, START_EMPTY, &asked, &f), STATUS_OK);
-        assert_int_equal(strategy_change(&running, &asked, step_flags_replace(&flags), &f), STATUS_OK);
+        assert_int_equal(stage_flags_strategy(&flags, START_EMPTY, &asked, &f), STATUS_OK);
+        assert_int_equal(strategy_change(&running, &asked, stage_flags_replace(&flags), &f), STATUS_OK);
         assert_written(&running, cases[i].chain);
         strategy_clear(&running);
         strategy_clear(&asked);
@@ -178,7 +178,7 @@ static void what_becomes_of_a_chain_that_runs(void **state) {
 static void every_step_has_its_flag(void **state) {
     (void)state;
     parse("");
-    for (int kind = 0; kind < STEP_KINDS; kind++) {
+    for (int kind = 0; kind < STAGE_KINDS; kind++) {
         assert_int_equal(strategy_kind(flags.rows[kind].name), kind);
         assert_null(strchr(flags.rows[kind].name, '_'));
     }
@@ -205,7 +205,7 @@ static void common_flags_become_client_options(void **state) {
 
 static int clear(void **state) {
     (void)state;
-    step_flags_clear(&flags);
+    stage_flags_clear(&flags);
     return 0;
 }
 

@@ -30,7 +30,7 @@ static struct {
     uint32_t n_prompt, last_step, n_tokens_told;
     finish_reason reason;
     status code;
-    step_kind drawn_by;         /* the first step of the chain that drew the last chunk */
+    stage_kind drawn_by;        /* the first step of the chain that drew the last chunk */
 } got;
 
 static void on_started(void *context, const generation_start *start) {
@@ -45,7 +45,7 @@ static void on_chunk(void *context, const generation_chunk *chunk) {
     assert_int_equal(got.n_done, 0);
     got.n_tokens += chunk->n_tokens;
     got.last_step = chunk->step;
-    got.drawn_by = chunk->chain->steps[0].kind;
+    got.drawn_by = chunk->chain->stages[0].kind;
     strncat(got.text, (const char *)chunk->text, chunk->n_bytes);
 }
 
@@ -73,7 +73,7 @@ static int begin(void **state) {
     const double cold = 0.5;
     memset(&got, 0, sizeof got);
     strategy_init(&chain);
-    strategy_append(&chain, STEP_TEMPERATURE, &cold, 1, &f);
+    strategy_append(&chain, STAGE_TEMPERATURE, &cold, 1, &f);
     request = (generation_request){.pieces = &prompt, .n_pieces = 1, .chain = &chain, .seed = 7,
                                    .max_new_tokens = TOKENS};
     memcpy(request.id, id, sizeof id);
@@ -284,7 +284,7 @@ static void a_change_waits_for_its_step(void **state) {
     failure f;
     strategy greedy;
     strategy_init(&greedy);
-    assert_int_equal(strategy_append(&greedy, STEP_GREEDY, NULL, 0, &f), STATUS_OK);
+    assert_int_equal(strategy_append(&greedy, STAGE_GREEDY, NULL, 0, &f), STATUS_OK);
     Trivium__StrategyChange change = TRIVIUM__STRATEGY_CHANGE__INIT;
     change.ordinal = 1;
     change.step = 2;
@@ -300,10 +300,10 @@ static void a_change_waits_for_its_step(void **state) {
     say_token(2, 1, "b", &change);
     const text_peer_asked *told = text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE, 0);
     assert_int_equal(told->m->acknowledge->change, 1);
-    assert_int_equal(got.drawn_by, STEP_TEMPERATURE);
+    assert_int_equal(got.drawn_by, STAGE_TEMPERATURE);
     say_token(2, 2, "c", NULL);
     assert_true(text_pair_becomes(&pair, has_three_tokens));
-    assert_int_equal(got.drawn_by, STEP_GREEDY);
+    assert_int_equal(got.drawn_by, STAGE_GREEDY);
     text_pair_again(&pair);
     assert_int_equal(generate_asked(2)->change, 1);
     assert_string_equal(generate_asked(2)->strategy->steps[0]->name, "greedy");

@@ -32,7 +32,7 @@ static void on_begun(void *context, const watch_start *start) {
 static void on_seen(void *context, const watch_trace *trace) {
     (void)context;
     assert_int_equal(got.n_over, 0);
-    assert_int_equal(trace->chain->n_steps, 1);
+    assert_int_equal(trace->chain->n_stages, 1);
     assert_int_equal(trace->token.n_candidates, 1);
     got.steps[got.n_seen++] = trace->token.step;
 }
@@ -108,8 +108,8 @@ static int begin(void **state) {
     memset(&got, 0, sizeof got);
     strategy_init(&warm);
     strategy_init(&cold);
-    strategy_append(&warm, STEP_TEMPERATURE, &high, 1, &f);
-    strategy_append(&cold, STEP_TEMPERATURE, &low, 1, &f);
+    strategy_append(&warm, STAGE_TEMPERATURE, &high, 1, &f);
+    strategy_append(&cold, STAGE_TEMPERATURE, &low, 1, &f);
     text_pair_begin(&pair, 60000);
     assert_int_equal(client_watch(pair.client, &request, &events, &got, &f), STATUS_OK);
     text_pair_join(&pair);

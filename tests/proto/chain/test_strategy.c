@@ -14,18 +14,18 @@
 
 static failure f;
 
-static status append(strategy *s, step_kind kind, double number) {
+static status append(strategy *s, stage_kind kind, double number) {
     f = (failure){STATUS_OK, ""};
-    return strategy_append(s, kind, &number, step_table[kind].n_fields, &f);
+    return strategy_append(s, kind, &number, stage_table[kind].n_fields, &f);
 }
 
-static status set(strategy *s, step_kind kind, double number) {
-    return strategy_set(s, &(step){.kind = kind, .numbers = {number}}, &f);
+static status set(strategy *s, stage_kind kind, double number) {
+    return strategy_set(s, &(stage){.kind = kind, .numbers = {number}}, &f);
 }
 
 static status bias(strategy *s, int32_t id, double value) {
-    return strategy_set(s, &(step){.kind = STEP_LOGIT_BIAS, .bias_ids = &id, .biases = &value,
-                                   .n_biases = 1}, &f);
+    return strategy_set(s, &(stage){.kind = STAGE_LOGIT_BIAS, .bias_ids = &id, .biases = &value,
+                                    .n_biases = 1}, &f);
 }
 
 /* "temperature 0.8, top_p 0.9" */
@@ -33,15 +33,15 @@ static const char *written(const strategy *s) {
     static char text[1024];
     size_t n = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < s->n_steps; i++) {
-        const step *one = &s->steps[i];
+    for (size_t i = 0; i < s->n_stages; i++) {
+        const stage *one = &s->stages[i];
         n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "",
-                              step_table[one->kind].name);
+                              stage_table[one->kind].name);
         for (size_t b = 0; b < one->n_biases; b++) {
             n += (size_t)snprintf(text + n, sizeof text - n, " %d=%g", one->bias_ids[b],
                                   one->biases[b]);
         }
-        if (step_table[one->kind].shape == SHAPE_NUMBER) {
+        if (stage_table[one->kind].shape == SHAPE_NUMBER) {
             n += (size_t)snprintf(text + n, sizeof text - n, " %g", one->numbers[0]);
         }
     }
@@ -53,16 +53,16 @@ static const char *written(const strategy *s) {
 static void each_number_has_its_range(void **state) {
     (void)state;
     static const struct {
-        step_kind kind;
+        stage_kind kind;
         double inside[4], outside[5];
     } cases[] = {
-        {STEP_REPETITION_PENALTY, {1, DBL_TRUE_MIN, DBL_MAX, 1.1}, {0, -1, INFINITY, NAN, -0.0}},
-        {STEP_PRESENCE_PENALTY, {0, -DBL_MAX, DBL_MAX, 1}, {INFINITY, -INFINITY, NAN, NAN, NAN}},
-        {STEP_FREQUENCY_PENALTY, {0, -DBL_MAX, DBL_MAX, 1}, {INFINITY, -INFINITY, NAN, NAN, NAN}},
-        {STEP_TEMPERATURE, {1, DBL_TRUE_MIN, DBL_MAX, 0.8}, {0, -0.0, -1, INFINITY, NAN}},
-        {STEP_TOP_K, {0, 1, 40, 1e18}, {-1, 0.5, 39.999, INFINITY, NAN}},
-        {STEP_TOP_P, {1, DBL_TRUE_MIN, 0.9, 0.5}, {0, -0.1, 1.0000000001, INFINITY, NAN}},
-        {STEP_MIN_P, {0, 1, 0.05, 0.5}, {-0.1, 1.0000000001, INFINITY, -INFINITY, NAN}},
+        {STAGE_REPETITION_PENALTY, {1, DBL_TRUE_MIN, DBL_MAX, 1.1}, {0, -1, INFINITY, NAN, -0.0}},
+        {STAGE_PRESENCE_PENALTY, {0, -DBL_MAX, DBL_MAX, 1}, {INFINITY, -INFINITY, NAN, NAN, NAN}},
+        {STAGE_FREQUENCY_PENALTY, {0, -DBL_MAX, DBL_MAX, 1}, {INFINITY, -INFINITY, NAN, NAN, NAN}},
+        {STAGE_TEMPERATURE, {1, DBL_TRUE_MIN, DBL_MAX, 0.8}, {0, -0.0, -1, INFINITY, NAN}},
+        {STAGE_TOP_K, {0, 1, 40, 1e18}, {-1, 0.5, 39.999, INFINITY, NAN}},
+        {STAGE_TOP_P, {1, DBL_TRUE_MIN, 0.9, 0.5}, {0, -0.1, 1.0000000001, INFINITY, NAN}},
+        {STAGE_MIN_P, {0, 1, 0.05, 0.5}, {-0.1, 1.0000000001, INFINITY, -INFINITY, NAN}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         strategy s;
@@ -72,10 +72,10 @@ static void each_number_has_its_range(void **state) {
         }
         for (int k = 0; k < 5; k++) {
             assert_int_equal(append(&s, cases[i].kind, cases[i].outside[k]), STATUS_BAD_REQUEST);
-            assert_non_null(strstr(f.message, step_table[cases[i].kind].fields[0].range));
+            assert_non_null(strstr(f.message, stage_table[cases[i].kind].fields[0].range));
             assert_int_equal(set(&s, cases[i].kind, cases[i].outside[k]), STATUS_BAD_REQUEST);
         }
-        assert_int_equal(s.n_steps, 4);
+        assert_int_equal(s.n_stages, 4);
         strategy_clear(&s);
     }
 }
@@ -84,13 +84,13 @@ static void a_refusal_names_step_range_and_value(void **state) {
     (void)state;
     strategy s;
     strategy_init(&s);
-    append(&s, STEP_TOP_P, 2);
+    append(&s, STAGE_TOP_P, 2);
     assert_string_equal(f.message, "top_p must be above 0 and at most 1, not 2");
-    append(&s, STEP_TOP_P, 1.0000000001);
+    append(&s, STAGE_TOP_P, 1.0000000001);
     assert_string_equal(f.message, "top_p must be above 0 and at most 1, not 1.0000000001");
-    append(&s, STEP_TOP_K, -1);
+    append(&s, STAGE_TOP_K, -1);
     assert_string_equal(f.message, "top_k must be a whole number, 0 or more, not -1");
-    append(&s, STEP_TEMPERATURE, NAN);
+    append(&s, STAGE_TEMPERATURE, NAN);
     assert_string_equal(f.message, "temperature must be above 0 and finite, not nan");
 }
 
@@ -98,11 +98,11 @@ static void a_chain_has_a_bounded_number_of_steps(void **state) {
     (void)state;
     strategy s;
     strategy_init(&s);
-    for (int i = 0; i < STEPS_MAX; i++) assert_int_equal(append(&s, STEP_TOP_K, 5), STATUS_OK);
-    assert_int_equal(append(&s, STEP_TOP_K, 5), STATUS_BAD_REQUEST);
-    assert_int_equal(set(&s, STEP_TOP_P, 0.5), STATUS_BAD_REQUEST);
+    for (int i = 0; i < STAGES_MAX; i++) assert_int_equal(append(&s, STAGE_TOP_K, 5), STATUS_OK);
+    assert_int_equal(append(&s, STAGE_TOP_K, 5), STATUS_BAD_REQUEST);
+    assert_int_equal(set(&s, STAGE_TOP_P, 0.5), STATUS_BAD_REQUEST);
     assert_int_equal(bias(&s, 1, 1), STATUS_BAD_REQUEST);
-    assert_int_equal(set(&s, STEP_TOP_K, 7), STATUS_OK);    /* in place of what is there */
+    assert_int_equal(set(&s, STAGE_TOP_K, 7), STATUS_OK);   /* in place of what is there */
     strategy_clear(&s);
 }
 
@@ -138,14 +138,14 @@ static void defaults_and_presets_are_those_of_the_chapter(void **state) {
 
 static void names_are_found_with_underscores_or_hyphens(void **state) {
     (void)state;
-    for (int kind = 0; kind < STEP_KINDS; kind++) {
-        assert_int_equal(strategy_kind(step_table[kind].name), kind);
+    for (int kind = 0; kind < STAGE_KINDS; kind++) {
+        assert_int_equal(strategy_kind(stage_table[kind].name), kind);
     }
-    assert_int_equal(strategy_kind("repetition-penalty"), STEP_REPETITION_PENALTY);
-    assert_int_equal(strategy_kind("top"), STEP_KINDS);
-    assert_int_equal(strategy_kind("top_kk"), STEP_KINDS);
-    assert_int_equal(strategy_kind(""), STEP_KINDS);
-    status st = strategy_unknown_step("t\n\xff p", STATUS_UNSUPPORTED, &f);
+    assert_int_equal(strategy_kind("repetition-penalty"), STAGE_REPETITION_PENALTY);
+    assert_int_equal(strategy_kind("top"), STAGE_KINDS);
+    assert_int_equal(strategy_kind("top_kk"), STAGE_KINDS);
+    assert_int_equal(strategy_kind(""), STAGE_KINDS);
+    status st = strategy_unknown_stage("t\n\xff p", STATUS_UNSUPPORTED, &f);
     assert_int_equal(st, STATUS_UNSUPPORTED);
     assert_non_null(strstr(f.message, "t???p: the steps are logit_bias, "));
     assert_non_null(strstr(f.message, "greedy"));
@@ -157,12 +157,12 @@ static void flags_build_the_default_order_whatever_theirs(void **state) {
     (void)state;
     strategy s;
     strategy_init(&s);
-    set(&s, STEP_MIN_P, 0.1);
-    set(&s, STEP_TOP_K, 40);
+    set(&s, STAGE_MIN_P, 0.1);
+    set(&s, STAGE_TOP_K, 40);
     bias(&s, 3, 1);
-    set(&s, STEP_TEMPERATURE, 0.7);
-    set(&s, STEP_FREQUENCY_PENALTY, 0.2);
-    set(&s, STEP_TOP_P, 0.9);
+    set(&s, STAGE_TEMPERATURE, 0.7);
+    set(&s, STAGE_FREQUENCY_PENALTY, 0.2);
+    set(&s, STAGE_TOP_P, 0.9);
     assert_string_equal(written(&s), "logit_bias 3=1, frequency_penalty 0.2, temperature 0.7, "
                                      "top_k 40, top_p 0.9, min_p 0.1");
     strategy_clear(&s);
@@ -172,11 +172,11 @@ static void a_set_step_takes_the_place_of_its_kind(void **state) {
     (void)state;
     strategy s;
     strategy_init(&s);
-    append(&s, STEP_TOP_P, 0.9);
-    append(&s, STEP_TEMPERATURE, 0.8);
-    append(&s, STEP_TOP_K, 40);
-    append(&s, STEP_TEMPERATURE, 1.5);
-    set(&s, STEP_TEMPERATURE, 0.3);
+    append(&s, STAGE_TOP_P, 0.9);
+    append(&s, STAGE_TEMPERATURE, 0.8);
+    append(&s, STAGE_TOP_K, 40);
+    append(&s, STAGE_TEMPERATURE, 1.5);
+    set(&s, STAGE_TEMPERATURE, 0.3);
     assert_string_equal(written(&s), "top_p 0.9, temperature 0.3, top_k 40");
 }
 
@@ -224,7 +224,7 @@ static void biases_are_bounded(void **state) {
     assert_int_equal(st, STATUS_OK);
     assert_int_equal(bias(&s, BIASES_MAX - 1, 1), STATUS_OK);
     assert_int_equal(bias(&s, BIASES_MAX, 1), STATUS_BAD_REQUEST);
-    assert_int_equal(s.steps[0].n_biases, BIASES_MAX);
+    assert_int_equal(s.stages[0].n_biases, BIASES_MAX);
     strategy_clear(&s);
 }
 
@@ -235,8 +235,8 @@ static void tune_merges_step_by_step(void **state) {
     strategy_init(&changes);
     strategy_defaults(&running);
     bias(&running, 4, 1);
-    set(&changes, STEP_TEMPERATURE, 0.3);
-    set(&changes, STEP_TOP_K, 20);
+    set(&changes, STAGE_TEMPERATURE, 0.3);
+    set(&changes, STAGE_TOP_K, 20);
     bias(&changes, 4, 1);
     assert_int_equal(strategy_merge(&running, &changes, &f), STATUS_OK);
     assert_string_equal(written(&running), "logit_bias 4=2, repetition_penalty 1.1, "
@@ -252,11 +252,11 @@ static void a_merge_that_fails_changes_nothing(void **state) {
     strategy_init(&before);
     strategy_init(&changes);
     bias(&running, 4, 1e308);
-    set(&running, STEP_TEMPERATURE, 0.8);
+    set(&running, STAGE_TEMPERATURE, 0.8);
     strategy_copy(&before, &running);
     bias(&changes, 4, 1e308);
-    append(&changes, STEP_TEMPERATURE, 0.3);
-    changes.steps[1].numbers[0] = -1;
+    append(&changes, STAGE_TEMPERATURE, 0.3);
+    changes.stages[1].numbers[0] = -1;
     assert_int_equal(strategy_merge(&running, &changes, &f), STATUS_BAD_REQUEST);
     assert_true(strategy_equal(&running, &before));
     strategy_clear(&running);
@@ -271,9 +271,9 @@ static void a_change_that_replaces_is_the_chain_as_it_stands(void **state) {
     strategy_init(&running);
     strategy_init(&asked);
     strategy_defaults(&running);
-    append(&asked, STEP_TOP_P, 0.9);
-    append(&asked, STEP_TEMPERATURE, 2);
-    append(&asked, STEP_TOP_P, 0.5);
+    append(&asked, STAGE_TOP_P, 0.9);
+    append(&asked, STAGE_TEMPERATURE, 2);
+    append(&asked, STAGE_TOP_P, 0.5);
     assert_int_equal(strategy_change(&running, &asked, true, &f), STATUS_OK);
     assert_string_equal(written(&running), "top_p 0.9, temperature 2, top_p 0.5");
     assert_int_equal(strategy_change(&running, &running, true, &f), STATUS_OK);
@@ -290,16 +290,16 @@ static void a_change_that_merges_keeps_the_order_that_runs(void **state) {
     strategy running, asked;
     strategy_init(&running);
     strategy_init(&asked);
-    append(&running, STEP_TOP_P, 0.9);
-    append(&running, STEP_TEMPERATURE, 2);
-    set(&asked, STEP_TEMPERATURE, 0.5);
+    append(&running, STAGE_TOP_P, 0.9);
+    append(&running, STAGE_TEMPERATURE, 2);
+    set(&asked, STAGE_TEMPERATURE, 0.5);
     assert_int_equal(strategy_change(&running, &asked, false, &f), STATUS_OK);
     assert_string_equal(written(&running), "top_p 0.9, temperature 0.5");
     strategy_clear(&asked);
     assert_int_equal(strategy_change(&running, &asked, false, &f), STATUS_OK);
     assert_string_equal(written(&running), "top_p 0.9, temperature 0.5");
-    append(&asked, STEP_TOP_K, 9);
-    asked.steps[0].numbers[0] = -1;
+    append(&asked, STAGE_TOP_K, 9);
+    asked.stages[0].numbers[0] = -1;
     assert_int_equal(strategy_change(&running, &asked, false, &f), STATUS_BAD_REQUEST);
     assert_string_equal(written(&running), "top_p 0.9, temperature 0.5");
     strategy_clear(&running);
@@ -313,14 +313,14 @@ static void a_changed_copy_leaves_what_it_was_made_of(void **state) {
     strategy_init(&running);
     strategy_init(&asked);
     strategy_init(&changed);
-    append(&running, STEP_TEMPERATURE, 2);
+    append(&running, STAGE_TEMPERATURE, 2);
     const int32_t id = 7;
     const double bias = -1;
     assert_int_equal(strategy_append_biases(&asked, &id, &bias, 1, &f), STATUS_OK);
     assert_int_equal(strategy_changed(&changed, &running, &asked, false, 7, &f), STATUS_BAD_ID);
     assert_string_equal(written(&changed), "");
     assert_int_equal(strategy_changed(&changed, &running, &asked, false, 8, &f), STATUS_OK);
-    assert_int_equal(changed.n_steps, 2);
+    assert_int_equal(changed.n_stages, 2);
     assert_string_equal(written(&running), "temperature 2");
     assert_int_equal(strategy_changed(&changed, &running, &asked, true, 0, &f), STATUS_OK);
     assert_true(strategy_equal(&changed, &asked));
@@ -335,13 +335,13 @@ static void a_removed_kind_leaves_the_others(void **state) {
     strategy_init(&s);
     strategy_defaults(&s);
     bias(&s, 4, 1);
-    append(&s, STEP_TEMPERATURE, 2);
-    assert_true(strategy_has(&s, STEP_TEMPERATURE) && !strategy_has(&s, STEP_XTC));
-    strategy_remove(&s, STEP_TEMPERATURE);
-    assert_false(strategy_has(&s, STEP_TEMPERATURE));
+    append(&s, STAGE_TEMPERATURE, 2);
+    assert_true(strategy_has(&s, STAGE_TEMPERATURE) && !strategy_has(&s, STAGE_XTC));
+    strategy_remove(&s, STAGE_TEMPERATURE);
+    assert_false(strategy_has(&s, STAGE_TEMPERATURE));
     assert_string_equal(written(&s), "logit_bias 4=1, repetition_penalty 1.1, top_p 0.9");
-    strategy_remove(&s, STEP_LOGIT_BIAS);
-    strategy_remove(&s, STEP_XTC);
+    strategy_remove(&s, STAGE_LOGIT_BIAS);
+    strategy_remove(&s, STAGE_XTC);
     assert_string_equal(written(&s), "repetition_penalty 1.1, top_p 0.9");
     strategy_clear(&s);
 }
@@ -362,7 +362,7 @@ static void a_copy_is_equal_and_its_own(void **state) {
     assert_string_equal(written(&s), "logit_bias 1=-2, repetition_penalty 1.1, "
                                      "temperature 0.8, top_p 0.9");
     strategy_copy(&copy, &s);
-    set(&copy, STEP_TOP_P, 0.8);
+    set(&copy, STAGE_TOP_P, 0.8);
     assert_false(strategy_equal(&s, &copy));
     /* What is replaced goes when the copy is whole, not before: even a chain's copy onto itself. */
     bias(&copy, 5, 3);

@@ -31,7 +31,7 @@ static status parse(const char *text) {
 
 static void refuse(const char *text, status st, const char *part) {
     assert_int_equal(parse(text), st);
-    assert_int_equal(parsed.n_steps, 0);
+    assert_int_equal(parsed.n_stages, 0);
     if (!strstr(f.message, part)) fail_msg("%s: \"%s\" lacks \"%s\"", text, f.message, part);
 }
 
@@ -40,15 +40,15 @@ static void refuse(const char *text, status st, const char *part) {
 static void json_is_read_in_its_order(void **state) {
     (void)state;
     assert_int_equal(parse(EVERY_STEP), STATUS_OK);
-    assert_int_equal(parsed.n_steps, 10);
-    assert_int_equal(parsed.steps[0].kind, STEP_GREEDY);
-    assert_int_equal(parsed.steps[3].kind, STEP_TOP_K);
-    assert_true(parsed.steps[3].numbers[0] == 40);
-    assert_int_equal(parsed.steps[8].n_biases, 3);
-    assert_true(parsed.steps[8].biases[2] == -INFINITY && parsed.steps[8].bias_ids[2] == 9);
-    assert_true(parsed.steps[9].numbers[0] == 0.7);
+    assert_int_equal(parsed.n_stages, 10);
+    assert_int_equal(parsed.stages[0].kind, STAGE_GREEDY);
+    assert_int_equal(parsed.stages[3].kind, STAGE_TOP_K);
+    assert_true(parsed.stages[3].numbers[0] == 40);
+    assert_int_equal(parsed.stages[8].n_biases, 3);
+    assert_true(parsed.stages[8].biases[2] == -INFINITY && parsed.stages[8].bias_ids[2] == 9);
+    assert_true(parsed.stages[9].numbers[0] == 0.7);
     assert_int_equal(parse("[]"), STATUS_OK);
-    assert_int_equal(parsed.n_steps, 0);
+    assert_int_equal(parsed.n_stages, 0);
 }
 
 static void json_that_is_written_reads_back_the_same(void **state) {
@@ -116,7 +116,7 @@ static void the_wire_carries_every_step(void **state) {
     assert_int_equal(strategy_from_wire(&parsed, m, &f), STATUS_OK);
     assert_true(strategy_equal(&before, &parsed));
     assert_int_equal(strategy_from_wire(&parsed, NULL, &f), STATUS_OK);
-    assert_int_equal(parsed.n_steps, 0);
+    assert_int_equal(parsed.n_stages, 0);
     trivium__strategy__free_unpacked(m, NULL);
     free(bytes);
     strategy_clear(&before);
@@ -161,7 +161,7 @@ static void the_wire_is_checked(void **state) {
     assert_int_equal(receive("logit_bias", two, 1, ids, 1), STATUS_BAD_MESSAGE);
     assert_int_equal(receive("logit_bias", wrong, 2, ids, 1), STATUS_BAD_REQUEST);
     assert_int_equal(receive("logit_bias", two, 2, negative, 1), STATUS_BAD_ID);
-    assert_int_equal(parsed.n_steps, 0);
+    assert_int_equal(parsed.n_stages, 0);
 }
 
 static int clear_parsed(void **state) {

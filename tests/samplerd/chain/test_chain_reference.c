@@ -50,36 +50,36 @@ static double random_share(void) {
     return random_below(3) ? random_unit() : (1 + random_below(99)) / 100.0;
 }
 
-static double random_value(step_kind kind, uint32_t width) {
+static double random_value(stage_kind kind, uint32_t width) {
     switch (kind) {
-    case STEP_REPETITION_PENALTY: return 0.5 + random_unit();
-    case STEP_PRESENCE_PENALTY:
-    case STEP_FREQUENCY_PENALTY: return random_unit() * 3 - 1;
-    case STEP_TEMPERATURE: return random_below(4) ? 0.2 + random_unit() * 1.5 : 1.0;
-    case STEP_TOP_K: return random_below(width + 3);
-    case STEP_TOP_P: return random_below(5) ? random_share() : 1.0;
-    case STEP_MIN_P: return random_below(5) ? random_share() : random_below(2);
+    case STAGE_REPETITION_PENALTY: return 0.5 + random_unit();
+    case STAGE_PRESENCE_PENALTY:
+    case STAGE_FREQUENCY_PENALTY: return random_unit() * 3 - 1;
+    case STAGE_TEMPERATURE: return random_below(4) ? 0.2 + random_unit() * 1.5 : 1.0;
+    case STAGE_TOP_K: return random_below(width + 3);
+    case STAGE_TOP_P: return random_below(5) ? random_share() : 1.0;
+    case STAGE_MIN_P: return random_below(5) ? random_share() : random_below(2);
     default: return 0;
     }
 }
 
 /* Those that the reference knows; the others stand against samplers.jsonl. */
-static const step_kind KINDS[] = {STEP_LOGIT_BIAS, STEP_REPETITION_PENALTY, STEP_PRESENCE_PENALTY,
-                                  STEP_FREQUENCY_PENALTY, STEP_TEMPERATURE, STEP_TOP_K, STEP_TOP_P,
-                                  STEP_MIN_P, STEP_GREEDY};
+static const stage_kind KINDS[] = {STAGE_LOGIT_BIAS, STAGE_REPETITION_PENALTY, STAGE_PRESENCE_PENALTY,
+                                   STAGE_FREQUENCY_PENALTY, STAGE_TEMPERATURE, STAGE_TOP_K, STAGE_TOP_P,
+                                   STAGE_MIN_P, STAGE_GREEDY};
 
 static void append_random_step(strategy *s, uint32_t width) {
     failure f;
-    step_kind kind = KINDS[random_below(sizeof KINDS / sizeof *KINDS)];
-    if (step_table[kind].shape == SHAPE_BIASES) {
+    stage_kind kind = KINDS[random_below(sizeof KINDS / sizeof *KINDS)];
+    if (stage_table[kind].shape == SHAPE_BIASES) {
         int32_t id = (int32_t)random_below(width);
         double bias = random_below(3) && width > 1 ? random_unit() * 6 - 3 : -INFINITY;
         assert_int_equal(strategy_append_biases(s, &id, &bias, 1, &f), STATUS_OK);
         return;
     }
-    if (kind == STEP_GREEDY && random_below(4)) return;
+    if (kind == STAGE_GREEDY && random_below(4)) return;
     double value = random_value(kind, width);
-    assert_int_equal(strategy_append(s, kind, &value, step_table[kind].n_fields, &f), STATUS_OK);
+    assert_int_equal(strategy_append(s, kind, &value, stage_table[kind].n_fields, &f), STATUS_OK);
 }
 
 /* ---- the reference ---- */
@@ -139,42 +139,42 @@ static void reference_top_p(reference *r, double p) {
     }
 }
 
-static void reference_penalise(reference *r, const step *one, const int32_t *ids, uint32_t n_ids) {
+static void reference_penalise(reference *r, const stage *one, const int32_t *ids, uint32_t n_ids) {
     double value = one->numbers[0];
     for (uint32_t i = 0; i < r->n; i++) {
         uint32_t count = 0;
         for (uint32_t k = 0; k < n_ids; k++) count += ids[k] == (int32_t)i;
         if (count == 0 || r->logits[i] == -INFINITY) continue;
-        if (one->kind == STEP_PRESENCE_PENALTY) r->logits[i] -= value;
-        else if (one->kind == STEP_FREQUENCY_PENALTY) r->logits[i] -= value * count;
+        if (one->kind == STAGE_PRESENCE_PENALTY) r->logits[i] -= value;
+        else if (one->kind == STAGE_FREQUENCY_PENALTY) r->logits[i] -= value * count;
         else if (r->logits[i] > 0) r->logits[i] /= value;
         else r->logits[i] *= value;
     }
 }
 
-static void reference_step(reference *r, const step *one, const int32_t *ids, uint32_t n_ids) {
+static void reference_step(reference *r, const stage *one, const int32_t *ids, uint32_t n_ids) {
     double value = one->numbers[0];
     reference_rank(r);
     double largest = r->logits[r->ranked[0]];
     if (largest == -INFINITY) return;
     switch (one->kind) {
-    case STEP_LOGIT_BIAS:
+    case STAGE_LOGIT_BIAS:
         for (size_t i = 0; i < one->n_biases; i++) r->logits[one->bias_ids[i]] += one->biases[i];
         break;
-    case STEP_TEMPERATURE:
+    case STAGE_TEMPERATURE:
         for (uint32_t i = 0; i < r->n; i++) r->logits[i] /= value;
         break;
-    case STEP_TOP_K:
+    case STAGE_TOP_K:
         if (value == 0 || value > r->n) break;
         reference_drop_below(r, r->logits[r->ranked[(int)value - 1]]);
         break;
-    case STEP_TOP_P:
+    case STAGE_TOP_P:
         reference_top_p(r, value);
         break;
-    case STEP_MIN_P:
+    case STAGE_MIN_P:
         if (value > 0) reference_drop_below(r, largest + fmath_log(value) - TOLERANCE);
         break;
-    case STEP_GREEDY:
+    case STAGE_GREEDY:
         for (uint32_t i = 1; i < r->n; i++) r->logits[r->ranked[i]] = -INFINITY;
         break;
     default:
@@ -209,7 +209,7 @@ static void check_case(chain *const *c, reference *r) {
 
     r->n = width;
     for (uint32_t i = 0; i < width; i++) r->logits[i] = (double)logits[i];
-    for (size_t i = 0; i < s.n_steps; i++) reference_step(r, &s.steps[i], ids, n_ids);
+    for (size_t i = 0; i < s.n_stages; i++) reference_step(r, &s.stages[i], ids, n_ids);
     reference_rank(r);
     for (uint32_t i = 0; i < width; i++) expected[i] = (double)r->weights[i] / (double)r->total;
 

@@ -36,15 +36,15 @@ static sample_rows all_rows(void) {
                          .n_ids = 2, .strategy = &chosen, .seed = 5, .step = 9};
 }
 
-static void choose(step_kind kind, double number) {
+static void choose(stage_kind kind, double number) {
     assert_int_equal(strategy_append(&chosen, kind, &number, 1, &failed), STATUS_OK);
 }
 
 /* The largest id of a row is banned once it was drawn. */
 static void each_row_follows_what_was_drawn_before_it(void **state) {
     (void)state;
-    choose(STEP_PRESENCE_PENALTY, 100);
-    assert_int_equal(strategy_append(&chosen, STEP_GREEDY, NULL, 0, &failed), STATUS_OK);
+    choose(STAGE_PRESENCE_PENALTY, 100);
+    assert_int_equal(strategy_append(&chosen, STAGE_GREEDY, NULL, 0, &failed), STATUS_OK);
     sample_rows rows = all_rows();
     sampled_rows out;
     assert_int_equal(row_sampler_draw(sampler, &rows, &out, &failed), STATUS_OK);
@@ -64,8 +64,8 @@ static void each_row_follows_what_was_drawn_before_it(void **state) {
 static void rows_at_once_are_rows_one_by_one(void **state) {
     (void)state;
     const double tau_eta[] = {1.5, 0.3};
-    choose(STEP_FREQUENCY_PENALTY, 0.5);
-    assert_int_equal(strategy_append(&chosen, STEP_MIROSTAT, tau_eta, 2, &failed), STATUS_OK);
+    choose(STAGE_FREQUENCY_PENALTY, 0.5);
+    assert_int_equal(strategy_append(&chosen, STAGE_MIROSTAT, tau_eta, 2, &failed), STATUS_OK);
     for (uint64_t seed = 0; seed < 20; seed++) {
         sample_rows rows = all_rows();
         sampled_rows out;
@@ -109,7 +109,7 @@ static void the_last_row_alone_has_candidates(void **state) {
 
 static void probabilities_of_the_only_row(void **state) {
     (void)state;
-    choose(STEP_TOP_K, 2);
+    choose(STAGE_TOP_K, 2);
     sample_rows rows = all_rows();
     sampled_rows out;
     rows.logits = LOGITS + N_VOCAB;

@@ -154,14 +154,14 @@ static void nothing_follows_a_step_that_remembers(void **state) {
     failure f;
     strategy_init(&s);
     const double mirostat[] = {5, 0.1}, temperature = 0.8;
-    assert_int_equal(strategy_append(&s, STEP_MIROSTAT, mirostat, 2, &f), STATUS_OK);
-    assert_int_equal(strategy_append(&s, STEP_TEMPERATURE, &temperature, 1, &f), STATUS_BAD_REQUEST);
+    assert_int_equal(strategy_append(&s, STAGE_MIROSTAT, mirostat, 2, &f), STATUS_OK);
+    assert_int_equal(strategy_append(&s, STAGE_TEMPERATURE, &temperature, 1, &f), STATUS_BAD_REQUEST);
     assert_non_null(strstr(f.message, "mirostat must be the last step"));
-    step one = {.kind = STEP_ADAPTIVE_P, .numbers = {0.3, 0.9}};
+    stage one = {.kind = STAGE_ADAPTIVE_P, .numbers = {0.3, 0.9}};
     assert_int_equal(strategy_set(&s, &one, &f), STATUS_BAD_REQUEST);
-    one = (step){.kind = STEP_TEMPERATURE, .numbers = {0.8}};
+    one = (stage){.kind = STAGE_TEMPERATURE, .numbers = {0.8}};
     assert_int_equal(strategy_set(&s, &one, &f), STATUS_OK);
-    assert_int_equal(s.steps[0].kind, STEP_TEMPERATURE);
+    assert_int_equal(s.stages[0].kind, STAGE_TEMPERATURE);
     strategy_clear(&s);
 }
 

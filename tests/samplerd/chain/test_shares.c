@@ -77,7 +77,7 @@ static void check_case(const json_t *one) {
         double *now = probabilities[i > 0];
         status st = chain_sample(isa_chains[i], &job, &out, now, &f);
         if (st != STATUS_OK || !is_as_expected(one, &out, now, is_left, n))
-            fail_msg("isa=%s, %u left: %s", isa_name((isa)i), out.n_left[s.n_steps], json_dumps(one, 0));
+            fail_msg("isa=%s, %u left: %s", isa_name((isa)i), out.n_left[s.n_stages], json_dumps(one, 0));
         assert_memory_equal(now, probabilities[0], n * sizeof *now);
     }
     strategy_clear(&s);

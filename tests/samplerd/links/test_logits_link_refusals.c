@@ -155,9 +155,9 @@ static void strategies_that_are_none(void **state) {
     (void)state;
     scene_accept();
     double numbers[2] = {-1, 0};
-    Trivium__Step one = TRIVIUM__STEP__INIT, *steps[STEPS_MAX + 1];
+    Trivium__Step one = TRIVIUM__STEP__INIT, *steps[STAGES_MAX + 1];
     Trivium__Strategy asked = TRIVIUM__STRATEGY__INIT;
-    for (size_t i = 0; i <= STEPS_MAX; i++) steps[i] = &one;
+    for (size_t i = 0; i <= STAGES_MAX; i++) steps[i] = &one;
     asked.steps = steps;
     asked.n_steps = 1;
     one.name = (char *)"hope";
@@ -172,7 +172,7 @@ static void strategies_that_are_none(void **state) {
     REFUSED(&o, BAD_MESSAGE, "temperature");
     numbers[0] = 1;
     one.n_numbers = 1;
-    asked.n_steps = STEPS_MAX + 1;
+    asked.n_steps = STAGES_MAX + 1;
     REFUSED(&o, BAD_REQUEST, "32");
     goes_on();
 }

@@ -25,8 +25,8 @@ int world_begin(void **state) {
     failure f;
     strategy_init(&w->warm);
     strategy_init(&w->cold);
-    strategy_append(&w->warm, STEP_TEMPERATURE, &(double){1.5}, 1, &f);
-    strategy_append(&w->cold, STEP_TEMPERATURE, &(double){0.5}, 1, &f);
+    strategy_append(&w->warm, STAGE_TEMPERATURE, &(double){1.5}, 1, &f);
+    strategy_append(&w->cold, STAGE_TEMPERATURE, &(double){0.5}, 1, &f);
     *state = w;
     return 0;
 }

@@ -23,9 +23,9 @@ static void hear_id(const uint8_t *id, size_t n_id_bytes) {
 }
 
 static void hear_strategy(const strategy *s) {
-    heard(" strategy=%zu", s->n_steps);
-    for (size_t i = 0; i < s->n_steps; i++)
-        heard(":%s=%g", step_table[s->steps[i].kind].name, s->steps[i].numbers[0]);
+    heard(" strategy=%zu", s->n_stages);
+    for (size_t i = 0; i < s->n_stages; i++)
+        heard(":%s=%g", stage_table[s->stages[i].kind].name, s->stages[i].numbers[0]);
 }
 
 static void hear_fault(const failure *fault) {

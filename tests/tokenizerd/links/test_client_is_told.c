@@ -255,7 +255,7 @@ static void a_change_is_shown_and_answered(void **state) {
     assert_int_equal(chunk->step, 9);
     assert_int_equal(chunk->change->ordinal, 3);
     assert_int_equal(chunk->change->step, 9);
-    assert_int_equal(chunk->change->strategy->n_steps, change.strategy.n_steps);
+    assert_int_equal(chunk->change->strategy->n_steps, change.strategy.n_stages);
     client_link_tuned(c->link, c->peer, 5, &r, &change);
     const Trivium__Tuned *tuned = SAYS(TUNED)->tuned;
     assert_int_equal(tuned->call, 5);

@@ -70,7 +70,7 @@ static void open_brings_all_that_a_modeld_needs(void **state) {
     assert_int_equal(open->n_prompt, 2);
     assert_string_equal(open->session, "s");
     assert_string_equal(open->pool, "p");
-    assert_int_equal(open->strategy->n_steps, r.strategy.n_steps);
+    assert_int_equal(open->strategy->n_steps, r.strategy.n_stages);
     assert_int_equal(open->change, 4);
     assert_int_equal(open->seed, 11);
     assert_int_equal(open->state.len, 1);
@@ -95,7 +95,7 @@ static void what_happens_to_a_text(void **state) {
     assert_ours(retune->request);
     assert_int_equal(retune->attempt, 2);
     assert_int_equal(retune->change, 4);
-    assert_int_equal(retune->strategy->n_steps, r.strategy.n_steps);
+    assert_int_equal(retune->strategy->n_steps, r.strategy.n_stages);
     modeld_link_watch(c->link, c->modeld, &r, 9);
     const Trivium__WatchText *watch = SAYS(WATCH)->watch;
     assert_ours(watch->request);
@@ -134,7 +134,7 @@ static void scores_and_probes(void **state) {
     assert_string_equal(p->pool, "q");
     assert_int_equal(p->seed, 9);
     assert_int_equal(p->step, 1);
-    assert_int_equal(p->strategy->n_steps, r.strategy.n_steps);
+    assert_int_equal(p->strategy->n_steps, r.strategy.n_stages);
     assert_frame(0, row, sizeof row);
     assert_frame(1, ids, sizeof ids);
 }

@@ -13,7 +13,7 @@ static strategy top_k(double k) {
     failure f;
     strategy s;
     strategy_init(&s);
-    assert_int_equal(strategy_append(&s, STEP_TOP_K, &k, 1, &f), STATUS_OK);
+    assert_int_equal(strategy_append(&s, STAGE_TOP_K, &k, 1, &f), STATUS_OK);
     return s;
 }
 
@@ -26,7 +26,7 @@ static void test_a_change_is_shown_when_its_step_is_due(void **state) {
     world_draws(r, "ab", "ab");
     assert_int_equal(request_tune(r, false, &s, w, 77, &f), STATUS_OK);
     assert_int_equal(r->change, 1);
-    assert_int_equal(r->strategy.n_steps, 2);   /* merged: temperature stays */
+    assert_int_equal(r->strategy.n_stages, 2);  /* merged: temperature stays */
     assert_null(request_due(r));                /* its modeld has not said from where it holds */
     request_retuned(r, 1, 3);
     assert_null(request_due(r));                /* step 2 is drawn by the old one */
@@ -35,7 +35,7 @@ static void test_a_change_is_shown_when_its_step_is_due(void **state) {
     assert_non_null(c);
     assert_int_equal(c->ordinal, 1);
     assert_int_equal(c->step, 3);
-    assert_int_equal(c->strategy.n_steps, 2);
+    assert_int_equal(c->strategy.n_stages, 2);
     assert_null(request_acknowledged(r, 1));    /* not sent yet */
     request_change_shown(c);
     assert_null(request_due(r));
@@ -58,13 +58,13 @@ static void test_changes_keep_their_order(void **state) {
     assert_int_equal(request_tune(r, true, &first, w, 1, &f), STATUS_OK);
     assert_int_equal(request_tune(r, false, &second, NULL, 2, &f), STATUS_OK);
     assert_int_equal(r->change, 7);
-    assert_int_equal(r->strategy.n_steps, 1);   /* replaced, then merged */
-    assert_true(r->strategy.steps[0].numbers[0] == 7);
+    assert_int_equal(r->strategy.n_stages, 1);  /* replaced, then merged */
+    assert_true(r->strategy.stages[0].numbers[0] == 7);
     request_retuned(r, 7, 0);                   /* the later one implies the earlier one */
     for (uint32_t ordinal = 6; ordinal <= 7; ordinal++) {
         request_change *c = request_due(r);
         assert_int_equal(c->ordinal, ordinal);
-        assert_true(c->strategy.steps[0].numbers[0] == (ordinal == 6 ? 40 : 7));
+        assert_true(c->strategy.stages[0].numbers[0] == (ordinal == 6 ? 40 : 7));
         request_change_shown(c);
     }
     for (uint32_t ordinal = 6; ordinal <= 7; ordinal++) {
@@ -152,7 +152,7 @@ static void test_changes_before_the_model_is_known_must_fit_it(void **state) {
     assert_int_equal(r->n_changes, 2);
     assert_true(strategy_equal(&r->strategy, &w->plain));
     assert_int_equal(request_adopt_changes(r, &f), STATUS_OK);
-    assert_int_equal(r->strategy.n_steps, 2);
+    assert_int_equal(r->strategy.n_stages, 2);
     assert_int_equal(r->change, 4);
     strategy_clear(&biased);
 }
