@@ -26,6 +26,7 @@ struct modeld {
 typedef struct refusal {
     uint64_t incarnation;           /* 0: empty */
     failure why;
+    uint32_t n_told;
 } refusal;
 
 struct models {
@@ -127,13 +128,14 @@ static status offer_check(const models *ms, const model_offer *o, failure *f) {
     return STATUS_OK;
 }
 
-static status refusal_check(const models *ms, uint64_t incarnation, failure *f) {
-    for (size_t i = 0; i < REFUSALS_MAX; i++)
-        if (ms->refusals[i].incarnation == incarnation) {
-            *f = ms->refusals[i].why;
-            return f->code;
-        }
-    return STATUS_OK;
+/* Memory that was missing may be there later; whatever else was wrong will be wrong again. */
+static status refusal_tell(models *ms, uint64_t incarnation, failure *f) {
+    refusal *r = ms->refusals, *end = r + REFUSALS_MAX;
+    while (r < end && r->incarnation != incarnation) r++;
+    if (r == end) return STATUS_OK;
+    *f = r->why;
+    if (++r->n_told == NO_MEMORY_HELLOS && f->code == STATUS_NO_MEMORY) *r = (refusal){0};
+    return f->code;
 }
 
 static const char *difference(const served_model *m, const model_offer *o) {
@@ -163,7 +165,7 @@ static served_model *model_for(models *ms, const model_offer *offer) {
 
 status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer,
                    modeld **out, failure *f) {
-    status st = refusal_check(ms, incarnation, f);
+    status st = refusal_tell(ms, incarnation, f);
     if (st == STATUS_OK) st = offer_check(ms, offer, f);
     if (st == STATUS_OK) st = name_check(ms, offer, f);
     if (st != STATUS_OK) return st;

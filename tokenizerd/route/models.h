@@ -34,7 +34,8 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
                    modeld **out, failure *f);
 void models_leave(modeld **d);      /* requests and calls must have left it before */
 
-/* Remember why the process `incarnation` was cut: its next Hello is refused with this sentence. */
+/* Remember why the process `incarnation` was cut: its Hellos are refused with this sentence; with STATUS_NO_MEMORY
+ * the next NO_MEMORY_HELLOS of them, and then it may try again. */
 void models_refuse(models *ms, uint64_t incarnation, const failure *why);
 
 /* The next modeld to be asked for its vocabulary; NULL: none. It counts as asked from here on. Call

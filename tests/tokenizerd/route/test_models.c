@@ -101,8 +101,26 @@ static void test_who_was_cut_hears_why(void **state) {
     models_refuse(ms, 77, &why);
     model_offer offer = served_offer("a", "f", "v");
     assert_int_equal(models_join(ms, &offer, 77, NULL, &d, &f), STATUS_UNSUPPORTED);
+    for (int i = 0; i < NO_MEMORY_HELLOS; i++)      /* and again */
+        assert_int_equal(models_join(ms, &offer, 77, NULL, &d, &f), STATUS_UNSUPPORTED);
     assert_string_equal(f.message, "an unknown split");
     assert_int_equal(models_join(ms, &offer, 78, NULL, &d, &f), STATUS_OK);    /* another process */
+}
+
+static void test_who_found_no_memory_may_try_again(void **state) {
+    models *ms = *state;
+    failure f, why = {STATUS_NO_MEMORY, "no memory for a vocabulary"};
+    modeld *d = NULL;
+    model_offer offer = served_offer("a", "f", "v");
+    for (int round = 0; round < 2; round++) {
+        models_refuse(ms, 77, &why);
+        for (int i = 0; i < NO_MEMORY_HELLOS; i++) {
+            assert_int_equal(models_join(ms, &offer, 77, NULL, &d, &f), STATUS_NO_MEMORY);
+            assert_string_equal(f.message, "no memory for a vocabulary");
+        }
+        assert_int_equal(models_join(ms, &offer, 77, NULL, &d, &f), STATUS_OK);
+        models_leave(&d);
+    }
 }
 
 /* ---- looking up ---- */
@@ -285,6 +303,7 @@ int main(void) {
         CASE(test_equal_modelds_share_a_name_and_others_are_refused),
         CASE(test_offers_out_of_bounds_are_refused),
         CASE(test_who_was_cut_hears_why),
+        CASE(test_who_found_no_memory_may_try_again),
         CASE(test_no_name_is_the_default_model),
         CASE(test_the_least_loaded_serves),
         CASE(test_a_held_model_waits_for_its_like),
