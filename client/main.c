@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/outcome.h"
 #include "client/terminal/term.h"
 #include "proto/base/limits.h"

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/flags.h"
 #include "client/cli/outcome.h"
 #include "daemon.h"

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/flags.h"
 #include "client/cli/outcome.h"
 #include "client/lib/client.h"

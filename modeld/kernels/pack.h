@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "quantized.h"
+#include "block_formats.h"
 
 enum { PANEL = 16, PANEL_ALIGNMENT = 64, GROUP_BYTES = 4 * PANEL };
 

@@ -8,7 +8,7 @@ static const tensor_layout layouts[] = {
     {TENSOR_F16, "F16", 1, 2},
     {TENSOR_BF16, "BF16", 1, 2},
     {TENSOR_Q8_0, "Q8_0", 32, 34},      /* a float16 scale, 32 int8 */
-    {TENSOR_Q6_K, "Q6_K", 256, 210},    /* kernels/quantized.c says what is in the K types */
+    {TENSOR_Q6_K, "Q6_K", 256, 210},    /* kernels/block_formats.c says what is in the K types */
     {TENSOR_Q5_K, "Q5_K", 256, 176},
     {TENSOR_Q5_1, "Q5_1", 32, 24},      /* a float16 scale and minimum, 32 fifth bits, 32 nibbles */
     {TENSOR_Q5_0, "Q5_0", 32, 22},      /* a float16 scale, 32 fifth bits, 32 nibbles; less 16 */

@@ -1,5 +1,5 @@
 /* The types that a tensor's values may have, and how they lie in a file: those of ggml, by its names and
- * numbers. What is in a block of the quantized ones: kernels/quantized.h. */
+ * numbers. What is in a block of the quantized ones: kernels/block_formats.h. */
 #ifndef TRIVIUM_TENSOR_TYPE_H
 #define TRIVIUM_TENSOR_TYPE_H
 

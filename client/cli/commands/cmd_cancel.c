@@ -1,4 +1,4 @@
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/json.h"
 #include "request.h"
 

@@ -4,7 +4,7 @@
 
 #include "batch.h"
 #include "client/cli/ask.h"
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/items.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"

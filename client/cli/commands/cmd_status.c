@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "client/cli/ask.h"
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
 #include "client/terminal/term.h"

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "client/cli/ask.h"
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/json.h"
 #include "text_command.h"
 

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
 #include "proto/chain/strategy_json.h"

@@ -5,7 +5,7 @@
 
 #include "client/cli/ask.h"
 #include "client/cli/candidates.h"
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
 #include "client/cli/output.h"

@@ -4,7 +4,7 @@
 #include "bench_kv_cache.h"
 #include "bench_pipeline.h"
 #include "bench_prompt.h"
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/items.h"
 #include "client/cli/outcome.h"
 

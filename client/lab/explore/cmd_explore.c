@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "client/cli/commands.h"
+#include "client/cli/command_table.h"
 #include "client/cli/input.h"
 #include "client/cli/items.h"
 #include "client/cli/outcome.h"

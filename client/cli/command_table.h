@@ -1,6 +1,6 @@
 /* The commands of `trivium`, in the order of its help: a new one is a row here and a file cmd_NAME.c. */
-#ifndef TRIVIUM_COMMANDS_H
-#define TRIVIUM_COMMANDS_H
+#ifndef TRIVIUM_COMMAND_TABLE_H
+#define TRIVIUM_COMMAND_TABLE_H
 
 #define COMMAND_TABLE(ROW)                                                    \
     ROW(generate, "write a text that goes on from a prompt")                  \

@@ -1,4 +1,4 @@
-#include "quantized.h"
+#include "block_formats.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* The quantized tensor types, as ggml defines them: what the bytes of a file mean, and the form that one
  * kernel for all of them needs. A unit is what shares float16 scales: 32 values, or 256 of the K types. */
-#ifndef TRIVIUM_QUANTIZED_H
-#define TRIVIUM_QUANTIZED_H
+#ifndef TRIVIUM_BLOCK_FORMATS_H
+#define TRIVIUM_BLOCK_FORMATS_H
 
 #include <stdbool.h>
 #include <stddef.h>
