@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "proto/base/clock.h"
 #include "tests/support/chain_case.h"
 #include "tests/support/chat_templates.h"
 #include "tokenizerd/chat/chat.h"
@@ -184,7 +184,8 @@ static void test_any_bytes_may_be_a_template(void **state) {
     }
 }
 
-/* A hang would be seen, not a figure: a quadratic search takes minutes here. */
+/* A hang would be seen, not a figure: a quadratic search takes minutes here. Of this process alone, whatever else
+ * the machine does. */
 static void test_the_longest_templates_are_read_at_once(void **state) {
     (void)state;
     static const char *const repeated[] = {
@@ -200,9 +201,9 @@ static void test_the_longest_templates_are_read_at_once(void **state) {
         memcpy(text, first, n);
         for (; n + n_more <= CHAT_TEMPLATE_BYTES_MAX; n += n_more)
             memcpy(text + n, repeated[i], n_more);
-        uint64_t started_us = clock_us();
+        clock_t started = clock();
         chat_template t = read_exact(text, n, "", "");
-        assert_true(clock_us() - started_us < 5 * 1000000);
+        assert_true(clock() - started < 5 * CLOCKS_PER_SEC);
         chat_template_clear(&t);
     }
     free(text);
