@@ -228,9 +228,9 @@ def test_who_watches_a_reply_sees_what_is_drawn_in_the_end(terminal, real):
 
 @pytest.mark.parametrize("what", ["", "Why?", "/undo"])
 def test_a_reply_rests_while_somebody_types_and_is_the_same(terminal, real, what):
-    flags = ["--seed", "7", "--max-new-tokens", "60"]
+    flags = ["--seed", "7", "--max-new-tokens", "400", *ENDLESS]     # it cannot be over before somebody types
     _, undisturbed = replies(real, *flags, lines=[STORY])
-    chat = terminal(*flags)
+    chat = terminal(*flags, n_rows=200)
     chat.type(STORY + "\r")
     chat.wait_for("Assistant: ")
     for _ in range(3):
