@@ -79,7 +79,7 @@ const char *chat_stop(chat_form form, const vocab *v) {
 
 /* ---- which form ---- */
 
-/* Its id, if it is a token that no other text gives; -1: it is none. */
+/* Its id, if it is a control or user-defined token; -1: it is not. */
 static int32_t marker_id(const vocab *v, const char *marker) {
     int32_t id = vocab_find(v, (const uint8_t *)marker, strlen(marker));
     if (id < 0) return -1;
@@ -99,7 +99,7 @@ static int32_t bos_id(const vocab *v) {
     return id >= 0 ? id : marker_id(v, forms[CHAT_LLAMA3].first);
 }
 
-/* One at most: what the model asks for, or its template, or else the form. */
+/* At most one: what the model asks for, or its template, or else the form. */
 static int32_t first_id(const tokenizer *t, const chat *c, bool template_writes_bos) {
     const char *first = forms[c->form].first;
     if (tokenizer_bos(t) >= 0) return tokenizer_bos(t);

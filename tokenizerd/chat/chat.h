@@ -50,8 +50,8 @@ const char *chat_form_name(chat_form form);
  * no end id of this vocabulary. */
 const char *chat_stop(chat_form form, const vocab *v);
 
-/* What the model's own template says; CHAT_NO_FORM also where it has none. The template is run many times for
- * that (chat_proof.h): once for a vocabulary is enough. The caller clears *out. STATUS_NO_MEMORY; then there is
+/* What the model's own template says; CHAT_NO_FORM also where it has none. To find out, the template is run many
+ * times (chat_proof.h), so call this once a vocabulary. The caller clears *out. STATUS_NO_MEMORY; then there is
  * nothing to clear. */
 status chat_own_template(chat_template *out, const vocab *v, failure *f);
 
@@ -72,8 +72,8 @@ typedef struct chat_prompt {
     size_t n_head_bytes, n_tail_bytes;
 } chat_prompt;
 
-/* The prompt of checked messages, without the n_dropped that follow the system message; the last
- * one is not among them. It ends where the reply begins. STATUS_NO_MEMORY. */
+/* The prompt of checked messages, without the n_dropped that follow the system message, which
+ * never include the last one. It ends where the reply begins. STATUS_NO_MEMORY. */
 status chat_render(const chat *c, const chat_message *messages, size_t n_messages, size_t n_dropped,
                    chat_prompt *out, failure *f);
 

@@ -53,7 +53,7 @@ void chat_proof_free(chat_proof **p) {
 
 /* ---- what is expected ---- */
 
-/* A content of which the form shows whether it trims: it is rendered with blanks or without. */
+/* A content that shows whether the form trims: it is rendered with its blanks or without. */
 static const uint8_t content[] = " x ";
 
 static void expect_piece(chat_expected *e, const prompt_piece *s, size_t *n_contents) {
@@ -121,7 +121,7 @@ static void key_put(proof_key *k, const void *bytes, size_t n_bytes) {
     k->n_bytes += n_bytes;
 }
 
-/* Where the text is that the run has written before the last message counts from that message's
+/* Where the text ends that the run has written before the last message, counted from that message's
  * content. False: it lags by more than what stands between two contents. */
 static bool key_add_run(chat_proof *p, const chat_word *word, size_t n_bos) {
     template_state s = template_state_before_last(p->machine);
@@ -155,7 +155,7 @@ static bool key_is_new(chat_proof *p, bool *has_room) {
 
 /* ---- the proof ---- */
 
-/* Tools are not given: they may be undefined or none, and the template shall write the same. */
+/* Tools are not given: they may be undefined or none, and the template must write the same. */
 static bool word_holds(chat_proof *p, const chat_word *word, bool writes_bos) {
     p->key.n_bytes = 0, p->key.is_reached = false;
     for (int tools_are_none = 0; tools_are_none < 2; tools_are_none++) {

@@ -1,7 +1,7 @@
-/* That a template writes what a form writes, in every conversation. It is run over conversations
- * that grow message by message; one is grown no further when the template knows, before its last
- * message, what it knew before the same role in another one: from there on both go on alike. When
- * none is left to grow, all conversations are proved. Pure. */
+/* Proves that a template writes what a form writes, in every conversation. The template is run over
+ * conversations that grow message by message; one is grown no further when the template knows,
+ * before its last message, what it knew before the same role in another one: from there on both go
+ * on alike. When none is left to grow, all conversations are proved. Pure. */
 #ifndef TRIVIUM_CHAT_PROOF_H
 #define TRIVIUM_CHAT_PROOF_H
 
@@ -40,8 +40,8 @@ status chat_proof_expect(chat_proof *p, const chat_template *claim, const chat_w
 template_outcome chat_proof_run(chat_proof *p, const chat_word *word, bool tools_are_none,
                                 template_text *written);
 
-/* Whether all that the template writes is what is claimed. It may refuse conversations, but none in
- * turns that a user begins and ends. STATUS_NO_MEMORY. */
+/* Whether all that the template writes is what is claimed. It may refuse conversations, but none
+ * whose roles take turns with a user first and last. STATUS_NO_MEMORY. */
 status chat_proof_of(chat_proof *p, const chat_template *claim, bool *holds);
 
 #endif

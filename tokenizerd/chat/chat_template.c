@@ -50,10 +50,10 @@ static bool are_dates(template_text text) {
 
 /* ---- what a template writes of its own ---- */
 
-/* Where its own texts stand, if they do; whether that is all, the proof shows. */
+/* Where its own texts stand, if it has any; the proof shows whether that is all. */
 typedef struct own_texts {
     size_t n_before, n_after;  /* units that a system message has before and after its content */
-    size_t n_rest;              /* and all that follows it, where a user's message does */
+    size_t n_rest;              /* and all that follows it, when that is a user's message */
 } own_texts;
 
 static status own_texts_find(own_texts *out, chat_proof *p, chat_form form) {

@@ -76,7 +76,7 @@ size_t conversation_n_dropped(const conversation *c) {
     return c->tries[c->at];
 }
 
-/* All first, because that is what mostly fits; then the middle of what is left to know. */
+/* All of them first, because they mostly fit; then the middle of what is left to find out. */
 conversation_next conversation_tried(conversation *c, bool fits) {
     size_t last = c->high;
     if (fits) {

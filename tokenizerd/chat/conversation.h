@@ -27,14 +27,14 @@ size_t conversation_n_dropped(const conversation *c);
 typedef enum conversation_next {
     CONVERSATION_AGAIN,         /* try conversation_n_dropped, which is another number now */
     CONVERSATION_FITS,          /* and conversation_n_dropped is the fewest that have to be left out */
-    CONVERSATION_TOO_LONG,      /* even now that only the last message stayed */
+    CONVERSATION_TOO_LONG,      /* even with only the last message left */
 } conversation_next;
 
 /* The try at hand does fit, or does not. About log2(messages) tries in all. */
 conversation_next conversation_tried(conversation *c, bool fits);
 
 /* The ids of a prompt in which only the last message stayed: the `n_cut` ids from `begin` on are to
- * be left out, so that n_ids_max or fewer remain: the first ones of the message's content, up to a
+ * be left out, so that n_ids_max or fewer remain. They are the first of the message's content, up to a
  * character's beginning, never all of them. STATUS_TOO_LONG; the sentence has the numbers. */
 typedef struct prompt_ids {
     const int32_t *ids;

@@ -92,7 +92,7 @@ static size_t frames_max(const Trivium__TextRequest *m, uint64_t *number) {
     }
 }
 
-/* False: it came with more frames than belong to it, and was answered so. */
+/* False: it came with more frames than belong to it, and was told so. */
 static bool frames_fit(client_link *l, peer *p, const wire_message *message) {
     const Trivium__TextRequest *m = (const Trivium__TextRequest *)message->header;
     uint64_t number;

@@ -124,7 +124,7 @@ void client_link_status(client_link *l, peer *client, uint64_t number, models *m
 void client_link_watched(client_link *l, peer *watcher, uint64_t number, const request *r);
 void client_link_watch_over(client_link *l, peer *watcher, uint64_t number,
                             const uint8_t id[REQUEST_BYTES], uint32_t n_tokens, request_finish over);
-/* With the likeliest n_candidates of the trace, at most. An id that `v` has not is not shown. */
+/* With the likeliest n_candidates of the trace, at most. An id that `v` does not have is not shown. */
 void client_link_trace(client_link *l, peer *watcher, const vocab *v, uint32_t n_candidates,
                        const Trivium__Glimpse *trace);
 

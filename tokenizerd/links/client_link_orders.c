@@ -1,4 +1,4 @@
-/* What clients ask, as what the rooms after the link read: checked for what only the message can tell. */
+/* What clients ask, in the form that other rooms read, checked for what only the message can tell. */
 #include <stdlib.h>
 
 #include "proto/chain/strategy_wire.h"

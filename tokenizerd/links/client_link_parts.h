@@ -1,5 +1,5 @@
-/* What the files of client_link share: client_link.c (clients, what they say), client_link_orders.c (it, as what
- * others read), client_link_answers.c (answers to calls), client_link_texts.c (a text, to its owner and to
+/* What the files of client_link share: client_link.c (clients, what they say), client_link_orders.c (the same,
+ * as others read it), client_link_answers.c (answers to calls), client_link_texts.c (a text, to its owner and to
  * whoever watches it), client_link_status.c (status). */
 #ifndef TRIVIUM_CLIENT_LINK_PARTS_H
 #define TRIVIUM_CLIENT_LINK_PARTS_H
@@ -21,7 +21,7 @@ struct client_link {
  * has. */
 void client_link_tell(client_link *l, peer *client, Trivium__TextReply *m, const wire_raw *raw,
                       size_t n_raw);
-/* The answer to a call: when it cannot be sent, the client is told that. */
+/* The answer to a call: when it cannot be sent, the client is told so. */
 void client_link_answer(client_link *l, peer *client, uint64_t number, Trivium__TextReply *m,
                         const wire_raw *raw, size_t n_raw);
 

@@ -1,4 +1,4 @@
-/* Who is here: the answer to a StatusQuery, of what models and modelds there are and what they report. */
+/* Who is here: the answer to a StatusQuery, with what models and modelds are here and what they report. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -40,7 +40,7 @@ typedef struct modeld_scores {
 /* A text is named by its id and attempt, a call by the number that we gave it. */
 typedef struct modeld_link_events {
     /* A Hello. STATUS_OK: it is taken up as *out, which names it from here on, and its modeld_peer is
-     * `record`; what it is told already here goes after our own Hello. Else it gets `f` as a refusal. */
+     * `record`; what it is told from in here goes after our own Hello. Else it gets `f` as a refusal. */
     status (*joined)(void *context, const modeld_hello *hello, void *record, modeld **out,
                      failure *f);
     void (*left)(void *context, modeld *d);     /* nothing can be sent to it any more */

@@ -180,7 +180,7 @@ call_errand *call_errand_of(call *c);       /* NULL: its kind goes to no modeld 
  * STATUS_NO_MEMORY. */
 status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f);
 
-/* What a render works on; the call owns it and has it freed so. */
+/* What a render works on; the call owns it, and frees it with `free`. */
 void call_set_rendering(call *c, rendering *r, void (*free)(rendering **r));
 
 void call_meet(call *c, served_model *m);               /* its model is here; held from now on */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* The table of PROTOCOL.md. ENCODING is where a request begins and nothing leads back to it, so
- * that 0 stands for "this event does not fit this state". */
+ * 0 can stand for "this event does not fit this state". */
 static const request_state next_state[REQUEST_STATES][EVENT_KINDS] = {
     [REQUEST_ENCODING] = {[EVENT_ENCODED] = REQUEST_WAITING,
                           [EVENT_PAUSE] = REQUEST_RESTING,

@@ -87,8 +87,8 @@ struct request {
     model_facts facts;              /* of it */
     modeld *modeld;                 /* while RUNNING or CLOSING */
     uint64_t deadline_us;           /* of the wait, when request_waits */
-    uint64_t retry_us;              /* WAITING: not served before; 0: no modeld was without room */
-    const modeld *refuser;          /* WAITING: who had no room, only compared; NULL: none */
+    uint64_t retry_us;              /* WAITING: not served before then; 0: no modeld was without room */
+    const modeld *refuser;          /* WAITING: whoever had no room, only compared; NULL: none */
     uint32_t n_losses;              /* of modelds that had it, in a row, without a new token */
 
     /* the record: with it any modeld can go on */
@@ -153,7 +153,7 @@ status request_drawn(request *r, const request_token *token, uint64_t now_us, st
 /* RUNNING → WAITING; `over` may be set. After more than REOPENS_MAX n_losses it is to end. */
 bool request_lost(request *r, uint64_t now_us);
 
-/* Its modeld has no room for it: RUNNING → WAITING, until retry_us, when it has begun (tokens were
+/* Its modeld has no room for it: RUNNING → WAITING, until retry_us, if it has begun (tokens were
  * drawn, or a modeld was lost). The deadline stays, unless there was a new token. `over` may be set.
  * False: it has not begun, and its owner may as well try later. */
 bool request_crowded_out(request *r, uint64_t now_us);

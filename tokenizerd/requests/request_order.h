@@ -31,7 +31,7 @@ typedef struct request_order {
     size_t n_ids, n_prompt;
 } request_order;
 
-/* What can be told without its model. STATUS_BAD_REQUEST, STATUS_EMPTY_PROMPT, STATUS_NOT_UTF8,
+/* What can be checked without its model. STATUS_BAD_REQUEST, STATUS_EMPTY_PROMPT, STATUS_NOT_UTF8,
  * STATUS_TOO_LONG with a sentence. */
 status request_order_check(const request_order *o, failure *f);
 

@@ -21,7 +21,7 @@ typedef struct model_facts {
 
 /* Every hold is released and every take given back, whatever becomes of the request, call or watch. */
 typedef struct serving_events {
-    void (*hold)(served_model *m);      /* it stays until it is */
+    void (*hold)(served_model *m);      /* it stays until it is released */
     void (*release)(served_model *m);   /* as often as it was held; it may be gone afterwards */
     void (*take)(modeld *d);            /* one sequence or call more is under way there */
     void (*give)(modeld *d);            /* one less */

@@ -39,12 +39,12 @@ watch *watches_next(const watch *w);
 /* The first from `w` on that is about this request; NULL: none. */
 watch *watches_of(watch *w, const uint8_t id[REQUEST_BYTES]);
 
-/* Candidates that those who watch it want, the most of them; 0: nobody watches. */
+/* The most candidates that anyone who watches it wants; 0: nobody watches. */
 uint32_t watches_wanted(const watches *ws, const uint8_t id[REQUEST_BYTES]);
 
 /* The request has ended. */
 void watches_over(watches *ws, const request *r, request_finish finish, uint64_t now_us);
-/* A higher attempt of it is here: who watched the superseded one goes on watching. */
+/* A higher attempt of it is here: whoever watched the superseded one goes on watching. */
 void watches_go_on(watches *ws, const uint8_t id[REQUEST_BYTES]);
 
 #endif

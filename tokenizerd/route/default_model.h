@@ -20,11 +20,11 @@ typedef struct default_model {
     uint64_t since_ms;                  /* when that one joined: milliseconds since 1970 */
 } default_model;
 
-/* A setting wins over whatever is heard. It is not told on: it stands where tokenizerd is started. Names,
- * here and below, are at most NAME_BYTES_MAX bytes long. */
+/* A setting wins over whatever is heard. It is not passed on: it is given where tokenizerd is started.
+ * Names, here and below, are at most NAME_BYTES_MAX bytes long. */
 void default_model_set(default_model *d, const char *name);
 
-/* Somebody says that `name` ("": he does not know) is the first since then. Returns whether that is news, to
+/* Somebody says that `name` ("": they do not know) is the first since then. Returns whether that is news, to
  * be told to all modelds. */
 bool default_model_heard(default_model *d, const char *name, uint64_t since_ms);
 

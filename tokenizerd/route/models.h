@@ -46,7 +46,7 @@ modeld *models_query(models *ms);
  * can be used. STATUS_UNSUPPORTED, STATUS_BAD_MESSAGE, …: `d` cannot be used, cut it. */
 status models_piece(modeld *d, const vocab_piece *piece, bool *complete, failure *f);
 
-/* Which name counts where none is given. Whoever calls models_join tells it, too. */
+/* Which name counts where none is given. Whoever calls models_join must tell it, too. */
 default_model *models_default(models *ms);
 
 /* A model that is served and has its vocabulary. name "": the one that has the fingerprint, or without
@@ -65,7 +65,7 @@ modeld *served_model_least_loaded(const served_model *m, const modeld *avoided);
 
 uint32_t models_count(const models *ms);    /* that are served */
 
-/* In order of joining, those included that only are held. */
+/* In order of joining, including those that are only held. */
 served_model *models_first(const models *ms);
 served_model *models_next(const served_model *m);
 modeld *served_model_modelds(const served_model *m);      /* the first that serves it, NULL: none */

@@ -9,7 +9,7 @@
 
 /* ---- a request's life ---- */
 
-/* What was held back of its text is let go; with it a stop came. */
+/* What was held back of its text is let go. True: a stop came with it. */
 static bool tell_rest(generating *g, request *r) {
     stream_text rest;
     if (request_rest(r, &rest) == STATUS_OK && rest.n_bytes > 0)

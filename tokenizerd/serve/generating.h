@@ -25,7 +25,7 @@ typedef struct generating {         /* what it needs: filled in by its owner, al
 /* ---- what clients ask ---- */
 
 void generating_generate(generating *g, peer *client, const generate_order *order);
-/* No computing from the step n_steps on, until a higher attempt goes on with it. */
+/* Nothing is computed from step n_steps on, until a higher attempt goes on with it. */
 void generating_pause(generating *g, const peer *client, const uint8_t id[REQUEST_BYTES],
                       uint32_t attempt, uint32_t n_steps);
 void generating_cancel(generating *g, peer *client, uint64_t number, const uint8_t *id,

@@ -31,8 +31,8 @@ static void defaults_tell(joining *j) {
         for (const modeld *d = served_model_modelds(m); d; d = modeld_next(d)) default_tell(j, d);
 }
 
-/* What it heard of a tokenizerd before us counts before its own joining, as does what others heard who are
- * still to come back. */
+/* What it heard from a tokenizerd before us counts before its own joining, and so does what others have
+ * heard that are still to come back. */
 static void default_learn(joining *j, const modeld *joiner, const modeld_hello *hello) {
     default_model *known = models_default(j->models);
     bool is_news = hello->first_model &&

@@ -11,7 +11,7 @@
 
 typedef struct joining joining;
 
-/* All borrowed. return_ms: in which those who knew a tokenizerd before this one come back. NULL: no memory. */
+/* All borrowed. return_ms: until those who knew an earlier tokenizerd are back. NULL: no memory. */
 joining *joining_new(loop *l, turn *t, models *ms, modeld_link *modelds, uint32_t return_ms);
 void joining_free(joining **j);     /* NULL is fine */
 

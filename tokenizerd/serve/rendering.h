@@ -1,5 +1,5 @@
-/* Render: a conversation becomes the ids of a prompt that are few enough. Each try is rendered and encoded
- * whole, because how many ids a message takes is known only with what it stands beside. */
+/* Render: a conversation becomes the ids of a prompt, few enough of them. Each try is rendered and encoded
+ * whole, because how many ids a message takes depends on what it stands beside. */
 #ifndef TRIVIUM_RENDERING_H
 #define TRIVIUM_RENDERING_H
 

@@ -50,7 +50,7 @@ void tracing_client_left(tracing *ts, const peer *client) {
     }
 }
 
-/* Has the last word been due since? */
+/* Is the last word due? */
 static bool is_over(const watch *w, uint64_t now_us) {
     uint64_t linger_ms = w->over == FINISH_SUPERSEDED ? RETURN_MS : LINGER_MS;
     return w->over != FINISH_NONE && now_us >= w->over_us + linger_ms * 1000;

@@ -1,4 +1,4 @@
-/* The next turn of the loop, for which whoever has something to do there asks. */
+/* The next turn of the loop: whoever has something to do in it asks for it. */
 #ifndef TRIVIUM_TURN_H
 #define TRIVIUM_TURN_H
 

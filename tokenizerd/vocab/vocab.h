@@ -48,8 +48,8 @@ status vocab_new(vocab **out, const vocab_meta *meta, failure *f);
 void vocab_free(vocab **v);
 
 /* Tokens come in the order of their ids, merges in the order of their ranks, as two texts with a space
- * between. `text` is in the file's spelling: byte-level letters of a normal token, else it is foreign; a
- * merge of other letters is never met. STATUS_BAD_MESSAGE: too many, or too long. */
+ * between. `text` is in the file's spelling: a normal token in other letters than byte-level ones becomes
+ * foreign; a merge of such letters is never met. STATUS_BAD_MESSAGE: too many, or too long. */
 status vocab_add_token(vocab *v, const uint8_t *text, size_t n_bytes, token_type type, failure *f);
 status vocab_add_merge(vocab *v, const uint8_t *text, size_t n_bytes, failure *f);
 

@@ -79,7 +79,7 @@ static template_node *parse_name(template_parser *p) {
     return node;
 }
 
-/* Behind the opening bracket. A list of texts is run, any other is strange. */
+/* After the opening bracket. A list of texts is run, any other is strange. */
 static template_node *parse_elements(template_parser *p, template_node *first, const char *closer) {
     template_node *list = parser_node(p, NODE_LIST, NULL, NULL), *element = first;
     bool of_texts = true;
@@ -137,8 +137,8 @@ static bool has_argument(const template_node *first, template_name name) {
     return n != NULL;
 }
 
-/* Behind the opening bracket; the first of them, NULL too where there is none. Those with names
- * come last, each once. */
+/* After the opening bracket. Returns the first argument; NULL also where there is none. Those with
+ * names come last, each once. */
 static template_node *parse_arguments(template_parser *p) {
     template_node *first = NULL, **link = &first;
     size_t n_names = 0;
@@ -163,7 +163,7 @@ static template_node *parse_arguments(template_parser *p) {
     return first;
 }
 
-/* Behind `[`: an index, or a slice of which [from:] is run. */
+/* After `[`: an index, or a slice of which [from:] is run. */
 static template_node *parse_subscript(template_parser *p, template_node *left) {
     template_node *from = NULL;
     if (!parser_is(p, LEX_OPERATOR, ":")) from = parser_expression(p);
@@ -293,7 +293,7 @@ static template_node *parse_sum(template_parser *p) {
     }
 }
 
-/* The comparison that stands here is passed; COMPARISONS: there is none. */
+/* Read the comparison that stands here; COMPARISONS: there is none. */
 static template_comparison take_comparison(template_parser *p) {
     static const char *const operators[] = {"==", "!=", "<", "<=", ">", ">="};
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)

@@ -50,7 +50,7 @@ static size_t data_end(const template_lexer *l, size_t open) {
     return begins_line && blanks_at_start(text + line, n - line) == n - line ? l->at + line : open;
 }
 
-/* Behind the end of a tag, whose first byte stands at `at`, and what it strips. */
+/* Past the tag end that begins at `at`, and past what it strips. */
 static size_t after_tag(const template_lexer *l, size_t at, bool trims_newline) {
     uint8_t sign = l->text[at];
     at += sign == '-' || sign == '+' ? 3 : 2;
@@ -58,7 +58,7 @@ static size_t after_tag(const template_lexer *l, size_t at, bool trims_newline) 
     return trims_newline && sign != '+' && at < l->n_bytes && l->text[at] == '\n' ? at + 1 : at;
 }
 
-/* Behind the comment whose inside begins at `at`; SIZE_MAX: it has no end. */
+/* Past the comment whose inside begins at `at`; SIZE_MAX: it has no end. */
 static size_t after_comment(const template_lexer *l, size_t at) {
     const uint8_t *end = memmem(l->text + at, l->n_bytes - at, "#}", 2);
     if (!end) return SIZE_MAX;
@@ -154,7 +154,7 @@ static template_token next_operator(template_lexer *l) {
     return token_to(l, LEX_OPERATOR, l->at + 1);
 }
 
-/* Of the tag; an open bracket keeps it open. */
+/* Does the tag end here? An open bracket keeps it open. */
 static bool ends_here(const template_lexer *l) {
     const char *const ends[] = {"}}", "-}}", "%}", "-%}", "+%}"};
     if (l->n_closers > 0) return false;

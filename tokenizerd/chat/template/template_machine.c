@@ -156,8 +156,8 @@ static size_t at_most(size_t number, size_t max) {
     return number < max ? number : max;
 }
 
-/* All that what follows can depend on: the known ones of the messages, of their number and of the
- * position, and all that was set. */
+/* All that the rest of the run can depend on: what is known of the messages, of their number and of
+ * the position, and all that was set. */
 void machine_keep_state(template_machine *m) {
     const template_talk *t = m->talk;
     keep_number(m, at_most(t->n_messages, KNOWN_COUNT_MAX + 1));

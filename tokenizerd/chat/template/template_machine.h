@@ -32,7 +32,7 @@ struct template_machine {
     size_t frame;               /* variables from here on are those of the loop's body */
     int32_t n_namespaces;
     bool in_loop, has_looped, asked_for_tools;
-    bool had_frame;             /* a body of its own has run in the one that runs */
+    bool had_frame;             /* a loop's body or `else` has run in the body that runs */
     int32_t loop_from, loop_at; /* message loop_from + loop_at is the loop's */
     template_texts written, made;
     uint8_t state[TEMPLATE_STATE_BYTES_MAX];            /* [n_state] */

@@ -78,8 +78,8 @@ static void put_unit(template_parser *p, template_node *node, uint8_t byte) {
 }
 
 /* Python's escapes of one letter. Those that spell a character by its number make the text strange, as
- * does a letter beyond ASCII, which Jinja spells so before it reads escapes; what is none stays as it
- * is. */
+ * does a letter beyond ASCII, which Jinja spells so before it reads escapes; what is no escape stays
+ * as it is. */
 static void put_escape(template_parser *p, template_node *node, uint8_t letter) {
     static const char letters[] = "ntr\\'\"", bytes[] = "\n\t\r\\'\"";
     const char *known = letter ? strchr(letters, letter) : NULL;
@@ -108,7 +108,7 @@ template_node *parser_text(template_parser *p, template_token token, bool has_es
 
 static template_node *parse_body(template_parser *p);
 
-/* Both stand after their word; {% endif %} and the like are left for whoever opened the body. */
+/* The rest of {% endif %} and the like, which a body leaves for whoever opened it. */
 static void end_tag(template_parser *p, const char *word) {
     parser_want(p, LEX_NAME, word);
     want_kind(p, LEX_BLOCK_END);
@@ -121,7 +121,7 @@ static template_node *adopt(template_parser *p, template_node *node, template_no
     return node;
 }
 
-/* Behind `if` or `elif`. */
+/* After `if` or `elif`. */
 static template_node *parse_if(template_parser *p) {
     template_node *node = parser_node(p, NODE_IF, parser_tuple(p, false), NULL), *other = NULL;
     want_kind(p, LEX_BLOCK_END);
@@ -147,7 +147,7 @@ static template_name take_target(template_parser *p) {
     return parser_take_name(p);
 }
 
-/* One name and no more is what is run. */
+/* Only one name, without brackets, is run. */
 static template_name parse_targets(template_parser *p, bool *strange) {
     bool bracketed = parser_take(p, LEX_OPERATOR, "(");
     template_name first = take_target(p);
@@ -207,7 +207,7 @@ static template_node *parse_set(template_parser *p) {
     return node;
 }
 
-/* Behind the opening bracket: names, each another one, of which the last ones may have defaults. */
+/* After the opening bracket: names, all different, the last of which may have defaults. */
 static void parse_parameters(template_parser *p) {
     template_name names[TEMPLATE_LIST_MAX];
     size_t n_names = 0;
@@ -268,7 +268,7 @@ static template_node *parse_print(template_parser *p) {
     return node;
 }
 
-/* Until the template ends or a word does that the body's opener waits for; it is looked at then. */
+/* Up to the end of the template, or to a word that the body's opener waits for and then looks at. */
 static template_node *parse_body(template_parser *p) {
     template_node *first = NULL, **link = &first;
     if (!parser_enter(p)) return NULL;

@@ -17,7 +17,7 @@ typedef struct template_parser {
 /* Fill units, nodes, body and is_read of a tree whose source has n_bytes. */
 void template_parse(template_tree *t, size_t n_bytes);
 
-/* NULL: failed; so whoever uses a node asks for it first. */
+/* NULL: failed; so a node is checked before it is used. */
 template_node *parser_node(template_parser *p, template_node_kind kind, template_node *left,
                            template_node *right);
 void parser_fail(template_parser *p);
@@ -36,7 +36,7 @@ void parser_leave(template_parser *p);
 /* A text as it stands outside of tags, or a literal whose escapes mean something. */
 template_node *parser_text(template_parser *p, template_token token, bool has_escapes);
 
-/* Expressions; a tuple is several with commas between, without choices one where `if` ends it. */
+/* Expressions; a tuple is one or several with commas between. Without choices an `if` ends it. */
 template_node *parser_expression(template_parser *p);
 template_node *parser_tuple(template_parser *p, bool with_choices);
 

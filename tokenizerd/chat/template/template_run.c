@@ -21,8 +21,8 @@ static void run_if(template_machine *m, const template_node *node) {
 
 /* ---- variables ---- */
 
-/* Jinja decides before it runs where a name is looked up: one of its own that is set after a loop's
- * body, or what stands for a loop over nothing, is empty inside of it. */
+/* Jinja decides before it runs where a name is looked up: a name that it gives, if it is set after
+ * a loop's body or `else`, is empty inside of that. */
 static bool is_set_too_late(const template_machine *m, template_name name) {
     static const char *const given[] = {"messages", "add_generation_prompt", "bos_token",
                                         "eos_token", "tools", "documents", "raise_exception",

@@ -1,5 +1,5 @@
-/* What an expression of a chat template is worth, in a conversation of which the roles are known
- * and the contents are not. A content may be written, trimmed and put together with other texts;
+/* What an expression of a chat template is worth, in a conversation whose roles are known
+ * and whose contents are not. A content may be written, trimmed and put together with other texts;
  * all else that would depend on it is VERDICT_STRANGE. So is what depends on a position or a length
  * beyond the first few: then what is seen in short conversations holds in long ones. */
 #ifndef TRIVIUM_TEMPLATE_VALUE_H
@@ -28,7 +28,7 @@ typedef enum template_value_kind {
     VALUE_MESSAGE,              /* number: which */
     VALUE_LOOP,
     VALUE_NAMESPACE,            /* number: which */
-    VALUE_FUNCTION,             /* one that only can be called */
+    VALUE_FUNCTION,             /* one that can only be called */
     VALUE_STRANGE,
 } template_value_kind;
 
@@ -51,8 +51,8 @@ verdict value_compare(template_comparison comparison, const template_value *left
                       const template_value *right);
 verdict value_is(const template_value *v, template_name test);
 
-/* Without blanks at both ends; VALUE_STRANGE where a content decides what goes. `units`, of which
- * there is room for one, are written when the text cannot be borrowed. */
+/* Without blanks at both ends; VALUE_STRANGE where a content decides what goes. `unit` is
+ * written when the text cannot be borrowed. */
 template_value value_trimmed(const template_value *v, text_unit *unit);
 
 #endif
