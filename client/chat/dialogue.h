@@ -54,7 +54,7 @@ bool dialogue_is_busy(const dialogue *d);
 /* End the reply that is being written; it keeps what came. `over` follows. */
 void dialogue_stop(dialogue *d);
 
-/* Let the reply rest, also one that has not begun yet, until it is resumed: nothing is computed meanwhile, and
+/* Let the reply rest, even one that has not begun yet, until it is resumed: nothing is computed meanwhile, and
  * whatever comes then comes after what was there. Nothing happens where nothing is written. */
 void dialogue_pause(dialogue *d);
 void dialogue_resume(dialogue *d);

@@ -68,7 +68,7 @@ static void signal_handle(int number, void (*handler)(int)) {
     if (!signals_ignored(number)) sigaction(number, &action, NULL);
 }
 
-/* Whoever had the terminal in between left it as it liked. */
+/* Whoever had the terminal in between left it as they liked. */
 static void terminal_take_back(const line_editor *e) {
     if (!e->editing) {
         terminal_quiet(e);
@@ -79,7 +79,7 @@ static void terminal_take_back(const line_editor *e) {
     el_set(e->edit, EL_REFRESH);
 }
 
-/* The terminal is as it was while others have it. */
+/* While others have the terminal, it is as it was found. */
 static void give_way(line_editor *e, int number) {
     if (e->editing) el_set(e->edit, EL_PREP_TERM, 0);
     tcsetattr(STDIN_FILENO, TCSADRAIN, &e->before);
@@ -115,7 +115,7 @@ static void jobs_end(line_editor *e) {
     e->signals = -1;
 }
 
-/* Where it is impossible they do what they always do. */
+/* Where this is impossible, the signals do what they always do. */
 static void jobs_begin(line_editor *e) {
     int ends[2];
     if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return;
@@ -142,7 +142,7 @@ static bool is_interrupt(const line_editor *e, char byte) {
 
 /* A character may need several bytes, a command of libedit several characters, and what they show may
  * find the terminal full: all of that is waited for in the loop. The read itself waits for nothing: what
- * was there may be gone, by a Ctrl-Z. */
+ * was there may be gone after a Ctrl-Z. */
 static bool next_byte(const line_editor *e, char *byte) {
     for (;;) {
         if (!loop_wait_readable(e->loop, STDIN_FILENO) || !loop_wait_writable(e->loop, STDOUT_FILENO))
@@ -190,7 +190,7 @@ static void line_done(line_editor *e, const char *line) {
     e->events.line(e->context, line);
 }
 
-/* What libedit calls a line that goes on, ends with a newline, or is the key of the end alone. */
+/* What libedit calls a line may go on, end with a newline, or be the end key alone. */
 static void take_key(line_editor *e) {
     int n = 0;
     e->broken_off = false;

@@ -16,7 +16,7 @@ typedef struct line_events {
     void (*key)(void *context);                     /* after line_editor_listen: a key waits */
 } line_events;
 
-/* Of stdin and stdout, both a terminal. NULL: no memory. */
+/* Of stdin and stdout, both terminals. NULL: no memory. */
 line_editor *line_editor_new(loop *l, const line_events *events, void *context);
 void line_editor_free(line_editor **e);         /* the terminal is as it was */
 

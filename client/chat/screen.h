@@ -27,7 +27,7 @@ status screen_tell(screen *s, const char *sentence);
 
 /* A reply follows: `prompt` stands before its first word on a terminal. Borrowed. */
 void screen_begin_reply(screen *s, const char *prompt);
-/* More of it, or its end. On a terminal there is nothing in it that that would obey. */
+/* More of it, or its end. On a terminal there is nothing in it that the terminal would obey. */
 status screen_show_reply(screen *s, const char *bytes, size_t n_bytes, bool is_end);
 
 /* The line that was being edited is done, and the cursor at the beginning of one: what was held is shown. */

@@ -1,6 +1,6 @@
-/* Who chats, at a terminal or through a pipe: lines in, replies out. A terminal shows the prompt only
- * while nothing is written. Whoever types during a reply makes it rest until the line is done, so that a
- * new strategy draws from where the screen stopped; a message that is said then waits for the reply's
+/* Whoever chats, at a terminal or through a pipe: lines in, replies out. A terminal shows the prompt
+ * only while nothing is written. Whoever types during a reply makes it rest until the line is done, so that
+ * a new strategy draws from where the screen stopped; a message that is said then waits for the reply's
  * end. A pipe's next line is read when the reply to the last one is out. */
 #ifndef TRIVIUM_TALK_H
 #define TRIVIUM_TALK_H

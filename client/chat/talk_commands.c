@@ -37,7 +37,7 @@ static bool is_flag(const stage_flags *stages, const char *name) {
     return row->name != NULL;
 }
 
-/* "temperature 0.3" as the flag of a strategy that it is. */
+/* "temperature 0.3", read as the strategy flag that it is. */
 static status set_parse(const char *rest, stage_flags *stages, strategy *out, failure *f) {
     char name[STAGE_FLAG_NAME_BYTES + 2] = "--";
     size_t n_bytes = strcspn(rest, " =");

@@ -32,8 +32,8 @@ void transcript_forget(transcript *c, size_t n);
  * NULL: no memory. */
 const conversation_message *transcript_seen(transcript *c, size_t *n);
 
-/* Every message, forgotten ones too, as a line {"role": "user", "content": "…"}; to a file that is
- * there whole or as it was before. STATUS_IO, STATUS_NO_MEMORY. */
+/* Every message, forgotten ones too, as a line {"role": "user", "content": "…"}; to a file
+ * that is then whole, or as it was before. STATUS_IO, STATUS_NO_MEMORY. */
 status transcript_save(const transcript *c, const char *path, failure *f);
 
 #endif

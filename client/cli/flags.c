@@ -263,7 +263,7 @@ bool stage_flags_replace(const stage_flags *flags) {
 }
 
 /* Mirostat steers by the surprise of what it draws, so nothing but a bias and a temperature belongs in
- * front of it: the default's other stages would bias that. */
+ * front of it: the defaults' other stages would bias that. */
 static void drop_defaults_before_mirostat(strategy *defaults) {
     strategy_remove(defaults, STAGE_REPETITION_PENALTY);
     strategy_remove(defaults, STAGE_TOP_P);

@@ -16,16 +16,16 @@ typedef struct id_list {
 
 void ids_clear(id_list *list);                  /* frees; empty afterwards */
 
-/* STATUS_BAD_ID for a number that no message can carry; which ids a vocabulary has, tokenizerd
- * knows. */
+/* STATUS_BAD_ID for a number that no message can carry; only tokenizerd knows which ids a vocabulary
+ * has. */
 status ids_add(id_list *list, long long id, failure *f);
 
 /* A whole number at the beginning of a text, digits that may have a minus in front; *end: what follows
  * it. STATUS_BAD_REQUEST, STATUS_BAD_ID as above. */
 status ids_number(const char *text, long long *id, const char **end, failure *f);
 
-/* Numbers with a comma or blanks between each two, or none; brackets around them are fine, so that JSON
- * is, too. STATUS_BAD_REQUEST for anything else, STATUS_TOO_LONG past TOKENIZE_IDS_MAX. */
+/* Numbers with a comma or blanks between each two, or none; brackets around them are fine, and so is
+ * JSON. STATUS_BAD_REQUEST for anything else, STATUS_TOO_LONG past TOKENIZE_IDS_MAX. */
 status ids_from_text(id_list *list, const char *text, failure *f);
 
 /* An array of integers; `key` names it in messages. */

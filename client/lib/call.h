@@ -88,7 +88,7 @@ typedef struct cancel_question {
 typedef struct tune_question {
     uint8_t request[REQUEST_BYTES];
     const strategy *chain;
-    bool replace;               /* the chain is all of the new strategy; else its steps are merged into it */
+    bool replace;               /* the chain is all of the new strategy; else its stages are merged into it */
 } tune_question;
 
 typedef struct question {
@@ -141,7 +141,7 @@ typedef struct candidate {
     int32_t id;
     double logprob;             /* of the raw softmax */
     double probability;         /* after the chain */
-    uint32_t removed_by;        /* 1 + the index of the step that removed it; 0: it stayed */
+    uint32_t removed_by;        /* 1 + the index of the stage that removed it; 0: it stayed */
     const uint8_t *text;        /* [n_bytes], of its id; only with the tokens of a generation */
     size_t n_bytes;
 } candidate;
@@ -196,7 +196,7 @@ typedef struct status_report {
     size_t n_daemons;
     const model_summary *models;    /* [n_models] */
     size_t n_models;
-    const char *default_model;  /* what no name means; "": not known yet */
+    const char *default_model;  /* meant by no name; "": not known yet */
     uint32_t requests, clients;
     uint64_t garbage;           /* messages that could not be read */
 } status_report;

@@ -53,7 +53,7 @@ typedef struct generation_token {
     size_t n_bytes;
     const candidate *candidates;    /* likeliest raw first */
     size_t n_candidates;
-    const uint32_t *n_left;     /* with candidates: how many before the chain's first step, after each */
+    const uint32_t *n_left;     /* with candidates: how many before the chain's first stage, after each */
     size_t n_left_items;        /* 0: not told */
 } generation_token;
 

@@ -17,8 +17,9 @@ typedef struct watch_start {
     uint32_t step;              /* the next one */
 } watch_start;
 
-/* What one step had to choose from. Steps come in order. Some may be missing: one that would have to wait somewhere is dropped. One
- * that was seen comes again where its owner let the text rest and draws it anew by another strategy. */
+/* What one step had to choose from. Steps come in order. Some may be missing: one that would have to wait
+ * somewhere is dropped. One that was seen comes again where its owner let the text rest and draws it anew by
+ * another strategy. */
 typedef struct watch_trace {
     generation_token token;     /* with its candidates */
     const strategy *chain;      /* that drew it */

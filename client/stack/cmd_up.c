@@ -48,7 +48,7 @@ static status start_missing(up *u, failure *f) {
     return STATUS_OK;
 }
 
-/* A big file takes its time to be read: that is no time of waiting. */
+/* A big file takes its time to be read: that does not count as waiting. */
 static status plan(up *u, const status_report *report, failure *f) {
     uint64_t began_ms = clock_ms();
     u->stack.loop = client_loop(u->client);

@@ -12,7 +12,7 @@
 
 enum { DAEMON_NAME_BYTES = 64, DAEMONS_MAX = 64, FOLDER_BYTES = 3072, FILE_STATE_BYTES = 80 };
 
-/* The name of a process that `up --keep` is begins so. */
+/* How the name of an `up --keep` process begins. */
 #define SUPERVISOR_NAME "up-"
 
 /* A process, told from a later one with its pid by the time of its start. */

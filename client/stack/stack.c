@@ -151,7 +151,7 @@ static void find_by_fingerprint(stack *s, const status_report *report) {
 }
 
 /* A file that runs already, whatever it is called there, is that model, unless it is given a name, or
- * has that of the default model, which is away: nothing else ends that. */
+ * has that of the default model while that is away: nothing else brings that back. */
 static status model_of_file(stack *s, const stack_wish *wish, const status_report *report,
                             failure *f) {
     memcpy(s->model, s->file.name, sizeof s->model);
@@ -191,7 +191,7 @@ static status check_file(stack *s, const status_report *report, bool *known, fai
     return strcmp(running->fingerprint, s->file.fingerprint) == 0 ? STATUS_OK : refuse_file(s, f);
 }
 
-/* What was asked for must be what it was started with: nothing is said to hold that does not. */
+/* What was asked for must be what it was started with: no setting seems to hold that does not. */
 static status check_settings(const stack *s, const stack_wish *wish, failure *f) {
     const stack_daemon *modeld = &s->all[STACK_MODELD];
     command_line line;
@@ -228,7 +228,7 @@ static status modeld_line(stack *s, const stack_wish *wish, const char *suffix, 
     return st;
 }
 
-/* It joins where the modeld binds that runs, or will. */
+/* It joins where modeld binds, the one that runs or will. */
 static status samplerd_line(stack *s, const char *suffix, failure *f) {
     stack_daemon *one = &s->all[STACK_SAMPLERD];
     const stack_daemon *modeld = &s->all[STACK_MODELD];

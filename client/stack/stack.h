@@ -40,16 +40,16 @@ status stack_init(stack *s, const char *runtime, failure *f);
 
 /* Decide about modeld and samplerd, now that tokenizerd tells who has joined; s->loop is set. *decided
  * is false while that takes another report: whether a modeld that runs serves the file that is wanted
- * is known once it has joined. STATUS_NOT_FOUND when there is no such file; STATUS_BUSY when the model's
- * name is taken by another file, or it runs with other settings than those that are wanted. The loop is
- * served while a file is read to find out what it is. */
+ * is known only once it has joined. STATUS_NOT_FOUND when there is no such file; STATUS_BUSY when the
+ * model's name is taken by another file, or it runs with other settings than those that are wanted. The
+ * loop is served while a file is read to find out what it is. */
 status stack_plan(stack *s, const stack_wish *wish, const status_report *report, bool *decided,
                   failure *f);
 
 /* Start what does not run. */
 status stack_start(stack *s, stack_daemon *one, failure *f);
 
-/* All of them are, and tokenizerd knows which model is the default: requests that name none are served. */
+/* All are ready, and tokenizerd knows which model is the default: requests that name none are served. */
 bool stack_ready(const stack *s, const status_report *report);
 
 /* A daemon that we started and that has ended; NULL: none. */

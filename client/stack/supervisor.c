@@ -45,7 +45,7 @@ static void let_go(stack_daemon *one) {
     one->started = false;
 }
 
-/* Whoever started it meanwhile wrote another pid file: its model is still the one that is kept? */
+/* Whoever started it meanwhile wrote another pid file: is its model still the one that is kept? */
 static bool take_over(stack_daemon *one, const daemon_process *other) {
     if (strcmp(other->model, one->process.model) != 0) return false;
     command_line line;

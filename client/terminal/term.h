@@ -15,7 +15,7 @@ typedef struct table table;
 table *table_new(size_t n_columns);             /* at most TABLE_COLUMNS_MAX; NULL: no memory */
 void table_free(table **t);
 
-/* Numbers look better to the right; columns are to the left unless told. */
+/* Numbers look better to the right; columns are to the left unless told otherwise. */
 void table_align_right(table *t, size_t column);
 
 /* The next cell, row by row, printf style. A cell that there is no memory for is left out. */

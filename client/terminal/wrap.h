@@ -16,7 +16,7 @@ typedef struct wrap {
     size_t n_word;              /* its cells */
 } wrap;
 
-/* Add to `out` what may be shown once this piece came: whole characters, UTF-8 without control
+/* Add to `out` what may be shown now that this piece has come: whole characters, UTF-8 without control
  * characters but newlines and tabs, as term_harmless makes them. Blanks at the ends of lines are left
  * out, those at the beginning of the text's own lines stay. A word that is longer than a line is cut,
  * and so may any be between two wide characters. STATUS_NO_MEMORY. */

@@ -167,7 +167,7 @@ static status labels_make(labels *l, const char *list, size_t n) {
     return whole ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-/* Does the chain nothing but push down ids of the history? */
+/* Does the chain do nothing but push down ids of the history? */
 static bool only_penalizes(const strategy *chain) {
     for (size_t i = 0; i < chain->n_stages; i++) {
         switch (chain->stages[i].kind) {

@@ -62,7 +62,7 @@ static void say(view *v, status st) {
 
 /* ---- in place ---- */
 
-/* The end of the text on one line, quoted. A token may be half a character: what is none is shown
+/* The end of the text on one line, quoted. A token may be half a character, which is shown
  * as U+FFFD, so that it does not make all of the text escapes. */
 static void print_tail(FILE *to, const buffer *text, size_t n_columns) {
     size_t n_room = n_columns < TAIL_CELLS ? n_columns : TAIL_CELLS, n_whole;
@@ -91,7 +91,7 @@ static char *lines_of(const view *v, size_t *n_bytes) {
     return NULL;
 }
 
-/* Unless the terminal still has to take what was drawn last: then when it has. */
+/* Unless the terminal still has to take what was drawn last: then once it has. */
 static void redraw(view *v) {
     char *lines, *shown = NULL;
     size_t n_lines_bytes = 0, n_shown = 0;

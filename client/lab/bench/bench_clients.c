@@ -111,8 +111,8 @@ static size_t read_fully(int fd, void *out, size_t n_bytes) {
     return done;
 }
 
-/* A client that a Ctrl-C finds while it is started is among those that it ends. In the client it stays
- * blocked: a terminal's goes to all of the group, and would count twice beside the word of the process
+/* A Ctrl-C while a client is being started ends that client, too. In the client it stays blocked: a
+ * terminal sends it to all of the group, so it would count twice, beside the SIGTERM of the process
  * that measures. */
 static pid_t client_fork(crowd *all) {
     sigset_t only, before;

@@ -89,8 +89,8 @@ static status run_measure(kv_bench *b, kv_times *out, uint64_t run, failure *f) 
     return STATUS_OK;
 }
 
-/* What the model's first text costs, pages of the file that nobody had touched among it, is no part
- * of either path. It also tells which model that is when none was named. */
+/* What the model's first text costs, such as reading pages of the file for the first time, is no
+ * part of either path. It also tells which model that is when none was named. */
 static status warm_up(kv_bench *b, failure *f) {
     const bench_rules rules = rules_of(b, 1, 1);
     bench_text text = {0};
@@ -107,7 +107,7 @@ static double sum(const double *numbers, uint64_t n) {
     return total;
 }
 
-/* Of the n_runs that were done, of each token and of the whole. */
+/* Medians over the n_runs that were done: of each token, and of the whole. */
 static status medians_take(kv_times *out, kv_path path, const double *run_ms, uint64_t n_runs,
                            uint64_t n_tokens) {
     buffer numbers = {0};

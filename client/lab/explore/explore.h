@@ -24,7 +24,7 @@ int explore_top_p(const explore_flags *flags, const char *prompt, size_t n_promp
 
 /* ---- for the explorers ---- */
 
-/* Set a step of one number. STATUS_BAD_REQUEST, STATUS_NO_MEMORY. */
+/* Set a stage of one number. STATUS_BAD_REQUEST, STATUS_NO_MEMORY. */
 status explore_set(strategy *s, stage_kind kind, double number, failure *f);
 
 /* The request that the flags and `prompt` make; it borrows both and the chain. */

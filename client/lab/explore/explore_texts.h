@@ -34,7 +34,7 @@ void explored_texts_clear(explored_text *texts, size_t n);
 size_t explored_n_tokens(const explored_text *t);
 const explored_token *explored_token_at(const explored_text *t, size_t i);
 
-/* How many tokens there were before the chain's first step, and after each: [n_left_items]. */
+/* How many tokens there were before the chain's first stage, and after each: [n_left_items]. */
 const uint32_t *explored_left(const explored_text *t, const explored_token *token);
 
 /* Of texts[n] together. STATUS_NO_MEMORY. */

@@ -68,7 +68,7 @@ static long left_after_all(const side_by_side *p, int side, size_t at) {
     return (long)explored_left(&p->texts[side], token)[token->n_left_items - 1];
 }
 
-/* What the chain with top-k left up to that step of it, as above. */
+/* What the chain with top-k left after that stage of it, as above. */
 static long left_after_top_k(const side_by_side *p, size_t at) {
     const strategy *chain = &p->chains[BOTH];
     const explored_token *token = token_at(p, BOTH, at);
@@ -315,7 +315,7 @@ int explore_top_p(const explore_flags *flags, const char *prompt, size_t n_promp
     status st = sides_chains(p, &f);
     for (int side = 0; side < SIDES; side++) {
         p->texts[side].request = explore_request(flags, &piece, &p->chains[side], flags->seed);
-        p->texts[side].request.n_candidates = 1;        /* with them comes what each step left */
+        p->texts[side].request.n_candidates = 1;        /* with them comes what each stage left */
     }
     int code = st == STATUS_OK ? explored_texts_run(&flags->common, p->texts, SIDES)
                                : outcome_wrong_use("%s", f.message);

@@ -224,7 +224,7 @@ const strategy *generations_change(generations *gs, const uint8_t request[REQUES
 
 /* ---- what comes ---- */
 
-/* What comes can be of no use to us: it shall not be computed for nobody. */
+/* What comes can be of no use to us: it must not be computed for nobody. */
 static void give_up(generation *g, status why, const char *sentence) {
     failure f;
     fail(&f, why, "%s", sentence);
@@ -232,7 +232,7 @@ static void give_up(generation *g, status why, const char *sentence) {
     generation_fail(g, &f);
 }
 
-/* Whom a message is for, by its request and its very attempt. Everything else is a word to a text
+/* Whom a message is for, by its request and this very attempt. Everything else is a word to a text
  * that is gone: NULL. */
 static generation *addressee(const generations *gs, ProtobufCBinaryData request, uint32_t attempt) {
     generation *g = request.len == REQUEST_BYTES ? generation_find(gs, request.data) : NULL;
@@ -311,7 +311,7 @@ void generations_chunk(generations *gs, const Trivium__Chunk *chunk) {
     else give_up(g, st, "no memory for the text");
 }
 
-/* The end of one that rests may be that of tokens which are of no use: it is ended by a cancel alone. */
+/* The end of one that rests may come from tokens that are of no use: only a cancel ends it. */
 static bool is_end(const generation *g, const Trivium__Done *done) {
     return !g->paused || g->cancelled || done->reason == TRIVIUM__FINISH_REASON__FINISH_CANCELLED;
 }

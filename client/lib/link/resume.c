@@ -17,7 +17,7 @@ struct resume_state {
     uint32_t attempt;           /* 0 before the first was sent */
     bool started;               /* prompt ids, model and fingerprint are known */
     uint32_t first_step;        /* of this attempt */
-    size_t n_ahead;             /* bytes shown beyond the ids' text: let go, they were held back */
+    size_t n_ahead;             /* bytes shown beyond the ids' text: held back, then let go */
     size_t n_again;             /* of them, still to come again in this attempt; not shown twice */
     int32_t *ids;               /* [n_ids], prompt first; room for max_new_tokens more; owned */
     uint32_t n_ids, n_prompt;

@@ -1,5 +1,5 @@
-/* The resume state of a request: all that another tokenizerd needs to go on with it. It is kept up with
- * every message, before what that brings is shown. */
+/* The resume state of a request: all that another tokenizerd needs to go on with it. It is brought up
+ * to date by every message, before what that brings is shown. */
 #ifndef TRIVIUM_RESUME_H
 #define TRIVIUM_RESUME_H
 

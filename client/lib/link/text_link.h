@@ -46,7 +46,7 @@ typedef struct text_link_events {
 /* Begin to join. NULL: see f, STATUS_BAD_REQUEST for an endpoint that is none, or STATUS_NO_MEMORY. */
 text_link *text_link_new(loop *l, const text_link_options *options, const text_link_events *events,
                          void *context, failure *f);
-void text_link_free(text_link **link);          /* says Leave; no event comes any more */
+void text_link_free(text_link **link);          /* says Leave; no more events come */
 
 loop *text_link_loop(const text_link *link);
 uint32_t text_link_wait_ms(const text_link *link);  /* as a message says it: never 0 */

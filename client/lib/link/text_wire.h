@@ -9,7 +9,7 @@
 #include "client/lib/generation.h"
 #include "text.pb-c.h"
 
-/* For fields of a message: generated code wants what it only reads without const. */
+/* For fields of a message: generated code wants no const, even on what it only reads. */
 char *name_or_empty(const char *name);          /* "" for NULL, which is the default on the wire */
 ProtobufCBinaryData bytes_of(const uint8_t *bytes, size_t n_bytes);
 

@@ -19,7 +19,7 @@ status watching_begin(watching *w, const watch_request *request, const watch_eve
 /* What the link tells; nothing happens while nothing is watched. */
 void watching_joined(watching *w);
 void watching_fail(watching *w, const failure *f);  /* it is over */
-bool watching_answered(watching *w, uint64_t number, const Trivium__TextReply *reply);  /* false: not to it */
+bool watching_answered(watching *w, uint64_t number, const Trivium__TextReply *reply);  /* false: not for it */
 void watching_traced(watching *w, const Trivium__Glimpse *trace);
 
 #endif
