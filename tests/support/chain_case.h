@@ -15,7 +15,7 @@ typedef struct chain_case {
     uint32_t n_vocab;
     const int32_t *ids;         /* [n_ids] */
     uint32_t n_ids;
-    const char *chain;          /* "[{\"top_k\": 40}]"; NULL: no step */
+    const char *chain;          /* "[{\"top_k\": 40}]"; NULL: no stage */
     uint64_t seed;
     uint32_t step;
     int32_t given;              /* as in sample_job: -1 draws */

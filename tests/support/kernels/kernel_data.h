@@ -22,7 +22,7 @@ uint32_t random_below(uint32_t n);
 float *random_floats(size_t n, data_mode m);
 void *copy_of(const void *bytes, size_t n_bytes);
 
-/* Equal bits; any NaN equals any NaN, for which operand's payload survives is left open. */
+/* Equal bits; any NaN equals any NaN, since it is left open which operand's payload survives. */
 bool same_bits(const float *a, const float *b, size_t n);
 
 /* Where a file's block of this quantized type has its scale. */

@@ -47,7 +47,7 @@ typedef struct fake_peer {
 void fake_peer_join(fake_peer *f, const char *address, const ProtobufCMessageDescriptor *incoming);
 void fake_peer_bind(fake_peer *f, const char *address, const ProtobufCMessageDescriptor *incoming);
 
-/* A joining one that reads slowly: so many messages at most wait for it. */
+/* A joining one that reads slowly: at most high_water messages wait for it. */
 void fake_peer_join_narrowly(fake_peer *f, const char *address,
                              const ProtobufCMessageDescriptor *incoming, int high_water);
 
@@ -57,7 +57,7 @@ void fake_peer_close(fake_peer *f);
 /* ---- Speaking ---- */
 
 Trivium__Hello fake_hello(Trivium__Role role);      /* of this version, by the name of "fake" */
-/* The same, of one that need not speak for minutes: it is not lost by its silence. */
+/* The same, of one that need not speak for minutes: its silence does not make it lost. */
 Trivium__Hello fake_hello_of_the_silent(Trivium__Role role);
 
 void fake_peer_say(fake_peer *f, Trivium__Control control);     /* from and to are filled in */

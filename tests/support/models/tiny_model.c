@@ -134,8 +134,8 @@ static void add_positions(plan_list *plans, const tiny_model_options *o) {
     snprintf(plan->name, sizeof plan->name, "position_embd.weight");
 }
 
-/* Pairs that turn more than four times within the context before stay, those that do less than once turn
- * an eighth as fast, and between it is a mixture: factors of 1 to 8. */
+/* Pairs that turn more than four times within the earlier context stay, those that do not turn once there
+ * turn an eighth as fast, and in between it is a mixture: factors of 1 to 8. */
 static void add_llama3_factors(plan_list *plans, const tiny_model_options *o) {
     uint32_t n_pairs = o->shape.rotation.n_dims / 2;
     tensor_plan *plan = add(plans, TENSOR_F32, n_pairs, 1, 0.0f);

@@ -23,8 +23,8 @@ typedef struct noting_sampler {
     float logits[SCENE_ROWS * SCENE_VOCAB];
     int32_t ids[SCENE_IDS], given[SCENE_ROWS];
     uint8_t state[8];
-    size_t n_steps;             /* of its strategy */
-    double temperature;         /* the first number of its first step */
+    size_t n_steps;             /* stages of its strategy */
+    double temperature;         /* the first number of its first stage */
 
     /* to be set: */
     status answer;
@@ -48,7 +48,7 @@ int scene_begin(void **state);
 int scene_end(void **state);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_begin, scene_end)
 
-/* A link of this name to `address`, which maps rows where it can. */
+/* A link of this name to `address`; it maps rows where it can. */
 logits_link *scene_join(const char *address, const char *name);
 
 void scene_accept(void);                    /* the modeld answers Hello */

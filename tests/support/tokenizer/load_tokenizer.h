@@ -4,7 +4,7 @@
 
 #include "tokenizerd/tokenizer/tokenizer.h"
 
-/* As gguf_open, vocab_finish and tokenizer_new fail; then *out is NULL. */
+/* Fails as gguf_open, vocab_finish and tokenizer_new do; then *out is NULL. */
 status load_tokenizer(tokenizer **out, const char *path, failure *f);
 
 #endif

@@ -15,7 +15,7 @@ typedef struct service_scene {
     service *service;
     place clients_at, modelds_at;
     asker client;               /* it has joined */
-    asker modelds[2];           /* of "m", with a vocabulary of bytes; they have not */
+    asker modelds[2];           /* of "m", with a vocabulary of bytes; they have not joined */
     Trivium__ModelOffer offer;
     Trivium__DefaultModel first;
     bool has_vocabulary;        /* somebody brought it */
