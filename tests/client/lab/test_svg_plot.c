@@ -1,4 +1,4 @@
-/* Figures: axes that a person would number so, and files that hold whatever they are given. */
+/* Figures: axes numbered as a person would, and files that hold whatever they are given. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

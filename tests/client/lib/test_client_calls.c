@@ -1,4 +1,4 @@
-/* Calls through client.h, at a peer that a test plays: each is asked as it was given and answered once,
+/* Calls through client.h, to a peer that a test plays: each is asked as it was given and answered once,
  * whatever happens to tokenizerd meanwhile. */
 #include <math.h>
 #include <setjmp.h>

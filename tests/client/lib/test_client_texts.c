@@ -1,5 +1,5 @@
-/* Texts through client.h, at a peer that a test plays: what is sent, what comes of it, and how a text goes on
- * at another tokenizerd. */
+/* Texts through client.h, from a peer that a test plays: what is sent, what comes of it, and how a text goes
+ * on at another tokenizerd. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

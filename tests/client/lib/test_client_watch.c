@@ -1,4 +1,4 @@
-/* Watching through client.h, at a peer that a test plays: which steps are shown, and how it ends. */
+/* Watching through client.h, with a peer that a test plays: which steps are shown, and how it ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

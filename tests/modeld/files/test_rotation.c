@@ -1,6 +1,6 @@
-/* Scaled rotations: the frequencies by formulas written down here once more, what keys mean that llama.cpp
- * passes over for this architecture, and one set of bits on every instruction set. llama.cpp's own numbers:
- * tests/e2e/text/test_rotations.py. */
+/* Scaled rotations: the frequencies by formulas written down here once more, the meaning of keys that
+ * llama.cpp passes over for this architecture, and one set of bits on every instruction set. llama.cpp's
+ * own numbers: tests/e2e/text/test_rotations.py. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

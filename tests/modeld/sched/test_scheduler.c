@@ -1,4 +1,4 @@
-/* scheduler.h: how many rows of whom run in the next forward pass. */
+/* scheduler.h: whose rows, and how many, run in the next forward pass. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

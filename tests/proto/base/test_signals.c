@@ -1,5 +1,5 @@
-/* Signals that end a program: from the first moment on, while they are held, ignored or blocked by whoever started it. Each
- * test is a child of its own. */
+/* Signals that end a program: from the first moment on, while they are held, ignored or blocked by whoever
+ * started it. Each test is a child of its own. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* What a peer says went wrong: kept with its code, made fit to be told on, never without a sentence. */
+/* What a peer says went wrong: kept with its code, made fit to be passed on, never without a sentence. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Peers: one that has fallen silent is lost, one that may be silent is not, and a connection that breaks is found
- * out. Both sides run on one loop. */
+/* Peers: one that has fallen silent is lost, one that may be silent is not, and a connection that breaks is
+ * noticed. Both sides run on one loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* What fmath.h promises: accuracy over the stated ranges, special values, and the same bits
- * whatever compiler, flags or instruction set: the golden sums were computed once and never
+ * whatever the compiler, flags or instruction set: the golden sums were computed once and never
  * change. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* chain.h, rule by rule: what each step keeps, the edges of its range, what is refused. */
+/* chain.h, rule by rule: what each stage keeps, the edges of its range, what is refused. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* Steps that remember what was drawn, from one draw to the next, and the chance of xtc. */
+/* Stages that remember what was drawn, from one draw to the next, and the chance of xtc. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* Where a share meets what was typed exactly: what is left is what fractions say, by every instruction set
- * of this machine, to the bit the same; and a miss by a millionth is a miss. */
+/* Where a share is exactly what was typed: what is left is what fractions say, the same to the bit by every
+ * instruction set of this machine; and a miss by a millionth is a miss. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* tuning.h and changes.h: another strategy in the middle of a text, from who asks for it to who owns the text; and
- * a text that rests. */
+/* tuning.h and changes.h: another strategy in the middle of a text, from whoever asks for it to whoever owns the
+ * text; and a text that rests. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
