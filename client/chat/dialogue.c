@@ -261,15 +261,15 @@ static void note_chain(dialogue *d, const char *since, const strategy *chain) {
     free(line);
 }
 
-status dialogue_tune(dialogue *d, const strategy *steps, bool replace, failure *f) {
+status dialogue_tune(dialogue *d, const strategy *stages, bool replace, failure *f) {
     const bool is_writing = d->state == DIALOGUE_WRITING && !d->stopped;
     assert(!is_writing || d->paused);
     const strategy *now = &d->chain;
     strategy next;
     strategy_init(&next);
-    status st = strategy_changed(&next, &d->chain, steps, replace, d->n_vocab, f);
+    status st = strategy_changed(&next, &d->chain, stages, replace, d->n_vocab, f);
     if (st == STATUS_OK && is_writing) {
-        now = client_change(d->client, d->request.id, steps, replace, f);
+        now = client_change(d->client, d->request.id, stages, replace, f);
         if (!now) st = f->code;
     }
     if (st != STATUS_OK) {

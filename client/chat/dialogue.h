@@ -62,7 +62,7 @@ void dialogue_resume(dialogue *d);
 /* Change the strategy: of the reply that is being written and rests, and of those to come. A note says
  * what holds now, or from which step on. Codes of strategy_change, and of strategy_check_ids as soon as
  * the model is known. */
-status dialogue_tune(dialogue *d, const strategy *steps, bool replace, failure *f);
+status dialogue_tune(dialogue *d, const strategy *stages, bool replace, failure *f);
 const strategy *dialogue_strategy(const dialogue *d);   /* of the next reply */
 
 transcript *dialogue_transcript(dialogue *d);       /* to be changed only while the chat is not busy */

@@ -129,8 +129,8 @@ void client_resume(client *c, const uint8_t request[REQUEST_BYTES]) {
 }
 
 const strategy *client_change(client *c, const uint8_t request[REQUEST_BYTES],
-                              const strategy *steps, bool replace, failure *f) {
-    return generations_change(c->generations, request, steps, replace, f);
+                              const strategy *stages, bool replace, failure *f) {
+    return generations_change(c->generations, request, stages, replace, f);
 }
 
 status client_watch(client *c, const watch_request *request, const watch_events *events,

@@ -57,7 +57,7 @@ void client_resume(client *c, const uint8_t request[REQUEST_BYTES]);
 /* One that rests is to go on with another strategy, as strategy_change makes it. Returns the whole one, valid
  * until it is resumed; NULL: see f, codes of strategy_change. */
 const strategy *client_change(client *c, const uint8_t request[REQUEST_BYTES],
-                              const strategy *steps, bool replace, failure *f);
+                              const strategy *stages, bool replace, failure *f);
 
 /* Begin to watch a request, one at a time. `request` is borrowed until `over`. */
 status client_watch(client *c, const watch_request *request, const watch_events *events,

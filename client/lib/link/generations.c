@@ -214,10 +214,10 @@ void generations_resume(generations *gs, const uint8_t request[REQUEST_BYTES]) {
 }
 
 const strategy *generations_change(generations *gs, const uint8_t request[REQUEST_BYTES],
-                                   const strategy *steps, bool replace, failure *f) {
+                                   const strategy *stages, bool replace, failure *f) {
     generation *g = generation_find(gs, request);
     assert(g && (g->paused || g->cancelled));
-    if (resume_change_chain(g->resume, steps, replace, f) != STATUS_OK) return NULL;
+    if (resume_change_chain(g->resume, stages, replace, f) != STATUS_OK) return NULL;
     g->acknowledge.change = resume_ordinal(g->resume);
     return resume_chain(g->resume);
 }

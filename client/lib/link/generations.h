@@ -20,7 +20,7 @@ void generations_cancel(generations *gs, const uint8_t request[REQUEST_BYTES]);
 void generations_pause(generations *gs, const uint8_t request[REQUEST_BYTES]);
 void generations_resume(generations *gs, const uint8_t request[REQUEST_BYTES]);
 const strategy *generations_change(generations *gs, const uint8_t request[REQUEST_BYTES],
-                                   const strategy *steps, bool replace, failure *f);
+                                   const strategy *stages, bool replace, failure *f);
 
 /* What the link tells. */
 void generations_joined(generations *gs);

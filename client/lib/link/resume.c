@@ -86,8 +86,8 @@ uint32_t resume_ordinal(const resume_state *s) {
     return s->now.ordinal;
 }
 
-status resume_change_chain(resume_state *s, const strategy *steps, bool replace, failure *f) {
-    status st = strategy_change(&s->now.chain, steps, replace, f);
+status resume_change_chain(resume_state *s, const strategy *stages, bool replace, failure *f) {
+    status st = strategy_change(&s->now.chain, stages, replace, f);
     if (st != STATUS_OK) return st;
     s->now.ordinal++;
     s->now.step = resume_next_step(s);

@@ -29,7 +29,7 @@ const strategy *resume_chain(const resume_state *s);
 uint32_t resume_ordinal(const resume_state *s);
 
 /* Before the next attempt: what draws from its first step on. Codes of strategy_change. */
-status resume_change_chain(resume_state *s, const strategy *steps, bool replace, failure *f);
+status resume_change_chain(resume_state *s, const strategy *stages, bool replace, failure *f);
 
 /* Send the next attempt, the first one or a resume, to the tokenizerd that is joined. */
 status resume_send(resume_state *s, text_link *link, failure *f);

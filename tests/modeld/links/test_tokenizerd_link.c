@@ -60,7 +60,7 @@ static void an_open_is_a_text_to_continue(void **state) {
     assert_string_equal(tokens.notes.session, "talk");
     assert_string_equal(tokens.notes.pool, "careful");
     assert_int_equal(tokens.notes.unreadable, STATUS_OK);
-    assert_int_equal(tokens.notes.n_steps, 1);
+    assert_int_equal(tokens.notes.n_stages, 1);
     assert_true(tokens.notes.temperature == 0.5);
     assert_int_equal(asked->text.change, 4);
     assert_true(asked->text.seed == UINT64_C(1) << 40);
@@ -87,7 +87,7 @@ static void an_open_may_say_little(void **state) {
     assert_string_equal(tokens.notes.pool, "");
     assert_string_equal(tokens.notes.semantics, "");
     assert_int_equal(tokens.notes.unreadable, STATUS_OK); /* the empty chain */
-    assert_int_equal(tokens.notes.n_steps, 0);
+    assert_int_equal(tokens.notes.n_stages, 0);
     assert_int_equal(tokens.notes.asked.text.n_sampler_state_bytes, 0);
 }
 

@@ -104,7 +104,7 @@ static void a_request_arrives_as_the_call_that_it_means(void **state) {
     assert_memory_equal(scene.sampler.state, "state", 5);
     assert_int_equal(scene.sampler.rows.n_candidates, 3);     /* the most that either wants */
     assert_false(scene.sampler.rows.want_probabilities);
-    assert_int_equal(scene.sampler.n_steps, 1);
+    assert_int_equal(scene.sampler.n_stages, 1);
     assert_true(scene.sampler.temperature == 0.5);
 }
 
@@ -120,7 +120,7 @@ static void a_request_may_have_little_in_it(void **state) {
     assert_int_equal(scene.sampler.rows.n_ids, 0);
     assert_int_equal(scene.sampler.rows.n_state_bytes, 0);
     assert_int_equal(scene.sampler.rows.n_candidates, 0);
-    assert_int_equal(scene.sampler.n_steps, 0);
+    assert_int_equal(scene.sampler.n_stages, 0);
     o.n_raw = 2;
     o.raw[1].n_bytes = 0;
     assert_null(order_answer(&o)->error);

@@ -19,8 +19,8 @@ static model *the_model;
 
 static void note_strategy(const strategy *chain, const failure *unreadable) {
     tokens.notes.unreadable = unreadable ? unreadable->code : STATUS_OK;
-    tokens.notes.n_steps = unreadable ? 0 : chain->n_stages;
-    tokens.notes.temperature = tokens.notes.n_steps > 0 ? chain->stages[0].numbers[0] : 0;
+    tokens.notes.n_stages = unreadable ? 0 : chain->n_stages;
+    tokens.notes.temperature = tokens.notes.n_stages > 0 ? chain->stages[0].numbers[0] : 0;
 }
 
 static void note_name(tokenizerd_link *from, text_name text) {

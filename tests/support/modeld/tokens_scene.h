@@ -18,7 +18,7 @@ typedef struct server_notes {
     char pool[64], session[64], semantics[64], state[64];
     uint8_t request[REQUEST_BYTES];
     uint32_t attempt, change, n_watched_asked;
-    size_t n_steps;         /* stages of the strategy; 0 where it cannot be read */
+    size_t n_stages;         /* stages of the strategy; 0 where it cannot be read */
     double temperature;     /* its first number */
     status unreadable;      /* STATUS_OK: it can be read */
     tokenizerd_link *from;

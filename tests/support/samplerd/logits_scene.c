@@ -25,8 +25,8 @@ static status draw(void *context, const sample_rows *rows, sampled_rows *out, fa
     if (rows->given) memcpy(s->given, rows->given, rows->n_rows * sizeof *s->given);
     assert_in_range(rows->n_state_bytes, 0, sizeof s->state);
     if (rows->n_state_bytes > 0) memcpy(s->state, rows->state, rows->n_state_bytes);
-    s->n_steps = rows->strategy->n_stages;
-    s->temperature = s->n_steps > 0 ? rows->strategy->stages[0].numbers[0] : 0;
+    s->n_stages = rows->strategy->n_stages;
+    s->temperature = s->n_stages > 0 ? rows->strategy->stages[0].numbers[0] : 0;
     if (s->meanwhile) s->meanwhile();
     *out = (sampled_rows){s->results, rows->want_probabilities ? s->probabilities : NULL};
     return s->answer == STATUS_OK ? STATUS_OK : (fail)(f, s->answer, "the sampler says no");

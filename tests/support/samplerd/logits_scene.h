@@ -23,7 +23,7 @@ typedef struct noting_sampler {
     float logits[SCENE_ROWS * SCENE_VOCAB];
     int32_t ids[SCENE_IDS], given[SCENE_ROWS];
     uint8_t state[8];
-    size_t n_steps;             /* stages of its strategy */
+    size_t n_stages;             /* stages of its strategy */
     double temperature;         /* the first number of its first stage */
 
     /* to be set: */
