@@ -8,7 +8,7 @@
 
 /* All zero is an empty one. */
 typedef struct buffer {
-    char *bytes;                /* owned; NULL while nothing was ever added */
+    char *bytes;                /* owned; NULL until something is added */
     size_t n_bytes, capacity;
 } buffer;
 

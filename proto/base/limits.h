@@ -34,7 +34,7 @@ enum {
     STOP_BYTES_MAX = 1024,
     STOP_IDS_MAX = 256,
     MODEL_END_IDS_MAX = 64,         /* ids of a vocabulary that end a text */
-    KEYED_ENDS_MAX = 24,            /* of these, what a file's keys name beside eos, eot and eom */
+    KEYED_ENDS_MAX = 24,            /* of these, what a file's keys name besides eos, eot and eom */
     CANDIDATES_MAX = 1024,
     CANDIDATE_TEXT_BYTES_MAX = 64,  /* of a token that a candidate stands for; the rest is left out */
 
@@ -42,7 +42,7 @@ enum {
     STAGES_MAX = 32,
     STAGE_NUMBERS_MAX = 8,          /* except logit_bias, which has one for each id */
     BIASES_MAX = 65536,
-    LIST_IDS_MAX = 4096,            /* of all id lists of a step, with their ends */
+    LIST_IDS_MAX = 4096,            /* of all id lists of a stage, with their ends */
     STEP_LISTS_MAX = 256,
 
     /* messages */
@@ -56,7 +56,7 @@ enum {
     /* queues and tables */
     HIGH_WATER_MESSAGES = 1000,
     HIGH_WATER_ROWS = 8,            /* the logits link */
-    SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds of the host read in place */
+    SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 4096,
     OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 128 << 20,
     PEERS_MAX = TINY_LIMITS ? 4 : 1024,

@@ -46,7 +46,7 @@ static size_t put_time(char *out, size_t out_bytes) {
     return n + (size_t)snprintf(out + n, out_bytes - n, ".%03dZ", (int)(now.tv_nsec / 1000000));
 }
 
-/* snprintf's answer as what is really in a buffer with `room` bytes. */
+/* snprintf's answer, as the length of what is really in a buffer of `room` bytes. */
 static size_t written(int n, size_t room) {
     if (n < 0) return 0;
     return (size_t)n < room ? (size_t)n : room - 1;

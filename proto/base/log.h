@@ -2,7 +2,7 @@
 #ifndef TRIVIUM_LOG_H
 #define TRIVIUM_LOG_H
 
-/* czmq.h includes it, and its macros would win over the names below: have it first, take them away. */
+/* czmq.h includes it, and its macros would win over the names below: include it first, undefine them. */
 #include <syslog.h>
 #undef LOG_INFO
 #undef LOG_DEBUG

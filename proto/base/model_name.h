@@ -5,7 +5,7 @@
 #include "limits.h"
 #include "status.h"
 
-/* 1 to NAME_BYTES_MAX bytes of UTF-8 without control characters, as peers take it; else
+/* 1 to NAME_BYTES_MAX bytes of UTF-8 without control characters, as peers accept it; else
  * STATUS_BAD_REQUEST. */
 status model_name_check(const char *name, failure *f);
 

@@ -38,7 +38,7 @@ typedef struct options {
     const char *usage;          /* "trivium generate [PROMPT|-] [flags]" */
     const char *summary;        /* what it does, and an example: shown by --help, paragraphs filled */
     const option_row *tables[4];  /* each ended by a NULL name; unused ones NULL */
-    size_t n_words_max;         /* words that are no flags */
+    size_t n_words_max;         /* words that are not flags */
 } options;
 
 /* Reads argv[1..]. `--f=v` equals `--f v`; `--` ends the flags; "-" is a word, and so is what starts

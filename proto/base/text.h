@@ -16,7 +16,7 @@ bool text_is_blank(uint8_t byte);
 bool text_is_printable(const char *text, size_t n_bytes_max);
 
 /* Length of the longest prefix of `bytes` that does not end within a character: what may be shown now.
- * Bytes that can never become a character count as whole (the shower replaces them). */
+ * Bytes that can never become a character count as whole (whoever shows them replaces them). */
 size_t text_whole_prefix(const uint8_t *bytes, size_t n_bytes);
 
 /* Copy with each maximal ill-formed part replaced by U+FFFD. Returns malloc'ed bytes (caller frees),

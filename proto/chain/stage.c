@@ -37,7 +37,7 @@ status stage_copy(stage *to, const stage *from) {
     return all ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-/* The shortest decimal that reads back as the same number, so that a message never says "not 1" of
+/* The shortest decimal that reads back as the same number, so that a message never says "not 1" about
  * something just above 1. */
 static void number_text(char out[32], double number) {
     for (int digits = 1; digits <= 17; digits++) {

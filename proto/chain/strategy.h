@@ -1,8 +1,8 @@
 /* A strategy: an ordered chain of sampling stages. This is what client, tokenizerd, modeld and samplerd
  * agree on; what each stage does to a row is in samplerd/chain/chain.h.
  *
- * One table of stages (name, fields, ranges, default place) drives flags, JSON, --help, checks and the
- * wire. A new sampler is one row here, its STEP_ number, and one function in samplerd's table. */
+ * One table of stages, stage_table.c (name, fields, ranges, default place) drives flags, JSON, --help, checks and the
+ * wire. A new stage is one row there, its STAGE_ number here, and one function in samplerd's table. */
 #ifndef TRIVIUM_STRATEGY_H
 #define TRIVIUM_STRATEGY_H
 
@@ -37,7 +37,7 @@ typedef enum stage_kind {
 typedef struct stage_field {
     const char *name;           /* NULL: the value itself ({"top_k": 40}); else an object's key */
     double min, max;
-    bool above_min;             /* min itself is out */
+    bool above_min;             /* min itself is excluded */
     bool whole;                 /* an integer */
     const char *range;          /* in words, for messages: "above 0" */
 } stage_field;
@@ -91,7 +91,7 @@ status strategy_preset(strategy *s, const char *name, uint32_t *max_new_tokens, 
 /* Append. STATUS_BAD_REQUEST: a number out of range (the sentence names stage, value and range), or
  * STAGES_MAX is reached, or a stage that draws would not be the last. */
 status strategy_append(strategy *s, stage_kind kind, const double *numbers, size_t n_numbers, failure *f);
-/* The same with id lists, in the form that a stage has them; ids are 0 or more. */
+/* The same with id lists, in the form in which a stage has them; ids are 0 or more. */
 status strategy_append_lists(strategy *s, stage_kind kind, const double *numbers, size_t n_numbers,
                              const int32_t *lists, size_t n_list_ids, failure *f);
 status strategy_append_biases(strategy *s, const int32_t *ids, const double *biases, size_t n, failure *f);
@@ -104,7 +104,7 @@ status strategy_merge(strategy *s, const strategy *changes, failure *f);
 /* What becomes of `s` when somebody asks for a change: the chain that was asked for, as it stands, in place
  * of `s`, or what it makes of `s` when it is merged. On failure `s` is as it was. What tune and /set do. */
 status strategy_change(strategy *s, const strategy *asked, bool replace, failure *f);
-/* The same of a copy of `from`, in place of what `out` has; with n_vocab above 0, as strategy_check_ids
+/* The same of a copy of `from`, in place of what `out` has; with n_vocab above 0, only if strategy_check_ids
  * allows it. On failure `out` is as it was. */
 status strategy_changed(strategy *out, const strategy *from, const strategy *asked, bool replace,
                         uint32_t n_vocab, failure *f);

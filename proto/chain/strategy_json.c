@@ -141,7 +141,7 @@ static status fail_lists(const stage_row *row, failure *f) {
                 row->name, row->lists);
 }
 
-/* Into the form that a stage has them; at most LIST_IDS_MAX. */
+/* Into the form in which a stage has them; at most LIST_IDS_MAX. */
 static status lists_from_json(const stage_row *row, const json_t *lists, int32_t *ids, size_t *n,
                               failure *f) {
     size_t i, k;

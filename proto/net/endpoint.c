@@ -230,8 +230,8 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
 
 /* ZeroMQ's own reports come through a socket pair within the process, whose name must be a new one:
  * one just closed is taken for a while. Its I/O thread, which serves all sockets, waits for ever
- * where a report finds no room or no reader: so there is no bound to the reports, and they stop
- * before their reader goes (monitor_close). */
+ * where a report finds no room or no reader: so their queue has no bound, and they stop before
+ * their reader goes (monitor_close). */
 static bool monitor_open(endpoint *e) {
     static atomic_uint n_monitors;
     char name[64];

@@ -1,5 +1,5 @@
 /* The only place that opens sockets and sets their options: linger, water marks, IMMEDIATE,
- * ROUTER_MANDATORY, maximal message size, and the lock file beside a bound ipc socket. */
+ * ROUTER_MANDATORY, maximum message size, and the lock file beside a bound ipc socket. */
 #ifndef TRIVIUM_ENDPOINT_H
 #define TRIVIUM_ENDPOINT_H
 
@@ -15,7 +15,7 @@ typedef struct endpoint_options {
     bool insecure;              /* a bind outside loopback is allowed */
 } endpoint_options;
 
-/* Is it written as one, to bind or to join? ipc:// and a path; tcp:// with a host and a port from
+/* Is it written as an endpoint, to bind or to join? ipc:// and a path; tcp:// with a host and a port from
  * 1 to 65535, to bind also with * for all addresses, and * or 0 for a port that is free. STATUS_BAD_REQUEST,
  * STATUS_TOO_LONG. */
 status endpoint_check(const char *address, bool binds, failure *f);
@@ -24,7 +24,7 @@ status endpoint_check(const char *address, bool binds, failure *f);
  * over 107 bytes. STATUS_BAD_REQUEST: no endpoint, or a bind outside loopback without `insecure`. */
 status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f);
 
-/* DEALER, connecting now and again for ever. */
+/* DEALER, connecting at once, and anew whenever the connection breaks. */
 status endpoint_join(endpoint **out, const endpoint_options *options, failure *f);
 
 /* At once for the caller: socket file and lock are gone when it returns. What was sent last, such as a

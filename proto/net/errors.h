@@ -7,7 +7,7 @@
 
 Trivium__Error error_to_wire(const failure *f);     /* borrows its sentence */
 
-/* Fill `f` with what a peer says went wrong, its sentence made fit to be told on, and return its code.
+/* Fill `f` with what a peer says went wrong, its sentence made fit to be passed on, and return its code.
  * Where it says nothing that can be read, `who` failed ("the modeld"): STATUS_BAD_MESSAGE without a
  * code that we know. `error` may be NULL. */
 status error_from_wire(const Trivium__Error *error, const char *who, failure *f);

@@ -11,12 +11,13 @@
 status hello_check(const Trivium__Hello *hello, failure *f);
 
 enum { HOST_BYTES = 128 };
-void hello_host(char host[HOST_BYTES]);     /* this one, as far as it can be told */
+void hello_host(char host[HOST_BYTES]);     /* the name of this one, as far as it is known */
 
-/* Fill in what every Hello of this process says: version, process id, host. `host` is borrowed for its life. */
+/* Fill in what every Hello of this process says: version, process id, host. `host` is borrowed for the life
+ * of `hello`. */
 void hello_fill(Trivium__Hello *hello, char host[HOST_BYTES]);
 
-/* For command lines (option_take): a name that a peer takes, not empty. `out` is a const char **. */
+/* For command lines (option_take): a name that a peer accepts, not empty. `out` is a const char **. */
 status hello_take_name(void *out, const char *flag, const char *value, failure *f);
 
 /* The same, where an empty one means the default. */

@@ -228,7 +228,7 @@ static long patience_ms(const loop *l) {
 loop *loop_new(void) {
     failure f;
     if (resources_check_memory(&f) != STATUS_OK) return NULL;
-    /* czmq would catch SIGINT and SIGTERM by itself, from zsys_init on: it is told before. */
+    /* czmq would catch SIGINT and SIGTERM by itself, from zsys_init on: it is told not to, before that. */
     zsys_handler_set(NULL);
     zsys_init();
 
@@ -261,7 +261,7 @@ void loop_free(loop **loop_pointer) {
 
 /* Wait, then call whoever is ready (a descriptor with an error is: its handler reads the error and
  * decides), then the timers that are due. A handler that waits takes turns of its own, and what was
- * ready before them is asked anew. False: the poll fails for good. */
+ * ready before them is polled anew. False: the poll fails for good. */
 static bool take_turn(loop *l) {
     const uint64_t turn = ++l->n_turns;
     if (l->changed) watches_settle(l);

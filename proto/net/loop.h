@@ -1,4 +1,4 @@
-/* The service loop of a daemon: a thin use of zmq_poll. One thread; handlers run one at a time and never
+/* The service loop of a daemon: a thin layer over zmq_poll. One thread; handlers run one at a time and never
  * block. What tells the program to end (signals.h) ends it cleanly. */
 #ifndef TRIVIUM_LOOP_H
 #define TRIVIUM_LOOP_H
@@ -32,9 +32,9 @@ int loop_every(loop *loop, uint32_t interval_ms, loop_handler *handler, void *co
 int loop_once(loop *loop, uint32_t delay_ms, loop_handler *handler, void *context);
 void loop_cancel(loop *loop, int timer);    /* one that has fired or never was is fine */
 
-/* Runs until loop_stop or a signal, one that waited since before included. Returns true when a signal ended it. */
+/* Runs until loop_stop or a signal, one that was already waiting included. Returns true when a signal ended it. */
 bool loop_run(loop *loop);
-bool loop_was_terminated(const loop *loop); /* by another signal than SIGINT; of the last run */
+bool loop_was_terminated(const loop *loop); /* by a signal other than SIGINT; of the last run */
 void loop_stop(loop *loop);                 /* from within a handler: leave after this turn */
 
 /* From within a handler that must wait: the others are served until `fd`, which nobody else watches,

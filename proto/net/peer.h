@@ -74,7 +74,7 @@ uint64_t peers_incarnation(void);   /* 64 random bits, not 0 */
  * bound, STATUS_NO_MEMORY: nothing was sent. */
 status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);
 
-/* The same for what may be lost: it leaves at once, or not at all: never after what waits. False: it
+/* The same for what may be lost: it leaves at once or not at all, never after what waits. False: it
  * was dropped, and no peer is cut for it. */
 bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m);
 

@@ -29,7 +29,8 @@ uint64_t peers_garbage(const peers *ps) {
     return ps->life.n_garbage;
 }
 
-/* To one that talks as if we knew it. Strangers get so many answers, not one for each message. */
+/* To one that talks as if we knew it. Strangers get SAY_HELLO_MAX answers between two ticks, not one for each
+ * message. */
 static void ask_hello(peers *ps, const wire_route *route, uint64_t to) {
     if (ps->life.n_say_hello == SAY_HELLO_MAX) return;
     ps->life.n_say_hello++;

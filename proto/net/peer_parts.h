@@ -95,7 +95,7 @@ bool peer_has_route(const peer *p, const wire_route *route);
 peer *peer_find(const peers *ps, uint64_t incarnation, const wire_route *route);
 
 /* The end of a peer, now: only called from the loop, never from within peers_send or an event.
- * `tell`: it may still be there, and shall know. */
+ * `tell`: it may still be there, and is to be told. */
 void peer_end(peers *ps, peer *p, const char *why, bool tell);
 
 /* The end of a peer, soon: its owner may be using it right now. */

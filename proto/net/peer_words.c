@@ -56,7 +56,7 @@ void peers_send_say_hello(peers *ps, const wire_route *route, uint64_t to) {
     control_send(ps, route, &control);
 }
 
-/* A heartbeat never waits: where something else does, that will be the sign of life. */
+/* A heartbeat never waits: where something else waits, that will be the sign of life. */
 bool peers_send_heartbeat(peers *ps, peer *p) {
     if (p->state != PEER_JOINED || !outbox_empty(p->outbox)) return false;
     Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;

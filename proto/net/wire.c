@@ -60,7 +60,7 @@ static void *arena_alloc(void *allocator_data, size_t size) {
         bool large = n_bytes > ARENA_BLOCK_BYTES / 4;
         block = block_new(large ? n_bytes : ARENA_BLOCK_BYTES);
         if (!block) return NULL;
-        if (large && first) SLIST_INSERT_AFTER(first, block, link); /* and the first is filled on */
+        if (large && first) SLIST_INSERT_AFTER(first, block, link); /* the first is still being filled */
         else SLIST_INSERT_HEAD(&a->blocks, block, link);
     }
     void *memory = block->bytes + block->n_used;

@@ -61,7 +61,7 @@ void wire_parcel_free(wire_parcel **parcel);
 /* Raw frame `index` as `count` numbers of `size` bytes: its pointer when the frame is there and has
  * exactly that length, else NULL. */
 const void *wire_array(const wire_message *m, size_t index, size_t count, size_t size);
-/* The same when the count comes from the frame: NULL when absent or no whole number of items. */
+/* The same when the count comes from the frame: NULL when absent or not a whole number of items. */
 const void *wire_items(const wire_message *m, size_t index, size_t size, size_t *count);
 
 #endif

@@ -12,7 +12,7 @@ static bool has(unsigned bits, unsigned wanted) {
     return (bits & wanted) == wanted;
 }
 
-/* Extended control register 0: bits of 6 are the AVX state, of 0xe6 the AVX-512 state besides. */
+/* Extended control register 0: the bits of 6 are the AVX state, those of 0xe6 the AVX-512 state as well. */
 static unsigned saved_registers(void) {
     unsigned low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));

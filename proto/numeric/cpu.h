@@ -7,7 +7,7 @@
 typedef enum isa {
     ISA_REF,        /* plain C */
     ISA_AVX2,       /* AVX2, FMA, F16C */
-    ISA_AVX512,     /* AVX-512 F, BW, VL, DQ, VNNI besides */
+    ISA_AVX512,     /* these, and AVX-512 F, BW, VL, DQ, VNNI */
 } isa;
 
 const char *isa_name(isa i);        /* "ref", "avx2", "avx512" */

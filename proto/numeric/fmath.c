@@ -1,6 +1,6 @@
 /* The double functions that a sampler calls tens of thousands of times a row (exp, log) use only
  * + − × ÷: without compiler flags an explicit fma is a call into libm. Polynomials are interpolations
- * at Chebyshev points, or plain Taylor series where speed is no matter. */
+ * at Chebyshev points, or plain Taylor series where speed does not matter. */
 #include "fmath.h"
 
 #include <fenv.h>

@@ -13,7 +13,7 @@ static inline uint16_t round_to_half(float x) {
      * addition rounds. 0x400 units are the smallest normal number. */
     uint32_t units = float_bits(float_of_bits(magnitude) + 0.5f) - float_bits(0.5f);
     half = magnitude < 0x38800000 ? units : half;
-    half = magnitude >= 0x477ff000 ? 0x7c00 : half;     /* 65520: half way past the largest, 65504 */
+    half = magnitude >= 0x477ff000 ? 0x7c00 : half;     /* 65520: half a unit past the largest, 65504 */
     half = magnitude > 0x7f800000 ? 0x7e00 | (magnitude >> 13 & 0x3ff) : half;
     return (uint16_t)(sign | half);
 }

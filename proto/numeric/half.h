@@ -1,4 +1,4 @@
-/* float16 (IEEE 754 binary16), as bits in a uint16_t. Plain C with the bits of F16C's instructions, so
+/* float16 (IEEE 754 binary16), as bits in a uint16_t. Plain C that gives the bits of F16C's instructions, so
  * that a vector kernel which uses those agrees with one that does not. The rounding mode is to nearest. */
 #ifndef TRIVIUM_HALF_H
 #define TRIVIUM_HALF_H

@@ -141,7 +141,7 @@ struct shared_view {
     uint32_t n_rows, n_vocab;
 };
 
-/* Only a regular file of ours is opened at all: what else has a descriptor might act on it. */
+/* Only a regular file of ours is opened at all: anything else might act on being opened. */
 static status open_offered(int *out, size_t *n_bytes, const char *path, failure *f) {
     struct stat info;
     if (stat(path, &info) != 0)
@@ -161,7 +161,7 @@ static status open_offered(int *out, size_t *n_bytes, const char *path, failure 
     return STATUS_OK;
 }
 
-/* `seen` is what the file's head said once: the maker could write another one into it. */
+/* `seen` is a copy of the file's head: the maker could change the one in the file. */
 static bool is_whole(const head *seen, size_t n_bytes) {
     return memcmp(seen->magic, MAGIC, sizeof MAGIC) == 0 && seen->n_rows >= 1 &&
            seen->n_rows <= SHARED_ROWS_MAX && seen->n_vocab >= 1 &&

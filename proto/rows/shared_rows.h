@@ -4,7 +4,7 @@
  * The memory is a file without a name (memfd), sealed: its size never changes, and nobody but its
  * maker writes to it. A samplerd of the same user opens it as /proc/PID/fd/FD. On another host, in
  * another PID namespace or as another user it finds something else there or nothing; the maker's
- * incarnation, which stands in the file, tells. Then rows are sent.
+ * incarnation in the file tells it so. Then rows are sent.
  *
  * Layout, in lines of 64 bytes: a head (8 bytes "TRIVROWS", the maker's incarnation as uint64,
  * n_rows and n_vocab as uint32); then for each row a line that begins with its generation (uint64),
@@ -35,7 +35,7 @@ int shared_rows_fd(const shared_rows *r);
 bool shared_rows_take(shared_rows *r, uint32_t *index); /* false: none is free */
 void shared_rows_give(shared_rows *r, uint32_t index);  /* it may be taken again at once */
 
-float *shared_rows_at(shared_rows *r, uint32_t index); /* [n_vocab], at an address of whole lines */
+float *shared_rows_at(shared_rows *r, uint32_t index); /* [n_vocab], beginning at a line */
 /* To be called before the row is written. Returns its new generation, never 0. */
 uint64_t shared_rows_renew(shared_rows *r, uint32_t index);
 

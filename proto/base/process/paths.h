@@ -20,7 +20,7 @@ status paths_endpoint(const char *name, char *out, size_t out_bytes, failure *f)
  * STATUS_BAD_REQUEST: `asked` is empty. */
 status paths_model(const char *asked, char *out, size_t out_bytes, failure *f);
 
-/* Folder of the running program, where the other three are found; else PATH decides. */
+/* Another of our programs: the file beside the running one, else its bare name, for PATH to decide. */
 status paths_program(const char *name, char *out, size_t out_bytes, failure *f);
 
 #endif

@@ -1,5 +1,5 @@
 /* What a process may have of the machine: file descriptors, threads, memory. The libraries that carry the
- * messages end the process where they get none, so it is asked before they begin. */
+ * messages end the process where they get none, so this is checked before they begin. */
 #ifndef TRIVIUM_RESOURCES_H
 #define TRIVIUM_RESOURCES_H
 

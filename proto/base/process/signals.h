@@ -13,8 +13,8 @@ typedef enum signals_rule {
 
 /* The first thing in main: SIGNALS_END holds, with this exit code. A SIGINT or SIGHUP that was ignored stays
  * so: with nohup, or in the background of a shell without jobs, a terminal's does not mean this program.
- * SIGTERM always counts. What was blocked is so no more, and what came meanwhile counts now. A reader that
- * went away is an error of write(), no more. */
+ * SIGTERM always counts. What was blocked is unblocked, and what came meanwhile counts now. A reader that
+ * went away is an error of write(), nothing worse. */
 void signals_begin(int exit_code);
 
 /* The rule from now on; returns the one before. One that waits and is not held any more ends the program now. */
@@ -23,7 +23,7 @@ signals_rule signals_set(signals_rule rule);
 int signals_waiting(void);      /* the number of one that waits, SIGINT only when it is alone; 0: none does */
 int signals_take(void);         /* the same, and it waits no longer */
 
-/* While one may come, write to this eventfd when it does; -1: none. Returns the one before. */
+/* From now on, write to this eventfd when one comes; -1: to none. Returns the eventfd before. */
 int signals_wake(int fd);
 
 bool signals_ignored(int number);       /* as it is now: whoever handles it for a while asks first */
