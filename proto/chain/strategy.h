@@ -1,8 +1,8 @@
 /* A strategy: an ordered chain of sampling stages. This is what client, tokenizerd, modeld and samplerd
  * agree on; what each stage does to a row is in samplerd/chain/chain.h.
  *
- * One table of stages, stage_table.c (name, fields, ranges, default place) drives flags, JSON, --help, checks and the
- * wire. A new stage is one row there, its STAGE_ number here, and one function in samplerd's table. */
+ * One table of stages, stage_table.c (name, fields, ranges, default place), drives flags, JSON, --help, checks
+ * and the wire. A new stage is one row there, its STAGE_ number here, and one function in samplerd's table. */
 #ifndef TRIVIUM_STRATEGY_H
 #define TRIVIUM_STRATEGY_H
 

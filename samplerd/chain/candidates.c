@@ -13,7 +13,7 @@ _Static_assert(N_VOCAB_MAX <= UINT64_MAX / WEIGHT_ONE, "the total of all weights
 
 enum {
     BUCKETS = 256,                          /* a bucket's number fits a byte */
-    FEW = 48,                               /* so many are sorted at once */
+    FEW = 48,                               /* up to this many are sorted at once */
 };
 
 __extension__ typedef unsigned __int128 uint128;

@@ -17,11 +17,11 @@
 #include "proto/base/status.h"
 #include "samplerd/simd/passes.h"
 
-/* A share that was typed is reached within this of it, relative. 0.9 is no binary number; and of logarithms
- * in float32, the shares that are hundredths or thousandths fall short by up to 1.2e-7, by somewhat more
- * where the others are too large. Of a share p above a half it is relative to the rest, 1 − p: a sum of that
- * much is not off by more than the rest is. It is never less than the other, which is absolute: what was
- * typed has that many digits. */
+/* A share that was typed counts as reached from this far below it on, relative. 0.9 is no binary number; and
+ * where logits are logarithms in float32, shares of hundredths or thousandths fall short by up to 1.2e-7, by
+ * somewhat more where the other shares come out too large. For a share p above a half it is relative to the
+ * rest, 1 − p: a sum of that much is not off by more than the rest is. It is never less than
+ * SHARE_TOLERANCE_LEAST, which is absolute: what was typed has that many digits. */
 #define SHARE_TOLERANCE 1.8e-7
 #define SHARE_TOLERANCE_LEAST 1e-9
 

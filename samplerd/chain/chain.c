@@ -13,7 +13,7 @@
 
 typedef void stage_function(candidates *left, const stage *one);
 
-/* What each stage does; its name, fields and ranges stand in stage_table. */
+/* What each stage does; its name, fields and ranges are in stage_table. */
 static stage_function *const functions[] = {
     [STAGE_LOGIT_BIAS] = penalty_logit_bias,
     [STAGE_REPETITION_PENALTY] = penalty_repetition,
@@ -101,7 +101,7 @@ static void spread_probabilities(const candidates *left, double *probabilities, 
     for (uint32_t i = 0; i < left->n; i++) probabilities[left->ids[i]] = probability_at(left, i);
 }
 
-/* What the stage of this number, from 1 on, has left and dropped. */
+/* What the stage of this number, counted from 1, has left and dropped. */
 static void note_step(chain *c, sample_result *out, uint32_t number) {
     const candidates *left = &c->left;
     if (out->n_candidates == 0) return;

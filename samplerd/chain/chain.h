@@ -1,7 +1,7 @@
 /* What each stage of a strategy does to the candidates of a row, and the draw. Pure: no sockets, no clock.
  *
- * Everything from the logits on is double. The exact rule of each stage stands
- * beside its function in filters.h, penalties.h, dry.h and sampler_state.h. Equal logits rank by lower id. */
+ * Everything from the logits on is double. The exact rule of each stage is beside its function in filters.h,
+ * penalties.h, dry.h and sampler_state.h. Of equal logits the lower id ranks first. */
 #ifndef TRIVIUM_CHAIN_H
 #define TRIVIUM_CHAIN_H
 

@@ -31,7 +31,7 @@ static uint32_t length_of(const int32_t *list) {
     return n;
 }
 
-/* Ids in front of the newest breaker's end: so many may repeat. */
+/* Ids that are newer than the newest breaker: that many may repeat. */
 static uint32_t repeatable(const tail *t, const stage *one) {
     for (uint32_t i = 0; i < t->n; i++) {
         uint32_t longest = 0;
@@ -45,7 +45,7 @@ static uint32_t repeatable(const tail *t, const stage *one) {
     return t->n;
 }
 
-/* lengths[k]: on how many ids, from the newest on, the text agrees with itself k ids earlier (the Z
+/* lengths[k]: on how many ids, from the newest back, the text agrees with itself k ids earlier (the Z
  * algorithm; Gusfield 1997). */
 static void match_lengths(const tail *t, uint32_t *lengths) {
     uint32_t left = 0, right = 0;       /* the match that reaches furthest: [left, right) */

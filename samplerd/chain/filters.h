@@ -1,5 +1,5 @@
-/* Steps that look at the candidates alone: they scale their logits, or drop the unlikely. Each is the function
- * of its row in strategy.h's table. Something always stays; where none is left, none comes back. In what
+/* Stages that look at the candidates alone: they scale their logits, or drop the unlikely. Each is the function
+ * of its stage in chain.c's table. Something always stays; where none is left, none comes back. In what
  * follows p is a candidate's probability at this place of the chain, H = −Σ p ln p the entropy. */
 #ifndef TRIVIUM_FILTERS_H
 #define TRIVIUM_FILTERS_H

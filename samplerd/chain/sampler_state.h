@@ -1,4 +1,4 @@
-/* Steps that remember what was drawn: mirostat and adaptive_p. Each comes last in its chain, so that a chain
+/* Stages that remember what was drawn: mirostat and adaptive_p. Each comes last in its chain, so that a chain
  * has one state at most.
  *
  * It travels in the request's `state` and back in the reply: a version (1), a kind (1 mirostat, 2
@@ -30,7 +30,7 @@ status sampler_state_read(sampler_state *s, const uint8_t *bytes, size_t n_bytes
  * stage remembers. */
 size_t sampler_state_write(const sampler_state *s, uint8_t *bytes);
 
-/* Drop candidates of −log₂ p > μ, whose p does not reach the share 2^−μ, but never the first; μ begins at
+/* Drop candidates with −log₂ p > μ, whose p does not reach the share 2^−μ, but never the first; μ begins at
  * 2·tau. After the draw of x, with p among those left: μ − eta · (−log₂ p(x) − tau). Basu et al. 2021, version 2. */
 void mirostat_apply(struct candidates *c, const stage *one);
 

@@ -1,7 +1,8 @@
 /* The logits link, as a samplerd has it with one modeld, which it joins: takes each SampleRequest, has its rows
  * drawn from, and answers with a SampleReply, and with a Glimpse where somebody watches.
  *
- * A request that does not keep to PROTOCOL.md is answered with the error that it earns and drawn for by nobody. */
+ * A request that does not keep to PROTOCOL.md is answered with the error that it earns, and nothing is drawn
+ * for it. */
 #ifndef TRIVIUM_LOGITS_LINK_H
 #define TRIVIUM_LOGITS_LINK_H
 

@@ -13,7 +13,7 @@ typedef struct reply_room {
     Trivium__Drawn watched;         /* the last row's */
 } reply_room;
 
-/* Fill `reply`: that what `request` asked for was drawn. It borrows from all three. */
+/* Fill `reply`: what `request` asked for was drawn. It borrows from all three. */
 void sample_reply_drawn(Trivium__SampleReply *reply, const Trivium__SampleRequest *request,
                         const sampled_rows *sampled, reply_room *room);
 

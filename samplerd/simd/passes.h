@@ -14,7 +14,7 @@
 
 typedef struct passes {
     /* z = logits, widened; *max: the largest. logits, z: [n], n ≥ 1. False: one is not finite, and
-     * what z and *max are is left open. */
+     * then z and *max may hold anything. */
     bool (*widen)(double *z, const float *logits, uint32_t n, double *max);
 
     /* The largest of z: [n]; +inf where one is NaN; -inf of none. */
@@ -27,7 +27,7 @@ typedef struct passes {
      * their sum. weights, z: [n], no z above max, none NaN; max is finite. */
     uint64_t (*weigh)(uint64_t *weights, const double *z, double max, uint32_t n);
 
-    /* The i, ascending, whose z[i] is not below `lowest` (a NaN is not). Returns how many there
+    /* The i, ascending, whose z[i] is not below `lowest` (a NaN never is below). Returns how many there
      * are. indices: [n]; those after the last one may be written, too. */
     uint32_t (*select)(uint32_t *indices, const double *z, double lowest, uint32_t n);
 } passes;
