@@ -150,7 +150,7 @@ static uint32_t count_pages(const model *m) {
     return n_pages < UINT32_MAX / PAGE_TOKENS ? (uint32_t)n_pages : UINT32_MAX / PAGE_TOKENS;
 }
 
-/* Without it the words of a text may be cut in other places than those of the texts it was trained on. */
+/* Without it words may be cut in other places than in the texts that the model was trained on. */
 static void log_split(const char *split) {
     if (split[0] != '\0' && strcmp(split, "default") != 0) return;
     log_event(LOG_INFO, "split_unknown",

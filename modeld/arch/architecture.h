@@ -1,5 +1,5 @@
-/* What an architecture is: the name in the file, of what kinds its blocks are, and its own reading of the
- * sizes among the file's keys. Each is one file beside llama.c, and one row in the table of architecture.c. A
+/* What an architecture is: the name in the file, the kinds of its blocks, and its own reading of the sizes
+ * among the file's keys. Each is one file beside llama.c, and one row in the table of architecture.c. A
  * kind that no architecture had before is an enum value or a field in blocks/, with its case there; tensors
  * that none had before are taken in block_tensors.c. */
 #ifndef TRIVIUM_ARCHITECTURE_H

@@ -43,7 +43,7 @@ static status take_bias(const source *from, const char *name, uint32_t n, const 
                                                  : STATUS_OK;
 }
 
-/* NAME.weight, [dim], and of kinds that have one an optional bias. */
+/* NAME.weight, [dim], and, for kinds that have one, an optional bias. */
 static status take_norm(const source *from, const char *name, norm *out) {
     *out = (norm){.kind = from->architecture->norm, .epsilon = from->shape->norm_epsilon};
     uint32_t dim = from->shape->dim;

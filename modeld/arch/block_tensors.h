@@ -8,7 +8,7 @@
 #include "weights.h"
 
 /* Fill all of `out`, as transformer_weights_of hands it out, with weights that `w` owns. A failure names the
- * tensor and what was expected, or the keys and the tensor that make a rotation which is not computed. */
+ * tensor and what was expected, or the keys and the tensor whose rotation is not supported. */
 status block_tensors_take(const architecture *a, const model_shape *s, weights *w, transformer_weights *out,
                           failure *f);
 

@@ -1,6 +1,6 @@
-/* GPT-2 (Radford et al. 2019) and the model of the chapter: LayerNorm before each block, learned positions, a
- * head of keys and values for each of queries, GELU, output head tied to the embedding or of its own. Every
- * bias is optional: what the file has is used. */
+/* GPT-2 (Radford et al. 2019) and the model of the chapter: LayerNorm before each block, learned positions,
+ * one head of keys and values for each head of queries, GELU, output head tied to the embedding or of its own.
+ * Every bias is optional: what the file has is used. */
 #include <math.h>
 
 #include "architecture.h"

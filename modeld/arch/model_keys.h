@@ -37,12 +37,12 @@ status model_keys_size(const model_keys *k, const char *key, uint32_t min, uint3
                        failure *f);
 status model_keys_size_or(const model_keys *k, const char *key, uint32_t min, uint32_t max, uint32_t fallback,
                           uint32_t *out, failure *f);
-/* A size of 1 … max that the file has once, or for each of the n_layers (which is read already): those must
- * all be the same. */
+/* A size of 1 … max that the file has once, or for each of the n_layers (already read): those must all be
+ * the same. */
 status model_keys_layers_size(const model_keys *k, const char *key, uint32_t max, const model_shape *s,
                               uint32_t *out, failure *f);
 
-/* n_ctx_made, and n_ctx: what is asked for, or with 0 as much of it as is supported. */
+/* n_ctx_made, and n_ctx: what is asked for, or for 0 as much of n_ctx_made as is supported. */
 status model_keys_context(const model_keys *k, uint32_t n_ctx, model_shape *s, failure *f);
 /* n_layers, dim and ffn_dim. */
 status model_keys_widths(const model_keys *k, model_shape *s, failure *f);

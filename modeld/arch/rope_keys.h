@@ -1,7 +1,7 @@
 /* What the keys rope.* of a file say about its rotation. Scaling makes a model see farther than it was
- * trained: linear slows all pairs alike; YaRN (Peng et al. 2023) slows those that turn slowly, keeps those
- * that turn fast, and ramps between; Llama 3's rule comes as a tensor of factors. What the keys mean where a
- * paper leaves it open is llama.cpp's reading; kernels/ARITHMETIC.md lists them. */
+ * trained to: linear slows all pairs alike; YaRN (Peng et al. 2023) slows those that turn slowly, keeps those
+ * that turn fast, and ramps between; Llama 3's rule comes as a tensor of factors. Where a paper leaves
+ * open what a key means, llama.cpp's reading holds; kernels/ARITHMETIC.md lists them. */
 #ifndef TRIVIUM_ROPE_KEYS_H
 #define TRIVIUM_ROPE_KEYS_H
 

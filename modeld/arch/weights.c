@@ -19,7 +19,7 @@ static size_t round_up(size_t n, size_t unit) {
 }
 
 /* What a tensor takes at most: as a matrix, in parts of which each has a last panel that is not full; a
- * vector takes less. 0: more than fits memory. */
+ * vector takes less. 0: more than fits in memory. */
 static size_t packed_bytes(const gguf_tensor *t) {
     enum { FILLING = (WEIGHTS_PARTS_MAX - 1) * PANEL };
     if (t->dims[0] > UINT32_MAX || t->dims[1] > UINT32_MAX - FILLING) return 0;

@@ -6,7 +6,7 @@
 
 #include "pass.h"
 
-/* Of one layer. What other architectures do has its field here: norms of queries and keys, used before they
+/* Of one layer. What other architectures do gets a field here: norms of queries and keys, used before they
  * turn (attention.c); a window, or a cap of the scores (attention_tiles.c). */
 typedef struct attention_weights {
     norm norm;                  /* before the block, [dim] */

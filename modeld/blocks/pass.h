@@ -35,10 +35,10 @@ typedef struct linear_step {
     bool add;
 } linear_step;
 
-/* What is done with rows first … end − 1, in a row `width` items of which are read or made. */
+/* Do `step` for all rows, in ranges of them; it reads or makes `width` items in each row. */
 void pass_for_rows(const pass *p, uint32_t width, threads_body *step, void *context);
 
-/* blocks = row `row`, x: [width], as int8, where that is wanted. For within a step of pass_for_rows. */
+/* blocks = row `row`, x: [width], as int8, where that is wanted. For use within a step of pass_for_rows. */
 void pass_quantize(const pass *p, const float *x, uint32_t row, uint32_t width);
 
 /* h = norm(x); blocks = h. */

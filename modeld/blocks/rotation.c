@@ -7,7 +7,7 @@
 
 static const double TWO_PI = 6.283185307179586;
 
-/* The pair, as a real number, that turns `n_turns` times within the context before. */
+/* The pair, as a real number, that turns `n_turns` times within the context before scaling. */
 static double pair_of_turns(const rotation *r, double n_turns) {
     return r->n_dims * fmath_log(r->scaling.n_ctx_before / (n_turns * TWO_PI)) / (2.0 * fmath_log(r->base));
 }

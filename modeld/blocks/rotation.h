@@ -22,13 +22,13 @@ typedef struct rotation_scaling {
     double magnitude;           /* of cosines and sines; 1: none */
     double yarn_mix;            /* part of the fast pairs that is not divided; 0: this is not YaRN */
     double yarn_fast, yarn_slow;    /* turns within n_ctx_before: of pairs kept, of pairs divided */
-    uint32_t n_ctx_before;      /* positions before it was stretched */
+    uint32_t n_ctx_before;      /* the context before it was stretched */
     bool by_pair;               /* each pair has a factor of its own, too: the tensor rope_freqs */
 } rotation_scaling;
 
 typedef struct rotation {
     rotation_kind kind;
-    uint32_t n_dims;            /* of each head, from its first value on: even, ≤ head_dim; of NONE 0 */
+    uint32_t n_dims;            /* of each head, from its first value on: even, ≤ head_dim; 0 for NONE */
     double base;
     rotation_scaling scaling;
 } rotation;
@@ -40,8 +40,8 @@ typedef struct rotation {
 /* Whether angles are position · base^(−2i / n_dims) and nothing more, or nothing turns. */
 bool rotation_is_plain(const rotation *r);
 
-/* Radians a position of each pair, [n_dims / 2]. Each is divided by its factor, [n_dims / 2], where `factors`
- * is not NULL; they are finite and above 0. The caller checks the result: ROTATION_FREQUENCY_MAX. */
+/* Radians per position for each pair, [n_dims / 2]. Each is divided by its factor, [n_dims / 2], where
+ * `factors` is not NULL; they are finite and above 0. The caller checks the result: ROTATION_FREQUENCY_MAX. */
 void rotation_frequencies(const rotation *r, const float *factors, double *frequencies);
 
 /* For rotation_turn: the cosines and sines of a position, [n_dims] each, in the form that the kernel of this

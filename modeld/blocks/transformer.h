@@ -1,5 +1,5 @@
-/* The forward pass: embedding, layers of attention and feed-forward, output head. Of what kinds its blocks
- * are stands with their weights; in words: kernels/ARITHMETIC.md. */
+/* The forward pass: embedding, layers of attention and feed-forward, output head. The kinds of its blocks
+ * are with their weights; in words: kernels/ARITHMETIC.md. */
 #ifndef TRIVIUM_TRANSFORMER_H
 #define TRIVIUM_TRANSFORMER_H
 

@@ -21,13 +21,13 @@ typedef struct model_options {
     uint32_t n_rows_max;        /* rows of one forward pass: 1 … BATCH_ROWS_MAX */
     bool blas;                  /* OpenBLAS where the start-up check finds its bits equal */
     uint32_t n_ctx;             /* positions, at most N_CTX_MAX; 0: those of the file, as far as supported */
-    const memory_limit *memory; /* what weights, keys and values must fit, before weights are packed; NULL: anything */
+    const memory_limit *memory; /* that all must fit, checked before weights are packed; NULL: anything */
     uint64_t kv_bytes;          /* for keys and values; 0: chosen as in memory_limit_share */
 } model_options;
 
 /* Open, check everything against the file, pack the weights for the kernels, start the pool. On failure
  * *out is NULL and `f` has one sentence (file, tensor or key, and what is supported). STATUS_IO: the file
- * cannot be read, or is damaged. STATUS_UNSUPPORTED: it is none that can be computed. STATUS_NOT_FOUND,
+ * cannot be read, or is damaged. STATUS_UNSUPPORTED: it is not one that can be computed. STATUS_NOT_FOUND,
  * STATUS_BAD_REQUEST: a key is missing or out of its range, or there is no such isa. STATUS_NO_MEMORY. */
 status model_open(model **out, const char *path, const model_options *options, failure *f);
 void model_close(model **m);

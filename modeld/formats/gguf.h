@@ -39,7 +39,8 @@ typedef struct gguf gguf;
 status gguf_open(gguf **out, const char *path, failure *f);
 void gguf_close(gguf **g);
 
-/* Fill `f` with "PATH: sentence" and return `code`; a long path is cut in front, the sentence stays whole. */
+/* Fill `f` with "PATH: sentence" and return `code`; a long path is cut at its beginning, the sentence stays
+ * whole. */
 status gguf_refuse(const gguf *g, failure *f, status code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -50,7 +50,7 @@ static bool read_type(gguf_reader *r, const gguf_entry *e, uint32_t *out) {
     return true;
 }
 
-/* Before anything is allocated for them: can so many items be in what is left of the file? */
+/* Before anything is allocated for them: can that many items be in what is left of the file? */
 static bool check_count(const gguf_reader *r, const gguf_entry *e) {
     size_t n_max = (r->g->n_bytes - r->at) / value_types[e->item_type].n_bytes_min;
     if (e->n_items > n_max)

@@ -35,7 +35,7 @@ struct gguf {
     size_t n_tensors;
 };
 
-/* Reading goes from front to back. What returns bool returns false after it has filled `f`. */
+/* Reading goes from front to back. A function that returns bool returns false once it has filled `f`. */
 typedef struct gguf_reader {
     gguf *g;
     size_t at;                  /* offset of the next byte, ≤ n_bytes */
@@ -48,7 +48,7 @@ bool gguf_fails(const gguf_reader *r, status code, const char *format, ...)
 
 bool gguf_no_memory(const gguf_reader *r);
 
-/* The next n_bytes, in the mapping; NULL when the file has no more so many. */
+/* The next n_bytes, in the mapping; NULL when the file has fewer left. */
 const uint8_t *gguf_take(gguf_reader *r, uint64_t n_bytes);
 bool gguf_read_u32(gguf_reader *r, uint32_t *out);
 bool gguf_read_u64(gguf_reader *r, uint64_t *out);

@@ -152,7 +152,7 @@ static status read_end_list(gguf_vocabulary *v, const gguf *g, failure *f) {
     return STATUS_OK;
 }
 
-/* Tokens that part a file from the next one, or fill a gap: what follows them is another text. */
+/* Tokens that separate a file from the next one, or fill a gap: what follows them is another text. */
 static status read_ends(gguf_vocabulary *v, const gguf *g, failure *f) {
     static const char *const keys[] = {"tokenizer.ggml.fim_pad_token_id",
                                        "tokenizer.ggml.fim_rep_token_id",

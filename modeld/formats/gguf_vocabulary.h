@@ -38,7 +38,7 @@ void gguf_vocabulary_free(gguf_vocabulary **v);
 
 const model_vocabulary *gguf_vocabulary_summary(const gguf_vocabulary *v);
 model_bytes gguf_vocabulary_token(const gguf_vocabulary *v, uint32_t id);      /* id < n_tokens */
-uint8_t gguf_vocabulary_token_type(const gguf_vocabulary *v, uint32_t id);    /* 1 normal … 6 byte; 1 where untold */
+uint8_t gguf_vocabulary_token_type(const gguf_vocabulary *v, uint32_t id);    /* 1 normal … 6 byte; 1 if unsaid */
 model_bytes gguf_vocabulary_merge(const gguf_vocabulary *v, uint32_t rank);   /* rank < n_merges */
 
 #endif

@@ -29,8 +29,9 @@ static void read_block(weight_unit *u, code_form form, const uint8_t *source) {
     }
 }
 
-/* Twelve bytes with a six-bit scale and minimum for each of eight blocks: four lie in the low six
- * bits of a byte; of the others the low four bits share a byte, the two upper ones fill up those. */
+/* Twelve bytes with a six-bit scale and minimum for each of eight blocks: the first four lie in
+ * the low six bits of a byte; of the others the low four bits share a byte, and the upper two fill up the
+ * bytes of the first four. */
 static void read_factors(weight_unit *u, const uint8_t *packed) {
     for (uint32_t b = 0; b < 4; b++) {
         uint8_t scale = packed[b], minimum = packed[b + 4], both = packed[b + 8];
@@ -41,7 +42,7 @@ static void read_factors(weight_unit *u, const uint8_t *packed) {
     }
 }
 
-/* Q4_K, Q5_K: scale, what the minimum is less than zero, factors, fifth bits (bit b of byte i for
+/* Q4_K, Q5_K: scale, the minimum with its sign reversed, factors, fifth bits (bit b of byte i for
  * item i of block b), codes: two blocks in the low and high halves of 32 bytes. */
 static void read_k45(weight_unit *u, code_form form, const uint8_t *source) {
     u->scale = half_at(source);

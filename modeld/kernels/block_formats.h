@@ -1,5 +1,5 @@
 /* The quantized tensor types, as ggml defines them: what the bytes of a file mean, and the form that one
- * kernel for all of them needs. A unit is what shares float16 scales: 32 values, or 256 of the K types. */
+ * kernel for all of them needs. A unit is what shares float16 scales: 32 values, or 256 for the K types. */
 #ifndef TRIVIUM_BLOCK_FORMATS_H
 #define TRIVIUM_BLOCK_FORMATS_H
 
@@ -15,7 +15,7 @@ enum { BLOCK = 32, UNIT_BLOCKS_MAX = 8 };
 typedef enum factor_use {
     FACTORS_NONE,               /* scale and minimum are those of the unit */
     FACTORS_OF_BLOCK,           /* a block's scale and minimum: the unit's · two uint8 */
-    FACTORS_OF_HALVES,          /* the scales of 16 inputs and of 16: the unit's · two int8 */
+    FACTORS_OF_HALVES,          /* the scales of the first 16 inputs and of the last 16: the unit's · two int8 */
 } factor_use;
 
 typedef struct code_form {
@@ -48,7 +48,7 @@ static inline bool type_is_quantized(tensor_type type) {
     return code_form_of(type).bits != 0;
 }
 
-/* One unit of a row. Scale and minimum are float16; what a type has not is zero. */
+/* One unit of a row. Scale and minimum are float16; what a type lacks is zero. */
 typedef struct weight_unit {
     uint16_t scale, minimum;
     uint8_t codes[UNIT_BLOCKS_MAX][BLOCK];

@@ -32,7 +32,7 @@ typedef struct int8_block {
 /* One float tile: for each row r, panel p and output o a chain of fma over k, ascending,
  *     c = fma(w[k·k_stride + p·panel_stride + o], x[r·x_stride + k], c),  k < n_k,
  * which begins at 0 and is then added: y[r·y_stride + p·16 + o] += c; or, to resume a chain that
- * a former call left in y, begins there and stays there. */
+ * an earlier call left in y, begins there and stays there. */
 typedef struct float_tile {
     tensor_type type;           /* of w: F32, F16 or BF16; widened exactly */
     const void *w;

@@ -21,7 +21,7 @@ openblas_sgemm *openblas_load(void) {
     setenv("OPENBLAS_NUM_THREADS", "1", 1);     /* read as it is loaded: it starts no threads of its own */
     void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!library) return NULL;
-    /* POSIX has functions come as void pointers */
+    /* in POSIX functions come as void pointers */
     set_threads *set = (set_threads *)(uintptr_t)dlsym(library, "openblas_set_num_threads");
     openblas_sgemm *sgemm = (openblas_sgemm *)(uintptr_t)dlsym(library, "cblas_sgemm");
     if (set) set(1);

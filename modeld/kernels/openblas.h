@@ -1,4 +1,4 @@
-/* OpenBLAS, loaded where it is used: whoever links it has its threads and tables made before main, in
+/* OpenBLAS, loaded where it is used: a program linked with it has its threads and tables made before main, in
  * memory that it does not ask for twice. */
 #ifndef TRIVIUM_OPENBLAS_H
 #define TRIVIUM_OPENBLAS_H

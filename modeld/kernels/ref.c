@@ -14,7 +14,7 @@ static float lanes_sum(float lanes[LANES]) {
     return lanes[0];
 }
 
-/* The largest |x| as bits: for them a NaN is more than an infinity, that more than any number. */
+/* The largest |x| as bits: as such a NaN is more than an infinity, and that is more than any number. */
 static uint32_t largest_size_bits(const float *x) {
     uint32_t largest = 0;
     for (int i = 0; i < BLOCK; i++) {
@@ -27,7 +27,7 @@ static uint32_t largest_size_bits(const float *x) {
 }
 
 static void quantize_block(int8_block *block, const float *x) {
-    const float magic = 0x1.8p23f;      /* adding and taking it away rounds to nearest even */
+    const float magic = 0x1.8p23f;      /* adding it and taking it away rounds to nearest even */
     uint32_t bits = largest_size_bits(x);
     float largest;
     memcpy(&largest, &bits, sizeof largest);

@@ -1,4 +1,4 @@
-/* Messages that are readable and make no sense: counted, never a reason to stop. */
+/* Messages that are readable but make no sense: counted, never a reason to stop. */
 #ifndef TRIVIUM_MODELD_GARBAGE_H
 #define TRIVIUM_MODELD_GARBAGE_H
 

@@ -1,7 +1,7 @@
 /* What a tokenizerd is told of its texts and calls.
  *
- * Each of these either leaves or costs the tokenizerd its place, as tokenizerd_link_send has it: no word is
- * lost on one that stays. Where none is joined they do nothing. */
+ * Each of these either leaves or costs the tokenizerd its place, as tokenizerd_link_send has it: no word to
+ * one that stays is lost. Where none is joined they do nothing. */
 #ifndef TRIVIUM_MODELD_TOKENIZERD_ANSWER_H
 #define TRIVIUM_MODELD_TOKENIZERD_ANSWER_H
 

@@ -63,7 +63,7 @@ static void close_link(void *context) {
     over(link);
 }
 
-/* A full table may have room later; whatever else it says, it would say again. */
+/* A full table may have room later; any other refusal would only be repeated. */
 static void on_refused(void *context, const Trivium__Error *error) {
     tokenizerd_link *link = context;
     failure f, told;

@@ -1,6 +1,6 @@
 /* The link to a tokenizerd: joins it, takes what it asks, and calls those who serve it.
  *
- * What it is told stands in tokenizerd_answer.h. Three things the link does on its own: it hands out the
+ * What a tokenizerd is told is in tokenizerd_answer.h. Three things the link does on its own: it hands out the
  * vocabulary, puts the report into heartbeats, and keeps the default model that it was told, for
  * whichever tokenizerd takes this one's place at the same address. */
 #ifndef TRIVIUM_MODELD_TOKENIZERD_LINK_H
@@ -54,8 +54,8 @@ typedef struct tokenizerd_link_options {
     void *context;
 } tokenizerd_link_options;
 
-/* Joins now and again until it is freed. What the options point to is borrowed for its life. The
- * failure says which endpoint and why. */
+/* Joins at once, and anew whenever it is lost, until it is freed. What the options point to is borrowed
+ * for its life. The failure says which endpoint and why. */
 status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link_options *options,
                            failure *f);
 void tokenizerd_link_free(tokenizerd_link **link); /* says Leave; NULL is fine. Not from within an event */

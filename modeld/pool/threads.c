@@ -103,7 +103,7 @@ static bool take_part(threads *pool, share *s, bool owner, uint32_t *first, uint
     return true;
 }
 
-/* The own share, then what others have left of theirs: one that lost its core for a while is helped. */
+/* A thread's own share, then what others have left of theirs: one that lost its core for a while is helped. */
 static void run_parts(threads *pool, uint32_t number) {
     uint32_t n_done = 0, first, end;
     for (uint32_t i = 0; i < pool->n_threads; i++) {
@@ -115,7 +115,7 @@ static void run_parts(threads *pool, uint32_t number) {
     if (was_last) signal_wake(&pool->n_left);
 }
 
-/* From the first share on, threads may be at it. */
+/* As soon as the first share is cut, threads may be at work on it. */
 static void cut_shares(threads *pool, uint32_t n_items) {
     uint32_t n = pool->n_threads;
     for (uint32_t i = 0; i < n; i++) {

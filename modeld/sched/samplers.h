@@ -38,15 +38,15 @@ status samplers_add(samplers *t, void *peer, const char *pool, const char *seman
                     failure *f);
 void samplers_remove(samplers *t, sampler *one);
 
-/* Who takes the next row of `pool`: of equal semantics ("" accepts any), rather not hanging, rather
- * not `avoided` (NULL: nobody), then with the fewest rows, then the one that joined first. NULL:
+/* Who takes the next row of `pool`: of equal semantics ("" accepts any), preferably not hanging,
+ * preferably not `avoided` (NULL: nobody), then with the fewest rows, then the one that joined first. NULL:
  * nobody is there, or the one whose turn it is has no room now. */
 sampler *samplers_choose(const samplers *t, const char *pool, const char *semantics,
                          const sampler *avoided);
 
 /* Is anybody there who answers? While nobody is, a waiting row's `wait_ms` runs. */
 bool samplers_serve(const samplers *t, const char *pool, const char *semantics);
-/* Is anybody there at all, be it one that hangs? */
+/* Is anybody there at all, even if only one that hangs? */
 bool samplers_present(const samplers *t, const char *pool, const char *semantics);
 bool samplers_have_room(const samplers *t); /* any of them, of any pool */
 

@@ -14,8 +14,8 @@ void scheduler_init(scheduler *s, uint32_t n_rows_max) {
     };
 }
 
-/* Rows of prompts beside n_decode rows: what is left of the step's time, but half of it in any
- * case, so that prompts do not stand still, and never more than the pass holds. */
+/* Rows of prompts beside n_decode rows: what is left of the pass's time, but at least half of it,
+ * so that prompts do not stand still, and never more than the pass holds. */
 static uint32_t prefill_budget(const scheduler *s, uint32_t n_decode) {
     double in_time = s->rows_per_ms * STEP_TARGET_MS;
     uint32_t fits = in_time < s->n_rows_max ? (uint32_t)in_time : s->n_rows_max;
@@ -60,8 +60,8 @@ uint64_t scheduler_gather_us(uint64_t elapsed_us) {
     return elapsed_us / 2 < GATHER_MAX_US ? elapsed_us / 2 : GATHER_MAX_US;
 }
 
-/* Fewer rows are bound by reading the weights and say nothing about a row's price. Half of each new
- * figure: a step during which others had the cores counts, but not for long. */
+/* Passes of fewer rows are bound by reading the weights and say nothing about a row's price. Half of each
+ * new figure: a pass during which others had the cores counts, but not for long. */
 void scheduler_measure(scheduler *s, uint32_t n_rows, uint64_t elapsed_us) {
     if (n_rows < PREFILL_ROWS_MIN || elapsed_us == 0) return;
     s->rows_per_ms += (n_rows * 1000.0 / (double)elapsed_us - s->rows_per_ms) / 2;

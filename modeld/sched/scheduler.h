@@ -1,6 +1,6 @@
-/* The policy of the forward pass: how many rows of which sequence run in the next step. Pure.
+/* The policy of the forward pass: how many rows of which sequence run in the next one. Pure.
  *
- * Every sequence that decodes gets its one row; what a step of about STEP_TARGET_MS holds besides
+ * Every sequence that decodes gets its one row; what a pass of about STEP_TARGET_MS holds besides
  * goes to the prompts, in equal shares, so that a short prompt does not wait for a long one. The
  * choice decides when a row is computed, never its bits. */
 #ifndef TRIVIUM_SCHEDULER_H
@@ -20,7 +20,7 @@ enum {
 
 typedef struct scheduler {
     uint32_t n_rows_max; /* of one forward pass */
-    double rows_per_ms;  /* of recent steps */
+    double rows_per_ms;  /* of recent passes */
 } scheduler;
 
 typedef struct demand {
@@ -38,11 +38,11 @@ void scheduler_init(scheduler *s, uint32_t n_rows_max); /* 1 … BATCH_ROWS_MAX 
 uint32_t scheduler_share(const scheduler *s, const demand *demands, uint32_t n_demands,
                          uint32_t *n_rows);
 
-/* After a step that took this long: how long the next one may wait for ids that samplers are about to
- * draw. One more row in a step costs little, a step for it alone reads all weights again. */
+/* After a pass that took this long: how long the next one may wait for ids that samplers are about to
+ * draw. One more row in a pass costs little, a pass for it alone reads all weights again. */
 uint64_t scheduler_gather_us(uint64_t elapsed_us);
 
-/* A step of n_rows rows took this long. */
+/* A pass of n_rows rows took this long. */
 void scheduler_measure(scheduler *s, uint32_t n_rows, uint64_t elapsed_us);
 
 #endif

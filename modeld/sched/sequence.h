@@ -180,7 +180,7 @@ void sequence_free(sequence *s);
  * own bound. */
 size_t sequence_call_bytes(const sequence *s);
 
-/* Take what the event leads to; it must belong to the state that it is in. */
+/* Go to the state that the event leads to; the event must belong to the one that it is in. */
 void sequence_turn(sequence *s, sequence_event event);
 /* The sending that was out does not count any more. */
 void sequence_settle(sequence *s);

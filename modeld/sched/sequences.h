@@ -44,7 +44,7 @@ sequence *sequences_find(const sequences *t, const uint8_t request[REQUEST_BYTES
 sequence *sequences_by_ticket(const sequences *t, uint64_t ticket);
 
 /* Give pages and rows to the oldest that is QUEUED. STATUS_OK: *out is in PREFILL now.
- * STATUS_NOT_FOUND: none waits, or there are no pages for it yet. Another: close *out. */
+ * STATUS_NOT_FOUND: none waits, or there are no pages for it yet. Any other: close *out. */
 status sequences_admit(sequences *t, uint64_t now_us, sequence **out);
 
 /* Close it: its keys and values stay as cache (not a score's, nor with no_cache); frees it. */
@@ -52,7 +52,7 @@ void sequences_close(sequences *t, sequence *s);
 
 sequence *sequences_first(const sequences *t); /* in order of arrival; NULL at the end */
 sequence *sequences_next(const sequence *s);
-/* Whose rows wait for a sampler: retries, then in the order in which they were computed. */
+/* Whose rows wait for a sampler: retries first, then in the order in which they were computed. */
 sequence *sequences_first_waiting(const sequences *t);
 sequence *sequences_next_waiting(const sequence *s);
 uint32_t sequences_count(const sequences *t);
@@ -72,7 +72,7 @@ void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_u
                     const char *why);
 /* Its rows wait, and somebody is there who answers: its time to wait begins anew. */
 void sequence_may_wait(sequence *s, uint64_t now_us);
-/* This sampler goes: no step avoids it any more. None has its rows with it. */
+/* This sampler goes: no step avoids it any more. No sequence has its rows there. */
 void sequences_forget(sequences *t, const sampler *gone);
 
 #endif

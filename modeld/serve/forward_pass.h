@@ -20,13 +20,13 @@ void forward_pass_free(forward_pass **p); /* NULL is fine */
  * their rows of logits ready to be written. Returns how many rows that are; 0: there is nothing to run. */
 uint32_t forward_pass_fill(forward_pass *p, sequences *t);
 
-/* Compute them. Touches no sequence, but the logits that its rows go to. */
+/* Compute them. Touches nothing of a sequence but the logits that its rows go to. */
 void forward_pass_run(forward_pass *p);
 
 /* Each sequence gets what it waited for. */
 void forward_pass_hand_out(forward_pass *p, sequences *t);
 
-/* Ids that are drawn before this time are worth waiting for with the next pass; as of the last one. */
+/* The next pass should wait for ids that are drawn before this time; as of the last pass. */
 uint64_t forward_pass_gather_until_us(const forward_pass *p);
 
 #endif

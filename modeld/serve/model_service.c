@@ -58,7 +58,7 @@ static bool gathering(model_service *s) {
     return awaited && wakeup_set(&s->gathered, (uint32_t)((until_us - now_us) / 1000 + 1));
 }
 
-/* Else an answer of a sampler, or of whoever opens or closes something, brings the next turn. */
+/* Else the next turn comes with a sampler's answer, or with whoever opens or closes something. */
 static bool more_to_compute(const model_service *s) {
     for (const sequence *q = sequences_first(s->sequences); q; q = sequences_next(q))
         if (sequence_n_wanted(q) > 0) return true;

@@ -20,8 +20,8 @@ struct sampling {
 
 /* ---- what can go wrong with a sending ---- */
 
-/* Samplerds that go are a pause, for as long as wait_ms; but rows that end every samplerd which
- * gets them must not end all there will ever be. */
+/* Samplerds that leave mean a pause, of up to wait_ms; but rows that end every samplerd that gets
+ * them must not end all there will ever be. */
 static void try_again(sampling *s, sequence *q, retry_cause cause, const char *why) {
     const sequence_sending *sending = &q->sending;
     sequence_retry(s->options.sequences, q, cause, clock_us(), why);

@@ -19,8 +19,8 @@ typedef struct int8_call {
     bool add;
 } int8_call;
 
-/* *largest: the largest |x| of a block, whose bits these are; as bits a NaN is more than an infinity, that
- * more than any number. false: the block has no codes, because it is not finite or counts as zero, and
+/* *largest: the largest |x| of a block, whose bits these are; as bits a NaN is more than an infinity, and
+ * that is more than any number. False: the block has no codes, because it is not finite or counts as zero, and
  * is done. */
 INLINE bool block_begin(int8_block *block, uint32_t largest_bits, float *largest) {
     memcpy(largest, &largest_bits, sizeof *largest);

@@ -74,8 +74,8 @@ INLINE __m256i load_codes(const uint8_t *block, int g, code_form form) {
     return _mm256_or_si256(codes, upper);
 }
 
-/* Four products of each output in two sums of 16 bits; of 8-bit codes the size is multiplied with
- * the activation that takes the code's sign. */
+/* Four products of each output in two sums of 16 bits; for 8-bit codes the magnitude is multiplied by
+ * the activation, which takes the code's sign. */
 INLINE __m256i pair_sums(__m256i codes, __m256i x, code_form form) {
     if (form.bits == 8)
         return _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes));
