@@ -39,7 +39,7 @@ static void on_open(void *context, const job *asked, const failure *unreadable) 
     wakeup_set(t->options.turn, 0);
 }
 
-/* The open text that is meant; NULL: it has ended, its Closed is on the way or was never ours. */
+/* The open text that is meant; NULL: it has ended and its Closed is on the way, or it was never ours. */
 static sequence *find_text(const tokenizerds *t, const tokenizerd_link *from, text_name text) {
     sequence *q = sequences_find(t->options.sequences, text.request);
     return q && q->owner == from && sequence_text(q)->attempt == text.attempt ? q : NULL;

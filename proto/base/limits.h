@@ -84,8 +84,8 @@ enum {
     HEARTBEAT_MS = 500,
     HEARTBEAT_MS_MIN = 20,
     HEARTBEAT_MS_MAX = 60000,
-    LIVENESS = 3,                   /* silent heartbeats until a peer is lost */
-    RETURN_HEARTBEATS = 2,          /* of a new tokenizerd, in which the modelds of the last one come back */
+    LIVENESS = 3,                   /* heartbeats missed until a peer is lost */
+    RETURN_HEARTBEATS = 2,          /* of a new tokenizerd, in which the modelds of the one before come back */
     WAIT_MS = 10000,                /* for a missing worker */
     WAIT_MS_MAX = 24 * 3600 * 1000,
     STEP_DEADLINE_MS = 2000,        /* for one answer of a sampler */

@@ -12,7 +12,7 @@
  * sentence that names the limit. */
 status resources_check(size_t n_endpoints, failure *f);
 
-/* The threads and memory alone: asked again before a library takes them, where much was allocated since. */
+/* The threads and memory alone: checked again before a library takes them, where much was allocated since. */
 status resources_check_memory(failure *f);
 
 #endif
