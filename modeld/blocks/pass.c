@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-enum { STAGES_MAX = 3 };        /* query, key and value */
+enum { PRODUCTS_MAX = 3 };        /* query, key and value */
 
 /* An item costs some twenty multiply-adds. */
 void pass_for_rows(const pass *p, uint32_t width, threads_body *step, void *context) {
@@ -40,8 +40,8 @@ static void add_bias(const linear *l, float *y, uint32_t n_rows) {
 }
 
 void pass_multiply(const pass *p, const linear_step *steps, uint32_t n_steps, const float *in) {
-    product products[STAGES_MAX];
-    assert(n_steps >= 1 && n_steps <= STAGES_MAX);
+    product products[PRODUCTS_MAX];
+    assert(n_steps >= 1 && n_steps <= PRODUCTS_MAX);
     for (uint32_t i = 0; i < n_steps; i++) {
         const matrix *w = &steps[i].linear->w;
         products[i] = (product){w, steps[i].y, w->n_outputs, steps[i].add};

@@ -1,5 +1,5 @@
-/* OpenBLAS, loaded where it is used: a program linked with it has its threads and tables made before main, in
- * memory that it does not ask for twice. */
+/* OpenBLAS, loaded where it is used: in a program that is linked with it, it makes its threads and tables before
+ * main, and where there is no memory for them it hangs or aborts instead of failing. */
 #ifndef TRIVIUM_OPENBLAS_H
 #define TRIVIUM_OPENBLAS_H
 

@@ -76,7 +76,7 @@ typedef struct sequence_sending {
     uint32_t n_sent;      /* sendings of this step that left */
     uint32_t n_tries;     /* of them, those that failed */
     uint32_t n_losses;    /* and those that were lost with their sampler */
-    char last_error[256]; /* of the last try of this step */
+    char last_error[256]; /* why the last sending of this step came to nothing */
     uint64_t sent_us, deadline_us;
     uint64_t waiting_us; /* since when nobody is there to take the rows */
     uint32_t wait_ms;    /* that nobody may be there; never 0 */

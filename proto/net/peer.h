@@ -40,8 +40,8 @@ typedef struct peers_events {
     void (*heartbeat)(void *context, peer *p, Trivium__Heartbeat *beat);
     /* NULL, or: a heartbeat came from `p`. */
     void (*heard)(void *context, peer *p, const Trivium__Heartbeat *beat);
-    /* NULL, or (joining side): the other side refused our Hello. Told once for each incarnation and code;
-     * Hello goes on being said. */
+    /* NULL, or (joining side): the other side refused our Hello, or we cannot take its own. Told once for each
+     * incarnation and code; Hello goes on being said. */
     void (*refused)(void *context, const Trivium__Error *error);
 } peers_events;
 
