@@ -10,14 +10,14 @@ void scheduler_init(scheduler *s, uint32_t n_rows_max) {
     assert(n_rows_max >= 1 && n_rows_max <= BATCH_ROWS_MAX);
     *s = (scheduler){
         .n_rows_max = n_rows_max,
-        .rows_per_ms = (double)PREFILL_ROWS_FIRST / STEP_TARGET_MS,
+        .rows_per_ms = (double)PREFILL_ROWS_FIRST / PASS_TARGET_MS,
     };
 }
 
 /* Rows of prompts beside n_decode rows: what is left of the pass's time, but at least half of it,
  * so that prompts do not stand still, and never more than the pass holds. */
 static uint32_t prefill_budget(const scheduler *s, uint32_t n_decode) {
-    double in_time = s->rows_per_ms * STEP_TARGET_MS;
+    double in_time = s->rows_per_ms * PASS_TARGET_MS;
     uint32_t fits = in_time < s->n_rows_max ? (uint32_t)in_time : s->n_rows_max;
     uint32_t budget = fits > 2 * n_decode ? fits - n_decode : fits / 2;
     if (budget < PREFILL_ROWS_MIN) budget = PREFILL_ROWS_MIN;

@@ -1,6 +1,6 @@
 /* The policy of the forward pass: how many rows of which sequence run in the next one. Pure.
  *
- * Every sequence that decodes gets its one row; what a pass of about STEP_TARGET_MS holds besides
+ * Every sequence that decodes gets its one row; what a pass of about PASS_TARGET_MS holds besides
  * goes to the prompts, in equal shares, so that a short prompt does not wait for a long one. The
  * choice decides when a row is computed, never its bits. */
 #ifndef TRIVIUM_SCHEDULER_H
@@ -12,7 +12,7 @@
 #include "proto/base/limits.h"
 
 enum {
-    STEP_TARGET_MS = 50,
+    PASS_TARGET_MS = 50,
     PREFILL_ROWS_FIRST = TINY_LIMITS ? 4 : 16, /* of prompts, before anything was measured */
     PREFILL_ROWS_MIN = TINY_LIMITS ? 2 : 4,    /* of prompts, however slow the machine is */
     GATHER_MAX_US = 10000,

@@ -43,7 +43,6 @@ enum {
     STAGE_NUMBERS_MAX = 8,          /* except logit_bias, which has one for each id */
     BIASES_MAX = 65536,
     LIST_IDS_MAX = 4096,            /* of all id lists of a stage, with their ends */
-    STEP_LISTS_MAX = 256,
 
     /* messages */
     HEADER_BYTES_MAX = TEXT_BYTES_MAX + 1024 * 1024,

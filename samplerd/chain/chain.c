@@ -32,7 +32,7 @@ static stage_function *const functions[] = {
     [STAGE_MIROSTAT] = mirostat_apply,
     [STAGE_ADAPTIVE_P] = adaptive_p_apply,
 };
-_Static_assert(sizeof functions / sizeof *functions == STAGE_KINDS, "each step has its function");
+_Static_assert(sizeof functions / sizeof *functions == STAGE_KINDS, "as many functions as stages");
 
 struct chain {
     candidates left;
@@ -102,7 +102,7 @@ static void spread_probabilities(const candidates *left, double *probabilities, 
 }
 
 /* What the stage of this number, counted from 1, has left and dropped. */
-static void note_step(chain *c, sample_result *out, uint32_t number) {
+static void note_stage(chain *c, sample_result *out, uint32_t number) {
     const candidates *left = &c->left;
     if (out->n_candidates == 0) return;
     out->n_left[out->n_left_items++] = left->n;
@@ -113,17 +113,18 @@ static void note_step(chain *c, sample_result *out, uint32_t number) {
     }
 }
 
-static status run_steps(chain *c, const sample_job *job, sample_result *out, failure *f) {
+static status run_stages(chain *c, const sample_job *job, sample_result *out, failure *f) {
     candidates *left = &c->left;
     left->seed = job->seed;
     left->step = job->step;
     left->state = &c->state;
     history_follow(&left->past, job->ids, job->n_ids);
-    note_step(c, out, 0);
+    note_stage(c, out, 0);
     for (size_t i = 0; i < job->strategy->n_stages; i++) {
         const stage *one = &job->strategy->stages[i];
+        assert(functions[one->kind]);
         functions[one->kind](left, one);
-        note_step(c, out, (uint32_t)i + 1);
+        note_stage(c, out, (uint32_t)i + 1);
     }
     candidates_weigh(left);
     if (left->n > 0) return STATUS_OK;
@@ -167,7 +168,7 @@ status chain_sample(chain *c, const sample_job *job, sample_result *out, double 
 
     bool draws = job->given == SAMPLE_DRAWS;
     if (draws || out->n_candidates > 0 || probabilities) {
-        st = run_steps(c, job, out, f);
+        st = run_stages(c, job, out, f);
         if (st != STATUS_OK) return st;
     }
     if (draws) draw(c, job, out);

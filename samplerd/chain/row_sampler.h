@@ -13,7 +13,8 @@
 #include "proto/numeric/cpu.h"
 
 /* Name and version of the rules by which ids are drawn. Another rule, another version: a step that one
- * sampler did not answer is taken again only by one of equal semantics. */
+ * sampler did not answer is taken again only by one of equal semantics. A new stage is another version,
+ * too: all samplers of one version must know it. */
 #define ROW_SAMPLER_SEMANTICS "trivium/3"
 
 enum { GIVEN_NONE = -1 };       /* a row of a score that is asked about no id */

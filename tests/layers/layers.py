@@ -4,6 +4,7 @@
 A room is a folder with those below it that have no row of their own; a daemon's own folder, the client's and proto/ are
 only what lies in them directly. A file may include its own room, the rooms that ROOMS names for it, what those may include
 in turn, and proto/base. Prints each line that breaks this and exits with 1 when there is one."""
+import os.path
 import pathlib
 import re
 import sys
@@ -101,10 +102,10 @@ def fault(root, file, room, name):
     if name in NETWORK:
         return None if room == "proto/net" else f"only proto/net knows ZeroMQ, not {room}"
     for base in (file.parent, pathlib.PurePosixPath()):
-        target = base / name
+        target = pathlib.PurePosixPath(os.path.normpath(base / name))
         if (root / target).is_file():
             other = room_of(target)
-            return None if other in reachable(room) else f"{room} must not include {other or 'this'}"
+            return None if other in reachable(room) else f"{room} must not include {other or 'this'}: see ROOMS in tests/layers/layers.py"
     return None             # of the system
 
 
@@ -133,7 +134,7 @@ def check(root):
         file = pathlib.PurePosixPath(path.relative_to(root).as_posix())
         room = room_of(file)
         if room is None:
-            faults.append(f"{file}: in no room")
+            faults.append(f"{file}: in no room: its folder wants a row in ROOMS of tests/layers/layers.py")
         elif file.suffix in (".c", ".h"):
             for number, name in includes(path):
                 wrong = fault(root, file, room, name)

@@ -42,7 +42,8 @@ def test_a_forbidden_include_is_told(tree, file, line):
 def test_a_folder_that_is_no_room_is_told(tree, folder, name):
     (tree / folder).mkdir(parents=True)
     (tree / folder / name).write_text("")
-    assert layers.check(tree) == [f"{folder}/{name}: in no room"]
+    assert layers.check(tree) == [
+        f"{folder}/{name}: in no room: its folder wants a row in ROOMS of tests/layers/layers.py"]
 
 
 def test_a_folder_below_a_room_is_of_the_room(tree):
@@ -53,6 +54,12 @@ def test_a_folder_below_a_room_is_of_the_room(tree):
     path.write_text('#include "modeld/pages/kv_cache.h"\n')
     fault, = layers.check(tree)
     assert fault.startswith("modeld/kernels/new/thing.c:1: modeld/kernels must not include modeld/pages")
+
+
+def test_a_way_round_is_no_way(tree):
+    (tree / "modeld" / "kernels" / "thing.c").write_text('#include "../pages/kv_cache.h"\n')
+    assert layers.check(tree) == ["modeld/kernels/thing.c:1: modeld/kernels must not include modeld/pages: see ROOMS in "
+                                  "tests/layers/layers.py (../pages/kv_cache.h)"]
 
 
 def test_a_room_that_is_not_there_is_told(tree, monkeypatch):

@@ -48,6 +48,20 @@ def test_readme_names_files_that_exist():
         assert (ROOT / name).exists(), name
 
 
+def test_the_way_of_a_token_names_files_that_exist():
+    """Its items name files within the folder that is named first, or beside the one before."""
+    walk = (ROOT / "README.md").read_text().split("## One token, file by file")[1].split("\n## ")[0]
+    folder = beside = ROOT
+    for name in re.findall(r"`([\w./]+)`", walk.split("\n1. ")[1].split("\n\n")[0]):
+        if (ROOT / name).is_dir() and "/" not in name:
+            folder = ROOT / name
+            continue
+        places = [place / name for place in (ROOT, folder, beside) if (place / name).exists()]
+        assert places or name in ("work", "cmd_generate.c"), name
+        if places:
+            beside = places[0] if places[0].is_dir() else places[0].parent
+
+
 def test_readme_probe_output(tiny):
     shown = re.search(r"prints\n\n((?:    .*\n)+)", (ROOT / "README.md").read_text()).group(1)
     done = tiny.run("probe", "--logits", "5,3,2,1,0.5", "--labels", "sunny,cloudy,rainy,windy,foggy", "--temperature", "0.5")

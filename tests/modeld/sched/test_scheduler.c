@@ -14,11 +14,11 @@ static demand prompt(uint32_t n_rows) {
     return (demand){n_rows, false};
 }
 
-/* One that measured `n_rows` prompt rows in a step of STEP_TARGET_MS. */
+/* One that measured `n_rows` prompt rows in a step of PASS_TARGET_MS. */
 static scheduler fitting(uint32_t n_rows) {
     scheduler s;
     scheduler_init(&s, BATCH_ROWS_MAX);
-    s.rows_per_ms = (double)n_rows / STEP_TARGET_MS;
+    s.rows_per_ms = (double)n_rows / PASS_TARGET_MS;
     return s;
 }
 

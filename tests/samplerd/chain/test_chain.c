@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "proto/chain/strategy_json.h"
 #include "tests/support/chain_case.h"
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */
@@ -179,7 +181,6 @@ static void biases_add_and_minus_infinity_bans(void **state) {
     assert_true(out->probabilities[2] == 0);
 }
 
-/* The values of llama.cpp's own tests, where its rules and ours agree. */
 /* A logit that overflowed downwards: as if it had been banned, for every step that counts candidates. */
 static void a_logit_that_became_minus_infinity_is_no_candidate(void **state) {
     (void)state;
@@ -206,6 +207,37 @@ static void a_logit_that_became_minus_infinity_is_no_candidate(void **state) {
     }
 }
 
+/* A number that is allowed, whatever the field. */
+static double allowed(const stage_field *field) {
+    const double number = field->above_min ? field->min + 1 : field->min;
+    return fmin(fmax(number, 0), field->max);
+}
+
+static void each_stage_has_its_row_and_its_function(void **state) {
+    (void)state;
+    const float logits[WIDTH] = {2, 1.5f, 1, 0.5f, 0, -1};
+    for (int kind = 0; kind < STAGE_KINDS; kind++) {
+        const stage_row *row = &stage_table[kind];
+        double numbers[STAGE_NUMBERS_MAX] = {0};
+        strategy s;
+        failure f;
+        assert_non_null(row->name);
+        strategy_init(&s);
+        for (size_t i = 0; i < row->n_fields; i++) numbers[i] = allowed(&row->fields[i]);
+        status st = row->shape == SHAPE_BIASES
+                        ? strategy_append_biases(&s, (const int32_t[]){1}, (const double[]){1}, 1, &f)
+                        : strategy_append(&s, (stage_kind)kind, numbers, row->n_fields, &f);
+        if (st != STATUS_OK) fail_msg("%s: %s", row->name, f.message);
+        json_t *json = strategy_to_json(&s);
+        char *text = json_dumps(json, 0);
+        assert_int_equal(run(logits, text, NULL)->st, STATUS_OK);
+        free(text);
+        json_decref(json);
+        strategy_clear(&s);
+    }
+}
+
+/* The values of llama.cpp's own tests, where its rules and ours agree. */
 static void other_samplers_give_the_same_values(void **state) {
     (void)state;
     const float none = -INFINITY, fifth = logf(0.2f);
@@ -348,6 +380,7 @@ int main(void) {
         cmocka_unit_test(a_history_does_not_outlive_its_run),
         cmocka_unit_test(biases_add_and_minus_infinity_bans),
         cmocka_unit_test(a_logit_that_became_minus_infinity_is_no_candidate),
+        cmocka_unit_test(each_stage_has_its_row_and_its_function),
         cmocka_unit_test(other_samplers_give_the_same_values),
         cmocka_unit_test(a_row_without_a_finite_logit_or_with_nan_is_refused),
         cmocka_unit_test(a_strategy_that_leaves_nothing_is_refused),
