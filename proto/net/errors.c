@@ -1,5 +1,7 @@
 #include "errors.h"
 
+#include <stdbool.h>
+
 #include "proto/base/text.h"
 
 Trivium__Error error_to_wire(const failure *f) {
@@ -11,9 +13,9 @@ Trivium__Error error_to_wire(const failure *f) {
 
 status error_from_wire(const Trivium__Error *error, const char *who, failure *f) {
     const int code = error ? (int)error->code : 0;      /* the generated enum may be unsigned */
-    if (code <= 0 || code >= (int)STATUS_KINDS)
-        return fail(f, STATUS_BAD_MESSAGE, "%s failed and did not say how", who);
-    if (text_sentence(error->message, f->message, sizeof f->message) > 0)
-        return f->code = (status)code;
-    return fail(f, (status)code, "%s failed and did not say why", who);
+    const bool is_ours = code > 0 && code < (int)STATUS_KINDS;
+    const status known = is_ours ? (status)code : STATUS_BAD_MESSAGE;
+    if (error && text_sentence(error->message, f->message, sizeof f->message) > 0)
+        return f->code = known;
+    return fail(f, known, "%s failed and did not say %s", who, is_ours ? "why" : "how");
 }

@@ -7,9 +7,9 @@
 
 Trivium__Error error_to_wire(const failure *f);     /* borrows its sentence */
 
-/* Fill `f` with what a peer says went wrong, its sentence made fit to be passed on, and return its code.
- * Where it says nothing that can be read, `who` failed ("the modeld"): STATUS_BAD_MESSAGE without a
- * code that we know. `error` may be NULL. */
+/* Fill `f` with what a peer says went wrong, its sentence made fit to be passed on, and return its code. A code
+ * that we do not know, such as a newer peer may have, becomes STATUS_BAD_MESSAGE and keeps its sentence; where
+ * there is none, it is said that `who` ("the modeld") failed. `error` may be NULL. */
 status error_from_wire(const Trivium__Error *error, const char *who, failure *f);
 
 #endif

@@ -18,7 +18,7 @@ static bool ids_of(const wire_message *m, size_t index, const int32_t **ids, siz
 
 static status counts_check(const Trivium__Generate *m, failure *f) {
     if (m->n_segments > SEGMENTS_MAX)
-        return fail(f, STATUS_TOO_LONG, "a prompt may have %d pieces, not %zu", SEGMENTS_MAX,
+        return fail(f, STATUS_TOO_LONG, "a prompt may have %d segments, not %zu", SEGMENTS_MAX,
                     m->n_segments);
     if (m->n_stops > STOPS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "there may be %d stop strings, not %zu", STOPS_MAX,

@@ -42,6 +42,8 @@ static void without_a_code_that_is_known_it_is_a_bad_message(void **state) {
     static const int codes[] = {STATUS_OK, -1, STATUS_KINDS, 999};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         assert_int_equal(heard(codes[i], "so it is"), STATUS_BAD_MESSAGE);
+        assert_string_equal(f.message, "so it is");
+        assert_int_equal(heard(codes[i], ""), STATUS_BAD_MESSAGE);
         assert_string_equal(f.message, "the modeld failed and did not say how");
     }
     assert_int_equal(error_from_wire(NULL, "tokenizerd", &f), STATUS_BAD_MESSAGE);
