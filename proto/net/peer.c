@@ -204,6 +204,7 @@ static peers *peers_new(loop *l, endpoint **e, const peers_options *options) {
     ps->socket = endpoint_socket(*e);
     ps->options = *options;
     ps->hello = *options->hello;
+    ps->options.hello = &ps->hello;     /* the caller's own need not live on */
     ps->hello.heartbeat_ms = options->heartbeat_ms;
     hello_fill(&ps->hello, ps->host);
     ps->started_ms = clock_ms();

@@ -1,4 +1,4 @@
-/* What the files of modeld_link share: modeld_link.c (modelds, what they say), modeld_link_orders.c (what
+/* What the files of modeld_link share: modeld_link.c (modelds, what they say), modeld_link_requests.c (what
  * they are told). */
 #ifndef TRIVIUM_MODELD_LINK_PARTS_H
 #define TRIVIUM_MODELD_LINK_PARTS_H

@@ -187,10 +187,6 @@ void renderer_begin(renderer *by, call *c) {
 call *renderer_take(renderer *by, peer *client, const prompt_order *order) {
     failure f;
     call *c;
-    if (chat_check(order->messages, order->n_messages, &f) != STATUS_OK) {
-        client_link_failed(by->clients, client, order->number, &f);
-        return NULL;
-    }
     const call_order of_table = {
         .kind = CALL_RENDER,
         .client = client,
@@ -203,9 +199,11 @@ call *renderer_take(renderer *by, peer *client, const prompt_order *order) {
         client_link_failed(by->clients, client, order->number, &f);
         return NULL;
     }
-    rendering *r = rendering_new(order);
-    if (!r) {
+    status st = chat_check(order->messages, order->n_messages, &f);
+    rendering *r = st == STATUS_OK ? rendering_new(order) : NULL;
+    if (st == STATUS_OK && !r)
         fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", order->n_messages);
+    if (!r) {
         refuse(by, c, &f);
         return NULL;
     }
