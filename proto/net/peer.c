@@ -193,47 +193,40 @@ static bool attach(peers *ps) {
     return loop_add_socket(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
 }
 
-/* Takes over *e. NULL: no memory. */
-static peers *peers_new(loop *l, endpoint **e, const peers_options *options) {
-    assert(options->incarnation != 0);
-    assert(options->heartbeat_ms >= HEARTBEAT_MS_MIN && options->heartbeat_ms <= HEARTBEAT_MS_MAX);
-    peers *ps = calloc(1, sizeof *ps);
-    if (!ps) return NULL;
-    ps->loop = l;
-    ps->endpoint = *e;
-    ps->socket = endpoint_socket(*e);
-    ps->options = *options;
-    ps->hello = *options->hello;
-    ps->options.hello = &ps->hello;     /* the caller's own need not live on */
-    ps->hello.heartbeat_ms = options->heartbeat_ms;
-    hello_fill(&ps->hello, ps->host);
-    ps->started_ms = clock_ms();
-    TAILQ_INIT(&ps->list);
-    if (!attach(ps)) {
-        detach(ps);
-        free(ps);
-        return NULL;
-    }
-    *e = NULL;
-    if (!peers_bound(ps)) peers_say_hello(ps);
-    return ps;
-}
-
 typedef status endpoint_opener(endpoint **out, const endpoint_options *options, failure *f);
 
 static status open_peers(endpoint_opener *opener, peers **out, loop *l, const endpoint_options *where,
                          const peers_options *who, failure *f) {
-    Trivium__Hello ours = *who->hello;
-    char host[HOST_BYTES];
-    endpoint *e = NULL;
+    assert(who->incarnation != 0);
+    assert(who->heartbeat_ms >= HEARTBEAT_MS_MIN && who->heartbeat_ms <= HEARTBEAT_MS_MAX);
     *out = NULL;
-    hello_fill(&ours, host);
-    status st = hello_check(&ours, f);
-    if (st == STATUS_OK) st = opener(&e, where, f);
-    if (st != STATUS_OK) return st;
-    *out = peers_new(l, &e, who);
-    endpoint_close(&e);
-    return *out ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for the link at %s", where->address);
+    peers *ps = calloc(1, sizeof *ps);
+    if (!ps) return fail(f, STATUS_NO_MEMORY, "no memory for the link at %s", where->address);
+    ps->loop = l;
+    ps->options = *who;
+    ps->hello = *who->hello;
+    ps->options.hello = &ps->hello;     /* the caller's own need not live on */
+    ps->hello.heartbeat_ms = who->heartbeat_ms;
+    hello_fill(&ps->hello, ps->host);
+    ps->started_ms = clock_ms();
+    TAILQ_INIT(&ps->list);
+    status st = hello_check(&ps->hello, f);
+    if (st == STATUS_OK) st = opener(&ps->endpoint, where, f);
+    if (st == STATUS_OK) {
+        ps->socket = endpoint_socket(ps->endpoint);
+        if (!attach(ps)) {
+            detach(ps);
+            st = fail(f, STATUS_NO_MEMORY, "no memory for the link at %s", where->address);
+        }
+    }
+    if (st != STATUS_OK) {
+        endpoint_close(&ps->endpoint);
+        free(ps);
+        return st;
+    }
+    if (!peers_bound(ps)) peers_say_hello(ps);
+    *out = ps;
+    return STATUS_OK;
 }
 
 status peers_bind(peers **out, loop *l, const endpoint_options *where, const peers_options *who,
