@@ -1,6 +1,9 @@
 #include "json.h"
 
+#include <ctype.h>
+#include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +12,10 @@
 #include "proto/base/text.h"
 #include "proto/chain/strategy_json.h"
 
-enum { NUMBER_DIGITS = 17, SHOWN_DIGITS = 6 };
+enum {
+    NUMBER_DIGITS = 17,         /* with so many, every number reads back the same */
+    REAL_BYTES = 32,            /* "-1.2345678901234567e-300" and its NUL fit */
+};
 
 json_t *json_number(double number) {
     return isfinite(number) ? json_real(number) : json_null();
@@ -47,11 +53,71 @@ json_t *json_numbers(const double *numbers, size_t n) {
     return json_list(n, number_at, numbers);
 }
 
-char *json_strategy_line(const strategy *s) {
-    json_t *chain = strategy_to_json(s);
-    char *line = chain ? json_dumps(chain, JSON_COMPACT | JSON_REAL_PRECISION(SHOWN_DIGITS)) : NULL;
-    json_decref(chain);
+/* A real in so many digits, as jansson writes one: "0.5", "1.0", "1e-9"; returns its length. */
+static size_t real_written(char out[REAL_BYTES], double number, int n_digits) {
+    sprintf(out, "%.*g", n_digits, number);
+    char *exponent = strchr(out, 'e');
+    if (!exponent) return strlen(strchr(out, '.') ? out : strcat(out, ".0"));
+    int power = atoi(exponent + 1);
+    return (size_t)(exponent - out) + (size_t)sprintf(exponent, "e%d", power);
+}
+
+/* Up to DBL_DIG digits, what %g writes without its last zeros is the shortest there is; not so for numbers
+ * below DBL_MIN, which have fewer. */
+static size_t real_shortest(char out[REAL_BYTES], double number) {
+    int n_digits = fabs(number) < DBL_MIN ? 1 : DBL_DIG;
+    size_t length = real_written(out, number, n_digits);
+    while (n_digits < NUMBER_DIGITS && strtod(out, NULL) != number)
+        length = real_written(out, number, ++n_digits);
+    return length;
+}
+
+/* Where the string that begins at `from` ends, in JSON that is well-formed. */
+static const char *string_end(const char *from) {
+    const char *at = from + 1;
+    while (*at != '"') at += *at == '\\' ? 2 : 1;
+    return at + 1;
+}
+
+/* The length of the number that begins at `from`, 0 where none does. */
+static size_t number_length(const char *from, bool *is_real) {
+    bool begins = *from == '-' || isdigit((unsigned char)*from);
+    size_t n_whole = begins ? 1 + strspn(from + 1, "0123456789") : 0;
+    size_t n = begins ? n_whole + strspn(from + n_whole, "-.0123456789e") : 0;
+    *is_real = n > n_whole;
+    return n;
+}
+
+/* In place, each real in the least digits that read back the same: jansson has one number of digits for
+ * all of them. One that would become longer stays: 12345678901234570.0 is not 1.234567890123457e16. */
+static void reals_shorten(char *line) {
+    const char *from = line;
+    char *to = line;
+    while (*from) {
+        char shortest[REAL_BYTES];
+        bool is_real = false;
+        size_t n = *from == '"' ? (size_t)(string_end(from) - from) : number_length(from, &is_real);
+        if (n == 0) n = 1;
+        size_t n_shortest = is_real ? real_shortest(shortest, strtod(from, NULL)) : n;
+        bool is_shorter = n_shortest < n;
+        memmove(to, is_shorter ? shortest : from, is_shorter ? n_shortest : n);
+        to += is_shorter ? n_shortest : n;
+        from += n;
+    }
+    *to = '\0';
+}
+
+/* Malloc'ed. Takes over `value`. NULL: no memory, or value is NULL. */
+static char *json_written(json_t *value) {
+    size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS);
+    char *line = value ? json_dumps(value, flags) : NULL;
+    json_decref(value);
+    if (line) reals_shorten(line);
     return line;
+}
+
+char *json_strategy_line(const strategy *s) {
+    return json_written(strategy_to_json(s));
 }
 
 json_t *json_failure(status code, const char *message) {
@@ -59,9 +125,7 @@ json_t *json_failure(status code, const char *message) {
 }
 
 char *json_line(json_t *value) {
-    size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS);
-    char *line = value ? json_dumps(value, flags) : NULL;
-    json_decref(value);
+    char *line = json_written(value);
     if (!line) return NULL;
     char *ended = NULL;
     if (asprintf(&ended, "%s\n", line) < 0) ended = NULL;

@@ -20,14 +20,14 @@ json_t *json_list(size_t n, json_t *(*make)(const void *from, size_t i), const v
 
 json_t *json_numbers(const double *numbers, size_t n);      /* each as json_number */
 
-/* A strategy on one line, for a person; malloc'ed, the caller frees it. NULL: no memory. */
+/* A strategy on one line, numbers as in json_line; malloc'ed, the caller frees it. NULL: no memory. */
 char *json_strategy_line(const strategy *s);
 
 /* {"code": "too_long", "message": "…"} */
 json_t *json_failure(status code, const char *message);
 
-/* One line and its newline, numbers with 17 digits; malloc'ed, the caller frees it. Takes over
- * `value`. NULL: no memory, or value is NULL. */
+/* One line and its newline, each number in the least digits that read back the same; malloc'ed, the
+ * caller frees it. Takes over `value`. NULL: no memory, or value is NULL. */
 char *json_line(json_t *value);
 
 /* The same to stdout, through stdio. Returns an exit code. */

@@ -22,7 +22,7 @@ size_t output_pending_bytes(const output *o);   /* not yet written; 0 after a fa
  */
 int output_error(const output *o);
 
-/* One JSON value and a newline, numbers with 17 digits. Takes over `value`; NULL is
+/* One JSON value and a newline, as json_line writes it. Takes over `value`; NULL is
  * STATUS_NO_MEMORY. */
 status output_json(output *o, json_t *value);
 

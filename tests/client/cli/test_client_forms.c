@@ -1,4 +1,5 @@
 /* Ids and numbers as text and as JSON, the way the client reads and prints them. */
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,13 +69,54 @@ static void assert_line(json_t *value, const char *expected) {
     free(line);
 }
 
-static void numbers_have_17_digits(void **state) {
+static void numbers_are_as_short_as_they_can_be(void **state) {
     (void)state;
-    assert_line(json_numbers((const double[]){0.1, 1e300, -INFINITY, NAN, 0}, 5),
-                "[0.10000000000000001,1.0000000000000001e300,null,null,0.0]\n");
+    assert_line(json_numbers((const double[]){0.1, 0.8, 1e300, -INFINITY, NAN, 0, -0.0, 0.1 + 0.2}, 8),
+                "[0.1,0.8,1e300,null,null,0.0,-0.0,0.30000000000000004]\n");
+    assert_line(json_numbers((const double[]){5, -7.25e-9, 5e-324, DBL_MIN, DBL_MAX, 123456789, 1e16,
+                                               12345678901234570.0}, 8),
+                "[5.0,-7.25e-9,5e-324,2.2250738585072014e-308,1.7976931348623157e308,123456789.0,1e16,"
+                "12345678901234570.0]\n");
     assert_line(ids_to_json((const int32_t[]){0, 49151}, 2), "[0,49151]\n");
     assert_line(ids_to_json(NULL, 0), "[]\n");
     assert_null(json_line(NULL));
+}
+
+static void only_numbers_are_made_shorter(void **state) {
+    (void)state;
+    assert_line(json_pack("{s: s, s: b, s: b, s: f, s: I}", "0.80000000000000004",
+                          "\"0.10000000000000001\\", "true", 1, "false", 0, "e", 0.8, "n",
+                          (json_int_t)9007199254740993),
+                "{\"0.80000000000000004\":\"\\\"0.10000000000000001\\\\\",\"true\":true,"
+                "\"false\":false,\"e\":0.8,\"n\":9007199254740993}\n");
+}
+
+/* Bits of all kinds: the number read is the number written, to the bit. */
+static void numbers_read_back_the_same(void **state) {
+    (void)state;
+    uint64_t bits = 1;
+    for (int i = 0; i < 20000; i++) {
+        double number;
+        bits = bits * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        memcpy(&number, &bits, sizeof number);
+        if (!isfinite(number)) continue;
+        char *line = json_line(json_numbers(&number, 1));
+        double read = strtod(line + 1, NULL);
+        if (memcmp(&read, &number, sizeof read) != 0) fail_msg("%.17g became %s", number, line);
+        free(line);
+    }
+}
+
+static void a_strategy_is_shown_in_full(void **state) {
+    (void)state;
+    strategy chain;
+    strategy_init(&chain);
+    assert_int_equal(strategy_append(&chain, STAGE_TEMPERATURE, (const double[]){0.8}, 1, &f), STATUS_OK);
+    assert_int_equal(strategy_append(&chain, STAGE_TOP_P, (const double[]){0.123456789}, 1, &f), STATUS_OK);
+    char *line = json_strategy_line(&chain);
+    assert_string_equal(line, "[{\"temperature\":0.8},{\"top_p\":0.123456789}]");
+    free(line);
+    strategy_clear(&chain);
 }
 
 static void texts_are_always_utf8(void **state) {
@@ -150,7 +192,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_as_text),
         cmocka_unit_test(no_ids),
-        cmocka_unit_test(numbers_have_17_digits),
+        cmocka_unit_test(numbers_are_as_short_as_they_can_be),
+        cmocka_unit_test(only_numbers_are_made_shorter),
+        cmocka_unit_test(numbers_read_back_the_same),
+        cmocka_unit_test(a_strategy_is_shown_in_full),
         cmocka_unit_test(texts_are_always_utf8),
         cmocka_unit_test(lines_of_input),
         cmocka_unit_test(large_integers_count_as_reals),
