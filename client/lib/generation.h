@@ -49,7 +49,7 @@ typedef struct generation_token {
     uint32_t step;
     int32_t id;
     double logprob;             /* of the raw softmax */
-    const uint8_t *text;        /* [n_bytes] of the id: with candidates, else NULL; maybe half a character */
+    const uint8_t *text;        /* [n_bytes] of the id: where candidates are wanted, else NULL; maybe half a character */
     size_t n_bytes;
     const candidate *candidates;    /* likeliest raw first */
     size_t n_candidates;

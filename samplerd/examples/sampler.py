@@ -1,17 +1,26 @@
-#!/usr/bin/env python3
-"""A sampler of one's own: sampler.py ENDPOINT [POOL]. Its rule is top-a: keep p >= 0.2 * (the largest p)^2."""
+#!/usr/bin/python3
+"""A sampler of one's own: sampler.py ENDPOINT [POOL]. Its rule is top-a: keep p >= 0.2 * (the largest p)^2. Before
+it, the logits of the last 64 ids are penalized, or small models go round in circles."""
 import array, math, os, random, sys
 import zmq
 import common_pb2, logits_pb2
 
 
-def choose(row, chance):
+def log_sum(row):
     largest = max(row)
-    weights = [math.exp(logit - largest) for logit in row]
-    total = sum(weights)
-    left = [weight if weight >= 0.2 / total else 0.0 for weight in weights]
+    return largest + math.log(sum(math.exp(logit - largest) for logit in row))
+
+
+def choose(row, ids, chance):
+    penalized = row[:]
+    for i in set(ids[-64:]):
+        penalized[i] = row[i] / 1.1 if row[i] > 0 else row[i] * 1.1
+    total = log_sum(penalized)
+    probabilities = [math.exp(logit - total) for logit in penalized]
+    least = 0.2 * max(probabilities) ** 2
+    left = [p if p >= least else 0.0 for p in probabilities]
     chosen = chance.choices(range(len(row)), left)[0]
-    return common_pb2.Drawn(id=chosen, logprob=math.log(weights[chosen] / total))
+    return common_pb2.Drawn(id=chosen, logprob=row[chosen] - log_sum(row))     # of the raw logits
 
 
 def answer(request, frames):
@@ -19,10 +28,11 @@ def answer(request, frames):
     if request.given or request.want_probabilities:
         reply.error.code, reply.error.message = common_pb2.UNSUPPORTED, "this sampler draws and does nothing else"
         return reply
-    rows = array.array("f", frames[0])
+    rows, ids = array.array("f", frames[0]), array.array("i", frames[1])
     for i in range(request.n_rows):     # seed and step decide alone, so that a step can be taken again anywhere
         chance = random.Random(request.seed << 32 | request.step + i)
-        reply.drawn.append(choose(rows[i * request.n_vocab:(i + 1) * request.n_vocab], chance))
+        reply.drawn.append(choose(rows[i * request.n_vocab:(i + 1) * request.n_vocab], ids, chance))
+        ids.append(reply.drawn[i].id)
     return reply
 
 
@@ -40,7 +50,7 @@ socket = zmq.Context().socket(zmq.DEALER)
 socket.immediate, socket.linger, socket.sndtimeo = 1, 0, 1500
 socket.connect(sys.argv[1])
 mine, theirs = random.getrandbits(63) + 1, 0    # incarnations: ours, and modeld's
-offer = common_pb2.SamplerOffer(pool=(sys.argv + [""])[2], semantics="top-a/1")
+offer = common_pb2.SamplerOffer(pool=(sys.argv + [""])[2], semantics="top-a/2")
 hello = common_pb2.Control(hello=common_pb2.Hello(
     version=1, role=common_pb2.SAMPLERD, name="sampler.py", pid=os.getpid(), heartbeat_ms=500, sampler=offer))
 send(control=hello)

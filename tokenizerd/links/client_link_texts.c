@@ -81,7 +81,7 @@ static void tell_chunk(client_link *l, const request *r, Trivium__Chunk *chunk) 
 void client_link_token(client_link *l, const request *r, const vocab *v, const request_token *token,
                        const Trivium__Drawn *drawn, const stream_text *shown) {
     Trivium__Drawn one = *drawn, *list = &one;
-    bool has_text = drawn->n_candidates > 0 &&
+    bool has_text = r->n_candidates > 0 &&
                     drawn_with_text(v, drawn, drawn->n_candidates, &one) == STATUS_OK;
     Trivium__Chunk chunk = TRIVIUM__CHUNK__INIT;
     chunk.step = token->step;

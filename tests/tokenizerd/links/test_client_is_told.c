@@ -214,7 +214,7 @@ static void a_text_from_started_to_done(void **state) {
     assert_string_equal(SAYS(DONE)->done->error->message, "gone");
 }
 
-static void a_token_brings_texts_where_it_has_candidates(void **state) {
+static void a_token_brings_texts_where_candidates_are_wanted(void **state) {
     (void)state;
     Trivium__Candidate a = TRIVIUM__CANDIDATE__INIT, b = a, *list[] = {&a, &b};
     a.id = small_token(v, "the");
@@ -235,10 +235,15 @@ static void a_token_brings_texts_where_it_has_candidates(void **state) {
     assert_text(chunk->text, "i");
     assert_string_equal(chunk->semantics, "s");
     assert_true(chunk->forward_ms == 2 && chunk->sample_ms == 3);
+    r.n_candidates = 2;         /* and its sampler gives none */
+    client_link_token(c->link, &r, v, &token, &drawn, &shown);
+    const Trivium__Drawn *told = SAYS(CHUNK)->chunk->drawn[0];
+    assert_text(told->text, "i");
+    assert_int_equal(told->n_candidates, 0);
     drawn.candidates = list;
     drawn.n_candidates = 2;
     client_link_token(c->link, &r, v, &token, &drawn, &shown);
-    const Trivium__Drawn *told = SAYS(CHUNK)->chunk->drawn[0];
+    told = SAYS(CHUNK)->chunk->drawn[0];
     assert_text(told->text, "i");
     assert_int_equal(told->n_candidates, 2);
     assert_text(told->candidates[0]->text, "the");
@@ -359,7 +364,7 @@ int main(void) {
         CASE(the_list_tells_of_each_request),
         CASE(status_of_an_empty_house),
         CASE(a_text_from_started_to_done),
-        CASE(a_token_brings_texts_where_it_has_candidates),
+        CASE(a_token_brings_texts_where_candidates_are_wanted),
         CASE(a_change_is_shown_and_answered),
         CASE(a_watcher_gets_as_many_candidates_as_it_wants),
         CASE(an_answer_that_is_too_long_becomes_a_failure),

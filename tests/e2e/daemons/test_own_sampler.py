@@ -1,0 +1,60 @@
+"""A sampler of one's own: the example, by the commands of its README, and what a client shows of what it draws."""
+import re
+import subprocess
+
+import pytest
+
+from conftest import BUILD, ROOT, TIMEOUT_S, wait_until
+
+EXAMPLE = ROOT / "samplerd" / "examples" / "sampler.py"
+
+
+def commands_of_readme():
+    lines = EXAMPLE.with_name("README.md").read_text().splitlines()
+    return "\n".join(line.strip() for line in lines if line.startswith("    ")).replace("build/", f"{BUILD}/")
+
+
+def repeats(text):
+    """How often a word is the one before it."""
+    words = re.findall(r"\w+", text.lower())
+    return sum(one == other for one, other in zip(words, words[1:]))
+
+
+def test_the_commands_of_its_readme_write_a_text(real, tmp_path):
+    """By Debian's Python, whatever is called python3 in PATH."""
+    for name in ("python3", "python"):
+        other = tmp_path / name
+        other.write_text("#!/bin/sh\necho another Python >&2\nexit 1\n")
+        other.chmod(0o755)
+    environment = dict(real.environment, PATH=f"{tmp_path}:{real.environment['PATH']}")
+    script = commands_of_readme()
+    assert "sampler.py ipc://" in script and "--sampler mine --seed 7" in script
+    done = subprocess.run(["bash", "-ec", f"trap 'kill $!' EXIT\n{script}"], cwd=ROOT, env=environment, capture_output=True,
+                          stdin=subprocess.DEVNULL, timeout=TIMEOUT_S)
+    text = done.stdout.decode()
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(set(re.findall(r"\w+", text.lower()))) > 40 and repeats(text) < 5, text
+
+
+@pytest.fixture
+def own(tiny):
+    tiny.environment["PYTHONPATH"] = str(BUILD / "gen" / "python")
+    process = tiny.start("sampler.py", f"ipc://{tiny.runtime}/samplers", "mine", program=EXAMPLE)
+    wait_until(lambda: len(tiny.daemons()) == 4, what="it has joined")
+    yield tiny
+    tiny.stop(process)
+
+
+def test_show_probs_shows_the_text_of_a_token_that_has_no_candidates(own):
+    flags = ("Once upon a time", "--sampler", "mine", "--seed", "3", "--max-new-tokens", "6", "--ignore-eos")
+    tokens = [line for line in own.lines("generate", *flags, "--show-probs", "4") if "id" in line]
+    shown = own.text(*flags, "--show-probs", "4").decode().splitlines()
+    assert [line["candidates"] for line in tokens] == [[]] * 6
+    headings = [line for line in shown if re.search(r" step \d+$", line)]
+    drawn = [line for line in shown if line.endswith(" \u2190 drawn")]
+    assert len(headings) == len(drawn) == 6, shown
+    for token, heading, row in zip(tokens, headings, drawn):
+        whole = own.run("detokenize", "--ids", token["id"]).stdout.decode()[:-1]
+        assert whole and row.strip()[:6] == heading[:6]
+        if whole.isascii() and whole.isprintable() and '"' not in whole and "\\" not in whole:
+            assert heading.startswith(f'"{whole}"'), (heading, whole)
