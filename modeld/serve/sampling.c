@@ -7,6 +7,7 @@
 #include "modeld/links/tokenizerd_answer.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/base/text.h"
 #include "row_request.h"
 
 enum { WATCH_INTERVAL_MS = 20 }; /* between two looks at the deadlines */
@@ -20,13 +21,22 @@ struct sampling {
 
 /* ---- what can go wrong with a sending ---- */
 
+static void log_retry(const sequence *q, const char *why) {
+    char name[2 * REQUEST_BYTES + 1];
+    bool is_text = q->kind == SEQUENCE_TEXT;
+    if (is_text) text_hex(sequence_text(q)->request, REQUEST_BYTES, name);
+    else snprintf(name, sizeof name, "%llu", (unsigned long long)sequence_call(q));
+    log_event(LOG_DEBUG, "retry", "%s=%s step=%u tries=%u losses=%u pool=\"%s\" why=\"%s\"",
+              is_text ? "request" : "call", name, sequence_step(q), q->sending.n_tries,
+              q->sending.n_losses, q->pool, why);
+}
+
 /* Samplerds that leave mean a pause, of up to wait_ms; but rows that end every samplerd that gets
  * them must not end all there will ever be. */
 static void try_again(sampling *s, sequence *q, retry_cause cause, const char *why) {
     const sequence_sending *sending = &q->sending;
     sequence_retry(s->options.sequences, q, cause, clock_us(), why);
-    log_event(LOG_DEBUG, "retry", "step=%u tries=%u losses=%u pool=\"%s\" why=\"%s\"",
-              sequence_step(q), sending->n_tries, sending->n_losses, q->pool, why);
+    log_retry(q, why);
     failure f = {.code = STATUS_OK};
     why = sending->last_error; /* fit to be told */
     if (sending->n_tries >= STEP_TRIES_MAX)

@@ -1,11 +1,13 @@
 #include "logits_link.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "logits.pb-c.h"
 #include "proto/base/clock.h"
 #include "proto/base/limits.h"
 #include "proto/base/log.h"
+#include "proto/base/text.h"
 #include "proto/chain/strategy_wire.h"
 #include "proto/net/errors.h"
 #include "proto/net/peer.h"
@@ -39,6 +41,12 @@ static status draw(logits_link *link, const wire_message *m, const Trivium__Samp
     return late == STATUS_OK ? st : late;
 }
 
+/* The id of the text in hex, for the log; "-" of a score or probe, which has none. */
+static void request_name(const ProtobufCBinaryData *id, char out[2 * REQUEST_BYTES + 1]) {
+    text_hex(id->data, id->len < REQUEST_BYTES ? id->len : REQUEST_BYTES, out);
+    if (id->len == 0) strcpy(out, "-");
+}
+
 /* `probabilities`: [n_vocab], or NULL. */
 static void send_reply(logits_link *link, peer *p, Trivium__SampleReply *reply,
                        const double *probabilities, uint32_t n_vocab) {
@@ -47,9 +55,11 @@ static void send_reply(logits_link *link, peer *p, Trivium__SampleReply *reply,
     out.sample = reply;
     wire_raw raw = {probabilities, n_vocab * sizeof *probabilities};
     status st = peers_send(link->peers, p, &out.base, &raw, probabilities ? 1 : 0);
-    if (st != STATUS_OK) {
-        log_event(LOG_ERROR, "not_sent", "modeld=\"%s\" code=%s", peer_name(p), status_name(st));
-    }
+    if (st == STATUS_OK) return;
+    char name[2 * REQUEST_BYTES + 1];
+    request_name(&reply->request, name);
+    log_event(LOG_ERROR, "not_sent", "request=%s modeld=\"%s\" step=%u code=%s", name, peer_name(p),
+              reply->step, status_name(st));
 }
 
 /* For those who watch, when the id is on its way. */
@@ -73,8 +83,10 @@ static void take_request(logits_link *link, peer *p, const wire_message *m,
     if (st == STATUS_OK) {
         sample_reply_drawn(&reply, request, &sampled, &link->room);
     } else {
-        log_event(LOG_INFO, "refused", "modeld=\"%s\" step=%u code=%s reason=\"%s\"", peer_name(p),
-                  request->step, status_name(st), f.message);
+        char name[2 * REQUEST_BYTES + 1];
+        request_name(&request->request, name);
+        log_event(LOG_INFO, "refused", "request=%s modeld=\"%s\" step=%u code=%s reason=\"%s\"", name,
+                  peer_name(p), request->step, status_name(st), f.message);
         error = error_to_wire(&f);
         sample_reply_failed(&reply, request, &error);
     }

@@ -237,3 +237,8 @@ double request_tokens_per_s(const request *r) {
     uint64_t span_us = r->last_token_us - r->first_token_us;
     return r->n_drawn > 1 && span_us > 0 ? (double)(r->n_drawn - 1) * 1e6 / (double)span_us : 0;
 }
+
+const char *request_finish_name(request_finish finish) {
+    static const char *const names[] = {"none", "stop", "length", "cancelled", "superseded", "error"};
+    return names[finish];
+}

@@ -52,6 +52,9 @@ typedef enum request_finish {
     FINISH_ERROR,
 } request_finish;
 
+/* "stop", "length", "cancelled", "superseded", "error"; FINISH_NONE: "none". */
+const char *request_finish_name(request_finish finish);
+
 /* One change of strategy, from the Tune that asked for it until the owner has acknowledged it. */
 typedef struct request_change {
     uint32_t ordinal, step;         /* step: the first one that it draws, once `placed` */

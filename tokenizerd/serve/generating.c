@@ -5,6 +5,7 @@
 #include "changes.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/base/text.h"
 #include "tokenizerd/route/missing.h"
 
 /* ---- a request's life ---- */
@@ -17,6 +18,13 @@ static bool tell_rest(generating *g, request *r) {
     return rest.stopped;
 }
 
+static void log_end(const request *r, request_finish finish, const failure *why) {
+    char digits[2 * REQUEST_BYTES + 1];
+    text_hex(r->id, sizeof r->id, digits);
+    log_event(LOG_DEBUG, "request_done", "request=%s attempt=%u reason=%s tokens=%u why=\"%s\"", digits,
+              r->attempt, request_finish_name(finish), request_step(r), why ? why->message : "");
+}
+
 void generating_end(generating *g, request *r, request_finish finish, const failure *why) {
     const bool has_rest = finish != FINISH_SUPERSEDED && r->state != REQUEST_RESTING;
     request_end(r);             /* no effect when its modeld has closed it */
@@ -27,8 +35,7 @@ void generating_end(generating *g, request *r, request_finish finish, const fail
     if (has_rest && tell_rest(g, r) && finish == FINISH_LENGTH) finish = FINISH_STOP;
     client_link_done(g->clients, r, finish, why, clock_us());
     changes_drop(g->clients, r);
-    log_event(LOG_DEBUG, "request_done", "attempt=%u reason=%d tokens=%u", r->attempt, (int)finish,
-              request_step(r));
+    log_end(r, finish, why);
     watches_over(g->watches, r, finish, clock_us());
     requests_remove(g->requests, &r, finish == FINISH_CANCELLED);
 }

@@ -145,6 +145,16 @@ static void test_a_text_that_has_begun_waits_for_room(void **state) {
     assert_true(request_crowded_out(r, 0));     /* it was open before */
 }
 
+static void test_each_end_has_its_word(void **state) {
+    (void)state;
+    assert_string_equal(request_finish_name(FINISH_NONE), "none");
+    assert_string_equal(request_finish_name(FINISH_STOP), "stop");
+    assert_string_equal(request_finish_name(FINISH_LENGTH), "length");
+    assert_string_equal(request_finish_name(FINISH_CANCELLED), "cancelled");
+    assert_string_equal(request_finish_name(FINISH_SUPERSEDED), "superseded");
+    assert_string_equal(request_finish_name(FINISH_ERROR), "error");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -155,6 +165,7 @@ int main(void) {
         CASE(test_a_text_that_is_full_needs_no_other_modeld),
         CASE(test_losses_in_a_row_are_counted_until_a_token_comes),
         CASE(test_a_text_that_has_begun_waits_for_room),
+        CASE(test_each_end_has_its_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,55 @@
+"""What the daemons' logs say of a text: each line about it has its id, as `ps` shows it, and reasons are words."""
+import re
+
+from conftest import wait_until
+import fake_samplerd
+from modeld_by_hand import ROW, ModeldByHand
+
+TEXT = ("generate", "hello", "--greedy", "--max-new-tokens", "12", "--ignore-eos")
+
+
+def lines_of(stack, process, event):
+    return [line for line in stack.log(process).splitlines() if f" {event} " in line]
+
+
+def start(stack, models):
+    daemons = (stack.start("tokenizerd", "--log", "debug"),
+               stack.start("modeld", "--log", "debug", "--model", models(type="F32", seed=4), "--step-deadline-ms", "60000"))
+    stack.wait_ready(2)
+    return daemons
+
+
+def test_a_text_is_followed_by_its_id(stack, models, fakes):
+    tokenizerd, modeld = start(stack, models)
+    fakes(fake_samplerd.FakeSamplerd, f"ipc://{stack.runtime}/samplers",
+          misbehave=fake_samplerd.changes("id", -1, every=5)).wait_joined()
+    ids = [stack.lines(*TEXT)[0]["start"]["request"] for _ in range(2)]
+    wait_until(lambda: len(lines_of(stack, tokenizerd, "request_done")) == 2, what="both have ended")
+    retries = lines_of(stack, modeld, "retry")
+    assert {line.split(" retry ")[1].split()[0] for line in retries} == {f"request={one}" for one in ids}
+    for one, line in zip(ids, lines_of(stack, tokenizerd, "request_done")):
+        assert line.endswith(f' request_done request={one} attempt=1 reason=length tokens=12 why=""')
+    for daemon in (tokenizerd, modeld):
+        assert not re.search(r"\b(reason|why|code)=\d", stack.log(daemon))
+
+
+def test_a_text_that_fails_says_why(stack, models):
+    tokenizerd, _ = start(stack, models)
+    done = stack.run(*TEXT, "--wait", "1", "--json")
+    assert done.returncode == 1
+    wait_until(lambda: lines_of(stack, tokenizerd, "request_done"), what="it has ended")
+    line = lines_of(stack, tokenizerd, "request_done")[0]
+    assert re.search(r' request=[0-9a-f]{32} attempt=1 reason=error tokens=0 why="no samplerd of pool ', line), line
+
+
+def test_a_step_that_samplerd_refuses_names_its_text(stack, fakes):
+    stack.folder.joinpath("sockets").mkdir()
+    address = f"ipc://{stack.folder}/sockets/samplers"
+    modeld = fakes(ModeldByHand, address)
+    samplerd = stack.start("samplerd", "--join", address)
+    modeld.join()
+    for request in (b"r" * 16, b"", b"x" * 17):
+        modeld.ask(ROW, step=2 ** 32 - 1, request=request)
+    names = [re.search(r" refused request=(\S+) ", line)[1] for line in lines_of(stack, samplerd, "refused")]
+    assert names == ["72" * 16, "-", "78" * 16]
+    assert " code=bad_request " in lines_of(stack, samplerd, "refused")[0]
