@@ -21,10 +21,10 @@ def repeats(text):
 
 
 def test_the_commands_of_its_readme_write_a_text(real, tmp_path):
-    """By Debian's Python, whatever is called python3 in PATH."""
-    for name in ("python3", "python"):
+    """By Debian's Python and protoc, whatever others are in PATH."""
+    for name in ("python3", "python", "protoc"):
         other = tmp_path / name
-        other.write_text("#!/bin/sh\necho another Python >&2\nexit 1\n")
+        other.write_text("#!/bin/sh\necho another $0 >&2\nexit 1\n")
         other.chmod(0o755)
     environment = dict(real.environment, PATH=f"{tmp_path}:{real.environment['PATH']}")
     script = commands_of_readme()
