@@ -8,6 +8,7 @@
 
 #include "client/lib/random.h"
 #include "outcome.h"
+#include "proto/base/model_name.h"
 #include "proto/chain/strategy_json.h"
 #include "proto/net/endpoint.h"
 #include "proto/net/hello.h"
@@ -36,9 +37,11 @@ static status take_endpoint(void *out, const char *name, const char *value, fail
 
 void common_flags_init(common_flags *flags) {
     *flags = (common_flags){.wait_s = WAIT_MS / 1000.0};
+    const char *value = getenv("TRIVIUM_ENDPOINT");
+    if (value && *value) flags->default_endpoint = value;
     const option_row rows[] = {
         {.name = "endpoint", .kind = OPTION_CALL, .value_name = "ENDPOINT", .out = flags,
-         .take = take_endpoint, .help = "where tokenizerd listens; several are tried in turn"},
+         .take = take_endpoint, .help = "where tokenizerd listens ($TRIVIUM_ENDPOINT); several are tried in turn"},
         {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &flags->wait_s, .min = 0,
          .max = WAIT_MS_MAX / 1000.0, .help = "seconds to wait for a missing daemon (10)"},
         {.name = "json", .kind = OPTION_FLAG, .out = &flags->json,
@@ -50,9 +53,10 @@ void common_flags_init(common_flags *flags) {
 }
 
 client_options common_flags_client(const common_flags *flags) {
+    bool is_default = flags->n_endpoints == 0 && flags->default_endpoint;
     return (client_options){
-        .endpoints = flags->endpoints,
-        .n_endpoints = flags->n_endpoints,
+        .endpoints = is_default ? &flags->default_endpoint : flags->endpoints,
+        .n_endpoints = is_default ? 1 : flags->n_endpoints,
         .wait_ms = (uint32_t)lround(flags->wait_s * 1000),
     };
 }
@@ -87,8 +91,10 @@ status flags_take_name(void *out, const char *name, const char *value, failure *
 }
 
 option_row flags_model_row(const char **out) {
+    const char *model = getenv("TRIVIUM_MODEL");
+    if (model && !model_name_is_file(model)) *out = model;      /* a file is for `trivium up` */
     return (option_row){.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = out,
-                        .take = flags_take_name, .help = "the default model if not given"};
+                        .take = flags_take_name, .help = "if not given, $TRIVIUM_MODEL, else the default model"};
 }
 
 option_row flags_pool_row(const char **out) {

@@ -22,6 +22,7 @@ int flags_parse(const options *o, int argc, char **argv, const char **words, siz
 typedef struct common_flags {
     const char *endpoints[JOINS_MAX];
     size_t n_endpoints;
+    const char *default_endpoint;   /* $TRIVIUM_ENDPOINT, NULL: not set */
     double wait_s;
     bool json;
     option_row rows[4];
@@ -44,7 +45,8 @@ status seed_choose(const seed_flag *flag, uint64_t *out, failure *f);
 option_take flags_take_name; /* const char **: of a model, session or pool, within NAME_BYTES_MAX */
 option_take flags_take_id;      /* id_list *: one id more */
 
-/* --model and --sampler of a command that has texts written; what is named is borrowed from argv. */
+/* --model, which begins as $TRIVIUM_MODEL where that is a name, and --sampler of a command that has texts
+ * written; what is named is borrowed from argv and the environment. */
 option_row flags_model_row(const char **out);
 option_row flags_pool_row(const char **out);
 

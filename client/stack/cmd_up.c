@@ -206,7 +206,7 @@ int cmd_up(int argc, char **argv) {
     const option_row rows[] = {
         {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &u.wish.path,
          .help = "a GGUF file, or chapter for the embedded model; one that does not run yet is added "
-                 "(what `make model` fetched, else chapter)"},
+                 "($TRIVIUM_MODEL if it is a file, else what `make model` fetched, else chapter)"},
         {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &u.wish.name,
          .take = take_name, .help = "how requests call the model (the file's name without .gguf)"},
         {.name = "keep", .kind = OPTION_FLAG, .out = &u.keep,

@@ -18,17 +18,18 @@ static const char DEFAULT_MODEL[] = "SmolLM2-135M-Instruct.Q4_1.gguf", EMBEDDED_
 
 /* ---- where it is ---- */
 
-/* $TRIVIUM_MODEL, else where `make model` puts it, else, when it has not, the embedded one: true. */
+/* $TRIVIUM_MODEL if it is a file, else where `make model` puts it, else, when it has not, the embedded one: true. */
 static bool default_path(char out[PATH_MAX]) {
     failure f;
     const char *model = getenv("TRIVIUM_MODEL"), *cache = getenv("TRIVIUM_CACHE");
     const char *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (model && *model) snprintf(out, PATH_MAX, "%s", model);
+    if (model && !model_name_is_file(model)) model = NULL;
+    if (model) snprintf(out, PATH_MAX, "%s", model);
     else if (cache && *cache) snprintf(out, PATH_MAX, "%s/%s", cache, DEFAULT_MODEL);
     else if (caches && *caches) snprintf(out, PATH_MAX, "%s/trivium/%s", caches, DEFAULT_MODEL);
     else snprintf(out, PATH_MAX, "%s/.cache/trivium/%s", home ? home : "", DEFAULT_MODEL);
     char embedded[PATH_MAX];
-    bool is_there = (model && *model) || access(out, F_OK) == 0;
+    bool is_there = model || access(out, F_OK) == 0;
     if (is_there || paths_model(EMBEDDED_MODEL, embedded, sizeof embedded, &f) != STATUS_OK)
         return false;
     snprintf(out, PATH_MAX, "%s", embedded);

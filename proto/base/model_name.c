@@ -11,10 +11,21 @@ status model_name_check(const char *name, failure *f) {
                 NAME_BYTES_MAX);
 }
 
+static const char suffix[] = ".gguf";
+
+static bool has_suffix(const char *name) {
+    size_t n_bytes = strlen(name);
+    return n_bytes > strlen(suffix) && strcmp(name + n_bytes - strlen(suffix), suffix) == 0;
+}
+
+bool model_name_is_file(const char *name_or_path) {
+    return strchr(name_or_path, '/') || has_suffix(name_or_path);
+}
+
 status model_name_of_file(const char *path, char out[NAME_BYTES_MAX + 1], failure *f) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     size_t n_bytes = strlen(base);
-    if (n_bytes > 5 && strcmp(base + n_bytes - 5, ".gguf") == 0) n_bytes -= 5;
+    if (has_suffix(base)) n_bytes -= strlen(suffix);
     if (n_bytes <= NAME_BYTES_MAX) {
         memcpy(out, base, n_bytes);
         out[n_bytes] = '\0';

@@ -81,9 +81,7 @@ int cmd_detokenize(int argc, char **argv) {
          .help = "the ids; without this they are read from stdin"},
         {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
          .help = "lines of {\"ids\": […]}, \"-\" for stdin; the answers are JSON"},
-        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
-         .take = flags_take_name,
-         .help = "whose vocabulary; that of the default model if not given"},
+        flags_model_row(&flags.model),
         {.name = NULL},
     };
     const options o = {

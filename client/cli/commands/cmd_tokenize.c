@@ -67,9 +67,7 @@ int cmd_tokenize(int argc, char **argv) {
         text_special_row(&flags),
         text_bos_row(&flags),
         flags_newline_row(&flags.keep_newline),
-        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model,
-         .take = flags_take_name,
-         .help = "whose vocabulary; that of the default model if not given"},
+        flags_model_row(&flags.model),
         {.name = NULL},
     };
     const options o = {

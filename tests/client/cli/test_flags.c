@@ -203,6 +203,33 @@ static void common_flags_become_client_options(void **state) {
     assert_int_equal(parse_common(&common, (char *)"localhost"), STATUS_BAD_REQUEST);
 }
 
+static void the_environment_sets_defaults(void **state) {
+    (void)state;
+    common_flags common;
+    setenv("TRIVIUM_ENDPOINT", "tcp://127.0.0.1:7777", 1);
+    common_flags_init(&common);
+    client_options how = common_flags_client(&common);
+    assert_int_equal(how.n_endpoints, 1);
+    assert_string_equal(how.endpoints[0], "tcp://127.0.0.1:7777");
+    assert_int_equal(parse_common(&common, (char *)"tcp://127.0.0.1:5555"), STATUS_OK);
+    how = common_flags_client(&common);     /* what is given wins, and is not tried beside the default */
+    assert_int_equal(how.n_endpoints, 1);
+    assert_string_equal(how.endpoints[0], "tcp://127.0.0.1:5555");
+    setenv("TRIVIUM_ENDPOINT", "", 1);
+    common_flags_init(&common);
+    assert_int_equal(common_flags_client(&common).n_endpoints, 0);
+    unsetenv("TRIVIUM_ENDPOINT");
+
+    const char *model = NULL;
+    setenv("TRIVIUM_MODEL", "/models/smol.gguf", 1);
+    flags_model_row(&model);
+    assert_null(model);
+    setenv("TRIVIUM_MODEL", "smol", 1);
+    flags_model_row(&model);
+    assert_string_equal(model, "smol");
+    unsetenv("TRIVIUM_MODEL");
+}
+
 static int clear(void **state) {
     (void)state;
     stage_flags_clear(&flags);
@@ -222,6 +249,7 @@ int main(void) {
         cmocka_unit_test(what_becomes_of_a_chain_that_runs),
         cmocka_unit_test(every_step_has_its_flag),
         cmocka_unit_test(common_flags_become_client_options),
+        cmocka_unit_test(the_environment_sets_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, clear);
 }

@@ -49,11 +49,23 @@ static void names_of_files(void **state) {
     }
 }
 
+static void a_file_is_told_from_a_name(void **state) {
+    (void)state;
+    assert_true(model_name_is_file("/models/smol"));
+    assert_true(model_name_is_file("./smol"));
+    assert_true(model_name_is_file("smol.gguf"));
+    assert_false(model_name_is_file("smol"));
+    assert_false(model_name_is_file(".gguf"));
+    assert_false(model_name_is_file("smol.gguf.old"));
+    assert_false(model_name_is_file(""));
+}
+
 int main(void) {
     memset(long_name, 'x', NAME_BYTES_MAX + 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),
         cmocka_unit_test(names_of_files),
+        cmocka_unit_test(a_file_is_told_from_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
