@@ -1,9 +1,17 @@
 #include "ask.h"
 
+#include <stdio.h>
+
 #include "outcome.h"
 
+static void tell_waiting(void *context, const char *sentence) {
+    (void)context;
+    fprintf(stderr, "trivium: %s\n", sentence);
+}
+
 int ask_open(client **out, const common_flags *flags) {
-    const client_options how = common_flags_client(flags);
+    client_options how = common_flags_client(flags);
+    how.waiting = tell_waiting;
     failure f;
     status st = client_open(out, &how, &f);
     if (st == STATUS_OK) return EXIT_FINE;

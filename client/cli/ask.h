@@ -5,7 +5,7 @@
 #include "client/lib/client.h"
 #include "flags.h"
 
-/* Open a client for a command. EXIT_FINE, or the exit code after its sentence was printed. */
+/* Open a client for a command, which says on stderr for what it waits. EXIT_FINE, or the exit code after its sentence was printed. */
 int ask_open(client **out, const common_flags *flags);
 
 /* Ask on that client. `handler` sees a good answer, else the sentence is printed. An exit code. */

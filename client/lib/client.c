@@ -17,6 +17,8 @@ struct client {
     watching *watching;
     char default_endpoint[ENDPOINT_BYTES_MAX];
     const char *endpoints[1];   /* that one */
+    void (*waiting)(void *context, const char *sentence);
+    void *waiting_context;
 };
 
 loop *client_loop(const client *c) {
@@ -24,6 +26,11 @@ loop *client_loop(const client *c) {
 }
 
 /* ---- what the link tells ---- */
+
+static void on_waiting(void *context, const char *sentence) {
+    client *c = context;
+    if (c->waiting) c->waiting(c->waiting_context, sentence);
+}
 
 static void on_joined(void *context) {
     client *c = context;
@@ -153,12 +160,14 @@ static status endpoint_choose(client *c, text_link_options *where, failure *f) {
 
 static status link_open(client *c, const client_options *options, failure *f) {
     static const text_link_events events = {
-        .joined = on_joined, .lost = on_lost, .over = on_over,
+        .waiting = on_waiting, .joined = on_joined, .lost = on_lost, .over = on_over,
         .started = on_started, .chunk = on_chunk, .done = on_done,
         .traced = on_traced, .answered = on_answered, .beat = on_beat,
     };
     text_link_options where = {options->endpoints, options->n_endpoints, options->wait_ms};
     if (endpoint_choose(c, &where, f) != STATUS_OK) return f->code;
+    c->waiting = options->waiting;
+    c->waiting_context = options->context;
     c->link = text_link_new(c->loop, &where, &events, c, f);
     return c->link ? STATUS_OK : f->code;
 }

@@ -20,6 +20,10 @@ typedef struct client_options {
     const char *const *endpoints;   /* [n_endpoints], borrowed for the life of the client */
     size_t n_endpoints;         /* 0: the runtime folder's */
     uint32_t wait_ms;           /* for a tokenizerd, and there for other missing daemons; 0: not at all */
+    /* NULL, or called at most once, from the loop: no tokenizerd came for a second, and `sentence` says what is
+     * waited for. */
+    void (*waiting)(void *context, const char *sentence);
+    void *context;              /* of waiting */
 } client_options;
 
 /* Begin to join; *out is the caller's. STATUS_BAD_REQUEST for an endpoint that is none, STATUS_NO_MEMORY, or

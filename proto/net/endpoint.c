@@ -33,6 +33,8 @@ struct endpoint {
     char lock_path[IPC_PATH_BYTES_MAX + sizeof ".lock"];
     int lock_fd;
     bool bound;
+    endpoint_reach reach;
+    bool had_socket;            /* this try to connect came so far */
 };
 
 /* ---- Addresses ---- */
@@ -228,6 +230,11 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     return STATUS_OK;
 }
 
+enum {
+    MONITORED = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_DELAYED | ZMQ_EVENT_CLOSED |
+                ZMQ_EVENT_CONNECT_RETRIED,
+};
+
 /* ZeroMQ's own reports come through a socket pair within the process, whose name must be a new one:
  * one just closed is taken for a while. Its I/O thread, which serves all sockets, waits for ever
  * where a report finds no room or no reader: so their queue has no bound, and they stop before
@@ -237,7 +244,7 @@ static bool monitor_open(endpoint *e) {
     char name[64];
     snprintf(name, sizeof name, "inproc://monitor-%u", atomic_fetch_add(&n_monitors, 1));
     void *socket = zsock_resolve(e->zsock);
-    if (zmq_socket_monitor(socket, name, ZMQ_EVENT_DISCONNECTED) != 0) return false;
+    if (zmq_socket_monitor(socket, name, MONITORED) != 0) return false;
     e->monitor = zsock_new(ZMQ_PAIR);
     if (!e->monitor) return false;
     zsock_set_rcvhwm(e->monitor, 0);
@@ -289,17 +296,35 @@ void *endpoint_monitor(const endpoint *e) {
     return e->monitor ? zsock_resolve(e->monitor) : NULL;
 }
 
+/* A try that ends without a socket of its own found no address to connect to. One that has begun says
+ * nothing yet: the one before it still counts. */
+static void reach_learn(endpoint *e, uint16_t event) {
+    if (event == ZMQ_EVENT_CONNECTED) e->reach = REACH_SILENT;
+    if (event == ZMQ_EVENT_CLOSED) e->reach = REACH_REFUSED;
+    if (event == ZMQ_EVENT_CONNECT_RETRIED && !e->had_socket) e->reach = REACH_NO_ADDRESS;
+    e->had_socket = event != ZMQ_EVENT_CONNECT_RETRIED;
+}
+
 bool endpoint_broke(endpoint *e) {
     void *socket = zsock_resolve(e->monitor);
     bool broke = false;
-    zmq_msg_t frame; /* an event's two frames; only one kind of event was asked for */
+    zmq_msg_t frame; /* an event's two frames: its number and a value, its address */
     for (;;) {
         zmq_msg_init(&frame);
         if (zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) < 0) break;
-        broke = true;
+        uint16_t event;
+        if (zmq_msg_more(&frame) && zmq_msg_size(&frame) >= sizeof event) {
+            memcpy(&event, zmq_msg_data(&frame), sizeof event);
+            broke = broke || event == ZMQ_EVENT_DISCONNECTED;
+            reach_learn(e, event);
+        }
         zmq_msg_close(&frame);
     }
     return broke;
+}
+
+endpoint_reach endpoint_reached(const endpoint *e) {
+    return e->reach;
 }
 
 bool endpoint_bound(const endpoint *e) {

@@ -36,6 +36,14 @@ void *endpoint_socket(const endpoint *e);       /* of ZeroMQ, borrowed */
  * broke: what was under way on it is gone, both ways. NULL on a bound one. */
 void *endpoint_monitor(const endpoint *e);
 bool endpoint_broke(endpoint *e);               /* since the last call */
+
+/* How far a joining one came, of all that was read so far with endpoint_broke. */
+typedef enum endpoint_reach {
+    REACH_SILENT,               /* no word of the other side, or a connection */
+    REACH_REFUSED,              /* nobody accepts a connection there */
+    REACH_NO_ADDRESS,           /* the host's name does not resolve */
+} endpoint_reach;
+endpoint_reach endpoint_reached(const endpoint *e);
 bool endpoint_bound(const endpoint *e);
 const char *endpoint_address(const endpoint *e);    /* of a bound one: where it listens */
 

@@ -94,6 +94,7 @@ peer *peers_first(const peers *ps);         /* joined peers, in order of joining
 peer *peers_next(const peers *ps, const peer *p);
 const char *peers_address(const peers *ps); /* of the endpoint; valid as long as `ps` */
 const Trivium__Hello *peers_hello(const peers *ps);     /* ours, as it is said; valid as long as `ps` */
+endpoint_reach peers_reached(const peers *ps);  /* of a joining one */
 uint64_t peers_garbage(const peers *ps);    /* messages dropped because they could not be read */
 
 #endif

@@ -25,6 +25,10 @@ static void garbage(peers *ps, const wire_route *route) {
               p ? p->hello->name : "");
 }
 
+endpoint_reach peers_reached(const peers *ps) {
+    return endpoint_reached(ps->endpoint);
+}
+
 uint64_t peers_garbage(const peers *ps) {
     return ps->life.n_garbage;
 }

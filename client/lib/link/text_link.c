@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/net/errors.h"
 #include "proto/net/peer.h"
@@ -10,6 +11,7 @@
 enum {
     HANDSHAKE_MS_MIN = 500,     /* even --wait 0 leaves time to find a tokenizerd that is there */
     TURN_MS = 500,              /* for each of several endpoints */
+    NOTICE_MS = 1000,           /* until whoever waits is told for what */
 };
 
 struct text_link {
@@ -18,11 +20,12 @@ struct text_link {
     void *context;
     const char *const *endpoints;   /* [n_endpoints], borrowed */
     size_t n_endpoints, at;
+    endpoint_reach reached[JOINS_MAX];  /* [n_endpoints], when it was last left */
     uint32_t wait_ms;
     peers *peers;               /* at endpoints[at]; NULL once it is over */
     peer *tokenizerd;           /* NULL while none is joined */
     uint64_t incarnation;
-    int wait_timer, turn_timer, joined_timer;   /* -1: not set */
+    int wait_timer, notice_timer, turn_timer, joined_timer; /* -1: not set */
     failure over;               /* code is not STATUS_OK: it is over, and why */
     failure refusal;            /* code is not STATUS_OK: how a tokenizerd refused us */
     uint64_t n_numbers;         /* that calls got so far */
@@ -56,25 +59,59 @@ static void timer_clear(const text_link *link, int *timer) {
 
 static void timers_clear(text_link *link) {
     timer_clear(link, &link->wait_timer);
+    timer_clear(link, &link->notice_timer);
     timer_clear(link, &link->turn_timer);
     timer_clear(link, &link->joined_timer);
 }
 
 /* ---- the wait for a tokenizerd ---- */
 
-static void endpoints_text(const text_link *link, char *out, size_t out_bytes) {
+/* For whoever can do something about it: `trivium up` starts daemons on this host, which listen at a file. */
+static const char *unreached_because(const char *address, endpoint_reach reach) {
+    bool is_file = strncmp(address, "ipc:", 4) == 0;
+    switch (reach) {
+    case REACH_NO_ADDRESS: return "the name of the host does not resolve";
+    case REACH_REFUSED:
+        return is_file ? "nothing listens there; start the daemons with `trivium up`"
+                       : "the connection was refused (nothing listens there, or the host is out of reach)";
+    case REACH_SILENT: break;
+    }
+    return is_file ? "what listens there says nothing" : "there is silence, from the host or from what listens there";
+}
+
+/* "A or B"; with the reasons, "A: why; nor at B: why". */
+static void endpoints_text(const text_link *link, bool with_reasons, char *out, size_t out_bytes) {
     size_t n_bytes = 0;
     for (size_t i = 0; i < link->n_endpoints && n_bytes < out_bytes; i++) {
-        n_bytes += (size_t)snprintf(out + n_bytes, out_bytes - n_bytes, "%s%s", i ? " or " : "",
-                                    link->endpoints[i]);
+        const char *address = link->endpoints[i];
+        const char *why = with_reasons ? unreached_because(address, link->reached[i]) : "";
+        n_bytes += (size_t)snprintf(out + n_bytes, out_bytes - n_bytes, "%s%s%s%s",
+                                    i == 0 ? "" : with_reasons ? "; nor at " : " or ", address,
+                                    with_reasons ? ": " : "", why);
     }
+}
+
+static void on_notice(void *context) {
+    text_link *link = context;
+    link->notice_timer = -1;
+    char where[ENDPOINT_BYTES_MAX + 64], sentence[sizeof where + 64];
+    endpoints_text(link, false, where, sizeof where);
+    snprintf(sentence, sizeof sentence, "waiting for tokenizerd at %s, for up to %g s", where, link->wait_ms / 1000.0);
+    link->events.waiting(link->context, sentence);
+}
+
+/* Leave the endpoint whose turn it is. */
+static void unjoin(text_link *link) {
+    if (!link->peers) return;
+    link->reached[link->at] = peers_reached(link->peers);
+    peers_free(&link->peers);
 }
 
 static void give_up(text_link *link, const failure *why) {
     link->over = *why;
     timers_clear(link);
     link->tokenizerd = NULL;
-    peers_free(&link->peers);
+    unjoin(link);
     link->events.over(link->context, &link->over);
 }
 
@@ -83,12 +120,18 @@ static void on_wait_over(void *context) {
     link->wait_timer = -1;
     failure f = link->refusal;
     if (f.code == STATUS_OK) {
-        char where[ENDPOINT_BYTES_MAX + 64];
-        endpoints_text(link, where, sizeof where);
-        fail(&f, STATUS_NO_TOKENIZERD,
-             "no tokenizerd answers at %s: start the daemons with `trivium up`", where);
+        char where[sizeof f.message];
+        unjoin(link);
+        endpoints_text(link, true, where, sizeof where);
+        fail(&f, STATUS_NO_TOKENIZERD, "no tokenizerd answers at %s", where);
     }
     give_up(link, &f);
+}
+
+static status notice_begin(text_link *link, failure *f) {
+    if (!link->events.waiting || link->wait_ms <= NOTICE_MS) return STATUS_OK;
+    link->notice_timer = loop_once(link->loop, NOTICE_MS, on_notice, link);
+    return link->notice_timer >= 0 ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a timer");
 }
 
 static status wait_begin(text_link *link, failure *f) {
@@ -106,7 +149,7 @@ static void on_turn(void *context) {
     text_link *link = context;
     link->turn_timer = -1;
     if (link->tokenizerd) return;
-    peers_free(&link->peers);
+    unjoin(link);
     link->at = (link->at + 1) % link->n_endpoints;
     failure f;
     if (join(link, &f) != STATUS_OK) give_up(link, &f);
@@ -268,9 +311,10 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
     link->endpoints = options->endpoints;
     link->n_endpoints = options->n_endpoints;
     link->wait_ms = options->wait_ms > 0 ? options->wait_ms : 1;   /* on the wire 0 is the default */
-    link->wait_timer = link->turn_timer = link->joined_timer = -1;
+    link->wait_timer = link->notice_timer = link->turn_timer = link->joined_timer = -1;
     link->incarnation = peers_incarnation();
-    if (join(link, f) != STATUS_OK || wait_begin(link, f) != STATUS_OK) text_link_free(&link);
+    if (join(link, f) != STATUS_OK || wait_begin(link, f) != STATUS_OK || notice_begin(link, f) != STATUS_OK)
+        text_link_free(&link);
     return link;
 }
 

@@ -22,6 +22,9 @@ typedef struct text_link_options {
 
 /* What they get is valid for the call. Within them the link may be used, not freed. */
 typedef struct text_link_events {
+    /* NULL, or at most once, when no tokenizerd came within a second of the beginning, and the wait goes on: a
+     * sentence that says what is waited for. */
+    void (*waiting)(void *context, const char *sentence);
     /* A tokenizerd has joined: what waits can be sent. */
     void (*joined)(void *context);
     /* It is gone, and with it what it has not answered. `joined` or `over` follows. */

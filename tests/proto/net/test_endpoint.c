@@ -96,6 +96,36 @@ static void a_broken_connection_is_told(void **state) {
     endpoint_close(&joined);
 }
 
+/* What it says of the other side, after so many reports of the connection that `wanted` comes. */
+static bool reaches(endpoint *joined, endpoint_reach wanted) {
+    zmq_pollitem_t item = {.socket = endpoint_monitor(joined), .events = ZMQ_POLLIN};
+    while (endpoint_reached(joined) != wanted && zmq_poll(&item, 1, SOON_MS) == 1)
+        assert_false(endpoint_broke(joined));
+    return endpoint_reached(joined) == wanted;
+}
+
+static void how_far_a_joining_one_came_is_known(void **state) {
+    (void)state;
+    endpoint *bound, *joined;
+    char there[ENDPOINT_BYTES_MAX];
+    assert_int_equal(bind_at(&bound, "tcp://127.0.0.1:*"), STATUS_OK);
+    strcpy(there, endpoint_address(bound));
+    endpoint_close(&bound);
+    assert_int_equal(join_at(&joined, there), STATUS_OK);
+    assert_int_equal(endpoint_reached(joined), REACH_SILENT);
+    assert_true(reaches(joined, REACH_REFUSED));
+    assert_int_equal(bind_at(&bound, there), STATUS_OK);
+    assert_true(reaches(joined, REACH_SILENT));     /* connected, and nothing more */
+    endpoint_close(&joined);
+    endpoint_close(&bound);
+    assert_int_equal(join_at(&joined, address), STATUS_OK);     /* a socket file that is not there */
+    assert_true(reaches(joined, REACH_REFUSED));
+    endpoint_close(&joined);
+    assert_int_equal(join_at(&joined, "tcp://nowhere.invalid:5555"), STATUS_OK);
+    assert_true(reaches(joined, REACH_NO_ADDRESS));
+    endpoint_close(&joined);
+}
+
 /* Whatever the order in which they go, ZeroMQ's only I/O thread serves the next ones. */
 static void closing_harms_no_other_socket(void **state) {
     (void)state;
@@ -299,6 +329,7 @@ int main(void) {
             what_a_dead_process_left_is_taken_over), /* first: it forks before there are threads */
         IN_FOLDER(both_sides_meet),
         IN_FOLDER(a_broken_connection_is_told),
+        IN_FOLDER(how_far_a_joining_one_came_is_known),
         IN_FOLDER(closing_harms_no_other_socket),
         IN_FOLDER(a_second_bind_is_refused),
         IN_FOLDER(the_next_one_may_bind_at_once),

@@ -1,0 +1,170 @@
+/* What text_link.h promises whoever waits: a word about the wait, and at its end a sentence that tells a name
+ * without an address, a refused connection and silence from each other. */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client/lib/link/text_link.h"
+#include "proto/base/limits.h"
+#include "tests/support/link/place.h"
+#include "tests/support/link/text_peer.h"
+#include "tests/support/link/turns.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+enum { WAIT_FOR_NOTICE_MS = 1500, SHORT_MS = 500, LONG_MS = 60000 };
+
+static place where;
+static loop *l;
+static text_link *under_test;
+static text_peer tokenizerd;
+
+typedef struct heard {
+    size_t n_waiting, n_joined, n_over;
+    char waiting[ENDPOINT_BYTES_MAX * 2];
+    failure why;
+} heard;
+
+static heard got;
+
+static void on_waiting(void *context, const char *sentence) {
+    heard *h = context;
+    h->n_waiting++;
+    snprintf(h->waiting, sizeof h->waiting, "%s", sentence);
+}
+
+static void on_joined(void *context) {
+    ((heard *)context)->n_joined++;
+}
+
+static void on_lost(void *context) {
+    (void)context;
+}
+
+static void on_over(void *context, const failure *why) {
+    heard *h = context;
+    h->n_over++;
+    h->why = *why;
+}
+
+static void on_beat(void *context, Trivium__Heartbeat *beat) {
+    (void)context;
+    (void)beat;
+}
+
+static const text_link_events events = {
+    .waiting = on_waiting, .joined = on_joined, .lost = on_lost, .over = on_over, .beat = on_beat,
+};
+
+static int begin(void **state) {
+    (void)state;
+    place_make(&where);
+    got = (heard){0};
+    text_peer_init(&tokenizerd);
+    l = loop_new();
+    return l ? 0 : -1;
+}
+
+static int end(void **state) {
+    (void)state;
+    text_link_free(&under_test);
+    text_peer_clear(&tokenizerd);
+    loop_free(&l);
+    return place_remove(&where) ? 0 : -1;
+}
+
+static void wait_at(const char *const *endpoints, size_t n_endpoints, uint32_t wait_ms) {
+    failure f;
+    const text_link_options how = {endpoints, n_endpoints, wait_ms};
+    under_test = text_link_new(l, &how, &events, &got, &f);
+    assert_non_null(under_test);
+}
+
+static void wait_in_vain(const char *address) {
+    wait_at(&address, 1, SHORT_MS);
+    assert_true(turns_until_count(l, &got.n_over, 1));
+    assert_int_equal(got.why.code, STATUS_NO_TOKENIZERD);
+    assert_non_null(strstr(got.why.message, address));
+}
+
+/* A socket that listens on loopback and is never read, and its address. */
+static int listen_silently(char address[ENDPOINT_BYTES_MAX]) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n_bytes = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n_bytes), 0);
+    snprintf(address, ENDPOINT_BYTES_MAX, "tcp://127.0.0.1:%u", (unsigned)ntohs(at.sin_port));
+    return fd;
+}
+
+static void daemons_of_this_host_can_be_started(void **state) {
+    (void)state;
+    wait_in_vain(where.address);
+    assert_non_null(strstr(got.why.message, "trivium up"));
+    assert_int_equal(got.n_waiting, 0);     /* the wait was over before */
+}
+
+static void a_refused_connection_is_told(void **state) {
+    (void)state;
+    char address[ENDPOINT_BYTES_MAX];
+    close(listen_silently(address));
+    wait_in_vain(address);
+    assert_non_null(strstr(got.why.message, "refused"));
+    assert_null(strstr(got.why.message, "trivium up"));
+}
+
+static void silence_is_told(void **state) {
+    (void)state;
+    char address[ENDPOINT_BYTES_MAX];
+    int fd = listen_silently(address);
+    wait_in_vain(address);
+    close(fd);
+    assert_non_null(strstr(got.why.message, "silence"));
+    assert_null(strstr(got.why.message, "trivium up"));
+}
+
+static void each_endpoint_has_its_reason(void **state) {
+    (void)state;
+    char refusing[ENDPOINT_BYTES_MAX];
+    close(listen_silently(refusing));
+    const char *const endpoints[] = {refusing, where.address};
+    wait_at(endpoints, 2, WAIT_FOR_NOTICE_MS);
+    assert_true(turns_until_count(l, &got.n_over, 1));
+    const char *first = strstr(got.why.message, "refused"), *second = strstr(got.why.message, where.address);
+    assert_true(first && second && first < second);
+    assert_non_null(strstr(second, "trivium up"));
+}
+
+static void a_wait_is_told_once(void **state) {
+    (void)state;
+    const char *address = where.address;
+    wait_at(&address, 1, LONG_MS);
+    assert_true(turns_until_count(l, &got.n_waiting, 1));
+    assert_non_null(strstr(got.waiting, address));
+    assert_non_null(strstr(got.waiting, "60 s"));
+    text_peer_open(&tokenizerd, l, address);
+    assert_true(turns_until_count(l, &got.n_joined, 1));
+    assert_int_equal(got.n_waiting, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(daemons_of_this_host_can_be_started),
+        TEST(a_refused_connection_is_told),
+        TEST(silence_is_told),
+        TEST(each_endpoint_has_its_reason),
+        TEST(a_wait_is_told_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
