@@ -71,6 +71,7 @@ enum {
     VOCABULARY_BYTES_MAX = 64 << 20,        /* tokens and merges of one vocabulary */
     VOCABULARIES_KEPT_MAX = TINY_LIMITS ? 1 : 4,    /* kept for a model that may come back */
     REFUSALS_MAX = TINY_LIMITS ? 2 : 16,    /* modelds that were cut and are still to be told why */
+    SEEN_NAMES_MAX = TINY_LIMITS ? 2 : 64,  /* of models that may come back */
     NO_MEMORY_HELLOS = TINY_LIMITS ? 2 : 10,    /* of a modeld, that are refused before it may try again */
     SEQUENCES_MAX = TINY_LIMITS ? 4 : 256,  /* open in one modeld */
     ENDED_MAX = TINY_LIMITS ? 8 : 4096,     /* ended requests remembered, so that none is re-opened */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "seen_names.h"
 
 struct served_model {
     models *home;
@@ -32,6 +33,8 @@ typedef struct refusal {
 struct models {
     served_model *first;
     default_model by_default;
+    seen_names seen;
+    bool is_settled;
     shared_vocabs *vocabularies;
     refusal refusals[REFUSALS_MAX];
     size_t next_refusal;
@@ -181,6 +184,7 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     while (*place) place = &(*place)->next;
     *place = d;
     *out = d;
+    seen_names_add(&ms->seen, offer->name);
     return STATUS_OK;
 }
 
@@ -233,6 +237,15 @@ served_model *models_find(const models *ms, const char *name, const char *finger
         if (meant) return served_model_vocab(m) ? m : NULL;
     }
     return NULL;
+}
+
+void models_settle(models *ms) {
+    ms->is_settled = true;
+}
+
+bool models_is_unknown(const models *ms, const char *name, const char *fingerprint) {
+    return ms->is_settled && name[0] && !fingerprint[0] && models_count(ms) > 0 &&
+           strcmp(name, default_model_name(&ms->by_default)) != 0 && !seen_names_have(&ms->seen, name);
 }
 
 modeld *served_model_least_loaded(const served_model *m, const modeld *avoided) {

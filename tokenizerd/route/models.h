@@ -53,6 +53,13 @@ default_model *models_default(models *ms);
  * one the default model, and never another one in its place; fingerprint "": any. NULL: none yet. */
 served_model *models_find(const models *ms, const char *name, const char *fingerprint);
 
+/* From here on whoever knew the tokenizerd before this one has had time to come back. */
+void models_settle(models *ms);
+
+/* Is it in vain to wait for what models_find does not find? True when there are others, and this is a name alone that is
+ * not the default's and has never been here, after models_settle. */
+bool models_is_unknown(const models *ms, const char *name, const char *fingerprint);
+
 /* The name that is meant; "": whatever has the fingerprint, or, without one, nobody knows yet. */
 const char *models_meant_name(const models *ms, const char *name, const char *fingerprint);
 

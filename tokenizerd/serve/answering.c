@@ -102,11 +102,20 @@ static void carry_out(answering *a, call *c) {
     else send_to_modeld(a, c);
 }
 
+/* It waited too long, or in vain. */
+static void expire(answering *a, call *c) {
+    failure f;
+    if (c->model) missing_modeld(c->model, c->wait_ms, &f);
+    else missing_model(a->models, c->model_name, "", c->wait_ms, &f);
+    refuse(a, c, &f);
+}
+
 /* As far as it can; it may be gone afterwards. */
 static void advance(answering *a, call *c) {
     if (c->state != CALL_WAITING) return;
     if (!c->model) {
         served_model *m = models_find(a->models, c->model_name, "");
+        if (!m && models_is_unknown(a->models, c->model_name, "")) expire(a, c);
         if (!m) return;
         call_meet(c, m);
     }
@@ -239,10 +248,7 @@ void answering_sweep(answering *a, uint64_t now_us) {
     for (call *c = calls_first(a->calls), *next; c; c = next) {
         next = calls_next(c);
         if (c->state != CALL_WAITING || c->deadline_us > now_us) continue;
-        failure f;
-        if (c->model) missing_modeld(c->model, c->wait_ms, &f);
-        else missing_model(a->models, c->model_name, "", c->wait_ms, &f);
-        refuse(a, c, &f);
+        expire(a, c);
     }
 }
 

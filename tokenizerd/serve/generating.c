@@ -93,12 +93,24 @@ static void meet(generating *g, request *r, served_model *m) {
     else if (!r->queued) ready(g, r, NULL, 0);
 }
 
+/* It waited too long, or in vain. */
+static void expire(generating *g, request *r) {
+    failure f;
+    if (!r->model) missing_model(g->models, r->model_name, r->fingerprint, r->wait_ms, &f);
+    else if (r->retry_us == 0) missing_modeld(r->model, r->wait_ms, &f);
+    else
+        fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
+             r->model_name, r->wait_ms / 1000.0);
+    generating_end(g, r, FINISH_ERROR, &f);
+}
+
 /* As far as it can: it meets its model, is opened at a modeld, or ends. It may be gone afterwards. */
 static void advance(generating *g, request *r) {
     if (r->state == REQUEST_RESTING) return;
     if (r->state == REQUEST_ENCODING && !r->model) {
         served_model *m = models_find(g->models, r->model_name, r->fingerprint);
         if (m) meet(g, r, m);
+        else if (models_is_unknown(g->models, r->model_name, r->fingerprint)) expire(g, r);
     } else if (r->over != FINISH_NONE) {
         generating_end(g, r, r->over, NULL);
     } else if (r->state == REQUEST_WAITING && r->retry_us <= clock_us()) {
@@ -241,16 +253,6 @@ void generating_modeld_left(generating *g, const modeld *d) {
             changes_tell(g->clients, r);
         }
     }
-}
-
-static void expire(generating *g, request *r) {
-    failure f;
-    if (!r->model) missing_model(g->models, r->model_name, r->fingerprint, r->wait_ms, &f);
-    else if (r->retry_us == 0) missing_modeld(r->model, r->wait_ms, &f);
-    else
-        fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
-             r->model_name, r->wait_ms / 1000.0);
-    generating_end(g, r, FINISH_ERROR, &f);
 }
 
 void generating_sweep(generating *g, uint64_t now_us) {

@@ -44,17 +44,18 @@ static void default_learn(joining *j, const modeld *joiner, const modeld_hello *
     else if (known->first[0]) default_tell(j, joiner);
 }
 
-/* Nobody knows of one: this is a beginning. */
+/* Where nobody knows of a default model, this is a beginning. */
 static void on_return_over(void *context) {
     joining *j = context;
     const served_model *m = models_first(j->models);
     j->return_timer = -1;
+    models_settle(j->models);
+    models_change(j);           /* what waits for an unknown model has waited long enough */
     while (m && !served_model_modelds(m)) m = models_next(m);
     if (!m || !default_model_joined(models_default(j->models), served_model_name(m),
                                     clock_since_1970_ms()))
         return;
     defaults_tell(j);
-    models_change(j);
 }
 
 joining *joining_new(loop *l, turn *t, models *ms, modeld_link *modelds, uint32_t return_ms) {

@@ -3,6 +3,8 @@ import socket
 
 import pytest
 
+from conftest import TIMEOUT_S, wait_until
+
 
 @pytest.fixture
 def silent():
@@ -37,3 +39,38 @@ def test_the_environment_names_an_endpoint(stack):
     assert "ipc:///there" in stack.refused("status", "--wait", "0", "--endpoint", "ipc:///there")
     stack.environment["TRIVIUM_ENDPOINT"] = "there"
     assert "there is no endpoint" in stack.refused("status", code=2)
+
+
+# a model that nobody knows
+
+ASKING = (("generate", "a", "--max-new-tokens", "1"), ("tokenize", "a"), ("score", "ab"),
+          ("probe", "--logits", "1,2", "--greedy"))
+
+
+@pytest.mark.parametrize("words", ASKING, ids=lambda words: words[0])
+def test_an_unknown_model_is_not_waited_for(tiny, words):
+    here = tiny.model()["name"]
+    sentence = tiny.refused(*words, "--model", "nobody", "--wait", "86400")    # the refusal does not wait for that
+    assert sentence.splitlines()[-1] == f"trivium: no model is named 'nobody'; there are: '{here}'"
+
+
+def test_a_model_that_was_here_is_waited_for(stack, models):
+    stack.start_all(models(type="Q4_1", seed=1))
+    other = stack.start("modeld", "--model", models(type="Q4_1", seed=2), "--name", "other")
+    stack.wait_ready(4)
+    ask = ("tokenize", "a", "--model", "other", "--wait", "60")
+    assert stack.run(*ask).returncode == 0
+    stack.stop(other)
+    wait_until(lambda: len(stack.lines("status")[0]["models"]) == 1, what="its end")
+    asking = stack.popen(*ask)
+    stack.start("modeld", "--model", models(type="Q4_1", seed=2), "--name", "other")
+    assert asking.communicate(timeout=TIMEOUT_S)[1] == b"" and asking.returncode == 0
+
+
+def test_the_environment_names_a_model(tiny, monkeypatch):
+    here = tiny.model()["name"]
+    monkeypatch.setitem(tiny.environment, "TRIVIUM_MODEL", "nobody")
+    assert "'nobody'" in tiny.refused("tokenize", "a")
+    assert tiny.run("tokenize", "a", "--model", here).returncode == 0
+    monkeypatch.setitem(tiny.environment, "TRIVIUM_MODEL", "/there/nobody")     # a file: for `up` alone
+    assert tiny.run("tokenize", "a").returncode == 0

@@ -296,6 +296,26 @@ static void test_pieces_that_nobody_asked_for_are_ignored(void **state) {
     bring(asked, "v2");
 }
 
+static void test_a_name_that_nobody_promised_is_unknown(void **state) {
+    models *ms = *state;
+    modeld *a = model_at_hand(ms, "a", "f1");
+    assert_false(models_is_unknown(ms, "x", ""));   /* it may be on its way back */
+    models_settle(ms);
+    assert_true(models_is_unknown(ms, "x", ""));
+    assert_false(models_is_unknown(ms, "a", ""));
+    assert_false(models_is_unknown(ms, "", ""));
+    assert_false(models_is_unknown(ms, "x", "f9"));     /* it wrote the first part of a text */
+    assert_false(models_is_unknown(ms, "", "f9"));
+    default_model_set(models_default(ms), "x");
+    assert_false(models_is_unknown(ms, "x", ""));
+    modeld *b = served_join(ms, "b", "f2", "v2");
+    assert_false(models_is_unknown(ms, "b", ""));       /* its vocabulary is on its way */
+    models_leave(&b);
+    assert_false(models_is_unknown(ms, "b", ""));       /* it may come back */
+    models_leave(&a);
+    assert_false(models_is_unknown(ms, "y", ""));       /* the daemons are only being started */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -305,6 +325,7 @@ int main(void) {
         CASE(test_who_was_cut_hears_why),
         CASE(test_who_found_no_memory_may_try_again),
         CASE(test_no_name_is_the_default_model),
+        CASE(test_a_name_that_nobody_promised_is_unknown),
         CASE(test_the_least_loaded_serves),
         CASE(test_a_held_model_waits_for_its_like),
         CASE(test_a_model_without_modelds_goes_with_its_last_holder),
