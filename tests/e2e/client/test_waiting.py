@@ -55,16 +55,21 @@ def test_an_unknown_model_is_not_waited_for(tiny, words):
 
 
 def test_a_model_that_was_here_is_waited_for(stack, models):
+    def here():
+        return len(stack.lines("status")[0]["models"])
+
+    def start_other():
+        return stack.start("modeld", "--model", models(type="Q4_1", seed=2), "--name", "other",
+                           "--bind-samplers", f"ipc://{stack.folder}/other")
     stack.start_all(models(type="Q4_1", seed=1))
-    other = stack.start("modeld", "--model", models(type="Q4_1", seed=2), "--name", "other")
-    stack.wait_ready(4)
-    ask = ("tokenize", "a", "--model", "other", "--wait", "60")
-    assert stack.run(*ask).returncode == 0
+    other = start_other()
+    wait_until(lambda: here() == 2, what="the other model")
     stack.stop(other)
-    wait_until(lambda: len(stack.lines("status")[0]["models"]) == 1, what="its end")
-    asking = stack.popen(*ask)
-    stack.start("modeld", "--model", models(type="Q4_1", seed=2), "--name", "other")
-    assert asking.communicate(timeout=TIMEOUT_S)[1] == b"" and asking.returncode == 0
+    wait_until(lambda: here() == 1, what="its end")
+    asking = stack.popen("tokenize", "a", "--model", "other", "--wait", "60")
+    start_other()
+    told = asking.communicate(timeout=TIMEOUT_S)[1]
+    assert (asking.returncode, told) == (0, b"")
 
 
 def test_the_environment_names_a_model(tiny, monkeypatch):
