@@ -79,3 +79,12 @@ def test_the_environment_names_a_model(tiny, monkeypatch):
     assert tiny.run("tokenize", "a", "--model", here).returncode == 0
     monkeypatch.setitem(tiny.environment, "TRIVIUM_MODEL", "/there/nobody")     # a file: for `up` alone
     assert tiny.run("tokenize", "a").returncode == 0
+
+
+def test_up_passes_over_a_name_in_the_environment(stack, tmp_path):
+    stack.environment.update(TRIVIUM_CACHE=str(tmp_path), TRIVIUM_MODEL="chapter")
+    try:
+        assert stack.run("up", "--wait", "60").returncode == 0      # the embedded one, since none was fetched
+        assert stack.run("tokenize", "a").returncode == 0
+    finally:
+        stack.run("down")
