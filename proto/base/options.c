@@ -10,10 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limits.h"
+#include "nearest.h"
+
 enum {
     TABLES_MAX = sizeof((options){0}.tables) / sizeof((options){0}.tables[0]),
     HELP_COLUMN = 30,
     HELP_CELLS = 80,            /* of a line */
+    FLAG_BYTES_SHOWN = 64,      /* of one that is unknown */
 };
 
 /* Digits with an optional point, then an optional exponent: no blanks, hexadecimal, inf or nan. */
@@ -64,6 +68,13 @@ static const option_row *row_find(const options *o, const char *name, size_t n_n
     return NULL;
 }
 
+static const option_row *letter_find(const options *o, char letter) {
+    for (size_t t = 0; t < TABLES_MAX; t++)
+        for (const option_row *row = o->tables[t]; row && row->name; row++)
+            if (row->letter == letter) return row;
+    return NULL;
+}
+
 /* Characters of n_bytes of our own help, none of which is wide. */
 static size_t width_of(const char *text, size_t n_bytes) {
     size_t n = 0;
@@ -97,22 +108,31 @@ static void print_folded(const char *text, size_t indent) {
     putchar('\n');
 }
 
+static void print_row(const option_row *row) {
+    char letter[] = "-x, ";
+    letter[1] = row->letter;
+    int n = printf("  %s--%s%s%s", row->letter ? letter : "", row->name, row->value_name ? " " : "",
+                   row->value_name ? row->value_name : "");
+    if (n < HELP_COLUMN) printf("%*s", HELP_COLUMN - n, "");
+    else printf("\n%*s", HELP_COLUMN, "");
+    print_folded(row->help, HELP_COLUMN);
+}
+
 static void print_help(const options *o) {
     fputs("usage: ", stdout);
     print_folded(o->usage, strlen("usage: "));
     putchar('\n');
     print_folded(o->summary, 0);
     putchar('\n');
-    for (size_t t = 0; t < TABLES_MAX; t++) {
-        for (const option_row *row = o->tables[t]; row && row->name; row++) {
-            const char *blank = row->value_name ? " " : "";
-            int n = printf("  --%s%s%s", row->name, blank, row->value_name ? row->value_name : "");
-            if (n < HELP_COLUMN) printf("%*s", HELP_COLUMN - n, "");
-            else printf("\n%*s", HELP_COLUMN, "");
-            print_folded(row->help, HELP_COLUMN);
-        }
-    }
-    printf("  --%-*s%s\n", HELP_COLUMN - 4, "help", "this text");
+    for (size_t t = 0; t < TABLES_MAX; t++)
+        for (const option_row *row = o->tables[t]; row && row->name; row++) print_row(row);
+    print_row(&(option_row){.name = "help", .letter = 'h', .help = "this text"});
+    print_row(&(option_row){.name = "version", .help = "of the program and its protocol"});
+}
+
+void options_print_version(const char *usage) {
+    printf("%.*s %s (protocol %d)\n", (int)strcspn(usage, " "), usage, TRIVIUM_VERSION,
+           PROTOCOL_VERSION);
 }
 
 /* "--top-k needs a whole number from 0 to 100, not "x"". */
@@ -173,28 +193,37 @@ static bool can_be_value(const char *word) {
     return isdigit((unsigned char)word[1]) || word[1] == '.';
 }
 
-/* One flag at argv[*at], with its value: moves *at to the last word it took. */
-static status parse_flag(const options *o, int argc, char **argv, int *at, failure *f) {
-    const char *flag = argv[*at];
-    if (strncmp(flag, "--", 2) != 0)
-        return fail(f, STATUS_BAD_REQUEST,
-                    "unknown flag %s: flags begin with two hyphens, see --help", flag);
-    const char *name = flag + 2, *equals = strchr(name, '=');
-    size_t n_name = equals ? (size_t)(equals - name) : strlen(name);
-    const option_row *row = row_find(o, name, n_name);
-    if (!row) {
-        if (strcmp(name, "help") == 0) {
-            print_help(o);
-            return STATUS_NOT_FOUND;
-        }
-        return fail(f, STATUS_BAD_REQUEST, "unknown flag --%.*s: see --help",
-                    n_name < 64 ? (int)n_name : 64, name);
-    }
-    if (!row->value_name) {
-        if (equals) return fail(f, STATUS_BAD_REQUEST, "--%s takes no value", row->name);
-        return take(row, NULL, f);
-    }
-    if (equals) return take(row, equals + 1, f);
+/* What was meant, or how a text that looks like a flag is given. */
+static status refuse_flag(const options *o, const char *flag, size_t n_flag, failure *f) {
+    size_t n_hyphens = strspn(flag, "-");
+    nearest meant = nearest_begin(flag + n_hyphens, n_flag - n_hyphens);
+    nearest_try(&meant, "help");
+    nearest_try(&meant, "version");
+    for (size_t t = 0; t < TABLES_MAX; t++)
+        for (const option_row *row = o->tables[t]; row && row->name; row++)
+            nearest_try(&meant, row->name);
+    int n_shown = n_flag < FLAG_BYTES_SHOWN ? (int)n_flag : FLAG_BYTES_SHOWN;
+    if (meant.name)
+        return fail(f, STATUS_BAD_REQUEST, "unknown flag %.*s: did you mean --%s?", n_shown, flag,
+                    meant.name);
+    if (o->n_words_max > 0)
+        return fail(f, STATUS_BAD_REQUEST, "unknown flag %.*s: see --help; before a text that begins "
+                    "with a hyphen write --, after all flags", n_shown, flag);
+    return fail(f, STATUS_BAD_REQUEST, "unknown flag %.*s: see --help", n_shown, flag);
+}
+
+/* --help or --version, or -h: printed. STATUS_OK when it is neither. */
+static status tell(const options *o, const char *flag) {
+    if (strcmp(flag, "--help") == 0 || strcmp(flag, "-h") == 0) print_help(o);
+    else if (strcmp(flag, "--version") == 0) options_print_version(o->usage);
+    else return STATUS_OK;
+    return STATUS_NOT_FOUND;
+}
+
+/* The value of a row that has one: what is attached to its name, else the next word, which is taken. */
+static status take_value(const option_row *row, const char *attached, int argc, char **argv, int *at,
+                         failure *f) {
+    if (attached) return take(row, attached, f);
     if (*at + 1 >= argc)
         return fail(f, STATUS_BAD_REQUEST, "--%s needs a value: --%s %s", row->name, row->name,
                     row->value_name);
@@ -205,6 +234,28 @@ static status parse_flag(const options *o, int argc, char **argv, int *at, failu
                     row->name, row->name, value);
     ++*at;
     return take(row, value, f);
+}
+
+/* One flag at argv[*at], with its value: moves *at to the last word it took. */
+static status parse_flag(const options *o, int argc, char **argv, int *at, failure *f) {
+    const char *flag = argv[*at], *attached = NULL;
+    const option_row *row;
+    size_t n_flag = strlen(flag);
+    if (strncmp(flag, "--", 2) == 0) {
+        n_flag = strcspn(flag, "=");
+        if (flag[n_flag] == '=') attached = flag + n_flag + 1;
+        row = row_find(o, flag + 2, n_flag - 2);
+    } else {
+        row = letter_find(o, flag[1]);
+        if (flag[2] == '=') attached = flag + 3;
+        else if (isdigit((unsigned char)flag[2])) attached = flag + 2;
+        else if (flag[2]) row = NULL;           /* "-model": a hyphen is missing */
+    }
+    if (!row && tell(o, flag) == STATUS_NOT_FOUND) return STATUS_NOT_FOUND;
+    if (!row) return refuse_flag(o, flag, n_flag, f);
+    if (row->value_name) return take_value(row, attached, argc, argv, at, f);
+    if (attached) return fail(f, STATUS_BAD_REQUEST, "--%s takes no value", row->name);
+    return take(row, NULL, f);
 }
 
 status options_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words,

@@ -7,6 +7,8 @@
 
 #include "status.h"
 
+#define TRIVIUM_VERSION "0.1.0"
+
 typedef enum option_kind {
     OPTION_FLAG,        /* bool *out = true; takes no value */
     OPTION_TEXT,        /* const char **out, borrowed from argv */
@@ -32,6 +34,7 @@ typedef struct option_row {
     void *out;
     double min, max;            /* inclusive; OPTION_UINT and OPTION_REAL */
     option_take *take;          /* OPTION_CALL; value is NULL when value_name is */
+    char letter;                /* its short form, 'n' for -n; 0: none */
 } option_row;
 
 typedef struct options {
@@ -42,11 +45,14 @@ typedef struct options {
 } options;
 
 /* Reads argv[1..]. `--f=v` equals `--f v`; `--` ends the flags; "-" is a word, and so is what starts
- * with a digit after a hyphen where a value is expected. Names are never abbreviated. `words` takes up
- * to n_words_max pointers into argv. STATUS_OK, STATUS_NOT_FOUND when --help was printed to stdout, or
- * STATUS_BAD_REQUEST with a sentence that names the flag and what is allowed. */
+ * with a digit after a hyphen where a value is expected. Names are never abbreviated; `-n 5` equals `-n5`.
+ * `words` takes up to n_words_max pointers into argv. STATUS_OK, STATUS_NOT_FOUND when --help or --version
+ * was printed to stdout, or STATUS_BAD_REQUEST with a sentence that names the flag and what is allowed. */
 status options_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words,
                      failure *f);
+
+/* "trivium 0.1.0 (protocol 1)" on stdout: the program is the first word of `usage`. */
+void options_print_version(const char *usage);
 
 /* A number as JSON or C writes it, whole text, no locale; false for anything else, inf and nan included. */
 bool options_real(const char *text, double *out);

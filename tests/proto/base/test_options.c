@@ -35,6 +35,7 @@ static status take_call(void *out, const char *name, const char *value, failure 
 static const option_row common[] = {
     {.name = "json", .kind = OPTION_FLAG, .help = "as JSON", .out = &got.json},
     {.name = "model",
+     .letter = 'm',
      .kind = OPTION_TEXT,
      .value_name = "NAME",
      .help = "which",
@@ -44,7 +45,7 @@ static const option_row common[] = {
 
 static const option_row rows[] = {
     {.name = "stop", .kind = OPTION_TEXTS, .value_name = "TEXT", .help = "end", .out = &got.stops},
-    {.name = "seed", .kind = OPTION_UINT, .value_name = "N", .help = "seed", .out = &got.seed,
+    {.name = "seed", .letter = 'n', .kind = OPTION_UINT, .value_name = "N", .help = "seed", .out = &got.seed,
      .min = 1, .max = 9007199254740991.0},
     {.name = "temperature", .kind = OPTION_REAL, .value_name = "T", .help = "heat",
      .out = &got.temperature, .min = -2, .max = INFINITY},
@@ -127,13 +128,62 @@ static void wrong_use_is_named(void **state) {
         {"--seed", "1.5", "whole number"},    {"--seed", "-1", "\"-1\""},
         {"--temperature", "-3", "at least"},  {"--temperature", "inf", "\"inf\""},
         {"--temperature", "1x", "--temper"},  {"--bias", "bad", "--bias: bad"},
-        {"--=x", NULL, "unknown flag"},
+        {"--=x", NULL, "unknown flag"},       {"-n", NULL, "--seed needs a value"},
+        {"-n", "x", "--seed needs a whole"},  {"-n0", NULL, "from 1 to"},
+        {"-m=", "-x", "unknown flag -x"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(PARSE(cases[i].word, cases[i].value), STATUS_BAD_REQUEST);
         assert_int_equal(got.f.code, STATUS_BAD_REQUEST);
         assert_non_null(strstr(got.f.message, cases[i].says));
     }
+}
+
+static void short_forms(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("-n", "7", "-m", "a"), STATUS_OK);
+    assert_int_equal(got.seed, 7);
+    assert_string_equal(got.model, "a");
+    assert_int_equal(PARSE("-n8", "-m=b"), STATUS_OK);
+    assert_int_equal(got.seed, 8);
+    assert_string_equal(got.model, "b");
+    assert_int_equal(PARSE("--", "-n"), STATUS_OK);
+    assert_string_equal(got.words[0], "-n");
+}
+
+static void a_mistyped_flag_is_told_the_nearest(void **state) {
+    (void)state;
+    static const struct {
+        const char *word, *says;
+    } cases[] = {
+        {"--temprature=1", "unknown flag --temprature: did you mean --temperature?"},
+        {"-model", "unknown flag -model: did you mean --model?"},
+        {"--hlep", "did you mean --help?"},
+        {"--verison", "did you mean --version?"},
+        {"--bais", "did you mean --bias?"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(PARSE(cases[i].word), STATUS_BAD_REQUEST);
+        assert_non_null(strstr(got.f.message, cases[i].says));
+    }
+    assert_int_equal(PARSE("--bogus"), STATUS_BAD_REQUEST);
+    assert_null(strstr(got.f.message, "did you mean"));
+}
+
+static void a_text_that_begins_with_a_hyphen_is_explained(void **state) {
+    (void)state;
+    static const char *const texts[] = {"-5 degrees", "- one\n- two", "--- a title ---", "-5"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_int_equal(PARSE(texts[i]), STATUS_BAD_REQUEST);
+        assert_non_null(strstr(got.f.message, "begins with a hyphen write --"));
+        assert_int_equal(PARSE("--", texts[i]), STATUS_OK);
+        assert_string_equal(got.words[0], texts[i]);
+    }
+    char *argv[] = {(char *)"test", (char *)"-5", NULL};
+    const options wordless = {.usage = "test", .summary = "A test.", .tables = {common}};
+    size_t n_words;
+    assert_int_equal(options_parse(&wordless, 2, argv, NULL, &n_words, &got.f), STATUS_BAD_REQUEST);
+    assert_null(strstr(got.f.message, "hyphen"));
 }
 
 static void a_repeated_text_has_a_bound(void **state) {
@@ -149,6 +199,8 @@ static void a_repeated_text_has_a_bound(void **state) {
 static void help_is_not_an_error(void **state) {
     (void)state;
     assert_int_equal(PARSE("--json", "--help"), STATUS_NOT_FOUND);
+    assert_int_equal(PARSE("-h"), STATUS_NOT_FOUND);
+    assert_int_equal(PARSE("a", "--version"), STATUS_NOT_FOUND);
     assert_int_equal(PARSE("--", "--help"), STATUS_OK);
 }
 
@@ -186,6 +238,9 @@ int main(void) {
         cmocka_unit_test(words_and_where_flags_end),
         cmocka_unit_test(values_with_hyphens_and_equal_signs),
         cmocka_unit_test(wrong_use_is_named),
+        cmocka_unit_test(short_forms),
+        cmocka_unit_test(a_mistyped_flag_is_told_the_nearest),
+        cmocka_unit_test(a_text_that_begins_with_a_hyphen_is_explained),
         cmocka_unit_test(a_repeated_text_has_a_bound),
         cmocka_unit_test(help_is_not_an_error),
         cmocka_unit_test(reals),
