@@ -8,10 +8,9 @@
 #include "client/cli/command_table.h"
 #include "client/cli/outcome.h"
 #include "client/terminal/term.h"
-#include "proto/base/limits.h"
+#include "proto/base/nearest.h"
+#include "proto/base/options.h"
 #include "proto/base/process/signals.h"
-
-#define TRIVIUM_VERSION "0.1.0"
 
 typedef struct command_row {
     const char *name;
@@ -31,17 +30,48 @@ static void print_help(FILE *to) {
     fputs("usage: trivium COMMAND [ARGUMENTS] [FLAGS]\n\n", to);
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(to, "  %-12s%s\n", commands[i].name, commands[i].help);
-    fputs("\ntrivium COMMAND --help tells more, with an example. Begin with: trivium up\n", to);
+    fputs("\ntrivium help COMMAND tells more, with an example. Begin with: trivium up\n", to);
 }
 
 static int unknown_command(const char *name) {
     char known[256];
     size_t n_bytes = 0;
+    const char *word = name + strspn(name, "-");
+    nearest meant = nearest_begin(word, strlen(word));
+    nearest_try(&meant, "help");
+    for (int i = 0; i < N_COMMANDS; i++) nearest_try(&meant, commands[i].name);
+    if (meant.name)
+        return outcome_wrong_use("there is no command %.40s: did you mean %s?", name, meant.name);
+    if (name[0] == '-')
+        return outcome_wrong_use("there is no command %.40s: flags stand after the command, "
+                                 "as in trivium ps --json", name);
     for (int i = 0; i < N_COMMANDS && n_bytes < sizeof known; i++) {
         n_bytes += (size_t)snprintf(known + n_bytes, sizeof known - n_bytes, "%s%s", i ? ", " : "",
                                     commands[i].name);
     }
     return outcome_wrong_use("there is no command %.40s: the commands are %s", name, known);
+}
+
+static const command_row *command_find(const char *name) {
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (strcmp(name, commands[i].name) == 0) return &commands[i];
+    return NULL;
+}
+
+static int help_of(const command_row *row) {
+    char flag[] = "--help";
+    char *argv[] = {(char *)row->name, flag, NULL};
+    return row->run(2, argv);
+}
+
+/* `help`, `help COMMAND`. */
+static int help(int argc, char **argv) {
+    if (argc > 2) return outcome_wrong_use("help takes one command, as in trivium help %.40s", argv[1]);
+    const command_row *row = argc > 1 ? command_find(argv[1]) : NULL;
+    if (row) return help_of(row);
+    if (argc > 1 && argv[1][0] != '-' && strcmp(argv[1], "help") != 0) return unknown_command(argv[1]);
+    print_help(stdout);
+    return EXIT_FINE;
 }
 
 static int run(int argc, char **argv) {
@@ -50,18 +80,14 @@ static int run(int argc, char **argv) {
         return EXIT_WRONG_USE;
     }
     const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        print_help(stdout);
-        return EXIT_FINE;
-    }
+    if (strcmp(name, "help") == 0) return help(argc - 1, argv + 1);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return help(1, argv);
     if (strcmp(name, "--version") == 0) {
-        printf("trivium %s (protocol %d)\n", TRIVIUM_VERSION, PROTOCOL_VERSION);
+        options_print_version("trivium");
         return EXIT_FINE;
     }
-    for (int i = 0; i < N_COMMANDS; i++) {
-        if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
-    }
-    return unknown_command(name);
+    const command_row *row = command_find(name);
+    return row ? row->run(argc - 1, argv + 1) : unknown_command(name);
 }
 
 /* A closed descriptor must not become a socket that text is written to: it stays one that fails. */

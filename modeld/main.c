@@ -74,8 +74,8 @@ static status take_size(void *out, const char *flag, const char *value, failure 
 }
 
 static const option_row flags[] = {
-    {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &path,
-     .help = "the GGUF file to serve, or chapter for the embedded model; required"},
+    {.name = "model", .letter = 'm', .kind = OPTION_TEXT, .value_name = "PATH",
+     .out = &path, .help = "the GGUF file to serve, or chapter for the embedded model; required"},
     {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
      .help = "how requests call this model (the file's name without .gguf)"},
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,

@@ -76,7 +76,7 @@ int cmd_chat(int argc, char **argv) {
         {.name = "max-history-tokens", .kind = OPTION_UINT, .value_name = "N",
          .out = &flags.max_history_tokens, .min = HISTORY_TOKENS_MIN, .max = N_CTX_MAX,
          .help = "of what was said; the oldest messages are left out first (512)"},
-        {.name = "max-new-tokens", .kind = OPTION_UINT, .value_name = "N",
+        {.name = "max-new-tokens", .letter = 'n', .kind = OPTION_UINT, .value_name = "N",
          .out = &flags.max_new_tokens, .min = 1, .max = MAX_NEW_TOKENS_MAX,
          .help = "of a reply (200; 100 with a preset)"},
         {.name = "chat-template", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.form,

@@ -93,8 +93,9 @@ status flags_take_name(void *out, const char *name, const char *value, failure *
 option_row flags_model_row(const char **out) {
     const char *model = getenv("TRIVIUM_MODEL");
     if (model && !model_name_is_file(model)) *out = model;      /* a file is for `trivium up` */
-    return (option_row){.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = out,
-                        .take = flags_take_name, .help = "if not given, $TRIVIUM_MODEL, else the default model"};
+    return (option_row){.name = "model", .letter = 'm', .kind = OPTION_CALL, .value_name = "NAME",
+                        .out = out, .take = flags_take_name,
+                        .help = "if not given, $TRIVIUM_MODEL, else the default model"};
 }
 
 option_row flags_pool_row(const char **out) {
@@ -159,6 +160,10 @@ static status stage_from_number(strategy *out, stage_kind kind, const char *name
     if (!options_real(value, &number)) {
         return fail(f, STATUS_BAD_REQUEST, "--%s takes a number, %s, not %.80s", name,
                     stage_table[kind].fields[0].range, value);
+    }
+    if (kind == STAGE_TEMPERATURE && number == 0) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s takes a number above 0: for the likeliest token at "
+                    "each step, use --greedy instead", name);
     }
     return strategy_append(out, kind, &number, 1, f);
 }

@@ -204,7 +204,8 @@ int cmd_up(int argc, char **argv) {
     static up u = {.wait_s = WAIT_MS / 1000.0};
     const char **settings = u.wish.settings;
     const option_row rows[] = {
-        {.name = "model", .kind = OPTION_TEXT, .value_name = "PATH", .out = &u.wish.path,
+        {.name = "model", .letter = 'm', .kind = OPTION_TEXT, .value_name = "PATH",
+         .out = &u.wish.path,
          .help = "a GGUF file, or chapter for the embedded model; one that does not run yet is added "
                  "($TRIVIUM_MODEL if it is a file, else what `make model` fetched, else chapter)"},
         {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &u.wish.name,

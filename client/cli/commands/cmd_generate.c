@@ -321,7 +321,7 @@ int cmd_generate(int argc, char **argv) {
     common_flags_init(&flags.common);
     stage_flags_init(&flags.stages);
     const option_row rows[] = {
-        {.name = "max-new-tokens", .kind = OPTION_UINT, .value_name = "N",
+        {.name = "max-new-tokens", .letter = 'n', .kind = OPTION_UINT, .value_name = "N",
          .out = &flags.max_new_tokens, .min = 1, .max = MAX_NEW_TOKENS_MAX,
          .help = "at most so many (200; 100 with a preset)"},
         {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags.seed,

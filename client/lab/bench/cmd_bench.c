@@ -7,6 +7,7 @@
 #include "client/cli/command_table.h"
 #include "client/cli/items.h"
 #include "client/cli/outcome.h"
+#include "proto/base/nearest.h"
 
 enum {
     KV_CACHE_TOKENS = 100,
@@ -137,18 +138,24 @@ static int bench_run(const bench_row *bench, int argc, char **argv) {
 
 static int bench_unknown(const char *name) {
     static const char names[] = "kv-cache, decode, prefill, clients";
-    return name ? outcome_wrong_use("there is no bench %.40s: there are %s", name, names)
-                : outcome_wrong_use("bench what? There are %s", names);
+    if (!name) return outcome_wrong_use("bench what? There are %s", names);
+    nearest meant = nearest_begin(name, strlen(name));
+    for (int i = 0; i < N_BENCHES; i++) nearest_try(&meant, benches[i].name);
+    return meant.name
+               ? outcome_wrong_use("there is no bench %.40s: did you mean %s?", name, meant.name)
+               : outcome_wrong_use("there is no bench %.40s: there are %s", name, names);
 }
 
 int cmd_bench(int argc, char **argv) {
+    static const options o = {
+        .usage = "trivium bench kv-cache|decode|prefill|clients [flags]",
+        .summary = "Measure what runs. trivium bench kv-cache --help tells more.\n\n"
+                   "  trivium bench decode --json",
+    };
     const char *name = argc > 1 ? argv[1] : NULL;
     for (int i = 0; name && i < N_BENCHES; i++) {
         if (strcmp(name, benches[i].name) == 0) return bench_run(&benches[i], argc - 1, argv + 1);
     }
-    if (!name || strcmp(name, "--help") != 0) return bench_unknown(name);
-    puts("usage: trivium bench kv-cache|decode|prefill|clients [flags]\n\n"
-         "Measure what runs. trivium bench kv-cache --help tells more.\n\n"
-         "  trivium bench decode --json");
-    return EXIT_FINE;
+    int code = name && name[0] == '-' ? flags_parse(&o, 2, argv, NULL, &(size_t){0}) : -1;
+    return code >= 0 ? code : bench_unknown(name);
 }

@@ -5,6 +5,7 @@
 #include "client/cli/items.h"
 #include "client/cli/outcome.h"
 #include "explore.h"
+#include "proto/base/nearest.h"
 
 enum { TEMPERATURE_TOKENS = 60, TOP_P_TOKENS = 40, TOKENS_MAX = 4096, SAMPLES = 3, SEED = 1 };
 
@@ -81,7 +82,7 @@ static status take_temperatures(void *out, const char *name, const char *value, 
 static int explore_parse(const explore_row *explorer, int argc, char **argv, explore_flags *flags,
                          const char **word) {
     const option_row rows[] = {
-        {.name = "max-new-tokens", .kind = OPTION_UINT, .value_name = "N",
+        {.name = "max-new-tokens", .letter = 'n', .kind = OPTION_UINT, .value_name = "N",
          .out = &flags->max_new_tokens, .min = 1, .max = TOKENS_MAX, .help = explorer->tokens_help},
         {.name = "seed", .kind = OPTION_UINT, .value_name = "N", .out = &flags->seed,
          .max = (double)(SEED_MAX - SAMPLES_MAX), .help = explorer->seed_help},
@@ -132,18 +133,27 @@ static int explore_run(const explore_row *explorer, int argc, char **argv) {
     return code;
 }
 
+static int explore_unknown(const char *name) {
+    nearest meant = nearest_begin(name, strlen(name));
+    for (int i = 0; i < N_EXPLORERS; i++) nearest_try(&meant, explorers[i].name);
+    return meant.name
+               ? outcome_wrong_use("there is no explorer %.40s: did you mean %s?", name, meant.name)
+               : outcome_wrong_use("there is no explorer %.40s: there are temperature, top-p", name);
+}
+
 int cmd_explore(int argc, char **argv) {
+    static const options o = {
+        .usage = "trivium explore temperature|top-p [PROMPT|-] [flags]",
+        .summary = "See side by side what a strategy makes of a prompt.\n"
+                   "trivium explore temperature --help tells more.\n\n"
+                   "  trivium explore temperature 'The future of artificial intelligence'",
+    };
     const char *name = argc > 1 ? argv[1] : NULL;
     if (!name) return outcome_wrong_use("explore what? There are temperature, top-p");
     for (int i = 0; i < N_EXPLORERS; i++) {
         if (strcmp(name, explorers[i].name) == 0)
             return explore_run(&explorers[i], argc - 1, argv + 1);
     }
-    if (strcmp(name, "--help") != 0)
-        return outcome_wrong_use("there is no explorer %.40s: there are temperature, top-p", name);
-    puts("usage: trivium explore temperature|top-p [PROMPT|-] [flags]\n\n"
-         "See side by side what a strategy makes of a prompt.\n"
-         "trivium explore temperature --help tells more.\n\n"
-         "  trivium explore temperature 'The future of artificial intelligence'");
-    return EXIT_FINE;
+    int code = name[0] == '-' ? flags_parse(&o, 2, argv, NULL, &(size_t){0}) : -1;
+    return code >= 0 ? code : explore_unknown(name);
 }

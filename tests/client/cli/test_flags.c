@@ -126,6 +126,17 @@ static void wrong_use_is_refused_with_a_sentence(void **state) {
     }
 }
 
+static void temperature_zero_names_greedy(void **state) {
+    (void)state;
+    static const char *const lines[] = {"--temperature 0", "--temperature 0.0", "--temperature=-0"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        assert_int_equal(parse(lines[i]), STATUS_BAD_REQUEST);
+        assert_non_null(strstr(f.message, "use --greedy"));
+    }
+    assert_int_equal(parse("--temperature -1"), STATUS_BAD_REQUEST);
+    assert_null(strstr(f.message, "greedy"));
+}
+
 /* A well-formed id that no vocabulary has is refused content, not wrong use. */
 static void an_impossible_id_is_no_wrong_use(void **state) {
     (void)state;
@@ -244,6 +255,7 @@ int main(void) {
         cmocka_unit_test(steps_override_a_preset_in_any_order),
         cmocka_unit_test(biases_add),
         cmocka_unit_test(wrong_use_is_refused_with_a_sentence),
+        cmocka_unit_test(temperature_zero_names_greedy),
         cmocka_unit_test(an_impossible_id_is_no_wrong_use),
         cmocka_unit_test(what_tune_replaces),
         cmocka_unit_test(what_becomes_of_a_chain_that_runs),
