@@ -27,9 +27,9 @@ int cmd_cancel(int argc, char **argv) {
     cancel_flags flags = {0};
     common_flags_init(&flags.common);
     const options o = {
-        .usage = "trivium cancel REQUEST [flags]",
+        .usage = "trivium cancel [REQUEST] [flags]",
         .summary = "End a running generation; what was written stays. The first digits of its id\n"
-                   "are enough.\n\n"
+                   "are enough; without REQUEST, the only one that runs.\n\n"
                    "  trivium cancel 3f2a",
         .tables = {flags.common.rows},
         .n_words_max = 1,

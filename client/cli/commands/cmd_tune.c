@@ -36,10 +36,9 @@ static int tune(tune_flags *flags, const char *text) {
 
 static int tune_parsed(tune_flags *flags, const char *text) {
     failure f;
-    if (!text) return outcome_wrong_use("tune needs a request: `trivium ps` lists them");
     if (!stage_flags_any(&flags->stages))
         return outcome_wrong_use("tune needs what to change, as --temperature 0.3");
-    status st = request_check(text, &f);
+    status st = text ? request_check(text, &f) : STATUS_OK;
     if (st == STATUS_OK) st = stage_flags_check(&flags->stages, &f);
     if (st == STATUS_OK) st = stage_flags_strategy(&flags->stages, START_EMPTY, &flags->chain, &f);
     return st == STATUS_OK ? tune(flags, text) : outcome_wrong_use("%s", f.message);
@@ -51,9 +50,9 @@ int cmd_tune(int argc, char **argv) {
     stage_flags_init(&flags.stages);
     strategy_init(&flags.chain);
     const options o = {
-        .usage = "trivium tune REQUEST [flags]",
+        .usage = "trivium tune [REQUEST] [flags]",
         .summary = "Give a running generation another strategy, and print the step from which it\n"
-                   "holds. Flags of single steps change those steps; --preset, --chain and\n"
+                   "holds. Without REQUEST, the only one that runs. Flags of single steps change those steps; --preset, --chain and\n"
                    "--greedy replace the strategy. What stands before a --mirostat stays, too:\n"
                    "--chain does without it.\n\n"
                    "  trivium tune 3f2a --temperature 0.3",

@@ -279,11 +279,12 @@ int cmd_watch(int argc, char **argv) {
         {.name = NULL},
     };
     const options o = {
-        .usage = "trivium watch REQUEST [flags]",
+        .usage = "trivium watch [REQUEST] [flags]",
         .summary = "See what each step of a running generation has to choose from, what the chain\n"
                    "removed, and what was drawn: where that is none of the candidates shown, it\n"
                    "stands below them. Any number may watch, and none of them slows it:\n"
-                   "steps that cannot be shown in time are left out.\n\n"
+                   "steps that cannot be shown in time are left out. Without REQUEST, the only one\n"
+                   "that runs.\n\n"
                    "  trivium watch 3f2a",
         .tables = {rows, flags.common.rows},
         .n_words_max = 1,

@@ -1,6 +1,6 @@
 #include "request.h"
 
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -8,10 +8,13 @@
 #include "client/cli/outcome.h"
 #include "proto/base/text.h"
 
+enum { FOUND_SHOWN = 4, DIGITS_SHOWN = 8 };
+
 typedef struct search {
-    const char *text;
+    const char *text;           /* NULL: any */
     uint8_t *found;
     size_t n_found;
+    char shown[FOUND_SHOWN][DIGITS_SHOWN + 1];  /* the first digits of the first ones */
 } search;
 
 status request_check(const char *text, failure *f) {
@@ -29,10 +32,9 @@ status request_check(const char *text, failure *f) {
 int request_word(const options *o, int argc, char **argv, const char **word) {
     size_t n_words;
     failure f;
+    *word = NULL;
     int code = flags_parse(o, argc, argv, word, &n_words);
-    if (code >= 0) return code;
-    if (n_words == 0)
-        return outcome_wrong_use("%s needs a request: `trivium ps` lists them", argv[0]);
+    if (code >= 0 || !*word) return code;
     return request_check(*word, &f) == STATUS_OK ? -1 : outcome_wrong_use("%s", f.message);
 }
 
@@ -42,27 +44,49 @@ static void on_list(void *context, const answer *a) {
     for (size_t i = 0; i < list->n_requests; i++) {
         char digits[REQUEST_DIGITS + 1];
         text_hex(list->requests[i].request, REQUEST_BYTES, digits);
-        if (strncasecmp(digits, s->text, strlen(s->text)) != 0) continue;
+        if (s->text && strncasecmp(digits, s->text, strlen(s->text)) != 0) continue;
         memcpy(s->found, list->requests[i].request, REQUEST_BYTES);
+        if (s->n_found < FOUND_SHOWN) memcpy(s->shown[s->n_found], digits, DIGITS_SHOWN);
         s->n_found++;
     }
 }
 
+/* Several run, and none was named: "2 texts run: name one, as 3f2a91bc or 77e0014d". */
+static int fail_ambiguous(const search *s) {
+    failure f;
+    char shown[FOUND_SHOWN * (DIGITS_SHOWN + sizeof " or ")];
+    size_t n_shown = s->n_found < FOUND_SHOWN ? s->n_found : FOUND_SHOWN, n_bytes = 0;
+    for (size_t i = 0; i < n_shown; i++) {
+        const char *between = i == 0 ? "" : i + 1 < s->n_found ? ", " : " or ";
+        n_bytes += (size_t)snprintf(shown + n_bytes, sizeof shown - n_bytes, "%s%s", between,
+                                    s->shown[i]);
+    }
+    fail(&f, STATUS_UNKNOWN_REQUEST, "%zu texts run: name one, as %s%s", s->n_found, shown,
+         n_shown < s->n_found ? ", \u2026: `trivium ps` lists them" : "");
+    return outcome_failed(&f);
+}
+
+static int fail_unknown(const search *s) {
+    failure f;
+    if (!s->text)
+        fail(&f, STATUS_UNKNOWN_REQUEST, "no text runs");
+    else if (s->n_found == 0)
+        fail(&f, STATUS_UNKNOWN_REQUEST, "no request that runs begins with %s", s->text);
+    else
+        fail(&f, STATUS_UNKNOWN_REQUEST, "%zu requests begin with %s: give more of its digits",
+             s->n_found, s->text);
+    return outcome_failed(&f);
+}
+
 int request_find(client *c, const char *text, uint8_t out[REQUEST_BYTES]) {
-    if (strlen(text) == REQUEST_DIGITS) {
+    if (text && strlen(text) == REQUEST_DIGITS) {
         text_unhex(text, out, REQUEST_BYTES);
         return EXIT_FINE;
     }
     search s = {.text = text, .found = out};
     int code = ask_on(c, &(question){.kind = ASK_LIST}, on_list, &s);
     if (code != EXIT_FINE || s.n_found == 1) return code;
-    failure f;
-    if (s.n_found == 0)
-        fail(&f, STATUS_UNKNOWN_REQUEST, "no request that runs begins with %s", text);
-    else
-        fail(&f, STATUS_UNKNOWN_REQUEST, "%zu requests begin with %s: give more of its digits",
-             s.n_found, text);
-    return outcome_failed(&f);
+    return !text && s.n_found > 1 ? fail_ambiguous(&s) : fail_unknown(&s);
 }
 
 int request_ask(const common_flags *flags, const char *text, uint8_t request[REQUEST_BYTES],

@@ -13,11 +13,12 @@ enum { REQUEST_DIGITS = 2 * REQUEST_BYTES };
 /* STATUS_BAD_REQUEST when the text can be the beginning of no id. */
 status request_check(const char *text, failure *f);
 
-/* The one request that runs and whose id begins with `text` (checked): an exit code, after the
- * sentence when there is none or more than one. A full id is taken as it is. */
+/* The one request that runs and whose id begins with `text` (checked), or with NULL the one that runs: an
+ * exit code, after the sentence when there is none or more than one. A full id is taken as it is. */
 int request_find(client *c, const char *text, uint8_t out[REQUEST_BYTES]);
 
-/* Parse a command line whose one word is such a beginning. -1: go on with *word; else the exit code. */
+/* Parse a command line whose one word, if any, is such a beginning. -1: go on with *word, NULL when there
+ * is none; else the exit code. */
 int request_word(const options *o, int argc, char **argv, const char **word);
 
 /* Ask about such a request, on a client of its own: its id goes to `request`, which is part of `asked`, and

@@ -127,7 +127,6 @@ def test_who_is_not_there_cannot_be_watched(long):
     assert request in long.refused("watch", request)
     assert "abcdef" in long.refused("watch", "abcdef")
     assert "hexadecimal" in long.refused("watch", "xyz", code=2)
-    long.refused("watch", code=2)
     long.refused("watch", "ab", "--candidates", "0", code=2)
 
 
