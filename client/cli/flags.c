@@ -1,5 +1,6 @@
 #include "flags.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -141,6 +142,21 @@ static const char *stage_value_name(const stage_row *row) {
     return NULL;
 }
 
+/* What a stage does, and the keys that its JSON takes: "…; keys: tau (above 0 and finite), eta (…)". */
+static void stage_help(const stage_row *row, char help[STAGE_FLAG_HELP_BYTES]) {
+    size_t n = (size_t)snprintf(help, STAGE_FLAG_HELP_BYTES, "%s", row->help);
+    for (size_t i = 0; row->shape == SHAPE_OBJECT && i < row->n_fields; i++) {
+        assert(n < STAGE_FLAG_HELP_BYTES);
+        n += (size_t)snprintf(help + n, STAGE_FLAG_HELP_BYTES - n, "%s%s (%s)", i ? ", " : "; keys: ",
+                              row->fields[i].name, row->fields[i].range);
+    }
+    assert(n < STAGE_FLAG_HELP_BYTES);
+    if (row->lists)
+        n += (size_t)snprintf(help + n, STAGE_FLAG_HELP_BYTES - n,
+                              ", and if wanted %s (lists of ids, as [[198], [28, 7]])", row->lists);
+    assert(n < STAGE_FLAG_HELP_BYTES);
+}
+
 static status stage_from_bias(strategy *out, const char *name, const char *value, failure *f) {
     long long id;
     const char *number;
@@ -239,10 +255,11 @@ void stage_flags_init(stage_flags *flags) {
         for (char *c = name; *c; c++) {
             if (*c == '_') *c = '-';
         }
+        stage_help(&stage_table[kind], flags->helps[kind]);
         *row = (option_row){.name = name,
                             .kind = OPTION_CALL,
                             .value_name = stage_value_name(&stage_table[kind]),
-                            .help = stage_table[kind].help,
+                            .help = flags->helps[kind],
                             .out = flags,
                             .take = take_step};
     }

@@ -55,7 +55,8 @@ option_row flags_newline_row(bool *out);
 
 /* ---- strategies: a flag for each row of stage_table, --preset, --chain ---- */
 
-enum { STAGE_FLAG_ROWS = STAGE_KINDS + 3, STAGE_FLAG_NAME_BYTES = 64 };
+enum { STAGE_FLAG_ROWS = STAGE_KINDS + 3, STAGE_FLAG_NAME_BYTES = 64,
+       STAGE_FLAG_HELP_BYTES = 512 };
 
 typedef struct stage_flags {
     strategy stages;            /* what stage flags named, in default order */
@@ -63,6 +64,7 @@ typedef struct stage_flags {
     bool has_chain, has_preset, has_greedy;
     uint32_t preset_max_new_tokens;
     char names[STAGE_KINDS][STAGE_FLAG_NAME_BYTES];
+    char helps[STAGE_KINDS][STAGE_FLAG_HELP_BYTES];
     option_row rows[STAGE_FLAG_ROWS];
 } stage_flags;
 

@@ -137,6 +137,24 @@ static void temperature_zero_names_greedy(void **state) {
     assert_null(strstr(f.message, "greedy"));
 }
 
+static void help_names_the_keys_of_json(void **state) {
+    (void)state;
+    stage_flags_clear(&flags);
+    stage_flags_init(&flags);
+    for (int kind = 0; kind < STAGE_KINDS; kind++) {
+        const stage_row *row = &stage_table[kind];
+        const char *help = flags.rows[kind].help;
+        assert_int_equal(strncmp(help, row->help, strlen(row->help)), 0);
+        if (row->shape != SHAPE_OBJECT) assert_string_equal(help, row->help);
+        for (size_t i = 0; row->shape == SHAPE_OBJECT && i < row->n_fields; i++) {
+            char key[128];
+            snprintf(key, sizeof key, "%s (%s)", row->fields[i].name, row->fields[i].range);
+            assert_non_null(strstr(help, key));
+        }
+        if (row->lists) assert_non_null(strstr(help, row->lists));
+    }
+}
+
 /* A well-formed id that no vocabulary has is refused content, not wrong use. */
 static void an_impossible_id_is_no_wrong_use(void **state) {
     (void)state;
@@ -256,6 +274,7 @@ int main(void) {
         cmocka_unit_test(biases_add),
         cmocka_unit_test(wrong_use_is_refused_with_a_sentence),
         cmocka_unit_test(temperature_zero_names_greedy),
+        cmocka_unit_test(help_names_the_keys_of_json),
         cmocka_unit_test(an_impossible_id_is_no_wrong_use),
         cmocka_unit_test(what_tune_replaces),
         cmocka_unit_test(what_becomes_of_a_chain_that_runs),
