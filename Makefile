@@ -47,7 +47,8 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 
 .SECONDARY:
 
-.PHONY: all programs deps run test layers unit e2e soak asan compilers valgrind bench model tools clean install
+.PHONY: all programs deps run test layers unit e2e soak asan compilers valgrind bench model tools clean install \
+	uninstall
 
 all: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/chapter.gguf
 
@@ -73,7 +74,7 @@ $(ARCHIVES):
 	@rm -f $@
 	$(call QUIET,AR  )$(AR) rcs $@ $^
 
-$(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: proto/%.proto
+$(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: proto/%.proto | $(BUILD)/flags
 	@mkdir -p $(BUILD)/gen
 	$(call QUIET,GEN )protoc-c -I proto --c_out=$(BUILD)/gen $<
 
@@ -83,6 +84,11 @@ ifneq ($(file <$(BUILD)/flags),$(FLAGS))
 .PHONY: $(BUILD)/flags
 endif
 $(BUILD)/flags:
+	@for tool in $(firstword $(CC)) pkg-config protoc-c; do \
+		command -v $$tool > /dev/null || missing="$$missing $$tool"; done; \
+	for library in $(LIBRARIES) $(HEADERS) libedit; do \
+		pkg-config --exists $$library 2> /dev/null || missing="$$missing $$library"; done; \
+	[ -z "$$missing" ] || { echo "missing:$$missing. \`make deps\` installs what the build needs." >&2; exit 1; }
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS))' > $@
 
@@ -187,6 +193,10 @@ install: all
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin
 	install -d $(DESTDIR)$(PREFIX)/share/trivium
 	install -m 644 $(BUILD)/chapter.gguf $(DESTDIR)$(PREFIX)/share/trivium
+
+uninstall:
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%) $(DESTDIR)$(PREFIX)/share/trivium/chapter.gguf
+	[ ! -d $(DESTDIR)$(PREFIX)/share/trivium ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/trivium
 
 clean:
 	rm -rf $(BUILD)

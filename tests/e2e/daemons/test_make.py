@@ -1,7 +1,8 @@
 """The Makefile and what runs the tests: objects follow their flags, and the last lines name what failed."""
+import os
 import subprocess
 
-from conftest import ROOT
+from conftest import BUILD, ROOT
 
 
 def make(build, *words):
@@ -39,3 +40,28 @@ def test_the_last_lines_name_what_failed(tmp_path):
     assert done.returncode == 1
     assert done.stdout.decode().splitlines()[-2:] == ["FAILED test_bad: one two", "FAILED test_dead: exit code 134 in three"]
     assert subprocess.run([ROOT / "tests" / "run-unit.sh", good], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_what_is_missing_is_named_with_its_remedy(tmp_path):
+    def sentence(*words, **environment):
+        done = subprocess.run(["make", "-j4", "-C", ROOT, f"BUILD={tmp_path / 'build'}", *words, "programs"], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, env={**os.environ, **environment})
+        assert done.returncode == 2
+        return done.stderr.splitlines()[0]
+    remedy = "`make deps` installs what the build needs."
+    assert sentence("CC=no-such-compiler -m64") == f"missing: no-such-compiler. {remedy}"
+    assert sentence(PKG_CONFIG_LIBDIR=str(tmp_path)).startswith("missing: libzmq libczmq ")
+    assert sentence(PKG_CONFIG_LIBDIR=str(tmp_path)).endswith(f" openblas libedit. {remedy}")
+
+
+def test_uninstall_takes_out_what_install_put_there(tmp_path):
+    def make_to(target):
+        subprocess.run(["make", "-C", ROOT, f"BUILD={BUILD}", "-o", "all", f"DESTDIR={tmp_path}", "PREFIX=/usr", target],
+                       check=True, stdout=subprocess.DEVNULL, timeout=60)
+        return {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"trivium", "tokenizerd", "modeld", "samplerd", "chapter.gguf"} <= make_to("install")
+    of_others = tmp_path / "usr/bin/other"
+    of_others.touch()
+    assert make_to("uninstall") == {"other"}
+    assert not (tmp_path / "usr/share/trivium").exists()
+    make_to("uninstall")                # nothing to take out is fine
