@@ -188,15 +188,24 @@ bench:
 	@$(MAKE) --no-print-directory all tools
 	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/run.py
 
+SHARE = $(DESTDIR)$(PREFIX)/share
+
+# Man pages are made of what the programs print for --help; completion asks them when it is used.
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin
-	install -d $(DESTDIR)$(PREFIX)/share/trivium
-	install -m 644 $(BUILD)/chapter.gguf $(DESTDIR)$(PREFIX)/share/trivium
+	install -d $(SHARE)/trivium
+	install -m 644 $(BUILD)/chapter.gguf $(SHARE)/trivium
+	deploy/man.sh $(BUILD) $(SHARE)/man/man1
+	install -D -m 644 deploy/completion/trivium.zsh $(SHARE)/zsh/site-functions/_trivium
+	for program in $(PROGRAMS); do \
+		install -D -m 644 deploy/completion/trivium.bash $(SHARE)/bash-completion/completions/$$program; done
 
 uninstall:
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%) $(DESTDIR)$(PREFIX)/share/trivium/chapter.gguf
-	[ ! -d $(DESTDIR)$(PREFIX)/share/trivium ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/trivium
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%) $(SHARE)/trivium/chapter.gguf
+	rm -f $(PROGRAMS:%=$(SHARE)/man/man1/%.1) $(SHARE)/man/man1/trivium-*.1
+	rm -f $(SHARE)/zsh/site-functions/_trivium $(PROGRAMS:%=$(SHARE)/bash-completion/completions/%)
+	[ ! -d $(SHARE)/trivium ] || rmdir --ignore-fail-on-non-empty $(SHARE)/trivium
 
 clean:
 	rm -rf $(BUILD)

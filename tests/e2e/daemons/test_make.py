@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from conftest import BUILD, ROOT
+from conftest import ROOT
 
 
 def make(build, *words):
@@ -52,16 +52,3 @@ def test_what_is_missing_is_named_with_its_remedy(tmp_path):
     assert sentence("CC=no-such-compiler -m64") == f"missing: no-such-compiler. {remedy}"
     assert sentence(PKG_CONFIG_LIBDIR=str(tmp_path)).startswith("missing: libzmq libczmq ")
     assert sentence(PKG_CONFIG_LIBDIR=str(tmp_path)).endswith(f" openblas libedit. {remedy}")
-
-
-def test_uninstall_takes_out_what_install_put_there(tmp_path):
-    def make_to(target):
-        subprocess.run(["make", "-C", ROOT, f"BUILD={BUILD}", "-o", "all", f"DESTDIR={tmp_path}", "PREFIX=/usr", target],
-                       check=True, stdout=subprocess.DEVNULL, timeout=60)
-        return {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert {"trivium", "tokenizerd", "modeld", "samplerd", "chapter.gguf"} <= make_to("install")
-    of_others = tmp_path / "usr/bin/other"
-    of_others.touch()
-    assert make_to("uninstall") == {"other"}
-    assert not (tmp_path / "usr/share/trivium").exists()
-    make_to("uninstall")                # nothing to take out is fine

@@ -1,0 +1,76 @@
+"""What `make install` puts beside the programs: man pages and completion, which follow the programs' own help."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from conftest import BUILD, ROOT
+
+PROGRAMS = ("trivium", "tokenizerd", "modeld", "samplerd")
+
+
+def make_to(folder, target):
+    """The files in the folder afterwards."""
+    subprocess.run(["make", "-C", ROOT, f"BUILD={BUILD}", "-o", "all", f"DESTDIR={folder}", "PREFIX=/usr", target],
+                   check=True, stdout=subprocess.DEVNULL, timeout=60)
+    return {path.relative_to(folder / "usr").as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def help_of(*words):
+    return subprocess.run([BUILD / words[0], *words[1:], "--help"], check=True, stdout=subprocess.PIPE).stdout.decode()
+
+
+def commands():
+    return re.findall(r"^  ([a-z]+) ", help_of("trivium"), re.MULTILINE)
+
+
+def test_uninstall_takes_out_what_install_put_there(tmp_path):
+    installed = make_to(tmp_path, "install")
+    assert installed == {
+        *(f"bin/{program}" for program in PROGRAMS), "share/trivium/chapter.gguf",
+        *(f"share/man/man1/{program}.1" for program in PROGRAMS),
+        *(f"share/man/man1/trivium-{command}.1" for command in commands()),
+        *(f"share/bash-completion/completions/{program}" for program in PROGRAMS), "share/zsh/site-functions/_trivium"}
+    (tmp_path / "usr/bin/other").touch()
+    assert make_to(tmp_path, "uninstall") == {"bin/other"}
+    assert not (tmp_path / "usr/share/trivium").exists()
+    make_to(tmp_path, "uninstall")                  # nothing to take out is fine
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The text of a page, without what only the formatter needs."""
+    folder = tmp_path_factory.mktemp("man")
+    subprocess.run([ROOT / "deploy" / "man.sh", BUILD, folder], check=True)
+    return lambda name: (folder / f"{name}.1").read_text(encoding="utf-8").replace("\\-", "-").replace("\\e", "\\")
+
+
+@pytest.mark.parametrize("words", [(program,) for program in PROGRAMS] + [("trivium", one) for one in commands()], ids="-".join)
+def test_a_page_says_what_the_help_says(pages, words):
+    page, name = pages("-".join(words)), "-".join(words)
+    assert re.search(rf"^\.SH NAME\n{name} - [a-z].*[a-z)]\n\.SH SYNOPSIS\n{' '.join(words)}\b", page, re.MULTILINE)
+    said = [line.strip() for line in page.splitlines() if not line.startswith(".") or line.startswith(".B ")]
+    missing = set(re.findall(r"\S+", help_of(*words))) - set(re.findall(r"\S+", " ".join(said).replace("\\&", "")))
+    assert missing <= {"usage:"}
+    for flag in re.findall(r"^  (?:-[a-z], )?(--[a-z-]+)", help_of(*words), re.MULTILINE):
+        assert re.search(rf"^\.TP\n\.B .*{flag}\b", page, re.MULTILINE), flag
+
+
+COMPLETE = """
+source deploy/completion/trivium.bash
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_trivium "$1"
+echo "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize("line, choices", [
+    ("trivium ca", "cancel"), ("trivium t", "tune tokenize"), ("trivium help ", None), ("trivium hel", "help"),
+    ("trivium generate --st", "--stop --stop-id"), ("trivium bench ", "kv-cache decode prefill clients"),
+    ("trivium bench decode --tok", "--tokens"), ("trivium explore top-p --max", "--max-new-tokens"),
+    ("modeld --kv", "--kv-memory"), ("trivium watch ", ""), ("trivium nonsense --x", "")])
+def test_bash_completes(line, choices):
+    done = subprocess.run(["bash", "-c", COMPLETE, "bash", *line.split(" ")], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}"}, check=True)
+    assert done.stdout.strip() == (" ".join([*commands(), "help"]) if choices is None else choices)
