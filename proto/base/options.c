@@ -193,6 +193,16 @@ static bool can_be_value(const char *word) {
     return isdigit((unsigned char)word[1]) || word[1] == '.';
 }
 
+/* Whole characters of its first line. */
+static int flag_bytes_shown(const char *flag, size_t n_flag) {
+    size_t n_line = strcspn(flag, "\n");
+    if (n_line < n_flag) n_flag = n_line;
+    if (n_flag <= FLAG_BYTES_SHOWN) return (int)n_flag;
+    int n = FLAG_BYTES_SHOWN;
+    while (n > 0 && ((unsigned char)flag[n] & 0xC0) == 0x80) n--;
+    return n;
+}
+
 /* What was meant, or how a text that looks like a flag is given. */
 static status refuse_flag(const options *o, const char *flag, size_t n_flag, failure *f) {
     size_t n_hyphens = strspn(flag, "-");
@@ -202,7 +212,7 @@ static status refuse_flag(const options *o, const char *flag, size_t n_flag, fai
     for (size_t t = 0; t < TABLES_MAX; t++)
         for (const option_row *row = o->tables[t]; row && row->name; row++)
             nearest_try(&meant, row->name);
-    int n_shown = n_flag < FLAG_BYTES_SHOWN ? (int)n_flag : FLAG_BYTES_SHOWN;
+    int n_shown = flag_bytes_shown(flag, n_flag);
     if (meant.name)
         return fail(f, STATUS_BAD_REQUEST, "unknown flag %.*s: did you mean --%s?", n_shown, flag,
                     meant.name);

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from conftest import BUILD
-from test_help import all_of_them, help_of
+from programs import all_of_them, help_of
 
 
 def run(*words):

@@ -6,8 +6,9 @@ import subprocess
 import pytest
 
 from conftest import BUILD, ROOT
+from programs import DAEMONS, commands, help_of
 
-PROGRAMS = ("trivium", "tokenizerd", "modeld", "samplerd")
+PROGRAMS = ("trivium", *DAEMONS)
 
 
 def make_to(folder, target):
@@ -15,14 +16,6 @@ def make_to(folder, target):
     subprocess.run(["make", "-C", ROOT, f"BUILD={BUILD}", "-o", "all", f"DESTDIR={folder}", "PREFIX=/usr", target],
                    check=True, stdout=subprocess.DEVNULL, timeout=60)
     return {path.relative_to(folder / "usr").as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def help_of(*words):
-    return subprocess.run([BUILD / words[0], *words[1:], "--help"], check=True, stdout=subprocess.PIPE).stdout.decode()
-
-
-def commands():
-    return re.findall(r"^  ([a-z]+) ", help_of("trivium"), re.MULTILINE)
 
 
 def test_uninstall_takes_out_what_install_put_there(tmp_path):

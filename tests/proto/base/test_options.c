@@ -179,6 +179,12 @@ static void a_text_that_begins_with_a_hyphen_is_explained(void **state) {
         assert_int_equal(PARSE("--", texts[i]), STATUS_OK);
         assert_string_equal(got.words[0], texts[i]);
     }
+    assert_int_equal(PARSE("- one\n- two"), STATUS_BAD_REQUEST);
+    assert_null(strchr(got.f.message, '\n'));
+    /* 62 bytes, then the character that would be cut after 64. */
+    char wide[] = "-                                                             €€€";
+    assert_int_equal(PARSE(wide), STATUS_BAD_REQUEST);
+    assert_null(strstr(got.f.message, "\xE2"));
     char *argv[] = {(char *)"test", (char *)"-5", NULL};
     const options wordless = {.usage = "test", .summary = "A test.", .tables = {common}};
     size_t n_words;
