@@ -131,7 +131,7 @@ static void temperature_zero_names_greedy(void **state) {
     static const char *const lines[] = {"--temperature 0", "--temperature 0.0", "--temperature=-0"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         assert_int_equal(parse(lines[i]), STATUS_BAD_REQUEST);
-        assert_non_null(strstr(f.message, "use --greedy"));
+        assert_non_null(strstr(f.message, "use greedy instead (--greedy)"));
     }
     assert_int_equal(parse("--temperature -1"), STATUS_BAD_REQUEST);
     assert_null(strstr(f.message, "greedy"));

@@ -53,8 +53,8 @@ def test_a_word_near_to_nothing_is_told_all():
 def test_temperature_zero_names_greedy(command):
     code, out, sentence = run("trivium", command, "--temperature", "0")
     assert (code, out) == (2, "")
-    assert sentence == ("trivium: --temperature takes a number above 0: for the likeliest token at each step, "
-                        "use --greedy instead\n")
+    assert sentence == ("trivium: temperature must be above 0: to take the likeliest token at each step, "
+                        "use greedy instead (--greedy)\n")
 
 
 @pytest.mark.parametrize("prompt", ("- one", "-5 degrees", "--- a title ---"))
