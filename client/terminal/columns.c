@@ -19,7 +19,7 @@ columns_layout columns_fit(size_t n_columns, size_t n_line, size_t n_cells_min) 
 column_line columns_line(const char *text, size_t n_cells) {
     assert(n_cells >= 2);
     const size_t n_paragraph = strcspn(text, "\n");
-    column_line line = {0}, at_blank = {0};
+    column_line line = {0}, at_blank = {0}, after_comma = {0};
     size_t more = 0;
     while (line.n_bytes < n_paragraph) {
         size_t n_bytes = term_character(text + line.n_bytes, &more);
@@ -27,11 +27,13 @@ column_line columns_line(const char *text, size_t n_cells) {
         if (line.n_cells + more > n_cells) break;
         line.n_bytes += n_bytes;
         line.n_cells += more;
+        if (text[line.n_bytes - 1] == ',') after_comma = line;
     }
     if (line.n_bytes == n_paragraph) {
         line.n_taken = n_paragraph + (text[n_paragraph] == '\n');
     } else {
         if (at_blank.n_bytes > 0) line = at_blank;
+        else if (after_comma.n_bytes > 0) line = after_comma;
         line.n_taken = line.n_bytes + strspn(text + line.n_bytes, " ");
     }
     for (; line.n_bytes > 0 && text[line.n_bytes - 1] == ' '; line.n_bytes--) line.n_cells--;

@@ -26,7 +26,7 @@ typedef struct column_line {
 } column_line;
 
 /* The first line of a text in n_cells (≥ 2): it ends at a newline, else at a blank; a word that is
- * longer than a line is broken between two characters. */
+ * longer than a line is broken after a comma, else between two characters. */
 column_line columns_line(const char *text, size_t n_cells);
 
 /* n texts beside each other, nothing at the ends of lines. `style`, an escape sequence, is around

@@ -1,95 +1,17 @@
 #include "term.h"
 
-#include <assert.h>
 #include <langinfo.h>
 #include <locale.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
-#include "proto/base/grow.h"
 #include "proto/base/options.h"
 #include "proto/base/text.h"
 
-enum { COLUMNS_USUAL = 80, COLUMNS_MAX = 10000, TABLE_GAP = 2 };
-
-struct table {
-    size_t n_columns, n_cells, capacity;
-    char **cells;               /* [n_cells], row by row, owned; NULL is an empty one */
-    bool to_the_right[TABLE_COLUMNS_MAX];
-};
-
-table *table_new(size_t n_columns) {
-    assert(n_columns > 0 && n_columns <= TABLE_COLUMNS_MAX);
-    table *t = calloc(1, sizeof *t);
-    if (t) t->n_columns = n_columns;
-    return t;
-}
-
-void table_free(table **t) {
-    if (!*t) return;
-    for (size_t i = 0; i < (*t)->n_cells; i++) free((*t)->cells[i]);
-    free((*t)->cells);
-    free(*t);
-    *t = NULL;
-}
-
-void table_align_right(table *t, size_t column) {
-    assert(column < t->n_columns);
-    t->to_the_right[column] = true;
-}
-
-static bool table_room(table *t) {
-    char **grown = grow(t->cells, &t->capacity, t->n_cells + 1, sizeof *grown);
-    if (grown) t->cells = grown;
-    return grown != NULL;
-}
-
-void table_cell(table *t, const char *format, ...) {
-    if (!table_room(t)) return;
-    va_list arguments;
-    va_start(arguments, format);
-    char *cell = NULL;
-    if (vasprintf(&cell, format, arguments) < 0) cell = NULL;
-    va_end(arguments);
-    t->cells[t->n_cells++] = cell;
-}
-
-static const char *cell_text(const table *t, size_t i) {
-    return i < t->n_cells && t->cells[i] ? t->cells[i] : "";
-}
-
-/* *n_blanks: that are due before it; on return, those due after it. They are written with the next text, so
- * none stand at the end of a line. */
-static void cell_print(const char *text, size_t width, bool to_the_right, size_t *n_blanks,
-                       FILE *to) {
-    size_t n_more = width - term_width(text);
-    if (to_the_right) *n_blanks += n_more;
-    if (*text) {
-        fprintf(to, "%*s%s", (int)*n_blanks, "", text);
-        *n_blanks = 0;
-    }
-    *n_blanks += TABLE_GAP + (to_the_right ? 0 : n_more);
-}
-
-void table_print(const table *t, FILE *to) {
-    size_t widths[TABLE_COLUMNS_MAX] = {0};
-    for (size_t i = 0; i < t->n_cells; i++) {
-        size_t width = term_width(cell_text(t, i)), *widest = &widths[i % t->n_columns];
-        if (width > *widest) *widest = width;
-    }
-    size_t n_rows = (t->n_cells + t->n_columns - 1) / t->n_columns;
-    for (size_t row = 0; row < n_rows; row++) {
-        size_t n_blanks = 0;
-        for (size_t i = 0; i < t->n_columns; i++)
-            cell_print(cell_text(t, row * t->n_columns + i), widths[i], t->to_the_right[i],
-                       &n_blanks, to);
-        fputc('\n', to);
-    }
-}
+enum { COLUMNS_USUAL = 80, COLUMNS_MAX = 10000 };
 
 /* ---- cells ---- */
 

@@ -1,4 +1,4 @@
-/* What a person sees: tables, bars, colour only where it belongs. */
+/* What a person sees: cells, lines, bars, colour only where it belongs. */
 #ifndef TRIVIUM_TERM_H
 #define TRIVIUM_TERM_H
 
@@ -6,23 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-
-enum { TABLE_COLUMNS_MAX = 12 };
-
-/* A table whose columns are as wide as their widest cell. Rows are kept until it is printed. */
-typedef struct table table;
-
-table *table_new(size_t n_columns);             /* at most TABLE_COLUMNS_MAX; NULL: no memory */
-void table_free(table **t);
-
-/* Numbers look better to the right; columns are to the left unless told otherwise. */
-void table_align_right(table *t, size_t column);
-
-/* The next cell, row by row, printf style. A cell that there is no memory for is left out. */
-void table_cell(table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Every row on a line, two blanks between columns, nothing at the ends of lines. */
-void table_print(const table *t, FILE *to);
 
 /* Text is UTF-8 from here on, whatever the user's locale says; numbers stay as in C. Once, at the
  * beginning of main. */

@@ -4,7 +4,7 @@
 #include "client/cli/command_table.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
-#include "client/terminal/term.h"
+#include "client/terminal/table.h"
 #include "proto/base/text.h"
 #include "proto/chain/strategy_json.h"
 #include "request.h"

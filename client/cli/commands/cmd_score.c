@@ -6,6 +6,7 @@
 #include "client/cli/command_table.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
+#include "client/terminal/table.h"
 #include "client/terminal/term.h"
 #include "proto/numeric/fmath.h"
 #include "text_command.h"

@@ -9,6 +9,7 @@
 #include "client/cli/ask.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
+#include "client/terminal/table.h"
 #include "client/terminal/term.h"
 #include "median.h"
 #include "svg_plot.h"

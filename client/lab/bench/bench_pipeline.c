@@ -4,7 +4,7 @@
 #include "client/cli/ask.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
-#include "client/terminal/term.h"
+#include "client/terminal/table.h"
 #include "median.h"
 
 enum { DECODE_PROMPT_IDS = 32 };        /* before a text that is timed */

@@ -4,6 +4,7 @@
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
 #include "client/terminal/columns.h"
+#include "client/terminal/table.h"
 #include "client/terminal/term.h"
 #include "explore.h"
 

@@ -55,6 +55,8 @@ static void lines_break_at_blanks_else_between_characters(void **state) {
     assert_lines("one   two", 5, "one|two|");
     assert_lines("incomprehensible", 6, "incomp|rehens|ible|");
     assert_lines("an incomprehensible", 6, "an|incomp|rehens|ible|");
+    assert_lines("one,two,three", 9, "one,two,|three|");
+    assert_lines("one, two,three", 11, "one,|two,three|");
     assert_lines(" word", 5, " word|");
     assert_lines(" word", 4, " wor|d|");
     assert_lines("a\nb\n\nc\n", 5, "a|b||c|");

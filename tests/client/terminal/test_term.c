@@ -1,4 +1,4 @@
-/* What a person sees: aligned tables, bars, quoted text. */
+/* What a person sees: cells, bars, quoted text. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,32 +28,6 @@ static void close_and_compare(FILE *stream, const char *expected) {
     free(written);
 }
 
-static void columns_fit_their_widest_cell(void **state) {
-    (void)state;
-    table *t = table_new(3);
-    table_align_right(t, 1);
-    static const char *const cells[] = {"name", "n", "text", "é", "1000", "", "longer", "7", "x y"};
-    for (size_t i = 0; i < 9; i++) table_cell(t, "%s", cells[i]);
-    FILE *stream = open_memory();
-    table_print(t, stream);
-    close_and_compare(stream, "name       n  text\né       1000\nlonger     7  x y\n");
-    table_free(&t);
-    assert_null(t);
-}
-
-static void no_line_of_a_table_ends_in_blanks(void **state) {
-    (void)state;
-    table *t = table_new(3);
-    table_align_right(t, 2);
-    static const char *const cells[] = {"a", "b", "c", "", "", "", "long", "", "", "", "", "long"};
-    for (size_t i = 0; i < 12; i++) table_cell(t, "%s", cells[i]);
-    table_cell(t, "last");                      /* its row has one cell only */
-    FILE *stream = open_memory();
-    table_print(t, stream);
-    close_and_compare(stream, "a     b     c\n\nlong\n         long\nlast\n");
-    table_free(&t);
-}
-
 static void a_wide_character_takes_two_cells(void **state) {
     (void)state;
     assert_int_equal(term_width(""), 0);
@@ -62,13 +36,6 @@ static void a_wide_character_takes_two_cells(void **state) {
     assert_int_equal(term_width("🙂!"), 3);
     assert_int_equal(term_width("e\u0301"), 1);
     assert_int_equal(term_width("a\xff"), 2);
-    table *t = table_new(2);
-    static const char *const cells[] = {"日本", "1", "abc", "2"};
-    for (size_t i = 0; i < 4; i++) table_cell(t, "%s", cells[i]);
-    FILE *stream = open_memory();
-    table_print(t, stream);
-    close_and_compare(stream, "日本  1\nabc   2\n");
-    table_free(&t);
 }
 
 static void a_text_is_cut_between_characters(void **state) {
@@ -156,15 +123,6 @@ static void plain_text_has_lines_and_nothing_to_obey(void **state) {
     free(harmless);
 }
 
-static void an_empty_table_prints_nothing(void **state) {
-    (void)state;
-    table *t = table_new(2);
-    FILE *stream = open_memory();
-    table_print(t, stream);
-    close_and_compare(stream, "");
-    table_free(&t);
-}
-
 static void bars(void **state) {
     (void)state;
     FILE *stream = open_memory();
@@ -222,15 +180,12 @@ static void quoting_shows_what_a_terminal_would_obey(void **state) {
 int main(void) {
     term_use_utf8();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(columns_fit_their_widest_cell),
-        cmocka_unit_test(no_line_of_a_table_ends_in_blanks),
         cmocka_unit_test(a_wide_character_takes_two_cells),
         cmocka_unit_test(a_text_is_cut_between_characters),
         cmocka_unit_test(a_cell_is_just_so_wide),
         cmocka_unit_test(a_line_is_no_longer_than_told),
         cmocka_unit_test(the_columns_of_a_file_are_those_told),
         cmocka_unit_test(plain_text_has_lines_and_nothing_to_obey),
-        cmocka_unit_test(an_empty_table_prints_nothing),
         cmocka_unit_test(bars),
         cmocka_unit_test(no_colour_outside_a_terminal),
         cmocka_unit_test(quoting_shows_what_a_terminal_would_obey),
