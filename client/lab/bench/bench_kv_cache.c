@@ -12,7 +12,7 @@
 #include "client/terminal/table.h"
 #include "client/terminal/term.h"
 #include "median.h"
-#include "svg_plot.h"
+#include "client/lab/figure/svg_plot.h"
 
 enum {
     PROGRESS_CELLS = 60,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/lab/bench/svg_plot.h"
+#include "client/lab/figure/svg_plot.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
