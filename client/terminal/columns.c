@@ -67,3 +67,9 @@ void columns_print(FILE *to, const char *const *texts, size_t n, size_t n_cells,
         fputc('\n', to);
     }
 }
+
+void columns_print_text(FILE *to, const char *text, const char *style) {
+    enum { CELLS_MIN = 2 };
+    size_t n_room = term_room(to);
+    columns_print(to, &text, 1, n_room > CELLS_MIN ? n_room : CELLS_MIN, style);
+}

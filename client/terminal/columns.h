@@ -34,4 +34,7 @@ column_line columns_line(const char *text, size_t n_cells);
 void columns_print(FILE *to, const char *const *texts, size_t n, size_t n_cells,
                    const char *style);
 
+/* One text, in lines that are no longer than those of the terminal that `to` is; else as it is. */
+void columns_print_text(FILE *to, const char *text, const char *style);
+
 #endif

@@ -3,9 +3,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "columns.h"
 #include "proto/base/grow.h"
@@ -184,16 +182,12 @@ void table_print_within(const table *t, FILE *to, size_t n_columns) {
     else lists_print(t, 1, n_columns, to);
 }
 
-static size_t columns_of(FILE *to) {
-    return isatty(fileno(to)) ? term_columns(to) : SIZE_MAX;
-}
-
 void table_print(const table *t, FILE *to) {
-    table_print_within(t, to, columns_of(to));
+    table_print_within(t, to, term_room(to));
 }
 
 void table_print_new(table *t, FILE *to) {
-    size_t widths[TABLE_COLUMNS_MAX], n_columns = columns_of(to), n_line = widths_of(t, widths);
+    size_t widths[TABLE_COLUMNS_MAX], n_columns = term_room(to), n_line = widths_of(t, widths);
     if (n_line > n_columns) {
         lists_print(t, t->n_printed > 1 ? t->n_printed : 1, n_columns, to);
     } else {

@@ -100,6 +100,10 @@ size_t term_columns(FILE *to) {
     return COLUMNS_USUAL;
 }
 
+size_t term_room(FILE *to) {
+    return isatty(fileno(to)) ? term_columns(to) : SIZE_MAX;
+}
+
 /* ---- colour and bars ---- */
 
 bool term_has_colour(FILE *to) {

@@ -31,6 +31,8 @@ void term_line(FILE *to, const char *line, size_t n_columns);
 /* Cells of a line of `to`: what COLUMNS says, or the terminal; 80 where neither does. */
 size_t term_columns(FILE *to);
 
+size_t term_room(FILE *to);     /* the same where `to` is a terminal; elsewhere lines have no end: SIZE_MAX */
+
 /* Is `to` a terminal that takes colour? NO_COLOR and TERM=dumb say no. */
 bool term_has_colour(FILE *to);
 

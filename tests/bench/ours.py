@@ -120,7 +120,7 @@ class Daemons:
         return self.run("bench", "prefill", "--tokens", n_tokens)[0]["prefill_tok_s"]
 
     def clients(self, counts, n_tokens):
-        lines = self.run("bench", "clients", "--clients", ",".join(map(str, counts)), "--tokens", n_tokens)
+        lines = self.run("bench", "clients", "--clients", ",".join(map(str, counts)), "--tokens", n_tokens, "--runs", 1)
         return {line["clients"]: line["tok_s"] for line in lines}
 
     def kv_cache(self):

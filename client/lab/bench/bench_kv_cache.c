@@ -1,36 +1,20 @@
 #include "bench_kv_cache.h"
 
-#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bench_text.h"
 #include "client/cli/ask.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
+#include "client/lab/figure/svg_plot.h"
+#include "client/terminal/columns.h"
+#include "client/terminal/progress.h"
 #include "client/terminal/table.h"
 #include "client/terminal/term.h"
-#include "median.h"
-#include "client/lab/figure/svg_plot.h"
-
-enum {
-    PROGRESS_CELLS = 60,
-    CURVE_POINTS_MAX = 100,
-    PLOT_CURVES = 3,            /* of each prompt */
-    SUBTITLE_BYTES = 2 * NAME_BYTES_MAX,
-};
-
-/* Each prompt is continued in both ways. */
-typedef enum kv_path { WITH_CACHE, WITHOUT_CACHE, KV_PATHS } kv_path;
-
-/* Of one prompt length: medians over the runs. */
-typedef struct kv_times {
-    uint32_t n_prompt;
-    double seconds[KV_PATHS];   /* of a whole text, its prefill included */
-    double *step_ms[KV_PATHS];  /* [n_tokens], owned */
-    uint64_t n_same;            /* tokens before the first one that differs; n_tokens: none does */
-} kv_times;
+#include "kv_figure.h"
+#include "kv_times.h"
 
 typedef struct kv_bench {
     const bench_flags *flags;
@@ -41,23 +25,13 @@ typedef struct kv_bench {
     double *run_ms[KV_PATHS];   /* [n_runs, n_tokens], of one prompt length */
     kv_times times[KV_CACHE_PROMPTS_MAX];
     size_t n_times;
-    char *partial;              /* beside the file that is wanted, until it is whole */
-    FILE *svg;
+    table *rows;                /* printed as they come */
+    kv_figure *figure;          /* NULL: none is wanted */
 } kv_bench;
 
+_Static_assert((int)KV_CACHE_PROMPTS_MAX <= (int)SVG_BARS_MAX, "each has a bar");
+
 /* ---- the measurement ---- */
-
-static void progress_clear(void) {
-    if (isatty(STDERR_FILENO)) fprintf(stderr, "\r%*s\r", PROGRESS_CELLS, "");
-}
-
-static void progress_run(uint32_t n_prompt, kv_path path, uint64_t run, uint64_t n_runs) {
-    if (!isatty(STDERR_FILENO)) return;
-    progress_clear();
-    fprintf(stderr, "prompt of %u, %s the cache, run %llu of %llu ", n_prompt,
-            path == WITH_CACHE ? "with" : "without", (unsigned long long)run + 1,
-            (unsigned long long)n_runs);
-}
 
 static uint64_t n_equal(const int32_t *a, const int32_t *b, uint64_t n) {
     uint64_t i = 0;
@@ -71,14 +45,17 @@ static bench_rules rules_of(const kv_bench *b, uint32_t n_prompt, uint64_t n_tok
                          .n_tokens = (uint32_t)n_tokens};
 }
 
-/* One prompt, continued with the cache and without it. */
+/* One prompt, continued with the cache and without it: in turns, so that what slows the machine for a while is
+ * no reason why one of them seems slower. */
 static status run_measure(kv_bench *b, kv_times *out, uint64_t run, failure *f) {
     const uint64_t n_tokens = b->flags->n_tokens;
     const bench_rules rules = rules_of(b, out->n_prompt, n_tokens);
     bench_text text = {0};
     status st = bench_text_prepare(&text, b->client, &rules, run, f);
     for (kv_path path = 0; st == STATUS_OK && path < KV_PATHS; path++) {
-        progress_run(out->n_prompt, path, run, b->flags->n_runs);
+        progress_tell("prompt of %u, %s the cache, run %llu of %llu", out->n_prompt,
+                      path == WITH_CACHE ? "with" : "without", (unsigned long long)run + 1,
+                      (unsigned long long)b->flags->n_runs);
         text.drawn = b->drawn[path];
         text.step_ms = b->run_ms[path] + run * n_tokens;
         st = bench_text_renew(&text, path == WITHOUT_CACHE, f);
@@ -102,47 +79,17 @@ static status warm_up(kv_bench *b, failure *f) {
     return st;
 }
 
-static double sum(const double *numbers, uint64_t n) {
-    double total = 0;
-    for (uint64_t i = 0; i < n; i++) total += numbers[i];
-    return total;
-}
-
-/* Medians over the n_runs that were done: of each token, and of the whole. */
-static status medians_take(kv_times *out, kv_path path, const double *run_ms, uint64_t n_runs,
-                           uint64_t n_tokens) {
-    buffer numbers = {0};
-    status st = STATUS_OK;
-    for (uint64_t run = 0; run < n_runs && st == STATUS_OK; run++) {
-        st = median_add(&numbers, sum(run_ms + run * n_tokens, n_tokens) / 1000);
-    }
-    out->seconds[path] = median_of(&numbers);
-    for (uint64_t i = 0; i < n_tokens && st == STATUS_OK; i++) {
-        buffer_drop(&numbers, numbers.n_bytes);
-        for (uint64_t run = 0; run < n_runs && st == STATUS_OK; run++) {
-            st = median_add(&numbers, run_ms[run * n_tokens + i]);
-        }
-        out->step_ms[path][i] = median_of(&numbers);
-    }
-    buffer_clear(&numbers);
-    return st;
-}
-
 static status prompt_measure(kv_bench *b, uint32_t n_prompt, failure *f) {
     const uint64_t n_tokens = b->flags->n_tokens;
     kv_times *out = &b->times[b->n_times++];
-    *out = (kv_times){.n_prompt = n_prompt, .n_same = n_tokens};
-    uint64_t n_runs = 0;
-    for (; n_runs < b->flags->n_runs && out->n_same == n_tokens; n_runs++) {
-        status st = run_measure(b, out, n_runs, f);
+    *out = (kv_times){.n_prompt = n_prompt, .n_tokens = n_tokens, .n_same = n_tokens};
+    for (; out->n_runs < b->flags->n_runs && out->n_same == n_tokens; out->n_runs++) {
+        status st = run_measure(b, out, out->n_runs, f);
         if (st != STATUS_OK) return st;
     }
     for (kv_path path = 0; path < KV_PATHS; path++) {
-        out->step_ms[path] = calloc(n_tokens, sizeof *out->step_ms[path]);
-        if (!out->step_ms[path] ||
-            medians_take(out, path, b->run_ms[path], n_runs, n_tokens) != STATUS_OK) {
+        if (kv_times_take(out, path, b->run_ms[path]) != STATUS_OK)
             return fail(f, STATUS_NO_MEMORY, "no memory for the times");
-        }
     }
     return STATUS_OK;
 }
@@ -174,148 +121,77 @@ static status context_check(kv_bench *b, failure *f) {
 
 /* ---- what is shown ---- */
 
-static double speedup(const kv_times *t) {
-    return t->seconds[WITH_CACHE] > 0 ? t->seconds[WITHOUT_CACHE] / t->seconds[WITH_CACHE] : 0;
+static json_t *range_json(const kv_seconds *s) {
+    return json_pack("[o, o]", json_number(s->least), json_number(s->most));
 }
 
-static int times_json(const kv_bench *b, const kv_times *t) {
-    return json_print(json_pack("{s: i, s: i, s: o, s: o, s: o, s: b}",
+static int times_json(const kv_times *t) {
+    const kv_seconds *with = &t->seconds[WITH_CACHE], *without = &t->seconds[WITHOUT_CACHE];
+    return json_print(json_pack("{s: i, s: i, s: i, s: o, s: o, s: o, s: o, s: o, s: b}",
                                 "prompt_tokens", (int)t->n_prompt,
-                                "tokens", (int)b->flags->n_tokens,
-                                "with_cache_s", json_number(t->seconds[WITH_CACHE]),
-                                "without_cache_s", json_number(t->seconds[WITHOUT_CACHE]),
-                                "speedup", json_number(speedup(t)),
-                                "same_text", t->n_same == b->flags->n_tokens));
+                                "tokens", (int)t->n_tokens,
+                                "runs", (int)t->n_runs,
+                                "with_cache_s", json_number(with->median),
+                                "with_cache_range_s", range_json(with),
+                                "without_cache_s", json_number(without->median),
+                                "without_cache_range_s", range_json(without),
+                                "speedup", json_number(kv_times_speedup(t)),
+                                "same_text", t->n_same == t->n_tokens));
 }
 
-static void times_row(table *to, const kv_times *t, uint64_t n_tokens) {
+static status table_begin(kv_bench *b, failure *f) {
+    static const char *const names[] = {"prompt", "cached, s", "ms/token", "uncached, s", "ms/token", "speed-up",
+                                        "spread", "same text"};
+    enum { N_COLUMNS = sizeof names / sizeof *names };
+    b->rows = table_new(N_COLUMNS);
+    if (!b->rows) return fail(f, STATUS_NO_MEMORY, "no memory for a table");
+    for (size_t i = 0; i < N_COLUMNS; i++) {
+        table_cell(b->rows, "%s", names[i]);
+        if (i + 1 < N_COLUMNS) table_align_right(b->rows, i);
+    }
+    return STATUS_OK;
+}
+
+static void row_show(table *to, const kv_times *t) {
     table_cell(to, "%u", t->n_prompt);
     for (kv_path path = 0; path < KV_PATHS; path++) {
-        table_cell(to, "%.3f", t->seconds[path]);
-        table_cell(to, "%.2f", t->seconds[path] * 1000 / (double)n_tokens);
+        double seconds = t->seconds[path].median;
+        table_cell(to, "%.3f", seconds);
+        table_cell(to, "%.2f", seconds * 1000 / (double)t->n_tokens);
     }
-    table_cell(to, "%.1f×", speedup(t));
-    table_cell(to, "%s", t->n_same == n_tokens ? "yes" : "no");
+    table_cell(to, "%.1f×", kv_times_speedup(t));
+    if (t->n_runs > 1) table_cell(to, "%.0f%%", 100 * kv_times_spread(t));
+    else table_cell(to, "-");
+    table_cell(to, "%s", t->n_same == t->n_tokens ? "yes" : "no");
+    table_print_new(to, stdout);
 }
 
-static status table_show(const kv_bench *b, failure *f) {
-    static const char *const names[] = {"prompt", "cached, s", "ms/token", "uncached, s",
-                                        "ms/token", "speed-up", "same text"};
-    enum { N_COLUMNS = sizeof names / sizeof *names };
-    table *t = table_new(N_COLUMNS);
-    if (!t) return fail(f, STATUS_NO_MEMORY, "no memory for a table");
-    for (size_t i = 0; i < N_COLUMNS; i++) {
-        table_cell(t, "%s", names[i]);
-        if (i + 1 < N_COLUMNS) table_align_right(t, i);
+/* What the times are, since a single one says little. */
+static void runs_tell(uint64_t n_runs) {
+    char line[160];
+    if (n_runs == 1) {
+        snprintf(line, sizeof line, "times of a single run: --runs 3 makes them medians");
+    } else {
+        snprintf(line, sizeof line, "medians of %llu runs, with the cache and without it in turns; spread: longest "
+                 "less shortest, of the median", (unsigned long long)n_runs);
     }
-    for (size_t i = 0; i < b->n_times; i++) times_row(t, &b->times[i], b->flags->n_tokens);
-    table_print(t, stdout);
-    table_free(&t);
-    return STATUS_OK;
+    columns_print_text(stdout, line, NULL);
 }
 
 /* The speed-ups, the largest as long as a bar can be. */
 static void bars_show(const kv_bench *b) {
+    enum { NAME_CELLS = 8, VALUE_CELLS = 8 };
+    size_t n_room = term_room(stdout), n_bar = BAR_CELLS;
+    if (n_room < NAME_CELLS + BAR_CELLS + VALUE_CELLS)
+        n_bar = n_room > NAME_CELLS + VALUE_CELLS ? n_room - NAME_CELLS - VALUE_CELLS : 0;
     double largest = 0;
-    for (size_t i = 0; i < b->n_times; i++) {
-        if (speedup(&b->times[i]) > largest) largest = speedup(&b->times[i]);
-    }
-    puts("\nspeed-up by length of the prompt");
+    for (size_t i = 0; i < b->n_times; i++) largest = fmax(largest, kv_times_speedup(&b->times[i]));
+    columns_print_text(stdout, "\nspeed-up by length of the prompt", NULL);
     for (size_t i = 0; largest > 0 && i < b->n_times; i++) {
         printf("%6u  ", b->times[i].n_prompt);
-        term_bar(stdout, speedup(&b->times[i]) / largest, BAR_CELLS, term_has_colour(stdout));
-        printf(" %.1f×\n", speedup(&b->times[i]));
+        term_bar(stdout, kv_times_speedup(&b->times[i]) / largest, n_bar, term_has_colour(stdout));
+        printf(" %.1f×\n", kv_times_speedup(&b->times[i]));
     }
-}
-
-/* ---- the figure ---- */
-
-static status svg_begin(kv_bench *b, failure *f) {
-    if (!b->flags->svg) return STATUS_OK;
-    if (asprintf(&b->partial, "%s.tmp", b->flags->svg) < 0) {
-        b->partial = NULL;
-        return fail(f, STATUS_NO_MEMORY, "no memory for a name");
-    }
-    b->svg = fopen(b->partial, "we");
-    if (b->svg) return STATUS_OK;
-    fail(f, STATUS_IO, "cannot write %s: %s", b->partial, strerror(errno));
-    free(b->partial);           /* not ours: it stays */
-    b->partial = NULL;
-    return f->code;
-}
-
-/* Tokens from `from` to `to` over the length of the text that they were drawn after; of many,
- * several share a point. */
-static svg_curve curve_of(const kv_times *t, kv_path path, uint64_t from, uint64_t to,
-                          svg_point *points) {
-    uint64_t n = to - from, n_points = n < CURVE_POINTS_MAX ? n : CURVE_POINTS_MAX;
-    for (uint64_t i = 0; i < n_points; i++) {
-        uint64_t first = from + i * n / n_points, end = from + (i + 1) * n / n_points;
-        points[i].x = t->n_prompt + (double)(first + end - 1) / 2;
-        points[i].y = sum(t->step_ms[path] + first, end - first) / (double)(end - first);
-    }
-    return (svg_curve){points, (size_t)n_points};
-}
-
-static svg_plot plot_of(const char *subtitle, const svg_series *series, const svg_bar *bars,
-                        size_t n_bars) {
-    return (svg_plot){
-        .title = "What the KV-cache saves",
-        .subtitle = subtitle,
-        .caption = "With the cache only the first token (a dot) computes the whole prompt. Both "
-                   "ways write the same text.",
-        .curves_heading = "Time of each token, ms",
-        .curves_x_name = "tokens before it: prompt and text so far",
-        .series = series,
-        .n_series = KV_PATHS,
-        .bars_heading = "Speed-up of the whole text",
-        .bars_x_name = "tokens in the prompt",
-        .bar_unit = "×",
-        .bars = bars,
-        .n_bars = n_bars,
-    };
-}
-
-/* With the cache the first token stands alone, for its prefill. `points` has room for PLOT_CURVES
- * curves of each prompt. */
-static void plot_write(const kv_bench *b, svg_point *points, FILE *to) {
-    const uint64_t n_tokens = b->flags->n_tokens;
-    svg_curve without[KV_CACHE_PROMPTS_MAX], with[2 * KV_CACHE_PROMPTS_MAX];
-    svg_bar bars[KV_CACHE_PROMPTS_MAX];
-    char subtitle[SUBTITLE_BYTES], names[KV_CACHE_PROMPTS_MAX][16];
-    for (size_t i = 0; i < b->n_times; i++, points += PLOT_CURVES * CURVE_POINTS_MAX) {
-        const kv_times *t = &b->times[i];
-        svg_point *second = points + CURVE_POINTS_MAX, *third = second + CURVE_POINTS_MAX;
-        without[i] = curve_of(t, WITHOUT_CACHE, 0, n_tokens, points);
-        with[2 * i] = curve_of(t, WITH_CACHE, 0, 1, second);
-        with[2 * i + 1] = curve_of(t, WITH_CACHE, 1, n_tokens, third);
-        snprintf(names[i], sizeof names[i], "%u", t->n_prompt);
-        bars[i] = (svg_bar){names[i], speedup(t)};
-    }
-    const svg_series series[] = {{"without cache", without, b->n_times},
-                                 {"with cache", with, 2 * b->n_times}};
-    snprintf(subtitle, sizeof subtitle, "%s: %llu token%s after each prompt", b->model,
-             (unsigned long long)n_tokens, n_tokens == 1 ? "" : "s");
-    const svg_plot plot = plot_of(subtitle, series, bars, b->n_times);
-    svg_plot_write(&plot, to);
-}
-
-/* The file gets its name when it is whole. */
-static status svg_end(kv_bench *b, failure *f) {
-    if (!b->svg) return STATUS_OK;
-    svg_point *points = calloc(b->n_times * PLOT_CURVES * CURVE_POINTS_MAX, sizeof *points);
-    if (!points) return fail(f, STATUS_NO_MEMORY, "no memory for a figure");
-    plot_write(b, points, b->svg);
-    free(points);
-    bool whole = !ferror(b->svg);
-    whole = fclose(b->svg) == 0 && whole;
-    b->svg = NULL;
-    if (whole && rename(b->partial, b->flags->svg) == 0) {
-        free(b->partial);
-        b->partial = NULL;
-        return STATUS_OK;
-    }
-    return fail(f, STATUS_IO, "cannot write %s: %s", b->flags->svg, strerror(errno));
 }
 
 /* ---- the whole ---- */
@@ -336,22 +212,22 @@ static void kv_bench_clear(kv_bench *b) {
     for (kv_path path = 0; path < KV_PATHS; path++) {
         free(b->drawn[path]);
         free(b->run_ms[path]);
-        for (size_t i = 0; i < b->n_times; i++) free(b->times[i].step_ms[path]);
     }
-    if (b->svg) fclose(b->svg);
-    if (b->partial) unlink(b->partial);
-    free(b->partial);
+    for (size_t i = 0; i < b->n_times; i++) kv_times_clear(&b->times[i]);
+    table_free(&b->rows);
+    kv_figure_free(&b->figure);
     client_close(&b->client);
 }
 
-/* Until one fails or its two texts differ. JSON is printed as it comes. */
+/* Until one fails or its two texts differ. Each is shown as soon as it is known. */
 static status prompts_measure(kv_bench *b, failure *f) {
     const bench_numbers *prompts = &b->flags->prompts;
     for (size_t i = 0; i < prompts->n_values; i++) {
         status st = prompt_measure(b, prompts->values[i], f);
         progress_clear();
         if (st != STATUS_OK) return st;
-        if (b->flags->common.json) times_json(b, &b->times[i]);
+        if (b->flags->common.json) times_json(&b->times[i]);
+        else row_show(b->rows, &b->times[i]);
         if (b->times[i].n_same < b->flags->n_tokens) break;
     }
     return STATUS_OK;
@@ -368,15 +244,18 @@ static status same_check(const kv_bench *b, failure *f) {
 }
 
 static status kv_bench_run(kv_bench *b, failure *f) {
-    status st = svg_begin(b, f);
+    const bool for_people = !b->flags->common.json;
+    status st = b->flags->svg ? kv_figure_begin(&b->figure, b->flags->svg, f) : STATUS_OK;
     if (st == STATUS_OK) st = room_make(b, f);
     if (st == STATUS_OK) st = warm_up(b, f);
     if (st == STATUS_OK) st = context_check(b, f);
+    if (st == STATUS_OK && for_people) st = table_begin(b, f);
     if (st == STATUS_OK) st = prompts_measure(b, f);
-    if (st == STATUS_OK && !b->flags->common.json) st = table_show(b, f);
     if (st == STATUS_OK) st = same_check(b, f);
-    if (st == STATUS_OK && !b->flags->common.json) bars_show(b);
-    return st == STATUS_OK ? svg_end(b, f) : st;
+    if (st != STATUS_OK) return st;
+    if (for_people) runs_tell(b->flags->n_runs);
+    if (for_people) bars_show(b);
+    return b->figure ? kv_figure_finish(b->figure, b->model, b->times, b->n_times, f) : STATUS_OK;
 }
 
 int bench_kv_cache(const bench_flags *flags) {

@@ -147,7 +147,11 @@ static void rows_come_one_by_one(void **state) {
         table_print_new(t, to);
         table_print_new(t, to);                 /* none is new */
         char written[256] = "";
-        assert_true(read(ends[0], written, sizeof written - 1) > 0);
+        for (size_t n = 0; n < strlen(expected[i]);) {          /* a terminal takes them line by line */
+            ssize_t n_more = read(ends[0], written + n, sizeof written - 1 - n);
+            assert_true(n_more > 0);
+            n += (size_t)n_more;
+        }
         assert_string_equal(written, expected[i]);
         table_free(&t);
         fclose(to);

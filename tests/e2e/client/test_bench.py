@@ -1,6 +1,7 @@
 """`trivium bench`: its machine-readable forms, and what it refuses. No test asserts a time."""
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -58,36 +59,88 @@ def test_kv_cache(tiny):
     lines = tiny.lines("bench", "kv-cache", "--prompts", "2,17", "--tokens", "9", "--runs", "2")
     assert [line["prompt_tokens"] for line in lines] == [2, 17]
     for line in lines:
-        assert set(line) == {"prompt_tokens", "tokens", "with_cache_s", "without_cache_s", "speedup", "same_text"}
-        assert line["tokens"] == 9 and line["same_text"] is True
+        assert set(line) == {"prompt_tokens", "tokens", "runs", "with_cache_s", "with_cache_range_s", "without_cache_s",
+                             "without_cache_range_s", "speedup", "same_text"}
+        assert line["tokens"] == 9 and line["runs"] == 2 and line["same_text"] is True
+        for path in ("with_cache", "without_cache"):
+            least, most = line[path + "_range_s"]
+            assert line[path + "_s"] == pytest.approx((least + most) / 2)       # the median of two
         assert line["with_cache_s"] > 0
         assert line["speedup"] == pytest.approx(line["without_cache_s"] / line["with_cache_s"])
     assert tiny.lines("ps")[0]["requests"] == []
 
 
 def test_kv_cache_for_people(tiny):
-    done = tiny.run("bench", "kv-cache", "--prompts", "2,17", "--tokens", "9")
+    done = tiny.run("bench", "kv-cache", "--prompts", "2,17", "-n", "9")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.decode().splitlines()]
-    assert [row[0] for row in rows if row] == ["prompt", "2", "17", "speed-up", "2", "17"]
-    assert all(row[-1] == "yes" for row in rows[1:3]) and any("█" in row[1] for row in rows[-2:])
+    assert [row[0] for row in rows if row] == ["prompt", "2", "17", "medians", "speed-up", "2", "17"]
+    assert all(row[-1] == "yes" and row[-2].endswith("%") for row in rows[1:3])
+    assert rows[3][:4] == ["medians", "of", "3", "runs,"] and any("█" in row[1] for row in rows[-2:])
     assert done.stderr == b"", "progress without a terminal"
+    done = tiny.run("bench", "kv-cache", "--prompts", "2", "-n", "9", "--runs", "1")
+    assert b" -  yes\ntimes of a single run: " in done.stdout
+
+
+def test_a_line_comes_as_soon_as_it_is_known(models, stack):
+    """The second prompt would take minutes: the first one's line is there before."""
+    stack.start_all(models(type="F32", seed=2, context=1000000))
+    process = stack.popen("bench", "kv-cache", "--prompts", "2,100000", "--tokens", "4")
+    try:
+        assert process.stdout.readline().split()[0] == b"prompt"
+        assert process.stdout.readline().split()[0] == b"2"
+        assert process.poll() is None
+    finally:
+        process.kill()
+
+
+def boxes(root):
+    """(text, left, right, top, bottom) of each text, about: seven pixels a letter, ten of the title."""
+    for text in root.iter(SVG + "text"):
+        width = len(text.text or "") * (10 if text.get("class") == "title" else 7)
+        x, y = float(text.get("x")), float(text.get("y"))
+        left = x - {"start": 0, "middle": width / 2, "end": width}[text.get("anchor") or text.get("text-anchor")]
+        yield text.text, left, left + width, y - 11, y + 3
+
+
+def check_texts(root):
+    """Each within the figure, and none over another one."""
+    every = list(boxes(root))
+    for i, (text, left, right, top, bottom) in enumerate(every):
+        assert left >= 0 and right <= float(root.get("width")) and top >= 0 and bottom <= float(root.get("height")), text
+        for other, other_left, other_right, other_top, other_bottom in every[:i]:
+            apart = right <= other_left or other_right <= left or bottom <= other_top or other_bottom <= top
+            assert apart, f"{text!r} lies over {other!r}"
 
 
 @pytest.mark.parametrize("n_tokens, without, with_it", [(1, 1, 0), (9, 9, 8), (230, 100, 100)])
 def test_kv_cache_draws_a_figure(tiny, tmp_path, n_tokens, without, with_it):
     path = tmp_path / "figure.svg"
-    tiny.lines("bench", "kv-cache", "--prompts", "2,17", "--tokens", n_tokens, "--svg", path)
+    tiny.lines("bench", "kv-cache", "--prompts", "2,17", "--tokens", n_tokens, "--runs", 2, "--svg", path)
     root = xml.etree.ElementTree.parse(path).getroot()
     assert root.tag == SVG + "svg"
     texts = [text.text for text in root.iter(SVG + "text")]
-    assert all(name in texts for name in ("without cache", "with cache", "2", "17", "Time of each token, ms"))
-    paths = [(element.get("class"), element.get("d")) for element in root.iter(SVG + "path")]
-    curves = [(series, d.count(",")) for series, d in paths if series[0] == "s" and "h" not in d]
+    assert all(name in texts for name in ("without cache", "with cache", "2", "17")), texts
+    assert any("logarithmic" in text for text in texts) and any("medians of 2 runs" in text for text in texts)
+    curves = [(element.get("class"), element.get("d").count(",")) for element in root.iter(SVG + "path")
+              if element.get("class")[0] == "s" and "h" not in element.get("d")]
     assert curves == [("s0", without)] * 2 * (without > 1) + [("s1", with_it)] * 2 * (with_it > 0)
-    assert len([series for series, _ in paths if series == "s1 dot"]) == 2
+    dots = [element.get("class") for element in root.iter(SVG + "circle")]
+    assert dots.count("s1 dot") == 2 + 1            # and the one that tells what they are
     assert len([element for element in root.iter(SVG + "rect") if element.get("class") == "bar"]) == 2
     assert path.stat().st_size < 40000 and list(tmp_path.iterdir()) == [path]
+    check_texts(root)
+
+
+def test_no_text_of_a_figure_lies_over_another_one(stack, models, tmp_path):
+    """As many prompts as may be, with long numbers, and a model with a long name."""
+    stack.start_all(models(type="F32", seed=2, context=2000), "--name", "n" * 120)
+    path = tmp_path / "figure.svg"
+    stack.lines("bench", "kv-cache", "--prompts", "1,1001,1002,1003,1004,1005,1006,1007", "--tokens", 2, "--runs", 1, "--svg",
+                path)
+    root = xml.etree.ElementTree.parse(path).getroot()
+    check_texts(root)
+    assert sum("\u2026" in text.text for text in root.iter(SVG + "text")) == 1
 
 
 def test_kv_cache_says_before_it_measures_what_cannot_be_done(tiny, tmp_path):
@@ -120,7 +173,7 @@ def test_kv_cache_knows_which_of_several_models_writes(stack, models, tmp_path):
     figure = tmp_path / "f.svg"
     stack.lines("bench", "kv-cache", "--prompts", "2", "--tokens", "3", "--svg", figure)
     texts = [text.text for text in xml.etree.ElementTree.parse(figure).getroot().iter(SVG + "text")]
-    assert "first & foremost: 3 tokens after each prompt" in texts
+    assert "first & foremost: 3 tokens after each prompt, medians of 3 runs" in texts
     refused = stack.run("bench", "kv-cache", "--prompts", "2,60", "--tokens", "9", "--json")
     assert refused.returncode == 1 and b"64 tokens of the context of first & foremost" in refused.stderr
     assert refused.stdout == b"", "measured before it was refused"
@@ -144,18 +197,20 @@ def test_texts_that_differ_are_an_error(stack, models, fakes, form):
 
 
 def test_tables_for_people(tiny):
-    for arguments, heads in [(("decode", "--tokens", "4"), ("decode", "forward pass", "between processes", "sampling")),
+    for arguments, heads in [(("decode", "-n", "4"), ("decode", "forward pass", "between processes", "sampling")),
                              (("prefill", "--tokens", "4"), ("prefill", "first token after")),
-                             (("clients", "--clients", "2", "--tokens", "4"), ("clients", "2"))]:
+                             (("clients", "--clients", "2", "-n", "4"), ("clients", "2"))]:
         done = tiny.run("bench", *arguments)
         assert done.returncode == 0, done.stderr
-        assert [line.strip().split("  ")[0] for line in done.stdout.decode().splitlines()] == list(heads)
+        lines = done.stdout.decode().splitlines()
+        assert [line.strip().split("  ")[0] for line in lines[:-1]] == list(heads)
+        assert re.match(r"medians of 3 (runs|tokens)", lines[-1]), lines
 
 
 @pytest.mark.parametrize("arguments", [
     (), ("sideways",), ("decode", "--tokens", "1"), ("decode", "--tokens", "x"), ("prefill", "--tokens", "0"),
     ("prefill", "--clients", "2"), ("clients", "--clients", "0"), ("clients", "--clients", "1,"),
-    ("clients", "--clients", "65"), ("decode", "--runs", "0"), ("decode", "--chain", "[]", "--top-k", "5"),
+    ("clients", "--clients", "65"), ("decode", "--runs", "0"), ("prefill", "-n", "4"), ("decode", "--chain", "[]", "--top-k", "5"),
     ("kv-cache", "--prompts", "0"), ("kv-cache", "--prompts", "1,2,3,4,5,6,7,8,9"), ("decode", "--svg", "f.svg"),
 ])
 def test_wrong_use(tiny, arguments):
