@@ -172,8 +172,8 @@ static void runs_tell(uint64_t n_runs) {
     if (n_runs == 1) {
         snprintf(line, sizeof line, "times of a single run: --runs 3 makes them medians");
     } else {
-        snprintf(line, sizeof line, "medians of %llu runs, with the cache and without it in turns; spread: longest "
-                 "less shortest, of the median", (unsigned long long)n_runs);
+        snprintf(line, sizeof line, "medians of %llu runs; spread: longest less shortest, of the median",
+                 (unsigned long long)n_runs);
     }
     columns_print_text(stdout, line, NULL);
 }

@@ -222,7 +222,7 @@ int bench_pipeline_clients(const bench_flags *flags) {
     if (code != EXIT_FINE || flags->common.json) return code;
     char remark[160] = "of a single run: --runs 3 makes them medians";
     if (flags->n_runs > 1) {
-        snprintf(remark, sizeof remark, "medians of %llu runs; spread: the highest rate less the lowest, of the median",
+        snprintf(remark, sizeof remark, "medians of %llu runs; spread: highest rate less lowest, of the median",
                  (unsigned long long)flags->n_runs);
     }
     columns_print_text(stdout, remark, NULL);

@@ -12,6 +12,7 @@
 
 enum {
     CURVE_POINTS_MAX = 100,
+    NEAREST = 2,                /* tokens on each side */
     PROMPT_CURVES = 3,          /* of each prompt */
     SUBTITLE_BYTES = 2 * NAME_BYTES_MAX,
 };
@@ -50,8 +51,7 @@ void kv_figure_free(kv_figure **figure) {
 
 /* ---- curves ---- */
 
-/* The median of what several tokens took: one that was held up does not lift all of their point. */
-static double step_of(const double *step_ms, uint64_t n, failure *f) {
+static double median_step(const double *step_ms, uint64_t n, failure *f) {
     buffer numbers = {0};
     for (uint64_t i = 0; i < n; i++) {
         if (median_add(&numbers, step_ms[i]) != STATUS_OK) fail(f, STATUS_NO_MEMORY, "no memory for a figure");
@@ -62,14 +62,17 @@ static double step_of(const double *step_ms, uint64_t n, failure *f) {
 }
 
 /* Tokens from `from` to the last over the length of the text that they were drawn after; of many, several share
- * a point. `points` has room for CURVE_POINTS_MAX. */
+ * a point. A point is the median of its tokens and their nearest: a client that was held up gets the next one
+ * in no time, which on a logarithmic scale is a spike of its own. `points` has room for CURVE_POINTS_MAX. */
 static svg_curve curve_of(const kv_times *t, kv_path path, uint64_t from, uint64_t to, svg_point *points,
                           failure *f) {
     uint64_t n = to - from, n_points = n < CURVE_POINTS_MAX ? n : CURVE_POINTS_MAX;
     for (uint64_t i = 0; i < n_points; i++) {
         uint64_t first = from + i * n / n_points, end = from + (i + 1) * n / n_points;
         points[i].x = t->n_prompt + (double)(first + end - 1) / 2;
-        points[i].y = step_of(t->step_ms[path] + first, end - first, f);
+        first = first > from + NEAREST ? first - NEAREST : from;
+        end = to > end + NEAREST ? end + NEAREST : to;
+        points[i].y = median_step(t->step_ms[path] + first, end - first, f);
     }
     return (svg_curve){points, (size_t)n_points};
 }
@@ -93,10 +96,10 @@ static svg_plot plot_of(const char *subtitle, const svg_series *series, const sv
 }
 
 static void subtitle_of(char *out, const char *model, const kv_times *t) {
-    int n = snprintf(out, SUBTITLE_BYTES, "%s: %llu token%s after each prompt", model,
-                     (unsigned long long)t->n_tokens, t->n_tokens == 1 ? "" : "s");
-    if (t->n_runs > 1 && n < SUBTITLE_BYTES)
-        snprintf(out + n, SUBTITLE_BYTES - (size_t)n, ", medians of %llu runs", (unsigned long long)t->n_runs);
+    char runs[64] = "";
+    if (t->n_runs > 1) snprintf(runs, sizeof runs, " of %llu runs,", (unsigned long long)t->n_runs);
+    snprintf(out, SUBTITLE_BYTES, "%s: %llu token%s after each prompt; medians%s of %d tokens in a row", model,
+             (unsigned long long)t->n_tokens, t->n_tokens == 1 ? "" : "s", runs, 2 * NEAREST + 1);
 }
 
 /* With the cache the first token stands alone, for its prefill. `points` has room for PROMPT_CURVES curves of

@@ -78,14 +78,29 @@ static status heat_tell(heat *h, size_t n_samples) {
     return h->head && h->told ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
+/* A text that stands there already, at a lower temperature or as an earlier sample, is named instead of being shown
+ * again: nobody should have to look for a difference that is not there. malloc'ed; NULL: no memory. */
+static char *sample_text(const exploration *x, const heat *h, size_t sample) {
+    const explored_text *text = &h->samples[sample];
+    char *said = NULL;
+    for (const heat *other = x->heats; other < h; other++) {
+        if (!same_text(&other->samples[sample], text)) continue;
+        return asprintf(&said, "(the same as at %s)", other->head) < 0 ? NULL : said;
+    }
+    for (size_t i = 0; i < sample; i++) {
+        if (!same_text(&h->samples[i], text)) continue;
+        return asprintf(&said, "(the same as sample %zu)", i + 1) < 0 ? NULL : said;
+    }
+    return term_plain((const uint8_t *)text->text.bytes, text->text.n_bytes);
+}
+
 /* One sample of each of some temperatures. */
-static status print_samples(const heat *heats, size_t n, size_t sample, size_t n_cells) {
+static status print_samples(const exploration *x, const heat *heats, size_t n, size_t sample, size_t n_cells) {
     char *plain[COLUMNS_SIDE_MAX] = {NULL};
     const char *texts[COLUMNS_SIDE_MAX];
     bool whole = true;
     for (size_t i = 0; i < n; i++) {
-        const buffer *text = &heats[i].samples[sample].text;
-        plain[i] = term_plain((const uint8_t *)text->bytes, text->n_bytes);
+        plain[i] = sample_text(x, &heats[i], sample);
         texts[i] = plain[i] ? plain[i] + strspn(plain[i], " \n") : "";
         whole = whole && plain[i];
     }
@@ -110,7 +125,7 @@ static status print_band(const exploration *x, const heat *heats, size_t n, size
         snprintf(label, sizeof label, "\nsample %zu, seed %llu", i + 1,
                  (unsigned long long)heats[0].samples[i].request.seed);
         explore_remark(label);
-        st = print_samples(heats, n, i, n_cells);
+        st = print_samples(x, heats, n, i, n_cells);
     }
     return st;
 }

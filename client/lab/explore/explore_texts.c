@@ -3,11 +3,11 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client/cli/ask.h"
 #include "client/cli/outcome.h"
 #include "client/lib/random.h"
+#include "client/terminal/progress.h"
 
 enum { AT_ONCE = TINY_LIMITS ? 2 : 16 };
 _Static_assert((int)AT_ONCE <= (int)GENERATIONS_MAX, "a client holds those that run at once");
@@ -20,7 +20,6 @@ typedef struct texts_run {
     bool ends_early;            /* a text failed, or Ctrl-C: no more begin */
     bool interrupted;
     failure why;                /* the first that failed; STATUS_OK: none */
-    bool tells;                 /* how far it is, on a terminal */
     struct place *places;       /* [n] */
 } texts_run;
 
@@ -121,7 +120,7 @@ static void on_chunk(void *context, const generation_chunk *chunk) {
 static void begin_more(texts_run *r);
 
 static void tell_progress(const texts_run *r) {
-    if (r->tells) fprintf(stderr, "\r\033[K%zu of %zu texts", r->n_ended, r->n);
+    progress_tell("%zu of %zu texts", r->n_ended, r->n);
 }
 
 static void on_done(void *context, const generation_done *done) {
@@ -173,13 +172,13 @@ static int run_all(texts_run *r) {
         end_early(r);
         if (r->n_begun == r->n_ended) break;
     }
-    if (r->tells) fputs("\r\033[K", stderr);
+    progress_clear();
     if (r->interrupted) return EXIT_INTERRUPTED;
     return r->why.code == STATUS_OK ? EXIT_FINE : outcome_failed(&r->why);
 }
 
 int explored_texts_run(const common_flags *flags, explored_text *texts, size_t n) {
-    texts_run r = {.texts = texts, .n = n, .tells = isatty(STDERR_FILENO)};
+    texts_run r = {.texts = texts, .n = n};
     int code = ask_open(&r.client, flags);
     if (code != EXIT_FINE) return code;
     r.places = calloc(n, sizeof *r.places);

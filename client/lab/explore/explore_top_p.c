@@ -12,7 +12,10 @@ static const double TOP_K = 50, TOP_P = 0.9;    /* the chapter's */
 
 enum {
     BOTH, ALONE, SIDES,         /* top-k before top-p; top-p alone */
-    TOKEN_CELLS = 14,
+    TOKEN_CELLS = 14,           /* where there is room */
+    TOKEN_CELLS_MIN = 4,
+    NARROW_CELLS = 19,          /* of a step with its sides under each other, without the tokens */
+    SUMMARY_CELLS = 40,         /* of the summary on a narrow terminal */
     LEFT_BAR_CELLS = 8,         /* for counts up to 2^16 */
     STEP_CELLS = 74,            /* of a step with both sides in a line */
     COLUMN_CELLS_MIN = 30,
@@ -81,6 +84,11 @@ static long left_after_top_k(const side_by_side *p, size_t at) {
 
 /* ---- for a person: the texts ---- */
 
+/* Then two columns of it would be read for a difference that is not there. */
+static bool is_one_text(const side_by_side *p) {
+    return !p->parted && p->n_comparable == p->n_steps;
+}
+
 static status print_texts(const side_by_side *p) {
     char *plain[SIDES];
     const char *texts[SIDES] = {"", ""};
@@ -97,6 +105,11 @@ static status print_texts(const side_by_side *p) {
         columns_print(stdout, texts + i, layout.n_side, layout.n_cells, NULL);
         putchar('\n');
     }
+    if (is_one_text(p)) {
+        explore_remark("Both are the same text: at each step the two drew the same token. A smaller --top-k, a larger "
+                       "--top-p or another --seed may part them.");
+        putchar('\n');
+    }
     bool whole = plain[BOTH] && plain[ALONE];
     for (int side = 0; side < SIDES; side++) free(plain[side]);
     return whole ? STATUS_OK : STATUS_NO_MEMORY;
@@ -104,23 +117,29 @@ static status print_texts(const side_by_side *p) {
 
 /* ---- for a person: the steps ---- */
 
+static bool is_narrow(void) {
+    return term_columns(stdout) < STEP_CELLS;
+}
+
+static size_t token_cells(void) {
+    size_t n_columns = term_columns(stdout);
+    if (n_columns >= NARROW_CELLS + TOKEN_CELLS) return TOKEN_CELLS;
+    return n_columns > NARROW_CELLS + TOKEN_CELLS_MIN ? n_columns - NARROW_CELLS : TOKEN_CELLS_MIN;
+}
+
 /* A quoted token; empty for one that the text does not have. */
 static void print_token(const side_by_side *p, int side, size_t at) {
     const explored_token *token = token_at(p, side, at);
     const char *pieces = p->texts[side].pieces.bytes;
     char *quoted = NULL;
     if (token) quoted = term_quote((const uint8_t *)pieces + token->piece_at, token->n_piece);
-    term_cell(stdout, quoted ? quoted : "", TOKEN_CELLS);
+    term_cell(stdout, quoted ? quoted : "", token_cells());
     free(quoted);
 }
 
 static void print_count(long n, int n_cells) {
     if (n < 0) printf("%*s", n_cells, "-");
     else printf("%*ld", n_cells, n);
-}
-
-static bool is_narrow(void) {
-    return term_columns(stdout) < STEP_CELLS;
 }
 
 /* Half a cell for each time that one token doubles to n. Returns the cells. */
@@ -141,7 +160,7 @@ static void print_narrow_step(const side_by_side *p, size_t at, bool is_same) {
     print_count(left_after_top_k(p, at), 6);
     print_count(left_after_all(p, BOTH, at), 7);
     printf("\n      ");
-    if (is_same) term_cell(stdout, "the same", TOKEN_CELLS);
+    if (is_same) term_cell(stdout, "the same", token_cells());
     else print_token(p, ALONE, at);
     print_count(left_after_all(p, ALONE, at), 6 + 7);
     putchar('\n');
@@ -161,7 +180,7 @@ static void print_step(const side_by_side *p, size_t at, bool colour) {
     putchar(' ');
     int n_cells = print_log_bar(left_after_all(p, BOTH, at), colour);
     printf("%*s", LEFT_BAR_CELLS - n_cells + COLUMNS_GAP, "");
-    if (is_same) term_cell(stdout, "the same", TOKEN_CELLS);
+    if (is_same) term_cell(stdout, "the same", token_cells());
     else print_token(p, ALONE, at);
     print_count(left_after_all(p, ALONE, at), 7);
     if (left_after_all(p, ALONE, at) > 1) putchar(' ');
@@ -171,9 +190,10 @@ static void print_step(const side_by_side *p, size_t at, bool colour) {
 
 static void print_steps(const side_by_side *p) {
     bool colour = term_has_colour(stdout);
-    printf("step  %-*s top-k +top-p", TOKEN_CELLS, "token");
-    if (is_narrow()) printf("\n      %-*s        top-p\n", TOKEN_CELLS, "token");
-    else printf(" %*s  %-*s  top-p\n", LEFT_BAR_CELLS, "", TOKEN_CELLS, "token");
+    const int n_token = (int)token_cells();
+    printf("step  %-*s top-k +top-p", n_token, "token");
+    if (is_narrow()) printf("\n      %-*s        top-p\n", n_token, "token");
+    else printf(" %*s  %-*s  top-p\n", LEFT_BAR_CELLS, "", n_token, "token");
     for (size_t i = 0; i < p->n_steps; i++) {
         print_step(p, i, colour);
         if (i + 1 != p->n_comparable || i + 1 == p->n_steps) continue;
@@ -214,10 +234,15 @@ static void summary_counts(table *t, const side_by_side *p, int side, size_t n_s
     table_cell(t, "%ld", counts[n - 1]);
 }
 
+/* Fewer columns than in a wide one; a terminal that is narrower even than these gets lists of the wide one's. */
+static bool summary_is_narrow(void) {
+    return is_narrow() && term_columns(stdout) >= SUMMARY_CELLS;
+}
+
 /* Both sides of the first n_steps, which are named in a column of their own; on a narrow terminal in
  * a line of their own. */
 static void summary_rows(table *t, const side_by_side *p, size_t n_steps, const char *steps, long *counts) {
-    bool narrow = is_narrow();
+    bool narrow = summary_is_narrow();
     if (narrow) table_cell(t, "%s", steps);
     for (int i = 0; narrow && i < 4; i++) table_cell(t, "%s", "");
     for (int side = 0; side < SIDES; side++) {
@@ -231,9 +256,9 @@ static void summary_rows(table *t, const side_by_side *p, size_t n_steps, const 
 
 static void summary_heads(table *t) {
     static const char *const numbers[] = {"steps", "min", "median", "max"};
-    size_t n_before = is_narrow() ? 1 : 2;
+    size_t n_before = summary_is_narrow() ? 1 : 2;
     table_cell(t, "%s", is_narrow() ? "tokens left" : "tokens left to draw from");
-    if (!is_narrow()) table_cell(t, "of");
+    if (!summary_is_narrow()) table_cell(t, "of");
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         table_align_right(t, n_before + i);
         table_cell(t, "%s", numbers[i]);
@@ -242,14 +267,14 @@ static void summary_heads(table *t) {
 
 static status print_summary(const side_by_side *p) {
     long *counts = calloc(p->n_steps + 1, sizeof *counts);
-    table *t = table_new(is_narrow() ? 5 : 6);
+    table *t = table_new(summary_is_narrow() ? 5 : 6);
     status st = counts && t ? STATUS_OK : STATUS_NO_MEMORY;
     if (st == STATUS_OK) {
         summary_heads(t);
         summary_rows(t, p, p->n_comparable, p->parted ? "until they part" : "both", counts);
         if (p->n_comparable < p->n_steps)
             summary_rows(t, p, p->n_steps, "its whole text", counts);
-        table_print(t, stdout);
+        table_print_within(t, stdout, term_columns(stdout));
     }
     table_free(&t);
     free(counts);

@@ -76,7 +76,7 @@ def test_kv_cache_for_people(tiny):
     rows = [line.split() for line in done.stdout.decode().splitlines()]
     assert [row[0] for row in rows if row] == ["prompt", "2", "17", "medians", "speed-up", "2", "17"]
     assert all(row[-1] == "yes" and row[-2].endswith("%") for row in rows[1:3])
-    assert rows[3][:4] == ["medians", "of", "3", "runs,"] and any("█" in row[1] for row in rows[-2:])
+    assert rows[3][:4] == ["medians", "of", "3", "runs;"] and any("█" in row[1] for row in rows[-2:])
     assert done.stderr == b"", "progress without a terminal"
     done = tiny.run("bench", "kv-cache", "--prompts", "2", "-n", "9", "--runs", "1")
     assert b" -  yes\ntimes of a single run: " in done.stdout
@@ -173,7 +173,7 @@ def test_kv_cache_knows_which_of_several_models_writes(stack, models, tmp_path):
     figure = tmp_path / "f.svg"
     stack.lines("bench", "kv-cache", "--prompts", "2", "--tokens", "3", "--svg", figure)
     texts = [text.text for text in xml.etree.ElementTree.parse(figure).getroot().iter(SVG + "text")]
-    assert "first & foremost: 3 tokens after each prompt, medians of 3 runs" in texts
+    assert "first & foremost: 3 tokens after each prompt; medians of 3 runs, of 5 tokens in a row" in texts
     refused = stack.run("bench", "kv-cache", "--prompts", "2,60", "--tokens", "9", "--json")
     assert refused.returncode == 1 and b"64 tokens of the context of first & foremost" in refused.stderr
     assert refused.stdout == b"", "measured before it was refused"

@@ -209,6 +209,44 @@ def test_the_table_marks_where_the_texts_part(tiny):
     assert row.split()[-4:] == [str(len(counts)), str(counts[0]), f"{statistics.median(counts):g}", str(counts[-1])]
 
 
+def test_texts_that_do_not_differ_are_said_to_be_the_same(tiny):
+    """Top-k before a top-p of almost nothing leaves what that leaves alone: two equal columns, and a sentence."""
+    flags = ("--top-k", "50", "--top-p", "0.001", "--seed", "11", "--max-new-tokens", 6)
+    _, done = by_step(explored(tiny, "top-p", *flags))
+    assert done["parted_at"] is None and done["top_k_top_p"] == done["top_p"]
+    shown = plain(tiny.run("explore", "top-p", PROMPT, *flags))
+    assert "Both are the same text" in shown and "here they part" not in shown
+    parted = plain(tiny.run("explore", "top-p", PROMPT, "--top-k", "3", "--seed", "11"))
+    assert "Both are the same text" not in parted
+
+
+def test_a_sample_that_was_there_is_named(tiny):
+    """Of two temperatures that draw the same, and of samples that do: a sentence in place of the text."""
+    flags = ("--temperatures", "0.0001,0.0002", "--samples", 2, "--max-new-tokens", 6)
+    texts = [line["text"] for line in samples_of(explored(tiny, "temperature", *flags))]
+    assert len(set(texts)) == 1
+    for columns in ("80", "20"):
+        done = subprocess.run([BUILD / "trivium", "explore", "temperature", PROMPT, *map(str, flags)], capture_output=True,
+                              env=dict(tiny.environment, COLUMNS=columns), stdin=subprocess.DEVNULL, timeout=TIMEOUT_S)
+        shown = " ".join(plain(done).split())
+        assert shown.count("(the same as at T = 0.0001)") == 2 and shown.count("(the same as sample 1)") == 1
+
+
+@pytest.mark.parametrize("columns", [30, 20])
+def test_a_very_narrow_terminal_has_all_of_it(tiny, columns):
+    done = subprocess.run([BUILD / "trivium", "explore", "top-p", PROMPT, "--top-k", "3", "--seed", "11"],
+                          env=dict(tiny.environment, COLUMNS=str(columns)), stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=TIMEOUT_S)
+    shown = plain(done)
+    if columns >= 23:                           # a step is as narrow as that
+        assert max(map(width, shown.splitlines())) <= columns
+    steps, done = by_step(explored(tiny, "top-p", "--top-k", 3, "--seed", 11))
+    counts = sorted(line["top_p"]["left"] for line in steps if line["comparable"])
+    facts = " ".join(shown.split())
+    assert (f"top-p alone of until they part steps {len(counts)} min {counts[0]} median {statistics.median(counts):g} "
+            f"max {counts[-1]}") in facts
+
+
 @pytest.mark.parametrize("columns", [73, 40])
 def test_a_narrow_terminal_has_the_sides_under_each_other(tiny, columns):
     environment = dict(tiny.environment, COLUMNS=str(columns))
