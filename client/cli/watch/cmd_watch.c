@@ -6,6 +6,7 @@
 #include "client/cli/ask.h"
 #include "client/cli/candidates.h"
 #include "client/cli/command_table.h"
+#include "client/cli/commands/request.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
 #include "client/cli/output.h"
@@ -14,7 +15,6 @@
 #include "proto/base/buffer.h"
 #include "proto/base/text.h"
 #include "proto/chain/strategy_json.h"
-#include "request.h"
 
 enum {
     CANDIDATES = 6,             /* shown of each step */
