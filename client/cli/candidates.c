@@ -8,17 +8,33 @@
 #include "proto/numeric/fmath.h"
 
 enum {
-    LABEL_CELLS = 18,
+    LABEL_CELLS = 18,           /* where there is room */
+    LABEL_CELLS_MIN = 6,
     LINE_CELLS = 80,            /* a line is no longer where there is more room */
-    ROW_CELLS = 34,             /* of a row without its bar: "  ", label, " 0.123 ", " ← drawn" */
+    NUMBER_CELLS = 8,           /* of a row: "  " before its label, " 0.123" after it */
+    DRAWN_CELLS = 8,            /* " ← drawn" */
+    STAGE_CELLS = 12,           /* " top_n_sigma" */
 };
 
 /* Where it is printed to. */
 typedef struct page {
     FILE *to;
     size_t n_columns;           /* at most LINE_CELLS */
+    size_t n_label, n_bar;      /* cells of a label, and of the bar of one */
     bool colour;
 } page;
+
+/* A row has all of its words before it has a bar. */
+static page page_of(FILE *to, size_t n_columns, bool colour) {
+    const size_t n_words = NUMBER_CELLS + (colour ? DRAWN_CELLS : STAGE_CELLS);
+    page p = {.to = to, .n_columns = n_columns < LINE_CELLS ? n_columns : LINE_CELLS, .n_label = LABEL_CELLS,
+              .colour = colour};
+    size_t n_room = p.n_columns > n_words ? p.n_columns - n_words : 0;
+    if (n_room < LABEL_CELLS) p.n_label = n_room > LABEL_CELLS_MIN ? n_room : LABEL_CELLS_MIN;
+    else p.n_bar = n_room - LABEL_CELLS > BAR_CELLS ? BAR_CELLS : n_room - LABEL_CELLS;
+    if (p.n_bar > 0 && p.n_label + p.n_bar == n_room) p.n_bar--;        /* a blank is before it */
+    return p;
+}
 
 /* The name of the stage that removed it; NULL: it stayed, or the chain has no such stage. */
 static const char *remover_of(const candidate *one, const strategy *chain) {
@@ -27,18 +43,18 @@ static const char *remover_of(const candidate *one, const strategy *chain) {
 }
 
 /* A quoted text in so many columns, cut with an ellipsis. */
-static void print_label(FILE *to, const uint8_t *text, size_t n_bytes) {
+static void print_label(const page *p, const uint8_t *text, size_t n_bytes) {
     char *label = term_quote(text, n_bytes);
     if (!label) return;
-    term_cell(to, label, LABEL_CELLS);
+    term_cell(p->to, label, p->n_label);
     free(label);
 }
 
 /* One more word on a line that stands at *column; on the next one where it does not fit. */
 static void print_word(const page *p, const char *word, size_t *column) {
-    if (*column > LABEL_CELLS && *column + term_width(word) > p->n_columns) {
-        fprintf(p->to, "\n%*s", LABEL_CELLS, "");
-        *column = LABEL_CELLS;
+    if (*column > p->n_label && *column + term_width(word) > p->n_columns) {
+        fprintf(p->to, "\n%*s", (int)p->n_label, "");
+        *column = p->n_label;
     }
     fputs(word, p->to);
     *column += term_width(word);
@@ -47,7 +63,7 @@ static void print_word(const page *p, const char *word, size_t *column) {
 /* "step 3  49152 → top_k 40 → top_p 12": the stages of the chain that removed something. */
 static void print_left(const page *p, const generation_token *token, const strategy *chain) {
     char word[64];
-    size_t column = LABEL_CELLS;
+    size_t column = p->n_label;
     snprintf(word, sizeof word, " step %u", token->step);
     print_word(p, word, &column);
     if (token->n_left_items != chain->n_stages + 1) return;
@@ -65,13 +81,11 @@ static void print_one(const page *p, const candidate *one, const strategy *chain
     const char *remover = remover_of(one, chain);
     bool is_dim = one->removed_by > 0;
     double raw = fmath_exp(one->logprob);
-    size_t n_room = p->n_columns > ROW_CELLS ? p->n_columns - ROW_CELLS : 0;
-    size_t n_bar = n_room < BAR_CELLS ? n_room : BAR_CELLS;
     if (is_dim) term_dim_begin(p->to, p->colour);
     fputs("  ", p->to);
-    print_label(p->to, one->text, one->n_bytes);
-    fprintf(p->to, " %.3f%s", raw, raw * (double)n_bar >= 1 ? " " : "");
-    term_bar(p->to, raw, n_bar, p->colour && !is_dim);
+    print_label(p, one->text, one->n_bytes);
+    fprintf(p->to, " %.3f%s", raw, raw * (double)p->n_bar >= 1 ? " " : "");
+    term_bar(p->to, raw, p->n_bar, p->colour && !is_dim);
     if (remover && !p->colour) fprintf(p->to, " %s", remover);
     if (is_dim) term_dim_end(p->to, p->colour);
     fputs(is_drawn ? " \u2190 drawn\n" : "\n", p->to);
@@ -79,9 +93,9 @@ static void print_one(const page *p, const candidate *one, const strategy *chain
 
 void candidates_print(FILE *to, const generation_token *token, const strategy *chain,
                       size_t n_columns, bool colour) {
-    const page p = {to, n_columns < LINE_CELLS ? n_columns : LINE_CELLS, colour};
+    const page p = page_of(to, n_columns, colour);
     bool is_shown = false;
-    print_label(to, token->text, token->n_bytes);
+    print_label(&p, token->text, token->n_bytes);
     print_left(&p, token, chain);
     fputc('\n', to);
     for (size_t i = 0; i < token->n_candidates; i++) {

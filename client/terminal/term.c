@@ -75,8 +75,9 @@ static size_t line_width(const char *line) {
     return width;
 }
 
-void term_line(FILE *to, const char *line, size_t n_columns) {
-    bool is_long = line_width(line) > n_columns, is_cut = false;
+size_t term_line(FILE *to, const char *line, size_t n_columns) {
+    const size_t n_line = line_width(line);
+    bool is_long = n_line > n_columns, is_cut = false;
     size_t n_room = is_long ? n_columns - 1 : n_columns, width = 0;
     while (*line && *line != '\n') {
         size_t n_cells = 0, n_sequence = sequence_bytes(line);
@@ -89,6 +90,7 @@ void term_line(FILE *to, const char *line, size_t n_columns) {
         width += n_cells;
         line += n_bytes;
     }
+    return is_long ? n_columns : n_line;
 }
 
 size_t term_columns(FILE *to) {

@@ -25,8 +25,9 @@ size_t term_fit(const char *text, size_t n_cells, size_t *width);
 void term_cell(FILE *to, const char *text, size_t n_cells);
 
 /* The first line of a text, without its newline, in n_columns (≥ 1) at most: else cut with an
- * ellipsis. It may have escape sequences; those after the cut stay, so that what they end ends. */
-void term_line(FILE *to, const char *line, size_t n_columns);
+ * ellipsis. It may have escape sequences; those after the cut stay, so that what they end ends. Returns the
+ * cells that it takes. */
+size_t term_line(FILE *to, const char *line, size_t n_columns);
 
 /* Cells of a line of `to`: what COLUMNS says, or the terminal; 80 where neither does. */
 size_t term_columns(FILE *to);

@@ -4,6 +4,7 @@
 #include "client/cli/command_table.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
+#include "client/terminal/columns.h"
 #include "client/terminal/table.h"
 
 /* ---- for a script ---- */
@@ -119,7 +120,9 @@ static void models_show(const status_report *r) {
 static void default_show(const status_report *r) {
     bool is_here = !*r->default_model;
     for (size_t i = 0; i < r->n_models; i++) is_here |= is_default(r, &r->models[i]);
-    if (!is_here) printf("the default model '%s' is not here\n", r->default_model);
+    char line[NAME_BYTES_MAX + 64];
+    snprintf(line, sizeof line, "the default model '%s' is not here", r->default_model);
+    if (!is_here) columns_print_text(stdout, line, NULL);
 }
 
 static void show(void *context, const answer *a) {
@@ -132,10 +135,12 @@ static void show(void *context, const answer *a) {
     daemons_show(r);
     putchar('\n');
     if (r->n_models > 0) models_show(r);
-    else puts("no model: no modeld has joined");
+    else columns_print_text(stdout, "no model: no modeld has joined", NULL);
     default_show(r);
-    printf("\n%u running, %u clients, %llu unreadable messages dropped\n", r->requests, r->clients,
-           (unsigned long long)r->garbage);
+    char line[128];
+    snprintf(line, sizeof line, "\n%u running, %u clients, %llu unreadable messages dropped", r->requests, r->clients,
+             (unsigned long long)r->garbage);
+    columns_print_text(stdout, line, NULL);
 }
 
 int cmd_status(int argc, char **argv) {

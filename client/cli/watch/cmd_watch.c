@@ -10,17 +10,18 @@
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
 #include "client/cli/output.h"
+#include "client/terminal/columns.h"
 #include "client/terminal/in_place.h"
 #include "client/terminal/term.h"
-#include "proto/base/buffer.h"
 #include "proto/base/text.h"
 #include "proto/chain/strategy_json.h"
+#include "terminal_changes.h"
+#include "watch_screen.h"
 
 enum {
     CANDIDATES = 6,             /* shown of each step */
     REDRAW_MS = 100,            /* in place: no faster than an eye follows */
     PENDING_BYTES_MAX = 256 * 1024,     /* not taken by stdout yet: what comes now is not shown */
-    TAIL_BYTES = 240, TAIL_CELLS = 80,  /* at most, of the text above the newest step */
 };
 
 typedef struct watch_flags {
@@ -36,10 +37,9 @@ typedef struct view {
     output *out;
     watch_request request;
     char digits[REQUEST_DIGITS + 1];
-    bool in_place, colour;
-    buffer text;                /* in place: of the steps seen, its end */
-    buffer block;               /* in place: the newest step, not drawn yet */
-    in_place place;
+    bool colour;
+    watch_screen *screen;       /* NULL: step after step */
+    terminal_changes *changes;  /* beside it */
     int redraw_timer;           /* -1: not set */
     uint32_t next_step;         /* after the newest that was shown */
     bool begun;
@@ -62,47 +62,15 @@ static void say(view *v, status st) {
 
 /* ---- in place ---- */
 
-/* The end of the text on one line, quoted. A token may be half a character, which is shown
- * as U+FFFD, so that it does not make all of the text escapes. */
-static void print_tail(FILE *to, const buffer *text, size_t n_columns) {
-    size_t n_room = n_columns < TAIL_CELLS ? n_columns : TAIL_CELLS, n_whole;
-    char *whole = text_replace_ill_formed((const uint8_t *)text->bytes, text->n_bytes, &n_whole);
-    char *line = whole ? term_quote((const uint8_t *)whole, n_whole) : NULL;
-    free(whole);
-    if (!line) return;
-    const char *from = line;
-    size_t width = term_width(from), n_cells = 0;
-    while (width > n_room - 1) {
-        from += term_character(from, &n_cells);
-        width -= n_cells;
-    }
-    fprintf(to, "%s%s\n", from == line ? "" : "\u2026", from);
-    free(line);
-}
-
-/* The tail, then the newest step: malloc'ed; NULL: no memory. */
-static char *lines_of(const view *v, size_t *n_bytes) {
-    char *lines = NULL;
-    FILE *to = open_memstream(&lines, n_bytes);
-    if (to) print_tail(to, &v->text, in_place_columns(&v->place));
-    if (to) fwrite(v->block.bytes, 1, v->block.n_bytes, to);
-    if (to && fclose(to) == 0) return lines;
-    free(lines);
-    return NULL;
-}
-
 /* Unless the terminal still has to take what was drawn last: then once it has. */
 static void redraw(view *v) {
-    char *lines, *shown = NULL;
-    size_t n_lines_bytes = 0, n_shown = 0;
-    if (v->block.n_bytes == 0 || output_pending_bytes(v->out) > 0) return;
-    lines = lines_of(v, &n_lines_bytes);
-    FILE *to = lines ? open_memstream(&shown, &n_shown) : NULL;
-    if (to) in_place_print(&v->place, to, lines);
-    bool whole = to && fclose(to) == 0;
-    say(v, whole ? output_write(v->out, shown, n_shown) : STATUS_NO_MEMORY);
-    buffer_drop(&v->block, v->block.n_bytes);
-    free(lines);
+    char *shown = NULL;
+    size_t n_shown = 0;
+    if (!v->screen || !watch_screen_is_due(v->screen) || output_pending_bytes(v->out) > 0) return;
+    FILE *to = open_memstream(&shown, &n_shown);
+    status st = to ? watch_screen_draw(v->screen, to) : STATUS_NO_MEMORY;
+    if (to && fclose(to) != 0) st = STATUS_NO_MEMORY;
+    say(v, st == STATUS_OK ? output_write(v->out, shown, n_shown) : st);
     free(shown);
 }
 
@@ -112,14 +80,20 @@ static void on_redraw(void *context) {
     redraw(v);
 }
 
-static void show_in_place(view *v, const watch_trace *trace, const char *block, size_t n_block) {
-    if (trace->token.step != v->next_step && v->text.n_bytes > 0)
-        say(v, buffer_add(&v->text, "\u2026", strlen("\u2026")));
-    say(v, buffer_add(&v->text, trace->token.text, trace->token.n_bytes));
-    if (v->text.n_bytes > TAIL_BYTES) buffer_drop(&v->text, v->text.n_bytes - TAIL_BYTES);
-    while (v->text.n_bytes > 0 && (v->text.bytes[0] & 0xC0) == 0x80) buffer_drop(&v->text, 1);
-    buffer_drop(&v->block, v->block.n_bytes);
-    say(v, buffer_add(&v->block, block, n_block));
+static void on_resized(void *context) {
+    view *v = context;
+    watch_screen_resized(v->screen);
+    redraw(v);
+}
+
+static void on_continued(void *context) {
+    view *v = context;
+    watch_screen_left(v->screen);
+    redraw(v);
+}
+
+static void show_in_place(view *v, const watch_trace *trace) {
+    say(v, watch_screen_add(v->screen, trace, trace->token.step == v->next_step));
     if (v->redraw_timer < 0)
         v->redraw_timer = loop_once(client_loop(v->client), REDRAW_MS, on_redraw, v);
 }
@@ -142,17 +116,10 @@ static void show_step(view *v, const watch_trace *trace) {
     char *shown = NULL;
     size_t n_shown = 0;
     FILE *to = open_memstream(&shown, &n_shown);
-    size_t n_columns = v->in_place ? in_place_columns(&v->place) : term_columns(stdout);
-    if (to) candidates_print(to, &trace->token, trace->chain, n_columns, v->colour);
+    if (to) candidates_print(to, &trace->token, trace->chain, term_columns(stdout), v->colour);
     bool whole = to && fclose(to) == 0;
-    if (!whole) {
-        say(v, STATUS_NO_MEMORY);
-    } else if (v->in_place) {
-        show_in_place(v, trace, shown, n_shown);
-    } else {
-        show_gap(v, trace->token.step);
-        say(v, output_write(v->out, shown, n_shown));
-    }
+    show_gap(v, trace->token.step);
+    say(v, whole ? output_write(v->out, shown, n_shown) : STATUS_NO_MEMORY);
     free(shown);
 }
 
@@ -172,14 +139,20 @@ static void show_json(view *v, const watch_trace *trace) {
 
 /* ---- what comes ---- */
 
+static void tell_begin(const watch_start *start) {
+    char line[NAME_BYTES_MAX + 80];
+    snprintf(line, sizeof line, "%s: %u prompt ids, from step %u on",
+             start->model[0] ? start->model : "no model yet", start->n_prompt, start->step);
+    columns_print_text(stderr, line, NULL);
+}
+
 static void on_begun(void *context, const watch_start *start) {
     view *v = context;
     if (v->begun) return;       /* at another tokenizerd now: the steps go on, or a gap tells */
     v->begun = true;
     v->next_step = start->step;
     if (!v->flags->common.json) {
-        fprintf(stderr, "%s: %u prompt ids, from step %u on\n",
-                start->model[0] ? start->model : "no model yet", start->n_prompt, start->step);
+        tell_begin(start);
         return;
     }
     say(v, output_json(v->out, json_pack("{s: {s: s, s: o, s: i, s: i}}", "watch",
@@ -193,6 +166,7 @@ static void on_seen(void *context, const watch_trace *trace) {
     view *v = context;
     if (v->finished || output_pending_bytes(v->out) > PENDING_BYTES_MAX) return;
     if (v->flags->common.json) show_json(v, trace);
+    else if (v->screen) show_in_place(v, trace);
     else show_step(v, trace);
     v->next_step = trace->token.step + 1;
 }
@@ -222,7 +196,7 @@ static void on_over(void *context, const watch_end *end) {
         say(v, output_json(v->out, json_pack("{s: {s: s, s: i}}", "over",
                                              "finish_reason", finish_reason_name(end->reason),
                                              "completion_tokens", (int)end->n_tokens)));
-    else if (!v->in_place && end->n_tokens > v->next_step) show_gap(v, end->n_tokens);
+    else if (!v->screen && end->n_tokens > v->next_step) show_gap(v, end->n_tokens);
     on_progress(v);
 }
 
@@ -230,16 +204,27 @@ static void on_over(void *context, const watch_end *end) {
 
 /* On stderr, when all that was seen is out. */
 static void tell_end(const view *v) {
-    fprintf(stderr, "over after %u tokens: %s\n", v->end.n_tokens,
-            finish_reason_name(v->end.reason));
+    char line[80];
+    snprintf(line, sizeof line, "over after %u tokens: %s", v->end.n_tokens, finish_reason_name(v->end.reason));
+    columns_print_text(stderr, line, NULL);
+}
+
+/* On a terminal, unless all steps or lines for a program are wanted. */
+static status screen_begin(view *v) {
+    if (v->flags->all || v->flags->common.json || !in_place_works(STDOUT_FILENO)) return STATUS_OK;
+    v->screen = watch_screen_new(STDOUT_FILENO, v->colour);
+    if (!v->screen) return STATUS_NO_MEMORY;
+    v->changes = terminal_changes_new(client_loop(v->client), on_resized, on_continued, v);
+    return STATUS_OK;
 }
 
 static int view_run(view *v) {
     static const watch_events events = {.begun = on_begun, .seen = on_seen, .over = on_over};
     failure f;
     v->out = output_new(client_loop(v->client), STDOUT_FILENO, on_progress, v);
-    status st = v->out ? client_watch(v->client, &v->request, &events, v, &f)
-                       : fail(&f, STATUS_NO_MEMORY, "no memory to watch");
+    status st = v->out && screen_begin(v) == STATUS_OK
+                    ? client_watch(v->client, &v->request, &events, v, &f)
+                    : fail(&f, STATUS_NO_MEMORY, "no memory to watch");
     if (st != STATUS_OK) return outcome_failed(&f);
     if (loop_run(client_loop(v->client))) return EXIT_INTERRUPTED;
     if (v->code == EXIT_FINE && !v->flags->common.json) tell_end(v);
@@ -249,9 +234,7 @@ static int view_run(view *v) {
 static int watch(const watch_flags *flags, const char *text) {
     view v = {
         .flags = flags,
-        .in_place = in_place_works(STDOUT_FILENO) && !flags->all && !flags->common.json,
         .colour = term_has_colour(stdout),
-        .place = {.fd = STDOUT_FILENO},
         .redraw_timer = -1,
         .request.n_candidates = (uint32_t)flags->n_candidates,
     };
@@ -261,10 +244,10 @@ static int watch(const watch_flags *flags, const char *text) {
         text_hex(v.request.id, REQUEST_BYTES, v.digits);
         code = view_run(&v);
     }
+    terminal_changes_free(&v.changes);
     output_free(&v.out);
     client_close(&v.client);
-    buffer_clear(&v.text);
-    buffer_clear(&v.block);
+    watch_screen_free(&v.screen);
     return code;
 }
 

@@ -78,6 +78,31 @@ static void a_narrow_terminal_gets_the_beginning_of_a_line(void **state) {
                    END);
 }
 
+/* What was drawn at 10 columns stands in more rows at 4: its lines are broken there. */
+static void what_became_too_long_stands_in_more_rows(void **state) {
+    (void)state;
+    in_place p = {.fd = terminal};
+    resize(24, 10);
+    assert_printed(&p, "0123456789\n日本\n\n01234\n", BEGIN LINE "0123456789\n" LINE "日本\n" LINE "\n" LINE
+                   "01234\n" END);
+    resize(24, 4);
+    assert_printed(&p, "ab\n", "\033[7A" BEGIN LINE "ab\n" END);
+    resize(24, 10);
+    assert_printed(&p, "0123456789abc\n", "\033[1A" BEGIN LINE "012345678…\n" END);
+    resize(3, 2);
+    assert_printed(&p, "ab\n", "\033[2A" BEGIN LINE "ab\n" END);     /* what is above scrolled away */
+}
+
+static void what_was_left_is_not_drawn_over(void **state) {
+    (void)state;
+    in_place p = {.fd = terminal};
+    resize(24, 80);
+    assert_printed(&p, "a\nb\n", BEGIN LINE "a\n" LINE "b\n" END);
+    in_place_leave(&p);
+    assert_printed(&p, "c\n", BEGIN LINE "c\n" END);
+    assert_printed(&p, "d\n", "\033[1A" BEGIN LINE "d\n" END);
+}
+
 static void who_does_not_say_has_the_usual_size(void **state) {
     (void)state;
     in_place p = {.fd = terminal};
@@ -107,6 +132,8 @@ int main(void) {
         cmocka_unit_test(lines_lie_over_the_last_ones),
         cmocka_unit_test(a_low_terminal_gets_the_first_lines),
         cmocka_unit_test(a_narrow_terminal_gets_the_beginning_of_a_line),
+        cmocka_unit_test(what_became_too_long_stands_in_more_rows),
+        cmocka_unit_test(what_was_left_is_not_drawn_over),
         cmocka_unit_test(some_terminals_do_not_move_their_cursor),
         cmocka_unit_test(who_does_not_say_has_the_usual_size),
     };
