@@ -26,15 +26,15 @@ def pieces(terminal):
 class Terminal:
     """A program (`trivium`) with these arguments, as somebody sees it who sits in front of it."""
 
-    def __init__(self, stack, *arguments, program=BUILD / "trivium", n_rows=100, colour=False, environment=None,
-                 folder=None):
+    def __init__(self, stack, *arguments, program=BUILD / "trivium", n_rows=100, n_columns=80, colour=False,
+                 environment=None, folder=None):
         environment = {**stack.environment, "TERM": "xterm-256color", "LANG": "C.UTF-8", **(environment or {})}
         if colour:
             environment.pop("NO_COLOR", None)
         self.child = pexpect.spawn(str(program), [str(a) for a in arguments], env=environment,
-                                   dimensions=(n_rows, 80), timeout=TIMEOUT_S, encoding="utf-8", cwd=folder,
+                                   dimensions=(n_rows, n_columns), timeout=TIMEOUT_S, encoding="utf-8", cwd=folder,
                                    preexec_fn=default_signals)
-        self.screen = pyte.Screen(80, n_rows)
+        self.screen = pyte.Screen(n_columns, n_rows)
         self.stream = pyte.Stream(self.screen)
         self.raw = ""
         self.child.logfile_read = self

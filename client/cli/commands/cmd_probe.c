@@ -8,6 +8,7 @@
 #include "client/cli/items.h"
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
+#include "client/terminal/columns.h"
 #include "client/terminal/term.h"
 #include "proto/chain/strategy_json.h"
 #include "proto/numeric/fmath.h"
@@ -121,13 +122,25 @@ static json_t *answer_json(const answer *a) {
 
 /* ---- bars ---- */
 
-enum { LABEL_CELLS_MAX = 27 };  /* so that no line is longer than 80 */
+enum {
+    LABEL_CELLS_MAX = 27,       /* so that no line is longer than 80 */
+    LABEL_CELLS_MIN = 8,
+    NUMBER_CELLS = 9,           /* after a label: " : 0.123 " */
+    OTHERS_CELLS = 20,          /* beside a label on a narrow terminal: that and some of a bar */
+};
+
+/* Of the widest label. */
+static size_t label_cells_max(void) {
+    size_t n_room = term_room(stdout);
+    if (n_room >= LABEL_CELLS_MAX + OTHERS_CELLS) return LABEL_CELLS_MAX;
+    return n_room > LABEL_CELLS_MIN + OTHERS_CELLS ? n_room - OTHERS_CELLS : LABEL_CELLS_MIN;
+}
 
 /* What each logit stands for: its label, or its number. */
 typedef struct labels {
     char **texts;               /* [n], owned */
     size_t n;
-    size_t n_cells;             /* of the widest, at most LABEL_CELLS_MAX */
+    size_t n_cells;             /* of the widest, at most label_cells_max */
 } labels;
 
 /* The next item on one line; malloc'ed. */
@@ -162,7 +175,7 @@ static status labels_make(labels *l, const char *list, size_t n) {
         size_t n_cells = whole ? term_width(l->texts[i]) : 0;
         if (n_cells > l->n_cells) l->n_cells = n_cells;
     }
-    if (l->n_cells > LABEL_CELLS_MAX) l->n_cells = LABEL_CELLS_MAX;
+    if (l->n_cells > label_cells_max()) l->n_cells = label_cells_max();
     if (!whole) labels_clear(l);
     return whole ? STATUS_OK : STATUS_NO_MEMORY;
 }
@@ -201,6 +214,8 @@ static double logit_offset(const probe_question *asked, const probe_answer *a) {
 static void show_penalties(const probe_flags *flags, const probe_answer *a, const labels *l) {
     double offset = logit_offset(flags->asked, a);
     if (!only_penalizes(&flags->chain) || isnan(offset)) return;
+    enum { PENALTY_CELLS = 28 };
+    const char *mark = term_room(stdout) < l->n_cells + PENALTY_CELLS ? " \u2190" : " \u2190 penalized";
     puts("logits:");
     for (size_t i = 0; i < a->n_logits; i++) {
         double before = (double)flags->asked->logits[i], after = before;
@@ -209,31 +224,36 @@ static void show_penalties(const probe_flags *flags, const probe_answer *a, cons
         bool is_penalized = before - after > 1e-5;
         int n_digits = fabs(before * 10 - rint(before * 10)) < 1e-6 ? 1 : 2;
         term_cell(stdout, l->texts[i], l->n_cells);
-        printf(" : %.*f \u2192 %.2f%s\n", n_digits, before, after,
-               is_penalized ? " \u2190 penalized" : "");
+        printf(" : %.*f \u2192 %.2f%s\n", n_digits, before, after, is_penalized ? mark : "");
     }
 }
 
 static void show_bars(const probe_answer *a, const labels *l) {
     bool colour = term_has_colour(stdout);
+    size_t n_room = term_room(stdout), n_beside = l->n_cells + NUMBER_CELLS, n_bar = BAR_CELLS;
+    if (n_room < n_beside + BAR_CELLS) n_bar = n_room > n_beside ? n_room - n_beside : 0;
     for (size_t i = 0; i < a->n_logits; i++) {
         double probability = a->probabilities[i];
-        bool has_bar = probability * BAR_CELLS >= 1, is_removed = probability == 0;
+        bool has_bar = probability * (double)n_bar >= 1, is_removed = probability == 0;
         if (is_removed) term_dim_begin(stdout, colour);
         term_cell(stdout, l->texts[i], l->n_cells);
         printf(" : %.3f%s", probability, has_bar ? " " : "");
-        term_bar(stdout, probability, BAR_CELLS, colour);
+        term_bar(stdout, probability, n_bar, colour);
         if (is_removed) term_dim_end(stdout, colour);
         putchar('\n');
     }
 }
 
 static void show_drawn(const probe_flags *flags, const char *label) {
-    size_t n_cells = term_width(label);
-    printf("drawn with seed %llu at step %llu: ", (unsigned long long)flags->seed,
-           (unsigned long long)flags->step);
-    term_cell(stdout, label, n_cells < LABEL_CELLS_MAX ? n_cells : LABEL_CELLS_MAX);
-    putchar('\n');
+    char *line = NULL;
+    size_t n_bytes, n_cells = term_width(label);
+    FILE *to = open_memstream(&line, &n_bytes);
+    if (!to) return;
+    fprintf(to, "drawn with seed %llu at step %llu: ", (unsigned long long)flags->seed,
+            (unsigned long long)flags->step);
+    term_cell(to, label, n_cells < LABEL_CELLS_MAX ? n_cells : LABEL_CELLS_MAX);
+    if (fclose(to) == 0) columns_print_text(stdout, line, NULL);
+    free(line);
 }
 
 static void show(void *context, const answer *a) {

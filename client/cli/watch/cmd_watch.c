@@ -66,6 +66,7 @@ static void say(view *v, status st) {
 static void redraw(view *v) {
     char *shown = NULL;
     size_t n_shown = 0;
+    terminal_changes_check(v->changes);
     if (!v->screen || !watch_screen_is_due(v->screen) || output_pending_bytes(v->out) > 0) return;
     FILE *to = open_memstream(&shown, &n_shown);
     status st = to ? watch_screen_draw(v->screen, to) : STATUS_NO_MEMORY;

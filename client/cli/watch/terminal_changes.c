@@ -30,8 +30,8 @@ static void on_signal(int number) {
 }
 
 /* Several at once count once each. */
-static void on_byte(void *context) {
-    terminal_changes *t = context;
+void terminal_changes_check(terminal_changes *t) {
+    if (!t) return;
     bool has_resized = false, has_continued = false;
     for (char number; read(t->pipe, &number, 1) == 1;) {
         has_resized = has_resized || number == SIGWINCH;
@@ -39,6 +39,10 @@ static void on_byte(void *context) {
     }
     if (has_continued) t->continued(t->context);
     if (has_resized) t->resized(t->context);
+}
+
+static void on_byte(void *context) {
+    terminal_changes_check(context);
 }
 
 terminal_changes *terminal_changes_new(loop *l, loop_handler *resized, loop_handler *continued, void *context) {
