@@ -188,24 +188,24 @@ bench:
 	@$(MAKE) --no-print-directory all tools
 	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/run.py
 
-SHARE = $(DESTDIR)$(PREFIX)/share
+ROOT = $(DESTDIR)$(PREFIX)
+SHARE = $(ROOT)/share
 
 # Man pages are made of what the programs print for --help; completion asks them when it is used.
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin
-	install -d $(SHARE)/trivium
-	install -m 644 $(BUILD)/chapter.gguf $(SHARE)/trivium
-	deploy/man.sh $(BUILD) $(SHARE)/man/man1
-	install -D -m 644 deploy/completion/trivium.zsh $(SHARE)/zsh/site-functions/_trivium
-	for program in $(PROGRAMS); do \
-		install -D -m 644 deploy/completion/trivium.bash $(SHARE)/bash-completion/completions/$$program; done
+	install -d "$(ROOT)/bin" "$(SHARE)/trivium"
+	install -m 755 $(PROGRAMS:%=$(BUILD)/%) "$(ROOT)/bin"
+	install -m 644 $(BUILD)/chapter.gguf "$(SHARE)/trivium"
+	deploy/man.sh $(BUILD) "$(SHARE)/man/man1"
+	install -D -m 644 deploy/completion/trivium.zsh "$(SHARE)/zsh/site-functions/_trivium"
+	for program in $(PROGRAMS); do install -D -m 644 deploy/completion/trivium.bash \
+		"$(SHARE)/bash-completion/completions/$$program" || exit 1; done
 
 uninstall:
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%) $(SHARE)/trivium/chapter.gguf
-	rm -f $(PROGRAMS:%=$(SHARE)/man/man1/%.1) $(SHARE)/man/man1/trivium-*.1
-	rm -f $(SHARE)/zsh/site-functions/_trivium $(PROGRAMS:%=$(SHARE)/bash-completion/completions/%)
-	[ ! -d $(SHARE)/trivium ] || rmdir --ignore-fail-on-non-empty $(SHARE)/trivium
+	for program in $(PROGRAMS); do rm -f "$(ROOT)/bin/$$program" "$(SHARE)/man/man1/$$program.1" \
+		"$(SHARE)/bash-completion/completions/$$program" || exit 1; done
+	rm -f "$(SHARE)/man/man1/trivium-"*.1 "$(SHARE)/zsh/site-functions/_trivium" "$(SHARE)/trivium/chapter.gguf"
+	[ ! -d "$(SHARE)/trivium" ] || rmdir --ignore-fail-on-non-empty "$(SHARE)/trivium"
 
 clean:
 	rm -rf $(BUILD)

@@ -18,17 +18,23 @@ def make_to(folder, target):
     return {path.relative_to(folder / "usr").as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_uninstall_takes_out_what_install_put_there(tmp_path):
-    installed = make_to(tmp_path, "install")
+@pytest.mark.parametrize("name", ("plain", "two words"))
+def test_uninstall_takes_out_what_install_put_there(tmp_path, name):
+    folder, first_word = tmp_path / name, tmp_path / name.split()[0]
+    folder.mkdir()
+    if first_word != folder:
+        first_word.touch()
+    installed = make_to(folder, "install")
     assert installed == {
         *(f"bin/{program}" for program in PROGRAMS), "share/trivium/chapter.gguf",
         *(f"share/man/man1/{program}.1" for program in PROGRAMS),
         *(f"share/man/man1/trivium-{command}.1" for command in commands()),
         *(f"share/bash-completion/completions/{program}" for program in PROGRAMS), "share/zsh/site-functions/_trivium"}
-    (tmp_path / "usr/bin/other").touch()
-    assert make_to(tmp_path, "uninstall") == {"bin/other"}
-    assert not (tmp_path / "usr/share/trivium").exists()
-    make_to(tmp_path, "uninstall")                  # nothing to take out is fine
+    (folder / "usr/bin/other").touch()
+    assert make_to(folder, "uninstall") == {"bin/other"}
+    assert not (folder / "usr/share/trivium").exists()
+    make_to(folder, "uninstall")                    # nothing to take out is fine
+    assert first_word.exists() and set(tmp_path.iterdir()) == {folder, first_word}
 
 
 @pytest.fixture(scope="module")
