@@ -1,5 +1,6 @@
 #include "nearest.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 nearest nearest_begin(const char *word, size_t n_bytes) {
@@ -32,7 +33,9 @@ void nearest_try(nearest *n, const char *name) {
     size_t n_name = strlen(name);
     if (n->n_bytes > NEAREST_BYTES_MAX || n_name > NEAREST_BYTES_MAX) return;
     size_t distance = distance_of(n->word, n->n_bytes, name, n_name);
-    if (distance > n_name / 3 || (n->name && distance >= n->distance)) return;
+    bool is_beginning = n->n_bytes >= BEGINNING_BYTES_MIN && strncmp(name, n->word, n->n_bytes) == 0;
+    bool is_near = is_beginning || distance <= n_name / 3;
+    if (!is_near || (n->name && distance >= n->distance)) return;
     n->name = name;
     n->distance = distance;
 }

@@ -4,7 +4,10 @@
 
 #include <stddef.h>
 
-enum { NEAREST_BYTES_MAX = 40 };        /* longer words and names are near to nothing */
+enum {
+    NEAREST_BYTES_MAX = 40,     /* longer words and names are near to nothing */
+    BEGINNING_BYTES_MIN = 3,    /* shorter ones are the beginning of too much */
+};
 
 typedef struct nearest {
     const char *word;           /* [n_bytes], borrowed */
@@ -15,7 +18,8 @@ typedef struct nearest {
 
 nearest nearest_begin(const char *word, size_t n_bytes);
 
-/* Keeps `name` when it is nearer than those tried before, and at most a third of its characters differ. */
+/* Keeps `name` when it is nearer than those tried before, and at most a third of its characters differ or the word
+ * is its beginning: "temp" for temperature. */
 void nearest_try(nearest *n, const char *name);
 
 #endif

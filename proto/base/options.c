@@ -213,6 +213,8 @@ static status refuse_flag(const options *o, const char *flag, size_t n_flag, fai
         for (const option_row *row = o->tables[t]; row && row->name; row++)
             nearest_try(&meant, row->name);
     int n_shown = flag_bytes_shown(flag, n_flag);
+    if (meant.name && meant.distance == 0 && n_hyphens == 2)
+        return fail(f, STATUS_BAD_REQUEST, "--%s takes no value", meant.name);    /* --help=x */
     if (meant.name)
         return fail(f, STATUS_BAD_REQUEST, "unknown flag %.*s: did you mean --%s?", n_shown, flag,
                     meant.name);

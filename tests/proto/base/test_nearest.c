@@ -27,6 +27,7 @@ static void what_was_meant(void **state) {
         {"cancle", "cancel", 1},     {"chta", "chat", 1},        {"tuned", "tune", 1},
         {"temprature", "temperature", 1}, {"etmpertaure", "temperature", 2}, {"top_k", "top-k", 1},
         {"topp", "top-p", 1},        {"top-x", "top-k", 1},      {"tmepratur", "temperature", 3},
+        {"temp", "temperature", 7},  {"gen", "generate", 5},     {"top", "top-k", 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         nearest n = among(cases[i].word, names);
@@ -40,7 +41,7 @@ static void nothing_near(void **state) {
     (void)state;
     static const char *const names[] = {"ps", "up", "chat", "status", NULL};
     static const char *const words[] = {
-        "", "p", "run", "list", "xx", "chart-of-all", "c",
+        "", "p", "run", "list", "xx", "chart-of-all", "c", "ch", "chatter-on",
         "statusstatusstatusstatusstatusstatusstatus"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) assert_null(among(words[i], names).name);
     static const char *const long_names[] = {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL};

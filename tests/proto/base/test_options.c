@@ -130,7 +130,8 @@ static void wrong_use_is_named(void **state) {
         {"--temperature", "1x", "--temper"},  {"--bias", "bad", "--bias: bad"},
         {"--=x", NULL, "unknown flag"},       {"-n", NULL, "--seed needs a value"},
         {"-n", "x", "--seed needs a whole"},  {"-n0", NULL, "from 1 to"},
-        {"-m=", "-x", "unknown flag -x"},
+        {"-m=", "-x", "unknown flag -x"},      {"--help=x", NULL, "--help takes no value"},
+        {"--version=", NULL, "--version takes no value"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(PARSE(cases[i].word, cases[i].value), STATUS_BAD_REQUEST);
@@ -161,6 +162,9 @@ static void a_mistyped_flag_is_told_the_nearest(void **state) {
         {"--hlep", "did you mean --help?"},
         {"--verison", "did you mean --version?"},
         {"--bais", "did you mean --bias?"},
+        {"--temp", "did you mean --temperature?"},
+        {"-help", "did you mean --help?"},
+        {"---help", "did you mean --help?"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(PARSE(cases[i].word), STATUS_BAD_REQUEST);
