@@ -12,12 +12,13 @@
 
 #include "limits.h"
 #include "nearest.h"
+#include "text.h"
 
 enum {
     TABLES_MAX = sizeof((options){0}.tables) / sizeof((options){0}.tables[0]),
     HELP_COLUMN = 30,
     HELP_CELLS = 80,            /* of a line */
-    FLAG_BYTES_SHOWN = 64,      /* of one that is unknown */
+    WORD_BYTES_SHOWN = 64,      /* of one that is refused */
 };
 
 /* Digits with an optional point, then an optional exponent: no blanks, hexadecimal, inf or nan. */
@@ -193,14 +194,12 @@ static bool can_be_value(const char *word) {
     return isdigit((unsigned char)word[1]) || word[1] == '.';
 }
 
-/* Whole characters of its first line. */
-static int flag_bytes_shown(const char *flag, size_t n_flag) {
-    size_t n_line = strcspn(flag, "\n");
-    if (n_line < n_flag) n_flag = n_line;
-    if (n_flag <= FLAG_BYTES_SHOWN) return (int)n_flag;
-    int n = FLAG_BYTES_SHOWN;
-    while (n > 0 && ((unsigned char)flag[n] & 0xC0) == 0x80) n--;
-    return n;
+/* Of a word that is refused: whole characters of its first line. */
+static int bytes_shown(const char *word, size_t n_word) {
+    size_t n_line = strcspn(word, "\n");
+    if (n_line < n_word) n_word = n_line;
+    if (n_word <= WORD_BYTES_SHOWN) return (int)n_word;
+    return (int)text_whole_prefix((const uint8_t *)word, WORD_BYTES_SHOWN);
 }
 
 /* What was meant, or how a text that looks like a flag is given. */
@@ -212,7 +211,7 @@ static status refuse_flag(const options *o, const char *flag, size_t n_flag, fai
     for (size_t t = 0; t < TABLES_MAX; t++)
         for (const option_row *row = o->tables[t]; row && row->name; row++)
             nearest_try(&meant, row->name);
-    int n_shown = flag_bytes_shown(flag, n_flag);
+    int n_shown = bytes_shown(flag, n_flag);
     if (meant.name && meant.distance == 0 && n_hyphens == 2)
         return fail(f, STATUS_BAD_REQUEST, "--%s takes no value", meant.name);    /* --help=x */
     if (meant.name)
@@ -286,7 +285,8 @@ status options_parse(const options *o, int argc, char **argv, const char **words
             continue;
         }
         if (*n_words == o->n_words_max)
-            return fail(f, STATUS_BAD_REQUEST, "unexpected \"%s\"; usage: %s", word, o->usage);
+            return fail(f, STATUS_BAD_REQUEST, "unexpected \"%.*s\"; usage: %s",
+                        bytes_shown(word, strlen(word)), word, o->usage);
         words[(*n_words)++] = word;
     }
     return STATUS_OK;

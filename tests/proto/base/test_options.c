@@ -98,6 +98,10 @@ static void words_and_where_flags_end(void **state) {
     assert_string_equal(got.words[0], "");
     assert_int_equal(PARSE("a", "b", "c"), STATUS_BAD_REQUEST);
     assert_non_null(strstr(got.f.message, "\"c\""));
+    char long_word[1000] = "";
+    memset(long_word, 'x', sizeof long_word - 1);
+    assert_int_equal(PARSE("a", "b", long_word), STATUS_BAD_REQUEST);
+    assert_non_null(strstr(got.f.message, "x\"; usage: "));
 }
 
 static void values_with_hyphens_and_equal_signs(void **state) {
