@@ -10,9 +10,10 @@ static void tell_waiting(void *context, const char *sentence) {
 }
 
 int ask_open(client **out, const common_flags *flags) {
+    failure f;
+    if (common_flags_check(flags, &f) != STATUS_OK) return outcome_wrong_use("%s", f.message);
     client_options how = common_flags_client(flags);
     how.waiting = tell_waiting;
-    failure f;
     status st = client_open(out, &how, &f);
     if (st == STATUS_OK) return EXIT_FINE;
     outcome_failed(&f);

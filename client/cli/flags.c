@@ -55,6 +55,13 @@ void common_flags_init(common_flags *flags) {
     memcpy(flags->rows, rows, sizeof rows);
 }
 
+status common_flags_check(const common_flags *flags, failure *f) {
+    failure why;
+    if (flags->n_endpoints > 0 || !flags->default_endpoint) return STATUS_OK;
+    if (endpoint_check(flags->default_endpoint, false, &why) == STATUS_OK) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "TRIVIUM_ENDPOINT: %s", why.message);
+}
+
 client_options common_flags_client(const common_flags *flags) {
     bool is_default = flags->n_endpoints == 0 && flags->default_endpoint;
     bool has_own_wait = flags->wait_s >= 0;

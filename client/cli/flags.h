@@ -29,6 +29,8 @@ typedef struct common_flags {
 } common_flags;
 
 void common_flags_init(common_flags *flags);
+/* STATUS_BAD_REQUEST for a TRIVIUM_ENDPOINT that counts and is none. */
+status common_flags_check(const common_flags *flags, failure *f);
 client_options common_flags_client(const common_flags *flags);
 
 /* ---- takers and rows for tables of their own ---- */

@@ -80,7 +80,10 @@ def test_the_environment_names_an_endpoint(stack):
     assert stack.environment["TRIVIUM_ENDPOINT"] in stack.refused("status", "--wait", "0")
     assert "ipc:///there" in stack.refused("status", "--wait", "0", "--endpoint", "ipc:///there")
     stack.environment["TRIVIUM_ENDPOINT"] = "there"
-    assert "there is no endpoint" in stack.refused("status", code=2)
+    assert "trivium: TRIVIUM_ENDPOINT: there is no endpoint" in stack.refused("status", code=2)
+    assert "ipc:///there" in stack.refused("status", "--wait", "0", "--endpoint", "ipc:///there")
+    stack.environment["TRIVIUM_ENDPOINT"] = "ipc:///" + "a" * 300
+    assert "trivium: TRIVIUM_ENDPOINT: an endpoint of 307 bytes is longer than 255" in stack.refused("status", code=2)
 
 
 # a model that nobody knows
