@@ -49,9 +49,10 @@ def test_a_word_near_to_nothing_is_told_all():
     assert (code, out) == (2, "") and "the commands are generate, chat, " in sentence
 
 
+@pytest.mark.parametrize("flag", (("--temperature", "0"), ("--chain", '[{"temperature": 0}]')), ids=lambda flag: flag[0])
 @pytest.mark.parametrize("command", ("generate", "chat", "tune", "probe"))
-def test_temperature_zero_names_greedy(command):
-    code, out, sentence = run("trivium", command, "--temperature", "0")
+def test_temperature_zero_names_greedy(command, flag):
+    code, out, sentence = run("trivium", command, *flag)
     assert (code, out) == (2, "")
     assert sentence == ("trivium: temperature must be above 0: to take the likeliest token at each step, "
                         "use greedy instead (--greedy)\n")
