@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from conftest import BUILD, ROOT
-from programs import DAEMONS, commands, help_of
+from programs import DAEMONS, all_of_them, commands, help_of
 
 PROGRAMS = ("trivium", *DAEMONS)
 
@@ -27,8 +27,7 @@ def test_uninstall_takes_out_what_install_put_there(tmp_path, name):
     installed = make_to(folder, "install")
     assert installed == {
         *(f"bin/{program}" for program in PROGRAMS), "share/trivium/chapter.gguf",
-        *(f"share/man/man1/{program}.1" for program in PROGRAMS),
-        *(f"share/man/man1/trivium-{command}.1" for command in commands()),
+        *(f"share/man/man1/{'-'.join(words)}.1" for words in all_of_them()),
         *(f"share/bash-completion/completions/{program}" for program in PROGRAMS), "share/zsh/site-functions/_trivium"}
     (folder / "usr/bin/other").touch()
     assert make_to(folder, "uninstall") == {"bin/other"}
@@ -45,7 +44,7 @@ def pages(tmp_path_factory):
     return lambda name: (folder / f"{name}.1").read_text(encoding="utf-8").replace("\\-", "-").replace("\\e", "\\")
 
 
-@pytest.mark.parametrize("words", [(program,) for program in PROGRAMS] + [("trivium", one) for one in commands()], ids="-".join)
+@pytest.mark.parametrize("words", all_of_them(), ids="-".join)
 def test_a_page_says_what_the_help_says(pages, words):
     page, name = pages("-".join(words)), "-".join(words)
     assert re.search(rf"^\.SH NAME\n{name} - [a-z].*[a-z)]\n\.SH SYNOPSIS\n{' '.join(words)}\b", page, re.MULTILINE)
