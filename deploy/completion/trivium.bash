@@ -1,9 +1,11 @@
 # Completion for bash: commands and flags, as the program's own help has them.
 _trivium() {
-    local program=$1 word=${COMP_WORDS[COMP_CWORD]} words help=() choices
+    local program=$1 word=${COMP_WORDS[COMP_CWORD]} words='' help=(--help) choices=''
+    [[ $program != "~/"* ]] || program=$HOME/${program#"~/"}     # as it was typed
     if [ "${program##*/}" = trivium ]; then
         if [ "$COMP_CWORD" -eq 1 ] || { [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = help ]; }; then
             words="$("$program" help 2> /dev/null | sed -n 's/^  \([a-z]*\)  .*/\1/p') help"
+            [[ $word != -* ]] || words='--help --version'
         else
             help=(help "${COMP_WORDS[1]}")
             # "usage: trivium bench kv-cache|decode …": one of these comes first.
@@ -12,8 +14,6 @@ _trivium() {
             elif [ -n "$choices" ]; then help=("${COMP_WORDS[1]}" "${COMP_WORDS[2]}" --help)
             fi
         fi
-    else
-        help=(--help)
     fi
     if [ -z "$words" ] && [[ $word == -* ]]; then
         words=$("$program" "${help[@]}" 2> /dev/null | sed -n 's/^  \(-[a-z], \)\{0,1\}\(--[a-z0-9-]*\).*/\2/p')

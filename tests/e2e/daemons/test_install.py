@@ -56,6 +56,7 @@ def test_a_page_says_what_the_help_says(pages, words):
 
 
 COMPLETE = """
+set -u
 source deploy/completion/trivium.bash
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 _trivium "$1"
@@ -67,8 +68,11 @@ echo "${COMPREPLY[@]}"
     ("trivium ca", "cancel"), ("trivium t", "tune tokenize"), ("trivium help ", None), ("trivium hel", "help"),
     ("trivium generate --st", "--stop --stop-id"), ("trivium bench ", "kv-cache decode prefill clients"),
     ("trivium bench decode --tok", "--tokens"), ("trivium explore top-p --max", "--max-new-tokens"),
-    ("modeld --kv", "--kv-memory"), ("trivium watch ", ""), ("trivium nonsense --x", "")])
-def test_bash_completes(line, choices):
+    ("modeld --kv", "--kv-memory"), ("trivium watch ", ""), ("trivium nonsense --x", ""),
+    ("trivium --", "--help --version"), ("~/trivium ca", "cancel"), ("~/modeld --kv", "--kv-memory")])
+def test_bash_completes(line, choices, tmp_path):
+    for program in PROGRAMS:
+        (tmp_path / program).symlink_to(BUILD / program)
     done = subprocess.run(["bash", "-c", COMPLETE, "bash", *line.split(" ")], cwd=ROOT, stdout=subprocess.PIPE, text=True,
-                          env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}"}, check=True)
+                          env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}", "HOME": str(tmp_path)}, check=True)
     assert done.stdout.strip() == (" ".join([*commands(), "help"]) if choices is None else choices)
