@@ -198,6 +198,7 @@ void models_leave(modeld **leaver) {
     while (*place != d) place = &(*place)->next;
     *place = d->next;
     shared_vocab_forget(m->vocabulary, d);
+    seen_names_add(&m->home->seen, m->name);        /* the latest that may come back */
     free(d);
     model_free_unused(m);
 }

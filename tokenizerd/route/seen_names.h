@@ -7,10 +7,10 @@
 
 #include "proto/base/limits.h"
 
-/* Zero: none. Of more than SEEN_NAMES_MAX the oldest are forgotten. */
+/* Zero: none. Of more than SEEN_NAMES_MAX those are forgotten that were added, last, the longest ago. */
 typedef struct seen_names {
     char names[SEEN_NAMES_MAX][NAME_BYTES_MAX + 1];
-    size_t n, next;             /* where the next one goes */
+    size_t n;                   /* names[0]: added the longest ago */
 } seen_names;
 
 void seen_names_add(seen_names *seen, const char *name);    /* 1 … NAME_BYTES_MAX bytes long */

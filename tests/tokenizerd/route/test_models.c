@@ -316,6 +316,22 @@ static void test_a_name_that_nobody_promised_is_unknown(void **state) {
     assert_false(models_is_unknown(ms, "y", ""));       /* the daemons are only being started */
 }
 
+static void test_a_name_counts_from_when_it_left(void **state) {
+    models *ms = *state;
+    char name[16];
+    models_settle(ms);
+    served_join(ms, "stays", "f1", "v1");
+    modeld *long_here = served_join(ms, "long here", "f2", "v1");
+    for (int i = 0; i <= SEEN_NAMES_MAX; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        modeld *visitor = served_join(ms, name, "f3", "v1");
+        models_leave(&visitor);
+    }
+    assert_true(models_is_unknown(ms, "0", ""));        /* too many have been here since */
+    models_leave(&long_here);
+    assert_false(models_is_unknown(ms, "long here", ""));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -326,6 +342,7 @@ int main(void) {
         CASE(test_who_found_no_memory_may_try_again),
         CASE(test_no_name_is_the_default_model),
         CASE(test_a_name_that_nobody_promised_is_unknown),
+        CASE(test_a_name_counts_from_when_it_left),
         CASE(test_the_least_loaded_serves),
         CASE(test_a_held_model_waits_for_its_like),
         CASE(test_a_model_without_modelds_goes_with_its_last_holder),

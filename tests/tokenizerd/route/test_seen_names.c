@@ -23,10 +23,15 @@ static void the_latest_are_known(void **state) {
         snprintf(name, sizeof name, "%d", i);
         assert_true(seen_names_have(&seen, name));
     }
+    seen_names_add(&seen, "0");                     /* back again: now the latest */
     seen_names_add(&seen, "one more");
     assert_true(seen_names_have(&seen, "one more"));
-    assert_false(seen_names_have(&seen, "0"));
-    assert_true(seen_names_have(&seen, "1"));
+    assert_true(seen_names_have(&seen, "0"));
+    assert_false(seen_names_have(&seen, "1"));
+    for (int i = 2; i < SEEN_NAMES_MAX; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        assert_true(seen_names_have(&seen, name));
+    }
 }
 
 int main(void) {
