@@ -273,6 +273,8 @@ status endpoint_join(endpoint **out, const endpoint_options *options, failure *f
         endpoint_close(&e);
         return f->code;
     }
+    /* Until its first report a name is being looked up, which may take longer than anybody waits. */
+    if (after(e->address, "tcp://")) e->reach = REACH_NO_ADDRESS;
     *out = e;
     return STATUS_OK;
 }
@@ -296,10 +298,11 @@ void *endpoint_monitor(const endpoint *e) {
     return e->monitor ? zsock_resolve(e->monitor) : NULL;
 }
 
-/* A try that ends without a socket of its own found no address to connect to. One that has begun says
- * nothing yet: the one before it still counts. */
+/* A try that ends without a socket of its own found no address to connect to. One that has begun has an address,
+ * and says nothing more yet: the one before it still counts. */
 static void reach_learn(endpoint *e, uint16_t event) {
-    if (event == ZMQ_EVENT_CONNECTED) e->reach = REACH_SILENT;
+    bool has_address = event == ZMQ_EVENT_CONNECT_DELAYED && e->reach == REACH_NO_ADDRESS;
+    if (event == ZMQ_EVENT_CONNECTED || has_address) e->reach = REACH_SILENT;
     if (event == ZMQ_EVENT_CLOSED) e->reach = REACH_REFUSED;
     if (event == ZMQ_EVENT_CONNECT_RETRIED && !e->had_socket) e->reach = REACH_NO_ADDRESS;
     e->had_socket = event != ZMQ_EVENT_CONNECT_RETRIED;

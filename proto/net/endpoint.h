@@ -41,7 +41,7 @@ bool endpoint_broke(endpoint *e);               /* since the last call */
 typedef enum endpoint_reach {
     REACH_SILENT,               /* no word of the other side, or a connection */
     REACH_REFUSED,              /* nobody accepts a connection there */
-    REACH_NO_ADDRESS,           /* the host's name does not resolve */
+    REACH_NO_ADDRESS,           /* the host's name does not resolve, or has not yet */
 } endpoint_reach;
 endpoint_reach endpoint_reached(const endpoint *e);
 bool endpoint_bound(const endpoint *e);

@@ -112,18 +112,42 @@ static void how_far_a_joining_one_came_is_known(void **state) {
     strcpy(there, endpoint_address(bound));
     endpoint_close(&bound);
     assert_int_equal(join_at(&joined, there), STATUS_OK);
-    assert_int_equal(endpoint_reached(joined), REACH_SILENT);
+    assert_int_equal(endpoint_reached(joined), REACH_NO_ADDRESS);   /* a look-up could be under way */
     assert_true(reaches(joined, REACH_REFUSED));
     assert_int_equal(bind_at(&bound, there), STATUS_OK);
     assert_true(reaches(joined, REACH_SILENT));     /* connected, and nothing more */
     endpoint_close(&joined);
     endpoint_close(&bound);
     assert_int_equal(join_at(&joined, address), STATUS_OK);     /* a socket file that is not there */
+    assert_int_equal(endpoint_reached(joined), REACH_SILENT);
     assert_true(reaches(joined, REACH_REFUSED));
     endpoint_close(&joined);
     assert_int_equal(join_at(&joined, "tcp://nowhere.invalid:5555"), STATUS_OK);
     assert_true(reaches(joined, REACH_NO_ADDRESS));
     endpoint_close(&joined);
+}
+
+/* Connections to a listener whose queue is full are neither taken nor refused. */
+static void a_connection_that_hangs_is_silent(void **state) {
+    (void)state;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n_bytes = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), waiting[4];
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, n_bytes), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &n_bytes), 0);
+    for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++) {
+        waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(waiting[i], (struct sockaddr *)&at, sizeof at);
+    }
+    char there[ENDPOINT_BYTES_MAX];
+    snprintf(there, sizeof there, "tcp://127.0.0.1:%u", (unsigned)ntohs(at.sin_port));
+    endpoint *joined;
+    assert_int_equal(join_at(&joined, there), STATUS_OK);
+    assert_true(reaches(joined, REACH_SILENT));
+    endpoint_close(&joined);
+    for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++) close(waiting[i]);
+    close(listener);
 }
 
 /* Whatever the order in which they go, ZeroMQ's only I/O thread serves the next ones. */
@@ -330,6 +354,7 @@ int main(void) {
         IN_FOLDER(both_sides_meet),
         IN_FOLDER(a_broken_connection_is_told),
         IN_FOLDER(how_far_a_joining_one_came_is_known),
+        IN_FOLDER(a_connection_that_hangs_is_silent),
         IN_FOLDER(closing_harms_no_other_socket),
         IN_FOLDER(a_second_bind_is_refused),
         IN_FOLDER(the_next_one_may_bind_at_once),
