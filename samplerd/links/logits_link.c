@@ -85,7 +85,7 @@ static void take_request(logits_link *link, peer *p, const wire_message *m,
     } else {
         char name[2 * REQUEST_BYTES + 1];
         request_name(&request->request, name);
-        log_event(LOG_INFO, "refused", "request=%s modeld=\"%s\" step=%u code=%s reason=\"%s\"", name,
+        log_event(LOG_INFO, "refused", "request=%s modeld=\"%s\" step=%u code=%s why=\"%s\"", name,
                   peer_name(p), request->step, status_name(st), f.message);
         error = error_to_wire(&f);
         sample_reply_failed(&reply, request, &error);
@@ -110,7 +110,7 @@ static void map_rows(logits_link *link, peer *p, const Trivium__Hello *hello) {
     status st = shared_view_open(&link->view, hello->pid, hello->shared_rows->fd,
                                  peer_incarnation(p), &f);
     if (st != STATUS_OK) {
-        log_event(LOG_DEBUG, "not_mapped", "modeld=\"%s\" reason=\"%s\"", peer_name(p),
+        log_event(LOG_DEBUG, "not_mapped", "modeld=\"%s\" why=\"%s\"", peer_name(p),
                   f.message);
         return;
     }
@@ -135,12 +135,12 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
 static void on_left(void *context, peer *p, const char *why) {
     logits_link *link = context;
     shared_view_close(&link->view);
-    log_event(LOG_INFO, "left", "modeld=\"%s\" reason=\"%s\"", peer_name(p), why);
+    log_event(LOG_INFO, "left", "modeld=\"%s\" why=\"%s\"", peer_name(p), why);
 }
 
 static void on_refused(void *context, const Trivium__Error *error) {
     const logits_link *link = context;
-    log_event(LOG_ERROR, "join_refused", "endpoint=%s reason=\"%s\"", link->address,
+    log_event(LOG_ERROR, "join_refused", "endpoint=%s why=\"%s\"", link->address,
               error->message);
 }
 
