@@ -1,10 +1,11 @@
 #compdef trivium tokenizerd modeld samplerd
 # Completion for zsh: commands and flags with what they do, as the program's own help has them.
 _trivium() {
-    local program=${words[1]} choices
+    local program=${~words[1]} choices        # as it was typed: "~/…"
     local -a help rows
     if [[ ${program:t} == trivium ]]; then
         if (( CURRENT == 2 )) || { (( CURRENT == 3 )) && [[ ${words[2]} == help ]] }; then
+            [[ ${words[CURRENT]} == -* ]] && { compadd -- --help --version; return }
             rows=(${(f)"$($program help 2> /dev/null | sed -n 's/^  \([a-z]*\)  *\(.*\)/\1:\2/p')"} 'help:what a command does')
             _describe command rows
             return

@@ -1,6 +1,7 @@
 """What `make install` puts beside the programs: man pages and completion, which follow the programs' own help."""
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -76,3 +77,25 @@ def test_bash_completes(line, choices, tmp_path):
     done = subprocess.run(["bash", "-c", COMPLETE, "bash", *line.split(" ")], cwd=ROOT, stdout=subprocess.PIPE, text=True,
                           env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}", "HOME": str(tmp_path)}, check=True)
     assert done.stdout.strip() == (" ".join([*commands(), "help"]) if choices is None else choices)
+
+
+COMPLETE_ZSH = """
+compadd() { shift; print -l -- "$@" }
+_describe() { print -l -- ${${(P)2}%%:*} }
+_files() { print a-file }
+words=("$@") CURRENT=$#
+source deploy/completion/trivium.zsh
+"""
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh here")
+@pytest.mark.parametrize("line, offered", [
+    ("trivium ca", "cancel"), ("trivium help ", "help"), ("trivium --", "--version"), ("trivium generate --st", "--stop-id"),
+    ("trivium bench ", "kv-cache"), ("trivium bench decode --tok", "--tokens"), ("~/modeld --kv", "--kv-memory"),
+    ("trivium generate --input ", "a-file")])
+def test_zsh_is_offered(line, offered, tmp_path):
+    for program in PROGRAMS:
+        (tmp_path / program).symlink_to(BUILD / program)
+    done = subprocess.run(["zsh", "-f", "-c", COMPLETE_ZSH, "zsh", *line.split(" ")], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}", "HOME": str(tmp_path)}, check=True)
+    assert offered in done.stdout.splitlines()      # zsh itself leaves out what does not begin with the word
