@@ -1,7 +1,6 @@
 #include "json.h"
 
 #include <ctype.h>
-#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,10 +11,7 @@
 #include "proto/base/text.h"
 #include "proto/chain/strategy_json.h"
 
-enum {
-    NUMBER_DIGITS = 17,         /* with so many, every number reads back the same */
-    REAL_BYTES = 32,            /* "-1.2345678901234567e-300" and its NUL fit */
-};
+enum { NUMBER_DIGITS = 17 };    /* with so many, every number reads back the same */
 
 json_t *json_number(double number) {
     return isfinite(number) ? json_real(number) : json_null();
@@ -53,23 +49,13 @@ json_t *json_numbers(const double *numbers, size_t n) {
     return json_list(n, number_at, numbers);
 }
 
-/* A real in so many digits, as jansson writes one: "0.5", "1.0", "1e-9"; returns its length. */
-static size_t real_written(char out[REAL_BYTES], double number, int n_digits) {
-    sprintf(out, "%.*g", n_digits, number);
+/* As jansson writes a real: "0.5", "1.0", "1e-9"; returns its length. */
+static size_t real_shortest(char out[TEXT_NUMBER_BYTES], double number) {
+    text_number(number, out);
     char *exponent = strchr(out, 'e');
     if (!exponent) return strlen(strchr(out, '.') ? out : strcat(out, ".0"));
     int power = atoi(exponent + 1);
     return (size_t)(exponent - out) + (size_t)sprintf(exponent, "e%d", power);
-}
-
-/* Up to DBL_DIG digits, what %g writes without its last zeros is the shortest there is; not so for numbers
- * below DBL_MIN, which have fewer. */
-static size_t real_shortest(char out[REAL_BYTES], double number) {
-    int n_digits = fabs(number) < DBL_MIN ? 1 : DBL_DIG;
-    size_t length = real_written(out, number, n_digits);
-    while (n_digits < NUMBER_DIGITS && strtod(out, NULL) != number)
-        length = real_written(out, number, ++n_digits);
-    return length;
 }
 
 /* Where the string that begins at `from` ends, in JSON that is well-formed. */
@@ -94,7 +80,7 @@ static void reals_shorten(char *line) {
     const char *from = line;
     char *to = line;
     while (*from) {
-        char shortest[REAL_BYTES];
+        char shortest[TEXT_NUMBER_BYTES];
         bool is_real = false;
         size_t n = *from == '"' ? (size_t)(string_end(from) - from) : number_length(from, &is_real);
         if (n == 0) n = 1;

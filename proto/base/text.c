@@ -1,5 +1,8 @@
 #include "text.h"
 
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +109,14 @@ size_t text_sentence(const char *in, char *out, size_t out_bytes) {
     while (n > 0 && out[n - 1] == ' ') n--;
     out[n] = 0;
     return n;
+}
+
+/* Up to DBL_DIG digits, what %g writes without its last zeros is the shortest there is; not so for numbers below
+ * DBL_MIN, which have fewer. */
+void text_number(double number, char out[TEXT_NUMBER_BYTES]) {
+    int n_digits = fabs(number) < DBL_MIN ? 1 : DBL_DIG;
+    do snprintf(out, TEXT_NUMBER_BYTES, "%.*g", n_digits, number);
+    while (strtod(out, NULL) != number && n_digits++ < DBL_DECIMAL_DIG);
 }
 
 void text_hex(const uint8_t *bytes, size_t n_bytes, char *out) {

@@ -28,6 +28,11 @@ char *text_replace_ill_formed(const uint8_t *bytes, size_t n_bytes, size_t *n_ou
  * most out_bytes (≥ 1) with the NUL, never a part of a character. Returns its length; 0: nothing is said. */
 size_t text_sentence(const char *in, char *out, size_t out_bytes);
 
+enum { TEXT_NUMBER_BYTES = 32 };        /* "-1.2345678901234567e-300" and its NUL fit */
+
+/* The least digits that read back as `number`, as printf writes them with %g: "0.8", "1e-09", "nan". */
+void text_number(double number, char out[TEXT_NUMBER_BYTES]);
+
 /* 2 × n_bytes hexadecimal digits and a NUL. */
 void text_hex(const uint8_t *bytes, size_t n_bytes, char *out);
 /* The reverse; n_digits must be even and at most 2 × n_bytes_max. Returns bytes written, or -1. */

@@ -1,9 +1,10 @@
 #include "stage.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "proto/base/text.h"
 
 void stage_clear(stage *one) {
     free(one->bias_ids);
@@ -37,15 +38,6 @@ status stage_copy(stage *to, const stage *from) {
     return all ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-/* The shortest decimal that reads back as the same number, so that a message never says "not 1" about
- * something just above 1. */
-static void number_text(char out[32], double number) {
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(out, 32, "%.*g", digits, number);
-        if (strtod(out, NULL) == number) return;
-    }
-}
-
 static bool field_holds(const stage_field *field, double number) {
     if (!(number >= field->min && number <= field->max)) return false;
     if (field->above_min && number == field->min) return false;
@@ -54,11 +46,11 @@ static bool field_holds(const stage_field *field, double number) {
 
 static status field_check(const stage_row *row, const stage_field *field, double number, failure *f) {
     if (field_holds(field, number)) return STATUS_OK;
-    if (row == &stage_table[STAGE_TEMPERATURE] && number == 0)
-        return fail(f, STATUS_BAD_REQUEST, "%s must be above 0: to take the likeliest token at each step, use greedy "
-                    "instead (--greedy)", row->name);
-    char text[32];
-    number_text(text, number);
+    if (row == &stage_table[STAGE_TEMPERATURE] && number == 0)  /* elsewhere 0 is how one asks for it */
+        return fail(f, STATUS_BAD_REQUEST, "%s must be above 0: to take the likeliest token at each "
+                    "step, use greedy instead (--greedy)", row->name);
+    char text[TEXT_NUMBER_BYTES];
+    text_number(number, text);  /* never "not 1" about something just above 1 */
     return fail(f, STATUS_BAD_REQUEST, "%s%s%s must be %s, not %s", row->name,
                 field->name ? "." : "", field->name ? field->name : "", field->range, text);
 }

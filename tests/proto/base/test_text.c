@@ -1,4 +1,6 @@
-/* UTF-8: what is well-formed, what may be shown now, what is replaced; hexadecimal. */
+/* UTF-8: what is well-formed, what may be shown now, what is replaced; numbers, hexadecimal. */
+#include <float.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,6 +131,23 @@ static void sentences(void **state) {
     assert_sentence("x", 1, "");
 }
 
+static void the_least_digits(void **state) {
+    (void)state;
+    static const struct {
+        double number;
+        const char *text;
+    } cases[] = {
+        {0.8, "0.8"},     {0.1 + 0.2, "0.30000000000000004"}, {-0.0, "-0"},          {100000, "100000"},
+        {1e-9, "1e-09"},  {1.0 / 3, "0.3333333333333333"},    {DBL_TRUE_MIN, "5e-324"}, {NAN, "nan"},
+        {-INFINITY, "-inf"}, {9007199254740991, "9007199254740991"}, {-DBL_MAX, "-1.7976931348623157e+308"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[TEXT_NUMBER_BYTES];
+        text_number(cases[i].number, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void hexadecimal(void **state) {
     (void)state;
     const uint8_t bytes[] = {0x00, 0x7f, 0x80, 0xff};
@@ -158,7 +177,7 @@ int main(void) {
         cmocka_unit_test(replacing_agrees_with_checking),
         cmocka_unit_test(replaced_parts), cmocka_unit_test(whole_prefixes),
         cmocka_unit_test(printable),      cmocka_unit_test(sentences),
-        cmocka_unit_test(hexadecimal),
+        cmocka_unit_test(the_least_digits), cmocka_unit_test(hexadecimal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
