@@ -59,7 +59,7 @@ static void each_number_has_its_range(void **state) {
         {STAGE_REPETITION_PENALTY, {1, DBL_TRUE_MIN, DBL_MAX, 1.1}, {0, -1, INFINITY, NAN, -0.0}},
         {STAGE_PRESENCE_PENALTY, {0, -DBL_MAX, DBL_MAX, 1}, {INFINITY, -INFINITY, NAN, NAN, NAN}},
         {STAGE_FREQUENCY_PENALTY, {0, -DBL_MAX, DBL_MAX, 1}, {INFINITY, -INFINITY, NAN, NAN, NAN}},
-        {STAGE_TEMPERATURE, {1, DBL_TRUE_MIN, DBL_MAX, 0.8}, {-DBL_TRUE_MIN, -0.5, -1, INFINITY, NAN}},
+        {STAGE_TEMPERATURE, {1, DBL_TRUE_MIN, DBL_MAX, 0.8}, {0, -0.0, -1, INFINITY, NAN}},
         {STAGE_TOP_K, {0, 1, 40, 1e18}, {-1, 0.5, 39.999, INFINITY, NAN}},
         {STAGE_TOP_P, {1, DBL_TRUE_MIN, 0.9, 0.5}, {0, -0.1, 1.0000000001, INFINITY, NAN}},
         {STAGE_MIN_P, {0, 1, 0.05, 0.5}, {-0.1, 1.0000000001, INFINITY, -INFINITY, NAN}},
@@ -73,7 +73,7 @@ static void each_number_has_its_range(void **state) {
         for (int k = 0; k < 5; k++) {
             assert_int_equal(append(&s, cases[i].kind, cases[i].outside[k]), STATUS_BAD_REQUEST);
             bool names_greedy = cases[i].kind == STAGE_TEMPERATURE && cases[i].outside[k] == 0;
-            assert_non_null(strstr(f.message, names_greedy ? "greedy" : stage_table[cases[i].kind].fields[0].range));
+            assert_non_null(strstr(f.message, names_greedy ? "use greedy instead (--greedy)" : stage_table[cases[i].kind].fields[0].range));
             assert_int_equal(set(&s, cases[i].kind, cases[i].outside[k]), STATUS_BAD_REQUEST);
         }
         assert_int_equal(s.n_stages, 4);
@@ -93,9 +93,6 @@ static void a_refusal_names_step_range_and_value(void **state) {
     assert_string_equal(f.message, "top_k must be a whole number, 0 or more, not -1");
     append(&s, STAGE_TEMPERATURE, NAN);
     assert_string_equal(f.message, "temperature must be above 0 and finite, not nan");
-    for (int sign = -1; sign <= 1; sign += 2)
-        assert_int_equal(append(&s, STAGE_TEMPERATURE, copysign(0, sign)), STATUS_BAD_REQUEST);
-    assert_non_null(strstr(f.message, "use greedy instead (--greedy)"));
 }
 
 static void a_chain_has_a_bounded_number_of_steps(void **state) {
