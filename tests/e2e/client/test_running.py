@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from conftest import BUILD, ROOT, TIMEOUT_S, Stack, wait_until
+from relay import Relay
 
 PAGE = (ROOT / "deploy" / "RUNNING.md").read_text()
 PAGE_TOKENS = 64
@@ -87,6 +88,44 @@ def test_two_hosts(hosts, real):
             assert hosts[host].do(command).encode() == real.text(*words)
         else:
             hosts[host].do(command)
+
+
+@pytest.fixture
+def split(stack, models):
+    """tokenizerd on one host, modeld and samplerd on another, and the road between them."""
+    join, port = f"tcp://127.0.0.2:{free_port('127.0.0.2')}", free_port("127.0.0.3")
+    with contextlib.closing(Relay(f"tcp://127.0.0.3:{port}", join)) as road:
+        stack.start("tokenizerd", "--bind-models", join)
+        stack.start("modeld", "--model", models(type="Q4_1", seed=1, context=100000), "--name", "tiny", "--join", road.address)
+        stack.start("samplerd")
+        stack.wait_ready()
+        yield stack, road
+
+
+TEXT = ("generate", "hello", "--seed", "1", "--ignore-eos", "--max-new-tokens", "8000")
+
+
+def test_a_text_waits_while_the_network_is_down(split):
+    stack, road = split
+    whole = stack.text(*TEXT[1:])
+    text = stack.popen(*TEXT, "--wait", "100", bufsize=0)
+    begun = text.stdout.read(20)
+    road.stall()
+    wait_until(lambda: stack.lines("status")[0]["models"] == [], what="modeld held for gone")
+    assert "no modeld has joined" in stack.run("status").stdout.decode()
+    assert [request["state"] for request in stack.lines("ps")[0]["requests"]] == ["waiting"]
+    road.mend()
+    assert begun + text.communicate(timeout=TIMEOUT_S)[0] == whole and text.returncode == 0
+
+
+def test_a_text_ends_with_what_it_has_where_the_network_stays_down(split):
+    stack, road = split
+    text = stack.popen(*TEXT, "--wait", "3", "--json", bufsize=0)
+    begun = b"".join(text.stdout.readline() for _ in range(20))
+    road.stall()
+    *lines, done = map(json.loads, (begun + text.communicate(timeout=TIMEOUT_S)[0]).splitlines())
+    assert text.returncode == 1 and done["done"]["finish_reason"] == "error"
+    assert done["done"]["completion_tokens"] == len(lines) - 1 > 18
 
 
 def test_memory_as_status_tells_it(hosts):
