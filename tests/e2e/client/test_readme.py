@@ -56,6 +56,15 @@ def test_readme_names_files_that_exist():
         assert (ROOT / name).exists(), name
 
 
+def test_readme_names_the_environment_of_the_programs():
+    table = (ROOT / "README.md").read_text().split("\n### Environment\n\n")[1].split("\n\n")[0]
+    sources = [path.read_text() for folder in ("client", "proto", "tokenizerd", "modeld", "samplerd")
+               for path in (ROOT / folder).glob("**/*.c")]
+    sources += [path.read_text() for path in (ROOT / "deploy").glob("*.sh")]
+    read = {name for text in sources for name in re.findall(r'(?:getenv\("|\$\{)(TRIVIUM_\w+)', text)}
+    assert {"TRIVIUM_MODEL", "TRIVIUM_CACHE"} <= read == set(re.findall(r"^\| `(TRIVIUM_\w+)`", table, re.M))
+
+
 def test_the_way_of_a_token_names_files_that_exist():
     """Its items name files within the folder that is named first, or beside the one before."""
     walk = (ROOT / "README.md").read_text().split("## One token, file by file")[1].split("\n## ")[0]
