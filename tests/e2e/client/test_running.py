@@ -136,6 +136,14 @@ def test_memory_as_status_tells_it(hosts):
     assert shown in section("Memory for keys and values")
 
 
+def test_status_tells_of_pages_and_of_who_waits(real):
+    header, row = (line.split() for line in re.findall(r"^    (.+)$", section("Memory for keys and values"), re.M)[1:3])
+    printed = next(line for line in real.run("status").stdout.decode().splitlines() if line.startswith("model "))
+    assert printed.split() == header
+    n_texts, n_waiting, n_used, of, n_pages = row[5:10]
+    assert (of, int(n_pages)) == ("of", 45) and int(n_used) == (int(n_texts) - int(n_waiting)) * -(-804 // PAGE_TOKENS)
+
+
 def test_the_figures_on_memory_follow_from_the_formula(real):
     rows = re.findall(r"^\| ([\w. ]+) \| (\d+) \| (\d+) \| (\d+) \| ([\d,]+) \| ([\d,]+) \|$", PAGE, re.M)
     assert len(rows) == 4
@@ -150,16 +158,19 @@ def test_the_figures_on_memory_follow_from_the_formula(real):
 
 def test_texts_without_pages_wait_and_are_counted(stack, models):
     """Room for two of four: the others are `waiting`, and say afterwards how long; one that never fits is refused."""
-    model = models(type="Q4_1", seed=1, context=100000)
-    stack.start_all(model, "--kv-memory", "4M")
-    n_pages = stack.model()["kv_pages"]
-    tokens = (n_pages // 2) * PAGE_TOKENS
-    texts = [stack.popen("generate", "hello", "--seed", seed, "--ignore-eos", "--json", "--max-new-tokens", tokens - PAGE_TOKENS)
-             for seed in range(4)]
-    seen = wait_until(lambda: (lambda m: m["waiting"] == 2 and m)(stack.model()), what="two that wait")
-    assert seen["sequences"] == 4 and seen["kv_pages_used"] > n_pages - 4
+    stack.start("tokenizerd")
+    stack.start("modeld", "--model", models(type="Q4_1", seed=1, context=100000), "--kv-memory", "1M")
+    stack.wait_ready(2)
+    n_pages = wait_until(lambda: stack.model()["kv_pages"], what="a report of modeld")
+    tokens = (n_pages // 2 - 1) * PAGE_TOKENS
+    asked = ("generate", "hello", "--ignore-eos", "--json", "--wait", "100", "--max-new-tokens", tokens)
+    texts = [stack.popen(*asked, "--seed", seed) for seed in range(4)]      # none goes on while no samplerd is there
+    wait_until(lambda: stack.model()["sequences"] == 4, what="four texts")
+    seen = wait_until(lambda: (lambda m: m["kv_pages_used"] > n_pages - 4 and m)(stack.model()), what="two that have pages")
+    assert seen["waiting"] == 2
     sentence = stack.refused("generate", "hello", "--max-new-tokens", n_pages * PAGE_TOKENS)
     assert "--kv-memory" in sentence and str(n_pages * PAGE_TOKENS) in sentence
+    stack.start("samplerd")
     dones = [json.loads(text.communicate(timeout=TIMEOUT_S)[0].splitlines()[-1])["done"] for text in texts]
     assert [done["finish_reason"] for done in dones] == ["length"] * 4
     assert all(done["timings"]["queue_ms"] > 0 for done in dones)
