@@ -75,9 +75,6 @@ client_options common_flags_client(const common_flags *flags) {
 
 /* ---- takers ---- */
 
-enum { SEED_SHIFT = 64 - 53 };
-_Static_assert(SEED_MAX == UINT64_C(1) << (64 - SEED_SHIFT), "a random seed is any seed");
-
 status flags_take_seed(void *out, const char *name, const char *value, failure *f) {
     seed_flag *flag = out;
     unsigned long long seed;
@@ -90,12 +87,10 @@ status flags_take_seed(void *out, const char *name, const char *value, failure *
 }
 
 status seed_choose(const seed_flag *flag, uint64_t *out, failure *f) {
-    uint64_t random_seed = 0;
-    status st = flag->given ? STATUS_OK : random_bytes(&random_seed, sizeof random_seed, f);
-    if (st != STATUS_OK) return st;
-    *out = flag->given ? flag->seed : random_seed >> SEED_SHIFT;
-    if (!flag->given) fprintf(stderr, "seed %llu\n", (unsigned long long)*out);
-    return STATUS_OK;
+    uint32_t made = 0;          /* short enough to be typed again */
+    status st = flag->given ? STATUS_OK : random_bytes(&made, sizeof made, f);
+    if (st == STATUS_OK) *out = flag->given ? flag->seed : made;
+    return st;
 }
 
 status flags_take_name(void *out, const char *name, const char *value, failure *f) {

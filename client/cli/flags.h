@@ -41,7 +41,7 @@ typedef struct seed_flag {
 } seed_flag;
 
 option_take flags_take_seed;    /* seed_flag * */
-/* The seed that was given; else a random one, which is told on stderr. STATUS_IO. */
+/* The seed that was given; else a random one below 2^32. STATUS_IO. */
 status seed_choose(const seed_flag *flag, uint64_t *out, failure *f);
 
 option_take flags_take_name; /* const char **: of a model, session or pool, within NAME_BYTES_MAX */

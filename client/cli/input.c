@@ -1,6 +1,7 @@
 #include "input.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,8 +31,14 @@ static void drop_newline(buffer *text) {
     if (text->n_bytes > 0 && text->bytes[text->n_bytes - 1] == '\n') text->n_bytes--;
 }
 
-status input_read(buffer *out, const char *word, bool keep_newline, failure *f) {
+void input_tell_waiting(const char *what) {
+    if (isatty(STDIN_FILENO))
+        fprintf(stderr, "reading %s from the terminal: end it with Ctrl-D\n", what);
+}
+
+status input_read(buffer *out, const char *what, const char *word, bool keep_newline, failure *f) {
     if (!word || strcmp(word, "-") == 0) {
+        input_tell_waiting(what);
         status st = read_stdin(out, f);
         if (st == STATUS_OK && !keep_newline) drop_newline(out);
         return st;

@@ -44,7 +44,7 @@ static void show(void *context, const answer *a) {
 static status ids_read(const detokenize_flags *flags, id_list *ids, failure *f) {
     if (flags->ids) return ids_from_text(ids, flags->ids, f);
     buffer text = {0};
-    status st = input_read(&text, NULL, true, f);
+    status st = input_read(&text, "the ids", NULL, true, f);
     size_t n_bytes = text.n_bytes;
     if (st == STATUS_OK && buffer_add(&text, "", 1) != STATUS_OK) {
         st = fail(f, STATUS_NO_MEMORY, "no memory for the ids");

@@ -30,7 +30,7 @@ int text_command(const options *o, int argc, char **argv, const text_flags *flag
     if (flags->input) return batch_run(&flags->common, flags->input, rules, context);
     buffer bytes = {0};
     failure f;
-    if (input_read(&bytes, words[0], flags->keep_newline, &f) == STATUS_OK) {
+    if (input_read(&bytes, "the text", words[0], flags->keep_newline, &f) == STATUS_OK) {
         question_text text = text_asked(flags);
         text.bytes = (const uint8_t *)bytes.bytes;
         text.n_bytes = bytes.n_bytes;

@@ -1,38 +1,31 @@
-#include <stdio.h>
-
 #include "client/cli/command_table.h"
 #include "client/cli/input.h"
 #include "client/cli/outcome.h"
 #include "client/lib/random.h"
 #include "generate_flags.h"
-#include "proto/base/text.h"
 #include "writing.h"
 
 typedef struct command_flags {
     common_flags common;
     generate_flags text;
-    bool timings, keep_newline;
+    bool timings, verbose, keep_newline;
 } command_flags;
-
-/* Random bytes for the request's id, and for its seed when none was given. */
-static status make_identity(const seed_flag *seed, generation_request *request, failure *f) {
-    char digits[2 * REQUEST_BYTES + 1];
-    status st = random_bytes(request->id, REQUEST_BYTES, f);
-    if (st != STATUS_OK) return st;
-    text_hex(request->id, REQUEST_BYTES, digits);
-    fprintf(stderr, "request %s\n", digits);
-    return seed_choose(seed, &request->seed, f);
-}
 
 static int generate(const command_flags *flags, const buffer *prompt, const strategy *chain) {
     const generation_piece piece = {(const uint8_t *)prompt->bytes, prompt->n_bytes,
                                     !flags->text.no_special};
-    const writing_options how = {.common = &flags->common, .timings = flags->timings};
+    const writing_options how = {.common = &flags->common, .verbose = flags->verbose,
+                                 .timings = flags->timings,
+                                 .seed_matters = !flags->text.seed.given &&
+                                                 !strategy_has(chain, STAGE_GREEDY)};
     generation_request request = generate_flags_request(&flags->text, chain);
     request.pieces = &piece;
     request.n_pieces = 1;
     failure f;
-    if (make_identity(&flags->text.seed, &request, &f) != STATUS_OK) return outcome_failed(&f);
+    if (random_bytes(request.id, REQUEST_BYTES, &f) != STATUS_OK ||
+        seed_choose(&flags->text.seed, &request.seed, &f) != STATUS_OK) {
+        return outcome_failed(&f);
+    }
     return writing_run(&how, &request);
 }
 
@@ -44,7 +37,7 @@ static int generate_from(const command_flags *flags, const char *word) {
     int code;
     if (generate_flags_chain(&flags->text, &chain, &f) != STATUS_OK) {
         code = outcome_wrong_use("%s", f.message);
-    } else if (input_read(&prompt, word, flags->keep_newline, &f) != STATUS_OK) {
+    } else if (input_read(&prompt, "the prompt", word, flags->keep_newline, &f) != STATUS_OK) {
         code = outcome_failed(&f);
     } else {
         code = generate(flags, &prompt, &chain);
@@ -60,6 +53,8 @@ int cmd_generate(int argc, char **argv) {
     generate_flags_init(&flags.text);
     const option_row rows[] = {
         flags_newline_row(&flags.keep_newline),
+        {.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .out = &flags.verbose,
+         .help = "before the text, on stderr: the request's id, its seed and its model"},
         {.name = "timings", .kind = OPTION_FLAG, .out = &flags.timings,
          .help = "at the end, one line on stderr: model, tokens, tokens a second"},
         {.name = NULL},

@@ -61,10 +61,9 @@ static void on_started(void *context, const generation_start *start) {
     snprintf(w->model, sizeof w->model, "%s", start->model);
     if (start->has_own_bos)
         fprintf(stderr, "the prompt begins with the model's BOS: no second one is put before it\n");
-    if (!w->how->common->json) {
-        if (start->n_models > 1) fprintf(stderr, "model %s\n", w->model);
-        return;
-    }
+    bool has_others = start->n_models > 1 && !w->how->common->json;
+    if (w->how->verbose || has_others) fprintf(stderr, "model %s\n", w->model);
+    if (!w->how->common->json) return;
     json_t *line = json_pack("{s: {s: s, s: o, s: I, s: i}}", "start",
                              "request", w->digits,
                              "model", json_text(start->model),
@@ -169,6 +168,16 @@ static void tell_timings(const writing *w) {
     fprintf(stderr, "%s: %u tokens, %.1f tok/s\n", w->model, w->n_tokens, w->tokens_per_s);
 }
 
+/* How to have the text again: to a person, who sees it below the text. */
+static void tell_seed(const writing *w) {
+    if (!isatty(STDERR_FILENO) || w->how->common->json || w->how->verbose || w->n_tokens == 0) return;
+    bool colour = term_has_colour(stderr);
+    term_dim_begin(stderr, colour);
+    fprintf(stderr, "seed %llu", (unsigned long long)w->request->seed);
+    term_dim_end(stderr, colour);
+    fputc('\n', stderr);
+}
+
 /* Until everything is written. The first Ctrl-C cancels and waits for the end, a second does not.
  */
 static int writing_end(writing *w) {
@@ -177,6 +186,7 @@ static int writing_end(writing *w) {
         w->interrupted = true;
         client_cancel(w->client, w->request->id);
     }
+    if (w->how->seed_matters && w->finished) tell_seed(w);
     if (w->how->timings && w->finished) tell_timings(w);
     if (w->interrupted) return EXIT_INTERRUPTED;
     return w->broken ? EXIT_FAILED : w->code;
@@ -197,6 +207,8 @@ static int writing_begin(writing *w) {
 int writing_run(const writing_options *how, const generation_request *request) {
     writing w = {.how = how, .request = request};
     text_hex(request->id, REQUEST_BYTES, w.digits);
+    if (how->verbose)
+        fprintf(stderr, "request %s\nseed %llu\n", w.digits, (unsigned long long)request->seed);
     int code = writing_begin(&w);
     output_free(&w.out);
     client_close(&w.client);

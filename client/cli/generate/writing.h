@@ -9,6 +9,8 @@
 
 typedef struct writing_options {
     const common_flags *common;
+    bool verbose;               /* request, seed and model on stderr before the text */
+    bool seed_matters;          /* to whoever wants the text again: it was made, and is not known otherwise */
     bool timings;               /* a line on stderr at the end */
 } writing_options;
 

@@ -114,7 +114,7 @@ static int explore_from(const explore_row *explorer, const explore_flags *flags,
         strategy_has(&flags->stages.stages, STAGE_TEMPERATURE))
         return outcome_wrong_use("several temperatures are compared: give --temperatures instead");
     buffer prompt = {0};
-    int code = input_read(&prompt, word, flags->keep_newline, &f) == STATUS_OK
+    int code = input_read(&prompt, "the prompt", word, flags->keep_newline, &f) == STATUS_OK
                    ? explorer->run(flags, prompt.bytes, prompt.n_bytes)
                    : outcome_failed(&f);
     buffer_clear(&prompt);

@@ -250,7 +250,7 @@ def test_generate_says_which_model_writes_where_several_are_there(two):
     two.start()
     for flags, name in (((), "a"), (("--model", "b"), "b")):
         done = two.stack.run("generate", *SHORT, *flags)
-        assert done.stderr.decode().splitlines()[1:] == [f"model {name}"]
+        assert done.stderr.decode().splitlines() == [f"model {name}"]
         json_run = two.stack.run("generate", *SHORT, *flags, "--json")
         assert b"model" not in json_run.stderr and f'"model":"{name}"'.encode() in json_run.stdout.replace(b" ", b"")
     text = two.stack.text(*SHORT)
