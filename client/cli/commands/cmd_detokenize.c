@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "batch.h"
 #include "client/cli/ask.h"
+#include "client/cli/batch/call_batch.h"
 #include "client/cli/command_table.h"
 #include "client/cli/input.h"
 #include "client/cli/json.h"
@@ -95,6 +95,6 @@ int cmd_detokenize(int argc, char **argv) {
     if (code >= 0) return code;
     if (!flags.input) return detokenize_one(&flags);
     if (flags.ids) return outcome_wrong_use("--input and --ids exclude each other");
-    static const batch_rules rules = {.read = read_line, .show = answer_json};
-    return batch_run(&flags.common, flags.input, &rules, &flags);
+    static const call_rules rules = {.read = read_line, .show = answer_json};
+    return call_batch_run(&flags.common, flags.input, &rules, &flags);
 }

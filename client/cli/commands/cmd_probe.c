@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
 #include "client/cli/ask.h"
+#include "client/cli/batch/call_batch.h"
 #include "client/cli/command_table.h"
 #include "client/cli/items.h"
 #include "client/cli/json.h"
@@ -310,8 +310,8 @@ static int probe_parsed(probe_flags *flags) {
     }
     if (!flags->input) return probe_one(flags);
     if (flags->logits) return outcome_wrong_use("--input and --logits exclude each other");
-    static const batch_rules rules = {.read = read_line, .show = answer_json};
-    return batch_run(&flags->common, flags->input, &rules, flags);
+    static const call_rules rules = {.read = read_line, .show = answer_json};
+    return call_batch_run(&flags->common, flags->input, &rules, flags);
 }
 
 int cmd_probe(int argc, char **argv) {

@@ -192,6 +192,6 @@ int cmd_score(int argc, char **argv) {
         .tables = {rows, flags.text.common.rows},
         .n_words_max = 1,
     };
-    static const batch_rules rules = {.read = read_line, .show = answer_json};
+    static const call_rules rules = {.read = read_line, .show = answer_json};
     return text_command(&o, argc, argv, &flags.text, score_one, &rules, &flags);
 }

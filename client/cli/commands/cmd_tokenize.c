@@ -84,6 +84,6 @@ int cmd_tokenize(int argc, char **argv) {
         .tables = {rows, flags.common.rows},
         .n_words_max = 1,
     };
-    static const batch_rules rules = {.read = read_line, .show = answer_json};
+    static const call_rules rules = {.read = read_line, .show = answer_json};
     return text_command(&o, argc, argv, &flags, tokenize_one, &rules, &flags);
 }

@@ -19,7 +19,7 @@ question_text text_asked(const text_flags *flags) {
 }
 
 int text_command(const options *o, int argc, char **argv, const text_flags *flags,
-                 int (*ask_one)(void *context, const question_text *text), const batch_rules *rules,
+                 int (*ask_one)(void *context, const question_text *text), const call_rules *rules,
                  void *context) {
     const char *words[1] = {NULL};
     size_t n_words;
@@ -27,7 +27,7 @@ int text_command(const options *o, int argc, char **argv, const text_flags *flag
     if (code >= 0) return code;
     if (flags->input && n_words > 0)
         return outcome_wrong_use("--input and a text exclude each other");
-    if (flags->input) return batch_run(&flags->common, flags->input, rules, context);
+    if (flags->input) return call_batch_run(&flags->common, flags->input, rules, context);
     buffer bytes = {0};
     failure f;
     if (input_read(&bytes, "the text", words[0], flags->keep_newline, &f) == STATUS_OK) {

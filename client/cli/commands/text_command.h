@@ -2,7 +2,7 @@
 #ifndef TRIVIUM_TEXT_COMMAND_H
 #define TRIVIUM_TEXT_COMMAND_H
 
-#include "batch.h"
+#include "client/cli/batch/call_batch.h"
 
 typedef struct text_flags {
     common_flags common;
@@ -20,7 +20,7 @@ question_text text_asked(const text_flags *flags);
 /* Parse the command line; then ask about the one text by `ask_one`, or about each line by `rules`; both
  * get `context`. Returns an exit code. */
 int text_command(const options *o, int argc, char **argv, const text_flags *flags,
-                 int (*ask_one)(void *context, const question_text *text), const batch_rules *rules,
+                 int (*ask_one)(void *context, const question_text *text), const call_rules *rules,
                  void *context);
 
 #endif

@@ -1,19 +1,17 @@
-/* --input: JSON lines in, JSON lines out, in order, with many calls under way at once. */
-#ifndef TRIVIUM_BATCH_H
-#define TRIVIUM_BATCH_H
+/* What a line of --input asks: its question and what that points to. */
+#ifndef TRIVIUM_TASK_H
+#define TRIVIUM_TASK_H
 
 #include <jansson.h>
 
-#include "client/cli/flags.h"
 #include "client/cli/ids.h"
 #include "client/lib/call.h"
 #include "proto/base/limits.h"
 #include "proto/chain/strategy.h"
 
-/* A line's question and what it points to. */
 typedef struct task {
     question question;
-    json_t *line;               /* its texts are borrowed from here */
+    const json_t *line;         /* borrowed, and its texts from it; NULL: there is none */
     id_list ids;
     float *logits;              /* owned */
     conversation_message *messages; /* [n_messages], owned */
@@ -23,20 +21,6 @@ typedef struct task {
 
 void task_init(task *t);
 void task_clear(task *t);
-
-/* What one command does with lines; `flags` is the command's own. */
-typedef struct batch_rules {
-    /* Fill t->question from t->line, an object. On failure `f` is the line's answer. */
-    status (*read)(const void *flags, task *t, failure *f);
-    /* A good answer as JSON; NULL: no memory. */
-    json_t *(*show)(const answer *a);
-} batch_rules;
-
-/* Read lines from the file at `path` ("-": stdin) to its end. Returns an exit code. */
-int batch_run(const common_flags *common, const char *path, const batch_rules *rules,
-              const void *flags);
-
-/* ---- for `read` ---- */
 
 /* The string under `key` as the bytes of `out`, borrowed from the line. */
 status task_text(const task *t, const char *key, question_text *out, failure *f);
