@@ -176,6 +176,11 @@ static status stage_from_bias(strategy *out, const char *name, const char *value
     return strategy_append_biases(out, &(int32_t){(int32_t)id}, &bias, 1, f);
 }
 
+static status refuse_no_temperature(const char *name, failure *f) {
+    return fail(f, STATUS_BAD_REQUEST, "%s must be above 0: to take the likeliest token at each "
+                "step, use greedy instead (--greedy)", name);
+}
+
 static status stage_from_number(strategy *out, stage_kind kind, const char *name, const char *value,
                                 failure *f) {
     double number;
@@ -276,6 +281,48 @@ void stage_flags_init(stage_flags *flags) {
 void stage_flags_clear(stage_flags *flags) {
     strategy_clear(&flags->stages);
     strategy_clear(&flags->base);
+}
+
+status stage_flags_copy(stage_flags *to, const stage_flags *from) {
+    stage_flags_init(to);
+    to->has_chain = from->has_chain;
+    to->has_preset = from->has_preset;
+    to->has_greedy = from->has_greedy;
+    to->preset_max_new_tokens = from->preset_max_new_tokens;
+    status st = strategy_copy(&to->stages, &from->stages);
+    return st == STATUS_OK ? strategy_copy(&to->base, &from->base) : st;
+}
+
+static void take_back(stage_flags *flags, stage_kind kind) {
+    strategy_remove(&flags->stages, kind);
+    if (kind == STAGE_GREEDY) flags->has_greedy = false;
+}
+
+status stage_flags_take_json(stage_flags *flags, stage_kind kind, const json_t *value, failure *f) {
+    if (stage_table[kind].shape == SHAPE_TRUE && json_is_false(value)) {
+        take_back(flags, kind);
+        return STATUS_OK;
+    }
+    const char *name = stage_table[kind].name;
+    if (kind == STAGE_TEMPERATURE && json_is_number(value) && json_number_value(value) == 0)
+        return refuse_no_temperature(name, f);
+    strategy one;
+    strategy_init(&one);
+    json_t *array = json_pack("[{s: O}]", name, value);
+    status st = array ? strategy_from_json(&one, array, f)
+                      : fail(f, STATUS_NO_MEMORY, "no memory for \"%s\"", name);
+    if (st == STATUS_OK) st = strategy_merge(&flags->stages, &one, f);
+    if (st == STATUS_OK && kind == STAGE_GREEDY) flags->has_greedy = true;
+    json_decref(array);
+    strategy_clear(&one);
+    return st;
+}
+
+status stage_flags_take_chain(stage_flags *flags, const json_t *chain, failure *f) {
+    strategy_clear(&flags->stages);
+    flags->has_chain = true;
+    flags->has_preset = flags->has_greedy = false;
+    return strategy_from_json(&flags->base, chain, f);
 }
 
 status stage_flags_check(const stage_flags *flags, failure *f) {

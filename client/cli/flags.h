@@ -2,6 +2,7 @@
 #ifndef TRIVIUM_FLAGS_H
 #define TRIVIUM_FLAGS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,6 +73,15 @@ typedef struct stage_flags {
 
 void stage_flags_init(stage_flags *flags);
 void stage_flags_clear(stage_flags *flags);
+
+/* `to` is not initialised before; its own to clear afterwards, also on STATUS_NO_MEMORY. */
+status stage_flags_copy(stage_flags *to, const stage_flags *from);
+
+/* A value as it stands in a chain's JSON, as if its flag had come after the others; of a step without a value, false
+ * takes it back. STATUS_BAD_REQUEST, STATUS_BAD_ID, STATUS_NO_MEMORY. */
+status stage_flags_take_json(stage_flags *flags, stage_kind kind, const json_t *value, failure *f);
+/* A chain in place of all that these flags have said so far. */
+status stage_flags_take_chain(stage_flags *flags, const json_t *chain, failure *f);
 
 /* After parsing: STATUS_BAD_REQUEST when --chain stands beside stage flags, --greedy or --preset. */
 status stage_flags_check(const stage_flags *flags, failure *f);

@@ -175,14 +175,15 @@ static status take_text_too(const option_row *row, const char *value, failure *f
     return STATUS_OK;
 }
 
-static status take(const option_row *row, const char *value, failure *f) {
+status options_take(const option_row *row, const char *value, failure *f) {
     switch (row->kind) {
     case OPTION_FLAG: *(bool *)row->out = true; return STATUS_OK;
     case OPTION_TEXT: *(const char **)row->out = value; return STATUS_OK;
     case OPTION_TEXTS: return take_text_too(row, value, f);
     case OPTION_UINT: return take_uint(row, value, f);
     case OPTION_REAL: return take_real(row, value, f);
-    case OPTION_CALL: return row->take(row->out, row->name, value, f);
+    case OPTION_CALL:
+    case OPTION_CALLS: return row->take(row->out, row->name, value, f);
     }
     assert(false); /* a row's kind is one of those */
     return STATUS_BAD_REQUEST;
@@ -234,7 +235,7 @@ static status tell(const options *o, const char *flag) {
 /* The value of a row that has one: what is attached to its name, else the next word, which is taken. */
 static status take_value(const option_row *row, const char *attached, int argc, char **argv, int *at,
                          failure *f) {
-    if (attached) return take(row, attached, f);
+    if (attached) return options_take(row, attached, f);
     if (*at + 1 >= argc)
         return fail(f, STATUS_BAD_REQUEST, "--%s needs a value: --%s %s", row->name, row->name,
                     row->value_name);
@@ -244,7 +245,7 @@ static status take_value(const option_row *row, const char *attached, int argc, 
                     "--%s needs a value; one that begins with a hyphen is written --%s=%s",
                     row->name, row->name, value);
     ++*at;
-    return take(row, value, f);
+    return options_take(row, value, f);
 }
 
 /* One flag at argv[*at], with its value: moves *at to the last word it took. */
@@ -266,7 +267,7 @@ static status parse_flag(const options *o, int argc, char **argv, int *at, failu
     if (!row) return refuse_flag(o, flag, n_flag, f);
     if (row->value_name) return take_value(row, attached, argc, argv, at, f);
     if (attached) return fail(f, STATUS_BAD_REQUEST, "--%s takes no value", row->name);
-    return take(row, NULL, f);
+    return options_take(row, NULL, f);
 }
 
 status options_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words,

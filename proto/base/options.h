@@ -16,6 +16,7 @@ typedef enum option_kind {
     OPTION_UINT,        /* uint64_t *out, min … max */
     OPTION_REAL,        /* double *out, min … max, finite, C locale */
     OPTION_CALL,        /* take(out, name, value, failure): anything else, repeatable */
+    OPTION_CALLS,       /* the same, and each value adds to those before: JSON may have a list of them */
 } option_kind;
 
 enum { OPTION_TEXTS_MAX = 64 };
@@ -33,7 +34,7 @@ typedef struct option_row {
     const char *help;           /* one sentence, folded where it is shown */
     void *out;
     double min, max;            /* inclusive; OPTION_UINT and OPTION_REAL */
-    option_take *take;          /* OPTION_CALL; value is NULL when value_name is */
+    option_take *take;          /* OPTION_CALL and OPTION_CALLS; value is NULL when value_name is */
     char letter;                /* its short form, 'n' for -n; 0: none */
 } option_row;
 
@@ -50,6 +51,10 @@ typedef struct options {
  * was printed to stdout, or STATUS_BAD_REQUEST with a sentence that names the flag and what is allowed. */
 status options_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words,
                      failure *f);
+
+/* One row's value, as if it came from a command line; NULL for a row without value_name. STATUS_BAD_REQUEST, or what
+ * the row's `take` says. */
+status options_take(const option_row *row, const char *value, failure *f);
 
 /* "trivium 0.1.0 (protocol 1)" on stdout: the program is the first word of `usage`. */
 void options_print_version(const char *usage);

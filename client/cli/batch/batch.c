@@ -191,6 +191,7 @@ static bool batch_next(batch *b) {
     status st = outcome == LINES_LINE
                     ? line_begin(line, text, n_bytes, &f)
                     : fail(&f, STATUS_TOO_LONG, "the line is longer than %d bytes", LINE_BYTES_MAX);
+    f.code = st;                /* which may be another than that of whoever said the sentence */
     if (st != STATUS_OK) batch_line_fail(line, &f);
     return true;
 }

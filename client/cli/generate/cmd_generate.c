@@ -2,13 +2,18 @@
 #include "client/cli/input.h"
 #include "client/cli/outcome.h"
 #include "client/lib/random.h"
+#include "generate_batch.h"
 #include "generate_flags.h"
 #include "writing.h"
+
+enum { PARALLEL = TINY_LIMITS ? 2 : 16 };        /* texts of --input under way at once */
 
 typedef struct command_flags {
     common_flags common;
     generate_flags text;
-    bool timings, verbose, keep_newline;
+    bool timings, verbose, keep_newline, as_completed;
+    const char *input;          /* NULL: one text */
+    uint64_t n_parallel;        /* 0: not given */
 } command_flags;
 
 static int generate(const command_flags *flags, const buffer *prompt, const strategy *chain) {
@@ -47,6 +52,32 @@ static int generate_from(const command_flags *flags, const char *word) {
     return code;
 }
 
+static int generate_lines(const command_flags *flags) {
+    const generate_batch_options how = {
+        .common = &flags->common, .flags = &flags->text, .path = flags->input,
+        .n_parallel = flags->n_parallel > 0 ? flags->n_parallel : PARALLEL,
+        .as_completed = flags->as_completed, .timings = flags->timings,
+    };
+    strategy chain;
+    strategy_init(&chain);
+    failure f;
+    status st = generate_flags_chain(&flags->text, &chain, &f);
+    strategy_clear(&chain);
+    return st == STATUS_OK ? generate_batch_run(&how) : outcome_wrong_use("%s", f.message);
+}
+
+/* Lines, or one text; a flag of the one says nothing to the other. */
+static int generate_asked(const command_flags *flags, const char *word) {
+    if (flags->input && word) return outcome_wrong_use("--input and a prompt exclude each other");
+    if (flags->input) return generate_lines(flags);
+    const char *only = flags->as_completed       ? "as-completed"
+                       : flags->n_parallel > 0   ? "parallel"
+                       : flags->text.form != NULL ? "chat-template"
+                                                 : NULL;
+    if (only) return outcome_wrong_use("--%s is for lines: it needs --input F.jsonl", only);
+    return generate_from(flags, word);
+}
+
 int cmd_generate(int argc, char **argv) {
     command_flags flags = {0};
     common_flags_init(&flags.common);
@@ -57,23 +88,38 @@ int cmd_generate(int argc, char **argv) {
          .help = "before the text, on stderr: the request's id, its seed and its model"},
         {.name = "timings", .kind = OPTION_FLAG, .out = &flags.timings,
          .help = "at the end, one line on stderr: model, tokens, tokens a second"},
+        {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
+         .help = "a text for each line, as below; \"-\" is stdin; the answers are JSON"},
+        {.name = "as-completed", .kind = OPTION_FLAG, .out = &flags.as_completed,
+         .help = "with --input: each answer as soon as it is there, not in the order of the lines"},
+        {.name = "parallel", .kind = OPTION_UINT, .value_name = "N", .out = &flags.n_parallel, .min = 1,
+         .max = GENERATIONS_MAX, .help = "with --input: at most so many texts under way at once (16)"},
         {.name = NULL},
     };
     const options o = {
-        .usage = "trivium generate [PROMPT|-] [flags]",
+        .usage = "trivium generate [PROMPT|-|--input F.jsonl] [flags]",
         .summary = "Write the text that goes on from a prompt. Ctrl-C ends it and keeps what was\n"
                    "written. An empty prompt is BOS alone, where the model puts that before a text.\n\n"
                    "  trivium generate 'Once upon a time' --max-new-tokens 100 --temperature 0.7\n\n"
                    "With --show-probs, token lines of --json have \"candidates\": [{\"id\", \"text\",\n"
                    "\"logprob\" (raw), \"probability\" (after the chain, 0: removed), \"removed_by\"\n"
-                   "(the step that removed it, or null)}, …], likeliest first.",
+                   "(the step that removed it, or null)}, …], likeliest first.\n\n"
+                   "A line of --input is {\"prompt\": …}, {\"messages\": [{\"role\", \"content\"}, …]} or\n"
+                   "{\"ids\": […]}, and any flag above --keep-newline or of the strategy as a key:\n\n"
+                   "  {\"prompt\": \"Once\", \"max_new_tokens\": 50, \"top_k\": 40, \"stop\": [\"\\n\"]}\n\n"
+                   "It goes over the command line's flags as a later flag would; \"chain\" takes the\n"
+                   "place of all that they say of the strategy, and steps take what they take in a\n"
+                   "chain. Line N without \"seed\" gets --seed + N - 1. An \"id\" of any kind stands in\n"
+                   "the answer again: {\"line\", \"id\", \"text\", \"finish_reason\", \"prompt_tokens\",\n"
+                   "\"completion_tokens\", \"seed\", \"request\", \"model\", \"timings\"}, or {\"line\", \"id\",\n"
+                   "\"error\": {\"code\", \"message\"}}: the lines after one that fails go on.",
         .tables = {flags.text.rows, rows, flags.text.stages.rows, flags.common.rows},
         .n_words_max = 1,
     };
     const char *words[1] = {NULL};
     size_t n_words;
     int code = flags_parse(&o, argc, argv, words, &n_words);
-    if (code < 0) code = generate_from(&flags, words[0]);
+    if (code < 0) code = generate_asked(&flags, words[0]);
     generate_flags_clear(&flags.text);
     return code;
 }

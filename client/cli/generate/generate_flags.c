@@ -33,9 +33,9 @@ void generate_flags_init(generate_flags *flags) {
         {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags->seed,
          .take = flags_take_seed,
          .help = "the same request and seed give the same text; if not given, one is made and told after the text"},
-        {.name = "stop", .kind = OPTION_CALL, .value_name = "TEXT", .out = flags,
+        {.name = "stop", .kind = OPTION_CALLS, .value_name = "TEXT", .out = flags,
          .take = take_stop, .help = "end before this text; repeatable"},
-        {.name = "stop-id", .kind = OPTION_CALL, .value_name = "N", .out = flags,
+        {.name = "stop-id", .kind = OPTION_CALLS, .value_name = "N", .out = flags,
          .take = take_stop_id, .help = "end at this token; repeatable"},
         {.name = "ignore-eos", .kind = OPTION_FLAG, .out = &flags->ignore_eos,
          .help = "go on past the model's end tokens"},
@@ -49,12 +49,37 @@ void generate_flags_init(generate_flags *flags) {
                  "drawn one where it is none of them; the text last"},
         {.name = "session", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags->session,
          .take = flags_take_name, .help = "keep the KV-cache under this name for the next request"},
+        {.name = "chat-template", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags->form,
+         .take = flags_take_name,
+         .help = "of lines with \"messages\": chatml, llama3 or plain, instead of the model's own"},
         flags_model_row(&flags->model),
         flags_pool_row(&flags->pool),
         {.name = NULL},
     };
     _Static_assert(sizeof rows == sizeof flags->rows, "every row has its place");
     memcpy(flags->rows, rows, sizeof rows);
+}
+
+status generate_flags_copy(generate_flags *to, const generate_flags *from) {
+    generate_flags_init(to);
+    to->model = from->model;
+    to->pool = from->pool;
+    to->session = from->session;
+    to->form = from->form;
+    to->max_new_tokens = from->max_new_tokens;
+    to->seed = from->seed;
+    to->n_candidates = from->n_candidates;
+    to->ignore_eos = from->ignore_eos;
+    to->no_cache = from->no_cache;
+    to->no_special = from->no_special;
+    memcpy(to->stops, from->stops, sizeof to->stops);
+    to->n_stops = from->n_stops;
+    status st = stage_flags_copy(&to->stages, &from->stages);
+    failure f;
+    for (size_t i = 0; st == STATUS_OK && i < from->stop_ids.n_ids; i++) {
+        st = ids_add(&to->stop_ids, from->stop_ids.ids[i], &f);
+    }
+    return st;
 }
 
 void generate_flags_clear(generate_flags *flags) {

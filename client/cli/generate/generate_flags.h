@@ -1,16 +1,17 @@
-/* What a text is written with: a row each, on the command line. */
+/* What a text is written with: a row each, on the command line or, as a key, on a line of --input. */
 #ifndef TRIVIUM_GENERATE_FLAGS_H
 #define TRIVIUM_GENERATE_FLAGS_H
 
 #include "client/cli/flags.h"
 #include "client/lib/generation.h"
 
-enum { GENERATE_FLAG_ROWS = 12 };
+enum { GENERATE_FLAG_ROWS = 13 };
 
-/* Its rows point into it: initialise it in place. What is named is borrowed from argv. */
+/* Its rows point into it: initialise it in place. What is named is borrowed. */
 typedef struct generate_flags {
     stage_flags stages;
     const char *model, *pool, *session;
+    const char *form;           /* of the chat template; NULL: the model's own */
     uint64_t max_new_tokens;    /* 0: not given */
     seed_flag seed;
     uint64_t n_candidates;      /* shown of each token; 0: none */
@@ -23,6 +24,9 @@ typedef struct generate_flags {
 
 void generate_flags_init(generate_flags *flags);
 void generate_flags_clear(generate_flags *flags);
+
+/* `to` is not initialised before; its own to clear afterwards, also on STATUS_NO_MEMORY. */
+status generate_flags_copy(generate_flags *to, const generate_flags *from);
 
 /* The whole strategy; `chain` is initialised. STATUS_BAD_REQUEST: flags that exclude each other. */
 status generate_flags_chain(const generate_flags *flags, strategy *chain, failure *f);
