@@ -243,8 +243,9 @@ static status prompt_read(line_text *t, failure *f) {
 }
 
 static status line_read(line_text *t, failure *f) {
-    if (line_keys_take(&t->flags, t->task.line, f) != STATUS_OK) return f->code;
-    if (generate_flags_chain(&t->flags, &t->chain, f) != STATUS_OK) return f->code;
+    status st = line_keys_take(&t->flags, t->task.line, f);
+    if (st == STATUS_OK) st = generate_flags_chain(&t->flags, &t->chain, f);
+    if (st != STATUS_OK) return st;
     t->request = generate_flags_request(&t->flags, &t->chain);
     bool has_seed = json_object_get(t->task.line, "seed") != NULL;
     t->request.seed = has_seed ? t->flags.seed.seed
