@@ -89,7 +89,7 @@ int cmd_generate(int argc, char **argv) {
         {.name = "timings", .kind = OPTION_FLAG, .out = &flags.timings,
          .help = "at the end, one line on stderr: model, tokens, tokens a second"},
         {.name = "input", .kind = OPTION_TEXT, .value_name = "F.jsonl", .out = &flags.input,
-         .help = "a text for each line, as below; \"-\" is stdin; the answers are JSON"},
+         .help = "a text for each line, as above; \"-\" is stdin; the answers are JSON"},
         {.name = "as-completed", .kind = OPTION_FLAG, .out = &flags.as_completed,
          .help = "with --input: each answer as soon as it is there, not in the order of the lines"},
         {.name = "parallel", .kind = OPTION_UINT, .value_name = "N", .out = &flags.n_parallel, .min = 1,

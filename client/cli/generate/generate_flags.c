@@ -32,7 +32,7 @@ void generate_flags_init(generate_flags *flags) {
          .help = "at most so many (200; 100 with a preset)"},
         {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags->seed,
          .take = flags_take_seed,
-         .help = "the same request and seed give the same text; if not given, one is made and told after the text"},
+         .help = "the same request and seed give the same text; if not given, one is made, which a terminal is told"},
         {.name = "stop", .kind = OPTION_CALLS, .value_name = "TEXT", .out = flags,
          .take = take_stop, .help = "end before this text; repeatable"},
         {.name = "stop-id", .kind = OPTION_CALLS, .value_name = "N", .out = flags,
