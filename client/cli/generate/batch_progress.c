@@ -11,6 +11,12 @@ void batch_progress_begin(batch_progress *p) {
                           .gives_way = isatty(STDOUT_FILENO)};
 }
 
+static void line_print(batch_progress *p, const char *line) {
+    fputc('\r', stderr);        /* what was typed, as ^C, has moved the cursor */
+    in_place_print(&p->place, stderr, line);
+    fflush(stderr);
+}
+
 void batch_progress_draw(batch_progress *p, batch_figures figures) {
     char line[160], failed[40] = "";
     if (!p->is_shown) return;
@@ -19,14 +25,12 @@ void batch_progress_draw(batch_progress *p, batch_figures figures) {
     snprintf(line, sizeof line, "%llu done%s, %zu under way, %.0f tok/s\n",
              (unsigned long long)figures.counts.n_done, failed, figures.counts.n_under_way,
              tokens_per_s(figures));
-    in_place_print(&p->place, stderr, line);
-    fflush(stderr);
+    line_print(p, line);
 }
 
 void batch_progress_hide(batch_progress *p) {
     if (!p->is_shown || !p->gives_way || p->place.n_lines == 0) return;
-    in_place_print(&p->place, stderr, "");
-    fflush(stderr);
+    line_print(p, "");
 }
 
 void batch_progress_tell(batch_figures figures) {

@@ -1,6 +1,7 @@
 """generate --input: a text for each line, which is the text that it is alone; in order or as each is there; whatever is wrong with a
 line is that line's answer."""
 import json
+import re
 import signal
 import subprocess
 
@@ -173,9 +174,10 @@ def test_one_page_for_all(models):
         small.start_all(models(type="Q4_1", seed=1), "--kv-memory", "16K")
         assert small.model()["kv_pages"] == 1
         lines = [{"prompt": one, "max_new_tokens": 20, "seed": 5, **LENGTH} for one in words(40)]
+        last = alone(small, "the sky number 39", 5, "--max-new-tokens", 20, "--ignore-eos")
         results = batch(small, *lines, flags=("--parallel", "64", "--wait", "0.5"))
         assert [one["completion_tokens"] for one in results] == [20] * 40
-        assert results[39]["text"] == alone(small, "the sky number 39", 5, "--max-new-tokens", 20, "--ignore-eos")
+        assert results[39]["text"] == last
 
 
 def test_a_full_table_is_waited_for(stack, fakes):
@@ -302,6 +304,18 @@ def test_progress_on_a_terminal(tiny, tmp_path, kept):
     else:
         assert [json.loads(line)["line"] for line in "".join(shown[:-1]).replace("}{\"line", "}\n{\"line").splitlines()] \
             == list(range(1, 10))
+
+
+def test_ctrl_c_at_a_terminal(tiny, tmp_path):
+    """The last line is whole, whatever the terminal has put into it."""
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(jsonl(*many(400, 450)))
+    one = Terminal(tiny, "-c", f"{BUILD}/trivium generate --input {path} > {tmp_path / 'out'}", program="/bin/bash")
+    one.wait_for("tok/s")
+    one.type("\x03")
+    assert one.end() == 130
+    last, = one.lines()
+    assert re.fullmatch(r"\d+ done, \d+ failed, 0 under way, \d+ tok/s", last)
 
 
 def test_a_terminal_that_is_read_is_told(tiny):
