@@ -112,7 +112,8 @@ int cmd_generate(int argc, char **argv) {
                    "chain. Line N without \"seed\" gets --seed + N - 1. An \"id\" of any kind stands in\n"
                    "the answer again: {\"line\", \"id\", \"text\", \"finish_reason\", \"prompt_tokens\",\n"
                    "\"completion_tokens\", \"seed\", \"request\", \"model\", \"timings\"}, or {\"line\", \"id\",\n"
-                   "\"error\": {\"code\", \"message\"}}: the lines after one that fails go on.",
+                   "\"error\": {\"code\", \"message\"}}: the lines after one that fails go on. After messages\n"
+                   "also \"dropped\", the oldest ones that did not fit, and \"cut\", tokens of the last.",
         .tables = {flags.text.rows, rows, flags.text.stages.rows, flags.common.rows},
         .n_words_max = 1,
     };

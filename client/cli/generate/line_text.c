@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/batch/task.h"
 #include "client/cli/json.h"
 #include "client/lib/random.h"
 #include "generation_json.h"
 #include "line_keys.h"
+#include "line_prompt.h"
 #include "proto/base/buffer.h"
 #include "proto/base/text.h"
 
@@ -24,12 +24,8 @@ struct line_text {
     line_state state;
     generate_flags flags;
     strategy chain;
-    task task;                  /* what it asks for */
-    bool has_messages, rendered;
-    generation_piece piece;
+    line_prompt prompt;
     generation_request request;
-    char **stops;               /* [request.n_stops], owned: of a conversation; NULL: those of the flags */
-    uint32_t n_dropped, n_cut;  /* of the conversation */
     bool started, cancelled;
     bool broken;                /* no memory for what came */
     int timer;                  /* LINE_WAITING */
@@ -39,18 +35,11 @@ struct line_text {
     json_t *tokens;             /* NULL: not wanted */
 };
 
-static void stops_free(line_text *t) {
-    for (size_t i = 0; t->stops && i < t->request.n_stops; i++) free(t->stops[i]);
-    free(t->stops);
-    t->stops = NULL;
-}
-
 void line_text_free(line_text *t) {
     if (t->state == LINE_WAITING) loop_cancel(client_loop(t->rules->client), t->timer);
-    stops_free(t);
     generate_flags_clear(&t->flags);
     strategy_clear(&t->chain);
-    task_clear(&t->task);
+    line_prompt_clear(&t->prompt);
     buffer_clear(&t->text);
     json_decref(t->tokens);
     free(t);
@@ -99,9 +88,9 @@ static json_t *result(const line_text *t, const generation_done *done) {
                               "model", json_text(t->model));
     if (!whole) return NULL;
     json_object_set_new(whole, "timings", generation_timings_json(done, t->n_prompt));
-    if (t->has_messages) {
-        json_object_set_new(whole, "dropped", json_integer(t->n_dropped));
-        json_object_set_new(whole, "cut", json_integer(t->n_cut));
+    if (t->prompt.kind == PROMPT_CONVERSATION) {
+        json_object_set_new(whole, "dropped", json_integer(t->prompt.rendered.n_dropped));
+        json_object_set_new(whole, "cut", json_integer(t->prompt.rendered.n_cut));
     }
     if (t->tokens) json_object_set(whole, "tokens", t->tokens);
     if (done->reason == FINISHED_ERROR)
@@ -156,102 +145,45 @@ static status text_write(line_text *t, failure *f) {
     status st = random_bytes(t->request.id, REQUEST_BYTES, f);
     if (st != STATUS_OK) return st;
     t->state = LINE_WRITING;
+    line_prompt_put(&t->prompt, &t->request);
     st = client_generate(t->rules->client, &t->request, &events, t, f);
     return st == STATUS_BUSY ? text_wait(t, f) : st;
 }
 
-/* ---- a conversation ---- */
-
-/* The model's texts that end a reply, and those of the line. */
-static status stops_keep(line_text *t, const render_answer *a, failure *f) {
-    size_t n = a->n_stops + t->flags.n_stops;
-    if (n > STOPS_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "with the %zu of the chat template these are more than %d stops",
-                    a->n_stops, STOPS_MAX);
-    t->request.n_stops = 0;
-    t->stops = calloc(n + 1, sizeof *t->stops);
-    for (size_t i = 0; t->stops && i < n; i++) {
-        t->stops[i] = strdup(i < a->n_stops ? a->stops[i] : t->flags.stops[i - a->n_stops]);
-        if (!t->stops[i]) break;
-        t->request.n_stops++;
-    }
-    t->request.stops = (const char *const *)t->stops;
-    return t->request.n_stops == n ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for the prompt");
-}
-
-static status prompt_keep(line_text *t, const render_answer *a, failure *f) {
-    for (size_t i = 0; i < a->n_ids; i++) {
-        if (ids_add(&t->task.ids, a->ids[i], f) != STATUS_OK) return f->code;
-    }
-    t->rendered = true;
-    t->n_dropped = a->n_dropped;
-    t->n_cut = a->n_cut;
-    snprintf(t->model, sizeof t->model, "%s", a->model);
-    t->request.model = t->model;
-    t->request.ids = t->task.ids.ids;
-    t->request.n_ids = t->task.ids.n_ids;
-    return stops_keep(t, a, f);
-}
+/* ---- the whole ---- */
 
 static void on_rendered(void *context, const answer *a) {
     line_text *t = context;
-    failure f = {.code = a->code};
-    if (t->cancelled) fail(&f, STATUS_CANCELLED, "cancelled before it began");
-    else if (a->code == STATUS_BUSY) text_wait(t, &f);
-    else if (a->code != STATUS_OK) fail(&f, a->code, "%s", a->message);
-    else if (prompt_keep(t, answer_to_render(a), &f) == STATUS_OK) f.code = text_write(t, &f);
-    if (t->state == LINE_WAITING) return;
-    if (f.code != STATUS_OK) batch_line_fail(t->line, &f);
+    failure f;
+    status st = a->code;
+    if (t->cancelled) st = fail(&f, STATUS_CANCELLED, "cancelled before it began");
+    else if (st == STATUS_BUSY) st = text_wait(t, &f);
+    else if (st != STATUS_OK) fail(&f, st, "%s", a->message);
+    else {
+        st = line_prompt_take(&t->prompt, &t->flags, answer_to_render(a), &f);
+        if (st == STATUS_OK) st = text_write(t, &f);
+    }
+    if (st != STATUS_OK) batch_line_fail(t->line, &f);
 }
-
-static status text_render(line_text *t, failure *f) {
-    t->task.question = (question){
-        .kind = ASK_RENDER,
-        .render = {.model = t->flags.model, .form = t->flags.form, .messages = t->task.messages,
-                   .n_messages = t->task.n_messages, .n_reply = t->request.max_new_tokens},
-    };
-    t->state = LINE_RENDERING;
-    return client_call(t->rules->client, &t->task.question, on_rendered, t, f);
-}
-
-/* ---- the whole ---- */
 
 static status text_begin(line_text *t, failure *f) {
-    return t->has_messages && !t->rendered ? text_render(t, f) : text_write(t, f);
+    const question *asked = line_prompt_question(&t->prompt, &t->flags, t->request.max_new_tokens);
+    if (!asked) return text_write(t, f);
+    t->state = LINE_RENDERING;
+    status st = client_call(t->rules->client, asked, on_rendered, t, f);
+    return st == STATUS_BUSY ? text_wait(t, f) : st;
 }
 
-/* What the text goes on from. */
-static status prompt_read(line_text *t, failure *f) {
-    const json_t *line = t->task.line;
-    const json_t *prompt = json_object_get(line, "prompt"), *ids = json_object_get(line, "ids");
-    t->has_messages = json_object_get(line, "messages") != NULL;
-    if ((prompt != NULL) + (ids != NULL) + t->has_messages != 1)
-        return fail(f, STATUS_BAD_REQUEST, "a line needs one of \"prompt\", \"messages\" and \"ids\"");
-    if (t->has_messages) return task_messages(&t->task, "messages", f);
-    if (ids) {
-        status st = task_ids(&t->task, "ids", f);
-        t->request.ids = t->task.ids.ids;
-        t->request.n_ids = t->task.ids.n_ids;
-        return st;
-    }
-    question_text text = {0};
-    status st = task_text(&t->task, "prompt", &text, f);
-    t->piece = (generation_piece){text.bytes, text.n_bytes, !t->flags.no_special};
-    t->request.pieces = &t->piece;
-    t->request.n_pieces = 1;
-    return st;
-}
-
-static status line_read(line_text *t, failure *f) {
-    status st = line_keys_take(&t->flags, t->task.line, f);
+static status line_read(line_text *t, const json_t *line, failure *f) {
+    status st = line_keys_take(&t->flags, line, f);
     if (st == STATUS_OK) st = generate_flags_chain(&t->flags, &t->chain, f);
     if (st != STATUS_OK) return st;
     t->request = generate_flags_request(&t->flags, &t->chain);
-    bool has_seed = json_object_get(t->task.line, "seed") != NULL;
+    bool has_seed = json_object_get(line, "seed") != NULL;
     t->request.seed = has_seed ? t->flags.seed.seed
                                : (t->rules->seed + batch_line_number(t->line) - 1) % SEED_MAX;
     if (t->request.n_candidates > 0) t->tokens = json_array();
-    return prompt_read(t, f);
+    return line_prompt_read(&t->prompt, line, &t->flags, f);
 }
 
 status line_text_begin(line_text_rules *rules, batch_line *line, const json_t *object, failure *f) {
@@ -261,12 +193,11 @@ status line_text_begin(line_text_rules *rules, batch_line *line, const json_t *o
     t->line = line;
     t->state = LINE_WRITING;
     strategy_init(&t->chain);
-    task_init(&t->task);
-    t->task.line = object;
+    line_prompt_init(&t->prompt);
     batch_line_keep(line, t);
     status st = generate_flags_copy(&t->flags, rules->flags);
     if (st != STATUS_OK) return fail(f, st, "no memory for a line of the input");
-    st = line_read(t, f);
+    st = line_read(t, object, f);
     return st == STATUS_OK ? text_begin(t, f) : st;
 }
 
