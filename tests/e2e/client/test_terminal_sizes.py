@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from conftest import BUILD, Stack
-from sized_terminal import SizedTerminal, widest, written_lines
+from sized_terminal import SEQUENCE, SizedTerminal, widest, written_lines
 
 PROMPT = "Once upon a time"
 NAME = "a-model-with-a-name-of-forty-characters-日本"
@@ -45,13 +45,16 @@ def standing_still(stack):
         stack.samplerd.send_signal(signal.SIGCONT)
 
 
-def on_terminal(stack, n_columns, *arguments):
-    """The lines that a command writes to a terminal of so many columns."""
+def raw_on_terminal(stack, n_columns, *arguments):
+    """What a command writes to a terminal of so many columns."""
     terminal = SizedTerminal(stack, *arguments, n_columns=n_columns)
-    code = terminal.end()
-    lines = written_lines(terminal.raw)
-    assert code == 0, lines
-    return lines
+    assert terminal.end() == 0, terminal.raw
+    return terminal.raw
+
+
+def on_terminal(*arguments):
+    """The lines of that."""
+    return written_lines(raw_on_terminal(*arguments))
 
 
 def packed(lines):
@@ -104,7 +107,11 @@ def test_what_is_shown_of_each_token(long, n_columns):
 
 @pytest.mark.parametrize("n_columns", [30, 80])
 def test_bench(long, n_columns):
-    lines = on_terminal(long, n_columns, "bench", "kv-cache", "--prompts", "2,17", "-n", 3, "--runs", 2)
+    raw = raw_on_terminal(long, n_columns, "bench", "kv-cache", "--prompts", "2,17", "-n", 3, "--runs", 2)
+    lines = written_lines(raw)
+    told = SEQUENCE.split(raw.replace("\r", ""))
+    assert widest(line for piece in told for line in piece.split("\n")) <= n_columns
+    assert any(piece.startswith("prompt of 17, without the") for piece in told)         # while it takes its time
     assert widest(lines) <= n_columns
     shown = " ".join(lines)
     for words in ("uncached, s", "ms/token", "speed-up", "spread", "same text", "medians of 2 runs", "×", "yes"):
