@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "limits.h"
 #include "nearest.h"
@@ -16,8 +18,11 @@
 
 enum {
     TABLES_MAX = sizeof((options){0}.tables) / sizeof((options){0}.tables[0]),
-    HELP_COLUMN = 30,
-    HELP_CELLS = 80,            /* of a line */
+    HELP_COLUMN = 30,           /* what a flag does, beside it */
+    HELP_COLUMN_NARROW = 6,     /* below it, on a terminal of fewer than HELP_CELLS_FLAGS */
+    HELP_CELLS = 80,            /* of a line, but on a terminal that is narrower */
+    HELP_CELLS_FLAGS = 60,
+    HELP_CELLS_MIN = 20,
     WORD_BYTES_SHOWN = 64,      /* of one that is refused */
 };
 
@@ -83,9 +88,16 @@ static size_t width_of(const char *text, size_t n_bytes) {
     return n;
 }
 
-/* Paragraphs, the first of which begins at column `indent`, filled up to HELP_CELLS. A line that
+static size_t help_cells(void) {
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_col > HELP_CELLS) return HELP_CELLS;
+    return size.ws_col < HELP_CELLS_MIN ? HELP_CELLS_MIN : size.ws_col;
+}
+
+/* Paragraphs, the first of which begins at column `indent`, filled up to help_cells. A line that
  * begins with a blank, an example, stays one; so does an empty one. */
 static void print_folded(const char *text, size_t indent) {
+    const size_t n_cells = help_cells();
     size_t column = indent;
     while (*text) {
         bool goes_on = column > indent && text[1] && text[1] != ' ' && text[1] != '\n';
@@ -97,7 +109,7 @@ static void print_folded(const char *text, size_t indent) {
         size_t n_blanks = *text == '\n' ? 1 : strspn(text, " ");
         const char *word = text + n_blanks;
         size_t n_word = strcspn(word, " \n"), width = width_of(word, n_word);
-        if (column > indent && column + n_blanks + width > HELP_CELLS) {
+        if (column > indent && column + n_blanks + width > n_cells) {
             printf("\n%*s", (int)indent, "");
             column = indent;
             n_blanks = 0;
@@ -114,9 +126,10 @@ static void print_row(const option_row *row) {
     letter[1] = row->letter;
     int n = printf("  %s--%s%s%s", row->letter ? letter : "", row->name, row->value_name ? " " : "",
                    row->value_name ? row->value_name : "");
-    if (n < HELP_COLUMN) printf("%*s", HELP_COLUMN - n, "");
-    else printf("\n%*s", HELP_COLUMN, "");
-    print_folded(row->help, HELP_COLUMN);
+    const int column = help_cells() < HELP_CELLS_FLAGS ? HELP_COLUMN_NARROW : HELP_COLUMN;
+    if (n < column) printf("%*s", column - n, "");
+    else printf("\n%*s", column, "");
+    print_folded(row->help, (size_t)column);
 }
 
 static void print_help(const options *o) {

@@ -121,6 +121,14 @@ def test_bench(long, n_columns):
         assert widest(lines) <= n_columns and "tok/s" in " ".join(lines)
 
 
+@pytest.mark.parametrize("command", [("bench", "kv-cache"), ("watch",), ("explore", "temperature")])
+def test_help(long, command):
+    lines = on_terminal(long, 30, *command, "--help")
+    piped = long.run(*command, "--help").stdout.decode().splitlines()
+    assert [line for line in lines if widest([line]) > 30 and len(line.split()) > 1] == []     # but for a single long word
+    assert packed(lines) == packed(piped) and widest(piped) <= 80
+
+
 @pytest.mark.parametrize("n_columns", [30, 80])
 def test_probe(long, n_columns):
     probe = ("probe", "--logits", "5,3,2,1,0.5", "--labels", "sunny,cloudy,rain,snow,日本語日本語日本語日本語")
