@@ -90,7 +90,8 @@ static size_t width_of(const char *text, size_t n_bytes) {
 
 static size_t help_cells(void) {
     struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_col > HELP_CELLS) return HELP_CELLS;
+    bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    if (!is_known || size.ws_col > HELP_CELLS) return HELP_CELLS;
     return size.ws_col < HELP_CELLS_MIN ? HELP_CELLS_MIN : size.ws_col;
 }
 

@@ -53,7 +53,8 @@ terminal_changes *terminal_changes_new(loop *l, loop_handler *resized, loop_hand
         free(t);
         return NULL;
     }
-    *t = (terminal_changes){.loop = l, .resized = resized, .continued = continued, .context = context, .pipe = ends[0]};
+    *t = (terminal_changes){.loop = l, .resized = resized, .continued = continued, .context = context,
+                            .pipe = ends[0]};
     if (loop_add_reader(l, t->pipe, on_byte, t) != 0) {
         close(ends[0]);
         close(ends[1]);

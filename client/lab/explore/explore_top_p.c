@@ -106,8 +106,8 @@ static status print_texts(const side_by_side *p) {
         putchar('\n');
     }
     if (is_one_text(p)) {
-        explore_remark("Both are the same text: at each step the two drew the same token. A smaller --top-k, a larger "
-                       "--top-p or another --seed may part them.");
+        explore_remark("Both are the same text: at each step the two drew the same token. A smaller "
+                       "--top-k, a larger --top-p or another --seed may part them.");
         putchar('\n');
     }
     bool whole = plain[BOTH] && plain[ALONE];

@@ -50,8 +50,8 @@ static void see(watch_screen *s, uint32_t step, const char *text, bool follows) 
         {.id = 8, .logprob = -2, .text = other, .n_bytes = strlen("other")},
     };
     const watch_trace trace = {
-        .token = {.step = step, .id = 7, .logprob = -1, .text = copy, .n_bytes = strlen(text), .candidates = candidates,
-                  .n_candidates = 2, .n_left = n_left, .n_left_items = 2},
+        .token = {.step = step, .id = 7, .logprob = -1, .text = copy, .n_bytes = strlen(text),
+                  .candidates = candidates, .n_candidates = 2, .n_left = n_left, .n_left_items = 2},
         .chain = &chain,
     };
     assert_int_equal(watch_screen_add(s, &trace, follows), STATUS_OK);
