@@ -156,7 +156,7 @@ def test_words_of_a_reply_are_whole(terminal, real):
 def test_no_reply_commands_the_terminal(terminal, real):
     escape = real.lines("tokenize", "\x1b")[0]["ids"]
     assert len(escape) == 1
-    flags = ["--logit-bias", f"{escape[0]}=1000", "--max-new-tokens", "3"]
+    flags = ["--logit-bias", f"{escape[0]}=1000", "--max-new-tokens", "3", "--seed", "1"]
     chat = terminal(*flags)
     chat.type("Hello\r")
     chat.wait_for("Assistant: " + 3 * "\\x1b")
