@@ -242,13 +242,18 @@ def test_a_lost_daemon_is_a_pause(models, tmp_path, lost):
 
 def test_ctrl_c_shows_what_there_is(tiny, tmp_path):
     lines = [{"prompt": "a", "max_new_tokens": 1}, *many(40, 450)]
-    process = caught_at_work(tiny, tmp_path, lines, "--parallel", "4")
-    process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=TIMEOUT_S)
-    results = [json.loads(line) for line in out.splitlines()]
-    assert (process.returncode, errors) == (130, b"")
-    assert [one["line"] for one in results] == list(range(1, len(results) + 1)) and len(results) < len(lines)
-    assert "cancelled" in {one.get("finish_reason") for one in results}
+
+    def interrupted():
+        process = caught_at_work(tiny, tmp_path, lines, "--parallel", "4")
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=TIMEOUT_S)
+        results = [json.loads(line) for line in out.splitlines()]
+        assert (process.returncode, errors) == (130, b"")
+        assert [one["line"] for one in results] == list(range(1, len(results) + 1))
+        texts_cut = "cancelled" in {one.get("finish_reason") for one in results}
+        return texts_cut and results            # a client that stood still may be too late to cancel
+    results = wait_until(interrupted, what="texts that are cancelled in time")
+    assert len(results) < len(lines)
     assert results[0]["finish_reason"] == "length"
     wait_until(lambda: not tiny.lines("ps")[0]["requests"], what="the end of all texts")
 
@@ -315,7 +320,7 @@ def test_ctrl_c_at_a_terminal(tiny, tmp_path):
     one.type("\x03")
     assert one.end() == 130
     last, = one.lines()
-    assert re.fullmatch(r"\d+ done, \d+ failed, 0 under way, \d+ tok/s", last)
+    assert re.fullmatch(r"\d+ done(, \d+ failed)?, 0 under way, \d+ tok/s", last)
 
 
 def test_a_terminal_that_is_read_is_told(tiny):
