@@ -25,6 +25,8 @@ int flags_parse(const options *o, int argc, char **argv, const char **words, siz
 
 /* ---- common ---- */
 
+enum { WAIT_BY_DEFAULT = -1 };  /* --wait was not given */
+
 static status take_endpoint(void *out, const char *name, const char *value, failure *f) {
     common_flags *flags = out;
     failure why;
@@ -37,14 +39,14 @@ static status take_endpoint(void *out, const char *name, const char *value, fail
 }
 
 void common_flags_init(common_flags *flags) {
-    *flags = (common_flags){.wait_s = WAIT_MS / 1000.0};
+    *flags = (common_flags){.wait_s = WAIT_BY_DEFAULT};
     const char *value = getenv("TRIVIUM_ENDPOINT");
     if (value && *value) flags->default_endpoint = value;
     const option_row rows[] = {
         {.name = "endpoint", .kind = OPTION_CALL, .value_name = "ENDPOINT", .out = flags,
          .take = take_endpoint, .help = "where tokenizerd listens ($TRIVIUM_ENDPOINT); several are tried in turn"},
         {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &flags->wait_s, .min = 0,
-         .max = WAIT_MS_MAX / 1000.0, .help = "seconds to wait for a missing daemon (10)"},
+         .max = WAIT_MS_MAX / 1000.0, .help = "seconds to wait for a missing daemon (10); if given, also for a model that is not known yet"},
         {.name = "json", .kind = OPTION_FLAG, .out = &flags->json,
          .help = "print JSON, one object a line"},
         {.name = NULL},
@@ -55,10 +57,12 @@ void common_flags_init(common_flags *flags) {
 
 client_options common_flags_client(const common_flags *flags) {
     bool is_default = flags->n_endpoints == 0 && flags->default_endpoint;
+    bool has_own_wait = flags->wait_s >= 0;
     return (client_options){
         .endpoints = is_default ? &flags->default_endpoint : flags->endpoints,
         .n_endpoints = is_default ? 1 : flags->n_endpoints,
-        .wait_ms = (uint32_t)lround(flags->wait_s * 1000),
+        .wait_ms = has_own_wait ? (uint32_t)lround(flags->wait_s * 1000) : WAIT_MS,
+        .has_own_wait = has_own_wait,
     };
 }
 

@@ -23,7 +23,7 @@ typedef struct common_flags {
     const char *endpoints[JOINS_MAX];
     size_t n_endpoints;
     const char *default_endpoint;   /* $TRIVIUM_ENDPOINT, NULL: not set */
-    double wait_s;
+    double wait_s;                  /* below 0: not given */
     bool json;
     option_row rows[4];
 } common_flags;

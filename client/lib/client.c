@@ -19,6 +19,7 @@ struct client {
     const char *endpoints[1];   /* that one */
     void (*waiting)(void *context, const char *sentence);
     void *waiting_context;
+    bool has_joined;            /* once */
 };
 
 loop *client_loop(const client *c) {
@@ -27,13 +28,16 @@ loop *client_loop(const client *c) {
 
 /* ---- what the link tells ---- */
 
+/* Whoever opens a client is about to ask; later on nobody waits for a lost tokenizerd while nothing is asked for. */
 static void on_waiting(void *context, const char *sentence) {
     client *c = context;
-    if (c->waiting) c->waiting(c->waiting_context, sentence);
+    bool is_asking = pending_calls_any(c->calls) || generations_any(c->generations) || watching_any(c->watching);
+    if (c->waiting && (is_asking || !c->has_joined)) c->waiting(c->waiting_context, sentence);
 }
 
 static void on_joined(void *context) {
     client *c = context;
+    c->has_joined = true;
     generations_joined(c->generations);         /* before the calls, which may tune one of them */
     pending_calls_joined(c->calls);
     watching_joined(c->watching);
@@ -164,7 +168,7 @@ static status link_open(client *c, const client_options *options, failure *f) {
         .started = on_started, .chunk = on_chunk, .done = on_done,
         .traced = on_traced, .answered = on_answered, .beat = on_beat,
     };
-    text_link_options where = {options->endpoints, options->n_endpoints, options->wait_ms};
+    text_link_options where = {options->endpoints, options->n_endpoints, options->wait_ms, options->has_own_wait};
     if (endpoint_choose(c, &where, f) != STATUS_OK) return f->code;
     c->waiting = options->waiting;
     c->waiting_context = options->context;

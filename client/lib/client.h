@@ -20,8 +20,9 @@ typedef struct client_options {
     const char *const *endpoints;   /* [n_endpoints], borrowed for the life of the client */
     size_t n_endpoints;         /* 0: the runtime folder's */
     uint32_t wait_ms;           /* for a tokenizerd, and there for other missing daemons; 0: not at all */
-    /* NULL, or called at most once, from the loop: no tokenizerd came for a second, and `sentence` says what is
-     * waited for. */
+    bool has_own_wait;          /* somebody asked for this wait: it is kept for a model that nobody knows, too */
+    /* NULL, or called from the loop, once for each wait of a text, call or watch that is longer than a second:
+     * `sentence` says what is waited for. */
     void (*waiting)(void *context, const char *sentence);
     void *context;              /* of waiting */
 } client_options;

@@ -88,6 +88,7 @@ enum {
     RETURN_HEARTBEATS = 2,          /* of a new tokenizerd, in which the modelds of the one before come back */
     WAIT_MS = 10000,                /* for a missing worker */
     WAIT_MS_MAX = 24 * 3600 * 1000,
+    NOTICE_MS = 1000,               /* until whoever waits is told for what */
     STEP_DEADLINE_MS = 2000,        /* for one answer of a sampler */
     STEP_TRIES_MAX = 5,             /* deadlines passed and wrong answers of one step */
     STEP_LOSSES_MAX = 8,            /* samplers lost with the rows of one step */

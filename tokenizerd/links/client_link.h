@@ -112,6 +112,8 @@ void client_link_scored(client_link *l, peer *client, uint64_t number, const int
                         const modeld_scores *scores);
 void client_link_probed(client_link *l, peer *client, uint64_t number, int32_t id,
                         const double *probabilities, size_t n_probabilities);
+/* A word to whoever waits for its answer. */
+void client_link_call_waits(client_link *l, peer *client, uint64_t number, const char *sentence);
 void client_link_tuned(client_link *l, peer *client, uint64_t number, const request *r,
                        const request_change *change);
 void client_link_cancelled(client_link *l, peer *client, uint64_t number,
@@ -133,6 +135,7 @@ void client_link_started(client_link *l, const request *r, bool has_own_bos, uin
 void client_link_token(client_link *l, const request *r, const vocab *v, const request_token *token,
                        const Trivium__Drawn *drawn, const stream_text *shown);
 void client_link_rest(client_link *l, const request *r, const stream_text *shown);  /* held back so far */
+void client_link_text_waits(client_link *l, const request *r, const char *sentence);
 status client_link_change(client_link *l, const request *r, const request_change *change);  /* STATUS_NO_MEMORY */
 void client_link_done(client_link *l, const request *r, request_finish finish, const failure *why,
                       uint64_t now_us);       /* why: read for FINISH_ERROR */

@@ -18,6 +18,16 @@ void client_link_failed(client_link *l, peer *client, uint64_t number, const fai
     client_link_tell(l, client, &m, NULL, 0);
 }
 
+void client_link_call_waits(client_link *l, peer *client, uint64_t number, const char *sentence) {
+    Trivium__Waiting waiting = TRIVIUM__WAITING__INIT;
+    waiting.call = number;
+    waiting.message = (char *)sentence;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_WAITING;
+    m.waiting = &waiting;
+    client_link_tell(l, client, &m, NULL, 0);
+}
+
 void client_link_tokenized(client_link *l, peer *client, uint64_t number, const int32_t *ids,
                            size_t n_ids) {
     Trivium__Tokenized tokenized = TRIVIUM__TOKENIZED__INIT;

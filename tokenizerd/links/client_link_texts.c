@@ -102,6 +102,17 @@ void client_link_rest(client_link *l, const request *r, const stream_text *shown
     tell_chunk(l, r, &chunk);
 }
 
+void client_link_text_waits(client_link *l, const request *r, const char *sentence) {
+    Trivium__Waiting waiting = TRIVIUM__WAITING__INIT;
+    waiting.request = bytes_to_wire(r->id, sizeof r->id);
+    waiting.attempt = r->attempt;
+    waiting.message = (char *)sentence;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_WAITING;
+    m.waiting = &waiting;
+    client_link_tell(l, r->owner, &m, NULL, 0);
+}
+
 status client_link_change(client_link *l, const request *r, const request_change *change) {
     Trivium__StrategyChange wire;
     if (!change_to_wire(&wire, change)) return STATUS_NO_MEMORY;

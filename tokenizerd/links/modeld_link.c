@@ -1,6 +1,7 @@
 #include "modeld_link.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "modeld_link_parts.h"
 #include "proto/base/log.h"
@@ -286,4 +287,13 @@ uint64_t modeld_link_uptime_ms(const modeld *d) {
 
 const Trivium__ModelReport *modeld_link_report(const modeld *d) {
     return ((const joiner *)modeld_peer(d))->report;
+}
+
+bool modeld_link_lacks_samplerd(const modeld *d, const char *pool, const char *semantics) {
+    const Trivium__ModelReport *report = modeld_link_report(d);
+    for (size_t i = 0; report && i < report->n_samplers; i++) {
+        const Trivium__SamplerReport *one = report->samplers[i];
+        if (strcmp(one->pool, pool) == 0 && (!semantics[0] || strcmp(one->semantics, semantics) == 0)) return false;
+    }
+    return report != NULL;
 }

@@ -232,6 +232,7 @@ static void order_copy(call *c, const call_order *o) {
     c->client = o->client;
     c->client_number = o->client_number;
     strcpy(c->model_name, o->model);
+    c->has_own_wait = o->wait_ms > 0;
     c->wait_ms = o->wait_ms == 0 ? WAIT_MS : o->wait_ms < WAIT_MS_MAX ? o->wait_ms : WAIT_MS_MAX;
 }
 
@@ -309,18 +310,28 @@ void call_set_rendering(call *c, rendering *r, void (*free)(rendering **r)) {
     *part = (render_call){.rendering = r, .free = free};
 }
 
-void call_send(call *c, modeld *d) {
+void call_send(call *c, modeld *d, uint64_t now_us) {
     call_errand *errand = call_errand_of(c);
     assert(errand && !errand->modeld && c->state == CALL_WAITING);
     c->serving->take(d);
     errand->modeld = d;
     c->state = CALL_SENT;
+    c->notice_us = now_us + NOTICE_MS * 1000;
 }
 
 void call_wait(call *c, uint64_t now_us) {
     worker_leave(c);
     c->state = CALL_WAITING;
     c->deadline_us = now_us + (uint64_t)c->wait_ms * 1000;
+    c->notice_us = now_us + NOTICE_MS * 1000;
+}
+
+bool call_notice_is_due(const call *c, uint64_t now_us) {
+    return c->wait_ms > NOTICE_MS && c->notice_us > 0 && c->notice_us <= now_us;
+}
+
+void call_noticed(call *c) {
+    c->notice_us = 0;
 }
 
 bool call_lost(call *c, uint64_t now_us) {

@@ -69,7 +69,7 @@ typedef struct call_order {
     void *client;
     uint64_t client_number;
     const char *model;
-    uint32_t wait_ms;           /* 0: WAIT_MS */
+    uint32_t wait_ms;           /* 0: nobody said, WAIT_MS */
     union {
         tokenize_order tokenize;
         detokenize_order detokenize;
@@ -137,7 +137,9 @@ typedef struct call {
 
     char model_name[NAME_BYTES_MAX + 1];
     uint32_t wait_ms;
+    bool has_own_wait;          /* its client said how long: also for a model that nobody knows */
     uint64_t deadline_us;       /* while WAITING */
+    uint64_t notice_us;         /* from then on its client is to be told what it waits for; 0: was told */
     served_model *model;        /* NULL until it is here; held */
 
     call_kind kind;             /* which of the union counts */
@@ -184,8 +186,11 @@ status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failur
 void call_set_rendering(call *c, rendering *r, void (*free)(rendering **r));
 
 void call_meet(call *c, served_model *m);               /* its model is here; held from now on */
-void call_send(call *c, modeld *d);                     /* WAITING → SENT, of a score or probe */
+void call_send(call *c, modeld *d, uint64_t now_us);    /* WAITING → SENT, of a score or probe */
 void call_wait(call *c, uint64_t now_us);               /* → WAITING, for wait_ms from now */
+/* Has it waited so long that its client is to be told for what, once? */
+bool call_notice_is_due(const call *c, uint64_t now_us);
+void call_noticed(call *c);                             /* that was told */
 /* Its modeld is gone: SENT → WAITING. False: it is to fail, because more than REOPENS_MAX were lost. */
 bool call_lost(call *c, uint64_t now_us);
 

@@ -61,6 +61,15 @@ static status order_copy(request *r, const request_order *o, failure *f) {
 
 void request_wait(request *r, uint64_t now_us) {
     r->deadline_us = now_us + (uint64_t)r->wait_ms * 1000;
+    r->notice_us = now_us + NOTICE_MS * 1000;
+}
+
+bool request_notice_is_due(const request *r, uint64_t now_us) {
+    return r->wait_ms > NOTICE_MS && r->notice_us > 0 && r->notice_us <= now_us;
+}
+
+void request_noticed(request *r) {
+    r->notice_us = 0;
 }
 
 status request_new(const request_order *o, const serving_events *serving, void *owner, uint64_t now_us,
@@ -90,6 +99,7 @@ status request_new(const request_order *o, const serving_events *serving, void *
         o->max_new_tokens < MAX_NEW_TOKENS_MAX ? o->max_new_tokens : MAX_NEW_TOKENS_MAX;
     r->n_candidates = o->n_candidates;
     r->wait_ms = o->wait_ms == 0 ? WAIT_MS : o->wait_ms < WAIT_MS_MAX ? o->wait_ms : WAIT_MS_MAX;
+    r->has_own_wait = o->wait_ms > 0;
     r->ignore_eos = o->ignore_eos;
     r->no_cache = o->no_cache;
     r->fresh = !o->ids;
@@ -164,6 +174,7 @@ bool request_serve(request *r, modeld *d, uint64_t now_us) {
     r->serving->take(d);
     r->modeld = d;
     r->refuser = NULL;
+    if (r->retry_us == 0) r->notice_us = now_us + NOTICE_MS * 1000;     /* else it waits for room still */
     r->retry_us = 0;
     r->reopened = true;
     if (r->opened_us == 0) r->opened_us = now_us;

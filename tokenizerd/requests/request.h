@@ -76,6 +76,7 @@ struct request {
     char pool[NAME_BYTES_MAX + 1], session[NAME_BYTES_MAX + 1];
     uint64_t seed;
     uint32_t max_new_tokens, n_candidates, wait_ms;
+    bool has_own_wait;              /* its owner said how long: also for a model that nobody knows */
     bool ignore_eos, no_cache;
     bool fresh;                     /* it began with a text; else with ids */
     uint8_t *stops;                 /* end to end */
@@ -90,6 +91,7 @@ struct request {
     model_facts facts;              /* of it */
     modeld *modeld;                 /* while RUNNING or CLOSING */
     uint64_t deadline_us;           /* of the wait, when request_waits */
+    uint64_t notice_us;             /* from then on its owner is to be told what it waits for; 0: was told */
     uint64_t retry_us;              /* WAITING: not served before then; 0: no modeld was without room */
     const modeld *refuser;          /* WAITING: whoever had no room, only compared; NULL: none */
     uint32_t n_losses;              /* of modelds that had it, in a row, without a new token */
@@ -181,6 +183,9 @@ status request_rest(request *r, stream_text *shown);
 
 void request_wait(request *r, uint64_t now_us);     /* its wait_ms count from now */
 bool request_waits(const request *r);       /* for a model or a modeld: its deadline counts */
+/* Has it had to wait so long since it last went on that its owner is to be told for what, once? */
+bool request_notice_is_due(const request *r, uint64_t now_us);
+void request_noticed(request *r);           /* that was told */
 bool request_is_full(const request *r);     /* as many ids as were asked for, or as the context holds */
 uint32_t request_step(const request *r);    /* the next step: ids drawn and kept so far */
 double request_tokens_per_s(const request *r);

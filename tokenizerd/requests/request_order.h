@@ -26,7 +26,7 @@ typedef struct request_order {
     size_t n_stop_ids;
     bool ignore_eos, no_cache;
     uint32_t n_candidates;
-    uint32_t wait_ms;               /* 0: WAIT_MS */
+    uint32_t wait_ms;               /* 0: nobody said, WAIT_MS */
     const int32_t *ids; /* prompt and what was drawn so far; NULL: a text is to be encoded */
     size_t n_ids, n_prompt;
 } request_order;

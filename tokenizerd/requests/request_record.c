@@ -101,6 +101,7 @@ static status token_record(request *r, const request_token *t, failure *f) {
 static void token_time(request *r, const request_token *t, uint64_t now_us) {
     if (r->first_token_us == 0) r->first_token_us = now_us;
     r->last_token_us = now_us;
+    r->notice_us = now_us + NOTICE_MS * 1000;
     r->n_drawn++;
     r->n_losses = 0;
     if (!r->reopened) r->forward_ms += t->forward_ms;

@@ -72,3 +72,51 @@ status missing_modeld(const served_model *m, uint32_t wait_ms, failure *f) {
                 "start one with: modeld --model FILE --name %s",
                 served_model_name(m), wait_ms / 1000.0, served_model_name(m));
 }
+
+/* ---- while it is awaited ---- */
+
+/* The model of this name, or of this fingerprint where there is no name, has a modeld here. */
+static bool is_served(const models *ms, const char *name, const char *fingerprint) {
+    for (const served_model *m = models_first(ms); m; m = models_next(m)) {
+        bool is_meant = name[0] ? strcmp(served_model_name(m), name) == 0
+                                : strcmp(served_model_fingerprint(m), fingerprint) == 0;
+        if (is_meant && served_model_modelds(m)) return true;
+    }
+    return false;
+}
+
+void awaited_model(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
+                   char out[AWAITED_BYTES]) {
+    bool is_default = !name[0] && !fingerprint[0];
+    char names[256], what[2 * NAME_BYTES_MAX];
+    name = models_meant_name(ms, name, fingerprint);
+    names_list(ms, names, sizeof names);
+    if (name[0]) snprintf(what, sizeof what, " of %s'%s'", is_default ? "the default model " : "", name);
+    else if (!is_default) snprintf(what, sizeof what, " of the model that began this text");
+    else if (names[0]) snprintf(what, sizeof what, ", or until the default model is known");
+    else what[0] = '\0';
+    if ((name[0] || fingerprint[0]) && is_served(ms, name, fingerprint))
+        snprintf(out, AWAITED_BYTES, "waiting for the vocabulary%s, for up to %g s", what, wait_ms / 1000.0);
+    else
+        snprintf(out, AWAITED_BYTES, "waiting for a modeld%s, for up to %g s; %s%s", what, wait_ms / 1000.0,
+                 names[0] ? "there are: " : "none is here", names);
+}
+
+void awaited_modeld(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]) {
+    snprintf(out, AWAITED_BYTES, "waiting for a modeld of '%s', which is gone, for up to %g s", served_model_name(m),
+             wait_ms / 1000.0);
+}
+
+void awaited_room(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]) {
+    snprintf(out, AWAITED_BYTES, "waiting for room in the modelds of '%s', for up to %g s", served_model_name(m),
+             wait_ms / 1000.0);
+}
+
+void awaited_samplerd(const served_model *m, const char *pool, const char *semantics, uint32_t wait_ms,
+                      char out[AWAITED_BYTES]) {
+    char of_pool[NAME_BYTES_MAX + 32] = "", by[NAME_BYTES_MAX + 32] = "";
+    if (pool[0]) snprintf(of_pool, sizeof of_pool, " of pool '%s'", pool);
+    if (semantics[0]) snprintf(by, sizeof by, " that draws as %s", semantics);
+    snprintf(out, AWAITED_BYTES, "waiting for a samplerd%s%s at the modeld of '%s', for up to %g s", of_pool, by,
+             served_model_name(m), wait_ms / 1000.0);
+}

@@ -1,4 +1,5 @@
-/* Why a text found no model or no modeld, in a sentence that says what can be done. */
+/* What a text or call lacks, in a sentence: while it waits, what for; in the end, why it was in vain, and what can be
+ * done. */
 #ifndef TRIVIUM_MISSING_H
 #define TRIVIUM_MISSING_H
 
@@ -10,5 +11,15 @@ status missing_model(const models *ms, const char *name, const char *fingerprint
 
 /* The same for a model that was here and whose modelds are gone: STATUS_NO_MODELD. */
 status missing_modeld(const served_model *m, uint32_t wait_ms, failure *f);
+
+/* What is awaited, for up to wait_ms: whatever models_find(name, fingerprint) does not find yet; a modeld of a model
+ * that was here, or room in one; a samplerd of this pool ("": the default one) and of these semantics ("": any). */
+enum { AWAITED_BYTES = 1024 };
+void awaited_model(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
+                   char out[AWAITED_BYTES]);
+void awaited_modeld(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]);
+void awaited_room(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]);
+void awaited_samplerd(const served_model *m, const char *pool, const char *semantics, uint32_t wait_ms,
+                      char out[AWAITED_BYTES]);
 
 #endif

@@ -64,7 +64,7 @@ static void send_to_modeld(answering *a, call *c) {
     status st = c->kind == CALL_SCORE ? modeld_link_score(a->modelds, d, c)
                                       : modeld_link_probe(a->modelds, d, c);
     if (st == STATUS_OK || st == STATUS_BUSY) {
-        call_send(c, d);        /* when it is cut, its calls come back */
+        call_send(c, d, clock_us());    /* when it is cut, its calls come back */
         return;
     }
     fail(&f, st, "the call is too long for one message, or there is no memory for it");
@@ -115,7 +115,7 @@ static void advance(answering *a, call *c) {
     if (c->state != CALL_WAITING) return;
     if (!c->model) {
         served_model *m = models_find(a->models, c->model_name, "");
-        if (!m && models_is_unknown(a->models, c->model_name, "")) expire(a, c);
+        if (!m && !c->has_own_wait && models_is_unknown(a->models, c->model_name, "")) expire(a, c);
         if (!m) return;
         call_meet(c, m);
     }
@@ -244,9 +244,25 @@ void answering_modeld_left(answering *a, const modeld *d) {
     }
 }
 
+/* A daemon that it cannot go on without. False: there is none, or nobody knows of one. */
+static bool awaited(const answering *a, call *c, char out[AWAITED_BYTES]) {
+    const call_errand *errand = call_errand_of(c);
+    if (c->state == CALL_WAITING && !c->model) awaited_model(a->models, c->model_name, "", c->wait_ms, out);
+    else if (c->state == CALL_WAITING && errand) awaited_modeld(c->model, c->wait_ms, out);
+    else if (c->state == CALL_SENT && modeld_link_lacks_samplerd(errand->modeld, errand->pool, ""))
+        awaited_samplerd(c->model, errand->pool, "", c->wait_ms, out);
+    else return false;
+    return true;
+}
+
 void answering_sweep(answering *a, uint64_t now_us) {
+    char sentence[AWAITED_BYTES];
     for (call *c = calls_first(a->calls), *next; c; c = next) {
         next = calls_next(c);
+        if (call_notice_is_due(c, now_us) && awaited(a, c, sentence)) {
+            client_link_call_waits(a->clients, c->client, c->client_number, sentence);
+            call_noticed(c);
+        }
         if (c->state != CALL_WAITING || c->deadline_us > now_us) continue;
         expire(a, c);
     }

@@ -110,7 +110,7 @@ static void advance(generating *g, request *r) {
     if (r->state == REQUEST_ENCODING && !r->model) {
         served_model *m = models_find(g->models, r->model_name, r->fingerprint);
         if (m) meet(g, r, m);
-        else if (models_is_unknown(g->models, r->model_name, r->fingerprint)) expire(g, r);
+        else if (!r->has_own_wait && models_is_unknown(g->models, r->model_name, r->fingerprint)) expire(g, r);
     } else if (r->over != FINISH_NONE) {
         generating_end(g, r, r->over, NULL);
     } else if (r->state == REQUEST_WAITING && r->retry_us <= clock_us()) {
@@ -255,9 +255,26 @@ void generating_modeld_left(generating *g, const modeld *d) {
     }
 }
 
+/* A daemon that it cannot go on without. False: there is none, or nobody knows of one. */
+static bool awaited(const generating *g, const request *r, char out[AWAITED_BYTES]) {
+    if (r->state == REQUEST_ENCODING && !r->model)
+        awaited_model(g->models, r->model_name, r->fingerprint, r->wait_ms, out);
+    else if (r->state == REQUEST_WAITING && r->retry_us > 0) awaited_room(r->model, r->wait_ms, out);
+    else if (r->state == REQUEST_WAITING) awaited_modeld(r->model, r->wait_ms, out);
+    else if (r->state == REQUEST_RUNNING && modeld_link_lacks_samplerd(r->modeld, r->pool, r->semantics))
+        awaited_samplerd(r->model, r->pool, r->semantics, r->wait_ms, out);
+    else return false;
+    return true;
+}
+
 void generating_sweep(generating *g, uint64_t now_us) {
+    char sentence[AWAITED_BYTES];
     for (request *r = requests_first(g->requests), *next; r; r = next) {
         next = requests_next(r);
+        if (request_notice_is_due(r, now_us) && awaited(g, r, sentence)) {
+            client_link_text_waits(g->clients, r, sentence);
+            request_noticed(r);
+        }
         if (request_waits(r) && r->deadline_us <= now_us) expire(g, r);
         else if (r->retry_us > 0 && r->retry_us <= now_us) advance(g, r);
     }

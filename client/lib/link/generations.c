@@ -93,6 +93,12 @@ static void finish_cancelled(generation *g) {
         g, &(generation_done){.reason = FINISHED_CANCELLED, .n_tokens = resume_next_step(g->resume)});
 }
 
+bool generations_any(const generations *gs) {
+    const generation *g = gs->first;
+    while (g && g->paused) g = g->next;
+    return g != NULL;
+}
+
 /* Nothing new begins meanwhile: the link is over. */
 void generations_fail(generations *gs, const failure *f) {
     while (gs->first) generation_fail(gs->first, f);

@@ -72,6 +72,10 @@ static void pending_fail(pending_call *pending, const failure *f) {
                                       .message = f->message});
 }
 
+bool pending_calls_any(const pending_calls *c) {
+    return c->first != NULL;
+}
+
 status pending_calls_ask(pending_calls *c, const question *asked, answer_handler *handler,
                          void *context, uint64_t *number, failure *f) {
     if (text_link_check(c->link, f) != STATUS_OK) return f->code;

@@ -3,6 +3,8 @@
 #ifndef TRIVIUM_PENDING_CALLS_H
 #define TRIVIUM_PENDING_CALLS_H
 
+#include <stdbool.h>
+
 #include "client/lib/call.h"
 #include "text_link.h"
 
@@ -10,6 +12,7 @@ typedef struct pending_calls pending_calls;
 
 pending_calls *pending_calls_new(text_link *link);              /* borrows it. NULL: no memory */
 void pending_calls_free(pending_calls **c);                     /* before its link; no handler is called. NULL is fine */
+bool pending_calls_any(const pending_calls *c); /* does any wait for its answer? */
 
 /* Ask; *number names the call. The handler may ask again. Fails as client_call. */
 status pending_calls_ask(pending_calls *c, const question *asked, answer_handler *handler,

@@ -176,7 +176,7 @@ static status put_body(outgoing *o, const question *asked, failure *f) {
 }
 
 status question_send(text_link *link, const question *asked, uint64_t number, failure *f) {
-    outgoing o = {.number = number, .wait_ms = text_link_wait_ms(link),
+    outgoing o = {.number = number, .wait_ms = text_link_wire_wait_ms(link),
                   .message = TRIVIUM__TEXT_REQUEST__INIT};
     status st = put_body(&o, asked, f);
     if (st == STATUS_OK) st = text_link_send(link, &o.message, o.raw, o.n_raw, f);

@@ -167,7 +167,7 @@ static status generate_send(const resume_state *s, text_link *link, const genera
     m.ignore_eos = r->ignore_eos;
     m.no_cache = r->no_cache;
     m.n_candidates = r->n_candidates;
-    m.wait_ms = text_link_wait_ms(link);
+    m.wait_ms = text_link_wire_wait_ms(link);
     put_progress(&m, s, lists);
     Trivium__TextRequest message = TRIVIUM__TEXT_REQUEST__INIT;
     message.body_case = TRIVIUM__TEXT_REQUEST__BODY_GENERATE;

@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/limits.h"
+#include "proto/base/text.h"
 #include "proto/net/errors.h"
 #include "proto/net/peer.h"
 
 enum {
     HANDSHAKE_MS_MIN = 500,     /* even --wait 0 leaves time to find a tokenizerd that is there */
     TURN_MS = 500,              /* for each of several endpoints */
-    NOTICE_MS = 1000,           /* until whoever waits is told for what */
+    SENTENCE_BYTES = 1024,      /* of what is waited for; the rest is left out */
 };
 
 struct text_link {
@@ -22,6 +24,8 @@ struct text_link {
     size_t n_endpoints, at;
     endpoint_reach reached[JOINS_MAX];  /* [n_endpoints], when it was last left */
     uint32_t wait_ms;
+    bool has_own_wait;
+    char told[SENTENCE_BYTES];  /* what is waited for, since a text or call last went on; "": nothing was said */
     peers *peers;               /* at endpoints[at]; NULL once it is over */
     peer *tokenizerd;           /* NULL while none is joined */
     uint64_t incarnation;
@@ -39,8 +43,13 @@ uint32_t text_link_wait_ms(const text_link *link) {
     return link->wait_ms;
 }
 
+uint32_t text_link_wire_wait_ms(const text_link *link) {
+    return link->has_own_wait ? link->wait_ms : 0;
+}
+
+/* What is asked before `joined` is told waits for it: else it would be sent twice. */
 bool text_link_is_joined(const text_link *link) {
-    return link->tokenizerd != NULL;
+    return link->tokenizerd != NULL && link->joined_timer < 0;
 }
 
 status text_link_check(const text_link *link, failure *f) {
@@ -91,13 +100,20 @@ static void endpoints_text(const text_link *link, bool with_reasons, char *out, 
     }
 }
 
+/* Several that wait for one thing are told once. */
+static void tell_waiting(text_link *link, const char *sentence) {
+    if (!link->events.waiting || strcmp(link->told, sentence) == 0) return;
+    snprintf(link->told, sizeof link->told, "%s", sentence);
+    link->events.waiting(link->context, sentence);
+}
+
 static void on_notice(void *context) {
     text_link *link = context;
     link->notice_timer = -1;
-    char where[ENDPOINT_BYTES_MAX + 64], sentence[sizeof where + 64];
+    char where[SENTENCE_BYTES - 64], sentence[SENTENCE_BYTES];
     endpoints_text(link, false, where, sizeof where);
     snprintf(sentence, sizeof sentence, "waiting for tokenizerd at %s, for up to %g s", where, link->wait_ms / 1000.0);
-    link->events.waiting(link->context, sentence);
+    tell_waiting(link, sentence);
 }
 
 /* Leave the endpoint whose turn it is. */
@@ -129,7 +145,7 @@ static void on_wait_over(void *context) {
 }
 
 static status notice_begin(text_link *link, failure *f) {
-    if (!link->events.waiting || link->wait_ms <= NOTICE_MS) return STATUS_OK;
+    if (!link->events.waiting || link->wait_ms <= NOTICE_MS || link->notice_timer >= 0) return STATUS_OK;
     link->notice_timer = loop_once(link->loop, NOTICE_MS, on_notice, link);
     return link->notice_timer >= 0 ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a timer");
 }
@@ -177,6 +193,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     }
     link->tokenizerd = p;
     link->refusal.code = STATUS_OK;
+    link->told[0] = '\0';
     timers_clear(link);
     link->joined_timer = loop_once(link->loop, 0, on_joined_turn, link);
     return STATUS_OK;
@@ -191,6 +208,7 @@ static void on_left(void *context, peer *p, const char *why) {
     turn_after(link, 0);
     failure f;
     wait_begin(link, &f);
+    notice_begin(link, &f);
 }
 
 static void on_refused_turn(void *context) {
@@ -218,6 +236,12 @@ static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
     link->events.beat(link->context, beat);
 }
 
+/* What tokenizerd itself waits for. */
+static void on_waiting(text_link *link, const Trivium__Waiting *m) {
+    char sentence[SENTENCE_BYTES];
+    if (text_sentence(m->message, sentence, sizeof sentence) > 0) tell_waiting(link, sentence);
+}
+
 /* The number of the call that it answers; 0: it answers none, or has a body that is not known here. */
 static uint64_t number_of(const Trivium__TextReply *reply) {
     switch (reply->body_case) {
@@ -238,10 +262,15 @@ static uint64_t number_of(const Trivium__TextReply *reply) {
 
 static void on_message(void *context, peer *p, const wire_message *m) {
     (void)p;
-    const text_link *link = context;
+    text_link *link = context;
     const text_link_events *events = &link->events;
     const Trivium__TextReply *reply = (const Trivium__TextReply *)m->header;
     uint64_t number;
+    if (reply->body_case == TRIVIUM__TEXT_REPLY__BODY_WAITING) {
+        on_waiting(link, reply->waiting);
+        return;
+    }
+    link->told[0] = '\0';
     switch (reply->body_case) {
     case TRIVIUM__TEXT_REPLY__BODY_STARTED:
         events->started(link->context, m, reply->started);
@@ -310,7 +339,8 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
     link->context = context;
     link->endpoints = options->endpoints;
     link->n_endpoints = options->n_endpoints;
-    link->wait_ms = options->wait_ms > 0 ? options->wait_ms : 1;   /* on the wire 0 is the default */
+    link->wait_ms = options->wait_ms > 0 ? options->wait_ms : 1;   /* on the wire 0 means that nobody said */
+    link->has_own_wait = options->has_own_wait;
     link->wait_timer = link->notice_timer = link->turn_timer = link->joined_timer = -1;
     link->incarnation = peers_incarnation();
     if (join(link, f) != STATUS_OK || wait_begin(link, f) != STATUS_OK || notice_begin(link, f) != STATUS_OK)

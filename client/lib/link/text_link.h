@@ -18,12 +18,13 @@ typedef struct text_link_options {
     const char *const *endpoints;   /* [n_endpoints], borrowed for the life of the link */
     size_t n_endpoints;         /* 1 … JOINS_MAX */
     uint32_t wait_ms;           /* for a tokenizerd, and there for other missing daemons */
+    bool has_own_wait;          /* somebody said so; else tokenizerd is told that nobody did */
 } text_link_options;
 
 /* What they get is valid for the call. Within them the link may be used, not freed. */
 typedef struct text_link_events {
-    /* NULL, or at most once, when no tokenizerd came within a second of the beginning, and the wait goes on: a
-     * sentence that says what is waited for. */
+    /* NULL, or once for each wait that is longer than a second: a sentence that says what is waited for, a tokenizerd
+     * or what the one that is joined says. */
     void (*waiting)(void *context, const char *sentence);
     /* A tokenizerd has joined: what waits can be sent. */
     void (*joined)(void *context);
@@ -52,9 +53,10 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
 void text_link_free(text_link **link);          /* says Leave; no more events come */
 
 loop *text_link_loop(const text_link *link);
-uint32_t text_link_wait_ms(const text_link *link);  /* as a message says it: never 0 */
+uint32_t text_link_wait_ms(const text_link *link);  /* never 0 */
+uint32_t text_link_wire_wait_ms(const text_link *link);     /* as a message says it; 0: nobody said how long */
 
-bool text_link_is_joined(const text_link *link);
+bool text_link_is_joined(const text_link *link);    /* and `joined` was told */
 /* STATUS_OK; else what `over` said. */
 status text_link_check(const text_link *link, failure *f);
 

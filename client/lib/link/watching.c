@@ -95,6 +95,10 @@ status watching_begin(watching *w, const watch_request *request, const watch_eve
     return st;
 }
 
+bool watching_any(const watching *w) {
+    return w->request != NULL;
+}
+
 /* ---- what comes ---- */
 
 /* After a loss the request may still be on its way back, with its owner. */

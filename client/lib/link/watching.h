@@ -16,6 +16,8 @@ void watching_free(watching **w);               /* before its link; no event com
 status watching_begin(watching *w, const watch_request *request, const watch_events *events,
                       void *context, failure *f);
 
+bool watching_any(const watching *w);           /* is anything watched? */
+
 /* What the link tells; nothing happens while nothing is watched. */
 void watching_joined(watching *w);
 void watching_fail(watching *w, const failure *f);  /* it is over */

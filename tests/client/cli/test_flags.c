@@ -227,6 +227,7 @@ static void common_flags_become_client_options(void **state) {
     assert_int_equal(parse_common(&common, (char *)"tcp://127.0.0.1:5555"), STATUS_OK);
     client_options how = common_flags_client(&common);
     assert_int_equal(how.wait_ms, 250);
+    assert_true(how.has_own_wait);
     assert_int_equal(how.n_endpoints, 1);
     assert_string_equal(how.endpoints[0], "tcp://127.0.0.1:5555");
     assert_int_equal(parse_common(&common, (char *)"localhost"), STATUS_BAD_REQUEST);
@@ -238,6 +239,8 @@ static void the_environment_sets_defaults(void **state) {
     setenv("TRIVIUM_ENDPOINT", "tcp://127.0.0.1:7777", 1);
     common_flags_init(&common);
     client_options how = common_flags_client(&common);
+    assert_int_equal(how.wait_ms, WAIT_MS);
+    assert_false(how.has_own_wait);
     assert_int_equal(how.n_endpoints, 1);
     assert_string_equal(how.endpoints[0], "tcp://127.0.0.1:7777");
     assert_int_equal(parse_common(&common, (char *)"tcp://127.0.0.1:5555"), STATUS_OK);

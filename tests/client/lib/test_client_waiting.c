@@ -1,4 +1,4 @@
-/* What text_link.h promises whoever waits: a word about the wait, and at its end a sentence that tells a name
+/* What text_link.h promises whoever waits: who is joined when, a word about the wait, and at its end a sentence that tells a name
  * without an address, a refused connection and silence from each other. */
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -26,7 +26,7 @@ static text_link *under_test;
 static text_peer tokenizerd;
 
 typedef struct heard {
-    size_t n_waiting, n_joined, n_over;
+    size_t n_waiting, n_joined, n_over, n_done;
     char waiting[ENDPOINT_BYTES_MAX * 2];
     failure why;
 } heard;
@@ -47,6 +47,11 @@ static void on_lost(void *context) {
     (void)context;
 }
 
+static void on_done(void *context, const Trivium__Done *done) {
+    (void)done;
+    ((heard *)context)->n_done++;
+}
+
 static void on_over(void *context, const failure *why) {
     heard *h = context;
     h->n_over++;
@@ -59,7 +64,7 @@ static void on_beat(void *context, Trivium__Heartbeat *beat) {
 }
 
 static const text_link_events events = {
-    .waiting = on_waiting, .joined = on_joined, .lost = on_lost, .over = on_over, .beat = on_beat,
+    .waiting = on_waiting, .joined = on_joined, .lost = on_lost, .over = on_over, .done = on_done, .beat = on_beat,
 };
 
 static int begin(void **state) {
@@ -81,7 +86,7 @@ static int end(void **state) {
 
 static void wait_at(const char *const *endpoints, size_t n_endpoints, uint32_t wait_ms) {
     failure f;
-    const text_link_options how = {endpoints, n_endpoints, wait_ms};
+    const text_link_options how = {endpoints, n_endpoints, wait_ms, true};
     under_test = text_link_new(l, &how, &events, &got, &f);
     assert_non_null(under_test);
 }
@@ -154,6 +159,70 @@ static void a_wait_is_told_once(void **state) {
     text_peer_open(&tokenizerd, l, address);
     assert_true(turns_until_count(l, &got.n_joined, 1));
     assert_int_equal(got.n_waiting, 1);
+    text_peer_close(&tokenizerd);
+    assert_true(turns_until_count(l, &got.n_waiting, 2));       /* another wait */
+    assert_non_null(strstr(got.waiting, address));
+}
+
+static void a_wait_that_nobody_asked_for_is_not_said(void **state) {
+    (void)state;
+    failure f;
+    const char *address = where.address;
+    under_test = text_link_new(l, &(text_link_options){&address, 1, LONG_MS, false}, &events, &got, &f);
+    assert_non_null(under_test);
+    assert_int_equal(text_link_wait_ms(under_test), LONG_MS);
+    assert_int_equal(text_link_wire_wait_ms(under_test), 0);
+}
+
+/* So slow that whatever timer is set meanwhile is due when it comes back. */
+static bool is_joined_as_told(void *context) {
+    usleep(2000);
+    if (!tokenizerd.peers) text_peer_open(&tokenizerd, l, context);
+    assert_int_equal(text_link_is_joined(under_test), got.n_joined > 0);
+    return got.n_joined > 0;
+}
+
+static void it_is_joined_once_that_was_told(void **state) {
+    (void)state;
+    const char *address = where.address;
+    wait_at(&address, 1, LONG_MS);
+    assert_true(turns_until(l, is_joined_as_told, where.address));
+}
+
+static void says_waiting(const char *sentence) {
+    Trivium__Waiting waiting = TRIVIUM__WAITING__INIT;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    waiting.message = (char *)sentence;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_WAITING;
+    m.waiting = &waiting;
+    text_peer_say(&tokenizerd, &m, NULL, 0);
+}
+
+static void says_done(void) {
+    Trivium__Done done = TRIVIUM__DONE__INIT;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_DONE;
+    m.done = &done;
+    text_peer_say(&tokenizerd, &m, NULL, 0);
+}
+
+/* Several texts may wait for one daemon. */
+static void what_tokenizerd_waits_for_is_told_once(void **state) {
+    (void)state;
+    const char *address = where.address;
+    text_peer_open(&tokenizerd, l, address);
+    wait_at(&address, 1, LONG_MS);
+    assert_true(turns_until_count(l, &got.n_joined, 1));
+    got.n_waiting = 0;          /* a slow machine may have told of the wait for the peer */
+    says_waiting("waiting for\tit");
+    says_waiting("waiting for\tit");
+    says_waiting("");
+    says_done();
+    assert_true(turns_until_count(l, &got.n_done, 1));
+    assert_int_equal(got.n_waiting, 1);
+    assert_string_equal(got.waiting, "waiting for it");
+    says_waiting("waiting for\tit");    /* again, after something went on */
+    assert_true(turns_until_count(l, &got.n_waiting, 2));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -165,6 +234,9 @@ int main(void) {
         TEST(silence_is_told),
         TEST(each_endpoint_has_its_reason),
         TEST(a_wait_is_told_once),
+        TEST(a_wait_that_nobody_asked_for_is_not_said),
+        TEST(it_is_joined_once_that_was_told),
+        TEST(what_tokenizerd_waits_for_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

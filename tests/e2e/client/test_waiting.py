@@ -25,6 +25,48 @@ def test_what_is_awaited_is_told_after_a_second(stack):
     assert "nothing listens there" in lines[1] and "`trivium up`" in lines[1]
 
 
+def waiting(told):
+    return [line.removeprefix("trivium: waiting for ") for line in told.splitlines() if "waiting for" in line]
+
+
+def test_a_missing_modeld_or_samplerd_is_told_after_a_second(stack, models):
+    stack.start("tokenizerd")
+    wait_until(lambda: stack.run("status", "--wait", "0").returncode == 0, what="tokenizerd")
+    told = stack.refused("generate", "a", "--json", "--wait", "1.5")
+    assert waiting(told) == ["a modeld, for up to 1.5 s; none is here"]
+    stack.start("modeld", "--model", models(type="Q4_1", seed=1))
+    here = stack.model()["name"]
+    for words in (("generate", "a"), ("score", "ab"), ("probe", "--logits", "1,2")):
+        told = stack.refused(*words, "--wait", "2.5")
+        assert waiting(told) == [f"a samplerd at the modeld of '{here}', for up to 2.5 s"]
+    assert waiting(stack.refused("generate", "a", "--sampler", "mine", "--wait", "2.5")) == [
+        f"a samplerd of pool 'mine' at the modeld of '{here}', for up to 2.5 s"]
+
+
+LOSSES = {"samplerd": "a samplerd that draws as trivium/3 at the modeld of '", "modeld": "a modeld of '",
+          "tokenizerd": "tokenizerd at ipc://"}
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+def test_a_daemon_that_is_lost_in_mid_text_is_told_once(stack, models, tmp_path, lost):
+    path = models(type="Q8_0", seed=3, context=100000)
+    stack.start_all(path)
+    with open(tmp_path / "text", "wb") as text:
+        asking = stack.popen("generate", "a", "--ignore-eos", "--max-new-tokens", "99000", "--json", stdout=text)
+    stack.running(n_steps=3)
+    stack.stop(getattr(stack, lost))
+    told = asking.stderr.readline().decode()
+    while not waiting(told):
+        assert told
+        told = asking.stderr.readline().decode()
+    assert waiting(told)[0].startswith(LOSSES[lost]) and "for up to 10 s" in told
+    stack.start(lost, *(("--model", path) if lost == "modeld" else ()))
+    stack.running(n_steps=stack.running()[0]["step"])
+    asking.terminate()
+    assert not waiting(asking.communicate(timeout=TIMEOUT_S)[1].decode())
+    assert not waiting((tmp_path / "text").read_text())
+
+
 def test_three_ways_to_hear_nothing_are_three_sentences(stack, silent):
     told = [stack.refused("status", "--wait", "0", "--endpoint", endpoint)
             for endpoint in ("tcp://nowhere.invalid:5555", refusing(), silent)]
@@ -50,8 +92,21 @@ ASKING = (("generate", "a", "--max-new-tokens", "1"), ("tokenize", "a"), ("score
 @pytest.mark.parametrize("words", ASKING, ids=lambda words: words[0])
 def test_an_unknown_model_is_not_waited_for(tiny, words):
     here = tiny.model()["name"]
-    sentence = tiny.refused(*words, "--model", "nobody", "--wait", "86400")    # the refusal does not wait for that
+    sentence = tiny.refused(*words, "--model", "nobody")
+    assert "waiting" not in sentence
     assert sentence.splitlines()[-1] == f"trivium: no model is named 'nobody'; there are: '{here}'"
+
+
+def test_a_model_on_its_way_is_waited_for_where_that_is_asked(stack, models):
+    stack.start_all(models(type="Q4_1", seed=1))
+    here = stack.model()["name"]
+    asking = stack.popen("tokenize", "a", "--model", "other", "--wait", "600")
+    told = asking.stderr.readline().decode()
+    assert waiting(told) == [f"a modeld of 'other', for up to 600 s; there are: '{here}'"]
+    stack.start("modeld", "--model", models(type="Q4_1", seed=2), "--name", "other",
+                "--bind-samplers", f"ipc://{stack.folder}/other")
+    told = asking.communicate(timeout=TIMEOUT_S)[1]
+    assert (asking.returncode, told) == (0, b"")
 
 
 def test_a_model_that_was_here_is_waited_for(stack, models):

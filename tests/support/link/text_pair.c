@@ -14,7 +14,8 @@ void text_pair_begin(text_pair *p, uint32_t wait_ms) {
     place_make(&p->meeting);
     p->endpoints[0] = p->meeting.address;
     text_peer_init(&p->peer);
-    const client_options how = {.endpoints = p->endpoints, .n_endpoints = 1, .wait_ms = wait_ms};
+    const client_options how = {.endpoints = p->endpoints, .n_endpoints = 1, .wait_ms = wait_ms,
+                                .has_own_wait = true};
     assert_int_equal(client_open(&p->client, &how, &f), STATUS_OK);
 }
 

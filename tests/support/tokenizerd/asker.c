@@ -50,9 +50,13 @@ bool asker_joins(asker *a) {
     return a->peer.word == TRIVIUM__CONTROL__WORD_HELLO;
 }
 
+static bool is_answer(const asker *a) {
+    return a->peer.word == FAKE_BODY && !(a->passes_over && a->passes_over(a->peer.header));
+}
+
 static bool heard_or_answered(void *context) {
     asker *a = context;
-    while (a->n_hellos > 0 && !a->has_answer && take(a)) a->has_answer = a->peer.word == FAKE_BODY;
+    while (a->n_hellos > 0 && !a->has_answer && take(a)) a->has_answer = is_answer(a);
     return a->n_hellos == 0 || a->has_answer;
 }
 
@@ -74,7 +78,7 @@ bool asker_is_silent(asker *a) {
 
 static bool answered(void *context) {
     asker *a = context;
-    while (!a->has_answer && take(a)) a->has_answer = a->peer.word == FAKE_BODY;
+    while (!a->has_answer && take(a)) a->has_answer = is_answer(a);
     return a->has_answer;
 }
 

@@ -14,6 +14,7 @@ typedef struct asker {
     fake_peer peer;             /* what it heard last is there */
     Trivium__Hello hello;       /* as it says it; set by the test before it joins */
     size_t n_hellos;            /* that were said and not answered yet */
+    bool (*passes_over)(const ProtobufCMessage *m);     /* true: as if it had not come. NULL: all count */
     bool has_answer;            /* peer.header is a message that the test has not asked for yet */
 } asker;
 

@@ -13,6 +13,12 @@ _Static_assert((int)SCENE_BYTE == (int)TINY_FIRST_BYTE, "the vocabulary is the t
 
 service_scene tokenizerd;
 
+/* A test that is slow is told of its wait. */
+static bool is_beside(const ProtobufCMessage *m) {
+    return !tokenizerd.hears_waits &&
+           ((const Trivium__TextReply *)m)->body_case == TRIVIUM__TEXT_REPLY__BODY_WAITING;
+}
+
 int service_scene_begin(void **state) {
     (void)state;
     failure f;
@@ -28,6 +34,7 @@ int service_scene_begin(void **state) {
     assert_int_equal(service_new(&s->service, s->loop, &options, &f), STATUS_OK);
     asker_connect(&s->client, s->loop, s->clients_at.address, &trivium__text_reply__descriptor,
                   TRIVIUM__ROLE__CLIENT);
+    s->client.passes_over = is_beside;
     assert_true(asker_joins(&s->client));
     s->offer = (Trivium__ModelOffer)TRIVIUM__MODEL_OFFER__INIT;
     s->offer.fingerprint = "f";
@@ -95,6 +102,21 @@ void modeld_joins(asker *modeld) {
     tokenizerd.has_vocabulary = true;
     modeld_hears(modeld, TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY);
     bring_vocabulary(modeld);
+}
+
+void modeld_reports(asker *modeld, const char *pool) {
+    Trivium__SamplerReport one = TRIVIUM__SAMPLER_REPORT__INIT, *list[] = {&one};
+    Trivium__ModelReport report = TRIVIUM__MODEL_REPORT__INIT;
+    Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    one.pool = (char *)pool;
+    report.samplers = list;
+    report.n_samplers = pool != NULL;
+    beat.report = &report;
+    control.word_case = TRIVIUM__CONTROL__WORD_HEARTBEAT;
+    control.heartbeat = &beat;
+    fake_peer_say(&modeld->peer, control);
+    asker_is_heard(modeld);
 }
 
 void modeld_leaves(asker *modeld) {

@@ -19,6 +19,7 @@ typedef struct service_scene {
     Trivium__ModelOffer offer;
     Trivium__DefaultModel first;
     bool has_vocabulary;        /* somebody brought it */
+    bool hears_waits;           /* the client's Waiting counts */
 } service_scene;
 
 extern service_scene tokenizerd;
@@ -29,6 +30,7 @@ int service_scene_end(void **state);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, service_scene_begin, service_scene_end)
 
 void modeld_joins(asker *modeld);           /* and brings its vocabulary, if it is asked */
+void modeld_reports(asker *modeld, const char *pool);   /* one samplerd, of this pool; NULL: none */
 void modeld_leaves(asker *modeld);          /* it may join again */
 
 /* ---- saying: returns when it is heard ---- */

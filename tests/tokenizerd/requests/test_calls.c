@@ -164,7 +164,7 @@ static void test_a_call_that_comes_back_waits_anew(void **state) {
     call *c = add(cs, &order);
     assert_int_equal(c->state, CALL_WAITING);
     assert_int_equal(c->deadline_us, 100 * MS);
-    call_send(c, d);
+    call_send(c, d, 0);
     assert_int_equal(c->state, CALL_SENT);
     assert_int_equal(fake_modeld_load(d), 1);
     call_wait(c, 5000 * MS);
@@ -172,7 +172,7 @@ static void test_a_call_that_comes_back_waits_anew(void **state) {
     assert_int_equal(c->deadline_us, 5100 * MS);
     assert_null(call_errand_of(c)->modeld);
     assert_int_equal(fake_modeld_load(d), 0);
-    call_send(c, d);
+    call_send(c, d, 0);
     calls_remove(cs, &c);
     assert_int_equal(fake_modeld_load(d), 0);
     fake_modeld_free(&d);
@@ -196,7 +196,7 @@ static void test_a_modeld_may_be_lost_so_often(void **state) {
     call_order order = order_of(CALL_SCORE);
     call *c = add(cs, &order);
     for (uint32_t i = 1; i <= REOPENS_MAX + 1; i++) {
-        call_send(c, d);
+        call_send(c, d, 0);
         assert_int_equal(call_lost(c, 0), i <= REOPENS_MAX);
         assert_int_equal(fake_modeld_load(d), 0);
         assert_int_equal(call_errand_of(c)->n_losses, i);

@@ -74,6 +74,29 @@ static void test_only_who_lacks_a_worker_waits(void **state) {
     assert_false(request_waits(r));
 }
 
+static void test_each_wait_is_noticed_once(void **state) {
+    world *w = *state;
+    failure f;
+    int32_t prompt[8];
+    const uint64_t second = NOTICE_MS * MS;
+    request_order order = world_order(w, 1, 1);
+    order.wait_ms = NOTICE_MS + 1;
+    request *r = world_add(w, &order);
+    assert_true(r->has_own_wait);
+    assert_false(request_notice_is_due(r, second - 1));
+    assert_true(request_notice_is_due(r, second));
+    request_noticed(r);
+    assert_false(request_notice_is_due(r, 9 * second));
+    request_meet(r, w->model, &w->facts, &f);
+    request_encoded(r, prompt, world_ids("say", prompt), 10 * second, &f);
+    assert_true(request_notice_is_due(r, 11 * second));
+    request_serve(r, w->modeld, 12 * second);
+    assert_false(request_notice_is_due(r, 13 * second - 1));
+    assert_true(request_notice_is_due(r, 13 * second));
+    r->wait_ms = NOTICE_MS;     /* over before there is anything to tell */
+    assert_false(request_notice_is_due(r, 13 * second));
+}
+
 /* ---- going on elsewhere ---- */
 
 static void test_a_lost_modeld_leaves_all_that_another_needs(void **state) {
@@ -161,6 +184,7 @@ int main(void) {
         CASE(test_the_transitions_are_those_of_the_protocol),
         CASE(test_what_a_request_holds_it_lets_go),
         CASE(test_only_who_lacks_a_worker_waits),
+        CASE(test_each_wait_is_noticed_once),
         CASE(test_a_lost_modeld_leaves_all_that_another_needs),
         CASE(test_a_text_that_is_full_needs_no_other_modeld),
         CASE(test_losses_in_a_row_are_counted_until_a_token_comes),

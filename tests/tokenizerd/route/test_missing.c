@@ -65,10 +65,43 @@ static void test_a_default_model_that_is_missing_is_named(void **state) {
     assert_non_null(strstr(f.message, "the modeld of 'a' has not brought its whole vocabulary"));
 }
 
+#define AWAITS(name, fingerprint, sentence)                          \
+    do {                                                                                                               \
+        char told[AWAITED_BYTES];                                                                                      \
+        awaited_model(ms, (name), (fingerprint), 2500, told);                                                          \
+        assert_string_equal(told, (sentence));                                                                         \
+    } while (0)
+
+static void test_what_is_awaited_is_named(void **state) {
+    models *ms = *state;
+    AWAITS("", "", "waiting for a modeld, for up to 2.5 s; none is here");
+    AWAITS("x", "", "waiting for a modeld of 'x', for up to 2.5 s; none is here");
+    modeld *early = served_join(ms, "early", "f0", "v0");
+    AWAITS("", "", "waiting for a modeld, or until the default model is known, for up to 2.5 s; there are: 'early'");
+    AWAITS("early", "", "waiting for the vocabulary of 'early', for up to 2.5 s");
+    AWAITS("", "f0", "waiting for the vocabulary of the model that began this text, for up to 2.5 s");
+    AWAITS("", "f9", "waiting for a modeld of the model that began this text, for up to 2.5 s; there are: 'early'");
+    models_leave(&early);
+    default_model_set(models_default(ms), "a");
+    AWAITS("", "", "waiting for a modeld of the default model 'a', for up to 2.5 s; none is here");
+    model_at_hand(ms, "b", "f1");
+    AWAITS("", "", "waiting for a modeld of the default model 'a', for up to 2.5 s; there are: 'b'");
+    char told[AWAITED_BYTES];
+    awaited_modeld(models_first(ms), 2500, told);
+    assert_string_equal(told, "waiting for a modeld of 'b', which is gone, for up to 2.5 s");
+    awaited_room(models_first(ms), 2500, told);
+    assert_string_equal(told, "waiting for room in the modelds of 'b', for up to 2.5 s");
+    awaited_samplerd(models_first(ms), "", "", 2500, told);
+    assert_string_equal(told, "waiting for a samplerd at the modeld of 'b', for up to 2.5 s");
+    awaited_samplerd(models_first(ms), "mine", "s/1", 2500, told);
+    assert_string_equal(told, "waiting for a samplerd of pool 'mine' that draws as s/1 at the modeld of 'b', for up to 2.5 s");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_missing_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_default_model_that_is_missing_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_awaited_is_named, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

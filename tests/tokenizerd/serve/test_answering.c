@@ -118,6 +118,26 @@ static void nobody_is_waited_for_longer_than_asked(void **state) {
     fails_with(TRIVIUM__CODE__NO_MODELD, "no modeld of 'm' is here");
 }
 
+static void is_told_to_wait(const char *sentence) {
+    const Trivium__Waiting *waiting = TOLD(WAITING)->waiting;
+    assert_int_equal(waiting->call, CALL);
+    assert_int_equal(waiting->request.len, 0);
+    assert_string_equal(waiting->message, sentence);
+}
+
+static void whoever_waits_is_told_for_what(void **state) {
+    (void)state;
+    tokenizerd.hears_waits = true;
+    asks_to_score(0);
+    is_told_to_wait("waiting for a modeld of 'm', for up to 10 s; none is here");
+    modeld_joins(first);
+    is_asked_to_score(first);
+    modeld_reports(first, NULL);
+    is_told_to_wait("waiting for a samplerd at the modeld of 'm', for up to 10 s");
+    modeld_leaves(first);
+    is_told_to_wait("waiting for a modeld of 'm', which is gone, for up to 10 s");
+}
+
 static void conversations_become_prompts_that_fit(void **state) {
     (void)state;
     modeld_joins(first);
@@ -240,6 +260,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(texts_become_ids_when_their_model_is_here),
         TEST(nobody_is_waited_for_longer_than_asked),
+        TEST(whoever_waits_is_told_for_what),
         TEST(conversations_become_prompts_that_fit),
         TEST(scores_come_from_a_modeld),
         TEST(an_answer_that_does_not_fit_is_none),

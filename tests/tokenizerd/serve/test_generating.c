@@ -38,6 +38,43 @@ static void nobody_is_waited_for_longer_than_asked(void **state) {
     fails(TRIVIUM__CODE__NO_MODELD, "no modeld of 'm' is here");
 }
 
+static void is_told_to_wait(const char *sentence) {
+    const Trivium__Waiting *waiting = TOLD(WAITING)->waiting;
+    assert_int_equal(waiting->request.len, REQUEST_BYTES);
+    assert_memory_equal(waiting->request.data, wire_id_bytes, REQUEST_BYTES);
+    assert_int_equal(waiting->attempt, 1);
+    assert_int_equal(waiting->call, 0);
+    assert_string_equal(waiting->message, sentence);
+}
+
+static void whoever_waits_is_told_for_what(void **state) {
+    (void)state;
+    tokenizerd.hears_waits = true;
+    asks_for_a_text(60000);
+    is_told_to_wait("waiting for a modeld of 'm', for up to 60 s; none is here");
+    modeld_joins(first_modeld);
+    TOLD(STARTED);
+    is_opened(first_modeld, 1, "hi");
+    modeld_reports(first_modeld, "other");      /* its samplerd draws for others */
+    is_told_to_wait("waiting for a samplerd at the modeld of 'm', for up to 60 s");
+    modeld_reports(first_modeld, "");
+    draws(first_modeld, 1, 0, 'a');
+    is_shown(1, 0, "a");
+    modeld_leaves(first_modeld);
+    is_told_to_wait("waiting for a modeld of 'm', which is gone, for up to 60 s");
+}
+
+static void an_own_wait_is_kept_for_a_model_that_nobody_knows(void **state) {
+    (void)state;
+    tokenizerd.hears_waits = true;
+    second_modeld->hello.name = "other";
+    modeld_joins(second_modeld);
+    asks_for_a_text(60000);     /* told after RETURN_HEARTBEATS of the scene */
+    is_told_to_wait("waiting for a modeld of 'm', for up to 60 s; there are: 'other'");
+    modeld_joins(first_modeld);
+    TOLD(STARTED);
+}
+
 static void a_stop_string_ends_it_at_both_ends(void **state) {
     (void)state;
     has_begun();
@@ -218,6 +255,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_text_waits_for_its_model_and_is_written),
         TEST(nobody_is_waited_for_longer_than_asked),
+        TEST(whoever_waits_is_told_for_what),
+        TEST(an_own_wait_is_kept_for_a_model_that_nobody_knows),
         TEST(a_stop_string_ends_it_at_both_ends),
         TEST(a_cancelled_text_is_closed_and_stays_so),
         TEST(a_client_that_is_gone_is_not_written_for),
