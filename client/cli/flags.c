@@ -181,10 +181,6 @@ static status stage_from_number(strategy *out, stage_kind kind, const char *name
         return fail(f, STATUS_BAD_REQUEST, "--%s takes a number, %s, not %.80s", name,
                     stage_table[kind].fields[0].range, value);
     }
-    if (kind == STAGE_TEMPERATURE && number == 0) {
-        return fail(f, STATUS_BAD_REQUEST, "%s must be above 0: to take the likeliest token at each "
-                    "step, use greedy instead (--greedy)", name);
-    }
     return strategy_append(out, kind, &number, 1, f);
 }
 

@@ -54,6 +54,9 @@ static bool field_holds(const stage_field *field, double number) {
 
 static status field_check(const stage_row *row, const stage_field *field, double number, failure *f) {
     if (field_holds(field, number)) return STATUS_OK;
+    if (row == &stage_table[STAGE_TEMPERATURE] && number == 0)
+        return fail(f, STATUS_BAD_REQUEST, "%s must be above 0: to take the likeliest token at each step, use greedy "
+                    "instead (--greedy)", row->name);
     char text[32];
     number_text(text, number);
     return fail(f, STATUS_BAD_REQUEST, "%s%s%s must be %s, not %s", row->name,

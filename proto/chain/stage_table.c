@@ -2,7 +2,9 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "proto/base/nearest.h"
 #include "strategy.h"
 
 const stage_row stage_table[STAGE_KINDS] = {
@@ -107,17 +109,38 @@ stage_kind strategy_kind(const char *name) {
     return STAGE_KINDS;
 }
 
+/* A name that came from elsewhere, fit for a sentence. */
+static void name_show(const char *name, char out[41]) {
+    size_t n = 0;
+    for (; name[n] && n < 40; n++) out[n] = name[n] > ' ' && name[n] <= '~' ? name[n] : '?';
+    out[n] = '\0';
+}
+
 status strategy_unknown_stage(const char *name, status code, failure *f) {
     char shown[41], known[512];
-    size_t n_shown = 0, n_known = 0;
-    for (; name[n_shown] && n_shown < sizeof shown - 1; n_shown++) {
-        char letter = name[n_shown];
-        shown[n_shown] = letter > ' ' && letter <= '~' ? letter : '?';
-    }
-    shown[n_shown] = '\0';
+    size_t n_known = 0;
+    nearest meant = nearest_begin(name, strlen(name));
+    name_show(name, shown);
+    for (int kind = 0; kind < STAGE_KINDS; kind++) nearest_try(&meant, stage_table[kind].name);
+    if (meant.name) return fail(f, code, "there is no step named %s: did you mean %s?", shown, meant.name);
     for (int kind = 0; kind < STAGE_KINDS && n_known < sizeof known; kind++) {
         n_known += (size_t)snprintf(known + n_known, sizeof known - n_known, "%s%s",
                                     kind ? ", " : "", stage_table[kind].name);
     }
     return fail(f, code, "there is no step named %s: the steps are %s", shown, known);
+}
+
+status stage_unknown_key(const stage_row *row, const char *key, failure *f) {
+    char shown[41], known[256] = "";
+    size_t n_known = 0, n_keys = row->n_fields + (row->lists != NULL);
+    nearest meant = nearest_begin(key, strlen(key));
+    name_show(key, shown);
+    for (size_t i = 0; i < n_keys && n_known < sizeof known; i++) {
+        const char *name = i < row->n_fields ? row->fields[i].name : row->lists;
+        nearest_try(&meant, name);
+        n_known += (size_t)snprintf(known + n_known, sizeof known - n_known, "%s%s", i ? ", " : "", name);
+    }
+    if (meant.name)
+        return fail(f, STATUS_BAD_REQUEST, "%s has no key %s: did you mean %s?", row->name, shown, meant.name);
+    return fail(f, STATUS_BAD_REQUEST, "%s has no key %s: its keys are %s", row->name, shown, known);
 }

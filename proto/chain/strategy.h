@@ -113,8 +113,10 @@ void strategy_remove(strategy *s, stage_kind kind);         /* every stage of th
 
 /* The kind named `name` (underscores or hyphens); STAGE_KINDS when there is none. */
 stage_kind strategy_kind(const char *name);
-/* The refusal of such a name, with the names that there are. Fills `f` and returns `code`. */
+/* The refusal of such a name, with the nearest one, or with all where none is near. Fills `f` and returns `code`. */
 status strategy_unknown_stage(const char *name, status code, failure *f);
+/* The same for a key of a stage's JSON object: STATUS_BAD_REQUEST. */
+status stage_unknown_key(const stage_row *row, const char *key, failure *f);
 
 /* Every id that a stage names lies in 0 … n_vocab-1, else STATUS_BAD_ID with a sentence. */
 status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f);

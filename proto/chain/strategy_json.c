@@ -164,11 +164,23 @@ static status lists_from_json(const stage_row *row, const json_t *lists, int32_t
     return STATUS_OK;
 }
 
+static bool has_key(const stage_row *row, const char *key) {
+    for (size_t i = 0; i < row->n_fields; i++) {
+        if (strcmp(key, row->fields[i].name) == 0) return true;
+    }
+    return row->lists && strcmp(key, row->lists) == 0;
+}
+
 static status object_from_json(strategy *out, stage_kind kind, const json_t *value, failure *f) {
     const stage_row *row = &stage_table[kind];
     double numbers[STAGE_NUMBERS_MAX];
     int32_t ids[LIST_IDS_MAX];
     size_t n_found = 0, n_ids = 0;
+    const char *key;
+    json_t *one;
+    json_object_foreach((json_t *)value, key, one) {
+        if (!has_key(row, key)) return stage_unknown_key(row, key, f);
+    }
     for (size_t i = 0; i < row->n_fields; i++) {
         const json_t *number = json_object_get(value, row->fields[i].name);
         if (!json_is_number(number)) {
@@ -178,9 +190,6 @@ static status object_from_json(strategy *out, stage_kind kind, const json_t *val
         numbers[n_found++] = json_number_value(number);
     }
     const json_t *lists = row->lists ? json_object_get(value, row->lists) : NULL;
-    if (json_object_size(value) != n_found + (lists != NULL)) {
-        return fail(f, STATUS_BAD_REQUEST, "%s has a key that it does not know", row->name);
-    }
     status st = lists_from_json(row, lists, ids, &n_ids, f);
     return st == STATUS_OK ? strategy_append_lists(out, kind, numbers, n_found, ids, n_ids, f) : st;
 }

@@ -57,6 +57,17 @@ def test_temperature_zero_names_greedy(command):
                         "use greedy instead (--greedy)\n")
 
 
+@pytest.mark.parametrize("chain, sentence", [
+    ('[{"temperature": 0}]', "temperature must be above 0: to take the likeliest token at each step, "
+                             "use greedy instead (--greedy)"),
+    ('[{"temprature": 1}]', "there is no step named temprature: did you mean temperature?"),
+    ('[{"xtc": {"probabilty": 0.5, "threshold": 0.1}}]', "xtc has no key probabilty: did you mean probability?"),
+])
+def test_a_chain_in_json_is_told_the_same(chain, sentence):
+    for command in ("generate", "tune"):
+        assert run("trivium", command, "--chain", chain) == (2, "", f"trivium: {sentence}\n")
+
+
 @pytest.mark.parametrize("prompt", ("- one", "-5 degrees", "--- a title ---"))
 @pytest.mark.parametrize("command", ("generate", "tokenize", "score"))
 def test_a_text_that_begins_with_a_hyphen_is_explained(command, prompt):

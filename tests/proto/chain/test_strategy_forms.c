@@ -76,7 +76,8 @@ static void json_of_another_form_is_refused_with_a_sentence(void **state) {
     refuse("[[\"top_k\", 4]]", STATUS_BAD_REQUEST, "one key");
     refuse("[{}]", STATUS_BAD_REQUEST, "one key");
     refuse("[{\"top_k\": 4, \"top_p\": 0.5}]", STATUS_BAD_REQUEST, "one key");
-    refuse("[{\"top_k\": 4}, {\"topk\": 4}]", STATUS_BAD_REQUEST, "no step named topk: the steps");
+    refuse("[{\"top_k\": 4}, {\"topk\": 4}]", STATUS_BAD_REQUEST, "no step named topk: did you mean top_k?");
+    refuse("[{\"warmth\": 1}]", STATUS_BAD_REQUEST, "no step named warmth: the steps are logit_bias, ");
     refuse("[{\"top_k\": \"4\"}]", STATUS_BAD_REQUEST, "top_k must be a number");
     refuse("[{\"top_p\": true}]", STATUS_BAD_REQUEST, "top_p must be a number");
     refuse("[{\"greedy\": false}]", STATUS_BAD_REQUEST, "greedy takes true");
@@ -86,7 +87,14 @@ static void json_of_another_form_is_refused_with_a_sentence(void **state) {
 static void json_out_of_range_is_refused(void **state) {
     (void)state;
     refuse("[{\"top_p\": 2}]", STATUS_BAD_REQUEST, "top_p must be above 0 and at most 1, not 2");
-    refuse("[{\"temperature\": 0}]", STATUS_BAD_REQUEST, "temperature must be above 0");
+    refuse("[{\"temperature\": 0}]", STATUS_BAD_REQUEST, "temperature must be above 0: to take the likeliest token at "
+           "each step, use greedy instead (--greedy)");
+    refuse("[{\"temperature\": -1}]", STATUS_BAD_REQUEST, "temperature must be above 0 and finite, not -1");
+    refuse("[{\"mirostat\": {\"tau\": 5, \"etta\": 0.1}}]", STATUS_BAD_REQUEST,
+           "mirostat has no key etta: did you mean eta?");
+    refuse("[{\"dry\": {\"window\": 5}}]", STATUS_BAD_REQUEST,
+           "dry has no key window: its keys are multiplier, base, allowed_length, last_n, breakers");
+    refuse("[{\"mirostat\": {\"tau\": 5}}]", STATUS_BAD_REQUEST, "mirostat needs a number eta");
     refuse("[{\"top_k\": 1.5}]", STATUS_BAD_REQUEST, "not 1.5");
     refuse("[{\"logit_bias\": {\"7\": 1}}]", STATUS_BAD_REQUEST, "logit_bias takes an array");
     refuse("[{\"logit_bias\": [7, 1]}]", STATUS_BAD_REQUEST, "pairs of an id and a bias");
