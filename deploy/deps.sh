@@ -28,7 +28,7 @@ done
 
 install="apt-get install -y --no-install-recommends$missing"
 if [ "$(id -u)" -ne 0 ]; then
-    echo "These packages are missing; please run:  sudo $install" >&2
+    echo "These packages are missing; please run:  sudo apt-get update && sudo $install" >&2
     exit 1
 fi
 echo "installing:$missing"

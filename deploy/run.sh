@@ -23,3 +23,4 @@ trap 'exit 143' TERM
 prompt=${PROMPT-Once upon a time}
 printf '\nprompt: %s\n' "$prompt"
 "$build/trivium" generate --seed 7 --max-new-tokens 60 --timings -- "$prompt"
+echo "(the three daemons of this text end now; \`$build/trivium up\` starts some that stay)"

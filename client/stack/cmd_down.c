@@ -27,12 +27,13 @@ static size_t stop(const char *runtime, const daemon_process *all, size_t n) {
 /* Those that keep first: each would start again what ends. They end their daemons themselves, one
  * after the other, so that none is told twice by two. */
 static int stop_all(const char *runtime, const roster *r) {
-    if (r->n == 0) puts("nothing runs here");
+    if (r->n == 0) puts(*r->others ? "nothing runs here that is ours to end" : "nothing runs here");
     for (size_t i = 0; i < r->n; i++) {
         if (daemon_is_supervisor(&r->all[i])) stop(runtime, &r->all[i], 1);
     }
     stop(runtime, r->all, r->n);
     daemons_forget_gone(runtime, NULL);
+    if (*r->others) printf("left running: %s\n", r->others);
     return EXIT_FINE;
 }
 
@@ -92,7 +93,9 @@ int cmd_down(int argc, char **argv) {
     const options o = {
         .usage = "trivium down [MODEL] [flags]",
         .summary = "End the daemons of this runtime folder, and return when they have ended. With\n"
-                   "the name of a model, its modeld and samplerds alone: the rest goes on.\n\n"
+                   "the name of a model, its modeld and samplerds alone: the rest goes on. What is\n"
+                   "left running is said: samplers of your own, daemons on other hosts, and those\n"
+                   "that were started by hand and have not joined.\n\n"
                    "  trivium down\n"
                    "  trivium down SmolLM2-135M-Instruct.Q4_1",
         .tables = {rows},

@@ -9,6 +9,7 @@
 #include "supervisor.h"
 #include "stack.h"
 #include "proto/base/clock.h"
+#include "proto/base/log.h"
 #include "proto/base/model_name.h"
 #include "proto/base/process/paths.h"
 #include "proto/base/process/signals.h"
@@ -148,6 +149,20 @@ static int up_wait(up *u) {
     return code;
 }
 
+/* One that runs already keeps the level that it has. */
+static void tell_unreached_logs(const up *u) {
+    char names[3 * DAEMON_NAME_BYTES + 16] = "";
+    size_t n = 0, n_bytes = 0;
+    for (int i = 0; i < N_STACK_DAEMONS; i++) {
+        const daemon_process *p = &u->stack.all[i].process;
+        if (u->stack.all[i].started || settings_logs(&u->wish.settings, p->pid)) continue;
+        n_bytes += (size_t)snprintf(names + n_bytes, sizeof names - n_bytes, "%s%s", n++ ? ", " : "", p->name);
+    }
+    if (n == 0) return;
+    fprintf(stderr, "trivium: --log %s does not reach what runs already: %s; after `trivium down` it does\n",
+            u->wish.settings.values[SETTING_LOG], names);
+}
+
 static void up_tell(const up *u) {
     bool any = false;
     for (int i = 0; i < N_STACK_DAEMONS; i++) {
@@ -157,6 +172,7 @@ static void up_tell(const up *u) {
     }
     if (!any) printf("everything runs already, with the model %s\n", u->stack.model);
     fflush(stdout);
+    tell_unreached_logs(u);
     if (*u->away)
         fprintf(stderr, "trivium: the default model '%s' is not here, and requests without --model wait for it\n",
                 u->away);
@@ -169,7 +185,7 @@ static void up_tell(const up *u) {
 static int up_start(up *u) {
     failure f;
     stack_daemon *tokenizerd = &u->stack.all[STACK_TOKENIZERD];
-    status st = stack_init(&u->stack, u->runtime, &f);
+    status st = stack_init(&u->stack, u->runtime, &u->wish, &f);
     if (st == STATUS_OK && !tokenizerd->runs) st = stack_start(&u->stack, tokenizerd, &f);
     int code = st == STATUS_OK ? up_wait(u) : outcome_failed(&f);
     if (code == EXIT_FINE) up_tell(u);
@@ -200,14 +216,21 @@ static status take_name(void *out, const char *flag, const char *value, failure 
     return model_name_check(value, f);
 }
 
+static status take_level(void *out, const char *flag, const char *value, failure *f) {
+    log_level level;
+    *(const char **)out = value;
+    if (log_level_parse(value, &level) == 0) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag, value);
+}
+
 int cmd_up(int argc, char **argv) {
     static up u = {.wait_s = WAIT_MS / 1000.0};
-    const char **settings = u.wish.settings;
+    const char **values = u.wish.settings.values;
     const option_row rows[] = {
         {.name = "model", .letter = 'm', .kind = OPTION_TEXT, .value_name = "PATH",
          .out = &u.wish.path,
          .help = "a GGUF file, or chapter for the embedded model; one that does not run yet is added "
-                 "($TRIVIUM_MODEL if it is a file, else what `make model` fetched, else chapter)"},
+                 "($TRIVIUM_MODEL if it is a file, else what `make model` fetched to $TRIVIUM_CACHE, else chapter)"},
         {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &u.wish.name,
          .take = take_name, .help = "how requests call the model (the file's name without .gguf)"},
         {.name = "keep", .kind = OPTION_FLAG, .out = &u.keep,
@@ -216,14 +239,19 @@ int cmd_up(int argc, char **argv) {
          .max = WAIT_MS_MAX / 1000.0, .help = "seconds until they must be ready (10)"},
         {.name = NULL},
     };
-    const option_row for_modeld[] = {
+    const option_row for_daemons[] = {
+        {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &values[SETTING_LOG],
+         .take = take_level, .help = "of the daemons that it starts: quiet, error, info or debug (info); "
+                                     "their logs are in the runtime folder"},
+        {.name = "default-model", .kind = OPTION_CALL, .value_name = "NAME", .out = &values[SETTING_DEFAULT_MODEL],
+         .take = flags_take_name, .help = "tokenizerd's: the model of requests that name none"},
         {.name = "threads", .kind = OPTION_TEXT, .value_name = "N",
-         .out = &settings[SETTING_THREADS], .help = "these are modeld's, see modeld --help"},
+         .out = &values[SETTING_THREADS], .help = "this and the next are modeld's, see modeld --help"},
         {.name = "kv-memory", .kind = OPTION_TEXT, .value_name = "SIZE",
-         .out = &settings[SETTING_KV_MEMORY], .help = "bytes for keys and values"},
-        {.name = "n-ctx", .kind = OPTION_TEXT, .value_name = "N", .out = &settings[SETTING_N_CTX],
+         .out = &values[SETTING_KV_MEMORY], .help = "bytes for keys and values"},
+        {.name = "n-ctx", .kind = OPTION_TEXT, .value_name = "N", .out = &values[SETTING_N_CTX],
          .help = "positions of the context"},
-        {.name = "isa", .kind = OPTION_TEXT, .value_name = "ISA", .out = &settings[SETTING_ISA],
+        {.name = "isa", .kind = OPTION_TEXT, .value_name = "ISA", .out = &values[SETTING_ISA],
          .help = "kernels"},
         {.name = NULL},
     };
@@ -234,7 +262,7 @@ int cmd_up(int argc, char **argv) {
                    "  trivium up SmolLM2-135M-Instruct.Q4_1.gguf\n\n"
                    "Whether a file runs already is seen by what is in it. Another file of the same\n"
                    "name needs a --name; a model that runs keeps the flags that it was started with.",
-        .tables = {rows, for_modeld},
+        .tables = {rows, for_daemons},
         .n_words_max = 1,
     };
     const char *word = NULL;

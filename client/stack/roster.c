@@ -1,12 +1,16 @@
 #include "roster.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/lib/client.h"
+#include "command_line.h"
 #include "proto/base/process/paths.h"
 #include "proto/net/hello.h"
 
@@ -66,6 +70,69 @@ bool report_process(const daemon_report *d, daemon_process *out) {
            daemon_identify((pid_t)d->pid, out);
 }
 
+/* ---- those that are not ours to end ---- */
+
+__attribute__((format(printf, 2, 3)))
+static void others_add(roster *r, const char *format, ...) {
+    size_t n_bytes = strlen(r->others);
+    if (n_bytes > 0) n_bytes += (size_t)snprintf(r->others + n_bytes, sizeof r->others - n_bytes, ", ");
+    if (n_bytes >= sizeof r->others) return;
+    va_list values;
+    va_start(values, format);
+    vsnprintf(r->others + n_bytes, sizeof r->others - n_bytes, format, values);
+    va_end(values);
+}
+
+static void others_add_reported(roster *r, const daemon_report *d) {
+    if (!*d->host) others_add(r, "%s (another program)", d->name);     /* it need not say where it is */
+    else if (!is_here(d)) others_add(r, "%s (%s on %s)", d->name, d->role, d->host);
+    else if (!is_gone(d)) others_add(r, "%s (pid %d, another program)", d->name, (int)d->pid);
+}
+
+/* Does this modeld or samplerd join in the runtime folder? Where its command line says nothing, its environment does. */
+static bool joins_here(pid_t pid, const char *runtime) {
+    static const char variable[] = "XDG_RUNTIME_DIR=";
+    char place[FOLDER_BYTES + 32], path[64];
+    command_line words;
+    const char *join = command_line_of(pid, &words) ? command_line_value(&words, "join") : NULL;
+    snprintf(place, sizeof place, "ipc://%s/", runtime);
+    if (join) return strncmp(join, place, strlen(place)) == 0;
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file) return false;                    /* not ours to look at, so not ours */
+    char *one = NULL;
+    size_t room = 0;
+    snprintf(place, sizeof place, "/tmp/trivium-%u", (unsigned)geteuid());
+    while (getdelim(&one, &room, '\0', file) > 0) {
+        if (strncmp(one, variable, strlen(variable)) == 0 && one[strlen(variable)] == '/')
+            snprintf(place, sizeof place, "%s/trivium", one + strlen(variable));
+    }
+    free(one);
+    fclose(file);
+    return strcmp(place, runtime) == 0;
+}
+
+static bool has_pid(const roster *r, pid_t pid) {
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->all[i].pid == pid) return true;
+    }
+    return false;
+}
+
+/* Nobody knows of a daemon that waits for one to join. */
+static void others_add_waiting(roster *r, const char *runtime) {
+    DIR *folder = opendir("/proc");
+    if (!folder) return;
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (pid <= 0 || has_pid(r, pid)) continue;
+        const char *program = is_program(pid, "samplerd") ? "samplerd" : is_program(pid, "modeld") ? "modeld" : NULL;
+        if (program && joins_here(pid, runtime))
+            others_add(r, "%s (pid %d, started by hand, has not joined)", program, (int)pid);
+    }
+    closedir(folder);
+}
+
 /* ---- all of them ---- */
 
 static void add_reported(void *context, const answer *a) {
@@ -73,7 +140,10 @@ static void add_reported(void *context, const answer *a) {
     const status_report *report = answer_to_status(a);
     for (size_t i = 0; i < report->n_daemons; i++) {
         daemon_process p;
-        if (!report_process(&report->daemons[i], &p)) continue;
+        if (!report_process(&report->daemons[i], &p)) {
+            others_add_reported(r, &report->daemons[i]);
+            continue;
+        }
         size_t k = 0;
         while (k < r->n && r->all[k].pid != p.pid) k++;
         if (k == r->n) r->n = daemons_add(r->all, r->n, &p);
@@ -96,8 +166,10 @@ static void ask_tokenizerd(roster *r) {
 
 void roster_take(roster *r, const char *runtime) {
     daemon_process tokenizerd;
+    r->others[0] = '\0';
     r->n = daemons_list(runtime, r->all);
     if (daemon_find_holder(runtime, "clients", &tokenizerd)) ask_tokenizerd(r);
+    others_add_waiting(r, runtime);
 }
 
 bool roster_serves(const daemon_process *p, const char *model) {

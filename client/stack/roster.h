@@ -5,13 +5,16 @@
 #include "client/lib/call.h"
 #include "daemon.h"
 
+enum { ROSTER_OTHERS_BYTES = 1024 };
+
 typedef struct roster {
     daemon_process all[DAEMONS_MAX];    /* each alive when it was looked for, and each once */
     size_t n;
+    char others[ROSTER_OTHERS_BYTES];   /* "mine (pid 7, another program), …": that are not ours to end; "": none */
 } roster;
 
 /* Look. A tokenizerd that runs is asked who has joined, for five seconds at most: only it knows of a
- * samplerd that somebody started by hand. */
+ * samplerd that somebody started by hand. Those that wait here for one that does not run are among the others. */
 void roster_take(roster *r, const char *runtime);
 
 /* Is it a modeld or samplerd that serves this model? */

@@ -9,13 +9,6 @@
 
 enum { SUFFIX_BYTES = 48, SUFFIX_NAME_BYTES = 32 };
 
-static const char *const SETTINGS[N_SETTINGS] = {
-    [SETTING_THREADS] = "threads",
-    [SETTING_KV_MEMORY] = "kv-memory",
-    [SETTING_N_CTX] = "n-ctx",
-    [SETTING_ISA] = "isa",
-};
-
 /* ---- what runs ---- */
 
 static void name_set(stack_daemon *one, const char *program, const char *suffix) {
@@ -50,12 +43,13 @@ static void stack_look(stack *s, stack_daemon *one, const daemon_report *joined)
     one->process.started = found.started;
 }
 
-status stack_init(stack *s, const char *runtime, failure *f) {
+status stack_init(stack *s, const char *runtime, const stack_wish *wish, failure *f) {
     memset(s, 0, sizeof *s);
     s->runtime = runtime;
     stack_daemon *one = &s->all[STACK_TOKENIZERD];
     name_set(one, "tokenizerd", "");
     status st = program_set(one, "tokenizerd", f);
+    if (st == STATUS_OK) st = settings_add(&wish->settings, "tokenizerd", &one->line, f);
     if (!stack_find(s, one)) one->runs = daemon_find_holder(runtime, "clients", &one->process);
     return st;
 }
@@ -191,22 +185,18 @@ static status check_file(stack *s, const status_report *report, bool *known, fai
     return strcmp(running->fingerprint, s->file.fingerprint) == 0 ? STATUS_OK : refuse_file(s, f);
 }
 
-/* What was asked for must be what it was started with: no setting seems to hold that does not. */
-static status check_settings(const stack *s, const stack_wish *wish, failure *f) {
-    const stack_daemon *modeld = &s->all[STACK_MODELD];
-    command_line line;
-    bool is_known = modeld->process.pid > 0 && command_line_of(modeld->process.pid, &line);
-    for (int i = 0; i < N_SETTINGS; i++) {
-        const char *asked = wish->settings[i];
-        const char *holds = is_known ? command_line_value(&line, SETTINGS[i]) : NULL;
-        if (!asked || (holds && strcmp(asked, holds) == 0)) continue;
-        return fail(f, STATUS_BUSY,
-                    "the model %s runs already, with%s --%s%s%.40s: `trivium down %s` ends it, so "
-                    "that it can be started with --%s %.40s",
-                    s->model, holds ? "" : "out", SETTINGS[i], holds ? " " : "", holds ? holds : "",
-                    s->model, SETTINGS[i], asked);
-    }
-    return STATUS_OK;
+/* What is the default model already need not have been set. */
+static status check_default(const stack *s, const stack_wish *wish, const status_report *report, failure *f) {
+    const stack_daemon *tokenizerd = &s->all[STACK_TOKENIZERD];
+    const char *asked = wish->settings.values[SETTING_DEFAULT_MODEL];
+    if (tokenizerd->started || !asked || strcmp(asked, report->default_model) == 0) return STATUS_OK;
+    return settings_check(&wish->settings, "tokenizerd", tokenizerd->process.pid, "tokenizerd", "", f);
+}
+
+static status check_modeld(const stack *s, const stack_wish *wish, failure *f) {
+    char what[NAME_BYTES_MAX + 16];
+    snprintf(what, sizeof what, "the model %s", s->model);
+    return settings_check(&wish->settings, "modeld", s->all[STACK_MODELD].process.pid, what, s->model, f);
 }
 
 /* ---- the plan ---- */
@@ -219,17 +209,14 @@ static status modeld_line(stack *s, const stack_wish *wish, const char *suffix, 
     if (st == STATUS_OK)
         st = command_line_add(&one->line, f, "--bind-samplers=ipc://%s/samplers%s", s->runtime,
                               suffix);
-    for (int i = 0; i < N_SETTINGS && st == STATUS_OK; i++) {
-        if (wish->settings[i])
-            st = command_line_add(&one->line, f, "--%s=%s", SETTINGS[i], wish->settings[i]);
-    }
+    if (st == STATUS_OK) st = settings_add(&wish->settings, "modeld", &one->line, f);
     memcpy(one->process.model, s->model, sizeof s->model);
     memcpy(one->process.file, s->file.state, sizeof s->file.state);
     return st;
 }
 
 /* It joins where modeld binds, the one that runs or will. */
-static status samplerd_line(stack *s, const char *suffix, failure *f) {
+static status samplerd_line(stack *s, const stack_wish *wish, const char *suffix, failure *f) {
     stack_daemon *one = &s->all[STACK_SAMPLERD];
     const stack_daemon *modeld = &s->all[STACK_MODELD];
     command_line by_hand = {0};
@@ -241,6 +228,7 @@ static status samplerd_line(stack *s, const char *suffix, failure *f) {
     if (st == STATUS_OK && bound) st = command_line_add(&one->line, f, "--join=%s", bound);
     else if (st == STATUS_OK)
         st = command_line_add(&one->line, f, "--join=ipc://%s/samplers%s", s->runtime, suffix);
+    if (st == STATUS_OK) st = settings_add(&wish->settings, "samplerd", &one->line, f);
     memcpy(one->process.model, s->model, sizeof s->model);
     return st;
 }
@@ -293,6 +281,7 @@ status stack_plan(stack *s, const stack_wish *wish, const status_report *report,
     char suffix[SUFFIX_BYTES];
     stack_daemon *modeld = &s->all[STACK_MODELD], *samplerd = &s->all[STACK_SAMPLERD];
     *decided = false;
+    if (check_default(s, wish, report, f) != STATUS_OK) return f->code;
     if (choose_model(s, wish, report, f) != STATUS_OK) return f->code;
     suffix_choose(s, suffix);
     look(s, suffix, report);
@@ -301,11 +290,11 @@ status stack_plan(stack *s, const stack_wish *wish, const status_report *report,
     status st = STATUS_OK;
     if (modeld->runs && wish->path) st = check_file(s, report, &known, f);
     if (st != STATUS_OK || !known) return st;
-    if (modeld->runs) st = check_settings(s, wish, f);
+    if (modeld->runs) st = check_modeld(s, wish, f);
     if (st == STATUS_OK && !modeld->line.n_bytes && *s->file.path)
         st = modeld_line(s, wish, suffix, f);
     if (st == STATUS_OK && samplerd->runs) st = samplerd_adopt(s, f);
-    if (st == STATUS_OK && !samplerd->line.n_bytes) st = samplerd_line(s, suffix, f);
+    if (st == STATUS_OK && !samplerd->line.n_bytes) st = samplerd_line(s, wish, suffix, f);
     *decided = st == STATUS_OK;
     return st;
 }

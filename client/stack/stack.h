@@ -8,6 +8,7 @@
 #include "command_line.h"
 #include "daemon.h"
 #include "model_file.h"
+#include "settings.h"
 
 enum { STACK_TOKENIZERD, STACK_MODELD, STACK_SAMPLERD, N_STACK_DAEMONS };
 
@@ -18,13 +19,10 @@ typedef struct stack_daemon {
     command_line line;          /* empty: not known how to start it */
 } stack_daemon;
 
-/* What `up` hands on to modeld. */
-enum { SETTING_THREADS, SETTING_KV_MEMORY, SETTING_N_CTX, SETTING_ISA, N_SETTINGS };
-
 typedef struct stack_wish {
     const char *path;           /* the model's file; NULL: whichever runs, else the default one */
     const char *name;           /* the model's, checked; NULL: after its file */
-    const char *settings[N_SETTINGS];   /* NULL: modeld's default, or what it runs with */
+    settings settings;          /* for those that are started */
 } stack_wish;
 
 typedef struct stack {
@@ -36,13 +34,13 @@ typedef struct stack {
 } stack;
 
 /* Begin: tokenizerd is found, or can be started. `runtime` is borrowed. */
-status stack_init(stack *s, const char *runtime, failure *f);
+status stack_init(stack *s, const char *runtime, const stack_wish *wish, failure *f);
 
 /* Decide about modeld and samplerd, now that tokenizerd tells who has joined; s->loop is set. *decided
  * is false while that takes another report: whether a modeld that runs serves the file that is wanted
  * is known only once it has joined. STATUS_NOT_FOUND when there is no such file; STATUS_BUSY when the
- * model's name is taken by another file, or it runs with other settings than those that are wanted. The
- * loop is served while a file is read to find out what it is. */
+ * model's name is taken by another file, or it (or tokenizerd) runs with other settings than those that are wanted.
+ * The loop is served while a file is read to find out what it is. */
 status stack_plan(stack *s, const stack_wish *wish, const status_report *report, bool *decided,
                   failure *f);
 

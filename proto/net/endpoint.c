@@ -94,7 +94,7 @@ static status check_tcp(const char *tcp, bool binds, failure *f) {
                     "tcp://%s names no host: write tcp://HOST:PORT, an IPv6 address in brackets", tcp);
     if (is_port(colon + 1, binds)) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST, "tcp://%s: a port is a whole number from 1 to %d%s", tcp,
-                UINT16_MAX, binds ? ", or * for any that is free" : "");
+                UINT16_MAX, binds ? ", or * or 0 for any that is free" : "");
 }
 
 status endpoint_check(const char *address, bool binds, failure *f) {
