@@ -238,12 +238,24 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     }
 }
 
+/* The id of the text that it is about; "-": it is about none. */
+static void text_of(const Trivium__TokensReply *m, char digits[2 * REQUEST_BYTES + 1]) {
+    const ProtobufCBinaryData *request = NULL;
+    if (m->body_case == TRIVIUM__TOKENS_REPLY__BODY_TOKEN) request = &m->token->request;
+    if (m->body_case == TRIVIUM__TOKENS_REPLY__BODY_TUNED) request = &m->tuned->request;
+    if (m->body_case == TRIVIUM__TOKENS_REPLY__BODY_CLOSED) request = &m->closed->request;
+    if (request) text_hex(request->data, REQUEST_BYTES, digits);
+    else strcpy(digits, "-");
+}
+
 status tokenizerd_link_send(tokenizerd_link *to, Trivium__TokensReply *m, const wire_raw *raw,
                             size_t n_raw) {
     if (!to->peer) return STATUS_NOT_FOUND;
     status st = peers_send(to->peers, to->peer, &m->base, raw, n_raw);
     if (st != STATUS_OK && st != STATUS_BUSY) { /* BUSY: it is cut already */
-        log_event(LOG_ERROR, "unsent", "tokenizerd=\"%s\" why=%s", peer_name(to->peer),
+        char request[2 * REQUEST_BYTES + 1];
+        text_of(m, request);
+        log_event(LOG_ERROR, "unsent", "request=%s tokenizerd=\"%s\" why=%s", request, peer_name(to->peer),
                   status_name(st));
         peers_cut(to->peers, to->peer, "a message to it was lost");
     }

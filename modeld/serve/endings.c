@@ -3,10 +3,31 @@
 #include <assert.h>
 
 #include "modeld/links/tokenizerd_answer.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
 
-void endings_silent(const endings *e, sequence *q) {
+static void log_end(const sequence *q, const char *reason, const char *why) {
+    char digits[2 * REQUEST_BYTES + 1];
+    if (q->kind != SEQUENCE_TEXT) return;
+    text_hex(sequence_text(q)->request, REQUEST_BYTES, digits);
+    log_event(LOG_DEBUG, "closed", "request=%s attempt=%u step=%u reason=%s why=\"%s\"", digits,
+              sequence_text(q)->attempt, sequence_step(q), reason, why);
+}
+
+static const char *reason_name(sequence_end end) {
+    static const char *const names[] = {[END_NONE] = "none", [END_ID] = "end_id", [END_LENGTH] = "length",
+                                        [END_ASKED] = "asked", [END_SUPERSEDED] = "superseded", [END_ERROR] = "error"};
+    return names[end];
+}
+
+static void sequence_drop(const endings *e, sequence *q) {
     sequences_close(e->sequences, q);
     wakeup_set(e->turn, 0);
+}
+
+void endings_lost(const endings *e, sequence *q) {
+    log_end(q, "lost", "its tokenizerd is gone");
+    sequence_drop(e, q);
 }
 
 void endings_tell(const endings *e, sequence *q, sequence_end end, const failure *f) {
@@ -20,21 +41,22 @@ void endings_tell(const endings *e, sequence *q, sequence_end end, const failure
             .prefill_ms = text->timing.prefill_ms,
             .n_cached = text->pages.n_cached,
         };
+        log_end(q, reason_name(end), end == END_ERROR ? f->message : "");
         tokenizerd_answer_closed(q->owner, (text_name){text->request, text->attempt}, &told);
     } else {
         tokenizerd_answer_failed(q->owner, sequence_call(q), f);
     }
-    endings_silent(e, q);
+    sequence_drop(e, q);
 }
 
 void endings_scored(const endings *e, sequence *q, const sample_answer *last) {
     const score_sequence *score = sequence_score(q);
     tokenizerd_answer_scored(q->owner, score->call, score->logprobs, q->n_ids, sample_answer_last(last));
-    endings_silent(e, q);
+    sequence_drop(e, q);
 }
 
 void endings_probed(const endings *e, sequence *q, const sample_answer *answer) {
     tokenizerd_answer_probed(q->owner, sequence_call(q), sample_answer_id(answer),
                          sample_answer_probabilities(answer, q->rows.width), q->rows.width);
-    endings_silent(e, q);
+    sequence_drop(e, q);
 }

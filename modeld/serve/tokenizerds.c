@@ -5,6 +5,8 @@
 
 #include "modeld/links/tokenizerd_answer.h"
 #include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
 
 struct tokenizerds {
     tokenizerds_options options;
@@ -21,6 +23,13 @@ static void refuse_text(const job *asked, sequence_end why, const failure *f) {
     tokenizerd_answer_closed(asked->owner, name, &(told_end){.why = why, .failure = f});
 }
 
+static void log_opened(const sequence *q) {
+    char digits[2 * REQUEST_BYTES + 1];
+    text_hex(sequence_text(q)->request, REQUEST_BYTES, digits);
+    log_event(LOG_DEBUG, "opened", "request=%s attempt=%u step=%u", digits, sequence_text(q)->attempt,
+              sequence_step(q));
+}
+
 static void on_open(void *context, const job *asked, const failure *unreadable) {
     tokenizerds *t = context;
     const text_job *text = &asked->text;
@@ -34,8 +43,10 @@ static void on_open(void *context, const job *asked, const failure *unreadable) 
     if (unreadable) refuse_text(asked, END_ERROR, unreadable);
     else if (sequences_open(t->options.sequences, asked, clock_us(), &q, &f) != STATUS_OK)
         refuse_text(asked, END_ERROR, &f);
-    else if (sequence_over(q) != END_NONE)
-        endings_tell(t->options.endings, q, sequence_over(q), NULL);
+    else {
+        log_opened(q);
+        if (sequence_over(q) != END_NONE) endings_tell(t->options.endings, q, sequence_over(q), NULL);
+    }
     wakeup_set(t->options.turn, 0);
 }
 
@@ -93,7 +104,7 @@ static void on_over(void *context, tokenizerd_link *from) {
     sequence *next = NULL;
     for (sequence *q = sequences_first(t->options.sequences); q; q = next) {
         next = sequences_next(q);
-        if (q->owner == from) endings_silent(t->options.endings, q);
+        if (q->owner == from) endings_lost(t->options.endings, q);
     }
     wakeup_set(t->options.turn, 0);
 }

@@ -4,8 +4,7 @@
 
 #include "changes.h"
 #include "proto/base/clock.h"
-#include "proto/base/log.h"
-#include "proto/base/text.h"
+#include "text_log.h"
 #include "tokenizerd/route/missing.h"
 
 /* ---- a request's life ---- */
@@ -18,13 +17,6 @@ static bool tell_rest(generating *g, request *r) {
     return rest.stopped;
 }
 
-static void log_end(const request *r, request_finish finish, const failure *why) {
-    char digits[2 * REQUEST_BYTES + 1];
-    text_hex(r->id, sizeof r->id, digits);
-    log_event(LOG_DEBUG, "request_done", "request=%s attempt=%u reason=%s tokens=%u why=\"%s\"", digits,
-              r->attempt, request_finish_name(finish), request_step(r), why ? why->message : "");
-}
-
 void generating_end(generating *g, request *r, request_finish finish, const failure *why) {
     const bool has_rest = finish != FINISH_SUPERSEDED && r->state != REQUEST_RESTING;
     request_end(r);             /* no effect when its modeld has closed it */
@@ -35,7 +27,8 @@ void generating_end(generating *g, request *r, request_finish finish, const fail
     if (has_rest && tell_rest(g, r) && finish == FINISH_LENGTH) finish = FINISH_STOP;
     client_link_done(g->clients, r, finish, why, clock_us());
     changes_drop(g->clients, r);
-    log_end(r, finish, why);
+    text_log(r, "request_done", "reason=%s tokens=%u why=\"%s\"", request_finish_name(finish), request_step(r),
+             why ? why->message : "");
     watches_over(g->watches, r, finish, clock_us());
     requests_remove(g->requests, &r, finish == FINISH_CANCELLED);
 }
@@ -45,6 +38,7 @@ static void open_at(generating *g, request *r, modeld *d) {
     status st = modeld_link_open(g->modelds, d, r, watches_wanted(g->watches, r->id));
     if (st == STATUS_OK || st == STATUS_BUSY) {
         request_serve(r, d, clock_us());
+        text_log(r, "request_opened", "model=\"%s\" step=%u", r->model_name, request_step(r));
         return;
     }
     fail(&f, st, "the request is too long for one message, or there is no memory for it");
@@ -149,8 +143,10 @@ void generating_generate(generating *g, peer *client, const generate_order *orde
         generating_end(g, r, FINISH_ERROR, &f);
         return;
     }
-    if (rival) generating_end(g, rival, FINISH_SUPERSEDED, NULL);
+    failure superseded = {STATUS_OK, "a higher attempt goes on with it"};
+    if (rival) generating_end(g, rival, FINISH_SUPERSEDED, &superseded);
     watches_go_on(g->watches, r->id);
+    text_log(r, "request_begun", "model=\"%s\" step=%u", r->model_name, request_step(r));
     advance(g, r);
 }
 
@@ -159,7 +155,9 @@ void generating_pause(generating *g, const peer *client, const uint8_t id[REQUES
     request *r = requests_find(g->requests, id);
     if (!r || r->owner != client || r->attempt != attempt) return;
     if (r->state == REQUEST_RUNNING) modeld_link_close(g->modelds, r->modeld, r);
-    if (request_pause(r, n_steps)) changes_tell(g->clients, r);
+    if (!request_pause(r, n_steps)) return;
+    text_log(r, "request_rests", "step=%u", request_step(r));
+    changes_tell(g->clients, r);
 }
 
 void generating_cancel(generating *g, peer *client, uint64_t number, const uint8_t *id,
@@ -211,6 +209,7 @@ void generating_retuned(generating *g, const modeld *d, const uint8_t id[REQUEST
     request *r = find_of(g, d, id, attempt);
     if (!r) return;
     request_retuned(r, change, from_step);
+    text_log(r, "request_tuned", "change=%u step=%u", change, from_step);
     changes_tell(g->clients, r);
 }
 
@@ -235,7 +234,7 @@ void generating_client_left(generating *g, const peer *client) {
         request_forget_asker(r, client);
         if (r->owner != client) continue;
         r->owner = NULL;
-        generating_end(g, r, FINISH_SUPERSEDED, NULL);
+        generating_end(g, r, FINISH_SUPERSEDED, &(failure){STATUS_OK, "its client is gone"});
     }
 }
 
@@ -245,6 +244,7 @@ void generating_modeld_left(generating *g, const modeld *d) {
         request_forget_modeld(r, d);
         if (r->modeld != d || !request_lost(r, clock_us())) continue;
         failure f;
+        text_log(r, "request_lost", "model=\"%s\" step=%u", r->model_name, request_step(r));
         if (r->over == FINISH_NONE && r->n_losses > REOPENS_MAX) {
             fail(&f, STATUS_NO_MODELD,
                  "%u modelds in a row were lost before they drew a token of it", r->n_losses);
@@ -273,6 +273,7 @@ void generating_sweep(generating *g, uint64_t now_us) {
         next = requests_next(r);
         if (request_notice_is_due(r, now_us) && awaited(g, r, sentence)) {
             client_link_text_waits(g->clients, r, sentence);
+            text_log(r, "request_waits", "what=\"%s\"", sentence);
             request_noticed(r);
         }
         if (request_waits(r) && r->deadline_us <= now_us) expire(g, r);

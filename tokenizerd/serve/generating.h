@@ -48,7 +48,8 @@ void generating_modeld_left(generating *g, const modeld *d);    /* they go on el
 void generating_go_on(generating *g);       /* models have come: what waits for one goes on */
 /* What waited too long ends; what is to be tried again is tried. */
 void generating_sweep(generating *g, uint64_t now_us);
-/* The one Done of a live request: everybody is told, then it is gone. `why` is read for FINISH_ERROR. */
+/* The one Done of a live request: everybody is told, then it is gone. `why` is told for FINISH_ERROR, and logged;
+ * NULL: there is nothing to say. */
 void generating_end(generating *g, request *r, request_finish finish, const failure *why);
 
 #endif

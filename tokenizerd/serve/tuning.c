@@ -1,6 +1,7 @@
 #include "tuning.h"
 
 #include "changes.h"
+#include "text_log.h"
 
 void tuning_tune(tuning *t, peer *client, const tune_order *order) {
     failure f;
@@ -22,6 +23,7 @@ void tuning_tune(tuning *t, peer *client, const tune_order *order) {
         fail(&f, st, "there is no memory for the new strategy");
         generating_end(t->generating, r, FINISH_ERROR, &f);
     } else {
+        text_log(r, "request_tuned", "change=%u step=%u", r->change, request_step(r));
         changes_tell(t->clients, r);
     }
 }

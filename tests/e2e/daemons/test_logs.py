@@ -1,5 +1,6 @@
 """What the daemons' logs say of a text: each line about it has its id, as `ps` shows it, and reasons are words."""
 import re
+import subprocess
 
 from conftest import wait_until
 import fake_samplerd
@@ -31,6 +32,41 @@ def test_a_text_is_followed_by_its_id(stack, models, fakes):
         assert line.endswith(f' request_done request={one} attempt=1 reason=length tokens=12 why=""')
     for daemon in (tokenizerd, modeld):
         assert not re.search(r"\b(reason|why|code)=\d", stack.log(daemon))
+
+
+def events_of(stack, process, request):
+    return [line.split()[2] for line in stack.log(process).splitlines() if f" request={request} " in line]
+
+
+def test_each_turn_of_a_text_is_told(stack, models):
+    path = models(type="Q8_0", seed=3, context=100000)
+    stack.tokenizerd = stack.start("tokenizerd", "--log", "debug")
+    stack.modeld = stack.start("modeld", "--log", "debug", "--model", path)
+    samplerd = stack.start("samplerd", "--log", "debug")
+    stack.wait_ready()
+    long = ("generate", "hello", "--ignore-eos", "--max-new-tokens", "99000")
+    stack.popen(*long, stdout=subprocess.DEVNULL)
+    one = stack.running(n_steps=3)[0]["request"]
+    client = stack.popen(*long, stdout=subprocess.DEVNULL)
+    wait_until(lambda: len(stack.running(n_steps=3)) == 2, what="both run")
+    lost = next(report["request"] for report in stack.running() if report["request"] != one)
+    assert stack.run("tune", one, "--temperature", "0.5").returncode == 0
+    stack.kill(samplerd)
+    wait_until(lambda: "request_waits" in events_of(stack, stack.tokenizerd, one), what="the wait is told")
+    stack.start("samplerd")
+    stack.running(n_steps=stack.running()[0]["step"])
+    stack.kill(client)
+    assert stack.run("cancel", one).returncode == 0
+    wait_until(lambda: len(lines_of(stack, stack.tokenizerd, "request_done")) == 2, what="both have ended")
+    wait_until(lambda: len(lines_of(stack, stack.modeld, "closed")) == 2, what="at modeld, too")
+    assert events_of(stack, stack.tokenizerd, one) == ["request_begun", "request_opened", "request_tuned", "request_waits",
+                                                       "request_done"]
+    ends = {re.search("request=(\\S+)", line)[1]: line for line in lines_of(stack, stack.tokenizerd, "request_done")}
+    assert " reason=cancelled " in ends[one]
+    assert " reason=superseded " in ends[lost] and ends[lost].endswith('why="its client is gone"')
+    at_modeld = [event for event in events_of(stack, stack.modeld, one) if event != "retry"]
+    assert at_modeld == ["opened", "closed"]
+    assert all(' reason=asked why=""' in line for line in lines_of(stack, stack.modeld, "closed"))
 
 
 def test_a_text_that_fails_says_why(stack, models):
