@@ -100,6 +100,7 @@ def test_an_unknown_model_is_not_waited_for(tiny, words):
 def test_a_model_on_its_way_is_waited_for_where_that_is_asked(stack, models):
     stack.start_all(models(type="Q4_1", seed=1))
     here = stack.model()["name"]
+    assert "no model is named" in stack.refused("tokenize", "a", "--model", "other")
     asking = stack.popen("tokenize", "a", "--model", "other", "--wait", "600")
     told = asking.stderr.readline().decode()
     assert waiting(told) == [f"a modeld of 'other', for up to 600 s; there are: '{here}'"]

@@ -66,10 +66,14 @@ static void whoever_waits_is_told_for_what(void **state) {
 
 static void an_own_wait_is_kept_for_a_model_that_nobody_knows(void **state) {
     (void)state;
-    tokenizerd.hears_waits = true;
-    second_modeld->hello.name = "other";
+    second_modeld->hello.name = tokenizerd.first.name = "other";
     modeld_joins(second_modeld);
-    asks_for_a_text(60000);     /* told after RETURN_HEARTBEATS of the scene */
+    Trivium__Tokenize tokenize = TRIVIUM__TOKENIZE__INIT;
+    tokenize.model = "m";       /* which nobody has seen, as is certain after RETURN_HEARTBEATS */
+    client_says(ASK(TOKENIZE, tokenize, &tokenize), NULL, 0);
+    assert_int_equal(TOLD(FAILED)->failed->error->code, TRIVIUM__CODE__UNKNOWN_MODEL);
+    tokenizerd.hears_waits = true;
+    asks_for_a_text(60000);
     is_told_to_wait("waiting for a modeld of 'm', for up to 60 s; there are: 'other'");
     modeld_joins(first_modeld);
     TOLD(STARTED);
