@@ -1,12 +1,15 @@
 #include "ask.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "outcome.h"
 
-static void tell_waiting(void *context, const char *sentence) {
+/* Where the text goes to the same terminal, its line ends first. */
+static void tell_waiting(void *context, const char *sentence, bool in_text) {
     (void)context;
-    fprintf(stderr, "trivium: %s\n", sentence);
+    bool cuts_a_line = in_text && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
+    fprintf(stderr, "%strivium: %s\n", cuts_a_line ? "\n" : "", sentence);
 }
 
 int ask_open(client **out, const common_flags *flags) {

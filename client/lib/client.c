@@ -17,7 +17,7 @@ struct client {
     watching *watching;
     char default_endpoint[ENDPOINT_BYTES_MAX];
     const char *endpoints[1];   /* that one */
-    void (*waiting)(void *context, const char *sentence);
+    void (*waiting)(void *context, const char *sentence, bool in_text);
     void *waiting_context;
     bool has_joined;            /* once */
 };
@@ -32,7 +32,8 @@ loop *client_loop(const client *c) {
 static void on_waiting(void *context, const char *sentence) {
     client *c = context;
     bool is_asking = pending_calls_any(c->calls) || generations_any(c->generations) || watching_any(c->watching);
-    if (c->waiting && (is_asking || !c->has_joined)) c->waiting(c->waiting_context, sentence);
+    if (c->waiting && (is_asking || !c->has_joined))
+        c->waiting(c->waiting_context, sentence, generations_have_text(c->generations));
 }
 
 static void on_joined(void *context) {

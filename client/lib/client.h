@@ -22,8 +22,8 @@ typedef struct client_options {
     uint32_t wait_ms;           /* for a tokenizerd, and there for other missing daemons; 0: not at all */
     bool has_own_wait;          /* somebody asked for this wait: it is kept for a model that nobody knows, too */
     /* NULL, or called from the loop, once for each wait of a text, call or watch that is longer than a second:
-     * `sentence` says what is waited for. */
-    void (*waiting)(void *context, const char *sentence);
+     * `sentence` says what is waited for. in_text: in the middle of a text, some of which has come. */
+    void (*waiting)(void *context, const char *sentence, bool in_text);
     void *context;              /* of waiting */
 } client_options;
 

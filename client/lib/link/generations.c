@@ -99,6 +99,12 @@ bool generations_any(const generations *gs) {
     return g != NULL;
 }
 
+bool generations_have_text(const generations *gs) {
+    const generation *g = gs->first;
+    while (g && (g->paused || resume_next_step(g->resume) == 0)) g = g->next;
+    return g != NULL;
+}
+
 /* Nothing new begins meanwhile: the link is over. */
 void generations_fail(generations *gs, const failure *f) {
     while (gs->first) generation_fail(gs->first, f);

@@ -13,6 +13,7 @@ typedef struct generations generations;
 generations *generations_new(text_link *link);  /* borrows it. NULL: no memory */
 void generations_free(generations **gs);        /* before its link; no event comes. NULL is fine */
 bool generations_any(const generations *gs);     /* is any under way that does not rest? */
+bool generations_have_text(const generations *gs);      /* … of which some tokens have come? */
 
 /* As client_generate and those after it. */
 status generations_begin(generations *gs, const generation_request *request,

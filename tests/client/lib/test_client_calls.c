@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "proto/chain/strategy_wire.h"
+#include "proto/base/limits.h"
 #include "tests/support/link/text_pair.h"
+#include "tests/support/link/turns.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -89,6 +91,8 @@ static void say_failed(uint64_t number, Trivium__Error *error) {
     say(TRIVIUM__TEXT_REPLY__BODY_FAILED, &m, NULL, 0);
 }
 
+static bool is_told(void) { return pair.n_waits_told > 0; }
+
 /* ---- each kind, there and back ---- */
 
 static const question tokenize = {
@@ -115,6 +119,23 @@ static void a_text_becomes_ids(void **state) {
     say_ids(m->call);
     assert_true(text_pair_becomes(&pair, is_answered));
     assert_int_equal(got.code, STATUS_OK);
+}
+
+static void a_wait_is_told_while_something_is_asked(void **state) {
+    (void)state;
+    text_pair_join(&pair);
+    ask(&tokenize);
+    asked_for(TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE, 0);
+    pair.n_waits_told = 0;
+    text_peer_close(&pair.peer);
+    assert_true(text_pair_becomes(&pair, is_told));
+    assert_false(pair.was_in_text);
+    text_pair_join(&pair);
+    say_ids(asked_for(TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE, 1)->tokenize->call);
+    assert_true(text_pair_becomes(&pair, is_answered));
+    text_peer_close(&pair.peer);        /* nobody waits for it any more */
+    turns_for_ms(client_loop(pair.client), NOTICE_MS + 200);
+    assert_int_equal(pair.n_waits_told, 1);
 }
 
 static void look_at_score(const answer *a) {
@@ -343,6 +364,7 @@ static void without_a_tokenizerd_all_fails_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_text_becomes_ids),
+        TEST(a_wait_is_told_while_something_is_asked),
         TEST(ids_are_scored),
         TEST(logits_are_probed),
         TEST(what_does_not_fit_the_question_is_no_answer),

@@ -311,6 +311,17 @@ static void a_change_waits_for_its_step(void **state) {
     strategy_clear(&greedy);
 }
 
+static bool is_told(void) { return pair.n_waits_told > 0; }
+
+static void a_wait_in_mid_text_is_told_as_such(void **state) {
+    (void)state;
+    write_two();
+    pair.n_waits_told = 0;
+    text_peer_close(&pair.peer);
+    assert_true(text_pair_becomes(&pair, is_told));
+    assert_true(pair.was_in_text);
+}
+
 /* ---- what its owner does ---- */
 
 static void a_cancel_is_said_and_its_end_told(void **state) {
@@ -363,6 +374,7 @@ int main(void) {
         TEST(it_goes_on_where_it_was),
         TEST(one_that_had_not_begun_begins_anew),
         TEST(a_change_waits_for_its_step),
+        TEST(a_wait_in_mid_text_is_told_as_such),
         TEST(a_cancel_is_said_and_its_end_told),
         TEST(without_a_tokenizerd_a_cancel_is_the_end),
         TEST(one_that_rests_takes_nothing_until_it_goes_on),

@@ -4,6 +4,7 @@ import socket
 import pytest
 
 from conftest import TIMEOUT_S, wait_until
+from terminal import Terminal
 
 
 @pytest.fixture
@@ -65,6 +66,15 @@ def test_a_daemon_that_is_lost_in_mid_text_is_told_once(stack, models, tmp_path,
     asking.terminate()
     assert not waiting(asking.communicate(timeout=TIMEOUT_S)[1].decode())
     assert not waiting((tmp_path / "text").read_text())
+
+
+def test_at_a_terminal_the_line_of_the_text_ends_first(stack, models):
+    stack.start_all(models(type="Q8_0", seed=3, context=100000))
+    shown = Terminal(stack, "generate", "a", "--ignore-eos", "--max-new-tokens", "99000", "--seed", "1")
+    stack.running(n_steps=3)
+    stack.stop(stack.samplerd)
+    shown.wait_for("\r\ntrivium: waiting for a samplerd that draws as trivium/3 ")
+    shown.kill()
 
 
 def test_three_ways_to_hear_nothing_are_three_sentences(stack, silent):

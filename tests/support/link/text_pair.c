@@ -8,6 +8,13 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
+static void on_waiting(void *context, const char *sentence, bool in_text) {
+    text_pair *p = context;
+    assert_true(sentence[0]);
+    p->n_waits_told++;
+    p->was_in_text = in_text;
+}
+
 void text_pair_begin(text_pair *p, uint32_t wait_ms) {
     failure f;
     memset(p, 0, sizeof *p);
@@ -15,7 +22,7 @@ void text_pair_begin(text_pair *p, uint32_t wait_ms) {
     p->endpoints[0] = p->meeting.address;
     text_peer_init(&p->peer);
     const client_options how = {.endpoints = p->endpoints, .n_endpoints = 1, .wait_ms = wait_ms,
-                                .has_own_wait = true};
+                                .has_own_wait = true, .waiting = on_waiting, .context = p};
     assert_int_equal(client_open(&p->client, &how, &f), STATUS_OK);
 }
 

@@ -11,6 +11,8 @@ typedef struct text_pair {
     text_peer peer;
     place meeting;
     const char *endpoints[1];
+    size_t n_waits_told;        /* by the client, and the last of them: */
+    bool was_in_text;
 } text_pair;
 
 /* The client is open, with this wait; nobody is there yet. */
