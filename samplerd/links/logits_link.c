@@ -80,11 +80,13 @@ static void take_request(logits_link *link, peer *p, const wire_message *m,
     Trivium__SampleReply reply;
     Trivium__Error error;
     status st = draw(link, m, request, &sampled, &f);
+    char name[2 * REQUEST_BYTES + 1];
+    request_name(&request->request, name);
     if (st == STATUS_OK) {
         sample_reply_drawn(&reply, request, &sampled, &link->room);
+        log_event(LOG_DEBUG, "drawn", "request=%s modeld=\"%s\" step=%u rows=%u id=%d", name, peer_name(p),
+                  request->step, request->n_rows, reply.drawn[request->n_rows - 1]->id);
     } else {
-        char name[2 * REQUEST_BYTES + 1];
-        request_name(&request->request, name);
         log_event(LOG_INFO, "refused", "request=%s modeld=\"%s\" step=%u code=%s reason=\"%s\"", name,
                   peer_name(p), request->step, status_name(st), f.message);
         error = error_to_wire(&f);

@@ -69,6 +69,16 @@ def test_each_turn_of_a_text_is_told(stack, models):
     assert all(' reason=asked why=""' in line for line in lines_of(stack, stack.modeld, "closed"))
 
 
+def test_samplerd_tells_of_each_id_that_it_draws(stack, models):
+    start(stack, models)
+    samplerd = stack.start("samplerd", "--log", "debug")
+    stack.wait_ready(3)
+    one = stack.lines(*TEXT)[0]["start"]["request"]
+    drawn = [line.split(" ", 2)[2] for line in stack.log(samplerd).splitlines() if f" request={one} " in line]
+    steps = [re.fullmatch(r'drawn request=\S+ modeld="\S+" step=(\d+) rows=1 id=\d+', line)[1] for line in drawn]
+    assert steps == [str(step) for step in range(12)]
+
+
 def test_a_text_that_fails_says_why(stack, models):
     tokenizerd, _ = start(stack, models)
     done = stack.run(*TEXT, "--wait", "1", "--json")
