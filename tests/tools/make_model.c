@@ -74,6 +74,9 @@ int main(int argc, char **argv) {
     token_list tokens = {.n_items = 0};
     const option_row rows[] = {
         {"family", OPTION_CALL, "NAME", "llama, chapter (gpt2, few biases) or gpt2", &o.family, 0, 0, take_family, 0},
+        {"architecture", OPTION_TEXT, "NAME", "general.architecture, if another than the family's", &o.architecture, 0, 0,
+         NULL, 0},
+        SIZE("experts", o.n_experts, "expert_count"),
         {"type", OPTION_CALL, "TYPE", "of the matrices: " TENSOR_TYPES_SUPPORTED, &o.type, 0, 0, take_type, 0},
         {"embedding-type", OPTION_CALL, "TYPE", "of the embedding, if another", &embedding_type, 0, 0, take_type, 0},
         {"seed", OPTION_UINT, "N", "another seed, other weights", &o.seed, 0, 9e15, NULL, 0},
@@ -93,11 +96,15 @@ int main(int argc, char **argv) {
         SIZE("rope-original-context", o.rope.original_context, "positions before it was scaled"),
         SIZE("llama3-context", o.rope.llama3_context, "rope_freqs.weight, made for N positions before"),
         {"untied", OPTION_FLAG, NULL, "an output matrix of its own", &untied, 0, 0, NULL, 0},
+        {"tokenizer", OPTION_TEXT, "NAME", "tokenizer.ggml.model (gpt2)", &o.tokenizer, 0, 0, NULL, 0},
         {"split", OPTION_CALL, "NAME", "tokenizer.ggml.pre, or none", &o.split, 0, 0, take_or_none, 0},
         {"add-bos", OPTION_CALL, "BOOL", "tokenizer.ggml.add_bos_token, or none", &o.add_bos, 0, 0,
          take_or_none, 0},
         {"token", OPTION_CALL, "TEXT=TYPE", "one more (the last ids), or another type; repeatable", &tokens,
          0, 0, take_token, 0},
+        SIZE("bos", o.bos, "id of BOS"),
+        SIZE("eos", o.eos, "id of EOS"),
+        {"template", OPTION_CALL, "TEXT", "tokenizer.chat_template, or none", &o.chat_template, 0, 0, take_or_none, 0},
         {"name", OPTION_TEXT, "NAME", "general.name", &o.name, 0, 0, NULL, 0},
         {0},
     };

@@ -33,8 +33,14 @@ tiny_model_options tiny_model_defaults(void) {
         .shape = {.n_vocab = 320, .n_ctx = 256, .n_layers = 2, .n_heads = 4, .n_kv_heads = 2,
                   .rotation.base = 10000.0, .norm_epsilon = 1e-5f},
         .tied = true,
+        .tokenizer = "gpt2",
         .split = "smollm",
         .add_bos = "false",
+        .bos = TINY_IM_START,
+        .eos = TINY_IM_END,
+        .chat_template = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + "
+                         "message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
+                         "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
         .name = "tiny",
     };
 }
@@ -164,10 +170,14 @@ static plan_list make_plans(const tiny_model_options *o) {
     return plans;
 }
 
+static const char *architecture(const tiny_model_options *o) {
+    return o->architecture ? o->architecture : o->family == TINY_LLAMA ? "llama" : "gpt2";
+}
+
 /* "llama.context_length" and the like. */
 static const char *key(const tiny_model_options *o, const char *name) {
-    static char full[64];
-    snprintf(full, sizeof full, "%s.%s", o->family == TINY_LLAMA ? "llama" : "gpt2", name);
+    static char full[96];
+    snprintf(full, sizeof full, "%s.%s", architecture(o), name);
     return full;
 }
 
@@ -181,36 +191,38 @@ const tiny_rope_real TINY_ROPE_REALS[N_TINY_ROPE_REALS] = {
      offsetof(tiny_rope, yarn_log)},
 };
 
-static void add_rope_keys(gguf_writer *w, const tiny_rope *r) {
-    char full[64];
-    if (r->type) gguf_writer_text(w, "llama.rope.scaling.type", r->type);
-    if (r->scale_linear != 0) gguf_writer_real(w, "llama.rope.scale_linear", (float)r->scale_linear);
+static void add_rope_keys(gguf_writer *w, const tiny_model_options *o) {
+    const tiny_rope *r = &o->rope;
+    char part[64];
+    if (r->type) gguf_writer_text(w, key(o, "rope.scaling.type"), r->type);
+    if (r->scale_linear != 0) gguf_writer_real(w, key(o, "rope.scale_linear"), (float)r->scale_linear);
     if (r->original_context > 0)
-        gguf_writer_uint(w, "llama.rope.scaling.original_context_length", r->original_context);
+        gguf_writer_uint(w, key(o, "rope.scaling.original_context_length"), r->original_context);
     for (size_t i = 0; i < N_TINY_ROPE_REALS; i++) {
         double value;
         memcpy(&value, (const char *)r + TINY_ROPE_REALS[i].offset, sizeof value);
-        snprintf(full, sizeof full, "llama.rope.scaling.%s", TINY_ROPE_REALS[i].key);
-        if (value != 0) gguf_writer_real(w, full, (float)value);
+        snprintf(part, sizeof part, "rope.scaling.%s", TINY_ROPE_REALS[i].key);
+        if (value != 0) gguf_writer_real(w, key(o, part), (float)value);
     }
 }
 
 static void add_llama_keys(gguf_writer *w, const tiny_model_options *o) {
     const model_shape *s = &o->shape;
-    gguf_writer_uint(w, "llama.attention.head_count_kv", s->n_kv_heads);
+    gguf_writer_uint(w, key(o, "attention.head_count_kv"), s->n_kv_heads);
     if (s->n_heads * s->head_dim != s->dim) {
-        gguf_writer_uint(w, "llama.attention.key_length", s->head_dim);
-        gguf_writer_uint(w, "llama.attention.value_length", s->head_dim);
+        gguf_writer_uint(w, key(o, "attention.key_length"), s->head_dim);
+        gguf_writer_uint(w, key(o, "attention.value_length"), s->head_dim);
     }
-    gguf_writer_uint(w, "llama.rope.dimension_count", s->rotation.n_dims);
-    gguf_writer_real(w, "llama.rope.freq_base", (float)s->rotation.base);
-    gguf_writer_real(w, "llama.attention.layer_norm_rms_epsilon", s->norm_epsilon);
-    add_rope_keys(w, &o->rope);
+    gguf_writer_uint(w, key(o, "rope.dimension_count"), s->rotation.n_dims);
+    gguf_writer_real(w, key(o, "rope.freq_base"), (float)s->rotation.base);
+    gguf_writer_real(w, key(o, "attention.layer_norm_rms_epsilon"), s->norm_epsilon);
+    if (o->n_experts > 0) gguf_writer_uint(w, key(o, "expert_count"), o->n_experts);
+    add_rope_keys(w, o);
 }
 
 static void add_shape_keys(gguf_writer *w, const tiny_model_options *o) {
     const model_shape *s = &o->shape;
-    gguf_writer_text(w, "general.architecture", o->family == TINY_LLAMA ? "llama" : "gpt2");
+    gguf_writer_text(w, "general.architecture", architecture(o));
     gguf_writer_text(w, "general.name", o->name);
     gguf_writer_uint(w, key(o, "vocab_size"), s->n_vocab);
     gguf_writer_uint(w, key(o, "context_length"), s->n_ctx);
@@ -225,19 +237,16 @@ static void add_shape_keys(gguf_writer *w, const tiny_model_options *o) {
 static void add_vocabulary_keys(gguf_writer *w, const tiny_model_options *o) {
     tiny_vocabulary v;
     tiny_vocabulary_make(&v, o->shape.n_vocab, o->tokens, o->n_tokens);
-    gguf_writer_text(w, "tokenizer.ggml.model", "gpt2");
+    gguf_writer_text(w, "tokenizer.ggml.model", o->tokenizer);
     if (o->split) gguf_writer_text(w, "tokenizer.ggml.pre", o->split);
     gguf_writer_texts(w, "tokenizer.ggml.tokens", (const char *const *)v.tokens, v.n_tokens);
     gguf_writer_ints(w, "tokenizer.ggml.token_type", v.types, v.n_tokens);
     gguf_writer_texts(w, "tokenizer.ggml.merges", (const char *const *)v.merges, v.n_merges);
-    gguf_writer_uint(w, "tokenizer.ggml.bos_token_id", TINY_IM_START);
-    gguf_writer_uint(w, "tokenizer.ggml.eos_token_id", TINY_IM_END);
+    gguf_writer_uint(w, "tokenizer.ggml.bos_token_id", o->bos);
+    gguf_writer_uint(w, "tokenizer.ggml.eos_token_id", o->eos);
     if (o->add_bos)
         gguf_writer_bool(w, "tokenizer.ggml.add_bos_token", strcmp(o->add_bos, "true") == 0);
-    gguf_writer_text(w, "tokenizer.chat_template",
-                     "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + "
-                     "message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
-                     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}");
+    if (o->chat_template) gguf_writer_text(w, "tokenizer.chat_template", o->chat_template);
     tiny_vocabulary_free(&v);
 }
 

@@ -38,16 +38,21 @@ extern const tiny_rope_real TINY_ROPE_REALS[N_TINY_ROPE_REALS];
 
 typedef struct tiny_model_options {
     tiny_family family;
+    const char *architecture;   /* general.architecture, and how keys begin; NULL: the family's */
+    uint32_t n_experts;         /* ….expert_count; 0: no such key */
     uint32_t type;              /* tensor_type of the matrices; norms are float32 */
     uint32_t embedding_type;    /* of token_embd and, unless tied, output */
     uint64_t seed;
     model_shape shape;          /* 0: dim as below; head_dim dim / n_heads; rotation.n_dims head_dim */
     tiny_rope rope;
     bool tied;                  /* no output.weight: the embedding serves as one */
+    const char *tokenizer;      /* tokenizer.ggml.model */
     const char *split;          /* tokenizer.ggml.pre: "gpt-2", "smollm", …; NULL: no such key */
     const char *add_bos;        /* tokenizer.ggml.add_bos_token: "true" or "false"; NULL: no such key */
     const tiny_token *tokens;   /* [n_tokens]: see tiny_vocabulary_make */
     size_t n_tokens;
+    uint32_t bos, eos;          /* their ids */
+    const char *chat_template;  /* NULL: no such key */
     const char *name;           /* general.name */
 } tiny_model_options;
 
