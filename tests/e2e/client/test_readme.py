@@ -27,6 +27,13 @@ def check_the_capital(printed):
     assert text.startswith(" Paris.\n\nThe United"), text
 
 
+def check_the_session(printed):
+    """They print what the sentence after them says."""
+    shown = re.findall(r'"n_cached":\d+', (ROOT / "README.md").read_text().split("print `", 1)[1])[:2]
+    found = [out.strip() for command, out in printed.items() if "--session" in command]
+    assert found == shown and shown[0] == '"n_cached":0'
+
+
 def test_readme_commands(real_model, stack):
     environment = dict(stack.environment, MODEL=str(real_model), PATH=f"{BUILD}:{os.environ['PATH']}")
     commands = console_commands((ROOT / "README.md").read_text())
@@ -34,18 +41,28 @@ def test_readme_commands(real_model, stack):
     printed = {}
     for command in commands:
         patient = command.replace("trivium up", "trivium up --wait 60")
-        done = subprocess.run(["bash", "-c", patient], env=environment, capture_output=True, timeout=120)
+        done = subprocess.run(["bash", "-c", patient], cwd=ROOT, env=environment, capture_output=True, timeout=120)
         assert done.returncode == 0, (command, done.stderr.decode())
         assert done.stdout.strip(), command
         printed[command] = done.stdout.decode()
     check_the_ban(printed)
     check_the_capital(printed)
+    check_the_session(printed)
 
 
 def test_readme_names_files_that_exist():
     text = (ROOT / "README.md").read_text()
     for name in re.findall(r"`((?:client|proto|tokenizerd|modeld|samplerd)/[\w./]+)`", text):
         assert (ROOT / name).exists(), name
+
+
+def test_readme_names_the_environment_of_the_programs():
+    table = (ROOT / "README.md").read_text().split("\n### Environment\n\n")[1].split("\n\n")[0]
+    sources = [path.read_text() for folder in ("client", "proto", "tokenizerd", "modeld", "samplerd")
+               for path in (ROOT / folder).glob("**/*.c")]
+    sources += [path.read_text() for path in (ROOT / "deploy").glob("*.sh")]
+    read = {name for text in sources for name in re.findall(r'(?:getenv\("|\$\{)(TRIVIUM_\w+)', text)}
+    assert {"TRIVIUM_MODEL", "TRIVIUM_CACHE"} <= read == set(re.findall(r"^\| `(TRIVIUM_\w+)`", table, re.M))
 
 
 def test_the_way_of_a_token_names_files_that_exist():
