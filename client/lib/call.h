@@ -58,7 +58,8 @@ typedef struct render_question {
     size_t n_messages;
     const char *form;           /* of the chat template; NULL: the model's own */
     uint32_t n_ids_max;         /* of the prompt; 0: no bound */
-    uint32_t n_reply;           /* ids that the context must hold after the prompt, at most half of it */
+    uint32_t n_reply;           /* ids that must find room after the prompt: at most half of the context, and a
+                                 * quarter of the KV-cache */
 } render_question;
 
 typedef struct score_question {
@@ -135,6 +136,8 @@ typedef struct render_answer {
     size_t n_stops;
     const char *model;          /* that the prompt is for */
     uint32_t n_vocab;           /* its ids */
+    uint32_t n_ctx;             /* that prompt and reply may have together */
+    uint64_t kv_tokens;         /* the same, for which the model's KV-cache has room; 0: not known */
 } render_answer;
 
 typedef struct candidate {

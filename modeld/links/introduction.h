@@ -11,6 +11,7 @@ typedef struct introduction {
     Trivium__Hello hello; /* the offer and our name, to which `peers` adds the rest */
 } introduction;
 
-void introduction_fill(introduction *i, const model *m, const char *name); /* borrows both */
+/* Borrows model and name. kv_tokens: positions that the KV-cache holds. */
+void introduction_fill(introduction *i, const model *m, uint64_t kv_tokens, const char *name);
 
 #endif

@@ -54,7 +54,7 @@ typedef struct prompt_order {       /* a Render */
     size_t n_messages;
     chat_form form;
     uint32_t n_ids_max;             /* 0: no bound */
-    uint32_t n_reply;               /* ids that the context must hold after them, at most half of it */
+    uint32_t n_reply;               /* ids that context and KV-cache must hold after them, see Render */
 } prompt_order;
 
 typedef struct client_link_events {
@@ -103,7 +103,8 @@ typedef struct rendered_prompt {
     chat_origin origin;
     const char *stop;               /* NULL: none */
     const char *model;
-    uint32_t n_vocab;
+    uint32_t n_vocab, n_ctx;
+    uint64_t kv_tokens;             /* 0: not known */
 } rendered_prompt;
 void client_link_rendered(client_link *l, peer *client, uint64_t number, const rendered_prompt *prompt);
 

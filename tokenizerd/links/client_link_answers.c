@@ -59,6 +59,8 @@ void client_link_rendered(client_link *l, peer *client, uint64_t number, const r
     rendered.n_cut = (uint32_t)prompt->n_cut;
     rendered.n_vocab = prompt->n_vocab;
     rendered.model = (char *)prompt->model;
+    rendered.n_ctx = prompt->n_ctx;
+    rendered.kv_tokens = prompt->kv_tokens;
     if (prompt->stop) {
         stop_bytes = bytes_to_wire((const uint8_t *)prompt->stop, strlen(prompt->stop));
         rendered.stops = &stop_bytes;

@@ -20,6 +20,7 @@ struct served_model {
 struct modeld {
     served_model *model;
     void *peer;
+    uint64_t kv_tokens;             /* 0: not told */
     uint32_t load;
     modeld *next;
 };
@@ -180,6 +181,7 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     }
     d->model = m;
     d->peer = peer;
+    d->kv_tokens = offer->kv_tokens;
     modeld **place = &m->modelds;
     while (*place) place = &(*place)->next;
     *place = d;
@@ -312,6 +314,13 @@ uint32_t served_model_n_vocab(const served_model *m) {
 
 uint32_t served_model_n_ctx(const served_model *m) {
     return m->n_ctx;
+}
+
+uint64_t served_model_kv_tokens(const served_model *m) {
+    uint64_t least = 0;
+    for (const modeld *d = m->modelds; d; d = d->next)
+        if (d->kv_tokens > 0 && (least == 0 || d->kv_tokens < least)) least = d->kv_tokens;
+    return least;
 }
 
 model_facts served_model_facts(const served_model *m) {

@@ -22,6 +22,7 @@ typedef struct models models;
 typedef struct model_offer {    /* what a modeld's Hello says; borrowed */
     const char *name, *fingerprint, *vocabulary;
     uint32_t n_vocab, n_ctx;
+    uint64_t kv_tokens;         /* positions that its KV-cache holds; 0: not told */
 } model_offer;
 
 models *models_new(void);                   /* NULL: no memory */
@@ -86,6 +87,7 @@ const vocab *served_model_vocab(const served_model *m);   /* the same */
 const chat_template *served_model_template(const served_model *m);  /* with the vocabulary */
 uint32_t served_model_n_vocab(const served_model *m);
 uint32_t served_model_n_ctx(const served_model *m);
+uint64_t served_model_kv_tokens(const served_model *m);     /* the least of its modelds; 0: none told */
 model_facts served_model_facts(const served_model *m);      /* what texts need of it, with its vocabulary */
 
 served_model *modeld_model(const modeld *d);

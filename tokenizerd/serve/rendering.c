@@ -11,7 +11,7 @@ struct rendering {
     conversation *conversation; /* owned */
     chat_form asked;
     uint32_t n_ids_max;         /* 0: no bound */
-    uint32_t n_reply;           /* ids that the context must hold after them, at most half of it */
+    uint32_t n_reply;           /* ids that context and KV-cache must hold after them, see room_keep */
     chat chat;                  /* once its model is here */
     queued_text *queued;        /* the try that is being encoded; owned, NULL: none */
     size_t n_head_bytes, n_tail_bytes;  /* of it, see chat_prompt */
@@ -62,6 +62,8 @@ static void answer_rendered(renderer *by, call *c, const int32_t *ids, size_t n_
         .stop = chat_stop(r->chat.form, served_model_vocab(c->model)),
         .model = served_model_name(c->model),
         .n_vocab = served_model_n_vocab(c->model),
+        .n_ctx = served_model_n_ctx(c->model),
+        .kv_tokens = served_model_kv_tokens(c->model),
     };
     client_link_rendered(by->clients, c->client, c->client_number, &prompt);
     calls_remove(by->calls, &c);
@@ -171,15 +173,23 @@ static void on_encoded(void *context, void *owner, const failure *why) {
     }
 }
 
-/* The context bounds the prompt, too, where the reply is to have room. */
-static void room_keep(rendering *r, uint32_t n_ctx) {
-    uint32_t n_reply = r->n_reply < n_ctx / 2 ? r->n_reply : n_ctx / 2, n_ids_max = n_ctx - n_reply;
-    if (r->n_reply > 0 && (r->n_ids_max == 0 || r->n_ids_max > n_ids_max)) r->n_ids_max = n_ids_max;
+static uint64_t lesser(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* Where the reply is to have room, context and KV-cache bound the prompt, too; but the room is at most half
+ * of the one and a quarter of the other. */
+static void room_keep(rendering *r, uint32_t n_ctx, uint64_t kv_tokens) {
+    if (r->n_reply == 0) return;
+    if (kv_tokens == 0) kv_tokens = UINT64_MAX;     /* not known */
+    uint64_t n_reply = lesser(r->n_reply, lesser(n_ctx / 2, kv_tokens / 4));
+    uint32_t n_ids_max = (uint32_t)(lesser(n_ctx, kv_tokens) - n_reply);
+    if (r->n_ids_max == 0 || r->n_ids_max > n_ids_max) r->n_ids_max = n_ids_max;
 }
 
 void renderer_begin(renderer *by, call *c) {
     rendering *r = rendering_of(c);
-    room_keep(r, served_model_n_ctx(c->model));
+    room_keep(r, served_model_n_ctx(c->model), served_model_kv_tokens(c->model));
     r->chat = chat_choose(served_model_tokenizer(c->model), served_model_template(c->model), r->asked);
     try_next(by, c);
 }

@@ -87,6 +87,8 @@ static status take_rendered(incoming *in, const wire_message *m, const Trivium__
     a->n_stops = in->n_stops;
     a->model = rendered->model;
     a->n_vocab = rendered->n_vocab;
+    a->n_ctx = rendered->n_ctx;
+    a->kv_tokens = rendered->kv_tokens;
     return STATUS_OK;
 }
 

@@ -7,7 +7,8 @@
 #include "tiny_vocabulary.h"
 
 model_offer served_offer(const char *name, const char *fingerprint, const char *hash) {
-    return (model_offer){name, fingerprint, hash, SERVED_N_VOCAB, SERVED_N_CTX};
+    return (model_offer){.name = name, .fingerprint = fingerprint, .vocabulary = hash,
+                         .n_vocab = SERVED_N_VOCAB, .n_ctx = SERVED_N_CTX};
 }
 
 static size_t spell(vocab_bytes *to, char **from, size_t first, size_t n_all, size_t n_items) {

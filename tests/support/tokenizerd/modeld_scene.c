@@ -14,8 +14,8 @@ enum { BEAT_MS = 60 };
 static status on_joined(void *context, const modeld_hello *hello, void *record, modeld **out, failure *f) {
     modeld_scene *c = context;
     const model_offer *offer = &hello->offer;
-    heard("joined %s fingerprint=%s vocabulary=%s n_vocab=%u n_ctx=%u incarnation=%llu first=%s@%llu",
-          offer->name, offer->fingerprint, offer->vocabulary, offer->n_vocab, offer->n_ctx,
+    heard("joined %s fingerprint=%s vocabulary=%s n_vocab=%u n_ctx=%u kv=%llu incarnation=%llu first=%s@%llu",
+          offer->name, offer->fingerprint, offer->vocabulary, offer->n_vocab, offer->n_ctx, (unsigned long long)offer->kv_tokens,
           (unsigned long long)hello->incarnation, hello->first_model ? hello->first_model : "-",
           (unsigned long long)hello->first_since_ms);
     heard_end();
@@ -166,6 +166,7 @@ int modeld_scene_begin(void **state) {
     c->offer.vocabulary = "v";
     c->offer.n_vocab = 300;
     c->offer.n_ctx = 64;
+    c->offer.kv_tokens = 4096;
     c->fake.hello.name = "m";
     c->fake.hello.model = &c->offer;
     heard_all();

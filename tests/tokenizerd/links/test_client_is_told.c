@@ -107,7 +107,8 @@ static void scores_bring_their_candidates(void **state) {
 static void prompts_say_how_they_were_made(void **state) {
     (void)state;
     rendered_prompt rendered = {.ids = prompt, .n_ids = 3, .n_dropped = 4, .n_cut = 5, .form = CHAT_CHATML,
-                                .origin = CHAT_OWN, .stop = "User:", .model = "m", .n_vocab = 300};
+                                .origin = CHAT_OWN, .stop = "User:", .model = "m", .n_vocab = 300,
+                                .n_ctx = 64, .kv_tokens = UINT64_MAX};
     client_link_rendered(c->link, c->peer, 7, &rendered);
     const Trivium__Rendered *m = SAYS(RENDERED)->rendered;
     assert_int_equal(m->call, 7);
@@ -119,6 +120,8 @@ static void prompts_say_how_they_were_made(void **state) {
     assert_text(m->stops[0], "User:");
     assert_string_equal(m->model, "m");
     assert_int_equal(m->n_vocab, 300);
+    assert_int_equal(m->n_ctx, 64);
+    assert_int_equal(m->kv_tokens, UINT64_MAX);
     assert_frame(0, prompt, sizeof prompt);
     const Trivium__TemplateOrigin origins[] = {
         [CHAT_NO_TEMPLATE] = TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_NONE,

@@ -30,7 +30,7 @@ static void say_heartbeat(Trivium__Heartbeat *beat) {
 static void a_hello_brings_the_offer(void **state) {
     (void)state;
     assert_true(asker_joins(&c->fake));
-    assert_string_equal(heard_all(), "joined m fingerprint=f vocabulary=v n_vocab=300 n_ctx=64 "
+    assert_string_equal(heard_all(), "joined m fingerprint=f vocabulary=v n_vocab=300 n_ctx=64 kv=4096 "
                                      "incarnation=77 first=-@0");
 }
 

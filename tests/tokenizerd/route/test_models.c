@@ -175,6 +175,23 @@ static void test_the_least_loaded_serves(void **state) {
     assert_ptr_equal(served_model_least_loaded(m, NULL), b);
 }
 
+static void test_the_smallest_kv_cache_counts(void **state) {
+    models *ms = *state;
+    failure f;
+    served_model *m = modeld_model(model_at_hand(ms, "a", "f"));       /* it does not tell */
+    assert_int_equal(served_model_kv_tokens(m), 0);
+    modeld *joined[2];
+    for (uint64_t i = 0; i < 2; i++) {
+        model_offer offer = served_offer("a", "f", "tiny");
+        offer.kv_tokens = 200 - 100 * i;
+        assert_int_equal(models_join(ms, &offer, 1 + i, NULL, &joined[i], &f), STATUS_OK);
+        assert_ptr_equal(modeld_model(joined[i]), m);
+        assert_int_equal(served_model_kv_tokens(m), 200 - 100 * i);
+    }
+    models_leave(&joined[1]);
+    assert_int_equal(served_model_kv_tokens(m), 200);
+}
+
 static void test_a_held_model_waits_for_its_like(void **state) {
     models *ms = *state;
     modeld *d = model_at_hand(ms, "a", "f1");
@@ -327,6 +344,7 @@ int main(void) {
         CASE(test_no_name_is_the_default_model),
         CASE(test_a_name_that_nobody_promised_is_unknown),
         CASE(test_the_least_loaded_serves),
+        CASE(test_the_smallest_kv_cache_counts),
         CASE(test_a_held_model_waits_for_its_like),
         CASE(test_a_model_without_modelds_goes_with_its_last_holder),
         CASE(test_ids_are_checked_against_the_vocabulary),

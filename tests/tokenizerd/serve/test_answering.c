@@ -40,7 +40,7 @@ static void asks_to_probe(void) {
     client_says(ASK(PROBE, probe, &probe), raw, 2);
 }
 
-static void asks_to_render(size_t n_messages, uint32_t n_ids_max) {
+static void asks_for_room(size_t n_messages, uint32_t n_ids_max, uint32_t n_reply) {
     static Trivium__Message messages[8], *list[8];
     assert_in_range(n_messages, 1, 8);
     for (size_t i = 0; i < n_messages; i++) {
@@ -56,7 +56,12 @@ static void asks_to_render(size_t n_messages, uint32_t n_ids_max) {
     render.messages = list;
     render.n_messages = n_messages;
     render.n_ids_max = n_ids_max;
+    render.n_reply = n_reply;
     client_says(ASK(RENDER, render, &render), NULL, 0);
+}
+
+static void asks_to_render(size_t n_messages, uint32_t n_ids_max) {
+    asks_for_room(n_messages, n_ids_max, 0);
 }
 
 /* ---- what modelds answer, and what the client hears ---- */
@@ -144,6 +149,42 @@ static void conversations_become_prompts_that_fit(void **state) {
     nothing.call = CALL;
     client_says(ASK(RENDER, render, &nothing), NULL, 0);
     fails_with(TRIVIUM__CODE__EMPTY_PROMPT, "");
+}
+
+/* Of five messages of 10 and 15 ids in turns the last one takes 20, the last three 45. */
+static void a_reply_finds_room_in_context_and_kv_cache(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t kv_tokens;
+        uint32_t n_ids_max, n_reply, n_dropped;
+    } cases[] = {
+        {0, 0, 10, 2},          /* of a context of 64 */
+        {0, 0, 20, 4},
+        {0, 0, 1000, 4},        /* half of it at most: 32 */
+        {0, 44, 10, 4},
+        {10000, 0, 10, 2},
+        {48, 0, 3, 2},
+        {48, 0, 10, 4},
+        {48, 0, 1000, 4},       /* a quarter at most: 36 are left, */
+        {27, 0, 1000, 4},       /* 21, */
+        {26, 0, 1000, 4},       /* 20; */
+        {1, 0, 1000, 0},        /* one is too few for any */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tokenizerd.offer.kv_tokens = cases[i].kv_tokens;
+        modeld_joins(first);
+        asks_for_room(5, cases[i].n_ids_max, cases[i].n_reply);
+        if (cases[i].n_dropped > 0) {
+            const Trivium__Rendered *rendered = TOLD(RENDERED)->rendered;
+            assert_int_equal(rendered->n_dropped, cases[i].n_dropped);
+            assert_int_equal(rendered->n_cut, 0);
+            assert_int_equal(rendered->n_ctx, 64);
+            assert_int_equal(rendered->kv_tokens, cases[i].kv_tokens);
+        } else {
+            fails_with(TRIVIUM__CODE__TOO_LONG, "1 are allowed");
+        }
+        modeld_leaves(first);
+    }
 }
 
 /* ---- what modelds answer ---- */
@@ -241,6 +282,7 @@ int main(void) {
         TEST(texts_become_ids_when_their_model_is_here),
         TEST(nobody_is_waited_for_longer_than_asked),
         TEST(conversations_become_prompts_that_fit),
+        TEST(a_reply_finds_room_in_context_and_kv_cache),
         TEST(scores_come_from_a_modeld),
         TEST(an_answer_that_does_not_fit_is_none),
         TEST(probes_are_answered_by_probes_alone),
