@@ -9,9 +9,7 @@
 #include "talk.h"
 
 enum {
-    HISTORY_TOKENS = 512,
     HISTORY_TOKENS_MIN = 8,
-    REPLY_TOKENS = 200,
 };
 
 typedef struct chat_flags {
@@ -19,8 +17,7 @@ typedef struct chat_flags {
     stage_flags stages;
     seed_flag seed;
     const char *model, *pool, *form, *system;
-    uint64_t max_history_tokens;
-    uint64_t max_new_tokens;    /* 0: not given */
+    uint64_t max_history_tokens, max_new_tokens;    /* 0: not given */
 } chat_flags;
 
 /* Who answers: the model that is asked for, or the default one. */
@@ -37,9 +34,7 @@ static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t se
         .model = flags->model, .pool = flags->pool, .form = flags->form, .system = flags->system,
         .chain = chain, .seed = seed,
         .max_history_tokens = (uint32_t)flags->max_history_tokens,
-        .max_new_tokens = (uint32_t)(flags->max_new_tokens > 0 ? flags->max_new_tokens
-                                     : flags->stages.has_preset ? flags->stages.preset_max_new_tokens
-                                                               : REPLY_TOKENS),
+        .max_new_tokens = (uint32_t)flags->max_new_tokens,
     };
     const question asked = {.kind = ASK_STATUS};
     client *c = NULL;
@@ -67,7 +62,7 @@ static int chat_parsed(chat_flags *flags) {
 }
 
 int cmd_chat(int argc, char **argv) {
-    chat_flags flags = {.max_history_tokens = HISTORY_TOKENS};
+    chat_flags flags = {0};
     common_flags_init(&flags.common);
     stage_flags_init(&flags.stages);
     const option_row rows[] = {
@@ -75,10 +70,11 @@ int cmd_chat(int argc, char **argv) {
          .help = "what the model is told first; it is never left out"},
         {.name = "max-history-tokens", .kind = OPTION_UINT, .value_name = "N",
          .out = &flags.max_history_tokens, .min = HISTORY_TOKENS_MIN, .max = N_CTX_MAX,
-         .help = "of what was said; the oldest messages are left out first (512)"},
+         .help = "of a prompt; the oldest messages are left out first (what the context holds, with room "
+                 "for a reply)"},
         {.name = "max-new-tokens", .letter = 'n', .kind = OPTION_UINT, .value_name = "N",
          .out = &flags.max_new_tokens, .min = 1, .max = MAX_NEW_TOKENS_MAX,
-         .help = "of a reply (200; 100 with a preset)"},
+         .help = "of a reply; never more than the rest of the context, and a quarter of the KV-cache"},
         {.name = "chat-template", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.form,
          .take = flags_take_name, .help = "chatml, llama3 or plain, instead of the model's own"},
         {.name = "seed", .kind = OPTION_CALL, .value_name = "N", .out = &flags.seed,
@@ -91,8 +87,10 @@ int cmd_chat(int argc, char **argv) {
         .usage = "trivium chat [flags]",
         .summary = "Talk with a model. quit, exit or q ends, Ctrl-C ends a reply.\n"
                    "/set temperature 0.3 changes the strategy, also of the reply that is being\n"
-                   "written; /undo, /save FILE, /help. From a pipe, each line is a message; with\n"
-                   "--json each reply is a line {\"reply\": {\"text\": …, …}}.\n\n"
+                   "written; /regenerate, /undo, /clear, /show, /save FILE, /load FILE, /help. From\n"
+                   "a pipe, each line is a message, also one that begins with a / but is no command;\n"
+                   "//… is a message that begins with one /. With --json each reply is a line\n"
+                   "{\"reply\": {\"text\": …, …}}. --preset sets the strategy alone.\n\n"
                    "  trivium chat --system 'You answer in one sentence.'",
         .tables = {rows, flags.stages.rows, flags.common.rows},
     };

@@ -18,7 +18,10 @@ typedef enum dialogue_state {
     DIALOGUE_WRITING,               /* the reply comes */
 } dialogue_state;
 
-enum { SESSION_DIGITS = 2 * REQUEST_BYTES };
+enum {
+    SESSION_DIGITS = 2 * REQUEST_BYTES,
+    REPLY_ROOM_TOKENS = 1024,       /* that the longest history leaves to a reply of no given length */
+};
 
 struct dialogue {
     client *client;             /* borrowed */
@@ -28,7 +31,8 @@ struct dialogue {
     transcript *said;
     dialogue_state state;
     strategy chain;             /* of the next reply */
-    uint32_t n_vocab;           /* of the model that wrote last; 0: none did */
+    uint32_t n_vocab, n_ctx;    /* of the model that wrote last; 0: none did */
+    uint64_t kv_tokens;         /* the same */
     uint64_t seed;
     bool stopped;               /* by dialogue_stop: the reply, or before it began */
     bool paused;                /* by dialogue_pause: the same */
@@ -45,6 +49,7 @@ struct dialogue {
     trimmed reply;
     uint32_t n_tokens;          /* of it */
     uint32_t n_dropped;
+    reply_limit limit;
 };
 
 static void note(dialogue *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -78,7 +83,7 @@ static void exchange_end(dialogue *d, dialogue_reply *reply) {
         reply->code = STATUS_NO_MEMORY;
         reply->message = "no memory to keep the reply";
     }
-    if (!has_reply) transcript_pop(d->said);
+    if (!has_reply) transcript_withdraw(d->said);
     stops_clear(d);
     d->state = DIALOGUE_IDLE;
     d->paused = false;
@@ -97,11 +102,21 @@ static void on_started(void *context, const generation_start *start) {
     d->told_model = true;
 }
 
+/* Text without a token is what was held back until the end. A character that is not whole ends it as U+FFFD:
+ * whoever asked for the text of some tokens is to know, but in a chat nobody said it. */
+static size_t whole_bytes(const generation_chunk *chunk) {
+    static const char half[] = "\xEF\xBF\xBD";
+    const size_t n_half = sizeof half - 1, n_bytes = chunk->n_bytes;
+    bool is_cut = chunk->n_tokens == 0 && n_bytes >= n_half &&
+                  memcmp(chunk->text + n_bytes - n_half, half, n_half) == 0;
+    return is_cut ? n_bytes - n_half : n_bytes;
+}
+
 static void on_chunk(void *context, const generation_chunk *chunk) {
     dialogue *d = context;
     size_t from;
     d->n_tokens += (uint32_t)chunk->n_tokens;
-    if (trimmed_add(&d->reply, chunk->text, chunk->n_bytes, &from) != STATUS_OK) {
+    if (trimmed_add(&d->reply, chunk->text, whole_bytes(chunk), &from) != STATUS_OK) {
         note(d, "no memory for the rest of the reply");
         client_cancel(d->client, d->request.id);
     } else if (d->reply.text.n_bytes > from) {
@@ -112,6 +127,7 @@ static void on_chunk(void *context, const generation_chunk *chunk) {
 static void on_done(void *context, const generation_done *done) {
     dialogue *d = context;
     dialogue_reply reply = {.reason = done->reason, .n_tokens = done->n_tokens};
+    if (done->reason == FINISHED_LENGTH) reply.limit = &d->limit;
     if (done->reason == FINISHED_ERROR) {
         reply.code = done->code;
         reply.message = done->message;
@@ -131,10 +147,11 @@ static status reply_begin(dialogue *d, failure *f) {
     if (strategy_copy(&d->request_chain, &d->chain) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for the chain");
     size_t n_stops = d->request.n_stops;
+    d->limit = reply_limit_of((uint32_t)d->prompt.n_ids, d->n_ctx, d->kv_tokens, d->options->max_new_tokens);
     d->request = (generation_request){
         .ids = d->prompt.ids, .n_ids = d->prompt.n_ids,
         .model = d->model, .pool = d->options->pool, .session = d->session,
-        .chain = &d->request_chain, .seed = d->seed, .max_new_tokens = d->options->max_new_tokens,
+        .chain = &d->request_chain, .seed = d->seed, .max_new_tokens = d->limit.n_tokens,
         .stops = (const char *const *)d->stops, .n_stops = n_stops,
     };
     d->seed = (d->seed + 1) % SEED_MAX;
@@ -159,10 +176,10 @@ static void tell_form(dialogue *d, const render_answer *a) {
 }
 
 static void tell_history(dialogue *d, const render_answer *a) {
-    if (a->n_dropped > 0)
-        note(d, "%u older message%s no longer fit%s and %s left out", a->n_dropped,
-             a->n_dropped == 1 ? "" : "s", a->n_dropped == 1 ? "s" : "",
-             a->n_dropped == 1 ? "is" : "are");
+    if (d->n_dropped > 0)
+        note(d, "%u older message%s no longer fit%s and %s left out", d->n_dropped,
+             d->n_dropped == 1 ? "" : "s", d->n_dropped == 1 ? "s" : "",
+             d->n_dropped == 1 ? "is" : "are");
     if (a->n_cut > 0)
         note(d, "your message does not fit: its first %u tokens are left out", a->n_cut);
 }
@@ -190,11 +207,13 @@ static void on_rendered(void *context, const answer *a) {
         return;
     }
     const render_answer *rendered = answer_to_render(a);
+    d->n_dropped += rendered->n_dropped;
     tell_form(d, rendered);
     tell_history(d, rendered);
     d->n_vocab = rendered->n_vocab;
+    d->n_ctx = rendered->n_ctx;
+    d->kv_tokens = rendered->kv_tokens;
     if (!d->model[0]) snprintf(d->model, sizeof d->model, "%s", rendered->model);
-    d->n_dropped = rendered->n_dropped;
     transcript_forget(d->said, rendered->n_dropped);
     if (d->stopped) {
         exchange_end(d, &(dialogue_reply){.reason = FINISHED_CANCELLED});
@@ -207,6 +226,27 @@ static void on_rendered(void *context, const answer *a) {
 
 /* ---- what whoever chats does ---- */
 
+/* The last message is to get a reply. */
+static status exchange_begin(dialogue *d, failure *f) {
+    const dialogue_options *o = d->options;
+    render_question *asked = &d->render.render;
+    d->n_dropped = (uint32_t)transcript_forget_excess(d->said);
+    d->render.kind = ASK_RENDER;
+    *asked = (render_question){.model = d->model, .form = o->form, .n_ids_max = o->max_history_tokens,
+                               .n_reply = o->max_new_tokens > 0 ? o->max_new_tokens : REPLY_ROOM_TOKENS};
+    asked->messages = transcript_seen(d->said, &asked->n_messages);
+    trimmed_clear(&d->reply);
+    ids_clear(&d->prompt);
+    d->stopped = false;
+    d->state = DIALOGUE_RENDERING;
+    status st = asked->messages ? client_call(d->client, &d->render, on_rendered, d, f)
+                                : fail(f, STATUS_NO_MEMORY, "no memory for the message");
+    if (st == STATUS_OK) return st;
+    transcript_withdraw(d->said);
+    d->state = DIALOGUE_IDLE;
+    return st;
+}
+
 status dialogue_say(dialogue *d, const char *text, size_t n_bytes, failure *f) {
     assert(d->state == DIALOGUE_IDLE);
     if (n_bytes == 0) return fail(f, STATUS_BAD_REQUEST, "an empty message has no reply");
@@ -214,24 +254,13 @@ status dialogue_say(dialogue *d, const char *text, size_t n_bytes, failure *f) {
     if (!text_is_utf8((const uint8_t *)text, n_bytes))
         return fail(f, STATUS_NOT_UTF8, "the message is not UTF-8");
     status st = transcript_add(d->said, "user", text, n_bytes);
-    if (st != STATUS_OK) return fail(f, st, "no memory for the message");
-    render_question *asked = &d->render.render;
-    d->render.kind = ASK_RENDER;
-    *asked = (render_question){.model = d->model, .form = d->options->form,
-                               .n_ids_max = d->options->max_history_tokens,
-                               .n_reply = d->options->max_new_tokens};
-    asked->messages = transcript_seen(d->said, &asked->n_messages);
-    trimmed_clear(&d->reply);
-    ids_clear(&d->prompt);
-    d->stopped = false;
-    d->n_dropped = 0;
-    d->state = DIALOGUE_RENDERING;
-    st = asked->messages ? client_call(d->client, &d->render, on_rendered, d, f)
-                            : fail(f, STATUS_NO_MEMORY, "no memory for the message");
-    if (st == STATUS_OK) return st;
-    transcript_pop(d->said);
-    d->state = DIALOGUE_IDLE;
-    return st;
+    return st == STATUS_OK ? exchange_begin(d, f) : fail(f, st, "no memory for the message");
+}
+
+status dialogue_regenerate(dialogue *d, failure *f) {
+    assert(d->state == DIALOGUE_IDLE);
+    if (transcript_reopen(d->said)) return exchange_begin(d, f);
+    return fail(f, STATUS_NOT_FOUND, "nothing was said that could get another reply");
 }
 
 bool dialogue_is_busy(const dialogue *d) {
@@ -284,8 +313,12 @@ status dialogue_tune(dialogue *d, const strategy *stages, bool replace, failure 
     return STATUS_OK;
 }
 
-const strategy *dialogue_strategy(const dialogue *d) {
-    return &d->chain;
+dialogue_facts dialogue_facts_of(const dialogue *d) {
+    return (dialogue_facts){
+        .model = d->model, .chain = &d->chain, .seed = d->seed,
+        .max_history_tokens = d->options->max_history_tokens, .max_new_tokens = d->options->max_new_tokens,
+        .n_ctx = d->n_ctx, .kv_tokens = d->kv_tokens,
+    };
 }
 
 transcript *dialogue_transcript(dialogue *d) {

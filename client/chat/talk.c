@@ -15,6 +15,7 @@
 #include "proto/base/buffer.h"
 #include "proto/base/process/signals.h"
 #include "screen.h"
+#include "talk_commands.h"
 
 enum { READ_BYTES = 4096 };
 
@@ -76,9 +77,17 @@ static void show_reply_json(talk *t, const dialogue_reply *reply) {
                              "prompt_tokens", (int)reply->n_prompt,
                              "completion_tokens", (int)reply->n_tokens,
                              "dropped", (int)reply->n_dropped);
+    if (line && reply->limit)
+        json_object_set_new(line, "limit", json_string(reply_limit_name(reply->limit)));
     if (line && reply->code != STATUS_OK)
         json_object_set_new(line, "error", json_failure(reply->code, reply->message));
     say(t, output_json(t->out, line ? json_pack("{s: o}", "reply", line) : NULL));
+}
+
+static void tell_limit(talk *t, const reply_limit *limit) {
+    char sentence[REPLY_LIMIT_BYTES];
+    reply_limit_sentence(limit, sentence);
+    tell(t, sentence);
 }
 
 static void on_over(void *context, const dialogue_reply *reply) {
@@ -88,6 +97,7 @@ static void on_over(void *context, const dialogue_reply *reply) {
     } else {
         show_reply(t, "", 0, true);
         say(t, screen_show_new_line(t->screen));
+        if (reply->limit) tell_limit(t, reply->limit);
     }
     if (reply->code != STATUS_OK) {
         tell(t, reply->message);
@@ -112,10 +122,12 @@ static void refuse(talk *t, status code, const char *sentence) {
     t->code = EXIT_FAILED;
 }
 
-static void say_message(talk *t, const char *text, size_t n_bytes) {
+/* To a message; without a text, another one to the last message. */
+static void ask_for_reply(talk *t, const char *text) {
     failure f;
     screen_begin_reply(t->screen, reply_prompt);
-    if (dialogue_say(t->dialogue, text, n_bytes, &f) == STATUS_OK) return;
+    status st = text ? dialogue_say(t->dialogue, text, strlen(text), &f) : dialogue_regenerate(t->dialogue, &f);
+    if (st == STATUS_OK) return;
     refuse(t, f.code, f.message);
     if (f.code == STATUS_NO_TOKENIZERD) t->ending = true;
 }
@@ -130,6 +142,17 @@ static void end(talk *t) {
     if (dialogue_is_busy(t->dialogue)) dialogue_stop(t->dialogue);
 }
 
+static void obey(talk *t, const char *command) {
+    switch (talk_command(t->dialogue, command, tell, t)) {
+    case TALK_ON: break;
+    case TALK_REFUSED:
+        if (!t->editor) t->code = EXIT_FAILED;
+        break;
+    case TALK_REGENERATE: ask_for_reply(t, NULL); break;
+    case TALK_END: end(t); break;
+    }
+}
+
 /* A line without the blanks at its ends. */
 static void take_line(talk *t, char *line) {
     line += strspn(line, " \t\r");
@@ -137,11 +160,12 @@ static void take_line(talk *t, char *line) {
     while (n_bytes > 0 && strchr(" \t\r", line[n_bytes - 1])) n_bytes--;
     line[n_bytes] = '\0';
     if (n_bytes == 0) return;
+    const char *message = talk_message(line, isatty(STDIN_FILENO));
     if (is_farewell(line)) end(t);
-    else if (*line == '/') talk_command(t->dialogue, line, tell, t);
-    else if (!dialogue_is_busy(t->dialogue)) say_message(t, line, n_bytes);
+    else if (!message) obey(t, line);
+    else if (!dialogue_is_busy(t->dialogue)) ask_for_reply(t, message);
     else if (t->next.n_bytes + n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");
-    else say(t, buffer_add(&t->next, line, n_bytes + 1));
+    else say(t, buffer_add(&t->next, message, strlen(message) + 1));
 }
 
 /* What waited is shown where its reply begins. */
@@ -150,7 +174,7 @@ static void take_next(talk *t) {
     say(t, screen_show_prompt(t->screen, user_prompt));
     say(t, screen_show(t->screen, t->next.bytes, n_bytes));
     say(t, screen_show_text(t->screen, "\n"));
-    say_message(t, t->next.bytes, n_bytes);
+    ask_for_reply(t, t->next.bytes);
     buffer_drop(&t->next, n_bytes + 1);
 }
 

@@ -14,12 +14,4 @@ typedef struct talk_options {
 /* Chat until the end of the input, "quit", "exit", "q" or Ctrl-C. Returns an exit code. */
 int talk_run(client *c, const dialogue_options *how, const talk_options *options);
 
-/* ---- for talk_commands.c ---- */
-
-typedef struct talk talk;
-
-/* Do what a line that begins with "/" says; what there is to tell goes to `tell`. */
-void talk_command(dialogue *c, const char *line, void (*tell)(void *context, const char *sentence),
-                  void *context);
-
 #endif

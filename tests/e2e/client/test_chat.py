@@ -20,7 +20,7 @@ def turn(chat, message):
     chat.wait_for("Assistant: ")
     chat.wait_for("You: ")
     shown = "\n".join(chat.lines()[before - 1:])
-    return re.search(r"Assistant: (.*)\n\nYou:$", shown, re.S).group(1)
+    return re.search(r"Assistant: (.*?)(\n  cut at .*)?\n\nYou:$", shown, re.S).group(1)
 
 
 def squeezed(lines):
@@ -56,7 +56,7 @@ def test_editing_and_history(terminal):
     chat.wait_for('strategy: [{"repetition_penalty":1.1},{"temperature":0.8},{"top_p":0.9}]')
     chat.wait_for("You: ")
     chat.type("/nothing\r")
-    chat.wait_for("there is no /nothing")
+    chat.wait_for("there is no /nothing: /help lists what there is")
     chat.wait_for("You: ")
     chat.type("\x1b[A\x1b[A\r")                 # two lines back
     chat.wait_for("strategy: ")
@@ -69,7 +69,7 @@ def test_editing_and_history(terminal):
 @pytest.mark.slow
 def test_past_the_end_of_the_history(terminal, real):
     long = "Tell me about these words: " + "red green blue yellow " * 45
-    flags = ["--seed", "2", "--max-new-tokens", "8", "--system", SYSTEM]
+    flags = ["--seed", "2", "--max-new-tokens", "8", "--max-history-tokens", "512", "--system", SYSTEM]
     chat = terminal(*flags)
     for _ in range(3):
         turn(chat, long)
@@ -80,7 +80,7 @@ def test_past_the_end_of_the_history(terminal, real):
     _, seen = replies(real, *flags, lines=[long] * 4)
     assert [reply["dropped"] for reply in seen] == [0, 0, 2, 2]
     assert all(reply["prompt_tokens"] <= 512 for reply in seen)
-    _, seen = replies(real, *flags, "--max-history-tokens", "40", lines=[long, "Hello!"])
+    _, seen = replies(real, *flags, "--max-history-tokens", "40", lines=[long, "Hello!"])   # the last one counts
     assert [reply["prompt_tokens"] for reply in seen] == [40, pytest.approx(25, abs=10)]
 
 

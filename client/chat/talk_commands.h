@@ -1,0 +1,25 @@
+/* What a line that begins with "/" does in a chat. */
+#ifndef TRIVIUM_TALK_COMMANDS_H
+#define TRIVIUM_TALK_COMMANDS_H
+
+#include <stdbool.h>
+
+#include "dialogue.h"
+
+/* What this line, or these lines, say to the model; NULL: they are a command. "//" stands for a "/" at the
+ * beginning of a message. Where somebody types, a line that begins with a "/" is a command even if there is
+ * none of that name; lines from elsewhere, and several at once, are one only if there is. Borrowed from `line`. */
+const char *talk_message(const char *line, bool is_typed);
+
+typedef enum talk_next {
+    TALK_ON,
+    TALK_REFUSED,               /* the same, but what was asked for was not done */
+    TALK_REGENERATE,            /* dialogue_regenerate is to follow */
+    TALK_END,                   /* the chat is over */
+} talk_next;
+
+/* Do what a command says; what there is to tell goes to `tell`. */
+talk_next talk_command(dialogue *d, const char *line, void (*tell)(void *context, const char *sentence),
+                       void *context);
+
+#endif
