@@ -274,9 +274,9 @@ static const chat_command *command_of(const char *line) {
 
 const char *talk_message(const char *line, bool is_typed) {
     if (*line != '/') return line;
-    if (line[1] == '/') return line + 1;
-    bool may_be_mistyped = is_typed && !strchr(line, '\n');
-    return command_of(line) || may_be_mistyped ? NULL : line;
+    bool is_one = !strchr(line, '\n');
+    if (line[1] == '/') return is_one || command_of(line + 1) ? line + 1 : line;
+    return command_of(line) || (is_typed && is_one) ? NULL : line;
 }
 
 static talk_next tell_unknown(const char *name, size_t n_bytes, const telling *to) {

@@ -6,9 +6,10 @@
 
 #include "dialogue.h"
 
-/* What this line, or these lines, say to the model; NULL: they are a command. "//" stands for a "/" at the
- * beginning of a message. Where somebody types, a line that begins with a "/" is a command even if there is
- * none of that name; lines from elsewhere, and several at once, are one only if there is. Borrowed from `line`. */
+/* What this line, or these lines, say to the model; NULL: they are a command. Where somebody types, a line that
+ * begins with a "/" is a command even if there is none of that name; a line from elsewhere, and several at once,
+ * are one only if there is. "//" stands for a "/" at the beginning of a line, and of several that would be a
+ * command else: a program's first comment stays what it is. Borrowed from `line`. */
 const char *talk_message(const char *line, bool is_typed);
 
 typedef enum talk_next {

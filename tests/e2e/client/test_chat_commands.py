@@ -6,6 +6,7 @@ import pytest
 from conftest import Stack
 from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
 
+STORY = "Write a long story about a dragon."
 DIM = "\x1b[2m"
 KV_PAGE_TOKENS = 64
 NO_END = ["--logit-bias", "0=-inf", "--logit-bias", "2=-inf"]       # SmolLM2's end ids
@@ -67,17 +68,17 @@ def test_another_reply_where_messages_were_left_out(real):
     assert told.count("2 older messages no longer fit and are left out") == 3
 
 
-def test_another_reply_to_what_was_cancelled(terminal, tmp_path):
+def test_another_reply_to_what_was_cancelled(terminal, real, tmp_path):
     chat = terminal("--seed", "7", *NO_END)
-    chat.type("Write a long story about a dragon.\r")
-    chat.child.expect(r"Assistant: \w+\W+\w+")
+    chat.type(f"{STORY}\r")
+    chat.child.expect(r"Assistant: (\w+\W+){20}")
     chat.child.sendintr()
     chat.wait_for("You: ")
     chat.type(f"/save {tmp_path}/first.jsonl\r")
     chat.wait_for("saved in")
     chat.wait_for("You: ")
     chat.type("/regenerate\r")
-    chat.child.expect(r"Assistant: \w+\W+\w+")
+    chat.child.expect(r"Assistant: (\w+\W+){20}")
     chat.child.sendintr()
     chat.wait_for("You: ")
     chat.type(f"/save {tmp_path}/second.jsonl\r")
@@ -85,7 +86,10 @@ def test_another_reply_to_what_was_cancelled(terminal, tmp_path):
     chat.wait_for("You: ")
     first, second = (saved(tmp_path / f"{name}.jsonl") for name in ("first", "second"))
     assert first[0] == second[0] and len(first) == len(second) == 2
-    assert first[1]["role"] == second[1]["role"] == "assistant" and first[1] != second[1]
+    begun = second[1]["content"]
+    assert first[1]["content"][:len(begun)] != begun[:len(first[1]["content"])]
+    undisturbed, _ = talk(real, "--seed", "8", "--max-new-tokens", "300", *NO_END, lines=[STORY])
+    assert all(ours == theirs for ours, theirs in zip(begun, undisturbed[0]["text"]))
 
 
 def test_a_new_conversation_keeps_the_system_message(tiny, tmp_path):
@@ -182,17 +186,17 @@ def test_show_says_what_holds(terminal):
 def test_a_reply_that_is_cut_says_so(real):
     chat = Terminal(real, "chat", "--seed", "7", "--max-new-tokens", "5", colour=True)
     chat.wait_for("You:")
-    chat.type("Write a long story about a dragon.\r")
+    chat.type(f"{STORY}\r")
     chat.wait_for("cut at 5 tokens: --max-new-tokens")
     chat.wait_for("You:")
     chat.kill()
     assert "  cut at 5 tokens: --max-new-tokens" in chat.lines()
     assert f"{DIM}  cut at 5 tokens" in chat.raw
     flags = ["chat", "--seed", "7", "--max-new-tokens", "5"]
-    done = real.run(*flags, input=b"Write a long story about a dragon.\n")
+    done = real.run(*flags, input=f"{STORY}\n".encode())
     assert done.returncode == 0 and b"cut at" not in done.stdout
     assert b"trivium: cut at 5 tokens: --max-new-tokens\n" in done.stderr
-    seen, told = talk(real, *flags[1:], lines=["Write a long story about a dragon."])
+    seen, told = talk(real, *flags[1:], lines=[STORY])
     assert (seen[0]["finish_reason"], seen[0]["limit"]) == ("length", "max_new_tokens") and "cut at" not in told
     seen, _ = talk(real, "--seed", "7", lines=["Say hello."])
     assert seen[0]["finish_reason"] == "stop" and "limit" not in seen[0]
