@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "client/cli/json.h"
@@ -13,6 +12,7 @@
 #include "client/terminal/lines.h"
 #include "line_editor.h"
 #include "proto/base/buffer.h"
+#include "reply_json.h"
 #include "proto/base/process/signals.h"
 #include "screen.h"
 #include "talk_commands.h"
@@ -69,21 +69,6 @@ static void on_text(void *context, const char *bytes, size_t n_bytes) {
     if (!t->options->json) show_reply(t, bytes, n_bytes, false);
 }
 
-static void show_reply_json(talk *t, const dialogue_reply *reply) {
-    json_t *line = json_pack("{s: o, s: s, s: i, s: i, s: i}",
-                             "text", json_bytes(reply->text, reply->n_bytes),
-                             "finish_reason", reply->code == STATUS_OK
-                                                  ? finish_reason_name(reply->reason) : "error",
-                             "prompt_tokens", (int)reply->n_prompt,
-                             "completion_tokens", (int)reply->n_tokens,
-                             "dropped", (int)reply->n_dropped);
-    if (line && reply->limit)
-        json_object_set_new(line, "limit", json_string(reply_limit_name(reply->limit)));
-    if (line && reply->code != STATUS_OK)
-        json_object_set_new(line, "error", json_failure(reply->code, reply->message));
-    say(t, output_json(t->out, line ? json_pack("{s: o}", "reply", line) : NULL));
-}
-
 static void tell_limit(talk *t, const reply_limit *limit) {
     char sentence[REPLY_LIMIT_BYTES];
     reply_limit_sentence(limit, sentence);
@@ -93,7 +78,7 @@ static void tell_limit(talk *t, const reply_limit *limit) {
 static void on_over(void *context, const dialogue_reply *reply) {
     talk *t = context;
     if (t->options->json) {
-        show_reply_json(t, reply);
+        say(t, output_json(t->out, reply_json(reply)));
     } else {
         show_reply(t, "", 0, true);
         say(t, screen_show_new_line(t->screen));
@@ -132,10 +117,6 @@ static void ask_for_reply(talk *t, const char *text) {
     if (f.code == STATUS_NO_TOKENIZERD) t->ending = true;
 }
 
-static bool is_farewell(const char *line) {
-    return strcasecmp(line, "quit") == 0 || strcasecmp(line, "exit") == 0 || strcasecmp(line, "q") == 0;
-}
-
 static void end(talk *t) {
     if (t->editor) say(t, screen_show_text(t->screen, "Goodbye!\n"));
     t->ending = true;
@@ -161,7 +142,7 @@ static void take_line(talk *t, char *line) {
     line[n_bytes] = '\0';
     if (n_bytes == 0) return;
     const char *message = talk_message(line, isatty(STDIN_FILENO));
-    if (is_farewell(line)) end(t);
+    if (talk_is_farewell(line)) end(t);
     else if (!message) obey(t, line);
     else if (!dialogue_is_busy(t->dialogue)) ask_for_reply(t, message);
     else if (t->next.n_bytes + n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");

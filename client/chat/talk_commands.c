@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "client/cli/flags.h"
 #include "client/cli/json.h"
@@ -270,6 +271,10 @@ static const chat_command *command_of(const char *line) {
         if (strlen(commands[i].name) == n_bytes && strncmp(commands[i].name, line + 1, n_bytes) == 0)
             return &commands[i];
     return NULL;
+}
+
+bool talk_is_farewell(const char *line) {
+    return strcasecmp(line, "quit") == 0 || strcasecmp(line, "exit") == 0 || strcasecmp(line, "q") == 0;
 }
 
 const char *talk_message(const char *line, bool is_typed) {

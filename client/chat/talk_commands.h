@@ -12,6 +12,8 @@
  * command else: a program's first comment stays what it is. Borrowed from `line`. */
 const char *talk_message(const char *line, bool is_typed);
 
+bool talk_is_farewell(const char *line);        /* "quit", "exit" or "q" */
+
 typedef enum talk_next {
     TALK_ON,
     TALK_REFUSED,               /* the same, but what was asked for was not done */
