@@ -262,7 +262,7 @@ static talk_next help(dialogue *d, const char *rest, const telling *to) {
 
 /* The bytes of the name after the "/". */
 static size_t name_bytes(const char *line) {
-    return strcspn(line + 1, " \t\n");
+    return strcspn(line + 1, " \t");
 }
 
 static const chat_command *command_of(const char *line) {
@@ -278,10 +278,9 @@ bool talk_is_farewell(const char *line) {
 }
 
 const char *talk_message(const char *line, bool is_typed) {
-    if (*line != '/') return line;
-    bool is_one = !strchr(line, '\n');
-    if (line[1] == '/') return is_one || command_of(line + 1) ? line + 1 : line;
-    return command_of(line) || (is_typed && is_one) ? NULL : line;
+    if (*line != '/' || strchr(line, '\n')) return line;
+    if (line[1] == '/') return line + 1;
+    return is_typed || command_of(line) ? NULL : line;
 }
 
 static talk_next tell_unknown(const char *name, size_t n_bytes, const telling *to) {

@@ -6,10 +6,10 @@
 
 #include "dialogue.h"
 
-/* What this line, or these lines, say to the model; NULL: they are a command. Where somebody types, a line that
- * begins with a "/" is a command even if there is none of that name; a line from elsewhere, and several at once,
- * are one only if there is. "//" stands for a "/" at the beginning of a line, and of several that would be a
- * command else: a program's first comment stays what it is. Borrowed from `line`. */
+/* What a line says to the model; NULL: it is a command. Where somebody types, a line that begins with a "/" is a
+ * command even if there is none of that name; a line from elsewhere is one only if there is. "//" stands for a
+ * "/" at the beginning of a message. Several lines at once are a message as they stand: a program may begin with
+ * a comment. Borrowed from `line`. */
 const char *talk_message(const char *line, bool is_typed);
 
 bool talk_is_farewell(const char *line);        /* "quit", "exit" or "q" */
