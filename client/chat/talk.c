@@ -31,6 +31,7 @@ typedef struct talk {
     bool input_ended;
     bool wants_line;            /* edit one as soon as all is written */
     buffer next;                /* said while a reply was written: lines, each with its zero */
+    char cut[REPLY_LIMIT_BYTES];    /* what cut the last reply, to be told after all of it; "": nothing */
     bool ending;                /* nothing more is said */
     bool interrupted;
     int code;
@@ -69,10 +70,9 @@ static void on_text(void *context, const char *bytes, size_t n_bytes) {
     if (!t->options->json) show_reply(t, bytes, n_bytes, false);
 }
 
-static void tell_limit(talk *t, const reply_limit *limit) {
-    char sentence[REPLY_LIMIT_BYTES];
-    reply_limit_sentence(limit, sentence);
-    tell(t, sentence);
+static void tell_cut(talk *t) {
+    if (t->cut[0]) tell(t, t->cut);
+    t->cut[0] = '\0';
 }
 
 static void on_over(void *context, const dialogue_reply *reply) {
@@ -82,7 +82,8 @@ static void on_over(void *context, const dialogue_reply *reply) {
     } else {
         show_reply(t, "", 0, true);
         say(t, screen_show_new_line(t->screen));
-        if (reply->limit) tell_limit(t, reply->limit);
+        if (reply->limit) reply_limit_sentence(reply->limit, t->cut);
+        if (t->editor) tell_cut(t);
     }
     if (reply->code != STATUS_OK) {
         tell(t, reply->message);
@@ -256,6 +257,7 @@ static void settle(talk *t) {
     if (t->editor && line_editor_is_editing(t->editor)) return;
     while (!t->ending && t->next.n_bytes > 0 && !dialogue_is_busy(t->dialogue)) take_next(t);
     if (output_pending_bytes(t->out) > 0) return;       /* on_progress comes back to this */
+    tell_cut(t);
     if (t->ending) {
         if (!dialogue_is_busy(t->dialogue)) loop_stop(client_loop(t->client));
     } else if (t->editor) {

@@ -1,9 +1,11 @@
 """What a line that begins with a / does in a chat, and how long its history and its replies may get."""
 import json
+import re
+import subprocess
 
 import pytest
 
-from conftest import Stack
+from conftest import TIMEOUT_S, Stack
 from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
 
 STORY = "Write a long story about a dragon."
@@ -196,6 +198,9 @@ def test_a_reply_that_is_cut_says_so(real):
     done = real.run(*flags, input=f"{STORY}\n".encode())
     assert done.returncode == 0 and b"cut at" not in done.stdout
     assert b"trivium: cut at 5 tokens: --max-new-tokens\n" in done.stderr
+    both = real.popen(*flags, stdin=subprocess.PIPE, stderr=subprocess.STDOUT)
+    shown, _ = both.communicate(f"{STORY}\nGo on.\n".encode(), timeout=TIMEOUT_S)
+    assert re.fullmatch(rb"(.+\ntrivium: cut at 5 tokens: --max-new-tokens\n){2}", shown), shown
     seen, told = talk(real, *flags[1:], lines=[STORY])
     assert (seen[0]["finish_reason"], seen[0]["limit"]) == ("length", "max_new_tokens") and "cut at" not in told
     seen, _ = talk(real, "--seed", "7", lines=["Say hello."])
