@@ -184,20 +184,32 @@ static void watch_begin(line_editor *e) {
 
 /* The line is whole, or the end: NULL. */
 static void line_done(line_editor *e, const char *line) {
-    HistEvent unused;
     editing_end(e);
-    if (line && *line) history(e->history, &unused, H_ENTER, line);
-    e->events.line(e->context, line);
+    e->events.line(e->context, LINE_TYPED, line);
+}
+
+static size_t n_characters(const line_editor *e) {
+    const LineInfoW *line = el_wline(e->edit);
+    return (size_t)(line->lastchar - line->buffer);
+}
+
+/* The key that ends a line puts a newline after it, where the cursor is not. A recalled message may have
+ * newlines of its own, at its end, too, when something of it was deleted. */
+static bool is_sent(const line_editor *e, size_t n_characters_before) {
+    const LineInfoW *line = el_wline(e->edit);
+    return n_characters(e) == n_characters_before + 1 && line->lastchar[-1] == L'\n' &&
+           line->cursor < line->lastchar;
 }
 
 /* What libedit calls a line may go on, end with a newline, or be the end key alone. */
 static void take_key(line_editor *e) {
     int n = 0;
+    const size_t n_before = n_characters(e);
     e->broken_off = false;
     const char *line = el_gets(e->edit, &n);
     if (!line) n = 0;
     if (!e->broken_off) e->typed = n > 0;
-    if (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) {
+    if (n > 0 && is_sent(e, n_before)) {
         char *copy = strndup(line, (size_t)n - 1);
         line_done(e, copy ? copy : "");
         free(copy);
@@ -217,7 +229,7 @@ static void on_readable(void *context) {
     } else if (e->editing) {
         line_done(e, NULL);
     } else {
-        e->events.line(e->context, NULL);
+        e->events.line(e->context, LINE_TYPED, NULL);
     }
 }
 
@@ -318,6 +330,11 @@ bool line_editor_drop(line_editor *e) {
     fputs("\n", stdout);
     fflush(stdout);
     return e->typed;
+}
+
+void line_editor_remember(line_editor *e, const char *text) {
+    HistEvent unused;
+    if (*text) history(e->history, &unused, H_ENTER, text);
 }
 
 void line_editor_listen(line_editor *e) {

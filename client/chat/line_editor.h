@@ -7,12 +7,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "composer.h"
 #include "proto/net/loop.h"
 
 typedef struct line_editor line_editor;
 
 typedef struct line_events {
-    void (*line)(void *context, const char *line);  /* NULL: the end, by Ctrl-D or a lost terminal */
+    void (*line)(void *context, line_kind kind, const char *line);  /* NULL: the end, by Ctrl-D or a lost terminal */
     void (*key)(void *context);                     /* after line_editor_listen: a key waits */
 } line_events;
 
@@ -28,6 +29,9 @@ bool line_editor_is_editing(const line_editor *e);
 /* Ctrl-C: what was typed goes, nothing is edited any more, and the cursor stands at the beginning of a
  * line. Whether something was typed. */
 bool line_editor_drop(line_editor *e);
+
+/* What the arrow up brings back: of one line or several. */
+void line_editor_remember(line_editor *e, const char *text);
 
 /* While nothing is edited: let `key` be called, once, when a key waits. The key is the first of the
  * line that is edited next. */

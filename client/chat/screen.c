@@ -70,6 +70,20 @@ status screen_show_prompt(screen *s, const char *prompt) {
     return show_styled(s, TERM_BOLD, prompt);
 }
 
+status screen_show_said(screen *s, const char *prompt, const char *more_prompt, const char *text, size_t n_bytes) {
+    char *plain = term_harmless((const uint8_t *)text, n_bytes);
+    status st = plain ? STATUS_OK : STATUS_NO_MEMORY;
+    for (const char *line = plain; line && st == STATUS_OK; prompt = more_prompt) {
+        const char *newline = strchr(line, '\n');
+        st = screen_show_prompt(s, prompt);
+        if (st == STATUS_OK) st = screen_show(s, line, newline ? (size_t)(newline - line) : strlen(line));
+        if (st == STATUS_OK) st = screen_show_text(s, "\n");
+        line = newline ? newline + 1 : NULL;
+    }
+    free(plain);
+    return st;
+}
+
 status screen_show_new_line(screen *s) {
     status st = s->at_line_start ? STATUS_OK : screen_show_text(s, "\n");
     wrap_move(&s->lines, 0);

@@ -11,6 +11,7 @@
 #include "client/cli/outcome.h"
 #include "client/cli/output.h"
 #include "client/terminal/lines.h"
+#include "composer.h"
 #include "line_editor.h"
 #include "proto/base/buffer.h"
 #include "proto/base/process/signals.h"
@@ -25,6 +26,7 @@ typedef struct talk {
     output *out;
     line_editor *editor;        /* NULL: input or output is no terminal */
     screen *screen;
+    composer *composer;         /* of what is said */
     lines *input;               /* without an editor: what was read */
     bool reading;               /* the loop watches stdin for `input` */
     bool input_ended;
@@ -35,7 +37,7 @@ typedef struct talk {
     int code;
 } talk;
 
-static const char user_prompt[] = "You: ", reply_prompt[] = "Assistant: ";
+static const char user_prompt[] = "You: ", more_prompt[] = "...: ", reply_prompt[] = "Assistant: ";
 
 static void settle(talk *t);
 
@@ -130,44 +132,70 @@ static void end(talk *t) {
     if (dialogue_is_busy(t->dialogue)) dialogue_stop(t->dialogue);
 }
 
-/* A line without the blanks at its ends. */
-static void take_line(talk *t, char *line) {
-    line += strspn(line, " \t\r");
-    size_t n_bytes = strlen(line);
-    while (n_bytes > 0 && strchr(" \t\r", line[n_bytes - 1])) n_bytes--;
-    line[n_bytes] = '\0';
-    if (n_bytes == 0) return;
-    if (is_farewell(line)) end(t);
-    else if (*line == '/') talk_command(t->dialogue, line, tell, t);
-    else if (!dialogue_is_busy(t->dialogue)) say_message(t, line, n_bytes);
-    else if (t->next.n_bytes + n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");
-    else say(t, buffer_add(&t->next, line, n_bytes + 1));
+/* Only a line may be a farewell or a command. */
+static void take_message(talk *t, composed said) {
+    if (said.n_bytes == 0) return;
+    if (said.is_line && is_farewell(said.text)) end(t);
+    else if (said.is_line && *said.text == '/') talk_command(t->dialogue, said.text, tell, t);
+    else if (!dialogue_is_busy(t->dialogue)) say_message(t, said.text, said.n_bytes);
+    else if (t->next.n_bytes + said.n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");
+    else say(t, buffer_add(&t->next, said.text, said.n_bytes + 1));
+}
+
+/* A message as it was typed, on one line, else as it is said. */
+static void remember(talk *t, const char *text) {
+    if (t->editor) line_editor_remember(t->editor, text);
+}
+
+static void take_line(talk *t, line_kind kind, const char *line, size_t n_bytes) {
+    bool is_first = !composer_is_open(t->composer);
+    composed said;
+    switch (composer_add(t->composer, kind, line, n_bytes)) {
+    case COMPOSER_MORE: break;
+    case COMPOSER_WHOLE:
+        said = composer_take(t->composer);
+        remember(t, is_first ? line : said.text);
+        take_message(t, said);
+        break;
+    case COMPOSER_TOO_LONG:
+        refuse(t, STATUS_TOO_LONG, "a message is longer than a text may be: it is left out");
+        break;
+    case COMPOSER_NO_MEMORY: say(t, STATUS_NO_MEMORY); break;
+    }
+}
+
+/* The end of the input ends a message, if one is open, else the chat. */
+static void take_end(talk *t) {
+    if (composer_is_open(t->composer)) {
+        composer_close(t->composer);
+        composed said = composer_take(t->composer);
+        remember(t, said.text);
+        take_message(t, said);
+    } else {
+        end(t);
+    }
 }
 
 /* What waited is shown where its reply begins. */
 static void take_next(talk *t) {
     size_t n_bytes = strlen(t->next.bytes);
-    say(t, screen_show_prompt(t->screen, user_prompt));
-    say(t, screen_show(t->screen, t->next.bytes, n_bytes));
-    say(t, screen_show_text(t->screen, "\n"));
+    say(t, screen_show_said(t->screen, user_prompt, more_prompt, t->next.bytes, n_bytes));
     say_message(t, t->next.bytes, n_bytes);
     buffer_drop(&t->next, n_bytes + 1);
 }
 
 /* ---- a terminal ---- */
 
-static void on_line(void *context, const char *line) {
+static void on_line(void *context, line_kind kind, const char *line) {
     talk *t = context;
-    char *copy = line ? strdup(line) : NULL;
     say(t, screen_release(t->screen));
-    if (copy) take_line(t, copy);
-    else if (line) say(t, STATUS_NO_MEMORY);
-    else {
+    if (line) {
+        take_line(t, kind, line, strlen(line));
+    } else {
         say(t, screen_show_text(t->screen, "\n"));
-        end(t);
+        take_end(t);
     }
-    free(copy);
-    dialogue_resume(t->dialogue);
+    if (!composer_is_open(t->composer)) dialogue_resume(t->dialogue);
     settle(t);
 }
 
@@ -197,17 +225,15 @@ static bool take_next_line(talk *t) {
     size_t n_bytes;
     lines_outcome outcome = lines_next(t->input, &line, &n_bytes);
     if (outcome == LINES_NONE) return false;
-    char *copy = outcome == LINES_LINE ? strndup(line, n_bytes) : NULL;
     if (outcome == LINES_TOO_LONG) {
         refuse(t, STATUS_TOO_LONG, "a line is longer than a text may be: it was left out");
-    } else if (copy && memchr(line, '\0', n_bytes)) {
+        composer_spoil(t->composer);
+    } else if (n_bytes > 0 && memchr(line, '\0', n_bytes)) {
         refuse(t, STATUS_BAD_REQUEST, "a line with a zero byte was left out");
-    } else if (copy) {
-        take_line(t, copy);
+        composer_spoil(t->composer);
     } else {
-        say(t, STATUS_NO_MEMORY);
+        take_line(t, LINE_TYPED, line, n_bytes);
     }
-    free(copy);
     return true;
 }
 
@@ -229,10 +255,11 @@ static void on_readable(void *context) {
 /* ---- what comes next ---- */
 
 static void settle_terminal(talk *t) {
-    if (t->wants_line || !dialogue_is_busy(t->dialogue)) {
+    bool is_open = composer_is_open(t->composer);
+    if (t->wants_line || is_open || !dialogue_is_busy(t->dialogue)) {
         t->wants_line = false;
         dialogue_pause(t->dialogue);    /* one that began since the key came, too */
-        line_editor_begin(t->editor, user_prompt, screen_has_colour(t->screen));
+        line_editor_begin(t->editor, is_open ? more_prompt : user_prompt, screen_has_colour(t->screen));
     } else {
         line_editor_listen(t->editor);
     }
@@ -240,7 +267,10 @@ static void settle_terminal(talk *t) {
 
 static void settle_pipe(talk *t) {
     while (!t->ending && !dialogue_is_busy(t->dialogue) && take_next_line(t)) {}
-    if (!dialogue_is_busy(t->dialogue) && t->input_ended) t->ending = true;
+    while (!t->ending && !dialogue_is_busy(t->dialogue) && t->input_ended) {
+        if (composer_is_quoted(t->composer)) tell(t, "the input ended within \"\"\": the message ends there");
+        take_end(t);
+    }
     bool is_over = t->ending && !dialogue_is_busy(t->dialogue) && output_pending_bytes(t->out) == 0;
     reading_set(t, !t->ending && !t->input_ended && !dialogue_is_busy(t->dialogue));
     if (is_over) loop_stop(client_loop(t->client));
@@ -249,7 +279,8 @@ static void settle_pipe(talk *t) {
 /* After everything that happens: what is to be done now? */
 static void settle(talk *t) {
     if (t->editor && line_editor_is_editing(t->editor)) return;
-    while (!t->ending && t->next.n_bytes > 0 && !dialogue_is_busy(t->dialogue)) take_next(t);
+    while (!t->ending && t->next.n_bytes > 0 && !dialogue_is_busy(t->dialogue) &&
+           !composer_is_open(t->composer)) take_next(t);
     if (output_pending_bytes(t->out) > 0) return;       /* on_progress comes back to this */
     if (t->ending) {
         if (!dialogue_is_busy(t->dialogue)) loop_stop(client_loop(t->client));
@@ -288,7 +319,8 @@ static void on_begin(void *context) {
 static bool interrupt(talk *t) {
     if (t->editor && loop_was_terminated(client_loop(t->client))) return false;
     bool was_editing = t->editor && line_editor_is_editing(t->editor);
-    bool was_typed = was_editing && line_editor_drop(t->editor);
+    bool was_typed = (was_editing && line_editor_drop(t->editor)) || composer_is_open(t->composer);
+    composer_drop(t->composer);
     if (was_editing) say(t, screen_release(t->screen));
     t->wants_line = false;
     bool goes_on = was_typed || (dialogue_is_busy(t->dialogue) && !t->interrupted);
@@ -321,9 +353,10 @@ int talk_run(client *c, const dialogue_options *how, const talk_options *options
     if (is_terminal) t.editor = line_editor_new(client_loop(c), &typed, &t);
     else t.input = lines_new(TEXT_BYTES_MAX);
     t.screen = screen_new(t.out, t.editor);
+    t.composer = composer_new(TEXT_BYTES_MAX);
     int code = EXIT_FAILED;
     if (!t.dialogue) code = outcome_failed(&f);
-    else if (t.out && (t.editor || t.input) && t.screen) code = run(&t);
+    else if (t.out && (t.editor || t.input) && t.screen && t.composer) code = run(&t);
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
     bool is_cut = t.editor && !line_editor_is_editing(t.editor) && t.screen &&
                   !screen_is_at_line_start(t.screen);
@@ -332,6 +365,7 @@ int talk_run(client *c, const dialogue_options *how, const talk_options *options
     if (is_cut) puts("");       /* what the shell says begins a line */
     reading_set(&t, false);
     lines_free(&t.input);
+    composer_free(&t.composer);
     screen_free(&t.screen);
     output_free(&t.out);
     dialogue_free(&t.dialogue);
