@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "client/cli/output.h"
-#include "line_editor.h"
+#include "input/line_editor.h"
 
 typedef struct screen screen;
 

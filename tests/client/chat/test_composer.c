@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/chat/composer.h"
+#include "client/chat/input/composer.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 

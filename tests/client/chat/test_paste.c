@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/chat/paste.h"
+#include "client/chat/input/paste.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
