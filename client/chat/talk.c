@@ -10,14 +10,12 @@
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
 #include "client/cli/output.h"
-#include "client/terminal/lines.h"
 #include "input/composer.h"
 #include "input/line_editor.h"
+#include "input/pipe_input.h"
 #include "proto/base/buffer.h"
 #include "proto/base/process/signals.h"
 #include "screen.h"
-
-enum { READ_BYTES = 4096 };
 
 typedef struct talk {
     const talk_options *options;
@@ -27,9 +25,7 @@ typedef struct talk {
     line_editor *editor;        /* NULL: input or output is no terminal */
     screen *screen;
     composer *composer;         /* of what is said */
-    lines *input;               /* without an editor: what was read */
-    bool reading;               /* the loop watches stdin for `input` */
-    bool input_ended;
+    pipe_input *input;          /* without an editor */
     bool wants_line;            /* edit one as soon as all is written */
     buffer next;                /* said while a reply was written: lines, each with its zero */
     bool ending;                /* nothing more is said */
@@ -38,6 +34,8 @@ typedef struct talk {
 } talk;
 
 static const char user_prompt[] = "You: ", more_prompt[] = "...: ", reply_prompt[] = "Assistant: ";
+
+static const char too_long[] = "a message is longer than a text may be: it is left out";
 
 static void settle(talk *t);
 
@@ -147,6 +145,11 @@ static void remember(talk *t, const char *text) {
     if (t->editor) line_editor_remember(t->editor, text);
 }
 
+static void forget_paste(talk *t) {
+    composer_drop(t->composer);
+    line_editor_skip_paste(t->editor);
+}
+
 static void take_line(talk *t, line_kind kind, const char *line, size_t n_bytes) {
     bool is_first = !composer_is_open(t->composer);
     composed said;
@@ -158,7 +161,8 @@ static void take_line(talk *t, line_kind kind, const char *line, size_t n_bytes)
         take_message(t, said);
         break;
     case COMPOSER_TOO_LONG:
-        refuse(t, STATUS_TOO_LONG, "a message is longer than a text may be: it is left out");
+        refuse(t, STATUS_TOO_LONG, too_long);
+        if (kind == LINE_GOES_ON) forget_paste(t);
         break;
     case COMPOSER_NO_MEMORY: say(t, STATUS_NO_MEMORY); break;
     }
@@ -199,6 +203,25 @@ static void on_line(void *context, line_kind kind, const char *line) {
     settle(t);
 }
 
+static void on_pasted(void *context, const char *text, size_t n_bytes) {
+    talk *t = context;
+    const char *prompt = composer_is_open(t->composer) ? more_prompt : user_prompt;
+    say(t, screen_release(t->screen));
+    take_line(t, LINE_GOES_ON, text, n_bytes);
+    if (composer_is_open(t->composer))
+        say(t, screen_show_said(t->screen, prompt, more_prompt, text, n_bytes));
+    settle(t);
+}
+
+static void on_left_out(void *context, status why) {
+    talk *t = context;
+    say(t, screen_release(t->screen));
+    composer_drop(t->composer);
+    if (why == STATUS_TOO_LONG) refuse(t, why, too_long);
+    else say(t, why);
+    settle(t);
+}
+
 static void on_key(void *context) {
     talk *t = context;
     t->wants_line = true;
@@ -209,21 +232,11 @@ static void on_key(void *context) {
 
 /* ---- a pipe ---- */
 
-static void on_readable(void *context);
-
-static void reading_set(talk *t, bool wanted) {
-    if (wanted == t->reading) return;
-    if (!wanted) loop_remove_fd(client_loop(t->client), STDIN_FILENO);
-    else if (loop_add_reader(client_loop(t->client), STDIN_FILENO, on_readable, t) != 0)
-        say(t, STATUS_NO_MEMORY);
-    t->reading = wanted;
-}
-
 /* The next line that says something; false: more must be read first. */
 static bool take_next_line(talk *t) {
     const char *line;
     size_t n_bytes;
-    lines_outcome outcome = lines_next(t->input, &line, &n_bytes);
+    lines_outcome outcome = pipe_input_next(t->input, &line, &n_bytes);
     if (outcome == LINES_NONE) return false;
     if (outcome == LINES_TOO_LONG) {
         refuse(t, STATUS_TOO_LONG, "a line is longer than a text may be: it was left out");
@@ -237,18 +250,9 @@ static bool take_next_line(talk *t) {
     return true;
 }
 
-static void on_readable(void *context) {
+static void on_read(void *context, status st) {
     talk *t = context;
-    char bytes[READ_BYTES];
-    ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
-    if (n > 0) {
-        say(t, lines_add(t->input, bytes, (size_t)n));
-    } else {
-        reading_set(t, false);
-        lines_end(t->input);
-        t->input_ended = true;
-    }
+    say(t, st);
     settle(t);
 }
 
@@ -267,12 +271,12 @@ static void settle_terminal(talk *t) {
 
 static void settle_pipe(talk *t) {
     while (!t->ending && !dialogue_is_busy(t->dialogue) && take_next_line(t)) {}
-    while (!t->ending && !dialogue_is_busy(t->dialogue) && t->input_ended) {
+    while (!t->ending && !dialogue_is_busy(t->dialogue) && pipe_input_has_ended(t->input)) {
         if (composer_is_quoted(t->composer)) tell(t, "the input ended within \"\"\": the message ends there");
         take_end(t);
     }
     bool is_over = t->ending && !dialogue_is_busy(t->dialogue) && output_pending_bytes(t->out) == 0;
-    reading_set(t, !t->ending && !t->input_ended && !dialogue_is_busy(t->dialogue));
+    say(t, pipe_input_want(t->input, !t->ending && !dialogue_is_busy(t->dialogue)));
     if (is_over) loop_stop(client_loop(t->client));
 }
 
@@ -343,7 +347,8 @@ static int run(talk *t) {
 
 int talk_run(client *c, const dialogue_options *how, const talk_options *options) {
     static const dialogue_events heard = {.note = on_note, .text = on_text, .over = on_over};
-    static const line_events typed = {.line = on_line, .key = on_key};
+    static const line_events typed = {.line = on_line, .pasted = on_pasted, .left_out = on_left_out,
+                                      .key = on_key};
     bool is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !options->json;
     talk t = {.options = options, .client = c};
     failure f;
@@ -351,7 +356,7 @@ int talk_run(client *c, const dialogue_options *how, const talk_options *options
     t.out = output_new(client_loop(c), STDOUT_FILENO, on_progress, &t);
     signals_rule before = signals_set(SIGNALS_HOLD_INTERRUPT);     /* until the terminal is given back */
     if (is_terminal) t.editor = line_editor_new(client_loop(c), &typed, &t);
-    else t.input = lines_new(TEXT_BYTES_MAX);
+    else t.input = pipe_input_new(client_loop(c), TEXT_BYTES_MAX, on_read, &t);
     t.screen = screen_new(t.out, t.editor);
     t.composer = composer_new(TEXT_BYTES_MAX);
     int code = EXIT_FAILED;
@@ -363,8 +368,7 @@ int talk_run(client *c, const dialogue_options *how, const talk_options *options
     line_editor_free(&t.editor);
     signals_set(before);
     if (is_cut) puts("");       /* what the shell says begins a line */
-    reading_set(&t, false);
-    lines_free(&t.input);
+    pipe_input_free(&t.input);
     composer_free(&t.composer);
     screen_free(&t.screen);
     output_free(&t.out);
