@@ -13,6 +13,7 @@
 #include "input/composer.h"
 #include "input/line_editor.h"
 #include "input/pipe_input.h"
+#include "input/recall.h"
 #include "proto/base/buffer.h"
 #include "proto/base/process/signals.h"
 #include "screen.h"
@@ -23,6 +24,7 @@ typedef struct talk {
     dialogue *dialogue;
     output *out;
     line_editor *editor;        /* NULL: input or output is no terminal */
+    recall *recall;             /* NULL without an editor */
     screen *screen;
     composer *composer;         /* of what is said */
     pipe_input *input;          /* without an editor */
@@ -30,6 +32,7 @@ typedef struct talk {
     buffer next;                /* said while a reply was written: lines, each with its zero */
     bool ending;                /* nothing more is said */
     bool interrupted;
+    bool asked_again;           /* Ctrl-C came where nothing was typed, and nothing since then */
     int code;
 } talk;
 
@@ -142,7 +145,7 @@ static void take_message(talk *t, composed said) {
 
 /* A message as it was typed, on one line, else as it is said. */
 static void remember(talk *t, const char *text) {
-    if (t->editor) line_editor_remember(t->editor, text);
+    if (t->recall) recall_add(t->recall, text);
 }
 
 static void forget_paste(talk *t) {
@@ -192,6 +195,7 @@ static void take_next(talk *t) {
 
 static void on_line(void *context, line_kind kind, const char *line) {
     talk *t = context;
+    t->asked_again = false;
     say(t, screen_release(t->screen));
     if (line) {
         take_line(t, kind, line, strlen(line));
@@ -318,16 +322,27 @@ static void on_begin(void *context) {
     settle(context);
 }
 
-/* Ctrl-C takes back what is typed, else ends the reply, else the chat; without a terminal both.
+/* At a prompt where nothing is typed: it may have been meant for a reply that ended just now, and a conversation
+ * would be lost. So it is asked for again. */
+static bool interrupt_prompt(talk *t) {
+    if (t->asked_again) puts("Goodbye!");
+    else tell(t, "Ctrl-D or quit ends the chat, or Ctrl-C once more");
+    t->asked_again = !t->asked_again;
+    return t->asked_again;
+}
+
+/* Ctrl-C takes back what is typed, else ends the reply, else, the second time, the chat; without a terminal both.
  * SIGTERM ends all of it. True: it goes on. */
 static bool interrupt(talk *t) {
     if (t->editor && loop_was_terminated(client_loop(t->client))) return false;
     bool was_editing = t->editor && line_editor_is_editing(t->editor);
-    bool was_typed = (was_editing && line_editor_drop(t->editor)) || composer_is_open(t->composer);
+    bool was_typed = (t->editor && line_editor_drop(t->editor)) || composer_is_open(t->composer);
     composer_drop(t->composer);
     if (was_editing) say(t, screen_release(t->screen));
     t->wants_line = false;
     bool goes_on = was_typed || (dialogue_is_busy(t->dialogue) && !t->interrupted);
+    if (goes_on) t->asked_again = false;
+    else if (t->editor) goes_on = interrupt_prompt(t);
     if (was_typed) dialogue_resume(t->dialogue);
     else if (dialogue_is_busy(t->dialogue)) dialogue_stop(t->dialogue);
     if (!t->editor) t->interrupted = t->ending = true;
@@ -335,6 +350,7 @@ static bool interrupt(talk *t) {
 }
 
 static int run(talk *t) {
+    if (t->editor) t->recall = recall_new(t->editor, tell, t);
     if (loop_once(client_loop(t->client), 0, on_begin, t) < 0) {
         say(t, STATUS_NO_MEMORY);
         return t->code;
@@ -370,6 +386,7 @@ int talk_run(client *c, const dialogue_options *how, const talk_options *options
     if (is_cut) puts("");       /* what the shell says begins a line */
     pipe_input_free(&t.input);
     composer_free(&t.composer);
+    recall_free(&t.recall);
     screen_free(&t.screen);
     output_free(&t.out);
     dialogue_free(&t.dialogue);

@@ -11,6 +11,7 @@
 
 #include "client/terminal/term.h"
 #include "edited_line.h"
+#include "history_file.h"
 #include "key_bytes.h"
 #include "paste.h"
 #include "proto/base/buffer.h"
@@ -18,7 +19,7 @@
 #include "proto/base/text.h"
 #include "terminal_jobs.h"
 
-enum { HISTORY_LINES = 1000, END_KEY = 4 };
+enum { HISTORY_LINES = HISTORY_ENTRIES_MAX, END_KEY = 4 };
 
 struct line_editor {
     loop *loop;
@@ -389,7 +390,7 @@ void line_editor_skip_paste(line_editor *e) {
 
 void line_editor_remember(line_editor *e, const char *text) {
     HistEvent unused;
-    if (*text) history(e->history, &unused, H_ENTER, text);
+    history(e->history, &unused, H_ENTER, text);
 }
 
 void line_editor_listen(line_editor *e) {

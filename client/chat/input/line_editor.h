@@ -41,7 +41,7 @@ bool line_editor_drop(line_editor *e);
 
 void line_editor_skip_paste(line_editor *e);    /* what is left of it is left out */
 
-/* What the arrow up brings back: of one line or several. */
+/* What the arrow up brings back: of one line or several, not empty. */
 void line_editor_remember(line_editor *e, const char *text);
 
 /* While nothing is edited: let `key` be called, once, when a key waits. The key is the first of the
