@@ -110,6 +110,8 @@ static void help(dialogue *d, const char *rest, const telling *to) {
     (void)d;
     (void)rest;
     for (int i = 0; i < N_COMMANDS; i++) tell(to, "%-16s  %s", commands[i].usage, commands[i].help);
+    tell(to, "%-16s  %s", "\"\"\"", "begins a message of several lines, and ends it");
+    tell(to, "%-16s  %s", "\\", "at the end of a line: the message goes on in the next one");
 }
 
 void talk_command(dialogue *d, const char *line, void (*tell_to)(void *context, const char *sentence),
