@@ -38,8 +38,6 @@ typedef struct talk {
 
 static const char user_prompt[] = "You: ", more_prompt[] = "...: ", reply_prompt[] = "Assistant: ";
 
-static const char too_long[] = "a message is longer than a text may be: it is left out";
-
 static void settle(talk *t);
 
 /* ---- what is shown ---- */
@@ -148,6 +146,13 @@ static void remember(talk *t, const char *text) {
     if (t->recall) recall_add(t->recall, text);
 }
 
+/* Whoever sits in front of it has seen it, and goes on. */
+static void refuse_too_long(talk *t) {
+    static const char sentence[] = "a message is longer than a text may be: it is left out";
+    if (t->editor) tell(t, sentence);
+    else refuse(t, STATUS_TOO_LONG, sentence);
+}
+
 static void forget_paste(talk *t) {
     composer_drop(t->composer);
     line_editor_skip_paste(t->editor);
@@ -164,7 +169,7 @@ static void take_line(talk *t, line_kind kind, const char *line, size_t n_bytes)
         take_message(t, said);
         break;
     case COMPOSER_TOO_LONG:
-        refuse(t, STATUS_TOO_LONG, too_long);
+        refuse_too_long(t);
         if (kind == LINE_GOES_ON) forget_paste(t);
         break;
     case COMPOSER_NO_MEMORY: say(t, STATUS_NO_MEMORY); break;
@@ -221,7 +226,7 @@ static void on_left_out(void *context, status why) {
     talk *t = context;
     say(t, screen_release(t->screen));
     composer_drop(t->composer);
-    if (why == STATUS_TOO_LONG) refuse(t, why, too_long);
+    if (why == STATUS_TOO_LONG) refuse_too_long(t);
     else say(t, why);
     settle(t);
 }

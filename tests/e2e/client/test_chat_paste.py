@@ -1,8 +1,11 @@
 """What is pasted into a chat: several lines are one message, byte for byte, and nothing of it is a key."""
+import contextlib
 import json
+import os
+import select
 import time
 
-from conftest import BUILD
+from conftest import BUILD, TIMEOUT_S
 from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
 
 BRIEF = ["--seed", "1", "--max-new-tokens", "4"]
@@ -169,3 +172,42 @@ def test_ctrl_z_in_the_middle_of_it(real, tmp_path):
     shell.wait_for("Goodbye!")
     shell.kill()
     assert json.loads(file.read_text().splitlines()[0])["content"] == "  one\ntwo and\nthree\nfour"
+
+
+def feed(chat, text, shown_last):
+    """Type more than the terminal holds, and pass over what is shown meanwhile, up to this."""
+    terminal, shown = chat.child.fileno(), b""
+    left = memoryview(text.encode())
+    os.set_blocking(terminal, False)
+    while left or shown_last.encode() not in shown:
+        readable, writable, _ = select.select([terminal], [terminal] if left else [], [], TIMEOUT_S)
+        assert readable or writable
+        with contextlib.suppress(BlockingIOError):
+            if readable:
+                shown = (shown + os.read(terminal, 65536))[-4096:]
+            if writable:
+                left = left[os.write(terminal, left[:4096]):]
+    os.set_blocking(terminal, True)
+
+
+def test_what_is_large(terminal, tmp_path):
+    """Megabytes of lines, and a line of 100 KB that is edited on."""
+    chat = terminal("--max-new-tokens", "2", "--max-history-tokens", "64")
+    feed(chat, paste("".join(f"line {i}\n" for i in range(250_000)) + "the end"), "the end")
+    chat.type("\x03")
+    chat.wait_for("You: ")
+    feed(chat, paste(100_000 * "x" + "the end"), "the end")
+    chat.type("!\x01>\x05\x7f\x7f\r")
+    chat.wait_for("your message does not fit")
+    chat.wait_for("Assistant: ")
+    chat.wait_for("You: ")
+    assert said(chat, tmp_path / "talk.jsonl") == [">" + 100_000 * "x" + "the en"]
+
+
+def test_what_is_longer_than_a_text_may_be(terminal, tmp_path):
+    chat = terminal(*BRIEF)
+    chat.type("Look: ")
+    feed(chat, paste(300_000 * (59 * "y" + "\n") + "the end") + "once more", "You: once more")
+    chat.type("!\r")
+    wait_for_reply(chat)
+    assert said(chat, tmp_path / "talk.jsonl") == ["once more!"]
