@@ -86,6 +86,10 @@ int cmd_chat(int argc, char **argv) {
     const options o = {
         .usage = "trivium chat [flags]",
         .summary = "Talk with a model. quit, exit or q ends, Ctrl-C ends a reply.\n"
+                   "What is pasted is one message: Enter sends it. \"\"\" begins a message of several\n"
+                   "lines and ends it, a \\ at the end of a line goes on in the next. What is typed\n"
+                   "is kept in ~/.local/state/trivium/chat_history; TRIVIUM_HISTORY=FILE keeps it\n"
+                   "elsewhere, TRIVIUM_HISTORY= nowhere.\n"
                    "/set temperature 0.3 changes the strategy, also of the reply that is being\n"
                    "written; /regenerate, /undo, /clear, /show, /save FILE, /load FILE, /help. From\n"
                    "a pipe, each line is a message, also one that begins with a / but is no command;\n"

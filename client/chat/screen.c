@@ -8,7 +8,7 @@
 #include "client/terminal/wrap.h"
 #include "proto/base/buffer.h"
 
-enum { INDENT_CELLS = 2 };
+enum { INDENT_CELLS = 2, COLUMN_CELLS_MIN = 30 };
 
 struct screen {
     output *out;
@@ -70,6 +70,20 @@ status screen_show_prompt(screen *s, const char *prompt) {
     return show_styled(s, TERM_BOLD, prompt);
 }
 
+status screen_show_said(screen *s, const char *prompt, const char *more_prompt, const char *text, size_t n_bytes) {
+    char *plain = term_harmless((const uint8_t *)text, n_bytes);
+    status st = plain ? STATUS_OK : STATUS_NO_MEMORY;
+    for (const char *line = plain; line && st == STATUS_OK; prompt = more_prompt) {
+        const char *newline = strchr(line, '\n');
+        st = screen_show_prompt(s, prompt);
+        if (st == STATUS_OK) st = screen_show(s, line, newline ? (size_t)(newline - line) : strlen(line));
+        if (st == STATUS_OK) st = screen_show_text(s, "\n");
+        line = newline ? newline + 1 : NULL;
+    }
+    free(plain);
+    return st;
+}
+
 status screen_show_new_line(screen *s) {
     status st = s->at_line_start ? STATUS_OK : screen_show_text(s, "\n");
     wrap_move(&s->lines, 0);
@@ -85,24 +99,40 @@ status screen_release(screen *s) {
 
 /* ---- words to whoever chats ---- */
 
-/* Lines of whole words, each after an indent, as one text; the caller clears it. */
-static status indent(const char *sentence, buffer *out) {
-    size_t n_columns = term_columns(stdout);
-    wrap folded = {.n_columns = n_columns > INDENT_CELLS + 1 ? n_columns - INDENT_CELLS : 2};
+/* A text as lines of whole words, each after n_before blanks: the first one after `head`, which is no wider. */
+static status add_lines(const char *text, const char *head, size_t n_before, buffer *out) {
+    const size_t n_columns = term_columns(stdout);
+    wrap folded = {.n_columns = n_columns > n_before + 1 ? n_columns - n_before : 2};
     buffer lines = {0};
-    status st = wrap_add(&folded, sentence, &lines);
+    status st = wrap_add(&folded, text, &lines);
     if (st == STATUS_OK) st = wrap_end(&folded, &lines);
     for (size_t at = 0, n_bytes; st == STATUS_OK && at < lines.n_bytes; at += n_bytes + 1) {
         const char *end = memchr(lines.bytes + at, '\n', lines.n_bytes - at);
         n_bytes = end ? (size_t)(end - lines.bytes) - at : lines.n_bytes - at;
-        st = buffer_add(out, "  ", INDENT_CELLS);
+        st = buffer_add(out, head, strlen(head));
+        for (size_t n = term_width(head); n < n_before && st == STATUS_OK; n++) st = buffer_add(out, " ", 1);
         if (st == STATUS_OK) st = buffer_add(out, lines.bytes + at, n_bytes);
         if (st == STATUS_OK) st = buffer_add(out, "\n", 1);
+        head = "";
     }
-    if (st == STATUS_OK) st = buffer_add(out, "", 1);   /* a text */
     buffer_clear(&lines);
     wrap_clear(&folded);
     return st;
+}
+
+/* A sentence, set apart by an indent. After two blanks or more a column of its own begins, where there is room for
+ * one; else it begins on the next line. */
+static status indent(const char *sentence, buffer *out) {
+    char head[256];
+    const char *gap = strstr(sentence, "  ");
+    const size_t n_head = gap ? (size_t)(gap - sentence) : 0;
+    if (!gap || n_head >= sizeof head - INDENT_CELLS) return add_lines(sentence, "", INDENT_CELLS, out);
+    snprintf(head, sizeof head, "%*s%.*s", INDENT_CELLS, "", (int)n_head, sentence);
+    const char *column = gap + strspn(gap, " ");
+    const size_t n_before = term_width(head) + (size_t)(column - gap);
+    if (n_before + COLUMN_CELLS_MIN <= term_columns(stdout)) return add_lines(column, head, n_before, out);
+    status st = add_lines(head + INDENT_CELLS, "", INDENT_CELLS, out);
+    return st == STATUS_OK ? add_lines(column, "", 2 * INDENT_CELLS, out) : st;
 }
 
 status screen_tell(screen *s, const char *sentence) {
@@ -113,6 +143,7 @@ status screen_tell(screen *s, const char *sentence) {
     buffer lines = {0};
     status st = screen_show_new_line(s);
     if (st == STATUS_OK) st = indent(sentence, &lines);
+    if (st == STATUS_OK) st = buffer_add(&lines, "", 1);    /* a text */
     if (st == STATUS_OK) st = show_styled(s, TERM_DIM, lines.bytes);
     buffer_clear(&lines);
     return st;

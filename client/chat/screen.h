@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "client/cli/output.h"
-#include "line_editor.h"
+#include "input/line_editor.h"
 
 typedef struct screen screen;
 
@@ -20,6 +20,9 @@ void screen_free(screen **s);                   /* NULL is fine */
 status screen_show(screen *s, const char *bytes, size_t n_bytes);
 status screen_show_text(screen *s, const char *text);
 status screen_show_prompt(screen *s, const char *prompt);   /* bold, with colour */
+/* What somebody says: its first line after `prompt`, the others after `more_prompt`. On a terminal there is
+ * nothing in it that the terminal would obey. */
+status screen_show_said(screen *s, const char *prompt, const char *more_prompt, const char *text, size_t n_bytes);
 status screen_show_new_line(screen *s);         /* unless the cursor stands at the beginning of one */
 
 /* A word to whoever chats: on a terminal on lines of its own, set apart; else on stderr. */

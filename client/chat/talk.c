@@ -9,15 +9,15 @@
 #include "client/cli/json.h"
 #include "client/cli/outcome.h"
 #include "client/cli/output.h"
-#include "client/terminal/lines.h"
-#include "line_editor.h"
+#include "input/composer.h"
+#include "input/line_editor.h"
+#include "input/pipe_input.h"
+#include "input/recall.h"
 #include "proto/base/buffer.h"
-#include "reply_json.h"
 #include "proto/base/process/signals.h"
+#include "reply_json.h"
 #include "screen.h"
 #include "talk_commands.h"
-
-enum { READ_BYTES = 4096 };
 
 typedef struct talk {
     const talk_options *options;
@@ -25,19 +25,20 @@ typedef struct talk {
     dialogue *dialogue;
     output *out;
     line_editor *editor;        /* NULL: input or output is no terminal */
+    recall *recall;             /* NULL without an editor */
     screen *screen;
-    lines *input;               /* without an editor: what was read */
-    bool reading;               /* the loop watches stdin for `input` */
-    bool input_ended;
+    composer *composer;         /* of what is said */
+    pipe_input *input;          /* without an editor */
     bool wants_line;            /* edit one as soon as all is written */
     buffer next;                /* said while a reply was written: lines, each with its zero */
     char cut[REPLY_LIMIT_BYTES];    /* what cut the last reply, to be told after all of it; "": nothing */
     bool ending;                /* nothing more is said */
     bool interrupted;
+    bool asked_again;           /* Ctrl-C came where nothing was typed, and nothing since then */
     int code;
 } talk;
 
-static const char user_prompt[] = "You: ", reply_prompt[] = "Assistant: ";
+static const char user_prompt[] = "You: ", more_prompt[] = "...: ", reply_prompt[] = "Assistant: ";
 
 static void settle(talk *t);
 
@@ -135,45 +136,96 @@ static void obey(talk *t, const char *command) {
     }
 }
 
-/* A line without the blanks at its ends. */
-static void take_line(talk *t, char *line) {
-    line += strspn(line, " \t\r");
-    size_t n_bytes = strlen(line);
-    while (n_bytes > 0 && strchr(" \t\r", line[n_bytes - 1])) n_bytes--;
-    line[n_bytes] = '\0';
-    if (n_bytes == 0) return;
-    const char *message = talk_message(line, isatty(STDIN_FILENO));
-    if (talk_is_farewell(line)) end(t);
-    else if (!message) obey(t, line);
+/* Only a line may be a farewell or a command. */
+static void take_message(talk *t, composed said) {
+    if (said.n_bytes == 0) return;
+    const char *message = said.is_line ? talk_message(said.text, t->editor) : said.text;
+    if (said.is_line && talk_is_farewell(said.text)) end(t);
+    else if (!message) obey(t, said.text);
     else if (!dialogue_is_busy(t->dialogue)) ask_for_reply(t, message);
-    else if (t->next.n_bytes + n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");
+    else if (t->next.n_bytes + said.n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");
     else say(t, buffer_add(&t->next, message, strlen(message) + 1));
+}
+
+/* What comes back is a message as it was typed, if that was one line, else as it is said. */
+static void take_whole(talk *t, const char *line) {
+    composed said = composer_take(t->composer);
+    if (t->recall) recall_add(t->recall, line ? line : said.text);
+    take_message(t, said);
+}
+
+/* Whoever sits in front of it has seen it, and goes on. */
+static void refuse_too_long(talk *t) {
+    static const char sentence[] = "a message is longer than a text may be: it is left out";
+    if (t->editor) tell(t, sentence);
+    else refuse(t, STATUS_TOO_LONG, sentence);
+}
+
+static void take_line(talk *t, line_kind kind, const char *line, size_t n_bytes) {
+    bool is_first = !composer_is_open(t->composer);
+    switch (composer_add(t->composer, kind, line, n_bytes)) {
+    case COMPOSER_MORE: break;
+    case COMPOSER_WHOLE: take_whole(t, is_first ? line : NULL); break;
+    case COMPOSER_TOO_LONG:
+        refuse_too_long(t);
+        if (kind != LINE_GOES_ON) break;
+        composer_drop(t->composer);
+        line_editor_skip_paste(t->editor);
+        break;
+    case COMPOSER_NO_MEMORY: say(t, STATUS_NO_MEMORY); break;
+    }
+}
+
+/* The end of the input ends a message, if one is open, else the chat. */
+static void take_end(talk *t) {
+    if (composer_is_open(t->composer)) {
+        composer_close(t->composer);
+        take_whole(t, NULL);
+    } else {
+        end(t);
+    }
 }
 
 /* What waited is shown where its reply begins. */
 static void take_next(talk *t) {
     size_t n_bytes = strlen(t->next.bytes);
-    say(t, screen_show_prompt(t->screen, user_prompt));
-    say(t, screen_show(t->screen, t->next.bytes, n_bytes));
-    say(t, screen_show_text(t->screen, "\n"));
+    say(t, screen_show_said(t->screen, user_prompt, more_prompt, t->next.bytes, n_bytes));
     ask_for_reply(t, t->next.bytes);
     buffer_drop(&t->next, n_bytes + 1);
 }
 
 /* ---- a terminal ---- */
 
-static void on_line(void *context, const char *line) {
+static void on_line(void *context, line_kind kind, const char *line) {
     talk *t = context;
-    char *copy = line ? strdup(line) : NULL;
+    t->asked_again = false;
     say(t, screen_release(t->screen));
-    if (copy) take_line(t, copy);
-    else if (line) say(t, STATUS_NO_MEMORY);
-    else {
+    if (line) {
+        take_line(t, kind, line, strlen(line));
+    } else {
         say(t, screen_show_text(t->screen, "\n"));
-        end(t);
+        take_end(t);
     }
-    free(copy);
-    dialogue_resume(t->dialogue);
+    if (!composer_is_open(t->composer)) dialogue_resume(t->dialogue);
+    settle(t);
+}
+
+static void on_pasted(void *context, const char *text, size_t n_bytes) {
+    talk *t = context;
+    const char *prompt = composer_is_open(t->composer) ? more_prompt : user_prompt;
+    say(t, screen_release(t->screen));
+    take_line(t, LINE_GOES_ON, text, n_bytes);
+    if (composer_is_open(t->composer))
+        say(t, screen_show_said(t->screen, prompt, more_prompt, text, n_bytes));
+    settle(t);
+}
+
+static void on_left_out(void *context, status why) {
+    talk *t = context;
+    say(t, screen_release(t->screen));
+    composer_drop(t->composer);
+    if (why == STATUS_TOO_LONG) refuse_too_long(t);
+    else say(t, why);
     settle(t);
 }
 
@@ -187,58 +239,38 @@ static void on_key(void *context) {
 
 /* ---- a pipe ---- */
 
-static void on_readable(void *context);
-
-static void reading_set(talk *t, bool wanted) {
-    if (wanted == t->reading) return;
-    if (!wanted) loop_remove_fd(client_loop(t->client), STDIN_FILENO);
-    else if (loop_add_reader(client_loop(t->client), STDIN_FILENO, on_readable, t) != 0)
-        say(t, STATUS_NO_MEMORY);
-    t->reading = wanted;
-}
-
 /* The next line that says something; false: more must be read first. */
 static bool take_next_line(talk *t) {
     const char *line;
     size_t n_bytes;
-    lines_outcome outcome = lines_next(t->input, &line, &n_bytes);
+    lines_outcome outcome = pipe_input_next(t->input, &line, &n_bytes);
     if (outcome == LINES_NONE) return false;
-    char *copy = outcome == LINES_LINE ? strndup(line, n_bytes) : NULL;
     if (outcome == LINES_TOO_LONG) {
         refuse(t, STATUS_TOO_LONG, "a line is longer than a text may be: it was left out");
-    } else if (copy && memchr(line, '\0', n_bytes)) {
+        composer_spoil(t->composer);
+    } else if (n_bytes > 0 && memchr(line, '\0', n_bytes)) {
         refuse(t, STATUS_BAD_REQUEST, "a line with a zero byte was left out");
-    } else if (copy) {
-        take_line(t, copy);
+        composer_spoil(t->composer);
     } else {
-        say(t, STATUS_NO_MEMORY);
+        take_line(t, LINE_TYPED, line, n_bytes);
     }
-    free(copy);
     return true;
 }
 
-static void on_readable(void *context) {
+static void on_read(void *context, status st) {
     talk *t = context;
-    char bytes[READ_BYTES];
-    ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
-    if (n > 0) {
-        say(t, lines_add(t->input, bytes, (size_t)n));
-    } else {
-        reading_set(t, false);
-        lines_end(t->input);
-        t->input_ended = true;
-    }
+    say(t, st);
     settle(t);
 }
 
 /* ---- what comes next ---- */
 
 static void settle_terminal(talk *t) {
-    if (t->wants_line || !dialogue_is_busy(t->dialogue)) {
+    bool is_open = composer_is_open(t->composer);
+    if (t->wants_line || is_open || !dialogue_is_busy(t->dialogue)) {
         t->wants_line = false;
         dialogue_pause(t->dialogue);    /* one that began since the key came, too */
-        line_editor_begin(t->editor, user_prompt, screen_has_colour(t->screen));
+        line_editor_begin(t->editor, is_open ? more_prompt : user_prompt, screen_has_colour(t->screen));
     } else {
         line_editor_listen(t->editor);
     }
@@ -246,16 +278,20 @@ static void settle_terminal(talk *t) {
 
 static void settle_pipe(talk *t) {
     while (!t->ending && !dialogue_is_busy(t->dialogue) && take_next_line(t)) {}
-    if (!dialogue_is_busy(t->dialogue) && t->input_ended) t->ending = true;
+    while (!t->ending && !dialogue_is_busy(t->dialogue) && pipe_input_has_ended(t->input)) {
+        if (composer_is_quoted(t->composer)) tell(t, "the input ended within \"\"\": the message ends there");
+        take_end(t);
+    }
     bool is_over = t->ending && !dialogue_is_busy(t->dialogue) && output_pending_bytes(t->out) == 0;
-    reading_set(t, !t->ending && !t->input_ended && !dialogue_is_busy(t->dialogue));
+    say(t, pipe_input_want(t->input, !t->ending && !dialogue_is_busy(t->dialogue)));
     if (is_over) loop_stop(client_loop(t->client));
 }
 
 /* After everything that happens: what is to be done now? */
 static void settle(talk *t) {
     if (t->editor && line_editor_is_editing(t->editor)) return;
-    while (!t->ending && t->next.n_bytes > 0 && !dialogue_is_busy(t->dialogue)) take_next(t);
+    while (!t->ending && t->next.n_bytes > 0 && !dialogue_is_busy(t->dialogue) &&
+           !composer_is_open(t->composer)) take_next(t);
     if (output_pending_bytes(t->out) > 0) return;       /* on_progress comes back to this */
     tell_cut(t);
     if (t->ending) {
@@ -290,15 +326,27 @@ static void on_begin(void *context) {
     settle(context);
 }
 
-/* Ctrl-C takes back what is typed, else ends the reply, else the chat; without a terminal both.
+/* At a prompt where nothing is typed: it may have been meant for a reply that ended just now, and a conversation
+ * would be lost. So it is asked for again. */
+static bool interrupt_prompt(talk *t) {
+    if (t->asked_again) puts("Goodbye!");
+    else tell(t, "Ctrl-D or quit ends the chat, or Ctrl-C once more");
+    t->asked_again = !t->asked_again;
+    return t->asked_again;
+}
+
+/* Ctrl-C takes back what is typed, else ends the reply, else, the second time, the chat; without a terminal both.
  * SIGTERM ends all of it. True: it goes on. */
 static bool interrupt(talk *t) {
     if (t->editor && loop_was_terminated(client_loop(t->client))) return false;
     bool was_editing = t->editor && line_editor_is_editing(t->editor);
-    bool was_typed = was_editing && line_editor_drop(t->editor);
+    bool was_typed = (t->editor && line_editor_drop(t->editor)) || composer_is_open(t->composer);
+    composer_drop(t->composer);
     if (was_editing) say(t, screen_release(t->screen));
     t->wants_line = false;
     bool goes_on = was_typed || (dialogue_is_busy(t->dialogue) && !t->interrupted);
+    if (goes_on) t->asked_again = false;
+    else if (t->editor) goes_on = interrupt_prompt(t);
     if (was_typed) dialogue_resume(t->dialogue);
     else if (dialogue_is_busy(t->dialogue)) dialogue_stop(t->dialogue);
     if (!t->editor) t->interrupted = t->ending = true;
@@ -306,6 +354,7 @@ static bool interrupt(talk *t) {
 }
 
 static int run(talk *t) {
+    if (t->editor) t->recall = recall_new(t->editor, tell, t);
     if (loop_once(client_loop(t->client), 0, on_begin, t) < 0) {
         say(t, STATUS_NO_MEMORY);
         return t->code;
@@ -318,7 +367,8 @@ static int run(talk *t) {
 
 int talk_run(client *c, const dialogue_options *how, const talk_options *options) {
     static const dialogue_events heard = {.note = on_note, .text = on_text, .over = on_over};
-    static const line_events typed = {.line = on_line, .key = on_key};
+    static const line_events typed = {.line = on_line, .pasted = on_pasted, .left_out = on_left_out,
+                                      .key = on_key};
     bool is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !options->json;
     talk t = {.options = options, .client = c};
     failure f;
@@ -326,19 +376,21 @@ int talk_run(client *c, const dialogue_options *how, const talk_options *options
     t.out = output_new(client_loop(c), STDOUT_FILENO, on_progress, &t);
     signals_rule before = signals_set(SIGNALS_HOLD_INTERRUPT);     /* until the terminal is given back */
     if (is_terminal) t.editor = line_editor_new(client_loop(c), &typed, &t);
-    else t.input = lines_new(TEXT_BYTES_MAX);
+    else t.input = pipe_input_new(client_loop(c), TEXT_BYTES_MAX, on_read, &t);
     t.screen = screen_new(t.out, t.editor);
+    t.composer = composer_new(TEXT_BYTES_MAX);
     int code = EXIT_FAILED;
     if (!t.dialogue) code = outcome_failed(&f);
-    else if (t.out && (t.editor || t.input) && t.screen) code = run(&t);
+    else if (t.out && (t.editor || t.input) && t.screen && t.composer) code = run(&t);
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
     bool is_cut = t.editor && !line_editor_is_editing(t.editor) && t.screen &&
                   !screen_is_at_line_start(t.screen);
     line_editor_free(&t.editor);
     signals_set(before);
     if (is_cut) puts("");       /* what the shell says begins a line */
-    reading_set(&t, false);
-    lines_free(&t.input);
+    pipe_input_free(&t.input);
+    composer_free(&t.composer);
+    recall_free(&t.recall);
     screen_free(&t.screen);
     output_free(&t.out);
     dialogue_free(&t.dialogue);

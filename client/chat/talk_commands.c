@@ -256,6 +256,8 @@ static talk_next help(dialogue *d, const char *rest, const telling *to) {
     (void)rest;
     for (int i = 0; i < N_COMMANDS; i++)
         if (commands[i].usage) tell(to, "%-16s  %s", commands[i].usage, commands[i].help);
+    tell(to, "%-16s  %s", "\"\"\"", "begins a message of several lines, and ends it");
+    tell(to, "%-16s  %s", "\\", "at the end of a line: the message goes on in the next one");
     tell(to, "A message that begins with / is typed with two of them: //");
     return TALK_ON;
 }

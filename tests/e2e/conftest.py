@@ -57,7 +57,8 @@ class Stack:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="trv-", dir="/tmp"))
         self.runtime = self.folder / "trivium"
-        self.environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.folder), NO_COLOR="1")
+        self.environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.folder), XDG_STATE_HOME=str(self.folder / "state"),
+                                NO_COLOR="1")
         self.processes = []
         self.logs = {}
 

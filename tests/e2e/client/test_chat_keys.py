@@ -35,8 +35,26 @@ def test_ctrl_c_after_a_lone_escape(terminal):
     chat.type("/non\u00e9\u6f22\x1b[D\x7f\r")   # one that comes
     chat.wait_for("there is no /non\u6f22")
     chat.wait_for("You: ")
+    chat.type("\x03\x03")
+    assert chat.end() == 130
+
+
+def test_ctrl_c_where_nothing_is_typed_is_asked_for_again(terminal):
+    """It may have been meant for a reply that ended just before."""
+    chat = terminal("--max-new-tokens", "2")
+    for _ in range(2):
+        chat.child.sendintr()
+        chat.wait_for("Ctrl-D or quit ends the chat, or Ctrl-C once more")
+        chat.wait_for("You: ")
+        chat.type("/set\r")                     # what comes in between begins it anew
+        chat.wait_for("strategy:")
+        chat.wait_for("You: ")
+    chat.child.sendintr()
+    chat.wait_for("once more")
+    chat.wait_for("You: ")
     chat.child.sendintr()
     assert chat.end() == 130
+    assert chat.lines()[-1] == "Goodbye!"
 
 
 def test_a_reply_goes_on_after_the_history_was_searched(terminal, real):
@@ -62,7 +80,7 @@ def test_keys_right_after_ctrl_c_belong_to_the_next_line(terminal):
         chat.wait_for("half")
         chat.wait_for("there is no /nonsense:")
         chat.wait_for("You: ")
-    chat.type("/non\x03\x03")
+    chat.type("/non\x03\x03\x03")
     assert chat.end() == 130
 
 
