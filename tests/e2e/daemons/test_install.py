@@ -1,7 +1,6 @@
 """What `make install` puts beside the programs: man pages and completion, which follow the programs' own help."""
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -88,7 +87,6 @@ source deploy/completion/trivium.zsh
 """
 
 
-@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh here")
 @pytest.mark.parametrize("line, offered", [
     ("trivium ca", "cancel"), ("trivium help ", "help"), ("trivium --", "--version"), ("trivium generate --st", "--stop-id"),
     ("trivium bench ", "kv-cache"), ("trivium bench decode --tok", "--tokens"), ("~/modeld --kv", "--kv-memory"),
