@@ -61,9 +61,12 @@ status screen_show_text(screen *s, const char *text) {
 
 /* With `style` switched on for it, where there is colour. */
 static status show_styled(screen *s, const char *style, const char *text) {
+    size_t n_bytes = strlen(text);
+    bool ends_line = n_bytes > 0 && text[n_bytes - 1] == '\n';
     status st = s->colour ? screen_show_text(s, style) : STATUS_OK;
-    if (st == STATUS_OK) st = screen_show_text(s, text);
-    return st == STATUS_OK && s->colour ? screen_show_text(s, TERM_PLAIN) : st;
+    if (st == STATUS_OK) st = screen_show(s, text, n_bytes - ends_line);
+    if (st == STATUS_OK && s->colour) st = screen_show_text(s, TERM_PLAIN);
+    return st == STATUS_OK && ends_line ? screen_show_text(s, "\n") : st;
 }
 
 status screen_show_prompt(screen *s, const char *prompt) {

@@ -7,7 +7,7 @@
 #include "edited_row.h"
 #include "proto/base/text.h"
 
-void edited_line_bind_keys(EditLine *edit) {
+static void bind_keys(EditLine *edit) {
     static const char *const keys[][2] = {
         {"^R", "em-inc-search-prev"},
         {"\\e[1~", "ed-move-to-beg"}, {"\\e[7~", "ed-move-to-beg"}, {"\\e[H", "ed-move-to-beg"},
@@ -17,6 +17,19 @@ void edited_line_bind_keys(EditLine *edit) {
     };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         el_set(edit, EL_BIND, keys[i][0], keys[i][1], NULL);
+}
+
+/* What is put in is drawn with all that follows it: where a line is longer than a row, libedit wipes the rows below
+ * when it lets the terminal do that. */
+static void insert_by_drawing(EditLine *edit) {
+    static const char *const capabilities[] = {"ic", "IC", "im"};
+    for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
+        el_set(edit, EL_SETTC, capabilities[i], "", NULL);
+}
+
+void edited_line_set_up(EditLine *edit) {
+    bind_keys(edit);
+    insert_by_drawing(edit);
 }
 
 size_t edited_line_n_characters(EditLine *edit) {

@@ -9,7 +9,8 @@
 
 #include "proto/base/buffer.h"
 
-void edited_line_bind_keys(EditLine *edit);     /* beside what libedit binds by itself */
+/* Its keys, beside those that libedit binds by itself, and how it is drawn. */
+void edited_line_set_up(EditLine *edit);
 
 size_t edited_line_n_characters(EditLine *edit);
 

@@ -296,7 +296,7 @@ static bool libedit_begin(line_editor *e) {
     el_set(e->edit, EL_EDITOR, "emacs");
     el_set(e->edit, EL_SETTY, "-d", "-intr", "-susp", "-quit", "-min",
            "-icrnl", "-inlcr", "-ixon", NULL);         /* key_bytes.h says why; what is pasted comes as it is */
-    edited_line_bind_keys(e->edit);
+    edited_line_set_up(e->edit);
     el_source(e->edit, NULL);                           /* ~/.editrc */
     return true;
 }

@@ -1,4 +1,7 @@
 """A chat in a window that is narrow, that changes its size, and that others had in between."""
+import pexpect
+
+from conftest import wait_until
 from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
 
 
@@ -37,6 +40,39 @@ def test_notes_at_80_columns(terminal):
     chat.type("/help\r")
     chat.wait_for("You: ")
     assert "  /save FILE        write the conversation, one JSON object a message" in chat.lines()
+    chat.type("q\r")
+    assert chat.end() == 0
+
+
+def test_notes_follow_each_other_in_colour_too(real):
+    chat = Terminal(real, "chat", colour=True)
+    chat.wait_for("You:")
+    chat.type("/help\r")
+    chat.wait_for("typed with two of them")
+    chat.wait_for("You:")
+    lines = chat.lines()
+    begin = next(i for i, line in enumerate(lines) if line.startswith("  /set NAME VALUE"))
+    assert lines[begin + 1].startswith("  /set system TEXT")
+    chat.type("q\r")
+    assert chat.end() == 0
+
+
+def test_what_is_put_into_a_line_of_several_rows(terminal):
+    """The rows below keep what they have."""
+    chat = terminal(n_columns=30)
+    words = " ".join(10 * letter for letter in "abcdefgh")
+    expected = "You: XYZ" + words
+
+    def shown():
+        chat.child.expect(pexpect.TIMEOUT, timeout=0.1)     # read what there is
+        return "".join(line.ljust(30) for line in chat.lines()).rstrip()
+    chat.type(words)
+    wait_until(lambda: shown().endswith("You: " + words), what="a line of several rows")
+    for key in "\x01XYZ":
+        chat.type(key)
+    wait_until(lambda: shown().endswith(expected), 10, expected)
+    chat.type("\x03")
+    chat.wait_for("You: ")
     chat.type("q\r")
     assert chat.end() == 0
 
