@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "client/cli/ask.h"
 #include "client/cli/command_table.h"
@@ -26,11 +27,13 @@ static json_t *request_at(const void *from, size_t i) {
                      "strategy", strategy_to_json(r->chain));
 }
 
+/* A terminal has the first digits of the id, which are enough for every command that takes one. */
 static void row_show(table *t, const request_report *r) {
+    enum { DIGITS_SHOWN = 8 };
     char digits[REQUEST_DIGITS + 1];
     text_hex(r->request, REQUEST_BYTES, digits);
     char *text = json_strategy_line(r->chain);
-    table_cell(t, "%s", digits);
+    table_cell(t, "%.*s", isatty(STDOUT_FILENO) ? DIGITS_SHOWN : REQUEST_DIGITS, digits);
     table_cell(t, "%s", *r->session ? r->session : "-");
     table_cell(t, "%s", *r->model ? r->model : "-");
     table_cell(t, "%s", r->state);
