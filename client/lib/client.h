@@ -16,6 +16,8 @@
 
 typedef struct client client;
 
+typedef void client_waiting(void *context, const char *sentence, bool in_text);
+
 typedef struct client_options {
     const char *const *endpoints;   /* [n_endpoints], borrowed for the life of the client */
     size_t n_endpoints;         /* 0: the runtime folder's */
@@ -23,7 +25,7 @@ typedef struct client_options {
     bool has_own_wait;          /* somebody asked for this wait: it is kept for a model that nobody knows, too */
     /* NULL, or called from the loop, once for each wait of a text, call or watch that is longer than a second:
      * `sentence` says what is waited for. in_text: in the middle of a text, some of which has come. */
-    void (*waiting)(void *context, const char *sentence, bool in_text);
+    client_waiting *waiting;
     void *context;              /* of waiting */
 } client_options;
 

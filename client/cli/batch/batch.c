@@ -58,11 +58,16 @@ size_t batch_pending_bytes(const batch *b) {
     return output_pending_bytes(b->out);
 }
 
+static int batch_tell(const batch *b, const failure *f) {
+    if (b->events.tell) b->events.tell(b->context);
+    return outcome_failed(f);
+}
+
 static void batch_break(batch *b, status code, const char *sentence) {
     failure f;
     fail(&f, code, "%s", sentence);
     b->broken = true;
-    b->code = outcome_failed(&f);
+    b->code = batch_tell(b, &f);
 }
 
 /* ---- lines ---- */
@@ -262,7 +267,7 @@ static int batch_outcome(const batch *b) {
     if (error == 0) return b->interrupted ? EXIT_INTERRUPTED : b->code;
     failure f;
     fail(&f, STATUS_IO, "cannot write the answers: %s", strerror(error));
-    return error == EPIPE ? EXIT_FAILED : outcome_failed(&f);
+    return error == EPIPE ? EXIT_FAILED : batch_tell(b, &f);
 }
 
 /* What is under way is ended, and shown as far as it came. */

@@ -31,6 +31,8 @@ typedef struct batch_events {
     void (*mark)(void *context, const batch_line *line, const json_t *object, json_t *result);
     /* NULL, or called before results are written. */
     void (*write)(void *context);
+    /* NULL, or called before a sentence is written to stderr. */
+    void (*tell)(void *context);
     /* NULL, or ends the work of one line, after Ctrl-C: it is to be answered, now or later. Without this the batch is over at once. */
     void (*cancel)(void *context, void *work);
     /* Free what batch_line_keep had kept: the line is answered, or nobody waits any longer. */

@@ -29,8 +29,11 @@ void batch_progress_draw(batch_progress *p, batch_figures figures) {
 }
 
 void batch_progress_hide(batch_progress *p) {
-    if (!p->is_shown || !p->gives_way || p->place.n_lines == 0) return;
-    line_print(p, "");
+    if (p->is_shown && p->place.n_lines > 0) line_print(p, "");
+}
+
+void batch_progress_hide_from_results(batch_progress *p) {
+    if (p->gives_way) batch_progress_hide(p);
 }
 
 void batch_progress_tell(batch_figures figures) {

@@ -19,7 +19,8 @@ typedef struct batch_progress {
 
 void batch_progress_begin(batch_progress *p);
 void batch_progress_draw(batch_progress *p, batch_figures figures);
-void batch_progress_hide(batch_progress *p);    /* before results are written: until it is drawn again */
+void batch_progress_hide(batch_progress *p);    /* before a sentence is written to stderr: until it is drawn again */
+void batch_progress_hide_from_results(batch_progress *p);   /* before results are written: the same where they would meet it */
 
 /* "200 texts, 12800 tokens, 632.1 tok/s" on stderr. */
 void batch_progress_tell(batch_figures figures);

@@ -1,5 +1,7 @@
 #include "generate_batch.h"
 
+#include <stdio.h>
+
 #include "batch_progress.h"
 #include "client/cli/ask.h"
 #include "client/cli/outcome.h"
@@ -47,7 +49,19 @@ static batch_figures figures(const generate_batch *g) {
 
 static void on_write(void *context) {
     generate_batch *g = context;
+    batch_progress_hide_from_results(&g->progress);
+}
+
+static void on_tell(void *context) {
+    generate_batch *g = context;
     batch_progress_hide(&g->progress);
+}
+
+/* No text stands half written on stdout: here, lines come whole. */
+static void on_waiting(void *context, const char *sentence, bool in_text) {
+    (void)in_text;
+    on_tell(context);
+    fprintf(stderr, "trivium: %s\n", sentence);
 }
 
 static void on_tick(void *context) {
@@ -70,13 +84,13 @@ static int batch_write(generate_batch *g, const generate_batch_options *how) {
 
 int generate_batch_run(const generate_batch_options *how) {
     static const batch_events events = {.begin = on_line, .mark = on_mark, .write = on_write,
-                                        .cancel = on_cancel, .drop = on_drop};
+                                        .tell = on_tell, .cancel = on_cancel, .drop = on_drop};
     const batch_options lines = {.path = how->path, .n_under_way_max = how->n_parallel,
                                  .as_completed = how->as_completed};
     generate_batch g = {.rules = {.flags = how->flags}};
     failure f;
     if (seed_choose(&how->flags->seed, &g.rules.seed, &f) != STATUS_OK) return outcome_failed(&f);
-    int code = ask_open(&g.rules.client, how->common);
+    int code = ask_open_told(&g.rules.client, how->common, on_waiting, &g);
     if (code != EXIT_FINE) return code;
     g.lines = batch_new(g.rules.client, &lines, &events, &g, &f);
     code = g.lines ? batch_write(&g, how) : outcome_failed(&f);

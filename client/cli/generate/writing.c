@@ -178,8 +178,7 @@ static void tell_seed(const writing *w) {
     fputc('\n', stderr);
 }
 
-/* Until everything is written. The first Ctrl-C cancels and waits for the end, a second does not.
- */
+/* Until everything is written. The first Ctrl-C cancels and waits for the end, a second does not. */
 static int writing_end(writing *w) {
     while (loop_run(client_loop(w->client))) {
         if (w->interrupted) return EXIT_INTERRUPTED;

@@ -311,6 +311,26 @@ def test_progress_on_a_terminal(tiny, tmp_path, kept):
             == list(range(1, 10))
 
 
+def test_progress_gives_way_to_a_sentence(tiny, tmp_path):
+    """What went wrong stands on the screen, and the line of progress below it."""
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(jsonl(*many(400, 450)))
+    one = Terminal(tiny, "-c", f"{BUILD}/trivium generate --input {path} > /dev/full", program="/bin/bash")
+    assert one.end() == 1
+    sentence, figures = one.lines()
+    assert sentence == "trivium: cannot write the answers: No space left on device" and figures.endswith(" tok/s")
+
+
+def test_progress_gives_way_to_what_is_waited_for(stack):
+    """The same of a wait, which is told from the loop."""
+    command = f"(echo '{{\"prompt\": 5}}'; sleep 1; echo '{{\"prompt\": \"a\"}}') | {BUILD}/trivium generate --input - --wait 2 > /dev/null"
+    one = Terminal(stack, "-c", command, program="/bin/bash", n_columns=200)
+    one.wait_for("1 done, 1 failed, 0 under way")
+    assert one.end() == 1
+    sentence, figures = one.lines()
+    assert sentence.startswith("trivium: waiting for tokenizerd at ") and figures.startswith("2 done, 2 failed, 0 under way")
+
+
 def test_ctrl_c_at_a_terminal(tiny, tmp_path):
     """The last line is whole, whatever the terminal has put into it."""
     path = tmp_path / "lines.jsonl"
