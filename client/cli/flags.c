@@ -176,11 +176,6 @@ static status stage_from_bias(strategy *out, const char *name, const char *value
     return strategy_append_biases(out, &(int32_t){(int32_t)id}, &bias, 1, f);
 }
 
-static status refuse_no_temperature(const char *name, failure *f) {
-    return fail(f, STATUS_BAD_REQUEST, "%s must be above 0: to take the likeliest token at each "
-                "step, use greedy instead (--greedy)", name);
-}
-
 static status stage_from_number(strategy *out, stage_kind kind, const char *name, const char *value,
                                 failure *f) {
     double number;
@@ -304,8 +299,6 @@ status stage_flags_take_json(stage_flags *flags, stage_kind kind, const json_t *
         return STATUS_OK;
     }
     const char *name = stage_table[kind].name;
-    if (kind == STAGE_TEMPERATURE && json_is_number(value) && json_number_value(value) == 0)
-        return refuse_no_temperature(name, f);
     strategy one;
     strategy_init(&one);
     json_t *array = json_pack("[{s: O}]", name, value);

@@ -39,7 +39,7 @@ status task_messages(task *t, const char *key, failure *f) {
     size_t i, n = json_array_size(list);
     if (!json_is_array(list)) return fail(f, STATUS_BAD_REQUEST, "\"%s\" must be a list", key);
     if (n > MESSAGES_MAX)
-        return fail(f, STATUS_TOO_LONG, "\"%s\" may have %d messages, not %zu", key, MESSAGES_MAX,
+        return fail(f, STATUS_TOO_LONG, "\"%s\" may have at most %d messages, not %zu", key, MESSAGES_MAX,
                     n);
     t->messages = calloc(n + 1, sizeof *t->messages);
     if (!t->messages) return fail(f, STATUS_NO_MEMORY, "no memory for %zu messages", n);

@@ -39,7 +39,7 @@ status line_prompt_read(line_prompt *p, const json_t *line, const generate_flags
         n_given++;
     }
     if (n_given != 1)
-        return fail(f, STATUS_BAD_REQUEST, "a line needs one of \"prompt\", \"messages\" and \"ids\"");
+        return fail(f, STATUS_BAD_REQUEST, "a line needs exactly one of \"prompt\", \"messages\" and \"ids\"");
     p->task.line = line;
     switch (p->kind) {
     case PROMPT_TEXT: return text_read(p, flags, f);

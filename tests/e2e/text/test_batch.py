@@ -105,10 +105,11 @@ def test_a_conversation_is_its_rendered_prompt(tiny):
 
 @pytest.mark.parametrize("line, code, sentence", [
     (b"nope", "bad_request", "not a JSON object"), (b"", "bad_request", "not a JSON object"), (b"[1]", "bad_request", "not an object"),
-    (b'{"prompt": "\xff"}', "not_utf8", "not UTF-8"), ({}, "bad_request", 'one of "prompt"'),
+    (b'{"prompt": "\xff"}', "not_utf8", "not UTF-8"), ({}, "bad_request", 'exactly one of "prompt"'),
     ({"prompt": "a", "ids": [1]}, "bad_request", 'one of "prompt"'), ({"prompt": 5}, "bad_request", '"prompt" must be a string'),
     ({"ids": "1,2"}, "bad_request", '"ids" must be an array'), ({"ids": [1 << 40]}, "bad_id", "outside every vocabulary"),
     ({"ids": [999999]}, "bad_id", ""), ({"messages": [{"role": "user"}]}, "bad_request", "message 1"),
+    ({"messages": [{"role": "user", "content": ""}] * 4097}, "too_long", "at most 4096 messages"),
     ({"messages": []}, "empty_prompt", ""), ({"messages": [{"role": "user", "content": "a"}], "chat_template": "x"}, "", ""),
     ({"prompt": ""}, "empty_prompt", ""), ({"ids": []}, "empty_prompt", ""), ({"prompt": "a", "model": "nope"}, "unknown_model", "nope"),
     ({"prompt": "a", "tempreture": 1}, "bad_request", 'did you mean "temperature"'),
