@@ -1,5 +1,6 @@
 #include "line_keys.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,8 @@
 #include "proto/base/nearest.h"
 
 enum { KEY_BYTES_MAX = 64, NUMBER_BYTES = 24 };
+
+#define INTEGERS_END 0x1p63    /* from here on a whole number has been read as a real */
 
 /* Those that are no flag. */
 static const char *const own_keys[] = {"prompt", "messages", "ids", "id"};
@@ -101,9 +104,16 @@ static status key_take(generate_flags *flags, const char *key, const json_t *val
                               : row_take(row, value, f);
 }
 
+/* It stands in the answer again, so it must not have lost digits. */
+static status id_check(const json_t *id, failure *f) {
+    if (!json_is_real(id) || fabs(json_real_value(id)) < INTEGERS_END) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "an \"id\" that is a number must lie within 64 bits, with a sign: write it as a string");
+}
+
 status line_keys_take(generate_flags *flags, const json_t *line, failure *f) {
     const json_t *chain = json_object_get(line, "chain");
-    status st = chain ? stage_flags_take_chain(&flags->stages, chain, f) : STATUS_OK;
+    status st = id_check(json_object_get(line, "id"), f);
+    if (st == STATUS_OK && chain) st = stage_flags_take_chain(&flags->stages, chain, f);
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)line, key, value) {

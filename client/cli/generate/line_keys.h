@@ -6,9 +6,9 @@
 
 #include "generate_flags.h"
 
-/* Put what the line says over the flags, which borrow from it then. Its prompt ("prompt", "messages" or "ids") and its "id"
- * are not looked at. STATUS_BAD_REQUEST for a key that there is not, with the nearest one, or for a wrong value; what
- * a flag's own check says; STATUS_NO_MEMORY. */
+/* Put what the line says over the flags, which borrow from it then. Its prompt ("prompt", "messages" or "ids")
+ * is not looked at, and its "id" may be anything that keeps its digits. STATUS_BAD_REQUEST for a key that there is not,
+ * with the nearest one, or for a wrong value; what a flag's own check says; STATUS_NO_MEMORY. */
 status line_keys_take(generate_flags *flags, const json_t *line, failure *f);
 
 #endif

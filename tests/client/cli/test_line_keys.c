@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/cli/generate/line_keys.h"
+#include "client/cli/json.h"
 #include "proto/chain/strategy_json.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -52,7 +53,7 @@ static status take(const char *words, const char *keys) {
     assert_int_equal(options_parse(&o, argc, argv, NULL, &n_words, &f), STATUS_OK);
     generate_flags_clear(&flags);
     assert_int_equal(generate_flags_copy(&flags, &command), STATUS_OK);
-    line = json_loads(keys, JSON_ALLOW_NUL, NULL);
+    line = json_read_object(keys, strlen(keys), &f);
     assert_non_null(line);
     status st = line_keys_take(&flags, line, &f);
     return st == STATUS_OK ? generate_flags_chain(&flags, &chain, &f) : st;
@@ -186,6 +187,14 @@ static void wrong_values(void **state) {
     assert_refused("", "{\"preset\": \"wild\"}", "no preset named wild");
 }
 
+static void an_id_keeps_its_digits(void **state) {
+    (void)state;
+    assert_int_equal(take("", "{\"id\": 9223372036854775807, \"max_new_tokens\": 7}"), STATUS_OK);
+    assert_int_equal(take("", "{\"id\": 0.1}"), STATUS_OK);
+    assert_refused("", "{\"id\": 9223372036854775808, \"max_new_tokens\": 7}", "write it as a string");
+    assert_refused("", "{\"id\": -9223372036854775809}", "write it as a string");
+}
+
 static void what_is_no_flag_is_left_alone(void **state) {
     (void)state;
     assert_int_equal(take("", "{\"prompt\": 5, \"messages\": 5, \"ids\": 5, \"id\": {\"any\": [\"thing\"]}}"), STATUS_OK);
@@ -201,6 +210,7 @@ int main(void) {
         TEST(a_chain_takes_the_place_of_all),
         TEST(unknown_keys),
         TEST(wrong_values),
+        TEST(an_id_keeps_its_digits),
         TEST(what_is_no_flag_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
