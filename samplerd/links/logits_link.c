@@ -58,7 +58,7 @@ static void send_reply(logits_link *link, peer *p, Trivium__SampleReply *reply,
     if (st == STATUS_OK) return;
     char name[2 * REQUEST_BYTES + 1];
     request_name(&reply->request, name);
-    log_event(LOG_ERROR, "not_sent", "request=%s modeld=\"%s\" step=%u code=%s", name, peer_name(p),
+    log_event(LOG_ERROR, "unsent", "request=%s modeld=\"%s\" step=%u code=%s", name, peer_name(p),
               reply->step, status_name(st));
 }
 
