@@ -58,17 +58,18 @@ static const command_row *command_find(const char *name) {
     return NULL;
 }
 
-static int help_of(const command_row *row) {
+/* `what`: NULL, or which one of a command that is several. */
+static int help_of(const command_row *row, char *what) {
     char flag[] = "--help";
-    char *argv[] = {(char *)row->name, flag, NULL};
-    return row->run(2, argv);
+    char *argv[] = {(char *)row->name, what ? what : flag, what ? flag : NULL, NULL};
+    return row->run(what ? 3 : 2, argv);
 }
 
-/* `help`, `help COMMAND`. */
+/* `help`, `help COMMAND`, `help bench decode`. */
 static int help(int argc, char **argv) {
-    if (argc > 2) return outcome_wrong_use("help takes one command, as in trivium help %.40s", argv[1]);
+    if (argc > 3) return outcome_wrong_use("help takes one command, as in trivium help %.40s", argv[1]);
     const command_row *row = argc > 1 ? command_find(argv[1]) : NULL;
-    if (row) return help_of(row);
+    if (row) return help_of(row, argc > 2 ? argv[2] : NULL);
     if (argc > 1 && argv[1][0] != '-' && strcmp(argv[1], "help") != 0) return unknown_command(argv[1]);
     print_help(stdout);
     return EXIT_FINE;
