@@ -1,5 +1,7 @@
 #include "generation_json.h"
 
+#include <math.h>
+
 #include "client/cli/candidates.h"
 #include "client/cli/json.h"
 
@@ -16,6 +18,11 @@ json_t *generation_token_json(const generation_chunk *chunk, size_t i, bool has_
     return line;
 }
 
+/* They come as sums and quotients of whole microseconds, whose further digits are no one's figure. */
+static json_t *thousandths(double number) {
+    return json_number(round(number * 1000) / 1000);
+}
+
 static double per_second(double n, double ms) {
     return ms > 0 ? n * 1000 / ms : 0;
 }
@@ -29,12 +36,12 @@ json_t *generation_timings_json(const generation_done *done, uint32_t n_prompt) 
     const generation_timings *t = &done->timings;
     double n_prefilled = n_prompt > t->n_cached ? n_prompt - t->n_cached : 0;
     return json_pack("{s: o, s: o, s: o, s: o, s: o, s: i, s: o, s: o}",
-                     "queue_ms", json_number(t->queue_ms),
-                     "prefill_ms", json_number(t->prefill_ms),
-                     "decode_ms", json_number(t->decode_ms),
-                     "forward_ms", json_number(t->forward_ms),
-                     "sample_ms", json_number(t->sample_ms),
+                     "queue_ms", thousandths(t->queue_ms),
+                     "prefill_ms", thousandths(t->prefill_ms),
+                     "decode_ms", thousandths(t->decode_ms),
+                     "forward_ms", thousandths(t->forward_ms),
+                     "sample_ms", thousandths(t->sample_ms),
                      "n_cached", (int)t->n_cached,
-                     "prefill_tok_s", json_number(per_second(n_prefilled, t->prefill_ms)),
-                     "decode_tok_s", json_number(generation_decoded_per_second(done)));
+                     "prefill_tok_s", thousandths(per_second(n_prefilled, t->prefill_ms)),
+                     "decode_tok_s", thousandths(generation_decoded_per_second(done)));
 }

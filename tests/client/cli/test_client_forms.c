@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "client/cli/commands/request.h"
+#include "client/cli/generate/generation_json.h"
 #include "client/cli/ids.h"
 #include "client/cli/items.h"
 #include "client/cli/json.h"
@@ -39,6 +40,18 @@ static void ids_as_text(void **state) {
     assert_ids("\n", ids, 0);
     assert_ids("[]", ids, 0);
     assert_ids("-1", (const int32_t[]){-1}, 1);     /* for tokenizerd to refuse: it knows the range */
+}
+
+/* A time is a sum of whole microseconds, and is shown as one. */
+static void timings_have_no_digits_of_nobody(void **state) {
+    (void)state;
+    const generation_done done = {.n_tokens = 4, .n_tokens_timed = 4,
+                                  .timings = {.queue_ms = 0.1 + 0.2, .prefill_ms = 0.149 + 1e-17, .decode_ms = 7,
+                                              .forward_ms = 17.424999999999997, .n_cached = 1}};
+    char *line = json_line(generation_timings_json(&done, 3));
+    assert_string_equal(line, "{\"queue_ms\":0.3,\"prefill_ms\":0.149,\"decode_ms\":7.0,\"forward_ms\":17.425,"
+                              "\"sample_ms\":0.0,\"n_cached\":1,\"prefill_tok_s\":13422.819,\"decode_tok_s\":428.571}\n");
+    free(line);
 }
 
 static void no_ids(void **state) {
@@ -192,6 +205,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_as_text),
         cmocka_unit_test(no_ids),
+        cmocka_unit_test(timings_have_no_digits_of_nobody),
         cmocka_unit_test(numbers_are_as_short_as_they_can_be),
         cmocka_unit_test(only_numbers_are_made_shorter),
         cmocka_unit_test(numbers_read_back_the_same),
