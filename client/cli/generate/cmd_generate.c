@@ -69,6 +69,10 @@ static int generate_lines(const command_flags *flags) {
 /* Lines, or one text; a flag of the one says nothing to the other. */
 static int generate_asked(const command_flags *flags, const char *word) {
     if (flags->input && word) return outcome_wrong_use("--input and a prompt exclude each other");
+    const char *only_one = flags->verbose        ? "verbose"
+                           : flags->keep_newline ? "keep-newline"
+                                                 : NULL;
+    if (flags->input && only_one) return outcome_wrong_use("--%s is for one text: lines do without it", only_one);
     if (flags->input) return generate_lines(flags);
     const char *only = flags->as_completed       ? "as-completed"
                        : flags->n_parallel > 0   ? "parallel"
@@ -105,7 +109,7 @@ int cmd_generate(int argc, char **argv) {
                    "\"logprob\" (raw), \"probability\" (after the chain, 0: removed), \"removed_by\"\n"
                    "(the step that removed it, or null)}, …], likeliest first.\n\n"
                    "A line of --input is {\"prompt\": …}, {\"messages\": [{\"role\", \"content\"}, …]} or\n"
-                   "{\"ids\": […]}, and any flag above --keep-newline or of the strategy as a key:\n\n"
+                   "{\"ids\": […]}, with any flag listed before --keep-newline or of the strategy as a key:\n\n"
                    "  {\"prompt\": \"Once\", \"max_new_tokens\": 50, \"top_k\": 40, \"stop\": [\"\\n\"]}\n\n"
                    "It goes over the command line's flags as a later flag would; \"chain\" takes the\n"
                    "place of all that they say of the strategy, and steps take what they take in a\n"

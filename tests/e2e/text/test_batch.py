@@ -158,6 +158,7 @@ def test_a_long_text_does_not_hold_up_those_after_it(tiny, tmp_path):
 @pytest.mark.parametrize("arguments, sentence", [
     (("hello", "--input", "-"), "exclude each other"), (("hello", "--as-completed"), "needs --input"),
     (("hello", "--parallel", "3"), "needs --input"), (("hello", "--chat-template", "plain"), "needs --input"),
+    (("--input", "-", "-v"), "--verbose is for one text"), (("--input", "-", "--keep-newline"), "--keep-newline is for one text"),
     (("--input", "-", "--parallel", "0"), "from 1 to"), (("--input", "-", "--chain", "[]", "--top-k", "3"), "whole chain")])
 def test_wrong_use(tiny, arguments, sentence):
     assert sentence in tiny.refused("generate", *arguments, code=2)
