@@ -13,8 +13,6 @@
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
 
-#define DEFAULT_POOL "default" /* the pool that "" names */
-
 typedef struct sampler {
     char pool[NAME_BYTES_MAX + 1];
     char semantics[NAME_BYTES_MAX + 1];

@@ -97,6 +97,7 @@ enum {
     RECEIVE_BURST = 64,             /* messages served from one socket before the others get a turn */
 };
 
+#define DEFAULT_POOL "default"      /* of samplerds: what "" names */
 #define SEED_MAX ((uint64_t)1 << 53) /* seeds lie below it, so that JSON numbers hold them */
 
 _Static_assert(PAGE_TOKENS % 16 == 0, "keys lie in panels of 16 positions");

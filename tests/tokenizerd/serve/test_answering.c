@@ -31,13 +31,18 @@ static void asks_to_score(uint32_t n_top) {
     client_says(ASK(SCORE, score, &score), &three, 1);
 }
 
-static void asks_to_probe(void) {
+static void asks_to_probe_in(uint64_t number, const char *pool) {
     Trivium__Probe probe = TRIVIUM__PROBE__INIT;
-    probe.call = CALL;
+    probe.call = number;
     probe.model = "m";
+    probe.pool = (char *)pool;
     probe.strategy = wire_temperature(1);
     const wire_raw raw[] = {{logits, sizeof logits}, {NULL, 0}};
     client_says(ASK(PROBE, probe, &probe), raw, 2);
+}
+
+static void asks_to_probe(void) {
+    asks_to_probe_in(CALL, "");
 }
 
 static void asks_for_room(size_t n_messages, uint32_t n_ids_max, uint32_t n_reply) {
@@ -141,6 +146,19 @@ static void whoever_waits_is_told_for_what(void **state) {
     is_told_to_wait("waiting for a samplerd at the modeld of 'm', for up to 10 s");
     modeld_leaves(first);
     is_told_to_wait("waiting for a modeld of 'm', which is gone, for up to 10 s");
+}
+
+/* One is asked for by no name and has its own where it joined. */
+static void a_samplerd_of_the_default_pool_is_not_missing(void **state) {
+    (void)state;
+    tokenizerd.hears_waits = true;
+    modeld_joins(first);
+    modeld_reports(first, DEFAULT_POOL);
+    asks_to_probe();
+    ASKED(first, PROBE);
+    asks_to_probe_in(CALL + 1, "other");
+    ASKED(first, PROBE);
+    assert_int_equal(TOLD(WAITING)->waiting->call, CALL + 1);   /* the first of the two would be told first */
 }
 
 static void conversations_become_prompts_that_fit(void **state) {
@@ -302,6 +320,7 @@ int main(void) {
         TEST(texts_become_ids_when_their_model_is_here),
         TEST(nobody_is_waited_for_longer_than_asked),
         TEST(whoever_waits_is_told_for_what),
+        TEST(a_samplerd_of_the_default_pool_is_not_missing),
         TEST(conversations_become_prompts_that_fit),
         TEST(a_reply_finds_room_in_context_and_kv_cache),
         TEST(scores_come_from_a_modeld),

@@ -57,7 +57,7 @@ static void whoever_waits_is_told_for_what(void **state) {
     is_opened(first_modeld, 1, "hi");
     modeld_reports(first_modeld, "other");      /* its samplerd draws for others */
     is_told_to_wait("waiting for a samplerd at the modeld of 'm', for up to 60 s");
-    modeld_reports(first_modeld, "");
+    modeld_reports(first_modeld, DEFAULT_POOL);
     draws(first_modeld, 1, 0, 'a');
     is_shown(1, 0, "a");
     modeld_leaves(first_modeld);
