@@ -33,6 +33,17 @@ static void print_help(FILE *to) {
     fputs("\ntrivium help COMMAND tells more, with an example. Begin with: trivium up\n", to);
 }
 
+/* What other programs of this kind call it; NULL: none does. */
+static const char *name_here(const char *name) {
+    static const struct {
+        const char *there, *here;
+    } names[] = {{"run", "chat"},   {"serve", "up"},   {"start", "up"},  {"stop", "down"},
+                 {"list", "status"}, {"ls", "status"}, {"version", "--version"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i].there) == 0) return names[i].here;
+    return NULL;
+}
+
 static int unknown_command(const char *name) {
     char known[256];
     size_t n_bytes = 0;
@@ -40,8 +51,8 @@ static int unknown_command(const char *name) {
     nearest meant = nearest_begin(word, strlen(word));
     nearest_try(&meant, "help");
     for (int i = 0; i < N_COMMANDS; i++) nearest_try(&meant, commands[i].name);
-    if (meant.name)
-        return outcome_wrong_use("there is no command %.40s: did you mean %s?", name, meant.name);
+    const char *here = meant.name ? meant.name : name_here(name);
+    if (here) return outcome_wrong_use("there is no command %.40s: did you mean %s?", name, here);
     if (name[0] == '-')
         return outcome_wrong_use("there is no command %.40s: flags stand after the command, "
                                  "as in trivium ps --json", name);

@@ -32,6 +32,8 @@ def test_help_of_the_whole():
     ("trivium generat", "there is no command generat: did you mean generate?"),
     ("trivium hlep", "there is no command hlep: did you mean help?"),
     ("trivium help cancle", "there is no command cancle: did you mean cancel?"),
+    ("trivium run", "there is no command run: did you mean chat?"),
+    ("trivium version", "there is no command version: did you mean --version?"),
     ("trivium bench kvcache", "there is no bench kvcache: did you mean kv-cache?"),
     ("trivium explore temprature", "there is no explorer temprature: did you mean temperature?"),
     ("trivium --json ps", "there is no command --json: flags stand after the command, as in trivium ps --json"),
@@ -45,7 +47,7 @@ def test_a_mistyped_word_is_told_the_nearest(line, meant):
 
 
 def test_a_word_near_to_nothing_is_told_all():
-    code, out, sentence = run("trivium", "serve")
+    code, out, sentence = run("trivium", "conjure")
     assert (code, out) == (2, "") and "the commands are generate, chat, " in sentence
 
 
