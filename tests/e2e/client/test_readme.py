@@ -82,7 +82,7 @@ def test_the_way_of_a_token_names_files_that_exist():
 def test_readme_probe_output(tiny):
     shown = re.search(r"prints\n\n((?:    .*\n)+)", (ROOT / "README.md").read_text()).group(1)
     done = tiny.run("probe", "--logits", "5,3,2,1,0.5", "--labels", "sunny,cloudy,rainy,windy,foggy", "--temperature", "0.5")
-    ours = done.stdout.decode() + done.stderr.decode()
+    ours = done.stdout.decode()     # on a busy machine stderr may say what is waited for
     assert [line.strip() for line in shown.splitlines()] == [line.strip() for line in ours.splitlines()]
 
 
