@@ -12,6 +12,7 @@
 #include "client/cli/json.h"
 #include "proto/base/buffer.h"
 #include "proto/base/text.h"
+#include "proto/base/process/whole_file.h"
 
 enum {
     FILE_BYTES_MAX = 8 * TEXT_BYTES_MAX,
@@ -20,31 +21,25 @@ enum {
 
 /* ---- saving ---- */
 
+/* False: no memory. What cannot be written, the stream knows. */
 static bool write_lines(const transcript *c, FILE *to) {
     const conversation_message *m;
     for (size_t i = 0; (m = transcript_message(c, i)) != NULL; i++) {
         char *line = json_line(json_pack("{s: s, s: o}", "role", m->role,
                                          "content", json_bytes(m->content, m->n_bytes)));
-        bool written = line && fputs(line, to) >= 0;
+        if (!line) return false;
+        fputs(line, to);
         free(line);
-        if (!written) return false;
     }
     return true;
 }
 
 status transcript_save(const transcript *c, const char *path, failure *f) {
-    char *beside = NULL;
-    if (asprintf(&beside, "%s.tmp", path) < 0) return fail(f, STATUS_NO_MEMORY, "no memory to save");
-    FILE *to = fopen(beside, "w");
-    bool written = to && write_lines(c, to);
-    if (to && fclose(to) != 0) written = false;
-    status st = STATUS_OK;
-    if (!written || rename(beside, path) != 0) {
-        st = fail(f, STATUS_IO, "cannot write %s: %s", path, strerror(errno));
-        unlink(beside);
-    }
-    free(beside);
-    return st;
+    whole_file *file;
+    if (whole_file_begin(&file, path, f) != STATUS_OK) return f->code;
+    if (write_lines(c, whole_file_stream(file))) return whole_file_finish(&file, f);
+    whole_file_drop(&file);
+    return fail(f, STATUS_NO_MEMORY, "no memory to save");
 }
 
 /* ---- loading ---- */

@@ -1,14 +1,13 @@
 #include "kv_figure.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client/lab/figure/svg_plot.h"
 #include "median.h"
 #include "proto/base/limits.h"
+#include "proto/base/process/whole_file.h"
 
 enum {
     CURVE_POINTS_MAX = 100,
@@ -18,33 +17,18 @@ enum {
 };
 
 struct kv_figure {
-    const char *path;           /* borrowed */
-    char *partial;              /* beside it, until it is whole; NULL: nothing of ours is there */
-    FILE *to;
+    whole_file *file;
 };
 
 status kv_figure_begin(kv_figure **out, const char *path, failure *f) {
     kv_figure *figure = calloc(1, sizeof *figure);
     *out = figure;
-    if (!figure) return fail(f, STATUS_NO_MEMORY, "no memory for a figure");
-    figure->path = path;
-    if (asprintf(&figure->partial, "%s.tmp", path) < 0) {
-        figure->partial = NULL;
-        return fail(f, STATUS_NO_MEMORY, "no memory for a name");
-    }
-    figure->to = fopen(figure->partial, "we");
-    if (figure->to) return STATUS_OK;
-    fail(f, STATUS_IO, "cannot write %s: %s", figure->partial, strerror(errno));
-    free(figure->partial);      /* not ours: it stays */
-    figure->partial = NULL;
-    return f->code;
+    return figure ? whole_file_begin(&figure->file, path, f) : fail(f, STATUS_NO_MEMORY, "no memory for a figure");
 }
 
 void kv_figure_free(kv_figure **figure) {
     if (!*figure) return;
-    if ((*figure)->to) fclose((*figure)->to);
-    if ((*figure)->partial) unlink((*figure)->partial);
-    free((*figure)->partial);
+    whole_file_drop(&(*figure)->file);
     free(*figure);
     *figure = NULL;
 }
@@ -132,15 +116,7 @@ status kv_figure_finish(kv_figure *figure, const char *model, const kv_times *ti
     svg_point *points = calloc(n_times * PROMPT_CURVES * CURVE_POINTS_MAX, sizeof *points);
     if (!points) return fail(f, STATUS_NO_MEMORY, "no memory for a figure");
     f->code = STATUS_OK;
-    plot_write(model, times, n_times, points, figure->to, f);
+    plot_write(model, times, n_times, points, whole_file_stream(figure->file), f);
     free(points);
-    if (f->code != STATUS_OK) return f->code;
-    bool whole = !ferror(figure->to);
-    whole = fclose(figure->to) == 0 && whole;
-    figure->to = NULL;
-    if (!whole || rename(figure->partial, figure->path) != 0)
-        return fail(f, STATUS_IO, "cannot write %s: %s", figure->path, strerror(errno));
-    free(figure->partial);
-    figure->partial = NULL;
-    return STATUS_OK;
+    return f->code == STATUS_OK ? whole_file_finish(&figure->file, f) : f->code;
 }

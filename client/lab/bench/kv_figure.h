@@ -8,7 +8,7 @@
 
 typedef struct kv_figure kv_figure;
 
-/* Before minutes are spent: can it be written there? `path` is borrowed. STATUS_IO, STATUS_NO_MEMORY. */
+/* Before minutes are spent: can it be written there? STATUS_IO, STATUS_NO_MEMORY. */
 status kv_figure_begin(kv_figure **out, const char *path, failure *f);
 
 /* Draw times[n_times], at most SVG_BARS_MAX, into it. STATUS_IO, STATUS_NO_MEMORY. */
