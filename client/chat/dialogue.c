@@ -327,6 +327,11 @@ transcript *dialogue_transcript(dialogue *d) {
 
 /* ---- its life ---- */
 
+static void on_waiting(void *context, const char *sentence, bool in_text) {
+    (void)in_text;
+    note(context, "%s", sentence);
+}
+
 dialogue *dialogue_new(client *of, const dialogue_options *options, const dialogue_events *events, void *context,
                failure *f) {
     uint8_t random[REQUEST_BYTES];
@@ -340,7 +345,8 @@ dialogue *dialogue_new(client *of, const dialogue_options *options, const dialog
         d->said = transcript_new(options->system);
         if (!d->said || strategy_copy(&d->chain, options->chain) != STATUS_OK) dialogue_free(&d);
     }
-    if (!d) fail(f, STATUS_NO_MEMORY, "no memory for a chat");
+    if (d) client_set_waiting(of, on_waiting, d);
+    else fail(f, STATUS_NO_MEMORY, "no memory for a chat");
     return d;
 }
 
@@ -348,6 +354,7 @@ void dialogue_free(dialogue **out) {
     dialogue *d = *out;
     if (!d) return;
     *out = NULL;
+    client_set_waiting(d->client, NULL, NULL);
     stops_clear(d);
     trimmed_clear(&d->reply);
     ids_clear(&d->prompt);

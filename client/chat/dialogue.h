@@ -38,7 +38,7 @@ typedef struct dialogue_reply {
 
 /* What they get is valid for the call. */
 typedef struct dialogue_events {
-    void (*note)(void *context, const char *sentence);  /* what whoever chats should know */
+    void (*note)(void *context, const char *sentence);  /* what whoever chats should know, as for what it waits */
     void (*text)(void *context, const char *bytes, size_t n_bytes);    /* more of the reply */
     /* Exactly once for each dialogue_say and dialogue_regenerate, and last. A message without a reply is taken
      * back; one that had a reply keeps it. */

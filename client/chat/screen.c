@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/terminal/term.h"
 #include "client/terminal/wrap.h"
@@ -140,7 +141,8 @@ static status indent(const char *sentence, buffer *out) {
 
 status screen_tell(screen *s, const char *sentence) {
     if (!s->editor) {
-        fprintf(stderr, "trivium: %s\n", sentence);
+        bool cuts_a_line = !s->at_line_start && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
+        fprintf(stderr, "%strivium: %s\n", cuts_a_line ? "\n" : "", sentence);
         return STATUS_OK;
     }
     buffer lines = {0};

@@ -26,6 +26,11 @@ loop *client_loop(const client *c) {
     return c->loop;
 }
 
+void client_set_waiting(client *c, void (*waiting)(void *context, const char *sentence, bool in_text), void *context) {
+    c->waiting = waiting;
+    c->waiting_context = context;
+}
+
 /* ---- what the link tells ---- */
 
 /* Whoever opens a client is about to ask; later on nobody waits for a lost tokenizerd while nothing is asked for. */
@@ -171,8 +176,7 @@ static status link_open(client *c, const client_options *options, failure *f) {
     };
     text_link_options where = {options->endpoints, options->n_endpoints, options->wait_ms, options->has_own_wait};
     if (endpoint_choose(c, &where, f) != STATUS_OK) return f->code;
-    c->waiting = options->waiting;
-    c->waiting_context = options->context;
+    client_set_waiting(c, options->waiting, options->context);
     c->link = text_link_new(c->loop, &where, &events, c, f);
     return c->link ? STATUS_OK : f->code;
 }

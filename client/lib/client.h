@@ -29,6 +29,9 @@ typedef struct client_options {
     void *context;              /* of waiting */
 } client_options;
 
+/* From now on `waiting` is called for it, as that of client_options; NULL: nothing is told. */
+void client_set_waiting(client *c, void (*waiting)(void *context, const char *sentence, bool in_text), void *context);
+
 /* Begin to join; *out is the caller's. STATUS_BAD_REQUEST for an endpoint that is none, STATUS_NO_MEMORY, or
  * why there is no runtime folder. */
 status client_open(client **out, const client_options *options, failure *f);

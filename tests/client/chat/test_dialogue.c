@@ -117,6 +117,16 @@ static void says_failed(uint64_t number) {
     text_peer_say(&pair.peer, &reply, NULL, 0);
 }
 
+static void says_waiting(uint64_t number, const char *sentence) {
+    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
+    Trivium__Waiting m = TRIVIUM__WAITING__INIT;
+    m.call = number;
+    m.message = (char *)sentence;
+    reply.body_case = TRIVIUM__TEXT_REPLY__BODY_WAITING;
+    reply.waiting = &m;
+    text_peer_say(&pair.peer, &reply, NULL, 0);
+}
+
 static const Trivium__Generate *says_started(size_t n) {
     const Trivium__Generate *asked = text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_GENERATE, n)->m->generate;
     Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
@@ -286,6 +296,18 @@ static void what_had_no_reply_is_said_again(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static void what_is_awaited_is_a_note(void **state) {
+    (void)state;
+    size_t n_before = pair.n_waits_told;        /* of the wait for the peer, on a slow machine */
+    say("hello");
+    uint64_t number = hears_render()->call;
+    says_waiting(number, "waiting for a modeld");
+    says_failed(number);
+    assert_true(text_pair_becomes(&pair, is_over));
+    assert_string_equal(got.notes, "waiting for a modeld");
+    assert_int_equal(pair.n_waits_told, n_before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_reply_gets_what_its_prompt_leaves),
@@ -294,6 +316,7 @@ int main(void) {
         TEST(another_reply_is_asked_for_as_the_first_was),
         TEST(a_reply_that_cannot_be_replaced_stays),
         TEST(what_had_no_reply_is_said_again),
+        TEST(what_is_awaited_is_a_note),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

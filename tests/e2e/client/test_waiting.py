@@ -77,6 +77,22 @@ def test_at_a_terminal_the_line_of_the_text_ends_first(stack, models):
     shown.kill()
 
 
+def test_a_chat_is_told_below_the_line_that_is_edited(stack):
+    stack.start("tokenizerd")
+    wait_until(lambda: stack.run("status", "--wait", "0").returncode == 0, what="tokenizerd")
+    chat = Terminal(stack, "chat", "--wait", "60")
+    chat.type("hello\rhalf a")
+    chat.wait_for("half a")
+    stack.refused("tokenize", "a", "--wait", "2.5")     # so much time has gone by
+    chat.type(" line")
+    chat.wait_for(" line")
+    assert chat.lines()[-1] == "You: half a line"
+    chat.type("\r")
+    chat.wait_for("waiting for a modeld")
+    assert chat.lines()[-1].startswith("  waiting for a modeld")
+    chat.kill()
+
+
 def test_three_ways_to_hear_nothing_are_three_sentences(stack, silent):
     told = [stack.refused("status", "--wait", "0", "--endpoint", endpoint)
             for endpoint in ("tcp://nowhere.invalid:5555", refusing(), silent)]
