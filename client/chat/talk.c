@@ -142,7 +142,7 @@ static void take_message(talk *t, composed said) {
     const char *message = said.is_line ? talk_message(said.text, t->editor) : said.text;
     if (said.is_line && talk_is_farewell(said.text)) end(t);
     else if (!message) obey(t, said.text);
-    else if (!dialogue_is_busy(t->dialogue)) ask_for_reply(t, message);
+    else if (!dialogue_is_busy(t->dialogue) && t->next.n_bytes == 0) ask_for_reply(t, message);
     else if (t->next.n_bytes + said.n_bytes >= TEXT_BYTES_MAX) tell(t, "too much waits for this reply's end");
     else say(t, buffer_add(&t->next, message, strlen(message) + 1));
 }

@@ -182,3 +182,20 @@ def test_no_reply_commands_the_terminal(terminal, real):
     assert alone.end() == 0
     assert alone.lines()[-1] == 3 * "\\x1b"
     assert real.text("Hello", *flags) == b"\x1b\x1b\x1b\n"      # into a pipe as it is
+
+
+def test_what_is_said_in_turn_is_answered_in_turn(terminal, real, tmp_path):
+    """Also where the reply ends while the next line is typed: here from elsewhere."""
+    chat = begin_story(terminal)
+    chat.type("second\r")
+    chat.wait_for("You: second")
+    chat.type("third")
+    chat.wait_for("third")
+    real.lines("cancel")
+    wait_until(lambda: not real.lines("ps")[1:], what="the end of the reply")
+    chat.type("\r")
+    chat.wait_for("ended from elsewhere")
+    for said in ("second", "third"):
+        chat.wait_for(f"You: {said}")
+        chat.wait_for("Assistant: ")
+        chat.child.sendintr()
