@@ -118,7 +118,7 @@ bool key_bytes_read_paste(key_bytes *k, status *st) {
     const size_t n_before = k->input.n_bytes;
     *st = STATUS_OK;
     if (n_before == 0 && !read_more(k, READ_BYTES)) return false;
-    if (n_before == 0 && k->input.n_bytes == 1 && was_silent) {
+    if (n_before == 0 && k->input.n_bytes == 1 && was_silent && !paste_is_ending(k->paste)) {
         paste_end(k->paste);
     } else if (k->input.n_bytes > 0) {
         size_t n_taken;

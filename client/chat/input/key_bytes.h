@@ -38,7 +38,7 @@ key_bytes_sign key_bytes_look(key_bytes *k);
 bool key_bytes_next(key_bytes *k, char *byte);
 
 /* While something is pasted: read what is there of it. A lone byte after a long silence is a key: the end of the
- * paste was lost. False: KEY_BYTES_LOST. *st: what paste_add says. */
+ * paste was lost, unless it had begun. False: KEY_BYTES_LOST. *st: what paste_add says. */
 bool key_bytes_read_paste(key_bytes *k, status *st);
 
 #endif

@@ -54,6 +54,10 @@ bool paste_is_open(const paste *p) {
     return p->is_open;
 }
 
+bool paste_is_ending(const paste *p) {
+    return p->is_open && p->n_matched > 0;
+}
+
 void paste_end(paste *p) {
     p->is_open = false;
 }

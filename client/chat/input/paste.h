@@ -31,6 +31,7 @@ void paste_free(paste **p);                     /* NULL is fine */
 
 void paste_begin(paste *p);                     /* the mark was read; what is left of the last one goes */
 bool paste_is_open(const paste *p);
+bool paste_is_ending(const paste *p);           /* its last bytes may be the beginning of the mark that ends it */
 void paste_end(paste *p);                       /* without a mark: none will come */
 
 /* What comes, up to the mark that ends it: *n_taken bytes are part of it, the others are keys.

@@ -94,6 +94,21 @@ static void test_lines_are_taken_as_they_come(void **state) {
     paste_free(&p);
 }
 
+static void test_an_end_may_have_begun(void **state) {
+    (void)state;
+    paste *p = paste_new(TEXT_MAX);
+    paste_begin(p);
+    add(p, "one", STATUS_OK);
+    assert_false(paste_is_ending(p));
+    add(p, "\033[20", STATUS_OK);
+    assert_true(paste_is_ending(p));
+    add(p, "0", STATUS_OK);
+    assert_false(paste_is_ending(p));
+    add(p, "\033[201~", STATUS_OK);
+    assert_false(paste_is_open(p) || paste_is_ending(p));
+    paste_free(&p);
+}
+
 static void test_too_much_is_told_once(void **state) {
     (void)state;
     char much[TEXT_MAX + 2];
@@ -123,6 +138,7 @@ int main(void) {
         cmocka_unit_test(test_where_one_begins),
         cmocka_unit_test(test_what_of_it_is_text),
         cmocka_unit_test(test_lines_are_taken_as_they_come),
+        cmocka_unit_test(test_an_end_may_have_begun),
         cmocka_unit_test(test_too_much_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

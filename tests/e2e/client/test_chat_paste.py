@@ -136,6 +136,18 @@ def test_an_end_that_is_lost(terminal, tmp_path):
     assert said(chat, tmp_path / "talk.jsonl") == ["one\ntwo"]
 
 
+def test_an_end_that_comes_in_two(terminal, tmp_path):
+    chat = terminal(*BRIEF)
+    chat.type("\x1b[200~one\rtwo\x1b[201")
+    chat.wait_for("one")
+    time.sleep(1.5)
+    chat.type("~")
+    chat.wait_for("...: two")
+    chat.type("\r")
+    wait_for_reply(chat)
+    assert said(chat, tmp_path / "talk.jsonl") == ["one\ntwo"]
+
+
 def test_the_marks_are_asked_for_while_it_runs(terminal, real):
     chat = terminal(*BRIEF)
     assert chat.raw.count("\x1b[?2004h") == 1
