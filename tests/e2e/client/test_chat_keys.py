@@ -192,7 +192,7 @@ def test_what_is_said_in_turn_is_answered_in_turn(terminal, real, tmp_path):
     chat.type("third")
     chat.wait_for("third")
     real.lines("cancel")
-    wait_until(lambda: not real.lines("ps")[1:], what="the end of the reply")
+    wait_until(lambda: not real.lines("ps")[0]["requests"], what="the end of the reply")
     chat.type("\r")
     chat.wait_for("ended from elsewhere")
     for said in ("second", "third"):
