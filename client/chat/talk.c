@@ -217,6 +217,7 @@ static void on_pasted(void *context, const char *text, size_t n_bytes) {
     take_line(t, LINE_GOES_ON, text, n_bytes);
     if (composer_is_open(t->composer))
         say(t, screen_show_said(t->screen, prompt, more_prompt, text, n_bytes));
+    if (!composer_is_open(t->composer)) t->wants_line = true;   /* all of it is left out: as a key */
     settle(t);
 }
 
@@ -226,6 +227,7 @@ static void on_left_out(void *context, status why) {
     composer_drop(t->composer);
     if (why == STATUS_TOO_LONG) refuse_too_long(t);
     else say(t, why);
+    t->wants_line = true;
     settle(t);
 }
 
@@ -294,13 +296,9 @@ static void settle(talk *t) {
            !composer_is_open(t->composer)) take_next(t);
     if (output_pending_bytes(t->out) > 0) return;       /* on_progress comes back to this */
     tell_cut(t);
-    if (t->ending) {
-        if (!dialogue_is_busy(t->dialogue)) loop_stop(client_loop(t->client));
-    } else if (t->editor) {
-        settle_terminal(t);
-    } else {
-        settle_pipe(t);
-    }
+    if (t->ending && !dialogue_is_busy(t->dialogue)) loop_stop(client_loop(t->client));
+    else if (!t->ending && t->editor) settle_terminal(t);
+    else if (!t->ending) settle_pipe(t);
 }
 
 /* stdout took something, or failed. */

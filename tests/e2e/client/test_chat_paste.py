@@ -125,6 +125,16 @@ def test_during_a_reply(terminal, tmp_path):
     assert "one\n  two" in said(chat, tmp_path / "talk.jsonl")
 
 
+def test_one_that_is_too_long_while_a_reply_is_written(terminal):
+    chat = terminal("--seed", "7", "--max-new-tokens", "3000")
+    chat.type("Write a very long story about a dragon.\r")
+    chat.wait_for("Assistant: ")
+    chat.type(paste("z" * (17 << 20)))
+    chat.wait_for("it is left out")
+    chat.type("Then?\r")
+    chat.wait_for("You: Then?")
+
+
 def test_an_end_that_is_lost(terminal, tmp_path):
     chat = terminal(*BRIEF)
     chat.type("\x1b[200~one\rtwo")
