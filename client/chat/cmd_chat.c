@@ -1,9 +1,11 @@
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/cli/ask.h"
 #include "client/cli/command_table.h"
 #include "client/cli/flags.h"
+#include "client/cli/input.h"
 #include "client/cli/outcome.h"
 #include "client/lib/random.h"
 #include "talk.h"
@@ -29,7 +31,7 @@ static void greet(void *context, const answer *a) {
     fflush(stdout);
 }
 
-static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t seed) {
+static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t seed, const char *message) {
     dialogue_options how = {
         .model = flags->model, .pool = flags->pool, .form = flags->form, .system = flags->system,
         .chain = chain, .seed = seed,
@@ -39,14 +41,23 @@ static int chat_open(const chat_flags *flags, const strategy *chain, uint64_t se
     const question asked = {.kind = ASK_STATUS};
     client *c = NULL;
     int code = ask_open(&c, &flags->common);
-    if (code == EXIT_FINE && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !flags->common.json)
-        code = ask_on(c, &asked, greet, &how);
-    if (code == EXIT_FINE) code = talk_run(c, &how, &(talk_options){.json = flags->common.json});
+    bool is_talk = !message && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !flags->common.json;
+    if (code == EXIT_FINE && is_talk) code = ask_on(c, &asked, greet, &how);
+    if (code == EXIT_FINE) code = talk_run(c, &how, &(talk_options){flags->common.json, message});
     client_close(&c);
     return code;
 }
 
-static int chat_parsed(chat_flags *flags) {
+/* The message that the command line has, with its zero. */
+static status message_read(buffer *out, const char *word, failure *f) {
+    if (input_read(out, "the message", word, false, f) != STATUS_OK) return f->code;
+    if (out->n_bytes > 0 && memchr(out->bytes, '\0', out->n_bytes))
+        return fail(f, STATUS_BAD_REQUEST, "the message has a zero byte");
+    return buffer_add(out, "", 1) == STATUS_OK ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for the message");
+}
+
+static int chat_parsed(chat_flags *flags, const char *word) {
+    buffer message = {0};
     failure f;
     strategy chain;
     uint64_t seed;
@@ -56,8 +67,10 @@ static int chat_parsed(chat_flags *flags) {
     int code = EXIT_FINE;
     if (st != STATUS_OK) code = outcome_wrong_use("%s", f.message);
     else if (seed_choose(&flags->seed, &seed, &f) != STATUS_OK) code = outcome_failed(&f);
-    else code = chat_open(flags, &chain, seed);
+    else if (word && message_read(&message, word, &f) != STATUS_OK) code = outcome_failed(&f);
+    else code = chat_open(flags, &chain, seed, message.bytes);
     strategy_clear(&chain);
+    buffer_clear(&message);
     return code;
 }
 
@@ -84,8 +97,9 @@ int cmd_chat(int argc, char **argv) {
         {.name = NULL},
     };
     const options o = {
-        .usage = "trivium chat [flags]",
-        .summary = "Talk with a model. quit, exit or q ends, Ctrl-C ends a reply.\n"
+        .usage = "trivium chat [MESSAGE|-] [flags]",
+        .summary = "Talk with a model. quit, exit or q ends, Ctrl-C ends a reply. With MESSAGE, or \"-\" for\n"
+                   "all of stdin, that is all that is said, and the reply all that is printed.\n"
                    "What is pasted is one message: Enter sends it. \"\"\" begins a message of several\n"
                    "lines and ends it, a \\ at the end of a line goes on in the next. What is typed\n"
                    "is kept in ~/.local/state/trivium/chat_history; TRIVIUM_HISTORY=FILE keeps it\n"
@@ -97,10 +111,12 @@ int cmd_chat(int argc, char **argv) {
                    "{\"reply\": {\"text\": …, …}}. --preset sets the strategy alone.\n\n"
                    "  trivium chat --system 'You answer in one sentence.'",
         .tables = {rows, flags.stages.rows, flags.common.rows},
+        .n_words_max = 1,
     };
+    const char *word = NULL;
     size_t n_words;
-    int code = flags_parse(&o, argc, argv, NULL, &n_words);
-    if (code < 0) code = chat_parsed(&flags);
+    int code = flags_parse(&o, argc, argv, &word, &n_words);
+    if (code < 0) code = chat_parsed(&flags, word);
     stage_flags_clear(&flags.stages);
     return code;
 }

@@ -164,7 +164,8 @@ void screen_begin_reply(screen *s, const char *prompt) {
 /* What came out of the wrapping; the prompt comes with the first of it. */
 static status show_wrapped(screen *s) {
     if (s->wrapped.n_bytes == 0) return STATUS_OK;
-    status st = s->reply_begun ? STATUS_OK : screen_show_prompt(s, s->reply_prompt);
+    bool wants_prompt = !s->reply_begun && *s->reply_prompt;
+    status st = wants_prompt ? screen_show_prompt(s, s->reply_prompt) : STATUS_OK;
     s->reply_begun = true;
     if (st == STATUS_OK) st = screen_show(s, s->wrapped.bytes, s->wrapped.n_bytes);
     buffer_drop(&s->wrapped, s->wrapped.n_bytes);
@@ -172,7 +173,7 @@ static status show_wrapped(screen *s) {
 }
 
 status screen_show_reply(screen *s, const char *bytes, size_t n_bytes, bool is_end) {
-    if (!s->editor) return screen_show(s, bytes, n_bytes);
+    if (!s->editor && !isatty(STDOUT_FILENO)) return screen_show(s, bytes, n_bytes);
     size_t n_columns = term_columns(stdout);
     s->lines.n_columns = n_columns > 1 ? n_columns : 2;
     if (!s->reply_begun) wrap_move(&s->lines, strlen(s->reply_prompt));

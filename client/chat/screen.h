@@ -28,7 +28,7 @@ status screen_show_new_line(screen *s);         /* unless the cursor stands at t
 /* A word to whoever chats: on a terminal on lines of its own, set apart; else on stderr. */
 status screen_tell(screen *s, const char *sentence);
 
-/* A reply follows: `prompt` stands before its first word on a terminal. Borrowed. */
+/* A reply follows: `prompt`, if it is not empty, stands before its first word on a terminal. Borrowed. */
 void screen_begin_reply(screen *s, const char *prompt);
 /* More of it, or its end. On a terminal there is nothing in it that the terminal would obey. */
 status screen_show_reply(screen *s, const char *bytes, size_t n_bytes, bool is_end);

@@ -95,10 +95,6 @@ static void on_over(void *context, const dialogue_reply *reply) {
     settle(t);
 }
 
-static void on_note(void *context, const char *sentence) {
-    tell(context, sentence);
-}
-
 /* ---- what is said ---- */
 
 /* A line that has no reply. */
@@ -112,7 +108,7 @@ static void refuse(talk *t, status code, const char *sentence) {
 /* To a message; without a text, another one to the last message. */
 static void ask_for_reply(talk *t, const char *text) {
     failure f;
-    screen_begin_reply(t->screen, reply_prompt);
+    screen_begin_reply(t->screen, t->editor ? reply_prompt : "");
     status st = text ? dialogue_say(t->dialogue, text, strlen(text), &f) : dialogue_regenerate(t->dialogue, &f);
     if (st == STATUS_OK) return;
     refuse(t, f.code, f.message);
@@ -321,7 +317,12 @@ static void on_progress(void *context) {
 /* ---- the whole ---- */
 
 static void on_begin(void *context) {
-    settle(context);
+    talk *t = context;
+    if (t->options->message && !t->ending) {
+        t->ending = true;
+        ask_for_reply(t, t->options->message);
+    }
+    settle(t);
 }
 
 /* At a prompt where nothing is typed: it may have been meant for a reply that ended just now, and a conversation
@@ -364,22 +365,23 @@ static int run(talk *t) {
 }
 
 int talk_run(client *c, const dialogue_options *how, const talk_options *options) {
-    static const dialogue_events heard = {.note = on_note, .text = on_text, .over = on_over};
+    static const dialogue_events heard = {.note = tell, .text = on_text, .over = on_over};
     static const line_events typed = {.line = on_line, .pasted = on_pasted, .left_out = on_left_out,
                                       .key = on_key};
-    bool is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !options->json;
+    bool reads = !options->message;
+    bool is_terminal = reads && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !options->json;
     talk t = {.options = options, .client = c};
     failure f;
     t.dialogue = dialogue_new(c, how, &heard, &t, &f);
     t.out = output_new(client_loop(c), STDOUT_FILENO, on_progress, &t);
     signals_rule before = signals_set(SIGNALS_HOLD_INTERRUPT);     /* until the terminal is given back */
     if (is_terminal) t.editor = line_editor_new(client_loop(c), &typed, &t);
-    else t.input = pipe_input_new(client_loop(c), TEXT_BYTES_MAX, on_read, &t);
+    else if (reads) t.input = pipe_input_new(client_loop(c), TEXT_BYTES_MAX, on_read, &t);
     t.screen = screen_new(t.out, t.editor);
     t.composer = composer_new(TEXT_BYTES_MAX);
     int code = EXIT_FAILED;
     if (!t.dialogue) code = outcome_failed(&f);
-    else if (t.out && (t.editor || t.input) && t.screen && t.composer) code = run(&t);
+    else if (t.out && (t.editor || t.input || !reads) && t.screen && t.composer) code = run(&t);
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
     bool is_cut = t.editor && !line_editor_is_editing(t.editor) && t.screen &&
                   !screen_is_at_line_start(t.screen);

@@ -9,9 +9,11 @@
 
 typedef struct talk_options {
     bool json;                  /* a reply is a line {"reply": {…}} */
+    const char *message;        /* all that is said, and stdin is left alone; NULL: stdin has what is said */
 } talk_options;
 
-/* Chat until the end of the input, "quit", "exit", "q" or Ctrl-C. Returns an exit code. */
+/* Chat until the end of the input, "quit", "exit", "q" or Ctrl-C, or until the one message has its reply. Returns an
+ * exit code. */
 int talk_run(client *c, const dialogue_options *how, const talk_options *options);
 
 #endif
