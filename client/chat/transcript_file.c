@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,36 +12,13 @@
 
 #include "client/cli/json.h"
 #include "proto/base/buffer.h"
-#include "proto/base/text.h"
 #include "proto/base/process/whole_file.h"
+#include "proto/base/text.h"
 
 enum {
     FILE_BYTES_MAX = 8 * TEXT_BYTES_MAX,
     PIECE_BYTES = 65536,
 };
-
-/* ---- saving ---- */
-
-/* False: no memory. What cannot be written, the stream knows. */
-static bool write_lines(const transcript *c, FILE *to) {
-    const conversation_message *m;
-    for (size_t i = 0; (m = transcript_message(c, i)) != NULL; i++) {
-        char *line = json_line(json_pack("{s: s, s: o}", "role", m->role,
-                                         "content", json_bytes(m->content, m->n_bytes)));
-        if (!line) return false;
-        fputs(line, to);
-        free(line);
-    }
-    return true;
-}
-
-status transcript_save(const transcript *c, const char *path, failure *f) {
-    whole_file *file;
-    if (whole_file_begin(&file, path, f) != STATUS_OK) return f->code;
-    if (write_lines(c, whole_file_stream(file))) return whole_file_finish(&file, f);
-    whole_file_drop(&file);
-    return fail(f, STATUS_NO_MEMORY, "no memory to save");
-}
 
 /* ---- loading ---- */
 
@@ -138,4 +116,40 @@ transcript *transcript_load(const char *path, failure *f) {
     if (st != STATUS_OK) transcript_free(&c);
     buffer_clear(&text);
     return c;
+}
+
+/* ---- saving ---- */
+
+/* False: no memory. What cannot be written, the stream knows. */
+static bool write_lines(const transcript *c, FILE *to) {
+    const conversation_message *m;
+    for (size_t i = 0; (m = transcript_message(c, i)) != NULL; i++) {
+        char *line = json_line(json_pack("{s: s, s: o}", "role", m->role,
+                                         "content", json_bytes(m->content, m->n_bytes)));
+        if (!line) return false;
+        fputs(line, to);
+        free(line);
+    }
+    return true;
+}
+
+/* A file that holds something, but no conversation. */
+static bool is_other_file(const char *path) {
+    struct stat what;
+    failure unused;
+    if (stat(path, &what) != 0 || !S_ISREG(what.st_mode) || what.st_size == 0) return false;
+    transcript *saved = transcript_load(path, &unused);
+    bool is_other = !saved;
+    transcript_free(&saved);
+    return is_other;
+}
+
+status transcript_save(const transcript *c, const char *path, failure *f) {
+    whole_file *file;
+    if (is_other_file(path))
+        return fail(f, STATUS_BAD_REQUEST, "%s is no conversation: it is left as it is", path);
+    if (whole_file_begin(&file, path, f) != STATUS_OK) return f->code;
+    if (write_lines(c, whole_file_stream(file))) return whole_file_finish(&file, f);
+    whole_file_drop(&file);
+    return fail(f, STATUS_NO_MEMORY, "no memory to save");
 }

@@ -4,8 +4,8 @@
 
 #include "transcript.h"
 
-/* Every message, forgotten ones too, to a file that is then whole, or as it was before. STATUS_IO,
- * STATUS_NO_MEMORY. */
+/* Every message, forgotten ones too, to a file that is then whole, or as it was before. STATUS_BAD_REQUEST: there is
+ * such a file, which is no conversation, and stays as it is. STATUS_IO, STATUS_NO_MEMORY. */
 status transcript_save(const transcript *c, const char *path, failure *f);
 
 /* What such a file says. Other keys of a line are not read, and empty lines are none. NULL: `f` names the file,

@@ -62,6 +62,23 @@ static void test_saved_whole_with_what_is_forgotten(void **state) {
     transcript_free(&c);
 }
 
+static void test_a_file_that_is_no_conversation_is_not_written_over(void **state) {
+    (void)state;
+    failure f;
+    transcript *c = transcript_new("brief");
+    static const char *const others[] = {"some notes\n", "{\"role\":\"user\"}\n", "\n"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        write_file(others[i]);
+        assert_int_equal(transcript_save(c, path, &f), STATUS_BAD_REQUEST);
+        assert_non_null(strstr(f.message, "is no conversation: it is left as it is"));
+        check_file(others[i]);
+    }
+    write_file("");
+    assert_int_equal(transcript_save(c, path, &f), STATUS_OK);
+    assert_int_equal(transcript_save(c, path, &f), STATUS_OK);  /* over what it was saved in before */
+    transcript_free(&c);
+}
+
 static void test_what_was_saved_is_loaded(void **state) {
     (void)state;
     failure f;
@@ -134,6 +151,7 @@ static void test_only_a_file_of_bounded_size_is_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_saved_whole_with_what_is_forgotten),
+        cmocka_unit_test(test_a_file_that_is_no_conversation_is_not_written_over),
         cmocka_unit_test(test_what_was_saved_is_loaded),
         cmocka_unit_test(test_a_fault_is_named_with_its_line),
         cmocka_unit_test(test_only_a_file_of_bounded_size_is_read),
