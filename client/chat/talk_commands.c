@@ -52,9 +52,20 @@ static bool is_flag(const stage_flags *stages, const char *name) {
     return row->name != NULL;
 }
 
-/* "temperature 0.3", read as the strategy flag that it is. */
+static status refuse_name(const stage_flags *stages, const char *name, failure *f) {
+    nearest meant = nearest_begin(name, strlen(name));
+    for (const option_row *row = stages->rows; row->name; row++) nearest_try(&meant, row->name);
+    if (meant.name)
+        return fail(f, STATUS_BAD_REQUEST, "there is no %s to /set: did you mean %s?", name, meant.name);
+    return fail(f, STATUS_BAD_REQUEST, "there is no %s to /set, only what a strategy is made of, as temperature, top-k, "
+                "top-p, repetition-penalty, preset or greedy, and system", name);
+}
+
+/* "temperature 0.3", read as the strategy flag that it is; "parameter" before it is what others want there. */
 static status set_parse(const char *rest, stage_flags *stages, strategy *out, failure *f) {
+    static const char before[] = "parameter ";
     char name[STAGE_FLAG_NAME_BYTES + 2] = "--";
+    if (strncmp(rest, before, sizeof before - 1) == 0) rest += sizeof before - 1;
     size_t n_bytes = strcspn(rest, " =");
     if (n_bytes == 0 || n_bytes >= STAGE_FLAG_NAME_BYTES || strncmp(rest, "help", n_bytes) == 0)
         return fail(f, STATUS_BAD_REQUEST, "/set takes a name and a value, as /set temperature 0.3");
@@ -62,9 +73,7 @@ static status set_parse(const char *rest, stage_flags *stages, strategy *out, fa
     for (char *at = name + 2; *at; at++) {
         if (*at == '_') *at = '-';
     }
-    if (!is_flag(stages, name + 2))
-        return fail(f, STATUS_BAD_REQUEST, "there is no %s to /set: `trivium chat --help` lists what "
-                    "there is", name + 2);
+    if (!is_flag(stages, name + 2)) return refuse_name(stages, name + 2, f);
     const char *value = rest + n_bytes + strspn(rest + n_bytes, " =");
     const options o = {.usage = "/set NAME VALUE", .summary = "", .tables = {stages->rows}};
     char *argv[] = {(char *)"/set", name, (char *)value, NULL};

@@ -339,11 +339,14 @@ def test_a_template_that_writes_something_else_is_said_not_to_be_known(stack, mo
 
 def test_refusals(tiny):
     assert "--max-history-tokens" in tiny.refused("chat", "--max-history-tokens", "1", code=2)
-    done, seen = replies(tiny, "--chat-template", "wrong", lines=["Hello", "/set temperature 0", "/set warmth 1", "\xff"])
+    done, seen = replies(tiny, "--chat-template", "wrong", lines=["Hello", "/set temperature 0", "/set warmth 1", "/set temprature 1",
+                                                                "/set parameter top_k 4", "\xff"])
     assert done.returncode == 1
     assert seen[0]["finish_reason"] == "error" and "chatml" in seen[0]["error"]["message"]
     assert b"temperature must be above 0" in done.stderr
-    assert b"there is no warmth to /set" in done.stderr
+    assert b"there is no warmth to /set, only what a strategy is made of" in done.stderr
+    assert b"there is no temprature to /set: did you mean temperature?" in done.stderr
+    assert b'"top_k":4' in done.stderr
     done = tiny.run("chat", "--json", input=b"a\0b\n\xff\n")
     assert done.returncode == 1
     assert [json.loads(line)["error"]["code"] for line in done.stdout.splitlines()] == ["bad_request", "not_utf8"]
