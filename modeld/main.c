@@ -27,12 +27,6 @@ static const char *isa = "auto";
 static bool no_blas, no_mapping, insecure, tells_fingerprint;
 static log_level level = LOG_INFO;
 
-static status take_level(void *out, const char *flag, const char *value, failure *f) {
-    if (log_level_parse(value, out) == 0) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag,
-                value);
-}
-
 static status take_name(void *out, const char *flag, const char *value, failure *f) {
     (void)flag;
     *(const char **)out = value;
@@ -103,7 +97,7 @@ static const option_row flags[] = {
      .help = "allow --bind-samplers outside this host without keys"},
     {.name = "fingerprint", .kind = OPTION_FLAG, .out = &tells_fingerprint,
      .help = "print what `trivium status --json` tells of this file as its fingerprint, and end"},
-    {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = take_level,
+    {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
      .help = "quiet, error, info or debug (info)"},
     {0},
 };

@@ -26,12 +26,6 @@ static bool no_mapping;
 static log_level level = LOG_INFO;
 static isa instructions;
 
-static status take_level(void *out, const char *flag, const char *value, failure *f) {
-    if (log_level_parse(value, out) == 0) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag,
-                value);
-}
-
 static status take_isa(void *out, const char *flag, const char *value, failure *f) {
     (void)flag;
     return cpu_isa(out, value, f);
@@ -48,7 +42,7 @@ static const option_row flags[] = {
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "no-mapping", .kind = OPTION_FLAG, .out = &no_mapping,
      .help = "have every row sent, by a modeld of this host too; the results are the same"},
-    {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = take_level,
+    {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
      .help = "quiet, error, info or debug (info)"},
     {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &instructions,
      .take = take_isa, .help = "auto, ref, avx2 or avx512; the results are the same (auto)"},

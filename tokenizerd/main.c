@@ -21,12 +21,6 @@ static uint64_t heartbeat_ms = HEARTBEAT_MS;
 static bool insecure;
 static log_level level = LOG_INFO;
 
-static status take_level(void *out, const char *flag, const char *value, failure *f) {
-    if (log_level_parse(value, out) == 0) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag,
-                value);
-}
-
 static const option_row flags[] = {
     {.name = "bind-clients", .kind = OPTION_TEXT, .value_name = "ENDPOINT", .out = &bind_clients,
      .help = "where clients connect (ipc://RUNTIME/clients)"},
@@ -40,7 +34,7 @@ static const option_row flags[] = {
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
      .help = "allow an endpoint outside this machine without keys"},
-    {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = take_level,
+    {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
      .help = "quiet, error, info or debug (info)"},
     {0},
 };

@@ -219,8 +219,7 @@ static status take_name(void *out, const char *flag, const char *value, failure 
 static status take_level(void *out, const char *flag, const char *value, failure *f) {
     log_level level;
     *(const char **)out = value;
-    if (log_level_parse(value, &level) == 0) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag, value);
+    return log_take_level(&level, flag, value, f);
 }
 
 int cmd_up(int argc, char **argv) {

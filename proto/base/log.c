@@ -36,6 +36,11 @@ int log_level_parse(const char *word, log_level *level) {
     return -1;
 }
 
+status log_take_level(void *out, const char *flag, const char *value, failure *f) {
+    if (log_level_parse(value, out) == 0) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag, value);
+}
+
 /* "2026-01-31T12:00:00.000Z" (UTC): the same moment sorts the same in the logs of all daemons. */
 static size_t put_time(char *out, size_t out_bytes) {
     struct timespec now;
