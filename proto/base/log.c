@@ -27,17 +27,12 @@ void log_open(const char *daemon, log_level level) {
     log_limit = level;
 }
 
-int log_level_parse(const char *word, log_level *level) {
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(word, words[i].word) != 0) continue;
-        *level = words[i].level;
-        return 0;
-    }
-    return -1;
-}
-
 status log_take_level(void *out, const char *flag, const char *value, failure *f) {
-    if (log_level_parse(value, out) == 0) return STATUS_OK;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(value, words[i].word) != 0) continue;
+        *(log_level *)out = words[i].level;
+        return STATUS_OK;
+    }
     return fail(f, STATUS_BAD_REQUEST, "--%s must be quiet, error, info or debug, not %s", flag, value);
 }
 

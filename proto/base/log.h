@@ -14,9 +14,8 @@ typedef enum log_level { LOG_QUIET, LOG_ERROR, LOG_INFO, LOG_DEBUG } log_level;
 /* `daemon` is borrowed for the life of the process. */
 void log_open(const char *daemon, log_level level);
 
-/* "quiet", "error", "info", "debug"; returns 0, or -1 for another word. */
-int log_level_parse(const char *word, log_level *level);
-/* The same as the value of a flag (option_take of options.h): into a log_level, or STATUS_BAD_REQUEST with what it may be. */
+/* "quiet", "error", "info" or "debug", the value of a flag (option_take of options.h), into a log_level. STATUS_BAD_REQUEST:
+ * another word. */
 status log_take_level(void *out, const char *flag, const char *value, failure *f);
 
 /* log_event(LOG_INFO, "joined", "peer=%s pid=%d", name, pid): values with blanks are the caller's to quote. */
