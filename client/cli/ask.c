@@ -12,20 +12,15 @@ static void tell_waiting(void *context, const char *sentence, bool in_text) {
     fprintf(stderr, "%strivium: %s\n", cuts_a_line ? "\n" : "", sentence);
 }
 
-int ask_open_told(client **out, const common_flags *flags, client_waiting *waiting, void *context) {
+int ask_open(client **out, const common_flags *flags) {
     failure f;
     if (common_flags_check(flags, &f) != STATUS_OK) return outcome_wrong_use("%s", f.message);
     client_options how = common_flags_client(flags);
-    how.waiting = waiting;
-    how.context = context;
+    how.waiting = tell_waiting;
     status st = client_open(out, &how, &f);
     if (st == STATUS_OK) return EXIT_FINE;
     outcome_failed(&f);
     return st == STATUS_BAD_REQUEST ? EXIT_WRONG_USE : EXIT_FAILED;
-}
-
-int ask_open(client **out, const common_flags *flags) {
-    return ask_open_told(out, flags, tell_waiting, NULL);
 }
 
 int ask_on(client *c, const question *asked, answer_handler *handler, void *context) {

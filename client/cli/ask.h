@@ -5,10 +5,9 @@
 #include "client/lib/client.h"
 #include "flags.h"
 
-/* Open a client for a command, which says on stderr for what it waits. EXIT_FINE, or the exit code after its sentence was printed. */
+/* Open a client for a command, which says on stderr for what it waits, unless client_set_waiting has it said elsewhere.
+ * EXIT_FINE, or the exit code after its sentence was printed. */
 int ask_open(client **out, const common_flags *flags);
-/* The same where something else says it: `waiting`, of client_options, with its context. */
-int ask_open_told(client **out, const common_flags *flags, client_waiting *waiting, void *context);
 
 /* Ask on that client. `handler` sees a good answer, else the sentence is printed. An exit code. */
 int ask_on(client *c, const question *asked, answer_handler *handler, void *context);

@@ -17,7 +17,7 @@ struct client {
     watching *watching;
     char default_endpoint[ENDPOINT_BYTES_MAX];
     const char *endpoints[1];   /* that one */
-    void (*waiting)(void *context, const char *sentence, bool in_text);
+    client_waiting *waiting;
     void *waiting_context;
     bool has_joined;            /* once */
 };
@@ -26,7 +26,7 @@ loop *client_loop(const client *c) {
     return c->loop;
 }
 
-void client_set_waiting(client *c, void (*waiting)(void *context, const char *sentence, bool in_text), void *context) {
+void client_set_waiting(client *c, client_waiting *waiting, void *context) {
     c->waiting = waiting;
     c->waiting_context = context;
 }

@@ -30,7 +30,7 @@ typedef struct client_options {
 } client_options;
 
 /* From now on `waiting` is called for it, as that of client_options; NULL: nothing is told. */
-void client_set_waiting(client *c, void (*waiting)(void *context, const char *sentence, bool in_text), void *context);
+void client_set_waiting(client *c, client_waiting *waiting, void *context);
 
 /* Begin to join; *out is the caller's. STATUS_BAD_REQUEST for an endpoint that is none, STATUS_NO_MEMORY, or
  * why there is no runtime folder. */

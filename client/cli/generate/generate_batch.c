@@ -90,8 +90,9 @@ int generate_batch_run(const generate_batch_options *how) {
     generate_batch g = {.rules = {.flags = how->flags}};
     failure f;
     if (seed_choose(&how->flags->seed, &g.rules.seed, &f) != STATUS_OK) return outcome_failed(&f);
-    int code = ask_open_told(&g.rules.client, how->common, on_waiting, &g);
+    int code = ask_open(&g.rules.client, how->common);
     if (code != EXIT_FINE) return code;
+    client_set_waiting(g.rules.client, on_waiting, &g);
     g.lines = batch_new(g.rules.client, &lines, &events, &g, &f);
     code = g.lines ? batch_write(&g, how) : outcome_failed(&f);
     batch_free(&g.lines);
