@@ -186,10 +186,7 @@ static void tell_history(dialogue *d, const render_answer *a) {
 
 static status prompt_keep(dialogue *d, const render_answer *a, failure *f) {
     ids_clear(&d->prompt);
-    for (size_t i = 0; i < a->n_ids; i++) {
-        status st = ids_add(&d->prompt, a->ids[i], f);
-        if (st != STATUS_OK) return st;
-    }
+    if (ids_add_all(&d->prompt, a->ids, a->n_ids, f) != STATUS_OK) return f->code;
     for (size_t i = 0; i < a->n_stops; i++) {
         d->stops[i] = strdup(a->stops[i]);
         if (!d->stops[i]) return fail(f, STATUS_NO_MEMORY, "no memory for the prompt");

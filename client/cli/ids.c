@@ -30,6 +30,12 @@ status ids_add(id_list *list, long long id, failure *f) {
     return STATUS_OK;
 }
 
+status ids_add_all(id_list *list, const int32_t *ids, size_t n_ids, failure *f) {
+    status st = STATUS_OK;
+    for (size_t i = 0; i < n_ids && st == STATUS_OK; i++) st = ids_add(list, ids[i], f);
+    return st;
+}
+
 status ids_number(const char *text, long long *id, const char **end, failure *f) {
     bool has_digits = isdigit((unsigned char)text[text[0] == '-']);
     char *after = (char *)text;

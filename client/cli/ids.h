@@ -20,6 +20,9 @@ void ids_clear(id_list *list);                  /* frees; empty afterwards */
  * has. */
 status ids_add(id_list *list, long long id, failure *f);
 
+/* All of ids[n_ids], in order: the same for each of them. */
+status ids_add_all(id_list *list, const int32_t *ids, size_t n_ids, failure *f);
+
 /* A whole number at the beginning of a text, digits that may have a minus in front; *end: what follows
  * it. STATUS_BAD_REQUEST, STATUS_BAD_ID as above. */
 status ids_number(const char *text, long long *id, const char **end, failure *f);

@@ -74,12 +74,9 @@ status generate_flags_copy(generate_flags *to, const generate_flags *from) {
     to->no_special = from->no_special;
     memcpy(to->stops, from->stops, sizeof to->stops);
     to->n_stops = from->n_stops;
-    status st = stage_flags_copy(&to->stages, &from->stages);
     failure f;
-    for (size_t i = 0; st == STATUS_OK && i < from->stop_ids.n_ids; i++) {
-        st = ids_add(&to->stop_ids, from->stop_ids.ids[i], &f);
-    }
-    return st;
+    status st = stage_flags_copy(&to->stages, &from->stages);
+    return st == STATUS_OK ? ids_add_all(&to->stop_ids, from->stop_ids.ids, from->stop_ids.n_ids, &f) : st;
 }
 
 void generate_flags_clear(generate_flags *flags) {

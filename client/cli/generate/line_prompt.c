@@ -77,9 +77,7 @@ static status stops_take(rendered_conversation *r, const generate_flags *flags, 
 
 status line_prompt_take(line_prompt *p, const generate_flags *flags, const render_answer *a, failure *f) {
     rendered_conversation *r = &p->rendered;
-    for (size_t i = 0; i < a->n_ids; i++) {
-        if (ids_add(&p->task.ids, a->ids[i], f) != STATUS_OK) return f->code;
-    }
+    if (ids_add_all(&p->task.ids, a->ids, a->n_ids, f) != STATUS_OK) return f->code;
     r->is_there = true;
     r->n_dropped = a->n_dropped;
     r->n_cut = a->n_cut;

@@ -27,13 +27,10 @@ typedef struct wanted_ids {
 static void on_ids(void *context, const answer *a) {
     wanted_ids *p = context;
     const tokenize_answer *said = answer_to_tokenize(a);
-    if (said->n_ids < p->n_wanted) {
-        p->code = fail(p->f, STATUS_UNSUPPORTED, "%zu words are only %zu tokens of this model",
-                       p->n_wanted, said->n_ids);
-    }
-    for (size_t i = 0; i < p->n_wanted && p->code == STATUS_OK; i++) {
-        p->code = ids_add(p->out, said->ids[i], p->f);
-    }
+    p->code = said->n_ids >= p->n_wanted
+                  ? ids_add_all(p->out, said->ids, p->n_wanted, p->f)
+                  : fail(p->f, STATUS_UNSUPPORTED, "%zu words are only %zu tokens of this model", p->n_wanted,
+                         said->n_ids);
 }
 
 status bench_prompt(client *c, const char *model, size_t n_ids, id_list *out, failure *f) {
