@@ -62,6 +62,14 @@ static void send_reply(logits_link *link, peer *p, Trivium__SampleReply *reply,
               reply->step, status_name(st));
 }
 
+/* When the id is on its way. */
+static void log_drawn(peer *p, const Trivium__SampleRequest *request, const Trivium__SampleReply *reply) {
+    char name[2 * REQUEST_BYTES + 1];
+    request_name(&request->request, name);
+    log_event(LOG_DEBUG, "drawn", "request=%s modeld=\"%s\" step=%u rows=%u id=%d", name, peer_name(p),
+              request->step, request->n_rows, reply->drawn[request->n_rows - 1]->id);
+}
+
 /* For those who watch, when the id is on its way. */
 static void offer_trace(logits_link *link, peer *p, const Trivium__SampleRequest *request) {
     Trivium__Glimpse glimpse;
@@ -80,13 +88,11 @@ static void take_request(logits_link *link, peer *p, const wire_message *m,
     Trivium__SampleReply reply;
     Trivium__Error error;
     status st = draw(link, m, request, &sampled, &f);
-    char name[2 * REQUEST_BYTES + 1];
-    request_name(&request->request, name);
     if (st == STATUS_OK) {
         sample_reply_drawn(&reply, request, &sampled, &link->room);
-        log_event(LOG_DEBUG, "drawn", "request=%s modeld=\"%s\" step=%u rows=%u id=%d", name, peer_name(p),
-                  request->step, request->n_rows, reply.drawn[request->n_rows - 1]->id);
     } else {
+        char name[2 * REQUEST_BYTES + 1];
+        request_name(&request->request, name);
         log_event(LOG_INFO, "refused", "request=%s modeld=\"%s\" step=%u code=%s why=\"%s\"", name,
                   peer_name(p), request->step, status_name(st), f.message);
         error = error_to_wire(&f);
@@ -94,6 +100,7 @@ static void take_request(logits_link *link, peer *p, const wire_message *m,
     }
     reply.sample_ms = (double)(clock_us() - begin_us) / 1000.0;
     send_reply(link, p, &reply, st == STATUS_OK ? sampled.probabilities : NULL, request->n_vocab);
+    if (st == STATUS_OK) log_drawn(p, request, &reply);
     if (st == STATUS_OK && request->n_watched > 0) offer_trace(link, p, request);
 }
 
