@@ -28,7 +28,7 @@ char *text_replace_ill_formed(const uint8_t *bytes, size_t n_bytes, size_t *n_ou
  * most out_bytes (≥ 1) with the NUL, never a part of a character. Returns its length; 0: nothing is said. */
 size_t text_sentence(const char *in, char *out, size_t out_bytes);
 
-enum { TEXT_NUMBER_BYTES = 32 };        /* "-1.2345678901234567e-300" and its NUL fit */
+enum { TEXT_NUMBER_BYTES = 40 };        /* "-1.2345678901234567e-300" and its NUL fit; compilers reckon with 38 */
 
 /* The least digits that read back as `number`, as printf writes them with %g: "0.8", "1e-09", "nan". */
 void text_number(double number, char out[TEXT_NUMBER_BYTES]);
