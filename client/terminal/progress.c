@@ -33,3 +33,8 @@ void progress_tell(const char *format, ...) {
     n_shown = width < n_columns ? width : n_columns - 1;        /* the cursor has a cell of its own after it */
     if (n_shown > 0) term_line(stderr, line, n_shown);
 }
+
+void progress_leave(void) {
+    if (n_shown > 0) fputc('\n', stderr);
+    n_shown = 0;
+}

@@ -5,5 +5,6 @@
 
 void progress_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void progress_clear(void);      /* before anything else is written, and at the end */
+void progress_leave(void);      /* what stands there stays, and its line ends */
 
 #endif

@@ -1,9 +1,8 @@
-/* How far a batch is: a line on stderr that is drawn over and over, where that is a terminal. */
+/* How far a batch is: on stderr, a line that is written over where that is a terminal. */
 #ifndef TRIVIUM_BATCH_PROGRESS_H
 #define TRIVIUM_BATCH_PROGRESS_H
 
 #include "client/cli/batch/batch.h"
-#include "client/terminal/in_place.h"
 
 typedef struct batch_figures {
     batch_counts counts;
@@ -11,16 +10,9 @@ typedef struct batch_figures {
     double seconds;
 } batch_figures;
 
-typedef struct batch_progress {
-    in_place place;
-    bool is_shown;              /* stderr is a terminal */
-    bool gives_way;             /* results go to a terminal, too */
-} batch_progress;
-
-void batch_progress_begin(batch_progress *p);
-void batch_progress_draw(batch_progress *p, batch_figures figures);
-void batch_progress_hide(batch_progress *p);    /* before a sentence is written to stderr: until it is drawn again */
-void batch_progress_hide_from_results(batch_progress *p);   /* before results are written: the same where they would meet it */
+/* "3 done, 1 failed, 16 under way, 632 tok/s", to be written over or cleared by progress.h. */
+void batch_progress_show(batch_figures figures);
+void batch_progress_end(batch_figures figures);     /* the same, and it stays */
 
 /* "200 texts, 12800 tokens, 632.1 tok/s" on stderr. */
 void batch_progress_tell(batch_figures figures);

@@ -1,10 +1,13 @@
 #include "generate_batch.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "batch_progress.h"
 #include "client/cli/ask.h"
 #include "client/cli/outcome.h"
+#include "client/terminal/in_place.h"
+#include "client/terminal/progress.h"
 #include "line_text.h"
 #include "proto/base/clock.h"
 
@@ -13,7 +16,7 @@ enum { PROGRESS_MS = 250 };
 typedef struct generate_batch {
     line_text_rules rules;
     batch *lines;
-    batch_progress progress;
+    bool gives_way;             /* results go to a terminal, where the line of progress would meet them */
     uint64_t begun_us;
 } generate_batch;
 
@@ -48,36 +51,35 @@ static batch_figures figures(const generate_batch *g) {
 }
 
 static void on_write(void *context) {
-    generate_batch *g = context;
-    batch_progress_hide_from_results(&g->progress);
+    const generate_batch *g = context;
+    if (g->gives_way) progress_clear();
 }
 
 static void on_tell(void *context) {
-    generate_batch *g = context;
-    batch_progress_hide(&g->progress);
+    (void)context;
+    progress_clear();
 }
 
 /* No text stands half written on stdout: here, lines come whole. */
 static void on_waiting(void *context, const char *sentence, bool in_text) {
-    (void)in_text;
-    on_tell(context);
+    (void)context, (void)in_text;
+    progress_clear();
     fprintf(stderr, "trivium: %s\n", sentence);
 }
 
 static void on_tick(void *context) {
-    generate_batch *g = context;
-    if (batch_pending_bytes(g->lines) == 0) batch_progress_draw(&g->progress, figures(g));
+    const generate_batch *g = context;
+    if (batch_pending_bytes(g->lines) == 0) batch_progress_show(figures(g));
 }
 
 /* ---- the whole ---- */
 
 static int batch_write(generate_batch *g, const generate_batch_options *how) {
     loop *l = client_loop(g->rules.client);
-    batch_progress_begin(&g->progress);
     g->begun_us = clock_us();
-    bool is_watched = g->progress.is_shown && loop_every(l, PROGRESS_MS, on_tick, g) >= 0;
+    bool is_watched = in_place_works(STDERR_FILENO) && loop_every(l, PROGRESS_MS, on_tick, g) >= 0;
     int code = batch_run(g->lines);
-    if (is_watched) batch_progress_draw(&g->progress, figures(g));
+    if (is_watched) batch_progress_end(figures(g));
     if (how->timings) batch_progress_tell(figures(g));
     return code;
 }
@@ -87,7 +89,7 @@ int generate_batch_run(const generate_batch_options *how) {
                                         .tell = on_tell, .cancel = on_cancel, .drop = on_drop};
     const batch_options lines = {.path = how->path, .n_under_way_max = how->n_parallel,
                                  .as_completed = how->as_completed};
-    generate_batch g = {.rules = {.flags = how->flags}};
+    generate_batch g = {.rules = {.flags = how->flags}, .gives_way = isatty(STDOUT_FILENO)};
     failure f;
     if (seed_choose(&how->flags->seed, &g.rules.seed, &f) != STATUS_OK) return outcome_failed(&f);
     int code = ask_open(&g.rules.client, how->common);
