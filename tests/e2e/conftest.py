@@ -161,6 +161,15 @@ class Stack:
         process.wait()
         self.processes.remove(process)
 
+    @contextlib.contextmanager
+    def held(self):
+        """No text goes on meanwhile: whoever watches one is there from its first step on."""
+        self.samplerd.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.samplerd.send_signal(signal.SIGCONT)
+
     def strangers(self):
         """Processes of this runtime folder that still live, whoever started them: (pid, name)."""
         mark = f"XDG_RUNTIME_DIR={self.folder}".encode()

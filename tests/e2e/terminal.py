@@ -1,5 +1,6 @@
 """What a terminal is shown; one of 80 columns that a program runs in, and what it shows; a fixture that opens chats."""
 import contextlib
+import json
 import os
 import signal
 
@@ -64,6 +65,23 @@ class Terminal:
 
     def kill(self):
         self.child.close(force=True)
+
+
+def wait_for_reply(chat):
+    chat.wait_for("Assistant: ")
+    chat.wait_for("You: ")
+
+
+def said(file):
+    """What was said, in the file that /save wrote."""
+    messages = [json.loads(line) for line in file.read_text().splitlines()]
+    return [message["content"] for message in messages if message["role"] == "user"]
+
+
+def save(chat, file):
+    chat.type(f"/save {file}\r")
+    chat.wait_for("saved in")
+    chat.wait_for("You: ")
 
 
 @pytest.fixture

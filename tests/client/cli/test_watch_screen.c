@@ -1,5 +1,4 @@
 /* The newest step on a terminal: drawn again when that changes, though nothing new is seen. */
-#include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,33 +6,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "client/cli/watch/terminal_changes.h"
 #include "client/cli/watch/watch_screen.h"
 #include "client/terminal/term.h"
+#include "tests/support/terminal/pseudo_terminal.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
-
-static int terminal_main, terminal;
-
-static int open_terminal(void **state) {
-    (void)state;
-    return openpty(&terminal_main, &terminal, NULL, NULL, NULL);
-}
-
-static int close_terminal(void **state) {
-    (void)state;
-    close(terminal);
-    close(terminal_main);
-    return 0;
-}
-
-static void resize(unsigned short n_columns) {
-    struct winsize size = {.ws_row = 24, .ws_col = n_columns};
-    assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
-}
 
 /* What it points to is gone when this returns, as after a call of the link. */
 static void see(watch_screen *s, uint32_t step, const char *text, bool follows) {
@@ -81,14 +61,14 @@ static void assert_drawn(watch_screen *s, const char *expected) {
 
 static void a_step_is_drawn_again_where_the_terminal_changes(void **state) {
     (void)state;
-    resize(60);
-    watch_screen *s = watch_screen_new(terminal, false);
+    pseudo_terminal_resize(24, 60);
+    watch_screen *s = watch_screen_new(pseudo_terminal, false);
     watch_screen_resized(s);
     assert_false(watch_screen_is_due(s));       /* nothing was seen yet */
     see(s, 5, " one", true);
     assert_drawn(s, BEGIN "\" one\"" NEXT "\" one\"             step 5  100 → top_k 4" NEXT
                     "  \" one\"             0.368 ███████ ← drawn" NEXT "  \"other\"            0.135 ██" END);
-    resize(30);                                 /* the row of the drawn one is broken in two */
+    pseudo_terminal_resize(24, 30);             /* the row of the drawn one is broken in two */
     watch_screen_resized(s);
     assert_drawn(s, "\033[6A" BEGIN "\" one\"" NEXT "\" one\"     step 5  100" NEXT "           → top_k 4" NEXT
                     "  \" one\"     0.368 ← drawn" NEXT "  \"other\"    0.135" END);
@@ -153,5 +133,5 @@ int main(void) {
         cmocka_unit_test(a_step_is_drawn_again_where_the_terminal_changes),
         cmocka_unit_test(what_happens_to_the_terminal_is_told_from_the_loop),
     };
-    return cmocka_run_group_tests(tests, open_terminal, close_terminal);
+    return cmocka_run_group_tests(tests, pseudo_terminal_open, pseudo_terminal_close);
 }

@@ -1,15 +1,7 @@
 """Messages of several lines: in quotes, after a backslash; at a terminal and through a pipe."""
-import json
-
-from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
+from terminal import said, save, terminal, wait_for_reply  # noqa: F401: terminal is a fixture
 
 BRIEF = ["--seed", "1", "--max-new-tokens", "4"]
-
-
-def said(file):
-    """What was said, in the file that /save wrote."""
-    messages = [json.loads(line) for line in file.read_text().splitlines()]
-    return [message["content"] for message in messages if message["role"] == "user"]
 
 
 def piped(stack, folder, text):
@@ -43,12 +35,10 @@ def test_at_a_terminal(terminal, tmp_path):
     chat.type("    x = 1\r")
     chat.wait_for("...: ")
     chat.type('"""\r')
-    chat.wait_for("Assistant: ")
-    chat.wait_for("You: ")
+    wait_for_reply(chat)
     chat.type("One\\\rtwo\r")
     chat.wait_for("...: two")
-    chat.wait_for("Assistant: ")
-    chat.wait_for("You: ")
+    wait_for_reply(chat)
     chat.type("three\\\r")
     chat.wait_for("...: ")
     chat.child.sendintr()                       # all of it goes
@@ -57,11 +47,8 @@ def test_at_a_terminal(terminal, tmp_path):
     chat.wait_for("four")
     chat.wait_for("...: ")
     chat.type("\x04")                           # the end of the message, not of the chat
-    chat.wait_for("Assistant: ")
-    chat.wait_for("You: ")
-    chat.type(f"/save {file}\r")
-    chat.wait_for("saved in")
-    chat.wait_for("You: ")
+    wait_for_reply(chat)
+    save(chat, file)
     chat.type("\x04")
     chat.wait_for("Goodbye!")
     assert chat.end() == 0
@@ -72,17 +59,13 @@ def test_a_message_of_several_lines_comes_back(terminal, tmp_path):
     file = tmp_path / "talk.jsonl"
     chat = terminal(*BRIEF)
     chat.type('"""\rif x:\r    y()\r"""\r')
-    chat.wait_for("Assistant: ")
-    chat.wait_for("You: ")
+    wait_for_reply(chat)
     chat.type("\x1b[A")
     chat.wait_for("    y()")
     assert chat.lines()[-2:] == ["You: if x:", "    y()"]
     chat.type(7 * "\x7f" + "pass\r")      # up to the newline, which stays
-    chat.wait_for("Assistant: ")
-    chat.wait_for("You: ")
-    chat.type(f"/save {file}\r")
-    chat.wait_for("saved in")
-    chat.wait_for("You: ")
+    wait_for_reply(chat)
+    save(chat, file)
     chat.type("q\r")
     assert chat.end() == 0
     assert said(file) == ["if x:\n    y()", "if x:\npass"]

@@ -6,7 +6,7 @@ import select
 import time
 
 from conftest import BUILD, TIMEOUT_S
-from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
+from terminal import Terminal, said, save, terminal, wait_for_reply  # noqa: F401: terminal is a fixture
 
 BRIEF = ["--seed", "1", "--max-new-tokens", "4"]
 FUNCTION = 'def name(n):\n    """Its name."""\n\tif n == 0:  # \u00e4\u6f22\n        return "\\\\"\n\n    return name(n - 1)'
@@ -17,20 +17,12 @@ def paste(text, newline="\r"):
     return "\x1b[200~" + text.replace("\n", newline) + "\x1b[201~"
 
 
-def said(chat, file):
-    """What was said, in the file that /save writes; the chat ends."""
-    chat.type(f"/save {file}\r")
-    chat.wait_for("saved in")
-    chat.wait_for("You: ")
+def saved(chat, file):
+    """What was said; the chat ends."""
+    save(chat, file)
     chat.type("q\r")
     assert chat.end() == 0
-    messages = [json.loads(line) for line in file.read_text().splitlines()]
-    return [message["content"] for message in messages if message["role"] == "user"]
-
-
-def wait_for_reply(chat):
-    chat.wait_for("Assistant: ")
-    chat.wait_for("You: ")
+    return said(file)
 
 
 def test_a_function_is_one_message(terminal, tmp_path):
@@ -42,7 +34,7 @@ def test_a_function_is_one_message(terminal, tmp_path):
         wait_for_reply(chat)
     shown = "\n".join(chat.lines())
     assert '\nYou:   def name(n):\n...:     """Its name."""\n...:' in "\n" + shown
-    assert said(chat, tmp_path / "talk.jsonl") == 3 * ["  " + FUNCTION]
+    assert saved(chat, tmp_path / "talk.jsonl") == 3 * ["  " + FUNCTION]
 
 
 def test_it_goes_in_where_the_cursor_is(terminal, tmp_path):
@@ -55,7 +47,7 @@ def test_it_goes_in_where_the_cursor_is(terminal, tmp_path):
     chat.type("See () there\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D")
     chat.type(paste("this") + "!\r")
     wait_for_reply(chat)
-    assert said(chat, tmp_path / "talk.jsonl") == ["See (one\ntwo\nthree!) there", "See (this!) there"]
+    assert saved(chat, tmp_path / "talk.jsonl") == ["See (one\ntwo\nthree!) there", "See (this!) there"]
 
 
 def test_nothing_of_it_is_a_key(terminal, tmp_path):
@@ -68,7 +60,7 @@ def test_nothing_of_it_is_a_key(terminal, tmp_path):
     chat.wait_for("...: ")
     chat.type("too\r")
     wait_for_reply(chat)
-    assert said(chat, tmp_path / "talk.jsonl") == ["abc[A\td\ne", "/help\ntoo"]
+    assert saved(chat, tmp_path / "talk.jsonl") == ["abc[A\td\ne", "/help\ntoo"]
 
 
 def test_marks_in_it_mean_nothing(terminal, tmp_path):
@@ -82,7 +74,7 @@ def test_marks_in_it_mean_nothing(terminal, tmp_path):
     chat.wait_for("...: ")
     chat.type('"""\r')
     wait_for_reply(chat)
-    assert said(chat, tmp_path / "talk.jsonl") == ['"""\none\\\n"""\ntwo\\', 'x = """\ny"""']
+    assert saved(chat, tmp_path / "talk.jsonl") == ['"""\none\\\n"""\ntwo\\', 'x = """\ny"""']
 
 
 def test_ctrl_c_drops_all_of_it(terminal, tmp_path):
@@ -93,7 +85,7 @@ def test_ctrl_c_drops_all_of_it(terminal, tmp_path):
     chat.wait_for("You: ")
     chat.type("three\r")
     wait_for_reply(chat)
-    assert said(chat, tmp_path / "talk.jsonl") == ["three"]
+    assert saved(chat, tmp_path / "talk.jsonl") == ["three"]
 
 
 def test_into_a_search_and_after_a_lone_escape(terminal, tmp_path):
@@ -108,7 +100,7 @@ def test_into_a_search_and_after_a_lone_escape(terminal, tmp_path):
     chat.wait_for("...: four")
     chat.type("\r")
     wait_for_reply(chat)
-    assert said(chat, tmp_path / "talk.jsonl") == ["one\ntwo", "three\nfour"]
+    assert saved(chat, tmp_path / "talk.jsonl") == ["one\ntwo", "three\nfour"]
 
 
 def test_during_a_reply(terminal, tmp_path):
@@ -122,7 +114,7 @@ def test_during_a_reply(terminal, tmp_path):
     chat.wait_for("Assistant: ")
     chat.child.sendintr()
     chat.wait_for("You: ")
-    assert "one\n  two" in said(chat, tmp_path / "talk.jsonl")
+    assert "one\n  two" in saved(chat, tmp_path / "talk.jsonl")
 
 
 def test_one_that_is_too_long_while_a_reply_is_written(terminal):
@@ -143,7 +135,7 @@ def test_an_end_that_is_lost(terminal, tmp_path):
     chat.type("\r")
     chat.wait_for("...: two")
     wait_for_reply(chat)
-    assert said(chat, tmp_path / "talk.jsonl") == ["one\ntwo"]
+    assert saved(chat, tmp_path / "talk.jsonl") == ["one\ntwo"]
 
 
 def test_an_end_that_comes_in_two(terminal, tmp_path):
@@ -155,7 +147,7 @@ def test_an_end_that_comes_in_two(terminal, tmp_path):
     chat.wait_for("...: two")
     chat.type("\r")
     wait_for_reply(chat)
-    assert said(chat, tmp_path / "talk.jsonl") == ["one\ntwo"]
+    assert saved(chat, tmp_path / "talk.jsonl") == ["one\ntwo"]
 
 
 def test_the_marks_are_asked_for_while_it_runs(terminal, real):
@@ -222,7 +214,7 @@ def test_what_is_large(terminal, tmp_path):
     chat.type("!\x01>\x05\x7f\x7f\r")
     chat.wait_for("your message does not fit")
     chat.wait_for("You: ")
-    assert said(chat, tmp_path / "talk.jsonl") == [">" + 100_000 * "x" + "the en"]
+    assert saved(chat, tmp_path / "talk.jsonl") == [">" + 100_000 * "x" + "the en"]
 
 
 def test_what_is_longer_than_a_text_may_be(terminal, tmp_path):
@@ -231,4 +223,4 @@ def test_what_is_longer_than_a_text_may_be(terminal, tmp_path):
     feed(chat, paste(300_000 * (59 * "y" + "\n") + "the end") + "once more", "You: once more")
     chat.type("!\r")
     wait_for_reply(chat)
-    assert said(chat, tmp_path / "talk.jsonl") == ["once more!"]
+    assert saved(chat, tmp_path / "talk.jsonl") == ["once more!"]

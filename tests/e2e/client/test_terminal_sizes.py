@@ -3,7 +3,6 @@ import contextlib
 import json
 import os
 import re
-import signal
 
 import pytest
 
@@ -34,15 +33,6 @@ def text_that_runs(stack):
     finally:
         process.kill()
         process.communicate()
-
-
-@contextlib.contextmanager
-def standing_still(stack):
-    stack.samplerd.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        stack.samplerd.send_signal(signal.SIGCONT)
 
 
 def raw_on_terminal(stack, n_columns, *arguments):
@@ -159,7 +149,7 @@ def test_watch_after_a_resize(long):
         for _ in range(3):
             terminal.wait_for(DRAWN)
         for n_columns in (30, 80, 50, 24, 80):
-            with standing_still(long):              # only the new size is a reason to draw
+            with long.held():                       # only the new size is a reason to draw
                 terminal.quiet()
                 terminal.resize(24, n_columns)
                 terminal.wait_for(DRAWN)
@@ -192,7 +182,7 @@ def test_watch_after_ctrl_z_and_fg(long, n_columns):
         shell.type("fg\r")
         for _ in range(4):
             shell.wait_for(DRAWN)
-        with standing_still(long):
+        with long.held():
             shell.quiet()
             shown = "\n".join(shell.lines())
             assert "Stopped" in shown and "$ fg" in shown, shown        # nothing was drawn over what the shell said

@@ -1,5 +1,4 @@
 """Watching a generation of somebody else's: what is seen is what was, and nobody who watches slows it."""
-import contextlib
 import json
 import os
 import pty
@@ -34,16 +33,6 @@ def start(stack, *arguments, n_tokens=3000):
     return process, json.loads(process.stdout.readline())["start"]["request"]
 
 
-@contextlib.contextmanager
-def held(stack):
-    """No text goes on meanwhile: whoever watches it is there from its first step on."""
-    stack.samplerd.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        stack.samplerd.send_signal(signal.SIGCONT)
-
-
 def drawn_by(process):
     """Its tokens, read as `start` began to: communicate() would miss what came with the first line."""
     with process.stdout:
@@ -57,7 +46,7 @@ def watch(stack, request, *arguments):
 
 
 def test_what_is_seen_is_what_was_drawn(long):
-    with held(long):
+    with long.held():
         process, request = start(long, *CHAIN)
         watcher = watch(long, request, "--candidates", "6")
     drawn = drawn_by(process)
@@ -76,7 +65,7 @@ def test_what_is_seen_is_what_was_drawn(long):
 
 def test_watching_changes_nothing(long):
     alone = tokens(long.lines("generate", PROMPT, *LONG, "--max-new-tokens", "1500"))
-    with held(long):
+    with long.held():
         process, request = start(long, n_tokens=1500)
         watchers = [watch(long, request) for _ in range(3)]
     assert {step: line["id"] for step, line in drawn_by(process).items()} == {
@@ -102,7 +91,7 @@ def test_a_tuned_strategy_is_seen(long):
 
 def test_a_watcher_that_stops_reading_slows_nobody(long):
     """Its pipe is full, or it is stopped altogether: the text ends all the same, and another watcher sees it."""
-    with held(long):
+    with long.held():
         process, request = start(long, n_tokens=6000)
         blocked = Watcher(long, request, "--candidates", "200")     # nobody reads its stdout for now
         stopped = watch(long, request)
@@ -146,7 +135,7 @@ def test_what_an_onlooker_may_ask(long, fakes):
                                           (whole, 1025, "not 1025"), (b"\0" * 16, 3, "no running request")):
         ask(named, n_candidates)
         assert sentence in client.answer("failed")[0].error.message
-    with held(long):
+    with long.held():
         for _ in range(WATCHES_MAX + 1):
             ask(whole[:6], 1)
         assert "watched already" in client.answer("failed")[0].error.message
@@ -166,7 +155,7 @@ def test_what_an_onlooker_may_ask(long, fakes):
 
 
 def test_cancelled_is_told(long):
-    with held(long):
+    with long.held():
         process, request = start(long, n_tokens=90000)
         watcher = watch(long, request)
     assert long.run("cancel", request).returncode == 0
@@ -176,7 +165,7 @@ def test_cancelled_is_told(long):
 
 def test_a_lost_owner_may_come_back(long):
     """Stopped until it counts as lost, it goes on with the next attempt: its watcher sees that, too."""
-    with held(long):
+    with long.held():
         process, request = start(long, n_tokens=5000)
         watcher = watch(long, request)
     process.send_signal(signal.SIGSTOP)
@@ -192,7 +181,7 @@ def test_a_lost_owner_may_come_back(long):
 def test_a_lost_daemon_is_a_gap(models, stack, daemon):
     model = models(type="Q8_0", seed=3, context=100000)
     stack.start_all(model)
-    with held(stack):
+    with stack.held():
         process, request = start(stack, n_tokens=8000)
         watcher = watch(stack, request)
     stack.kill(getattr(stack, daemon))
