@@ -44,7 +44,7 @@ void pass_multiply(const pass *p, const linear_step *steps, uint32_t n_steps, co
     assert(n_steps >= 1 && n_steps <= PRODUCTS_MAX);
     for (uint32_t i = 0; i < n_steps; i++) {
         const matrix *w = &steps[i].linear->w;
-        products[i] = (product){w, steps[i].y, w->n_outputs, steps[i].add};
+        products[i] = (product){.w = w, .y = steps[i].y, .y_stride = w->n_outputs, .add = steps[i].add};
     }
     activations x = {in, products[0].w->n_inputs, p->blocks};
     products_run(p->backend, products, n_steps, &x, p->n_rows);

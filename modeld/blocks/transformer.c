@@ -111,7 +111,7 @@ static uint32_t keep_wanted_rows(const pass *p) {
 }
 
 void transformer_forward(transformer *t, kv_cache *cache, const batch_row *rows, uint32_t n_rows,
-                         float *logits) {
+                         float *const *logits) {
     pass *p = &t->pass;
     p->cache = cache;
     p->rows = rows;
@@ -125,6 +125,6 @@ void transformer_forward(transformer *t, kv_cache *cache, const batch_row *rows,
     p->n_rows = keep_wanted_rows(p);
     if (p->n_rows == 0) return;
     pass_norm(p, &t->w.output_norm);
-    products_run(p->backend, &(product){&t->w.output, logits, t->shape.n_vocab, false}, 1,
+    products_run(p->backend, &(product){.w = &t->w.output, .rows = logits}, 1,
                  &(activations){p->h, t->shape.dim, p->blocks}, p->n_rows);
 }

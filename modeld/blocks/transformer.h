@@ -32,8 +32,8 @@ void transformer_close(transformer **t);
 transformer_weights *transformer_weights_of(transformer *t);
 void transformer_ready(transformer *t);
 
-/* As model_forward, except for kv_cache_extend. */
+/* As model_forward. */
 void transformer_forward(transformer *t, kv_cache *cache, const batch_row *rows, uint32_t n_rows,
-                         float *logits);
+                         float *const *logits);
 
 #endif

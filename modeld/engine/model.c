@@ -194,20 +194,8 @@ const char *model_description(const model *m) {
     return m->description;
 }
 
-/* Tell the cache what was written, sequence by sequence. */
-static void extend_sequences(kv_cache *cache, const batch_row *rows, uint32_t n_rows) {
-    int32_t ids[BATCH_ROWS_MAX];
-    for (uint32_t first = 0, end; first < n_rows; first = end) {
-        uint32_t n = 0;
-        for (end = first; end < n_rows && rows[end].sequence == rows[first].sequence; end++)
-            ids[n++] = rows[end].id;
-        kv_cache_extend(cache, rows[first].sequence, ids, n);
-    }
-}
-
 void model_forward(model *m, kv_cache *cache, const batch_row *rows, uint32_t n_rows,
-                   float *logits) {
+                   float *const *logits) {
     assert(n_rows >= 1 && n_rows <= m->n_rows_max);
     transformer_forward(m->network, cache, rows, n_rows, logits);
-    extend_sequences(cache, rows, n_rows);
 }

@@ -49,8 +49,10 @@ const char *model_description(const model *m);  /* one line for the log: isa, th
 
 /* Compute n_rows rows (1 … n_rows_max) in one pass over the weights. Rows of one sequence stand together
  * in ascending, gapless positions that begin at its kv_cache_n_positions; keys and values are written, and
- * the cache is extended. logits: [number of rows that want them, n_vocab], in row order. The bits of a
- * row depend on the weights and the ids up to it alone. No I/O, no allocation, cannot fail. */
-void model_forward(model *m, kv_cache *cache, const batch_row *rows, uint32_t n_rows, float *logits);
+ * batch_extend is to follow. logits: [number of rows that want them] places of [n_vocab], in row order. The
+ * bits of a row depend on the weights and the ids up to it alone. No I/O, no allocation, cannot fail.
+ *
+ * Meanwhile other threads may open, extend and close sequences of the cache that have no row here. */
+void model_forward(model *m, kv_cache *cache, const batch_row *rows, uint32_t n_rows, float *const *logits);
 
 #endif

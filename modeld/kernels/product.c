@@ -2,8 +2,10 @@
 
 #include <string.h>
 
-/* Panels that stay in the second-level cache while all rows pass over them. */
-enum { PANEL_GROUP_BYTES = 128 * 1024 };
+enum {
+    PANEL_GROUP_BYTES = 128 * 1024,     /* panels that stay in the second-level cache while all rows pass over them */
+    SUMS_PANELS = 16,                   /* of them, those whose sums go by way of the stack, at most */
+};
 
 typedef struct product_run {
     const backend *backend;
@@ -32,16 +34,13 @@ void slices_run(const kernels *k, float_tile t, uint32_t n_k) {
     }
 }
 
-static void int8_part(const product_run *run, const product *p, uint32_t first, uint32_t end) {
-    const matrix *w = p->w;
-    uint32_t row_blocks = w->n_inputs / BLOCK;
-    uint32_t group = (uint32_t)(PANEL_GROUP_BYTES / w->panel_bytes) + 1;
-    for (uint32_t panel = first; panel < end; panel += group)
-        for (uint32_t r = 0; r < run->n_rows; r += TILE_ROWS)
-            run->backend->kernels.int8_tile(p->y + r * p->y_stride, p->y_stride, w, panel,
-                                         least(group, end - panel),
-                                         run->x->blocks + (size_t)r * row_blocks,
-                                         least(TILE_ROWS, run->n_rows - r), p->add);
+static float *row_of(const product *p, uint32_t row) {
+    return p->rows ? p->rows[row] : p->y + row * p->y_stride;
+}
+
+/* A tile's rows lie at equal distances: they are where the kernel can write them itself. */
+static bool in_line(const product *p, uint32_t n_rows) {
+    return !p->rows || n_rows == 1;
 }
 
 /* Whole panels in loops of fixed length, which compilers vectorize. */
@@ -57,11 +56,41 @@ static void deliver(const product *p, uint32_t row, uint32_t n_rows, uint32_t ou
                     uint32_t n_outputs, const float *sums, size_t stride) {
     uint32_t n = least(n_outputs, p->w->n_outputs - output);
     for (uint32_t r = 0; r < n_rows; r++) {
-        float *y = p->y + (row + r) * p->y_stride + output;
+        float *y = row_of(p, row + r) + output;
         const float *sum = sums + r * stride;
         if (!p->add) memcpy(y, sum, n * sizeof *y);
         else add_outputs(y, sum, n);
     }
+}
+
+/* The outputs of its panels from `first` on. */
+static matrix matrix_from(const matrix *w, uint32_t first) {
+    matrix rest = *w;
+    rest.n_outputs -= first * PANEL;
+    rest.panels += first * w->panel_bytes;
+    return rest;
+}
+
+static void int8_part(const product_run *run, const product *p, uint32_t first, uint32_t end) {
+    enum { COLUMNS = SUMS_PANELS * PANEL };
+    const matrix *w = p->w;
+    uint32_t row_blocks = w->n_inputs / BLOCK;
+    uint32_t group = (uint32_t)(PANEL_GROUP_BYTES / w->panel_bytes) + 1;
+    bool direct = in_line(p, run->n_rows);
+    if (!direct) group = least(group, SUMS_PANELS);
+    for (uint32_t panel = first; panel < end; panel += group)
+        for (uint32_t r = 0; r < run->n_rows; r += TILE_ROWS) {
+            float sums[TILE_ROWS * COLUMNS];
+            uint32_t n_rows = least(TILE_ROWS, run->n_rows - r), n_panels = least(group, end - panel);
+            const int8_block *x = run->x->blocks + (size_t)r * row_blocks;
+            if (direct) {
+                run->backend->kernels.int8_tile(row_of(p, r), p->y_stride, w, panel, n_panels, x, n_rows, p->add);
+                continue;
+            }
+            const matrix rest = matrix_from(w, panel);
+            run->backend->kernels.int8_tile(sums, COLUMNS, &rest, 0, n_panels, x, n_rows, false);
+            deliver(p, r, n_rows, panel * PANEL, n_panels * PANEL, sums, COLUMNS);
+        }
 }
 
 /* One row is bound by memory, which is fastest read from front to back. */
@@ -76,9 +105,9 @@ static void tiles_part(const product_run *run, const product *p, uint32_t first,
     uint32_t n_panels = panels_a_tile(run->n_rows);
     for (uint32_t panel = first; panel < end; panel += n_panels) {
         n_panels = least(n_panels, end - panel);
-        bool in_place = !p->add && (panel + n_panels) * PANEL <= w->n_outputs;
+        bool in_place = !p->add && in_line(p, run->n_rows) && (panel + n_panels) * PANEL <= w->n_outputs;
         for (uint32_t r = first_row; r < run->n_rows; r += TILE_ROWS) {
-            float sums[TILE_ROWS * COLUMNS], *y = p->y + r * p->y_stride + panel * PANEL;
+            float sums[TILE_ROWS * COLUMNS];
             float_tile t = {.type = w->type,
                             .w = w->panels + panel * w->panel_bytes,
                             .k_stride = PANEL,
@@ -87,7 +116,7 @@ static void tiles_part(const product_run *run, const product *p, uint32_t first,
                             .x = run->x->values + r * run->x->stride,
                             .x_stride = run->x->stride,
                             .n_rows = least(TILE_ROWS, run->n_rows - r),
-                            .y = in_place ? y : sums,
+                            .y = in_place ? row_of(p, r) + panel * PANEL : sums,
                             .y_stride = in_place ? p->y_stride : COLUMNS};
             slices_run(&run->backend->kernels, t, w->n_inputs);
             if (!in_place)

@@ -28,6 +28,7 @@ typedef struct product {
     float *y;
     size_t y_stride;            /* ≥ w->n_outputs */
     bool add;
+    float *const *rows;         /* [n_rows] of [n_outputs]: where each row of y lies, instead of `y`; NULL: in y */
 } product;
 
 /* All products of the same rows in one parallel step. */

@@ -15,4 +15,7 @@ typedef struct batch_row {
     bool wants_logits;
 } batch_row;
 
+/* These rows, at most BATCH_ROWS_MAX, are computed: tells the cache so, sequence by sequence. */
+void batch_extend(kv_cache *cache, const batch_row *rows, uint32_t n_rows);
+
 #endif

@@ -142,6 +142,8 @@ typedef struct probe_sequence {
 typedef struct sequence {
     sequence_kind kind;
     sequence_state state;
+    bool has_pages;
+    bool in_pass; /* the engine has its rows and pages: what it holds stays until the pass ends */
     void *owner;  /* who asked */
     int32_t *ids; /* [n_ids]: prompt and drawn; to score; a probe's history */
     uint32_t n_ids;

@@ -203,6 +203,7 @@ status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
     t->n_queued--;
     t->n_scores_running += s->kind == SEQUENCE_SCORE;
     pages->n_computed = pages->n_cached;
+    s->has_pages = true;
     if (s->kind == SEQUENCE_TEXT) {
         text_timing *timing = &sequence_text(s)->timing;
         timing->admitted_us = now_us;
@@ -212,17 +213,23 @@ status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
     return STATUS_OK;
 }
 
-/* Its keys and values stay as cache, or are forgotten; what waits for pages, and a probe, has none. */
+/* Its keys and values stay as cache, or are forgotten. */
 static void give_pages(sequences *t, const sequence *s) {
-    if (s->state == SEQUENCE_QUEUED || s->kind == SEQUENCE_PROBE) return;
     kv_sequence kv = sequence_pages_of(s)->kv;
     if (sequence_caches(s)) kv_cache_close(t->cache, kv);
     else kv_cache_drop(t->cache, kv);
     t->n_scores_running -= s->kind == SEQUENCE_SCORE;
 }
 
+void sequences_release(sequences *t, sequence *s) {
+    assert(s->state == SEQUENCE_CLOSED && !s->in_pass);
+    if (s->has_pages) give_pages(t, s);
+    t->call_bytes -= sequence_call_bytes(s);
+    if (sequence_in_shared(s)) shared_rows_give(t->shared, sequence_text(s)->shared.index);
+    sequence_free(s);
+}
+
 void sequences_close(sequences *t, sequence *s) {
-    give_pages(t, s);
     t->n_queued -= s->state == SEQUENCE_QUEUED;
     sequence_turn(s, EVENT_CLOSE);
     sequence_settle(s);
@@ -232,9 +239,7 @@ void sequences_close(sequences *t, sequence *s) {
     t->free_slots[t->n_free_slots++] = s->slot;
     if (s->kind == SEQUENCE_TEXT) t->n_texts--;
     else t->n_calls--;
-    t->call_bytes -= sequence_call_bytes(s);
-    if (sequence_in_shared(s)) shared_rows_give(t->shared, sequence_text(s)->shared.index);
-    sequence_free(s);
+    if (!s->in_pass) sequences_release(t, s);
 }
 
 /* ---- the forward pass ---- */

@@ -47,8 +47,11 @@ sequence *sequences_by_ticket(const sequences *t, uint64_t ticket);
  * STATUS_NOT_FOUND: none waits, or there are no pages for it yet. Any other: close *out. */
 status sequences_admit(sequences *t, uint64_t now_us, sequence **out);
 
-/* Close it: its keys and values stay as cache (not a score's, nor with no_cache); frees it. */
+/* Close it: nobody finds it any more, its keys and values stay as cache (not a score's, nor with no_cache), and
+ * it is freed. One that is in a pass is only CLOSED now; what it holds is given back by sequences_release. */
 void sequences_close(sequences *t, sequence *s);
+/* The pass is over that a closed sequence was in. */
+void sequences_release(sequences *t, sequence *s);
 
 sequence *sequences_first(const sequences *t); /* in order of arrival; NULL at the end */
 sequence *sequences_next(const sequence *s);

@@ -1,30 +1,31 @@
-/* One forward pass: who takes part with how many rows, the computation, and where its logits go.
+/* One forward pass after the other: who takes part with how many rows, and where the logits go.
  *
- * Three steps, in this order: fill, run, hand out. Only the first and the last look at sequences; in
- * between a pass knows rows, pages and addresses. */
+ * A pass is filled and begun, computed by the engine while messages are served, and ended when the engine's
+ * descriptor is readable. Between begin and end the rows and pages of those who take part belong to the engine:
+ * a sequence that is closed meanwhile stays until the end. */
 #ifndef TRIVIUM_FORWARD_PASS_H
 #define TRIVIUM_FORWARD_PASS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "modeld/engine/model.h"
+#include "modeld/engine/engine.h"
 #include "modeld/sched/sequences.h"
 
 typedef struct forward_pass forward_pass;
 
-/* Model and cache are borrowed. NULL: no memory. */
-forward_pass *forward_pass_new(model *m, kv_cache *cache);
-void forward_pass_free(forward_pass **p); /* NULL is fine */
+/* All are borrowed. NULL: no memory. */
+forward_pass *forward_pass_new(engine *e, kv_cache *cache, sequences *t);
+void forward_pass_free(forward_pass **p); /* none runs. NULL is fine */
 
-/* Choose rows of those sequences that have some to compute, as the scheduler shares them out, and make
- * their rows of logits ready to be written. Returns how many rows that are; 0: there is nothing to run. */
-uint32_t forward_pass_fill(forward_pass *p, sequences *t);
+/* Choose rows of those sequences that have some to compute, as the scheduler shares them out, make their rows
+ * of logits ready to be written, and let the engine begin. Returns how many rows that are; 0: there is nothing
+ * to compute. */
+uint32_t forward_pass_begin(forward_pass *p);
+bool forward_pass_runs(const forward_pass *p);
 
-/* Compute them. Touches nothing of a sequence but the logits that its rows go to. */
-void forward_pass_run(forward_pass *p);
-
-/* Each sequence gets what it waited for. */
-void forward_pass_hand_out(forward_pass *p, sequences *t);
+/* It is computed: each sequence gets what it waited for. */
+void forward_pass_end(forward_pass *p);
 
 /* The next pass should wait for ids that are drawn before this time; as of the last pass. */
 uint64_t forward_pass_gather_until_us(const forward_pass *p);

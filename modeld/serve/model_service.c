@@ -24,6 +24,7 @@ struct model_service {
     sequences *sequences;
     samplers *samplers;
     shared_rows *shared; /* NULL: all rows are sent */
+    engine *engine;
     forward_pass *pass;
     endings endings;
     tokenizerds *tokenizerds;
@@ -33,7 +34,7 @@ struct model_service {
     wakeup turn, gathered;
 };
 
-/* ---- the turn: admit, send, gather, compute, send ---- */
+/* ---- the turn: send; between passes admit, gather, begin the next ---- */
 
 static void admit(model_service *s) {
     sequence *q = NULL;
@@ -65,17 +66,21 @@ static bool more_to_compute(const model_service *s) {
     return false;
 }
 
-/* One bounded step; the loop serves messages and heartbeats before the next. */
+/* One bounded step, in which nothing is computed: the engine does that, and who it has pages of is not changed
+ * while it does. */
 static void work(void *context) {
     model_service *s = context;
-    admit(s);
+    if (!forward_pass_runs(s->pass)) admit(s);
     sampling_send(s->sampling);
-    if (gathering(s)) return;
-    if (forward_pass_fill(s->pass, s->sequences) == 0) return;
-    forward_pass_run(s->pass);
-    forward_pass_hand_out(s->pass, s->sequences);
+    if (forward_pass_runs(s->pass) || gathering(s)) return;
+    forward_pass_begin(s->pass);
+}
+
+static void on_computed(void *context) {
+    model_service *s = context;
+    forward_pass_end(s->pass);
     sampling_send(s->sampling);
-    if (more_to_compute(s)) wakeup_set(&s->turn, 0);
+    if (more_to_compute(s) || sequences_n_queued(s->sequences) > 0) wakeup_set(&s->turn, 0);
 }
 
 static void on_gathered(void *context) {
@@ -111,7 +116,8 @@ static void share_rows(model_service *s, uint64_t incarnation) {
 static status make_tables(model_service *s, failure *f) {
     s->samplers = samplers_new();
     s->sequences = sequences_new(s->cache, s->shared, s->shape->n_vocab, s->shape->n_ctx);
-    s->pass = forward_pass_new(s->model, s->cache);
+    if (engine_new(&s->engine, s->model, s->cache, f) != STATUS_OK) return f->code;
+    if (s->sequences) s->pass = forward_pass_new(s->engine, s->cache, s->sequences);
     s->endings = (endings){s->sequences, &s->turn};
     s->turn = (wakeup){.loop = s->loop, .handler = work, .context = s};
     s->gathered = (wakeup){.loop = s->loop, .handler = on_gathered, .context = s};
@@ -123,7 +129,8 @@ static status make_tables(model_service *s, failure *f) {
         .garbage = &s->garbage,
     });
     if (s->samplers) s->report = report_new(s->samplers, take_figures, s);
-    if (s->report && s->sequences && s->pass && s->tokenizerds) return STATUS_OK;
+    bool is_whole = s->report && s->sequences && s->pass && s->tokenizerds;
+    if (is_whole && loop_add_reader(s->loop, engine_fd(s->engine), on_computed, s) == 0) return STATUS_OK;
     return fail(f, STATUS_NO_MEMORY, "no memory for the tables of the service");
 }
 
@@ -193,12 +200,15 @@ status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache
 
 void model_service_free(model_service **s) {
     if (!*s) return;
+    if ((*s)->engine) loop_remove_fd((*s)->loop, engine_fd((*s)->engine));
     tokenizerds_free(&(*s)->tokenizerds);
     sampling_free(&(*s)->sampling);
     report_free(&(*s)->report);
+    if ((*s)->pass && forward_pass_runs((*s)->pass)) forward_pass_end((*s)->pass);
+    forward_pass_free(&(*s)->pass);
+    engine_free(&(*s)->engine);
     if ((*s)->sequences) sequences_free(&(*s)->sequences);
     if ((*s)->samplers) samplers_free(&(*s)->samplers);
-    forward_pass_free(&(*s)->pass);
     shared_rows_free(&(*s)->shared);
     free(*s);
     *s = NULL;

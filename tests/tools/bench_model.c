@@ -9,6 +9,7 @@
 #include "modeld/formats/gguf.h"
 #include "proto/base/clock.h"
 #include "proto/base/limits.h"
+#include "tests/support/models/forward.h"
 
 enum { PREFILL = 512, DECODE = 64, LONG = 1024, TOGETHER = 8, PAGES = 256 };
 
@@ -40,7 +41,7 @@ static void extend(bench *b, kv_sequence s, uint32_t n) {
         uint32_t pos = kv_cache_n_positions(b->cache, s);
         for (uint32_t r = 0; r < n_rows; r++)
             rows[r] = (batch_row){s, pos + r, some_id(b, pos + r), done + r + 1 == n};
-        model_forward(b->m, b->cache, rows, n_rows, b->logits);
+        forward(b->m, b->cache, rows, n_rows, b->logits);
         done += n_rows;
     }
 }
@@ -86,7 +87,7 @@ static void run_together(bench *b) {
     for (uint32_t n = 0; n < DECODE; n++) {
         for (uint32_t i = 0; i < TOGETHER; i++)
             rows[i] = (batch_row){s[i], 32 + n, some_id(b, n + i), true};
-        model_forward(b->m, b->cache, rows, TOGETHER, b->logits);
+        forward(b->m, b->cache, rows, TOGETHER, b->logits);
     }
     report(b, "decode of 8 together", DECODE * TOGETHER, DECODE, clock_us() - start);
 }

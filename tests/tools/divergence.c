@@ -8,6 +8,7 @@
 
 #include "modeld/engine/model.h"
 #include "proto/base/limits.h"
+#include "tests/support/models/forward.h"
 #include "tests/support/tokenizer/encode_text.h"
 #include "tests/support/tokenizer/load_tokenizer.h"
 
@@ -51,7 +52,7 @@ static kv_sequence begin(side *s, const int32_t *ids) {
 static void advance(side *s, kv_sequence sequence, const int32_t *ids, uint32_t pos) {
     batch_row rows[ROWS];
     for (uint32_t r = 0; r < ROWS; r++) rows[r] = (batch_row){sequence, pos + r, ids[pos + r], true};
-    model_forward(s->m, s->cache, rows, ROWS, s->logits);
+    forward(s->m, s->cache, rows, ROWS, s->logits);
 }
 
 static double log_sum(const float *row, uint32_t n, uint32_t *best) {

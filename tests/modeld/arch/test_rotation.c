@@ -15,6 +15,7 @@
 #include "modeld/kernels/kernels.h"
 #include "proto/base/limits.h"
 #include "proto/numeric/fmath.h"
+#include "tests/support/models/forward.h"
 #include "tests/support/models/tiny_model.h"
 #include "tests/support/scratch.h"
 
@@ -142,7 +143,7 @@ static float *logits_of(tiny_rope rope, const char *isa, uint32_t n_ctx, char fi
     assert_int_equal(kv_cache_open(cache, "", &id, 1, N_IDS, &s, &n_cached), STATUS_OK);
     for (uint32_t r = 0; r < N_IDS; r++)
         rows[r] = (batch_row){s, r, (int32_t)(20 + 7 * r % 290), r == N_IDS - 1};
-    for (uint32_t r = 0; r < N_IDS; r += 8) model_forward(m, cache, rows + r, 8, logits);
+    for (uint32_t r = 0; r < N_IDS; r += 8) forward(m, cache, rows + r, 8, logits);
     strcpy(fingerprint, model_fingerprint(m));
     kv_cache_free(&cache);
     model_close(&m);

@@ -18,6 +18,7 @@
 #include "modeld/kernels/kernels.h"
 #include "proto/base/limits.h"
 #include "tests/support/models/double_model.h"
+#include "tests/support/models/forward.h"
 #include "tests/support/models/tiny_model.h"
 #include "tests/support/scratch.h"
 
@@ -130,7 +131,7 @@ static void prefill(model *m, kv_cache *cache, kv_sequence s, const int32_t *ids
     for (uint32_t pos = first; pos < n;) {
         uint32_t n_rows = least(least(chunk, BATCH_ROWS_MAX), n - pos);
         for (uint32_t r = 0; r < n_rows; r++) rows[r] = (batch_row){s, pos + r, ids[pos + r], true};
-        model_forward(m, cache, rows, n_rows, logits + pos * n_vocab);
+        forward(m, cache, rows, n_rows, logits + pos * n_vocab);
         pos += n_rows;
     }
 }
@@ -229,7 +230,7 @@ static void other_sequences_in_the_batch_do_not_matter(void **state) {
                     rows[n_rows++] = (batch_row){s[i], pos[i], want->ids[pos[i]], pos[i] % 3 != 1};
                     pos[i]++;
                 }
-            model_forward(m, cache, rows, n_rows, logits);
+            forward(m, cache, rows, n_rows, logits);
             for (uint32_t r = 0; r < n_rows; r++)
                 if (rows[r].wants_logits
                     && memcmp(logits + n_wanted++ * n_vocab, want->logits + rows[r].pos * n_vocab,

@@ -14,6 +14,7 @@
 #include "modeld/engine/model.h"
 #include "modeld/kernels/kernels.h"
 #include "proto/base/limits.h"
+#include "tests/support/models/forward.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -63,7 +64,7 @@ static float *compute(model *m, uint32_t n, uint32_t chunk) {
     for (uint32_t pos = 0, n_rows; pos < n; pos += n_rows) {
         n_rows = n - pos < chunk ? n - pos : chunk;
         for (uint32_t r = 0; r < n_rows; r++) rows[r] = (batch_row){s, pos + r, ids[pos + r], true};
-        model_forward(m, cache, rows, n_rows, out + pos * n_vocab);
+        forward(m, cache, rows, n_rows, out + pos * n_vocab);
     }
     kv_cache_free(&cache);
     return out;
@@ -135,7 +136,7 @@ static void decode_beside(model *m, uint32_t n_others) {
     for (uint32_t pos = 0; pos < N_STEPS; pos++) {
         for (uint32_t i = 0; i < n; i++)
             rows[i] = (batch_row){s[i], pos, ids[i == at ? pos : (17 * i + pos + 1) % N_IDS], true};
-        model_forward(m, cache, rows, n, got);
+        forward(m, cache, rows, n, got);
         if (memcmp(got + at * n_vocab, logits + pos * n_vocab, n_vocab * sizeof *got) != 0)
             fail_msg("beside %u others, position %u", n_others, pos);
     }

@@ -49,14 +49,21 @@ static void multiply_plainly(const kernels *ref, const matrix *m, const float *x
     }
 }
 
-/* Two matrices side by side, the second one's product added to what was there. */
+/* Two matrices side by side, the second one's product added to what was there; and the first one's once more, to
+ * rows that lie in another order. */
 static void multiply(const backend *e, const matrix *a, const matrix *b, const float *x, float *y,
                      float *z) {
     int8_block *blocks = malloc(ROWS * sizeof *blocks * (INPUTS / BLOCK));
-    assert_non_null(blocks);
+    float *scattered = malloc((size_t)ROWS * OUTPUTS * sizeof *scattered), *rows[ROWS];
+    assert_true(blocks && scattered);
     e->kernels.quantize(blocks, x, ROWS * (INPUTS / BLOCK));
-    products_run(e, (product[]){{a, y, OUTPUTS, false}, {b, z, OUTPUTS, true}}, 2,
-                 &(activations){x, INPUTS, blocks}, ROWS);
+    const activations in = {x, INPUTS, blocks};
+    products_run(e, (product[]){{.w = a, .y = y, .y_stride = OUTPUTS},
+                                {.w = b, .y = z, .y_stride = OUTPUTS, .add = true}}, 2, &in, ROWS);
+    for (size_t r = 0; r < ROWS; r++) rows[r] = scattered + (ROWS - 1 - r) * OUTPUTS;
+    products_run(e, &(product){.w = a, .rows = rows}, 1, &in, ROWS);
+    for (size_t r = 0; r < ROWS; r++) assert_memory_equal(rows[r], y + r * OUTPUTS, OUTPUTS * sizeof *y);
+    free(scattered);
     free(blocks);
 }
 

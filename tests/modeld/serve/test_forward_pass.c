@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "modeld/serve/forward_pass.h"
+#include "tests/support/models/forward.h"
 #include "tests/support/models/tiny_model.h"
 #include "tests/support/scratch.h"
 
@@ -22,6 +23,7 @@ static model *m;
 static kv_cache *cache;
 static shared_rows *shared;
 static sequences *table;
+static engine *computes;
 static forward_pass *pass;
 
 static int open_model(void **state) {
@@ -46,7 +48,8 @@ static int begin(void **state) {
     assert_int_equal(shared_rows_new(&shared, 1, 1, shape->n_vocab, &f), STATUS_OK);
     cache = kv_cache_new(model_kv_shape(m), N_PAGES, KV_SEQUENCES_MAX);
     table = sequences_new(cache, shared, shape->n_vocab, shape->n_ctx);
-    pass = forward_pass_new(m, cache);
+    assert_int_equal(engine_new(&computes, m, cache, &f), STATUS_OK);
+    pass = forward_pass_new(computes, cache, table);
     assert_true(cache && table && pass);
     return 0;
 }
@@ -54,6 +57,7 @@ static int begin(void **state) {
 static int end(void **state) {
     (void)state;
     forward_pass_free(&pass);
+    engine_free(&computes);
     sequences_free(&table);
     kv_cache_free(&cache);
     shared_rows_free(&shared);
@@ -75,9 +79,9 @@ static sequence *open_text(size_t i) {
     return opened;
 }
 
+/* Pass after pass, until nothing is left to compute. */
 static void run(void) {
-    forward_pass_run(pass);
-    forward_pass_hand_out(pass, table);
+    while (forward_pass_begin(pass) > 0) forward_pass_end(pass);
 }
 
 /* The logits after these ids, computed alone. */
@@ -89,7 +93,7 @@ static float *alone(const int32_t *ids, uint32_t n_ids) {
     assert_int_equal(kv_cache_open(own, "alone", ids, n_ids, n_ids, &kv, &n_cached), STATUS_OK);
     for (uint32_t i = 0; i < n_ids; i++) rows[i] = (batch_row){kv, i, ids[i], i == n_ids - 1};
     float *logits = malloc(model_shape_of(m)->n_vocab * sizeof *logits);
-    model_forward(m, own, rows, n_ids, logits);
+    forward(m, own, rows, n_ids, logits);
     kv_cache_free(&own);
     return logits;
 }
@@ -103,7 +107,8 @@ static void has_row_of(const sequence *q, const int32_t *ids, uint32_t n_ids) {
 
 static void a_pass_without_rows_is_none(void **state) {
     (void)state;
-    assert_int_equal(forward_pass_fill(pass, table), 0);
+    assert_int_equal(forward_pass_begin(pass), 0);
+    assert_false(forward_pass_runs(pass));
     assert_true(forward_pass_gather_until_us(pass) == 0);
 }
 
@@ -111,21 +116,22 @@ static void one_sequence_has_its_row_where_it_lies(void **state) {
     (void)state;
     sequence *q = open_text(0);
     assert_true(sequence_in_shared(q));
-    assert_int_equal(forward_pass_fill(pass, table), PROMPT);
     uint64_t generation = sequence_text(q)->shared.generation;
-    assert_true(generation > 0); /* a new one, before it is written */
-    run();
+    assert_int_equal(forward_pass_begin(pass), PROMPT);
+    assert_true(sequence_text(q)->shared.generation > generation); /* a new one, before it is written */
+    generation = sequence_text(q)->shared.generation;
+    forward_pass_end(pass);
     has_row_of(q, IDS, PROMPT);
     assert_int_equal(sequence_text(q)->shared.generation, generation);
     assert_true(forward_pass_gather_until_us(pass) > 0);
-    assert_int_equal(forward_pass_fill(pass, table), 0); /* it waits for a sampler */
+    assert_int_equal(forward_pass_begin(pass), 0); /* it waits for a sampler */
 }
 
 static void each_of_several_gets_its_own(void **state) {
     (void)state;
     sequence *q[N_ASKED];
     for (size_t i = 0; i < N_ASKED; i++) q[i] = open_text(i);
-    while (forward_pass_fill(pass, table) > 0) run();
+    run();
     for (size_t i = 0; i < N_ASKED; i++) has_row_of(q[i], IDS + i, PROMPT);
 }
 
@@ -134,14 +140,48 @@ static void one_row_each_for_those_that_decode(void **state) {
     sampler one = {.pool = DEFAULT_POOL};
     sequence *q[N_ASKED];
     for (size_t i = 0; i < N_ASKED; i++) q[i] = open_text(i);
-    while (forward_pass_fill(pass, table) > 0) run();
+    run();
     for (size_t i = 0; i < N_ASKED; i++) {
         sequence_sent(table, q[i], &one, 0, 0);
         sequence_drawn(q[i], IDS[i + PROMPT], NULL, 0, "rules/1", 0);
     }
-    assert_int_equal(forward_pass_fill(pass, table), N_ASKED);
-    run();
+    assert_int_equal(forward_pass_begin(pass), N_ASKED);
+    forward_pass_end(pass);
     for (size_t i = 0; i < N_ASKED; i++) has_row_of(q[i], IDS + i, PROMPT + 1);
+}
+
+/* Whoever closes it is done with it at once; its pages and its row stay the engine's until the pass ends. */
+static void one_that_is_closed_during_its_pass_gives_back_what_it_has_at_the_end(void **state) {
+    (void)state;
+    sequence *q = open_text(0);
+    uint32_t n_used = kv_cache_pages_used(cache), taken;
+    assert_int_equal(forward_pass_begin(pass), PROMPT);
+    assert_true(forward_pass_runs(pass));
+    sequences_close(table, q);
+    assert_int_equal(sequences_count(table), 0);
+    assert_null(sequences_find(table, NAMES[0]));
+    assert_int_equal(kv_cache_pages_used(cache), n_used);
+    assert_false(shared_rows_take(shared, &taken));
+    forward_pass_end(pass);
+    assert_false(forward_pass_runs(pass));
+    assert_true(shared_rows_take(shared, &taken));
+    sequence *again = open_text(0); /* what was computed is found */
+    assert_int_equal(sequence_text(again)->pages.n_cached, PROMPT - 1);
+}
+
+/* Those who come, go and get another strategy meanwhile are not in it. */
+static void others_open_and_close_during_a_pass(void **state) {
+    (void)state;
+    sampler one = {.pool = DEFAULT_POOL};
+    sequence *first = open_text(0);
+    run();
+    sequence_sent(table, first, &one, 0, 0);
+    sequence *second = open_text(1);
+    assert_int_equal(forward_pass_begin(pass), PROMPT);
+    sequence_drawn(first, IDS[PROMPT], NULL, 0, "rules/1", 0);
+    sequences_close(table, first);
+    forward_pass_end(pass);
+    has_row_of(second, IDS + 1, PROMPT);
 }
 
 int main(void) {
@@ -151,6 +191,8 @@ int main(void) {
         TEST(one_sequence_has_its_row_where_it_lies),
         TEST(each_of_several_gets_its_own),
         TEST(one_row_each_for_those_that_decode),
+        TEST(one_that_is_closed_during_its_pass_gives_back_what_it_has_at_the_end),
+        TEST(others_open_and_close_during_a_pass),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }
