@@ -118,12 +118,17 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call QUIET,LINK)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
 
-# The stand-ins for daemons in tests/fakes are Python: a peer in another language, which may misbehave.
+# A modeld whose passes take as long as a test says.
+$(BUILD)/tests/slow_modeld: $(call object,modeld/main.c tests/fakes/slow_forward.c) $(BUILD)/libmodeld.a $(BUILD)/libproto.a
+	@mkdir -p $(@D)
+	$(call QUIET,LINK)$(LINK) -Wl,--wrap=model_forward -o $@ $^ $(LIBS)
+
+# The other stand-ins for daemons in tests/fakes are Python: a peer in another language, which may misbehave.
 PYTHON_SCHEMAS := $(SCHEMAS:%=$(BUILD)/gen/python/%_pb2.py)
 $(BUILD)/gen/python/%_pb2.py: proto/%.proto
 	@mkdir -p $(@D)
 	$(call QUIET,GEN )protoc -I proto --python_out=$(@D) $<
-tools: $(TOOLS) $(PYTHON_SCHEMAS)
+tools: $(TOOLS) $(BUILD)/tests/slow_modeld $(PYTHON_SCHEMAS)
 
 deps:
 	deploy/deps.sh build

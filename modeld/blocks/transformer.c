@@ -1,5 +1,6 @@
 #include "transformer.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@ struct transformer {
     transformer_weights w;
     attention *attention;
     feed_forward *feed_forward;
+    atomic_bool stopped;
     pass pass;                  /* with buffers of n_rows_max rows; cache and rows are those of a call */
 };
 
@@ -110,6 +112,10 @@ static uint32_t keep_wanted_rows(const pass *p) {
     return n_kept;
 }
 
+void transformer_stop(transformer *t) {
+    atomic_store_explicit(&t->stopped, true, memory_order_relaxed);
+}
+
 void transformer_forward(transformer *t, kv_cache *cache, const batch_row *rows, uint32_t n_rows,
                          float *const *logits) {
     pass *p = &t->pass;
@@ -121,6 +127,7 @@ void transformer_forward(transformer *t, kv_cache *cache, const batch_row *rows,
     for (uint32_t i = 0; i < t->shape.n_layers; i++) {
         attention_run(t->attention, p, &t->w.layers[i].attention, i);
         feed_forward_run(t->feed_forward, p, &t->w.layers[i].feed_forward);
+        if (atomic_load_explicit(&t->stopped, memory_order_relaxed)) return;
     }
     p->n_rows = keep_wanted_rows(p);
     if (p->n_rows == 0) return;

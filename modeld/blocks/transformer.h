@@ -32,6 +32,9 @@ void transformer_close(transformer **t);
 transformer_weights *transformer_weights_of(transformer *t);
 void transformer_ready(transformer *t);
 
+/* From another thread: as model_stop. */
+void transformer_stop(transformer *t);
+
 /* As model_forward. */
 void transformer_forward(transformer *t, kv_cache *cache, const batch_row *rows, uint32_t n_rows,
                          float *const *logits);

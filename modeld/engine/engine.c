@@ -57,7 +57,10 @@ status engine_new(engine **out, model *m, kv_cache *cache, failure *f) {
 void engine_free(engine **out) {
     engine *e = *out;
     if (!e) return;
-    if (e->runs) engine_end(e);
+    if (e->runs) {
+        model_stop(e->model);
+        engine_end(e);
+    }
     e->ending = true;
     sem_post(&e->begun);
     if (e->has_thread) pthread_join(e->thread, NULL);

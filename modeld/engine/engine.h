@@ -20,7 +20,7 @@ typedef struct engine_pass {
 
 /* Model and cache are borrowed. STATUS_NO_MEMORY: no thread, or no descriptor. */
 status engine_new(engine **out, model *m, kv_cache *cache, failure *f);
-void engine_free(engine **e);           /* a pass that runs is ended first. NULL is fine */
+void engine_free(engine **e);           /* a pass that runs is cut short, and the model stopped. NULL is fine */
 
 int engine_fd(const engine *e);         /* readable from the end of a pass until engine_end */
 bool engine_runs(const engine *e);      /* between begin and end */

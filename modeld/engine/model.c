@@ -199,3 +199,7 @@ void model_forward(model *m, kv_cache *cache, const batch_row *rows, uint32_t n_
     assert(n_rows >= 1 && n_rows <= m->n_rows_max);
     transformer_forward(m->network, cache, rows, n_rows, logits);
 }
+
+void model_stop(model *m) {
+    transformer_stop(m->network);
+}

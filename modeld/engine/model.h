@@ -55,4 +55,8 @@ const char *model_description(const model *m);  /* one line for the log: isa, th
  * Meanwhile other threads may open, extend and close sequences of the cache that have no row here. */
 void model_forward(model *m, kv_cache *cache, const batch_row *rows, uint32_t n_rows, float *const *logits);
 
+/* From another thread: the pass that runs ends after the layer that it is at, and so does each one that follows;
+ * what they wrote means nothing. */
+void model_stop(model *m);
+
 #endif

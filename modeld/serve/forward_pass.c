@@ -26,6 +26,7 @@ struct forward_pass {
     batch_row rows[BATCH_ROWS_MAX];
     float *logits[LOGITS_ROWS_MAX]; /* where each row that wants logits has them: with its sequence */
     uint32_t n_rows, n_logits;
+    bool runs;
     uint64_t gather_until_us;
 };
 
@@ -39,15 +40,8 @@ forward_pass *forward_pass_new(engine *e, kv_cache *cache, sequences *t) {
     return p;
 }
 
-void forward_pass_free(forward_pass **p) {
-    if (!*p) return;
-    assert(!forward_pass_runs(*p));
-    free(*p);
-    *p = NULL;
-}
-
 bool forward_pass_runs(const forward_pass *p) {
-    return engine_runs(p->engine);
+    return p->runs;
 }
 
 uint64_t forward_pass_gather_until_us(const forward_pass *p) {
@@ -88,23 +82,40 @@ uint32_t forward_pass_begin(forward_pass *p) {
     for (uint32_t i = 0; i < p->n_parts; i++) take_part(p, &p->parts[i]);
     if (p->n_rows > 0)
         engine_begin(p->engine, &(engine_pass){.rows = p->rows, .n_rows = p->n_rows, .logits = p->logits});
+    p->runs = p->n_rows > 0;
     return p->n_rows;
 }
 
 /* ---- its end ---- */
 
+/* Who took part is nobody else's now; false: it was closed meanwhile, and is gone. */
+static bool leave_pass(const forward_pass *p, sequence *q) {
+    q->in_pass = false;
+    if (q->state != SEQUENCE_CLOSED) return true;
+    sequences_release(p->sequences, q);
+    return false;
+}
+
 void forward_pass_end(forward_pass *p) {
     uint64_t elapsed_us = engine_end(p->engine), now_us = clock_us();
     double pass_ms = (double)elapsed_us / 1000.0;
+    p->runs = false;
     batch_extend(p->cache, p->rows, p->n_rows);
     scheduler_measure(&p->scheduler, p->n_rows, elapsed_us);
     p->gather_until_us = now_us + scheduler_gather_us(elapsed_us);
     for (uint32_t i = 0; i < p->n_parts; i++) {
         const pass_part *part = &p->parts[i];
-        if (part->n_rows == 0) continue;
-        part->sequence->in_pass = false;
-        if (part->sequence->state == SEQUENCE_CLOSED) sequences_release(p->sequences, part->sequence);
-        else sequence_computed(p->sequences, part->sequence, part->n_rows, pass_ms / p->n_rows * part->n_rows, now_us);
+        if (part->n_rows == 0 || !leave_pass(p, part->sequence)) continue;
+        sequence_computed(p->sequences, part->sequence, part->n_rows, pass_ms / p->n_rows * part->n_rows, now_us);
     }
     log_event(LOG_DEBUG, "pass", "rows=%u logits=%u ms=%.3f", p->n_rows, p->n_logits, pass_ms);
+}
+
+void forward_pass_free(forward_pass **out) {
+    forward_pass *p = *out;
+    if (!p) return;
+    for (uint32_t i = 0; p->runs && i < p->n_parts; i++)
+        if (p->parts[i].n_rows > 0) leave_pass(p, p->parts[i].sequence);
+    free(p);
+    *out = NULL;
 }

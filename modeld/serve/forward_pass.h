@@ -16,7 +16,7 @@ typedef struct forward_pass forward_pass;
 
 /* All are borrowed. NULL: no memory. */
 forward_pass *forward_pass_new(engine *e, kv_cache *cache, sequences *t);
-void forward_pass_free(forward_pass **p); /* none runs. NULL is fine */
+void forward_pass_free(forward_pass **p); /* after its engine, before its sequences. NULL is fine */
 
 /* Choose rows of those sequences that have some to compute, as the scheduler shares them out, make their rows
  * of logits ready to be written, and let the engine begin. Returns how many rows that are; 0: there is nothing

@@ -204,9 +204,8 @@ void model_service_free(model_service **s) {
     tokenizerds_free(&(*s)->tokenizerds);
     sampling_free(&(*s)->sampling);
     report_free(&(*s)->report);
-    if ((*s)->pass && forward_pass_runs((*s)->pass)) forward_pass_end((*s)->pass);
-    forward_pass_free(&(*s)->pass);
     engine_free(&(*s)->engine);
+    forward_pass_free(&(*s)->pass);
     if ((*s)->sequences) sequences_free(&(*s)->sequences);
     if ((*s)->samplers) samplers_free(&(*s)->samplers);
     shared_rows_free(&(*s)->shared);

@@ -56,8 +56,8 @@ static int begin(void **state) {
 
 static int end(void **state) {
     (void)state;
-    forward_pass_free(&pass);
     engine_free(&computes);
+    forward_pass_free(&pass);
     sequences_free(&table);
     kv_cache_free(&cache);
     shared_rows_free(&shared);
@@ -184,6 +184,20 @@ static void others_open_and_close_during_a_pass(void **state) {
     has_row_of(second, IDS + 1, PROMPT);
 }
 
+/* What the daemon's end does to a pass. */
+static void the_end_of_the_engine_cuts_a_pass_short(void **state) {
+    (void)state;
+    sequence *q = open_text(0);
+    open_text(1);
+    assert_true(forward_pass_begin(pass) > 0);
+    sequences_close(table, q);
+    engine_free(&computes);
+    forward_pass_free(&pass);
+    assert_int_equal(sequences_count(table), 1);
+    sequences_free(&table);
+    assert_int_equal(kv_cache_pages_used(cache), 0);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
@@ -193,6 +207,7 @@ int main(void) {
         TEST(one_row_each_for_those_that_decode),
         TEST(one_that_is_closed_during_its_pass_gives_back_what_it_has_at_the_end),
         TEST(others_open_and_close_during_a_pass),
+        TEST(the_end_of_the_engine_cuts_a_pass_short),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }
