@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <czmq.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "monitor.h"
 #include "proto/base/limits.h"
 #include "proto/base/process/lockfile.h"
 #include "proto/base/process/resources.h"
@@ -27,7 +27,7 @@ _Static_assert(IPC_PATH_BYTES_MAX == sizeof((struct sockaddr_un){0}.sun_path) - 
 
 struct endpoint {
     zsock_t *zsock;
-    zsock_t *monitor;           /* joining: what ZeroMQ tells of the connection */
+    monitor *monitor;
     char address[ENDPOINT_BYTES_MAX];
     const char *path;           /* of a bound ipc socket, within `address`; else NULL */
     char lock_path[IPC_PATH_BYTES_MAX + sizeof ".lock"];
@@ -212,16 +212,23 @@ static status bind_tcp(endpoint *e, const char *tcp, bool insecure, failure *f) 
     return STATUS_OK;
 }
 
+static status monitor_open(endpoint *e, int events, failure *f) {
+    e->monitor = monitor_new(zsock_resolve(e->zsock), events);
+    return e->monitor ? STATUS_OK
+                      : fail(f, STATUS_NO_MEMORY, "cannot watch connections: %s", zmq_strerror(zmq_errno()));
+}
+
 status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f) {
     endpoint *e;
     status st = endpoint_new(&e, ZMQ_ROUTER, options, f);
     if (st != STATUS_OK) return st;
     e->bound = true;
+    st = monitor_open(e, ZMQ_EVENT_DISCONNECTED, f);
     /* Without it a message to a peer that is gone, or whose queue is full, vanishes untold. */
     zsock_set_router_mandatory(e->zsock, 1);
     const char *path = after(e->address, "ipc://");
-    st = path ? bind_ipc(e, path, f)
-              : bind_tcp(e, after(e->address, "tcp://"), options->insecure, f);
+    if (st == STATUS_OK)
+        st = path ? bind_ipc(e, path, f) : bind_tcp(e, after(e->address, "tcp://"), options->insecure, f);
     if (st != STATUS_OK) {
         endpoint_close(&e);
         return st;
@@ -235,37 +242,16 @@ enum {
                 ZMQ_EVENT_CONNECT_RETRIED,
 };
 
-/* ZeroMQ's own reports come through a socket pair within the process, whose name must be a new one:
- * one just closed is taken for a while. Its I/O thread, which serves all sockets, waits for ever
- * where a report finds no room or no reader: so their queue has no bound, and they stop before
- * their reader goes (monitor_close). */
-static bool monitor_open(endpoint *e) {
-    static atomic_uint n_monitors;
-    char name[64];
-    snprintf(name, sizeof name, "inproc://monitor-%u", atomic_fetch_add(&n_monitors, 1));
-    void *socket = zsock_resolve(e->zsock);
-    if (zmq_socket_monitor(socket, name, MONITORED) != 0) return false;
-    e->monitor = zsock_new(ZMQ_PAIR);
-    if (!e->monitor) return false;
-    zsock_set_rcvhwm(e->monitor, 0);
-    return zmq_connect(zsock_resolve(e->monitor), name) == 0;
-}
-
-static void monitor_close(endpoint *e) {
-    zmq_socket_monitor(zsock_resolve(e->zsock), NULL, 0);
-    zsock_destroy(&e->monitor);
-}
-
 status endpoint_join(endpoint **out, const endpoint_options *options, failure *f) {
     endpoint *e;
     status st = endpoint_new(&e, ZMQ_DEALER, options, f);
     if (st != STATUS_OK) return st;
     /* Without it messages wait for a connection, and those to a dead process reach the next one. */
     zsock_set_immediate(e->zsock, 1);
-    if (!monitor_open(e)) {
-        fail(f, STATUS_NO_MEMORY, "cannot watch a connection: %s", zmq_strerror(zmq_errno()));
+    st = monitor_open(e, MONITORED, f);
+    if (st != STATUS_OK) {
         endpoint_close(&e);
-        return f->code;
+        return st;
     }
     if (zmq_connect(zsock_resolve(e->zsock), e->address) != 0) {
         fail(f, STATUS_BAD_REQUEST, "cannot connect to %s: %s", e->address,
@@ -284,7 +270,7 @@ void endpoint_close(endpoint **e_pointer) {
     *e_pointer = NULL;
     if (!e) return;
     if (e->path) unlink(e->path);
-    if (!e->bound) monitor_close(e);
+    monitor_free(&e->monitor);
     zsock_destroy(&e->zsock);
     lockfile_give(&e->lock_fd, e->lock_path);
     free(e);
@@ -295,7 +281,7 @@ void *endpoint_socket(const endpoint *e) {
 }
 
 void *endpoint_monitor(const endpoint *e) {
-    return e->monitor ? zsock_resolve(e->monitor) : NULL;
+    return monitor_socket(e->monitor);
 }
 
 /* A try that ends without a socket of its own found no address to connect to. One that has begun has an address,
@@ -309,21 +295,22 @@ static void reach_learn(endpoint *e, uint16_t event) {
 }
 
 bool endpoint_broke(endpoint *e) {
-    void *socket = zsock_resolve(e->monitor);
     bool broke = false;
-    zmq_msg_t frame; /* an event's two frames: its number and a value, its address */
-    for (;;) {
-        zmq_msg_init(&frame);
-        if (zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) < 0) break;
-        uint16_t event;
-        if (zmq_msg_more(&frame) && zmq_msg_size(&frame) >= sizeof event) {
-            memcpy(&event, zmq_msg_data(&frame), sizeof event);
-            broke = broke || event == ZMQ_EVENT_DISCONNECTED;
-            reach_learn(e, event);
-        }
-        zmq_msg_close(&frame);
+    uint16_t event;
+    int32_t unused;
+    while (monitor_next(e->monitor, &event, &unused)) {
+        broke = broke || event == ZMQ_EVENT_DISCONNECTED;
+        reach_learn(e, event);
     }
     return broke;
+}
+
+bool endpoint_next_broken(endpoint *e, int *connection) {
+    uint16_t unused;
+    int32_t descriptor;
+    bool found = monitor_next(e->monitor, &unused, &descriptor);
+    if (found) *connection = descriptor;
+    return found;
 }
 
 endpoint_reach endpoint_reached(const endpoint *e) {

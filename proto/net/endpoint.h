@@ -32,10 +32,13 @@ status endpoint_join(endpoint **out, const endpoint_options *options, failure *f
 void endpoint_close(endpoint **e);
 void *endpoint_socket(const endpoint *e);       /* of ZeroMQ, borrowed */
 
-/* A joining one tells here (a socket, borrowed; to be read when it has something) that its connection
- * broke: what was under way on it is gone, both ways. NULL on a bound one. */
+/* Tells (a socket, borrowed; to be read when it has something) that a connection broke: what was under way on it
+ * is gone, both ways. */
 void *endpoint_monitor(const endpoint *e);
-bool endpoint_broke(endpoint *e);               /* since the last call */
+bool endpoint_broke(endpoint *e);               /* a joining one's own, since the last call */
+/* A bound one: the descriptor of the next connection that broke, as wire_message has it. What came through it
+ * before can still be read; a new connection may have the same descriptor already. False: no other broke. */
+bool endpoint_next_broken(endpoint *e, int *connection);
 
 /* How far a joining one came, of all that was read so far with endpoint_broke. */
 typedef enum endpoint_reach {

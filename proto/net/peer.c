@@ -11,11 +11,11 @@ enum { OUTBOX_RETRY_MS = 1 };
 
 /* ---- One peer ---- */
 
-peer *peer_new(peers *ps, const wire_route *route, uint64_t incarnation,
-               const Trivium__Hello *hello) {
+peer *peer_new(peers *ps, const wire_message *m, uint64_t incarnation, const Trivium__Hello *hello) {
     peer *p = calloc(1, sizeof *p);
     if (!p) return NULL;
-    p->route = *route;
+    p->route = m->route;
+    p->connection = m->connection;
     p->incarnation = incarnation;
     p->joined_ms = clock_ms();
     p->hello = hello_copy(hello);
@@ -182,14 +182,13 @@ static void detach(peers *ps) {
     loop_cancel(ps->loop, ps->retry_timer);
     loop_cancel(ps->loop, ps->end_timer);
     loop_remove_socket(ps->loop, ps->socket); /* its writer, too */
-    if (!peers_bound(ps)) loop_remove_socket(ps->loop, endpoint_monitor(ps->endpoint));
+    loop_remove_socket(ps->loop, endpoint_monitor(ps->endpoint));
 }
 
 static bool attach(peers *ps) {
     ps->retry_timer = ps->end_timer = -1;
     if (!peers_life_begin(ps)) return false;
     if (loop_add_socket(ps->loop, ps->socket, peers_readable, ps) != 0) return false;
-    if (peers_bound(ps)) return true;
     return loop_add_socket(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
 }
 

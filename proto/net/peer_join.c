@@ -82,15 +82,14 @@ static status peer_enter(peers *ps, peer *p, failure *f) {
     return ps->options.events.joined(ps->options.context, p, p->hello, f);
 }
 
-static void peer_admit(peers *ps, const wire_route *route, uint64_t from,
-                       const Trivium__Hello *hello) {
+static void peer_admit(peers *ps, const wire_message *m, uint64_t from, const Trivium__Hello *hello) {
     failure f;
     status st = check_hello(ps, hello, &f);
     if (st != STATUS_OK && !peers_bound(ps)) {
         Trivium__Error error = error_to_wire(&f);
         note_refusal(ps, from, &error);
     }
-    peer *p = st == STATUS_OK ? peer_new(ps, route, from, hello) : NULL;
+    peer *p = st == STATUS_OK ? peer_new(ps, m, from, hello) : NULL;
     if (st == STATUS_OK && !p) st = fail(&f, STATUS_NO_MEMORY, "no memory for another peer");
     if (p) {
         peer_link(ps, p);
@@ -98,7 +97,7 @@ static void peer_admit(peers *ps, const wire_route *route, uint64_t from,
     }
     if (st != STATUS_OK) {
         if (p) peer_unlink(ps, p), peer_free(p);
-        peers_send_refusal(ps, route, from, &f);
+        peers_send_refusal(ps, &m->route, from, &f);
         return;
     }
     ps->joining.leave_to = ps->joining.refused_by = 0;
@@ -117,8 +116,10 @@ static peer *find_replaced(const peers *ps, uint64_t from, const wire_route *rou
     return NULL;
 }
 
-void peers_take_hello(peers *ps, const wire_route *route, const Trivium__Control *control) {
+void peers_take_hello(peers *ps, const wire_message *m, const Trivium__Control *control) {
+    const wire_route *route = &m->route;
     if (!peers_bound(ps) && control->to != ps->options.incarnation) return;
+    if (peers_bound(ps)) peers_note_broken(ps);
     peer *p = peer_find(ps, control->from, route);
     if (p && p->state == PEER_JOINED) {
         peer_heard(p);
@@ -130,7 +131,7 @@ void peers_take_hello(peers *ps, const wire_route *route, const Trivium__Control
     while ((p = find_replaced(ps, control->from, route)))
         peer_end(ps, p, p->incarnation == control->from ? "it joined again"
                                                         : "another incarnation joined", false);
-    peer_admit(ps, route, control->from, control->hello);
+    peer_admit(ps, m, control->from, control->hello);
 }
 
 /* On a bound side a refusal comes from a joiner that does not want us after all. */

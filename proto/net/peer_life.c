@@ -53,7 +53,7 @@ static void take_message(peers *ps, const wire_message *m) {
         return;
     }
     if (control->word_case == TRIVIUM__CONTROL__WORD_HELLO) {
-        peers_take_hello(ps, &m->route, control);
+        peers_take_hello(ps, m, control);
         return;
     }
     bool to_us = control->to == ps->options.incarnation;
@@ -97,20 +97,58 @@ static bool receive(peers *ps, size_t n_max) {
     return false;
 }
 
+/* ---- Connections that break ---- */
+
+/* The oldest that has this descriptor: a newer one got it after it was closed. Connections of strangers have none. */
+void peers_note_broken(peers *ps) {
+    int connection;
+    while (endpoint_next_broken(ps->endpoint, &connection)) {
+        peer *p;
+        TAILQ_FOREACH(p, &ps->list, link)
+            if (p->connection == connection) break;
+        if (!p) continue;
+        p->connection = -1;
+        p->broke = ps->some_broke = true;
+    }
+}
+
+static peer *find_broken(const peers *ps) {
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link)
+        if (p->broke) return p;
+    return NULL;
+}
+
+static void end_the_broken(peers *ps) {
+    ps->some_broke = false;
+    for (peer *p; (p = find_broken(ps));) peer_end(ps, p, "the connection broke", false);
+}
+
+/* What a peer sent before its connection broke counts: it ends when nothing is left to be read. */
 void peers_readable(void *context) {
     peers *ps = context;
-    receive(ps, RECEIVE_BURST);
+    bool all_read = receive(ps, RECEIVE_BURST);
+    if (ps->some_broke && all_read) end_the_broken(ps);
     peers_flush(ps); /* a peer that answers has read */
 }
 
 /* Joining side. ZeroMQ connects again by itself, but has dropped what was under way, both ways:
  * only joining anew makes both sides sure of what the other one has. */
-void peers_disconnected(void *context) {
-    peers *ps = context;
+static void rejoin(peers *ps) {
     peer *p = TAILQ_FIRST(&ps->list);
     if (!endpoint_broke(ps->endpoint) || !p) return;
     peer_end(ps, p, "the connection broke", true);
     peers_say_hello(ps);
+}
+
+void peers_disconnected(void *context) {
+    peers *ps = context;
+    if (!peers_bound(ps)) {
+        rejoin(ps);
+        return;
+    }
+    peers_note_broken(ps);
+    if (ps->some_broke && receive(ps, DRAIN_MESSAGES_MAX)) end_the_broken(ps);
 }
 
 /* ---- Liveness ---- */

@@ -32,6 +32,8 @@ struct peer {
     TAILQ_ENTRY(peer) link;
     peer_state state;
     wire_route route;
+    int connection;                 /* bound side: its descriptor; -1: not known, or it broke */
+    bool broke;                     /* bound side: what came before is still to be read */
     uint64_t incarnation;
     Trivium__Hello *hello;
     outbox *outbox;
@@ -73,6 +75,7 @@ struct peers {
     peer_list list;                 /* in order of joining */
     size_t n_peers;
     int retry_timer, end_timer;     /* -1: not set */
+    bool some_broke;                /* connections of peers that have not ended yet */
     peers_life life;
     peers_joining joining;
 };
@@ -83,8 +86,7 @@ static inline bool peers_bound(const peers *ps) {
 
 /* ---- peer.c ---- */
 
-peer *peer_new(peers *ps, const wire_route *route, uint64_t incarnation,
-               const Trivium__Hello *hello);
+peer *peer_new(peers *ps, const wire_message *m, uint64_t incarnation, const Trivium__Hello *hello);
 void peer_free(peer *p);
 void peer_link(peers *ps, peer *p);
 void peer_unlink(peers *ps, peer *p);
@@ -126,7 +128,7 @@ void peers_say_hello(peers *ps);
 void peers_owe_leave(peers *ps, uint64_t to);       /* joining side: before the next Hello; 0: to nobody */
 void peers_pay_leave(peers *ps);                    /* if there is one, now */
 uint64_t peers_hello_ms(const peers *ps);           /* when it was last said, or a peer given up */
-void peers_take_hello(peers *ps, const wire_route *route, const Trivium__Control *control);
+void peers_take_hello(peers *ps, const wire_message *m, const Trivium__Control *control);
 void peers_take_refused(peers *ps, peer *p,
                         const Trivium__Control *control); /* p: the sender, or NULL */
 void peers_take_say_hello(peers *ps);
@@ -137,6 +139,10 @@ bool peers_life_begin(peers *ps);                   /* false: no memory */
 void peers_life_end(peers *ps);
 void peer_life_begin(const peers *ps, peer *p);     /* of one whose Hello is known */
 void peer_heard(peer *p);                           /* a sign of life */
+
+/* Bound side: whose connections broke, as far as that is known. To be asked before a Hello is taken: its connection
+ * may have the descriptor of one that broke. */
+void peers_note_broken(peers *ps);
 
 /* Handlers for the loop; the context is the peers. */
 void peers_readable(void *context);

@@ -174,7 +174,7 @@ static bool is_router(void *socket) {
 }
 
 status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_message *m) {
-    *m = (wire_message){0};
+    *m = (wire_message){.connection = -1};
     zmq_msg_t frame;
     if (!frame_receive(socket, &frame)) return STATUS_NOT_FOUND;
     if (is_router(socket)) {
@@ -184,6 +184,7 @@ status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_m
         if (!more || !frame_receive(socket, &frame)) return STATUS_BAD_MESSAGE;
     }
     bool more = has_more(&frame);
+    m->connection = zmq_msg_get(&frame, ZMQ_SRCFD);
     status st = STATUS_BAD_MESSAGE;
     m->frames = calloc(1, sizeof *m->frames);
     if (m->frames) m->header = header_unpack(&m->frames->memory, type, &frame);

@@ -32,6 +32,7 @@ typedef struct wire_message {
     wire_raw raw[RAW_FRAMES_MAX];
     size_t n_raw;
     wire_route route;
+    int connection;                 /* its descriptor, while it is there; -1: not known */
     struct wire_frames *frames;     /* owner of the above; NULL when empty */
 } wire_message;
 

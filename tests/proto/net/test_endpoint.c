@@ -12,8 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common.pb-c.h"
 #include "proto/base/limits.h"
 #include "proto/net/endpoint.h"
+#include "proto/net/wire.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -84,7 +86,6 @@ static void a_broken_connection_is_told(void **state) {
     (void)state;
     endpoint *bound, *joined;
     assert_int_equal(bind_at(&bound, address), STATUS_OK);
-    assert_null(endpoint_monitor(bound));
     assert_int_equal(join_at(&joined, address), STATUS_OK);
     assert_connected(bound, joined);
     assert_false(endpoint_broke(joined));
@@ -94,6 +95,40 @@ static void a_broken_connection_is_told(void **state) {
     assert_true(endpoint_broke(joined));
     assert_false(endpoint_broke(joined));
     endpoint_close(&joined);
+}
+
+/* The bound side hears of each connection that breaks, by the descriptor that its messages came through. */
+static void a_bound_one_knows_whose_connection_broke(void **state) {
+    (void)state;
+    endpoint *bound, *joined, *other;
+    int connection;
+    wire_message m;
+    Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    control.from = 7;
+    envelope.control = &control;
+    assert_int_equal(bind_at(&bound, address), STATUS_OK);
+    assert_int_equal(join_at(&joined, address), STATUS_OK);
+    assert_int_equal(join_at(&other, address), STATUS_OK);
+    assert_connected(bound, other);
+    assert_false(endpoint_next_broken(bound, &connection));
+    zmq_pollitem_t writable = {.socket = endpoint_socket(joined), .events = ZMQ_POLLOUT};
+    assert_int_equal(zmq_poll(&writable, 1, SOON_MS), 1);
+    assert_int_equal(wire_send(endpoint_socket(joined), NULL, &envelope.base, NULL, 0), STATUS_OK);
+    zmq_pollitem_t readable = {.socket = endpoint_socket(bound), .events = ZMQ_POLLIN};
+    assert_int_equal(zmq_poll(&readable, 1, SOON_MS), 1);
+    assert_int_equal(wire_receive(endpoint_socket(bound), &trivium__envelope__descriptor, &m), STATUS_OK);
+    int sender = m.connection;
+    assert_true(sender >= 0);
+    wire_release(&m);
+    endpoint_close(&joined);
+    zmq_pollitem_t broken = {.socket = endpoint_monitor(bound), .events = ZMQ_POLLIN};
+    assert_int_equal(zmq_poll(&broken, 1, SOON_MS), 1);
+    assert_true(endpoint_next_broken(bound, &connection));
+    assert_int_equal(connection, sender);
+    assert_false(endpoint_next_broken(bound, &connection));
+    endpoint_close(&other);
+    endpoint_close(&bound);
 }
 
 /* What it says of the other side, after so many reports of the connection that `wanted` comes. */
@@ -353,6 +388,7 @@ int main(void) {
             what_a_dead_process_left_is_taken_over), /* first: it forks before there are threads */
         IN_FOLDER(both_sides_meet),
         IN_FOLDER(a_broken_connection_is_told),
+        IN_FOLDER(a_bound_one_knows_whose_connection_broke),
         IN_FOLDER(how_far_a_joining_one_came_is_known),
         IN_FOLDER(a_connection_that_hangs_is_silent),
         IN_FOLDER(closing_harms_no_other_socket),

@@ -113,6 +113,8 @@ static void a_joiner_answers_pings_and_lives(void **state) {
 
 /* ---- Connections that break ---- */
 
+static bool up_has_one(void) { return up.n_left + 1 == up.n_joined; }
+
 static void a_killed_daemon_is_found_out_by_its_connection(void **state) {
     (void)state;
     down_with_fake(LIVENESS_PING);
@@ -127,15 +129,30 @@ static void a_killed_daemon_is_found_out_by_its_connection(void **state) {
     assert_string_equal(down.why, "the connection broke");
 }
 
-static void a_killed_peer_is_found_out_by_sending(void **state) {
+/* Nothing is sent to one that is busy, and it need not speak: only its connection tells. */
+static void a_killed_peer_is_found_out_by_its_connection(void **state) {
     (void)state;
-    up_with_fake(LIVENESS_BOTH);
-    Trivium__Hello hello = hello_beating(HEARTBEAT_MS_MAX); /* its silence would not be noticed for minutes */
-    fake_peer_say_hello(&fake, hello);
-    HEARS(HELLO);
+    up_with_fake(LIVENESS_PING);
+    fake_joined();
+    peer_set_busy(up.last, true);
     fake_peer_close(&fake);
     assert_true(becomes(up_left));
     assert_string_equal(up.why, "the connection broke");
+}
+
+/* Others keep theirs, also one that comes at once and may get the descriptor of the one that broke. */
+static void one_that_comes_after_a_killed_one_stays(void **state) {
+    (void)state;
+    up_with_fake(LIVENESS_PING);
+    for (uint64_t from = 1; from <= 20; from++) {
+        fake_peer_close(&fake);
+        fake_connects(HIGH_WATER_MESSAGES);
+        fake.from = from;
+        fake_joined();
+        peer_set_busy(up.last, true);
+        assert_true(becomes(up_has_one));
+        assert_int_equal(peer_incarnation(up.last), from);
+    }
 }
 
 int main(void) {
@@ -148,7 +165,8 @@ int main(void) {
         TEST(a_busy_sampler_may_be_silent),
         TEST(a_joiner_answers_pings_and_lives),
         TEST(a_killed_daemon_is_found_out_by_its_connection),
-        TEST(a_killed_peer_is_found_out_by_sending),
+        TEST(a_killed_peer_is_found_out_by_its_connection),
+        TEST(one_that_comes_after_a_killed_one_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
