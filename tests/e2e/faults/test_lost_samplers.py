@@ -1,6 +1,7 @@
 """Samplerds that go: a pause for the text, and its end only when its rows end every samplerd that gets them."""
 import os
 import signal
+import subprocess
 import time
 
 from conftest import caught_running, wait_until
@@ -40,6 +41,28 @@ def test_a_text_goes_on_when_all_samplerds_were_killed_and_another_comes(stack, 
     rest, errors = client.communicate(timeout=60)
     assert client.returncode == 0, errors
     assert begun + rest == alone
+
+
+def test_a_killed_samplerd_is_missed_at_once(stack, models):
+    """The next try follows its loss: a step's deadline here is longer than this test."""
+    samplerds = start(stack, models, 2, "--log", "debug", step_deadline_ms=24 * 3600 * 1000)
+    modeld = stack.processes[1]
+    client = stack.popen("generate", *REQUEST, "90000", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def step():
+        return stack.running(n_steps=-1)[0]["step"]
+    wait_until(step, what="a text that has begun")
+    for n_kills in range(1, 4):
+        samplerds[0].send_signal(signal.SIGSTOP)        # as soon as it has a step, the text stands still
+        wait_until(lambda: (step(), time.sleep(0.2))[0] == step(), what="a text that stands still")
+        stands_at = step()
+        kill(samplerds[:1])
+        wait_until(lambda: step() > stands_at, what="a text that goes on")
+        samplerds = samplerds[1:] + [stack.start("samplerd", "--name", f"later{n_kills}")]
+        wait_until(lambda: len([d for d in stack.daemons() if d["role"] == "samplerd"]) == 2, what="two samplerds")
+    retries = [line for line in stack.log(modeld).splitlines() if " retry " in line]
+    assert retries and all('why="the connection broke"' in line for line in retries)
+    client.kill()
 
 
 def test_samplerds_that_are_thought_alive_cost_no_tries(stack, models):
