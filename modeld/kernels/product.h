@@ -5,7 +5,7 @@
 
 #include "gemm.h"
 #include "kernels.h"
-#include "modeld/pool/threads.h"
+#include "proto/pool/threads.h"
 
 /* What computes: the kernels, the threads that run them, and OpenBLAS. Made once, borrowed by all that need
  * it. */

@@ -18,6 +18,7 @@ ROOMS = {
     "proto": [],                # the schemas; code lies in the rooms below
     "proto/base": [],
     "proto/numeric": [],
+    "proto/pool": [],
     "proto/chain": [],
     "proto/rows": [],
     "proto/net": ["proto/chain", "proto/rows"],
@@ -34,9 +35,8 @@ ROOMS = {
 
     "modeld/tensors": [],
     "modeld/formats": ["modeld/tensors"],
-    "modeld/pool": [],
     "modeld/pages": ["proto/numeric"],
-    "modeld/kernels": ["proto/numeric", "modeld/pool", "modeld/tensors"],
+    "modeld/kernels": ["proto/numeric", "proto/pool", "modeld/tensors"],
     "modeld/blocks": ["modeld/kernels", "modeld/pages"],
     "modeld/arch": ["modeld/formats", "modeld/blocks"],
     "modeld/engine": ["modeld/arch"],
@@ -47,7 +47,7 @@ ROOMS = {
 
     "samplerd/simd": ["proto/numeric"],
     "samplerd/chain": ["proto/chain", "samplerd/simd"],
-    "samplerd/links": ["samplerd/chain", "proto/net"],
+    "samplerd/links": ["samplerd/chain", "proto/net", "proto/pool"],
     "samplerd/examples": [],
     "samplerd": ["samplerd/links"],
 

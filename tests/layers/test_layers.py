@@ -49,7 +49,7 @@ def test_a_folder_that_is_no_room_is_told(tree, folder, name):
 def test_a_folder_below_a_room_is_of_the_room(tree):
     path = tree / "modeld" / "kernels" / "new" / "thing.c"
     path.parent.mkdir()
-    path.write_text('#include "modeld/pool/threads.h"\n')
+    path.write_text('#include "proto/pool/threads.h"\n')
     assert layers.check(tree) == []
     path.write_text('#include "modeld/pages/kv_cache.h"\n')
     fault, = layers.check(tree)
@@ -70,9 +70,9 @@ def test_a_room_that_is_not_there_is_told(tree, monkeypatch):
 
 
 def test_two_rooms_that_stand_on_each_other_are_told(tree, monkeypatch):
-    monkeypatch.setitem(layers.ROOMS, "modeld/pool", ["modeld/kernels"])
-    assert layers.check(tree) == ["modeld/pool: stands on modeld/kernels, which stands on it",
-                                  "modeld/kernels: stands on modeld/pool, which stands on it"]
+    monkeypatch.setitem(layers.ROOMS, "proto/pool", ["modeld/kernels"])
+    assert layers.check(tree) == ["proto/pool: stands on modeld/kernels, which stands on it",
+                                  "modeld/kernels: stands on proto/pool, which stands on it"]
 
 
 def test_no_test_takes_from_another_test():

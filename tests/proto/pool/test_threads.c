@@ -1,5 +1,5 @@
 /* The pool does every item exactly once, whoever takes it, and shows what was written. */
-#include "modeld/pool/threads.h"
+#include "proto/pool/threads.h"
 
 #include <dirent.h>
 #include <fenv.h>
