@@ -17,11 +17,11 @@
 #include "samplerd/chain/row_sampler.h"
 #include "samplerd/links/logits_link.h"
 
-enum { WRONG_USE = 2 };
+enum { WRONG_USE = 2, DRAWERS_DEFAULT_MAX = 8 };
 
 static option_texts joins;
 static const char *name = "samplerd", *pool = "";
-static uint64_t heartbeat_ms = HEARTBEAT_MS;
+static uint64_t heartbeat_ms = HEARTBEAT_MS, n_threads;
 static bool no_mapping;
 static log_level level = LOG_INFO;
 static isa instructions;
@@ -40,6 +40,8 @@ static const option_row flags[] = {
      .help = "how it is called in status (samplerd)"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
+    {.name = "threads", .kind = OPTION_UINT, .value_name = "N", .out = &n_threads, .min = 0, .max = DRAWERS_MAX,
+     .help = "threads that draw, each for one request; 0 is one a core, at most 8 (0)"},
     {.name = "no-mapping", .kind = OPTION_FLAG, .out = &no_mapping,
      .help = "have every row sent, by a modeld of this host too; the results are the same"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
@@ -66,19 +68,40 @@ static status choose_joins(char *address, failure *f) {
     return st;
 }
 
-/* ---- wiring: each modeld's link, and the one sampler that draws for all of them ---- */
+/* ---- wiring: each modeld's link, and the samplers that draw for all of them, one a thread ---- */
 
 static logits_link *links[JOINS_MAX];
+static row_sampler *samplers[DRAWERS_MAX];
+static threads *draw_threads;
 
-static status draw(void *context, const sample_rows *rows, sampled_rows *out, failure *f) {
-    return row_sampler_draw(context, rows, out, f);
+static status draw(void *unused, unsigned drawer, const sample_rows *rows, sampled_rows *out, failure *f) {
+    (void)unused;
+    return row_sampler_draw(samplers[drawer], rows, out, f);
 }
 
-static status join_all(loop *l, row_sampler *sampler, failure *f) {
+static uint32_t n_drawers(void) {
+    uint32_t n_cores = threads_default_count();
+    if (n_threads > 0) return (uint32_t)n_threads;
+    return n_cores < DRAWERS_DEFAULT_MAX ? n_cores : DRAWERS_DEFAULT_MAX;
+}
+
+static bool make_samplers(void) {
+    draw_threads = threads_new(n_drawers(), fmath_thread_start);
+    for (uint32_t i = 0; draw_threads && i < threads_count(draw_threads); i++)
+        if (!(samplers[i] = row_sampler_new(instructions))) return false;
+    return draw_threads != NULL;
+}
+
+static void free_samplers(void) {
+    for (uint32_t i = 0; i < DRAWERS_MAX; i++) row_sampler_free(&samplers[i]);
+    threads_free(&draw_threads);
+}
+
+static status join_all(loop *l, failure *f) {
     logits_link_options how = {
         .name = name, .pool = pool, .incarnation = peers_incarnation(),
         .heartbeat_ms = (uint32_t)heartbeat_ms, .map_rows = !no_mapping,
-        .calls = {.draw = draw}, .context = sampler,
+        .draw_threads = draw_threads, .calls = {.draw = draw},
     };
     status st = STATUS_OK;
     for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++) {
@@ -116,18 +139,16 @@ int main(int argc, char **argv) {
     char address[ENDPOINT_BYTES_MAX];
     log_open("samplerd", level);
     if (resources_check(joins.n_items + 1, &f) != STATUS_OK) die("samplerd", "%s", f.message);
-    fmath_thread_start();
     if (choose_joins(address, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     signals_set(SIGNALS_HOLD);  /* from here on there is something to put in order */
     loop *l = loop_new();
     if (!l) die("samplerd", "no memory for sockets and their threads");
-    row_sampler *sampler = row_sampler_new(instructions);
-    if (!sampler) die("samplerd", "no memory");
-    if (join_all(l, sampler, &f) != STATUS_OK) die("samplerd", "%s", f.message);
+    if (!make_samplers()) die("samplerd", "no memory to draw in, or no threads");
+    if (join_all(l, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "pool=\"%s\" isa=%s", pool, isa_name(instructions));
     loop_run(l);
     leave_all();
-    row_sampler_free(&sampler);
+    free_samplers();
     loop_free(&l);
     return 0;
 }

@@ -78,6 +78,7 @@ enum {
     BATCH_ROWS_MAX = TINY_LIMITS ? 8 : 512, /* rows of one forward pass */
     PAGE_TOKENS = TINY_LIMITS ? 16 : 64,    /* positions in one KV page */
     THREADS_MAX = 256,
+    DRAWERS_MAX = 64,               /* threads of a samplerd that draw */
     JOINS_MAX = 16,                 /* --join, --endpoint */
 
     /* time */

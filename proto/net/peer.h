@@ -43,6 +43,8 @@ typedef struct peers_events {
     /* NULL, or (joining side): the other side refused our Hello, or we cannot take its own. Told once for each
      * incarnation and code; Hello goes on being said. */
     void (*refused)(void *context, const Trivium__Error *error);
+    /* NULL, or: the messages of this turn were handed over. Whoever collects some (wire_keep) acts on them now. */
+    void (*all_handed)(void *context);
 } peers_events;
 
 typedef struct peers_options {

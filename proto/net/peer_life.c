@@ -82,8 +82,8 @@ static void take_message(peers *ps, const wire_message *m) {
     }
 }
 
-/* Read up to n_max messages. True: no more are there. */
-static bool receive(peers *ps, size_t n_max) {
+/* True: no more are there. */
+static bool receive_some(peers *ps, size_t n_max) {
     for (size_t i = 0; i < n_max; i++) {
         wire_message m;
         status st = wire_receive(ps->socket, ps->options.incoming, &m);
@@ -95,6 +95,13 @@ static bool receive(peers *ps, size_t n_max) {
         wire_release(&m);
     }
     return false;
+}
+
+/* Read up to n_max messages. True: no more are there. */
+static bool receive(peers *ps, size_t n_max) {
+    bool all_read = receive_some(ps, n_max);
+    if (ps->options.events.all_handed) ps->options.events.all_handed(ps->options.context);
+    return all_read;
 }
 
 /* ---- Connections that break ---- */

@@ -88,6 +88,7 @@ struct wire_frames {
     void *aligned[RAW_FRAMES_MAX];  /* a copy, where ZeroMQ put a frame at an odd address; or NULL */
     size_t n_raw;
     arena memory;                   /* of the header */
+    size_t n_holders;
 };
 
 static bool has_more(zmq_msg_t *frame) {
@@ -187,6 +188,7 @@ status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_m
     m->connection = zmq_msg_get(&frame, ZMQ_SRCFD);
     status st = STATUS_BAD_MESSAGE;
     m->frames = calloc(1, sizeof *m->frames);
+    if (m->frames) m->frames->n_holders = 1;
     if (m->frames) m->header = header_unpack(&m->frames->memory, type, &frame);
     zmq_msg_close(&frame);
     if (m->header)
@@ -203,7 +205,7 @@ status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_m
 
 void wire_release(wire_message *m) {
     struct wire_frames *frames = m->frames;
-    if (frames) {
+    if (frames && --frames->n_holders == 0) {
         for (size_t i = 0; i < frames->n_raw; i++) {
             zmq_msg_close(&frames->raw[i]);
             free(frames->aligned[i]);
@@ -212,6 +214,11 @@ void wire_release(wire_message *m) {
         free(frames);
     }
     *m = (wire_message){0};
+}
+
+wire_message wire_keep(const wire_message *m) {
+    m->frames->n_holders++;
+    return *m;
 }
 
 /* ---- Sending ---- */

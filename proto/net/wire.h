@@ -41,6 +41,8 @@ typedef struct wire_message {
  * `m->route` says who sent it. */
 status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_message *m);
 void wire_release(wire_message *m);             /* NULL fields are fine; empties *m */
+/* One more holder of what was received: it stays until each of them has released its own. */
+wire_message wire_keep(const wire_message *m);
 
 /* Send without waiting; header and raw frames are copied into frames of ZeroMQ's own (the header is
  * packed straight into its frame). STATUS_BUSY: the queue to that peer is full, or a DEALER is not

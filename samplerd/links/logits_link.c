@@ -1,20 +1,14 @@
 #include "logits_link.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "logits.pb-c.h"
-#include "proto/base/clock.h"
+#include "desk.h"
 #include "proto/base/limits.h"
 #include "proto/base/log.h"
-#include "proto/base/text.h"
-#include "proto/chain/strategy_wire.h"
 #include "proto/net/errors.h"
 #include "proto/net/peer.h"
-#include "proto/net/wire.h"
 #include "proto/rows/shared_rows.h"
 #include "sample_reply.h"
-#include "sample_request.h"
 
 struct logits_link {
     peers *peers;
@@ -24,92 +18,90 @@ struct logits_link {
     bool map_rows;
     logits_calls calls;
     void *context;
-    strategy strategy;          /* of the request in hand */
-    reply_room room;            /* for its answer */
+    threads *pool;
+    reply_room room;            /* for one answer */
+    uint32_t n_taken;
+    desk desks[];               /* [threads of the pool], of which n_taken have a request */
 };
 
 /* ---- one request ---- */
 
-static status draw(logits_link *link, const wire_message *m, const Trivium__SampleRequest *request,
-                   sampled_rows *out, failure *f) {
-    sample_rows rows;
-    status st = sample_request_read(&rows, link->view, m, request, f);
-    if (st == STATUS_OK) st = strategy_from_wire(&link->strategy, request->strategy, f);
-    rows.strategy = &link->strategy;
-    if (st == STATUS_OK) st = link->calls.draw(link->context, &rows, out, f);
-    status late = sample_request_recheck(&rows, link->view, request, f);
-    return late == STATUS_OK ? st : late;
-}
-
-/* The id of the text in hex, for the log; "-" of a score or probe, which has none. */
-static void request_name(const ProtobufCBinaryData *id, char out[2 * REQUEST_BYTES + 1]) {
-    text_hex(id->data, id->len < REQUEST_BYTES ? id->len : REQUEST_BYTES, out);
-    if (id->len == 0) strcpy(out, "-");
-}
-
 /* `probabilities`: [n_vocab], or NULL. */
-static void send_reply(logits_link *link, peer *p, Trivium__SampleReply *reply,
-                       const double *probabilities, uint32_t n_vocab) {
+static status send_reply(logits_link *link, peer *p, Trivium__SampleReply *reply, const double *probabilities,
+                         uint32_t n_vocab) {
     Trivium__LogitsReply out = TRIVIUM__LOGITS_REPLY__INIT;
     out.body_case = TRIVIUM__LOGITS_REPLY__BODY_SAMPLE;
     out.sample = reply;
     wire_raw raw = {probabilities, n_vocab * sizeof *probabilities};
-    status st = peers_send(link->peers, p, &out.base, &raw, probabilities ? 1 : 0);
-    if (st == STATUS_OK) return;
-    char name[2 * REQUEST_BYTES + 1];
-    request_name(&reply->request, name);
-    log_event(LOG_ERROR, "unsent", "request=%s modeld=\"%s\" step=%u code=%s", name, peer_name(p),
-              reply->step, status_name(st));
-}
-
-/* When the id is on its way. */
-static void log_drawn(peer *p, const Trivium__SampleRequest *request, const Trivium__SampleReply *reply) {
-    char name[2 * REQUEST_BYTES + 1];
-    request_name(&request->request, name);
-    log_event(LOG_DEBUG, "drawn", "request=%s modeld=\"%s\" step=%u rows=%u id=%d", name, peer_name(p),
-              request->step, request->n_rows, reply->drawn[request->n_rows - 1]->id);
+    return peers_send(link->peers, p, &out.base, &raw, probabilities ? 1 : 0);
 }
 
 /* For those who watch, when the id is on its way. */
-static void offer_trace(logits_link *link, peer *p, const Trivium__SampleRequest *request) {
+static void offer_trace(logits_link *link, const desk *d) {
     Trivium__Glimpse glimpse;
-    sample_reply_trace(&glimpse, request, &link->room);
+    sample_reply_trace(&glimpse, d->request, &link->room);
     Trivium__LogitsReply out = TRIVIUM__LOGITS_REPLY__INIT;
     out.body_case = TRIVIUM__LOGITS_REPLY__BODY_GLIMPSE;
     out.glimpse = &glimpse;
-    peers_offer(link->peers, p, &out.base);
+    peers_offer(link->peers, d->from, &out.base);
 }
 
-static void take_request(logits_link *link, peer *p, const wire_message *m,
-                         const Trivium__SampleRequest *request) {
-    uint64_t begin_us = clock_us();
-    failure f = {STATUS_OK, ""};
-    sampled_rows sampled = {0};
+/* When the answer is on its way. */
+static void log_answer(const desk *d, const Trivium__SampleReply *reply, status sent) {
+    char name[2 * REQUEST_BYTES + 1];
+    desk_name(d, name);
+    if (sent != STATUS_OK)
+        log_event(LOG_ERROR, "unsent", "request=%s modeld=\"%s\" step=%u code=%s", name, peer_name(d->from),
+                  reply->step, status_name(sent));
+    if (d->failure.code == STATUS_OK)
+        log_event(LOG_DEBUG, "drawn", "request=%s modeld=\"%s\" step=%u rows=%u id=%d", name, peer_name(d->from),
+                  reply->step, d->request->n_rows, reply->drawn[d->request->n_rows - 1]->id);
+    else
+        log_event(LOG_INFO, "refused", "request=%s modeld=\"%s\" step=%u code=%s why=\"%s\"", name,
+                  peer_name(d->from), reply->step, status_name(d->failure.code), d->failure.message);
+}
+
+static void answer(logits_link *link, desk *d) {
+    bool drawn = d->failure.code == STATUS_OK;
     Trivium__SampleReply reply;
     Trivium__Error error;
-    status st = draw(link, m, request, &sampled, &f);
-    if (st == STATUS_OK) {
-        sample_reply_drawn(&reply, request, &sampled, &link->room);
+    if (drawn) {
+        sample_reply_drawn(&reply, d->request, &d->sampled, &link->room);
     } else {
-        char name[2 * REQUEST_BYTES + 1];
-        request_name(&request->request, name);
-        log_event(LOG_INFO, "refused", "request=%s modeld=\"%s\" step=%u code=%s why=\"%s\"", name,
-                  peer_name(p), request->step, status_name(st), f.message);
-        error = error_to_wire(&f);
-        sample_reply_failed(&reply, request, &error);
+        error = error_to_wire(&d->failure);
+        sample_reply_failed(&reply, d->request, &error);
     }
-    reply.sample_ms = (double)(clock_us() - begin_us) / 1000.0;
-    send_reply(link, p, &reply, st == STATUS_OK ? sampled.probabilities : NULL, request->n_vocab);
-    if (st == STATUS_OK) log_drawn(p, request, &reply);
-    if (st == STATUS_OK && request->n_watched > 0) offer_trace(link, p, request);
+    reply.sample_ms = d->sample_ms;
+    status sent = send_reply(link, d->from, &reply, drawn ? d->sampled.probabilities : NULL, d->request->n_vocab);
+    log_answer(d, &reply, sent);
+    if (drawn && d->request->n_watched > 0) offer_trace(link, d);
+    desk_clear(d);
+}
+
+/* ---- several at once ---- */
+
+static void work_at(void *context, uint32_t first, uint32_t end, uint32_t thread) {
+    logits_link *link = context;
+    (void)thread;
+    for (uint32_t i = first; i < end; i++)
+        desk_work(&link->desks[i], link->view, link->calls.draw, link->context, i);
+}
+
+static void on_all_handed(void *context) {
+    logits_link *link = context;
+    threads_for(link->pool, link->n_taken, THREADS_WORK_MIN, work_at, link);
+    for (uint32_t i = 0; i < link->n_taken; i++) answer(link, &link->desks[i]);
+    link->n_taken = 0;
 }
 
 /* ---- events of its peers: there is one modeld at most ---- */
 
 static void on_message(void *context, peer *p, const wire_message *m) {
+    logits_link *link = context;
     const Trivium__LogitsRequest *incoming = (const Trivium__LogitsRequest *)m->header;
     if (incoming->body_case != TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE) return;
-    take_request(context, p, m, incoming->sample);
+    desk_take(&link->desks[link->n_taken++], p, m, incoming->sample);
+    if (link->n_taken == threads_count(link->pool)) on_all_handed(link);
 }
 
 /* Where its rows can be mapped, tell it so. */
@@ -171,16 +163,17 @@ static status join(logits_link *link, loop *l, const logits_link_options *option
         .heartbeat_ms = options->heartbeat_ms,
         .liveness = LIVENESS_PING,
         .events = {.joined = on_joined, .left = on_left, .message = on_message,
-                   .refused = on_refused},
+                   .refused = on_refused, .all_handed = on_all_handed},
         .context = link,
     };
     return peers_join(&link->peers, l, &where, &who, f);
 }
 
 status logits_link_join(logits_link **out, loop *l, const logits_link_options *options, failure *f) {
-    logits_link *link = calloc(1, sizeof *link);
+    logits_link *link = calloc(1, sizeof *link + threads_count(options->draw_threads) * sizeof link->desks[0]);
     *out = NULL;
     if (!link) return fail(f, STATUS_NO_MEMORY, "no memory");
+    link->pool = options->draw_threads;
     link->address = options->address;
     link->map_rows = options->map_rows;
     link->calls = options->calls;
@@ -195,7 +188,6 @@ void logits_link_free(logits_link **link) {
     if (!link || !*link) return;
     peers_free(&(*link)->peers);
     shared_view_close(&(*link)->view);
-    strategy_clear(&(*link)->strategy);
     free(*link);
     *link = NULL;
 }

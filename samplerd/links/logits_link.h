@@ -11,6 +11,7 @@
 
 #include "proto/base/status.h"
 #include "proto/net/loop.h"
+#include "proto/pool/threads.h"
 #include "samplerd/chain/row_sampler.h"
 
 typedef struct logits_link logits_link;
@@ -18,9 +19,9 @@ typedef struct logits_link logits_link;
 /* What the link calls. */
 typedef struct logits_calls {
     /* Draw from each row, in order. `rows` obeys every bound that row_sampler.h tells, and is borrowed for the
-     * call; what *out points to must stay as it is until the next call. A failure is told to the modeld, with its
-     * sentence. */
-    status (*draw)(void *context, const sample_rows *rows, sampled_rows *out, failure *f);
+     * call; what *out points to must stay as it is until the next call with this drawer. A failure is told to the
+     * modeld, with its sentence. Drawers are 0 … threads - 1, and draw at the same time, each in a thread. */
+    status (*draw)(void *context, unsigned drawer, const sample_rows *rows, sampled_rows *out, failure *f);
 } logits_calls;
 
 typedef struct logits_link_options {
@@ -29,6 +30,7 @@ typedef struct logits_link_options {
     uint64_t incarnation;       /* ours: one a process, from peers_incarnation() */
     uint32_t heartbeat_ms;      /* HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX */
     bool map_rows;              /* read the modeld's rows where they lie, if it is on this host */
+    threads *draw_threads;      /* in which several requests are drawn for at once */
     logits_calls calls;
     void *context;
 } logits_link_options;

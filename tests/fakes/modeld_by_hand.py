@@ -39,18 +39,27 @@ class ModeldByHand:
         self.send(control=common_pb2.Control(hello=hello))
         return self
 
-    def ask(self, *rows, ids=(), raw=None, **fields):
-        """The reply to these rows, and its raw frames. Fields of the request override what follows from the rows."""
+    def sample(self, *rows, ids=(), raw=None, **fields):
+        """Send these rows. Fields of the request override what follows from the rows."""
         numbers = dict(ticket=4242, request=b"r" * 16, attempt=3, n_rows=len(rows), n_vocab=len(rows[0]), n_ids=len(ids),
                        n_prompt=len(ids))
         if raw is None:
             raw = [array.array("f", [z for row in rows for z in row]).tobytes(), array.array("i", ids).tobytes()]
         self.send(raw, sample=logits_pb2.SampleRequest(**{**numbers, **fields}))
+
+    def sampled(self):
+        """The next reply, and its raw frames."""
         while True:
             message, frames = self.receive()
             if message.HasField("sample"):
-                assert message.sample.ticket == 4242 and message.sample.attempt == 3
                 return message.sample, frames
+
+    def ask(self, *rows, ticket=4242, **fields):
+        """The reply to these rows, and its raw frames."""
+        self.sample(*rows, ticket=ticket, **fields)
+        reply, frames = self.sampled()
+        assert reply.ticket == ticket and reply.attempt == 3
+        return reply, frames
 
     def close(self):
         self.socket.close(0)

@@ -45,6 +45,19 @@ def test_the_same_step_gives_the_same_id_whenever_it_is_asked(modeld):
     assert first == again and len({tuple(ids) for ids in first}) > 2
 
 
+@pytest.mark.parametrize("threads", (1, 3))
+def test_texts_are_drawn_for_side_by_side_and_each_gets_its_ids(stack, address, fakes, threads):
+    one = fakes(ModeldByHand, address)
+    stack.start("samplerd", "--join", address, "--threads", threads)
+    one.join()
+    asked = [dict(seed=n, step=n, strategy=chain(temperature=2.0), ticket=100 + n) for n in range(40)]
+    for fields in asked:
+        one.sample(ROW, **fields)
+    replies = [one.sampled()[0] for _ in asked]
+    assert [reply.ticket for reply in replies] == [fields["ticket"] for fields in asked]
+    assert [ids_of(reply) for reply in replies] == [ids_of(one.ask(ROW, **fields)[0]) for fields in asked]
+
+
 def test_each_row_follows_what_the_rows_before_it_drew(modeld):
     alone = ids_of(modeld.ask(ROW, seed=7, step=1, strategy=chain(temperature=2.0))[0])
     rows = ids_of(modeld.ask(ROW, ROW, seed=7, step=0, strategy=chain(temperature=2.0))[0])

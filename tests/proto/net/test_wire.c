@@ -123,6 +123,21 @@ static void header_and_rows_arrive_aligned(void **state) {
     }
 }
 
+static void a_message_stays_for_as_long_as_somebody_holds_it(void **state) {
+    (void)state;
+    const int32_t ids[] = {4, 5, 6};
+    const wire_raw raw = {ids, sizeof ids};
+    assert_int_equal(send_up(&request(7)->base, &raw, 1), STATUS_OK);
+    wire_message m;
+    assert_int_equal(receive(router, type, &m), STATUS_OK);
+    wire_message kept = wire_keep(&m);
+    wire_release(&m);
+    assert_null(m.header);
+    assert_int_equal(((const Trivium__LogitsRequest *)kept.header)->sample->ticket, 7);
+    assert_memory_equal(wire_array(&kept, 0, 3, sizeof *ids), ids, sizeof ids);
+    wire_release(&kept);
+}
+
 static void arrays_have_exactly_their_length(void **state) {
     (void)state;
     int32_t ids[] = {1, 2, 3};
@@ -340,6 +355,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_SOCKETS(nothing_there),
         ON_SOCKETS(header_and_rows_arrive_aligned),
+        ON_SOCKETS(a_message_stays_for_as_long_as_somebody_holds_it),
         ON_SOCKETS(arrays_have_exactly_their_length),
         ON_SOCKETS(an_answer_goes_where_the_question_came_from),
         ON_SOCKETS(a_dealer_without_a_peer_is_busy),

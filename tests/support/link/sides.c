@@ -116,7 +116,7 @@ side side_of(const char *name, liveness_rule liveness) {
         .incoming = &trivium__logits_request__descriptor,
         .heartbeat_ms = BEAT_MS,
         .liveness = liveness,
-        .events = {on_joined, on_left, on_message, NULL, NULL, on_refused},
+        .events = {.joined = on_joined, .left = on_left, .message = on_message, .refused = on_refused},
     };
     return s;
 }

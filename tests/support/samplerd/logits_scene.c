@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/net/peer.h"
+#include "proto/numeric/fmath.h"
 #include "tests/support/link/turns.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
@@ -13,8 +14,9 @@ const float SCENE_LOGITS[SCENE_ROWS * SCENE_VOCAB] = {0, 1, 2, 3, 4, 5, -1, -2, 
 const int32_t SCENE_ID_LIST[SCENE_IDS] = {5, 0, 2};
 logits_scene scene;
 
-static status draw(void *context, const sample_rows *rows, sampled_rows *out, failure *f) {
+static status draw(void *context, unsigned drawer, const sample_rows *rows, sampled_rows *out, failure *f) {
     noting_sampler *s = context;
+    (void)drawer;
     s->n_calls++;
     s->rows = *rows;
     assert_in_range(rows->n_rows, 1, SCENE_ROWS);
@@ -38,7 +40,7 @@ logits_link *scene_join(const char *address, const char *name) {
     const logits_link_options options = {
         .address = address, .name = name, .pool = "careful",
         .incarnation = peers_incarnation(), .heartbeat_ms = HEARTBEAT_MS, .map_rows = true,
-        .calls = {.draw = draw}, .context = &scene.sampler,
+        .draw_threads = scene.threads, .calls = {.draw = draw}, .context = &scene.sampler,
     };
     assert_int_equal(logits_link_join(&link, scene.loop, &options, &f), STATUS_OK);
     return link;
@@ -46,8 +48,9 @@ logits_link *scene_join(const char *address, const char *name) {
 
 int scene_begin(void **state) {
     (void)state;
-    scene = (logits_scene){.loop = loop_new()};
+    scene = (logits_scene){.loop = loop_new(), .threads = threads_new(1, fmath_thread_start)};
     assert_non_null(scene.loop);
+    assert_non_null(scene.threads);
     place_make(&scene.meeting);
     fake_peer_bind(&scene.modeld, scene.meeting.address, &trivium__logits_reply__descriptor);
     scene.link = scene_join(scene.meeting.address, "sam");
@@ -60,6 +63,7 @@ int scene_end(void **state) {
     logits_link_free(&scene.link);
     fake_peer_close(&scene.modeld);
     loop_free(&scene.loop);
+    threads_free(&scene.threads);
     return place_remove(&scene.meeting) ? 0 : -1;
 }
 

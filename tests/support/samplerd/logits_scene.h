@@ -36,6 +36,7 @@ typedef struct noting_sampler {
 /* What there is in a test. */
 typedef struct logits_scene {
     loop *loop;
+    threads *threads;           /* one: nothing is drawn beside anything else */
     place meeting;
     fake_peer modeld;           /* bound; the link's Hello is what it heard last */
     noting_sampler sampler;
