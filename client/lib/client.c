@@ -124,7 +124,7 @@ status client_ask(client *c, const question *asked, answer_handler *handler, voi
         *f = w.why;
         return f->code;
     }
-    pending_calls_forget(c->calls, number);             /* its answer would find nobody */
+    pending_calls_cancel(c->calls, number);
     return fail(f, STATUS_CANCELLED, "interrupted");
 }
 

@@ -230,6 +230,9 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE: on_close(link, m->close); return;
     case TRIVIUM__TOKENS_REQUEST__BODY_SCORE: on_score(link, m->score, message); return;
     case TRIVIUM__TOKENS_REQUEST__BODY_PROBE: on_probe(link, m->probe, message); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE_CALL:
+        link->options.events->close_call(link->options.context, link, m->close_call->call);
+        return;
     case TRIVIUM__TOKENS_REQUEST__BODY_WATCH: on_watch(link, m->watch); return;
     case TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL:
         on_default_model(link, m->default_model);

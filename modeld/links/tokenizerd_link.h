@@ -35,6 +35,7 @@ typedef struct tokenizerd_link_events {
     void (*watch)(void *context, tokenizerd_link *from, text_name text, uint32_t n_watched);
     void (*close)(void *context, tokenizerd_link *from, text_name text);
     void (*call)(void *context, const job *call, const failure *unreadable); /* score or probe */
+    void (*close_call)(void *context, tokenizerd_link *from, uint64_t call);
     /* All that it has open is over, without a word: it is gone, or has forgotten it. */
     void (*over)(void *context, tokenizerd_link *from);
     /* It has refused us for good: the link closes in the next turn of the loop. */

@@ -49,6 +49,13 @@ sequence *sequences_find(const sequences *t, const uint8_t request[REQUEST_BYTES
     return NULL;
 }
 
+sequence *sequences_find_call(const sequences *t, const void *owner, uint64_t call) {
+    sequence *s;
+    TAILQ_FOREACH (s, &t->all, link)
+        if (s->kind != SEQUENCE_TEXT && s->owner == owner && sequence_call(s) == call) return s;
+    return NULL;
+}
+
 /* A ticket is n_sendings × SLOTS_MAX + slot: unique, and it says where to look. */
 sequence *sequences_by_ticket(const sequences *t, uint64_t ticket) {
     sequence *s = t->slots[ticket % SLOTS_MAX];

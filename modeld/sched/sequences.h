@@ -40,6 +40,8 @@ status sequences_open(sequences *t, const job *asked, uint64_t now_us, sequence 
 
 /* The open text of this request, whatever its attempt or owner; NULL: none. */
 sequence *sequences_find(const sequences *t, const uint8_t request[REQUEST_BYTES]);
+/* The call that this owner gave this number; NULL: none is under way. */
+sequence *sequences_find_call(const sequences *t, const void *owner, uint64_t call);
 /* The one whose rows are out under this ticket; NULL: the answer is late, or nobody's. */
 sequence *sequences_by_ticket(const sequences *t, uint64_t ticket);
 

@@ -25,7 +25,7 @@ static void sequence_drop(const endings *e, sequence *q) {
     wakeup_set(e->turn, 0);
 }
 
-void endings_lost(const endings *e, sequence *q) {
+void endings_untold(const endings *e, sequence *q) {
     log_end(q, "lost", "its tokenizerd is gone");
     sequence_drop(e, q);
 }

@@ -19,7 +19,7 @@ void endings_tell(const endings *e, sequence *q, sequence_end end, const failure
 /* A score, all of whose rows are scored. */
 void endings_scored(const endings *e, sequence *q, const sample_answer *last);
 void endings_probed(const endings *e, sequence *q, const sample_answer *answer);
-/* Its tokenizerd is gone: nobody is there to be told. */
-void endings_lost(const endings *e, sequence *q);
+/* Nobody is to be told: its tokenizerd is gone, or does not want the call any more. */
+void endings_untold(const endings *e, sequence *q);
 
 #endif

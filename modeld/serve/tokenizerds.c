@@ -96,6 +96,15 @@ static void on_call(void *context, const job *asked, const failure *unreadable) 
     wakeup_set(t->options.turn, 0);
 }
 
+/* None of this number: it was answered, and the answer is on its way. */
+static void on_close_call(void *context, tokenizerd_link *from, uint64_t call) {
+    tokenizerds *t = context;
+    sequence *q = sequences_find_call(t->options.sequences, from, call);
+    if (!q) return;
+    log_event(LOG_DEBUG, "call_closed", "call=%llu", (unsigned long long)call);
+    endings_untold(t->options.endings, q);
+}
+
 /* ---- tokenizerds come and go ---- */
 
 /* Keys and values stay as cache. */
@@ -104,7 +113,7 @@ static void on_over(void *context, tokenizerd_link *from) {
     sequence *next = NULL;
     for (sequence *q = sequences_first(t->options.sequences); q; q = next) {
         next = sequences_next(q);
-        if (q->owner == from) endings_lost(t->options.endings, q);
+        if (q->owner == from) endings_untold(t->options.endings, q);
     }
     wakeup_set(t->options.turn, 0);
 }
@@ -124,6 +133,7 @@ static const tokenizerd_link_events events = {
     .watch = on_watch,
     .close = on_close,
     .call = on_call,
+    .close_call = on_close_call,
     .over = on_over,
     .refused = on_refused,
 };

@@ -104,6 +104,7 @@ static bool frames_fit(client_link *l, peer *p, const wire_message *message) {
     if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_GENERATE)
         client_link_refuse_generate(l, p, m->generate, &f);
     else if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE ||
+             m->body_case == TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL ||
              m->body_case == TRIVIUM__TEXT_REQUEST__BODY__NOT_SET)
         bound_link_garbage(&l->bound, "frames");
     else client_link_failed(l, p, number, &f);
@@ -136,6 +137,9 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__TEXT_REQUEST__BODY_STATUS: events->status(l->context, p, m->status->call); return;
     case TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE: take_acknowledge(l, p, m->acknowledge); return;
     case TRIVIUM__TEXT_REQUEST__BODY_PAUSE: take_pause(l, p, m->pause); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL:
+        events->call_cancelled(l->context, p, m->cancel_call->call);
+        return;
     default: bound_link_garbage(&l->bound, "text_request");
     }
 }

@@ -67,6 +67,7 @@ typedef struct client_link_events {
     /* Tokenize, Detokenize, Score and Probe. text: to be encoded; NULL: the order has all. */
     void (*call)(void *context, const call_order *order, const prompt_piece *text);
     void (*render)(void *context, peer *client, const prompt_order *order);
+    void (*call_cancelled)(void *context, const peer *client, uint64_t number);   /* a call of its own */
     void (*list)(void *context, peer *client, uint64_t number);
     void (*status)(void *context, peer *client, uint64_t number);
     /* Changes of strategy up to this ordinal have arrived. */

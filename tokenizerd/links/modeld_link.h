@@ -82,6 +82,7 @@ void modeld_link_close(modeld_link *l, const modeld *d, const request *r);
 void modeld_link_watch(modeld_link *l, const modeld *d, const request *r, uint32_t n_watched);
 status modeld_link_score(modeld_link *l, const modeld *d, call *c);
 status modeld_link_probe(modeld_link *l, const modeld *d, call *c);
+void modeld_link_close_call(modeld_link *l, const modeld *d, uint64_t number);
 void modeld_link_query(modeld_link *l, const modeld *d, const char *hash);  /* of a vocabulary */
 void modeld_link_default(modeld_link *l, const modeld *d, const default_model *known);
 

@@ -121,6 +121,15 @@ status modeld_link_probe(modeld_link *l, const modeld *d, call *c) {
     return st;
 }
 
+void modeld_link_close_call(modeld_link *l, const modeld *d, uint64_t number) {
+    Trivium__CloseCall close = TRIVIUM__CLOSE_CALL__INIT;
+    close.call = number;
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_CLOSE_CALL;
+    m.close_call = &close;
+    modeld_tell(l, d, &m);
+}
+
 /* ---- models ---- */
 
 void modeld_link_query(modeld_link *l, const modeld *d, const char *hash) {

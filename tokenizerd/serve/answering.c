@@ -226,10 +226,28 @@ void answering_failed(answering *a, const modeld *d, uint64_t number, const fail
 
 /* ---- whoever is lost, or waited too long ---- */
 
+/* Nobody wants its answer any more: the modeld that works on it is told, and what it says all the same finds
+ * nobody. */
+static void give_up(answering *a, call *c) {
+    const call_errand *errand = call_errand_of(c);
+    if (errand && errand->modeld) modeld_link_close_call(a->modelds, errand->modeld, c->number);
+    calls_remove(a->calls, &c);
+}
+
+void answering_cancel(answering *a, const peer *client, uint64_t number) {
+    call *c = calls_first(a->calls);
+    while (c && (c->client != client || c->client_number != number)) c = calls_next(c);
+    if (!c) return;             /* it was answered */
+    failure f;
+    fail(&f, STATUS_CANCELLED, "the call was cancelled by its client");
+    client_link_failed(a->clients, c->client, c->client_number, &f);
+    give_up(a, c);
+}
+
 void answering_client_left(answering *a, const peer *client) {
     for (call *c = calls_first(a->calls), *next; c; c = next) {
         next = calls_next(c);
-        if (c->client == client) calls_remove(a->calls, &c);
+        if (c->client == client) give_up(a, c);
     }
 }
 

@@ -92,6 +92,11 @@ static void on_render(void *context, peer *client, const prompt_order *order) {
     answering_render(&s->answering, client, order);
 }
 
+static void on_call_cancelled(void *context, const peer *client, uint64_t number) {
+    service *s = context;
+    answering_cancel(&s->answering, client, number);
+}
+
 static void on_list(void *context, peer *client, uint64_t number) {
     service *s = context;
     client_link_listed(s->clients, client, number, s->requests);
@@ -130,6 +135,7 @@ static const client_link_events text_events = {
     .watch = on_watch,
     .call = on_call,
     .render = on_render,
+    .call_cancelled = on_call_cancelled,
     .list = on_list,
     .status = on_status,
     .acknowledged = on_acknowledged,

@@ -26,13 +26,6 @@ pending_calls *pending_calls_new(text_link *link) {
     return c;
 }
 
-void pending_calls_free(pending_calls **c) {
-    if (!*c) return;
-    while ((*c)->first) pending_calls_forget(*c, (*c)->first->number);
-    free(*c);
-    *c = NULL;
-}
-
 static status pending_send(pending_calls *c, pending_call *pending, failure *f) {
     status st = question_send(c->link, pending->asked, pending->number, f);
     pending->sent = st == STATUS_OK;
@@ -56,8 +49,18 @@ static pending_call *pending_calls_take(pending_calls *c, uint64_t number) {
     return NULL;
 }
 
-void pending_calls_forget(pending_calls *c, uint64_t number) {
-    free(pending_calls_take(c, number));
+void pending_calls_free(pending_calls **c) {
+    if (!*c) return;
+    while ((*c)->first) free(pending_calls_take(*c, (*c)->first->number));
+    free(*c);
+    *c = NULL;
+}
+
+/* One that was not sent is known to nobody else; an answer that comes all the same finds nobody. */
+void pending_calls_cancel(pending_calls *c, uint64_t number) {
+    pending_call *pending = pending_calls_take(c, number);
+    if (pending && pending->sent && text_link_is_joined(c->link)) question_cancel(c->link, number);
+    free(pending);
 }
 
 static void pending_answer(pending_call *pending, const answer *a) {

@@ -17,7 +17,8 @@ bool pending_calls_any(const pending_calls *c); /* does any wait for its answer?
 /* Ask; *number names the call. The handler may ask again. Fails as client_call. */
 status pending_calls_ask(pending_calls *c, const question *asked, answer_handler *handler,
                          void *context, uint64_t *number, failure *f);
-void pending_calls_forget(pending_calls *c, uint64_t number);   /* no handler is called; none there is fine */
+/* It is not wanted any more, and tokenizerd is told; no handler is called. None there is fine. */
+void pending_calls_cancel(pending_calls *c, uint64_t number);
 
 /* What the link tells. */
 void pending_calls_joined(pending_calls *c);

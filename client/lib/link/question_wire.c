@@ -185,3 +185,13 @@ status question_send(text_link *link, const question *asked, uint64_t number, fa
     free(o.message_list);
     return st;
 }
+
+void question_cancel(text_link *link, uint64_t number) {
+    failure f;
+    Trivium__CancelCall cancel = TRIVIUM__CANCEL_CALL__INIT;
+    cancel.call = number;
+    Trivium__TextRequest m = TRIVIUM__TEXT_REQUEST__INIT;
+    m.body_case = TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL;
+    m.cancel_call = &cancel;
+    text_link_send(link, &m, NULL, 0, &f);
+}

@@ -9,4 +9,8 @@
  * STATUS_NO_MEMORY: nothing was sent. */
 status question_send(text_link *link, const question *asked, uint64_t number, failure *f);
 
+/* The question of this number, which it was sent, needs no answer any more. Where there is no memory to say so, it is
+ * answered all the same. */
+void question_cancel(text_link *link, uint64_t number);
+
 #endif

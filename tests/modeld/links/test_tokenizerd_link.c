@@ -220,6 +220,20 @@ static void a_probe_is_a_call_with_a_row_and_a_history(void **state) {
     assert_int_equal(tokens.notes.unreadable, STATUS_UNSUPPORTED);
 }
 
+static void a_call_is_closed_by_its_number(void **state) {
+    (void)state;
+    tokens_accept();
+    Trivium__CloseCall close = TRIVIUM__CLOSE_CALL__INIT;
+    close.call = UINT64_C(1) << 60;
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_CLOSE_CALL;
+    m.close_call = &close;
+    tokenizerd_says(&tokens.fakes[0], &m, NULL, 0);
+    tokens_until(&tokens.notes.n_calls_closed, 1);
+    assert_ptr_equal(tokens.notes.from, tokens.links[0]);
+    assert_true(tokens.notes.closed_call == UINT64_C(1) << 60);
+}
+
 static void each_of_two_tokenizerds_owns_what_it_asks(void **state) {
     (void)state;
     tokens_accept();
@@ -247,6 +261,7 @@ int main(void) {
         TEST(a_close_names_its_text),
         TEST(a_score_is_a_call_with_ids),
         TEST(a_probe_is_a_call_with_a_row_and_a_history),
+        TEST(a_call_is_closed_by_its_number),
         TEST(each_of_two_tokenizerds_owns_what_it_asks),
     };
     return cmocka_run_group_tests(tests, tokens_open_model, tokens_close_model);

@@ -273,6 +273,48 @@ static void a_call_that_cannot_be_is_told_why(void **state) {
     assert_true(is_gone(NULL));
 }
 
+static uint32_t n_wanted;
+
+static bool are_there(void *unused) {
+    (void)unused;
+    return sequences_count(at.world->table) == n_wanted;
+}
+
+static void until_there_are(uint32_t n) {
+    n_wanted = n;
+    assert_true(turns_until(at.loop, are_there, NULL));
+}
+
+/* Both kinds; what another tokenizerd calls by the same number is another call. */
+static void a_closed_call_is_gone_without_a_word(void **state) {
+    (void)state;
+    hello_from(0);
+    hello_from(1);
+    Trivium__ScoreIds score = TRIVIUM__SCORE_IDS__INIT;
+    Trivium__ProbeRow probe = TRIVIUM__PROBE_ROW__INIT;
+    score.call = 4;
+    probe.call = 5;
+    SAY(0, SCORE, &score, &ids_frame, 1);
+    SAY(0, PROBE, &probe, ((wire_raw[]){{LOGITS, sizeof LOGITS}, {NULL, 0}}), 2);
+    SAY(1, SCORE, &score, &ids_frame, 1);
+    until_there_are(3);
+    Trivium__CloseCall close = TRIVIUM__CLOSE_CALL__INIT;
+    close.call = 4;
+    SAY(0, CLOSE_CALL, &close, NULL, 0);
+    SAY(0, CLOSE_CALL, &close, NULL, 0); /* none there */
+    close.call = 5;
+    SAY(0, CLOSE_CALL, &close, NULL, 0);
+    until_there_are(1);
+    assert_int_equal(sequences_first(at.world->table)->kind, SEQUENCE_SCORE);
+    score.call = 6;
+    score.n_top = CANDIDATES_MAX + 1;
+    SAY(0, SCORE, &score, &ids_frame, 1);
+    assert_int_equal(TOLD(0, FAILED)->failed->call, 6); /* the first word about any */
+    fake_peer_say_leave(&at.fakes[1]);
+    until_there_are(0);
+    assert_int_equal(at.garbage.n_messages, 0);
+}
+
 /* ---- tokenizerds ---- */
 
 static void what_it_had_open_goes_with_it_and_nothing_else(void **state) {
@@ -338,6 +380,7 @@ int main(void) {
         TEST(only_its_own_tokenizerd_closes_tunes_or_watches_a_text),
         TEST(a_strategy_that_is_old_or_unknown_is_garbage),
         TEST(a_call_that_cannot_be_is_told_why),
+        TEST(a_closed_call_is_gone_without_a_word),
         TEST(what_it_had_open_goes_with_it_and_nothing_else),
         TEST(a_glimpse_goes_to_who_asked_or_to_all),
         TEST(the_last_refusal_stops_the_loop),

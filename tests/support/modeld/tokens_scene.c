@@ -91,6 +91,13 @@ static void on_call(void *context, const job *call, const failure *unreadable) {
     tokens.notes.n_called++;
 }
 
+static void on_close_call(void *context, tokenizerd_link *from, uint64_t call) {
+    assert_ptr_equal(context, &tokens);
+    tokens.notes.from = from;
+    tokens.notes.closed_call = call;
+    tokens.notes.n_calls_closed++;
+}
+
 static void on_over(void *context, tokenizerd_link *from) {
     assert_ptr_equal(context, &tokens);
     tokens.notes.from = from;
@@ -110,6 +117,7 @@ static const tokenizerd_link_events events = {
     .watch = on_watch,
     .close = on_close,
     .call = on_call,
+    .close_call = on_close_call,
     .over = on_over,
     .refused = on_refused,
 };

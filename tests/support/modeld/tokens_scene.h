@@ -11,13 +11,14 @@ enum { NOTED_IDS_MAX = 8 };
 
 /* What was called, how often, and with what the last time. Jobs are copied, as far as they fit. */
 typedef struct server_notes {
-    size_t n_opened, n_retuned, n_watched, n_closed, n_called, n_over, n_refused;
+    size_t n_opened, n_retuned, n_watched, n_closed, n_called, n_calls_closed, n_over, n_refused;
     job asked;              /* its pointers lead nowhere any more, but for the owner */
     int32_t ids[NOTED_IDS_MAX], end_ids[NOTED_IDS_MAX];
     float row[NOTED_IDS_MAX];
     char pool[64], session[64], semantics[64], state[64];
     uint8_t request[REQUEST_BYTES];
     uint32_t attempt, change, n_watched_asked;
+    uint64_t closed_call;
     size_t n_stages;         /* stages of the strategy; 0 where it cannot be read */
     double temperature;     /* its first number */
     status unreadable;      /* STATUS_OK: it can be read */

@@ -145,6 +145,12 @@ static void on_render(void *context, peer *client, const prompt_order *order) {
     heard_end();
 }
 
+static void on_call_cancelled(void *context, const peer *client, uint64_t number) {
+    of_client(context, client);
+    heard("call cancelled %llu", (unsigned long long)number);
+    heard_end();
+}
+
 static void on_list(void *context, peer *client, uint64_t number) {
     of_client(context, client);
     heard("list %llu", (unsigned long long)number);
@@ -189,6 +195,7 @@ static const client_link_events events = {
     .watch = on_watch,
     .call = on_call,
     .render = on_render,
+    .call_cancelled = on_call_cancelled,
     .list = on_list,
     .status = on_status,
     .acknowledged = on_acknowledged,

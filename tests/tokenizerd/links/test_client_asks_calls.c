@@ -120,6 +120,16 @@ static void list_and_status(void **state) {
     HEARS(m, NULL, 0, "status 7");
 }
 
+static void a_call_is_cancelled_by_its_number(void **state) {
+    (void)state;
+    Trivium__CancelCall cancel = TRIVIUM__CANCEL_CALL__INIT;
+    cancel.call = 7;
+    Trivium__TextRequest m = ASK(CANCEL_CALL, cancel_call, &cancel);
+    HEARS(m, NULL, 0, "call cancelled 7");
+    HEARS(m, &wire_three, 1, "");   /* it takes no frames, and is not answered */
+    assert_int_equal(garbage(), 1);
+}
+
 /* ---- what makes no sense ---- */
 
 static void calls_with_too_many_frames_fail(void **state) {
@@ -191,6 +201,7 @@ int main(void) {
         TEST(scores_and_probes),
         TEST(conversations),
         TEST(list_and_status),
+        TEST(a_call_is_cancelled_by_its_number),
         TEST(calls_with_too_many_frames_fail),
         TEST(what_names_nobody_is_counted),
         TEST(what_is_no_request_is_counted),

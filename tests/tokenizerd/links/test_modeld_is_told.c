@@ -137,6 +137,8 @@ static void scores_and_probes(void **state) {
     assert_int_equal(p->strategy->n_steps, r.strategy.n_stages);
     assert_frame(0, row, sizeof row);
     assert_frame(1, ids, sizeof ids);
+    modeld_link_close_call(c->link, c->modeld, asked->number);
+    assert_true(SAYS(CLOSE_CALL)->close_call->call == asked->number);
 }
 
 /* ---- models ---- */

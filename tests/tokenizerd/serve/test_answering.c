@@ -315,6 +315,45 @@ static void a_call_that_ends_every_modeld_ends(void **state) {
     fails_with(TRIVIUM__CODE__NO_MODELD, "6 modelds in a row were lost before they answered it");
 }
 
+static Trivium__CancelCall cancel_of(uint64_t number) {
+    Trivium__CancelCall cancel = TRIVIUM__CANCEL_CALL__INIT;
+    cancel.call = number;
+    return cancel;
+}
+
+/* Wherever it is: at a modeld, or on the way to one. */
+static void a_cancelled_call_ends_once(void **state) {
+    (void)state;
+    asks_to_score(0);           /* waits for a modeld */
+    Trivium__CancelCall cancel = cancel_of(CALL);
+    client_says(ASK(CANCEL_CALL, cancel_call, &cancel), NULL, 0);
+    fails_with(TRIVIUM__CODE__CANCELLED, "cancelled by its client");
+    modeld_joins(first);
+    asks_to_score(1);
+    uint64_t number = is_asked_to_score(first);
+    client_says(ASK(CANCEL_CALL, cancel_call, &cancel), NULL, 0);
+    fails_with(TRIVIUM__CODE__CANCELLED, "cancelled by its client");
+    assert_true(ASKED(first, CLOSE_CALL)->close_call->call == number);
+    client_says(ASK(CANCEL_CALL, cancel_call, &cancel), NULL, 0);   /* it has ended */
+    scores(first, number, 3, SCENE_BYTE);       /* late */
+    assert_true(asker_is_silent(&tokenizerd.client));
+    assert_true(asker_is_silent(first));
+    asks_to_probe();
+    ASKED(first, PROBE);
+}
+
+static void a_client_that_leaves_takes_its_calls_with_it(void **state) {
+    (void)state;
+    modeld_joins(first);
+    asks_to_score(1);
+    uint64_t score = is_asked_to_score(first);
+    asks_to_probe_in(CALL + 1, "");
+    uint64_t probe = ASKED(first, PROBE)->probe->call;
+    fake_peer_say_leave(&tokenizerd.client.peer);
+    assert_true(ASKED(first, CLOSE_CALL)->close_call->call == score);
+    assert_true(ASKED(first, CLOSE_CALL)->close_call->call == probe);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(texts_become_ids_when_their_model_is_here),
@@ -329,6 +368,8 @@ int main(void) {
         TEST(a_failure_is_told_on),
         TEST(a_lost_modeld_costs_a_call_nothing),
         TEST(a_call_that_ends_every_modeld_ends),
+        TEST(a_cancelled_call_ends_once),
+        TEST(a_client_that_leaves_takes_its_calls_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
