@@ -94,6 +94,12 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     }
 }
 
+/* It answers a ping after whatever was sent to it before. */
+static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
+    (void)context, (void)beat;
+    sampler_heard(peer_user(p));
+}
+
 /* ---- samplers come and go ---- */
 
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
@@ -160,7 +166,8 @@ static status bind_link(samplerd_link *link, loop *l, failure *f) {
         .incarnation = options->incarnation,
         .heartbeat_ms = options->heartbeat_ms,
         .liveness = LIVENESS_PING,
-        .events = {.joined = on_joined, .left = on_left, .message = on_message},
+        .events = {.joined = on_joined, .left = on_left, .message = on_message,
+                   .heard = on_heard},
         .context = link,
     };
     return peers_bind(&link->peers, l, &where, &who, f);

@@ -57,7 +57,7 @@ static bool serves(const sampler *one, const char *pool, const char *semantics) 
 }
 
 static bool has_room(const sampler *one) {
-    return !one->lost && one->n_outstanding < HIGH_WATER_ROWS;
+    return !one->lost && one->n_outstanding + one->n_given_up < HIGH_WATER_ROWS;
 }
 
 /* Does `a` come before `b`, which joined earlier? */
@@ -97,17 +97,37 @@ bool samplers_have_room(const samplers *t) {
     return false;
 }
 
-void sampler_took(sampler *one) {
-    one->n_outstanding++;
+bool samplers_may_take(const samplers *t, size_t n_bytes) {
+    size_t n_out = 0, n_given_up = 0;
+    const sampler *one;
+    TAILQ_FOREACH (one, &t->list, link) {
+        n_out += one->bytes_outstanding;
+        n_given_up += one->bytes_given_up;
+    }
+    return n_out == 0 || n_out + n_given_up + n_bytes <= SENT_ROWS_BYTES_MAX;
 }
 
-void sampler_released(sampler *one) {
-    assert(one->n_outstanding > 0);
+void sampler_took(sampler *one, size_t n_bytes) {
+    one->n_outstanding++;
+    one->bytes_outstanding += n_bytes;
+}
+
+void sampler_released(sampler *one, size_t n_bytes, bool given_up) {
+    assert(one->n_outstanding > 0 && one->bytes_outstanding >= n_bytes);
     one->n_outstanding--;
+    one->bytes_outstanding -= n_bytes;
+    one->n_given_up += given_up;
+    one->bytes_given_up += given_up ? n_bytes : 0;
+}
+
+void sampler_heard(sampler *one) {
+    one->n_given_up = 0;
+    one->bytes_given_up = 0;
 }
 
 void sampler_answered(sampler *one, bool in_time) {
     one->hanging = false;
+    sampler_heard(one);
     one->n_steps += in_time;
 }
 

@@ -1,7 +1,8 @@
 /* The samplerds that joined: who may draw a row, and who is the least loaded. Pure.
  *
- * A sampler holds at most HIGH_WATER_ROWS rows at a time; further rows wait in modeld, where any
- * sampler that has room can take them. One that let a deadline pass is `hanging` until it answers
+ * A sampler holds at most HIGH_WATER_ROWS sendings at a time, those that were given up included, and all of them together
+ * SENT_ROWS_BYTES_MAX; further rows wait in modeld, where any sampler that has room can take them. What was given up
+ * lies with a sampler until it says anything again: it reads in order. One that let a deadline pass is `hanging` until it answers
  * anything. */
 #ifndef TRIVIUM_SAMPLERS_H
 #define TRIVIUM_SAMPLERS_H
@@ -17,7 +18,9 @@ typedef struct sampler {
     char pool[NAME_BYTES_MAX + 1];
     char semantics[NAME_BYTES_MAX + 1];
     void *peer;             /* of whoever added it */
-    uint32_t n_outstanding; /* rows sent, not answered and not given up */
+    uint32_t n_outstanding; /* sendings of rows, not answered and not given up */
+    uint32_t n_given_up;    /* those that lie with it as far as we know, and that nobody waits for */
+    size_t bytes_outstanding, bytes_given_up;   /* of both */
     uint64_t n_steps;       /* answered since it joined */
     bool hanging;
     bool maps_rows; /* it reads shared rows where they lie */
@@ -47,10 +50,13 @@ bool samplers_serve(const samplers *t, const char *pool, const char *semantics);
 /* Is anybody there at all, even if only one that hangs? */
 bool samplers_present(const samplers *t, const char *pool, const char *semantics);
 bool samplers_have_room(const samplers *t); /* any of them, of any pool */
+/* May so many bytes of rows and ids leave now? One message always may, where no other is out. */
+bool samplers_may_take(const samplers *t, size_t n_bytes);
 
-/* A row was sent to it; it is answered, taken away or not wanted any more. */
-void sampler_took(sampler *one);
-void sampler_released(sampler *one);
+/* A message of so many bytes was sent to it; it is answered or never left, or it is given up. */
+void sampler_took(sampler *one, size_t n_bytes);
+void sampler_released(sampler *one, size_t n_bytes, bool given_up);
+void sampler_heard(sampler *one); /* it has read what was sent to it before */
 /* Any answer shows that it is alive; one in time is a step done. */
 void sampler_answered(sampler *one, bool in_time);
 void sampler_hangs(sampler *one); /* it let a deadline pass */

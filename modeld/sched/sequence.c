@@ -110,6 +110,7 @@ static bool take_common(sequence *s, const job *asked, uint32_t n_positions) {
     if (!s->ids) return false;
     if (asked->n_ids) memcpy(s->ids, asked->ids, asked->n_ids * sizeof *s->ids);
     s->n_ids = (uint32_t)asked->n_ids;
+    s->ids_capacity = (uint32_t)n_room;
     strcpy(s->pool, asked->pool[0] ? asked->pool : DEFAULT_POOL);
     s->sending.wait_ms = asked->wait_ms > 0 ? asked->wait_ms : WAIT_MS;
     return true;
@@ -191,13 +192,20 @@ sequence *sequence_new(const job *asked, uint32_t n_positions, uint32_t row_widt
     return NULL;
 }
 
-size_t sequence_call_bytes(const sequence *s) {
+static size_t bytes_of_kind(const sequence *s) {
     switch (s->kind) {
-    case SEQUENCE_TEXT: return 0;
-    case SEQUENCE_SCORE: return sizeof *s + s->n_ids * (sizeof *s->ids + sizeof(double));
+    case SEQUENCE_TEXT: {
+        const text_chain *chain = &sequence_text(s)->chain;
+        return strategy_bytes(&chain->now) + strategy_bytes(&chain->next);
+    }
+    case SEQUENCE_SCORE: return s->n_ids * sizeof(double);
     case SEQUENCE_PROBE: break;
     }
-    return sizeof *s + s->n_ids * sizeof *s->ids + s->rows.width * sizeof *s->rows.logits;
+    return s->rows.width * sizeof *s->rows.logits + strategy_bytes(&sequence_probe(s)->strategy);
+}
+
+size_t sequence_bytes(const sequence *s) {
+    return sizeof *s + s->ids_capacity * sizeof *s->ids + bytes_of_kind(s);
 }
 
 /* ---- the forward pass ---- */
@@ -250,8 +258,8 @@ uint32_t sequence_batch(const sequence *s, uint32_t n_rows, batch_row *rows) {
 
 /* ---- the sampler ---- */
 
-void sequence_settle(sequence *s) {
-    if (s->sending.sampler) sampler_released(s->sending.sampler);
+void sequence_settle(sequence *s, bool given_up) {
+    if (s->sending.sampler) sampler_released(s->sending.sampler, s->sending.n_bytes, given_up);
     s->sending.sampler = NULL;
     s->sending.ticket = 0;
 }
@@ -270,7 +278,7 @@ void sequence_drawn(sequence *s, int32_t id, const uint8_t *sampler_state,
     assert(s->n_ids < text->pages.n_positions_max && n_sampler_state_bytes <= STATE_BYTES_MAX);
     sequence_turn(s, text->no_cache ? EVENT_DRAWN_UNCACHED : EVENT_DRAWN);
     text->timing.answer_us = now_us - s->sending.sent_us;
-    sequence_settle(s);
+    sequence_settle(s, false);
     s->ids[s->n_ids++] = id;
     if (n_sampler_state_bytes) memcpy(text->sampler_state, sampler_state, n_sampler_state_bytes);
     text->n_sampler_state_bytes = (uint32_t)n_sampler_state_bytes;
@@ -293,7 +301,7 @@ void sequence_given(const sequence *s, int32_t *given) {
 
 void sequence_scored(sequence *s, const double *logprobs) {
     sequence_turn(s, EVENT_SCORED);
-    sequence_settle(s);
+    sequence_settle(s, false);
     for (uint32_t i = 0; i < s->rows.n; i++) {
         uint32_t next = position_after(s, i);
         if (next < s->n_ids) sequence_score(s)->logprobs[next] = logprobs[i];

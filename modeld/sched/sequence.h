@@ -77,6 +77,7 @@ typedef struct sequence_sending {
     uint32_t n_tries;     /* of them, those that failed */
     uint32_t n_losses;    /* and those that were lost with their sampler */
     char last_error[256]; /* why the last sending of this step came to nothing */
+    size_t n_bytes;       /* of rows and ids in the message that is out */
     uint64_t sent_us, deadline_us;
     uint64_t waiting_us; /* since when nobody is there to take the rows */
     uint32_t wait_ms;    /* that nobody may be there; never 0 */
@@ -146,11 +147,12 @@ typedef struct sequence {
     bool in_pass; /* the engine has its rows and pages: what it holds stays until the pass ends */
     void *owner;  /* who asked */
     int32_t *ids; /* [n_ids]: prompt and drawn; to score; a probe's history */
-    uint32_t n_ids;
+    uint32_t n_ids, ids_capacity;
     char pool[NAME_BYTES_MAX + 1];
     sequence_rows rows;
     sequence_sending sending;
     uint32_t slot;
+    size_t bytes_counted, row_bytes_counted; /* of it, in the table's budgets */
     TAILQ_ENTRY(sequence) link; /* all, in order of arrival */
     union { /* to be had by the functions below, which check the kind */
         text_sequence text;
@@ -178,14 +180,14 @@ sequence *sequence_new(const job *asked, uint32_t n_positions, uint32_t row_widt
 /* Its keys and values, its sampler and a row in shared memory are the caller's to give back. */
 void sequence_free(sequence *s);
 
-/* Bytes that a call will hold until it is answered; 0 for a text. The running scores' rows have their
- * own bound. */
-size_t sequence_call_bytes(const sequence *s);
+/* Bytes that it holds now, rows of logits of texts and scores left out: they have their own bound. */
+size_t sequence_bytes(const sequence *s);
 
 /* Go to the state that the event leads to; the event must belong to the one that it is in. */
 void sequence_turn(sequence *s, sequence_event event);
-/* The sending that was out does not count any more. */
-void sequence_settle(sequence *s);
+/* The sending that was out does not count any more: it was answered, or never left; or it is given up, and lies with
+ * its sampler. */
+void sequence_settle(sequence *s, bool given_up);
 
 /* Step of the next id: a text's number of ids drawn so far. */
 uint32_t sequence_step(const sequence *s);

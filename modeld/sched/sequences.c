@@ -16,7 +16,7 @@ struct sequences {
     sequence *slots[SLOTS_MAX];
     uint32_t free_slots[SLOTS_MAX], n_free_slots;
     uint32_t n_texts, n_calls, n_queued, n_scores_running;
-    size_t call_bytes;
+    size_t text_bytes, call_bytes, row_bytes;
     uint64_t n_sendings, n_opened;
 };
 
@@ -127,6 +127,23 @@ static void leave_waiting(sequences *t, sequence *s) {
     s->sending.in_queue = false;
 }
 
+/* What all of its kind hold together. */
+static size_t *bytes_held(sequences *t, const sequence *s) {
+    return s->kind == SEQUENCE_TEXT ? &t->text_bytes : &t->call_bytes;
+}
+
+/* What it holds now is counted. STATUS_BUSY: that is more than its kind may hold; the count stands all the same. */
+static status count_bytes(sequences *t, sequence *s, failure *f) {
+    size_t *n_held = bytes_held(t, s);
+    *n_held -= s->bytes_counted;
+    *n_held += s->bytes_counted = sequence_bytes(s);
+    bool is_text = s->kind == SEQUENCE_TEXT;
+    int n_max = is_text ? OPEN_TEXTS_BYTES_MAX : OPEN_CALLS_BYTES_MAX;
+    if (*n_held <= (size_t)n_max) return STATUS_OK;
+    return fail(f, STATUS_BUSY, "the %s under way hold %d bytes, this modeld's limit; try again later",
+                is_text ? "texts" : "calls", n_max);
+}
+
 static void enter(sequences *t, sequence *s, uint64_t now_us) {
     if (s->kind == SEQUENCE_TEXT) sequence_text(s)->timing.opened_us = now_us;
     s->slot = t->free_slots[--t->n_free_slots];
@@ -134,7 +151,6 @@ static void enter(sequences *t, sequence *s, uint64_t now_us) {
     TAILQ_INSERT_TAIL(&t->all, s, link);
     if (s->kind == SEQUENCE_TEXT) t->n_texts++;
     else t->n_calls++;
-    t->call_bytes += sequence_call_bytes(s);
     t->n_queued++;
     if (s->kind != SEQUENCE_PROBE) return;
     t->n_queued--;
@@ -161,11 +177,10 @@ status sequences_open(sequences *t, const job *asked, uint64_t now_us, sequence 
     uint32_t row_width = asked->kind == SEQUENCE_PROBE ? (uint32_t)asked->probe.row_width : t->n_vocab;
     sequence *s = sequence_new(asked, n_positions, row_width, ++t->n_opened);
     if (!s) return fail(f, STATUS_NO_MEMORY, "no memory for another sequence");
-    if (t->call_bytes + sequence_call_bytes(s) > CALLS_BYTES_MAX) {
+    if (count_bytes(t, s, f) != STATUS_OK) {
+        *bytes_held(t, s) -= s->bytes_counted;
         sequence_free(s);
-        return fail(f, STATUS_BUSY,
-                    "the calls under way hold %d bytes, this modeld's limit; try again later",
-                    CALLS_BYTES_MAX);
+        return f->code;
     }
     enter(t, s, now_us);
     *out = s;
@@ -187,14 +202,18 @@ static float *take_shared(sequences *t, shared_place *place) {
     return place->taken ? shared_rows_at(t->shared, place->index) : NULL;
 }
 
-/* Room for what it will send; false: no memory. */
-static bool make_rows(sequences *t, sequence *s) {
+/* Room for what it will send. STATUS_BUSY: the rows of others take all there is; STATUS_NO_MEMORY. */
+static status make_rows(sequences *t, sequence *s) {
     sequence_rows *rows = &s->rows;
     if (s->kind == SEQUENCE_TEXT) rows->logits = take_shared(t, &sequence_text(s)->shared);
-    if (rows->logits) return true;
+    if (rows->logits) return STATUS_OK;
     uint32_t n_rows = s->kind == SEQUENCE_SCORE ? min_u32(SCORE_ROWS, s->n_ids) : 1;
-    rows->logits = malloc((size_t)n_rows * rows->width * sizeof *rows->logits);
-    return rows->logits;
+    size_t n_bytes = (size_t)n_rows * rows->width * sizeof *rows->logits;
+    if (t->row_bytes + n_bytes > ROWS_BYTES_MAX) return STATUS_BUSY;
+    rows->logits = malloc(n_bytes);
+    if (!rows->logits) return STATUS_NO_MEMORY;
+    t->row_bytes += s->row_bytes_counted = n_bytes;
+    return STATUS_OK;
 }
 
 status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
@@ -202,9 +221,9 @@ status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
     while (s && !may_be_next(t, s)) s = TAILQ_NEXT(s, link);
     if (!s) return STATUS_NOT_FOUND;
     *out = s;
-    if (!s->rows.logits && !make_rows(t, s)) return STATUS_NO_MEMORY;
+    status st = s->rows.logits ? STATUS_OK : make_rows(t, s);
     sequence_pages *pages = sequence_pages_of(s);
-    status st = kv_cache_open(t->cache, pages->key, s->ids, s->n_ids, pages->n_positions_max,
+    if (st == STATUS_OK) st = kv_cache_open(t->cache, pages->key, s->ids, s->n_ids, pages->n_positions_max,
                               &pages->kv, &pages->n_cached);
     if (st != STATUS_OK) return st == STATUS_BUSY ? STATUS_NOT_FOUND : st;
     t->n_queued--;
@@ -231,7 +250,8 @@ static void give_pages(sequences *t, const sequence *s) {
 void sequences_release(sequences *t, sequence *s) {
     assert(s->state == SEQUENCE_CLOSED && !s->in_pass);
     if (s->has_pages) give_pages(t, s);
-    t->call_bytes -= sequence_call_bytes(s);
+    *bytes_held(t, s) -= s->bytes_counted;
+    t->row_bytes -= s->row_bytes_counted;
     if (sequence_in_shared(s)) shared_rows_give(t->shared, sequence_text(s)->shared.index);
     sequence_free(s);
 }
@@ -239,7 +259,7 @@ void sequences_release(sequences *t, sequence *s) {
 void sequences_close(sequences *t, sequence *s) {
     t->n_queued -= s->state == SEQUENCE_QUEUED;
     sequence_turn(s, EVENT_CLOSE);
-    sequence_settle(s);
+    sequence_settle(s, true);
     leave_waiting(t, s);
     TAILQ_REMOVE(&t->all, s, link);
     t->slots[s->slot] = NULL;
@@ -285,6 +305,11 @@ bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double f
 
 /* ---- the sampler ---- */
 
+size_t sequence_sending_bytes(const sequence *s, const sampler *to) {
+    bool in_place = to->maps_rows && sequence_in_shared(s);
+    return s->n_ids * sizeof *s->ids + (in_place ? 0 : (size_t)s->rows.n * s->rows.width * sizeof *s->rows.logits);
+}
+
 void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint64_t deadline_us) {
     assert(s->state == SEQUENCE_SAMPLING && !s->sending.sampler);
     leave_waiting(t, s);
@@ -293,7 +318,14 @@ void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint
     s->sending.sent_us = now_us;
     s->sending.deadline_us = deadline_us;
     s->sending.n_sent++;
-    sampler_took(to);
+    s->sending.n_bytes = sequence_sending_bytes(s, to);
+    sampler_took(to, s->sending.n_bytes);
+}
+
+status sequences_retune(sequences *t, sequence *s, uint32_t change, const strategy *wanted, uint32_t *from_step,
+                        failure *f) {
+    status st = sequence_retune(s, change, wanted, from_step, f);
+    return st == STATUS_OK ? count_bytes(t, s, f) : st;
 }
 
 void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,
@@ -304,7 +336,7 @@ void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_u
     s->sending.n_tries += cause == RETRY_FAILED;
     text_sentence(why, s->sending.last_error, sizeof s->sending.last_error);
     s->sending.avoided = s->sending.sampler;
-    sequence_settle(s);
+    sequence_settle(s, cause != RETRY_UNSENT);
     rows_wait(t, s, now_us, true);
 }
 

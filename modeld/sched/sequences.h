@@ -46,7 +46,7 @@ sequence *sequences_find_call(const sequences *t, const void *owner, uint64_t ca
 sequence *sequences_by_ticket(const sequences *t, uint64_t ticket);
 
 /* Give pages and rows to the oldest that is QUEUED. STATUS_OK: *out is in PREFILL now.
- * STATUS_NOT_FOUND: none waits, or there are no pages for it yet. Any other: close *out. */
+ * STATUS_NOT_FOUND: none waits, or there are no pages or rows for it yet. Any other: close *out. */
 status sequences_admit(sequences *t, uint64_t now_us, sequence **out);
 
 /* Close it: nobody finds it any more, its keys and values stay as cache (not a score's, nor with no_cache), and
@@ -70,11 +70,16 @@ void sequence_renew_rows(sequences *t, sequence *s);
 bool sequence_computed(sequences *t, sequence *s, uint32_t n_positions, double forward_ms,
                        uint64_t now_us);
 
+/* Bytes of rows and ids in a message that takes its rows to this sampler. */
+size_t sequence_sending_bytes(const sequence *s, const sampler *to);
 /* The rows leave for a sampler: gives this sending its ticket. */
 void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint64_t deadline_us);
 /* The sending came to nothing: `why`, and the rows wait again, in front. */
 void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,
                     const char *why);
+/* As sequence_retune; STATUS_BUSY: texts hold all that they may with this strategy, and the text is to be closed. */
+status sequences_retune(sequences *t, sequence *s, uint32_t change, const strategy *wanted, uint32_t *from_step,
+                        failure *f);
 /* Its rows wait, and somebody is there who answers: its time to wait begins anew. */
 void sequence_may_wait(sequence *s, uint64_t now_us);
 /* This sampler goes: no step avoids it any more. No sequence has its rows there. */

@@ -137,6 +137,7 @@ void sampling_send(sampling *s) {
     while (q && samplers_have_room(there)) {
         sequence *next = sequences_next_waiting(q);
         sampler *to = samplers_choose(there, q->pool, sequence_semantics(q), q->sending.avoided);
+        if (to && !samplers_may_take(there, sequence_sending_bytes(q, to))) break;
         bool reached = !to || send_rows(s, q, to);
         q = reached ? next : sequences_first_waiting(s->options.sequences);
     }

@@ -64,11 +64,11 @@ static void on_retune(void *context, tokenizerd_link *from, text_name text, uint
     failure f;
     uint32_t first_step = 0;
     if (unreadable) f = *unreadable;
-    else if (sequence_retune(q, change, wanted, &first_step, &f) == STATUS_OK) {
+    else if (sequences_retune(t->options.sequences, q, change, wanted, &first_step, &f) == STATUS_OK) {
         tokenizerd_answer_retuned(from, text, change, first_step);
         return;
     }
-    if (f.code == STATUS_NO_MEMORY) endings_tell(t->options.endings, q, END_ERROR, &f);
+    if (f.code == STATUS_NO_MEMORY || f.code == STATUS_BUSY) endings_tell(t->options.endings, q, END_ERROR, &f);
     else garbage_count(t->options.garbage, "retune");
 }
 

@@ -74,6 +74,10 @@ enum {
     SEEN_NAMES_MAX = TINY_LIMITS ? 2 : 64,  /* of models that may come back */
     NO_MEMORY_HELLOS = TINY_LIMITS ? 2 : 10,    /* of a modeld, that are refused before it may try again */
     SEQUENCES_MAX = TINY_LIMITS ? 4 : 256,  /* open in one modeld */
+    OPEN_TEXTS_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,    /* what the texts of one modeld hold: ids, strategies, … */
+    OPEN_CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 32 << 20,    /* what its scores and probes hold */
+    ROWS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 96 << 20,  /* rows of logits of its texts and scores, but for shared ones */
+    SENT_ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 64 << 20,    /* rows and ids at its samplers, not yet answered */
     ENDED_MAX = TINY_LIMITS ? 8 : 4096,     /* ended requests remembered, so that none is re-opened */
     BATCH_ROWS_MAX = TINY_LIMITS ? 8 : 512, /* rows of one forward pass */
     PAGE_TOKENS = TINY_LIMITS ? 16 : 64,    /* positions in one KV page */
@@ -103,6 +107,7 @@ enum {
 
 _Static_assert(PAGE_TOKENS % 16 == 0, "keys lie in panels of 16 positions");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= RAW_BYTES_MAX, "a score's rows fit a frame");
+_Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= ROWS_BYTES_MAX, "any score finds room for its rows");
 _Static_assert((uint64_t)TOKENIZE_IDS_MAX * 8 <= RAW_BYTES_MAX, "ids and log-probabilities fit a frame");
 
 #endif

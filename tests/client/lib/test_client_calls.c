@@ -266,33 +266,6 @@ static void an_answer_comes_once_and_to_its_own_call(void **state) {
     assert_true(text_pair_becomes(&pair, is_answered));
 }
 
-/* ---- an interruption ---- */
-
-static void stop(void *l) {
-    loop_stop(l);
-}
-
-static void is_not_called(void *context, const answer *a) {
-    (void)context;
-    (void)a;
-    fail_msg("the answer of a call that was cancelled was handed on");
-}
-
-static void a_call_that_is_interrupted_is_cancelled(void **state) {
-    (void)state;
-    failure f;
-    text_pair_join(&pair);
-    loop *l = client_loop(pair.client);
-    assert_true(loop_once(l, 50, stop, l) >= 0);
-    assert_int_equal(client_ask(pair.client, &tokenize, is_not_called, NULL, &f), STATUS_CANCELLED);
-    uint64_t number = asked_for(TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE, 0)->tokenize->call;
-    assert_true(asked_for(TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL, 0)->cancel_call->call == number);
-    say_ids(number);            /* it was on its way */
-    ask(&tokenize);
-    say_ids(asked_for(TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE, 1)->tokenize->call);
-    assert_true(text_pair_becomes(&pair, is_answered));
-}
-
 /* ---- a loss ---- */
 
 static void a_call_is_sent_once_more(void **state) {
@@ -399,7 +372,6 @@ int main(void) {
         TEST(an_answer_of_another_kind_is_none),
         TEST(a_failure_is_told_as_it_was_said),
         TEST(an_answer_comes_once_and_to_its_own_call),
-        TEST(a_call_that_is_interrupted_is_cancelled),
         TEST(a_call_is_sent_once_more),
         TEST(a_tune_is_not),
         TEST(without_a_tokenizerd_all_fails_once),

@@ -114,11 +114,11 @@ static void who_does_not_read_is_cut(void **state) {
 static void only_a_sampler_without_rows_must_speak(void **state) {
     (void)state;
     sampler *one = rows_join(0, "", "rules/1");
-    sampler_took(one);
+    sampler_took(one, 1);
     samplerd_link_mark_busy(rows.link);
     turns_for_ms(rows.loop, 2 * HEARTBEAT_MS);
     assert_false(fake_peer_take(&rows.fakes[0]));
-    sampler_released(one);
+    sampler_released(one, 1, false);
     samplerd_link_mark_busy(rows.link);
     assert_true(fake_peer_hears(&rows.fakes[0], rows.loop, TRIVIUM__CONTROL__WORD_HEARTBEAT));
 }

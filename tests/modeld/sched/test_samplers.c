@@ -51,10 +51,10 @@ static void test_the_one_with_the_fewest_rows(void **state) {
     samplers *t = *state;
     sampler *a = add(t, "", "s/1"), *b = add(t, "", "s/1");
     assert_ptr_equal(samplers_choose(t, "", "", NULL), a);
-    sampler_took(a);
+    sampler_took(a, 1);
     assert_ptr_equal(samplers_choose(t, "", "", NULL), b);
-    sampler_took(b);
-    sampler_took(b);
+    sampler_took(b, 1);
+    sampler_took(b, 1);
     assert_ptr_equal(samplers_choose(t, "", "", NULL), a);
 }
 
@@ -62,19 +62,51 @@ static void test_a_full_one_gets_no_more(void **state) {
     samplers *t = *state;
     assert_false(samplers_have_room(t));
     sampler *one = add(t, "", "s/1");
-    for (int i = 0; i < HIGH_WATER_ROWS; i++) sampler_took(one);
+    for (int i = 0; i < HIGH_WATER_ROWS; i++) sampler_took(one, 1);
     assert_null(samplers_choose(t, "", "", NULL));
     assert_false(samplers_have_room(t));
     assert_true(samplers_serve(t, "", ""));
-    sampler_released(one);
+    sampler_released(one, 1, false);
     assert_ptr_equal(samplers_choose(t, "", "", NULL), one);
+}
+
+static void test_what_was_given_up_lies_with_it_until_it_is_heard(void **state) {
+    samplers *t = *state;
+    sampler *one = add(t, "", "s/1");
+    for (int i = 0; i < HIGH_WATER_ROWS; i++) {
+        sampler_took(one, 1);
+        sampler_released(one, 1, true);
+    }
+    assert_null(samplers_choose(t, "", "", NULL));
+    sampler_heard(one);
+    assert_ptr_equal(samplers_choose(t, "", "", NULL), one);
+    sampler_took(one, 1);
+    sampler_released(one, 1, true);
+    sampler_answered(one, false);
+    assert_int_equal(one->n_given_up, 0);
+}
+
+static void test_all_of_them_share_a_budget(void **state) {
+    samplers *t = *state;
+    sampler *a = add(t, "", "s/1"), *b = add(t, "", "s/1");
+    assert_true(samplers_may_take(t, 2 * (size_t)SENT_ROWS_BYTES_MAX)); /* whatever its size */
+    sampler_took(a, SENT_ROWS_BYTES_MAX / 2);
+    sampler_took(b, SENT_ROWS_BYTES_MAX / 2);
+    assert_false(samplers_may_take(t, 1));
+    sampler_released(b, SENT_ROWS_BYTES_MAX / 2, true);
+    assert_false(samplers_may_take(t, 1));  /* it still lies there */
+    sampler_released(a, SENT_ROWS_BYTES_MAX / 2, false);
+    assert_true(samplers_may_take(t, SENT_ROWS_BYTES_MAX)); /* the only one that is out */
+    sampler_took(a, 1);
+    sampler_heard(b);
+    assert_true(samplers_may_take(t, SENT_ROWS_BYTES_MAX - 1));
 }
 
 static void test_a_hanging_one_is_the_last_choice_until_it_answers(void **state) {
     samplers *t = *state;
     sampler *hangs = add(t, "", "s/1"), *works = add(t, "", "s/1");
     sampler_hangs(hangs);
-    sampler_took(works);
+    sampler_took(works, 1);
     assert_ptr_equal(samplers_choose(t, "", "", NULL), works);
     assert_ptr_equal(samplers_choose(t, "", "", works), works);
     samplers_remove(t, works);
@@ -91,7 +123,7 @@ static void test_a_hanging_one_is_the_last_choice_until_it_answers(void **state)
 static void test_the_one_that_failed_a_step_is_avoided_for_it(void **state) {
     samplers *t = *state;
     sampler *a = add(t, "", "s/1"), *b = add(t, "", "s/1");
-    sampler_took(b);
+    sampler_took(b, 1);
     assert_ptr_equal(samplers_choose(t, "", "", a), b);
     assert_ptr_equal(samplers_choose(t, "", "", b), a);
     samplers_remove(t, b);
@@ -128,6 +160,8 @@ int main(void) {
         TEST(test_only_equal_semantics_once_a_text_has_begun),
         TEST(test_the_one_with_the_fewest_rows),
         TEST(test_a_full_one_gets_no_more),
+        TEST(test_what_was_given_up_lies_with_it_until_it_is_heard),
+        TEST(test_all_of_them_share_a_budget),
         TEST(test_a_hanging_one_is_the_last_choice_until_it_answers),
         TEST(test_the_one_that_failed_a_step_is_avoided_for_it),
         TEST(test_a_lost_one_is_no_choice),

@@ -76,6 +76,46 @@ static void test_the_table_has_a_bound(void **state) {
     open_job(w, &asked);
 }
 
+static void test_what_texts_hold_has_a_bound(void **state) {
+    world *w = *state;
+    static int32_t lists[LIST_IDS_MAX];
+    const double dry[] = {1, 2, 2, -1};
+    failure f;
+    strategy large;
+    strategy_init(&large);
+    for (int i = 0; i < LIST_IDS_MAX; i++) lists[i] = i % 2 == 0 ? i % N_VOCAB : -1;
+    for (int i = 0; i < STAGES_MAX; i++)
+        assert_int_equal(strategy_append_lists(&large, STAGE_DRY, dry, 4, lists, LIST_IDS_MAX, &f), STATUS_OK);
+    assert_int_equal(strategy_bytes(&large), STAGES_MAX * sizeof lists);
+    sequence *s = open_text(w, 9, 2), *other = NULL;
+    job asked;
+    int n_opened = 0;
+    do {
+        asked = a_text(w, (uint8_t)(10 + n_opened++), 2, 2);
+        asked.text.strategy = &large;
+    } while (sequences_open(w->table, &asked, 0, &other, &f) == STATUS_OK);
+    assert_int_equal(f.code, STATUS_BUSY);
+    uint32_t step = 0;
+    if (strstr(f.message, "bytes"))     /* else the table was full before */
+        assert_int_equal(sequences_retune(w->table, s, 1, &large, &step, &f), STATUS_BUSY);
+    while ((s = sequences_first(w->table))) sequences_close(w->table, s);
+    open_job(w, &asked); /* what they held is free */
+    strategy_clear(&large);
+}
+
+static void test_what_calls_hold_has_a_bound(void **state) {
+    world *w = *state;
+    float *row = calloc(N_VOCAB_MAX, sizeof *row);
+    assert_non_null(row);
+    job probe = {.kind = SEQUENCE_PROBE, .pool = "", .probe.row = row, .probe.row_width = N_VOCAB_MAX};
+    size_t n_fit = OPEN_CALLS_BYTES_MAX / (sizeof(sequence) + N_VOCAB_MAX * sizeof *row);
+    for (size_t i = 0; i < n_fit; i++) open_job(w, &probe);
+    assert_refused(w, &probe, STATUS_BUSY, "calls under way hold");
+    sequences_close(w->table, sequences_first(w->table));
+    open_job(w, &probe);
+    free(row);
+}
+
 static void test_no_time_given_to_wait_means_the_default(void **state) {
     world *w = *state;
     assert_int_equal(open_text(w, 1, 2)->sending.wait_ms, WAIT_MS);
@@ -100,6 +140,8 @@ int main(void) {
         TEST(test_what_cannot_be_done_is_refused_with_its_reason),
         TEST(test_more_positions_than_pages_is_too_long_and_names_the_flag),
         TEST(test_the_table_has_a_bound),
+        TEST(test_what_texts_hold_has_a_bound),
+        TEST(test_what_calls_hold_has_a_bound),
         TEST(test_no_time_given_to_wait_means_the_default),
         TEST(test_texts_are_found_by_request_whatever_the_attempt),
     };
