@@ -59,6 +59,9 @@ enum {
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 4096,
     OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 128 << 20,
     PEERS_MAX = TINY_LIMITS ? 4 : 1024,
+    CONNECTIONS_MAX = TINY_LIMITS ? 16 : 1536,  /* accepted by one daemon, of strangers, too */
+    DESCRIPTORS_MAX = 4096,         /* to which a lower limit is raised */
+    RECEIVED_BYTES_MAX = 96 << 20,  /* received by one daemon and not taken yet */
     REQUESTS_MAX = TINY_LIMITS ? 4 : 1024,  /* tokenizerd's table of generations */
     CALLS_MAX = TINY_LIMITS ? 4 : 4096,     /* tokenize, score, probe, … under way */
     WATCHES_MAX = TINY_LIMITS ? 2 : 256,    /* of all watchers, in one tokenizerd */

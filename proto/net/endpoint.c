@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "gate/gate.h"
 #include "monitor.h"
 #include "proto/base/limits.h"
 #include "proto/base/process/lockfile.h"
@@ -19,6 +20,7 @@
 enum {
     FRAME_BYTES_MAX = (int)HEADER_BYTES_MAX > (int)RAW_BYTES_MAX ? HEADER_BYTES_MAX : RAW_BYTES_MAX,
     LINGER_MS = 100,
+    HANDSHAKE_MS = 3000, /* until both sides have said what they speak */
     BACKLOG = PEERS_MAX, /* connections not yet accepted: all clients may come back at once */
 };
 
@@ -32,6 +34,7 @@ struct endpoint {
     const char *path;           /* of a bound ipc socket, within `address`; else NULL */
     char lock_path[IPC_PATH_BYTES_MAX + sizeof ".lock"];
     int lock_fd;
+    int listener;
     bool bound;
     endpoint_reach reach;
     bool had_socket;            /* this try to connect came so far */
@@ -152,6 +155,7 @@ static status endpoint_new(endpoint **out, int type, const endpoint_options *opt
     zsock_set_sndhwm(e->zsock, options->high_water);
     zsock_set_rcvhwm(e->zsock, options->high_water);
     zsock_set_maxmsgsize(e->zsock, FRAME_BYTES_MAX);
+    zsock_set_handshake_ivl(e->zsock, HANDSHAKE_MS);
     if (strchr(e->address, '[')) zsock_set_ipv6(e->zsock, 1);
     *out = e;
     return STATUS_OK;
@@ -227,8 +231,10 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     /* Without it a message to a peer that is gone, or whose queue is full, vanishes untold. */
     zsock_set_router_mandatory(e->zsock, 1);
     const char *path = after(e->address, "ipc://");
+    gate_opens();
     if (st == STATUS_OK)
         st = path ? bind_ipc(e, path, f) : bind_tcp(e, after(e->address, "tcp://"), options->insecure, f);
+    e->listener = gate_opened();
     if (st != STATUS_OK) {
         endpoint_close(&e);
         return st;
@@ -278,6 +284,10 @@ void endpoint_close(endpoint **e_pointer) {
 
 void *endpoint_socket(const endpoint *e) {
     return zsock_resolve(e->zsock);
+}
+
+int endpoint_listener(const endpoint *e) {
+    return e->listener;
 }
 
 void *endpoint_monitor(const endpoint *e) {

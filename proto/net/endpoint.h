@@ -31,6 +31,7 @@ status endpoint_join(endpoint **out, const endpoint_options *options, failure *f
  * Leave, has a tenth of a second to go out; a message to a dead peer never waits longer. */
 void endpoint_close(endpoint **e);
 void *endpoint_socket(const endpoint *e);       /* of ZeroMQ, borrowed */
+int endpoint_listener(const endpoint *e);       /* the descriptor of a bound one: the gate knows it by that */
 
 /* Tells (a socket, borrowed; to be read when it has something) that a connection broke: what was under way on it
  * is gone, both ways. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "gate/gate.h"
 #include "peer_parts.h"
 #include "proto/base/clock.h"
 
@@ -17,7 +18,7 @@ peer *peer_new(peers *ps, const wire_message *m, uint64_t incarnation, const Tri
     p->route = m->route;
     p->connection = m->connection;
     p->incarnation = incarnation;
-    p->joined_ms = clock_ms();
+    p->joined_ms = p->asked_ms = clock_ms();
     p->hello = hello_copy(hello);
     p->outbox = outbox_new();
     if (!p->hello || !p->outbox) {
@@ -63,6 +64,7 @@ void peer_end(peers *ps, peer *p, const char *why, bool tell) {
     peer_unlink(ps, p);
     if (!peers_bound(ps)) peers_owe_leave(ps, tell ? p->incarnation : 0);
     else if (tell) peers_send_leave(ps, &p->route, p->incarnation);
+    gate_left(p->connection);
     ps->options.events.left(ps->options.context, p, why);
     peer_free(p);
 }
@@ -179,6 +181,7 @@ uint64_t peers_incarnation(void) {
 /* Take the loop's calls away, before the sockets go. */
 static void detach(peers *ps) {
     peers_life_end(ps);
+    peers_room_end(ps);
     loop_cancel(ps->loop, ps->retry_timer);
     loop_cancel(ps->loop, ps->end_timer);
     loop_remove_socket(ps->loop, ps->socket); /* its writer, too */
@@ -186,7 +189,8 @@ static void detach(peers *ps) {
 }
 
 static bool attach(peers *ps) {
-    ps->retry_timer = ps->end_timer = -1;
+    ps->retry_timer = ps->end_timer = ps->sweep_timer = -1;
+    if (peers_bound(ps) && !peers_room_begin(ps)) return false;
     if (!peers_life_begin(ps)) return false;
     if (loop_add_socket(ps->loop, ps->socket, peers_readable, ps) != 0) return false;
     return loop_add_socket(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;

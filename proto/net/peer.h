@@ -45,6 +45,9 @@ typedef struct peers_events {
     void (*refused)(void *context, const Trivium__Error *error);
     /* NULL, or: the messages of this turn were handed over. Whoever collects some (wire_keep) acts on them now. */
     void (*all_handed)(void *context);
+    /* NULL, or (bound side): call peer_works for each peer that has something under way. When no more peers fit, the
+     * one of all others which has asked for nothing for the longest time leaves for one that joins. */
+    void (*find_work)(void *context);
 } peers_events;
 
 typedef struct peers_options {
@@ -83,6 +86,8 @@ bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m);
 void peers_beat(peers *ps);         /* a heartbeat to everybody now: what it reports has changed */
 void peers_cut(peers *ps, peer *p, const char *why);    /* `left` follows from the loop */
 void peer_set_busy(peer *p, bool busy);                 /* LIVENESS_PING: see above */
+
+void peer_works(peer *p);                               /* find_work: see above */
 
 /* What its Hello said; valid as long as the peer. */
 const char *peer_name(const peer *p);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "errors.h"
+#include "gate/gate.h"
 #include "peer_parts.h"
 #include "proto/base/clock.h"
 
@@ -84,6 +85,7 @@ static status peer_enter(peers *ps, peer *p, failure *f) {
 
 static void peer_admit(peers *ps, const wire_message *m, uint64_t from, const Trivium__Hello *hello) {
     failure f;
+    if (peers_bound(ps)) peers_make_room(ps);
     status st = check_hello(ps, hello, &f);
     if (st != STATUS_OK && !peers_bound(ps)) {
         Trivium__Error error = error_to_wire(&f);
@@ -104,6 +106,7 @@ static void peer_admit(peers *ps, const wire_message *m, uint64_t from, const Tr
     await_writable(ps, false);
     if (p->state != PEER_ENTERING) return; /* its owner cut it */
     p->state = PEER_JOINED;
+    gate_joined(p->connection);
     peer_flush(ps, p);
 }
 

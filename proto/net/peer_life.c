@@ -77,6 +77,7 @@ static void take_message(peers *ps, const wire_message *m) {
         } else if (to_us && control->word_case == TRIVIUM__CONTROL__WORD_HEARTBEAT) {
             take_heartbeat(ps, p, control->heartbeat);
         } else if (to_us) {
+            p->asked_ms = p->life.heard_ms;
             ps->options.events.message(ps->options.context, p, m);
         }
     }

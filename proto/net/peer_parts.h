@@ -38,6 +38,8 @@ struct peer {
     Trivium__Hello *hello;
     outbox *outbox;
     uint64_t joined_ms;
+    uint64_t asked_ms;              /* when it last said something with a body, or joined */
+    bool works;                     /* as of when it was last asked for */
     peer_life life;
     char why[WHY_BYTES];            /* PEER_ENDING: for `left` */
     void *user;
@@ -75,6 +77,7 @@ struct peers {
     peer_list list;                 /* in order of joining */
     size_t n_peers;
     int retry_timer, end_timer;     /* -1: not set */
+    int sweep_timer;                /* bound side */
     bool some_broke;                /* connections of peers that have not ended yet */
     peers_life life;
     peers_joining joining;
@@ -132,6 +135,12 @@ void peers_take_hello(peers *ps, const wire_message *m, const Trivium__Control *
 void peers_take_refused(peers *ps, peer *p,
                         const Trivium__Control *control); /* p: the sender, or NULL */
 void peers_take_say_hello(peers *ps);
+
+/* ---- gate/peer_room.c ---- */
+
+bool peers_room_begin(peers *ps);                   /* bound side: sweeps from now on. False: no memory */
+void peers_room_end(peers *ps);
+void peers_make_room(peers *ps);                    /* for one more: it may end an idle one */
 
 /* ---- peer_life.c ---- */
 

@@ -8,6 +8,8 @@
 #include <sys/queue.h>
 #include <zmq.h>
 
+#include "gate/gate.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "raw frames are sent as they lie in memory");
 
@@ -105,10 +107,17 @@ static bool frame_receive(void *socket, zmq_msg_t *frame) {
     return rc >= 0;
 }
 
+/* The same for a frame of this message, which is taken from its connection then. */
+static bool frame_take(void *socket, const wire_message *m, zmq_msg_t *frame) {
+    if (!frame_receive(socket, frame)) return false;
+    gate_took(m->connection, zmq_msg_size(frame));
+    return true;
+}
+
 /* Take away the rest of a message that is not to be read further. */
-static void frames_drain(void *socket, bool more) {
+static void frames_drain(void *socket, const wire_message *m, bool more) {
     zmq_msg_t frame;
-    while (more && frame_receive(socket, &frame)) {
+    while (more && frame_take(socket, m, &frame)) {
         more = has_more(&frame);
         zmq_msg_close(&frame);
     }
@@ -140,16 +149,16 @@ static status raws_receive(void *socket, wire_message *m, bool more) {
     struct wire_frames *frames = m->frames;
     while (more) {
         if (frames->n_raw == RAW_FRAMES_MAX) {
-            frames_drain(socket, more);
+            frames_drain(socket, m, more);
             return STATUS_BAD_MESSAGE;
         }
         size_t index = frames->n_raw;
-        if (!frame_receive(socket, &frames->raw[index])) return STATUS_BAD_MESSAGE;
+        if (!frame_take(socket, m, &frames->raw[index])) return STATUS_BAD_MESSAGE;
         frames->n_raw++;
         more = has_more(&frames->raw[index]);
         const void *bytes = raw_bytes(frames, index);
         if (!bytes) {
-            frames_drain(socket, more);
+            frames_drain(socket, m, more);
             return STATUS_BAD_MESSAGE;
         }
         m->raw[m->n_raw++] = (wire_raw){bytes, zmq_msg_size(&frames->raw[index])};
@@ -186,6 +195,7 @@ status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_m
     }
     bool more = has_more(&frame);
     m->connection = zmq_msg_get(&frame, ZMQ_SRCFD);
+    gate_took(m->connection, zmq_msg_size(&frame));
     status st = STATUS_BAD_MESSAGE;
     m->frames = calloc(1, sizeof *m->frames);
     if (m->frames) m->frames->n_holders = 1;
@@ -194,7 +204,7 @@ status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_m
     if (m->header)
         st = raws_receive(socket, m, more);
     else
-        frames_drain(socket, more);
+        frames_drain(socket, m, more);
     if (st != STATUS_OK) {
         wire_route route = m->route;
         wire_release(m);

@@ -44,6 +44,15 @@ static void on_left(void *context, peer *p, const char *why) {
     l->events.left(l->context, p);
 }
 
+static void on_find_work(void *context) {
+    client_link *l = context;
+    l->events.find_work(l->context);
+}
+
+void client_link_works(peer *client) {
+    if (client) peer_works(client);
+}
+
 /* ---- what they say ---- */
 
 static void take_acknowledge(client_link *l, const peer *p, const Trivium__Acknowledge *m) {
@@ -150,6 +159,7 @@ status client_link_new(client_link **out, const link_options *options, const cli
                        void *context, failure *f) {
     static const peers_events heard = {
         .joined = on_joined,
+        .find_work = on_find_work,
         .left = on_left,
         .message = on_message,
         .heard = on_heard,

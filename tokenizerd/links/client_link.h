@@ -75,6 +75,9 @@ typedef struct client_link_events {
                          uint32_t attempt, uint32_t change);
     void (*pause)(void *context, const peer *client, const uint8_t id[REQUEST_BYTES],
                   uint32_t attempt, uint32_t n_steps);
+    /* Call client_link_works for each client that has a text, a call or a watch: the others may have to leave for one
+     * that joins. */
+    void (*find_work)(void *context);
     void (*left)(void *context, const peer *client);
 } client_link_events;
 
@@ -84,6 +87,7 @@ status client_link_new(client_link **out, const link_options *options, const cli
                        void *context, failure *f);
 void client_link_free(client_link **l);         /* says Leave to all; NULL is fine */
 const char *client_link_address(const client_link *l);
+void client_link_works(peer *client);           /* within find_work; NULL: nobody */
 
 /* ---- what clients are told ----
  *

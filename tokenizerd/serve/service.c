@@ -120,6 +120,13 @@ static void on_pause(void *context, const peer *client, const uint8_t id[REQUEST
     generating_pause(&s->generating, client, id, attempt, n_steps);
 }
 
+static void on_find_work(void *context) {
+    const service *s = context;
+    for (request *r = requests_first(s->requests); r; r = requests_next(r)) client_link_works(r->owner);
+    for (call *c = calls_first(s->calls); c; c = calls_next(c)) client_link_works(c->client);
+    for (watch *w = watches_first(s->watches); w; w = watches_next(w)) client_link_works(w->watcher);
+}
+
 static void on_client_left(void *context, const peer *client) {
     service *s = context;
     generating_client_left(&s->generating, client);
@@ -140,6 +147,7 @@ static const client_link_events text_events = {
     .status = on_status,
     .acknowledged = on_acknowledged,
     .pause = on_pause,
+    .find_work = on_find_work,
     .left = on_client_left,
 };
 

@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "proto/base/limits.h"
+
 enum {
     LINK_THREADS = 2,           /* ZeroMQ's own */
     DESCRIPTORS_BASE = 24,      /* ZeroMQ's threads, the loop, a file that is read, a few peers */
@@ -26,8 +28,8 @@ static size_t count_free(size_t limit, size_t n_max) {
 static status check_descriptors(size_t n_needed, failure *f) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return STATUS_OK;
-    rlim_t before = limit.rlim_cur;
-    limit.rlim_cur = limit.rlim_max;
+    rlim_t before = limit.rlim_cur, most = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    if (limit.rlim_cur < most) limit.rlim_cur = most;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
     size_t n_free = count_free(limit.rlim_cur, n_needed);
     if (n_free == n_needed) return STATUS_OK;

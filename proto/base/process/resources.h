@@ -8,7 +8,7 @@
 #include "proto/base/status.h"
 
 /* Are there the descriptors, threads and memory that n_endpoints sockets and what hangs on them need at
- * start? The limit of descriptors is raised as far as it goes first. STATUS_IO or STATUS_NO_MEMORY with a
+ * start? The limit of descriptors is raised first, as far as it goes and to DESCRIPTORS_MAX at most. STATUS_IO or STATUS_NO_MEMORY with a
  * sentence that names the limit. */
 status resources_check(size_t n_endpoints, failure *f);
 

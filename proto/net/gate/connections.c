@@ -1,0 +1,309 @@
+#include "connections.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "frames.h"
+#include "gate.h"
+#include "proto/base/limits.h"
+#include "proto/base/log.h"
+
+enum {
+    OPEN_FRAMES_MAX = 64,           /* of one message: more are no mistake */
+    LATE_MAX = 32,                  /* cut, and not closed yet, beyond the bound of connections */
+    RESERVE_DESCRIPTORS = 128,      /* for all that is no connection */
+    SHARE_BYTES_MIN = 64 * 1024,    /* what each may have received though memory is short */
+    FRAME_OVERHEAD_BYTES_MAX = 16 * 1024,
+};
+
+/* The largest message that there is, frame by frame. */
+static const size_t MESSAGE_BYTES_MAX = (size_t)HEADER_BYTES_MAX + (size_t)(FRAMES_MAX - 1) * RAW_BYTES_MAX +
+                                        (size_t)OPEN_FRAMES_MAX * FRAME_OVERHEAD_BYTES_MAX;
+
+typedef enum connection_kind {
+    KIND_NONE,                      /* of this descriptor the gate knows nothing */
+    KIND_LISTENER,
+    KIND_OPEN,
+    KIND_CLOSED,                    /* nothing but the number, until what came is taken */
+} connection_kind;
+
+/* Its kind changes with the lock held. The frames are those of ZeroMQ's thread. */
+typedef struct connection {
+    _Atomic connection_kind kind;
+    atomic_bool joined, cut;
+    atomic_bool taken;              /* something was, since the last sweep */
+    atomic_size_t n_bytes;          /* received and not taken */
+    int listener;
+    uint64_t number;                /* in order of coming */
+    uint32_t n_silent_sweeps, n_still_sweeps;
+    frames frames;
+} connection;
+
+/* Why connections were cut or refused since the last word about it: strangers must not fill the log. */
+typedef struct counts {
+    atomic_size_t alien, still, silent, crowded, refused;
+} counts;
+
+static connection table[DESCRIPTORS_MAX];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_size_t n_received;            /* the sum of all n_bytes */
+static atomic_size_t n_open, n_joined, n_max;
+static uint64_t n_ever;
+static counts n_cut;
+static int placeholder = -1;                /* what a number stands for when its connection was closed */
+
+static connection *find(int fd, connection_kind kind) {
+    if (fd < 0 || fd >= DESCRIPTORS_MAX) return NULL;
+    return atomic_load_explicit(&table[fd].kind, memory_order_acquire) == kind ? &table[fd] : NULL;
+}
+
+static int number_of(const connection *c) {
+    return (int)(c - table);
+}
+
+/* ---- listening ---- */
+
+/* What the limit of descriptors leaves, once and for all: it was raised at start. */
+static size_t room(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > DESCRIPTORS_MAX) limit.rlim_cur = DESCRIPTORS_MAX;
+    size_t n = (size_t)limit.rlim_cur;
+    n -= n / 2 < RESERVE_DESCRIPTORS ? n / 2 : RESERVE_DESCRIPTORS;
+    return n < CONNECTIONS_MAX ? n : CONNECTIONS_MAX;
+}
+
+void connections_listen(int fd) {
+    if (fd < 0 || fd >= DESCRIPTORS_MAX) return;
+    pthread_mutex_lock(&lock);
+    if (n_max == 0) n_max = room();
+    if (placeholder < 0) placeholder = eventfd(0, EFD_CLOEXEC);
+    atomic_store(&table[fd].kind, KIND_LISTENER);
+    pthread_mutex_unlock(&lock);
+}
+
+bool connections_listening(int fd) {
+    return find(fd, KIND_LISTENER) != NULL;
+}
+
+/* ---- coming and going ---- */
+
+static void set_joined(connection *c, bool joined) {
+    if (atomic_exchange(&c->joined, joined) == joined) return;
+    if (joined) atomic_fetch_add(&n_joined, 1);
+    else atomic_fetch_sub(&n_joined, 1);
+}
+
+/* With the lock held, so that the number is still that of this connection. ZeroMQ reads the end of the file. */
+static void cut(connection *c, atomic_size_t *count) {
+    atomic_fetch_add(count, 1);
+    atomic_store(&c->cut, true);
+    shutdown(number_of(c), SHUT_RDWR);
+}
+
+static connection *oldest_stranger(void) {
+    connection *oldest = NULL;
+    for (connection *c = table; c < table + DESCRIPTORS_MAX; c++) {
+        if (c->kind != KIND_OPEN || c->joined || c->cut) continue;
+        if (!oldest || c->number < oldest->number) oldest = c;
+    }
+    return oldest;
+}
+
+bool connections_admit(int fd, int listener) {
+    if (fd >= DESCRIPTORS_MAX) return false;
+    pthread_mutex_lock(&lock);
+    bool fits = n_open < n_max;
+    if (!fits && n_open < n_max + LATE_MAX) {
+        connection *oldest = oldest_stranger();
+        if (oldest) cut(oldest, &n_cut.crowded);
+        fits = oldest != NULL;
+    }
+    if (fits) {
+        connection *c = &table[fd];
+        *c = (connection){.listener = listener, .number = ++n_ever};
+        atomic_store(&c->kind, KIND_OPEN);
+        n_open++;
+    }
+    pthread_mutex_unlock(&lock);
+    if (!fits) atomic_fetch_add(&n_cut.refused, 1);
+    return fits;
+}
+
+static void forget(connection *c) {
+    atomic_fetch_sub(&n_received, atomic_exchange(&c->n_bytes, 0));
+    atomic_store(&c->kind, KIND_NONE);
+    n_open--;
+}
+
+/* The number is free for another one. */
+static void give_back(connection *c) {
+    pthread_mutex_lock(&lock);
+    bool mine = c->kind == KIND_CLOSED;
+    if (mine) forget(c);
+    pthread_mutex_unlock(&lock);
+    if (mine) close(number_of(c));
+}
+
+/* Of those closed for so many sweeps: what has not been taken by now was dropped. */
+static void give_all_back(int listener, uint32_t n_sweeps) {
+    for (connection *c = table; c < table + DESCRIPTORS_MAX; c++)
+        if (c->kind == KIND_CLOSED && c->listener == listener && c->n_silent_sweeps++ >= n_sweeps) give_back(c);
+}
+
+/* A message that is not whole goes with its connection. */
+static void drop_open(connection *c) {
+    size_t n = c->frames.open_bytes, n_there = c->n_bytes;
+    if (n > n_there) n = n_there;
+    atomic_fetch_sub(&c->n_bytes, n);
+    atomic_fetch_sub(&n_received, n);
+}
+
+static bool close_connection(int fd) {
+    connection *c = &table[fd];
+    pthread_mutex_lock(&lock);
+    set_joined(c, false);
+    drop_open(c);
+    bool stays = c->n_bytes > 0 && find(c->listener, KIND_LISTENER) && dup3(placeholder, fd, O_CLOEXEC) == fd;
+    c->n_silent_sweeps = 0;
+    if (stays) atomic_store(&c->kind, KIND_CLOSED);
+    else forget(c);
+    pthread_mutex_unlock(&lock);
+    if (stays && c->n_bytes == 0) give_back(c); /* the last was taken meanwhile */
+    return stays;
+}
+
+bool connections_close(int fd) {
+    if (find(fd, KIND_OPEN)) return close_connection(fd);
+    if (find(fd, KIND_LISTENER)) {
+        pthread_mutex_lock(&lock);
+        atomic_store(&table[fd].kind, KIND_NONE);
+        pthread_mutex_unlock(&lock);
+        give_all_back(fd, 0);
+    }
+    return false;
+}
+
+/* ---- what they send ---- */
+
+connections_turn connections_read(int fd) {
+    connection *c = find(fd, KIND_OPEN);
+    if (!c) return TURN_FOREIGN;
+    if (atomic_load_explicit(&c->cut, memory_order_relaxed)) return TURN_ENDS;
+    size_t n_all = atomic_load_explicit(&n_received, memory_order_relaxed);
+    if (n_all < RECEIVED_BYTES_MAX) return TURN_READS;
+    size_t share = n_all / n_open;
+    if (share < SHARE_BYTES_MIN) share = SHARE_BYTES_MIN;
+    return c->n_bytes < share ? TURN_READS : TURN_WAITS;
+}
+
+bool connections_count(int fd, const void *bytes, size_t n) {
+    connection *c = find(fd, KIND_OPEN);
+    if (!c) return true;
+    size_t n_more = frames_count(&c->frames, bytes, n);
+    atomic_fetch_add(&c->n_bytes, n_more);
+    atomic_fetch_add(&n_received, n_more);
+    bool fine = !c->frames.alien && c->frames.n_open <= OPEN_FRAMES_MAX && c->frames.open_bytes <= MESSAGE_BYTES_MAX;
+    if (fine) return true;
+    atomic_store(&c->cut, true);
+    atomic_fetch_add(&n_cut.alien, 1);
+    return false;
+}
+
+void gate_took(int fd, size_t n_bytes) {
+    if (fd < 0 || fd >= DESCRIPTORS_MAX) return;
+    connection *c = &table[fd];
+    connection_kind kind = c->kind;
+    if (kind != KIND_OPEN && kind != KIND_CLOSED) return;
+    size_t n = frame_weight(n_bytes), n_there = c->n_bytes;
+    if (n > n_there) n = n_there;   /* a stranger may send words of ZeroMQ's own that come out as a message */
+    atomic_store_explicit(&c->taken, true, memory_order_relaxed);
+    atomic_fetch_sub(&n_received, n);
+    if (atomic_fetch_sub(&c->n_bytes, n) == n && c->kind == KIND_CLOSED) give_back(c);
+}
+
+/* ---- who is there ---- */
+
+void gate_joined(int fd) {
+    connection *c = find(fd, KIND_OPEN);
+    if (!c || c->joined) return;
+    pthread_mutex_lock(&lock);
+    if (c->kind == KIND_OPEN) set_joined(c, true);
+    pthread_mutex_unlock(&lock);
+}
+
+void gate_left(int fd) {
+    connection *c = find(fd, KIND_OPEN);
+    if (!c) return;
+    pthread_mutex_lock(&lock);
+    c->n_silent_sweeps = 0;
+    if (c->kind == KIND_OPEN) set_joined(c, false);
+    pthread_mutex_unlock(&lock);
+}
+
+bool gate_crowded(void) {
+    return n_joined >= n_max - n_max / 8;
+}
+
+size_t gate_connections(void) {
+    return n_open;
+}
+
+size_t gate_connections_max(void) {
+    return n_max;
+}
+
+size_t gate_received_bytes(void) {
+    return n_received;
+}
+
+/* ---- sweeping ---- */
+
+static void sweep_one(connection *c) {
+    c->n_silent_sweeps = c->joined ? 0 : c->n_silent_sweeps + 1;
+    if (c->n_silent_sweeps >= GATE_HELLO_SWEEPS) cut(c, &n_cut.silent);
+    bool taken = atomic_exchange(&c->taken, false);
+    c->n_still_sweeps = c->n_bytes == 0 || taken ? 0 : c->n_still_sweeps + 1;
+}
+
+/* The one that fills the most, and of which nothing could be taken for a while. */
+static connection *find_still(void) {
+    connection *most = NULL;
+    for (connection *c = table; c < table + DESCRIPTORS_MAX; c++) {
+        if (c->kind != KIND_OPEN || c->cut || c->n_still_sweeps < GATE_STILL_SWEEPS) continue;
+        if (!most || c->n_bytes > most->n_bytes) most = c;
+    }
+    return most;
+}
+
+static void make_room(void) {
+    size_t n_left = n_received;
+    for (connection *c; n_left >= RECEIVED_BYTES_MAX && (c = find_still());) {
+        n_left -= c->n_bytes < n_left ? c->n_bytes : n_left;
+        cut(c, &n_cut.still);
+    }
+}
+
+static void tell(void) {
+    size_t alien = atomic_exchange(&n_cut.alien, 0), still = atomic_exchange(&n_cut.still, 0);
+    size_t silent = atomic_exchange(&n_cut.silent, 0), crowded = atomic_exchange(&n_cut.crowded, 0);
+    size_t refused = atomic_exchange(&n_cut.refused, 0);
+    if (alien + still + silent + crowded + refused == 0) return;
+    log_event(LOG_INFO, "connections_cut", "no_message=%zu never_whole=%zu no_hello=%zu crowded_out=%zu refused=%zu",
+              alien, still, silent, crowded, refused);
+}
+
+void gate_sweep(int listener, bool all_read) {
+    pthread_mutex_lock(&lock);
+    for (connection *c = table; c < table + DESCRIPTORS_MAX; c++)
+        if (c->kind == KIND_OPEN && c->listener == listener && !c->cut) sweep_one(c);
+    make_room();
+    pthread_mutex_unlock(&lock);
+    if (all_read) give_all_back(listener, 1);
+    tell();
+}

@@ -1,0 +1,34 @@
+/* The connections behind the gate: which there are, what they sent. calls.c asks here before each call of ZeroMQ's. */
+#ifndef TRIVIUM_CONNECTIONS_H
+#define TRIVIUM_CONNECTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* `fd` begins to listen for an endpoint of ours. */
+void connections_listen(int fd);
+bool connections_listening(int fd);
+
+/* `fd` was accepted by this listener. False: there is no room, and it is to be closed. Else the oldest that has not said
+ * Hello may have been cut for it. */
+bool connections_admit(int fd, int listener);
+
+typedef enum connections_turn {
+    TURN_FOREIGN,                   /* none of ours: to be read as asked */
+    TURN_READS,                     /* at most READ_BYTES_MAX at once, and to be told what came */
+    TURN_ENDS,                      /* it was cut */
+    TURN_WAITS,                     /* later: much of what it sent is not taken yet, and memory is short */
+} connections_turn;
+
+enum { READ_BYTES_MAX = 256 * 1024 };
+
+connections_turn connections_read(int fd);
+/* These bytes came. False: it is to be ended, for what it sends is no message. */
+bool connections_count(int fd, const void *bytes, size_t n);
+
+/* `fd` is about to be closed. True: it was, but its number stays taken until all that came through it was, too: a message
+ * names its connection by it. */
+bool connections_close(int fd);
+
+#endif

@@ -1,0 +1,60 @@
+/* Room for peers: who must go when there is none, and which connections are nobody's. */
+#include <czmq.h>
+
+#include "gate.h"
+#include "proto/net/errors.h"
+#include "proto/net/peer_parts.h"
+
+/* Nothing lies in the socket. */
+static bool all_read(const peers *ps) {
+    int events = 0;
+    size_t n_bytes = sizeof events;
+    return zmq_getsockopt(ps->socket, ZMQ_EVENTS, &events, &n_bytes) == 0 && !(events & ZMQ_POLLIN);
+}
+
+/* Which connections are joined is said again each time: a number may have been given to another one just when its peer
+ * said Hello. */
+static void on_sweep(void *context) {
+    peers *ps = context;
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link)
+        if (p->state != PEER_ENDING) gate_joined(p->connection);
+    gate_sweep(endpoint_listener(ps->endpoint), all_read(ps));
+}
+
+bool peers_room_begin(peers *ps) {
+    ps->sweep_timer = loop_every(ps->loop, GATE_SWEEP_MS, on_sweep, ps);
+    return ps->sweep_timer >= 0;
+}
+
+void peers_room_end(peers *ps) {
+    loop_cancel(ps->loop, ps->sweep_timer);
+}
+
+void peer_works(peer *p) {
+    p->works = true;
+}
+
+static peer *longest_idle(const peers *ps) {
+    peer *p, *longest = NULL;
+    TAILQ_FOREACH(p, &ps->list, link) p->works = false;
+    ps->options.events.find_work(ps->options.context);
+    TAILQ_FOREACH(p, &ps->list, link) {
+        if (p->state != PEER_JOINED || p->works) continue;
+        if (!longest || p->asked_ms < longest->asked_ms) longest = p;
+    }
+    return longest;
+}
+
+/* Its Leave comes first: to a peer that counts as joined a refusal says nothing. */
+void peers_make_room(peers *ps) {
+    if (!ps->options.events.find_work || (ps->n_peers < PEERS_MAX && !gate_crowded())) return;
+    peer *p = longest_idle(ps);
+    if (!p) return;
+    failure f;
+    fail(&f, STATUS_BUSY, "its place was needed: it had nothing under way, and had asked for nothing the longest");
+    wire_route route = p->route;
+    uint64_t incarnation = p->incarnation;
+    peer_end(ps, p, f.message, true);
+    peers_send_refusal(ps, &route, incarnation, &f);
+}
