@@ -1,6 +1,39 @@
-"""The messages in the bytes of a ZeroMQ connection (ZMTP 3, without keys): for whoever listens on the road."""
+"""The bytes of a ZeroMQ connection (ZMTP 3, without keys): for whoever listens on the road, and for whoever speaks by
+hand."""
+import socket
+
 GREETING_BYTES = 64
 MORE, LONG, COMMAND = 1, 2, 4
+SOCKET_TYPE = b"\x0bSocket-Type" + len(b"DEALER").to_bytes(4, "big") + b"DEALER"
+GREETING = (b"\xff" + bytes(8) + b"\x7f" + b"\x03\x01" + b"NULL").ljust(GREETING_BYTES, b"\0")
+
+
+def frame(body, flags=0):
+    """A frame as it goes over the road."""
+    if len(body) > 255:
+        return bytes([flags | LONG]) + len(body).to_bytes(8, "big") + body
+    return bytes([flags, len(body)]) + body
+
+
+READY = frame(b"\x05READY" + SOCKET_TYPE, COMMAND)
+
+
+def bare(address):
+    """A connected socket on which nothing was said yet."""
+    kind, place = address.split("://")
+    if kind == "ipc":
+        one = socket.socket(socket.AF_UNIX)
+        one.connect(place)
+        return one
+    host, port = place.rsplit(":", 1)
+    return socket.create_connection((host, int(port)))
+
+
+def greeted(address):
+    """A connection over which messages may go."""
+    one = bare(address)
+    one.sendall(GREETING + READY)
+    return one
 
 
 class Messages:
