@@ -30,18 +30,30 @@ def bare(address):
 
 
 def greeted(address):
-    """A connection over which messages may go."""
+    """A connection over which messages may go. The other side has said all that comes before them, too: what is sent
+    earlier counts as part of its handshake."""
     one = bare(address)
     one.sendall(GREETING + READY)
+    take(one, GREETING_BYTES)
+    flags, n_bytes = take(one, 2)
+    assert flags == COMMAND
+    take(one, n_bytes)
     return one
+
+
+def take(one, n_bytes):
+    piece = one.recv(n_bytes, socket.MSG_WAITALL)
+    if len(piece) < n_bytes:
+        raise ConnectionResetError("cut within the handshake")
+    return piece
 
 
 class Messages:
     """One direction of a connection: feed() takes what came and returns the messages that are whole by then."""
 
-    def __init__(self):
+    def __init__(self, greeted=False):
         self.bytes = bytearray()
-        self.greeted = False
+        self.greeted = greeted
         self.frames = []                    # of the message that is under way
 
     def feed(self, piece):
