@@ -53,6 +53,7 @@ enum {
     SAMPLE_ROWS_MAX = 64,
 
     /* queues and tables */
+    TURN_BYTES_MAX = 256 * 1024,    /* taken from one socket before the others get their turn, or one message */
     HIGH_WATER_MESSAGES = 1000,
     HIGH_WATER_ROWS = 8,            /* the logits link */
     SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
@@ -102,7 +103,7 @@ enum {
     STEP_LOSSES_MAX = 8,            /* samplers lost with the rows of one step */
     REOPENS_MAX = 5,                /* in a row without a new token: it may be what ends its modelds */
     BUSY_RETRY_MS = 200,            /* until a text that has begun is tried again where there was no room */
-    RECEIVE_BURST = 64,             /* messages served from one socket before the others get a turn */
+    TURN_MS_MAX = 5,                /* after which no other message is taken from one socket in this turn */
 };
 
 #define DEFAULT_POOL "default"      /* of samplerds: what "" names */

@@ -5,7 +5,7 @@
 #include "proto/base/log.h"
 
 enum {
-    DRAIN_MESSAGES_MAX = 16 * RECEIVE_BURST,    /* read at once before somebody is declared lost */
+    ROUND_MESSAGES = 2 * PEERS_MAX,     /* as many as there may be connections, at least */
     TICKS_PER_HEARTBEAT = 4,                    /* how closely silence is measured */
     SAY_HELLO_MAX = PEERS_MAX,                  /* answers to strangers between two ticks */
 };
@@ -58,6 +58,7 @@ static void take_message(peers *ps, const wire_message *m) {
     }
     bool to_us = control->to == ps->options.incarnation;
     peer *p = peer_find(ps, control->from, &m->route);
+    if (p) p->life.n_read = ps->life.n_read;
     if (p && p->state == PEER_ENDING) return;
     if (p && to_us) peer_heard(p);
 
@@ -83,24 +84,42 @@ static void take_message(peers *ps, const wire_message *m) {
     }
 }
 
-/* True: no more are there. */
-static bool receive_some(peers *ps, size_t n_max) {
-    for (size_t i = 0; i < n_max; i++) {
-        wire_message m;
-        status st = wire_receive(ps->socket, ps->options.incoming, &m);
-        if (st == STATUS_NOT_FOUND) return true;
-        if (st == STATUS_OK)
-            take_message(ps, &m);
-        else
-            garbage(ps, &m.route);
-        wire_release(&m);
-    }
-    return false;
+static size_t receive_one(peers *ps, status *st) {
+    wire_message m;
+    *st = wire_receive(ps->socket, ps->options.incoming, &m);
+    size_t n_bytes = m.n_bytes;
+    if (*st == STATUS_NOT_FOUND) return 0;
+    ps->life.n_read++;
+    if (*st == STATUS_OK)
+        take_message(ps, &m);
+    else
+        garbage(ps, &m.route);
+    wire_release(&m);
+    return n_bytes;
 }
 
-/* Read up to n_max messages. True: no more are there. */
-static bool receive(peers *ps, size_t n_max) {
-    bool all_read = receive_some(ps, n_max);
+/* Up to when we have listened: what was sent by then has been read, or something later of the same sender. That is so
+ * when nothing is left; and since connections have their turns by message, also after a message for each that there
+ * may be: so a socket that is never empty hides nobody who has fallen silent. */
+static void note_listening(peers *ps, bool all_read, uint64_t now_ms) {
+    peers_life *life = &ps->life;
+    bool round_over = life->n_read - life->round_n_read >= ROUND_MESSAGES;
+    if (!all_read && !round_over) return;
+    life->listened_ms = all_read ? now_ms : life->round_ms;
+    life->round_ms = now_ms;
+    life->round_n_read = life->n_read;
+}
+
+/* One turn: TURN_BYTES_MAX, or one message that is larger, and no other begins after TURN_MS_MAX. What is left wakes
+ * the loop again at once, after the others had their turn. True: nothing was left. */
+static bool receive(peers *ps) {
+    uint64_t begun_us = clock_us();
+    size_t n_bytes = 0;
+    status st = STATUS_OK;
+    do n_bytes += receive_one(ps, &st);
+    while (st != STATUS_NOT_FOUND && n_bytes < TURN_BYTES_MAX && clock_us() - begun_us < TURN_MS_MAX * 1000);
+    bool all_read = st == STATUS_NOT_FOUND;
+    note_listening(ps, all_read, clock_ms());
     if (ps->options.events.all_handed) ps->options.events.all_handed(ps->options.context);
     return all_read;
 }
@@ -117,26 +136,28 @@ void peers_note_broken(peers *ps) {
         if (!p) continue;
         p->connection = -1;
         p->broke = ps->some_broke = true;
+        p->life.n_read = ps->life.n_read;
     }
 }
 
-static peer *find_broken(const peers *ps) {
+/* A connection that has more to be read is given a turn within a round. */
+static peer *find_broken(const peers *ps, bool all_read) {
     peer *p;
     TAILQ_FOREACH(p, &ps->list, link)
-        if (p->broke) return p;
+        if (p->broke && (all_read || ps->life.n_read - p->life.n_read >= ROUND_MESSAGES)) return p;
     return NULL;
 }
 
-static void end_the_broken(peers *ps) {
-    ps->some_broke = false;
-    for (peer *p; (p = find_broken(ps));) peer_end(ps, p, "the connection broke", false);
+/* What a peer sent before its connection broke counts: it ends when nothing of it is left to be read. */
+static void end_the_broken(peers *ps, bool all_read) {
+    if (!ps->some_broke) return;
+    for (peer *p; (p = find_broken(ps, all_read));) peer_end(ps, p, "the connection broke", false);
+    if (all_read) ps->some_broke = false;
 }
 
-/* What a peer sent before its connection broke counts: it ends when nothing is left to be read. */
 void peers_readable(void *context) {
     peers *ps = context;
-    bool all_read = receive(ps, RECEIVE_BURST);
-    if (ps->some_broke && all_read) end_the_broken(ps);
+    end_the_broken(ps, receive(ps));
     peers_flush(ps); /* a peer that answers has read */
 }
 
@@ -156,7 +177,7 @@ void peers_disconnected(void *context) {
         return;
     }
     peers_note_broken(ps);
-    if (ps->some_broke && receive(ps, DRAIN_MESSAGES_MAX)) end_the_broken(ps);
+    if (ps->some_broke) end_the_broken(ps, receive(ps));
 }
 
 /* ---- Liveness ---- */
@@ -187,15 +208,16 @@ static bool should_speak(const peers *ps, const peer *p) {
     return !p->life.busy && p->life.pinged_ms > p->life.heard_ms;
 }
 
-static uint64_t silence_ms(const peer *p) {
-    uint64_t silent_ms = clock_ms() - p->life.heard_ms;
-    return silent_ms > p->life.forgiven_ms ? silent_ms - p->life.forgiven_ms : 0;
+/* By what we have listened to: whose word may lie unread is not silent. */
+static uint64_t silence_ms(const peers *ps, const peer *p) {
+    uint64_t since_ms = p->life.heard_ms + p->life.forgiven_ms;
+    return ps->life.listened_ms > since_ms ? ps->life.listened_ms - since_ms : 0;
 }
 
 static peer *find_silent(const peers *ps) {
     peer *p;
     TAILQ_FOREACH(p, &ps->list, link)
-        if (should_speak(ps, p) && silence_ms(p) > p->life.silence_ms_max) return p;
+        if (should_speak(ps, p) && silence_ms(ps, p) > p->life.silence_ms_max) return p;
     return NULL;
 }
 
@@ -212,12 +234,10 @@ static void forgive_own_silence(peers *ps, uint64_t now_ms) {
     ps->life.ticked_ms = now_ms;
 }
 
-/* Declare lost whoever is silent, after what already lies in the socket was read. */
 static void end_the_silent(peers *ps) {
-    if (!find_silent(ps) || !receive(ps, DRAIN_MESSAGES_MAX)) return;
     for (peer *p; (p = find_silent(ps));) {
         char why[WHY_BYTES];
-        snprintf(why, sizeof why, "silent for %u ms", (unsigned)silence_ms(p));
+        snprintf(why, sizeof why, "silent for %u ms", (unsigned)silence_ms(ps, p));
         peer_end(ps, p, why, true);
         if (!peers_bound(ps)) peers_say_hello(ps);
     }
@@ -245,11 +265,18 @@ static void send_heartbeats(peers *ps, uint64_t now_ms) {
     peers_beat(ps);
 }
 
+/* A socket from which nothing comes is looked into once a tick, to know that it is empty. */
+static void listen_to_nothing(peers *ps) {
+    if (ps->life.n_read == ps->life.ticked_n_read) end_the_broken(ps, receive(ps));
+    ps->life.ticked_n_read = ps->life.n_read;
+}
+
 static void on_tick(void *context) {
     peers *ps = context;
     ps->life.n_say_hello = 0;
     peers_end_doomed(ps);
     forgive_own_silence(ps, clock_ms());
+    listen_to_nothing(ps);
     end_the_silent(ps);
     uint64_t now_ms = clock_ms();
     if (!peers_bound(ps) && TAILQ_EMPTY(&ps->list) &&
@@ -265,7 +292,7 @@ static void on_tick(void *context) {
 bool peers_life_begin(peers *ps) {
     uint64_t now_ms = clock_ms();
     ps->life = (peers_life){.tick_ms = ps->options.heartbeat_ms / TICKS_PER_HEARTBEAT,
-                            .ticked_ms = now_ms, .beaten_ms = now_ms};
+                            .ticked_ms = now_ms, .beaten_ms = now_ms, .listened_ms = now_ms, .round_ms = now_ms};
     ps->life.tick_timer = loop_every(ps->loop, ps->life.tick_ms, on_tick, ps);
     return ps->life.tick_timer >= 0;
 }

@@ -24,6 +24,7 @@ typedef struct peer_life {
     uint64_t forgiven_ms;           /* of the time since then, when we could not hear */
     uint64_t pinged_ms;             /* when it was last asked for life (LIVENESS_PING, bound side) */
     uint32_t silence_ms_max;
+    uint64_t n_read;                /* of peers_life, at its newest message, or when its connection broke after that */
     bool busy;
     bool garbage_logged;
 } peer_life;
@@ -52,6 +53,9 @@ typedef struct peers_life {
     int tick_timer;
     uint32_t tick_ms;
     uint64_t ticked_ms, beaten_ms;  /* when the last tick, the last heartbeat was */
+    uint64_t n_read, ticked_n_read; /* messages of all senders: now, at the last tick */
+    uint64_t listened_ms;           /* by when all have been listened to */
+    uint64_t round_ms, round_n_read;    /* when that was last noted, and what had been read then */
     size_t n_say_hello;             /* answers to strangers since the last tick */
     uint64_t n_garbage;
     bool garbage_logged;

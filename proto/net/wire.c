@@ -107,20 +107,26 @@ static bool frame_receive(void *socket, zmq_msg_t *frame) {
     return rc >= 0;
 }
 
-/* The same for a frame of this message, which is taken from its connection then. */
-static bool frame_take(void *socket, const wire_message *m, zmq_msg_t *frame) {
-    if (!frame_receive(socket, frame)) return false;
+static void count_frame(wire_message *m, zmq_msg_t *frame) {
+    m->n_bytes += zmq_msg_size(frame);
     gate_took(m->connection, zmq_msg_size(frame));
+}
+
+/* The same for a frame of this message, which is taken from its connection then. */
+static bool frame_take(void *socket, wire_message *m, zmq_msg_t *frame) {
+    if (!frame_receive(socket, frame)) return false;
+    count_frame(m, frame);
     return true;
 }
 
 /* Take away the rest of a message that is not to be read further. */
-static void frames_drain(void *socket, const wire_message *m, bool more) {
+static void frames_drain(void *socket, wire_message *m, bool more) {
     zmq_msg_t frame;
     while (more && frame_take(socket, m, &frame)) {
         more = has_more(&frame);
         zmq_msg_close(&frame);
     }
+    return n_bytes;
 }
 
 static ProtobufCMessage *header_unpack(arena *a, const ProtobufCMessageDescriptor *type,
@@ -195,7 +201,7 @@ status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_m
     }
     bool more = has_more(&frame);
     m->connection = zmq_msg_get(&frame, ZMQ_SRCFD);
-    gate_took(m->connection, zmq_msg_size(&frame));
+    count_frame(m, &frame);
     status st = STATUS_BAD_MESSAGE;
     m->frames = calloc(1, sizeof *m->frames);
     if (m->frames) m->frames->n_holders = 1;
@@ -206,9 +212,9 @@ status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_m
     else
         frames_drain(socket, m, more);
     if (st != STATUS_OK) {
-        wire_route route = m->route;
+        wire_message dropped = {.route = m->route, .n_bytes = m->n_bytes, .connection = -1};
         wire_release(m);
-        m->route = route;
+        *m = dropped;
     }
     return st;
 }

@@ -31,14 +31,15 @@ typedef struct wire_message {
     ProtobufCMessage *header;
     wire_raw raw[RAW_FRAMES_MAX];
     size_t n_raw;
+    size_t n_bytes;                 /* of all its frames after the route */
     wire_route route;
     int connection;                 /* its descriptor, while it is there; -1: not known */
     struct wire_frames *frames;     /* owner of the above; NULL when empty */
 } wire_message;
 
 /* Take the next message off `socket` without waiting; the header is unpacked as `type`.
- * STATUS_NOT_FOUND: nothing there. STATUS_BAD_MESSAGE: what came could not be read; it was dropped and
- * `m->route` says who sent it. */
+ * STATUS_NOT_FOUND: nothing there. STATUS_BAD_MESSAGE: what came could not be read; it was dropped,
+ * `m->route` says who sent it, and `m->n_bytes` how much was there. */
 status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_message *m);
 void wire_release(wire_message *m);             /* NULL fields are fine; empties *m */
 /* One more holder of what was received: it stays until each of them has released its own. */

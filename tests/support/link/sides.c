@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "logits.pb-c.h"
 #include "place.h"
@@ -76,6 +77,7 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     if (request->sample->ticket != s->ticket + 1) s->in_order = false;
     s->ticket = request->sample->ticket;
     s->n_messages++;
+    usleep(s->work_ms * 1000);
     if (s->echo) assert_int_equal(side_send(s, p, s->ticket, 1 << 16), STATUS_OK);
     if (!s->cut) return;
     peers_cut(s->ps, p, "enough");

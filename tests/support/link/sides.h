@@ -33,6 +33,7 @@ typedef struct side {
     bool greet;                 /* send ticket 1 from within `joined` */
     bool cut;                   /* cut whoever sends a message */
     bool echo;
+    uint32_t work_ms;           /* that each message takes */
 } side;
 
 extern loop *test_loop;
