@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <zmq.h>
 
+#include "bounds/bounds.h"
 #include "gate/gate.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -17,70 +17,27 @@ enum { RAW_ALIGNMENT = 8 };
 
 /* ---- Memory for an unpacked header ----
  *
- * protobuf-c allocates what the bytes of a stranger ask for: two bytes on the wire may become a
- * hundred in memory. So a header gets an arena whose size has a bound, and everything in it is
- * freed at once. */
+ * Measured before (bounds.h): one piece, of which protobuf-c gets its pieces one after another, and which is freed at
+ * once. */
 
-enum {
-    ARENA_BLOCK_BYTES = 8 * 1024,
-    ARENA_FLOOR_BYTES = 64 * 1024,  /* what any header may use … */
-    ARENA_FACTOR = 64,              /* … and this much for each byte of it, … */
-    ARENA_SLOPE_BYTES = 64 << 20,   /* … but beyond this only … */
-    ARENA_TAIL_FACTOR = 2,          /* … this much: a large header is one long text */
-    ARENA_ALIGNMENT = 8,            /* protobuf-c holds nothing wider than pointers and doubles */
-};
-
-typedef struct arena_block {
-    SLIST_ENTRY(arena_block) link;
-    size_t n_used, n_bytes;
-    _Alignas(ARENA_ALIGNMENT) uint8_t bytes[];
-} arena_block;
+enum { ARENA_ALIGNMENT = 8 };       /* protobuf-c holds nothing wider than pointers and doubles */
 
 typedef struct arena {
-    SLIST_HEAD(, arena_block) blocks;   /* the first one is being filled */
-    size_t n_left;                      /* bytes that it may still hand out */
+    uint8_t *bytes;                 /* [n_bytes] */
+    size_t n_used, n_bytes;
 } arena;
-
-static size_t arena_budget(size_t header_bytes) {
-    size_t steep = header_bytes * ARENA_FACTOR;
-    size_t flat = (size_t)ARENA_SLOPE_BYTES + header_bytes * ARENA_TAIL_FACTOR;
-    return ARENA_FLOOR_BYTES + (steep < flat ? steep : flat);
-}
-
-static arena_block *block_new(size_t n_bytes) {
-    arena_block *block = malloc(sizeof *block + n_bytes);
-    if (block) *block = (arena_block){.n_bytes = n_bytes};
-    return block;
-}
 
 static void *arena_alloc(void *allocator_data, size_t size) {
     arena *a = allocator_data;
-    if (size > a->n_left) return NULL;
     size_t n_bytes = (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
-    arena_block *first = SLIST_FIRST(&a->blocks), *block = first;
-    if (!block || block->n_bytes - block->n_used < n_bytes) {
-        bool large = n_bytes > ARENA_BLOCK_BYTES / 4;
-        block = block_new(large ? n_bytes : ARENA_BLOCK_BYTES);
-        if (!block) return NULL;
-        if (large && first) SLIST_INSERT_AFTER(first, block, link); /* the first is still being filled */
-        else SLIST_INSERT_HEAD(&a->blocks, block, link);
-    }
-    void *memory = block->bytes + block->n_used;
-    block->n_used += n_bytes;
-    a->n_left -= n_bytes < a->n_left ? n_bytes : a->n_left;
+    if (n_bytes < size || n_bytes > a->n_bytes - a->n_used) return NULL;
+    void *memory = a->bytes + a->n_used;
+    a->n_used += n_bytes;
     return memory;
 }
 
 static void arena_free_one(void *allocator_data, void *pointer) {
-    (void)allocator_data, (void)pointer; /* all at once, in arena_free */
-}
-
-static void arena_free(arena *a) {
-    while (!SLIST_EMPTY(&a->blocks)) {
-        arena_block *block = SLIST_FIRST(&a->blocks);
-        SLIST_REMOVE_HEAD(&a->blocks, link);
-        free(block);
-    }
+    (void)allocator_data, (void)pointer; /* all at once, in wire_release */
 }
 
 /* ---- Receiving ---- */
@@ -133,7 +90,9 @@ static ProtobufCMessage *header_unpack(arena *a, const ProtobufCMessageDescripto
                                        zmq_msg_t *frame) {
     size_t n_bytes = zmq_msg_size(frame);
     if (n_bytes == 0 || n_bytes > HEADER_BYTES_MAX) return NULL;
-    a->n_left = arena_budget(n_bytes);
+    if (bounds_measure(type, zmq_msg_data(frame), n_bytes, &a->n_bytes) != STATUS_OK) return NULL;
+    a->bytes = malloc(a->n_bytes);
+    if (!a->bytes) return NULL;
     ProtobufCAllocator allocator = {arena_alloc, arena_free_one, a};
     return protobuf_c_message_unpack(type, &allocator, n_bytes, zmq_msg_data(frame));
 }
@@ -226,7 +185,7 @@ void wire_release(wire_message *m) {
             zmq_msg_close(&frames->raw[i]);
             free(frames->aligned[i]);
         }
-        arena_free(&frames->memory);
+        free(frames->memory.bytes);
         free(frames);
     }
     *m = (wire_message){0};
