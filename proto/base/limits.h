@@ -47,18 +47,19 @@ enum {
     /* messages */
     HEADER_BYTES_MAX = TEXT_BYTES_MAX + 1024 * 1024,
     FRAMES_MAX = 3,                 /* a header and at most two raw frames */
-    RAW_BYTES_MAX = 64 * 1024 * 1024,
+    RAW_BYTES_MAX = 16 * 1024 * 1024,
     VOCABULARY_PIECE_ITEMS = TINY_LIMITS ? 64 : 8192,
     SCORE_ROWS = TINY_LIMITS ? 2 : 8,   /* rows in one SampleRequest of a score */
     SAMPLE_ROWS_MAX = 64,
 
     /* queues and tables */
     TURN_BYTES_MAX = 256 * 1024,    /* taken from one socket before the others get their turn, or one message */
-    HIGH_WATER_MESSAGES = 1000,
+    HIGH_WATER_MESSAGES = 16,       /* a peer, each way; what is more waits in its outbox, which is measured in bytes */
     HIGH_WATER_ROWS = 8,            /* the logits link */
     SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 4096,
-    OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 128 << 20,
+    OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,
+    OUTBOXES_BYTES_MAX = TINY_LIMITS ? 2 << 20 : 64 << 20,  /* of all outboxes of a process */
     PEERS_MAX = TINY_LIMITS ? 4 : 1024,
     CONNECTIONS_MAX = TINY_LIMITS ? 16 : 1536,  /* accepted by one daemon, of strangers, too */
     DESCRIPTORS_MAX = 4096,         /* to which a lower limit is raised */

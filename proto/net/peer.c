@@ -98,13 +98,20 @@ void peer_doom(peers *ps, peer *p, const char *why) {
 
 static void retry_later(peers *ps);
 
+static const char unread[] = "it does not read what is sent to it";
+
 void peer_flush(peers *ps, peer *p) {
+    if (outbox_overrun(p->outbox)) {
+        peer_doom(ps, p, unread);
+        return;
+    }
     status st = outbox_flush(p->outbox, ps->socket, &p->route);
     if (st == STATUS_NOT_FOUND) peer_doom(ps, p, "the connection broke");
     if (st == STATUS_BUSY) retry_later(ps);
 }
 
 void peers_flush(peers *ps) {
+    if (outboxes_quiet()) return; /* as nearly always: no walk over a thousand peers after each message */
     peer *p;
     TAILQ_FOREACH(p, &ps->list, link)
         if (p->state == PEER_JOINED && !outbox_empty(p->outbox)) peer_flush(ps, p);
@@ -136,7 +143,7 @@ static status peer_post(peers *ps, peer *p, wire_parcel *parcel) {
         return STATUS_OK;
     }
     wire_parcel_free(&parcel);
-    peer_doom(ps, p, "it does not read what is sent to it");
+    peer_doom(ps, p, unread);
     return STATUS_BUSY;
 }
 
