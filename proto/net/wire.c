@@ -83,7 +83,6 @@ static void frames_drain(void *socket, wire_message *m, bool more) {
         more = has_more(&frame);
         zmq_msg_close(&frame);
     }
-    return n_bytes;
 }
 
 static ProtobufCMessage *header_unpack(arena *a, const ProtobufCMessageDescriptor *type,
