@@ -1,0 +1,180 @@
+/* The gate before an endpoint: what came in and was not taken is counted to the byte, and strangers keep nobody out. */
+#include <czmq.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "logits.pb-c.h"
+#include "proto/base/clock.h"
+#include "proto/net/endpoint.h"
+#include "proto/net/gate/gate.h"
+#include "proto/net/wire.h"
+#include "tests/support/link/place.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+enum { HIGH_WATER = 8, SOON_MS = 60000, FILES = 256 };
+
+static place at;
+static endpoint *bound, *joined;
+
+static endpoint_options here(void) {
+    return (endpoint_options){.address = at.address, .high_water = HIGH_WATER};
+}
+
+/* Few files may be open when the first endpoint is bound; then again as many as it takes to be many clients. */
+static int begin(void **state) {
+    (void)state;
+    place_make(&at);
+    struct rlimit before, few;
+    getrlimit(RLIMIT_NOFILE, &before);
+    few = before;
+    few.rlim_cur = FILES;
+    setrlimit(RLIMIT_NOFILE, &few);
+    failure f;
+    const endpoint_options options = here();
+    status st = endpoint_bind(&bound, &options, &f);
+    before.rlim_cur = before.rlim_max < 4096 ? before.rlim_max : 4096;
+    setrlimit(RLIMIT_NOFILE, &before);
+    return st == STATUS_OK ? 0 : -1;
+}
+
+static int end(void **state) {
+    (void)state;
+    endpoint_close(&joined);
+    endpoint_close(&bound);
+    return place_remove(&at) ? 0 : -1;
+}
+
+static void join(void) {
+    failure f;
+    const endpoint_options options = here();
+    assert_int_equal(endpoint_join(&joined, &options, &f), STATUS_OK);
+}
+
+static bool becomes(size_t value(void), size_t expected) {
+    for (uint64_t begun_ms = clock_ms(); clock_ms() - begun_ms < SOON_MS; usleep(1000))
+        if (value() == expected) return true;
+    return false;
+}
+
+/* A message whose header and raw frames have about so many bytes. */
+static status send_message(size_t n_header, size_t n_raw_bytes, size_t n_raw) {
+    static uint8_t bytes[256 * 1024];
+    Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
+    m.sample = &sample;
+    sample.request = (ProtobufCBinaryData){n_header, bytes};
+    const wire_raw raw[2] = {{bytes, n_raw_bytes}, {bytes, n_raw_bytes / 3}};
+    return wire_send(endpoint_socket(joined), NULL, &m.base, raw, n_raw);
+}
+
+static bool receive_message(void) {
+    wire_message m;
+    status st = wire_receive(endpoint_socket(bound), &trivium__logits_request__descriptor, &m);
+    wire_release(&m);
+    return st != STATUS_NOT_FOUND;
+}
+
+static size_t random_size(size_t most) {
+    return (size_t)rand() % (1 + (most >> rand() % 18));
+}
+
+static void all_that_was_taken_is_forgotten(void **state) {
+    (void)state;
+    enum { N_MESSAGES = 10000 };
+    size_t n_before = gate_received_bytes(), most = 0;
+    join();
+    int n_sent = 0, n_received = 0;
+    for (uint64_t begun_ms = clock_ms(); n_received < N_MESSAGES && clock_ms() - begun_ms < SOON_MS;) {
+        if (n_sent < N_MESSAGES && send_message(random_size(100000), random_size(200000), (size_t)rand() % 3) == STATUS_OK)
+            n_sent++;
+        if (gate_received_bytes() > most) most = gate_received_bytes();
+        if (rand() % 3 == 0 || n_sent == N_MESSAGES) n_received += receive_message();
+    }
+    assert_int_equal(n_received, N_MESSAGES);
+    assert_true(most > n_before);
+    assert_int_equal(gate_received_bytes(), n_before);
+}
+
+/* It is counted until it is taken, and its descriptor names nobody else until then. */
+static void what_a_closed_connection_sent_counts_until_it_is_taken(void **state) {
+    (void)state;
+    join();
+    for (uint64_t begun_ms = clock_ms(); send_message(1000, 50000, 2) != STATUS_OK; usleep(1000))
+        assert_true(clock_ms() - begun_ms < SOON_MS);
+    while (gate_received_bytes() < 60000) usleep(1000);
+    size_t n_waiting = gate_received_bytes(), n_there = gate_connections();
+    endpoint_close(&joined);
+    usleep(300000);
+    assert_int_equal(gate_received_bytes(), n_waiting);
+    assert_int_equal(gate_connections(), n_there);
+    assert_true(receive_message());
+    assert_int_equal(gate_received_bytes(), 0);
+    assert_true(becomes(gate_connections, n_there - 1));
+}
+
+static int connect_bare(void) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, at.address + strlen("ipc://"));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+/* The other side has ended it; what it said before is read over. */
+static bool is_cut(int fd) {
+    char bytes[64];
+    ssize_t n = 0;
+    do n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    while (n > 0);
+    return n == 0;
+}
+
+static void the_oldest_stranger_goes_for_a_newcomer(void **state) {
+    (void)state;
+    enum { N_EXTRA = 5 };
+    size_t n_max = gate_connections_max();
+    assert_in_range(n_max, 16, FILES);
+    int fds[FILES + N_EXTRA];
+    for (size_t i = 0; i < n_max; i++) fds[i] = connect_bare();
+    assert_true(becomes(gate_connections, n_max));
+    assert_false(is_cut(fds[0]));
+    for (size_t i = n_max; i < n_max + N_EXTRA; i++) fds[i] = connect_bare();
+    for (size_t i = 0; i < N_EXTRA; i++)
+        while (!is_cut(fds[i])) usleep(1000);
+    assert_false(is_cut(fds[n_max + N_EXTRA - 1]));
+    assert_true(becomes(gate_connections, n_max));
+    for (size_t i = 0; i < n_max + N_EXTRA; i++) close(fds[i]);
+    assert_true(becomes(gate_connections, 0));
+}
+
+static void who_says_no_hello_is_cut(void **state) {
+    (void)state;
+    int silent = connect_bare();
+    assert_true(becomes(gate_connections, 1));
+    for (int i = 1; i < GATE_HELLO_SWEEPS; i++) gate_sweep(endpoint_listener(bound), true);
+    assert_false(is_cut(silent));
+    gate_sweep(endpoint_listener(bound), true);
+    while (!is_cut(silent)) usleep(1000);
+    close(silent);
+    assert_true(becomes(gate_connections, 0));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_closed_connection_sent_counts_until_it_is_taken),
+        cmocka_unit_test(the_oldest_stranger_goes_for_a_newcomer),
+        cmocka_unit_test(who_says_no_hello_is_cut),
+        cmocka_unit_test(all_that_was_taken_is_forgotten),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
