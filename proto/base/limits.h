@@ -46,6 +46,7 @@ enum {
 
     /* messages */
     HEADER_BYTES_MAX = TEXT_BYTES_MAX + 1024 * 1024,
+    UNPACKED_BYTES_MAX = (64 << 10) + (8 << 20) + 2 * HEADER_BYTES_MAX, /* of a header, in memory */
     FRAMES_MAX = 3,                 /* a header and at most two raw frames */
     RAW_BYTES_MAX = 16 * 1024 * 1024,
     VOCABULARY_PIECE_ITEMS = TINY_LIMITS ? 64 : 8192,
@@ -81,8 +82,8 @@ enum {
     SEQUENCES_MAX = TINY_LIMITS ? 4 : 256,  /* open in one modeld */
     OPEN_TEXTS_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,    /* what the texts of one modeld hold: ids, strategies, … */
     OPEN_CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 32 << 20,    /* what its scores and probes hold */
-    ROWS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 96 << 20,  /* rows of logits of its texts and scores, but for shared ones */
-    SENT_ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 64 << 20,    /* rows and ids at its samplers, not yet answered */
+    ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 64 << 20, /* rows of logits of its texts and scores, but for shared ones */
+    SENT_ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 48 << 20,    /* rows and ids at its samplers, not yet answered */
     ENDED_MAX = TINY_LIMITS ? 8 : 4096,     /* ended requests remembered, so that none is re-opened */
     BATCH_ROWS_MAX = TINY_LIMITS ? 8 : 512, /* rows of one forward pass */
     PAGE_TOKENS = TINY_LIMITS ? 16 : 64,    /* positions in one KV page */

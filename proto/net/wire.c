@@ -90,7 +90,7 @@ static ProtobufCMessage *header_unpack(arena *a, const ProtobufCMessageDescripto
     size_t n_bytes = zmq_msg_size(frame);
     if (n_bytes == 0 || n_bytes > HEADER_BYTES_MAX) return NULL;
     if (bounds_measure(type, zmq_msg_data(frame), n_bytes, &a->n_bytes) != STATUS_OK) return NULL;
-    a->bytes = malloc(a->n_bytes);
+    a->bytes = a->n_bytes <= UNPACKED_BYTES_MAX ? malloc(a->n_bytes) : NULL;
     if (!a->bytes) return NULL;
     ProtobufCAllocator allocator = {arena_alloc, arena_free_one, a};
     return protobuf_c_message_unpack(type, &allocator, n_bytes, zmq_msg_data(frame));

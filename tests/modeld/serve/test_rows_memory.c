@@ -1,0 +1,93 @@
+/* The most memory that modeld, beside the model's weights, work space and KV, and samplerd can hold: the tables of
+ * PROTOCOL.md, "Memory", with models of up to MODEL_IDS ids and positions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "proto/base/limits.h"
+#include "samplerd/chain/candidates.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+enum {
+    MIB = 1 << 20,
+    MODEL_IDS = 256 * 1024,     /* of a vocabulary, and positions of a context */
+    MODELD_BYTES = 512 * MIB,
+    SAMPLERD_BYTES = 256 * MIB,
+    BASE_BYTES = 8 * MIB,       /* code, tables of peers, ZeroMQ itself */
+    /* What the links share in each daemon, and a queue of ZeroMQ's. */
+    RECEIVED_BYTES = 96 * MIB,
+    OUTBOXES_BYTES = 64 * MIB,
+    QUEUE_MESSAGES = 16,
+};
+
+typedef struct term {
+    const char *name;
+    uint64_t n_bytes;
+} term;
+
+static const uint64_t ROW_BYTES = MODEL_IDS * sizeof(float);
+
+/* As it was read, before it is copied: what a header packs into nine bytes each is an id and a number. */
+static const uint64_t STRATEGY_BYTES = HEADER_BYTES_MAX / 9 * (sizeof(int32_t) + sizeof(double));
+
+static void holds_no_more_than(uint64_t n_bytes_max, const term *terms, size_t n_terms) {
+    uint64_t n_bytes = 0;
+    for (size_t i = 0; i < n_terms; i++) {
+        printf("%9.1f MiB  %s\n", (double)terms[i].n_bytes / MIB, terms[i].name);
+        n_bytes += terms[i].n_bytes;
+    }
+    printf("%9.1f MiB  in all\n", (double)n_bytes / MIB);
+    assert_in_range(n_bytes, 1, n_bytes_max);
+}
+
+#define HOLDS_NO_MORE_THAN(n_bytes_max, terms) holds_no_more_than(n_bytes_max, terms, sizeof terms / sizeof *terms)
+
+static void modeld(void **state) {
+    (void)state;
+    const term terms[] = {
+        {"received and not yet taken", RECEIVED_BYTES},
+        {"outboxes", OUTBOXES_BYTES},
+        {"the header in hand", UNPACKED_BYTES_MAX},
+        {"its strategy", STRATEGY_BYTES},
+        {"what it asks for, before it is counted", STRATEGY_BYTES + MODEL_IDS * sizeof(int32_t)},
+        {"texts", OPEN_TEXTS_BYTES_MAX},
+        {"calls", OPEN_CALLS_BYTES_MAX},
+        {"rows of logits", ROWS_BYTES_MAX},
+        {"shared rows", SHARED_ROWS_MAX * ROW_BYTES},
+        {"rows and ids at samplers", SENT_ROWS_BYTES_MAX},
+        {"answers in ZeroMQ's queue to a tokenizerd", (uint64_t)QUEUE_MESSAGES * MODEL_IDS * sizeof(double)},
+        {"the rest", BASE_BYTES},
+    };
+    HOLDS_NO_MORE_THAN(MODELD_BYTES, terms);
+}
+
+/* What candidates.h has for each id of a vocabulary, with the counts of its history. */
+static uint64_t bytes_a_candidate(void) {
+    const candidates *c = NULL;
+    return sizeof *c->all_ids + sizeof *c->kept_ids + sizeof *c->logits + sizeof *c->weights + sizeof *c->members +
+           sizeof *c->buckets + sizeof *c->keys + sizeof *c->past.counts + sizeof *c->past.distinct;
+}
+
+static void samplerd(void **state) {
+    (void)state;
+    const uint64_t message_bytes = SCORE_ROWS * ROW_BYTES + MODEL_IDS * sizeof(int32_t);
+    const term terms[] = {
+        {"received of a modeld, and the rows in hand", HIGH_WATER_ROWS * message_bytes},
+        {"outboxes", OUTBOXES_BYTES},
+        {"the header in hand", UNPACKED_BYTES_MAX},
+        {"its strategy", STRATEGY_BYTES},
+        {"candidates", MODEL_IDS * bytes_a_candidate()},
+        {"ids so far, and a number for each", N_CTX_MAX * (sizeof(int32_t) + sizeof(uint32_t))},
+        {"probabilities", MODEL_IDS * sizeof(double)},
+        {"the rest", BASE_BYTES},
+    };
+    HOLDS_NO_MORE_THAN(SAMPLERD_BYTES, terms);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(modeld), cmocka_unit_test(samplerd)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
