@@ -47,7 +47,7 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 
 .SECONDARY:
 
-.PHONY: all programs deps run test layers unit e2e soak asan compilers valgrind bench model tools clean install \
+.PHONY: all programs deps run test layers unit e2e soak fuzz fuzz-programs asan compilers valgrind bench model tools clean install \
 	uninstall
 
 all: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/chapter.gguf
@@ -96,8 +96,8 @@ $(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c $(GENERATED:.c=.h) $(BUILD)/flags
 	$(call QUIET,CC  )$(COMPILE) -c -o $@ $<
 
 # Only these files may use vector instructions; proto/numeric/cpu.c decides at run time what is called.
-$(BUILD)/obj/%avx2.o: ISA_FLAGS := -mavx2 -mfma -mf16c
-$(BUILD)/obj/%avx512.o: ISA_FLAGS := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
+$(BUILD)/obj/%avx2.o: ISA_FLAGS := -mavx2 -mfma -mf16c $(ISA_SANITIZE)
+$(BUILD)/obj/%avx512.o: ISA_FLAGS := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c $(ISA_SANITIZE)
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED:.c=.h)
 	@mkdir -p $(@D)
@@ -156,7 +156,26 @@ layers:
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/layers/sizes.py
 
 # All that is compiled, tests included; of tests/fuzz, which libFuzzer runs, the objects.
-programs: all tools $(UNIT_TESTS) $(call object,$(wildcard tests/fuzz/*.c))
+programs: all tools $(UNIT_TESTS) $(call object,$(call sources_below,tests/fuzz))
+
+# Targets for libFuzzer: tests/fuzz/fuzz_NAME.c. Each runs FUZZ_SECONDS from its corpus; what breaks it lies below build-fuzz.
+FUZZ_TARGETS ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SECONDS ?= 10
+FUZZ_WRAPS := zmq_msg_recv zmq_msg_more zmq_msg_send loop_add_socket
+FUZZ_INPUT := $(call object,$(call sources_below,tests/fuzz/input))
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_INPUT) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call QUIET,LINK)$(LINK) -fsanitize=fuzzer $(FUZZ_WRAPS:%=-Wl,--wrap=%) -o $@ $< $(FUZZ_INPUT) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+
+fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+
+# Instrumented, products in vector instructions take minutes to compile; nothing here comes near them.
+fuzz:
+	@deploy/deps.sh build test check
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=$(BUILD)-fuzz CC=clang CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+		SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
+		ISA_SANITIZE="-fno-sanitize=fuzzer-no-link,address,undefined" fuzz-programs
+	@tests/fuzz/run.sh $(BUILD)-fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 unit: $(UNIT_TESTS)
 	@$(TEST_ENV) tests/run-unit.sh $(UNIT_TESTS)

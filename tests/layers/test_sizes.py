@@ -76,6 +76,13 @@ def test_a_full_folder_is_told_with_all_that_it_holds(tree):
     assert sizes.check(tree("modeld/full/20.md")) == ["modeld/full: 21 files, more than 20"]
 
 
+def test_inputs_of_a_fuzzer_may_be_many(tree):
+    root = None
+    for i in range(30):
+        root = tree(f"tests/fuzz/corpus/a/{i}")
+    assert sizes.check(root) == []
+
+
 def test_a_tag_of_two_types_is_told(tree):
     tree("modeld/a.c", "struct x;\nstruct x *of(struct x *one);\nstruct x\n{\n    int a;\n};\n")
     assert sizes.check(tree("tests/modeld/test_a.c", "struct x { int a; };\n")) == []

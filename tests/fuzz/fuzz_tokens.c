@@ -1,0 +1,21 @@
+/* libFuzzer: what a tokenizerd says to a modeld, the whole of which is there (input/link_input.h tells what an input is). */
+#include "tests/fuzz/input/whole_modeld.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
+
+static link_speaker tokenizerd, samplerd;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv) {
+    (void)argc, (void)argv;
+    whole_modeld_begin(&tokenizerd, &samplerd);
+    link_input_joins(&samplerd);
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
+    link_input_joins(&tokenizerd);
+    link_input_says(&tokenizerd, bytes, n_bytes);
+    link_input_leaves(&tokenizerd);
+    return 0;
+}
