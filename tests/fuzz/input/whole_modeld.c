@@ -4,6 +4,7 @@
 
 #include "modeld/sched/sequences.h"
 #include "modeld/serve/model_service.h"
+#include "proto/base/limits.h"
 #include "proto/base/log.h"
 #include "tests/support/link/place.h"
 #include "tests/support/modeld/fake_samplerd.h"
@@ -24,7 +25,7 @@ static model *tiny_model(void) {
     failure f;
     model *m = NULL;
     tiny_model_options tiny = tiny_model_defaults();
-    model_options o = {.n_threads = 1, .isa = "ref", .n_rows_max = 8};
+    model_options o = {.n_threads = 1, .isa = "ref", .n_rows_max = BATCH_ROWS_MAX};
     must(tiny_model_write(scratch_path(), &tiny, &f) == STATUS_OK);
     must(model_open(&m, scratch_path(), &o, &f) == STATUS_OK);
     return m;
