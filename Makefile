@@ -47,7 +47,8 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 
 .SECONDARY:
 
-.PHONY: all programs deps run test layers unit e2e soak fuzz fuzz-programs asan compilers valgrind bench model tools clean install \
+.PHONY: all programs deps run test layers unit e2e soak fuzz fuzz-programs asan tsan nomem tsan-run \
+	nomem-run compilers valgrind bench model tools clean install \
 	uninstall
 
 all: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/chapter.gguf
@@ -105,6 +106,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED:.c=.h)
 
 # Tests: each test_NAME.c below tests/ is a program on cmocka, linked with every library.
 UNIT_SOURCES := $(sort $(shell find tests -name 'test_*.c'))
+tests_below = $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(filter $(addsuffix /%,$(1)),$(UNIT_SOURCES))))
 UNIT_TESTS := $(addprefix $(BUILD)/tests/,$(basename $(notdir $(UNIT_SOURCES))))
 $(BUILD)/libsupport.a: $(call object,$(call sources_below,tests/support))
 $(foreach source,$(UNIT_SOURCES),$(eval $(BUILD)/tests/$(basename $(notdir $(source))): $(call object,$(source))))
@@ -187,10 +189,42 @@ e2e: all tools
 soak: all tools
 	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/kills/soak.py
 
+# ThreadSanitizer over what has threads, and over the links on real sockets. tests/checks/tsan says what is left out.
+TSAN_TESTS = $(call tests_below,tests/modeld/pool tests/modeld/engine tests/modeld/serve tests/proto/net tests/proto/rows \
+	tests/tokenizerd/links tests/modeld/links tests/samplerd/links tests/client/lib)
+tsan:
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=$(BUILD)-tsan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+		SANITIZE="-fsanitize=thread" tsan-run
+tsan-run: $(BUILD)/tests/racy $(TSAN_TESTS)
+	@$(TEST_ENV) tests/checks/tsan/run.sh $^
+$(BUILD)/tests/racy: $(call object,tests/checks/tsan/racy.c) $(BUILD)/libmodeld.a $(BUILD)/libproto.a
+	@mkdir -p $(@D)
+	$(call QUIET,LINK)$(LINK) -o $@ $^ $(LIBS)
+
+# Each of our allocations on the path of the unit tests fails once: tests/checks/nomem/nomem.h.
+SANITIZED = BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+	SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
+nomem:
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory -j$$(nproc) $(SANITIZED) nomem-run
+NOMEM_TESTS = $(UNIT_TESTS)
+nomem-run: $(NOMEM_TESTS:$(BUILD)/tests/%=$(BUILD)/nomem/%)
+	@$(TEST_ENV) tests/checks/nomem/run.sh $^
+
+ALLOCATIONS := malloc calloc realloc aligned_alloc strdup strndup asprintf vasprintf open_memstream
+NOMEM_ARCHIVES := $(patsubst %,$(BUILD)/nomem/lib%.a,tokenizerd modeld samplerd client proto)
+$(BUILD)/nomem/lib%.a: $(BUILD)/lib%.a
+	@mkdir -p $(@D)
+	$(call QUIET,COPY)objcopy $(foreach name,$(ALLOCATIONS),--redefine-sym $(name)=nomem_$(name)) $< $@
+$(foreach source,$(UNIT_SOURCES),$(eval $(BUILD)/nomem/$(basename $(notdir $(source))): $(call object,$(source))))
+$(UNIT_TESTS:$(BUILD)/tests/%=$(BUILD)/nomem/%): $(call object,$(wildcard tests/checks/nomem/*.c)) $(NOMEM_ARCHIVES) $(BUILD)/libsupport.a
+	@mkdir -p $(@D)
+	$(call QUIET,LINK)$(LINK) -Wl,--wrap=main,--wrap=abort -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -lcmocka
+
 # The same tests under AddressSanitizer and UndefinedBehaviorSanitizer; of the real model one short run.
 asan:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
-		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" PYTEST_FLAGS="-m 'not slow'" test
+	@$(MAKE) --no-print-directory $(SANITIZED) PYTEST_FLAGS="-m 'not slow'" test
 
 # Both compilers, no warning, the same bits.
 BITS_TESTS := test_fmath test_kernels test_model test_real_model
