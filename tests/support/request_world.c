@@ -11,6 +11,7 @@ int world_setup(void **state) {
     world *w = calloc(1, sizeof *w);
     failure f;
     w->table = requests_new(&fake_serving);
+    assert_non_null(w->table);
     w->modeld = fake_modeld_new();
     w->model = fake_model_new();
     w->facts = fake_model_facts(w->model);

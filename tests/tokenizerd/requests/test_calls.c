@@ -15,6 +15,7 @@ enum { MS = 1000 };
 
 static int setup(void **state) {
     *state = calls_new(&fake_serving);
+    assert_non_null(*state);
     return 0;
 }
 

@@ -157,6 +157,7 @@ static char *whole_text(const vocab *v, const int32_t *ids, size_t n_ids, bool a
         n += token.n_bytes;
     }
     char *text = text_replace_ill_formed(raw, at_end ? n : text_whole_prefix(raw, n), &n_text);
+    assert_non_null(text);
     char *first = text + n_text;
     for (size_t i = 0; i < n_stops; i++) {
         char *found = strstr(text, stops[i]);
