@@ -123,7 +123,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(ARCHIVES)
 # A modeld whose passes take as long as a test says.
 $(BUILD)/tests/slow_modeld: $(call object,modeld/main.c tests/fakes/slow_forward.c) $(BUILD)/libmodeld.a $(BUILD)/libproto.a
 	@mkdir -p $(@D)
-	$(call QUIET,LINK)$(LINK) -Wl,--wrap=model_forward -o $@ $^ $(LIBS)
+	$(call QUIET,LINK)$(LINK) -Wl,--wrap=model_forward,--wrap=model_stop -o $@ $^ $(LIBS)
 
 # The other stand-ins for daemons in tests/fakes are Python: a peer in another language, which may misbehave.
 PYTHON_SCHEMAS := $(SCHEMAS:%=$(BUILD)/gen/python/%_pb2.py)
