@@ -70,10 +70,13 @@ enum {
     WATCHES_MAX = TINY_LIMITS ? 2 : 256,    /* of all watchers, in one tokenizerd */
     GENERATIONS_MAX = TINY_LIMITS ? 3 : 64, /* under way at once in one client */
     CHANGES_MAX = TINY_LIMITS ? 2 : 16,     /* tunes of one request that nobody has acknowledged yet */
-    TEXTS_BYTES_MAX = TINY_LIMITS ? 8192 : 256 << 20,   /* texts that wait to be encoded, in all */
+    TEXTS_BYTES_MAX = TINY_LIMITS ? 8192 : 64 << 20,    /* texts that wait to be encoded, in all */
     HELD_IDS_MAX = TINY_LIMITS ? 4096 : 16 << 20,       /* ids that resumed requests brought, in all */
     CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 128 << 20,    /* ids and rows of calls under way, in all */
-    ENCODE_SLICE_BYTES = TINY_LIMITS ? 64 : 64 * 1024,  /* encoded between two looks at the sockets */
+    ENCODE_SLICE_BYTES = TINY_LIMITS ? 64 : 64 * 1024,  /* encoded between two looks at the sockets, */
+    ENCODE_SLICE_MS = 4,                    /* if that takes no longer than this */
+    BRIEF_BYTES_MAX = TINY_LIMITS ? 256 : 256 * 1024,   /* of a text that is encoded beside larger ones */
+    BRIEF_OPEN_BYTES_MAX = 4 * BRIEF_BYTES_MAX, /* of those that are encoded at once */
     VOCABULARY_BYTES_MAX = 64 << 20,        /* tokens and merges of one vocabulary */
     VOCABULARIES_KEPT_MAX = TINY_LIMITS ? 1 : 4,    /* kept for a model that may come back */
     REFUSALS_MAX = TINY_LIMITS ? 2 : 16,    /* modelds that were cut and are still to be told why */

@@ -84,13 +84,10 @@ static status score_check(call *c, failure *f) {
 }
 
 static void encode(answering *a, call *c, const call_text *text) {
-    failure f;
     const tokenizer *t = served_model_tokenizer(c->model);
     c->state = CALL_ENCODING;
-    const int32_t bos = text->bos ? vocab_meta_of(tokenizer_vocab(t))->bos : -1;
-    if (queued_text_start(text->queued, t, bos, &f) == STATUS_OK)
-        turn_ask(a->turn);
-    else refuse(a, c, &f);
+    queued_text_start(text->queued, t, text->bos ? vocab_meta_of(tokenizer_vocab(t))->bos : -1);
+    turn_ask(a->turn);
 }
 
 /* Its model is here, and its ids if it needs some. */

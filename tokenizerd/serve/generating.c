@@ -80,7 +80,7 @@ static void meet(generating *g, request *r, served_model *m) {
     if (st == STATUS_OK) st = changes_meet(g->clients, r, &f);
     if (st == STATUS_OK && r->queued) {
         const tokenizer *t = served_model_tokenizer(m);
-        st = queued_text_start(r->queued, t, tokenizer_bos(t), &f);
+        queued_text_start(r->queued, t, tokenizer_bos(t));
         turn_ask(g->turn);
     }
     if (st != STATUS_OK) generating_end(g, r, FINISH_ERROR, &f);

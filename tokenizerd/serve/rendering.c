@@ -115,8 +115,8 @@ static status try_start(renderer *by, call *c, failure *f) {
     st = encode_queue_add(by->encode_queue, prompt.pieces, prompt.n_pieces,
                           (queued_text_listener){on_encoded, by, c}, &r->queued, f);
     free(prompt.pieces);
-    return st == STATUS_OK ? queued_text_start(r->queued, served_model_tokenizer(c->model), r->chat.bos, f)
-                           : st;
+    if (st == STATUS_OK) queued_text_start(r->queued, served_model_tokenizer(c->model), r->chat.bos);
+    return st;
 }
 
 /* The next try, until one is on its way or the call is answered. A text that is too long to be

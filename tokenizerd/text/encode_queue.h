@@ -1,5 +1,8 @@
 /* Texts on their way to ids: kept until their model's vocabulary is here, then encoded in slices,
- * one slice a turn, in rotation. So a long text delays neither the others nor the heartbeats. */
+ * one slice a turn, in rotation. So a long text delays neither the others nor the heartbeats.
+ *
+ * An encoder needs several times the memory of its text, so not all of them are in the rotation at once: one
+ * text of more than BRIEF_BYTES_MAX, and as many others as have BRIEF_OPEN_BYTES_MAX together. */
 #ifndef TRIVIUM_ENCODE_QUEUE_H
 #define TRIVIUM_ENCODE_QUEUE_H
 
@@ -31,17 +34,18 @@ typedef struct queued_text_listener {
 encode_queue *encode_queue_new(void);       /* NULL: no memory */
 void encode_queue_free(encode_queue **q);   /* no text may be left */
 
-/* Keep a copy of the pieces. STATUS_NOT_UTF8 or STATUS_TOO_LONG (past TEXT_BYTES_MAX in all),
- * STATUS_BUSY when TEXTS_BYTES_MAX wait already, STATUS_NO_MEMORY. The caller owns *out. */
+/* Keep a copy of the pieces, the only one. STATUS_NOT_UTF8 or STATUS_TOO_LONG (past TEXT_BYTES_MAX in all),
+ * STATUS_BUSY when TEXTS_BYTES_MAX wait already, STATUS_NO_MEMORY. A long text is checked in its turns: then the
+ * listener hears of STATUS_NOT_UTF8. The caller owns *out. */
 status encode_queue_add(encode_queue *q, const prompt_piece *pieces, size_t n_pieces,
                         queued_text_listener listener, queued_text **out, failure *f);
 void queued_text_free(queued_text **text);     /* at any time; sets *text NULL, NULL is fine */
 
 /* Its model's tokenizer is here (borrowed until the text is freed): let it be encoded, after the id
- * `first` unless that is negative, or what the text begins with anyway. Codes of encoding_add. */
-status queued_text_start(queued_text *text, const tokenizer *t, int32_t first, failure *f);
+ * `first` unless that is negative, or what the text begins with anyway. */
+void queued_text_start(queued_text *text, const tokenizer *t, int32_t first);
 
-/* One slice of ENCODE_SLICE_BYTES for the text whose turn it is. Whether another turn is needed. */
+/* One slice for the text whose turn it is: ENCODE_SLICE_BYTES, or ENCODE_SLICE_MS. Whether another turn is needed. */
 bool encode_queue_turn(encode_queue *q);
 
 const int32_t *queued_text_ids(const queued_text *text, size_t *n_ids);  /* of an encoded text, owned by it */

@@ -1,6 +1,7 @@
 #include "bpe.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,114 +111,169 @@ size_t bpe_short(const bpe *b, const uint8_t *piece, size_t n_bytes, int32_t *id
     return n;
 }
 
-/* ---- long pieces: a linked list of ids and a heap of pairs by (rank, position) ---- */
+/* ---- long pieces: the ids of all places, and a tree of which pair is the best ----
+ *
+ * A token takes as many places as bytes were merged into it: its id stands at the first of them, and the
+ * second and the last hold its length as a negative number, so that its neighbours are found without links.
+ * The places are divided into leaves; a node of the tree knows the lowest rank of a pair that begins below it.
+ * With that a byte of the piece takes BPE_RUN_BYTES_A_BYTE of memory at most. */
 
-#define NOWHERE UINT32_MAX
-enum { DEAD = -1 };
+enum { LEAF_PLACES = 16 };
 
 struct bpe_run {
     const bpe *rules;
-    uint32_t n;                 /* places in the list */
-    uint32_t n_seen;            /* pairs that begin before this place were put into the heap */
-    int32_t *ids;               /* [n] DEAD: merged into a place to the left */
-    uint32_t *next, *previous;  /* [n] places of the living neighbours, NOWHERE at the ends */
-    uint64_t *heap;             /* rank << 32 | place of the left id; an entry may be out of date */
-    size_t n_heap;              /* below 2n: n - 1 pairs at first, a merge takes one and adds two */
+    const uint8_t *piece;       /* [n_bytes] */
+    uint32_t n_bytes, n_read;
+    uint32_t n;                 /* places so far: bytes read that have an id */
+    int32_t *ids;               /* [n_bytes] */
+    uint32_t n_leaves, n_leaves_ready;
+    uint32_t *ranks;            /* [2 × n_leaves] the tree: 1 is the root, 2i and 2i + 1 lie below i */
+    bool grown;                 /* the tree has all its nodes */
+    uint32_t n_tokens;          /* that are left */
+    uint32_t out;               /* the next place for bpe_run_ids */
 };
 
+_Static_assert(sizeof(int32_t) + 2 * 2 * sizeof(uint32_t) / LEAF_PLACES <= BPE_RUN_BYTES_A_BYTE,
+               "ids, and a tree of up to twice as many leaves as there need be");
+
 bpe_run *bpe_run_new(const bpe *b, const uint8_t *piece, size_t n_bytes) {
-    assert(n_bytes > 0 && n_bytes < UINT32_MAX);
+    assert(n_bytes > 0 && n_bytes <= BPE_RUN_BYTES_MAX);
     bpe_run *run = calloc(1, sizeof *run);
     if (!run) return NULL;
     run->rules = b;
+    run->piece = piece;
+    run->n_bytes = (uint32_t)n_bytes;
+    run->n_leaves = 1;
+    while ((size_t)run->n_leaves * LEAF_PLACES < n_bytes) run->n_leaves *= 2;
+    size_t tree_bytes = (size_t)run->n_leaves * 2 * sizeof *run->ranks;
     run->ids = malloc(n_bytes * sizeof *run->ids);
-    run->next = malloc(n_bytes * sizeof *run->next);
-    run->previous = malloc(n_bytes * sizeof *run->previous);
-    run->heap = malloc(n_bytes * 2 * sizeof *run->heap);
-    if (!run->ids || !run->next || !run->previous || !run->heap) {
+    run->ranks = malloc(tree_bytes);
+    if (!run->ids || !run->ranks) {
         bpe_run_free(&run);
         return NULL;
     }
-    run->n = (uint32_t)ids_of_bytes(b, piece, n_bytes, run->ids);
+    memset(run->ranks, 0xFF, tree_bytes);       /* NO_RANK */
     return run;
 }
 
 void bpe_run_free(bpe_run **run) {
     if (!*run) return;
     free((*run)->ids);
-    free((*run)->next);
-    free((*run)->previous);
-    free((*run)->heap);
+    free((*run)->ranks);
     free(*run);
     *run = NULL;
 }
 
-static void heap_push(bpe_run *run, uint64_t key) {
-    size_t i = run->n_heap++;
-    while (i > 0 && run->heap[(i - 1) / 2] > key) {
-        run->heap[i] = run->heap[(i - 1) / 2];
-        i = (i - 1) / 2;
+/* The place after the token at this one; run->n: it is the last. */
+static inline uint32_t next_place(const bpe_run *run, uint32_t place) {
+    uint32_t after = place + 1;
+    return after < run->n && run->ids[after] < 0 ? place + (uint32_t)-run->ids[after] : after;
+}
+
+/* The place of the token before this one, which is not the first. */
+static inline uint32_t previous_place(const bpe_run *run, uint32_t place) {
+    int32_t before = run->ids[place - 1];
+    return before < 0 ? place - (uint32_t)-before : place - 1;
+}
+
+/* Of the pair that begins here. */
+static uint32_t pair_rank(const bpe_run *run, uint32_t place) {
+    uint32_t right = next_place(run, place);
+    return right < run->n ? rank_of(run->rules, run->ids[place], run->ids[right]) : NO_RANK;
+}
+
+/* The lowest rank of a pair that begins in the leaf, and the first place that has it. */
+static uint32_t leaf_best(const bpe_run *run, uint32_t leaf, uint32_t *best_place) {
+    uint32_t place = leaf * LEAF_PLACES, end = place + LEAF_PLACES, best = NO_RANK;
+    if (end > run->n) end = run->n;
+    while (place < end && run->ids[place] < 0) place++;
+    for (; place < end; place = next_place(run, place)) {
+        uint32_t rank = pair_rank(run, place);
+        if (rank >= best) continue;
+        best = rank;
+        *best_place = place;
     }
-    run->heap[i] = key;
+    return best;
 }
 
-static uint64_t heap_pop(bpe_run *run) {
-    uint64_t top = run->heap[0], last = run->heap[--run->n_heap];
-    size_t i = 0;
-    for (size_t child; (child = 2 * i + 1) < run->n_heap; i = child) {
-        if (child + 1 < run->n_heap && run->heap[child + 1] < run->heap[child]) child++;
-        if (run->heap[child] >= last) break;
-        run->heap[i] = run->heap[child];
+static inline uint32_t lower(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+/* The pairs of a leaf have changed: what lies above it hears of that. */
+static void leaf_update(bpe_run *run, uint32_t leaf) {
+    uint32_t place, rank = leaf_best(run, leaf, &place), i = run->n_leaves + leaf;
+    while (run->ranks[i] != rank) {
+        run->ranks[i] = rank;
+        if (i == 1) return;
+        rank = lower(rank, run->ranks[i ^ 1]);
+        i /= 2;
     }
-    run->heap[i] = last;
-    return top;
 }
 
-/* Put the pair that begins at this place into the heap, when it has a rule. */
-static void push_pair(bpe_run *run, uint32_t place) {
-    if (place == NOWHERE || run->next[place] == NOWHERE) return;
-    uint32_t rank = rank_of(run->rules, run->ids[place], run->ids[run->next[place]]);
-    if (rank != NO_RANK) heap_push(run, (uint64_t)rank << 32 | place);
+/* The token at `right` becomes part of that at `place`, its left neighbour. */
+static void places_join(bpe_run *run, uint32_t place, uint32_t right, int32_t merged) {
+    uint32_t after = next_place(run, right);
+    int32_t length = (int32_t)(after - place);
+    run->ids[place] = merged;
+    run->ids[right] = run->ids[place + 1] = run->ids[after - 1] = -length;
+    run->n_tokens--;
 }
 
-static void link_place(bpe_run *run, uint32_t place) {
-    run->previous[place] = place > 0 ? place - 1 : NOWHERE;
-    run->next[place] = place + 1 < run->n ? place + 1 : NOWHERE;
-    push_pair(run, place);
+/* False: there is nothing left to merge. */
+static bool merge_best(bpe_run *run) {
+    uint32_t i = 1, rank = run->ranks[1], place = 0;
+    if (rank == NO_RANK) return false;
+    while (i < run->n_leaves) i = 2 * i + (run->ranks[2 * i] != rank);
+    uint32_t leaf = i - run->n_leaves;
+    leaf_best(run, leaf, &place);
+    uint32_t right = next_place(run, place), before = place;
+    places_join(run, place, right, run->rules->merged[rank]);
+    if (place > 0) before = previous_place(run, place);
+    leaf_update(run, leaf);
+    if (right / LEAF_PLACES != leaf) leaf_update(run, right / LEAF_PLACES);
+    if (before / LEAF_PLACES != leaf) leaf_update(run, before / LEAF_PLACES);
+    return true;
 }
 
-static void merge_best(bpe_run *run) {
-    uint64_t key = heap_pop(run);
-    uint32_t place = (uint32_t)key, rank = (uint32_t)(key >> 32), right = run->next[place];
-    if (run->ids[place] == DEAD || right == NOWHERE ||
-        rank_of(run->rules, run->ids[place], run->ids[right]) != rank)
-        return;                 /* a neighbour was merged away since */
-    run->ids[place] = run->rules->merged[rank];
-    run->ids[right] = DEAD;
-    run->next[place] = run->next[right];
-    if (run->next[place] != NOWHERE) run->previous[run->next[place]] = place;
-    push_pair(run, run->previous[place]);
-    push_pair(run, place);
+static void read_byte(bpe_run *run) {
+    int32_t id = run->rules->byte_ids[run->piece[run->n_read++]];
+    if (id >= 0) run->ids[run->n++] = id;
+    run->n_tokens = run->n;
+}
+
+static void tree_grow(bpe_run *run) {
+    for (uint32_t i = run->n_leaves; i-- > 1;) run->ranks[i] = lower(run->ranks[2 * i], run->ranks[2 * i + 1]);
+    run->grown = true;
 }
 
 size_t bpe_run_advance(bpe_run *run, size_t n_steps) {
     size_t n_done = 0;
-    for (; n_done < n_steps; n_done++) {
-        if (run->n_seen < run->n) link_place(run, run->n_seen++);
-        else if (run->n_heap > 0) merge_best(run);
-        else break;
+    while (n_done < n_steps) {
+        if (run->n_read < run->n_bytes) {
+            read_byte(run);
+            n_done++;
+        } else if ((size_t)run->n_leaves_ready * LEAF_PLACES < run->n) {
+            uint32_t place, leaf = run->n_leaves_ready++;
+            run->ranks[run->n_leaves + leaf] = leaf_best(run, leaf, &place);
+            n_done += LEAF_PLACES;
+        } else if (!run->grown) {
+            tree_grow(run);
+        } else if (merge_best(run)) {
+            n_done++;
+        } else {
+            break;
+        }
     }
     return n_done;
 }
 
 size_t bpe_run_count(const bpe_run *run) {
-    size_t n = 0;
-    for (uint32_t place = 0; place < run->n; place++) n += run->ids[place] != DEAD;
-    return n;
+    return run->n_tokens;
 }
 
-void bpe_run_ids(const bpe_run *run, int32_t *ids) {
+size_t bpe_run_ids(bpe_run *run, int32_t *ids, size_t n_ids_max) {
     size_t n = 0;
-    for (uint32_t place = 0; place < run->n; place++)
-        if (run->ids[place] != DEAD) ids[n++] = run->ids[place];
+    for (; n < n_ids_max && run->out < run->n; run->out = next_place(run, run->out)) ids[n++] = run->ids[run->out];
+    return n;
 }

@@ -24,18 +24,21 @@ void bpe_add(bpe *b, int32_t left, int32_t right, int32_t merged);
 enum { BPE_SHORT_BYTES = 64 };
 size_t bpe_short(const bpe *b, const uint8_t *piece, size_t n_bytes, int32_t *ids);
 
-/* A piece of 1 … 2³² − 2 bytes, in bounded steps, O(n log n) in all. `b` is borrowed, the piece is
- * not. NULL: no memory. */
+/* A piece of 1 … BPE_RUN_BYTES_MAX bytes, in bounded steps, O(n log n) in all; it takes
+ * BPE_RUN_BYTES_A_BYTE of memory for each of its bytes. `b` and the piece are borrowed until it is freed.
+ * NULL: no memory. */
+enum { BPE_RUN_BYTES_MAX = 1 << 30, BPE_RUN_BYTES_A_BYTE = 5 };
 typedef struct bpe_run bpe_run;
 bpe_run *bpe_run_new(const bpe *b, const uint8_t *piece, size_t n_bytes);
 void bpe_run_free(bpe_run **run);
 
-/* Do up to n_steps of the work, of which there are at most 4 a byte. Returns the steps done: fewer
+/* Do about n_steps of the work, of which there are at most 4 a byte. Returns the steps done: fewer
  * than n_steps when that finished it. */
 size_t bpe_run_advance(bpe_run *run, size_t n_steps);
 
-/* The ids of a finished run: how many; and written to `ids`, which has room for them. */
+/* The ids of a finished run: how many; and, call by call, up to n_ids_max more of them are written to `ids`.
+ * Returns how many were; fewer than n_ids_max: they were the last. */
 size_t bpe_run_count(const bpe_run *run);
-void bpe_run_ids(const bpe_run *run, int32_t *ids);
+size_t bpe_run_ids(bpe_run *run, int32_t *ids, size_t n_ids_max);
 
 #endif

@@ -92,6 +92,7 @@ struct byte_bpe_stretch {
     const byte_bpe *b;
     splitter *split;
     bpe_run *run;               /* a long piece that is being merged; NULL: none */
+    bool merged;                /* all of it: its ids are taken */
 };
 
 byte_bpe_stretch *byte_bpe_stretch_new(const byte_bpe *b) {
@@ -132,28 +133,34 @@ static status encode_piece(byte_bpe_stretch *s, const uint8_t *piece, size_t n_b
     if (whole >= 0) return token_ids_add(ids, whole, f);
     if (n_bytes <= BPE_SHORT_BYTES) return encode_short(s->b->rules, piece, n_bytes, ids, f);
     s->run = bpe_run_new(s->b->rules, piece, n_bytes);
+    s->merged = false;
     return s->run ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a word of %zu bytes", n_bytes);
 }
 
-static status finish_run(byte_bpe_stretch *s, token_ids *ids, failure *f) {
-    size_t n = bpe_run_count(s->run);
-    status st = token_ids_fit(ids, n, f);
-    if (st == STATUS_OK) st = token_ids_room(ids, n, f);
+/* Some ids of a piece that is merged; after the last of them it is gone. */
+static status run_take(byte_bpe_stretch *s, size_t n_ids_max, token_ids *ids, size_t *n_spent, failure *f) {
+    if (n_ids_max > bpe_run_count(s->run)) n_ids_max = bpe_run_count(s->run) + 1;
+    status st = token_ids_room(ids, n_ids_max, f);
     if (st != STATUS_OK) return st;
-    bpe_run_ids(s->run, ids->ids + ids->n_ids);
+    size_t n = bpe_run_ids(s->run, ids->ids + ids->n_ids, n_ids_max);
     ids->n_ids += n;
-    bpe_run_free(&s->run);
+    *n_spent += n;
+    if (n < n_ids_max) bpe_run_free(&s->run);
     return STATUS_OK;
+}
+
+static status run_advance(byte_bpe_stretch *s, size_t n_steps_max, token_ids *ids, size_t *n_spent, failure *f) {
+    if (s->merged) return run_take(s, n_steps_max, ids, n_spent, f);
+    size_t n_steps = bpe_run_advance(s->run, n_steps_max);
+    *n_spent += n_steps;
+    s->merged = n_steps < n_steps_max;
+    return s->merged ? token_ids_fit(ids, bpe_run_count(s->run), f) : STATUS_OK;
 }
 
 status byte_bpe_stretch_step(byte_bpe_stretch *s, size_t n_bytes_max, token_ids *ids, size_t *n_spent,
                              bool *done, failure *f) {
     *done = false;
-    if (s->run) {
-        size_t n_steps = bpe_run_advance(s->run, n_bytes_max);
-        *n_spent += n_steps;
-        return n_steps < n_bytes_max ? finish_run(s, ids, f) : STATUS_OK;
-    }
+    if (s->run) return run_advance(s, n_bytes_max, ids, n_spent, f);
     const uint8_t *piece;
     size_t n_bytes;
     status st = splitter_next(s->split, &piece, &n_bytes, f);

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "byte_bpe.h"
-#include "proto/base/buffer.h"
 #include "proto/base/grow.h"
 #include "proto/base/limits.h"
-#include "proto/base/text.h"
 
-enum { NO_ID = -1 };
+enum {
+    NO_ID = -1,
+    SEARCH_FACTOR = 4,          /* bytes in which a special token is looked for, where one is encoded */
+};
 
 /* What one call added: a part of the text, or a ready id. */
 typedef struct encoding_piece {
@@ -21,23 +22,27 @@ typedef struct encoding_piece {
 
 struct encoding {
     const vocab *v;
-    buffer text;                /* of all pieces, end to end */
+    const uint8_t *text;        /* of all pieces, end to end; borrowed */
+    size_t n_bytes;             /* of the pieces so far */
     encoding_piece *pieces;
     size_t n_pieces, pieces_capacity;
 
     /* where we are: the pieces before `current` are done */
     size_t current;
     size_t pos;                 /* in the text: what lies before went to the stretch */
+    bool searching;             /* for the special token that ends the next stretch: */
+    size_t searched;            /* none begins before this place */
     byte_bpe_stretch *stretch;  /* what lies between two special tokens */
     int32_t special_after;      /* the special token after that stretch, NO_ID: none */
 
     token_ids ids;
 };
 
-encoding *encoding_new(const tokenizer *t) {
+encoding *encoding_new(const tokenizer *t, const uint8_t *text) {
     encoding *e = calloc(1, sizeof *e);
     if (!e) return NULL;
     e->v = tokenizer_vocab(t);
+    e->text = text;
     e->special_after = NO_ID;
     e->stretch = byte_bpe_stretch_new(tokenizer_byte_bpe(t));
     if (!e->stretch) encoding_free(&e);
@@ -46,7 +51,6 @@ encoding *encoding_new(const tokenizer *t) {
 
 void encoding_free(encoding **e) {
     if (!*e) return;
-    buffer_clear(&(*e)->text);
     free((*e)->pieces);
     byte_bpe_stretch_free(&(*e)->stretch);
     free((*e)->ids.ids);
@@ -56,63 +60,65 @@ void encoding_free(encoding **e) {
 
 /* ---- what is to be encoded ---- */
 
-static bool add_segment(encoding *e, encoding_piece s) {
+static status add_piece(encoding *e, encoding_piece s) {
     encoding_piece *pieces =
         grow(e->pieces, &e->pieces_capacity, e->n_pieces + 1, sizeof *pieces);
-    if (!pieces) return false;
+    if (!pieces) return STATUS_NO_MEMORY;
     e->pieces = pieces;
     e->pieces[e->n_pieces++] = s;
-    return true;
+    e->n_bytes = s.end;
+    return STATUS_OK;
 }
 
-status encoding_add(encoding *e, const uint8_t *text, size_t n_bytes, bool special, failure *f) {
-    assert(e->current == 0 || e->current == e->n_pieces);       /* the stretch is in none */
-    if (n_bytes > TEXT_BYTES_MAX - e->text.n_bytes)
-        return fail(f, STATUS_TOO_LONG, "the text is longer than %d bytes", (int)TEXT_BYTES_MAX);
-    if (!text_is_utf8(text, n_bytes)) return fail(f, STATUS_NOT_UTF8, "the text is not UTF-8");
+status encoding_add(encoding *e, size_t n_bytes, bool special) {
+    assert(e->current == 0 && e->pos == 0);
     if (n_bytes == 0) return STATUS_OK;
-    encoding_piece s = {.begin = e->text.n_bytes, .special = special, .id = NO_ID};
-    s.end = s.begin + n_bytes;
-    if (buffer_add(&e->text, text, n_bytes) != STATUS_OK || !add_segment(e, s))
-        return fail(f, STATUS_NO_MEMORY, "no memory for a text of %zu bytes", n_bytes);
-    return STATUS_OK;
+    return add_piece(e, (encoding_piece){e->n_bytes, e->n_bytes + n_bytes, special, NO_ID});
 }
 
 status encoding_add_id(encoding *e, int32_t id) {
     assert(id >= 0 && (uint32_t)id < vocab_size(e->v));
-    encoding_piece s = {.begin = e->text.n_bytes, .end = e->text.n_bytes, .id = id};
-    return add_segment(e, s) ? STATUS_OK : STATUS_NO_MEMORY;
+    return add_piece(e, (encoding_piece){.begin = e->n_bytes, .end = e->n_bytes, .id = id});
 }
 
 /* ---- encoding it ---- */
 
-/* Begin the stretch up to the next special token, a ready id or the end: it may run through several pieces, a
- * special token lies within one. */
-static void next_stretch(encoding *e) {
-    const uint8_t *text = (const uint8_t *)e->text.bytes;
-    size_t first = e->pos, begin = first, end = first;
-    for (e->special_after = NO_ID; e->special_after == NO_ID; e->current++) {
-        const encoding_piece *s = &e->pieces[e->current];
-        size_t from = first > s->begin ? first : s->begin;
-        e->special_after = specials_find(vocab_specials(e->v, s->special), text + s->begin,
-                                         s->end - s->begin, from - s->begin, &begin, &end);
-        begin += s->begin;
-        end += s->begin;
-        bool is_last = e->current + 1 == e->n_pieces || s[1].id != NO_ID;
-        if (e->special_after != NO_ID || is_last) break;
-    }
-    byte_bpe_stretch_start(e->stretch, text + first, begin - first);
+/* The stretch up to this place is known, and where the special token after it ends. */
+static void stretch_begin(encoding *e, size_t begin, size_t end) {
+    byte_bpe_stretch_start(e->stretch, e->text + e->pos, begin - e->pos);
     e->pos = end;
+    e->searching = false;
 }
 
-/* Nothing is left of the stretch: its special token, the next stretch, or the next encoding_piece. */
+/* Look for the end of the next stretch: a special token, a ready id or the end of the text. It may run through
+ * several pieces, a special token lies within one. Some n_bytes_max further; returns how many. */
+static size_t search(encoding *e, size_t n_bytes_max) {
+    const encoding_piece *s = &e->pieces[e->current];
+    size_t from = e->searched, until = s->end - from > n_bytes_max ? from + n_bytes_max : s->end, begin, end;
+    e->special_after = specials_find(vocab_specials(e->v, s->special), e->text + s->begin, s->end - s->begin,
+                                     from - s->begin, until - s->begin, &begin, &end);
+    e->searched = until;
+    if (e->special_after != NO_ID) {
+        stretch_begin(e, s->begin + begin, s->begin + end);
+        return begin + s->begin - from;
+    }
+    if (until == s->end) {
+        bool is_last = e->current + 1 == e->n_pieces || s[1].id != NO_ID;
+        if (is_last) stretch_begin(e, until, until);
+        else e->current++;
+    }
+    return until - from;
+}
+
+/* Nothing is left of the stretch: its special token, the next stretch, or the next piece. */
 static status move_on(encoding *e, failure *f) {
     int32_t id = e->special_after;
     e->special_after = NO_ID;
     if (id != NO_ID) return token_ids_add(&e->ids, id, f);
     const encoding_piece *s = &e->pieces[e->current];
     if (e->pos < s->end) {
-        next_stretch(e);
+        e->searching = true;
+        e->searched = e->pos;
         return STATUS_OK;
     }
     e->current++;
@@ -123,6 +129,10 @@ status encoding_advance(encoding *e, size_t n_bytes, bool *done, failure *f) {
     status st = STATUS_OK;
     size_t n_spent = 0;
     while (st == STATUS_OK && n_spent < n_bytes && e->current < e->n_pieces) {
+        if (e->searching) {
+            n_spent += 1 + search(e, ENCODE_SLICE_BYTES) / SEARCH_FACTOR;
+            continue;
+        }
         bool stretch_done;
         st = byte_bpe_stretch_step(e->stretch, n_bytes - n_spent, &e->ids, &n_spent, &stretch_done, f);
         if (st == STATUS_OK && stretch_done) st = move_on(e, f);

@@ -12,15 +12,15 @@
 
 typedef struct encoding encoding;
 
-/* An encoding of nothing yet. `t` is borrowed and must outlive it. NULL: no memory. */
-encoding *encoding_new(const tokenizer *t);
+/* An encoding of nothing yet. `t` is borrowed, and so is the text: well-formed UTF-8, of which encoding_add says
+ * how long it is; both must outlive it. NULL: no memory. */
+encoding *encoding_new(const tokenizer *t, const uint8_t *text);
 void encoding_free(encoding **e);
 
-/* Append a text (copied) to what is to be encoded, before that begins or when it is done. Texts that are
- * added one after the other are one text, split and merged as such; only special tokens, which count in
- * texts that are `special`, lie within one of them. STATUS_TOO_LONG past TEXT_BYTES_MAX in all,
- * STATUS_NOT_UTF8, STATUS_NO_MEMORY; after the last only encoding_free. */
-status encoding_add(encoding *e, const uint8_t *text, size_t n_bytes, bool special, failure *f);
+/* The next n_bytes of the text, which are well-formed by themselves, are to be encoded, before that begins. All
+ * that is added is one text, split and merged as such; only special tokens, which count in parts that are
+ * `special`, lie within one of them. STATUS_NO_MEMORY. */
+status encoding_add(encoding *e, size_t n_bytes, bool special);
 status encoding_add_id(encoding *e, int32_t id);            /* a ready id, such as BOS */
 
 /* Encode about n_bytes more: pieces, or a part of the merges of a long one (finding where a piece ends is

@@ -78,11 +78,11 @@ static const special *match_here(const specials *s, const uint8_t *text, size_t 
     return longest;
 }
 
-int32_t specials_find(const specials *s, const uint8_t *text, size_t n_bytes, size_t from,
+int32_t specials_find(const specials *s, const uint8_t *text, size_t n_bytes, size_t from, size_t until,
                       size_t *begin, size_t *end) {
-    assert(from <= n_bytes);
+    assert(from <= until && until <= n_bytes);
     *begin = *end = n_bytes;
-    for (size_t at = from; s->n > 0 && at < n_bytes; at++) {
+    for (size_t at = from; s->n > 0 && at < until; at++) {
         const special *found = match_here(s, text + at, n_bytes - at);
         if (!found) continue;
         *begin = at;

@@ -16,9 +16,9 @@ typedef struct specials specials;
 specials *specials_new(const byte_strings *texts, const int32_t *ids, size_t n_ids);
 void specials_free(specials **s);
 
-/* The first special text at or after `from` in a UTF-8 text. Returns its id and where it lies
+/* The first special text that begins at `from` … `until` - 1 in a UTF-8 text. Returns its id and where it lies
  * (*begin … *end), or -1 and *begin = *end = n_bytes. */
-int32_t specials_find(const specials *s, const uint8_t *text, size_t n_bytes, size_t from,
+int32_t specials_find(const specials *s, const uint8_t *text, size_t n_bytes, size_t from, size_t until,
                       size_t *begin, size_t *end);
 
 #endif

@@ -12,8 +12,8 @@ status encode_rest(encoding *e, size_t slice_bytes, failure *f) {
 
 encoding *encode_text(const tokenizer *t, const void *text, size_t n_bytes, bool special, size_t slice_bytes) {
     failure f = {.message = "no memory"};
-    encoding *e = encoding_new(t);
-    status st = e ? encoding_add(e, text, n_bytes, special, &f) : STATUS_NO_MEMORY;
+    encoding *e = encoding_new(t, text);
+    status st = e ? encoding_add(e, n_bytes, special) : STATUS_NO_MEMORY;
     if (st == STATUS_OK) st = encode_rest(e, slice_bytes, &f);
     if (st == STATUS_OK) return e;
     fprintf(stderr, "a text is not encoded: %s\n", f.message);

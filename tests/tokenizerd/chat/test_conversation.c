@@ -121,12 +121,16 @@ static size_t encode(const tokenizer *t, const cut_case *cc, const chat_prompt *
     failure f;
     bool done = false;
     size_t n_ids;
-    encoding *e = encoding_new(t);
-    if (cc->has_bos) assert_int_equal(encoding_add_id(e, small_token(tokenizer_vocab(t), "<|end|>")), STATUS_OK);
-    for (size_t i = 0; i < p->n_pieces; i++) {
-        const prompt_piece *s = &p->pieces[i];
-        assert_int_equal(encoding_add(e, s->bytes, s->n_bytes, s->special, &f), STATUS_OK);
+    size_t n_bytes = 0;
+    uint8_t text[1024];
+    for (size_t i = 0; i < p->n_pieces; n_bytes += p->pieces[i++].n_bytes) {
+        assert_true(n_bytes + p->pieces[i].n_bytes <= sizeof text);
+        if (p->pieces[i].n_bytes > 0) memcpy(text + n_bytes, p->pieces[i].bytes, p->pieces[i].n_bytes);
     }
+    encoding *e = encoding_new(t, text);
+    if (cc->has_bos) assert_int_equal(encoding_add_id(e, small_token(tokenizer_vocab(t), "<|end|>")), STATUS_OK);
+    for (size_t i = 0; i < p->n_pieces; i++)
+        assert_int_equal(encoding_add(e, p->pieces[i].n_bytes, p->pieces[i].special), STATUS_OK);
     while (!done) assert_int_equal(encoding_advance(e, 100, &done, &f), STATUS_OK);
     const int32_t *encoded = encoding_ids(e, &n_ids);
     memcpy(ids, encoded, n_ids * sizeof *ids);

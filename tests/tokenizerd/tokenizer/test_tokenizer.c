@@ -172,7 +172,7 @@ static void test_foreign_tokens(void **state) {
     assert_int_equal(whole(t, user), -1);
     assert_int_equal(whole(t, "aa"), 2);
     size_t begins, ends;
-    assert_int_equal(specials_find(vocab_specials(v, true), bytes_of(user), strlen(user), 0, &begins, &ends), -1);
+    assert_int_equal(specials_find(vocab_specials(v, true), bytes_of(user), strlen(user), 0, strlen(user), &begins, &ends), -1);
     assert_true(vocab_is_end(v, 3));    /* it is foreign, too, but known by its text */
     tokenizer_free(&t);
 }

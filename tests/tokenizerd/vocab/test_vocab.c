@@ -194,9 +194,9 @@ static void test_what_is_made_is_no_end(void **state) {
             size_t n_bytes = strlen(texts[id]), from, to;
             assert_int_equal(vocab_is_end(v, id), is_end);
             assert_int_equal(vocab_type(v, id), is_end ? TOKEN_CONTROL : TOKEN_NORMAL);
-            assert_int_equal(specials_find(vocab_specials(v, true), bytes_of(texts[id]), n_bytes, 0, &from, &to),
+            assert_int_equal(specials_find(vocab_specials(v, true), bytes_of(texts[id]), n_bytes, 0, n_bytes, &from, &to),
                              is_end ? id : -1);
-            assert_int_equal(specials_find(vocab_specials(v, false), bytes_of(texts[id]), n_bytes, 0, &from, &to),
+            assert_int_equal(specials_find(vocab_specials(v, false), bytes_of(texts[id]), n_bytes, 0, n_bytes, &from, &to),
                              -1);
         }
         vocab_free(&v);
