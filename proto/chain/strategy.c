@@ -27,6 +27,15 @@ void strategy_clear(strategy *s) {
     s->n_stages = 0;
 }
 
+size_t strategy_bytes(const strategy *s) {
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < s->n_stages; i++) {
+        const stage *one = &s->stages[i];
+        n_bytes += one->n_biases * (sizeof *one->bias_ids + sizeof *one->biases) + one->n_list_ids * sizeof *one->lists;
+    }
+    return n_bytes;
+}
+
 status strategy_copy(strategy *to, const strategy *from) {
     strategy copy;
     strategy_init(&copy);

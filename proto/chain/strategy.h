@@ -82,6 +82,9 @@ void strategy_clear(strategy *s);                           /* frees what it own
 /* In place of what `to` has. STATUS_NO_MEMORY: `to` is as it was. */
 status strategy_copy(strategy *to, const strategy *from);
 
+/* The memory that its biases and id lists take, beside its own size. */
+size_t strategy_bytes(const strategy *s);
+
 /* What holds when nothing is said: repetition_penalty 1.1, temperature 0.8, top_p 0.9. */
 void strategy_defaults(strategy *s);
 

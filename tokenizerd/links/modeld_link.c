@@ -21,11 +21,20 @@ static void joiner_link(modeld_link *l, joiner *j) {
     l->joiners = j;
 }
 
+static void report_forget(modeld_link *l, joiner *j) {
+    if (!j->report) return;
+    l->n_report_bytes -= j->n_report_bytes;
+    l->n_reported -= j->report->n_samplers;
+    trivium__model_report__free_unpacked(j->report, NULL);
+    j->report = NULL;
+    j->n_report_bytes = 0;
+}
+
 static void joiner_free(modeld_link *l, joiner *j) {
     joiner **place = &l->joiners;
     while (*place != j) place = &(*place)->next;
     *place = j->next;
-    if (j->report) trivium__model_report__free_unpacked(j->report, NULL);
+    report_forget(l, j);
     free(j);
 }
 
@@ -77,20 +86,32 @@ static void refuse(modeld_link *l, peer *p, const failure *why) {
     peers_cut(l->bound.peers, p, why->message);
 }
 
-/* Keep a copy of its report for `status`; without memory the last one stays. */
+/* As many of its samplers as there is room for. */
+static Trivium__ModelReport report_cut(const modeld_link *l, const Trivium__ModelReport *from) {
+    Trivium__ModelReport cut = *from;
+    size_t n_max = SAMPLERS_REPORTED_MAX - l->n_reported;
+    if (cut.n_samplers > n_max) cut.n_samplers = n_max;
+    return cut;
+}
+
+/* Keep a copy of its report for `status`, as much of it as there is room for; without memory there is none. */
 static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
-    (void)context;
+    modeld_link *l = context;
     joiner *j = peer_user(p);
     if (!beat->report) return;
-    size_t n_bytes = trivium__model_report__get_packed_size(beat->report);
+    report_forget(l, j);
+    Trivium__ModelReport cut = report_cut(l, beat->report);
+    size_t n_bytes = trivium__model_report__get_packed_size(&cut);
+    if (n_bytes > REPORTS_BYTES_MAX - l->n_report_bytes) return;
     uint8_t *bytes = malloc(n_bytes + 1);
     if (!bytes) return;
-    trivium__model_report__pack(beat->report, bytes);
-    Trivium__ModelReport *copy = trivium__model_report__unpack(NULL, n_bytes, bytes);
+    trivium__model_report__pack(&cut, bytes);
+    j->report = trivium__model_report__unpack(NULL, n_bytes, bytes);
     free(bytes);
-    if (!copy) return;
-    if (j->report) trivium__model_report__free_unpacked(j->report, NULL);
-    j->report = copy;
+    if (!j->report) return;
+    j->n_report_bytes = n_bytes;
+    l->n_report_bytes += n_bytes;
+    l->n_reported += j->report->n_samplers;
 }
 
 /* ---- vocabularies ---- */

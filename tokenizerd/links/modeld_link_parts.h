@@ -12,6 +12,7 @@ typedef struct joiner {
     peer *peer;
     modeld *modeld;
     Trivium__ModelReport *report;   /* its last one; NULL: none yet */
+    size_t n_report_bytes;          /* packed */
     struct joiner *next;
 } joiner;
 
@@ -20,6 +21,7 @@ struct modeld_link {
     modeld_link_events events;
     void *context;
     joiner *joiners;
+    size_t n_report_bytes, n_reported;  /* of all reports: packed, and their samplers */
     uint64_t refused_last;          /* incarnation of the modeld that was refused last */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "share.h"
 
 /* A call's number is its slot plus CALLS_MAX × a serial number, so that it is found at once and a
  * late answer finds nobody. */
@@ -163,6 +164,14 @@ static status order_check(const call_order *o, failure *f) {
     }
 }
 
+/* Counting is spared where there is room for everybody. */
+static bool share_is_left(const calls *cs, const void *client) {
+    size_t n_own = 0;
+    if (share_allows(CALLS_MAX - cs->n_free, cs->n_free)) return true;
+    for (const call *c = cs->first; c; c = c->next) n_own += c->client == client;
+    return n_own == 0 || share_allows(n_own, cs->n_free);
+}
+
 static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f) {
     if (n_bytes > CALLS_BYTES_MAX - cs->n_bytes_held)
         return fail(f, STATUS_BUSY, "calls hold %zu bytes already; try again later",
@@ -208,9 +217,11 @@ static status probe_copy(calls *cs, call *c, const probe_order *o, failure *f) {
     to->seed = o->seed;
     to->step = o->step;
     strategy_init(&to->strategy);
+    status st = bytes_take(cs, c, strategy_bytes(o->strategy), f);
+    if (st != STATUS_OK) return st;
     if (strategy_copy(&to->strategy, o->strategy) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
-    status st = ids_copy(cs, c, &to->history, o->history, o->n_history, f);
+    st = ids_copy(cs, c, &to->history, o->history, o->n_history, f);
     return st == STATUS_OK ? row_copy(cs, c, o, f) : st;
 }
 
@@ -251,6 +262,9 @@ status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, fa
     if (st != STATUS_OK) return st;
     if (cs->n_free == 0)
         return fail(f, STATUS_BUSY, "%d calls are under way already; try again later", CALLS_MAX);
+    if (!share_is_left(cs, o->client))
+        return fail(f, STATUS_BUSY, "this client has its share of the %d calls that may be under way; try again later",
+                    CALLS_MAX);
     call *c = calloc(1, sizeof *c);
     if (!c) return fail(f, STATUS_NO_MEMORY, "no memory for another call");
     c->serving = cs->serving;

@@ -32,6 +32,21 @@ bool request_transition(request *r, request_event event) {
 
 /* ---- taking up ---- */
 
+status request_hold(request *r, size_t n_bytes, failure *f) {
+    size_t *by_all = r->n_bytes_held_by_all;
+    if (by_all && *by_all + n_bytes > REQUESTS_BYTES_MAX)
+        return fail(f, STATUS_BUSY, "requests hold %zu bytes already; try again later", *by_all);
+    if (by_all) *by_all += n_bytes;
+    r->n_bytes_held += n_bytes;
+    return STATUS_OK;
+}
+
+void request_let_go(request *r, size_t n_bytes) {
+    assert(n_bytes <= r->n_bytes_held);
+    r->n_bytes_held -= n_bytes;
+    if (r->n_bytes_held_by_all) *r->n_bytes_held_by_all -= n_bytes;
+}
+
 /* The parts of the order that need memory of their own. */
 static status order_copy(request *r, const request_order *o, failure *f) {
     size_t n_stop_bytes = 0;
@@ -51,7 +66,7 @@ static status order_copy(request *r, const request_order *o, failure *f) {
     for (size_t i = 0; i < o->n_stop_ids; i++) r->end_ids[i] = o->stop_ids[i];
     r->n_end_ids = o->n_stop_ids;
     if (o->ids) memcpy(r->ids, o->ids, o->n_ids * sizeof *r->ids);
-    r->n_ids = r->n_ids_room = r->n_ids_held = o->ids ? o->n_ids : 0;
+    r->n_ids = r->n_ids_room = o->ids ? o->n_ids : 0;
     r->n_prompt = o->ids ? o->n_prompt : 0;
     if (o->sampler_state.n_bytes > 0)
         memcpy(r->sampler_state, o->sampler_state.bytes, o->sampler_state.n_bytes);
@@ -103,6 +118,7 @@ status request_new(const request_order *o, const serving_events *serving, void *
     r->ignore_eos = o->ignore_eos;
     r->no_cache = o->no_cache;
     r->fresh = !o->ids;
+    r->n_bytes_held = request_order_bytes(o);
     r->created_us = now_us;
     request_wait(r, now_us);
     *out = r;

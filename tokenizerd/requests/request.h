@@ -59,6 +59,7 @@ const char *request_finish_name(request_finish finish);
 typedef struct request_change {
     uint32_t ordinal, step;         /* step: the first one that it draws, once `placed` */
     strategy strategy;              /* the whole of it */
+    size_t n_bytes_held;            /* that its request counts for it */
     bool placed, shown;
     void *asker;                    /* NULL: gone */
     uint64_t call;
@@ -99,7 +100,8 @@ struct request {
     /* the record: with it any modeld can go on */
     int32_t *ids;                   /* [n_ids] prompt, then drawn; NULL before it is encoded */
     size_t n_ids, n_prompt, n_ids_room;
-    size_t n_ids_held;              /* that it brought */
+    size_t n_bytes_held;            /* by ids, stops and strategies, */
+    size_t *n_bytes_held_by_all;    /* and by those of its table; NULL: nobody counts */
     strategy strategy;              /* the newest */
     uint32_t change;                /* its ordinal */
     uint8_t sampler_state[STATE_BYTES_MAX];
@@ -136,8 +138,12 @@ bool request_transition(request *r, request_event event);
 status request_meet(request *r, served_model *m, const model_facts *facts, failure *f);
 
 /* ENCODING → WAITING. ids: of its text; when it brought ids, these are replayed now instead.
- * STATUS_EMPTY_PROMPT, STATUS_TOO_LONG, STATUS_NO_MEMORY. `over` may be set. */
+ * STATUS_EMPTY_PROMPT, STATUS_TOO_LONG, STATUS_BUSY, STATUS_NO_MEMORY. `over` may be set. */
 status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t now_us, failure *f);
+
+/* It holds n_bytes more, of REQUESTS_BYTES_MAX that all requests of its table may hold: STATUS_BUSY. */
+status request_hold(request *r, size_t n_bytes, failure *f);
+void request_let_go(request *r, size_t n_bytes);    /* of what it holds */
 
 bool request_serve(request *r, modeld *d, uint64_t now_us);     /* WAITING → RUNNING */
 

@@ -32,12 +32,30 @@ static status change_make(const request *r, bool replace, const strategy *asked,
 
 static status strategy_adopt(request *r, const strategy *from, failure *f) {
     strategy newest;
+    status st = request_hold(r, strategy_bytes(from), f);
+    if (st != STATUS_OK) return st;
     strategy_init(&newest);
-    if (strategy_copy(&newest, from) != STATUS_OK)
+    if (strategy_copy(&newest, from) != STATUS_OK) {
+        request_let_go(r, strategy_bytes(from));
         return fail(f, STATUS_NO_MEMORY, "no memory for another strategy");
+    }
+    request_let_go(r, strategy_bytes(&r->strategy));
     strategy_clear(&r->strategy);
     r->strategy = newest;
     return STATUS_OK;
+}
+
+/* The request is counted no more for a change that leaves it. */
+static void change_let_go(request *r, const request_change *c) {
+    r->n_changes--;
+    request_let_go(r, c->n_bytes_held);
+}
+
+static status change_hold(request *r, request_change *c, failure *f) {
+    size_t n_bytes = sizeof *c + strategy_bytes(&c->strategy);
+    status st = request_hold(r, n_bytes, f);
+    if (st == STATUS_OK) c->n_bytes_held = n_bytes;
+    return st;
 }
 
 status request_tune(request *r, bool replace, const strategy *asked, void *asker, uint64_t call,
@@ -49,8 +67,15 @@ status request_tune(request *r, bool replace, const strategy *asked, void *asker
                     CHANGES_MAX);
     request_change *c = NULL;
     status st = change_make(r, replace, asked, &c, f);
-    if (st == STATUS_OK && r->model) st = strategy_adopt(r, &c->strategy, f);
+    if (st == STATUS_OK) st = change_hold(r, c, f);
     if (st != STATUS_OK) {
+        request_change_free(&c);
+        return st;
+    }
+    r->n_changes++;
+    if (r->model) st = strategy_adopt(r, &c->strategy, f);
+    if (st != STATUS_OK) {
+        change_let_go(r, c);
         request_change_free(&c);
         return st;
     }
@@ -62,7 +87,6 @@ status request_tune(request *r, bool replace, const strategy *asked, void *asker
     request_change **place = &r->changes;
     while (*place) place = &(*place)->next;
     *place = c;
-    r->n_changes++;
     return STATUS_OK;
 }
 
@@ -72,7 +96,7 @@ request_change *request_unfit_change(request *r, failure *f) {
         if (strategy_check_ids(&c->strategy, r->facts.n_vocab, f) == STATUS_OK)
             continue;
         *place = c->next;
-        r->n_changes--;
+        change_let_go(r, c);
         return c;
     }
     return NULL;
@@ -117,7 +141,7 @@ request_change *request_drop_change(request *r) {
     request_change *c = r->changes;
     if (!c) return NULL;
     r->changes = c->next;
-    r->n_changes--;
+    change_let_go(r, c);
     return c;
 }
 

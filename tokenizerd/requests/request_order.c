@@ -56,3 +56,9 @@ status request_order_check(const request_order *o, failure *f) {
     if (st == STATUS_OK) st = ids_check(o, f);
     return st;
 }
+
+size_t request_order_bytes(const request_order *o) {
+    size_t n_bytes = o->ids ? o->n_ids * sizeof *o->ids : 0;
+    for (size_t i = 0; i < o->n_stops; i++) n_bytes += o->stops[i].n_bytes * (2 + sizeof(size_t));
+    return n_bytes + strategy_bytes(o->strategy);
+}

@@ -33,6 +33,9 @@ typedef struct request_order {
 
 /* What can be checked without its model. STATUS_BAD_REQUEST, STATUS_EMPTY_PROMPT, STATUS_NOT_UTF8,
  * STATUS_TOO_LONG with a sentence. */
+/* What the request will hold of the order beside its own size: with each byte of a stop goes a number (stream.c). */
+size_t request_order_bytes(const request_order *o);
+
 status request_order_check(const request_order *o, failure *f);
 
 #endif

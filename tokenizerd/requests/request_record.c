@@ -54,6 +54,7 @@ status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t no
                         "the prompt is empty, and the model puts no BOS before it: give a text to "
                         "go on from");
         status st = length_check(n_ids, r->facts.n_ctx, f);
+        if (st == STATUS_OK) st = request_hold(r, n_ids * sizeof *ids, f);
         if (st != STATUS_OK) return st;
         r->ids = malloc(n_ids * sizeof *ids);
         if (!r->ids)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "share.h"
 
 enum { BUCKETS = 2048 };
 
@@ -20,7 +21,7 @@ struct requests {
     const serving_events *serving;
     request *first;
     request *buckets[BUCKETS];
-    size_t n_requests, n_ids_held;
+    size_t n_requests, n_bytes_held;
     ending endings[ENDED_MAX];      /* a ring */
     ending *ending_buckets[BUCKETS];
     size_t next_ending;
@@ -106,19 +107,32 @@ request_finish requests_admit(const requests *rs, const uint8_t id[REQUEST_BYTES
     return FINISH_NONE;
 }
 
+/* Counting is spared where there is room for everybody. */
+static bool share_is_left(const requests *rs, const void *owner) {
+    size_t n_own = 0, n_free = REQUESTS_MAX - rs->n_requests;
+    if (share_allows(rs->n_requests, n_free)) return true;
+    for (const request *r = rs->first; r; r = r->next) n_own += r->owner == owner;
+    return n_own == 0 || share_allows(n_own, n_free);
+}
+
 status requests_add(requests *rs, const request_order *order, const request *rival, void *owner,
                     uint64_t now_us, request **out, failure *f) {
     assert(requests_find(rs, order->id) == rival);
     size_t n_requests = rs->n_requests - (rival ? 1 : 0);
-    size_t n_ids_held = rs->n_ids_held - (rival ? rival->n_ids_held : 0);
     if (n_requests >= REQUESTS_MAX)
         return fail(f, STATUS_BUSY, "%d requests are under way already; try again later",
                     REQUESTS_MAX);
-    if (order->ids && order->n_ids > HELD_IDS_MAX - n_ids_held)
-        return fail(f, STATUS_BUSY, "requests hold %zu ids already; try again later", n_ids_held);
+    if (!rival && !share_is_left(rs, owner))
+        return fail(f, STATUS_BUSY, "this client has its share of the %d requests that may be under way; try again later",
+                    REQUESTS_MAX);
+    const size_t n_bytes = request_order_bytes(order), n_bytes_held = rs->n_bytes_held - (rival ? rival->n_bytes_held : 0);
+    if (n_bytes_held + n_bytes > REQUESTS_BYTES_MAX)
+        return fail(f, STATUS_BUSY, "requests hold %zu bytes already; try again later", n_bytes_held);
     status st = request_new(order, rs->serving, owner, now_us, out, f);
     if (st != STATUS_OK) return st;
     request *r = *out;
+    r->n_bytes_held_by_all = &rs->n_bytes_held;
+    rs->n_bytes_held += n_bytes;
     request **place = &rs->first;
     while (*place) place = &(*place)->next;
     *place = r;
@@ -126,7 +140,6 @@ status requests_add(requests *rs, const request_order *order, const request *riv
     r->next_in_bucket = *bucket;
     *bucket = r;
     rs->n_requests++;
-    rs->n_ids_held += r->n_ids_held;
     return STATUS_OK;
 }
 
@@ -171,6 +184,7 @@ void requests_remove(requests *rs, request **out, bool cancelled) {
     while (*bucket != r) bucket = &(*bucket)->next_in_bucket;
     *bucket = r->next_in_bucket;
     rs->n_requests--;
-    rs->n_ids_held -= r->n_ids_held;
+    rs->n_bytes_held -= r->n_bytes_held;
+    r->n_bytes_held_by_all = NULL;
     request_free(out);
 }

@@ -26,8 +26,8 @@ status requests_match(const requests *rs, const uint8_t *prefix, size_t n_bytes,
 request_finish requests_admit(const requests *rs, const uint8_t id[REQUEST_BYTES], uint32_t attempt,
                               request **rival);
 
-/* request_new into the table. Also STATUS_BUSY: REQUESTS_MAX are under way, or requests brought
- * HELD_IDS_MAX ids in all. A rival (of requests_admit, or NULL) does not count in that, and until it is
+/* request_new into the table. Also STATUS_BUSY: REQUESTS_MAX are under way, or the owner's share of them (share.h), or they hold
+ * REQUESTS_BYTES_MAX in all. A rival (of requests_admit, or NULL) does not count in that, and until it is
  * removed requests_find finds the new one. */
 status requests_add(requests *rs, const request_order *order, const request *rival, void *owner,
                     uint64_t now_us, request **out, failure *f);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "share.h"
+
 struct watches {
     const serving_events *serving;
     watch *first;
@@ -31,6 +33,10 @@ status watches_add(watches *ws, const uint8_t id[REQUEST_BYTES], void *watcher, 
                    uint32_t n_candidates, failure *f) {
     if (ws->n_watches == WATCHES_MAX)
         return fail(f, STATUS_BUSY, "%d requests are watched already", WATCHES_MAX);
+    size_t n_own = 0;
+    for (const watch *one = ws->first; one; one = one->next) n_own += one->watcher == watcher;
+    if (n_own > 0 && !share_allows(n_own, WATCHES_MAX - ws->n_watches))
+        return fail(f, STATUS_BUSY, "this client has its share of the %d texts that may be watched", WATCHES_MAX);
     watch *w = calloc(1, sizeof *w);
     if (!w) return fail(f, STATUS_NO_MEMORY, "no memory for another watcher");
     w->watcher = watcher;

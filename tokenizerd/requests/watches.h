@@ -29,7 +29,7 @@ typedef struct watches watches;
 watches *watches_new(const serving_events *serving);   /* borrowed; NULL: no memory */
 void watches_free(watches **ws);
 
-/* STATUS_BUSY: WATCHES_MAX are here. STATUS_NO_MEMORY. */
+/* STATUS_BUSY: WATCHES_MAX are here, or the watcher's share of them (share.h). STATUS_NO_MEMORY. */
 status watches_add(watches *ws, const uint8_t id[REQUEST_BYTES], void *watcher, uint64_t call,
                    uint32_t n_candidates, failure *f);
 void watches_remove(watches *ws, watch **w);

@@ -6,6 +6,8 @@
 #include "proto/base/limits.h"
 #include "tokenizerd/chat/chat.h"
 
+enum { TEMPLATE_FACTOR = 2 };       /* its text, and what is read of it */
+
 struct shared_vocab {
     char hash[NAME_BYTES_MAX + 1];
     uint32_t n_tokens;              /* as its first user said: the same for all of them */
@@ -15,11 +17,14 @@ struct shared_vocab {
     chat_template own;              /* of the model that speaks it, once it is complete */
     uint32_t n_users;
     uint64_t unused_since;          /* by the count of departures */
+    shared_vocabs *home;
+    size_t n_bytes;                 /* that it takes, of VOCABULARIES_BYTES_MAX */
     shared_vocab *next;
 };
 
 struct shared_vocabs {
     shared_vocab *first;
+    size_t n_bytes;                 /* of all */
     uint64_t n_departures;
 };
 
@@ -34,6 +39,8 @@ static void forget(shared_vocab *y) {
     tokenizer_free(&y->tokenizer);
     chat_template_clear(&y->own);
     y->asked = NULL;
+    y->home->n_bytes -= y->n_bytes;
+    y->n_bytes = 0;
 }
 
 static void drop(shared_vocabs *ys, shared_vocab *y) {
@@ -62,6 +69,7 @@ shared_vocab *shared_vocabs_use(shared_vocabs *ys, const char *hash, uint32_t n_
     if (!y) {
         y = calloc(1, sizeof *y);
         if (!y) return NULL;
+        y->home = ys;
         strcpy(y->hash, hash);
         y->n_tokens = n_tokens;
         y->next = ys->first;
@@ -71,6 +79,18 @@ shared_vocab *shared_vocabs_use(shared_vocabs *ys, const char *hash, uint32_t n_
     return y;
 }
 
+/* The one that nobody has used for the longest time; NULL: all are used. *n_unused: how many there are. */
+static shared_vocab *oldest_unused(const shared_vocabs *ys, size_t *n_unused) {
+    shared_vocab *oldest = NULL;
+    *n_unused = 0;
+    for (shared_vocab *y = ys->first; y; y = y->next) {
+        if (y->n_users > 0) continue;
+        ++*n_unused;
+        if (!oldest || y->unused_since < oldest->unused_since) oldest = y;
+    }
+    return oldest;
+}
+
 void shared_vocabs_leave(shared_vocabs *ys, shared_vocab *left) {
     left->n_users--;
     left->unused_since = ++ys->n_departures;
@@ -78,13 +98,8 @@ void shared_vocabs_leave(shared_vocabs *ys, shared_vocab *left) {
         drop(ys, left);
         return;
     }
-    size_t n_unused = 0;
-    shared_vocab *oldest = NULL;
-    for (shared_vocab *y = ys->first; y; y = y->next) {
-        if (y->n_users > 0) continue;
-        n_unused++;
-        if (!oldest || y->unused_since < oldest->unused_since) oldest = y;
-    }
+    size_t n_unused;
+    shared_vocab *oldest = oldest_unused(ys, &n_unused);
     if (n_unused > VOCABULARIES_KEPT_MAX) drop(ys, oldest);
 }
 
@@ -118,8 +133,33 @@ void shared_vocab_forget(shared_vocab *y, const void *sender) {
     if (y->asked == sender) forget(y);
 }
 
+/* What is kept for nobody makes room for what runs. */
+static status hold(shared_vocab *y, size_t n_bytes, failure *f) {
+    shared_vocabs *ys = y->home;
+    size_t n_unused;
+    while (ys->n_bytes + n_bytes > VOCABULARIES_BYTES_MAX) {
+        shared_vocab *oldest = oldest_unused(ys, &n_unused);
+        if (!oldest)
+            return fail(f, STATUS_NO_MEMORY, "the vocabularies in use take %zu of %d bytes: there is no room for another one",
+                        ys->n_bytes - y->n_bytes, VOCABULARIES_BYTES_MAX);
+        drop(ys, oldest);
+    }
+    ys->n_bytes += n_bytes;
+    y->n_bytes += n_bytes;
+    return STATUS_OK;
+}
+
+static size_t items_bytes(const vocab_bytes *items, size_t n_items) {
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < n_items; i++) n_bytes += items[i].n_bytes;
+    return n_bytes;
+}
+
 static status begin(shared_vocab *y, const vocab_piece *first, failure *f) {
-    status st = vocab_arrival_new(&y->arrival, first, y->n_tokens, f);
+    size_t n_bytes = vocab_table_bytes(first->n_tokens_all, first->n_merges_all);
+    if (first->meta) n_bytes += first->meta->chat_template_bytes * TEMPLATE_FACTOR;
+    status st = first->n_merges_all <= N_MERGES_MAX ? hold(y, n_bytes, f) : STATUS_OK;
+    if (st == STATUS_OK) st = vocab_arrival_new(&y->arrival, first, y->n_tokens, f);
     return st == STATUS_OK ? tokenizer_check(first->meta, f) : st;
 }
 
@@ -141,6 +181,8 @@ status shared_vocab_take(shared_vocab *y, const void *sender, const vocab_piece 
     if (y->asked != sender || strcmp(piece->hash, y->hash) != 0) return STATUS_OK;
     bool is_last = false;
     status st = y->arrival ? STATUS_OK : begin(y, piece, f);
+    if (st == STATUS_OK)
+        st = hold(y, items_bytes(piece->tokens, piece->n_tokens) + items_bytes(piece->merges, piece->n_merges), f);
     if (st == STATUS_OK) st = vocab_arrival_add(y->arrival, piece, &is_last, f);
     if (st == STATUS_OK && is_last) st = complete_it(y, f);
     if (st != STATUS_OK) {          /* the sender stays the one who was asked until it is gone */

@@ -25,7 +25,8 @@ shared_vocab *shared_vocabs_find(const shared_vocabs *ys, const char *hash);
 /* Use it: the known one, or a new one of n_tokens that nobody has sent yet. NULL: no memory. */
 shared_vocab *shared_vocabs_use(shared_vocabs *ys, const char *hash, uint32_t n_tokens);
 
-/* One user fewer. Of the unused ones the latest VOCABULARIES_KEPT_MAX that are complete stay. */
+/* One user fewer. Of the unused ones the latest VOCABULARIES_KEPT_MAX that are complete stay, as long as
+ * VOCABULARIES_BYTES_MAX is not wanted for those that are used. */
 void shared_vocabs_leave(shared_vocabs *ys, shared_vocab *y);
 
 const char *shared_vocab_hash(const shared_vocab *y);

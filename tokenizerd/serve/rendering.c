@@ -194,6 +194,13 @@ void renderer_begin(renderer *by, call *c) {
     try_next(by, c);
 }
 
+/* What it holds at most: the conversation, and the ids of the best try so far where there may be several. */
+static size_t bytes_of(const prompt_order *order) {
+    size_t n_bytes = conversation_bytes(order->messages, order->n_messages);
+    bool is_bounded = order->n_ids_max > 0 || order->n_reply > 0;
+    return n_bytes + (is_bounded ? sizeof(int32_t) * lesser(n_bytes, TOKENIZE_IDS_MAX) : 0);
+}
+
 call *renderer_take(renderer *by, peer *client, const prompt_order *order) {
     failure f;
     call *c;
@@ -203,7 +210,7 @@ call *renderer_take(renderer *by, peer *client, const prompt_order *order) {
         .client_number = order->number,
         .model = order->model,
         .wait_ms = order->wait_ms,
-        .render = {.n_bytes = conversation_bytes(order->messages, order->n_messages)},
+        .render = {.n_bytes = bytes_of(order)},
     };
     if (calls_add(by->calls, &of_table, clock_us(), &c, &f) != STATUS_OK) {
         client_link_failed(by->clients, client, order->number, &f);

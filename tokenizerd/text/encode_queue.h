@@ -35,7 +35,7 @@ encode_queue *encode_queue_new(void);       /* NULL: no memory */
 void encode_queue_free(encode_queue **q);   /* no text may be left */
 
 /* Keep a copy of the pieces, the only one. STATUS_NOT_UTF8 or STATUS_TOO_LONG (past TEXT_BYTES_MAX in all),
- * STATUS_BUSY when TEXTS_BYTES_MAX wait already, STATUS_NO_MEMORY. A long text is checked in its turns: then the
+ * STATUS_BUSY when TEXTS_BYTES_MAX wait already (an eighth of that only for brief ones), STATUS_NO_MEMORY. A long text is checked in its turns: then the
  * listener hears of STATUS_NOT_UTF8. The caller owns *out. */
 status encode_queue_add(encode_queue *q, const prompt_piece *pieces, size_t n_pieces,
                         queued_text_listener listener, queued_text **out, failure *f);

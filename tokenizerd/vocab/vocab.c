@@ -175,6 +175,18 @@ status vocab_finish(vocab *v, failure *f) {
     return index_tokens(v, f);
 }
 
+/* A hash table has two to four words for each of its items. */
+static size_t hash_bytes(size_t n_items) {
+    size_t n_slots = 2;
+    while (n_slots < 2 * n_items) n_slots *= 2;
+    return n_slots * sizeof(uint64_t);
+}
+
+size_t vocab_table_bytes(size_t n_tokens, size_t n_merges) {
+    size_t a_token = sizeof(size_t) + 2, a_merge = 2 * sizeof(size_t) + sizeof(int32_t);   /* places, types, rules */
+    return n_tokens * a_token + hash_bytes(n_tokens) + n_merges * a_merge + hash_bytes(n_merges);
+}
+
 byte_strings *vocab_take_merges(vocab *v) {
     byte_strings *merges = v->merges;
     v->merges = NULL;

@@ -56,6 +56,10 @@ status vocab_add_merge(vocab *v, const uint8_t *text, size_t n_bytes, failure *f
 /* All of them are there: build the look-ups. STATUS_BAD_MESSAGE when some are missing, STATUS_NO_MEMORY. */
 status vocab_finish(vocab *v, failure *f);
 
+/* The most memory that a vocabulary of so many tokens and merges takes beside their bytes, with the rules that a
+ * tokenizer makes of it. */
+size_t vocab_table_bytes(size_t n_tokens, size_t n_merges);
+
 /* ---- for the tokenizer that takes a finished vocabulary ---- */
 
 /* The raw bytes of the merges, left and right by turns in the order of ranks; both are empty in a merge that

@@ -61,11 +61,29 @@ static void test_a_full_table_is_busy(void **state) {
     failure f;
     call *c = NULL;
     call_order order = order_of(CALL_TOKENIZE);
-    for (int i = 0; i < CALLS_MAX; i++) add(cs, &order);
+    static uint8_t clients[CALLS_MAX + 1];  /* only their addresses count */
+    for (int i = 0; i < CALLS_MAX; i++) {
+        order.client = &clients[i];
+        add(cs, &order);
+    }
+    order.client = &clients[CALLS_MAX];
     assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_BUSY);
     c = calls_first(cs);
     calls_remove(cs, &c);
     assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_OK);
+}
+
+static void test_one_client_gets_a_share(void **state) {
+    calls *cs = *state;
+    failure f;
+    call *c = NULL;
+    call_order order = order_of(CALL_TOKENIZE);
+    int n = 0, other;
+    while (calls_add(cs, &order, 0, &c, &f) == STATUS_OK) n++;
+    assert_int_equal(f.code, STATUS_BUSY);
+    assert_int_equal(n, CALLS_MAX - CALLS_MAX / 4);
+    order.client = &other;
+    add(cs, &order);
 }
 
 static void test_what_calls_hold_is_bounded(void **state) {
@@ -256,6 +274,7 @@ int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         CASE(test_a_call_is_found_by_its_number_until_it_is_answered),
         CASE(test_a_full_table_is_busy),
+        CASE(test_one_client_gets_a_share),
         CASE(test_what_calls_hold_is_bounded),
         CASE(test_orders_out_of_range_are_refused),
         CASE(test_what_was_asked_is_copied),

@@ -70,7 +70,7 @@ static void test_a_rival_stays_until_it_is_removed(void **state) {
         memset(id, name, REQUEST_BYTES);
         id[0] = (uint8_t)(requests_count(w->table) >> 8), id[1] = (uint8_t)~id[0];
         other.id = id;
-        world_add(w, &other);
+        assert_int_equal(requests_add(w->table, &other, NULL, id, 0, &r, &f), STATUS_OK);    /* each its own owner */
     }
     order.attempt = 2;
     assert_int_equal(requests_add(w->table, &order, rival, w, 0, &r, &f), STATUS_OK);
@@ -130,9 +130,10 @@ static void test_a_full_table_is_busy(void **state) {
     uint8_t id[REQUEST_BYTES] = {0};
     request_order order = world_order(w, 0, 1);
     order.id = id;
+    static uint8_t owners[REQUESTS_MAX];    /* only their addresses count */
     for (int i = 0; i < REQUESTS_MAX; i++) {
         memcpy(id, &i, sizeof i);
-        assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_OK);
+        assert_int_equal(requests_add(w->table, &order, NULL, &owners[i], 0, &r, &f), STATUS_OK);
         if (i == 0) first = r;
     }
     memset(id, 0xff, sizeof id);
@@ -143,11 +144,29 @@ static void test_a_full_table_is_busy(void **state) {
     assert_int_equal(requests_count(w->table), REQUESTS_MAX);
 }
 
+static void test_one_owner_gets_a_share(void **state) {
+    world *w = *state;
+    failure f;
+    request *r = NULL;
+    uint8_t id[REQUEST_BYTES] = {0}, other;
+    request_order order = world_order(w, 0, 1);
+    order.id = id;
+    status st = STATUS_OK;
+    for (int i = 0; st == STATUS_OK; i++) {
+        memcpy(id, &i, sizeof i);
+        st = requests_add(w->table, &order, NULL, w, 0, &r, &f);
+    }
+    assert_int_equal(st, STATUS_BUSY);
+    assert_int_equal(requests_count(w->table), REQUESTS_MAX - REQUESTS_MAX / 4);
+    assert_int_equal(requests_add(w->table, &order, NULL, &other, 0, &r, &f), STATUS_OK);
+}
+
 static void test_ids_that_requests_brought_are_bounded(void **state) {
     world *w = *state;
     failure f;
     request *r = NULL;
-    size_t n_ids = N_CTX_MAX < HELD_IDS_MAX ? N_CTX_MAX : HELD_IDS_MAX, n_added = 0;
+    const size_t n_ids_all = REQUESTS_BYTES_MAX / sizeof(int32_t);
+    size_t n_ids = N_CTX_MAX < n_ids_all ? N_CTX_MAX : n_ids_all, n_added = 0;
     int32_t *ids = calloc(n_ids, sizeof *ids);
     status st = STATUS_OK;
     for (uint8_t name = 0; st == STATUS_OK; name++) {
@@ -157,7 +176,7 @@ static void test_ids_that_requests_brought_are_bounded(void **state) {
         n_added += st == STATUS_OK;
     }
     assert_int_equal(st, STATUS_BUSY);
-    assert_int_equal(n_added, HELD_IDS_MAX / n_ids);
+    assert_int_equal(n_added, n_ids_all / n_ids);
     free(ids);
 }
 
@@ -171,6 +190,7 @@ int main(void) {
         CASE(test_the_memory_of_ended_requests_is_a_ring),
         CASE(test_a_prefix_names_one_request),
         CASE(test_a_full_table_is_busy),
+        CASE(test_one_owner_gets_a_share),
         CASE(test_ids_that_requests_brought_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,8 +69,13 @@ static void there_is_a_bound(void **state) {
     (void)state;
     failure f;
     watches *ws = watches_new(&fake_serving);
-    for (int i = 0; i < WATCHES_MAX; i++) add(ws, one, &ann, 1);
-    assert_int_equal(watches_add(ws, one, &ann, 7, 1, &f), STATUS_BUSY);
+    static uint8_t others[WATCHES_MAX];
+    int n_anns = 0;
+    while (watches_add(ws, one, &ann, 7, 1, &f) == STATUS_OK) n_anns++;
+    assert_int_equal(f.code, STATUS_BUSY);
+    assert_in_range(n_anns, WATCHES_MAX / 2, WATCHES_MAX - 1);
+    for (int i = n_anns; i < WATCHES_MAX; i++) add(ws, one, &others[i], 1);
+    assert_int_equal(watches_add(ws, one, &bob, 7, 1, &f), STATUS_BUSY);
     watches_free(&ws);
 }
 
