@@ -60,6 +60,7 @@ static status choose_endpoint(const char **bind, const char *which,
 
 int main(int argc, char **argv) {
     signals_begin(0);
+    resources_give_back();
     failure f = {STATUS_OK, ""};
     status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, &f);
     if (st == STATUS_NOT_FOUND) return 0;

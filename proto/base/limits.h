@@ -58,6 +58,8 @@ enum {
     HIGH_WATER_MESSAGES = 16,       /* a peer, each way; what is more waits in its outbox, which is measured in bytes */
     HIGH_WATER_ROWS = 8,            /* the logits link */
     SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
+    RECEIVED_BYTES_MAX = 96 << 20,  /* received by one daemon and not taken yet */
+    OUTBOXES_BYTES_MAX = 64 << 20,  /* of all outboxes of one daemon */
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 4096,
     OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,
     OUTBOXES_BYTES_MAX = TINY_LIMITS ? 2 << 20 : 64 << 20,  /* of all outboxes of a process */
@@ -71,8 +73,8 @@ enum {
     GENERATIONS_MAX = TINY_LIMITS ? 3 : 64, /* under way at once in one client */
     CHANGES_MAX = TINY_LIMITS ? 2 : 16,     /* tunes of one request that nobody has acknowledged yet */
     TEXTS_BYTES_MAX = TINY_LIMITS ? 8192 : 64 << 20,    /* texts that wait to be encoded, in all */
-    REQUESTS_BYTES_MAX = TINY_LIMITS ? 128 * 1024 : 24 << 20,   /* ids, stops and strategies of requests, in all */
-    CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 32 << 20, /* ids, rows and conversations of calls under way, in all */
+    REQUESTS_BYTES_MAX = TINY_LIMITS ? 128 * 1024 : 20 << 20,   /* ids, stops and strategies of requests, in all */
+    CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 24 << 20, /* ids, rows and conversations of calls under way, in all */
     SAMPLERS_REPORTED_MAX = TINY_LIMITS ? 8 : 2048, /* by all modelds together; of others status does not tell */
     REPORTS_BYTES_MAX = TINY_LIMITS ? 4096 : 2 << 20,   /* of the newest reports of all modelds */
     ENCODE_SLICE_BYTES = TINY_LIMITS ? 64 : 64 * 1024,  /* encoded between two looks at the sockets, */
@@ -81,7 +83,7 @@ enum {
     BRIEF_OPEN_BYTES_MAX = 4 * BRIEF_BYTES_MAX, /* of those that are encoded at once */
     VOCABULARY_BYTES_MAX = 64 << 20,        /* tokens and merges of one vocabulary */
     VOCABULARIES_KEPT_MAX = TINY_LIMITS ? 1 : 4,    /* kept for a model that may come back */
-    VOCABULARIES_BYTES_MAX = 56 << 20,      /* of all vocabularies, with their tables */
+    VOCABULARIES_BYTES_MAX = 38 << 20,      /* of all vocabularies, with their tables */
     REFUSALS_MAX = TINY_LIMITS ? 2 : 16,    /* modelds that were cut and are still to be told why */
     SEEN_NAMES_MAX = TINY_LIMITS ? 2 : 64,  /* of models that may come back */
     NO_MEMORY_HELLOS = TINY_LIMITS ? 2 : 10,    /* of a modeld, that are refused before it may try again */

@@ -108,7 +108,7 @@ status modeld_link_probe(modeld_link *l, const modeld *d, call *c) {
     probe.seed = from->seed;
     probe.step = from->step;
     probe.wait_ms = c->wait_ms;
-    probe.strategy = strategy_to_wire(&from->strategy);
+    probe.strategy = strategy_to_wire(from->strategy);
     if (!probe.strategy) return STATUS_NO_MEMORY;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_PROBE;

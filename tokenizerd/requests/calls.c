@@ -91,7 +91,8 @@ static void part_free(call *c) {
         free(c->score.scored.ids);
         break;
     case CALL_PROBE:
-        strategy_clear(&c->probe.strategy);
+        if (c->probe.strategy) strategy_clear(c->probe.strategy);
+        free(c->probe.strategy);
         free(c->probe.row);
         free(c->probe.history.ids);
         break;
@@ -216,10 +217,11 @@ static status probe_copy(calls *cs, call *c, const probe_order *o, failure *f) {
     strcpy(to->errand.pool, o->pool);
     to->seed = o->seed;
     to->step = o->step;
-    strategy_init(&to->strategy);
-    status st = bytes_take(cs, c, strategy_bytes(o->strategy), f);
+    status st = bytes_take(cs, c, sizeof *to->strategy + strategy_bytes(o->strategy), f);
     if (st != STATUS_OK) return st;
-    if (strategy_copy(&to->strategy, o->strategy) != STATUS_OK)
+    to->strategy = calloc(1, sizeof *to->strategy);
+    if (to->strategy) strategy_init(to->strategy);
+    if (!to->strategy || strategy_copy(to->strategy, o->strategy) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
     st = ids_copy(cs, c, &to->history, o->history, o->n_history, f);
     return st == STATUS_OK ? row_copy(cs, c, o, f) : st;

@@ -123,7 +123,7 @@ typedef struct probe_call {
     float *row;                 /* [n_row], owned */
     size_t n_row;
     call_ids history;
-    strategy strategy;
+    strategy *strategy;         /* owned */
     call_errand errand;
     uint64_t seed;
     uint32_t step;

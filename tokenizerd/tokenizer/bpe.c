@@ -118,7 +118,7 @@ size_t bpe_short(const bpe *b, const uint8_t *piece, size_t n_bytes, int32_t *id
  * The places are divided into leaves; a node of the tree knows the lowest rank of a pair that begins below it.
  * With that a byte of the piece takes BPE_RUN_BYTES_A_BYTE of memory at most. */
 
-enum { LEAF_PLACES = 16 };
+enum { LEAF_PLACES = 32 };
 
 struct bpe_run {
     const bpe *rules;

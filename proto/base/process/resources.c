@@ -1,5 +1,6 @@
 #include "resources.h"
 
+#include <malloc.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -77,4 +78,10 @@ status resources_check_memory(failure *f) {
 status resources_check(size_t n_endpoints, failure *f) {
     status st = check_descriptors(DESCRIPTORS_BASE + DESCRIPTORS_EACH * n_endpoints, f);
     return st == STATUS_OK ? resources_check_memory(f) : st;
+}
+
+/* Each of these by itself stops the library from raising both as it likes. */
+void resources_give_back(void) {
+    mallopt(M_MMAP_THRESHOLD, RESOURCES_PIECE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, RESOURCES_PIECE_BYTES);
 }

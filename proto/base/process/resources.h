@@ -15,4 +15,9 @@ status resources_check(size_t n_endpoints, failure *f);
 /* The threads and memory alone: checked again before a library takes them, where much was allocated since. */
 status resources_check_memory(failure *f);
 
+/* From here on memory that is freed in pieces of RESOURCES_PIECE_BYTES or more goes back to the system at once. The C
+ * library would keep more and more of it where large pieces come and go. Before any thread is started. */
+enum { RESOURCES_PIECE_BYTES = 256 * 1024 };
+void resources_give_back(void);
+
 #endif

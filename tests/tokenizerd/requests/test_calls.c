@@ -97,12 +97,12 @@ static void test_what_calls_hold_is_bounded(void **state) {
     strategy_init(&none);
     call_order order = order_of(CALL_PROBE);
     order.probe.strategy = &none, order.probe.row = row, order.probe.n_row = N_VOCAB_MAX;
-    for (size_t i = 0; i < CALLS_BYTES_MAX / (N_VOCAB_MAX * sizeof *row); i++) add(cs, &order);
+    for (size_t i = 0; i < CALLS_BYTES_MAX / (N_VOCAB_MAX * sizeof *row + sizeof none); i++) add(cs, &order);
     assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_BUSY);
     c = calls_next(text);
     calls_remove(cs, &c);
     add(cs, &order);
-    assert_int_equal(call_set_ids(cs, text, (const int32_t[]){1}, 1, &f), STATUS_BUSY);
+    assert_int_equal(call_set_ids(cs, text, (const int32_t *)(const void *)row, N_VOCAB_MAX, &f), STATUS_BUSY);
     assert_null(call_as_score(text)->scored.ids);
     free(row);
 }
