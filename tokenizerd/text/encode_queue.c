@@ -13,12 +13,12 @@ enum {
     CHECK_SLICE_BYTES = ENCODE_SLICE_BYTES * 16,    /* that is how much faster a check is */
 };
 
-typedef enum place {            /* of a text in its queue */
+typedef enum text_place {       /* of a text in its queue */
     NOT_STARTED,
     WAITING,                    /* in its lane */
     OPEN,                       /* in the rotation; it may have an encoding */
     OUT,                        /* encoded or refused */
-} place;
+} text_place;
 
 struct queued_text {
     encode_queue *home;
@@ -31,7 +31,7 @@ struct queued_text {
     const tokenizer *tokenizer;
     int32_t first;              /* the id before the text; negative: none */
     queued_text_listener listener;
-    place place;
+    text_place place;
     queued_text *next;          /* in the lane or the rotation */
 };
 
