@@ -26,7 +26,7 @@ typedef enum call_kind {
 
 typedef enum call_state {
     CALL_WAITING,               /* for its model or, with all that it needs, for a modeld */
-    CALL_ENCODING,              /* its text is being encoded */
+    CALL_ENCODING,              /* its text is being encoded, or its many ids wait to become one */
     CALL_SENT,                  /* a modeld has it */
 } call_state;
 

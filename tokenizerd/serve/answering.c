@@ -90,10 +90,32 @@ static void encode(answering *a, call *c, const call_text *text) {
     turn_ask(a->turn);
 }
 
+enum { DETOKENIZED_AT_ONCE = 16 * 1024 };   /* ids */
+
+/* Many ids wait for a turn of their own. */
+static void detokenize(answering *a, call *c) {
+    if (call_as_detokenize(c)->given.n_ids <= DETOKENIZED_AT_ONCE) {
+        answer_detokenized(a, c);
+        return;
+    }
+    c->state = CALL_ENCODING;
+    a->is_due = true;
+    turn_ask(a->turn);
+}
+
+bool answering_turn(answering *a) {
+    if (!a->is_due) return false;
+    call *c = calls_first(a->calls);
+    while (c && (c->kind != CALL_DETOKENIZE || c->state != CALL_ENCODING)) c = calls_next(c);
+    if (c) answer_detokenized(a, c);
+    a->is_due = c != NULL;
+    return a->is_due;
+}
+
 /* Its model is here, and its ids if it needs some. */
 static void carry_out(answering *a, call *c) {
     failure f;
-    if (c->kind == CALL_DETOKENIZE) answer_detokenized(a, c);
+    if (c->kind == CALL_DETOKENIZE) detokenize(a, c);
     else if (c->kind == CALL_RENDER) renderer_begin(a->renderer, c);
     else if (c->kind == CALL_SCORE && score_check(c, &f) != STATUS_OK) refuse(a, c, &f);
     else send_to_modeld(a, c);

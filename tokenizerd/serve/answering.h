@@ -14,6 +14,7 @@ typedef struct answering {          /* what it needs: filled in by its owner, al
     encode_queue *encode_queue;
     turn *turn;
     renderer *renderer;
+    bool is_due;                    /* its own: a call may wait for answering_turn */
 } answering;
 
 /* Take it up, with its text if it has one, or refuse it at once. */
@@ -29,6 +30,7 @@ void answering_probed(answering *a, const modeld *d, uint64_t number, int32_t id
 void answering_failed(answering *a, const modeld *d, uint64_t number, const failure *why);
 void answering_modeld_left(answering *a, const modeld *d);  /* they go elsewhere in the next turn */
 
+bool answering_turn(answering *a);          /* answers one that takes long. Whether another turn is needed */
 void answering_go_on(answering *a);         /* models have come: calls that wait for one go on */
 void answering_sweep(answering *a, uint64_t now_us);        /* those that waited too long end */
 

@@ -41,7 +41,8 @@ static void on_turn(void *context) {
         generating_go_on(&s->generating);
         answering_go_on(&s->answering);
     }
-    if (encode_queue_turn(s->encode_queue)) turn_ask(s->turn);
+    bool has_more = answering_turn(&s->answering);
+    if (encode_queue_turn(s->encode_queue) || has_more) turn_ask(s->turn);
 }
 
 /* Also the net under a turn that could not be asked for, for want of memory. */
