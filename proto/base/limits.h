@@ -58,15 +58,13 @@ enum {
     HIGH_WATER_MESSAGES = 16,       /* a peer, each way; what is more waits in its outbox, which is measured in bytes */
     HIGH_WATER_ROWS = 8,            /* the logits link */
     SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
-    RECEIVED_BYTES_MAX = 96 << 20,  /* received by one daemon and not taken yet */
-    OUTBOXES_BYTES_MAX = 64 << 20,  /* of all outboxes of one daemon */
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 4096,
     OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,
     OUTBOXES_BYTES_MAX = TINY_LIMITS ? 2 << 20 : 64 << 20,  /* of all outboxes of a process */
     PEERS_MAX = TINY_LIMITS ? 4 : 1024,
     CONNECTIONS_MAX = TINY_LIMITS ? 16 : 1536,  /* accepted by one daemon, of strangers, too */
     DESCRIPTORS_MAX = 4096,         /* to which a lower limit is raised */
-    RECEIVED_BYTES_MAX = 96 << 20,  /* received by one daemon and not taken yet */
+    RECEIVED_BYTES_MAX = 64 << 20,  /* received by one daemon and not taken yet */
     REQUESTS_MAX = TINY_LIMITS ? 4 : 1024,  /* tokenizerd's table of generations */
     CALLS_MAX = TINY_LIMITS ? 4 : 4096,     /* tokenize, score, probe, … under way */
     WATCHES_MAX = TINY_LIMITS ? 2 : 256,    /* of all watchers, in one tokenizerd */
@@ -83,7 +81,7 @@ enum {
     BRIEF_OPEN_BYTES_MAX = 4 * BRIEF_BYTES_MAX, /* of those that are encoded at once */
     VOCABULARY_BYTES_MAX = 64 << 20,        /* tokens and merges of one vocabulary */
     VOCABULARIES_KEPT_MAX = TINY_LIMITS ? 1 : 4,    /* kept for a model that may come back */
-    VOCABULARIES_BYTES_MAX = 38 << 20,      /* of all vocabularies, with their tables */
+    VOCABULARIES_BYTES_MAX = 70 << 20,      /* of all vocabularies, with their tables */
     REFUSALS_MAX = TINY_LIMITS ? 2 : 16,    /* modelds that were cut and are still to be told why */
     SEEN_NAMES_MAX = TINY_LIMITS ? 2 : 64,  /* of models that may come back */
     NO_MEMORY_HELLOS = TINY_LIMITS ? 2 : 10,    /* of a modeld, that are refused before it may try again */

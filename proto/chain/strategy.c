@@ -224,15 +224,6 @@ status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f) {
     return st;
 }
 
-size_t strategy_bytes(const strategy *s) {
-    size_t n_bytes = 0;
-    for (size_t i = 0; i < s->n_stages; i++) {
-        const stage *one = &s->stages[i];
-        n_bytes += one->n_biases * (sizeof *one->bias_ids + sizeof *one->biases) + one->n_list_ids * sizeof *one->lists;
-    }
-    return n_bytes;
-}
-
 bool strategy_has(const strategy *s, stage_kind kind) {
     return strategy_find(s, kind) < s->n_stages;
 }

@@ -124,7 +124,6 @@ status stage_unknown_key(const stage_row *row, const char *key, failure *f);
 /* Every id that a stage names lies in 0 … n_vocab-1, else STATUS_BAD_ID with a sentence. */
 status strategy_check_ids(const strategy *s, uint32_t n_vocab, failure *f);
 
-size_t strategy_bytes(const strategy *s);                   /* that its stages have allocated */
 bool strategy_has(const strategy *s, stage_kind kind);      /* a stage of this kind */
 bool strategy_equal(const strategy *a, const strategy *b);
 

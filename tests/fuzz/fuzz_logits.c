@@ -3,12 +3,15 @@
 #include "proto/base/log.h"
 #include "proto/net/peer.h"
 #include "proto/numeric/cpu.h"
+#include "proto/numeric/fmath.h"
 #include "samplerd/links/logits_link.h"
 #include "tests/fuzz/input/link_input.h"
 #include "tests/support/link/fake_peer.h"
 #include "tests/support/link/place.h"
 
 #include <stdlib.h>
+
+enum { N_DRAWERS = 2 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
@@ -17,24 +20,28 @@ static place meeting;
 static fake_peer modeld;
 static link_speaker speaker;
 
-static status draw(void *context, const sample_rows *rows, sampled_rows *out, failure *f) {
-    return row_sampler_draw(context, rows, out, f);
+static row_sampler *samplers[N_DRAWERS];
+
+static status draw(void *unused, unsigned drawer, const sample_rows *rows, sampled_rows *out, failure *f) {
+    (void)unused;
+    return row_sampler_draw(samplers[drawer], rows, out, f);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     static logits_link *link;
-    static row_sampler *sampler;
     failure f;
     (void)argc, (void)argv;
     log_open("samplerd", LOG_QUIET);
     place_make(&meeting);
     fake_peer_bind(&modeld, meeting.address, &trivium__logits_reply__descriptor);
     loop *l = loop_new();
-    sampler = row_sampler_new(ISA_REF);
+    threads *draw_threads = threads_new(N_DRAWERS, fmath_thread_start);
+    bool whole = l && draw_threads;
+    for (size_t i = 0; i < N_DRAWERS; i++) whole = (samplers[i] = row_sampler_new(ISA_REF)) && whole;
     const logits_link_options options = {.address = meeting.address, .name = "sam", .pool = "",
                                          .incarnation = peers_incarnation(), .heartbeat_ms = HEARTBEAT_MS,
-                                         .calls = {.draw = draw}, .context = sampler};
-    if (!l || !sampler || logits_link_join(&link, l, &options, &f) != STATUS_OK) abort();
+                                         .draw_threads = draw_threads, .calls = {.draw = draw}};
+    if (!whole || logits_link_join(&link, l, &options, &f) != STATUS_OK) abort();
     if (!fake_peer_hears(&modeld, l, TRIVIUM__CONTROL__WORD_HELLO)) abort();
     speaker = (link_speaker){l, 0, false, modeld.from, modeld.to, fake_hello_of_the_silent(TRIVIUM__ROLE__MODELD)};
     link_input_begin();
