@@ -53,7 +53,7 @@ static void a_name_that_no_peer_takes_is_refused_at_once(void **state) {
     logits_link *link = (logits_link *)&f;
     logits_link_options options = {.address = scene.meeting.address, .name = "two\nlines", .pool = "",
                                    .incarnation = 1, .heartbeat_ms = HEARTBEAT_MS,
-                                   .calls = {.draw = NULL}};
+                                   .draw_threads = scene.threads};
     assert_int_equal(logits_link_join(&link, scene.loop, &options, &f), STATUS_BAD_REQUEST);
     assert_null(link);
     options.name = "sam";
