@@ -10,7 +10,7 @@
 
 enum {
     TOLD = 16,                      /* times a link's own bound: up to there it answers with its sentence */
-    NAMES = 4096,                   /* bytes of a name; NAME_BYTES_MAX is the links' own */
+    NAMES = 8192,                   /* bytes of a name; NAME_BYTES_MAX is the links' own */
     REQUEST = TOLD * REQUEST_BYTES,
     SENTENCE = 4096,
     DRAWN_MAX = 64 * 1024,          /* ids whose text was held back */

@@ -1,44 +1,16 @@
 """Connections that say nothing: they keep nobody out, end no daemon, and are cut in time."""
 import contextlib
-import resource
 
 import pytest
 
 from conftest import TIMEOUT_S, wait_until
+from few_files import LONG, LimitedTo256, LimitedTo1024, files_enough  # noqa: F401
 from roads import RoadStack, road  # noqa: F401
 from witness import Witness, n_descriptors
 import zmtp
 
 N_CONNECTS = 2000
 N_ENDS = 20
-LONG = {"type": "Q4_1", "seed": 1, "context": 131072}    # for the witness
-
-
-class Limited(RoadStack):
-    """Whose daemons may open no more than `limit` files; None: as many as this process."""
-    limit = None
-
-    def start(self, role, *arguments, **keywords):
-        if self.limit:
-            keywords["preexec_fn"] = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (self.limit, self.limit))
-        return super().start(role, *arguments, **keywords)
-
-
-class LimitedTo1024(Limited):
-    limit = 1024
-
-
-class LimitedTo256(Limited):
-    limit = 256
-
-
-@pytest.fixture(autouse=True)
-def files_enough():
-    """All these connections are this process's, too."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, before[1]), before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def strangers(address, say, held):

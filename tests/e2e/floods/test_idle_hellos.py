@@ -6,8 +6,8 @@ import selectors
 import pytest
 
 from conftest import wait_until
+from few_files import LONG, LimitedTo256, files_enough  # noqa: F401
 from roads import RoadStack, road  # noqa: F401
-from test_connects import LONG, LimitedTo256, files_enough  # noqa: F401
 from witness import Witness, n_descriptors
 import zmtp
 from fake_link import common_pb2

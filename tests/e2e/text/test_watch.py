@@ -120,7 +120,7 @@ def test_who_is_not_there_cannot_be_watched(long):
 
 
 def test_what_an_onlooker_may_ask(long, fakes):
-    """By hand: what is out of bounds is answered, so are more watchers than there is room for; none harms the text."""
+    """By hand: what is out of bounds is answered, so are more watchers than a client has its share of; none harms the text."""
     process, request = start(long, n_tokens=90000)
     client = fakes(FakeClient, f"ipc://{long.runtime}/clients")
     client.wait_joined()
@@ -138,7 +138,7 @@ def test_what_an_onlooker_may_ask(long, fakes):
     with long.held():
         for _ in range(WATCHES_MAX + 1):
             ask(whole[:6], 1)
-        assert "watched already" in client.answer("failed")[0].error.message
+        assert "share of the 256 texts" in client.answer("failed")[0].error.message
     assert client.answer("glimpse")[0].drawn.n_left
     client.close()
 
