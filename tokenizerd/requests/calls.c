@@ -82,7 +82,10 @@ static void worker_leave(call *c) {
 static void part_free(call *c) {
     switch (c->kind) {
     case CALL_TOKENIZE: queued_text_free(&c->tokenize.text.queued); break;
-    case CALL_DETOKENIZE: free(c->detokenize.given.ids); break;
+    case CALL_DETOKENIZE:
+        free(c->detokenize.given.ids);
+        ids_text_clear(&c->detokenize.done);
+        break;
     case CALL_RENDER:
         if (c->render.rendering) c->render.free(&c->render.rendering);
         break;

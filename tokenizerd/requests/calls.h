@@ -13,6 +13,7 @@
 #include "proto/chain/strategy.h"
 #include "serving.h"
 #include "tokenizerd/text/encode_queue.h"
+#include "tokenizerd/text/ids_text.h"
 
 typedef struct calls calls;
 
@@ -105,6 +106,7 @@ typedef struct tokenize_call {
 
 typedef struct detokenize_call {
     call_ids given;
+    ids_text done;              /* the text of some of them */
 } detokenize_call;
 
 typedef struct render_call {

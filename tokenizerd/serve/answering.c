@@ -4,7 +4,6 @@
 
 #include "proto/base/clock.h"
 #include "tokenizerd/route/missing.h"
-#include "tokenizerd/text/stream.h"
 
 /* ---- answers ---- */
 
@@ -23,36 +22,23 @@ static status ids_check(const call *c, const int32_t *ids, size_t n_ids, failure
     return model_check_ids(&facts, ids, n_ids, f);
 }
 
-static status text_check(const call *c, const call_ids *given, failure *f) {
-    size_t n_bytes = 0;
-    status st = ids_check(c, given->ids, given->n_ids, f);
-    for (size_t i = 0; st == STATUS_OK && i < given->n_ids; i++) {
-        n_bytes += vocab_token(served_model_vocab(c->model), given->ids[i]).n_bytes;
-        if (n_bytes > TEXT_BYTES_MAX)
-            st = fail(f, STATUS_TOO_LONG, "the text of these ids is longer than %d bytes",
-                      TEXT_BYTES_MAX);
-    }
-    return st;
-}
+enum { DETOKENIZED_AT_ONCE = 16 * 1024 };   /* ids */
 
-static void answer_detokenized(answering *a, call *c) {
+/* Some of its ids become text; once all are, or one of them cannot, it is answered and gone. */
+static void detokenize_some(answering *a, call *c) {
     failure f;
-    size_t n_bytes = 0;
-    uint8_t *text = NULL;
-    const call_ids *given = &call_as_detokenize(c)->given;
-    status st = text_check(c, given, &f);
-    if (st == STATUS_OK) {
-        text = stream_detokenize(served_model_vocab(c->model), given->ids, given->n_ids, &n_bytes);
-        if (!text)
-            st = fail(&f, STATUS_NO_MEMORY, "no memory for the text of %zu ids", given->n_ids);
-    }
+    detokenize_call *d = call_as_detokenize(c);
+    status st = d->done.n_done == 0 ? ids_check(c, d->given.ids, d->given.n_ids, &f) : STATUS_OK;
+    if (st == STATUS_OK)
+        st = ids_text_advance(&d->done, served_model_vocab(c->model), d->given.ids, d->given.n_ids,
+                              DETOKENIZED_AT_ONCE, &f);
     if (st != STATUS_OK) {
         refuse(a, c, &f);
-        return;
+    } else if (d->done.whole) {
+        const buffer *text = &d->done.text;
+        client_link_detokenized(a->clients, c->client, c->client_number, (const uint8_t *)text->bytes, text->n_bytes);
+        calls_remove(a->calls, &c);
     }
-    client_link_detokenized(a->clients, c->client, c->client_number, text, n_bytes);
-    calls_remove(a->calls, &c);
-    free(text);
 }
 
 /* ---- to a modeld ---- */
@@ -90,12 +76,10 @@ static void encode(answering *a, call *c, const call_text *text) {
     turn_ask(a->turn);
 }
 
-enum { DETOKENIZED_AT_ONCE = 16 * 1024 };   /* ids */
-
-/* Many ids wait for a turn of their own. */
+/* Many ids wait for turns of their own. */
 static void detokenize(answering *a, call *c) {
     if (call_as_detokenize(c)->given.n_ids <= DETOKENIZED_AT_ONCE) {
-        answer_detokenized(a, c);
+        detokenize_some(a, c);
         return;
     }
     c->state = CALL_ENCODING;
@@ -107,7 +91,7 @@ bool answering_turn(answering *a) {
     if (!a->is_due) return false;
     call *c = calls_first(a->calls);
     while (c && (c->kind != CALL_DETOKENIZE || c->state != CALL_ENCODING)) c = calls_next(c);
-    if (c) answer_detokenized(a, c);
+    if (c) detokenize_some(a, c);
     a->is_due = c != NULL;
     return a->is_due;
 }

@@ -157,34 +157,3 @@ status stream_end(stream *s, stream_text *out) {
     if (st == STATUS_OK) show(s, n_held, true, out);
     return st;
 }
-
-/* ---- in one go ---- */
-
-/* Some of the text, which does not end within a character unless the ids do. Decoded it may be three times as long. */
-enum { DECODE_BYTES = 64 * 1024 };
-
-static status decode_some(buffer *raw, size_t n_bytes, buffer *text) {
-    size_t n_text;
-    char *some = text_replace_ill_formed((const uint8_t *)raw->bytes, n_bytes, &n_text);
-    status st = some ? buffer_add(text, some, n_text) : STATUS_NO_MEMORY;
-    free(some);
-    if (st == STATUS_OK) buffer_drop(raw, n_bytes);
-    return st;
-}
-
-uint8_t *stream_detokenize(const vocab *v, const int32_t *ids, size_t n_ids, size_t *n_bytes) {
-    buffer raw = {0}, text = {0};
-    status st = STATUS_OK;
-    for (size_t i = 0; i < n_ids && st == STATUS_OK && text.n_bytes <= HEADER_BYTES_MAX; i++) {
-        vocab_bytes token = vocab_token(v, ids[i]);
-        st = buffer_add(&raw, token.bytes, token.n_bytes);
-        if (st == STATUS_OK && raw.n_bytes >= DECODE_BYTES)
-            st = decode_some(&raw, text_whole_prefix((const uint8_t *)raw.bytes, raw.n_bytes), &text);
-    }
-    if (st == STATUS_OK) st = decode_some(&raw, raw.n_bytes, &text);
-    if (st == STATUS_OK) st = buffer_add(&text, "", 1);     /* NULL is no text, not an empty one */
-    buffer_clear(&raw);
-    if (st != STATUS_OK) buffer_clear(&text);
-    *n_bytes = st == STATUS_OK ? text.n_bytes - 1 : 0;
-    return (uint8_t *)text.bytes;
-}

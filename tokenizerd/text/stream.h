@@ -33,8 +33,4 @@ status stream_feed(stream *s, int32_t id, stream_text *out);
 /* No more ids: what was held back is let go (an incomplete character becomes U+FFFD). */
 status stream_end(stream *s, stream_text *out);
 
-/* The text of ids in one go, special tokens written out: what `detokenize` prints. malloc'ed, caller
- * frees; NULL: no memory. ids in range. It ends where it has become longer than any message (HEADER_BYTES_MAX). */
-uint8_t *stream_detokenize(const vocab *v, const int32_t *ids, size_t n_ids, size_t *n_bytes);
-
 #endif

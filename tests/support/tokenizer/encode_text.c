@@ -19,3 +19,18 @@ encoding *encode_text(const tokenizer *t, const void *text, size_t n_bytes, bool
     fprintf(stderr, "a text is not encoded: %s\n", f.message);
     abort();
 }
+
+uint8_t *text_of_ids(const vocab *v, const int32_t *ids, size_t n_ids, size_t n_at_once, size_t *n_bytes) {
+    failure f;
+    ids_text t = {.whole = false};
+    while (!t.whole) {
+        if (ids_text_advance(&t, v, ids, n_ids, n_at_once, &f) == STATUS_OK) continue;
+        fprintf(stderr, "ids have no text: %s\n", f.message);
+        abort();
+    }
+    *n_bytes = t.text.n_bytes;
+    if (buffer_add(&t.text, "", 1) != STATUS_OK) abort(); /* NULL is no text, not an empty one */
+    uint8_t *text = (uint8_t *)t.text.bytes;
+    buffer_clear(&t.raw);
+    return text;
+}

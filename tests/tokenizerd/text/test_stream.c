@@ -240,26 +240,6 @@ static void test_a_long_text_is_fed_at_once(void **state) {
     tokenizer_free(&t);
 }
 
-/* ---- in one go ---- */
-
-static void test_detokenize(void **state) {
-    (void)state;
-    tokenizer *t = small_tokenizer_default();
-    const vocab *v = tokenizer_vocab(t);
-    int32_t ids[16];
-    size_t n = ids_of(v, "the|<|end|>|\xe2|\x82|\xac|\xff|<tool>|<pad>|\xf0|\x9f|", ids), n_bytes;
-    uint8_t *text = stream_detokenize(v, ids, n, &n_bytes);
-    static const char expected[] = "the<|end|>\xe2\x82\xac" REPLACEMENT "<tool><pad>" REPLACEMENT;
-    assert_int_equal(n_bytes, strlen(expected));
-    assert_memory_equal(text, expected, n_bytes);
-    free(text);
-    text = stream_detokenize(v, NULL, 0, &n_bytes);
-    assert_non_null(text);
-    assert_int_equal(n_bytes, 0);
-    free(text);
-    tokenizer_free(&t);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds_of_tokens),
@@ -268,7 +248,6 @@ int main(void) {
         cmocka_unit_test(test_nothing_is_shown_after_a_stop),
         cmocka_unit_test(test_random_ids),
         cmocka_unit_test(test_a_long_text_is_fed_at_once),
-        cmocka_unit_test(test_detokenize),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
