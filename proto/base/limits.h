@@ -67,9 +67,9 @@ enum {
     RECEIVED_BYTES_MAX = 64 << 20,  /* received by one daemon and not taken yet */
     REQUESTS_MAX = TINY_LIMITS ? 4 : 1024,  /* tokenizerd's table of generations */
     CALLS_MAX = TINY_LIMITS ? 4 : 4096,     /* tokenize, score, probe, … under way */
-    WATCHES_MAX = TINY_LIMITS ? 2 : 256,    /* of all watchers, in one tokenizerd */
+    WATCHES_MAX = TINY_LIMITS ? 4 : 256,    /* of all watchers, in one tokenizerd */
     GENERATIONS_MAX = TINY_LIMITS ? 3 : 64, /* under way at once in one client */
-    CHANGES_MAX = TINY_LIMITS ? 2 : 16,     /* tunes of one request that nobody has acknowledged yet */
+    CHANGES_MAX = TINY_LIMITS ? 4 : 16,     /* tunes of one request that nobody has acknowledged yet */
     TEXTS_BYTES_MAX = TINY_LIMITS ? 8192 : 64 << 20,    /* texts that wait to be encoded, in all */
     REQUESTS_BYTES_MAX = TINY_LIMITS ? 128 * 1024 : 20 << 20,   /* ids, stops and strategies of requests, in all */
     CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 24 << 20, /* ids, rows and conversations of calls under way, in all */

@@ -109,7 +109,7 @@ static status sizes_check(const encode_queue *q, const prompt_piece *pieces, siz
             return fail(f, STATUS_TOO_LONG, "the text is longer than %d bytes", TEXT_BYTES_MAX);
         *n_bytes += pieces[i].n_bytes;
     }
-    *n_held_bytes = *n_bytes + (TINY_LIMITS ? 0 : n_pieces * sizeof *pieces);
+    *n_held_bytes = *n_bytes + n_pieces * sizeof *pieces;
     const size_t n_bytes_max = *n_bytes > BRIEF_BYTES_MAX ? TEXTS_BYTES_MAX - TEXTS_BYTES_MAX / 8 : TEXTS_BYTES_MAX;
     if (q->n_bytes + *n_held_bytes > n_bytes_max && q->n_bytes > 0)
         return fail(f, STATUS_BUSY, "texts of %zu bytes wait already; try again later",

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "logits.pb-c.h"
+#include "proto/base/limits.h"
 #include "proto/net/endpoint.h"
 #include "proto/net/wire.h"
 #include "text.pb-c.h"
@@ -292,7 +293,7 @@ static void a_small_header_cannot_allocate_much(void **state) {
 /* What honest messages need lies far below: a full list, a long text. */
 static void large_honest_headers_pass(void **state) {
     (void)state;
-    enum { N_REPORTS = 1024 };
+    enum { N_REPORTS = REQUESTS_MAX };
     static Trivium__RequestReport report = TRIVIUM__REQUEST_REPORT__INIT;
     static Trivium__RequestReport *reports[N_REPORTS];
     report.attempt = 1;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "proto/base/limits.h"
 #include "tests/support/models/tiny_vocabulary.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
@@ -84,14 +85,18 @@ static void bring_vocabulary(asker *modeld) {
     meta.split = "gpt-2";
     meta.bos = meta.eot = meta.eom = -1;
     meta.eos = TINY_IM_END;
-    Trivium__VocabularyPiece piece = TRIVIUM__VOCABULARY_PIECE__INIT;
-    piece.vocabulary = "bytes";
-    piece.n_tokens_all = N_VOCAB;
-    piece.tokens = tokens;
-    piece.n_tokens = N_VOCAB;
-    piece.types = (ProtobufCBinaryData){N_VOCAB, types};
-    piece.meta = &meta;
-    modeld_says(modeld, REPLY(VOCABULARY, vocabulary, &piece), NULL, 0);
+    for (uint32_t n, first = 0; first < N_VOCAB; first += n) {
+        n = N_VOCAB - first < VOCABULARY_PIECE_ITEMS ? N_VOCAB - first : VOCABULARY_PIECE_ITEMS;
+        Trivium__VocabularyPiece piece = TRIVIUM__VOCABULARY_PIECE__INIT;
+        piece.vocabulary = "bytes";
+        piece.n_tokens_all = N_VOCAB;
+        piece.first_token = first;
+        piece.tokens = tokens + first;
+        piece.n_tokens = n;
+        piece.types = (ProtobufCBinaryData){n, types + first};
+        if (first == 0) piece.meta = &meta;
+        modeld_says(modeld, REPLY(VOCABULARY, vocabulary, &piece), NULL, 0);
+    }
     tiny_vocabulary_free(&v);
 }
 

@@ -152,21 +152,29 @@ static void test_a_text_that_is_freed_has_no_turn(void **state) {
     tokenizer_free(&t);
 }
 
+/* How many texts of this size find room. */
+static size_t fill(encode_queue *ps, reader *many, const char *text, size_t n_bytes) {
+    size_t n = 0;
+    status st;
+    while ((st = add(ps, &many[n], text, n_bytes, false)) == STATUS_OK) n++;
+    assert_int_equal(st, STATUS_BUSY);
+    return n;
+}
+
 static void test_texts_are_checked_and_bounded(void **state) {
     (void)state;
     encode_queue *ps = encode_queue_new();
-    reader wrong = {0}, many[TEXTS_BYTES_MAX / TEXT_BYTES_MAX] = {{0}};
+    reader wrong = {0};
+    static reader large[TEXTS_BYTES_MAX / TEXT_BYTES_MAX + 1], brief[TEXTS_BYTES_MAX / BRIEF_BYTES_MAX + 1];
     assert_int_equal(add(ps, &wrong, "\xc3", 1, false), STATUS_NOT_UTF8);
     char *text = malloc(TEXT_BYTES_MAX + 1);
     memset(text, 'x', TEXT_BYTES_MAX + 1);
     assert_int_equal(add(ps, &wrong, text, TEXT_BYTES_MAX + 1, false), STATUS_TOO_LONG);
-    size_t n =
-        TINY_LIMITS ? sizeof many / sizeof *many : 0; /* all of the bound, where it is small */
-    for (size_t i = 0; i < n; i++)
-        assert_int_equal(add(ps, &many[i], text, TEXT_BYTES_MAX, false), STATUS_OK);
-    assert_int_equal(add(ps, &wrong, text, 1, false), TINY_LIMITS ? STATUS_BUSY : STATUS_OK);
-    queued_text_free(&wrong.queued);
-    for (size_t i = 0; i < n; i++) queued_text_free(&many[i].queued);
+    size_t n_large = fill(ps, large, text, TEXT_BYTES_MAX), n_brief = fill(ps, brief, text, BRIEF_BYTES_MAX);
+    assert_in_range(n_large, 1, TEXTS_BYTES_MAX / TEXT_BYTES_MAX);
+    assert_in_range(n_brief, 1, TEXTS_BYTES_MAX / BRIEF_BYTES_MAX); /* room that large ones leave */
+    for (size_t i = 0; i < n_large; i++) queued_text_free(&large[i].queued);
+    for (size_t i = 0; i < n_brief; i++) queued_text_free(&brief[i].queued);
     assert_int_equal(add(ps, &wrong, text, 1, false), STATUS_OK);
     queued_text_free(&wrong.queued);
     free(text);
