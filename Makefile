@@ -47,7 +47,7 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 
 .SECONDARY:
 
-.PHONY: all programs deps run test layers unit e2e soak fuzz fuzz-programs asan tsan nomem tsan-run \
+.PHONY: all programs deps run test layers unit e2e soak fuzz fuzz-programs asan tsan nomem tiny tsan-run \
 	nomem-run compilers valgrind bench model tools clean install \
 	uninstall
 
@@ -225,6 +225,15 @@ $(UNIT_TESTS:$(BUILD)/tests/%=$(BUILD)/nomem/%): $(call object,$(wildcard tests/
 # The same tests under AddressSanitizer and UndefinedBehaviorSanitizer; of the real model one short run.
 asan:
 	@$(MAKE) --no-print-directory $(SANITIZED) PYTEST_FLAGS="-m 'not slow'" test
+
+# Tables that a handful of requests fill: the unit tests, and tests/e2e/tiny beside the daemons of $(BUILD).
+tiny:
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=$(BUILD)-tiny TINY_LIMITS=1 programs
+	@code=0; $(MAKE) --no-print-directory BUILD=$(BUILD)-tiny TINY_LIMITS=1 unit || code=1; \
+		$(TEST_ENV) TRIVIUM_BUILD=$(abspath $(BUILD)-tiny) TRIVIUM_LARGE_BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 \
+		$(PYTHON) -m pytest -q -p no:cacheprovider -c tests/e2e/pytest.ini tests/e2e/tiny || code=1; exit $$code
 
 # Both compilers, no warning, the same bits.
 BITS_TESTS := test_fmath test_kernels test_model test_real_model

@@ -1,0 +1,95 @@
+"""A stack of small tables, clients that fill them by hand, and what limits.h says."""
+import array
+import os
+import re
+
+import pytest
+
+from conftest import ROOT, Stack, wait_until
+from fake_client import FakeClient
+import common_pb2
+import text_pb2
+
+GREEDY = common_pb2.Strategy(steps=[common_pb2.Step(name="greedy")])
+PATIENT = ("--heartbeat-ms", "20000")       # nobody is lost who is held
+
+
+def tiny_limit(name):
+    """Of a build with TINY_LIMITS=1."""
+    text = (ROOT / "proto" / "base" / "limits.h").read_text()
+    return int(re.search(rf"\b{name} = TINY_LIMITS \? (\d+) :", text)[1])
+
+
+class TinyStack(Stack):
+    def __init__(self, model):
+        super().__init__()
+        self.model_path = model
+        self.tokenizerd, self.clients, self.models = self.start_tokenizerd()
+        self.modeld = self.start("modeld", "--model", model, "--step-deadline-ms", "60000", "--log", "debug", *PATIENT)
+        self.samplerd = self.start("samplerd", *PATIENT)
+        self.wait_ready()
+
+    def start_tokenizerd(self, *arguments):
+        """The process, and where clients and modelds join it."""
+        process = self.start("tokenizerd", *arguments)
+        ready = wait_until(lambda: re.search(r" ready clients=(\S+) models=(\S+)", self.log(process)), what="a tokenizerd")
+        return process, *ready.groups()
+
+
+@pytest.fixture
+def tables(models):
+    with TinyStack(models(type="Q8_0", seed=3, context=100000)) as one:
+        yield one
+
+
+class TinyClient(FakeClient):
+    """Asks for what a test says, and acknowledges nothing unasked."""
+
+    def __init__(self, address, name="tiny", joins_now=True):
+        self.n_calls = 0
+        super().__init__(address, name)
+        if joins_now:
+            self.wait_joined()
+
+    def ask(self, kind, raw=(), **fields):
+        """The number of the call."""
+        self.n_calls += 1
+        self.send(text_pb2.TextRequest(**{kind: {"call": self.n_calls, **fields}}), raw)
+        return self.n_calls
+
+    def generate(self, request=None, attempt=1, n_tokens=4):
+        """The id of the request."""
+        request = request or os.urandom(16)
+        self.send(text_pb2.TextRequest(generate=text_pb2.Generate(
+            request=request, attempt=attempt, max_new_tokens=n_tokens, strategy=GREEDY, ignore_eos=True,
+            segments=[text_pb2.Segment(text=b"Once")])))
+        return request
+
+    def score(self):
+        return self.ask("score", [array.array("i", range(3, 40)).tobytes()], has_ids=True)
+
+    def begun(self, *arguments, **keywords):
+        """A text that is under way."""
+        request = self.generate(*arguments, **keywords)
+        assert self.answer("started")[0].request == request
+        return request
+
+    def done(self):
+        return self.answer("done")[0]
+
+    def busy(self, kind="failed"):
+        """The sentence of an error that says so."""
+        error = self.answer(kind)[0].error
+        assert error.code == common_pb2.BUSY, error
+        return error.message
+
+    def cancel_call(self, call):
+        self.send(text_pb2.TextRequest(cancel_call={"call": call}))
+        failed = self.answer("failed")[0]
+        assert (failed.call, failed.error.code) == (call, common_pb2.CANCELLED)
+
+    def leave(self):
+        message = text_pb2.TextRequest()
+        message.control.leave.SetInParent()
+        self.silent = True
+        self.send(message)
