@@ -1,33 +1,10 @@
-"""Places of peers and connections, full: nobody else is worse off."""
+"""Places of connections, full: nobody else is worse off."""
 import contextlib
 
-from conftest import wait_until
-from tables import TinyClient, tables, tiny_limit  # noqa: F401 (a fixture)
+from tables import tables, tiny_limit  # noqa: F401 (a fixture)
 import zmtp
 
 LONG = ("Once", "--seed", "5", "--ignore-eos", "--max-new-tokens", "2000")
-FINISH_LENGTH = 2
-
-
-def test_an_idle_client_makes_room_and_one_with_work_does_not(tables, fakes):  # noqa: F811
-    n_all = tiny_limit("PEERS_MAX")
-    with tables.held():
-        clients = [fakes(TinyClient, tables.clients, f"client {i}") for i in range(n_all)]
-        idle, *busy = clients
-        for client in busy:
-            client.begun()
-        assert tables.run("tokenize", "one more").returncode == 0
-        assert idle.n_refused > 0
-        wait_until(lambda: idle.peers, what="the idle one's return")    # that place is free again
-        idle.begun()
-        late = fakes(TinyClient, tables.clients, "late", joins_now=False)
-        wait_until(lambda: late.n_refused, what="a refusal")
-        assert not late.peers
-    for client in clients:
-        assert client.done().reason == FINISH_LENGTH
-    late.wait_joined()              # whoever is done is idle
-    late.generate()
-    assert late.done().reason == FINISH_LENGTH
 
 
 def test_connections_that_say_nothing(tables):  # noqa: F811
