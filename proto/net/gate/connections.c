@@ -115,6 +115,19 @@ static connection *oldest_stranger(void) {
     return oldest;
 }
 
+/* Field by field: others may look at its kind meanwhile. */
+static void begin(connection *c, int listener) {
+    atomic_store(&c->joined, false);
+    atomic_store(&c->cut, false);
+    atomic_store(&c->taken, false);
+    atomic_store(&c->n_bytes, 0);
+    c->listener = listener;
+    c->number = ++n_ever;
+    c->n_silent_sweeps = c->n_still_sweeps = 0;
+    c->frames = (frames){0};
+    atomic_store(&c->kind, KIND_OPEN);
+}
+
 bool connections_admit(int fd, int listener) {
     if (fd >= DESCRIPTORS_MAX) return false;
     pthread_mutex_lock(&lock);
@@ -126,8 +139,7 @@ bool connections_admit(int fd, int listener) {
     }
     if (fits) {
         connection *c = &table[fd];
-        *c = (connection){.listener = listener, .number = ++n_ever};
-        atomic_store(&c->kind, KIND_OPEN);
+        begin(c, listener);
         n_open++;
     }
     pthread_mutex_unlock(&lock);
