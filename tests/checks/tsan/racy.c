@@ -1,6 +1,6 @@
 /* A race that is meant: two threads of a pool add to one number. A build with ThreadSanitizer whose report of
  * it does not come, with suppressions and all, reports nothing. */
-#include "modeld/pool/threads.h"
+#include "proto/pool/threads.h"
 
 #include <stdio.h>
 #include <time.h>
