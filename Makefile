@@ -213,7 +213,7 @@ SANITIZED = BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 nomem:
 	@deploy/deps.sh build run test
 	@$(MAKE) --no-print-directory -j$$(nproc) $(SANITIZED) nomem-run
-NOMEM_TESTS = $(UNIT_TESTS)
+NOMEM_TESTS = $(if $(NOMEM_PROGRAMS),$(NOMEM_PROGRAMS:%=$(BUILD)/tests/%),$(UNIT_TESTS))
 nomem-run: $(NOMEM_TESTS:$(BUILD)/tests/%=$(BUILD)/nomem/%)
 	@$(TEST_ENV) tests/checks/nomem/run.sh $^
 
@@ -225,7 +225,7 @@ $(BUILD)/nomem/lib%.a: $(BUILD)/lib%.a
 $(foreach source,$(UNIT_SOURCES),$(eval $(BUILD)/nomem/$(basename $(notdir $(source))): $(call object,$(source))))
 $(UNIT_TESTS:$(BUILD)/tests/%=$(BUILD)/nomem/%): $(call object,$(wildcard tests/checks/nomem/*.c)) $(NOMEM_ARCHIVES) $(BUILD)/libsupport.a
 	@mkdir -p $(@D)
-	$(call QUIET,LINK)$(LINK) -Wl,--wrap=main,--wrap=abort -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -lcmocka
+	$(call QUIET,LINK)$(LINK) -Wl,--wrap=main,--wrap=abort,--wrap=_cmocka_run_group_tests -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -lcmocka
 
 # The same tests under AddressSanitizer and UndefinedBehaviorSanitizer; of the real model one short run.
 asan:

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+uint32_t turns_soon_ms = SOON_MS;
+
 typedef struct turns {
     loop *loop;
     turns_condition *holds;
@@ -25,7 +27,7 @@ static void stop(void *context) {
 
 bool turns_until(loop *l, turns_condition *holds, void *context) {
     turns t = {l, holds, context, false};
-    int guard = loop_once(l, SOON_MS, stop, l), each = loop_every(l, 1, look, &t);
+    int guard = loop_once(l, turns_soon_ms, stop, l), each = loop_every(l, 1, look, &t);
     assert_true(guard >= 0 && each >= 0);
     loop_run(l);
     loop_cancel(l, guard);

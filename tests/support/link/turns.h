@@ -10,10 +10,13 @@
 
 enum { SOON_MS = 30000 };       /* what has not come after so long will not come */
 
+/* How long turns_until waits: SOON_MS, but for whoever runs tests that are to fail. */
+extern uint32_t turns_soon_ms;
+
 typedef bool turns_condition(void *context);
 
 /* Run the loop until `holds(context)` is true, asked every millisecond. False: it was not within
- * SOON_MS. */
+ * turns_soon_ms. */
 bool turns_until(loop *l, turns_condition *holds, void *context);
 
 /* Until `*n`, a count of what has happened, is at least `wanted`. */
