@@ -13,7 +13,9 @@ int world_setup(void **state) {
     w->table = requests_new(&fake_serving);
     assert_non_null(w->table);
     w->modeld = fake_modeld_new();
+    assert_non_null(w->modeld);
     w->model = fake_model_new();
+    assert_non_null(w->model);
     w->facts = fake_model_facts(w->model);
     strategy_init(&w->plain);
     strategy_append(&w->plain, STAGE_TEMPERATURE, &(double){0.8}, 1, &f);

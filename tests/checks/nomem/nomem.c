@@ -97,10 +97,6 @@ bool nomem_fails(void *const *frame) {
     if (now) seen->n_refused++;
     if (!failing.call) note(frame);
     pthread_mutex_unlock(&lock);
-    if (now) {
-        fputs("no memory here:\n", stderr);
-        __sanitizer_print_stack_trace();
-    }
     return now;
 }
 
@@ -167,6 +163,16 @@ static uint64_t name_of(const place *which) {
     return hash;
 }
 
+/* Its callers, into the output; symbols take too long to look up where nothing breaks. */
+static void show_place(const place *which) {
+    printf("no memory here:\n");
+    for (int i = 0; i < NOMEM_CALLERS && which->callers[i]; i++) {
+        char caller[512] = "";
+        __sanitizer_symbolize_pc((void *)(which->callers[i] - 1), "%f %s:%l", caller, sizeof caller);
+        printf("    %s\n", caller);
+    }
+}
+
 /* The places that some program has taken, in the file that NOMEM_PLACES names; without one, this one's. */
 static set *open_taken(int *descriptor) {
     const char *path = getenv("NOMEM_PLACES");
@@ -199,6 +205,7 @@ static size_t refuse_each(set *taken, int descriptor, FILE *output, int n_argume
         if (code < EXIT_REPORTED) continue;     /* passed, or a test failed */
         n_faults++;
         show(output);
+        show_place(which);
         printf("FAULT of NOMEM_CALL=%llu:%llu: exit code %d\n", (unsigned long long)which->test,
                (unsigned long long)which->call, code);
     }

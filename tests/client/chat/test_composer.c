@@ -58,6 +58,7 @@ static const row rows[] = {
 static void test_which_lines_are_a_message(void **state) {
     (void)state;
     composer *c = composer_new(MESSAGE_BYTES_MAX);
+    assert_non_null(c);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         composer_outcome outcome = COMPOSER_MORE;
         for (int at = 0; at < LINES_MAX && rows[i].lines[at].text; at++) {

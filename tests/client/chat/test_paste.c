@@ -44,6 +44,7 @@ static void test_what_of_it_is_text(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (size_t step = 1; step <= strlen(rows[i].bytes); step++) {
             paste *p = paste_new(TEXT_MAX);
+            assert_non_null(p);
             paste_begin(p);
             size_t at = 0, n_taken = 0, n_all = strlen(rows[i].bytes);
             for (; at < n_all && paste_is_open(p); at += n_taken) {
@@ -72,6 +73,7 @@ static size_t add(paste *p, const char *bytes, status expected) {
 static void test_lines_are_taken_as_they_come(void **state) {
     (void)state;
     paste *p = paste_new(TEXT_MAX);
+    assert_non_null(p);
     size_t n_bytes, n_lines_bytes;
     paste_begin(p);
     add(p, "one\ntw", STATUS_OK);
@@ -97,6 +99,7 @@ static void test_lines_are_taken_as_they_come(void **state) {
 static void test_an_end_may_have_begun(void **state) {
     (void)state;
     paste *p = paste_new(TEXT_MAX);
+    assert_non_null(p);
     paste_begin(p);
     add(p, "one", STATUS_OK);
     assert_false(paste_is_ending(p));
@@ -115,6 +118,7 @@ static void test_too_much_is_told_once(void **state) {
     memset(much, 'x', TEXT_MAX + 1);
     much[TEXT_MAX + 1] = '\0';
     paste *p = paste_new(TEXT_MAX);
+    assert_non_null(p);
     size_t n_bytes, n_lines_bytes;
     paste_begin(p);
     add(p, much + 1, STATUS_OK);

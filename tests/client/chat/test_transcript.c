@@ -31,6 +31,7 @@ static void check_seen(transcript *c, const char *expected) {
 static void test_forgetting_leaves_the_system_message(void **state) {
     (void)state;
     transcript *c = transcript_new("brief");
+    assert_non_null(c);
     check_seen(c, "system:brief|");
     add(c, "user", "a");
     add(c, "assistant", "b");
@@ -76,6 +77,7 @@ static void test_undo_takes_back_an_exchange(void **state) {
 static void test_what_a_message_displaced_comes_back_with_undo(void **state) {
     (void)state;
     transcript *c = transcript_new("brief");
+    assert_non_null(c);
     add(c, "user", "a");
     add(c, "assistant", "b");
     add(c, "user", "c");
@@ -121,6 +123,7 @@ static void test_a_reply_is_replaced_as_if_it_had_never_been(void **state) {
 static void test_what_was_withdrawn_is_said_again(void **state) {
     (void)state;
     transcript *c = transcript_new(NULL);
+    assert_non_null(c);
     add(c, "user", "a");
     transcript_withdraw(c);
     check_seen(c, "");
@@ -157,6 +160,7 @@ static void test_a_message_without_a_reply_keeps_its_place(void **state) {
 static void test_a_new_conversation_keeps_the_system_message(void **state) {
     (void)state;
     transcript *c = transcript_new("brief");
+    assert_non_null(c);
     add(c, "user", "a");
     add(c, "assistant", "b");
     transcript_forget(c, 1);
@@ -181,6 +185,7 @@ static void test_a_new_conversation_keeps_the_system_message(void **state) {
 static void test_another_conversation_in_its_place(void **state) {
     (void)state;
     transcript *c = transcript_new("brief"), *other = transcript_new(NULL);
+    assert_non_null(c);
     add(c, "user", "a");
     add(other, "user", "b");
     add(other, "assistant", "c");

@@ -66,6 +66,7 @@ static void test_a_file_that_is_no_conversation_is_not_written_over(void **state
     (void)state;
     failure f;
     transcript *c = transcript_new("brief");
+    assert_non_null(c);
     static const char *const others[] = {"some notes\n", "{\"role\":\"user\"}\n", "\n"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         write_file(others[i]);

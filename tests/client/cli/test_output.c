@@ -35,6 +35,7 @@ static int set_up(void **state) {
     memset(&t, 0, sizeof t);
     assert_int_equal(pipe2(t.ends, O_CLOEXEC), 0);
     t.loop = loop_new();
+    assert_non_null(t.loop);
     t.out = output_new(t.loop, t.ends[1], stop_when_done, NULL);
     return t.loop && t.out ? 0 : -1;
 }

@@ -66,6 +66,7 @@ static int begin(void **state) {
     memset(&at, 0, sizeof at);
     world_begin((void **)&at.world);
     at.table = samplers_new();
+    assert_non_null(at.table);
     at.turn = (wakeup){.loop = tokens.loop, .handler = take_turn, .context = &at};
     at.endings = (endings){at.world->table, &at.turn};
     at.tokenizerds = tokenizerds_new(&(tokenizerds_options){

@@ -63,10 +63,12 @@ static int begin(void **state) {
     (void)state;
     memset(&at, 0, sizeof at);
     at.loop = loop_new();
+    assert_non_null(at.loop);
     world_begin((void **)&at.world);
     at.turn = (wakeup){.loop = at.loop, .handler = no_turn};
     at.endings = (endings){at.world->table, &at.turn};
     at.no_samplers = samplers_new();
+    assert_non_null(at.no_samplers);
     at.report = report_new(at.no_samplers, no_figures, NULL);
     at.tokenizerds = tokenizerds_new(&(tokenizerds_options){
         .loop = at.loop, .sequences = at.world->table, .endings = &at.endings, .turn = &at.turn,

@@ -63,7 +63,9 @@ int rows_begin(void **state) {
     failure f;
     rows = (rows_scene){0};
     rows.loop = loop_new();
+    assert_non_null(rows.loop);
     rows.table = samplers_new();
+    assert_non_null(rows.table);
     place_make(&rows.meeting);
     uint64_t incarnation = peers_incarnation();
     assert_int_equal(shared_rows_new(&rows.shared, incarnation, 1, ROW_WIDTH, &f), STATUS_OK);

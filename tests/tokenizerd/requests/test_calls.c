@@ -179,6 +179,7 @@ static void test_what_was_asked_is_copied(void **state) {
 static void test_a_call_that_comes_back_waits_anew(void **state) {
     calls *cs = *state;
     modeld *d = fake_modeld_new();
+    assert_non_null(d);
     call_order order = order_of(CALL_SCORE);
     call *c = add(cs, &order);
     assert_int_equal(c->state, CALL_WAITING);
@@ -200,6 +201,7 @@ static void test_a_call_that_comes_back_waits_anew(void **state) {
 static void test_a_call_lets_its_model_go(void **state) {
     calls *cs = *state;
     served_model *m = fake_model_new();
+    assert_non_null(m);
     call_order order = order_of(CALL_TOKENIZE);
     call *c = add(cs, &order);
     call_meet(c, m);
@@ -212,6 +214,7 @@ static void test_a_call_lets_its_model_go(void **state) {
 static void test_a_modeld_may_be_lost_so_often(void **state) {
     calls *cs = *state;
     modeld *d = fake_modeld_new();
+    assert_non_null(d);
     call_order order = order_of(CALL_SCORE);
     call *c = add(cs, &order);
     for (uint32_t i = 1; i <= REOPENS_MAX + 1; i++) {

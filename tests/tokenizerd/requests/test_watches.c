@@ -84,8 +84,10 @@ static void an_ended_request_wants_nothing_and_keeps_its_model(void **state) {
     (void)state;
     failure f;
     served_model *m = fake_model_new();
+    assert_non_null(m);
     const model_facts facts = fake_model_facts(m);
     requests *rs = requests_new(&fake_serving);
+    assert_non_null(rs);
     request *r = add_request(rs);
     assert_int_equal(request_meet(r, m, &facts, &f), STATUS_OK);
     watches *ws = watches_new(&fake_serving);
@@ -109,6 +111,7 @@ static void an_ended_request_wants_nothing_and_keeps_its_model(void **state) {
 static void a_request_whose_owner_comes_back_is_watched_again(void **state) {
     (void)state;
     requests *rs = requests_new(&fake_serving);
+    assert_non_null(rs);
     watches *ws = watches_new(&fake_serving);
     failure f;
     request *r = add_request(rs);
