@@ -155,6 +155,30 @@ static void one_that_comes_after_a_killed_one_stays(void **state) {
     }
 }
 
+/* Nothing is read until all of it has come: a Leave, the end of that connection, and a Hello over one that may have
+ * its descriptor. */
+static void one_that_comes_after_one_that_left_stays(void **state) {
+    (void)state;
+    enum { COMES_US = 5000 };
+    up_with_fake(LIVENESS_PING);
+    fake_joined();
+    for (uint64_t from = 1; from <= 20; from++) {
+        fake_peer_say_leave(&fake);
+        usleep(COMES_US);
+        fake_peer_close(&fake);
+        usleep(COMES_US);
+        fake_connects(HIGH_WATER_MESSAGES);
+        fake.from = from;
+        fake_peer_say_hello(&fake, hello_beating(BEAT_MS));
+        usleep(COMES_US);
+        HEARS(HELLO);
+        peer_set_busy(up.last, true);
+        run_ms(BEAT_MS);
+        assert_true(becomes(up_has_one));
+        assert_int_equal(peer_incarnation(up.last), from);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_silent_joiner_is_lost),
@@ -167,6 +191,7 @@ int main(void) {
         TEST(a_killed_daemon_is_found_out_by_its_connection),
         TEST(a_killed_peer_is_found_out_by_its_connection),
         TEST(one_that_comes_after_a_killed_one_stays),
+        TEST(one_that_comes_after_one_that_left_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
