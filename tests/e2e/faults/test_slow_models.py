@@ -1,10 +1,11 @@
-"""A model that is slow by itself: the real one without the instructions of this processor, and heartbeats that are many times
-as fast as one of its passes may be."""
+"""A model that is slow by itself: the real one without the instructions of this processor, and heartbeats that are much
+faster than some of its passes."""
 import pytest
 
 from conftest import Stack
-from held_pass import HEARTBEAT_MS, lost_in
+from held_pass import lost_in
 
+HEARTBEAT_MS = "250"            # three of them are shorter than the first pass
 PROMPT = "The ship went north. " * 40                         # some 200 tokens
 ASKED = ("generate", PROMPT, "--seed", "5", "--ignore-eos", "--max-new-tokens", "2")
 
