@@ -49,6 +49,7 @@ static void timings_have_no_digits_of_nobody(void **state) {
                                   .timings = {.queue_ms = 0.1 + 0.2, .prefill_ms = 0.149 + 1e-17, .decode_ms = 7,
                                               .forward_ms = 17.424999999999997, .n_cached = 1}};
     char *line = json_line(generation_timings_json(&done, 3));
+    assert_non_null(line);
     assert_string_equal(line, "{\"queue_ms\":0.3,\"prefill_ms\":0.149,\"decode_ms\":7.0,\"forward_ms\":17.425,"
                               "\"sample_ms\":0.0,\"n_cached\":1,\"prefill_tok_s\":13422.819,\"decode_tok_s\":428.571}\n");
     free(line);
@@ -78,6 +79,7 @@ static void no_ids(void **state) {
 
 static void assert_line(json_t *value, const char *expected) {
     char *line = json_line(value);
+    assert_non_null(line);
     assert_string_equal(line, expected);
     free(line);
 }
@@ -114,6 +116,7 @@ static void numbers_read_back_the_same(void **state) {
         memcpy(&number, &bits, sizeof number);
         if (!isfinite(number)) continue;
         char *line = json_line(json_numbers(&number, 1));
+        assert_non_null(line);
         double read = strtod(line + 1, NULL);
         if (memcmp(&read, &number, sizeof read) != 0) fail_msg("%.17g became %s", number, line);
         free(line);

@@ -63,6 +63,7 @@ static void a_step_is_drawn_again_where_the_terminal_changes(void **state) {
     (void)state;
     pseudo_terminal_resize(24, 60);
     watch_screen *s = watch_screen_new(pseudo_terminal, false);
+    assert_non_null(s);
     watch_screen_resized(s);
     assert_false(watch_screen_is_due(s));       /* nothing was seen yet */
     see(s, 5, " one", true);

@@ -26,6 +26,7 @@ static void take_all(lines *l, char *out) {
 static void assert_lines(const char *text, size_t n_piece, const char *expected) {
     char out[256] = "";
     lines *l = lines_new(LINE_BYTES_MAX);
+    assert_non_null(l);
     for (size_t at = 0; at < strlen(text); at += n_piece) {
         size_t n_left = strlen(text) - at;
         assert_int_equal(lines_add(l, text + at, n_left < n_piece ? n_left : n_piece), STATUS_OK);
@@ -65,6 +66,7 @@ static void lines_do_not_wait(void **state) {
     (void)state;
     char out[64] = "";
     lines *l = lines_new(LINE_BYTES_MAX);
+    assert_non_null(l);
     lines_add(l, "one\ntw", 6);
     take_all(l, out);
     assert_string_equal(out, "one|");
@@ -80,6 +82,7 @@ static void too_long_is_told_at_once(void **state) {
     const char *line;
     size_t n_bytes;
     lines *l = lines_new(LINE_BYTES_MAX);
+    assert_non_null(l);
     lines_add(l, "123456789", 9);
     assert_int_equal(lines_next(l, &line, &n_bytes), LINES_TOO_LONG);
     lines_add(l, "0123\nnext\n", 10);

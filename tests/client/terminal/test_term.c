@@ -115,6 +115,7 @@ static void plain_text_has_lines_and_nothing_to_obey(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *plain = term_plain((const uint8_t *)cases[i].bytes, cases[i].n_bytes);
+        assert_non_null(plain);
         assert_string_equal(plain, cases[i].expected);
         free(plain);
     }

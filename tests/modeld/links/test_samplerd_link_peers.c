@@ -58,6 +58,7 @@ static void take_figures(void *context, report_figures *out) {
 static void the_report_lists_them_after_the_figures(void **state) {
     (void)state;
     report *r = report_new(rows.table, take_figures, NULL);
+    assert_non_null(r);
     sampler *one = rows_join(0, "", "rules/1");
     rows_join(1, "careful", "rules/2");
     one->n_outstanding = 2;

@@ -14,6 +14,7 @@ void world_renew(world *w, uint32_t n_pages, shared_rows *shared) {
     if (w->table) sequences_free(&w->table);
     kv_cache_free(&w->cache);
     w->cache = kv_cache_new(shape, n_pages, KV_SEQUENCES_MAX);
+    assert_non_null(w->cache);
     w->table = sequences_new(w->cache, shared, N_VOCAB, N_CTX);
     assert_non_null(w->table);
 }

@@ -33,6 +33,7 @@ static conversation_next drop(const char *roles, size_t n_needed, size_t *n_drop
                               size_t *n_tries) {
     chat_message messages[N_MAX];
     conversation *c = conversation_new(messages, messages_of(roles, messages));
+    assert_non_null(c);
     conversation_next next = CONVERSATION_AGAIN;
     for (*n_tries = 0; next == CONVERSATION_AGAIN; ++*n_tries)
         next = conversation_tried(c, conversation_n_dropped(c) >= n_needed);
@@ -97,6 +98,7 @@ static void test_it_has_its_own_copy(void **state) {
     chat_message messages[] = {message(CHAT_SYSTEM, ""), message(CHAT_USER, content)};
     messages[0].content = NULL;         /* as an empty field comes from the wire */
     conversation *c = conversation_new(messages, 2);
+    assert_non_null(c);
     memset(content, 'x', 3);
     size_t n;
     const chat_message *copy = conversation_messages(c, &n);

@@ -36,6 +36,7 @@ static request *add_request(requests *rs) {
 static void the_most_that_anybody_wants_counts(void **state) {
     (void)state;
     watches *ws = watches_new(&fake_serving);
+    assert_non_null(ws);
     assert_int_equal(watches_wanted(ws, one), 0);
     add(ws, one, &ann, 4);
     add(ws, one, &bob, 9);
@@ -52,6 +53,7 @@ static void the_most_that_anybody_wants_counts(void **state) {
 static void those_of_one_request_are_found_in_order(void **state) {
     (void)state;
     watches *ws = watches_new(&fake_serving);
+    assert_non_null(ws);
     add(ws, other, &ann, 1);
     add(ws, one, &ann, 2);
     add(ws, other, &bob, 3);
@@ -69,6 +71,7 @@ static void there_is_a_bound(void **state) {
     (void)state;
     failure f;
     watches *ws = watches_new(&fake_serving);
+    assert_non_null(ws);
     static uint8_t others[WATCHES_MAX];
     int n_anns = 0;
     while (watches_add(ws, one, &ann, 7, 1, &f) == STATUS_OK) n_anns++;
@@ -91,6 +94,7 @@ static void an_ended_request_wants_nothing_and_keeps_its_model(void **state) {
     request *r = add_request(rs);
     assert_int_equal(request_meet(r, m, &facts, &f), STATUS_OK);
     watches *ws = watches_new(&fake_serving);
+    assert_non_null(ws);
     add(ws, one, &ann, 3);
     add(ws, other, &bob, 3);
     watches_over(ws, r, FINISH_LENGTH, 55);
@@ -113,6 +117,7 @@ static void a_request_whose_owner_comes_back_is_watched_again(void **state) {
     requests *rs = requests_new(&fake_serving);
     assert_non_null(rs);
     watches *ws = watches_new(&fake_serving);
+    assert_non_null(ws);
     failure f;
     request *r = add_request(rs);
     served_model *m = fake_model_new();

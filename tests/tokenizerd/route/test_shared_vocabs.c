@@ -35,6 +35,7 @@ static void test_what_is_made_of_it_is_shared(void **state) {
     failure f;
     bool complete;
     shared_vocabs *ys = shared_vocabs_new();
+    assert_non_null(ys);
     shared_vocab *y = shared_vocabs_use(ys, "v", N_TOKENS);
     assert_ptr_equal(shared_vocabs_use(ys, "v", N_TOKENS), y);  /* another model with the same one */
     assert_true(shared_vocab_wanted(y));
@@ -65,6 +66,7 @@ static void test_what_is_made_of_it_is_shared(void **state) {
 static void test_an_incomplete_one_is_not_kept(void **state) {
     (void)state;
     shared_vocabs *ys = shared_vocabs_new();
+    assert_non_null(ys);
     shared_vocab *y = shared_vocabs_use(ys, "v", N_TOKENS);
     shared_vocab_ask(y, &one);
     shared_vocab_forget(y, &one);
@@ -79,6 +81,7 @@ static void test_one_that_cannot_be_used_is_asked_of_the_next(void **state) {
     failure f;
     bool complete;
     shared_vocabs *ys = shared_vocabs_new();
+    assert_non_null(ys);
     shared_vocab *y = shared_vocabs_use(ys, "v", N_TOKENS);
     shared_vocab_ask(y, &one);
     for (int again = 0; again < 2; again++) {
@@ -100,6 +103,7 @@ static void test_the_latest_unused_ones_are_kept(void **state) {
     (void)state;
     failure f;
     shared_vocabs *ys = shared_vocabs_new();
+    assert_non_null(ys);
     for (int i = 0; i <= VOCABULARIES_KEPT_MAX; i++) {
         char hash[16];
         bool complete;

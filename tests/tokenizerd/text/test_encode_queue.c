@@ -55,6 +55,7 @@ static void test_texts_take_turns(void **state) {
     n_encoded = 0;
     tokenizer *t = small_tokenizer_default();
     encode_queue *ps = encode_queue_new();
+    assert_non_null(ps);
     reader slow = {0}, quick = {0}, later = {0};
     char *text = malloc(LONG);
     memset(text, '.', LONG);
@@ -87,6 +88,7 @@ static void test_segments_are_joined_and_a_first_id_goes_before(void **state) {
     tokenizer *t = small_tokenizer_default();
     const vocab *v = tokenizer_vocab(t);
     encode_queue *ps = encode_queue_new();
+    assert_non_null(ps);
     int32_t end = small_token(v, "<|end|>");
     reader r = {0};
     const prompt_piece pieces[] = {{(const uint8_t *)"<|end|>", 7, true},
@@ -120,6 +122,7 @@ static void test_a_first_id_comes_once(void **state) {
     tokenizer *t = small_tokenizer_default();
     const vocab *v = tokenizer_vocab(t);
     encode_queue *ps = encode_queue_new();
+    assert_non_null(ps);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (int without = 0; without < 2; without++) {
             reader r = {0};
@@ -139,6 +142,7 @@ static void test_a_text_that_is_freed_has_no_turn(void **state) {
     n_encoded = 0;
     tokenizer *t = small_tokenizer_default();
     encode_queue *ps = encode_queue_new();
+    assert_non_null(ps);
     reader gone = {0}, stays = {0};
     assert_int_equal(add(ps, &gone, "a", 1, false), STATUS_OK);
     assert_int_equal(add(ps, &stays, "b", 1, false), STATUS_OK);
@@ -164,6 +168,7 @@ static size_t fill(encode_queue *ps, reader *many, const char *text, size_t n_by
 static void test_texts_are_checked_and_bounded(void **state) {
     (void)state;
     encode_queue *ps = encode_queue_new();
+    assert_non_null(ps);
     reader wrong = {0};
     static reader large[TEXTS_BYTES_MAX / TEXT_BYTES_MAX + 1], brief[TEXTS_BYTES_MAX / BRIEF_BYTES_MAX + 1];
     assert_int_equal(add(ps, &wrong, "\xc3", 1, false), STATUS_NOT_UTF8);

@@ -116,6 +116,7 @@ static void test_the_work_grows_as_the_text_does(void **state) {
         failure f;
         assert_int_equal(pretokenizer_new(&p, rule->names[0], &f), STATUS_OK);
         splitter *s = splitter_new(p);
+        assert_non_null(s);
         check_rule(s, rule->names[0]);
         splitter_free(&s);
         pretokenizer_free(&p);

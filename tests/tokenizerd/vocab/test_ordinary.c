@@ -43,6 +43,7 @@ static size_t count_markers(const tokenizer *t, const char *own, const char *typ
     char text[256];
     snprintf(text, sizeof text, "%s%s", own, typed);
     encoding *e = encoding_new(t, (const uint8_t *)text);
+    assert_non_null(e);
     bool done = false;
     size_t n, n_markers = 0;
     assert_int_equal(encoding_add(e, strlen(own), true), STATUS_OK);
