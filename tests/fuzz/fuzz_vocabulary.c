@@ -7,7 +7,6 @@
 
 #include "proto/base/text.h"
 #include "tests/support/tokenizer/encode_text.h"
-#include "tokenizerd/text/stream.h"
 #include "tokenizerd/tokenizer/tokenizer.h"
 #include "tokenizerd/vocab/vocab_arrival.h"
 
@@ -80,8 +79,8 @@ static void use(vocab *v) {
     if (encode_rest(e, sizeof text, &f) == STATUS_OK) {
         size_t n_ids, n_bytes;
         const int32_t *ids = encoding_ids(e, &n_ids);
-        uint8_t *back = stream_detokenize(tokenizer_vocab(t), ids, n_ids, &n_bytes);
-        must(back && text_is_utf8(back, n_bytes));
+        uint8_t *back = text_of_ids(tokenizer_vocab(t), ids, n_ids, 1, &n_bytes);
+        must(text_is_utf8(back, n_bytes));
         free(back);
     }
     encoding_free(&e);
