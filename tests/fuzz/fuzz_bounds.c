@@ -5,10 +5,9 @@
 #include "logits.pb-c.h"
 #include "proto/base/limits.h"
 #include "proto/net/bounds/bounds.h"
+#include "tests/fuzz/input/target.h"
 #include "text.pb-c.h"
 #include "tokens.pb-c.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ROUND_BYTES = 8 };
 

@@ -6,11 +6,10 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "tests/fuzz/input/target.h"
 #include "tests/support/tokenizer/encode_text.h"
 #include "tests/support/tokenizer/small_tokenizer.h"
 #include "tokenizerd/text/stream.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void must(bool holds) {
     if (!holds) abort();

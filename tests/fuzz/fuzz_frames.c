@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "proto/net/gate/frames.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/input/target.h"
 
 enum { GREETING_BYTES = 64, PLAIN = 0x80, SLICE_MASK = 0x7f };
 

@@ -10,8 +10,7 @@
 #include "modeld/formats/gguf.h"
 #include "modeld/formats/gguf_vocabulary.h"
 #include "proto/base/limits.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
+#include "tests/fuzz/input/target.h"
 
 static void must(int ok) {
     if (!ok) abort();

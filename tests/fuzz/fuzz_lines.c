@@ -7,9 +7,8 @@
 #include "client/cli/generate/line_keys.h"
 #include "client/cli/generate/line_prompt.h"
 #include "client/cli/json.h"
+#include "tests/fuzz/input/target.h"
 #include "tests/support/scratch.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { N_REPLY = 16 };
 

@@ -6,15 +6,13 @@
 #include "proto/numeric/fmath.h"
 #include "samplerd/links/logits_link.h"
 #include "tests/fuzz/input/link_input.h"
+#include "tests/fuzz/input/target.h"
 #include "tests/support/link/fake_peer.h"
 #include "tests/support/link/place.h"
 
 #include <stdlib.h>
 
 enum { N_DRAWERS = 2 };
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 static place meeting;
 static fake_peer modeld;
@@ -49,8 +47,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
-    link_input_joins(&speaker);
-    link_input_says(&speaker, bytes, n_bytes);
-    link_input_leaves(&speaker);
+    link_input_run(&speaker, bytes, n_bytes);
     return 0;
 }

@@ -1,11 +1,10 @@
-/* libFuzzer: what a modeld says to a tokenizerd, the whole of which is there, with a client that has a text written (input/link_input.h tells what an input is) */
+/* libFuzzer: what a modeld says to a tokenizerd, the whole of which is there, with a client that has a text
+ * written (input/link_input.h tells what an input is). */
 #include "tests/support/tokenizerd/scene_texts.h"
 
 #include "proto/base/log.h"
 #include "tests/fuzz/input/link_input.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
+#include "tests/fuzz/input/target.h"
 
 static link_speaker speaker;
 
@@ -25,8 +24,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
-    link_input_joins(&speaker);
-    link_input_says(&speaker, bytes, n_bytes);
-    link_input_leaves(&speaker);
+    link_input_run(&speaker, bytes, n_bytes);
     return 0;
 }

@@ -4,11 +4,9 @@
 
 #include "proto/base/log.h"
 #include "tests/fuzz/input/link_input.h"
+#include "tests/fuzz/input/target.h"
 #include "tests/support/link/fake_peer.h"
 #include "tests/support/link/text_pair.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 static text_pair pair;
 static link_speaker speaker;

@@ -8,8 +8,7 @@
 #include "proto/chain/strategy_json.h"
 #include "proto/chain/strategy_wire.h"
 #include "proto/net/endpoint.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/input/target.h"
 
 static void must(bool holds) {
     if (!holds) abort();

@@ -6,10 +6,9 @@
 
 #include "proto/base/buffer.h"
 #include "proto/base/text.h"
+#include "tests/fuzz/input/target.h"
 #include "tests/support/tokenizer/small_tokenizer.h"
 #include "tokenizerd/text/stream.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { STOPS = 4, INPUT_BYTES_MAX = 2048 };
 

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/input/target.h"
 #include "tokenizerd/chat/chat_proof.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { TALK_BYTES = 64 };
 

@@ -1,8 +1,6 @@
 /* libFuzzer: what a tokenizerd says to a modeld, the whole of which is there (input/link_input.h tells what an input is). */
+#include "tests/fuzz/input/target.h"
 #include "tests/fuzz/input/whole_modeld.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 static link_speaker tokenizerd, samplerd;
 
@@ -14,8 +12,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
-    link_input_joins(&tokenizerd);
-    link_input_says(&tokenizerd, bytes, n_bytes);
-    link_input_leaves(&tokenizerd);
+    link_input_run(&tokenizerd, bytes, n_bytes);
     return 0;
 }

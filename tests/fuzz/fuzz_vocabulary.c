@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "tests/fuzz/input/target.h"
 #include "tests/support/tokenizer/encode_text.h"
 #include "tokenizerd/tokenizer/tokenizer.h"
 #include "tokenizerd/vocab/vocab_arrival.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { HEAD_BYTES = 7, ITEMS_MAX = 16, WRONG_SIZE = 1, WRONG_PLACE = 2, ADD_BOS = 4, ADD_BOS_TOLD = 8 };
 

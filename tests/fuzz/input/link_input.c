@@ -104,8 +104,11 @@ int __wrap_zmq_msg_send(zmq_msg_t *frame, void *socket, int flags) {
 
 /* ---- speaking ---- */
 
+void __lsan_do_leak_check(void) __attribute__((weak));  /* not there where no sanitizer is */
+
 void link_input_begin(void) {
     begun = true;
+    if (__lsan_do_leak_check) must(atexit(__lsan_do_leak_check) == 0);
 }
 
 static void stop(void *context) {
@@ -200,4 +203,10 @@ void link_input_leaves(const link_speaker *speaker) {
     control.leave = &leave;
     deliver(speaker, &control, &nothing, 1);
     turn(speaker->loop);
+}
+
+void link_input_run(const link_speaker *speaker, const uint8_t *bytes, size_t n_bytes) {
+    link_input_joins(speaker);
+    link_input_says(speaker, bytes, n_bytes);
+    link_input_leaves(speaker);
 }

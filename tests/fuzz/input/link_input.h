@@ -25,8 +25,12 @@ typedef struct link_speaker {
     Trivium__Hello hello;       /* with which the speaker joins, for each input anew */
 } link_speaker;
 
-/* From now on nothing is read from sockets any more, nor sent. */
+/* From now on nothing is read from sockets any more, nor sent. Leaks are looked for before ZeroMQ's sockets are torn down
+ * at the end: what nobody reads any more goes with them. */
 void link_input_begin(void);
+
+/* An input: all of the three below. */
+void link_input_run(const link_speaker *speaker, const uint8_t *bytes, size_t n_bytes);
 
 /* The speaker's Hello, at the beginning of an input. */
 void link_input_joins(const link_speaker *speaker);
