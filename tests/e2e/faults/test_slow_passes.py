@@ -174,14 +174,19 @@ def test_another_tokenizerd_joins_and_leaves_during_a_pass(held):
     text.kill()
 
 
-def test_a_text_that_comes_back_during_the_pass_it_was_lost_in(held):
-    """Its tokenizerd is killed: it ends there, and its next attempt waits for the pass's end. The text is as ever."""
+def lost_in_a_pass(held):
+    """A text about to be lost in a pass that is held: what it is alone, its client, and the passes so far."""
     asked = ("generate", PROMPT, "--seed", "5", "--ignore-eos", "--max-new-tokens", "3000")
     alone = held.run(*asked).stdout
     text = held.popen(*asked, "--wait", "60")
     held.running(n_steps=2)
     held.hold_pass()
-    n_passes = held.wait_held()
+    return alone, text, held.wait_held()
+
+
+def test_a_text_that_comes_back_during_the_pass_it_was_lost_in(held):
+    """Its tokenizerd is killed: it ends there, and its next attempt waits for the pass's end. The text is as ever."""
+    alone, text, n_passes = lost_in_a_pass(held)
     held.kill(held.tokenizerd)
     held.tokenizerd = held.start("tokenizerd", "--heartbeat-ms", HEARTBEAT_MS)
     wait_until(lambda: " opened " in held.log(held.modeld).rsplit("reason=lost", 1)[-1], what="the next attempt")
@@ -192,12 +197,7 @@ def test_a_text_that_comes_back_during_the_pass_it_was_lost_in(held):
 
 def test_a_modeld_that_stood_still_during_its_pass(held):
     """It is thought lost, and takes the text again when it goes on."""
-    asked = ("generate", PROMPT, "--seed", "5", "--ignore-eos", "--max-new-tokens", "3000")
-    alone = held.run(*asked).stdout
-    text = held.popen(*asked, "--wait", "60")
-    held.running(n_steps=2)
-    held.hold_pass()
-    held.wait_held()
+    alone, text, _ = lost_in_a_pass(held)
     held.modeld.send_signal(signal.SIGSTOP)
     wait_until(lambda: "silent" in held.log(held.tokenizerd), what="a modeld that is missed")
     held.modeld.send_signal(signal.SIGCONT)
