@@ -166,7 +166,7 @@ static bool count_message(measure *m, const ProtobufCMessageDescriptor *type, cu
     if (depth > BOUNDS_DEPTH_MAX || type->n_fields > BOUNDS_FIELDS_MAX) return false;
     tally t = {0};
     add_memory(m, type->sizeof_message);
-    for (wire_field field; c.at < c.end; t.n_notes++) {
+    for (wire_field field = {0}; c.at < c.end; t.n_notes++) {
         if (!take_field(&c, type, &field)) return false;
         if (!(field.type ? count_field(m, &t, type, &field, depth) : count_unknown(m, &t, &field))) return false;
     }
