@@ -92,11 +92,9 @@ static void peer_admit(peers *ps, const wire_message *m, uint64_t from, const Tr
         note_refusal(ps, from, &error);
     }
     peer *p = st == STATUS_OK ? peer_new(ps, m, from, hello) : NULL;
+    if (p && !peer_link(ps, p)) peer_free(p), p = NULL;
     if (st == STATUS_OK && !p) st = fail(&f, STATUS_NO_MEMORY, "no memory for another peer");
-    if (p) {
-        peer_link(ps, p);
-        st = peer_enter(ps, p, &f);
-    }
+    if (p) st = peer_enter(ps, p, &f);
     if (st != STATUS_OK) {
         if (p) peer_unlink(ps, p), peer_free(p);
         peers_send_refusal(ps, &m->route, from, &f);

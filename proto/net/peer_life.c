@@ -15,9 +15,7 @@ enum {
 /* Dropped, counted, and logged once for each peer and once for all strangers. */
 static void garbage(peers *ps, const wire_route *route) {
     ps->life.n_garbage++;
-    peer *p;
-    TAILQ_FOREACH(p, &ps->list, link)
-        if (peer_has_route(p, route)) break;
+    peer *p = peer_at(ps, route);
     bool *logged = p ? &p->life.garbage_logged : &ps->life.garbage_logged;
     if (*logged) return;
     *logged = true;

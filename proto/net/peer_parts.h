@@ -79,6 +79,7 @@ struct peers {
     char host[HOST_BYTES];
     uint64_t started_ms;
     peer_list list;                 /* in order of joining */
+    void *routes;                   /* the same peers by their routes (search.h); NULL: none */
     size_t n_peers;
     int retry_timer, end_timer;     /* -1: not set */
     int sweep_timer;                /* bound side */
@@ -95,10 +96,14 @@ static inline bool peers_bound(const peers *ps) {
 
 peer *peer_new(peers *ps, const wire_message *m, uint64_t incarnation, const Trivium__Hello *hello);
 void peer_free(peer *p);
-void peer_link(peers *ps, peer *p);
+/* Into the list of peers. False: no memory. No other has its route. */
+bool peer_link(peers *ps, peer *p);
 void peer_unlink(peers *ps, peer *p);
 
 bool peer_has_route(const peer *p, const wire_route *route);
+
+/* Whoever joined through this connection; NULL: nobody. */
+peer *peer_at(const peers *ps, const wire_route *route);
 
 /* The sender of a message: both its incarnation and its connection must be the ones that said Hello. */
 peer *peer_find(const peers *ps, uint64_t incarnation, const wire_route *route);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "logits.pb-c.h"
 #include "proto/base/clock.h"
 #include "proto/base/limits.h"
 #include "tests/support/link/sides.h"
@@ -231,6 +232,46 @@ static void a_repeated_hello_is_only_answered(void **state) {
     assert_int_equal(up.n_left, 0);
 }
 
+enum { CROWD_MAX = 40, N_CROWD = PEERS_MAX < CROWD_MAX ? PEERS_MAX : CROWD_MAX };
+
+/* Those of the crowd from `first` on, each `step`-th, ask, and hear the answer themselves. */
+static void each_is_answered(fake_peer *crowd, size_t first, size_t step) {
+    Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
+    m.sample = &sample;
+    for (size_t i = first; i < N_CROWD; i += step) {
+        sample.ticket = i + 1;
+        fake_peer_send(&crowd[i], &m.base, NULL, 0);
+    }
+    for (size_t i = first; i < N_CROWD; i += step) {
+        assert_true(fake_peer_hears(&crowd[i], test_loop, FAKE_BODY));
+        assert_true(((Trivium__LogitsRequest *)crowd[i].header)->sample->ticket == i + 1);
+    }
+}
+
+static void each_of_many_is_known_by_its_connection(void **state) {
+    (void)state;
+    up_with_fake(LIVENESS_BOTH);
+    up.echo = true;
+    fake_peer crowd[N_CROWD];
+    for (size_t i = 0; i < N_CROWD; i++) {
+        if (i > 0) fake_connects(HIGH_WATER_MESSAGES);
+        fake.from = i + 1;
+        fake_peer_say_hello(&fake, hello_beating(HEARTBEAT_MS_MAX));
+        HEARS(HELLO);
+        crowd[i] = fake;
+    }
+    each_is_answered(crowd, 0, 1);
+    for (size_t i = 0; i < N_CROWD; i += 2) fake_peer_say_leave(&crowd[i]);
+    assert_true(turns_until_count(test_loop, &up.n_left, (N_CROWD + 1) / 2));
+    each_is_answered(crowd, 1, 2);
+    fake_peer_say_heartbeat(&crowd[0]);
+    assert_true(fake_peer_hears(&crowd[0], test_loop, TRIVIUM__CONTROL__WORD_SAY_HELLO));
+    for (size_t i = 0; i + 1 < N_CROWD; i++) fake_peer_close(&crowd[i]);
+    fake = crowd[N_CROWD - 1];
+}
+
 static void incarnations_differ(void **state) {
     (void)state;
     uint64_t one = peers_incarnation(), two = peers_incarnation();
@@ -253,6 +294,7 @@ int main(void) {
         TEST(a_new_incarnation_replaces_the_old),
         TEST(a_new_connection_replaces_the_old),
         TEST(a_repeated_hello_is_only_answered),
+        TEST(each_of_many_is_known_by_its_connection),
         cmocka_unit_test(incarnations_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
