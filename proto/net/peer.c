@@ -19,6 +19,7 @@ peer *peer_new(peers *ps, const wire_message *m, uint64_t incarnation, const Tri
     if (!p) return NULL;
     p->route = m->route;
     p->connection = m->connection;
+    p->gate_number = gate_number(m->connection);
     p->incarnation = incarnation;
     p->joined_ms = p->asked_ms = clock_ms();
     p->hello = hello_copy(hello);

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "gate/gate.h"
 #include "peer_parts.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -138,11 +139,16 @@ void peers_note_broken(peers *ps) {
     }
 }
 
-/* A connection that has more to be read is given a turn within a round. */
+/* Was all that came before it broke read, though there is more of others? The gate knows, by what it has counted; and a
+ * connection that has more to be read is given a turn within a round. */
+static bool was_read(const peers *ps, const peer *p) {
+    return !gate_unread(p->gate_number) || ps->life.n_read - p->life.n_read >= ROUND_MESSAGES;
+}
+
 static peer *find_broken(const peers *ps, bool all_read) {
     peer *p;
     TAILQ_FOREACH(p, &ps->list, link)
-        if (p->broke && (all_read || ps->life.n_read - p->life.n_read >= ROUND_MESSAGES)) return p;
+        if (p->broke && (all_read || was_read(ps, p))) return p;
     return NULL;
 }
 
@@ -206,10 +212,15 @@ static bool should_speak(const peers *ps, const peer *p) {
     return !p->life.busy && p->life.pinged_ms > p->life.heard_ms;
 }
 
-/* By what we have listened to: whose word may lie unread is not silent. */
+/* Whose word may lie unread is not silent: the gate knows of whom nothing does, though there is much of others. */
+static uint64_t listened_ms(const peers *ps, const peer *p) {
+    bool nothing_unread = p->gate_number != 0 && !gate_unread(p->gate_number);
+    return nothing_unread ? ps->life.ticked_ms : ps->life.listened_ms;
+}
+
 static uint64_t silence_ms(const peers *ps, const peer *p) {
-    uint64_t since_ms = p->life.heard_ms + p->life.forgiven_ms;
-    return ps->life.listened_ms > since_ms ? ps->life.listened_ms - since_ms : 0;
+    uint64_t since_ms = p->life.heard_ms + p->life.forgiven_ms, until_ms = listened_ms(ps, p);
+    return until_ms > since_ms ? until_ms - since_ms : 0;
 }
 
 static peer *find_silent(const peers *ps) {

@@ -34,6 +34,7 @@ struct peer {
     peer_state state;
     wire_route route;
     int connection;                 /* bound side: its descriptor; -1: not known, or it broke */
+    uint64_t gate_number;           /* bound side: of that connection; 0: not known */
     bool broke;                     /* bound side: what came before is still to be read */
     uint64_t incarnation;
     Trivium__Hello *hello;

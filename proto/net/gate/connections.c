@@ -40,7 +40,7 @@ typedef struct connection {
     atomic_bool taken;              /* something was, since the last sweep */
     atomic_size_t n_bytes;          /* received and not taken */
     int listener;
-    uint64_t number;                /* in order of coming */
+    uint64_t number;                /* in order of coming; the rest by DESCRIPTORS_MAX is its descriptor */
     uint32_t n_silent_sweeps, n_still_sweeps;
     frames frames;
 } connection;
@@ -63,7 +63,7 @@ static connection *find(int fd, connection_kind kind) {
     return atomic_load_explicit(&table[fd].kind, memory_order_acquire) == kind ? &table[fd] : NULL;
 }
 
-static int number_of(const connection *c) {
+static int descriptor_of(const connection *c) {
     return (int)(c - table);
 }
 
@@ -103,7 +103,7 @@ static void set_joined(connection *c, bool joined) {
 static void cut(connection *c, atomic_size_t *count) {
     atomic_fetch_add(count, 1);
     atomic_store(&c->cut, true);
-    shutdown(number_of(c), SHUT_RDWR);
+    shutdown(descriptor_of(c), SHUT_RDWR);
 }
 
 static connection *oldest_stranger(void) {
@@ -122,7 +122,7 @@ static void begin(connection *c, int listener) {
     atomic_store(&c->taken, false);
     atomic_store(&c->n_bytes, 0);
     c->listener = listener;
-    c->number = ++n_ever;
+    c->number = ++n_ever * DESCRIPTORS_MAX + (uint64_t)descriptor_of(c);
     c->n_silent_sweeps = c->n_still_sweeps = 0;
     c->frames = (frames){0};
     atomic_store(&c->kind, KIND_OPEN);
@@ -159,7 +159,7 @@ static void give_back(connection *c) {
     bool mine = c->kind == KIND_CLOSED;
     if (mine) forget(c);
     pthread_mutex_unlock(&lock);
-    if (mine) close(number_of(c));
+    if (mine) close(descriptor_of(c));
 }
 
 /* Of those closed for so many sweeps: what has not been taken by now was dropped. */
@@ -237,6 +237,23 @@ void gate_took(int fd, size_t n_bytes) {
     atomic_store_explicit(&c->taken, true, memory_order_relaxed);
     atomic_fetch_sub(&n_received, n);
     if (atomic_fetch_sub(&c->n_bytes, n) == n && c->kind == KIND_CLOSED) give_back(c);
+}
+
+uint64_t gate_number(int fd) {
+    if (fd < 0 || fd >= DESCRIPTORS_MAX) return 0;
+    pthread_mutex_lock(&lock);
+    connection_kind kind = table[fd].kind;
+    uint64_t number = kind == KIND_OPEN || kind == KIND_CLOSED ? table[fd].number : 0;
+    pthread_mutex_unlock(&lock);
+    return number;
+}
+
+bool gate_unread(uint64_t number) {
+    connection *c = &table[number % DESCRIPTORS_MAX];
+    pthread_mutex_lock(&lock);
+    bool unread = c->number == number && c->n_bytes > 0;
+    pthread_mutex_unlock(&lock);
+    return unread;
 }
 
 /* ---- who is there ---- */

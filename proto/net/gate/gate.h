@@ -30,6 +30,10 @@ int gate_opened(void);
 void gate_joined(int connection);
 void gate_left(int connection);
 
+/* A number that no other connection ever has; 0: it is not known. Is anything that came from that one not taken yet? */
+uint64_t gate_number(int connection);
+bool gate_unread(uint64_t number);
+
 /* Frames of n_bytes each were taken off a socket. */
 void gate_took(int connection, size_t n_bytes);
 

@@ -121,6 +121,49 @@ static void what_a_closed_connection_sent_counts_until_it_is_taken(void **state)
     assert_true(becomes(gate_connections, n_there - 1));
 }
 
+enum { RAW_BYTES = 30000 };
+
+/* Most of it has come through the gate when this returns. */
+static void send_one(void) {
+    size_t n_before = gate_received_bytes();
+    while (send_message(1, RAW_BYTES, 1) != STATUS_OK) usleep(1000);
+    while (gate_received_bytes() < n_before + RAW_BYTES) usleep(1000);
+}
+
+static void receive_one(wire_message *m) {
+    while (wire_receive(endpoint_socket(bound), &trivium__logits_request__descriptor, m) != STATUS_OK) usleep(1000);
+}
+
+/* Also when its descriptor is another one's. */
+static void it_is_known_whose_messages_lie_unread(void **state) {
+    (void)state;
+    wire_message m;
+    join();
+    send_one();
+    receive_one(&m);
+    int connection = m.connection;
+    uint64_t number = gate_number(connection);
+    wire_release(&m);
+    assert_true(number != 0);
+    assert_false(gate_unread(number));
+    send_one();
+    assert_true(gate_unread(number));
+    endpoint_close(&joined);
+    receive_one(&m);
+    wire_release(&m);
+    assert_false(gate_unread(number));
+    assert_true(becomes(gate_connections, 0));
+    assert_true(gate_number(connection) == 0);
+    join();
+    send_one();
+    assert_false(gate_unread(number));
+    receive_one(&m);
+    assert_true(gate_number(m.connection) > number);
+    wire_release(&m);
+    endpoint_close(&joined);
+    assert_true(becomes(gate_connections, 0));
+}
+
 static int connect_bare(void) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     strcpy(address.sun_path, at.address + strlen("ipc://"));
@@ -172,6 +215,7 @@ static void who_says_no_hello_is_cut(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_closed_connection_sent_counts_until_it_is_taken),
+        cmocka_unit_test(it_is_known_whose_messages_lie_unread),
         cmocka_unit_test(the_oldest_stranger_goes_for_a_newcomer),
         cmocka_unit_test(who_says_no_hello_is_cut),
         cmocka_unit_test(all_that_was_taken_is_forgotten),

@@ -139,6 +139,57 @@ static void nobody_hides_after_one_who_never_stops(void **state) {
     fake_peer_close(&loud);
 }
 
+/* ---- Losses beside those who send much ---- */
+
+enum { N_SENDERS = 3, MUCH = 700, MUCH_WORK_MS = TURN_MS_MAX + 1 };
+
+static fake_peer senders[N_SENDERS];
+
+/* The fake joins beside some of which each has sent MUCH: in no turn of a long while is the socket empty. */
+static void joined_beside_much(liveness_rule liveness) {
+    up_with_fake(liveness);
+    fake_peer_close(&fake);
+    for (size_t i = 0; i < N_SENDERS; i++) {
+        fake_connects(MUCH + 1);
+        fake.from = FAKE_INCARNATION + 1 + i;
+        fake_peer_say_hello(&fake, hello_beating(HEARTBEAT_MS_MAX));
+        HEARS(HELLO);
+        senders[i] = fake;
+    }
+    fake_connects(HIGH_WATER_MESSAGES);
+    fake.from = FAKE_INCARNATION;
+    fake_joined();
+    Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
+    m.sample = &sample;
+    for (size_t i = 0; i < N_SENDERS * MUCH; i++) fake_peer_send(&senders[i % N_SENDERS], &m.base, NULL, 0);
+    up.work_ms = MUCH_WORK_MS;
+    assert_true(turns_until_count(test_loop, &up.n_messages, 1));
+}
+
+static void is_lost_before_half_is_read(const char *why) {
+    assert_true(becomes(up_left));
+    assert_non_null(strstr(up.why, why));
+    assert_in_range(up.n_messages, 1, N_SENDERS * MUCH / 2);
+    for (size_t i = 0; i < N_SENDERS; i++) fake_peer_close(&senders[i]);
+}
+
+/* Nothing is sent to it meanwhile, which would fail. */
+static void a_broken_connection_is_seen_beside_much(void **state) {
+    (void)state;
+    joined_beside_much(LIVENESS_PING);
+    peer_set_busy(up.last, true);
+    fake_peer_close(&fake);
+    is_lost_before_half_is_read("broke");
+}
+
+static void silence_is_heard_beside_much(void **state) {
+    (void)state;
+    joined_beside_much(LIVENESS_BOTH);
+    is_lost_before_half_is_read("silent");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_turn_is_bounded_in_bytes),
@@ -146,6 +197,8 @@ int main(void) {
         TEST(small_messages_share_a_turn),
         TEST(whose_word_lies_unread_is_not_silent),
         TEST(nobody_hides_after_one_who_never_stops),
+        TEST(a_broken_connection_is_seen_beside_much),
+        TEST(silence_is_heard_beside_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
