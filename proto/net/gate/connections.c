@@ -153,19 +153,25 @@ static void forget(connection *c) {
     n_open--;
 }
 
-/* The number is free for another one. */
+/* The number is free for another one. With the lock held. */
 static void give_back(connection *c) {
-    pthread_mutex_lock(&lock);
-    bool mine = c->kind == KIND_CLOSED;
-    if (mine) forget(c);
-    pthread_mutex_unlock(&lock);
-    if (mine) close(descriptor_of(c));
+    forget(c);
+    close(descriptor_of(c));
 }
 
 /* Of those closed for so many sweeps: what has not been taken by now was dropped. */
 static void give_all_back(int listener, uint32_t n_sweeps) {
+    pthread_mutex_lock(&lock);
     for (connection *c = table; c < table + DESCRIPTORS_MAX; c++)
         if (c->kind == KIND_CLOSED && c->listener == listener && c->n_silent_sweeps++ >= n_sweeps) give_back(c);
+    pthread_mutex_unlock(&lock);
+}
+
+/* If all that it had sent is taken by now. */
+static void give_back_empty(connection *c) {
+    pthread_mutex_lock(&lock);
+    if (c->kind == KIND_CLOSED && c->n_bytes == 0) give_back(c);
+    pthread_mutex_unlock(&lock);
 }
 
 /* A message that is not whole goes with its connection. */
@@ -186,7 +192,7 @@ static bool close_connection(int fd) {
     if (stays) atomic_store(&c->kind, KIND_CLOSED);
     else forget(c);
     pthread_mutex_unlock(&lock);
-    if (stays && c->n_bytes == 0) give_back(c); /* the last was taken meanwhile */
+    if (stays) give_back_empty(c);  /* the last may have been taken meanwhile */
     return stays;
 }
 
@@ -236,7 +242,7 @@ void gate_took(int fd, size_t n_bytes) {
     if (n > n_there) n = n_there;   /* a stranger may send words of ZeroMQ's own that come out as a message */
     atomic_store_explicit(&c->taken, true, memory_order_relaxed);
     atomic_fetch_sub(&n_received, n);
-    if (atomic_fetch_sub(&c->n_bytes, n) == n && c->kind == KIND_CLOSED) give_back(c);
+    if (atomic_fetch_sub(&c->n_bytes, n) == n && c->kind == KIND_CLOSED) give_back_empty(c);
 }
 
 uint64_t gate_number(int fd) {
