@@ -116,6 +116,12 @@ void peer_doom(peers *ps, peer *p, const char *why) {
     if (ps->end_timer < 0) ps->end_timer = loop_once(ps->loop, 0, on_end, ps);
 }
 
+/* A Leave that it said before may still lie unread: then it left. */
+void peer_doom_broken(peers *ps, peer *p) {
+    p->broke = true;
+    peer_doom(ps, p, WHY_BROKE);
+}
+
 /* ---- Outboxes ---- */
 
 static void retry_later(peers *ps);
@@ -128,7 +134,7 @@ void peer_flush(peers *ps, peer *p) {
         return;
     }
     status st = outbox_flush(p->outbox, ps->socket, &p->route);
-    if (st == STATUS_NOT_FOUND) peer_doom(ps, p, "the connection broke");
+    if (st == STATUS_NOT_FOUND) peer_doom_broken(ps, p);
     if (st == STATUS_BUSY) retry_later(ps);
 }
 
@@ -156,7 +162,7 @@ static status peer_post(peers *ps, peer *p, wire_parcel *parcel) {
         if (st == STATUS_OK) return STATUS_OK;
         if (st == STATUS_NOT_FOUND) {
             wire_parcel_free(&parcel);
-            peer_doom(ps, p, "the connection broke");
+            peer_doom_broken(ps, p);
             return STATUS_BUSY;
         }
     }

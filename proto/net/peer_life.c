@@ -58,12 +58,14 @@ static void take_message(peers *ps, const wire_message *m) {
     bool to_us = control->to == ps->options.incarnation;
     peer *p = peer_find(ps, control->from, &m->route);
     if (p) p->life.n_read = ps->life.n_read;
+    bool left = p && to_us && control->word_case == TRIVIUM__CONTROL__WORD_LEAVE;
+    if (left && p->state == PEER_ENDING && p->broke) snprintf(p->why, sizeof p->why, WHY_LEFT);
     if (p && p->state == PEER_ENDING) return;
     if (p && to_us) peer_heard(p);
 
     switch (control->word_case) {
     case TRIVIUM__CONTROL__WORD_LEAVE:
-        if (p && to_us) peer_end(ps, p, "it left", false);
+        if (left) peer_end(ps, p, WHY_LEFT, false);
         break;
     case TRIVIUM__CONTROL__WORD_REFUSED:
         if (to_us) peers_take_refused(ps, p, control);
@@ -139,10 +141,15 @@ void peers_note_broken(peers *ps) {
     }
 }
 
-/* Was all that came before it broke read, though there is more of others? The gate knows, by what it has counted; and a
- * connection that has more to be read is given a turn within a round. */
+/* Nothing that came of it lies unread: the gate knows, by what it has counted. */
+static bool nothing_unread(const peer *p) {
+    return p->gate_number != 0 && !gate_unread(p->gate_number);
+}
+
+/* Was all that came before it broke read, though there is more of others? A connection that has more to be read is given
+ * a turn within a round. */
 static bool was_read(const peers *ps, const peer *p) {
-    return !gate_unread(p->gate_number) || ps->life.n_read - p->life.n_read >= ROUND_MESSAGES;
+    return nothing_unread(p) || ps->life.n_read - p->life.n_read >= ROUND_MESSAGES;
 }
 
 static peer *find_broken(const peers *ps, bool all_read) {
@@ -155,7 +162,7 @@ static peer *find_broken(const peers *ps, bool all_read) {
 /* What a peer sent before its connection broke counts: it ends when nothing of it is left to be read. */
 static void end_the_broken(peers *ps, bool all_read) {
     if (!ps->some_broke) return;
-    for (peer *p; (p = find_broken(ps, all_read));) peer_end(ps, p, "the connection broke", false);
+    for (peer *p; (p = find_broken(ps, all_read));) peer_end(ps, p, WHY_BROKE, false);
     if (all_read) ps->some_broke = false;
 }
 
@@ -165,12 +172,12 @@ void peers_readable(void *context) {
     peers_flush(ps); /* a peer that answers has read */
 }
 
-/* Joining side. ZeroMQ connects again by itself, but has dropped what was under way, both ways:
+/* Joining side. ZeroMQ connects again by itself, but has dropped what was under way, both ways, a Leave included:
  * only joining anew makes both sides sure of what the other one has. */
 static void rejoin(peers *ps) {
     peer *p = TAILQ_FIRST(&ps->list);
     if (!endpoint_broke(ps->endpoint) || !p) return;
-    peer_end(ps, p, "the connection broke", true);
+    peer_end(ps, p, WHY_BROKE, true);
     peers_say_hello(ps);
 }
 
@@ -214,8 +221,7 @@ static bool should_speak(const peers *ps, const peer *p) {
 
 /* Whose word may lie unread is not silent: the gate knows of whom nothing does, though there is much of others. */
 static uint64_t listened_ms(const peers *ps, const peer *p) {
-    bool nothing_unread = p->gate_number != 0 && !gate_unread(p->gate_number);
-    return nothing_unread ? ps->life.ticked_ms : ps->life.listened_ms;
+    return nothing_unread(p) ? ps->life.ticked_ms : ps->life.listened_ms;
 }
 
 static uint64_t silence_ms(const peers *ps, const peer *p) {

@@ -12,6 +12,9 @@
 
 enum { WHY_BYTES = 160 };
 
+#define WHY_BROKE "the connection broke"
+#define WHY_LEFT "it left"
+
 typedef enum peer_state {
     PEER_ENTERING,                  /* the owner is being asked; what is sent waits in the outbox */
     PEER_JOINED,
@@ -35,7 +38,7 @@ struct peer {
     wire_route route;
     int connection;                 /* bound side: its descriptor; -1: not known, or it broke */
     uint64_t gate_number;           /* bound side: of that connection; 0: not known */
-    bool broke;                     /* bound side: what came before is still to be read */
+    bool broke;                     /* its connection did, and what came before may still lie unread */
     uint64_t incarnation;
     Trivium__Hello *hello;
     outbox *outbox;
@@ -115,6 +118,7 @@ void peer_end(peers *ps, peer *p, const char *why, bool tell);
 
 /* The end of a peer, soon: its owner may be using it right now. */
 void peer_doom(peers *ps, peer *p, const char *why);
+void peer_doom_broken(peers *ps, peer *p);      /* nothing reaches it any more */
 void peers_end_doomed(peers *ps);
 
 /* Send what waits, as far as it can be sent. */

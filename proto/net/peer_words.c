@@ -65,7 +65,7 @@ bool peers_send_heartbeat(peers *ps, peer *p) {
     control.word_case = TRIVIUM__CONTROL__WORD_HEARTBEAT;
     control.heartbeat = &beat;
     status st = control_send(ps, &p->route, &control);
-    if (st == STATUS_NOT_FOUND) peer_doom(ps, p, "the connection broke");
+    if (st == STATUS_NOT_FOUND) peer_doom_broken(ps, p);
     return st == STATUS_OK;
 }
 

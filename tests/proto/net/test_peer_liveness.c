@@ -179,6 +179,23 @@ static void one_that_comes_after_one_that_left_stays(void **state) {
     }
 }
 
+/* ---- What is said of one that left ---- */
+
+/* What it is sent after that cannot reach it any more. */
+static void one_that_left_has_not_broken_its_connection(void **state) {
+    (void)state;
+    enum { GOES_US = 100 * 1000 };
+    up_with_fake(LIVENESS_PING);
+    fake_joined();
+    fake_peer_say_leave(&fake);
+    usleep(GOES_US);
+    fake_peer_close(&fake);
+    usleep(GOES_US);
+    side_send(&up, up.last, 1, 0);
+    assert_true(becomes(up_left));
+    assert_string_equal(up.why, "it left");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_silent_joiner_is_lost),
@@ -192,6 +209,7 @@ int main(void) {
         TEST(a_killed_peer_is_found_out_by_its_connection),
         TEST(one_that_comes_after_a_killed_one_stays),
         TEST(one_that_comes_after_one_that_left_stays),
+        TEST(one_that_left_has_not_broken_its_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
