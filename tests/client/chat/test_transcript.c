@@ -49,6 +49,7 @@ static void test_forgetting_leaves_the_system_message(void **state) {
 static void test_undo_takes_back_an_exchange(void **state) {
     (void)state;
     transcript *c = transcript_new(NULL);
+    assert_non_null(c);
     assert_false(transcript_undo(c));
     add(c, "user", "a");
     add(c, "assistant", "b");
@@ -68,6 +69,7 @@ static void test_undo_takes_back_an_exchange(void **state) {
     transcript_free(&c);
 
     c = transcript_new("brief");
+    assert_non_null(c);
     transcript_withdraw(c);
     assert_false(transcript_undo(c));
     check_seen(c, "system:brief|");
@@ -99,6 +101,7 @@ static void test_what_a_message_displaced_comes_back_with_undo(void **state) {
 static void test_a_reply_is_replaced_as_if_it_had_never_been(void **state) {
     (void)state;
     transcript *c = transcript_new("brief");
+    assert_non_null(c);
     assert_false(transcript_reopen(c));
     add(c, "user", "a");
     add(c, "assistant", "b");
@@ -144,6 +147,7 @@ static void test_what_was_withdrawn_is_said_again(void **state) {
 static void test_a_message_without_a_reply_keeps_its_place(void **state) {
     (void)state;
     transcript *c = transcript_new(NULL);
+    assert_non_null(c);
     add(c, "assistant", "a");
     assert_false(transcript_reopen(c));
     check_seen(c, "assistant:a|");
@@ -174,6 +178,7 @@ static void test_a_new_conversation_keeps_the_system_message(void **state) {
     transcript_free(&c);
 
     c = transcript_new(NULL);
+    assert_non_null(c);
     assert_null(transcript_system(c));
     add(c, "user", "a");
     assert_int_equal(transcript_set_system(c, "brief", 5), STATUS_OK);
@@ -203,6 +208,7 @@ static void test_one_question_carries_what_is_seen(void **state) {
     (void)state;
     enum { PAIRS = MESSAGES_MAX / 2 };
     transcript *c = transcript_new("brief");
+    assert_non_null(c);
     for (int i = 0; i < PAIRS; i++) {
         assert_int_equal(transcript_forget_excess(c), 0);
         add(c, "user", "a");
@@ -217,6 +223,7 @@ static void test_one_question_carries_what_is_seen(void **state) {
     char *half = calloc(1, TEXT_BYTES_MAX / 2 + 1);
     assert_non_null(half);
     c = transcript_new(NULL);
+    assert_non_null(c);
     for (int i = 0; i < 2; i++)
         assert_int_equal(transcript_add(c, "user", half, TEXT_BYTES_MAX / 2 + 1), STATUS_OK);
     assert_int_equal(transcript_forget_excess(c), 1);

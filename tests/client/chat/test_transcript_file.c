@@ -52,6 +52,7 @@ static void test_saved_whole_with_what_is_forgotten(void **state) {
     (void)state;
     failure f;
     transcript *c = transcript_new("brief");
+    assert_non_null(c);
     assert_int_equal(transcript_add(c, "user", "say \"hi\"\n", 9), STATUS_OK);
     assert_int_equal(transcript_add(c, "assistant", "hi\xff", 3), STATUS_OK);
     transcript_forget(c, 1);

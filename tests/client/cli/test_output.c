@@ -12,6 +12,7 @@
 #include "client/cli/output.h"
 
 #include "proto/base/process/signals.h"
+#include "tests/support/link/turns.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -79,7 +80,7 @@ static void a_full_pipe_blocks_nothing(void **state) {
     output_write(t.out, much, MUCH / 2);
     output_write(t.out, much + MUCH / 2, MUCH - MUCH / 2);
     free(much);
-    loop_every(t.loop, 1, read_a_little, NULL);
+    turns_every(t.loop, 1, read_a_little, NULL);
     loop_run(t.loop);
     assert_true(t.n_ticks >= 20);
     assert_int_equal(output_pending_bytes(t.out), 0);

@@ -105,6 +105,7 @@ static void on_continued(void *context) {
 static void what_happens_to_the_terminal_is_told_from_the_loop(void **state) {
     (void)state;
     told t = {.loop = loop_new()};
+    assert_non_null(t.loop);
     terminal_changes *changes = terminal_changes_new(t.loop, on_resized, on_continued, &t);
     assert_non_null(changes);
     raise(SIGWINCH);

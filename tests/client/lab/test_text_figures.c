@@ -72,7 +72,7 @@ static void as_a_plain_count_has_it(void **state) {
         char letters[TEXT_TOKENS_MAX + 1] = "";
         size_t n_distinct = 0, n_repeated = 0, n_runs = 0;
         for (size_t i = 0; i < n; i++)
-            letters[i] = i % 10 == 9 ? '|' : (char)('a' + rand() % 5);
+            letters[i] = (char)(i % 10 == 9 ? '|' : 'a' + rand() % 5);
         for (size_t i = 0; i < n; i++) {
             size_t id_before = 0, run_before = 0;
             while (id_before < i && letters[id_before] != letters[i]) id_before++;

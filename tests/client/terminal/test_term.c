@@ -120,6 +120,7 @@ static void plain_text_has_lines_and_nothing_to_obey(void **state) {
         free(plain);
     }
     char *harmless = term_harmless((const uint8_t *)"a\tb\033", 4);
+    assert_non_null(harmless);
     assert_string_equal(harmless, "a\tb\\x1b");
     free(harmless);
 }
@@ -162,6 +163,7 @@ static void no_colour_outside_a_terminal(void **state) {
 
 static void assert_quoted(const char *bytes, size_t n_bytes, const char *expected) {
     char *quoted = term_quote((const uint8_t *)bytes, n_bytes);
+    assert_non_null(quoted);
     assert_string_equal(quoted, expected);
     free(quoted);
 }

@@ -72,6 +72,7 @@ static int begin(void **state) {
     at.tokenizerds = tokenizerds_new(&(tokenizerds_options){
         .loop = tokens.loop, .sequences = at.world->table, .endings = &at.endings, .turn = &at.turn,
         .garbage = &tokens.garbage});
+    assert_non_null(at.tokenizerds);
     place_make(&at.meeting);
     open_sampling(LONG_MS);
     return 0;

@@ -70,9 +70,11 @@ static int begin(void **state) {
     at.no_samplers = samplers_new();
     assert_non_null(at.no_samplers);
     at.report = report_new(at.no_samplers, no_figures, NULL);
+    assert_non_null(at.report);
     at.tokenizerds = tokenizerds_new(&(tokenizerds_options){
         .loop = at.loop, .sequences = at.world->table, .endings = &at.endings, .turn = &at.turn,
         .garbage = &at.garbage});
+    assert_non_null(at.tokenizerds);
     for (size_t i = 0; i < 2; i++) join(i);
     return 0;
 }

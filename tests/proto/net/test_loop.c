@@ -12,6 +12,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/process/signals.h"
 #include "proto/net/loop.h"
+#include "tests/support/link/turns.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -51,10 +52,10 @@ static void stop(void *unused) {
 
 static void timers_come_in_order_of_time(void **state) {
     (void)state;
-    loop_once(l, 30, note_and_stop, "c");
-    loop_once(l, 10, note, "a");
-    loop_once(l, 20, note, "b");
-    loop_once(l, 60000, note, "x");
+    turns_once(l, 30, note_and_stop, "c");
+    turns_once(l, 10, note, "a");
+    turns_once(l, 20, note, "b");
+    turns_once(l, 60000, note, "x");
     uint64_t start_ms = clock_ms();
     assert_false(loop_run(l));
     assert_string_equal(events, "abc");
@@ -63,18 +64,18 @@ static void timers_come_in_order_of_time(void **state) {
 
 static void again(void *letter) {
     note(letter);
-    if (strlen(events) < 5) loop_once(l, 0, again, letter);
+    if (strlen(events) < 5) turns_once(l, 0, again, letter);
     else loop_stop(l);
 }
 
 static void a_cancelled_timer_does_not_come(void **state) {
     (void)state;
-    int never = loop_once(l, 5, note, "x"), other = loop_once(l, 5, note, "a");
+    int never = turns_once(l, 5, note, "x"), other = turns_once(l, 5, note, "a");
     assert_true(never > 0 && other > 0 && never != other);
     loop_cancel(l, never);
     loop_cancel(l, never);
     loop_cancel(l, 12345);
-    loop_once(l, 20, stop, NULL);
+    turns_once(l, 20, stop, NULL);
     loop_run(l);
     assert_string_equal(events, "a");
 }
@@ -83,12 +84,12 @@ static void cancel_itself(void *letter) {
     note(letter);
     if (strlen(events) < 3) return;
     loop_cancel(l, id);
-    loop_once(l, 20, stop, NULL);
+    turns_once(l, 20, stop, NULL);
 }
 
 static void a_repeating_timer_may_cancel_itself(void **state) {
     (void)state;
-    id = loop_every(l, 2, cancel_itself, "t");
+    id = turns_every(l, 2, cancel_itself, "t");
     loop_run(l);
     assert_string_equal(events, "ttt");
 }
@@ -100,9 +101,9 @@ static void cancel_other(void *letter) {
 
 static void a_timer_may_cancel_another_that_is_due_too(void **state) {
     (void)state;
-    loop_once(l, 5, cancel_other, "a");
-    id = loop_once(l, 5, note, "x");
-    loop_once(l, 20, stop, NULL);
+    turns_once(l, 5, cancel_other, "a");
+    id = turns_once(l, 5, note, "x");
+    turns_once(l, 20, stop, NULL);
     usleep(10000);
     loop_run(l);
     assert_string_equal(events, "a");
@@ -116,8 +117,8 @@ static void be_late(void *letter) {
 /* 60 ms late is one call late, not six calls at once. */
 static void a_late_loop_makes_up_for_nothing(void **state) {
     (void)state;
-    loop_every(l, 10, be_late, "t");
-    loop_once(l, 75, stop, NULL);
+    turns_every(l, 10, be_late, "t");
+    turns_once(l, 75, stop, NULL);
     loop_run(l);
     assert_in_range(strlen(events), 1, 3);
 }
@@ -129,8 +130,8 @@ static void the_next_turn_comes_after_the_sockets(void **state) {
     assert_int_equal(zsock_bind(out, "inproc://turns"), 0);
     assert_int_equal(zsock_connect(in, "inproc://turns"), 0);
     zstr_send(out, "never read, so always ready");
-    loop_add_socket(l, zsock_resolve(in), note, "s");
-    loop_once(l, 0, again, "t");
+    assert_int_equal(loop_add_socket(l, zsock_resolve(in), note, "s"), 0);
+    turns_once(l, 0, again, "t");
     loop_run(l);
     assert_int_equal(events[0], 's');
     assert_null(strstr(events, "tt"));
@@ -154,8 +155,8 @@ static void a_socket_may_be_removed_by_its_handler(void **state) {
     assert_int_equal(zsock_connect(in, "inproc://removal"), 0);
     zstr_send(out, "one");
     zstr_send(out, "two");
-    loop_add_socket(l, zsock_resolve(in), read_and_remove, in);
-    loop_once(l, 20, stop, NULL);
+    assert_int_equal(loop_add_socket(l, zsock_resolve(in), read_and_remove, in), 0);
+    turns_once(l, 20, stop, NULL);
     loop_run(l);
     assert_string_equal(events, "r");
     zsock_destroy(&in);
@@ -169,7 +170,7 @@ static void remove_both(void *zsock) {
     loop_remove_socket(l, zsock_resolve(zsock));
     loop_remove_socket(l, zsock_resolve(neighbour));
     zsock_destroy(&neighbour);
-    loop_once(l, 5, stop, NULL);
+    turns_once(l, 5, stop, NULL);
 }
 
 static void a_ready_socket_that_another_handler_removes_is_not_called(void **state) {
@@ -180,8 +181,8 @@ static void a_ready_socket_that_another_handler_removes_is_not_called(void **sta
     zsock_bind(other, "inproc://second"), zsock_connect(neighbour, "inproc://second");
     zstr_send(out, "ready");
     zstr_send(other, "ready");
-    loop_add_socket(l, zsock_resolve(in), remove_both, in);
-    loop_add_socket(l, zsock_resolve(neighbour), note, "x");
+    assert_int_equal(loop_add_socket(l, zsock_resolve(in), remove_both, in), 0);
+    assert_int_equal(loop_add_socket(l, zsock_resolve(neighbour), note, "x"), 0);
     loop_run(l);
     assert_string_equal(events, "r");
     zsock_destroy(&in);
@@ -193,13 +194,13 @@ static void watch_many(void *letter) {
     note(letter);
     for (int i = 0; i < 20; i++) assert_int_equal(loop_add_reader(l, 0, note, "x"), 0);
     loop_remove_fd(l, 0);
-    loop_once(l, 5, stop, NULL);
+    turns_once(l, 5, stop, NULL);
 }
 
 /* More than there is room for at once, from within a handler. */
 static void a_handler_may_add_and_remove_many(void **state) {
     (void)state;
-    loop_once(l, 0, watch_many, "m");
+    turns_once(l, 0, watch_many, "m");
     loop_run(l);
     assert_string_equal(events, "m");
 }
@@ -207,7 +208,7 @@ static void a_handler_may_add_and_remove_many(void **state) {
 static void note_writer(void *zsock) {
     note("w");
     loop_remove_socket_writer(l, zsock_resolve(zsock));
-    loop_once(l, 50, stop, NULL);
+    turns_once(l, 50, stop, NULL);
 }
 
 /* What a Hello waits for: a DEALER with IMMEDIATE takes a message once somebody has bound. */
@@ -218,13 +219,13 @@ static void a_dealer_can_be_written_when_it_is_connected(void **state) {
     char address[64];
     snprintf(address, sizeof address, "ipc:///tmp/test_loop.%d", (int)getpid());
     assert_int_equal(zsock_connect(dealer, "%s", address), 0);
-    loop_add_socket(l, zsock_resolve(dealer), note, "r");
-    loop_add_socket_writer(l, zsock_resolve(dealer), note_writer, dealer);
-    loop_once(l, 50, stop, NULL);
+    assert_int_equal(loop_add_socket(l, zsock_resolve(dealer), note, "r"), 0);
+    assert_int_equal(loop_add_socket_writer(l, zsock_resolve(dealer), note_writer, dealer), 0);
+    turns_once(l, 50, stop, NULL);
     loop_run(l);
     assert_string_equal(events, "");
     assert_int_equal(zsock_bind(router, "%s", address), 0);
-    loop_once(l, 60000, stop, NULL);
+    turns_once(l, 60000, stop, NULL);
     loop_run(l);
     assert_string_equal(events, "w");
     loop_remove_socket(l, zsock_resolve(dealer));
@@ -253,8 +254,8 @@ static void write_byte(void *unused) {
 static void descriptors_are_read_written_and_end(void **state) {
     (void)state;
     assert_int_equal(pipe(ends), 0);
-    loop_add_reader(l, ends[0], read_byte, "r");
-    loop_add_writer(l, ends[1], write_byte, NULL);
+    assert_int_equal(loop_add_reader(l, ends[0], read_byte, "r"), 0);
+    assert_int_equal(loop_add_writer(l, ends[1], write_byte, NULL), 0);
     assert_false(loop_run(l));
     assert_string_equal(events, "re");
     close(ends[0]);
@@ -268,8 +269,8 @@ static void signals_end_it(void **state) {
     (void)state;
     static int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < 3; i++) {
-        loop_once(l, 5, raise_signal, &numbers[i]);
-        int guard = loop_once(l, 60000, stop, NULL);
+        turns_once(l, 5, raise_signal, &numbers[i]);
+        int guard = turns_once(l, 60000, stop, NULL);
         assert_true(loop_run(l));
         loop_cancel(l, guard);
     }
@@ -283,11 +284,11 @@ static void it_says_which_signal_that_was(void **state) {
     (void)state;
     static int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < 3; i++) {
-        loop_once(l, 1, raise_signal, &numbers[i]);
+        turns_once(l, 1, raise_signal, &numbers[i]);
         loop_run(l);
         assert_int_equal(loop_was_terminated(l), numbers[i] != SIGINT);
     }
-    loop_once(l, 1, stop, NULL);
+    turns_once(l, 1, stop, NULL);
     loop_run(l);
     assert_false(loop_was_terminated(l));
 }
@@ -295,7 +296,7 @@ static void it_says_which_signal_that_was(void **state) {
 static void one_before_a_run_ends_it_where_it_is_held(void **state) {
     (void)state;
     static int numbers[] = {SIGINT, SIGTERM, SIGINT};
-    loop_once(l, 0, note, "x");
+    turns_once(l, 0, note, "x");
     signals_rule before = signals_set(SIGNALS_HOLD);
     for (size_t i = 0; i < 3; i++) {
         raise_signal(&numbers[i]);
@@ -314,6 +315,7 @@ static void a_new_loop_leaves_signals_alone(void **state) {
         loop_free(&l);
         sigaction(number, NULL, &before);
         l = loop_new();
+        assert_non_null(l);
         sigaction(number, NULL, &after);
         assert_true(before.sa_handler != SIG_DFL && before.sa_handler == after.sa_handler);
     }
@@ -323,9 +325,9 @@ static void other_signals_do_not(void **state) {
     (void)state;
     static int number = SIGUSR1;
     signal(SIGUSR1, ignore_signal);
-    loop_once(l, 5, raise_signal, &number);
-    loop_every(l, 10, note, "t");
-    loop_once(l, 100, stop, NULL);
+    turns_once(l, 5, raise_signal, &number);
+    turns_every(l, 10, note, "t");
+    turns_once(l, 100, stop, NULL);
     uint64_t start_ms = clock_ms();
     assert_false(loop_run(l));
     assert_true(clock_ms() - start_ms >= 99); /* nor do they make timers start anew */
@@ -335,9 +337,9 @@ static void other_signals_do_not(void **state) {
 
 static void it_runs_again_after_a_stop(void **state) {
     (void)state;
-    loop_once(l, 1, note_and_stop, "a");
+    turns_once(l, 1, note_and_stop, "a");
     loop_run(l);
-    loop_once(l, 1, note_and_stop, "b");
+    turns_once(l, 1, note_and_stop, "b");
     loop_run(l);
     assert_string_equal(events, "ab");
 }

@@ -10,6 +10,7 @@
 
 #include "proto/base/process/signals.h"
 #include "proto/net/loop.h"
+#include "tests/support/link/turns.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -42,7 +43,7 @@ static void wait_for_byte(void *unused) {
 
 static void wait_and_stop(void *unused) {
     wait_for_byte(unused);
-    loop_once(l, 0, note_and_stop, "s");
+    turns_once(l, 0, note_and_stop, "s");
 }
 
 static void write_byte(void *unused) {
@@ -53,10 +54,10 @@ static void write_byte(void *unused) {
 
 static void the_others_are_served_while_a_handler_waits(void **state) {
     (void)state;
-    loop_once(l, 1, wait_and_stop, NULL);
-    loop_once(l, 10, note, "t");
-    loop_once(l, 20, write_byte, NULL);
-    loop_once(l, 60000, note_and_stop, "x");    /* instead of waiting for ever */
+    turns_once(l, 1, wait_and_stop, NULL);
+    turns_once(l, 10, note, "t");
+    turns_once(l, 20, write_byte, NULL);
+    turns_once(l, 60000, note_and_stop, "x");    /* instead of waiting for ever */
     loop_run(l);
     assert_string_equal(events, "(tw)s");
     assert_true(came);
@@ -64,11 +65,11 @@ static void the_others_are_served_while_a_handler_waits(void **state) {
 
 static void what_ends_the_loop_ends_the_waiting(void **state) {
     (void)state;
-    loop_once(l, 1, wait_for_byte, NULL);
-    loop_once(l, 10, note_and_stop, "s");
+    turns_once(l, 1, wait_for_byte, NULL);
+    turns_once(l, 10, note_and_stop, "s");
     assert_false(loop_run(l));
-    loop_once(l, 1, wait_for_byte, NULL);
-    loop_once(l, 10, interrupt, NULL);
+    turns_once(l, 1, wait_for_byte, NULL);
+    turns_once(l, 10, interrupt, NULL);
     assert_true(loop_run(l));
     assert_string_equal(events, "(s!(!");
     assert_false(came);
@@ -91,10 +92,10 @@ static void what_was_served_in_between_is_not_served_again(void **state) {
     (void)state;
     int first[2], second[2];
     assert_true(pipe(first) == 0 && pipe(second) == 0);
-    loop_add_reader(l, first[0], on_first, &first[0]);
-    loop_add_reader(l, second[0], on_second, &second[0]);
+    assert_int_equal(loop_add_reader(l, first[0], on_first, &first[0]), 0);
+    assert_int_equal(loop_add_reader(l, second[0], on_second, &second[0]), 0);
     assert_int_equal(write(first[1], "x", 1) + write(second[1], "x", 1), 2);
-    loop_once(l, 40, note_and_stop, "s");
+    turns_once(l, 40, note_and_stop, "s");
     loop_run(l);
     assert_string_equal(events, "(2s!");
     close(first[0]), close(first[1]), close(second[0]), close(second[1]);

@@ -82,6 +82,7 @@ static void what_ends_gives_its_room_back(void **state) {
         outbox_free(&a), outbox_free(&b);
         assert_true(outboxes_quiet());
         a = outbox_new(), b = outbox_new();
+        assert_true(a && b);
     }
 }
 

@@ -58,7 +58,7 @@ static void a_late_loop_loses_nobody(void **state) {
     (void)state;
     sides_open_joined(LIVENESS_BOTH);
     for (int i = 0; i < 3; i++) {
-        loop_once(test_loop, 5, sleep_long, NULL);
+        turns_once(test_loop, 5, sleep_long, NULL);
         run_ms(BEAT_MS);
     }
     assert_int_equal(up.n_left + down.n_left, 0);

@@ -126,8 +126,7 @@ static void nobody_hides_after_one_who_never_stops(void **state) {
     fake.from = FAKE_INCARNATION + 1;
     fake_joined();
     is_loud = true;
-    int timer = loop_every(test_loop, 1, be_loud, NULL);
-    assert_true(timer >= 0);
+    int timer = turns_every(test_loop, 1, be_loud, NULL);
     assert_true(becomes(up_left));
     assert_non_null(strstr(up.why, "silent"));
     fake_joined();

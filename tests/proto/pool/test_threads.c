@@ -70,6 +70,7 @@ static void hold_the_first_range(void *context, uint32_t first, uint32_t end, ui
 static void a_slow_thread_leaves_the_rest_to_others(void **state) {
     (void)state;
     threads *pool = threads_new(2, fmath_thread_start);
+    assert_non_null(pool);
     slow_caller s = {0};
     threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN, hold_the_first_range, &s);
     threads_free(&pool);
@@ -105,6 +106,7 @@ static void a_thread_without_a_core_holds_up_nobody(void **state) {
     assert_int_equal(pipe(gate), 0);
     signal(SIGUSR1, wait_at_gate);
     threads *pool = threads_new(2, fmath_thread_start);
+    assert_non_null(pool);
     hold_the_other_thread();
     alarm(60);                  /* instead of waiting for ever */
     for (int round = 0; round < 100; round++) {
@@ -127,6 +129,7 @@ static void a_thread_without_a_core_holds_up_nobody(void **state) {
 static void little_work_stays_with_the_caller(void **state) {
     (void)state;
     threads *pool = threads_new(4, fmath_thread_start);
+    assert_non_null(pool);
     tally t = {0};
     threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN - 1, count_items, &t);
     for (uint32_t i = 0; i < N_ITEMS_MAX; i++) assert_true(t.n_done[i] == 1 && t.thread[i] == 0);
@@ -150,6 +153,7 @@ static void a_round_sees_the_last_one(void **state) {
     (void)state;
     uint64_t sums[2 * N_ITEMS_MAX] = {1}, alone[2 * N_ITEMS_MAX] = {1};
     threads *pool = threads_new(3, fmath_thread_start);
+    assert_non_null(pool);
     for (int round = 0; round < 2000; round++) {
         threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN, add_neighbours, sums);
         threads_for(pool, N_ITEMS_MAX, THREADS_WORK_MIN, copy_back, sums);
@@ -163,6 +167,7 @@ static void a_round_sees_the_last_one(void **state) {
 static void a_pool_that_slept_wakes(void **state) {
     (void)state;
     threads *pool = threads_new(2, fmath_thread_start);
+    assert_non_null(pool);
     for (int round = 0; round < 3; round++) {
         nanosleep(&(struct timespec){.tv_nsec = 30 * 1000 * 1000}, NULL); /* beyond any spinning */
         tally t = {0};
@@ -183,6 +188,7 @@ static void all_threads_round_to_nearest(void **state) {
     (void)state;
     fesetround(FE_UPWARD);      /* new threads would inherit it */
     threads *pool = threads_new(4, fmath_thread_start);
+    assert_non_null(pool);
     int modes[4] = {-1, -1, -1, -1};
     threads_for(pool, 4, THREADS_WORK_MIN, take_rounding, modes);
     threads_free(&pool);

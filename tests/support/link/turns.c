@@ -25,10 +25,21 @@ static void stop(void *context) {
     loop_stop(context);
 }
 
+int turns_once(loop *l, uint32_t delay_ms, loop_handler *handler, void *context) {
+    int timer = loop_once(l, delay_ms, handler, context);
+    assert_true(timer >= 0);
+    return timer;
+}
+
+int turns_every(loop *l, uint32_t interval_ms, loop_handler *handler, void *context) {
+    int timer = loop_every(l, interval_ms, handler, context);
+    assert_true(timer >= 0);
+    return timer;
+}
+
 bool turns_until(loop *l, turns_condition *holds, void *context) {
     turns t = {l, holds, context, false};
-    int guard = loop_once(l, turns_soon_ms, stop, l), each = loop_every(l, 1, look, &t);
-    assert_true(guard >= 0 && each >= 0);
+    int guard = turns_once(l, turns_soon_ms, stop, l), each = turns_every(l, 1, look, &t);
     loop_run(l);
     loop_cancel(l, guard);
     loop_cancel(l, each);
@@ -50,6 +61,6 @@ bool turns_until_count(loop *l, const size_t *n, size_t wanted) {
 }
 
 void turns_for_ms(loop *l, uint32_t ms) {
-    assert_true(loop_once(l, ms, stop, l) >= 0);
+    turns_once(l, ms, stop, l);
     loop_run(l);
 }

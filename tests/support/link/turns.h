@@ -24,4 +24,8 @@ bool turns_until_count(loop *l, const size_t *n, size_t wanted);
 
 void turns_for_ms(loop *l, uint32_t ms);
 
+/* As loop_once and loop_every do; no memory fails the test, which would wait for ever without its timer. */
+int turns_once(loop *l, uint32_t delay_ms, loop_handler *handler, void *context);
+int turns_every(loop *l, uint32_t interval_ms, loop_handler *handler, void *context);
+
 #endif

@@ -130,6 +130,7 @@ static size_t encode(const tokenizer *t, const cut_case *cc, const chat_prompt *
         if (p->pieces[i].n_bytes > 0) memcpy(text + n_bytes, p->pieces[i].bytes, p->pieces[i].n_bytes);
     }
     encoding *e = encoding_new(t, text);
+    assert_non_null(e);
     if (cc->has_bos) assert_int_equal(encoding_add_id(e, small_token(tokenizer_vocab(t), "<|end|>")), STATUS_OK);
     for (size_t i = 0; i < p->n_pieces; i++)
         assert_int_equal(encoding_add(e, p->pieces[i].n_bytes, p->pieces[i].special), STATUS_OK);

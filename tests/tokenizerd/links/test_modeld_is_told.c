@@ -19,6 +19,7 @@ static calls *table;
 static int begin(void **state) {
     modeld_scene_begin_joined(state);
     table = calls_new(&models_serving);
+    assert_non_null(table);
     r = (request){.id = {0xab, [REQUEST_BYTES - 1] = 0xcd}, .attempt = 2, .pool = "p", .session = "s"};
     r.ids = ids;
     r.n_ids = 3;

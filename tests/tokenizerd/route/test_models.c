@@ -14,7 +14,7 @@
 
 static int setup(void **state) {
     *state = models_new();
-    return 0;
+    return *state == NULL;
 }
 
 static int teardown(void **state) {

@@ -19,6 +19,12 @@ static pretokenizer *patterns_of(const char *name) {
     return p;
 }
 
+static splitter *splitter_of(const pretokenizer *p) {
+    splitter *s = splitter_new(p);
+    assert_non_null(s);
+    return s;
+}
+
 /* Split `text`, and check that the pieces are not empty and add up to it. Returns how many there
  * are; with `joined`, they are written there, each followed by |. */
 static size_t split(splitter *s, const char *text, size_t n_bytes, char *joined) {
@@ -72,7 +78,7 @@ static void test_pieces(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         pretokenizer *p = patterns_of(cases[i].name);
-        splitter *s = splitter_new(p);
+        splitter *s = splitter_of(p);
         char joined[256] = "";
         split(s, cases[i].text, strlen(cases[i].text), joined);
         if (strcmp(joined, cases[i].pieces) != 0)
@@ -119,7 +125,7 @@ static void test_long_runs_are_split(void **state) {
     const split_rule *rule;
     for (size_t i = 0; (rule = split_rule_at(i)); i++) {
         pretokenizer *p = patterns_of(rule->names[0]);
-        splitter *s = splitter_new(p);
+        splitter *s = splitter_of(p);
         for (size_t j = 0; j < sizeof parts / sizeof parts[0]; j++) {
             size_t part_bytes = strlen(parts[j]), n_bytes = N_BYTES - N_BYTES % part_bytes;
             for (size_t at = 0; at < n_bytes; at++) text[at] = parts[j][at % part_bytes];
