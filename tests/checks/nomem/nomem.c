@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
 #include <sanitizer/lsan_interface.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,13 +127,15 @@ void _fail(const char *file, int line) {
 
 void __wrap_abort(void) { _fail("support", 0); }
 
-/* The exit code of a run in a process of its own; what it writes goes to `output`. */
+/* The exit code of a run in a process of its own; what it writes goes to `output`. What a test that failed has
+ * started, and could not end any more, ends with it. */
 static int run(place which, FILE *output, int n_arguments, char **arguments) {
     fflush(stdout);
     rewind(output);
     if (ftruncate(fileno(output), 0)) return 1;
     pid_t pid = fork();
     if (pid == 0) {
+        setpgid(0, 0);
         failing = which;
         if (which.call) turns_soon_ms = SOON_REFUSED_MS;
         dup2(fileno(output), 1);
@@ -141,7 +144,10 @@ static int run(place which, FILE *output, int n_arguments, char **arguments) {
         exit(__real_main(n_arguments, arguments));
     }
     int status = 0;
-    if (pid < 0 || waitpid(pid, &status, 0) < 0) return 1;
+    siginfo_t ended;
+    if (pid < 0 || waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT) < 0) return 1;
+    kill(-pid, SIGKILL);    /* the group is still its own: it is not waited for yet */
+    if (waitpid(pid, &status, 0) < 0) return 1;
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
