@@ -41,7 +41,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
                                          .draw_threads = draw_threads, .calls = {.draw = draw}};
     if (!whole || logits_link_join(&link, l, &options, &f) != STATUS_OK) abort();
     if (!fake_peer_hears(&modeld, l, TRIVIUM__CONTROL__WORD_HELLO)) abort();
-    speaker = (link_speaker){l, 0, false, modeld.from, modeld.to, fake_hello_of_the_silent(TRIVIUM__ROLE__MODELD)};
+    speaker = (link_speaker){l, 0, false, modeld.from, modeld.to, fake_hello_of_the_silent(TRIVIUM__ROLE__MODELD), NULL};
     link_input_begin();
     return 0;
 }

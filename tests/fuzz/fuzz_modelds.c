@@ -1,29 +1,23 @@
-/* libFuzzer: what a modeld says to a tokenizerd, the whole of which is there, with a client that has a text
- * written (input/link_input.h tells what an input is). */
-#include "tests/support/tokenizerd/scene_texts.h"
-
-#include "proto/base/log.h"
-#include "tests/fuzz/input/link_input.h"
+/* libFuzzer: what a modeld says to a tokenizerd, the whole of which is there, with a client that has it work
+ * (input/link_input.h tells what an input is). */
 #include "tests/fuzz/input/target.h"
+#include "tests/fuzz/input/whole_tokenizerd.h"
 
-static link_speaker speaker;
+static link_speaker client, modeld;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
-    log_open("tokenizerd", LOG_QUIET);
-    service_scene_begin(NULL);
-    asks_for_a_text(600000);
-    asker_is_heard(&tokenizerd.client);
-    modeld_joins(first_modeld);
-    modeld_reports(first_modeld, "");
-    speaker = (link_speaker){tokenizerd.loop, 1, true, first_modeld->peer.from, first_modeld->peer.to,
-                             first_modeld->hello};
-    speaker.hello.heartbeat_ms = HEARTBEAT_MS_MAX;
-    link_input_begin();
+    whole_tokenizerd_begin(&client, &modeld);
     return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
-    link_input_run(&speaker, bytes, n_bytes);
+    link_input_joins(&client);
+    whole_tokenizerd_has_modeld();
+    whole_tokenizerd_works();
+    link_input_says(&modeld, bytes, n_bytes);
+    whole_tokenizerd_is_seen();
+    link_input_leaves(&modeld);
+    link_input_leaves(&client);
     return 0;
 }

@@ -69,6 +69,65 @@ static void on_answer(void *context, const answer *a) {
     *asked = false;
 }
 
+/* ---- what it asked, by the kind of its message ---- */
+
+enum { BODIES_MAX = 32 };
+static uint64_t numbers[BODIES_MAX];    /* of the newest call of each */
+static uint32_t attempt;                /* of the text */
+
+static void on_asked(const ProtobufCMessage *message) {
+    const Trivium__TextRequest *m = (const Trivium__TextRequest *)message;
+    uint64_t *number = &numbers[m->body_case];
+    switch (m->body_case) {
+    case TRIVIUM__TEXT_REQUEST__BODY_GENERATE: attempt = m->generate->attempt; return;
+    case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: *number = m->tokenize->call; return;
+    case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE: *number = m->detokenize->call; return;
+    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: *number = m->render->call; return;
+    case TRIVIUM__TEXT_REQUEST__BODY_SCORE: *number = m->score->call; return;
+    case TRIVIUM__TEXT_REQUEST__BODY_PROBE: *number = m->probe->call; return;
+    case TRIVIUM__TEXT_REQUEST__BODY_LIST: *number = m->list->call; return;
+    case TRIVIUM__TEXT_REQUEST__BODY_STATUS: *number = m->status->call; return;
+    case TRIVIUM__TEXT_REQUEST__BODY_CANCEL: *number = m->cancel->call; return;
+    case TRIVIUM__TEXT_REQUEST__BODY_TUNE: *number = m->tune->call; return;
+    case TRIVIUM__TEXT_REQUEST__BODY_WATCH: *number = m->watch->call; return;
+    default: return;
+    }
+}
+
+/* What a reply of each kind answers; 0: a text, or a call of any kind. */
+static const uint32_t answered[BODIES_MAX] = {
+    [TRIVIUM__TEXT_REPLY__BODY_TOKENIZED] = TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE,
+    [TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED] = TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE,
+    [TRIVIUM__TEXT_REPLY__BODY_RENDERED] = TRIVIUM__TEXT_REQUEST__BODY_RENDER,
+    [TRIVIUM__TEXT_REPLY__BODY_SCORED] = TRIVIUM__TEXT_REQUEST__BODY_SCORE,
+    [TRIVIUM__TEXT_REPLY__BODY_PROBED] = TRIVIUM__TEXT_REQUEST__BODY_PROBE,
+    [TRIVIUM__TEXT_REPLY__BODY_LISTED] = TRIVIUM__TEXT_REQUEST__BODY_LIST,
+    [TRIVIUM__TEXT_REPLY__BODY_STATUS] = TRIVIUM__TEXT_REQUEST__BODY_STATUS,
+    [TRIVIUM__TEXT_REPLY__BODY_CANCELLED] = TRIVIUM__TEXT_REQUEST__BODY_CANCEL,
+    [TRIVIUM__TEXT_REPLY__BODY_TUNED] = TRIVIUM__TEXT_REQUEST__BODY_TUNE,
+    [TRIVIUM__TEXT_REPLY__BODY_WATCHED] = TRIVIUM__TEXT_REQUEST__BODY_WATCH,
+};
+
+static size_t name_asked(uint32_t body, unsigned which, uint8_t *out) {
+    Trivium__Done text = TRIVIUM__DONE__INIT;           /* as in all that is said of a text, */
+    Trivium__Glimpse glimpse = TRIVIUM__GLIMPSE__INIT;  /* but for this, */
+    Trivium__StatusQuery call = TRIVIUM__STATUS_QUERY__INIT;    /* and of a call */
+    text.request = glimpse.request = (ProtobufCBinaryData){REQUEST_BYTES, request.id};
+    text.attempt = glimpse.attempt = attempt;
+    switch (body) {
+    case TRIVIUM__TEXT_REPLY__BODY_STARTED:
+    case TRIVIUM__TEXT_REPLY__BODY_CHUNK:
+    case TRIVIUM__TEXT_REPLY__BODY_DONE: return trivium__done__pack(&text, out);
+    case TRIVIUM__TEXT_REPLY__BODY_GLIMPSE: return trivium__glimpse__pack(&glimpse, out);
+    case TRIVIUM__TEXT_REPLY__BODY_WAITING:
+    case TRIVIUM__TEXT_REPLY__BODY_FAILED: call.call = numbers[TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE + which]; break;
+    default: call.call = numbers[answered[body]];
+    }
+    return trivium__status_query__pack(&call, out);
+}
+
+/* ---- a run ---- */
+
 /* Whatever is not under way is begun again. */
 static void ask_all(void) {
     failure f;
@@ -94,7 +153,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     text_pair_begin(&pair, 3600000);
     text_pair_join(&pair);
     speaker = (link_speaker){client_loop(pair.client), 0, false, FAKE_INCARNATION,
-                             peer_incarnation(pair.peer.client), fake_hello_of_the_silent(TRIVIUM__ROLE__TOKENIZERD)};
+                             peer_incarnation(pair.peer.client), fake_hello_of_the_silent(TRIVIUM__ROLE__TOKENIZERD),
+                             name_asked};
+    link_input_listen(&speaker, &trivium__text_request__descriptor, on_asked);
     link_input_begin();
     return 0;
 }

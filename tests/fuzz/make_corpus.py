@@ -7,6 +7,7 @@ import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(sys.argv[1]) / "gen/python"))
+import common_pb2
 import logits_pb2
 import text_pb2
 import tokens_pb2
@@ -16,7 +17,7 @@ TEXT_ID = bytes([0xab] + [0] * 14 + [0xcd])      # of the text that the modelds'
 IDS = struct.pack("<3i", 5, 6, 7)
 ROW = struct.pack("<6f", 0, 1, 2, 3, 4, 5)
 LOGPROBS = struct.pack("<3d", -1, -2, -3)
-NAMED = {"request": TEXT_ID, "attempt": 1, "n_vocab": 6, "n_ids": 3, "n_prompt": 3, "n_rows": 1, "model": "", "pool": "",
+VALUES = {"request": TEXT_ID, "attempt": 1, "n_vocab": 6, "n_ids": 3, "n_prompt": 3, "n_rows": 1, "model": "", "pool": "",
          "max_new_tokens": 4, "step": 0, "seed": 7, "role": "user", "semantics": "", "state": b"", "n_top": 2, "call": 1,
          "n_candidates": 2, "n_watched": 1, "deadline_ms": 900, "wait_ms": 1000, "session": "", "fingerprint": "",
          "template": "", "change": 0, "ticket": 1, "reason": 1, "given": -1, "vocabulary": "bytes"}
@@ -44,7 +45,7 @@ def fill(message, depth=0):
             if not repeated:
                 getattr(message, field.name).SetInParent()
             continue
-        value = 1 if field.cpp_type == field.CPPTYPE_ENUM else NAMED.get(field.name, {field.CPPTYPE_STRING: "a", field.CPPTYPE_BOOL: False}.get(field.cpp_type, 1))
+        value = 1 if field.cpp_type == field.CPPTYPE_ENUM else VALUES.get(field.name, {field.CPPTYPE_STRING: "a", field.CPPTYPE_BOOL: False}.get(field.cpp_type, 1))
         if field.type == field.TYPE_BYTES and isinstance(value, str):
             value = value.encode()
         if field.type == field.TYPE_STRING and isinstance(value, bytes):
@@ -55,9 +56,35 @@ def fill(message, depth=0):
             setattr(message, field.name, value)
 
 
-def packed(header, frames):
+NAMED = 0x40
+
+
+def packed(header, frames, way=0):
     lengths = [len(header), *map(len, frames)]
-    return bytes([len(frames)]) + struct.pack(f"<{len(lengths)}H", *lengths) + header + b"".join(frames)
+    return bytes([way | len(frames)]) + struct.pack(f"<{len(lengths)}H", *lengths) + header + b"".join(frames)
+
+
+def named(kind, body, which=0, frames=(), **fields):
+    """A message whose text, call or ticket the target puts in, number `which`; of its fields these differ (None: empty)."""
+    part = getattr(kind(), body)
+    fill(part)
+    for key in ("request", "attempt", "call", "ticket", *fields):
+        if key in part.DESCRIPTOR.fields_by_name:
+            part.ClearField(key)
+    for key, value in fields.items():
+        if isinstance(value, list):
+            getattr(part, key).extend(value)
+        elif hasattr(value, "DESCRIPTOR"):
+            getattr(part, key).CopyFrom(value)
+        elif value is not None:
+            setattr(part, key, value)
+    number = kind.DESCRIPTOR.fields_by_name[body].number
+    return packed(bytes([number]) + part.SerializeToString(), frames, NAMED | which << 3)
+
+
+def write_named(target, **seeds):
+    for name, messages in seeds.items():
+        (HERE / "corpus" / target / f"named-{name}").write_bytes(b"".join(messages))
 
 
 def write(target, kind, *choices_of_frames):
@@ -94,3 +121,91 @@ for name, *numbers in CHAINS:
     step.name, step.numbers[:] = name, numbers
     (HERE / "corpus/logits" / name).write_bytes(packed(order.SerializeToString(), [ROW, IDS]))
 write("samplerds", logits_pb2.LogitsReply, [], [LOGPROBS])
+
+
+# What is at the samplerd: a score of 10 ids from 5 on (0, the newest), a text (1), a probe of 16 logits (2).
+def sample(which, *ids, frames=(), **fields):
+    drawn = [common_pb2.Drawn(id=id, logprob=-1) for id in ids]
+    return named(logits_pb2.LogitsReply, "sample", which, frames, **{"drawn": drawn, "error": None} | fields)
+
+
+def failed(which, code):
+    return named(logits_pb2.LogitsReply, "sample", which, drawn=None, error=common_pb2.Error(code=code, message="no"))
+
+
+PROBABILITIES = struct.pack("<16d", *[1 / 16] * 16)
+write_named("samplerds",
+            text=[sample(1, 6), sample(0, 7), sample(0, 8), sample(0, 9)], text_fails=[failed(1, 17)],
+            text_failed_often=[failed(1, 18), *[failed(0, 18)] * 5],
+            text_of_another_id=[sample(1, 100000), sample(0, 6)],
+            score=[sample(0, *range(6, 14)), sample(0, 14, 0)], score_fails=[failed(0, 10)],
+            probe=[sample(2, 3, frames=[PROBABILITIES])], probe_of_too_few=[sample(2, 3), sample(0, 3, frames=[PROBABILITIES])],
+            all=[sample(2, 3, frames=[PROBABILITIES]), sample(1, 6), sample(0, *range(6, 14)), sample(0, 7), sample(0, 14, 0)])
+
+
+# What is at the modeld: a text, a score of 3 ids, a probe of 4 logits.
+def told(body, which=0, frames=(), **fields):
+    return named(tokens_pb2.TokensReply, body, which, frames, **fields)
+
+
+def token(step, id, **fields):
+    return told("token", **{"step": step, "drawn": common_pb2.Drawn(id=id, logprob=-1)} | fields)
+
+
+def closed(reason, code=0):
+    return told("closed", reason=reason, error=common_pb2.Error(code=code, message="no"))
+
+
+LETTERS = [token(step, 100 + step) for step in range(8)]
+CANDIDATES = [common_pb2.Candidate(id=100, logprob=-1), common_pb2.Candidate(id=101, logprob=-2)]
+DOT = token(1, ord(".") + 3)
+write_named("modelds",
+            text=[*LETTERS, closed(2)], text_stops=[LETTERS[0], DOT, closed(3)], text_ends=[token(0, 2), closed(1)],
+            text_with_candidates=[token(0, 100, drawn=common_pb2.Drawn(id=100, candidates=CANDIDATES, n_left=[9, 2]))],
+            text_tuned=[LETTERS[0], told("tuned", change=1, step=1), token(1, 101, change=1)],
+            text_glimpsed=[told("glimpse", drawn=common_pb2.Drawn(id=100, candidates=CANDIDATES))],
+            text_crowded_out=[LETTERS[0], closed(5, 7)], text_fails=[closed(5, 18)], text_superseded=[closed(4)],
+            text_skips=[token(3, 100)], half_a_letter=[token(0, 0xe2 + 3), token(1, 0x82 + 3), token(2, 0xac + 3)],
+            score=[told("scored", frames=[LOGPROBS], top=CANDIDATES)], score_of_too_few=[told("scored", top=CANDIDATES)],
+            probe=[told("probed", frames=[struct.pack("<4d", .1, .2, .3, .4)])], probe_fails=[told("failed")],
+            all=[LETTERS[0], told("scored", frames=[LOGPROBS]), told("failed"), closed(2)])
+
+
+def asked(body, frames=(), which=0, **fields):
+    return named(text_pb2.TextRequest, body, which, frames, **fields)
+
+
+GENERATE = asked("generate", n_prompt=None, session=None, semantics=None, stop_ids=None,
+                 segments=[text_pb2.Segment(text=b"hi")])
+GENERATE_IDS = asked("generate", [IDS], n_prompt=2, segments=None, semantics=None)
+CALLS = [asked(name, frames) for name, frames in
+         (("score", [IDS]), ("probe", [ROW, IDS]), ("tokenize", []), ("detokenize", [IDS]), ("render", []))]
+write_named("clients",
+            text=[GENERATE, asked("acknowledge"), asked("cancel")], text_of_ids=[GENERATE_IDS, asked("tune"), asked("cancel")],
+            text_again=[GENERATE, GENERATE_IDS, asked("acknowledge")], text_paused=[GENERATE, asked("pause"), GENERATE_IDS],
+            text_watched=[GENERATE, asked("watch"), asked("tune"), asked("list"), asked("acknowledge")],
+            calls=[*CALLS, asked("status")], all=[GENERATE, asked("watch"), *CALLS, asked("list"), asked("cancel")])
+
+
+def replied(body, frames=(), which=0, **fields):
+    return named(text_pb2.TextReply, body, which, frames, **fields)
+
+
+REPLIES = [replied(name, frames) for name, frames in
+           (("tokenized", [IDS]), ("detokenized", []), ("scored", [IDS, LOGPROBS]), ("probed", [struct.pack("<4d", .1, .2, .3, .4)]),
+            ("listed", []), ("status", []), ("cancelled", []), ("rendered", [IDS]), ("tuned", []))]
+CHUNKS = [replied("chunk", step=step, drawn=[common_pb2.Drawn(id=9, text=b"a")], text=b"a", change=None) for step in range(3)]
+write_named("replies",
+            text=[replied("started", [IDS], n_prompt=3), *CHUNKS, replied("done")], text_changed=[replied("started", [IDS]), replied("chunk")],
+            watch=[replied("watched", over=0), replied("glimpse"), replied("watched", over=1)],
+            fails=[replied("failed", which=which) for which in range(8)], waits=[replied("waiting")],
+            **{f"call_{i}": [one] for i, one in enumerate(REPLIES)}, all=REPLIES)
+
+# A tokenizerd's, with the turns of the modeld and its samplerd between.
+OPEN, TO_SCORE, TO_PROBE = [named(tokens_pb2.TokensRequest, name, 0, frames, **fields) for name, frames, fields in
+                            (("open", [IDS], {"end_ids": None, "semantics": None, "session": None, "state": None}), ("score", [IDS], {}), ("probe", [ROW, IDS], {}))]
+TURN = named(tokens_pb2.TokensRequest, "vocabulary")
+write_named("tokens",
+            text=[OPEN, *[TURN] * 5], text_tuned=[OPEN, named(tokens_pb2.TokensRequest, "tune"), TURN],
+            text_closed=[OPEN, named(tokens_pb2.TokensRequest, "watch"), named(tokens_pb2.TokensRequest, "close")],
+            calls=[TO_SCORE, TO_PROBE, TURN, TURN, named(tokens_pb2.TokensRequest, "close_call")], all=[OPEN, TO_SCORE, TO_PROBE, TURN, TURN])

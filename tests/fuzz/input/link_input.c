@@ -7,9 +7,13 @@
 #include <zmq.h>
 
 #include "proto/base/limits.h"
-#include "proto/net/wire.h"
+#include "proto/net/hello.h"
 
-enum { ENDPOINTS_MAX = 8, INPUT_MESSAGES_MAX = 16, N_RAW_MASK = 7, STRANGER = 0x80 };
+enum { ENDPOINTS_MAX = 8, INPUT_MESSAGES_MAX = 16 };
+/* The first byte of a message in an input, and that of a header that is named. */
+enum { N_RAW_MASK = 7, WHICH_SHIFT = 3, NAMED = 0x40, STRANGER = 0x80, BODY_MASK = 0x1f };
+/* Of protobuf's wire format: the tags of Control in a message, and of its incarnations. */
+enum { CONTROL_TAG = 0x0a, FROM_TAG = 0x09, TO_TAG = 0x11, INCARNATION_BYTES = 9, VARINT_BYTES_MAX = 5, LENGTH_DELIMITED = 2 };
 
 /* ---- what is put in place of functions of ZeroMQ and of the loop (--wrap of the linker) ---- */
 
@@ -28,6 +32,9 @@ typedef struct open_endpoint {
     void *context;
     bool bound, in_message;
     wire_raw route;             /* bound: who spoke last on the real socket, owned */
+    const ProtobufCMessageDescriptor *outgoing;
+    link_ear *ear;              /* NULL: nobody listens */
+    size_t n_frames_sent;       /* of the message that is being sent */
 } open_endpoint;
 
 static open_endpoint endpoints[ENDPOINTS_MAX];
@@ -94,15 +101,28 @@ int __wrap_zmq_msg_more(const zmq_msg_t *frame) {
     return begun ? waiting.n_read < waiting.n_frames : __real_zmq_msg_more(frame);
 }
 
+/* A frame that the side under test sends: the header is heard, the second one on a bound endpoint. */
+static void hear(open_endpoint *e, zmq_msg_t *frame, bool more) {
+    size_t index = e->n_frames_sent++;
+    if (!more) e->n_frames_sent = 0;
+    if (!e->ear || index != (e->bound ? 1 : 0)) return;
+    ProtobufCMessage *m = protobuf_c_message_unpack(e->outgoing, NULL, zmq_msg_size(frame), zmq_msg_data(frame));
+    must(m != NULL);
+    e->ear(m);
+    protobuf_c_message_free_unpacked(m, NULL);
+}
+
 int __wrap_zmq_msg_send(zmq_msg_t *frame, void *socket, int flags) {
     if (!begun) return __real_zmq_msg_send(frame, socket, flags);
+    for (size_t i = 0; i < n_endpoints; i++)
+        if (endpoints[i].socket == socket) hear(&endpoints[i], frame, flags & ZMQ_SNDMORE);
     int n_bytes = (int)zmq_msg_size(frame);
     zmq_msg_close(frame);
     zmq_msg_init(frame);
     return n_bytes;
 }
 
-/* ---- speaking ---- */
+/* ---- turns and ends ---- */
 
 void __lsan_do_leak_check(void) __attribute__((weak));  /* not there where no sanitizer is */
 
@@ -115,51 +135,148 @@ static void stop(void *context) {
     loop_stop(context);
 }
 
-static void turn(loop *l) {
-    must(loop_once(l, 0, stop, l) >= 0);
-    loop_run(l);
+void link_input_turns_ms(const link_speaker *speaker, uint32_t ms) {
+    int timer = loop_once(speaker->loop, ms, stop, speaker->loop);
+    must(timer >= 0);
+    loop_run(speaker->loop);
+    loop_cancel(speaker->loop, timer);
 }
 
-static const open_endpoint *endpoint_of(const link_speaker *speaker) {
+void link_input_turn(const link_speaker *speaker) {
+    link_input_turns_ms(speaker, 0);
+}
+
+static open_endpoint *endpoint_of(const link_speaker *speaker) {
     size_t n_before = 0;
     for (size_t i = 0; i < n_endpoints; i++)
         if (endpoints[i].bound == speaker->bound && n_before++ == speaker->endpoint) return &endpoints[i];
     abort();
 }
 
-/* frames[0] is the header, which is put after a control part with the speaker's words, if it has one. */
-static void deliver(const link_speaker *speaker, Trivium__Control *control, const wire_raw *frames,
-                    size_t n_frames) {
-    const open_endpoint *e = endpoint_of(speaker);
-    size_t n_control = 0;
-    Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
-    if (control) {
-        control->from = speaker->from;
-        control->to = speaker->to;
-        envelope.control = control;
-        n_control = trivium__envelope__get_packed_size(&envelope);
+void link_input_listen(const link_speaker *speaker, const ProtobufCMessageDescriptor *type, link_ear *ear) {
+    open_endpoint *e = endpoint_of(speaker);
+    e->outgoing = type;
+    e->ear = ear;
+}
+
+/* ---- headers, by hand: a link refuses a field that comes twice ---- */
+
+static size_t write_varint(uint8_t *out, size_t value) {
+    size_t n = 0;
+    for (; value > 0x7f; value >>= 7) out[n++] = (uint8_t)(value | 0x80);
+    out[n++] = (uint8_t)value;
+    return n;
+}
+
+static size_t write_number(uint8_t *out, uint8_t tag, uint64_t value) {
+    out[0] = tag;
+    memcpy(out + 1, &value, sizeof value);
+    return INCARNATION_BYTES;
+}
+
+/* The control part that the header begins with is taken from it; without one it is empty. */
+static wire_raw take_control(wire_raw *header) {
+    const uint8_t *at = header->bytes, *end = at + header->n_bytes;
+    if (at == end || *at != CONTROL_TAG) return (wire_raw){at, 0};
+    size_t n_bytes = 0;
+    unsigned shift = 0;
+    bool more = true;
+    for (at++; more && at < end && shift < 32; shift += 7) {
+        n_bytes |= (size_t)(*at & 0x7f) << shift;
+        more = *at++ & 0x80;
     }
-    uint8_t *header = malloc(n_control + frames[0].n_bytes + 1);
-    must(header != NULL);
-    if (control) trivium__envelope__pack(&envelope, header);
-    if (frames[0].n_bytes > 0) memcpy(header + n_control, frames[0].bytes, frames[0].n_bytes);
+    if (n_bytes > (size_t)(end - at)) n_bytes = (size_t)(end - at);
+    *header = (wire_raw){at + n_bytes, (size_t)(end - at) - n_bytes};
+    return (wire_raw){at, n_bytes};
+}
+
+/* The header with the speaker's incarnations in its control part; freed by the caller. */
+static wire_raw header_from(const link_speaker *speaker, wire_raw header) {
+    wire_raw control = take_control(&header);
+    uint8_t *out = malloc(2 * VARINT_BYTES_MAX + 2 * INCARNATION_BYTES + control.n_bytes + header.n_bytes);
+    must(out != NULL);
+    size_t n = write_varint(out, CONTROL_TAG);
+    n += write_varint(out + n, 2 * INCARNATION_BYTES + control.n_bytes);
+    n += write_number(out + n, FROM_TAG, speaker->from);
+    n += write_number(out + n, TO_TAG, speaker->to);
+    if (control.n_bytes > 0) memcpy(out + n, control.bytes, control.n_bytes);
+    n += control.n_bytes;
+    if (header.n_bytes > 0) memcpy(out + n, header.bytes, header.n_bytes);
+    return (wire_raw){out, n + header.n_bytes};
+}
+
+/* The header around what the input says of a body and what names it; freed by the caller. */
+static wire_raw header_named(const link_speaker *speaker, uint8_t way, wire_raw said) {
+    uint8_t names[LINK_NAMES_BYTES_MAX];
+    const uint8_t *bytes = said.bytes;
+    uint32_t body = bytes[0] & BODY_MASK;
+    size_t n_names = speaker->names(body, way >> WHICH_SHIFT & WHICH_MAX, names), n_said = said.n_bytes - 1;
+    must(n_names <= sizeof names);
+    uint8_t *out = malloc(2 * VARINT_BYTES_MAX + n_said + n_names);
+    must(out != NULL);
+    size_t n = write_varint(out, body << 3 | LENGTH_DELIMITED);
+    n += write_varint(out + n, n_said + n_names);
+    memcpy(out + n, bytes + 1, n_said);
+    memcpy(out + n + n_said, names, n_names);
+    return (wire_raw){out, n + n_said + n_names};
+}
+
+/* ---- speaking ---- */
+
+/* frames[0] is the header. */
+static void deliver_as_it_is(const link_speaker *speaker, const wire_raw *frames, size_t n_frames) {
+    const open_endpoint *e = endpoint_of(speaker);
     waiting.socket = e->socket;
     waiting.n_frames = waiting.n_read = 0;
     if (e->bound) waiting.frames[waiting.n_frames++] = e->route;
-    waiting.frames[waiting.n_frames++] = (wire_raw){header, n_control + frames[0].n_bytes};
-    for (size_t i = 1; i < n_frames; i++) waiting.frames[waiting.n_frames++] = frames[i];
+    for (size_t i = 0; i < n_frames; i++) waiting.frames[waiting.n_frames++] = frames[i];
     e->readable(e->context);
     must(waiting.n_read == waiting.n_frames);
-    free(header);
+}
+
+static void deliver(const link_speaker *speaker, const wire_raw *frames, size_t n_frames) {
+    wire_raw all[1 + N_RAW_MASK];
+    must(n_frames <= sizeof all / sizeof *all);
+    memcpy(all, frames, n_frames * sizeof *all);
+    all[0] = header_from(speaker, frames[0]);
+    deliver_as_it_is(speaker, all, n_frames);
+    free((void *)all[0].bytes);
+}
+
+void link_input_tells(const link_speaker *speaker, const ProtobufCMessage *m, const wire_raw *raw, size_t n_raw) {
+    wire_raw frames[FRAMES_MAX];
+    uint8_t *packed = malloc(protobuf_c_message_get_packed_size(m) + 1);
+    must(packed != NULL && n_raw < FRAMES_MAX);
+    frames[0] = (wire_raw){packed, protobuf_c_message_pack(m, packed)};
+    for (size_t i = 0; i < n_raw; i++) frames[1 + i] = raw[i];
+    deliver(speaker, frames, 1 + n_raw);
+    free(packed);
+}
+
+static void say_word(const link_speaker *speaker, Trivium__Control control) {
+    Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
+    envelope.control = &control;
+    link_input_tells(speaker, &envelope.base, NULL, 0);
 }
 
 void link_input_joins(const link_speaker *speaker) {
-    static const wire_raw nothing = {NULL, 0};
     Trivium__Hello hello = speaker->hello;
     Trivium__Control control = TRIVIUM__CONTROL__INIT;
     control.word_case = TRIVIUM__CONTROL__WORD_HELLO;
     control.hello = &hello;
-    deliver(speaker, &control, &nothing, 1);
+    say_word(speaker, control);
+}
+
+/* A joining side that is refused, or refuses, ends for good: then no other input would have anybody to speak to. */
+static bool would_end_it(const link_speaker *speaker, wire_raw header) {
+    wire_raw part = take_control(&header);
+    if (speaker->bound || part.n_bytes == 0) return false;
+    failure f;
+    Trivium__Control *control = trivium__control__unpack(NULL, part.n_bytes, part.bytes);
+    bool ends = control && (control->word_case == TRIVIUM__CONTROL__WORD_REFUSED ||
+                            (control->word_case == TRIVIUM__CONTROL__WORD_HELLO && hello_check(control->hello, &f) != STATUS_OK));
+    if (control) trivium__control__free_unpacked(control, NULL);
+    return ends;
 }
 
 /* A number of two bytes, no more than are left after it. */
@@ -184,25 +301,27 @@ static const uint8_t *say_one(const link_speaker *speaker, const uint8_t *at, co
         frames[i].bytes = at;
         at += frames[i].n_bytes;
     }
-    Trivium__Control control = TRIVIUM__CONTROL__INIT;
-    deliver(speaker, way & STRANGER ? NULL : &control, frames, n_frames);
+    bool is_named = way & NAMED && speaker->names && frames[0].n_bytes > 0;
+    if (is_named) frames[0] = header_named(speaker, way, frames[0]);
+    if (way & STRANGER) deliver_as_it_is(speaker, frames, n_frames);
+    else if (!would_end_it(speaker, frames[0])) deliver(speaker, frames, n_frames);
+    if (is_named) free((void *)frames[0].bytes);
     return at;
 }
 
 void link_input_says(const link_speaker *speaker, const uint8_t *bytes, size_t n_bytes) {
     const uint8_t *at = bytes, *end = bytes + n_bytes;
     for (size_t i = 0; i < INPUT_MESSAGES_MAX && at < end; i++) at = say_one(speaker, at, end);
-    turn(speaker->loop);
+    link_input_turn(speaker);
 }
 
 void link_input_leaves(const link_speaker *speaker) {
-    static const wire_raw nothing = {NULL, 0};
     Trivium__Leave leave = TRIVIUM__LEAVE__INIT;
     Trivium__Control control = TRIVIUM__CONTROL__INIT;
     control.word_case = TRIVIUM__CONTROL__WORD_LEAVE;
     control.leave = &leave;
-    deliver(speaker, &control, &nothing, 1);
-    turn(speaker->loop);
+    say_word(speaker, control);
+    link_input_turn(speaker);
 }
 
 void link_input_run(const link_speaker *speaker, const uint8_t *bytes, size_t n_bytes) {

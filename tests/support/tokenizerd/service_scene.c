@@ -71,7 +71,7 @@ int service_scene_end(void **state) {
 
 /* ---- modelds ---- */
 
-static void bring_vocabulary(asker *modeld) {
+void scene_vocabulary(vocabulary_bearer *bring, void *context) {
     tiny_vocabulary v;
     tiny_vocabulary_make(&v, N_VOCAB, NULL, 0);
     ProtobufCBinaryData tokens[N_VOCAB];
@@ -95,9 +95,13 @@ static void bring_vocabulary(asker *modeld) {
         piece.n_tokens = n;
         piece.types = (ProtobufCBinaryData){n, types + first};
         if (first == 0) piece.meta = &meta;
-        modeld_says(modeld, REPLY(VOCABULARY, vocabulary, &piece), NULL, 0);
+        bring(context, &piece);
     }
     tiny_vocabulary_free(&v);
+}
+
+static void say_piece(void *modeld, Trivium__VocabularyPiece *piece) {
+    modeld_says(modeld, REPLY(VOCABULARY, vocabulary, piece), NULL, 0);
 }
 
 void modeld_joins(asker *modeld) {
@@ -106,7 +110,7 @@ void modeld_joins(asker *modeld) {
     if (tokenizerd.has_vocabulary) return;
     tokenizerd.has_vocabulary = true;
     modeld_hears(modeld, TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY);
-    bring_vocabulary(modeld);
+    scene_vocabulary(say_piece, modeld);
 }
 
 void modeld_reports(asker *modeld, const char *pool) {

@@ -30,6 +30,9 @@ int service_scene_end(void **state);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, service_scene_begin, service_scene_end)
 
 void modeld_joins(asker *modeld);           /* and brings its vocabulary, if it is asked */
+/* That vocabulary, a piece after the other; each is valid for the call. */
+typedef void vocabulary_bearer(void *context, Trivium__VocabularyPiece *piece);
+void scene_vocabulary(vocabulary_bearer *bring, void *context);
 void modeld_reports(asker *modeld, const char *pool);   /* one samplerd, of this pool; NULL: none */
 void modeld_leaves(asker *modeld);          /* it may join again */
 
