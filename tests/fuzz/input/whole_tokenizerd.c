@@ -100,7 +100,7 @@ static void says(Trivium__TokensReply m, const wire_raw *raw, size_t n_raw) {
 static void draw(asked_text *text) {
     Trivium__Drawn drawn = TRIVIUM__DRAWN__INIT;
     Trivium__Token token = TRIVIUM__TOKEN__INIT;
-    drawn.id = 'a' + SCENE_BYTE;
+    drawn.id = 'b' + SCENE_BYTE;        /* which is no stop of the seeds */
     token.request = id_of(text);
     token.attempt = text->attempt;
     token.step = text->n_drawn++;
