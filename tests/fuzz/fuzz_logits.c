@@ -8,7 +8,6 @@
 #include "tests/fuzz/input/link_input.h"
 #include "tests/fuzz/input/target.h"
 #include "tests/support/link/fake_peer.h"
-#include "tests/support/link/place.h"
 
 #include <stdlib.h>
 
@@ -31,6 +30,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
     log_open("samplerd", LOG_QUIET);
     place_make(&meeting);
+    link_input_removes(&meeting);
     fake_peer_bind(&modeld, meeting.address, &trivium__logits_reply__descriptor);
     loop *l = loop_new();
     threads *draw_threads = threads_new(N_DRAWERS, fmath_thread_start);

@@ -151,6 +151,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     memcpy(request.id, id, sizeof request.id);
     memcpy(watched.id, id, sizeof watched.id);
     text_pair_begin(&pair, 3600000);
+    link_input_removes(&pair.meeting);
     text_pair_join(&pair);
     speaker = (link_speaker){client_loop(pair.client), 0, false, FAKE_INCARNATION,
                              peer_incarnation(pair.peer.client), fake_hello_of_the_silent(TRIVIUM__ROLE__TOKENIZERD),

@@ -157,6 +157,7 @@ def closed(reason, code=0):
 
 
 LETTERS = [token(step, 100 + step) for step in range(8)]
+FOUR = struct.pack("<4d", .1, .2, .3, .4)
 CANDIDATES = [common_pb2.Candidate(id=100, logprob=-1), common_pb2.Candidate(id=101, logprob=-2)]
 DOT = token(1, ord(".") + 3)
 write_named("modelds",
@@ -167,7 +168,7 @@ write_named("modelds",
             text_crowded_out=[LETTERS[0], closed(5, 7)], text_fails=[closed(5, 18)], text_superseded=[closed(4)],
             text_skips=[token(3, 100)], half_a_letter=[token(0, 0xe2 + 3), token(1, 0x82 + 3), token(2, 0xac + 3)],
             score=[told("scored", frames=[LOGPROBS], top=CANDIDATES)], score_of_too_few=[told("scored", top=CANDIDATES)],
-            probe=[told("probed", frames=[struct.pack("<4d", .1, .2, .3, .4)])], probe_fails=[told("failed")],
+            probe=[told("probed", frames=[FOUR])], probe_fails=[told("failed")],
             all=[LETTERS[0], told("scored", frames=[LOGPROBS]), told("failed"), closed(2)])
 
 
@@ -191,21 +192,26 @@ def replied(body, frames=(), which=0, **fields):
     return named(text_pb2.TextReply, body, which, frames, **fields)
 
 
-REPLIES = [replied(name, frames) for name, frames in
-           (("tokenized", [IDS]), ("detokenized", []), ("scored", [IDS, LOGPROBS]), ("probed", [struct.pack("<4d", .1, .2, .3, .4)]),
-            ("listed", []), ("status", []), ("cancelled", []), ("rendered", [IDS]), ("tuned", []))]
+ANSWERS = {"tokenized": [IDS], "detokenized": [], "scored": [IDS, LOGPROBS], "probed": [FOUR], "listed": [], "status": [],
+           "cancelled": [], "rendered": [IDS], "tuned": []}
+REPLIES = [replied(name, frames) for name, frames in ANSWERS.items()]
 CHUNKS = [replied("chunk", step=step, drawn=[common_pb2.Drawn(id=9, text=b"a")], text=b"a", change=None) for step in range(3)]
 write_named("replies",
-            text=[replied("started", [IDS], n_prompt=3), *CHUNKS, replied("done")], text_changed=[replied("started", [IDS]), replied("chunk")],
+            text=[replied("started", [IDS], n_prompt=3), *CHUNKS, replied("done")],
+            text_changed=[replied("started", [IDS]), replied("chunk")],
             watch=[replied("watched", over=0), replied("glimpse"), replied("watched", over=1)],
             fails=[replied("failed", which=which) for which in range(8)], waits=[replied("waiting")],
             **{f"call_{i}": [one] for i, one in enumerate(REPLIES)}, all=REPLIES)
 
 # A tokenizerd's, with the turns of the modeld and its samplerd between.
-OPEN, TO_SCORE, TO_PROBE = [named(tokens_pb2.TokensRequest, name, 0, frames, **fields) for name, frames, fields in
-                            (("open", [IDS], {"end_ids": None, "semantics": None, "session": None, "state": None}), ("score", [IDS], {}), ("probe", [ROW, IDS], {}))]
-TURN = named(tokens_pb2.TokensRequest, "vocabulary")
+def ordered(body, frames=(), **fields):
+    return named(tokens_pb2.TokensRequest, body, 0, frames, **fields)
+
+
+OPEN = ordered("open", [IDS], end_ids=None, semantics=None, session=None, state=None)
+TO_SCORE, TO_PROBE = ordered("score", [IDS]), ordered("probe", [ROW, IDS])
+TURN = ordered("vocabulary")
 write_named("tokens",
-            text=[OPEN, *[TURN] * 5], text_tuned=[OPEN, named(tokens_pb2.TokensRequest, "tune"), TURN],
-            text_closed=[OPEN, named(tokens_pb2.TokensRequest, "watch"), named(tokens_pb2.TokensRequest, "close")],
-            calls=[TO_SCORE, TO_PROBE, TURN, TURN, named(tokens_pb2.TokensRequest, "close_call")], all=[OPEN, TO_SCORE, TO_PROBE, TURN, TURN])
+            text=[OPEN, *[TURN] * 5], text_tuned=[OPEN, ordered("tune"), TURN],
+            text_closed=[OPEN, ordered("watch"), ordered("close")],
+            calls=[TO_SCORE, TO_PROBE, TURN, TURN, ordered("close_call")], all=[OPEN, TO_SCORE, TO_PROBE, TURN, TURN])

@@ -13,7 +13,8 @@ enum { ENDPOINTS_MAX = 8, INPUT_MESSAGES_MAX = 16 };
 /* The first byte of a message in an input, and that of a header that is named. */
 enum { N_RAW_MASK = 7, WHICH_SHIFT = 3, NAMED = 0x40, STRANGER = 0x80, BODY_MASK = 0x1f };
 /* Of protobuf's wire format: the tags of Control in a message, and of its incarnations. */
-enum { CONTROL_TAG = 0x0a, FROM_TAG = 0x09, TO_TAG = 0x11, INCARNATION_BYTES = 9, VARINT_BYTES_MAX = 5, LENGTH_DELIMITED = 2 };
+enum { CONTROL_TAG = 0x0a, FROM_TAG = 0x09, TO_TAG = 0x11, INCARNATION_BYTES = 9 };
+enum { VARINT_BYTES_MAX = 5, LENGTH_DELIMITED = 2 };
 
 /* ---- what is put in place of functions of ZeroMQ and of the loop (--wrap of the linker) ---- */
 
@@ -129,6 +130,19 @@ void __lsan_do_leak_check(void) __attribute__((weak));  /* not there where no sa
 void link_input_begin(void) {
     begun = true;
     if (__lsan_do_leak_check) must(atexit(__lsan_do_leak_check) == 0);
+}
+
+static place *places[ENDPOINTS_MAX];
+static size_t n_places;
+
+static void remove_places(void) {
+    while (n_places > 0) (void)place_remove(places[--n_places]);
+}
+
+void link_input_removes(place *p) {
+    must(n_places < ENDPOINTS_MAX);
+    if (n_places == 0) must(atexit(remove_places) == 0);
+    places[n_places++] = p;
 }
 
 static void stop(void *context) {

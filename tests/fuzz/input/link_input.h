@@ -4,10 +4,12 @@
  *
  * A target opens its sides on real sockets with a scene of tests/support, and says whom the input speaks as. An input is
  * messages, one after the other: a byte whose low three bits are the number of raw frames, a number of two bytes for the
- * length of the header and of each raw frame (little-endian; what is missing is cut), then header and raw frames. Where the
- * first byte is below 0x80 the right incarnations are put into the control part that the header begins with, or in front of
- * the header, else it comes as it is, as a stranger's does. Where it has 0x40, the header is the number of a body's field and that body: after it is put what it is
- * about, which no input could know (the ticket, call or text that the side under test has said last; 0x38: which of them). */
+ * length of the header and of each raw frame (little-endian; what is missing is cut), then header and raw frames.
+ *
+ * Where the first byte has 0x80 the header comes as it is, as a stranger's does; else the right incarnations are put into
+ * the control part that it begins with, or in front of it. Where the first byte has 0x40 the header is the number of a
+ * body's field and that body: after it is put what it is about, which no input can know (the ticket, call or text that the
+ * side under test named last; bits 0x38 say which of them). */
 #ifndef TRIVIUM_TESTS_LINK_INPUT_H
 #define TRIVIUM_TESTS_LINK_INPUT_H
 
@@ -18,6 +20,7 @@
 #include "common.pb-c.h"
 #include "proto/net/loop.h"
 #include "proto/net/wire.h"
+#include "tests/support/link/place.h"
 
 enum { LINK_NAMES_BYTES_MAX = 64, WHICH_MAX = 7 };
 
@@ -40,6 +43,9 @@ typedef struct link_speaker {
 /* From now on nothing is read from sockets any more, nor sent. Leaks are looked for before ZeroMQ's sockets are torn down
  * at the end: what nobody reads any more goes with them. */
 void link_input_begin(void);
+
+/* A place of a socket, which is removed at the end. */
+void link_input_removes(place *p);
 
 /* Once, before the speaker speaks: `ear` gets each message, of this type, that the side under test sends at its endpoint. */
 void link_input_listen(const link_speaker *speaker, const ProtobufCMessageDescriptor *type, link_ear *ear);

@@ -7,7 +7,6 @@
 #include "modeld/serve/model_service.h"
 #include "proto/base/limits.h"
 #include "proto/base/log.h"
-#include "tests/support/link/place.h"
 #include "tests/support/modeld/fake_samplerd.h"
 #include "tests/support/modeld/wire_chain.h"
 #include "tests/support/models/tiny_model.h"
@@ -180,6 +179,8 @@ void whole_modeld_begin(link_speaker *as_tokenizerd, link_speaker *as_samplerd) 
     log_open("modeld", LOG_QUIET);
     place_make(&tokenizerd_at);
     place_make(&samplerds_at);
+    link_input_removes(&tokenizerd_at);
+    link_input_removes(&samplerds_at);
     loop *l = loop_new();
     must(l != NULL);
     fake_peer_bind(&tokenizerd_fake, tokenizerd_at.address, &trivium__envelope__descriptor);

@@ -235,6 +235,8 @@ void whole_tokenizerd_begin(link_speaker *as_client, link_speaker *as_modeld) {
     modeld = as_modeld;
     log_open("tokenizerd", LOG_QUIET);
     service_scene_begin(NULL);
+    link_input_removes(&tokenizerd.clients_at);
+    link_input_removes(&tokenizerd.modelds_at);
     modeld_joins(first_modeld);
     *client = (link_speaker){tokenizerd.loop, 0, true, asking->peer.from, asking->peer.to,
                              fake_hello_of_the_silent(TRIVIUM__ROLE__CLIENT), name_text};
