@@ -25,13 +25,22 @@ class TinyStack(Stack):
         super().__init__()
         self.model_path = model
         self.tokenizerd, self.clients, self.models = self.start_tokenizerd()
-        self.modeld = self.start("modeld", "--model", model, "--step-deadline-ms", "60000", "--log", "debug", *PATIENT)
+        self.start_model()
         self.samplerd = self.start("samplerd", *PATIENT)
         self.wait_ready()
 
+    def start_model(self, *tokenizerds):
+        """It has joined all of them (none: the one that is here) before any samplerd: it says soon who has joined it
+        then, not with its next heartbeat, which is far."""
+        joins = [flag for models in tokenizerds for flag in ("--join", models)]
+        self.modeld = self.start("modeld", "--model", self.model_path, "--step-deadline-ms", "60000", "--log", "debug",
+                                 *joins, *PATIENT)
+        n_all = len(tokenizerds) or 1
+        wait_until(lambda: self.log(self.modeld).count("joined tokenizerd=") == n_all, what="a modeld that has joined")
+
     def start_tokenizerd(self, *arguments):
         """The process, and where clients and modelds join it."""
-        process = self.start("tokenizerd", *arguments)
+        process = self.start("tokenizerd", "--log", "debug", *arguments)
         ready = wait_until(lambda: re.search(r" ready clients=(\S+) models=(\S+)", self.log(process)), what="a tokenizerd")
         return process, *ready.groups()
 
@@ -44,6 +53,7 @@ def tables(models):
 
 class TinyClient(FakeClient):
     """Asks for what a test says, and acknowledges nothing unasked."""
+    heartbeat_ms = 20000
 
     def __init__(self, address, name="tiny", joins_now=True):
         self.n_calls = 0
@@ -88,8 +98,17 @@ class TinyClient(FakeClient):
         failed = self.answer("failed")[0]
         assert (failed.call, failed.error.code) == (call, common_pb2.CANCELLED)
 
+    def pause(self, request):
+        """It rests from its first step on."""
+        self.send(text_pb2.TextRequest(pause={"request": request, "attempt": 1}))
+
     def leave(self):
         message = text_pb2.TextRequest()
         message.control.leave.SetInParent()
         self.silent = True
+        self.send(message)
+
+    def acknowledge(self, request, change):
+        message = text_pb2.TextRequest()
+        message.acknowledge.request, message.acknowledge.attempt, message.acknowledge.change = request, 1, change
         self.send(message)

@@ -2,7 +2,7 @@
 import pytest
 
 from conftest import wait_until
-from tables import TinyClient, tables, tiny_limit  # noqa: F401 (a fixture)
+from tables import GREEDY, TinyClient, tables, tiny_limit  # noqa: F401 (a fixture)
 
 ENOUGH = 100000                     # tokens: the text is there until it is cancelled
 FINISH_LENGTH, FINISH_CANCELLED, FINISH_SUPERSEDED = 2, 3, 4
@@ -67,6 +67,32 @@ def test_watches(tables, clients):  # noqa: F811
             return next(kind for kind, *_ in iter(carl.answers.get, None) if kind in ("watched", "failed")) == "watched"
         wait_until(is_watched, what="the place that bob left")
     assert carl.answer("glimpse") and ann.answer("glimpse")
+
+
+def wait_for_change(client, ordinal):
+    """It was told of this strategy of its text."""
+    while client.answer("chunk")[0].change.ordinal < ordinal:
+        pass
+
+
+def test_changes_that_nobody_acknowledged(tables, clients):  # noqa: F811
+    n_all, (ann, bob, _) = tiny_limit("CHANGES_MAX"), clients
+    with tables.held():
+        text = ann.begun()
+        ann.pause(text)
+    for _ in range(n_all):
+        bob.ask("tune", request=text, strategy=GREEDY)
+    wait_for_change(ann, n_all)
+    bob.ask("tune", request=text, strategy=GREEDY)
+    assert f"{n_all} changes" in bob.busy()
+    ann.acknowledge(text, n_all)
+    assert [bob.answer("tuned")[0].change.ordinal for _ in range(n_all)] == [*range(1, n_all + 1)]
+    last = bob.ask("tune", request=text, strategy=GREEDY)
+    wait_for_change(ann, n_all + 1)
+    ann.acknowledge(text, n_all + 1)
+    assert bob.answer("tuned")[0].call == last
+    bob.ask("cancel", request=text)
+    assert ann.done().reason == FINISH_CANCELLED
 
 
 def test_ended_requests_are_not_opened_again(tables, clients):  # noqa: F811

@@ -4,7 +4,7 @@ import os
 import pathlib
 
 from conftest import wait_until
-from tables import TinyClient, TinyStack, tables, tiny_limit  # noqa: F401 (a fixture)
+from tables import PATIENT, TinyClient, TinyStack, tables, tiny_limit  # noqa: F401 (a fixture)
 
 FINISH_LENGTH = 2
 PROMPT = "Once upon a time there was a fox, and the fox said: " * 4     # several pages, many passes
@@ -15,8 +15,10 @@ def test_sequences(tables, fakes):  # noqa: F811
     """Of two tokenizerds, as one has no more requests than that."""
     n_all = tiny_limit("SEQUENCES_MAX")
     other, clients, models = tables.start_tokenizerd("--bind-clients", "tcp://127.0.0.1:0", "--bind-models", "tcp://127.0.0.1:0")
-    tables.kill(tables.modeld)
-    tables.modeld = tables.start("modeld", "--model", tables.model_path, "--join", tables.models, "--join", models)
+    for process in (tables.modeld, tables.samplerd):
+        tables.kill(process)
+    tables.start_model(tables.models, models)
+    tables.samplerd = tables.start("samplerd", *PATIENT)
     tables.wait_ready()
     ann, bob, carl = (fakes(TinyClient, at) for at in (tables.clients, tables.clients, clients))
     with tables.held():
