@@ -10,7 +10,10 @@
 #include "proto/net/peer.h"
 #include "vocabulary_pieces.h"
 
-enum { NO_TIMER = -1 };
+enum {
+    NO_TIMER = -1,
+    PIECES_RETRY_MS = 5,    /* until there may be room for more of them */
+};
 
 struct tokenizerd_link {
     tokenizerd_link_options options;
@@ -19,6 +22,9 @@ struct tokenizerd_link {
     peer *peer;   /* NULL: not joined now */
     bool refused; /* for good: `peers` goes in the next turn */
     int closing;  /* the timer of that */
+    vocabulary_pieces *vocabulary;      /* on its way; NULL: none is */
+    Trivium__VocabularyPiece *piece;    /* of it, the next one */
+    int retry;                          /* the timer of that */
     /* What it told us, for whoever takes its place at this address: part of our Hello there. */
     Trivium__DefaultModel default_model;
     char default_name[NAME_BYTES_MAX + 1];
@@ -31,6 +37,44 @@ static void over(tokenizerd_link *link) {
 
 static void garbage_of(tokenizerd_link *link, const char *message) {
     garbage_count(link->options.garbage, message);
+}
+
+/* ---- its vocabulary ---- */
+
+static void forget_vocabulary(tokenizerd_link *link) {
+    loop_cancel(link->loop, link->retry);
+    link->retry = NO_TIMER;
+    free(link->vocabulary);
+    link->vocabulary = NULL;
+}
+
+/* What has room in the queue now. All at once would wait in the outbox, and a vocabulary may be larger than that. */
+static void send_pieces(void *context) {
+    tokenizerd_link *link = context;
+    link->retry = NO_TIMER;
+    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
+    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_VOCABULARY;
+    for (; link->piece; link->piece = vocabulary_pieces_next(link->vocabulary)) {
+        m.vocabulary = link->piece;
+        if (peers_offer(link->peers, link->peer, &m.base)) continue;
+        link->retry = loop_once(link->loop, PIECES_RETRY_MS, send_pieces, link);
+        if (link->retry == NO_TIMER) peers_cut(link->peers, link->peer, "no memory to send it the vocabulary");
+        return;
+    }
+    forget_vocabulary(link);
+}
+
+/* Whoever asks again gets it from its beginning. */
+static void send_vocabulary(tokenizerd_link *link) {
+    forget_vocabulary(link);
+    link->vocabulary = malloc(sizeof *link->vocabulary);
+    if (!link->vocabulary) {
+        peers_cut(link->peers, link->peer, "no memory to send it the vocabulary");
+        return;
+    }
+    vocabulary_pieces_begin(link->vocabulary, link->options.model);
+    link->piece = vocabulary_pieces_next(link->vocabulary);
+    send_pieces(link);
 }
 
 /* ---- joining ---- */
@@ -52,6 +96,7 @@ static void on_left(void *context, peer *p, const char *why) {
     log_event(LOG_INFO, "left", "tokenizerd=\"%s\" endpoint=%s why=\"%s\"", peer_name(p),
               link->options.address, why);
     link->peer = NULL;
+    forget_vocabulary(link);
     over(link);
 }
 
@@ -208,15 +253,6 @@ static void on_default_model(tokenizerd_link *link, const Trivium__DefaultModel 
     log_event(LOG_INFO, "first_model", "name=\"%s\" endpoint=%s", m->name, link->options.address);
 }
 
-static void send_vocabulary(tokenizerd_link *link) {
-    vocabulary_pieces pieces;
-    vocabulary_pieces_begin(&pieces, link->options.model);
-    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
-    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_VOCABULARY;
-    while ((m.vocabulary = vocabulary_pieces_next(&pieces)))
-        if (tokenizerd_link_send(link, &m, NULL, 0) != STATUS_OK) return;
-}
-
 /* ---- messages ---- */
 
 static void on_message(void *context, peer *p, const wire_message *message) {
@@ -303,7 +339,7 @@ status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link
     if (!link) return fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
     link->options = *options;
     link->loop = l;
-    link->closing = NO_TIMER;
+    link->closing = link->retry = NO_TIMER;
     introduce(link);
     if (join(link, f) != STATUS_OK) tokenizerd_link_free(out);
     return *out ? STATUS_OK : f->code;
@@ -312,6 +348,7 @@ status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link
 void tokenizerd_link_free(tokenizerd_link **link) {
     if (!*link) return;
     loop_cancel((*link)->loop, (*link)->closing);
+    forget_vocabulary(*link);
     peers_free(&(*link)->peers);
     free(*link);
     *link = NULL;

@@ -133,6 +133,7 @@ int tokens_open_model(void **state) {
     (void)state;
     failure f;
     tiny_model_options tiny = tiny_model_defaults();
+    tiny.shape.n_vocab = 10000; /* where limits are tiny, more pieces than ever wait in an outbox */
     model_options o = {.n_threads = 1, .isa = "ref", .n_rows_max = 1};
     if (tiny_model_write(scratch_path(), &tiny, &f) != STATUS_OK) return -1;
     return model_open(&the_model, scratch_path(), &o, &f) == STATUS_OK ? 0 : -1;
