@@ -81,7 +81,9 @@ class TinyClient(FakeClient):
     def begun(self, *arguments, **keywords):
         """A text that is under way."""
         request = self.generate(*arguments, **keywords)
-        assert self.answer("started")[0].request == request
+        while (said := self.answers.get(timeout=60))[0] != "started":
+            assert said[0] != "done", said[1]
+        assert said[1].started.request == request
         return request
 
     def done(self):

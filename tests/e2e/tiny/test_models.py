@@ -1,10 +1,8 @@
-"""Tables of models and passes, full. The texts are those of large tables: bits do not depend on limits."""
+"""Tables of models and passes, full."""
 import json
-import os
-import pathlib
 
 from conftest import wait_until
-from tables import PATIENT, TinyClient, TinyStack, tables, tiny_limit  # noqa: F401 (a fixture)
+from tables import PATIENT, TinyClient, tables, tiny_limit  # noqa: F401 (a fixture)
 
 FINISH_LENGTH = 2
 PROMPT = "Once upon a time there was a fox, and the fox said: " * 4     # several pages, many passes
@@ -64,22 +62,3 @@ def test_a_vocabulary_that_is_not_kept_comes_again(models, stack):
         stack.stop(modeld)
         return ids
     assert [ids_of(name) for name in files] == [ids_of(name) for name in files]
-
-
-class LargeStack(TinyStack):
-    """Daemons of the other build; the client is the same."""
-    def start(self, role, *arguments, **keywords):
-        return super().start(role, *arguments, program=pathlib.Path(os.environ["TRIVIUM_LARGE_BUILD"]) / role, **keywords)
-
-
-def test_texts_are_those_of_large_tables(models):
-    """Prompts in few or many passes and pages, alone, together, and going on from what is cached."""
-    def texts(kind):
-        with kind(models(type="Q4_1", seed=1)) as one:
-            alone = [one.text(PROMPT[:n], "--seed", n, *SAMPLED) for n in (1, 20, 100)]
-            both = [one.popen("generate", PROMPT[n:], "--seed", n, *SAMPLED, "--session", f"s{n}") for n in (0, 60)]
-            together = [client.communicate(timeout=60)[0] for client in both]
-            return alone + together + [one.text(PROMPT + "so", "--seed", "9", *SAMPLED, "--session", "s0"),
-                                       one.run("score", PROMPT, "--json").stdout]
-    tiny, large = texts(TinyStack), texts(LargeStack)
-    assert all(tiny) and tiny == large
