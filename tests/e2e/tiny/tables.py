@@ -67,13 +67,19 @@ class TinyClient(FakeClient):
         self.send(text_pb2.TextRequest(**{kind: {"call": self.n_calls, **fields}}), raw)
         return self.n_calls
 
-    def generate(self, request=None, attempt=1, n_tokens=4):
-        """The id of the request."""
+    def generate(self, request=None, attempt=1, n_tokens=4, n_ids=0):
+        """The id of the request: of a short text, or of that many ids."""
         request = request or os.urandom(16)
+        prompt = {"n_prompt": n_ids} if n_ids else {"segments": [text_pb2.Segment(text=b"Once")]}
         self.send(text_pb2.TextRequest(generate=text_pb2.Generate(
-            request=request, attempt=attempt, max_new_tokens=n_tokens, strategy=GREEDY, ignore_eos=True,
-            segments=[text_pb2.Segment(text=b"Once")])))
+            request=request, attempt=attempt, max_new_tokens=n_tokens, strategy=GREEDY, ignore_eos=True, **prompt)),
+            [array.array("i", [3] * n_ids).tobytes()] if n_ids else ())
         return request
+
+    def is_heard(self):
+        """What was said before is in the tables now: others who ask come later."""
+        self.ask("list")
+        return self.answer("listed")[0].requests
 
     def score(self):
         return self.ask("score", [array.array("i", range(3, 40)).tobytes()], has_ids=True)

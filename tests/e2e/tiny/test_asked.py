@@ -80,8 +80,7 @@ def test_changes_that_nobody_acknowledged(tables, clients):  # noqa: F811
     with tables.held():
         text = ann.begun()
         ann.pause(text)
-        ann.ask("list")
-        assert [one.state for one in ann.answer("listed")[0].requests] == ["resting"]
+        assert [one.state for one in ann.is_heard()] == ["resting"]
     for _ in range(n_all):
         bob.ask("tune", request=text, strategy=GREEDY)
     wait_for_change(ann, n_all)

@@ -34,8 +34,7 @@ def test_a_model_of_chance(models):
 def rests(client):
     """A text that rests: it keeps its place, and nothing has to be read of it."""
     client.pause(client.begun())
-    client.ask("list")
-    assert [one.state for one in client.answer("listed")[0].requests][-1] == "resting"
+    assert [one.state for one in client.is_heard()][-1] == "resting"
 
 
 def text_is_refused(client):
