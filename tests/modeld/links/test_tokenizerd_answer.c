@@ -144,14 +144,15 @@ static void each_of_two_tokenizerds_hears_its_own(void **state) {
 
 /* ---- on its own ---- */
 
-static void the_vocabulary_comes_whole_and_in_order(void **state) {
-    (void)state;
-    tokens_accept();
+static void ask_for_vocabulary(void) {
     Trivium__VocabularyQuery query = TRIVIUM__VOCABULARY_QUERY__INIT;
     Trivium__TokensRequest ask = TRIVIUM__TOKENS_REQUEST__INIT;
     ask.body_case = TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY;
     ask.vocabulary = &query;
     tokenizerd_says(&tokens.fakes[0], &ask, NULL, 0);
+}
+
+static void hear_vocabulary(void) {
     const model_vocabulary *v = model_vocabulary_of(tokens.model);
     uint32_t n_tokens = 0, n_merges = 0;
     while (n_tokens < v->n_tokens || n_merges < v->n_merges) {
@@ -175,6 +176,24 @@ static void the_vocabulary_comes_whole_and_in_order(void **state) {
         }
     }
     assert_true(n_tokens > 0 && n_merges > 0);
+}
+
+static void the_vocabulary_comes_whole_and_in_order(void **state) {
+    (void)state;
+    tokens_accept();
+    ask_for_vocabulary();
+    hear_vocabulary();
+}
+
+static void whoever_joins_in_the_middle_of_it_gets_all_of_it(void **state) {
+    (void)state;
+    tokens_accept();
+    ask_for_vocabulary();
+    tokens_settle();
+    tokens_bind_again();
+    tokens_accept();
+    ask_for_vocabulary();
+    hear_vocabulary();
 }
 
 static void heartbeats_carry_the_report(void **state) {
@@ -254,6 +273,7 @@ int main(void) {
         TEST(a_glimpse),
         TEST(each_of_two_tokenizerds_hears_its_own),
         TEST(the_vocabulary_comes_whole_and_in_order),
+        TEST(whoever_joins_in_the_middle_of_it_gets_all_of_it),
         TEST(heartbeats_carry_the_report),
         TEST(a_tokenizerd_that_misses_a_word_is_cut),
         TEST(a_tokenizerd_that_does_not_read_is_cut),
