@@ -165,7 +165,8 @@ status byte_bpe_stretch_step(byte_bpe_stretch *s, size_t n_bytes_max, token_ids 
     size_t n_bytes;
     status st = splitter_next(s->split, &piece, &n_bytes, f);
     if (st != STATUS_OK) return st;
-    *n_spent += n_bytes > 0 ? n_bytes : 1;
-    *done = n_bytes == 0;
-    return *done ? STATUS_OK : encode_piece(s, piece, n_bytes, ids, f);
+    bool paused = splitter_paused(s->split);
+    *n_spent += paused ? n_bytes_max : n_bytes > 0 ? n_bytes : 1;
+    *done = n_bytes == 0 && !paused;
+    return n_bytes == 0 ? STATUS_OK : encode_piece(s, piece, n_bytes, ids, f);
 }

@@ -8,7 +8,11 @@
 
 #include "split_patterns.h"
 
-enum { JIT_STACK_BYTES_MIN = 32 * 1024, JIT_STACK_BYTES_MAX = 1024 * 1024 };
+enum {
+    JIT_STACK_BYTES_MIN = 32 * 1024,
+    JIT_STACK_BYTES_MAX = 1024 * 1024,
+    LOOK_BYTES_MAX = 256 * 1024,    /* that patterns look through before the next one waits for another call */
+};
 
 struct pretokenizer {
     const split_rule *rule;
@@ -71,6 +75,8 @@ struct splitter {
     pcre2_jit_stack *stack;
     pcre2_match_data *match;
     level levels[SPLIT_PATTERNS_MAX + 1];
+    size_t n_looked;            /* bytes, in this call */
+    bool paused;
 };
 
 splitter *splitter_new(const pretokenizer *p) {
@@ -101,6 +107,7 @@ void splitter_free(splitter **s) {
 
 void splitter_start(splitter *s, const uint8_t *text, size_t n_bytes) {
     for (size_t i = 0; i <= s->patterns->n_codes; i++) s->levels[i] = (level){0};
+    s->paused = false;
     s->levels[0] = (level){.text = text, .n_bytes = n_bytes};
 }
 
@@ -135,8 +142,13 @@ static status next_piece(splitter *s, size_t depth, const uint8_t **piece, size_
         st = next_piece(s, depth - 1, &at->text, &at->n_bytes, f);
     }
     bool cut = depth > 0 && at->n_bytes > 0;
-    if (st == STATUS_OK && cut && at->match_end <= at->pos) st = search(s, depth, f);
-    if (st != STATUS_OK) return st;
+    if (st == STATUS_OK && cut && at->match_end <= at->pos) {
+        st = search(s, depth, f);
+        if (st == STATUS_OK) s->n_looked += at->match_end - at->pos;
+        s->paused = s->n_looked >= LOOK_BYTES_MAX && depth < s->patterns->n_codes;
+    }
+    *n_bytes = 0;
+    if (st != STATUS_OK || s->paused) return st;
     size_t end = !cut ? at->n_bytes : at->pos < at->match_begin ? at->match_begin : at->match_end;
     *piece = at->text ? at->text + at->pos : NULL;
     *n_bytes = end - at->pos;
@@ -144,6 +156,12 @@ static status next_piece(splitter *s, size_t depth, const uint8_t **piece, size_
     return STATUS_OK;
 }
 
+bool splitter_paused(const splitter *s) {
+    return s->paused;
+}
+
 status splitter_next(splitter *s, const uint8_t **piece, size_t *n_bytes, failure *f) {
+    s->n_looked = 0;
+    s->paused = false;
     return next_piece(s, s->patterns->n_codes, piece, n_bytes, f);
 }

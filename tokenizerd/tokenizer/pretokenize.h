@@ -34,7 +34,9 @@ void splitter_free(splitter **s);
 void splitter_start(splitter *s, const uint8_t *text, size_t n_bytes);
 
 /* The next piece; pieces are not empty, and in order they are the text. *n_bytes is 0 when there
- * are no more. STATUS_TOO_LONG when PCRE2 gives up at one of its limits, STATUS_NO_MEMORY. */
+ * are no more, or when it paused: a pattern has looked through much, and the next call goes on with the
+ * next pattern. STATUS_TOO_LONG when PCRE2 gives up at one of its limits, STATUS_NO_MEMORY. */
 status splitter_next(splitter *s, const uint8_t **piece, size_t *n_bytes, failure *f);
+bool splitter_paused(const splitter *s);
 
 #endif

@@ -25,6 +25,8 @@ static splitter *splitter_of(const pretokenizer *p) {
     return s;
 }
 
+static size_t n_pauses;
+
 /* Split `text`, and check that the pieces are not empty and add up to it. Returns how many there
  * are; with `joined`, they are written there, each followed by |. */
 static size_t split(splitter *s, const char *text, size_t n_bytes, char *joined) {
@@ -32,9 +34,12 @@ static size_t split(splitter *s, const char *text, size_t n_bytes, char *joined)
     size_t piece_bytes, n = 0;
     failure f;
     splitter_start(s, expected, n_bytes);
-    for (;; n++) {
+    for (;;) {
         if (splitter_next(s, &piece, &piece_bytes, &f) != STATUS_OK) fail_msg("%s", f.message);
+        n_pauses += splitter_paused(s);
+        if (splitter_paused(s)) continue;
         if (piece_bytes == 0) break;
+        n++;
         assert_ptr_equal(piece, expected);
         expected += piece_bytes;
         if (joined) joined += sprintf(joined, "%.*s|", (int)piece_bytes, (const char *)piece);
@@ -87,6 +92,31 @@ static void test_pieces(void **state) {
         splitter_free(&s);
         pretokenizer_free(&p);
     }
+}
+
+enum { PAUSES_BYTES = 1 << 20 };
+
+/* A part written so often that patterns pause gives as many pieces more, each time that it is written, as in a short
+ * text. */
+static void test_pauses_change_nothing(void **state) {
+    (void)state;
+    static const char *const parts[] = {"word ", "a1 ", "x\n", "! ", "\xed\x95\x9c", "it's\t", "a", "a, B. "};
+    static char text[PAUSES_BYTES];
+    const split_rule *rule;
+    n_pauses = 0;
+    for (size_t i = 0; (rule = split_rule_at(i)); i++) {
+        pretokenizer *p = patterns_of(rule->names[0]);
+        splitter *s = splitter_of(p);
+        for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++) {
+            size_t part_bytes = strlen(parts[k]), n_parts = PAUSES_BYTES / part_bytes;
+            for (size_t at = 0; at < n_parts; at++) memcpy(text + at * part_bytes, parts[k], part_bytes);
+            size_t few = split(s, text, 10 * part_bytes, NULL), one_more = split(s, text, 11 * part_bytes, NULL) - few;
+            assert_int_equal(split(s, text, n_parts * part_bytes, NULL), few + one_more * (n_parts - 10));
+        }
+        splitter_free(&s);
+        pretokenizer_free(&p);
+    }
+    assert_true(n_pauses > 0);
 }
 
 static void test_unknown_name(void **state) {
@@ -142,6 +172,7 @@ static void test_long_runs_are_split(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_pauses_change_nothing),
         cmocka_unit_test(test_unknown_name),
         cmocka_unit_test(test_names_are_found_once),
         cmocka_unit_test(test_long_runs_are_split),

@@ -78,7 +78,7 @@ static size_t work_of(splitter *s, const char *text, size_t n_bytes) {
     splitter_start(s, (const uint8_t *)text, n_bytes);
     do {
         if (splitter_next(s, &piece, &piece_bytes, &f) != STATUS_OK) fail_msg("%s", f.message);
-    } while (piece_bytes > 0);
+    } while (piece_bytes > 0 || splitter_paused(s));
     return done.n;
 }
 
