@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-enum { NOMEM_CALLERS = 3 };     /* that tell one place from another */
+enum { NOMEM_CALLERS = 8 };     /* that tell one place from another */
 
 /* True: the call that is made now, by whoever is at `frame` (__builtin_frame_address(0) of the renamed
  * function), is to fail. */

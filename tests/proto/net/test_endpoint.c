@@ -1,5 +1,4 @@
-/* Endpoints: who may bind where, the lock beside a socket, what stays afterwards and what is refused.
- */
+/* Endpoints: who may bind where, the lock beside a socket, what stays afterwards and what is refused. */
 #include <czmq.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -127,8 +126,10 @@ static void a_bound_one_knows_whose_connection_broke(void **state) {
 /* What it says of the other side, after so many reports of the connection that `wanted` comes. */
 static bool reaches(endpoint *joined, endpoint_reach wanted) {
     zmq_pollitem_t item = {.socket = endpoint_monitor(joined), .events = ZMQ_POLLIN};
-    while (endpoint_reached(joined) != wanted && zmq_poll(&item, 1, SOON_MS) == 1)
-        assert_false(endpoint_broke(joined));
+    while (endpoint_reached(joined) != wanted && zmq_poll(&item, 1, SOON_MS) == 1) {
+        bool broke = endpoint_broke(joined);
+        assert_true(!broke || wanted == REACH_REFUSED);     /* ZeroMQ closes a listener some time after it is told to */
+    }
     return endpoint_reached(joined) == wanted;
 }
 
