@@ -213,7 +213,8 @@ SANITIZED = BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 nomem:
 	@deploy/deps.sh build run test
 	@$(MAKE) --no-print-directory -j$$(nproc) $(SANITIZED) nomem-run
-# Left out are the two that compute for minutes: whatever they allocate is allocated by tests of smaller models, too.
+# Left out are the two that compute for minutes: tests of smaller models come to the same places, but for the checks of
+# gemm_new and model_file_fingerprint.
 NOMEM_PROGRAMS ?= $(filter-out test_model test_real_model,$(notdir $(UNIT_TESTS)))
 nomem-run: $(NOMEM_PROGRAMS:%=$(BUILD)/nomem/%)
 	@$(TEST_ENV) tests/checks/nomem/run.sh $^
