@@ -7,7 +7,7 @@
 #include <sys/queue.h>
 
 #include "hello.h"
-#include "outbox.h"
+#include "outbox/outbox.h"
 #include "peer.h"
 
 enum { WHY_BYTES = 160 };

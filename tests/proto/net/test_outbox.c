@@ -7,7 +7,7 @@
 
 #include "common.pb-c.h"
 #include "proto/base/limits.h"
-#include "proto/net/outbox.h"
+#include "proto/net/outbox/outbox.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 

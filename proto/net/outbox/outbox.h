@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "wire.h"
+#include "proto/net/wire.h"
 
 typedef struct outbox outbox;
 
