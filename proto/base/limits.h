@@ -57,6 +57,7 @@ enum {
     TURN_BYTES_MAX = 256 * 1024,    /* taken from one socket before the others get their turn, or one message */
     HIGH_WATER_MESSAGES = 16,       /* a peer, each way; what is more waits in its outbox, which is measured in bytes */
     HIGH_WATER_ROWS = 8,            /* the logits link */
+    LARGE_HEADER_BYTES = 1 << 20,   /* a request with a larger one is in samplerd's hands alone */
     SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 4096,
     OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,
@@ -95,6 +96,7 @@ enum {
     PAGE_TOKENS = TINY_LIMITS ? 16 : 64,    /* positions in one KV page */
     THREADS_MAX = 256,
     DRAWERS_MAX = 64,               /* threads of a samplerd that draw */
+    DRAWERS_DEFAULT_MAX = 6,        /* without --threads */
     JOINS_MAX = 16,                 /* --join, --endpoint */
 
     /* time */
