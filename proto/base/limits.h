@@ -59,9 +59,10 @@ enum {
     HIGH_WATER_ROWS = 8,            /* the logits link */
     LARGE_HEADER_BYTES = 1 << 20,   /* a request with a larger one is in samplerd's hands alone */
     SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
-    OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 4096,
-    OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,
-    OUTBOXES_BYTES_MAX = TINY_LIMITS ? 2 << 20 : 64 << 20,  /* of all outboxes of a process */
+    SMALL_MESSAGE_BYTES_MAX = 256,  /* in memory; larger ones are counted in bytes on their way to a peer */
+    OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 32768, /* small ones, too: more than a modeld says while its tokenizerd may be silent */
+    OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,   /* to one peer: waiting, and on its way */
+    OUTBOXES_BYTES_MAX = TINY_LIMITS ? 2 << 20 : 56 << 20,  /* to all peers of a process */
     PEERS_MAX = TINY_LIMITS ? 4 : 1024,
     CONNECTIONS_MAX = TINY_LIMITS ? 16 : 1536,  /* accepted by one daemon, of strangers, too */
     DESCRIPTORS_MAX = 4096,         /* to which a lower limit is raised */
@@ -122,6 +123,7 @@ enum {
 _Static_assert(PAGE_TOKENS % 16 == 0, "keys lie in panels of 16 positions");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= RAW_BYTES_MAX, "a score's rows fit a frame");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= ROWS_BYTES_MAX, "any score finds room for its rows");
+_Static_assert((uint64_t)HEADER_BYTES_MAX + 2 * (uint64_t)RAW_BYTES_MAX < RECEIVED_BYTES_MAX, "any message can be received");
 _Static_assert((uint64_t)TOKENIZE_IDS_MAX * 8 <= RAW_BYTES_MAX, "ids and log-probabilities fit a frame");
 
 #endif

@@ -23,7 +23,7 @@ peer *peer_new(peers *ps, const wire_message *m, uint64_t incarnation, const Tri
     p->incarnation = incarnation;
     p->joined_ms = p->asked_ms = clock_ms();
     p->hello = hello_copy(hello);
-    p->outbox = outbox_new();
+    p->outbox = outbox_new(!ps->options.counts_sent_itself);
     if (!p->hello || !p->outbox) {
         peer_free(p);
         return NULL;
@@ -80,6 +80,12 @@ peer *peer_find(const peers *ps, uint64_t incarnation, const wire_route *route) 
 
 /* ---- The end of one ---- */
 
+/* Else ZeroMQ would keep what it does not read, for whoever is at the other end of that connection. */
+static void shut(peers *ps, const peer *p) {
+    if (peers_bound(ps)) peers_note_broken(ps);
+    endpoint_shut(ps->endpoint, p->connection);
+}
+
 void peer_end(peers *ps, peer *p, const char *why, bool tell) {
     if (p->state == PEER_ENDING) why = p->why; /* what came first */
     p->state = PEER_ENDING;
@@ -87,6 +93,7 @@ void peer_end(peers *ps, peer *p, const char *why, bool tell) {
     if (!peers_bound(ps)) peers_owe_leave(ps, tell ? p->incarnation : 0);
     else if (tell) peers_send_leave(ps, &p->route, p->incarnation);
     gate_left(p->connection);
+    if (outbox_on_its_way(p->outbox)) shut(ps, p);
     ps->options.events.left(ps->options.context, p, why);
     peer_free(p);
 }
@@ -158,7 +165,7 @@ static void retry_later(peers *ps) {
 
 static status peer_post(peers *ps, peer *p, wire_parcel *parcel) {
     if (p->state == PEER_JOINED && outbox_empty(p->outbox)) {
-        status st = wire_send_parcel(ps->socket, &p->route, &parcel);
+        status st = outbox_send(p->outbox, ps->socket, &p->route, &parcel);
         if (st == STATUS_OK) return STATUS_OK;
         if (st == STATUS_NOT_FOUND) {
             wire_parcel_free(&parcel);
@@ -195,7 +202,7 @@ bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m) {
     wire_parcel *parcel;
     if (p->state != PEER_JOINED || !outbox_empty(p->outbox)) return false;
     if (parcel_pack(ps, p, m, NULL, 0, &parcel) != STATUS_OK) return false;
-    bool left = wire_send_parcel(ps->socket, &p->route, &parcel) == STATUS_OK;
+    bool left = outbox_send(p->outbox, ps->socket, &p->route, &parcel) == STATUS_OK;
     if (!left) wire_parcel_free(&parcel);
     return left;
 }

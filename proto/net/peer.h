@@ -57,6 +57,7 @@ typedef struct peers_options {
     uint64_t incarnation;           /* ours, never 0: one a process, from peers_incarnation() */
     uint32_t heartbeat_ms;          /* HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX */
     liveness_rule liveness;
+    bool counts_sent_itself;        /* the owner bounds the bytes that it has sent and that were not read yet */
     peers_events events;
     void *context;
 } peers_options;
@@ -74,8 +75,8 @@ void peers_free(peers **ps);
 uint64_t peers_incarnation(void);   /* 64 random bits, not 0 */
 
 /* Send a message of this link; its control part (field 1 of every link's messages) is filled in here.
- * When the peer's queue is full the message waits in its outbox; when that is full, or the connection
- * broke, the peer is cut: STATUS_BUSY, and `left` follows from the loop. STATUS_TOO_LONG: a size past its
+ * When the peer's queue is full the message waits in its outbox; when that holds too much (outbox.h), or the
+ * connection broke, the peer is cut: STATUS_BUSY, and `left` follows from the loop. STATUS_TOO_LONG: a size past its
  * bound, STATUS_NO_MEMORY: nothing was sent. */
 status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);
 

@@ -197,10 +197,13 @@ wire_message wire_keep(const wire_message *m) {
 
 /* ---- Sending ---- */
 
+enum { FRAME_EXTRA_BYTES = 64 };    /* that a frame takes beside its bytes, of ZeroMQ and of malloc */
+
 struct wire_parcel {
     zmq_msg_t frames[FRAMES_MAX];
     size_t n_frames;
-    size_t n_bytes;
+    size_t n_bytes;                 /* in memory, all of it */
+    bool large;                     /* its frames can be counted on their way */
 };
 
 static bool sizes_fit(size_t header_bytes, const wire_raw *raw, size_t n_raw) {
@@ -214,15 +217,15 @@ static bool sizes_fit(size_t header_bytes, const wire_raw *raw, size_t n_raw) {
 /* A new frame of the parcel to be written; NULL: no memory. */
 static void *parcel_frame(wire_parcel *parcel, size_t n_bytes) {
     zmq_msg_t *frame = &parcel->frames[parcel->n_frames];
-    if (zmq_msg_init_size(frame, n_bytes) != 0) return NULL;
+    bool made = parcel->large && n_bytes > 0 ? transit_frame(frame, n_bytes) : zmq_msg_init_size(frame, n_bytes) == 0;
+    if (!made) return NULL;
     parcel->n_frames++;
-    parcel->n_bytes += n_bytes;
     return zmq_msg_data(frame);
 }
 
 static void parcel_empty(wire_parcel *parcel) {
     for (size_t i = 0; i < parcel->n_frames; i++) zmq_msg_close(&parcel->frames[i]);
-    parcel->n_frames = parcel->n_bytes = 0;
+    parcel->n_frames = 0;
 }
 
 static status parcel_fill(wire_parcel *parcel, const ProtobufCMessage *header, const wire_raw *raw,
@@ -230,6 +233,10 @@ static status parcel_fill(wire_parcel *parcel, const ProtobufCMessage *header, c
     size_t header_bytes = protobuf_c_message_get_packed_size(header);
     *parcel = (wire_parcel){0};
     if (!sizes_fit(header_bytes, raw, n_raw)) return STATUS_TOO_LONG;
+    size_t n_bytes = header_bytes + (1 + n_raw) * FRAME_EXTRA_BYTES;
+    for (size_t i = 0; i < n_raw; i++) n_bytes += raw[i].n_bytes;
+    parcel->n_bytes = n_bytes + sizeof *parcel;
+    parcel->large = n_bytes > SMALL_MESSAGE_BYTES_MAX;
     uint8_t *packed = parcel_frame(parcel, header_bytes);
     if (packed) protobuf_c_message_pack(header, packed);
     for (size_t i = 0; packed && i < n_raw; i++) {
@@ -303,9 +310,27 @@ size_t wire_parcel_bytes(const wire_parcel *parcel) {
     return parcel->n_bytes;
 }
 
-status wire_send_parcel(void *socket, const wire_route *route, wire_parcel **parcel) {
+bool wire_parcel_large(const wire_parcel *parcel) {
+    return parcel->large;
+}
+
+/* An empty frame is not counted; and of one that ZeroMQ has taken nothing is left here. */
+static void frames_begin(wire_parcel *parcel, transit *way) {
+    for (size_t i = 0; i < parcel->n_frames; i++)
+        if (zmq_msg_size(&parcel->frames[i]) > 0) transit_begin(way, &parcel->frames[i]);
+}
+
+static void frames_cancel(wire_parcel *parcel) {
+    for (size_t i = 0; i < parcel->n_frames; i++)
+        if (zmq_msg_size(&parcel->frames[i]) > 0) transit_cancel(&parcel->frames[i]);
+}
+
+status wire_send_parcel(void *socket, const wire_route *route, wire_parcel **parcel, transit *way) {
+    bool counts = way && (*parcel)->large;
+    if (counts) frames_begin(*parcel, way);
     status st = parcel_send(socket, route, *parcel);
     if (st == STATUS_OK) wire_parcel_free(parcel);
+    else if (counts) frames_cancel(*parcel);
     return st;
 }
 

@@ -11,6 +11,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
+#include "outbox/transit.h"
 
 enum { RAW_FRAMES_MAX = FRAMES_MAX - 1, ROUTING_BYTES_MAX = 255 };
 
@@ -57,9 +58,11 @@ status wire_send(void *socket, const wire_route *route, const ProtobufCMessage *
 typedef struct wire_parcel wire_parcel;
 /* A new parcel in *out, the caller's. STATUS_TOO_LONG, STATUS_NO_MEMORY: *out is NULL. */
 status wire_pack(wire_parcel **out, const ProtobufCMessage *header, const wire_raw *raw, size_t n_raw);
-size_t wire_parcel_bytes(const wire_parcel *parcel);
-/* As wire_send. On STATUS_OK the parcel is gone, on STATUS_BUSY it may be sent again, else only freed. */
-status wire_send_parcel(void *socket, const wire_route *route, wire_parcel **parcel);
+size_t wire_parcel_bytes(const wire_parcel *parcel);     /* that it takes in memory */
+bool wire_parcel_large(const wire_parcel *parcel);       /* more than SMALL_MESSAGE_BYTES_MAX: it counts on its way */
+/* As wire_send. On STATUS_OK the parcel is gone, on STATUS_BUSY it may be sent again, else only freed. A large
+ * one counts in `way` until ZeroMQ gives its frames back; NULL: it is not counted. */
+status wire_send_parcel(void *socket, const wire_route *route, wire_parcel **parcel, transit *way);
 void wire_parcel_free(wire_parcel **parcel);
 
 /* Raw frame `index` as `count` numbers of `size` bytes: its pointer when the frame is there and has

@@ -298,6 +298,7 @@ static status join(text_link *link, failure *f) {
         .incarnation = link->incarnation,
         .heartbeat_ms = HEARTBEAT_MS,
         .liveness = LIVENESS_BOTH,
+        .counts_sent_itself = true, /* it says no more than it was asked to */
         .events = {
             .joined = on_joined,
             .left = on_left,

@@ -47,7 +47,7 @@ typedef struct connection {
 
 /* Why connections were cut or refused since the last word about it: strangers must not fill the log. */
 typedef struct counts {
-    atomic_size_t alien, still, silent, crowded, refused;
+    atomic_size_t alien, still, silent, crowded, refused, unread;
 } counts;
 
 static connection table[DESCRIPTORS_MAX];
@@ -281,6 +281,14 @@ void gate_left(int fd) {
     pthread_mutex_unlock(&lock);
 }
 
+void gate_shut(int fd) {
+    connection *c = find(fd, KIND_OPEN);
+    if (!c) return;
+    pthread_mutex_lock(&lock);
+    if (c->kind == KIND_OPEN && !c->cut) cut(c, &n_cut.unread);
+    pthread_mutex_unlock(&lock);
+}
+
 bool gate_crowded(void) {
     return n_joined >= n_max - n_max / 8;
 }
@@ -327,10 +335,10 @@ static void make_room(void) {
 static void tell(void) {
     size_t alien = atomic_exchange(&n_cut.alien, 0), still = atomic_exchange(&n_cut.still, 0);
     size_t silent = atomic_exchange(&n_cut.silent, 0), crowded = atomic_exchange(&n_cut.crowded, 0);
-    size_t refused = atomic_exchange(&n_cut.refused, 0);
-    if (alien + still + silent + crowded + refused == 0) return;
-    log_event(LOG_INFO, "connections_cut", "no_message=%zu never_whole=%zu no_hello=%zu crowded_out=%zu refused=%zu",
-              alien, still, silent, crowded, refused);
+    size_t refused = atomic_exchange(&n_cut.refused, 0), unread = atomic_exchange(&n_cut.unread, 0);
+    if (alien + still + silent + crowded + refused + unread == 0) return;
+    log_event(LOG_INFO, "connections_cut", "no_message=%zu never_whole=%zu no_hello=%zu crowded_out=%zu refused=%zu unread=%zu",
+              alien, still, silent, crowded, refused, unread);
 }
 
 void gate_sweep(int listener, bool all_read) {

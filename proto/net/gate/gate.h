@@ -34,6 +34,9 @@ void gate_left(int connection);
 uint64_t gate_number(int connection);
 bool gate_unread(uint64_t number);
 
+/* Ends a connection, whose peer does not read what ZeroMQ has for it. */
+void gate_shut(int connection);
+
 /* Frames of n_bytes each were taken off a socket. */
 void gate_took(int connection, size_t n_bytes);
 

@@ -9,23 +9,32 @@ typedef struct letter {
 } letter;
 
 struct outbox {
-    LIST_ENTRY(outbox) link;
+    LIST_ENTRY(outbox) link;        /* of all */
     STAILQ_HEAD(, letter) letters;
-    size_t n_messages, n_bytes;
+    size_t n_messages, n_bytes;     /* that wait */
+    transit *way;                   /* NULL: not counted */
     bool overrun;
 };
 
-/* All outboxes of the process that hold something or are overrun, and what they hold. */
-static LIST_HEAD(, outbox) busy_ones;
-static size_t n_bytes_all;
+static LIST_HEAD(, outbox) all_ones;        /* of the process */
+static size_t n_busy;                       /* in which something waits, or which are overrun */
+static size_t n_bytes_all;                  /* that wait in all */
 
 static bool has_letters(const outbox *o) {
     return !STAILQ_EMPTY(&o->letters);
 }
 
-outbox *outbox_new(void) {
+outbox *outbox_new(bool counts_way) {
     outbox *o = calloc(1, sizeof *o);
-    if (o) STAILQ_INIT(&o->letters);
+    transit *way = counts_way ? transit_new() : NULL;
+    if (!o || (counts_way && !way)) {
+        transit_free(&way);
+        free(o);
+        return NULL;
+    }
+    o->way = way;
+    STAILQ_INIT(&o->letters);
+    LIST_INSERT_HEAD(&all_ones, o, link);
     return o;
 }
 
@@ -38,7 +47,11 @@ bool outbox_overrun(const outbox *o) {
 }
 
 bool outboxes_quiet(void) {
-    return LIST_EMPTY(&busy_ones);
+    return n_busy == 0;
+}
+
+bool outbox_on_its_way(const outbox *o) {
+    return transit_bytes(o->way) > 0;
 }
 
 static void remove_first(outbox *o, size_t n_bytes) {
@@ -48,7 +61,7 @@ static void remove_first(outbox *o, size_t n_bytes) {
     o->n_messages--;
     o->n_bytes -= n_bytes;
     n_bytes_all -= n_bytes;
-    if (outbox_empty(o)) LIST_REMOVE(o, link);
+    if (outbox_empty(o)) n_busy--;
 }
 
 static void throw_away(outbox *o) {
@@ -60,37 +73,61 @@ static void throw_away(outbox *o) {
     }
 }
 
+static void overrun(outbox *o) {
+    if (outbox_empty(o)) n_busy++;
+    o->overrun = true;          /* first: it stays busy until its peer has ended */
+    throw_away(o);
+}
+
+/* Waiting and on its way; what is overrun has given all back, or will when its connection is shut. */
+static size_t held_bytes(const outbox *o) {
+    return o->overrun ? 0 : o->n_bytes + transit_bytes(o->way);
+}
+
+static bool one_has_room(const outbox *o, size_t n_bytes) {
+    return held_bytes(o) + n_bytes <= OUTBOX_BYTES_MAX;
+}
+
+/* Those that live: what comes back from the others is on its way here. Near the bound they are asked one by one. */
+static bool all_have_room(size_t n_bytes) {
+    size_t n_held = n_bytes_all + transits_bytes();
+    if (n_held + n_bytes <= OUTBOXES_BYTES_MAX) return true;
+    n_held = 0;
+    const outbox *o;
+    LIST_FOREACH(o, &all_ones, link) n_held += held_bytes(o);
+    return n_held + n_bytes <= OUTBOXES_BYTES_MAX;
+}
+
 /* Whoever would hold most with what is to be put into `o`. */
 static outbox *largest(outbox *o, size_t n_bytes) {
     outbox *most = o, *other;
-    size_t n_most = o->n_bytes + n_bytes;
-    LIST_FOREACH(other, &busy_ones, link) {
-        if (other == o || other->n_bytes <= n_most) continue;
+    size_t n_most = held_bytes(o) + n_bytes;
+    LIST_FOREACH(other, &all_ones, link) {
+        size_t n_held = held_bytes(other);
+        if (other == o || n_held <= n_most) continue;
         most = other;
-        n_most = other->n_bytes;
+        n_most = n_held;
     }
     return most;
 }
 
 /* Room for n_bytes among all. False: `o` itself would hold most. */
 static bool make_room(outbox *o, size_t n_bytes) {
-    while (n_bytes > OUTBOXES_BYTES_MAX - n_bytes_all) {
+    while (!all_have_room(n_bytes)) {
         outbox *most = largest(o, n_bytes);
         if (most == o) return false;
-        most->overrun = true;   /* first: it stays among the busy ones, until its peer has ended */
-        throw_away(most);
+        overrun(most);
     }
     return true;
 }
 
 status outbox_push(outbox *o, wire_parcel **parcel) {
     size_t n_bytes = wire_parcel_bytes(*parcel);
-    if (o->overrun || o->n_messages == OUTBOX_MESSAGES_MAX || n_bytes > OUTBOX_BYTES_MAX - o->n_bytes)
-        return STATUS_BUSY;
+    if (o->overrun || o->n_messages == OUTBOX_MESSAGES_MAX || !one_has_room(o, n_bytes)) return STATUS_BUSY;
     if (!make_room(o, n_bytes)) return STATUS_BUSY;
     letter *one = malloc(sizeof *one);
     if (!one) return STATUS_NO_MEMORY;
-    if (outbox_empty(o)) LIST_INSERT_HEAD(&busy_ones, o, link);
+    if (outbox_empty(o)) n_busy++;
     *one = (letter){.parcel = *parcel};
     *parcel = NULL;
     STAILQ_INSERT_TAIL(&o->letters, one, link);
@@ -100,11 +137,18 @@ status outbox_push(outbox *o, wire_parcel **parcel) {
     return STATUS_OK;
 }
 
+status outbox_send(outbox *o, void *socket, const wire_route *route, wire_parcel **parcel) {
+    size_t n_bytes = wire_parcel_bytes(*parcel);
+    bool counts = o->way && wire_parcel_large(*parcel);
+    if (counts && !(one_has_room(o, n_bytes) && all_have_room(n_bytes))) return STATUS_BUSY;
+    return wire_send_parcel(socket, route, parcel, o->way);
+}
+
 status outbox_flush(outbox *o, void *socket, const wire_route *route) {
     while (has_letters(o)) {
         letter *first = STAILQ_FIRST(&o->letters);
         size_t n_bytes = wire_parcel_bytes(first->parcel);
-        status st = wire_send_parcel(socket, route, &first->parcel);
+        status st = wire_send_parcel(socket, route, &first->parcel, o->way);
         if (st == STATUS_NOT_FOUND) return st;
         if (st != STATUS_OK) return STATUS_BUSY;
         remove_first(o, n_bytes);
@@ -117,6 +161,8 @@ void outbox_free(outbox **o_pointer) {
     *o_pointer = NULL;
     if (!o) return;
     throw_away(o);
-    if (o->overrun) LIST_REMOVE(o, link);
+    if (o->overrun) n_busy--;
+    LIST_REMOVE(o, link);
+    transit_free(&o->way);
     free(o);
 }

@@ -17,10 +17,6 @@ enum {
     MODELD_BYTES = 512 * MIB,
     SAMPLERD_BYTES = 256 * MIB,
     BASE_BYTES = 8 * MIB,       /* code, tables of peers, ZeroMQ itself */
-    /* What the links share in each daemon, and a queue of ZeroMQ's. */
-    RECEIVED_BYTES = 96 * MIB,
-    OUTBOXES_BYTES = 64 * MIB,
-    QUEUE_MESSAGES = 16,
 };
 
 typedef struct term {
@@ -48,8 +44,10 @@ static void holds_no_more_than(uint64_t n_bytes_max, const term *terms, size_t n
 static void modeld(void **state) {
     (void)state;
     const term terms[] = {
-        {"received and not yet taken", RECEIVED_BYTES},
-        {"outboxes", OUTBOXES_BYTES},
+        {"received of samplers and not yet taken", RECEIVED_BYTES_MAX},
+        {"received of a tokenizerd and not yet taken", CALLS_BYTES_MAX + REQUESTS_BYTES_MAX},
+        {"sent and not read yet", OUTBOXES_BYTES_MAX},
+        {"small messages in ZeroMQ's queues", (uint64_t)CONNECTIONS_MAX * HIGH_WATER_ROWS * SMALL_MESSAGE_BYTES_MAX},
         {"the header in hand", UNPACKED_BYTES_MAX},
         {"its strategy", STRATEGY_BYTES},
         {"what it asks for, before it is counted", STRATEGY_BYTES + MODEL_IDS * sizeof(int32_t)},
@@ -58,7 +56,6 @@ static void modeld(void **state) {
         {"rows of logits", ROWS_BYTES_MAX},
         {"shared rows", SHARED_ROWS_MAX * ROW_BYTES},
         {"rows and ids at samplers", SENT_ROWS_BYTES_MAX},
-        {"answers in ZeroMQ's queue to a tokenizerd", (uint64_t)QUEUE_MESSAGES * MODEL_IDS * sizeof(double)},
         {"the rest", BASE_BYTES},
     };
     HOLDS_NO_MORE_THAN(MODELD_BYTES, terms);
@@ -73,15 +70,15 @@ static uint64_t bytes_a_candidate(void) {
 
 static void samplerd(void **state) {
     (void)state;
-    const uint64_t message_bytes = SCORE_ROWS * ROW_BYTES + MODEL_IDS * sizeof(int32_t);
+    assert_true(SCORE_ROWS * ROW_BYTES + MODEL_IDS * sizeof(int32_t) <= SENT_ROWS_BYTES_MAX);  /* of one, be it alone */
     const term terms[] = {
-        {"received of a modeld, and the rows in hand", HIGH_WATER_ROWS * message_bytes},
-        {"outboxes", OUTBOXES_BYTES},
+        {"received of a modeld, or in hand", SENT_ROWS_BYTES_MAX},
+        {"sent and not read yet", OUTBOX_BYTES_MAX},
         {"the header in hand", UNPACKED_BYTES_MAX},
         {"its strategy", STRATEGY_BYTES},
-        {"candidates", MODEL_IDS * bytes_a_candidate()},
-        {"ids so far, and a number for each", N_CTX_MAX * (sizeof(int32_t) + sizeof(uint32_t))},
-        {"probabilities", MODEL_IDS * sizeof(double)},
+        {"candidates", DRAWERS_DEFAULT_MAX * MODEL_IDS * bytes_a_candidate()},
+        {"ids so far, and a number for each", DRAWERS_DEFAULT_MAX * MODEL_IDS * (sizeof(int32_t) + sizeof(uint32_t))},
+        {"probabilities", DRAWERS_DEFAULT_MAX * MODEL_IDS * sizeof(double)},
         {"the rest", BASE_BYTES},
     };
     HOLDS_NO_MORE_THAN(SAMPLERD_BYTES, terms);

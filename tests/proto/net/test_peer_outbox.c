@@ -7,6 +7,7 @@
 
 #include "logits.pb-c.h"
 #include "proto/base/limits.h"
+#include "proto/net/outbox/transit.h"
 #include "tests/support/link/sides.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -57,7 +58,7 @@ static void whoever_never_reads_is_cut(void **state) {
     peer *p = up.last;
     uint64_t n_sent = 0;
     status st = STATUS_OK;
-    while (st == STATUS_OK && n_sent < 1000000) st = side_send(&up, p, ++n_sent, 2000);
+    while (st == STATUS_OK && n_sent < 1000000) st = side_send(&up, p, ++n_sent, 500);
     assert_int_equal(st, STATUS_BUSY);
     assert_in_range(n_sent, OUTBOX_MESSAGES_MAX, 999999);
     assert_int_equal(up.n_left, 0); /* not from within peers_send */
@@ -85,6 +86,66 @@ static void an_outbox_is_bounded_in_bytes(void **state) {
            peers_send(up.ps, up.last, &m.base, &raw, 1) == STATUS_OK)
         n_sent++;
     assert_in_range(n_sent, 1, OUTBOX_MESSAGES_MAX - 1); /* it was not their number */
+}
+
+static bool nothing_on_its_way(void) {
+    return transits_bytes() == 0;
+}
+
+/* More than the system takes of a side that does not read. How many were sent. */
+static size_t send_blocks(side *s, size_t n_max) {
+    static uint8_t block[OUTBOX_BYTES_MAX / 4];
+    wire_raw raw = {block, sizeof block};
+    Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
+    m.sample = &sample;
+    size_t n_sent = 0;
+    while (n_sent < n_max && peers_send(s->ps, s->last, &m.base, &raw, 1) == STATUS_OK) n_sent++;
+    return n_sent;
+}
+
+/* The queue has room for them all, and its bytes count. */
+static void what_is_on_its_way_is_bounded_in_bytes(void **state) {
+    (void)state;
+    up = side_of("bound", LIVENESS_PING);
+    side_open(&up, true);
+    fake_connects(1);
+    fake_peer_say_hello(&fake, hello_beating(BEAT_MS));
+    assert_true(becomes(up_joined));
+    assert_in_range(send_blocks(&up, HIGH_WATER_MESSAGES), 3, HIGH_WATER_MESSAGES - 1);  /* some may have left */
+    assert_true(becomes(up_left));
+    assert_non_null(strstr(up.why, "read"));
+    assert_true(becomes(nothing_on_its_way));   /* though the other one neither reads nor goes */
+}
+
+static void a_joining_side_gives_back_what_is_not_read(void **state) {
+    (void)state;
+    sides_prepare(LIVENESS_PING);
+    up.where.high_water = 1;
+    sides_open();
+    assert_true(becomes(both_joined));
+    assert_in_range(send_blocks(&down, HIGH_WATER_MESSAGES), 3, HIGH_WATER_MESSAGES - 1);
+    assert_true(becomes(down_left));
+    assert_non_null(strstr(down.why, "read"));
+    assert_true(becomes(nothing_on_its_way));
+    assert_true(becomes(both_joined));
+}
+
+static void a_side_may_end_before_what_it_sent(void **state) {
+    (void)state;
+    side *const sides[] = {&up, &down};
+    for (size_t i = 0; i < 2; i++) {
+        sides_prepare(LIVENESS_PING);
+        up.where.high_water = down.where.high_water = 1;
+        sides_open();
+        assert_true(becomes(both_joined));
+        assert_int_equal(send_blocks(sides[i], 3), 3);
+        assert_true(transits_bytes() > 0);
+        peers_free(&sides[i]->ps);
+        assert_true(becomes(nothing_on_its_way));
+        peers_free(&up.ps), peers_free(&down.ps);
+    }
 }
 
 static void too_long_is_told_and_nothing_is_cut(void **state) {
@@ -116,6 +177,9 @@ int main(void) {
         TEST(what_is_offered_leaves_at_once_or_not_at_all),
         TEST(whoever_never_reads_is_cut),
         TEST(an_outbox_is_bounded_in_bytes),
+        TEST(what_is_on_its_way_is_bounded_in_bytes),
+        TEST(a_joining_side_gives_back_what_is_not_read),
+        TEST(a_side_may_end_before_what_it_sent),
         TEST(too_long_is_told_and_nothing_is_cut),
         TEST(an_owner_may_cut_within_a_message),
     };

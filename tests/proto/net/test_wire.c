@@ -205,17 +205,17 @@ static void a_full_queue_is_told(void **state) {
     while (st == STATUS_OK && n_sent < N_MAX) {
         assert_int_equal(wire_pack(&parcel, &request(n_sent)->base, &raw, 1), STATUS_OK);
         assert_true(wire_parcel_bytes(parcel) > sizeof block);
-        st = wire_send_parcel(router, &route, &parcel);
+        st = wire_send_parcel(router, &route, &parcel, NULL);
         if (st == STATUS_OK) n_sent++, assert_null(parcel);
     }
     assert_int_equal(st, STATUS_BUSY);
     assert_non_null(parcel);
-    assert_int_equal(wire_send_parcel(router, &route, &parcel), STATUS_BUSY);
+    assert_int_equal(wire_send_parcel(router, &route, &parcel, NULL), STATUS_BUSY);
 
     for (uint64_t ticket = 0; ticket <= n_sent; ticket++) {
         if (ticket == n_sent) /* the queue empties in a thread of ZeroMQ's: soon, not at once */
             for (int i = 0; i < SOON_MS && parcel; i++, usleep(1000))
-                wire_send_parcel(router, &route, &parcel);
+                wire_send_parcel(router, &route, &parcel, NULL);
         assert_int_equal(receive(dealer, type, &m), STATUS_OK);
         assert_int_equal(((Trivium__LogitsRequest *)m.header)->sample->ticket, ticket);
         assert_non_null(wire_array(&m, 0, sizeof block, 1));

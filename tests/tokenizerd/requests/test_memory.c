@@ -23,6 +23,7 @@ static const uint64_t tokenizerd_bytes[] = {
     RECEIVED_BYTES_MAX,
     2 * (uint64_t)HEADER_BYTES_MAX + 2 * (uint64_t)RAW_BYTES_MAX,
     OUTBOXES_BYTES_MAX,
+    (uint64_t)CONNECTIONS_MAX * HIGH_WATER_MESSAGES * SMALL_MESSAGE_BYTES_MAX,
     TEXTS_BYTES_MAX,
     ((uint64_t)TEXT_BYTES_MAX + BRIEF_OPEN_BYTES_MAX) * BPE_RUN_BYTES_A_BYTE +
         sizeof(int32_t) * ((uint64_t)TOKENIZE_IDS_MAX + BRIEF_OPEN_BYTES_MAX),
