@@ -31,6 +31,7 @@ class Fake(threading.Thread):
     incoming = outgoing = None
     role = common_pb2.ROLE_NONE
     joins = True
+    receive_mark = None                        # messages that may lie unread with it; None: as ZeroMQ likes
     heartbeat_ms = 5000                        # a test may stand still for a while before its fake counts as lost
 
     def __init__(self, address, name="fake"):
@@ -40,6 +41,8 @@ class Fake(threading.Thread):
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER if self.joins else zmq.ROUTER)
         self.socket.linger = self.linger_ms = 0
+        if self.receive_mark is not None:
+            self.socket.rcvhwm = self.receive_mark
         self.outbox = collections.deque()      # frames
         self.woken, self.wake = socket.socketpair()     # a byte for each item of outbox
         self.peers = {}                        # routing id (b"" for the only one) → its incarnation
