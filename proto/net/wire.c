@@ -284,11 +284,23 @@ static status parcel_send(void *socket, const wire_route *route, wire_parcel *pa
     return st;
 }
 
+/* An empty frame is not counted; and of one that ZeroMQ has taken nothing is left here. */
+static void frames_begin(wire_parcel *parcel, transit *way) {
+    for (size_t i = 0; parcel->large && i < parcel->n_frames; i++)
+        if (zmq_msg_size(&parcel->frames[i]) > 0) transit_begin(way, &parcel->frames[i]);
+}
+
+static void frames_cancel(wire_parcel *parcel) {
+    for (size_t i = 0; parcel->large && i < parcel->n_frames; i++)
+        if (zmq_msg_size(&parcel->frames[i]) > 0) transit_cancel(&parcel->frames[i]);
+}
+
 status wire_send(void *socket, const wire_route *route, const ProtobufCMessage *header,
                  const wire_raw *raw, size_t n_raw) {
     wire_parcel parcel;
     status st = parcel_fill(&parcel, header, raw, n_raw);
     if (st != STATUS_OK) return st;
+    frames_begin(&parcel, NULL);
     st = parcel_send(socket, route, &parcel);
     parcel_empty(&parcel);
     return st;
@@ -314,23 +326,11 @@ bool wire_parcel_large(const wire_parcel *parcel) {
     return parcel->large;
 }
 
-/* An empty frame is not counted; and of one that ZeroMQ has taken nothing is left here. */
-static void frames_begin(wire_parcel *parcel, transit *way) {
-    for (size_t i = 0; i < parcel->n_frames; i++)
-        if (zmq_msg_size(&parcel->frames[i]) > 0) transit_begin(way, &parcel->frames[i]);
-}
-
-static void frames_cancel(wire_parcel *parcel) {
-    for (size_t i = 0; i < parcel->n_frames; i++)
-        if (zmq_msg_size(&parcel->frames[i]) > 0) transit_cancel(&parcel->frames[i]);
-}
-
 status wire_send_parcel(void *socket, const wire_route *route, wire_parcel **parcel, transit *way) {
-    bool counts = way && (*parcel)->large;
-    if (counts) frames_begin(*parcel, way);
+    frames_begin(*parcel, way);
     status st = parcel_send(socket, route, *parcel);
     if (st == STATUS_OK) wire_parcel_free(parcel);
-    else if (counts) frames_cancel(*parcel);
+    else frames_cancel(*parcel);
     return st;
 }
 

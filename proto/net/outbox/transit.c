@@ -18,6 +18,7 @@ typedef union waybill {
     max_align_t alignment;
 } waybill;
 
+/* Also what hands a frame over: changed after all else when it is sent, read before all else when it comes back. */
 static atomic_size_t n_bytes_all;
 
 transit *transit_new(void) {
@@ -55,6 +56,7 @@ static void come_back(waybill *bill) {
 
 static void on_free(void *bytes, void *hint) {
     (void)bytes;
+    (void)atomic_load(&n_bytes_all);
     come_back(hint);
     free(hint);
 }
@@ -63,8 +65,8 @@ bool transit_frame(zmq_msg_t *frame, size_t n_bytes) {
     if (n_bytes > SIZE_MAX - sizeof(waybill)) return false;
     waybill *bill = malloc(sizeof *bill + n_bytes);
     if (!bill) return false;
-    atomic_init(&bill->transit, NULL);
     bill->n_bytes = sizeof *bill + n_bytes;
+    atomic_store(&bill->transit, NULL);
     if (zmq_msg_init_data(frame, bill + 1, n_bytes, on_free, bill) == 0) return true;
     free(bill);
     return false;
@@ -75,12 +77,13 @@ static waybill *bill_of(zmq_msg_t *frame) {
 }
 
 void transit_begin(transit *t, zmq_msg_t *frame) {
-    if (!t) return;
     waybill *bill = bill_of(frame);
-    atomic_fetch_add(&t->n_holders, 1);
-    atomic_fetch_add(&t->n_bytes, bill->n_bytes);
-    atomic_fetch_add(&n_bytes_all, bill->n_bytes);
+    if (t) {
+        atomic_fetch_add(&t->n_holders, 1);
+        atomic_fetch_add(&t->n_bytes, bill->n_bytes);
+    }
     atomic_store(&bill->transit, t);
+    atomic_fetch_add(&n_bytes_all, t ? bill->n_bytes : 0);
 }
 
 void transit_cancel(zmq_msg_t *frame) {
