@@ -112,7 +112,8 @@ static void send_blocks(outbox *o, int n) {
 static void one_has_its_own_bound(void **state) {
     (void)state;
     push_blocks(a, OUTBOX_BYTES_MAX / BLOCK_BYTES);
-    assert_int_equal(put(a, pack_weighing(OUTBOX_BYTES_MAX % BLOCK_BYTES)), STATUS_OK);
+    const size_t n_rest = OUTBOX_BYTES_MAX % BLOCK_BYTES;   /* `make tiny`: none */
+    if (n_rest > 0) assert_int_equal(put(a, pack_weighing(n_rest)), STATUS_OK);
     assert_int_equal(push(a, 1), STATUS_BUSY);
     assert_false(outbox_overrun(a));
     assert_int_equal(push(b, 1), STATUS_OK);
