@@ -1,13 +1,19 @@
-/* zmq_poll waits; signals come to it as a file descriptor, timers as its timeout. What handlers
- * change in the set of sources holds from the next turn on. */
+/* poll waits; signals come to it as a file descriptor, timers as its timeout. What handlers change in the set of sources
+ * holds from the next turn on.
+ *
+ * A socket of ZeroMQ wakes the poll by a descriptor (ZMQ_FD) that tells of a change alone, and whose word is lost when the
+ * socket is used in between. So before each wait the sockets are asked what they have (ZMQ_EVENTS), and afterwards those
+ * that woke us. zmq_poll asks all of them twice as often, and each time costs system calls. */
 #include "loop.h"
 
 #include <assert.h>
 #include <czmq.h>
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -21,8 +27,11 @@
 typedef struct loop_source {
     struct loop_source *next;
     void *socket;
-    int fd;
-    short events;               /* ZMQ_POLLIN or ZMQ_POLLOUT */
+    int fd;                     /* the socket's own, of one */
+    short events;               /* POLLIN or POLLOUT: what is waited for */
+    bool alone;                 /* nobody but its handler uses the socket */
+    bool asked;                 /* it had nothing, and has not been used since */
+    bool ready;
     loop_handler *handler;      /* NULL: removed, to be freed before the next turn */
     void *context;
 } loop_source;
@@ -40,7 +49,7 @@ struct loop {
     loop_source *sources;       /* the newest first */
     size_t n_sources;           /* removed ones, too */
     bool changed;               /* `items` are not what is to be polled any more */
-    zmq_pollitem_t *items;      /* [n_items] */
+    struct pollfd *items;       /* [n_items] */
     loop_source **polled;      /* [n_items]: whose item each is */
     size_t n_items, items_capacity, polled_capacity;   /* both hold all sources */
     uint64_t n_turns;
@@ -72,7 +81,7 @@ static bool ends(loop *l) {
 
 static bool make_room(loop *l) {
     size_t n = l->n_sources + 1;
-    zmq_pollitem_t *items = grow(l->items, &l->items_capacity, n, sizeof *items);
+    struct pollfd *items = grow(l->items, &l->items_capacity, n, sizeof *items);
     if (items) l->items = items;
     loop_source **polled = grow(l->polled, &l->polled_capacity, n, sizeof *polled);
     if (polled) l->polled = polled;
@@ -104,51 +113,68 @@ static void watches_settle(loop *l) {
     }
     size_t i = l->n_items = l->n_sources;
     for (loop_source *w = l->sources; w; w = w->next) {
-        l->items[--i] = (zmq_pollitem_t){.socket = w->socket, .fd = w->fd, .events = w->events};
+        l->items[--i] = (struct pollfd){.fd = w->fd, .events = w->socket ? POLLIN : w->events};
         l->polled[i] = w;
     }
     l->changed = false;
 }
 
+/* An option of a socket that is there. */
+static int socket_option(void *socket, int name) {
+    int value;
+    size_t n_bytes = sizeof value;
+    int rc = zmq_getsockopt(socket, name, &value, &n_bytes);
+    assert(rc == 0);
+    (void)rc;
+    return value;
+}
+
+static int socket_add(loop *l, void *socket, short events, bool alone, loop_handler *handler, void *context) {
+    return source_add(l, (loop_source){.socket = socket, .fd = socket_option(socket, ZMQ_FD), .events = events,
+                                .alone = alone, .handler = handler, .context = context});
+}
+
 int loop_add_socket(loop *l, void *socket, loop_handler *handler, void *context) {
-    return source_add(l, (loop_source){.socket = socket, .fd = -1, .events = ZMQ_POLLIN,
-                                .handler = handler, .context = context});
+    return socket_add(l, socket, POLLIN, false, handler, context);
+}
+
+int loop_add_socket_alone(loop *l, void *socket, loop_handler *handler, void *context) {
+    return socket_add(l, socket, POLLIN, true, handler, context);
 }
 
 int loop_add_socket_writer(loop *l, void *socket, loop_handler *handler, void *context) {
-    return source_add(l, (loop_source){.socket = socket, .fd = -1, .events = ZMQ_POLLOUT,
-                                .handler = handler, .context = context});
+    return socket_add(l, socket, POLLOUT, false, handler, context);
 }
 
 int loop_add_reader(loop *l, int fd, loop_handler *handler, void *context) {
-    return source_add(l, (loop_source){.fd = fd, .events = ZMQ_POLLIN,
+    return source_add(l, (loop_source){.fd = fd, .events = POLLIN,
                                 .handler = handler, .context = context});
 }
 
 int loop_add_writer(loop *l, int fd, loop_handler *handler, void *context) {
-    return source_add(l, (loop_source){.fd = fd, .events = ZMQ_POLLOUT,
+    return source_add(l, (loop_source){.fd = fd, .events = POLLOUT,
                                 .handler = handler, .context = context});
 }
 
-/* Forget the sources of a socket or descriptor whose events are among `events`. */
+/* Forget the sources of a socket, or else of a descriptor, whose events are among `events`. */
 static void watches_remove(loop *l, void *socket, int fd, short events) {
     for (loop_source *w = l->sources; w; w = w->next) {
-        if (w->socket != socket || w->fd != fd || !(w->events & events)) continue;
+        if (w->socket != socket || (!socket && w->fd != fd) || !(w->events & events)) continue;
         w->handler = NULL;
         l->changed = true;
     }
 }
 
 void loop_remove_socket(loop *l, void *socket) {
-    watches_remove(l, socket, -1, ZMQ_POLLIN | ZMQ_POLLOUT);
+    watches_remove(l, socket, -1, POLLIN | POLLOUT);
 }
 
 void loop_remove_socket_writer(loop *l, void *socket) {
-    watches_remove(l, socket, -1, ZMQ_POLLOUT);
+    watches_remove(l, socket, -1, POLLOUT);
 }
 
 void loop_remove_fd(loop *l, int fd) {
-    watches_remove(l, NULL, fd, ZMQ_POLLIN | ZMQ_POLLOUT);
+    watches_remove(l, NULL, fd, POLLIN | POLLOUT);
 }
 
 /* ---- Timers ---- */
@@ -259,20 +285,54 @@ void loop_free(loop **loop_pointer) {
     free(l);
 }
 
-/* Wait, then call whoever is ready (a descriptor with an error is: its handler reads the error and
- * decides), then the timers that are due. A handler that waits takes turns of its own, and what was
- * ready before them is polled anew. False: the poll fails for good. */
+/* Has the socket what is waited for? */
+static void ask(loop_source *w) {
+    short events = w->events == POLLIN ? ZMQ_POLLIN : ZMQ_POLLOUT;
+    w->ready = socket_option(w->socket, ZMQ_EVENTS) & events;
+    w->asked = !w->ready;
+}
+
+/* True: there is a socket that is ready. */
+static bool ask_sockets(loop *l) {
+    bool some = false;
+    for (size_t i = 0; i < l->n_items; i++) {
+        loop_source *w = l->polled[i];
+        w->ready = false;
+        if (w->socket && !(w->alone && w->asked)) ask(w);
+        some = some || w->ready;
+    }
+    return some;
+}
+
+/* Wait until some are ready, or a timer is due. False: there is nothing to be called, as a signal came first; `fine` is
+ * false where the poll failed. */
+static bool await(loop *l, bool *fine) {
+    bool some = ask_sockets(l);
+    int n = poll(l->items, l->n_items, some ? 0 : (int)patience_ms(l));
+    *fine = n >= 0 || errno == EINTR;   /* any signal interrupts the poll: a resized window is no reason to end */
+    if (n < 0) return false;
+    for (size_t i = 0; n > 0 && i < l->n_items; i++) {
+        loop_source *w = l->polled[i];
+        if (!l->items[i].revents) continue;
+        n--;
+        if (!w->socket) w->ready = true;    /* or has an error, which its handler reads, and decides */
+        else if (!w->ready) ask(w);
+    }
+    return true;
+}
+
+/* Wait, then call whoever is ready, then the timers that are due. A handler that waits takes turns of its own, and what
+ * was ready before them is polled anew. False: the poll fails for good. */
 static bool take_turn(loop *l) {
     const uint64_t turn = ++l->n_turns;
+    bool fine;
     if (l->changed) watches_settle(l);
-    int n_ready = zmq_poll(l->items, (int)l->n_items, patience_ms(l));
-    /* Any signal interrupts the poll: a resized window is no reason to end. */
-    if (n_ready < 0) return zmq_errno() == EINTR;
-    for (size_t i = 0; n_ready > 0 && i < l->n_items && l->n_turns == turn && !ends(l); i++) {
-        if (!l->items[i].revents) continue;
-        n_ready--;
-        const loop_source *w = l->polled[i]; /* removed by a handler before it: no longer called */
-        if (w->handler) w->handler(w->context);
+    if (!await(l, &fine)) return fine;
+    for (size_t i = 0; i < l->n_items && l->n_turns == turn && !ends(l); i++) {
+        loop_source *w = l->polled[i];
+        if (!w->ready || !w->handler) continue;     /* removed by a handler before it: no longer called */
+        w->asked = false;
+        w->handler(w->context);
     }
     take_timers(l);
     return true;
@@ -286,7 +346,7 @@ bool loop_run(loop *l) {
 
     bool fine = true;
     while (fine && !ends(l)) fine = take_turn(l);
-    if (!fine) log_event(LOG_ERROR, "loop_failed", "error=\"%s\"", zmq_strerror(zmq_errno()));
+    if (!fine) log_event(LOG_ERROR, "loop_failed", "error=\"%s\"", strerror(errno));
 
     signals_wake(outer);
     signals_set(before);
@@ -324,9 +384,9 @@ static bool wait_for(loop *l, loop_source what, short events) {
 }
 
 bool loop_wait_readable(loop *l, int fd) {
-    return wait_for(l, (loop_source){.fd = fd, .events = ZMQ_POLLIN, .handler = wake_up}, POLLIN);
+    return wait_for(l, (loop_source){.fd = fd, .events = POLLIN, .handler = wake_up}, POLLIN);
 }
 
 bool loop_wait_writable(loop *l, int fd) {
-    return wait_for(l, (loop_source){.fd = fd, .events = ZMQ_POLLOUT, .handler = wake_up}, POLLOUT);
+    return wait_for(l, (loop_source){.fd = fd, .events = POLLOUT, .handler = wake_up}, POLLOUT);
 }

@@ -1,4 +1,4 @@
-/* The service loop of a daemon: a thin layer over zmq_poll. One thread; handlers run one at a time and never
+/* The service loop of a daemon: a thin layer over poll. One thread; handlers run one at a time and never
  * block. What tells the program to end (signals.h) ends it cleanly. */
 #ifndef TRIVIUM_LOOP_H
 #define TRIVIUM_LOOP_H
@@ -14,6 +14,8 @@ void loop_free(loop **loop);
 
 /* Call `handler` whenever `socket` (of ZeroMQ, borrowed) has messages to read. 0, or -1: no memory. */
 int loop_add_socket(loop *loop, void *socket, loop_handler *handler, void *context);
+/* The same for one that is used by `handler` alone, or whoever else reads it does so until nothing is left: it costs less. */
+int loop_add_socket_alone(loop *loop, void *socket, loop_handler *handler, void *context);
 void loop_remove_socket(loop *loop, void *socket);
 
 /* Call `handler` at each turn in which `socket` takes a message: on a DEALER, when it is connected and

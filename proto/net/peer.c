@@ -235,7 +235,7 @@ static bool attach(peers *ps) {
     if (peers_bound(ps) && !peers_room_begin(ps)) return false;
     if (!peers_life_begin(ps)) return false;
     if (loop_add_socket(ps->loop, ps->socket, peers_readable, ps) != 0) return false;
-    return loop_add_socket(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
+    return loop_add_socket_alone(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
 }
 
 typedef status endpoint_opener(endpoint **out, const endpoint_options *options, failure *f);
