@@ -325,9 +325,7 @@ bool endpoint_next_broken(endpoint *e, int *connection) {
 
 /* The descriptor of one that broke may be another's by now. */
 void endpoint_shut(endpoint *e, int connection) {
-    if (connection < 0) return;
-    if (e->bound) gate_shut(connection);
-    else if (!endpoint_broke(e)) shutdown(connection, SHUT_RDWR);
+    if (connection >= 0 && !endpoint_broke(e)) shutdown(connection, SHUT_RDWR);
 }
 
 endpoint_reach endpoint_reached(const endpoint *e) {

@@ -41,7 +41,7 @@ bool endpoint_broke(endpoint *e);               /* a joining one's own, since th
  * before can still be read; a new connection may have the same descriptor already. False: no other broke. */
 bool endpoint_next_broken(endpoint *e, int *connection);
 
-/* End its connection, if it has not broken already: what ZeroMQ has for it is dropped. -1: of none that is known. */
+/* A joining one: end its connection, if it has not broken already: what ZeroMQ has for it is dropped. -1: it is not known. */
 void endpoint_shut(endpoint *e, int connection);
 
 /* How far a joining one came, of all that was read so far with endpoint_broke. */

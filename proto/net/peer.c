@@ -82,8 +82,8 @@ peer *peer_find(const peers *ps, uint64_t incarnation, const wire_route *route) 
 
 /* Else ZeroMQ would keep what it does not read, for whoever is at the other end of that connection. */
 static void shut(peers *ps, const peer *p) {
-    if (peers_bound(ps)) peers_note_broken(ps);
-    endpoint_shut(ps->endpoint, p->connection);
+    if (peers_bound(ps)) gate_shut(p->gate_number);
+    else endpoint_shut(ps->endpoint, p->connection);
 }
 
 void peer_end(peers *ps, peer *p, const char *why, bool tell) {

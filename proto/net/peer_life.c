@@ -177,6 +177,7 @@ void peers_readable(void *context) {
 static void rejoin(peers *ps) {
     peer *p = TAILQ_FIRST(&ps->list);
     if (!endpoint_broke(ps->endpoint) || !p) return;
+    p->connection = -1;
     peer_end(ps, p, WHY_BROKE, true);
     peers_say_hello(ps);
 }

@@ -281,11 +281,10 @@ void gate_left(int fd) {
     pthread_mutex_unlock(&lock);
 }
 
-void gate_shut(int fd) {
-    connection *c = find(fd, KIND_OPEN);
-    if (!c) return;
+void gate_shut(uint64_t number) {
+    connection *c = &table[number % DESCRIPTORS_MAX];
     pthread_mutex_lock(&lock);
-    if (c->kind == KIND_OPEN && !c->cut) cut(c, &n_cut.unread);
+    if (c->kind == KIND_OPEN && c->number == number && !c->cut) cut(c, &n_cut.unread);
     pthread_mutex_unlock(&lock);
 }
 

@@ -34,8 +34,8 @@ void gate_left(int connection);
 uint64_t gate_number(int connection);
 bool gate_unread(uint64_t number);
 
-/* Ends a connection, whose peer does not read what ZeroMQ has for it. */
-void gate_shut(int connection);
+/* Ends the connection of this number, whose peer does not read what ZeroMQ has for it. */
+void gate_shut(uint64_t number);
 
 /* Frames of n_bytes each were taken off a socket. */
 void gate_took(int connection, size_t n_bytes);

@@ -48,6 +48,7 @@ static void modeld(void **state) {
         {"received of a tokenizerd and not yet taken", CALLS_BYTES_MAX + REQUESTS_BYTES_MAX},
         {"sent and not read yet", OUTBOXES_BYTES_MAX},
         {"small messages in ZeroMQ's queues", (uint64_t)CONNECTIONS_MAX * HIGH_WATER_ROWS * SMALL_MESSAGE_BYTES_MAX},
+        {"connections, in ZeroMQ", (uint64_t)CONNECTIONS_MAX * CONNECTION_BYTES},
         {"the header in hand", UNPACKED_BYTES_MAX},
         {"its strategy", STRATEGY_BYTES},
         {"what it asks for, before it is counted", STRATEGY_BYTES + MODEL_IDS * sizeof(int32_t)},

@@ -58,7 +58,7 @@ static void whoever_never_reads_is_cut(void **state) {
     peer *p = up.last;
     uint64_t n_sent = 0;
     status st = STATUS_OK;
-    while (st == STATUS_OK && n_sent < 1000000) st = side_send(&up, p, ++n_sent, 500);
+    while (st == STATUS_OK && n_sent < 1000000) st = side_send(&up, p, ++n_sent, 100);
     assert_int_equal(st, STATUS_BUSY);
     assert_in_range(n_sent, OUTBOX_MESSAGES_MAX, 999999);
     assert_int_equal(up.n_left, 0); /* not from within peers_send */

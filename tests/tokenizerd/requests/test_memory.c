@@ -20,6 +20,7 @@ enum { MIB = 1 << 20, TERMS_MAX = 32, ENDING_BYTES = 48, PEER_BYTES = 2048, SAMP
 /* In the order of the page; 0 at the end. */
 static const uint64_t tokenizerd_bytes[] = {
     8 * MIB,
+    (uint64_t)CONNECTIONS_MAX * CONNECTION_BYTES,
     RECEIVED_BYTES_MAX,
     2 * (uint64_t)HEADER_BYTES_MAX + 2 * (uint64_t)RAW_BYTES_MAX,
     OUTBOXES_BYTES_MAX,
