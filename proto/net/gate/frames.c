@@ -4,7 +4,8 @@ enum {
     GREETING_BYTES = 64,
     MORE = 1, LONG = 2, COMMAND = 4,    /* flags of a frame */
     SHORT_BYTES_MAX = UINT8_MAX,        /* the longest body whose size is one byte */
-    COMMAND_BYTES_MAX = 64 * 1024,      /* names and properties of a connection; no message is one */
+    COMMAND_BYTES_MAX = 512,            /* names and properties of a connection, of which ZeroMQ keeps 25 times as much */
+    NAME_BYTES_LEAST = 4, NAME_BYTES_MOST = 5,  /* of READY, ERROR, PING, PONG */
     PLACE_BYTES = 64,                   /* of a frame in a queue: a very short one lies in it altogether */
     INLINE_BYTES_MAX = 33,
     BUFFER_BYTES = 8192,                /* of ZeroMQ: a frame within it is not copied out of it */
@@ -51,6 +52,7 @@ static void grow_open(frames *f, size_t n_bytes, size_t *grown) {
 /* Its head is whole. */
 static void begin_frame(frames *f, size_t *grown) {
     f->n_left = 0;
+    f->named = false;
     for (size_t i = 1; i < f->n_head; i++) f->n_left = f->n_left << 8 | f->head[i];
     if (is_command(f)) {
         f->alien |= f->n_left > COMMAND_BYTES_MAX;
@@ -58,6 +60,13 @@ static void begin_frame(frames *f, size_t *grown) {
     }
     f->n_open++;
     grow_open(f, overhead((size_t)f->n_left), grown);
+}
+
+/* Of SUBSCRIBE and CANCEL ZeroMQ makes parts of messages: they are for sockets of other kinds. */
+static void take_name(frames *f, uint8_t n_bytes) {
+    if (f->named) return;
+    f->named = true;
+    f->alien |= n_bytes < NAME_BYTES_LEAST || n_bytes > NAME_BYTES_MOST;
 }
 
 static void end_frame(frames *f) {
@@ -74,9 +83,10 @@ size_t frames_count(frames *f, const uint8_t *bytes, size_t n) {
             begin_frame(f, &grown);
         } else {
             size_t n_body = n - i < f->n_left ? n - i : (size_t)f->n_left;
+            if (is_command(f)) take_name(f, bytes[i]);
+            else grow_open(f, n_body, &grown);
             f->n_left -= n_body;
             i += n_body;
-            if (!is_command(f)) grow_open(f, n_body, &grown);
         }
         if (f->n_left == 0) end_frame(f);
     }

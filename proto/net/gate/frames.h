@@ -14,9 +14,10 @@ typedef struct frames {
     uint8_t head[FRAME_HEAD_BYTES_MAX];
     size_t n_head;                  /* bytes of the head of the frame under way */
     uint64_t n_left;                /* bytes of its body that are still to come */
+    bool named;                     /* it is a command whose name has begun */
     size_t open_bytes;              /* what the message under way weighs so far; 0: none is */
     size_t n_open;                  /* frames of it that have begun */
-    bool alien;                     /* no ZMTP 3, or a command longer than any that there is: to be ended */
+    bool alien;                     /* no ZMTP 3, or a command that no peer of ours says: to be ended */
 } frames;
 
 /* Bytes in memory that a frame of a message counts for, from when it came until it is taken: itself, its head on

@@ -40,6 +40,7 @@ FLOODS = {
     "slow parts": lambda: repeated(PART, 1000, 0.01),
     "empty parts": lambda: repeated(zmtp.frame(b"", zmtp.MORE) * 1000, 1000),
     "tiny parts one by one": lambda: repeated(zmtp.frame(bytes(40), zmtp.MORE), 100000, 0.001),
+    "commands that come out as parts": lambda: repeated(zmtp.frame(b"\x09SUBSCRIBE".ljust(500), zmtp.COMMAND | zmtp.MORE) * 1000, 2000),
     "a long command": lambda: repeated(zmtp.frame(bytes(1 << 20), zmtp.COMMAND), 1000),
 }
 
