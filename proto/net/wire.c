@@ -130,12 +130,14 @@ static status raws_receive(void *socket, wire_message *m, bool more) {
     return STATUS_OK;
 }
 
-/* The frame that a ROUTER puts in front: who sent it. */
-static void route_set(wire_route *route, zmq_msg_t *frame) {
+/* The frame that a ROUTER puts in front: who sent it. False: it is longer than any may be, which ZeroMQ bounds only where
+ * it is its own. */
+static bool route_set(wire_route *route, zmq_msg_t *frame) {
     size_t n_bytes = zmq_msg_size(frame);
-    assert(n_bytes <= ROUTING_BYTES_MAX); /* ZeroMQ's own bound */
+    if (n_bytes > ROUTING_BYTES_MAX) return false;
     route->n_bytes = (uint8_t)n_bytes;
     memcpy(route->bytes, zmq_msg_data(frame), n_bytes);
+    return true;
 }
 
 static bool is_router(void *socket) {
@@ -151,8 +153,9 @@ status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_m
     *m = (wire_message){.connection = -1};
     zmq_msg_t frame;
     if (!frame_receive(socket, &frame)) return STATUS_NOT_FOUND;
+    bool known = true;
     if (is_router(socket)) {
-        route_set(&m->route, &frame);
+        known = route_set(&m->route, &frame);
         bool more = has_more(&frame);
         zmq_msg_close(&frame);
         if (!more || !frame_receive(socket, &frame)) return STATUS_BAD_MESSAGE;
@@ -161,7 +164,7 @@ status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_m
     m->connection = zmq_msg_get(&frame, ZMQ_SRCFD);
     count_frame(m, &frame);
     status st = STATUS_BAD_MESSAGE;
-    m->frames = calloc(1, sizeof *m->frames);
+    m->frames = known ? calloc(1, sizeof *m->frames) : NULL;
     if (m->frames) m->frames->n_holders = 1;
     if (m->frames) m->header = header_unpack(&m->frames->memory, type, &frame);
     zmq_msg_close(&frame);
