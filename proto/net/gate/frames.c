@@ -53,6 +53,9 @@ static void grow_open(frames *f, size_t n_bytes, size_t *grown) {
 static void begin_frame(frames *f, size_t *grown) {
     f->n_left = 0;
     f->named = false;
+    f->n_identity = 0;
+    f->alien |= !f->met && !is_command(f);  /* ZeroMQ takes READY from a frame of any kind */
+    f->met = true;
     for (size_t i = 1; i < f->n_head; i++) f->n_left = f->n_left << 8 | f->head[i];
     if (is_command(f)) {
         f->alien |= f->n_left > COMMAND_BYTES_MAX;
@@ -69,6 +72,26 @@ static void take_name(frames *f, uint8_t n_bytes) {
     f->alien |= n_bytes < NAME_BYTES_LEAST || n_bytes > NAME_BYTES_MOST;
 }
 
+/* What a peer wants to be called. A name that begins with 0 may be the one that ZeroMQ is about to give to somebody else,
+ * and then it ends the process. */
+static void look_for_identity(frames *f, uint8_t byte) {
+    static const char property[] = "\x08Identity";
+    enum { PROPERTY_BYTES = sizeof property - 1, WITH_LENGTH_BYTES = PROPERTY_BYTES + 4 };
+    if (f->n_identity == WITH_LENGTH_BYTES) {
+        f->alien |= byte == 0;
+        f->n_identity = 0;
+    } else if (f->n_identity >= PROPERTY_BYTES || byte == property[f->n_identity]) {
+        f->n_identity++;
+    } else {
+        f->n_identity = byte == property[0];
+    }
+}
+
+static void take_command(frames *f, const uint8_t *bytes, size_t n) {
+    take_name(f, bytes[0]);
+    for (size_t i = 0; i < n; i++) look_for_identity(f, bytes[i]);
+}
+
 static void end_frame(frames *f) {
     if (!is_command(f) && !(f->head[0] & MORE)) f->n_open = f->open_bytes = 0;
     f->n_head = 0;
@@ -83,7 +106,7 @@ size_t frames_count(frames *f, const uint8_t *bytes, size_t n) {
             begin_frame(f, &grown);
         } else {
             size_t n_body = n - i < f->n_left ? n - i : (size_t)f->n_left;
-            if (is_command(f)) take_name(f, bytes[i]);
+            if (is_command(f)) take_command(f, bytes + i, n_body);
             else grow_open(f, n_body, &grown);
             f->n_left -= n_body;
             i += n_body;

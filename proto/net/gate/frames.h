@@ -14,10 +14,12 @@ typedef struct frames {
     uint8_t head[FRAME_HEAD_BYTES_MAX];
     size_t n_head;                  /* bytes of the head of the frame under way */
     uint64_t n_left;                /* bytes of its body that are still to come */
+    bool met;                       /* the first frame has begun, which must be READY */
     bool named;                     /* it is a command whose name has begun */
+    size_t n_identity;              /* bytes of its property Identity that were seen, up to the first of its value */
     size_t open_bytes;              /* what the message under way weighs so far; 0: none is */
     size_t n_open;                  /* frames of it that have begun */
-    bool alien;                     /* no ZMTP 3, or a command that no peer of ours says: to be ended */
+    bool alien;                     /* no ZMTP 3, or a command or a name that no peer of ours has: to be ended */
 } frames;
 
 /* Bytes in memory that a frame of a message counts for, from when it came until it is taken: itself, its head on

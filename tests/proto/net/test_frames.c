@@ -76,6 +76,7 @@ static void weights_do_not_depend_on_the_pieces(void **state) {
 static void a_message_under_way_is_open(void **state) {
     (void)state;
     greet();
+    add(COMMAND, 28);
     add(LONG | MORE, 300);
     add(MORE, 0);
     add(LONG, 1000);
@@ -123,12 +124,31 @@ static void commands_that_come_out_as_messages_are_alien(void **state) {
     }
 }
 
+static bool alien_ready(const char *property, size_t n_bytes, uint8_t flags) {
+    greet();
+    add(flags, 60 + n_bytes);
+    memcpy(stream + n_stream - n_bytes, property, n_bytes);
+    frames f = {0};
+    count_all(&f, 3);
+    return f.alien;
+}
+
+static void names_that_zeromq_gives_itself_are_alien(void **state) {
+    (void)state;
+    assert_true(alien_ready("\x08Identity\0\0\0\5\0abcd", 18, COMMAND));
+    assert_true(alien_ready("\x08\x08Identity\0\0\0\1\0", 15, COMMAND));
+    assert_false(alien_ready("\x08Identity\0\0\0\5abcd\0", 18, COMMAND));
+    assert_false(alien_ready("\x08Identity\0\0\0\0", 13, COMMAND));
+    assert_true(alien_ready("\x08Identity\0\0\0\0", 13, 0));   /* ZeroMQ would take it as READY, too */
+}
+
 int main(void) {
     srand(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_do_not_depend_on_the_pieces),
         cmocka_unit_test(a_message_under_way_is_open),
         cmocka_unit_test(other_protocols_and_endless_commands_are_alien),
+        cmocka_unit_test(names_that_zeromq_gives_itself_are_alien),
         cmocka_unit_test(commands_that_come_out_as_messages_are_alien),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
