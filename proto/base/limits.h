@@ -63,9 +63,9 @@ enum {
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 32768, /* small ones, too: more than a modeld says while its tokenizerd may be silent */
     OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 25 << 20,   /* to one peer: waiting, and on its way */
     OUTBOXES_BYTES_MAX = TINY_LIMITS ? 2 << 20 : 44 << 20,  /* to all peers of a process */
-    PEERS_MAX = TINY_LIMITS ? 4 : 1024,
-    CONNECTIONS_MAX = TINY_LIMITS ? 16 : 1088,  /* accepted by one daemon, of strangers, too */
-    CONNECTION_BYTES = 56 << 10,    /* that ZeroMQ holds for one which is used: measured */
+    PEERS_MAX = TINY_LIMITS ? 4 : 768,
+    CONNECTIONS_MAX = TINY_LIMITS ? 16 : 832,   /* accepted by one daemon, of strangers, too */
+    CONNECTION_BYTES = 92 << 10,    /* that ZeroMQ holds for one which is used: two pipes of two chunks, two buffers; measured */
     DESCRIPTORS_MAX = 4096,         /* to which a lower limit is raised */
     RECEIVED_BYTES_MAX = 52 << 20,  /* received by one daemon and not taken yet */
     REQUESTS_MAX = TINY_LIMITS ? 4 : 1024,  /* tokenizerd's table of generations */
@@ -73,7 +73,7 @@ enum {
     WATCHES_MAX = TINY_LIMITS ? 4 : 256,    /* of all watchers, in one tokenizerd */
     GENERATIONS_MAX = TINY_LIMITS ? 3 : 64, /* under way at once in one client */
     CHANGES_MAX = TINY_LIMITS ? 4 : 16,     /* tunes of one request that nobody has acknowledged yet */
-    TEXTS_BYTES_MAX = TINY_LIMITS ? 8192 : 40 << 20,    /* texts that wait to be encoded, in all */
+    TEXTS_BYTES_MAX = TINY_LIMITS ? 8192 : 28 << 20,    /* texts that wait to be encoded, in all */
     REQUESTS_BYTES_MAX = TINY_LIMITS ? 128 * 1024 : 20 << 20,   /* ids, stops and strategies of requests, in all */
     CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 24 << 20, /* ids, rows and conversations of calls under way, in all */
     SAMPLERS_REPORTED_MAX = TINY_LIMITS ? 8 : 2048, /* by all modelds together; of others status does not tell */
@@ -90,8 +90,8 @@ enum {
     NO_MEMORY_HELLOS = TINY_LIMITS ? 2 : 10,    /* of a modeld, that are refused before it may try again */
     SEQUENCES_MAX = TINY_LIMITS ? 4 : 256,  /* open in one modeld */
     OPEN_TEXTS_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,    /* what the texts of one modeld hold: ids, strategies, … */
-    OPEN_CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 32 << 20,    /* what its scores and probes hold */
-    ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 64 << 20, /* rows of logits of its texts and scores, but for shared ones */
+    OPEN_CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 24 << 20,    /* what its scores and probes hold */
+    ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 60 << 20, /* rows of logits of its texts and scores, but for shared ones */
     SENT_ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 48 << 20,    /* rows and ids at its samplers, not yet answered */
     ENDED_MAX = TINY_LIMITS ? 8 : 4096,     /* ended requests remembered, so that none is re-opened */
     BATCH_ROWS_MAX = TINY_LIMITS ? 8 : 512, /* rows of one forward pass */
