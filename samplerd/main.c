@@ -41,7 +41,7 @@ static const option_row flags[] = {
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "threads", .kind = OPTION_UINT, .value_name = "N", .out = &n_threads, .min = 0, .max = DRAWERS_MAX,
-     .help = "threads that draw, each for one request; 0 is one a core, at most 6 (0)"},
+     .help = "threads that draw, each for one request; 0 is one a core, but no more than 6 (0)"},
     {.name = "no-mapping", .kind = OPTION_FLAG, .out = &no_mapping,
      .help = "have every row sent, by a modeld of this host too; the results are the same"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,

@@ -1,5 +1,6 @@
 /* Room for peers: who must go when there is none, and which connections are nobody's. */
 #include <czmq.h>
+#include <malloc.h>
 
 #include "gate.h"
 #include "proto/net/errors.h"
@@ -12,6 +13,18 @@ static bool all_read(const peers *ps) {
     return zmq_getsockopt(ps->socket, ZMQ_EVENTS, &events, &n_bytes) == 0 && !(events & ZMQ_POLLIN);
 }
 
+enum { MANY_CONNECTIONS = 64 };
+
+/* ZeroMQ holds each connection in many small blocks, whose memory does not go back to the system by itself. */
+static void give_back(void) {
+    static size_t n_most;
+    size_t n = gate_connections();
+    if (n > n_most) n_most = n;
+    if (n_most - n < MANY_CONNECTIONS) return;
+    n_most = n;
+    malloc_trim(0);
+}
+
 /* Which connections are joined is said again each time: a number may have been given to another one just when its peer
  * said Hello. */
 static void on_sweep(void *context) {
@@ -20,6 +33,7 @@ static void on_sweep(void *context) {
     TAILQ_FOREACH(p, &ps->list, link)
         if (p->state != PEER_ENDING) gate_joined(p->connection);
     gate_sweep(endpoint_listener(ps->endpoint), all_read(ps));
+    give_back();
 }
 
 bool peers_room_begin(peers *ps) {

@@ -8,12 +8,14 @@ import pytest
 from conftest import wait_until
 from few_files import LONG, LimitedTo256, files_enough  # noqa: F401
 from roads import RoadStack, road  # noqa: F401
-from witness import Witness, n_descriptors
+from witness import Witness, held_bytes, n_descriptors
 import zmtp
 from fake_link import common_pb2
 import text_pb2
 
 N_IDLE = 1300
+PEERS_MAX = 768                             # limits.h
+LEFT_BYTES_MAX = 48 << 20                   # beside what was held before
 HEARTBEAT_MS = 60000                        # so that none counts as silent within the test
 
 
@@ -70,7 +72,7 @@ def joined_idle(address, held):
 @pytest.mark.parametrize("kind", [RoadStack, LimitedTo256])
 def test_idle_clients_make_room(road, models, kind):
     with kind(road, models(**LONG)) as stack:
-        n_before = n_descriptors(stack.tokenizerd)
+        n_before, held_before = n_descriptors(stack.tokenizerd), held_bytes(stack.tokenizerd)
         with Witness(stack) as witness, contextlib.ExitStack() as held:
             made = joined_idle(stack.clients, held)
             witness.reads_on()
@@ -79,7 +81,8 @@ def test_idle_clients_make_room(road, models, kind):
             for one in made:
                 one.take()
             gone = [one for one in made if "leave" in one.words]
-            assert N_IDLE - 1024 <= len(gone) < N_IDLE
+            assert N_IDLE - PEERS_MAX <= len(gone) < N_IDLE
             assert all("refused" in one.words and "place was needed" in one.why for one in gone)
             assert gone[0] is made[0], "the one that was idle the longest"
         wait_until(lambda: n_descriptors(stack.tokenizerd) <= n_before + 20, what="their descriptors")
+        wait_until(lambda: held_bytes(stack.tokenizerd) <= held_before + LEFT_BYTES_MAX, what="their memory")

@@ -6,8 +6,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "logits.pb-c.h"
@@ -275,42 +273,6 @@ static void frames_of_strangers(void **state) {
     assert_bad_then_good();
 }
 
-/* A stranger that names itself, in bytes of its own: longer than ZeroMQ lets anybody be called who uses it. */
-static int stranger_named(uint32_t n_bytes) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", folder);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    static const uint8_t greeting[64] = "\xff\0\0\0\0\0\0\0\0\x7f\3\1NULL";
-    static const char words[] = "\5READY\x0bSocket-Type\0\0\0\6DEALER\10Identity\0\0";
-    uint8_t ready[512] = {6};     /* a long command */
-    size_t n_type = sizeof words - 1, n_body = n_type + 2 + n_bytes;
-    ready[7] = (uint8_t)(n_body >> 8), ready[8] = (uint8_t)n_body;
-    memcpy(ready + 9, words, n_type);
-    ready[9 + n_type] = (uint8_t)(n_bytes >> 8), ready[10 + n_type] = (uint8_t)n_bytes;
-    memset(ready + 11 + n_type, 'i', n_bytes);
-    assert_int_equal(write(fd, greeting, sizeof greeting), sizeof greeting);
-    assert_int_equal(write(fd, ready, 9 + n_body), 9 + n_body);
-    uint8_t theirs[sizeof greeting + UINT8_MAX];    /* what comes before all this was said counts as a part of it */
-    assert_int_equal(recv(fd, theirs, sizeof greeting + 2, MSG_WAITALL), sizeof greeting + 2);
-    assert_int_equal(recv(fd, theirs, theirs[sizeof greeting + 1], MSG_WAITALL), theirs[sizeof greeting + 1]);
-    assert_int_equal(write(fd, "\1\2ab\0\1c", 7), 7);
-    return fd;
-}
-
-static void whoever_has_a_name_too_long_is_not_heard(void **state) {
-    (void)state;
-    const uint32_t sizes[] = {ROUTING_BYTES_MAX + 1, 400, ROUTING_BYTES_MAX};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        int fd = stranger_named(sizes[i]);
-        wire_message m;
-        assert_int_equal(receive(router, &trivium__logits_request__descriptor, &m), STATUS_BAD_MESSAGE);
-        assert_int_equal(m.route.n_bytes, sizes[i] == ROUTING_BYTES_MAX ? ROUTING_BYTES_MAX : 0);
-        assert_int_equal(wire_receive(router, &trivium__logits_request__descriptor, &m), STATUS_NOT_FOUND);
-        close(fd);
-    }
-}
-
 /* 800,000 bytes that ask for more than a hundred times as much: refused before that is allocated.
  */
 static void a_small_header_cannot_allocate_much(void **state) {
@@ -401,7 +363,6 @@ int main(void) {
         ON_SOCKETS(a_full_queue_is_told),
         ON_SOCKETS(sizes_past_their_bound_are_not_sent),
         ON_SOCKETS(frames_of_strangers),
-        ON_SOCKETS(whoever_has_a_name_too_long_is_not_heard),
         ON_SOCKETS(a_small_header_cannot_allocate_much),
         ON_SOCKETS(large_honest_headers_pass),
         ON_SOCKETS(damaged_headers),
