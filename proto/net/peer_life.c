@@ -114,13 +114,14 @@ static void note_listening(peers *ps, bool all_read, uint64_t now_ms) {
 /* One turn: TURN_BYTES_MAX, or one message that is larger, and no other begins after TURN_MS_MAX. What is left wakes
  * the loop again at once, after the others had their turn. True: nothing was left. */
 static bool receive(peers *ps) {
-    uint64_t begun_us = clock_us();
+    uint64_t begun_us = clock_us(), moment = gate_moment();
     size_t n_bytes = 0;
     status st = STATUS_OK;
     do n_bytes += receive_one(ps, &st);
     while (st != STATUS_NOT_FOUND && n_bytes < TURN_BYTES_MAX && clock_us() - begun_us < TURN_MS_MAX * 1000);
     bool all_read = st == STATUS_NOT_FOUND;
     note_listening(ps, all_read, clock_ms());
+    if (all_read && peers_bound(ps)) gate_all_taken(endpoint_listener(ps->endpoint), moment);
     if (ps->options.events.all_handed) ps->options.events.all_handed(ps->options.context);
     return all_read;
 }

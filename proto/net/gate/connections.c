@@ -42,6 +42,7 @@ typedef struct connection {
     int listener;
     uint64_t number;                /* in order of coming; the rest by DESCRIPTORS_MAX is its descriptor */
     uint32_t n_silent_sweeps, n_still_sweeps;
+    uint64_t closed_at;             /* of KIND_CLOSED: in order of closing */
     frames frames;
 } connection;
 
@@ -55,6 +56,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_size_t n_received;            /* the sum of all n_bytes */
 static atomic_size_t n_open, n_joined, n_max;
 static uint64_t n_ever;
+static atomic_uint_fast64_t n_closings;     /* so many were closed before what they sent was taken, */
+static atomic_size_t n_closed;              /* and these still are */
 static counts n_cut;
 static int placeholder = -1;                /* what a number stands for when its connection was closed */
 
@@ -156,14 +159,19 @@ static void forget(connection *c) {
 /* The number is free for another one. With the lock held. */
 static void give_back(connection *c) {
     forget(c);
+    n_closed--;
     close(descriptor_of(c));
 }
 
-/* Of those closed for so many sweeps: what has not been taken by now was dropped. */
-static void give_all_back(int listener, uint32_t n_sweeps) {
+uint64_t gate_moment(void) {
+    return n_closings;
+}
+
+void gate_all_taken(int listener, uint64_t moment) {
+    if (n_closed == 0) return;
     pthread_mutex_lock(&lock);
     for (connection *c = table; c < table + DESCRIPTORS_MAX; c++)
-        if (c->kind == KIND_CLOSED && c->listener == listener && c->n_silent_sweeps++ >= n_sweeps) give_back(c);
+        if (c->kind == KIND_CLOSED && c->listener == listener && c->closed_at <= moment) give_back(c);
     pthread_mutex_unlock(&lock);
 }
 
@@ -188,9 +196,13 @@ static bool close_connection(int fd) {
     set_joined(c, false);
     drop_open(c);
     bool stays = c->n_bytes > 0 && find(c->listener, KIND_LISTENER) && dup3(placeholder, fd, O_CLOEXEC) == fd;
-    c->n_silent_sweeps = 0;
-    if (stays) atomic_store(&c->kind, KIND_CLOSED);
-    else forget(c);
+    if (stays) {
+        c->closed_at = ++n_closings;
+        n_closed++;
+        atomic_store(&c->kind, KIND_CLOSED);
+    } else {
+        forget(c);
+    }
     pthread_mutex_unlock(&lock);
     if (stays) give_back_empty(c);  /* the last may have been taken meanwhile */
     return stays;
@@ -202,7 +214,7 @@ bool connections_close(int fd) {
         pthread_mutex_lock(&lock);
         atomic_store(&table[fd].kind, KIND_NONE);
         pthread_mutex_unlock(&lock);
-        give_all_back(fd, 0);
+        gate_all_taken(fd, UINT64_MAX);
     }
     return false;
 }
@@ -340,12 +352,11 @@ static void tell(void) {
               alien, still, silent, crowded, refused, unread);
 }
 
-void gate_sweep(int listener, bool all_read) {
+void gate_sweep(int listener) {
     pthread_mutex_lock(&lock);
     for (connection *c = table; c < table + DESCRIPTORS_MAX; c++)
         if (c->kind == KIND_OPEN && c->listener == listener && !c->cut) sweep_one(c);
     make_room();
     pthread_mutex_unlock(&lock);
-    if (all_read) give_all_back(listener, 1);
     tell();
 }

@@ -40,9 +40,14 @@ void gate_shut(uint64_t number);
 /* Frames of n_bytes each were taken off a socket. */
 void gate_took(int connection, size_t n_bytes);
 
+/* When nothing is left in the socket of an endpoint: what those sent that were closed before `moment` (of gate_moment, before
+ * it was last looked into) and was not taken was dropped with them, and weighs nothing any more. */
+uint64_t gate_moment(void);
+void gate_all_taken(int listener, uint64_t moment);
+
 /* To be called every GATE_SWEEP_MS for each endpoint: cuts connections that have said nothing, and where the budget is
- * used up those that fill it and of which nothing can be taken. `all_read`: nothing lies in its socket. */
-void gate_sweep(int listener, bool all_read);
+ * used up those that fill it and of which nothing can be taken. */
+void gate_sweep(int listener);
 
 /* Are so many of the connections joined that there is hardly room for one more to say Hello? */
 bool gate_crowded(void);

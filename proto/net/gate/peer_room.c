@@ -1,17 +1,9 @@
 /* Room for peers: who must go when there is none, and which connections are nobody's. */
-#include <czmq.h>
 #include <malloc.h>
 
 #include "gate.h"
 #include "proto/net/errors.h"
 #include "proto/net/peer_parts.h"
-
-/* Nothing lies in the socket. */
-static bool all_read(const peers *ps) {
-    int events = 0;
-    size_t n_bytes = sizeof events;
-    return zmq_getsockopt(ps->socket, ZMQ_EVENTS, &events, &n_bytes) == 0 && !(events & ZMQ_POLLIN);
-}
 
 enum { MANY_CONNECTIONS = 64 };
 
@@ -32,7 +24,7 @@ static void on_sweep(void *context) {
     peer *p;
     TAILQ_FOREACH(p, &ps->list, link)
         if (p->state != PEER_ENDING) gate_joined(p->connection);
-    gate_sweep(endpoint_listener(ps->endpoint), all_read(ps));
+    gate_sweep(endpoint_listener(ps->endpoint));
     give_back();
 }
 

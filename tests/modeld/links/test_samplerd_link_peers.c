@@ -97,10 +97,7 @@ static void who_leaves_is_lost_and_then_out_of_the_table(void **state) {
 static void who_does_not_read_is_cut(void **state) {
     (void)state;
     sampler *one = rows_join(0, "", "rules/1");
-    static float wide[100];
-    sample_request request = rows_request();
-    request.rows = wide;
-    request.row_width = 100;
+    const sample_request request = rows_request();
     size_t n_sent = 0;
     while (n_sent < 1000000 && samplerd_link_send(rows.link, one, &request) == STATUS_OK) n_sent++;
     assert_in_range(n_sent, OUTBOX_MESSAGES_MAX, 999999);

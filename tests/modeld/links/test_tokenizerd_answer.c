@@ -239,7 +239,7 @@ static void a_tokenizerd_that_does_not_read_is_cut(void **state) {
     tokens_accept();
     size_t n_sent = 0;
     Trivium__Glimpse glimpse = TRIVIUM__GLIMPSE__INIT;
-    while (n_sent < 1000000 && send_one(64) == STATUS_OK) {
+    while (n_sent < 1000000 && send_one(1) == STATUS_OK) {
         n_sent++;
         for (int i = 0; i < 3; i++) tokenizerd_answer_trace(tokens.links[0], &glimpse);
     }

@@ -121,6 +121,26 @@ static void what_a_closed_connection_sent_counts_until_it_is_taken(void **state)
     assert_true(becomes(gate_connections, n_there - 1));
 }
 
+/* What nobody could take when nothing was left was dropped, by whoever had it: it neither weighs nor keeps a place. */
+static void what_was_dropped_with_a_closed_connection_is_forgotten(void **state) {
+    (void)state;
+    join();
+    for (uint64_t begun_ms = clock_ms(); send_message(1000, 50000, 2) != STATUS_OK; usleep(1000))
+        assert_true(clock_ms() - begun_ms < SOON_MS);
+    while (gate_received_bytes() < 60000) usleep(1000);
+    uint64_t before = gate_moment();
+    endpoint_close(&joined);
+    while (gate_moment() == before) usleep(1000);
+    gate_all_taken(endpoint_listener(bound), before);
+    assert_int_equal(gate_connections(), 1);
+    assert_true(gate_received_bytes() >= 60000);
+    gate_all_taken(endpoint_listener(bound), gate_moment());
+    assert_int_equal(gate_connections(), 0);
+    assert_int_equal(gate_received_bytes(), 0);
+    while (receive_message()) {}        /* here it had not been dropped: it counts for nobody */
+    assert_int_equal(gate_received_bytes(), 0);
+}
+
 enum { RAW_BYTES = 30000 };
 
 /* Most of it has come through the gate when this returns. */
@@ -210,9 +230,9 @@ static void who_says_no_hello_is_cut(void **state) {
     (void)state;
     int silent = connect_bare();
     assert_true(becomes(gate_connections, 1));
-    for (int i = 1; i < GATE_HELLO_SWEEPS; i++) gate_sweep(endpoint_listener(bound), true);
+    for (int i = 1; i < GATE_HELLO_SWEEPS; i++) gate_sweep(endpoint_listener(bound));
     assert_false(is_cut(silent));
-    gate_sweep(endpoint_listener(bound), true);
+    gate_sweep(endpoint_listener(bound));
     while (!is_cut(silent)) usleep(1000);
     close(silent);
     assert_true(becomes(gate_connections, 0));
@@ -221,6 +241,7 @@ static void who_says_no_hello_is_cut(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_closed_connection_sent_counts_until_it_is_taken),
+        cmocka_unit_test(what_was_dropped_with_a_closed_connection_is_forgotten),
         cmocka_unit_test(it_is_known_whose_messages_lie_unread),
         cmocka_unit_test(the_oldest_stranger_goes_for_a_newcomer),
         cmocka_unit_test(who_says_no_hello_is_cut),
