@@ -123,6 +123,7 @@ static void send_large(uint32_t step) {
 
 static void one_with_a_large_header_is_in_hand_alone(void **state) {
     (void)state;
+    if (HEADER_BYTES_MAX < 2 * LARGE_HEADER_BYTES) skip();      /* `make tiny` has none so large */
     n_side_by_side = N_THREADS; /* nobody waits */
     for (uint32_t i = 0; i < N_REQUESTS; i++) {
         if (i % 2) send_large(i);
