@@ -76,6 +76,14 @@ static status send_message(size_t n_header, size_t n_raw_bytes, size_t n_raw) {
     return wire_send(endpoint_socket(joined), NULL, &m.base, raw, n_raw);
 }
 
+/* The same, as soon as it is connected; n_more bytes have come through the gate when this returns. */
+static void send_through(size_t n_header, size_t n_raw_bytes, size_t n_raw, size_t n_more) {
+    size_t n_before = gate_received_bytes();
+    for (uint64_t begun_ms = clock_ms(); send_message(n_header, n_raw_bytes, n_raw) != STATUS_OK; usleep(1000))
+        assert_true(clock_ms() - begun_ms < SOON_MS);
+    while (gate_received_bytes() < n_before + n_more) usleep(1000);
+}
+
 static bool receive_message(void) {
     wire_message m;
     status st = wire_receive(endpoint_socket(bound), &trivium__logits_request__descriptor, &m);
@@ -108,9 +116,7 @@ static void all_that_was_taken_is_forgotten(void **state) {
 static void what_a_closed_connection_sent_counts_until_it_is_taken(void **state) {
     (void)state;
     join();
-    for (uint64_t begun_ms = clock_ms(); send_message(1000, 50000, 2) != STATUS_OK; usleep(1000))
-        assert_true(clock_ms() - begun_ms < SOON_MS);
-    while (gate_received_bytes() < 60000) usleep(1000);
+    send_through(1000, 50000, 2, 60000);
     size_t n_waiting = gate_received_bytes(), n_there = gate_connections();
     endpoint_close(&joined);
     usleep(300000);
@@ -125,9 +131,7 @@ static void what_a_closed_connection_sent_counts_until_it_is_taken(void **state)
 static void what_was_dropped_with_a_closed_connection_is_forgotten(void **state) {
     (void)state;
     join();
-    for (uint64_t begun_ms = clock_ms(); send_message(1000, 50000, 2) != STATUS_OK; usleep(1000))
-        assert_true(clock_ms() - begun_ms < SOON_MS);
-    while (gate_received_bytes() < 60000) usleep(1000);
+    send_through(1000, 50000, 2, 60000);
     uint64_t before = gate_moment();
     endpoint_close(&joined);
     while (gate_moment() == before) usleep(1000);
@@ -145,9 +149,7 @@ enum { RAW_BYTES = 30000 };
 
 /* Most of it has come through the gate when this returns. */
 static void send_one(void) {
-    size_t n_before = gate_received_bytes();
-    while (send_message(1, RAW_BYTES, 1) != STATUS_OK) usleep(1000);
-    while (gate_received_bytes() < n_before + RAW_BYTES) usleep(1000);
+    send_through(1, RAW_BYTES, 1, RAW_BYTES);
 }
 
 static void receive_one(wire_message *m) {
