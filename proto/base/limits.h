@@ -61,8 +61,8 @@ enum {
     SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
     SMALL_MESSAGE_BYTES_MAX = 256,  /* in memory; larger ones are counted in bytes on their way to a peer */
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 32768, /* small ones, too: more than a modeld says while its tokenizerd may be silent */
-    OUTBOX_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 25 << 20,   /* to one peer: waiting, and on its way */
-    OUTBOXES_BYTES_MAX = TINY_LIMITS ? 2 << 20 : 44 << 20,  /* to all peers of a process */
+    OUTBOX_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 25 << 20,   /* to one peer: waiting, and on its way */
+    OUTBOXES_BYTES_MAX = TINY_LIMITS ? 8 << 20 : 44 << 20,  /* to all peers of a process */
     PEERS_MAX = TINY_LIMITS ? 4 : 768,
     CONNECTIONS_MAX = TINY_LIMITS ? 16 : 832,   /* accepted by one daemon, of strangers, too */
     CONNECTION_BYTES = 92 << 10,    /* that ZeroMQ holds for one which is used: two pipes of two chunks, two buffers; measured */
@@ -125,6 +125,7 @@ _Static_assert(PAGE_TOKENS % 16 == 0, "keys lie in panels of 16 positions");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= RAW_BYTES_MAX, "a score's rows fit a frame");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= ROWS_BYTES_MAX, "any score finds room for its rows");
 _Static_assert((uint64_t)HEADER_BYTES_MAX + 2 * (uint64_t)RAW_BYTES_MAX < RECEIVED_BYTES_MAX, "any message can be received");
+_Static_assert(CALLS_BYTES_MAX <= OUTBOX_BYTES_MAX, "what calls hold fits on its way to one modeld");
 _Static_assert((uint64_t)TOKENIZE_IDS_MAX * 8 <= RAW_BYTES_MAX, "ids and log-probabilities fit a frame");
 
 #endif
