@@ -56,7 +56,7 @@ static void small_texts_arrive(void **state) {
     output_write(t.out, "abc", 3);
     output_write(t.out, "def", 3);
     assert_int_equal(output_pending_bytes(t.out), 6);   /* nothing goes out but from the loop */
-    loop_run(t.loop);
+    turns_to_the_end(t.loop);
     assert_int_equal(read(t.ends[0], got, sizeof got), 6);
     assert_string_equal(got, "abcdef");
 }
@@ -81,7 +81,7 @@ static void a_full_pipe_blocks_nothing(void **state) {
     output_write(t.out, much + MUCH / 2, MUCH - MUCH / 2);
     free(much);
     turns_every(t.loop, 1, read_a_little, NULL);
-    loop_run(t.loop);
+    turns_to_the_end(t.loop);
     assert_true(t.n_ticks >= 20);
     assert_int_equal(output_pending_bytes(t.out), 0);
     fcntl(t.ends[0], F_SETFL, O_NONBLOCK);
@@ -96,7 +96,7 @@ static void a_reader_that_is_gone_is_an_error(void **state) {
     (void)state;
     close(t.ends[0]);
     output_write(t.out, "x", 1);
-    loop_run(t.loop);
+    turns_to_the_end(t.loop);
     assert_int_equal(output_error(t.out), EPIPE);
     assert_int_equal(output_write(t.out, "dropped", 7), STATUS_OK);
     assert_int_equal(output_pending_bytes(t.out), 0);

@@ -12,6 +12,7 @@
 #include "client/cli/watch/watch_screen.h"
 #include "client/terminal/term.h"
 #include "tests/support/terminal/pseudo_terminal.h"
+#include "tests/support/link/turns.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -111,10 +112,10 @@ static void what_happens_to_the_terminal_is_told_from_the_loop(void **state) {
     raise(SIGWINCH);
     raise(SIGWINCH);
     assert_int_equal(t.n_resized, 0);
-    assert_false(loop_run(t.loop));
+    assert_false(turns_to_the_end(t.loop));
     assert_int_equal(t.n_resized, 1);
     raise(SIGCONT);
-    assert_false(loop_run(t.loop));
+    assert_false(turns_to_the_end(t.loop));
     assert_int_equal(t.n_continued, 1);
     assert_int_equal(t.n_resized, 1);
     raise(SIGCONT);

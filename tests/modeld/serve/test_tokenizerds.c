@@ -368,7 +368,7 @@ static void the_last_refusal_stops_the_loop(void **state) {
     turns_for_ms(at.loop, 50);
     assert_null(tokenizerds_refusal(at.tokenizerds)); /* one is left */
     refuse(1);
-    assert_false(loop_run(at.loop)); /* it ends of its own accord */
+    assert_false(turns_to_the_end(at.loop)); /* it ends of its own accord */
     const failure *why = tokenizerds_refusal(at.tokenizerds);
     assert_non_null(why);
     assert_int_equal(why->code, STATUS_NAME_TAKEN);

@@ -64,3 +64,15 @@ void turns_for_ms(loop *l, uint32_t ms) {
     turns_once(l, ms, stop, l);
     loop_run(l);
 }
+
+static void nobody_stopped_it(void *context) {
+    (void)context;
+    fail_msg("nobody stopped the loop");
+}
+
+bool turns_to_the_end(loop *l) {
+    int guard = turns_once(l, turns_soon_ms, nobody_stopped_it, NULL);
+    bool by_signal = loop_run(l);
+    loop_cancel(l, guard);
+    return by_signal;
+}

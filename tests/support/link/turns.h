@@ -24,6 +24,10 @@ bool turns_until_count(loop *l, const size_t *n, size_t wanted);
 
 void turns_for_ms(loop *l, uint32_t ms);
 
+/* Run the loop until what it serves stops it, or a signal, which it says as loop_run does. That nobody stops it within
+ * turns_soon_ms fails the test. */
+bool turns_to_the_end(loop *l);
+
 /* As loop_once and loop_every do; no memory fails the test, which would wait for ever without its timer. */
 int turns_once(loop *l, uint32_t delay_ms, loop_handler *handler, void *context);
 int turns_every(loop *l, uint32_t interval_ms, loop_handler *handler, void *context);
