@@ -12,11 +12,12 @@ SANITIZE ?=
 V ?= 0
 QUIET = $(if $(filter 0,$(V)),@echo '  $(1) $(@:$(BUILD)/%=%)';)
 TINY_LIMITS ?= 0
+PROTOCOL_VERSION_MAX ?=# proto/base/limits.h tells
 WERROR ?= $(if $(CI),-Werror)
 
 LIBRARIES := libzmq libczmq libprotobuf-c libpcre2-8 jansson libxxhash
 HEADERS := openblas# modeld/kernels/openblas.c loads the library itself
-CPPFLAGS += -D_GNU_SOURCE -DTINY_LIMITS=$(TINY_LIMITS) -I. -I$(BUILD)/gen
+CPPFLAGS += -D_GNU_SOURCE -DTINY_LIMITS=$(TINY_LIMITS) $(PROTOCOL_VERSION_MAX:%=-DPROTOCOL_VERSION_MAX=%) -I. -I$(BUILD)/gen
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 CFLAGS ?= -O2 -g
 # A loop's speed depends on its own code then, not on how much lies before it in the program.

@@ -111,8 +111,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     if (samplers_add(link->options.samplers, p, offer->pool, offer->semantics, &one, f) != STATUS_OK)
         return f->code;
     peer_set_user(p, one);
-    log_event(LOG_INFO, "joined", "samplerd=\"%s\" pid=%d pool=\"%s\" semantics=\"%s\"",
-              hello->name, hello->pid, one->pool, one->semantics);
+    log_event(LOG_INFO, "joined", "samplerd=\"%s\" pid=%d pool=\"%s\" semantics=\"%s\" protocol=%u",
+              hello->name, hello->pid, one->pool, one->semantics, peer_version(p));
     link->options.events->changed(link->options.context);
     return STATUS_OK;
 }

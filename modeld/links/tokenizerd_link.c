@@ -86,8 +86,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
                     link->options.address);
     over(link);
     link->peer = p;
-    log_event(LOG_INFO, "joined", "tokenizerd=\"%s\" pid=%d endpoint=%s", hello->name, hello->pid,
-              link->options.address);
+    log_event(LOG_INFO, "joined", "tokenizerd=\"%s\" pid=%d endpoint=%s protocol=%u", hello->name, hello->pid,
+              link->options.address, peer_version(p));
     return STATUS_OK;
 }
 

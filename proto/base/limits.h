@@ -9,8 +9,14 @@
 #define TINY_LIMITS 0
 #endif
 
+/* The newest version of the protocol that this build speaks. It may be given on make's command line: a build of the next
+ * version works beside one of this. */
+#ifndef PROTOCOL_VERSION_MAX
+#define PROTOCOL_VERSION_MAX 2
+#endif
+
 enum {
-    PROTOCOL_VERSION = 1,
+    PROTOCOL_VERSION_MIN = 2,       /* the oldest */
 
     /* identities and names */
     REQUEST_BYTES = 16,
@@ -121,6 +127,7 @@ enum {
 #define DEFAULT_POOL "default"      /* of samplerds: what "" names */
 #define SEED_MAX ((uint64_t)1 << 53) /* seeds lie below it, so that JSON numbers hold them */
 
+_Static_assert(PROTOCOL_VERSION_MAX >= PROTOCOL_VERSION_MIN, "a build speaks some version");
 _Static_assert(PAGE_TOKENS % 16 == 0, "keys lie in panels of 16 positions");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= RAW_BYTES_MAX, "a score's rows fit a frame");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= ROWS_BYTES_MAX, "any score finds room for its rows");

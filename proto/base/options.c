@@ -147,7 +147,7 @@ static void print_help(const options *o) {
 
 void options_print_version(const char *usage) {
     printf("%.*s %s (protocol %d)\n", (int)strcspn(usage, " "), usage, TRIVIUM_VERSION,
-           PROTOCOL_VERSION);
+           PROTOCOL_VERSION_MAX);
 }
 
 /* "--top-k needs a whole number from 0 to 100, not "x"". */

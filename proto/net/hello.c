@@ -1,5 +1,6 @@
 #include "hello.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,10 +16,34 @@ static status check_name(const char *field, const char *name, failure *f) {
                 NAME_BYTES_MAX);
 }
 
+/* Whoever names no oldest version speaks one. */
+static uint32_t oldest(const Trivium__Hello *hello) {
+    return hello->version_oldest != 0 ? hello->version_oldest : hello->version;
+}
+
+uint32_t hello_version(const Trivium__Hello *hello) {
+    uint32_t newest = hello->version < PROTOCOL_VERSION_MAX ? hello->version : PROTOCOL_VERSION_MAX;
+    return newest >= PROTOCOL_VERSION_MIN && newest >= oldest(hello) ? newest : 0;
+}
+
+enum { RANGE_BYTES = 32 };
+
+static const char *range(char out[RANGE_BYTES], uint32_t first, uint32_t last) {
+    if (first == last) snprintf(out, RANGE_BYTES, "%u", last);
+    else snprintf(out, RANGE_BYTES, "%u to %u", first, last);
+    return out;
+}
+
+static status check_version(const Trivium__Hello *hello, failure *f) {
+    char theirs[RANGE_BYTES], ours[RANGE_BYTES];
+    if (hello_version(hello) != 0) return STATUS_OK;
+    return fail(f, STATUS_BAD_VERSION, "protocol version %s is not spoken here, only %s; one of the two is to be upgraded",
+                range(theirs, oldest(hello), hello->version), range(ours, PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX));
+}
+
 status hello_check(const Trivium__Hello *hello, failure *f) {
-    if (hello->version != PROTOCOL_VERSION)
-        return fail(f, STATUS_BAD_VERSION, "protocol version %u is not spoken here, only %d",
-                    hello->version, PROTOCOL_VERSION);
+    status version = check_version(hello, f);
+    if (version != STATUS_OK) return version;
     if (trivium__hello__get_packed_size(hello) > HELLO_BYTES_MAX)
         return fail(f, STATUS_TOO_LONG, "a Hello is longer than %d bytes", HELLO_BYTES_MAX);
 
@@ -48,7 +73,8 @@ void hello_host(char host[HOST_BYTES]) {
 
 void hello_fill(Trivium__Hello *hello, char host[HOST_BYTES]) {
     hello_host(host);
-    hello->version = PROTOCOL_VERSION;
+    hello->version = PROTOCOL_VERSION_MAX;
+    hello->version_oldest = PROTOCOL_VERSION_MIN;
     hello->pid = (int32_t)getpid();
     hello->host = host;
 }

@@ -5,15 +5,18 @@
 #include "common.pb-c.h"
 #include "proto/base/status.h"
 
-/* STATUS_BAD_VERSION: another protocol version; the sentence has both numbers. STATUS_BAD_REQUEST:
+/* STATUS_BAD_VERSION: no protocol version is spoken on both sides; the sentence has both ranges. STATUS_BAD_REQUEST:
  * a name that is too long, or not printable UTF-8. STATUS_TOO_LONG: more than any honest Hello
  * holds. */
 status hello_check(const Trivium__Hello *hello, failure *f);
 
+/* The version that is spoken with whoever said this: the newest of both sides. 0: there is none. */
+uint32_t hello_version(const Trivium__Hello *hello);
+
 enum { HOST_BYTES = 128 };
 void hello_host(char host[HOST_BYTES]);     /* the name of this one, as far as it is known */
 
-/* Fill in what every Hello of this process says: version, process id, host. `host` is borrowed for the life
+/* Fill in what every Hello of this process says: versions, process id, host. `host` is borrowed for the life
  * of `hello`. */
 void hello_fill(Trivium__Hello *hello, char host[HOST_BYTES]);
 

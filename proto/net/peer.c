@@ -338,6 +338,10 @@ const Trivium__Hello *peer_hello(const peer *p) {
     return p->hello;
 }
 
+uint32_t peer_version(const peer *p) {
+    return hello_version(p->hello);
+}
+
 uint64_t peer_uptime_ms(const peer *p) {
     return p->hello->uptime_ms + (clock_ms() - p->joined_ms);
 }

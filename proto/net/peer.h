@@ -94,6 +94,7 @@ void peer_works(peer *p);                               /* find_work: see above 
 const char *peer_name(const peer *p);
 uint64_t peer_incarnation(const peer *p);
 const Trivium__Hello *peer_hello(const peer *p);
+uint32_t peer_version(const peer *p);       /* of the protocol, that is spoken with it */
 uint64_t peer_uptime_ms(const peer *p);     /* as of now */
 void peer_set_user(peer *p, void *user);    /* the owner's own record of it */
 void *peer_user(const peer *p);

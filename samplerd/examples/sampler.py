@@ -52,7 +52,7 @@ socket.connect(sys.argv[1])
 mine, theirs = random.getrandbits(63) + 1, 0    # incarnations: ours, and modeld's
 offer = common_pb2.SamplerOffer(pool=(sys.argv + [""])[2], semantics="top-a/2")
 hello = common_pb2.Control(hello=common_pb2.Hello(
-    version=1, role=common_pb2.SAMPLERD, name="sampler.py", pid=os.getpid(), heartbeat_ms=500, sampler=offer))
+    version=2, role=common_pb2.SAMPLERD, name="sampler.py", pid=os.getpid(), heartbeat_ms=500, sampler=offer))
 send(control=hello)
 while True:
     if not socket.poll(1500):           # a modeld pings when it is idle: this one is gone

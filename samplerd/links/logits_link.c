@@ -138,8 +138,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
         return fail(f, STATUS_BAD_REQUEST, "a samplerd joins modelds; this is none");
     }
     map_rows(link, p, hello);
-    log_event(LOG_INFO, "joined", "modeld=\"%s\" endpoint=%s rows=%s", peer_name(p), link->address,
-              link->view ? "mapped" : "sent");
+    log_event(LOG_INFO, "joined", "modeld=\"%s\" endpoint=%s rows=%s protocol=%u", peer_name(p), link->address,
+              link->view ? "mapped" : "sent", peer_version(p));
     return STATUS_OK;
 }
 

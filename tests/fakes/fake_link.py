@@ -18,7 +18,7 @@ sys.path.insert(0, str(BUILD / "gen" / "python"))
 
 import common_pb2  # noqa: E402
 
-VERSION = 1
+VERSION = 2
 
 
 class Fake(threading.Thread):

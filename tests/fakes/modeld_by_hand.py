@@ -3,7 +3,7 @@ import array
 
 import zmq
 
-from fake_link import common_pb2
+from fake_link import VERSION, common_pb2
 import logits_pb2
 
 ROW = [5, 3, 2, 1, 0.5]
@@ -35,7 +35,7 @@ class ModeldByHand:
         while message.control.WhichOneof("word") != "hello":   # words for the modeld that was here before
             message, _ = self.receive()
         self.hello, self.theirs = message.control.hello, getattr(message.control, "from")
-        hello = common_pb2.Hello(version=1, role=common_pb2.MODELD, name="m", heartbeat_ms=20000)
+        hello = common_pb2.Hello(version=VERSION, role=common_pb2.MODELD, name="m", heartbeat_ms=20000)
         self.send(control=common_pb2.Control(hello=hello))
         return self
 

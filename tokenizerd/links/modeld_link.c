@@ -66,7 +66,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
         return st;
     }
     peer_set_user(p, j);
-    log_event(LOG_INFO, "modeld_joined", "name=\"%s\" pid=%d", hello->name, hello->pid);
+    log_event(LOG_INFO, "modeld_joined", "name=\"%s\" pid=%d protocol=%u", hello->name, hello->pid,
+              peer_version(p));
     return STATUS_OK;
 }
 

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from conftest import BUILD, ROOT
-from fake_link import common_pb2
+from fake_link import VERSION, common_pb2
 from modeld_by_hand import GREEDY, ROW, ModeldByHand, ids_of
 
 
@@ -28,7 +28,7 @@ def modeld(stack, address, fakes):
 
 
 def test_hello_says_who_it_is(modeld):
-    assert (modeld.hello.version, modeld.hello.role, modeld.hello.name) == (1, common_pb2.SAMPLERD, "s1")
+    assert (modeld.hello.version, modeld.hello.role, modeld.hello.name) == (VERSION, common_pb2.SAMPLERD, "s1")
     assert (modeld.hello.sampler.pool, modeld.hello.sampler.semantics) == ("careful", "trivium/3")
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from conftest import Stack, caught_running, wait_until
-from fake_link import common_pb2
+from fake_link import VERSION, common_pb2
 from modeld_by_hand import GREEDY, ROW, ModeldByHand, ids_of
 import logits_pb2
 
@@ -100,7 +100,7 @@ class SharingModeld(ModeldByHand):
         """True: the samplerd says that it has mapped the rows."""
         message, _ = self.receive()
         self.theirs = getattr(message.control, "from")
-        hello = common_pb2.Hello(version=1, role=common_pb2.MODELD, name="m", heartbeat_ms=20000, pid=self.pid)
+        hello = common_pb2.Hello(version=VERSION, role=common_pb2.MODELD, name="m", heartbeat_ms=20000, pid=self.pid)
         hello.shared_rows.fd = self.offered
         self.send(control=common_pb2.Control(hello=hello))
         self.send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))

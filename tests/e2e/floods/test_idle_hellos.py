@@ -10,7 +10,7 @@ from few_files import LONG, LimitedTo256, files_enough  # noqa: F401
 from roads import RoadStack, road  # noqa: F401
 from witness import Witness, held_bytes, n_descriptors
 import zmtp
-from fake_link import common_pb2
+from fake_link import VERSION, common_pb2
 import text_pb2
 
 N_IDLE = 1300
@@ -23,7 +23,7 @@ def hello(number):
     message = text_pb2.TextRequest()
     setattr(message.control, "from", random.getrandbits(63) | 1)
     said = message.control.hello
-    said.version, said.role, said.name = 1, common_pb2.CLIENT, f"idle {number}"
+    said.version, said.role, said.name = VERSION, common_pb2.CLIENT, f"idle {number}"
     said.heartbeat_ms, said.pid, said.host = HEARTBEAT_MS, 1, "here"
     return zmtp.frame(message.SerializeToString())
 

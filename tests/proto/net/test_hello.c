@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/base/limits.h"
@@ -60,14 +61,61 @@ static void a_host_is_told_as_any_peer_takes_it(void **state) {
     assert_ptr_equal(hello.host, host);
     assert_true(strlen(host) < NAME_BYTES_MAX);
     assert_int_equal(hello_check(&hello, &f), STATUS_OK);
-    assert_int_equal(hello.version, PROTOCOL_VERSION);
+    assert_int_equal(hello.version, PROTOCOL_VERSION_MAX);
+    assert_int_equal(hello.version_oldest, PROTOCOL_VERSION_MIN);
+    assert_int_equal(hello_version(&hello), PROTOCOL_VERSION_MAX);
     assert_true(hello.pid > 0);
+}
+
+/* The sentence that a peer of these versions gets. */
+static const char *refusal_of(uint32_t newest, uint32_t oldest) {
+    Trivium__Hello hello = TRIVIUM__HELLO__INIT;
+    hello.version = newest;
+    hello.version_oldest = oldest;
+    assert_int_equal(hello_version(&hello), 0);
+    assert_int_equal(hello_check(&hello, &f), STATUS_BAD_VERSION);
+    return f.message;
+}
+
+static uint32_t spoken_with(uint32_t newest, uint32_t oldest) {
+    Trivium__Hello hello = TRIVIUM__HELLO__INIT;
+    hello.version = newest;
+    hello.version_oldest = oldest;
+    assert_int_equal(hello_check(&hello, &f), STATUS_OK);
+    return hello_version(&hello);
+}
+
+static void the_newest_version_of_both_sides_is_spoken(void **state) {
+    (void)state;
+    const uint32_t oldest = PROTOCOL_VERSION_MIN, newest = PROTOCOL_VERSION_MAX;
+    assert_int_equal(spoken_with(newest, 0), newest);
+    assert_int_equal(spoken_with(newest, oldest), newest);
+    assert_int_equal(spoken_with(newest + 1, newest), newest);
+    assert_int_equal(spoken_with(newest + 1, 1), newest);
+    assert_int_equal(spoken_with(oldest, 1), oldest);
+    assert_int_equal(spoken_with(UINT32_MAX, 1), newest);
+}
+
+static void ranges_that_do_not_meet_are_told_with_both(void **state) {
+    (void)state;
+    char ours[64];
+    if (PROTOCOL_VERSION_MIN == PROTOCOL_VERSION_MAX) snprintf(ours, sizeof ours, "only %d", PROTOCOL_VERSION_MAX);
+    else snprintf(ours, sizeof ours, "only %d to %d", PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX);
+    assert_non_null(strstr(refusal_of(1, 0), "protocol version 1 is not spoken here"));
+    assert_non_null(strstr(f.message, ours));
+    assert_non_null(strstr(refusal_of(99, 98), "protocol version 98 to 99 is not spoken here"));
+    assert_non_null(strstr(f.message, ours));
+    refusal_of(PROTOCOL_VERSION_MAX + 1, 0);    /* that one alone */
+    refusal_of(0, 0);
+    refusal_of(PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MAX + 1);    /* a range that ends before it begins */
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_peer_refuses_the_command_line_refuses),
         cmocka_unit_test(an_empty_pool_is_the_default_and_an_empty_name_is_none),
+        cmocka_unit_test(the_newest_version_of_both_sides_is_spoken),
+        cmocka_unit_test(ranges_that_do_not_meet_are_told_with_both),
         cmocka_unit_test(a_host_is_told_as_any_peer_takes_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

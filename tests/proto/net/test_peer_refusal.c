@@ -46,7 +46,7 @@ static void a_joiner_may_refuse_too(void **state) {
 /* Each side tells the other one its own version and the other's. */
 static void says_both_versions(const char *sentence) {
     char ours[16];
-    snprintf(ours, sizeof ours, "%d", PROTOCOL_VERSION);
+    snprintf(ours, sizeof ours, "%d", PROTOCOL_VERSION_MAX);
     assert_non_null(strstr(sentence, "99"));
     assert_non_null(strstr(sentence, ours));
 }
@@ -74,6 +74,18 @@ static void a_joiner_refuses_another_version(void **state) {
     says_both_versions(down.said);
     HEARS(REFUSED);
     assert_int_equal(down.n_joined, 0);
+}
+
+/* A build of the next version beside one of this: both speak this one. */
+static void a_newer_peer_is_spoken_with_in_our_version(void **state) {
+    (void)state;
+    Trivium__Hello hello = hello_beating(BEAT_MS);
+    hello.version = PROTOCOL_VERSION_MAX + 1;
+    hello.version_oldest = PROTOCOL_VERSION_MAX;
+    up_with_fake(LIVENESS_BOTH);
+    fake_peer_say_hello(&fake, hello);
+    HEARS(HELLO);
+    assert_int_equal(peer_version(peers_first(up.ps)), PROTOCOL_VERSION_MAX);
 }
 
 /* A Hello that no peer would take is not said at all. */
@@ -159,6 +171,7 @@ int main(void) {
         TEST(a_joiner_may_refuse_too),
         TEST(another_version_is_refused),
         TEST(a_joiner_refuses_another_version),
+        TEST(a_newer_peer_is_spoken_with_in_our_version),
         TEST(our_own_hello_is_checked),
         TEST(names_are_checked),
         TEST(a_full_table_refuses),

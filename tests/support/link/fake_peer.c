@@ -54,7 +54,7 @@ void fake_peer_close(fake_peer *f) {
 
 Trivium__Hello fake_hello(Trivium__Role role) {
     Trivium__Hello hello = TRIVIUM__HELLO__INIT;
-    hello.version = PROTOCOL_VERSION;
+    hello.version = PROTOCOL_VERSION_MAX;
     hello.role = role;
     hello.name = (char *)"fake";
     return hello;

@@ -148,7 +148,7 @@ int tokens_close_model(void **state) {
 static tokenizerd_link *join(const char *address) {
     static Trivium__Hello hello;
     trivium__hello__init(&hello);
-    hello.version = PROTOCOL_VERSION;
+    hello.version = PROTOCOL_VERSION_MAX;
     hello.role = TRIVIUM__ROLE__MODELD;
     hello.name = (char *)"tiny";
     const tokenizerd_link_options options = {
