@@ -22,7 +22,7 @@ class FakeTokenizerd(Fake):
             return
         generate = message.generate
         self.generates.append((generate, raw))
-        n_ids = len(array.array("i", raw[0])) if raw else 0
+        n_ids = len(array.array("i", raw[0])) if raw and not message.generate.segments else 0
         started = self.outgoing()
         body = started.started
         body.request, body.attempt, body.model, body.fingerprint = generate.request, generate.attempt, "fake", "f1"

@@ -72,9 +72,9 @@ class Undisturbed:
         if text not in self.drawn:
             whole = self.text(text)
             message = text_pb2.TextRequest()
-            segment = message.generate.segments.add()
-            segment.text, segment.special = text.prompt.encode(), True
-            copy = self.ask(text, message, STRATEGIES[text.strategy])
+            prompt = text.prompt.encode()
+            message.generate.segments.add(n_bytes=len(prompt), special=True)
+            copy = self.ask(text, message, STRATEGIES[text.strategy], prompt)
             if (tuple(copy.ids), copy.text.decode(errors="replace")) != (whole.ids, whole.text):
                 raise AssertionError(f"{text}: undisturbed twice, and not the same")
             self.drawn[text] = copy
@@ -86,9 +86,9 @@ class Undisturbed:
         body.n_prompt, body.fingerprint, body.change = len(begun.prompt), begun.fingerprint, 1
         body.state = begun.states[step - 1] if step else b""
         body.semantics = begun.semantics if step else ""
-        return self.ask(text, message, chain, [*begun.prompt, *begun.ids[:step]])
+        return self.ask(text, message, chain, array.array("i", [*begun.prompt, *begun.ids[:step]]).tobytes())
 
-    def ask(self, text, message, chain, ids=()):
+    def ask(self, text, message, chain, prompt):
         if not self.client:
             self.client = FakeClient(f"ipc://{self.stack.runtime}/clients")
             self.client.wait_joined()
@@ -96,7 +96,7 @@ class Undisturbed:
         body.request, body.attempt, body.model, body.seed = os.urandom(16), 1, text.model, text.seed
         body.max_new_tokens, body.ignore_eos, body.no_cache = text.n_tokens, True, text.no_cache
         body.strategy.CopyFrom(to_wire(chain))
-        self.client.send(message, [array.array("i", ids).tobytes()] if ids else ())
+        self.client.send(message, [prompt])
         return Copy(self.client)
 
     def close(self):

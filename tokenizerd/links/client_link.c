@@ -88,12 +88,10 @@ static size_t frames_max(const Trivium__TextRequest *m, uint64_t *number) {
     case TRIVIUM__TEXT_REQUEST__BODY_WATCH: *number = m->watch->call; return 0;
     case TRIVIUM__TEXT_REQUEST__BODY_TUNE: *number = m->tune->call; return 0;
     case TRIVIUM__TEXT_REQUEST__BODY_CANCEL: *number = m->cancel->call; return 0;
-    case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: *number = m->tokenize->call; return 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: *number = m->tokenize->call; return 1;
     case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE: *number = m->detokenize->call; return 1;
-    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: *number = m->render->call; return 0;
-    case TRIVIUM__TEXT_REQUEST__BODY_SCORE:
-        *number = m->score->call;
-        return m->score->has_ids ? 1 : 0;
+    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: *number = m->render->call; return 1;
+    case TRIVIUM__TEXT_REQUEST__BODY_SCORE: *number = m->score->call; return 1;
     case TRIVIUM__TEXT_REQUEST__BODY_PROBE: *number = m->probe->call; return 2;
     case TRIVIUM__TEXT_REQUEST__BODY_LIST: *number = m->list->call; return 0;
     case TRIVIUM__TEXT_REQUEST__BODY_STATUS: *number = m->status->call; return 0;
@@ -135,11 +133,11 @@ static void on_message(void *context, peer *p, const wire_message *message) {
         events->cancel(l->context, p, m->cancel->call, m->cancel->request.data,
                        m->cancel->request.len);
         return;
-    case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: client_link_tokenize(l, p, m->tokenize); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: client_link_tokenize(l, p, m->tokenize, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE:
         client_link_detokenize(l, p, m->detokenize, message);
         return;
-    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: client_link_render(l, p, m->render); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: client_link_render(l, p, m->render, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_SCORE: client_link_score(l, p, m->score, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_PROBE: client_link_probe(l, p, m->probe, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_LIST: events->list(l->context, p, m->list->call); return;

@@ -42,11 +42,10 @@ void client_link_detokenized(client_link *l, peer *client, uint64_t number, cons
                              size_t n_bytes) {
     Trivium__Detokenized detokenized = TRIVIUM__DETOKENIZED__INIT;
     detokenized.call = number;
-    detokenized.text = bytes_to_wire(text, n_bytes);
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED;
     m.detokenized = &detokenized;
-    client_link_answer(l, client, number, &m, NULL, 0);
+    client_link_answer(l, client, number, &m, &(wire_raw){text, n_bytes}, 1);
 }
 
 static Trivium__TemplateOrigin origin_to_wire(chat_origin origin) {

@@ -14,6 +14,29 @@ static bool ids_of(const wire_message *m, size_t index, const int32_t **ids, siz
     return *ids != NULL;
 }
 
+/* The text of a message: its frame; false: it is missing. */
+static bool text_of(const wire_message *m, const uint8_t **text, size_t *n_bytes) {
+    if (m->n_raw == 0) return false;
+    *text = m->raw[0].bytes;
+    *n_bytes = m->raw[0].n_bytes;
+    return true;
+}
+
+/* What is left of a text that is taken piece by piece. */
+typedef struct text_rest {
+    const uint8_t *bytes;
+    size_t n_bytes;
+} text_rest;
+
+/* NULL: there is not so much left. */
+static const uint8_t *take_text(text_rest *rest, size_t n_bytes) {
+    if (n_bytes > rest->n_bytes) return NULL;
+    const uint8_t *text = rest->bytes;
+    rest->bytes += n_bytes;
+    rest->n_bytes -= n_bytes;
+    return text;
+}
+
 /* ---- generations ---- */
 
 static status counts_check(const Trivium__Generate *m, failure *f) {
@@ -55,14 +78,26 @@ static void request_fill(request_order *o, const Trivium__Generate *m, vocab_byt
 }
 
 /* n_segments is within its bound. */
-static void pieces_fill(generate_order *o, const Trivium__Generate *m,
-                        prompt_piece pieces[SEGMENTS_MAX]) {
-    for (size_t i = 0; i < m->n_segments; i++) {
+static status pieces_fill(generate_order *o, const Trivium__Generate *m, const wire_message *message,
+                          prompt_piece pieces[SEGMENTS_MAX], failure *f) {
+    text_rest rest;
+    bool fits = text_of(message, &rest.bytes, &rest.n_bytes);
+    for (size_t i = 0; fits && i < m->n_segments; i++) {
         const Trivium__Segment *from = m->segments[i];
-        pieces[i] = (prompt_piece){from->text.data, from->text.len, from->special};
+        pieces[i] = (prompt_piece){take_text(&rest, from->n_bytes), from->n_bytes, from->special};
+        fits = pieces[i].bytes != NULL;
     }
+    if (!fits || rest.n_bytes > 0) return fail(f, STATUS_BAD_MESSAGE, "the segments do not fill the frame of text");
     o->pieces = pieces;
     o->n_pieces = m->n_segments;
+    return STATUS_OK;
+}
+
+static status prompt_fill(generate_order *o, const Trivium__Generate *m, const wire_message *message,
+                          prompt_piece pieces[SEGMENTS_MAX], failure *f) {
+    if (m->n_segments > 0) return pieces_fill(o, m, message, pieces, f);
+    if (message->n_raw == 0 || ids_of(message, 0, &o->request.ids, &o->request.n_ids)) return STATUS_OK;
+    return fail(f, STATUS_BAD_MESSAGE, "the frame of ids holds no whole number of ids");
 }
 
 static status generate_fill(generate_order *o, const Trivium__Generate *m,
@@ -71,11 +106,8 @@ static status generate_fill(generate_order *o, const Trivium__Generate *m,
     status st = counts_check(m, f);
     if (st != STATUS_OK) return st;
     request_fill(&o->request, m, stops);
-    pieces_fill(o, m, pieces);
-    if (m->n_segments > 0 && message->n_raw > 0)
-        return fail(f, STATUS_BAD_REQUEST, "a request has either text or ids, not both");
-    if (message->n_raw > 0 && !ids_of(message, 0, &o->request.ids, &o->request.n_ids))
-        return fail(f, STATUS_BAD_MESSAGE, "the frame of ids holds no whole number of ids");
+    st = prompt_fill(o, m, message, pieces, f);
+    if (st != STATUS_OK) return st;
     o->request.strategy = chain;
     return strategy_from_wire(chain, m->strategy, f);
 }
@@ -124,7 +156,7 @@ static void frame_missing(client_link *l, peer *client, uint64_t number, const c
     client_link_failed(l, client, number, &f);
 }
 
-void client_link_tokenize(client_link *l, peer *client, const Trivium__Tokenize *m) {
+void client_link_tokenize(client_link *l, peer *client, const Trivium__Tokenize *m, const wire_message *message) {
     const call_order order = {
         .kind = CALL_TOKENIZE,
         .client = client,
@@ -133,8 +165,9 @@ void client_link_tokenize(client_link *l, peer *client, const Trivium__Tokenize 
         .wait_ms = m->wait_ms,
         .tokenize = {.bos = m->bos},
     };
-    l->events.call(l->context, &order,
-                   &(prompt_piece){m->text.data, m->text.len, m->special});
+    prompt_piece text = {.special = m->special};
+    if (text_of(message, &text.bytes, &text.n_bytes)) l->events.call(l->context, &order, &text);
+    else frame_missing(l, client, m->call, "text");
 }
 
 void client_link_detokenize(client_link *l, peer *client, const Trivium__Detokenize *m,
@@ -161,12 +194,11 @@ void client_link_score(client_link *l, peer *client, const Trivium__Score *m,
         .wait_ms = m->wait_ms,
         .score = {.pool = m->pool, .bos = m->bos, .n_top = m->n_top},
     };
-    if (m->has_ids && !ids_of(message, 0, &order.score.ids, &order.score.n_ids)) {
-        frame_missing(l, client, m->call, "ids");
-    } else {
-        prompt_piece text = {m->text.data, m->text.len, m->special};
-        l->events.call(l->context, &order, m->has_ids ? NULL : &text);
-    }
+    prompt_piece text = {.special = m->special};
+    bool there = m->has_ids ? ids_of(message, 0, &order.score.ids, &order.score.n_ids)
+                            : text_of(message, &text.bytes, &text.n_bytes);
+    if (there) l->events.call(l->context, &order, m->has_ids ? NULL : &text);
+    else frame_missing(l, client, m->call, m->has_ids ? "ids" : "text");
 }
 
 void client_link_probe(client_link *l, peer *client, const Trivium__Probe *m,
@@ -193,7 +225,21 @@ void client_link_probe(client_link *l, peer *client, const Trivium__Probe *m,
     strategy_clear(&chain);
 }
 
-void client_link_render(client_link *l, peer *client, const Trivium__Render *m) {
+/* [n_messages] */
+static status messages_fill(chat_message *messages, const Trivium__Render *m, const wire_message *message, failure *f) {
+    text_rest rest;
+    bool fits = text_of(message, &rest.bytes, &rest.n_bytes);
+    for (size_t i = 0; fits && i < m->n_messages; i++) {
+        const Trivium__Message *from = m->messages[i];
+        messages[i] = (chat_message){.role = chat_role_named(from->role),
+                                     .content = take_text(&rest, from->n_bytes), .n_bytes = from->n_bytes};
+        fits = messages[i].content != NULL;
+    }
+    if (fits && rest.n_bytes == 0) return STATUS_OK;
+    return fail(f, STATUS_BAD_MESSAGE, "the messages do not fill the frame of text");
+}
+
+void client_link_render(client_link *l, peer *client, const Trivium__Render *m, const wire_message *message) {
     failure f;
     status st = STATUS_OK;
     chat_message *messages = calloc(m->n_messages + 1, sizeof *messages);
@@ -208,10 +254,7 @@ void client_link_render(client_link *l, peer *client, const Trivium__Render *m) 
     };
     if (!messages) st = fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", m->n_messages);
     if (st == STATUS_OK) st = chat_form_named(m->template_, &order.form, &f);
-    for (size_t i = 0; st == STATUS_OK && i < m->n_messages; i++)
-        messages[i] = (chat_message){.role = chat_role_named(m->messages[i]->role),
-                                     .content = m->messages[i]->content.data,
-                                     .n_bytes = m->messages[i]->content.len};
+    if (st == STATUS_OK) st = messages_fill(messages, m, message, &f);
     if (st == STATUS_OK) l->events.render(l->context, client, &order);
     else client_link_failed(l, client, m->call, &f);
     free(messages);

@@ -30,10 +30,10 @@ void client_link_answer(client_link *l, peer *client, uint64_t number, Trivium__
 void client_link_generate(client_link *l, peer *client, const Trivium__Generate *m,
                           const wire_message *message);
 void client_link_tune(client_link *l, peer *client, const Trivium__Tune *m);
-void client_link_tokenize(client_link *l, peer *client, const Trivium__Tokenize *m);
+void client_link_tokenize(client_link *l, peer *client, const Trivium__Tokenize *m, const wire_message *message);
 void client_link_detokenize(client_link *l, peer *client, const Trivium__Detokenize *m,
                             const wire_message *message);
-void client_link_render(client_link *l, peer *client, const Trivium__Render *m);
+void client_link_render(client_link *l, peer *client, const Trivium__Render *m, const wire_message *message);
 void client_link_score(client_link *l, peer *client, const Trivium__Score *m,
                        const wire_message *message);
 void client_link_probe(client_link *l, peer *client, const Trivium__Probe *m,

@@ -28,9 +28,9 @@ static status add_token(ids_text *t, vocab_bytes token) {
 status ids_text_advance(ids_text *t, const vocab *v, const int32_t *ids, size_t n_ids, size_t n_more, failure *f) {
     status st = STATUS_OK;
     size_t end = n_more < n_ids - t->n_done ? t->n_done + n_more : n_ids;
-    while (st == STATUS_OK && t->n_done < end && t->text.n_bytes <= HEADER_BYTES_MAX)
+    while (st == STATUS_OK && t->n_done < end && t->text.n_bytes <= RAW_BYTES_MAX)
         st = add_token(t, vocab_token(v, ids[t->n_done++]));
-    t->whole = t->n_done == n_ids || t->text.n_bytes > HEADER_BYTES_MAX;    /* longer than any message */
+    t->whole = t->n_done == n_ids || t->text.n_bytes > RAW_BYTES_MAX;    /* longer than any message */
     if (st == STATUS_OK && t->whole) st = decode(t, t->raw.n_bytes);
     if (st == STATUS_OK) return STATUS_OK;
     if (st == STATUS_TOO_LONG)

@@ -47,8 +47,9 @@ static status take_tokenized(incoming *in, const wire_message *m, failure *f) {
     return a->ids ? STATUS_OK : unreadable(f);
 }
 
-static status take_detokenized(incoming *in, const Trivium__Detokenized *detokenized) {
-    in->a.detokenize = (detokenize_answer){detokenized->text.data, detokenized->text.len};
+static status take_detokenized(incoming *in, const wire_message *m, failure *f) {
+    if (m->n_raw != 1) return unreadable(f);
+    in->a.detokenize = (detokenize_answer){m->raw[0].bytes, m->raw[0].n_bytes};
     return STATUS_OK;
 }
 
@@ -229,7 +230,7 @@ static status take_body(incoming *in, const wire_message *m, const question *ask
     if (reply->body_case != answer_bodies[asked->kind]) return unreadable(f);
     switch (asked->kind) {
     case ASK_TOKENIZE: return take_tokenized(in, m, f);
-    case ASK_DETOKENIZE: return take_detokenized(in, reply->detokenized);
+    case ASK_DETOKENIZE: return take_detokenized(in, m, f);
     case ASK_RENDER: return take_rendered(in, m, reply->rendered, f);
     case ASK_SCORE: return take_scored(in, m, reply->scored, f);
     case ASK_PROBE: return take_probed(in, m, &asked->probe, reply->probed, f);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proto/base/buffer.h"
 #include "proto/chain/strategy_wire.h"
 #include "text_wire.h"
 
@@ -23,6 +24,7 @@ typedef struct outgoing {
     } body;
     Trivium__Strategy *chain;   /* owned; NULL: none */
     Trivium__Message *messages, **message_list;     /* owned; NULL: none */
+    buffer text;                /* owned: of all messages */
     wire_raw raw[RAW_FRAMES_MAX];
     size_t n_raw;
 } outgoing;
@@ -35,16 +37,20 @@ static void put_ids(outgoing *o, const int32_t *ids, size_t n_ids) {
     o->raw[o->n_raw++] = (wire_raw){ids, n_ids * sizeof *ids};
 }
 
+static void put_text(outgoing *o, const void *text, size_t n_bytes) {
+    o->raw[o->n_raw++] = (wire_raw){text, n_bytes};
+}
+
 static status put_tokenize(outgoing *o, const tokenize_question *asked) {
     Trivium__Tokenize *m = o->message.tokenize = &o->body.tokenize;
     o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE;
     trivium__tokenize__init(m);
     m->call = o->number;
     m->model = name_or_empty(asked->model);
-    m->text = bytes_of(asked->text.bytes, asked->text.n_bytes);
     m->special = asked->text.special;
     m->bos = asked->text.bos;
     m->wait_ms = o->wait_ms;
+    put_text(o, asked->text.bytes, asked->text.n_bytes);
     return STATUS_OK;
 }
 
@@ -67,8 +73,9 @@ static bool messages_fill(outgoing *o, const render_question *asked) {
         const conversation_message *from = &asked->messages[i];
         trivium__message__init(&o->messages[i]);
         o->messages[i].role = name_or_empty(from->role);
-        o->messages[i].content = bytes_of(from->content, from->n_bytes);
+        o->messages[i].n_bytes = (uint32_t)from->n_bytes;
         o->message_list[i] = &o->messages[i];
+        if (buffer_add(&o->text, from->content, from->n_bytes) != STATUS_OK) return false;
     }
     return true;
 }
@@ -86,6 +93,7 @@ static status put_render(outgoing *o, const render_question *asked, failure *f) 
     m->n_ids_max = asked->n_ids_max;
     m->n_reply = asked->n_reply;
     m->wait_ms = o->wait_ms;
+    put_text(o, o->text.bytes, o->text.n_bytes);
     return STATUS_OK;
 }
 
@@ -96,13 +104,13 @@ static status put_score(outgoing *o, const score_question *asked) {
     m->call = o->number;
     m->model = name_or_empty(asked->model);
     m->pool = name_or_empty(asked->pool);
-    m->text = bytes_of(asked->text.bytes, asked->text.n_bytes);
     m->special = asked->text.special;
     m->bos = asked->text.bos;
     m->has_ids = asked->has_ids;
     m->n_top = asked->n_top;
     m->wait_ms = o->wait_ms;
     if (asked->has_ids) put_ids(o, asked->ids, asked->n_ids);
+    else put_text(o, asked->text.bytes, asked->text.n_bytes);
     return STATUS_OK;
 }
 
@@ -183,6 +191,7 @@ status question_send(text_link *link, const question *asked, uint64_t number, fa
     trivium__strategy__free_unpacked(o.chain, NULL);
     free(o.messages);
     free(o.message_list);
+    buffer_clear(&o.text);
     return st;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/buffer.h"
 #include "proto/chain/strategy_wire.h"
 #include "text_wire.h"
 
@@ -96,16 +97,18 @@ status resume_change_chain(resume_state *s, const strategy *stages, bool replace
 
 /* ---- sending ---- */
 
-/* Segments and stops as the generated code wants them. */
+/* Segments and stops as the generated code wants them, and the segments' text. */
 typedef struct generate_lists {
     Trivium__Segment *segments, **segment_list;
     ProtobufCBinaryData *stops;
+    buffer text;
 } generate_lists;
 
 static void lists_free(generate_lists *lists) {
     free(lists->segments);
     free(lists->segment_list);
     free(lists->stops);
+    buffer_clear(&lists->text);
 }
 
 static bool lists_fill(generate_lists *lists, const generation_request *r) {
@@ -116,9 +119,10 @@ static bool lists_fill(generate_lists *lists, const generation_request *r) {
     for (size_t i = 0; i < r->n_pieces; i++) {
         const generation_piece *from = &r->pieces[i];
         trivium__segment__init(&lists->segments[i]);
-        lists->segments[i].text = bytes_of(from->text, from->n_bytes);
+        lists->segments[i].n_bytes = (uint32_t)from->n_bytes;
         lists->segments[i].special = from->special;
         lists->segment_list[i] = &lists->segments[i];
+        if (buffer_add(&lists->text, from->text, from->n_bytes) != STATUS_OK) return false;
     }
     for (size_t i = 0; i < r->n_stops; i++) {
         lists->stops[i] = bytes_of((const uint8_t *)r->stops[i], strlen(r->stops[i]));
@@ -143,9 +147,10 @@ static void put_progress(Trivium__Generate *m, const resume_state *s, const gene
     m->state = bytes_of(s->state, s->n_state);
 }
 
-/* The frame of ids: those so far, else a prompt that was given as ids; empty for a text. */
-static wire_raw ids_frame(const resume_state *s) {
+/* The frame that goes along: the ids so far, else the prompt, which was given as text or as ids. */
+static wire_raw prompt_frame(const resume_state *s, const generate_lists *lists) {
     if (s->started) return (wire_raw){s->ids, s->n_ids * sizeof *s->ids};
+    if (s->request->n_pieces > 0) return (wire_raw){lists->text.bytes, lists->text.n_bytes};
     return (wire_raw){s->request->ids, s->request->n_ids * sizeof *s->request->ids};
 }
 
@@ -172,8 +177,8 @@ static status generate_send(const resume_state *s, text_link *link, const genera
     Trivium__TextRequest message = TRIVIUM__TEXT_REQUEST__INIT;
     message.body_case = TRIVIUM__TEXT_REQUEST__BODY_GENERATE;
     message.generate = &m;
-    const wire_raw ids = ids_frame(s);
-    return text_link_send(link, &message, &ids, ids.n_bytes > 0 ? 1 : 0, f);
+    const wire_raw prompt = prompt_frame(s, lists);
+    return text_link_send(link, &message, &prompt, m.n_segments > 0 || prompt.n_bytes > 0 ? 1 : 0, f);
 }
 
 status resume_send(resume_state *s, text_link *link, failure *f) {

@@ -113,7 +113,9 @@ static void a_text_becomes_ids(void **state) {
     text_pair_join(&pair);
     const Trivium__Tokenize *m = asked_for(TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE, 0)->tokenize;
     assert_string_equal(m->model, "small");
-    assert_int_equal(m->text.len, 3);
+    const text_peer_asked *asked = text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE, 0);
+    assert_int_equal(asked->n_bytes, 3);
+    assert_memory_equal(asked->text, "abc", 3);
     assert_true(m->special && !m->bos);
     assert_int_equal(m->wait_ms, WAIT_LONG_MS);
     say_ids(m->call);

@@ -27,8 +27,8 @@ def generate(client, request=None, attempt=1, text=b"hello", ids=None, **fields)
         else:
             setattr(body, name, value)
     if ids is None:
-        body.segments.add().text = text
-    client.send(message, [array.array("i", ids).tobytes()] if ids is not None else [])
+        body.segments.add(n_bytes=len(text))
+    client.send(message, [text if ids is None else array.array("i", ids).tobytes()])
     return body.request
 
 
@@ -182,7 +182,7 @@ def test_a_lost_client_frees_its_sequence(front):
 
 def test_calls_wait_for_a_model_that_joins(front):
     client = front.client()
-    ask(client, "tokenize", text=b"hi")
+    ask(client, "tokenize", [b"hi"])
     front.modeld()
     _, raw = client.answer("tokenized")
     assert array.array("i", raw[0]).tolist() == [FIRST_BYTE + byte for byte in b"hi"]
@@ -190,13 +190,13 @@ def test_calls_wait_for_a_model_that_joins(front):
 
 def test_calls_that_cannot_be_done_are_answered_once(front):
     client = front.client()
-    ask(client, "tokenize", text=b"hi", wait_ms=100)
+    ask(client, "tokenize", [b"hi"], wait_ms=100)
     assert "modeld" in client.answer("failed")[0].error.message
     front.modeld()
     for kind, raw, fields in [("detokenize", [array.array("i", [5, 300]).tobytes()], {}), ("detokenize", [b"abc"], {}),
-                              ("detokenize", [], {}), ("score", [], {"text": b""}), ("tokenize", [], {"text": b"\xff"}),
-                              ("score", [], {"text": b"x" * 600}), ("probe", [b"", b""], {}),
-                              ("tune", [], {"request": b"x"}), ("tokenize", [], {"text": b"x", "model": "no", "wait_ms": 50})]:
+                              ("detokenize", [], {}), ("score", [b""], {}), ("score", [], {}), ("tokenize", [b"\xff"], {}),
+                              ("tokenize", [], {}), ("score", [b"x" * 600], {}), ("probe", [b"", b""], {}),
+                              ("tune", [], {"request": b"x"}), ("tokenize", [b"x"], {"model": "no", "wait_ms": 50})]:
         ask(client, kind, raw, **fields)
         failed, _ = client.answer("failed")
         assert failed.call == 7 and failed.error.message
@@ -258,7 +258,7 @@ def test_a_text_that_has_not_begun_hears_that_there_is_no_room(front):
 def test_what_ends_each_modeld_is_not_tried_for_ever(front, kind):
     """Only its re-openings count, not the time: each modeld dies at once."""
     client = front.client()
-    generate(client) if kind == "generate" else ask(client, "score", text=b"hello")
+    generate(client) if kind == "generate" else ask(client, "score", [b"hello"])
     for _ in range(6):
         modeld = front.modeld(deadly=("open", "score"))
         wait_until(modeld.ending.is_set, what="a modeld is gone")
@@ -345,7 +345,7 @@ def test_a_change_that_does_not_fit_the_model_is_not_the_owners_fault(front):
 
 
 @pytest.mark.parametrize("kind, n_frames, fields", [
-    ("detokenize", 2, {}), ("score", 1, {"text": b"hi"}), ("score", 2, {"has_ids": True}), ("tokenize", 1, {"text": b"hi"}),
+    ("detokenize", 2, {}), ("score", 2, {}), ("score", 2, {"has_ids": True}), ("tokenize", 2, {}),
     ("tune", 1, {"request": b"x"}), ("cancel", 1, {"request": b"x"}), ("list", 1, {}), ("status", 2, {})])
 def test_frames_that_belong_to_nothing_are_refused(front, kind, n_frames, fields):
     front.modeld()

@@ -249,13 +249,15 @@ def by_hand(tiny, fakes):
     return client
 
 
+HELLO = b"hello"
+
+
 def generate_message(**fields):
     message = text_pb2.TextRequest()
     body = message.generate
     body.request, body.attempt, body.max_new_tokens, body.seed = os.urandom(16), 1, 4, 1
     body.ignore_eos = True
-    segment = body.segments.add()
-    segment.text = b"hello"
+    body.segments.add(n_bytes=len(HELLO))
     for name, value in fields.items():
         setattr(body, name, value)
     return message
@@ -265,7 +267,7 @@ def test_garbage_frames_are_dropped_and_counted(tiny, by_hand):
     before = tiny.lines("status")[0].get("garbage", 0)
     for frames in ([b""], [os.urandom(100)], [b"x"] * 9, [b"\xff" * 10, b"", b""]):
         by_hand.send_frames(frames)
-    by_hand.send(generate_message())
+    by_hand.send(generate_message(), [HELLO])
     assert by_hand.answer("done")[0].reason == text_pb2.FINISH_LENGTH
     assert tiny.lines("status")[0]["garbage"] > before
 
@@ -280,7 +282,7 @@ def test_a_bad_generate_is_answered_and_forgotten(tiny, by_hand, fields):
             getattr(message.generate, name).extend(value)
         else:
             setattr(message.generate, name, value)
-    by_hand.send(message)
+    by_hand.send(message, [HELLO])
     done, _ = by_hand.answer("done")
     assert done.reason == text_pb2.FINISH_ERROR and done.error.message
     assert tiny.lines("ps")[0]["requests"] == []
@@ -293,16 +295,16 @@ def test_a_higher_attempt_takes_over(models, stack, fakes):
     by_hand.wait_joined()
     other.wait_joined()
     message = generate_message(max_new_tokens=19000)
-    by_hand.send(message)
+    by_hand.send(message, [HELLO])
     by_hand.answer("chunk")
     again = text_pb2.TextRequest()
     again.CopyFrom(message)
     again.generate.attempt, again.generate.max_new_tokens = 2, 50
-    other.send(again)
+    other.send(again, [HELLO])
     assert by_hand.answer("done")[0].reason == text_pb2.FINISH_SUPERSEDED
     done, _ = other.answer("done")
     assert done.reason == text_pb2.FINISH_LENGTH and done.attempt == 2
-    by_hand.send(message)
+    by_hand.send(message, [HELLO])
     assert by_hand.answer("done")[0].reason == text_pb2.FINISH_SUPERSEDED
 
 

@@ -46,8 +46,8 @@ class Pipelining(FakeClient):
         for name, value in fields.items():
             setattr(body, name, value)
         for text in messages:
-            body.messages.add(role="user", content=text)
-        self.send(message, raw=raw)
+            body.messages.add(role="user", n_bytes=len(text))
+        self.send(message, raw=[b"".join(messages)] if messages else raw)
 
     def generate(self, text=b"", raw=(), **fields):
         self.n_calls += 1
@@ -56,7 +56,8 @@ class Pipelining(FakeClient):
         body.request, body.attempt, body.max_new_tokens = os.urandom(16), 1, 4
         body.strategy.SetInParent()
         if text:
-            body.segments.add().text = text
+            body.segments.add(n_bytes=len(text))
+            raw = [text]
         for name, value in fields.items():
             setattr(body, name, value)
         self.send(message, raw=raw)

@@ -22,7 +22,7 @@ def test_tokenize(stack, fakes, address, n_calls, n_bytes):
 
     def ask(client):
         for _ in range(n_calls):
-            client.call("tokenize", text=text)
+            client.call("tokenize", raw=[text])
     ended = flood(stack, fakes, address, ask)
     assert all(kind == "tokenized" or "busy" in why or "tokens" in why or "again" in why for kind, why in ended), ended
 
@@ -31,14 +31,14 @@ def test_tokenize(stack, fakes, address, n_calls, n_bytes):
 def test_the_largest_texts(stack, fakes, address, text):
     def ask(client):
         for _ in range(2):
-            client.call("tokenize", text=text)
+            client.call("tokenize", raw=[text])
     ended = flood(stack, fakes, address, ask)
     assert all(kind == "tokenized" or "more than 2000000 tokens" in why or "again" in why for kind, why in ended), ended
 
 
 def test_a_text_that_is_no_text_at_its_end(stack, fakes, address):
     def ask(client):
-        client.call("tokenize", text=b"a" * 8 * MB + b"\xff")
+        client.call("tokenize", raw=[b"a" * 8 * MB + b"\xff"])
     assert [why for _, why in flood(stack, fakes, address, ask)] == ["the text is not valid UTF-8"] * 2
 
 

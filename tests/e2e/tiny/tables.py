@@ -70,10 +70,10 @@ class TinyClient(FakeClient):
     def generate(self, request=None, attempt=1, n_tokens=4, n_ids=0):
         """The id of the request: of a short text, or of that many ids."""
         request = request or os.urandom(16)
-        prompt = {"n_prompt": n_ids} if n_ids else {"segments": [text_pb2.Segment(text=b"Once")]}
+        prompt = {"n_prompt": n_ids} if n_ids else {"segments": [text_pb2.Segment(n_bytes=4)]}
         self.send(text_pb2.TextRequest(generate=text_pb2.Generate(
             request=request, attempt=attempt, max_new_tokens=n_tokens, strategy=GREEDY, ignore_eos=True, **prompt)),
-            [array.array("i", [3] * n_ids).tobytes()] if n_ids else ())
+            [array.array("i", [3] * n_ids).tobytes() if n_ids else b"Once"])
         return request
 
     def is_heard(self):

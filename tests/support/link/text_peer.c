@@ -41,9 +41,12 @@ static void on_message(void *context, peer *p, const wire_message *m) {
                              .n_frames = m->n_raw};
     assert_non_null(one->m);
     free(bytes);
-    const int32_t *ids = m->n_raw > 0 ? wire_items(m, m->n_raw - 1, sizeof *ids, &one->n_ids) : NULL;
-    assert_true(one->n_ids <= TEXT_PEER_IDS_MAX);
-    if (one->n_ids > 0) memcpy(one->ids, ids, one->n_ids * sizeof *ids);
+    if (m->n_raw == 0) return;
+    const wire_raw *last = &m->raw[m->n_raw - 1];
+    assert_true(last->n_bytes <= sizeof one->ids);
+    memcpy(one->ids, last->bytes, last->n_bytes);
+    one->n_bytes = last->n_bytes;
+    one->n_ids = last->n_bytes / sizeof *one->ids;
 }
 
 static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {

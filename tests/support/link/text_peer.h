@@ -13,11 +13,14 @@
 
 enum { TEXT_PEER_ASKED_MAX = 32, TEXT_PEER_IDS_MAX = 16 };
 
-/* A message that came: its header, and its last frame as ids. */
+/* A message that came: its header, and its last frame, as ids and as text. */
 typedef struct text_peer_asked {
     Trivium__TextRequest *m;    /* owned */
-    int32_t ids[TEXT_PEER_IDS_MAX];     /* [n_ids] */
-    size_t n_ids, n_frames;
+    union {
+        int32_t ids[TEXT_PEER_IDS_MAX];     /* [n_ids] */
+        char text[TEXT_PEER_IDS_MAX * sizeof(int32_t)];     /* [n_bytes] */
+    };
+    size_t n_ids, n_bytes, n_frames;
 } text_peer_asked;
 
 typedef struct text_peer {

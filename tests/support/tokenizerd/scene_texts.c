@@ -25,12 +25,12 @@ static Trivium__Generate generate_new(uint32_t attempt) {
 
 void asks_for_a_text(uint32_t wait_ms) {
     Trivium__Segment said = TRIVIUM__SEGMENT__INIT, *pieces[] = {&said};
-    said.text = (ProtobufCBinaryData){2, (uint8_t *)"hi"};
+    said.n_bytes = 2;
     Trivium__Generate g = generate_new(1);
     g.segments = pieces;
     g.n_segments = 1;
     g.wait_ms = wait_ms;
-    client_says(ASK(GENERATE, generate, &g), NULL, 0);
+    client_says(ASK(GENERATE, generate, &g), &(wire_raw){"hi", 2}, 1);
 }
 
 /* The next attempt, with the prompt and what was drawn so far. */

@@ -34,11 +34,14 @@ static void texts_to_ids_and_back(void **state) {
     Trivium__Tokenize tokenize = TRIVIUM__TOKENIZE__INIT;
     tokenize.call = 1;
     tokenize.model = "m";
-    tokenize.text = wire_text("hi");
     tokenize.special = tokenize.bos = true;
     tokenize.wait_ms = 7;
     Trivium__TextRequest m = ASK(TOKENIZE, tokenize, &tokenize);
-    HEARS(m, NULL, 0, "tokenize bos=1 number=1 model=m wait=7 pieces='hi'!");
+    const wire_raw text = {"hi", 2};
+    HEARS(m, &text, 1, "tokenize bos=1 number=1 model=m wait=7 pieces='hi'!");
+    HEARS(m, &wire_none, 1, "tokenize bos=1 number=1 model=m wait=7 pieces=''!");
+    HEARS(m, NULL, 0, "");
+    failed(1, TRIVIUM__CODE__BAD_MESSAGE);
     Trivium__Detokenize detokenize = TRIVIUM__DETOKENIZE__INIT;
     detokenize.call = 2;
     m = ASK(DETOKENIZE, detokenize, &detokenize);
@@ -54,12 +57,14 @@ static void scores_and_probes(void **state) {
     (void)state;
     Trivium__Score score = TRIVIUM__SCORE__INIT;
     score.call = 3;
-    score.text = wire_text("hi");
+    const wire_raw text = {"hi", 2};
     score.pool = "p";
     score.bos = true;
     score.n_top = 2;
     Trivium__TextRequest m = ASK(SCORE, score, &score);
-    HEARS(m, NULL, 0, "score pool=p bos=1 top=2 ids=- number=3 model= wait=0 pieces='hi'");
+    HEARS(m, &text, 1, "score pool=p bos=1 top=2 ids=- number=3 model= wait=0 pieces='hi'");
+    HEARS(m, NULL, 0, "");
+    failed(3, TRIVIUM__CODE__BAD_MESSAGE);
     score.has_ids = true;
     HEARS(m, &wire_three, 1, "score pool=p bos=1 top=2 ids=[5,6,7] number=3 model= wait=0");
     HEARS(m, NULL, 0, "");
@@ -89,7 +94,8 @@ static void conversations(void **state) {
     (void)state;
     Trivium__Message user = TRIVIUM__MESSAGE__INIT, other = user, *messages[] = {&user, &other};
     user.role = "user";
-    user.content = wire_text("Hi!");
+    const wire_raw text = {"Hi!", 3};
+    user.n_bytes = 3;
     other.role = "nobody";
     Trivium__Render render = TRIVIUM__RENDER__INIT;
     render.call = 5;
@@ -101,10 +107,18 @@ static void conversations(void **state) {
     render.n_reply = 50;
     render.wait_ms = 9;
     Trivium__TextRequest m = ASK(RENDER, render, &render);
-    HEARS(m, NULL, 0,
+    HEARS(m, &text, 1,
           "render number=5 model=m wait=9 form=chatml max=100 reply=50 messages=1'Hi!'3''");
-    render.template_ = "no-such-form";
     HEARS(m, NULL, 0, "");
+    failed(5, TRIVIUM__CODE__BAD_MESSAGE);
+    for (uint32_t n_bytes = 2; n_bytes <= 4; n_bytes += 2) {    /* of a text of 3 */
+        user.n_bytes = n_bytes;
+        HEARS(m, &text, 1, "");
+        failed(5, TRIVIUM__CODE__BAD_MESSAGE);
+    }
+    user.n_bytes = 3;
+    render.template_ = "no-such-form";
+    HEARS(m, &text, 1, "");
     failed(5, TRIVIUM__CODE__BAD_REQUEST);
 }
 
@@ -150,11 +164,11 @@ static void calls_with_too_many_frames_fail(void **state) {
         {ASK(TUNE, tune, &tune), 1},
         {ASK(CANCEL, cancel, &cancel), 1},
         {ASK(WATCH, watch, &watch), 1},
-        {ASK(TOKENIZE, tokenize, &tokenize), 1},
+        {ASK(TOKENIZE, tokenize, &tokenize), 2},
         {ASK(DETOKENIZE, detokenize, &detokenize), 2},
-        {ASK(SCORE, score, &score), 1},
+        {ASK(SCORE, score, &score), 2},
         {ASK(SCORE, score, &score_of_ids), 2},
-        {ASK(RENDER, render, &render), 1},
+        {ASK(RENDER, render, &render), 2},
         {ASK(LIST, list, &list), 1},
         {ASK(STATUS, status, &query), 1},
     };

@@ -67,9 +67,10 @@ static void a_generate_with_text(void **state) {
     Trivium__Generate g = generate_new();
     Trivium__Segment said = TRIVIUM__SEGMENT__INIT, mark = TRIVIUM__SEGMENT__INIT;
     Trivium__Segment *pieces[] = {&mark, &said};
-    mark.text = wire_text("<s>");
+    const wire_raw text = {"<s>Once", 7};
+    mark.n_bytes = 3;
     mark.special = true;
-    said.text = wire_text("Once");
+    said.n_bytes = 4;
     g.segments = pieces;
     g.n_segments = 2;
     ProtobufCBinaryData stops[] = {wire_text("."), wire_text("!")};
@@ -86,7 +87,7 @@ static void a_generate_with_text(void **state) {
     g.wait_ms = 500;
     g.strategy = wire_temperature(0.5);
     Trivium__TextRequest m = ASK(GENERATE, generate, &g);
-    HEARS(m, NULL, 0,
+    HEARS(m, &text, 1,
           "generate id=16:ab..cd attempt=3 model=m fingerprint= pool=p session=s semantics= change=0 "
           "seed=11 state='' max=20 eos=1 cache=1 candidates=4 wait=500 n_prompt=0 stops='.''!' "
           "stop_ids=[9] ids=- strategy=1:temperature=0.5 pieces='<s>'!'Once'");
@@ -121,17 +122,21 @@ static void a_generate_that_cannot_be_read_comes_with_its_fault(void **state) {
     HEARS(m, &wire_odd, 1, "generate id=16:ab..cd attempt=3 fault=1");
     g.segments = pieces;
     g.n_segments = 1;
-    HEARS(m, &wire_three, 1, "generate id=16:ab..cd attempt=3 fault=2");
+    HEARS(m, &wire_three, 1, "generate id=16:ab..cd attempt=3 fault=1");    /* more text than the segments have */
+    HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=1");
+    one.n_bytes = sizeof wire_three_ids + 1;
+    HEARS(m, &wire_three, 1, "generate id=16:ab..cd attempt=3 fault=1");    /* less */
+    one.n_bytes = 0;
     g.n_segments = SEGMENTS_MAX + 1;
-    HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=6");
+    HEARS(m, &wire_none, 1, "generate id=16:ab..cd attempt=3 fault=6");
     g.n_segments = SEGMENTS_MAX;
-    assert_null(strstr(client_scene_hears(&m, NULL, 0), "fault"));     /* that many there may be */
+    assert_null(strstr(client_scene_hears(&m, &wire_none, 1), "fault"));     /* that many there may be */
     g.stops = stops;
     g.n_stops = STOPS_MAX + 1;
-    HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=2");
+    HEARS(m, &wire_none, 1, "generate id=16:ab..cd attempt=3 fault=2");
     g.n_stops = 0;
     g.strategy = wire_unknown();
-    HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=16");
+    HEARS(m, &wire_none, 1, "generate id=16:ab..cd attempt=3 fault=16");
     assert_true(asker_is_silent(&c->client));     /* the answer is not the link's to give */
 }
 

@@ -51,7 +51,7 @@ static void asks_for_room(size_t n_messages, uint32_t n_ids_max, uint32_t n_repl
     for (size_t i = 0; i < n_messages; i++) {
         trivium__message__init(&messages[i]);
         messages[i].role = (char *)(i % 2 == 0 ? "user" : "assistant");
-        messages[i].content = wire_text("Hi!");
+        messages[i].n_bytes = 3;
         list[i] = &messages[i];
     }
     Trivium__Render render = TRIVIUM__RENDER__INIT;
@@ -62,7 +62,7 @@ static void asks_for_room(size_t n_messages, uint32_t n_ids_max, uint32_t n_repl
     render.n_messages = n_messages;
     render.n_ids_max = n_ids_max;
     render.n_reply = n_reply;
-    client_says(ASK(RENDER, render, &render), NULL, 0);
+    client_says(ASK(RENDER, render, &render), &(wire_raw){"Hi!Hi!Hi!Hi!Hi!Hi!Hi!Hi!", 3 * n_messages}, 1);
 }
 
 static void asks_to_render(size_t n_messages, uint32_t n_ids_max) {
@@ -101,8 +101,7 @@ static void texts_become_ids_when_their_model_is_here(void **state) {
     (void)state;
     Trivium__Tokenize tokenize = TRIVIUM__TOKENIZE__INIT;
     tokenize.call = CALL;
-    tokenize.text = wire_text("abc");     /* of the default model */
-    client_says(ASK(TOKENIZE, tokenize, &tokenize), NULL, 0);
+    client_says(ASK(TOKENIZE, tokenize, &tokenize), &(wire_raw){"abc", 3}, 1);     /* of the default model */
     assert_true(asker_is_silent(&tokenizerd.client));
     modeld_joins(first);
     assert_int_equal(TOLD(TOKENIZED)->tokenized->call, CALL);
@@ -111,9 +110,11 @@ static void texts_become_ids_when_their_model_is_here(void **state) {
     detokenize.call = CALL;
     detokenize.model = "m";
     client_says(ASK(DETOKENIZE, detokenize, &detokenize), &three, 1);
-    const Trivium__Detokenized *m = TOLD(DETOKENIZED)->detokenized;
-    assert_int_equal(m->text.len, 3);
-    assert_memory_equal(m->text.data, "abc", 3);
+    assert_int_equal(TOLD(DETOKENIZED)->detokenized->call, CALL);
+    size_t n_bytes;
+    const void *text = fake_peer_raw(&tokenizerd.client.peer, 0, &n_bytes);
+    assert_int_equal(n_bytes, 3);
+    assert_memory_equal(text, "abc", 3);
     client_says(ASK(DETOKENIZE, detokenize, &detokenize), &(wire_raw){(int32_t[]){100000}, 4}, 1);
     fails_with(TRIVIUM__CODE__BAD_ID, "outside the vocabulary of 'm'");
 }
@@ -185,7 +186,7 @@ static void conversations_become_prompts_that_fit(void **state) {
     fails_with(TRIVIUM__CODE__TOO_LONG, "");
     Trivium__Render nothing = TRIVIUM__RENDER__INIT;
     nothing.call = CALL;
-    client_says(ASK(RENDER, render, &nothing), NULL, 0);
+    client_says(ASK(RENDER, render, &nothing), &(wire_raw){"", 0}, 1);
     fails_with(TRIVIUM__CODE__EMPTY_PROMPT, "");
 }
 

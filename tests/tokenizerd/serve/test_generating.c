@@ -70,7 +70,7 @@ static void an_own_wait_is_kept_for_a_model_that_nobody_knows(void **state) {
     modeld_joins(second_modeld);
     Trivium__Tokenize tokenize = TRIVIUM__TOKENIZE__INIT;
     tokenize.model = "m";       /* which nobody has seen, as is certain after RETURN_HEARTBEATS */
-    client_says(ASK(TOKENIZE, tokenize, &tokenize), NULL, 0);
+    client_says(ASK(TOKENIZE, tokenize, &tokenize), &(wire_raw){"", 0}, 1);
     assert_int_equal(TOLD(FAILED)->failed->error->code, TRIVIUM__CODE__UNKNOWN_MODEL);
     tokenizerd.hears_waits = true;
     asks_for_a_text(60000);
