@@ -6,6 +6,7 @@
 #include "proto/base/log.h"
 #include "proto/chain/strategy_wire.h"
 #include "proto/net/peer.h"
+#include "vocabulary_pieces.h"
 
 struct samplerd_link {
     samplerd_link_options options;
@@ -82,6 +83,20 @@ static void take_glimpse(samplerd_link *link, Trivium__Glimpse *g) {
     else link->options.events->traced(link->options.context, g->request.data, g);
 }
 
+/* Whoever cannot take all of it is cut, as ever. */
+static void take_vocabulary(samplerd_link *link, peer *p, const Trivium__VocabularyQuery *query) {
+    vocabulary_pieces pieces;
+    if (!vocabulary_pieces_wanted(link->options.model, query)) {
+        garbage_count(link->options.garbage, "vocabulary");
+        return;
+    }
+    vocabulary_pieces_begin(&pieces, link->options.model);
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_VOCABULARY;
+    while ((m.vocabulary = vocabulary_pieces_next(&pieces)))
+        if (peers_send(link->peers, p, &m.base, NULL, 0) != STATUS_OK) return;
+}
+
 static void on_message(void *context, peer *p, const wire_message *message) {
     samplerd_link *link = context;
     sampler *from = peer_user(p);
@@ -90,6 +105,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__LOGITS_REPLY__BODY_SAMPLE: take_sample(link, from, message, m->sample); return;
     case TRIVIUM__LOGITS_REPLY__BODY_MAPPED: sampler_maps(from); return;
     case TRIVIUM__LOGITS_REPLY__BODY_GLIMPSE: take_glimpse(link, m->glimpse); return;
+    case TRIVIUM__LOGITS_REPLY__BODY_VOCABULARY: take_vocabulary(link, p, m->vocabulary); return;
     default: garbage_count(link->options.garbage, "logits_reply");
     }
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "garbage.h"
+#include "modeld/engine/model.h"
 #include "modeld/sched/samplers.h"
 #include "proto/chain/strategy.h"
 #include "proto/net/loop.h"
@@ -35,6 +36,7 @@ typedef struct samplerd_link_options {
     uint64_t incarnation;
     uint32_t heartbeat_ms;
     uint32_t n_vocab;
+    const model *model;  /* whose vocabulary samplerds may ask for */
     shared_rows *shared; /* offered to samplerds of this host; NULL: all rows are sent */
     samplers *samplers;
     garbage *garbage;

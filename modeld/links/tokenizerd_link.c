@@ -65,7 +65,11 @@ static void send_pieces(void *context) {
 }
 
 /* Whoever asks again gets it from its beginning. */
-static void send_vocabulary(tokenizerd_link *link) {
+static void on_vocabulary(tokenizerd_link *link, const Trivium__VocabularyQuery *query) {
+    if (!vocabulary_pieces_wanted(link->options.model, query)) {
+        garbage_of(link, "vocabulary");
+        return;
+    }
     forget_vocabulary(link);
     link->vocabulary = malloc(sizeof *link->vocabulary);
     if (!link->vocabulary) {
@@ -260,7 +264,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     tokenizerd_link *link = context;
     const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)message->header;
     switch (m->body_case) {
-    case TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY: send_vocabulary(link); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY: on_vocabulary(link, m->vocabulary); return;
     case TRIVIUM__TOKENS_REQUEST__BODY_OPEN: on_open(link, m->open, message); return;
     case TRIVIUM__TOKENS_REQUEST__BODY_TUNE: on_retune(link, m->tune); return;
     case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE: on_close(link, m->close); return;

@@ -1,5 +1,7 @@
 #include "vocabulary_pieces.h"
 
+#include <string.h>
+
 enum { PIECE_BYTES_MAX = 512 * 1024 };
 
 _Static_assert(PIECE_BYTES_MAX + TOKEN_BYTES_MAX + CHAT_TEMPLATE_BYTES_MAX +
@@ -70,6 +72,10 @@ static void add_meta(vocabulary_pieces *p, const model_vocabulary *v) {
     p->meta.n_ends = v->n_ends;
     p->meta.chat_template = view(v->chat_template);
     p->wire.meta = &p->meta;
+}
+
+bool vocabulary_pieces_wanted(const model *m, const Trivium__VocabularyQuery *query) {
+    return strcmp(query->vocabulary, model_vocabulary_of(m)->hash) == 0;
 }
 
 void vocabulary_pieces_begin(vocabulary_pieces *p, const model *m) {

@@ -2,9 +2,9 @@
 #ifndef TRIVIUM_MODELD_VOCABULARY_PIECES_H
 #define TRIVIUM_MODELD_VOCABULARY_PIECES_H
 
+#include "common.pb-c.h"
 #include "modeld/engine/model.h"
 #include "proto/base/limits.h"
-#include "tokens.pb-c.h"
 
 typedef struct vocabulary_pieces {
     const model *model;
@@ -20,6 +20,8 @@ typedef struct vocabulary_pieces {
 
 /* Can it be sent at all? STATUS_TOO_LONG: its bytes are not within bounds. */
 status vocabulary_pieces_check(const model *m, failure *f);
+
+bool vocabulary_pieces_wanted(const model *m, const Trivium__VocabularyQuery *query);   /* is it this one? */
 
 void vocabulary_pieces_begin(vocabulary_pieces *p, const model *m); /* borrows the model */
 /* The next piece; NULL: that was all. Valid until the next call. */

@@ -153,6 +153,7 @@ static status bind_samplers(model_service *s, const model_service_options *optio
         .incarnation = incarnation,
         .heartbeat_ms = options->heartbeat_ms,
         .n_vocab = s->shape->n_vocab,
+        .model = s->model,
         .shared = s->shared,
         .garbage = &s->garbage,
     };

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""A sampler of one's own: sampler.py ENDPOINT [POOL]. Its rule is top-a: keep p >= 0.2 * (the largest p)^2. Before
-it, the logits of the last 64 ids are penalized, or small models go round in circles."""
+"""A sampler of one's own: sampler.py ENDPOINT [POOL [show]]. Its rule is top-a: keep p >= 0.2 * (the largest p)^2. Before
+it, the logits of the last 64 ids are penalized, or small models go round in circles. With `show` it prints what each
+draw had to choose from, as text."""
 import array, math, os, random, sys
 import zmq
 import common_pb2, logits_pb2
@@ -11,7 +12,26 @@ def log_sum(row):
     return largest + math.log(sum(math.exp(logit - largest) for logit in row))
 
 
-def choose(row, ids, chance):
+# A vocabulary writes bytes as letters: printable ones stand for themselves, the others for what follows U+0100.
+plain = {*range(33, 127), *range(161, 173), *range(174, 256)}
+byte_of = {chr(byte): byte for byte in plain}
+byte_of |= {chr(256 + i): byte for i, byte in enumerate(sorted(set(range(256)) - plain))}
+texts = {}                              # of ids; empty without `show`
+
+
+def learn(piece):
+    for i, token in enumerate(piece.tokens, piece.first_token):
+        letters = token.decode()
+        known = all(letter in byte_of for letter in letters)
+        texts[i] = bytes(map(byte_of.get, letters)).decode(errors="replace") if known else letters
+
+
+def show(step, left, chosen):
+    likeliest = sorted(range(len(left)), key=left.__getitem__, reverse=True)[:5]
+    print(step, *(f"{'>' * (i == chosen)}{texts[i]!r} {left[i] / sum(left):.3f}" for i in likeliest if left[i]), flush=True)
+
+
+def choose(row, ids, step, chance):
     penalized = row[:]
     for i in set(ids[-64:]):
         penalized[i] = row[i] / 1.1 if row[i] > 0 else row[i] * 1.1
@@ -20,6 +40,8 @@ def choose(row, ids, chance):
     least = 0.2 * max(probabilities) ** 2
     left = [p if p >= least else 0.0 for p in probabilities]
     chosen = chance.choices(range(len(row)), left)[0]
+    if texts:
+        show(step, left, chosen)
     return common_pb2.Drawn(id=chosen, logprob=row[chosen] - log_sum(row))     # of the raw logits
 
 
@@ -31,7 +53,7 @@ def answer(request, frames):
     rows, ids = array.array("f", frames[0]), array.array("i", frames[1])
     for i in range(request.n_rows):     # seed and step decide alone, so that a step can be taken again anywhere
         chance = random.Random(request.seed << 32 | request.step + i)
-        reply.drawn.append(choose(rows[i * request.n_vocab:(i + 1) * request.n_vocab], ids, chance))
+        reply.drawn.append(choose(rows[i * request.n_vocab:(i + 1) * request.n_vocab], ids, request.step + i, chance))
         ids.append(reply.drawn[i].id)
     return reply
 
@@ -64,6 +86,8 @@ while True:
     word = message.control.WhichOneof("word")
     if word == "hello":
         theirs = getattr(message.control, "from")
+        if sys.argv[3:] == ["show"]:
+            send(vocabulary=common_pb2.VocabularyQuery(vocabulary=message.control.hello.model.vocabulary))
     elif word == "heartbeat":
         send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
     elif word == "say_hello":
@@ -71,5 +95,7 @@ while True:
         send(control=hello)
     elif word == "refused":
         sys.exit(message.control.refused.message)
+    elif message.HasField("vocabulary"):
+        learn(message.vocabulary)
     elif message.HasField("sample"):
         send(sample=answer(message.sample, frames))

@@ -58,3 +58,18 @@ def test_show_probs_shows_the_text_of_a_token_that_has_no_candidates(own):
         assert whole and row.strip()[:6] == heading[:6]
         if whole.isascii() and whole.isprintable() and '"' not in whole and "\\" not in whole:
             assert heading.startswith(f'"{whole}"'), (heading, whole)
+
+
+def test_the_example_shows_the_text_of_what_it_chose_from(tiny):
+    tiny.environment["PYTHONPATH"] = str(BUILD / "gen" / "python")
+    process = tiny.start("sampler.py", f"ipc://{tiny.runtime}/samplers", "shown", "show", program=EXAMPLE)
+    wait_until(lambda: len(tiny.daemons()) == 4, what="it has joined")
+    flags = ("Once upon a time", "--sampler", "shown", "--seed", "3", "--max-new-tokens", "6", "--ignore-eos")
+    ids = [line["id"] for line in tiny.lines("generate", *flags) if "id" in line]
+    tiny.stop(process)
+    rows = [re.match(r"(\d+) .*>('(?:[^'\\]|\\.)*'|\"[^\"]*\") [01]\.\d{3}", line) for line in tiny.log(process).splitlines()]
+    assert [int(row[1]) for row in rows] == list(range(6)), tiny.log(process)
+    for id_, row in zip(ids, rows):
+        whole = tiny.run("detokenize", "--ids", id_).stdout.decode()[:-1]
+        if whole.isascii() and whole.isprintable() and not set(whole) & {"'", '"', "\\"}:
+            assert row[2] == f"'{whole}'", (whole, row[0])

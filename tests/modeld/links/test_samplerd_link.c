@@ -174,6 +174,35 @@ static void what_makes_no_sense_is_counted_and_reaches_nobody(void **state) {
     assert_int_equal(rows.n_lost, 0);
 }
 
+/* ---- what the ids say ---- */
+
+static void asks_for_the_vocabulary(const char *hash) {
+    Trivium__VocabularyQuery query = TRIVIUM__VOCABULARY_QUERY__INIT;
+    Trivium__LogitsReply m = TRIVIUM__LOGITS_REPLY__INIT;
+    query.vocabulary = (char *)hash;
+    m.body_case = TRIVIUM__LOGITS_REPLY__BODY_VOCABULARY;
+    m.vocabulary = &query;
+    fake_samplerd_says(&rows.fakes[0], &m, NULL, 0);
+}
+
+static const Trivium__VocabularyPiece *hears_piece(void) {
+    assert_true(fake_peer_hears(&rows.fakes[0], rows.loop, FAKE_BODY));
+    const Trivium__LogitsRequest *m = (const Trivium__LogitsRequest *)rows.fakes[0].header;
+    assert_int_equal(m->body_case, TRIVIUM__LOGITS_REQUEST__BODY_VOCABULARY);
+    return m->vocabulary;
+}
+
+static void a_sampler_may_ask_for_the_vocabulary(void **state) {
+    (void)state;
+    uint32_t n_tokens = 0, n_merges = 0;
+    rows_join(0, "", "rules/1");
+    asks_for_the_vocabulary("another");
+    asks_for_the_vocabulary(model_vocabulary_of(vocabulary_model)->hash);
+    while (vocabulary_piece_follows(hears_piece(), &n_tokens, &n_merges)) {}
+    assert_true(n_tokens > 0 && n_merges > 0);
+    assert_int_equal(rows.garbage.n_messages, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_request_leaves_as_it_is),
@@ -183,6 +212,7 @@ int main(void) {
         TEST(an_answer_comes_with_its_ticket_and_its_sampler),
         TEST(a_glimpse_is_passed_on),
         TEST(what_makes_no_sense_is_counted_and_reaches_nobody),
+        TEST(a_sampler_may_ask_for_the_vocabulary),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, vocabulary_model_open, vocabulary_model_close);
 }

@@ -264,5 +264,5 @@ int main(void) {
         TEST(a_call_is_closed_by_its_number),
         TEST(each_of_two_tokenizerds_owns_what_it_asks),
     };
-    return cmocka_run_group_tests(tests, tokens_open_model, tokens_close_model);
+    return cmocka_run_group_tests(tests, vocabulary_model_open, vocabulary_model_close);
 }

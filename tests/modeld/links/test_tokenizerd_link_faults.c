@@ -244,5 +244,5 @@ int main(void) {
         TEST(any_other_refusal_ends_the_link),
         TEST(an_endpoint_that_cannot_be_is_named),
     };
-    return cmocka_run_group_tests(tests, tokens_open_model, tokens_close_model);
+    return cmocka_run_group_tests(tests, vocabulary_model_open, vocabulary_model_close);
 }

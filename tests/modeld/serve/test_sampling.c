@@ -351,5 +351,5 @@ int main(void) {
         TEST(a_samplerd_that_hangs_loses_its_row_to_another),
         TEST(nobody_to_draw_is_an_error_when_wait_ms_is_over),
     };
-    return cmocka_run_group_tests(tests, tokens_open_model, tokens_close_model);
+    return cmocka_run_group_tests(tests, vocabulary_model_open, vocabulary_model_close);
 }

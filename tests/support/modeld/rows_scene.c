@@ -77,6 +77,7 @@ int rows_begin(void **state) {
         .incarnation = incarnation,
         .heartbeat_ms = HEARTBEAT_MS,
         .n_vocab = ROW_WIDTH,
+        .model = vocabulary_model,
         .shared = rows.shared,
         .samplers = rows.table,
         .garbage = &rows.garbage,

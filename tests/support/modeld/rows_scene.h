@@ -4,6 +4,7 @@
 #define TRIVIUM_TESTS_ROWS_SCENE_H
 
 #include "tests/support/modeld/fake_samplerd.h"
+#include "tests/support/modeld/vocabulary_model.h"
 #include "modeld/links/samplerd_link.h"
 #include "tests/support/link/place.h"
 

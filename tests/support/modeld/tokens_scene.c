@@ -6,14 +6,11 @@
 #include <string.h>
 
 #include "proto/net/peer.h"
-#include "tests/support/models/tiny_model.h"
-#include "tests/support/scratch.h"
 #include "tests/support/link/turns.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
 tokens_scene tokens;
-static model *the_model;
 
 /* ---- those who serve ---- */
 
@@ -129,22 +126,6 @@ static void take_figures(void *context, report_figures *out) {
 
 /* ---- the tokens ---- */
 
-int tokens_open_model(void **state) {
-    (void)state;
-    failure f;
-    tiny_model_options tiny = tiny_model_defaults();
-    tiny.shape.n_vocab = 10000; /* where limits are tiny, more pieces than ever wait in an outbox */
-    model_options o = {.n_threads = 1, .isa = "ref", .n_rows_max = 1};
-    if (tiny_model_write(scratch_path(), &tiny, &f) != STATUS_OK) return -1;
-    return model_open(&the_model, scratch_path(), &o, &f) == STATUS_OK ? 0 : -1;
-}
-
-int tokens_close_model(void **state) {
-    (void)state;
-    model_close(&the_model);
-    return 0;
-}
-
 static tokenizerd_link *join(const char *address) {
     static Trivium__Hello hello;
     trivium__hello__init(&hello);
@@ -177,7 +158,7 @@ static void open_link(size_t i) {
 
 int tokens_begin(void **state) {
     (void)state;
-    tokens = (tokens_scene){.loop = loop_new(), .model = the_model, .no_samplers = samplers_new()};
+    tokens = (tokens_scene){.loop = loop_new(), .model = vocabulary_model, .no_samplers = samplers_new()};
     tokens.report = report_new(tokens.no_samplers, take_figures, &tokens);
     assert_true(tokens.loop && tokens.report);
     open_link(0);

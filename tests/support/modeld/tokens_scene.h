@@ -3,6 +3,7 @@
 #ifndef TRIVIUM_TESTS_TOKENS_SCENE_H
 #define TRIVIUM_TESTS_TOKENS_SCENE_H
 
+#include "tests/support/modeld/vocabulary_model.h"
 #include "tests/support/link/fake_peer.h"
 #include "modeld/links/tokenizerd_link.h"
 #include "tests/support/link/place.h"
@@ -42,8 +43,7 @@ enum { FIGURE = 7 };        /* each figure of the report */
 
 extern tokens_scene tokens;
 
-int tokens_open_model(void **state);     /* of a group: the model is there, */
-int tokens_close_model(void **state);    /* and is closed */
+/* Of the model of vocabulary_model.h, which the group opens. */
 int tokens_begin(void **state);          /* the link has said Hello to the first fake */
 int tokens_end(void **state);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tokens_begin, tokens_end)
