@@ -183,6 +183,7 @@ static status bind_link(samplerd_link *link, loop *l, failure *f) {
         .heartbeat_ms = options->heartbeat_ms,
         .liveness = LIVENESS_PING,
         .counts_sent_itself = true, /* SENT_ROWS_BYTES_MAX */
+        .sends_whole = true,
         .events = {.joined = on_joined, .left = on_left, .message = on_message,
                    .heard = on_heard},
         .context = link,

@@ -8,6 +8,7 @@
 #include "proto/chain/strategy_wire.h"
 #include "proto/net/errors.h"
 #include "proto/net/peer.h"
+#include "tokenizerd_answer.h"
 #include "vocabulary_pieces.h"
 
 enum {
@@ -281,6 +282,21 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     }
 }
 
+static void on_refuse(void *context, peer *p, const wire_message *message, const failure *why) {
+    (void)p;
+    tokenizerd_link *link = context;
+    const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)message->header;
+    const Trivium__Open *o = m->body_case == TRIVIUM__TOKENS_REQUEST__BODY_OPEN ? m->open : NULL;
+    if (o && o->request.len == REQUEST_BYTES)
+        tokenizerd_answer_closed(link, (text_name){o->request.data, o->attempt},
+                                 &(told_end){.why = END_ERROR, .failure = why});
+    else if (m->body_case == TRIVIUM__TOKENS_REQUEST__BODY_SCORE)
+        tokenizerd_answer_failed(link, m->score->call, why);
+    else if (m->body_case == TRIVIUM__TOKENS_REQUEST__BODY_PROBE)
+        tokenizerd_answer_failed(link, m->probe->call, why);
+    else garbage_of(link, "pieces");
+}
+
 /* The id of the text that it is about; "-": it is about none. */
 static void text_of(const Trivium__TokensReply *m, char digits[2 * REQUEST_BYTES + 1]) {
     const ProtobufCBinaryData *request = NULL;
@@ -330,6 +346,7 @@ static status join(tokenizerd_link *link, failure *f) {
         .events = {.joined = on_joined,
                    .left = on_left,
                    .message = on_message,
+                   .refuse = on_refuse,
                    .heartbeat = on_heartbeat,
                    .refused = on_refused},
         .context = link,

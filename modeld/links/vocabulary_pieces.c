@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-enum { PIECE_BYTES_MAX = 512 * 1024 };
-
 _Static_assert(PIECE_BYTES_MAX + TOKEN_BYTES_MAX + CHAT_TEMPLATE_BYTES_MAX +
                        16 * VOCABULARY_PIECE_ITEMS <=
                    HEADER_BYTES_MAX,

@@ -51,10 +51,15 @@ enum {
     LIST_IDS_MAX = 4096,            /* of all id lists of a stage, with their ends */
 
     /* messages */
-    HEADER_BYTES_MAX = TEXT_BYTES_MAX + 1024 * 1024,
+    MESSAGE_BYTES_MAX = 1 << 20,    /* all its frames, but on the logits link */
+    RAWS_BYTES_MAX = 128 << 10,     /* its raw frames: where there is more, it goes in pieces */
+    PIECE_BYTES_MAX = 256 << 10,
+    PIECES_BYTES_MAX = 48 << 20,    /* on their way to one process, of all peers */
+    PIECES_STILL_MS = TINY_LIMITS ? 300 : 10000,        /* in which one must follow the other */
+    HEADER_BYTES_MAX = MESSAGE_BYTES_MAX - RAWS_BYTES_MAX,
     UNPACKED_BYTES_MAX = (64 << 10) + (8 << 20) + 2 * HEADER_BYTES_MAX, /* of a header, in memory */
     FRAMES_MAX = 3,                 /* a header and at most two raw frames */
-    RAW_BYTES_MAX = 16 * 1024 * 1024,
+    RAW_BYTES_MAX = 16 * 1024 * 1024,   /* a raw frame: of rows, or put together from pieces */
     VOCABULARY_PIECE_ITEMS = TINY_LIMITS ? 64 : 8192,
     SCORE_ROWS = TINY_LIMITS ? 2 : 8,   /* rows in one SampleRequest of a score */
     SAMPLE_ROWS_MAX = 64,

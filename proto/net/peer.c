@@ -35,6 +35,7 @@ peer *peer_new(peers *ps, const wire_message *m, uint64_t incarnation, const Tri
 void peer_free(peer *p) {
     if (p->hello) trivium__hello__free_unpacked(p->hello, NULL);
     outbox_free(&p->outbox);
+    pieces_free(&p->incoming);
     free(p);
 }
 
@@ -163,7 +164,7 @@ static void retry_later(peers *ps) {
     if (ps->retry_timer < 0) ps->retry_timer = loop_once(ps->loop, OUTBOX_RETRY_MS, on_retry, ps);
 }
 
-static status peer_post(peers *ps, peer *p, wire_parcel *parcel) {
+status peer_post(peers *ps, peer *p, wire_parcel *parcel) {
     if (p->state == PEER_JOINED && outbox_empty(p->outbox)) {
         status st = outbox_send(p->outbox, ps->socket, &p->route, &parcel);
         if (st == STATUS_OK) return STATUS_OK;
@@ -194,6 +195,7 @@ static status parcel_pack(const peers *ps, const peer *p, ProtobufCMessage *m, c
 status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw) {
     wire_parcel *parcel;
     if (p->state == PEER_ENDING) return STATUS_BUSY;
+    if (!ps->options.sends_whole && pieces_needed(raw, n_raw)) return peer_send_in_pieces(ps, p, m, raw, n_raw);
     status st = parcel_pack(ps, p, m, raw, n_raw, &parcel);
     return st == STATUS_OK ? peer_post(ps, p, parcel) : st;
 }

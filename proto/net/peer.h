@@ -35,6 +35,9 @@ typedef struct peers_events {
     void (*left)(void *context, peer *p, const char *why);
     /* A message with a body, from a joined peer. `m` is released by the caller afterwards. */
     void (*message)(void *context, peer *p, const wire_message *m);
+    /* NULL, or: a message that was to come in pieces will not become whole, and is told of instead: of `m` there is the
+     * header alone. `why` has a sentence for whoever asked. */
+    void (*refuse)(void *context, peer *p, const wire_message *m, const failure *why);
     /* NULL, or: put a report or acknowledgements into the heartbeat that goes to `p`; what it points to
      * must live until the next call. */
     void (*heartbeat)(void *context, peer *p, Trivium__Heartbeat *beat);
@@ -58,6 +61,7 @@ typedef struct peers_options {
     uint32_t heartbeat_ms;          /* HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX */
     liveness_rule liveness;
     bool counts_sent_itself;        /* the owner bounds the bytes that it has sent and that were not read yet */
+    bool sends_whole;               /* messages of any size go whole: rows (the logits link) */
     peers_events events;
     void *context;
 } peers_options;
@@ -75,7 +79,7 @@ void peers_free(peers **ps);
 uint64_t peers_incarnation(void);   /* 64 random bits, not 0 */
 
 /* Send a message of this link; its control part (field 1 of every link's messages) is filled in here.
- * When the peer's queue is full the message waits in its outbox; when that holds too much (outbox.h), or the
+ * Large raw frames go in pieces. When the peer's queue is full the message waits in its outbox; when that holds too much (outbox.h), or the
  * connection broke, the peer is cut: STATUS_BUSY, and `left` follows from the loop. STATUS_TOO_LONG: a size past its
  * bound, STATUS_NO_MEMORY: nothing was sent. */
 status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);

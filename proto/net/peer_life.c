@@ -73,14 +73,16 @@ static void take_message(peers *ps, const wire_message *m) {
     case TRIVIUM__CONTROL__WORD_SAY_HELLO:
         if (to_us) peers_take_say_hello(ps);
         break;
-    default: /* a heartbeat, or a message with a body */
+    default: /* a heartbeat, a piece, or a message with a body */
         if (!p) {
             if (peers_bound(ps)) ask_hello(ps, &m->route, control->from);
+        } else if (to_us && control->word_case == TRIVIUM__CONTROL__WORD_PIECE) {
+            peer_take_piece(ps, p, m, control->piece);
         } else if (to_us && control->word_case == TRIVIUM__CONTROL__WORD_HEARTBEAT) {
             take_heartbeat(ps, p, control->heartbeat);
         } else if (to_us) {
             p->asked_ms = p->life.heard_ms;
-            ps->options.events.message(ps->options.context, p, m);
+            peer_take_body(ps, p, m, control);
         }
     }
 }
@@ -295,6 +297,7 @@ static void on_tick(void *context) {
     forgive_own_silence(ps, clock_ms());
     listen_to_nothing(ps);
     end_the_silent(ps);
+    peers_refuse_the_still(ps, ps->life.listened_ms);
     uint64_t now_ms = clock_ms();
     if (!peers_bound(ps) && TAILQ_EMPTY(&ps->list) &&
         interval_passed(ps, peers_hello_ms(ps), now_ms))

@@ -9,6 +9,7 @@
 #include "hello.h"
 #include "outbox/outbox.h"
 #include "peer.h"
+#include "pieces.h"
 
 enum { WHY_BYTES = 160 };
 
@@ -42,6 +43,7 @@ struct peer {
     uint64_t incarnation;
     Trivium__Hello *hello;
     outbox *outbox;
+    pieces *incoming;               /* a message of which pieces are still to come, or NULL */
     uint64_t joined_ms;
     uint64_t asked_ms;              /* when it last said something with a body, or joined */
     bool works;                     /* as of when it was last asked for */
@@ -121,6 +123,9 @@ void peer_doom(peers *ps, peer *p, const char *why);
 void peer_doom_broken(peers *ps, peer *p);      /* nothing reaches it any more */
 void peers_end_doomed(peers *ps);
 
+/* To be sent, now or after what waits; the parcel is taken over in any case. STATUS_BUSY: the peer is cut. */
+status peer_post(peers *ps, peer *p, wire_parcel *parcel);
+
 /* Send what waits, as far as it can be sent. */
 void peer_flush(peers *ps, peer *p);
 void peers_flush(peers *ps);
@@ -149,6 +154,16 @@ void peers_take_hello(peers *ps, const wire_message *m, const Trivium__Control *
 void peers_take_refused(peers *ps, peer *p,
                         const Trivium__Control *control); /* p: the sender, or NULL */
 void peers_take_say_hello(peers *ps);
+
+/* ---- peer_pieces.c ---- */
+
+/* A message of the link's own came, whole or as a header that pieces follow; one of these. */
+void peer_take_body(peers *ps, peer *p, const wire_message *m, const Trivium__Control *control);
+void peer_take_piece(peers *ps, peer *p, const wire_message *m, const Trivium__Piece *piece);
+void peers_refuse_the_still(peers *ps, uint64_t listened_ms);   /* whose pieces have not come for too long, as of then */
+
+/* As peers_send, for frames that need it (pieces.h). */
+status peer_send_in_pieces(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);
 
 /* ---- gate/peer_room.c ---- */
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
@@ -191,6 +192,15 @@ void wire_release(wire_message *m) {
         free(frames);
     }
     *m = (wire_message){0};
+}
+
+void wire_adopt_raw(wire_message *m, void *bytes, size_t n_bytes) {
+    static const max_align_t nothing;
+    struct wire_frames *frames = m->frames;
+    assert(frames->n_raw < RAW_FRAMES_MAX);
+    zmq_msg_init(&frames->raw[frames->n_raw]);
+    frames->aligned[frames->n_raw++] = bytes;
+    m->raw[m->n_raw++] = (wire_raw){bytes ? bytes : &nothing, n_bytes};
 }
 
 wire_message wire_keep(const wire_message *m) {

@@ -43,6 +43,9 @@ typedef struct wire_message {
  * `m->route` says who sent it, and `m->n_bytes` how much was there. */
 status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_message *m);
 void wire_release(wire_message *m);             /* NULL fields are fine; empties *m */
+/* One more raw frame of *m and of all who hold it: `bytes` (malloc; NULL if there are none) is theirs from now on. There
+ * are fewer than RAW_FRAMES_MAX. */
+void wire_adopt_raw(wire_message *m, void *bytes, size_t n_bytes);
 /* One more holder of what was received: it stays until each of them has released its own. */
 wire_message wire_keep(const wire_message *m);
 

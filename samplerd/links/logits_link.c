@@ -172,6 +172,7 @@ static status join(logits_link *link, loop *l, const logits_link_options *option
         .incarnation = options->incarnation,
         .heartbeat_ms = options->heartbeat_ms,
         .liveness = LIVENESS_PING,
+        .sends_whole = true,
         .events = {.joined = on_joined, .left = on_left, .message = on_message,
                    .refused = on_refused, .all_handed = on_all_handed},
         .context = link,

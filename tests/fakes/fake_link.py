@@ -17,6 +17,7 @@ BUILD = pathlib.Path(os.environ.get("TRIVIUM_BUILD", pathlib.Path(__file__).reso
 sys.path.insert(0, str(BUILD / "gen" / "python"))
 
 import common_pb2  # noqa: E402
+import pieces  # noqa: E402
 
 VERSION = 2
 
@@ -32,6 +33,7 @@ class Fake(threading.Thread):
     role = common_pb2.ROLE_NONE
     joins = True
     receive_mark = None                        # messages that may lie unread with it; None: as ZeroMQ likes
+    sends_whole = False                        # rows do not go in pieces
     heartbeat_ms = 5000                        # a test may stand still for a while before its fake counts as lost
 
     def __init__(self, address, name="fake"):
@@ -45,6 +47,7 @@ class Fake(threading.Thread):
             self.socket.rcvhwm = self.receive_mark
         self.outbox = collections.deque()      # frames
         self.woken, self.wake = socket.socketpair()     # a byte for each item of outbox
+        self.arrivals = {}                     # routing id → what comes from there in pieces
         self.peers = {}                        # routing id (b"" for the only one) → its incarnation
         self.seen = []                         # (sender, message, raw frames), in order
         self.hellos = []                       # that were said to it
@@ -74,7 +77,20 @@ class Fake(threading.Thread):
         if control:
             setattr(message.control, "from", self.incarnation)
             message.control.to = self.peers.get(to, 0)
-        self.send_frames([message.SerializeToString(), *raw], to)
+        if self.sends_whole or not pieces.needed(raw):
+            self.send_frames([message.SerializeToString(), *raw], to)
+            return
+        message.control.more[:] = map(len, raw)
+        self.send_frames([message.SerializeToString()], to)
+        for index, piece in enumerate(pieces.cut(raw)):
+            self.send_piece(index, piece, to)
+
+    def send_piece(self, index, piece, to=b""):
+        message = self.outgoing()
+        message.control.piece.index = index
+        setattr(message.control, "from", self.incarnation)
+        message.control.to = self.peers.get(to, 0)
+        self.send_frames([message.SerializeToString(), piece], to)
 
     def send_frames(self, frames, to=b""):
         self.outbox.append(([to] if not self.joins else []) + list(frames))
@@ -154,9 +170,19 @@ class Fake(threading.Thread):
             self.peers.pop(sender, None)
         elif word == "refused":
             self.n_refused += 1
+        elif word == "piece":
+            self.arrivals[sender].take(frames[1])
+        elif control.more:
+            self.arrivals[sender] = pieces.Arrival(message)
         elif message.WhichOneof("body"):
-            self.seen.append((sender, message, frames[1:]))
-            self.serve(sender, message, frames[1:])
+            self.hand_on(sender, message, frames[1:])
+        if sender in self.arrivals and self.arrivals[sender].whole():
+            arrival = self.arrivals.pop(sender)
+            self.hand_on(sender, arrival.message, list(map(bytes, arrival.raw)))
+
+    def hand_on(self, sender, message, raw):
+        self.seen.append((sender, message, raw))
+        self.serve(sender, message, raw)
 
     def die(self):
         """Called by its own thread: the end, once what was sent before has left, and most likely was read."""

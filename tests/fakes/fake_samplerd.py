@@ -7,6 +7,7 @@ import logits_pb2
 
 
 class FakeSamplerd(Fake):
+    sends_whole = True
     incoming, outgoing, role = logits_pb2.LogitsRequest, logits_pb2.LogitsReply, common_pb2.SAMPLERD
 
     def __init__(self, address, name="fake", pool="", semantics="fake/1", misbehave=None):

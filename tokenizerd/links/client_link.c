@@ -99,6 +99,23 @@ static size_t frames_max(const Trivium__TextRequest *m, uint64_t *number) {
     }
 }
 
+/* The answer to a message whose frames are not what they should be. */
+static void refuse_frames(client_link *l, peer *p, const Trivium__TextRequest *m, const failure *why) {
+    uint64_t number;
+    frames_max(m, &number);
+    if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_GENERATE)
+        client_link_refuse_generate(l, p, m->generate, why);
+    else if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE ||
+             m->body_case == TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL ||
+             m->body_case == TRIVIUM__TEXT_REQUEST__BODY__NOT_SET)
+        bound_link_garbage(&l->bound, "frames");
+    else client_link_failed(l, p, number, why);
+}
+
+static void on_refuse(void *context, peer *p, const wire_message *message, const failure *why) {
+    refuse_frames(context, p, (const Trivium__TextRequest *)message->header, why);
+}
+
 /* False: it came with more frames than belong to it, and was told so. */
 static bool frames_fit(client_link *l, peer *p, const wire_message *message) {
     const Trivium__TextRequest *m = (const Trivium__TextRequest *)message->header;
@@ -108,13 +125,7 @@ static bool frames_fit(client_link *l, peer *p, const wire_message *message) {
     failure f;
     fail(&f, STATUS_BAD_MESSAGE, "%zu raw frames came with a message that takes %zu", message->n_raw,
          n_max);
-    if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_GENERATE)
-        client_link_refuse_generate(l, p, m->generate, &f);
-    else if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE ||
-             m->body_case == TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL ||
-             m->body_case == TRIVIUM__TEXT_REQUEST__BODY__NOT_SET)
-        bound_link_garbage(&l->bound, "frames");
-    else client_link_failed(l, p, number, &f);
+    refuse_frames(l, p, m, &f);
     return false;
 }
 
@@ -160,6 +171,7 @@ status client_link_new(client_link **out, const link_options *options, const cli
         .find_work = on_find_work,
         .left = on_left,
         .message = on_message,
+        .refuse = on_refuse,
         .heard = on_heard,
     };
     client_link *l = calloc(1, sizeof *l);

@@ -266,12 +266,24 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     }
 }
 
+static void on_refuse(void *context, peer *p, const wire_message *message, const failure *why) {
+    modeld_link *l = context;
+    const modeld *d = ((joiner *)peer_user(p))->modeld;
+    const Trivium__TokensReply *m = (const Trivium__TokensReply *)message->header;
+    switch (m->body_case) {
+    case TRIVIUM__TOKENS_REPLY__BODY_SCORED: l->events.call_failed(l->context, d, m->scored->call, why); return;
+    case TRIVIUM__TOKENS_REPLY__BODY_PROBED: l->events.call_failed(l->context, d, m->probed->call, why); return;
+    default: bound_link_garbage(&l->bound, "pieces");
+    }
+}
+
 status modeld_link_new(modeld_link **out, const link_options *options,
                        const modeld_link_events *events, void *context, failure *f) {
     static const peers_events heard = {
         .joined = on_joined,
         .left = on_left,
         .message = on_message,
+        .refuse = on_refuse,
         .heard = on_heard,
     };
     modeld_link *l = calloc(1, sizeof *l);

@@ -284,6 +284,30 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     }
 }
 
+/* An answer of which not all came is none: what it belongs to ends with that. */
+static void on_refuse(void *context, peer *p, const wire_message *m, const failure *why) {
+    (void)p;
+    text_link *link = context;
+    const Trivium__TextReply *reply = (const Trivium__TextReply *)m->header;
+    Trivium__Error error = error_to_wire(why);
+    if (reply->body_case == TRIVIUM__TEXT_REPLY__BODY_STARTED) {
+        Trivium__Done done = TRIVIUM__DONE__INIT;
+        done.request = reply->started->request;
+        done.attempt = reply->started->attempt;
+        done.reason = TRIVIUM__FINISH_REASON__FINISH_ERROR;
+        done.error = &error;
+        link->events.done(link->context, &done);
+        return;
+    }
+    Trivium__Failed failed = TRIVIUM__FAILED__INIT;
+    Trivium__TextReply told = TRIVIUM__TEXT_REPLY__INIT;
+    told.body_case = TRIVIUM__TEXT_REPLY__BODY_FAILED;
+    told.failed = &failed;
+    failed.call = number_of(reply);
+    failed.error = &error;
+    if (failed.call != 0) link->events.answered(link->context, failed.call, m, &told);
+}
+
 static status join(text_link *link, failure *f) {
     Trivium__Hello hello = TRIVIUM__HELLO__INIT;
     hello.role = TRIVIUM__ROLE__CLIENT;
@@ -303,6 +327,7 @@ static status join(text_link *link, failure *f) {
             .joined = on_joined,
             .left = on_left,
             .message = on_message,
+            .refuse = on_refuse,
             .heartbeat = on_heartbeat,
             .refused = on_refused,
         },

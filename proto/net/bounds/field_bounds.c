@@ -5,6 +5,7 @@
 #include "bounds.h"
 #include "logits.pb-c.h"
 #include "proto/base/limits.h"
+#include "proto/net/wire.h"
 #include "text.pb-c.h"
 #include "tokens.pb-c.h"
 
@@ -21,6 +22,7 @@ enum {
 static const field_bound bounds[] = {
     /* common.proto */
     {M(error), "message", 1, SENTENCE},
+    {M(control), "more", RAW_FRAMES_MAX, 0},
     {M(hello), "name", 1, NAMES},
     {M(hello), "host", 1, NAMES},
     {M(default_model), "name", 1, NAMES},

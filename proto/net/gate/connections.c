@@ -23,7 +23,7 @@ enum {
 };
 
 /* The largest message that there is, frame by frame. */
-static const size_t MESSAGE_BYTES_MAX = (size_t)HEADER_BYTES_MAX + (size_t)(FRAMES_MAX - 1) * RAW_BYTES_MAX +
+static const size_t LARGEST_BYTES = (size_t)HEADER_BYTES_MAX + (size_t)(FRAMES_MAX - 1) * RAW_BYTES_MAX +
                                         (size_t)OPEN_FRAMES_MAX * FRAME_OVERHEAD_BYTES_MAX;
 
 typedef enum connection_kind {
@@ -238,7 +238,7 @@ bool connections_count(int fd, const void *bytes, size_t n) {
     size_t n_more = frames_count(&c->frames, bytes, n);
     atomic_fetch_add(&c->n_bytes, n_more);
     atomic_fetch_add(&n_received, n_more);
-    bool fine = !c->frames.alien && c->frames.n_open <= OPEN_FRAMES_MAX && c->frames.open_bytes <= MESSAGE_BYTES_MAX;
+    bool fine = !c->frames.alien && c->frames.n_open <= OPEN_FRAMES_MAX && c->frames.open_bytes <= LARGEST_BYTES;
     if (fine) return true;
     atomic_store(&c->cut, true);
     atomic_fetch_add(&n_cut.alien, 1);

@@ -103,6 +103,23 @@ void fake_peer_send(fake_peer *f, ProtobufCMessage *m, const wire_raw *raw, size
     pack_and_send(f, m, &control, raw, n_raw);
 }
 
+void fake_peer_begin(fake_peer *f, ProtobufCMessage *m, const uint64_t *more, size_t n_more) {
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    control.more = (uint64_t *)more;
+    control.n_more = n_more;
+    pack_and_send(f, m, &control, NULL, 0);
+}
+
+void fake_peer_say_piece(fake_peer *f, uint32_t index, const void *bytes, size_t n_bytes) {
+    Trivium__Piece piece = TRIVIUM__PIECE__INIT;
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
+    piece.index = index;
+    control.word_case = TRIVIUM__CONTROL__WORD_PIECE;
+    control.piece = &piece;
+    pack_and_send(f, &envelope.base, &control, &(wire_raw){bytes, n_bytes}, 1);
+}
+
 void fake_peer_say(fake_peer *f, Trivium__Control control) {
     Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
     pack_and_send(f, &envelope.base, &control, NULL, 0);

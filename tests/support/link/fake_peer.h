@@ -69,6 +69,10 @@ void fake_peer_ask_hello(fake_peer *f);             /* SayHello */
 /* A message of the link, whose control part is filled in, and raw frames. */
 void fake_peer_send(fake_peer *f, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);
 
+/* The header of one whose frames of so many bytes are to follow in pieces, n_more of them; and a piece. */
+void fake_peer_begin(fake_peer *f, ProtobufCMessage *m, const uint64_t *more, size_t n_more);
+void fake_peer_say_piece(fake_peer *f, uint32_t index, const void *bytes, size_t n_bytes);
+
 /* Any frames at all, as they are. n ≥ 1. */
 void fake_peer_send_frames(fake_peer *f, const wire_raw *frames, size_t n_frames);
 

@@ -77,6 +77,7 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     if (request->sample->ticket != s->ticket + 1) s->in_order = false;
     s->ticket = request->sample->ticket;
     s->n_messages++;
+    if (s->look) s->look(m);
     usleep(s->work_ms * 1000);
     if (s->echo) assert_int_equal(side_send(s, p, s->ticket, 1 << 16), STATUS_OK);
     if (!s->cut) return;
@@ -84,6 +85,15 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     assert_int_equal(s->n_left, 0);         /* not from within the call */
     assert_string_equal(peer_name(p), "joiner");
     assert_int_equal(side_send(s, p, 9, 0), STATUS_BUSY);
+}
+
+static void on_refuse(void *context, peer *p, const wire_message *m, const failure *why) {
+    side *s = context;
+    (void)p;
+    assert_int_equal(m->n_raw, 0);
+    s->never_whole = ((const Trivium__LogitsRequest *)m->header)->sample->ticket;
+    s->never_whole_why = why->code;
+    s->n_never_whole++;
 }
 
 static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
@@ -118,7 +128,8 @@ side side_of(const char *name, liveness_rule liveness) {
         .incoming = &trivium__logits_request__descriptor,
         .heartbeat_ms = BEAT_MS,
         .liveness = liveness,
-        .events = {.joined = on_joined, .left = on_left, .message = on_message, .refused = on_refused},
+        .events = {.joined = on_joined, .left = on_left, .message = on_message, .refuse = on_refuse,
+                   .refused = on_refused},
     };
     return s;
 }

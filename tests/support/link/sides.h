@@ -27,6 +27,10 @@ typedef struct side {
     bool in_order;              /* each message had the next ticket */
     char why[200], said[600];
     Trivium__Code refused_code;
+    size_t n_never_whole;       /* messages that did not come whole: the newest one's ticket, and why */
+    uint64_t never_whole;
+    status never_whole_why;
+    void (*look)(const wire_message *m);    /* NULL, or: at each message */
     bool in_call;               /* we are within peers_send: no event may come */
 
     status answer;              /* to a Hello */

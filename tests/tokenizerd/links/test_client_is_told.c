@@ -311,7 +311,7 @@ static void a_watcher_gets_as_many_candidates_as_it_wants(void **state) {
 
 static void an_answer_that_is_too_long_becomes_a_failure(void **state) {
     (void)state;
-    size_t n_bytes = (size_t)HEADER_BYTES_MAX + 1;
+    size_t n_bytes = (size_t)RAW_BYTES_MAX + 1;
     uint8_t *text = calloc(1, n_bytes);
     assert_non_null(text);
     client_link_detokenized(c->link, c->peer, 2, text, n_bytes);

@@ -1,0 +1,263 @@
+/* Peers: what is larger than a message goes in pieces, and comes whole or not at all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "logits.pb-c.h"
+#include "proto/base/limits.h"
+#include "tests/support/link/sides.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+/* What any frame holds at a place. */
+static uint8_t byte_at(size_t frame, size_t i) {
+    return (uint8_t)(i * 31 + i / 257 + frame * 7);
+}
+
+static uint8_t *frame_of(size_t frame, size_t n_bytes) {
+    uint8_t *bytes = malloc(n_bytes + 1);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < n_bytes; i++) bytes[i] = byte_at(frame, i);
+    return bytes;
+}
+
+static size_t n_raw_seen, n_bytes_seen[RAW_FRAMES_MAX];
+
+static void look(const wire_message *m) {
+    n_raw_seen = m->n_raw;
+    for (size_t frame = 0; frame < m->n_raw; frame++) {
+        const uint8_t *bytes = m->raw[frame].bytes;
+        n_bytes_seen[frame] = m->raw[frame].n_bytes;
+        assert_int_equal((uintptr_t)bytes % 8, 0);
+        for (size_t i = 0; i < m->raw[frame].n_bytes; i++)
+            if (bytes[i] != byte_at(frame, i)) fail_msg("byte %zu of frame %zu is another one", i, frame);
+    }
+}
+
+static Trivium__LogitsRequest message(uint64_t ticket) {
+    static Trivium__SampleRequest sample;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    sample = (Trivium__SampleRequest)TRIVIUM__SAMPLE_REQUEST__INIT;
+    sample.ticket = ticket;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
+    m.sample = &sample;
+    return m;
+}
+
+static void send_frames(uint64_t ticket, size_t n_raw, const size_t n_bytes[]) {
+    wire_raw raw[RAW_FRAMES_MAX] = {{0}};
+    Trivium__LogitsRequest m = message(ticket);
+    for (size_t i = 0; i < n_raw; i++) raw[i] = (wire_raw){frame_of(i, n_bytes[i]), n_bytes[i]};
+    assert_int_equal(peers_send(down.ps, down.last, &m.base, raw, n_raw), STATUS_OK);
+    for (size_t i = 0; i < n_raw; i++) free((void *)raw[i].bytes);
+}
+
+static void frames_of_any_size_come_as_they_were(void **state) {
+    (void)state;
+    static const size_t cases[][2] = {
+        {RAWS_BYTES_MAX, 0}, {RAWS_BYTES_MAX + 1, 0}, {0, RAWS_BYTES_MAX + 1}, {RAWS_BYTES_MAX, 1},
+        {PIECE_BYTES_MAX, 0}, {PIECE_BYTES_MAX, PIECE_BYTES_MAX}, {PIECE_BYTES_MAX + 1, PIECE_BYTES_MAX - 1},
+        {3 * PIECE_BYTES_MAX + 5, 7}, {7, 2 * PIECE_BYTES_MAX}, {5 << 20, 3 << 20},
+    };
+    enum { N = sizeof cases / sizeof *cases };
+    sides_open_joined(LIVENESS_BOTH);
+    up.look = look;
+    for (uint64_t i = 0; i < N; i++) {
+        send_frames(i + 1, 2, cases[i]);
+        assert_true(all_arrive(i + 1, &up));
+        assert_int_equal(n_raw_seen, 2);
+        assert_int_equal(n_bytes_seen[0], cases[i][0]);
+        assert_int_equal(n_bytes_seen[1], cases[i][1]);
+    }
+    send_frames(N + 1, 1, (size_t[]){RAW_BYTES_MAX});
+    assert_true(all_arrive(N + 1, &up));
+    assert_int_equal(n_bytes_seen[0], RAW_BYTES_MAX);
+    assert_true(up.in_order);
+}
+
+static void messages_keep_their_order(void **state) {
+    (void)state;
+    enum { N = 12 };
+    sides_open_joined(LIVENESS_BOTH);
+    up.look = look;
+    for (uint64_t ticket = 1; ticket <= N; ticket++)
+        send_frames(ticket, 1, (size_t[]){ticket % 3 == 0 ? 1 << 20 : ticket});
+    assert_true(all_arrive(N, &up));
+    assert_true(up.in_order);
+    assert_int_equal(up.n_left + down.n_left, 0);
+}
+
+static void a_frame_that_is_too_large_is_not_sent(void **state) {
+    (void)state;
+    sides_open_joined(LIVENESS_BOTH);
+    Trivium__LogitsRequest m = message(1);
+    const wire_raw raw = {"", (size_t)RAW_BYTES_MAX + 1};
+    assert_int_equal(peers_send(down.ps, down.last, &m.base, &raw, 1), STATUS_TOO_LONG);
+    send_frames(1, 0, NULL);
+    assert_true(all_arrive(1, &up));
+}
+
+/* ---- a peer that does it wrong ---- */
+
+static const void *block(void) {
+    static uint8_t bytes[PIECE_BYTES_MAX + 1];
+    return bytes;
+}
+
+static void fake_begins(uint64_t ticket, uint64_t n_bytes) {
+    Trivium__LogitsRequest m = message(ticket);
+    fake_peer_begin(&fake, &m.base, &n_bytes, 1);
+}
+
+static size_t n_wanted;
+static bool told_so_often(void) { return up.n_never_whole == n_wanted; }
+
+static void is_never_whole(uint64_t ticket, status why) {
+    n_wanted++;
+    assert_true(becomes(told_so_often));
+    assert_int_equal(up.never_whole, ticket);
+    assert_int_equal(up.never_whole_why, why);
+}
+
+/* Whatever went wrong, the next message is taken. */
+static void is_taken_afterwards(void) {
+    static const uint8_t ones[3] = {0};
+    Trivium__LogitsRequest m = message(++up.ticket);
+    size_t n = up.n_messages;
+    up.ticket--;
+    fake_peer_send(&fake, &m.base, &(wire_raw){ones, sizeof ones}, 1);
+    assert_true(all_arrive(n + 1, &up));
+}
+
+static void what_is_out_of_order_is_told_once(void **state) {
+    (void)state;
+    up_with_fake(LIVENESS_BOTH);
+    fake_joined();
+    n_wanted = 0;
+    fake_peer_say_piece(&fake, 0, block(), 10);         /* of nothing: passed over */
+    fake_begins(5, PIECE_BYTES_MAX + 10);
+    fake_peer_say_piece(&fake, 1, block(), 10);         /* the first is missing */
+    fake_peer_say_piece(&fake, 0, block(), 10);         /* it is too late for that */
+    is_never_whole(5, STATUS_BAD_MESSAGE);
+    is_taken_afterwards();
+    fake_begins(6, PIECE_BYTES_MAX + 10);
+    fake_peer_say_piece(&fake, 0, block(), PIECE_BYTES_MAX);
+    fake_peer_say_piece(&fake, 0, block(), 10);         /* twice */
+    is_never_whole(6, STATUS_BAD_MESSAGE);
+    fake_begins(7, PIECE_BYTES_MAX + 10);
+    fake_peer_say_piece(&fake, 0, block(), PIECE_BYTES_MAX);
+    fake_peer_say_piece(&fake, 1, block(), 11);         /* more than was said */
+    is_never_whole(7, STATUS_BAD_MESSAGE);
+    fake_begins(8, PIECE_BYTES_MAX + 10);
+    fake_peer_say_piece(&fake, 0, block(), PIECE_BYTES_MAX + 1);        /* a piece that is too large */
+    is_never_whole(8, STATUS_BAD_MESSAGE);
+    fake_begins(9, PIECE_BYTES_MAX + 10);
+    fake_peer_say_piece(&fake, 0, block(), 0);          /* an empty one */
+    is_never_whole(9, STATUS_BAD_MESSAGE);
+    is_taken_afterwards();
+    assert_int_equal(up.n_left, 0);
+}
+
+static void what_never_ends_is_told_when_another_message_comes(void **state) {
+    (void)state;
+    up_with_fake(LIVENESS_BOTH);
+    fake_joined();
+    n_wanted = 0;
+    fake_begins(5, PIECE_BYTES_MAX + 10);
+    fake_peer_say_piece(&fake, 0, block(), PIECE_BYTES_MAX);
+    fake_peer_say_heartbeat(&fake);                     /* this may come between */
+    is_taken_afterwards();
+    is_never_whole(5, STATUS_BAD_MESSAGE);
+    fake_begins(6, PIECE_BYTES_MAX + 10);
+    fake_begins(7, 10);
+    is_never_whole(6, STATUS_BAD_MESSAGE);
+    size_t n = up.n_messages;
+    fake_peer_say_piece(&fake, 0, block(), 10);
+    assert_true(all_arrive(n + 1, &up));
+}
+
+static void headers_that_say_nonsense_are_refused(void **state) {
+    (void)state;
+    up_with_fake(LIVENESS_BOTH);
+    fake_joined();
+    n_wanted = 0;
+    fake_begins(5, (uint64_t)RAW_BYTES_MAX + 1);
+    is_never_whole(5, STATUS_TOO_LONG);
+    fake_begins(6, UINT64_MAX);
+    is_never_whole(6, STATUS_TOO_LONG);
+    fake_peer_say_piece(&fake, 0, block(), 10);         /* of what was refused: passed over */
+    is_taken_afterwards();
+    assert_int_equal(up.n_never_whole, 2);
+    size_t n = up.n_messages;
+    fake_begins(up.ticket + 1, 0);                      /* an empty frame needs no piece */
+    assert_true(all_arrive(n + 1, &up));
+}
+
+/* Memory is there for all peers of the process together: whoever comes when it is full is told, and there is room again
+ * when the others have gone. */
+static void past_the_budget_they_are_busy(void **state) {
+    (void)state;
+    enum { N_WHOLE = PIECES_BYTES_MAX / RAW_BYTES_MAX, N_PIECES = RAW_BYTES_MAX / PIECE_BYTES_MAX };
+    fake_peer others[N_WHOLE] = {{0}};
+    up_with_fake(LIVENESS_BOTH);
+    fake_joined();
+    n_wanted = 0;
+    fake_peer first = fake;
+    for (size_t i = 0; i < N_WHOLE; i++) {
+        fake = (fake_peer){.from = FAKE_INCARNATION + 1 + i};
+        fake_connects(HIGH_WATER_MESSAGES);
+        fake.from = FAKE_INCARNATION + 1 + i;
+        fake_peer_say_hello(&fake, hello_beating(HEARTBEAT_MS_MAX));
+        HEARS(HELLO);
+        Trivium__LogitsRequest m = message(10 + i);
+        fake_peer_begin(&fake, &m.base, (uint64_t[]){RAW_BYTES_MAX, 1}, 2);
+        for (uint32_t k = 0; k < N_PIECES; k++) {
+            fake_peer_say_piece(&fake, k, block(), PIECE_BYTES_MAX);
+            run_ms(0);
+        }
+        others[i] = fake;
+    }
+    fake = first;
+    run_ms(2 * BEAT_MS);
+    assert_int_equal(up.n_never_whole, 0);
+    fake_begins(5, 10);
+    fake_peer_say_piece(&fake, 0, block(), 10);
+    is_never_whole(5, STATUS_BUSY);
+    for (size_t i = 0; i < N_WHOLE; i++) fake_peer_close(&others[i]);
+    assert_true(becomes(up_left));
+    run_ms(2 * BEAT_MS);
+    size_t n = up.n_messages;
+    fake_begins(up.ticket + 1, 10);
+    fake_peer_say_piece(&fake, 0, block(), 10);
+    assert_true(all_arrive(n + 1, &up));
+}
+
+static void whoever_stands_still_is_told(void **state) {
+    (void)state;
+    if (PIECES_STILL_MS > 1000) skip();     /* `make tiny` waits for less */
+    up_with_fake(LIVENESS_BOTH);
+    fake_peer_say_hello(&fake, hello_beating(HEARTBEAT_MS_MAX));
+    HEARS(HELLO);
+    n_wanted = 0;
+    fake_begins(5, 20);
+    fake_peer_say_piece(&fake, 0, block(), 10);
+    is_never_whole(5, STATUS_TIMEOUT);
+    is_taken_afterwards();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(frames_of_any_size_come_as_they_were),
+        TEST(messages_keep_their_order),
+        TEST(a_frame_that_is_too_large_is_not_sent),
+        TEST(what_is_out_of_order_is_told_once),
+        TEST(what_never_ends_is_told_when_another_message_comes),
+        TEST(headers_that_say_nonsense_are_refused),
+        TEST(past_the_budget_they_are_busy),
+        TEST(whoever_stands_still_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
