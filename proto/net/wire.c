@@ -14,7 +14,10 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "raw frames are sent as they lie in memory");
 
-enum { RAW_ALIGNMENT = 8 };
+enum {
+    RAW_ALIGNMENT = 8,
+    MEMORY_A_BYTE = 4,              /* that a message in a raw frame may take, unpacked */
+};
 
 /* ---- Memory for an unpacked header ----
  *
@@ -351,6 +354,26 @@ void wire_parcel_free(wire_parcel **parcel) {
     if (*parcel) parcel_empty(*parcel);
     free(*parcel);
     *parcel = NULL;
+}
+
+/* ---- Raw frames as messages ---- */
+
+ProtobufCMessage *wire_unpack(const wire_message *m, size_t index, const ProtobufCMessageDescriptor *type) {
+    size_t n_memory;
+    if (index >= m->n_raw) return NULL;
+    const wire_raw *raw = &m->raw[index];
+    if (bounds_measure(type, raw->bytes, raw->n_bytes, &n_memory) != STATUS_OK) return NULL;
+    if (n_memory > UNPACKED_BYTES_MAX + MEMORY_A_BYTE * raw->n_bytes) return NULL;
+    return protobuf_c_message_unpack(type, NULL, raw->n_bytes, raw->bytes);
+}
+
+status wire_pack_raw(const ProtobufCMessage *m, wire_raw *out) {
+    size_t n_bytes = protobuf_c_message_get_packed_size(m);
+    uint8_t *bytes = malloc(n_bytes + 1);
+    if (!bytes) return STATUS_NO_MEMORY;
+    protobuf_c_message_pack(m, bytes);
+    *out = (wire_raw){bytes, n_bytes};
+    return STATUS_OK;
 }
 
 /* ---- Raw frames as arrays ---- */

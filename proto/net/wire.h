@@ -68,6 +68,12 @@ bool wire_parcel_large(const wire_parcel *parcel);       /* more than SMALL_MESS
 status wire_send_parcel(void *socket, const wire_route *route, wire_parcel **parcel, transit *way);
 void wire_parcel_free(wire_parcel **parcel);
 
+/* Raw frame `index` as a message of its own, within the bounds of its fields; NULL: it is missing, is none, or there is no
+ * memory. The caller frees it with protobuf_c_message_free_unpacked. */
+ProtobufCMessage *wire_unpack(const wire_message *m, size_t index, const ProtobufCMessageDescriptor *type);
+/* The same the other way: the frame is the caller's, to free its bytes. STATUS_NO_MEMORY. */
+status wire_pack_raw(const ProtobufCMessage *m, wire_raw *out);
+
 /* Raw frame `index` as `count` numbers of `size` bytes: its pointer when the frame is there and has
  * exactly that length, else NULL. */
 const void *wire_array(const wire_message *m, size_t index, size_t count, size_t size);

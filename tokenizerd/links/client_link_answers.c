@@ -159,6 +159,21 @@ static void report_fill(Trivium__RequestReport *m, const request *r, uint64_t no
     m->age_ms = (now_us - r->created_us) / 1000;
 }
 
+static void tell_listed(client_link *l, peer *client, uint64_t number, const Trivium__RequestList *list) {
+    wire_raw raw;
+    if (wire_pack_raw(&list->base, &raw) != STATUS_OK) {
+        client_link_failed(l, client, number, &(failure){STATUS_NO_MEMORY, "no memory for the list"});
+        return;
+    }
+    Trivium__Listed listed = TRIVIUM__LISTED__INIT;
+    listed.call = number;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_LISTED;
+    m.listed = &listed;
+    client_link_answer(l, client, number, &m, &raw, 1);
+    free((void *)raw.bytes);
+}
+
 void client_link_listed(client_link *l, peer *client, uint64_t number, const requests *rs) {
     size_t n = 0, n_max = requests_count(rs);
     Trivium__RequestReport *reports = calloc(n_max + 1, sizeof *reports);
@@ -170,14 +185,10 @@ void client_link_listed(client_link *l, peer *client, uint64_t number, const req
             pointers[n] = &reports[n];
             n++;
         }
-        Trivium__Listed listed = TRIVIUM__LISTED__INIT;
-        listed.call = number;
-        listed.requests = pointers;
-        listed.n_requests = n;
-        Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
-        m.body_case = TRIVIUM__TEXT_REPLY__BODY_LISTED;
-        m.listed = &listed;
-        client_link_answer(l, client, number, &m, NULL, 0);
+        Trivium__RequestList list = TRIVIUM__REQUEST_LIST__INIT;
+        list.requests = pointers;
+        list.n_requests = n;
+        tell_listed(l, client, number, &list);
     } else {
         client_link_failed(l, client, number, &(failure){STATUS_NO_MEMORY, "no memory for the list"});
     }

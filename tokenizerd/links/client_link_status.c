@@ -5,7 +5,9 @@
 #include "proto/base/clock.h"
 #include "client_link_parts.h"
 
-/* All that a StatusReport points to. */
+static const failure no_memory = {STATUS_NO_MEMORY, "no memory for the report"};
+
+/* All that a StatusReport points to, and its frame. */
 typedef struct overview {
     Trivium__DaemonReport *daemons, **daemon_pointers;
     size_t n_daemons;
@@ -134,6 +136,22 @@ static void model_add(overview *o, const served_model *m) {
     }
 }
 
+static void tell_status(client_link *l, peer *client, const overview *o, Trivium__StatusReport *report) {
+    wire_raw raw;
+    Trivium__DaemonList list = TRIVIUM__DAEMON_LIST__INIT;
+    list.daemons = o->daemon_pointers;
+    list.n_daemons = o->n_daemons;
+    if (wire_pack_raw(&list.base, &raw) != STATUS_OK) {
+        client_link_failed(l, client, report->call, &no_memory);
+        return;
+    }
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_STATUS;
+    m.status = report;
+    client_link_answer(l, client, report->call, &m, &raw, 1);
+    free((void *)raw.bytes);
+}
+
 void client_link_status(client_link *l, peer *client, uint64_t number, models *ms,
                         const modeld_link *modelds, size_t n_requests) {
     overview o;
@@ -145,8 +163,6 @@ void client_link_status(client_link *l, peer *client, uint64_t number, models *m
             if (served_model_modelds(one)) model_add(&o, one);
         Trivium__StatusReport report = TRIVIUM__STATUS_REPORT__INIT;
         report.call = number;
-        report.daemons = o.daemon_pointers;
-        report.n_daemons = o.n_daemons;
         report.models = o.model_pointers;
         report.n_models = o.n_models;
         report.default_model = (char *)default_model_name(models_default(ms));
@@ -154,12 +170,9 @@ void client_link_status(client_link *l, peer *client, uint64_t number, models *m
         const peers *clients = l->bound.peers;
         for (const peer *p = peers_first(clients); p; p = peers_next(clients, p)) report.clients++;
         report.garbage = bound_link_garbage_count(&l->bound) + modeld_link_garbage(modelds);
-        Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
-        m.body_case = TRIVIUM__TEXT_REPLY__BODY_STATUS;
-        m.status = &report;
-        client_link_answer(l, client, number, &m, NULL, 0);
+        tell_status(l, client, &o, &report);
     } else {
-        client_link_failed(l, client, number, &(failure){STATUS_NO_MEMORY, "no memory for the report"});
+        client_link_failed(l, client, number, &no_memory);
     }
     overview_free(&o);
 }

@@ -16,6 +16,7 @@ typedef struct incoming {
     size_t n_chains;
     request_report *requests;
     daemon_report *daemons;
+    ProtobufCMessage *list;     /* of a frame */
     model_summary *models;
     char **stops;               /* [n_stops], each owned */
     size_t n_stops;
@@ -31,6 +32,7 @@ static void incoming_clear(incoming *in) {
     for (size_t i = 0; i < in->n_stops; i++) free(in->stops[i]);
     free(in->stops);
     strategy_clear(&in->chain);
+    if (in->list) protobuf_c_message_free_unpacked(in->list, NULL);
 }
 
 static status unreadable(failure *f) {
@@ -127,14 +129,14 @@ static status take_tuned(incoming *in, const Trivium__Tuned *tuned, failure *f) 
     return strategy_from_wire(&in->chain, tuned->change->strategy, f);
 }
 
-static status take_listed(incoming *in, const Trivium__Listed *listed, failure *f) {
-    size_t n = listed->n_requests;
+static status take_requests(incoming *in, const Trivium__RequestList *list, failure *f) {
+    size_t n = list->n_requests;
     in->requests = calloc(n + 1, sizeof *in->requests);
     in->chains = calloc(n + 1, sizeof *in->chains);
     if (!in->requests || !in->chains) return no_memory(f);
     in->a.list = (list_answer){in->requests, n};
     for (size_t i = 0; i < n; i++) {
-        const Trivium__RequestReport *wire = listed->requests[i];
+        const Trivium__RequestReport *wire = list->requests[i];
         in->n_chains = i + 1;
         if (wire->request.len != REQUEST_BYTES) return unreadable(f);
         status st = strategy_from_wire(&in->chains[i], wire->strategy, f);
@@ -153,6 +155,11 @@ static status take_listed(incoming *in, const Trivium__Listed *listed, failure *
         memcpy(in->requests[i].request, wire->request.data, REQUEST_BYTES);
     }
     return STATUS_OK;
+}
+
+static status take_listed(incoming *in, const wire_message *m, failure *f) {
+    in->list = wire_unpack(m, 0, &trivium__request_list__descriptor);
+    return in->list ? take_requests(in, (const Trivium__RequestList *)in->list, f) : unreadable(f);
 }
 
 static const char *role_name(Trivium__Role role) {
@@ -182,12 +189,15 @@ static model_summary model_from_wire(const Trivium__ModelSummary *wire) {
     };
 }
 
-static status take_status(incoming *in, const Trivium__StatusReport *wire, failure *f) {
-    in->daemons = calloc(wire->n_daemons + 1, sizeof *in->daemons);
+static status take_status(incoming *in, const wire_message *m, const Trivium__StatusReport *wire, failure *f) {
+    in->list = wire_unpack(m, 0, &trivium__daemon_list__descriptor);
+    const Trivium__DaemonList *list = (const Trivium__DaemonList *)in->list;
+    if (!list) return unreadable(f);
+    in->daemons = calloc(list->n_daemons + 1, sizeof *in->daemons);
     in->models = calloc(wire->n_models + 1, sizeof *in->models);
     if (!in->daemons || !in->models) return no_memory(f);
-    for (size_t i = 0; i < wire->n_daemons; i++) {
-        const Trivium__DaemonReport *d = wire->daemons[i];
+    for (size_t i = 0; i < list->n_daemons; i++) {
+        const Trivium__DaemonReport *d = list->daemons[i];
         in->daemons[i] = (daemon_report){
             .role = role_name(d->role),
             .name = d->name,
@@ -204,7 +214,7 @@ static status take_status(incoming *in, const Trivium__StatusReport *wire, failu
     }
     for (size_t i = 0; i < wire->n_models; i++) in->models[i] = model_from_wire(wire->models[i]);
     in->a.status = (status_report){
-        .daemons = in->daemons, .n_daemons = wire->n_daemons, .models = in->models,
+        .daemons = in->daemons, .n_daemons = list->n_daemons, .models = in->models,
         .n_models = wire->n_models, .default_model = wire->default_model,
         .requests = wire->requests, .clients = wire->clients, .garbage = wire->garbage,
     };
@@ -234,8 +244,8 @@ static status take_body(incoming *in, const wire_message *m, const question *ask
     case ASK_RENDER: return take_rendered(in, m, reply->rendered, f);
     case ASK_SCORE: return take_scored(in, m, reply->scored, f);
     case ASK_PROBE: return take_probed(in, m, &asked->probe, reply->probed, f);
-    case ASK_LIST: return take_listed(in, reply->listed, f);
-    case ASK_STATUS: return take_status(in, reply->status, f);
+    case ASK_LIST: return take_listed(in, m, f);
+    case ASK_STATUS: return take_status(in, m, reply->status, f);
     case ASK_CANCEL: return take_cancelled(in, reply->cancelled);
     case ASK_TUNE: break;
     }

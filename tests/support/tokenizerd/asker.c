@@ -16,7 +16,23 @@ void asker_connect(asker *a, loop *l, const char *address, const ProtobufCMessag
     fake_peer_join_narrowly(&a->peer, address, incoming, READ_AHEAD_MESSAGES);
 }
 
+static void forget_list(asker *a) {
+    if (a->list) protobuf_c_message_free_unpacked(a->list, NULL);
+    a->list = NULL;
+}
+
+const ProtobufCMessage *asker_list(asker *a, const ProtobufCMessageDescriptor *type) {
+    size_t n_bytes = 0;
+    const uint8_t *bytes = fake_peer_raw(&a->peer, 0, &n_bytes);
+    assert_non_null(bytes);
+    forget_list(a);
+    a->list = protobuf_c_message_unpack(type, NULL, n_bytes, bytes);
+    assert_non_null(a->list);
+    return a->list;
+}
+
 void asker_close(asker *a) {
+    forget_list(a);
     fake_peer_close(&a->peer);
 }
 

@@ -15,6 +15,7 @@ typedef struct asker {
     Trivium__Hello hello;       /* as it says it; set by the test before it joins */
     size_t n_hellos;            /* that were said and not answered yet */
     bool (*passes_over)(const ProtobufCMessage *m);     /* true: as if it had not come. NULL: all count */
+    ProtobufCMessage *list;     /* asker_list's; owned */
     bool has_answer;            /* peer.header is a message that the test has not asked for yet */
 } asker;
 
@@ -32,6 +33,8 @@ bool asker_is_silent(asker *a); /* it is heard, and no message waits for it */
 
 /* The next message with a body. */
 const ProtobufCMessage *asker_hears(asker *a);
+/* What its first raw frame is, unpacked; valid until the next call, or until the asker is closed. */
+const ProtobufCMessage *asker_list(asker *a, const ProtobufCMessageDescriptor *type);
 void asker_hears_leave(asker *a);       /* past whatever comes before */
 
 #endif

@@ -136,6 +136,10 @@ static void prompts_say_how_they_were_made(void **state) {
     }
 }
 
+static const Trivium__RequestList *requests_listed(void) {
+    return (const Trivium__RequestList *)asker_list(&c->client, &trivium__request_list__descriptor);
+}
+
 static void the_list_tells_of_each_request(void **state) {
     (void)state;
     failure f;
@@ -146,13 +150,14 @@ static void the_list_tells_of_each_request(void **state) {
                            .session = "s", .semantics = "", .strategy = &r.strategy, .max_new_tokens = 1,
                            .ids = prompt, .n_ids = 3, .n_prompt = 2};
     client_link_listed(c->link, c->peer, 9, table);
-    assert_int_equal(SAYS(LISTED)->listed->n_requests, 0);
+    SAYS(LISTED);
+    assert_int_equal(requests_listed()->n_requests, 0);
     assert_int_equal(requests_add(table, &order, NULL, c->peer, clock_us(), &one, &f), STATUS_OK);
     client_link_listed(c->link, c->peer, 9, table);
-    const Trivium__Listed *listed = SAYS(LISTED)->listed;
-    assert_int_equal(listed->call, 9);
-    assert_int_equal(listed->n_requests, 1);
-    const Trivium__RequestReport *report = listed->requests[0];
+    assert_int_equal(SAYS(LISTED)->listed->call, 9);
+    const Trivium__RequestList *list = requests_listed();
+    assert_int_equal(list->n_requests, 1);
+    const Trivium__RequestReport *report = list->requests[0];
     assert_ours(report->request);
     assert_int_equal(report->attempt, 2);
     assert_string_equal(report->session, "s");
@@ -172,11 +177,13 @@ static void status_of_an_empty_house(void **state) {
     assert_int_equal(m->requests, 3);
     assert_int_equal(m->clients, 1);
     assert_int_equal(m->n_models, 0);
-    assert_int_equal(m->n_daemons, 1);
-    assert_int_equal(m->daemons[0]->role, TRIVIUM__ROLE__TOKENIZERD);
-    assert_string_equal(m->daemons[0]->name, "tokenizerd");
-    assert_string_equal(m->daemons[0]->state, "ready");
     assert_string_equal(m->default_model, "");
+    const Trivium__DaemonList *list =
+        (const Trivium__DaemonList *)asker_list(&c->client, &trivium__daemon_list__descriptor);
+    assert_int_equal(list->n_daemons, 1);
+    assert_int_equal(list->daemons[0]->role, TRIVIUM__ROLE__TOKENIZERD);
+    assert_string_equal(list->daemons[0]->name, "tokenizerd");
+    assert_string_equal(list->daemons[0]->state, "ready");
 }
 
 /* ---- a text ---- */

@@ -156,7 +156,9 @@ static void a_text_rests_and_goes_on(void **state) {
     is_changed(1, 1, 2);
     Trivium__List list = TRIVIUM__LIST__INIT;
     client_says(ASK(LIST, list, &list), NULL, 0);
-    const Trivium__RequestReport *report = TOLD(LISTED)->listed->requests[0];
+    TOLD(LISTED);
+    const Trivium__RequestReport *report =
+        ((const Trivium__RequestList *)asker_list(&tokenizerd.client, &trivium__request_list__descriptor))->requests[0];
     assert_string_equal(report->state, "resting");
     assert_int_equal(report->step, 1);
     resumes(2, "a");
