@@ -1,105 +1,137 @@
-/* Time of one row through a chain, by each instruction set: 49,152 logits, a history of 512 ids.
- * Prints, asserts nothing. */
-#include <math.h>
+/* Time of one row through a chain: 49,152 logits, by each instruction set after a history of 512 ids, and by the best
+ * one after histories of several lengths. Prints, asserts nothing. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/base/clock.h"
 #include "proto/chain/strategy_json.h"
 #include "proto/numeric/fmath.h"
-#include "samplerd/chain/chain.h"
+#include "samplerd/chain/row_sampler.h"
+#include "tests/support/bell_row.h"
 #include "tests/support/percentile.h"
 
-enum { N_VOCAB = 49152, N_IDS = 512, N_ROWS = 8, N_ROUNDS = 40 };
+enum { N_VOCAB = 49152, N_ROWS = 8, N_ROUNDS = 40, LENGTHS = 3, N_IDS_MOST = 100000, N_BIASES = 10000 };
 
-static uint64_t random_state = 1;
-
-static double random_uniform(void) {
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (double)(random_state >> 11) * 0x1p-53;
-}
-
-/* Shaped like a language model's row: a broad bell of unlikely tokens, a few that stand out. */
-static void fill_row(float *logits) {
-    for (int i = 0; i < N_VOCAB; i++) {
-        double bell = -6.0;
-        for (int k = 0; k < 12; k++) bell += random_uniform();
-        logits[i] = (float)(bell * 2.5);
-    }
-    for (int k = 0; k < 40; k++) {
-        logits[(int)(random_uniform() * N_VOCAB)] = (float)(18.0 - 0.3 * k);
-    }
-}
+static const uint32_t lengths[LENGTHS] = {100, 8000, N_IDS_MOST};
 
 typedef struct plan {
     const char *name, *steps;
     uint32_t n_candidates;
-    int32_t given;              /* as in sample_job */
+    int32_t given;              /* an id, or GIVEN_NONE: it draws */
+    bool biased;                /* N_BIASES of them before the steps */
 } plan;
 
 #define DEFAULTS "{\"repetition_penalty\": 1.1}, {\"temperature\": 0.8}, {\"top_p\": 0.9}"
+#define DRY "{\"dry\": {\"multiplier\": 0.8, \"base\": 1.75, \"allowed_length\": 2, \"last_n\": -1}}"
 
 static const plan plans[] = {
-    {"log-probability of a given id", "[]", 0, 7},
-    {"no step", "[]", 0, -1},
-    {"greedy", "[{\"greedy\": true}]", 0, -1},
-    {"temperature 0.8", "[{\"temperature\": 0.8}]", 0, -1},
-    {"default: penalty 1.1, temperature 0.8, top_p 0.9", "[" DEFAULTS "]", 0, -1},
-    {"default, 10 candidates", "[" DEFAULTS "]", 10, -1},
-    {"top_k 40, then default", "[{\"top_k\": 40}, " DEFAULTS "]", 0, -1},
+    {"log-probability of a given id", "[]", 0, 7, false},
+    {"no step", "[]", 0, GIVEN_NONE, false},
+    {"greedy", "[{\"greedy\": true}]", 0, GIVEN_NONE, false},
+    {"temperature 0.8", "[{\"temperature\": 0.8}]", 0, GIVEN_NONE, false},
+    {"default: penalty 1.1, temperature 0.8, top_p 0.9", "[" DEFAULTS "]", 0, GIVEN_NONE, false},
+    {"default, 10 candidates", "[" DEFAULTS "]", 10, GIVEN_NONE, false},
+    {"top_k 40, then default", "[{\"top_k\": 40}, " DEFAULTS "]", 0, GIVEN_NONE, false},
 };
 
-static strategy parse(const char *steps) {
+static const plan plans_of_histories[] = {
+    {"temperature 0.8", "[{\"temperature\": 0.8}]", 0, GIVEN_NONE, false},
+    {"default: penalty 1.1, temperature 0.8, top_p 0.9", "[" DEFAULTS "]", 0, GIVEN_NONE, false},
+    {"default after presence and frequency penalties",
+     "[{\"presence_penalty\": 0.5}, {\"frequency_penalty\": 0.2}, " DEFAULTS "]", 0, GIVEN_NONE, false},
+    {"top_k 40, then default", "[{\"top_k\": 40}, " DEFAULTS "]", 0, GIVEN_NONE, false},
+    {"dry, then default", "[" DRY ", " DEFAULTS "]", 0, GIVEN_NONE, false},
+    {"10,000 biases, then default", "[" DEFAULTS "]", 0, GIVEN_NONE, true},
+};
+
+static void put_biases(strategy *s) {
+    static int32_t ids[N_BIASES];
+    static double biases[N_BIASES];
+    stage one = {.kind = STAGE_LOGIT_BIAS, .bias_ids = ids, .biases = biases, .n_biases = N_BIASES};
+    failure f;
+    for (int i = 0; i < N_BIASES; i++) ids[i] = i * 4, biases[i] = -0.5;
+    if (strategy_set(s, &one, &f) != STATUS_OK) die("bench_chain", "%s", f.message);
+}
+
+static strategy parse(const plan *p) {
     failure f = {STATUS_OK, ""};
     strategy s;
     strategy_init(&s);
-    json_t *json = json_loads(steps, 0, NULL);
-    if (!json || strategy_from_json(&s, json, &f) != STATUS_OK) die("bench_chain", "%s", steps);
+    json_t *json = json_loads(p->steps, 0, NULL);
+    if (!json || strategy_from_json(&s, json, &f) != STATUS_OK) die("bench_chain", "%s", p->steps);
     json_decref(json);
+    if (p->biased) put_biases(&s);
     return s;
 }
 
-/* The median of all rounds, in microseconds a row. */
-static double time_us(const plan *p, isa best, const float *rows, const int32_t *ids) {
-    static double times_us[N_ROUNDS * N_ROWS];
-    chain *c = chain_new(best);
-    strategy s = parse(p->steps);
+typedef struct bench {
+    float *logits;              /* [N_ROWS, N_VOCAB] */
+    int32_t ids[N_IDS_MOST];
+} bench;
+
+/* One draw, in microseconds. */
+static double draw_us(row_sampler *by, const bench *b, const plan *p, const strategy *s, uint32_t n_ids, uint32_t step) {
+    const int32_t given = p->given;
+    sample_rows rows = {.logits = b->logits + (size_t)(step % N_ROWS) * N_VOCAB, .n_rows = 1, .n_vocab = N_VOCAB,
+                        .ids = b->ids, .n_ids = n_ids, .given = given == GIVEN_NONE ? NULL : &given, .strategy = s,
+                        .seed = 7, .step = step, .n_candidates = p->n_candidates};
+    sampled_rows unused;
     failure f = {STATUS_OK, ""};
-    if (!c) die("bench_chain", "no memory");
-    for (int i = 0; i < N_ROUNDS * N_ROWS; i++) {
-        sample_job job = {.logits = rows + (size_t)(i % N_ROWS) * N_VOCAB, .n_vocab = N_VOCAB,
-                          .ids = ids, .n_ids = N_IDS, .strategy = &s, .seed = 7,
-                          .step = (uint32_t)i, .n_candidates = p->n_candidates,
-                          .given = p->given};
-        sample_result result;
-        uint64_t begin_us = clock_us();
-        status st = chain_sample(c, &job, &result, NULL, &f);
-        times_us[i] = (double)(clock_us() - begin_us);
-        if (st != STATUS_OK) die("bench_chain", "%s", f.message);
-    }
-    strategy_clear(&s);
-    chain_free(&c);
-    return percentile_of(times_us, N_ROUNDS * N_ROWS, 50);
+    uint64_t begin_us = clock_us();
+    if (row_sampler_draw(by, &rows, &unused, &f) != STATUS_OK) die("bench_chain", "%s", f.message);
+    return (double)(clock_us() - begin_us);
 }
 
-int main(void) {
-    float *rows = malloc(sizeof *rows * N_ROWS * N_VOCAB);
-    static int32_t ids[N_IDS];
-    isa machine;
-    failure f = {STATUS_OK, ""};
-    if (!rows) die("bench_chain", "no memory");
-    fmath_thread_start();
-    cpu_isa(&machine, "auto", &f);
-    for (int i = 0; i < N_ROWS; i++) fill_row(rows + (size_t)i * N_VOCAB);
-    for (int i = 0; i < N_IDS; i++) ids[i] = (int32_t)(random_uniform() * N_VOCAB);
+/* The medians of all rounds. The lengths take turns of N_ROWS draws, before each of which one is not counted: it finds
+ * in the caches what another length left there. */
+static void report(const bench *b, const plan *p, isa best, const uint32_t *n_ids, int n_lengths) {
+    static double times_us[LENGTHS][N_ROUNDS * N_ROWS];
+    row_sampler *by = row_sampler_new(best);
+    strategy s = parse(p);
+    if (!by) die("bench_chain", "no memory");
+    for (int i = 0; i < N_ROUNDS * n_lengths; i++) {
+        int k = i % n_lengths, first = i / n_lengths * N_ROWS;
+        draw_us(by, b, p, &s, n_ids[k], 0);
+        for (int at = 0; at < N_ROWS; at++) times_us[k][first + at] = draw_us(by, b, p, &s, n_ids[k], (uint32_t)(first + at));
+    }
+    for (int k = 0; k < n_lengths; k++) printf("%10.0f", percentile_of(times_us[k], N_ROUNDS * N_ROWS, 50));
+    strategy_clear(&s);
+    row_sampler_free(&by);
+}
 
+static void report_instruction_sets(const bench *b, isa machine) {
+    static const uint32_t n_ids = 512;
     printf("%-50s", "us a row, median");
     for (isa i = ISA_REF; i <= machine; i++) printf("%10s", isa_name(i));
     for (size_t p = 0; p < sizeof plans / sizeof *plans; p++) {
         printf("\n%-50s", plans[p].name);
-        for (isa i = ISA_REF; i <= machine; i++) printf("%10.0f", time_us(&plans[p], i, rows, ids));
+        for (isa i = ISA_REF; i <= machine; i++) report(b, &plans[p], i, &n_ids, 1);
     }
     printf("\n");
-    free(rows);
+}
+
+static void report_histories(const bench *b, isa machine) {
+    printf("%-50s", "us a row after so many ids, median");
+    for (int k = 0; k < LENGTHS; k++) printf("%10u", lengths[k]);
+    for (size_t p = 0; p < sizeof plans_of_histories / sizeof *plans_of_histories; p++) {
+        printf("\n%-50s", plans_of_histories[p].name);
+        report(b, &plans_of_histories[p], machine, lengths, LENGTHS);
+    }
+    printf("\n");
+}
+
+int main(void) {
+    static bench b;
+    isa machine;
+    failure f = {STATUS_OK, ""};
+    b.logits = malloc(sizeof *b.logits * N_ROWS * N_VOCAB);
+    if (!b.logits) die("bench_chain", "no memory");
+    fmath_thread_start();
+    cpu_isa(&machine, "auto", &f);
+    for (int i = 0; i < N_ROWS; i++) bell_row_fill(b.logits + (size_t)i * N_VOCAB, N_VOCAB, (uint64_t)i + 1);
+    bell_row_history(b.ids, N_IDS_MOST, N_VOCAB);
+    report_instruction_sets(&b, machine);
+    report_histories(&b, machine);
+    free(b.logits);
     return 0;
 }

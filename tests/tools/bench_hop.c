@@ -1,26 +1,48 @@
-/* bench_hop SAMPLERD [N_VOCAB [ROUNDS]]: what a step costs on its way to a samplerd and back. Plays
- * modeld, and starts that program; prints microseconds from sending to the answer without those
- * spent sampling: of a row of five logits, of a row of N_VOCAB that is sent, and of one that is read
- * where it lies. The kinds take turns. */
+/* bench_hop SAMPLERD [N_VOCAB [ROUNDS]]: what a step costs on its way to a samplerd and back, and there. Plays
+ * modeld, and starts that program; drawn are a row of five logits, a row of N_VOCAB that is sent, one that is read
+ * where it lies, and such a one by the default chain after histories of several lengths. The kinds take turns. Prints
+ * medians a step: bytes sent, microseconds from sending to the answer without those spent sampling, those spent
+ * sampling as samplerd tells them, and what both processes computed in all their threads. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "logits.pb-c.h"
-#include "proto/base/clock.h"
 #include "proto/base/limits.h"
+#include "proto/chain/strategy_wire.h"
 #include "proto/net/loop.h"
 #include "proto/net/peer.h"
 #include "proto/rows/shared_rows.h"
+#include "tests/support/bell_row.h"
 #include "tests/support/percentile.h"
 
-enum { N_SMALL = 5, WARM_UP = 50 };
+enum { N_SMALL = 5, WARM_UP = 50, N_IDS_MOST = 100000 };
 
-typedef enum kind { SMALL, SENT, MAPPED, KINDS } kind;
-static const char *const names[KINDS] = {"a row of 5", "a row sent", "a row mapped"};
+typedef struct kind {
+    const char *name;
+    bool small, mapped, by_default_chain;
+    uint32_t n_ids;
+} kind;
+
+static const kind kinds[] = {
+    {"a row of 5", .small = true},
+    {"a row sent", .small = false},
+    {"a row mapped", .mapped = true},
+    {"after 100 ids", .mapped = true, .by_default_chain = true, .n_ids = 100},
+    {"after 8,000 ids", .mapped = true, .by_default_chain = true, .n_ids = 8000},
+    {"after 100,000 ids", .mapped = true, .by_default_chain = true, .n_ids = N_IDS_MOST},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+typedef struct moment {
+    double clock_us, ours_us, samplerd_us;      /* the time, and what each process has computed */
+} moment;
+
+typedef enum figure { WAY_US, SAMPLE_US, SAMPLERD_US, OURS_US, FIGURES } figure;
 
 typedef struct bench {
     loop *loop;
@@ -28,33 +50,44 @@ typedef struct bench {
     peer *sampler;
     shared_rows *shared;
     float *row;                 /* [n_vocab] */
+    int32_t ids[N_IDS_MOST];
+    Trivium__Strategy *chains[2];   /* greedy, the default */
     uint32_t n_vocab, n_rounds, n_done;
     uint32_t index;             /* of the shared row */
-    uint64_t sent_us;
-    double *us[KINDS];          /* [n_rounds] */
+    pid_t samplerd;
+    clockid_t clock;            /* of what it computes */
+    moment sent;
+    uint64_t n_bytes[KINDS];
+    double *figures[KINDS][FIGURES];    /* [n_rounds] */
 } bench;
 
-static kind kind_of(uint32_t n) {
-    return (kind)(n % KINDS);
+static uint32_t kind_of(uint32_t n) {
+    return n % KINDS;
+}
+
+static double us_of(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static moment now(const bench *b) {
+    return (moment){us_of(CLOCK_MONOTONIC), us_of(CLOCK_PROCESS_CPUTIME_ID), us_of(b->clock)};
 }
 
 static void send_row(void *context) {
     bench *b = context;
-    kind k = kind_of(b->n_done);
-    Trivium__Step greedy = TRIVIUM__STEP__INIT, *steps[] = {&greedy};
-    Trivium__Strategy strategy = TRIVIUM__STRATEGY__INIT;
+    const kind *k = &kinds[kind_of(b->n_done)];
     Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT;
     Trivium__SampleRequest r = TRIVIUM__SAMPLE_REQUEST__INIT;
-    greedy.name = "greedy";
-    strategy.n_steps = 1;
-    strategy.steps = steps;
     r.ticket = b->n_done + 1;
     r.n_rows = 1;
-    r.n_vocab = k == SMALL ? N_SMALL : b->n_vocab;
-    r.strategy = &strategy;
-    wire_raw raw[] = {{b->row, k == MAPPED ? 0 : r.n_vocab * sizeof *b->row}, {NULL, 0}};
-    b->sent_us = clock_us();
-    if (k == MAPPED) {
+    r.n_vocab = k->small ? N_SMALL : b->n_vocab;
+    r.n_ids = k->n_ids;
+    r.strategy = b->chains[k->by_default_chain];
+    wire_raw raw[] = {{b->row, k->mapped ? 0 : r.n_vocab * sizeof *b->row}, {b->ids, r.n_ids * sizeof *b->ids}};
+    b->sent = now(b);
+    if (k->mapped) {
         shared.index = b->index;
         shared.generation = shared_rows_renew(b->shared, b->index);
         r.shared = &shared;
@@ -63,6 +96,19 @@ static void send_row(void *context) {
     m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
     m.sample = &r;
     peers_send(b->peers, b->sampler, &m.base, raw, 2);
+    b->n_bytes[kind_of(b->n_done)] = protobuf_c_message_get_packed_size(&m.base) + raw[0].n_bytes + raw[1].n_bytes;
+}
+
+static void note(bench *b, double sample_us) {
+    const moment then = b->sent, here = now(b);
+    uint32_t round = b->n_done / KINDS;
+    if (round < WARM_UP) return;
+    double *const *figures = b->figures[kind_of(b->n_done)];
+    round -= WARM_UP;
+    figures[WAY_US][round] = here.clock_us - then.clock_us - sample_us;
+    figures[SAMPLE_US][round] = sample_us;
+    figures[SAMPLERD_US][round] = here.samplerd_us - then.samplerd_us;
+    figures[OURS_US][round] = here.ours_us - then.ours_us;
 }
 
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
@@ -88,9 +134,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
             fprintf(stderr, "bench_hop: %s\n", m->sample->error->message);
             exit(1);
         }
-        double us = (double)(clock_us() - b->sent_us) - m->sample->sample_ms * 1000.0;
-        uint32_t round = b->n_done / KINDS;
-        if (round >= WARM_UP) b->us[kind_of(b->n_done)][round - WARM_UP] = us;
+        note(b, m->sample->sample_ms * 1000.0);
         b->n_done++;
     }
     /* What follows RowsMapped, or an answer, is the next row. */
@@ -107,11 +151,25 @@ static pid_t start_samplerd(const char *program, const char *address) {
 }
 
 static void report(bench *b) {
+    printf("%-18s %8s %6s %8s %10s %6s\n", "us, median", "bytes", "way", "sampling", "samplerd's", "ours");
     for (int k = 0; k < KINDS; k++) {
-        double median = percentile_of(b->us[k], b->n_rounds, 50), low = percentile_of(b->us[k], b->n_rounds, 10),
-               high = percentile_of(b->us[k], b->n_rounds, 90);
-        printf("%-14s median %6.0f us, 10%% below %6.0f, 90%% below %6.0f\n", names[k], median, low, high);
+        printf("%-18s %8llu", kinds[k].name, (unsigned long long)b->n_bytes[k]);
+        for (int i = 0; i < FIGURES; i++)
+            printf(" %*.0f", (const int[]){6, 8, 10, 6}[i], percentile_of(b->figures[k][i], b->n_rounds, 50));
+        printf("\n");
     }
+}
+
+static Trivium__Strategy *chain_of(bool by_default) {
+    strategy s;
+    failure f;
+    strategy_init(&s);
+    if (by_default) strategy_defaults(&s);
+    else if (strategy_append(&s, STAGE_GREEDY, NULL, 0, &f) != STATUS_OK) die("bench_hop", "%s", f.message);
+    Trivium__Strategy *chain = strategy_to_wire(&s);
+    if (!chain) die("bench_hop", "no memory");
+    strategy_clear(&s);
+    return chain;
 }
 
 static void make_memory(bench *b, uint64_t incarnation) {
@@ -120,8 +178,11 @@ static void make_memory(bench *b, uint64_t incarnation) {
         die("bench_hop", "%s", f.message);
     shared_rows_take(b->shared, &b->index);
     b->row = malloc(b->n_vocab * sizeof *b->row);
-    for (int k = 0; k < KINDS; k++) b->us[k] = calloc(b->n_rounds, sizeof *b->us[k]);
-    for (uint32_t i = 0; i < b->n_vocab; i++) b->row[i] = (float)(i * 7919 % 1009) / 100.0f;
+    for (int k = 0; k < KINDS * FIGURES; k++)
+        b->figures[k / FIGURES][k % FIGURES] = calloc(b->n_rounds, sizeof(double));
+    bell_row_fill(b->row, b->n_vocab, 1);
+    bell_row_history(b->ids, N_IDS_MOST, b->n_vocab);
+    for (int i = 0; i < 2; i++) b->chains[i] = chain_of(i == 1);
     memcpy(shared_rows_at(b->shared, b->index), b->row, b->n_vocab * sizeof *b->row);
 }
 
@@ -141,10 +202,11 @@ static void bind_and_run(bench *b, const char *program, const char *address, uin
         .incarnation = incarnation, .heartbeat_ms = HEARTBEAT_MS, .liveness = LIVENESS_PING,
         .events = {.joined = on_joined, .left = on_left, .message = on_message}, .context = b};
     if (peers_bind(&b->peers, b->loop, &where, &who, &f) != STATUS_OK) die("bench_hop", "%s", f.message);
-    pid_t samplerd = start_samplerd(program, address);
+    b->samplerd = start_samplerd(program, address);
+    if (clock_getcpuclockid(b->samplerd, &b->clock) != 0) die("bench_hop", "no clock of another process");
     loop_run(b->loop);
-    kill(samplerd, SIGTERM);
-    waitpid(samplerd, NULL, 0);
+    kill(b->samplerd, SIGTERM);
+    waitpid(b->samplerd, NULL, 0);
     peers_free(&b->peers);
     loop_free(&b->loop);
 }
@@ -154,8 +216,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: bench_hop SAMPLERD [N_VOCAB [ROUNDS]]\n");
         return 2;
     }
-    bench b = {.n_vocab = argc > 2 ? (uint32_t)atoi(argv[2]) : 49152,
-               .n_rounds = argc > 3 ? (uint32_t)atoi(argv[3]) : 1000};
+    static bench b;
+    b.n_vocab = argc > 2 ? (uint32_t)atoi(argv[2]) : 49152;
+    b.n_rounds = argc > 3 ? (uint32_t)atoi(argv[3]) : 1000;
     if (b.n_vocab < N_SMALL || b.n_vocab > N_VOCAB_MAX || b.n_rounds < 1)
         die("bench_hop", "N_VOCAB is %d to %d, ROUNDS at least 1", N_SMALL, N_VOCAB_MAX);
     char folder[] = "/tmp/bench-hop-XXXXXX", address[64];
@@ -168,6 +231,7 @@ int main(int argc, char **argv) {
     rmdir(folder);
     shared_rows_free(&b.shared);
     free(b.row);
-    for (int k = 0; k < KINDS; k++) free(b.us[k]);
+    for (int k = 0; k < KINDS * FIGURES; k++) free(b.figures[k / FIGURES][k % FIGURES]);
+    for (int i = 0; i < 2; i++) trivium__strategy__free_unpacked(b.chains[i], NULL);
     return 0;
 }
