@@ -2,13 +2,17 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { WORD_BITS = 64 };        /* id: bit id % 64 of word id / 64 */
 
 status history_reserve(history *h, uint32_t n_vocab) {
     if (n_vocab <= h->n_vocab) return STATUS_OK;
     history_clear(h);
-    h->counts = calloc(n_vocab, sizeof *h->counts);
-    h->distinct = malloc(n_vocab * sizeof *h->distinct);
-    if (!h->counts || !h->distinct) {
+    h->n_words = (n_vocab + WORD_BITS - 1) / WORD_BITS;
+    h->marks = malloc(h->n_words * sizeof *h->marks);
+    h->counts = malloc(n_vocab * sizeof *h->counts);
+    if (!h->marks || !h->counts) {
         history_clear(h);
         return STATUS_NO_MEMORY;
     }
@@ -17,25 +21,44 @@ status history_reserve(history *h, uint32_t n_vocab) {
 }
 
 void history_clear(history *h) {
+    free(h->marks);
     free(h->counts);
-    free(h->distinct);
     *h = (history){0};
 }
 
 void history_follow(history *h, const int32_t *ids, uint32_t n_ids) {
-    for (uint32_t i = 0; i < h->n_distinct; i++) h->counts[h->distinct[i]] = 0;
-    h->n_distinct = 0;
     h->ids = ids;
     h->n_ids = n_ids;
-    h->counted = false;
+    h->n_marked = h->n_counted = 0;
 }
 
-void history_count(history *h) {
-    if (h->counted) return;
-    for (uint32_t i = 0; i < h->n_ids; i++) {
-        int32_t id = h->ids[i];
-        assert(id >= 0 && (uint32_t)id < h->n_vocab);
-        if (h->counts[id]++ == 0) h->distinct[h->n_distinct++] = id;
+/* What is not marked yet. */
+static void mark(history *h) {
+    const int32_t *ids = h->ids;
+    uint64_t *marks = h->marks;
+    uint32_t n_ids = h->n_ids, n_vocab = h->n_vocab;
+    if (h->n_marked == 0) memset(marks, 0, h->n_words * sizeof *marks);
+    for (uint32_t i = h->n_marked; i < n_ids; i++) {
+        uint32_t id = (uint32_t)ids[i];
+        assert(id < n_vocab);
+        marks[id / WORD_BITS] |= (uint64_t)1 << id % WORD_BITS;
     }
-    h->counted = true;
+    h->n_marked = n_ids;
+}
+
+uint32_t history_list(history *h, uint32_t *ids) {
+    uint32_t n = 0;
+    mark(h);
+    for (uint32_t i = 0; i < h->n_words; i++)
+        for (uint64_t word = h->marks[i]; word != 0; word &= word - 1)
+            ids[n++] = i * WORD_BITS + (uint32_t)__builtin_ctzll(word);
+    return n;
+}
+
+/* The counts of other ids may be anything. */
+void history_count(history *h) {
+    if (h->n_counted == h->n_ids) return;
+    for (uint32_t i = 0; i < h->n_ids; i++) h->counts[h->ids[i]] = 0;
+    for (uint32_t i = 0; i < h->n_ids; i++) h->counts[h->ids[i]]++;
+    h->n_counted = h->n_ids;
 }

@@ -62,11 +62,11 @@ static void modeld(void **state) {
     HOLDS_NO_MORE_THAN(MODELD_BYTES, terms);
 }
 
-/* What candidates.h has for each id of a vocabulary, with the counts of its history. */
+/* What candidates.h has for each id of a vocabulary, with the counts and marks of its history. */
 static uint64_t bytes_a_candidate(void) {
     const candidates *c = NULL;
     return sizeof *c->all_ids + sizeof *c->kept_ids + sizeof *c->logits + sizeof *c->weights + sizeof *c->members +
-           sizeof *c->buckets + sizeof *c->keys + sizeof *c->past.counts + sizeof *c->past.distinct;
+           sizeof *c->buckets + sizeof *c->keys + sizeof *c->past.counts + 1;
 }
 
 static void samplerd(void **state) {
