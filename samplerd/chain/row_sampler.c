@@ -8,7 +8,7 @@
 
 struct row_sampler {
     chain *chain;
-    int32_t *ids;               /* [ids_capacity]: those so far, then what the rows added */
+    int32_t *ids;               /* [ids_capacity]: of several rows, those so far, then what the rows added */
     double *probabilities;      /* [probabilities_capacity] */
     size_t ids_capacity, probabilities_capacity;
     sample_result results[SAMPLE_ROWS_MAX];
@@ -47,7 +47,7 @@ static status prepare(row_sampler *s, const sample_rows *rows, failure *f) {
                    sizeof *s->probabilities)) {
         return fail(f, STATUS_NO_MEMORY, "no memory for a step with %u ids", rows->n_ids);
     }
-    if (rows->n_ids > 0) memcpy(s->ids, rows->ids, rows->n_ids * sizeof *s->ids);
+    if (rows->n_ids > 0 && rows->n_rows > 1) memcpy(s->ids, rows->ids, rows->n_ids * sizeof *s->ids);
     return STATUS_OK;
 }
 
@@ -66,7 +66,7 @@ status row_sampler_draw(row_sampler *s, const sample_rows *rows, sampled_rows *o
         const sample_result *before = at > 0 ? &s->results[at - 1] : NULL;
         sample_job job = {
             .logits = rows->logits + (size_t)at * rows->n_vocab, .n_vocab = rows->n_vocab,
-            .ids = s->ids, .n_ids = n_ids,
+            .ids = rows->n_rows > 1 ? s->ids : rows->ids, .n_ids = n_ids,
             .strategy = rows->strategy, .seed = rows->seed, .step = rows->step + at,
             .state = before ? before->state : rows->state,
             .n_state_bytes = before ? before->n_state_bytes : rows->n_state_bytes,
