@@ -6,7 +6,7 @@
 #include "proto/base/clock.h"
 #include "proto/chain/strategy_json.h"
 #include "proto/numeric/fmath.h"
-#include "samplerd/chain/row_sampler.h"
+#include "samplerd/chain/chain.h"
 #include "tests/support/bell_row.h"
 #include "tests/support/percentile.h"
 
@@ -17,7 +17,7 @@ static const uint32_t lengths[LENGTHS] = {100, 8000, N_IDS_MOST};
 typedef struct plan {
     const char *name, *steps;
     uint32_t n_candidates;
-    int32_t given;              /* an id, or GIVEN_NONE: it draws */
+    int32_t given;              /* as in sample_job */
     bool biased;                /* N_BIASES of them before the steps */
 } plan;
 
@@ -26,22 +26,22 @@ typedef struct plan {
 
 static const plan plans[] = {
     {"log-probability of a given id", "[]", 0, 7, false},
-    {"no step", "[]", 0, GIVEN_NONE, false},
-    {"greedy", "[{\"greedy\": true}]", 0, GIVEN_NONE, false},
-    {"temperature 0.8", "[{\"temperature\": 0.8}]", 0, GIVEN_NONE, false},
-    {"default: penalty 1.1, temperature 0.8, top_p 0.9", "[" DEFAULTS "]", 0, GIVEN_NONE, false},
-    {"default, 10 candidates", "[" DEFAULTS "]", 10, GIVEN_NONE, false},
-    {"top_k 40, then default", "[{\"top_k\": 40}, " DEFAULTS "]", 0, GIVEN_NONE, false},
+    {"no step", "[]", 0, SAMPLE_DRAWS, false},
+    {"greedy", "[{\"greedy\": true}]", 0, SAMPLE_DRAWS, false},
+    {"temperature 0.8", "[{\"temperature\": 0.8}]", 0, SAMPLE_DRAWS, false},
+    {"default: penalty 1.1, temperature 0.8, top_p 0.9", "[" DEFAULTS "]", 0, SAMPLE_DRAWS, false},
+    {"default, 10 candidates", "[" DEFAULTS "]", 10, SAMPLE_DRAWS, false},
+    {"top_k 40, then default", "[{\"top_k\": 40}, " DEFAULTS "]", 0, SAMPLE_DRAWS, false},
 };
 
 static const plan plans_of_histories[] = {
-    {"temperature 0.8", "[{\"temperature\": 0.8}]", 0, GIVEN_NONE, false},
-    {"default: penalty 1.1, temperature 0.8, top_p 0.9", "[" DEFAULTS "]", 0, GIVEN_NONE, false},
+    {"temperature 0.8", "[{\"temperature\": 0.8}]", 0, SAMPLE_DRAWS, false},
+    {"default: penalty 1.1, temperature 0.8, top_p 0.9", "[" DEFAULTS "]", 0, SAMPLE_DRAWS, false},
     {"default after presence and frequency penalties",
-     "[{\"presence_penalty\": 0.5}, {\"frequency_penalty\": 0.2}, " DEFAULTS "]", 0, GIVEN_NONE, false},
-    {"top_k 40, then default", "[{\"top_k\": 40}, " DEFAULTS "]", 0, GIVEN_NONE, false},
-    {"dry, then default", "[" DRY ", " DEFAULTS "]", 0, GIVEN_NONE, false},
-    {"10,000 biases, then default", "[" DEFAULTS "]", 0, GIVEN_NONE, true},
+     "[{\"presence_penalty\": 0.5}, {\"frequency_penalty\": 0.2}, " DEFAULTS "]", 0, SAMPLE_DRAWS, false},
+    {"top_k 40, then default", "[{\"top_k\": 40}, " DEFAULTS "]", 0, SAMPLE_DRAWS, false},
+    {"dry, then default", "[" DRY ", " DEFAULTS "]", 0, SAMPLE_DRAWS, false},
+    {"10,000 biases, then default", "[" DEFAULTS "]", 0, SAMPLE_DRAWS, true},
 };
 
 static void put_biases(strategy *s) {
@@ -70,15 +70,14 @@ typedef struct bench {
 } bench;
 
 /* One draw, in microseconds. */
-static double draw_us(row_sampler *by, const bench *b, const plan *p, const strategy *s, uint32_t n_ids, uint32_t step) {
-    const int32_t given = p->given;
-    sample_rows rows = {.logits = b->logits + (size_t)(step % N_ROWS) * N_VOCAB, .n_rows = 1, .n_vocab = N_VOCAB,
-                        .ids = b->ids, .n_ids = n_ids, .given = given == GIVEN_NONE ? NULL : &given, .strategy = s,
-                        .seed = 7, .step = step, .n_candidates = p->n_candidates};
-    sampled_rows unused;
+static double draw_us(chain *by, const bench *b, const plan *p, const strategy *s, uint32_t n_ids, uint32_t step) {
+    sample_job job = {.logits = b->logits + (size_t)(step % N_ROWS) * N_VOCAB, .n_vocab = N_VOCAB, .ids = b->ids,
+                      .n_ids = n_ids, .strategy = s, .seed = 7, .step = step, .n_candidates = p->n_candidates,
+                      .given = p->given};
+    sample_result unused;
     failure f = {STATUS_OK, ""};
     uint64_t begin_us = clock_us();
-    if (row_sampler_draw(by, &rows, &unused, &f) != STATUS_OK) die("bench_chain", "%s", f.message);
+    if (chain_sample(by, &job, &unused, NULL, &f) != STATUS_OK) die("bench_chain", "%s", f.message);
     return (double)(clock_us() - begin_us);
 }
 
@@ -86,17 +85,17 @@ static double draw_us(row_sampler *by, const bench *b, const plan *p, const stra
  * in the caches what another length left there. */
 static void report(const bench *b, const plan *p, isa best, const uint32_t *n_ids, int n_lengths) {
     static double times_us[LENGTHS][N_ROUNDS * N_ROWS];
-    row_sampler *by = row_sampler_new(best);
+    chain *by = chain_new(best);
     strategy s = parse(p);
     if (!by) die("bench_chain", "no memory");
     for (int i = 0; i < N_ROUNDS * n_lengths; i++) {
         int k = i % n_lengths, first = i / n_lengths * N_ROWS;
         draw_us(by, b, p, &s, n_ids[k], 0);
-        for (int at = 0; at < N_ROWS; at++) times_us[k][first + at] = draw_us(by, b, p, &s, n_ids[k], (uint32_t)(first + at));
+        for (int at = first; at < first + N_ROWS; at++) times_us[k][at] = draw_us(by, b, p, &s, n_ids[k], (uint32_t)at);
     }
     for (int k = 0; k < n_lengths; k++) printf("%10.0f", percentile_of(times_us[k], N_ROUNDS * N_ROWS, 50));
     strategy_clear(&s);
-    row_sampler_free(&by);
+    chain_free(&by);
 }
 
 static void report_instruction_sets(const bench *b, isa machine) {

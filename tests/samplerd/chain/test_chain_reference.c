@@ -18,7 +18,7 @@
 
 __extension__ typedef unsigned __int128 uint128;
 
-enum { N_CASES = 4000, WIDTH_MAX = 3000, IDS_MAX = 64, WIDE = 49152, N_WIDE_CASES = 20 };
+enum { N_CASES = 4000, WIDTH_MAX = 3000, IDS_MAX = 64, WIDE = 49152, N_WIDE_CASES = 20, LONG = 100000 };
 
 /* ---- random cases ---- */
 
@@ -89,6 +89,7 @@ typedef struct reference {
     double logits[WIDTH_MAX];       /* -inf: dropped */
     uint64_t weights[WIDTH_MAX], total;
     uint32_t ranked[WIDTH_MAX];
+    uint32_t counts[WIDTH_MAX];     /* of each id in the text so far */
 } reference;
 
 static const double *ranked_logits;     /* qsort has no context */
@@ -139,11 +140,10 @@ static void reference_top_p(reference *r, double p) {
     }
 }
 
-static void reference_penalise(reference *r, const stage *one, const int32_t *ids, uint32_t n_ids) {
+static void reference_penalise(reference *r, const stage *one) {
     double value = one->numbers[0];
     for (uint32_t i = 0; i < r->n; i++) {
-        uint32_t count = 0;
-        for (uint32_t k = 0; k < n_ids; k++) count += ids[k] == (int32_t)i;
+        uint32_t count = r->counts[i];
         if (count == 0 || r->logits[i] == -INFINITY) continue;
         if (one->kind == STAGE_PRESENCE_PENALTY) r->logits[i] -= value;
         else if (one->kind == STAGE_FREQUENCY_PENALTY) r->logits[i] -= value * count;
@@ -152,7 +152,7 @@ static void reference_penalise(reference *r, const stage *one, const int32_t *id
     }
 }
 
-static void reference_step(reference *r, const stage *one, const int32_t *ids, uint32_t n_ids) {
+static void reference_step(reference *r, const stage *one) {
     double value = one->numbers[0];
     reference_rank(r);
     double largest = r->logits[r->ranked[0]];
@@ -178,7 +178,7 @@ static void reference_step(reference *r, const stage *one, const int32_t *ids, u
         for (uint32_t i = 1; i < r->n; i++) r->logits[r->ranked[i]] = -INFINITY;
         break;
     default:
-        reference_penalise(r, one, ids, n_ids);
+        reference_penalise(r, one);
     }
 }
 
@@ -193,23 +193,23 @@ static int32_t reference_draw(const reference *r, uint64_t bits53) {
 
 /* ---- the comparison ---- */
 
-static void check_case(chain *const *c, reference *r) {
+static void check_case(chain *const *c, reference *r, uint32_t n_ids) {
     static float logits[WIDTH_MAX];
     static double probabilities[WIDTH_MAX], expected[WIDTH_MAX];
-    static int32_t ids[IDS_MAX];
+    static int32_t ids[LONG];
     uint32_t width = 1 + random_below(random_below(4) ? 60 : WIDTH_MAX);
-    uint32_t n_ids = random_below(IDS_MAX);
     uint32_t manner = random_below(5);
     for (uint32_t i = 0; i < width; i++) logits[i] = random_logit(manner);
     if (manner == 4) logits[random_below(width)] = 1;
-    for (uint32_t i = 0; i < n_ids; i++) ids[i] = (int32_t)random_below(width);
+    memset(r->counts, 0, sizeof r->counts);
+    for (uint32_t i = 0; i < n_ids; i++) r->counts[ids[i] = (int32_t)random_below(width)]++;
     strategy s;
     strategy_init(&s);
     for (uint32_t i = random_below(7); i > 0; i--) append_random_step(&s, width);
 
     r->n = width;
     for (uint32_t i = 0; i < width; i++) r->logits[i] = (double)logits[i];
-    for (size_t i = 0; i < s.n_stages; i++) reference_step(r, &s.stages[i], ids, n_ids);
+    for (size_t i = 0; i < s.n_stages; i++) reference_step(r, &s.stages[i]);
     reference_rank(r);
     for (uint32_t i = 0; i < width; i++) expected[i] = (double)r->weights[i] / (double)r->total;
 
@@ -236,7 +236,19 @@ static void random_chains_equal_the_full_sort_to_the_bit(void **state) {
     (void)state;
     static reference r;
     random_state = 20110;
-    for (int i = 0; i < N_CASES; i++) check_case(isa_chains, &r);
+    for (int i = 0; i < N_CASES; i++) check_case(isa_chains, &r, random_below(IDS_MAX));
+}
+
+/* Texts of all lengths up to LONG, between short ones: nothing of one may show in the next. */
+static void after_long_texts_too(void **state) {
+    (void)state;
+    static reference r;
+    random_state = 100000;
+    for (uint32_t n_ids = 1; n_ids <= LONG; n_ids += 1 + n_ids / 4) {
+        check_case(isa_chains, &r, n_ids);
+        check_case(isa_chains, &r, random_below(4));
+    }
+    check_case(isa_chains, &r, LONG);
 }
 
 /* The chapter's chain on rows shaped like a model's: a bell, and a few ids that stand out. */
@@ -274,6 +286,7 @@ static void wide_rows_are_the_same_everywhere(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_chains_equal_the_full_sort_to_the_bit),
+        cmocka_unit_test(after_long_texts_too),
         cmocka_unit_test(wide_rows_are_the_same_everywhere),
     };
     return cmocka_run_group_tests(tests, isa_chains_make, isa_chains_free);
