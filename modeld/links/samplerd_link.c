@@ -20,7 +20,7 @@ struct samplerd_link {
 static status send_request(samplerd_link *link, const sampler *to, const sample_request *r,
                            Trivium__Strategy *chain) {
     static const uint8_t no_request[REQUEST_BYTES];
-    Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT;
+    Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT, *only_shared = &shared;
     Trivium__SampleRequest wire = TRIVIUM__SAMPLE_REQUEST__INIT;
     wire.ticket = r->ticket;
     wire.request.len = REQUEST_BYTES;
@@ -43,13 +43,14 @@ static status send_request(samplerd_link *link, const sampler *to, const sample_
     if (r->in_shared && to->maps_rows) {
         shared.index = r->shared_index;
         shared.generation = r->shared_generation;
-        wire.shared = &shared;
+        wire.shared = &only_shared;
+        wire.n_shared = 1;
     }
     Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
     m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
     m.sample = &wire;
     const wire_raw raw[] = {
-        {r->rows, wire.shared ? 0 : (size_t)r->n_rows * r->row_width * sizeof *r->rows},
+        {r->rows, wire.n_shared > 0 ? 0 : (size_t)r->n_rows * r->row_width * sizeof *r->rows},
         {r->ids, r->n_ids * sizeof *r->ids},
     };
     return peers_send(link->peers, to->peer, &m.base, raw, 2);

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/base/limits.h"
-
 struct row_sampler {
     chain *chain;
     int32_t *ids;               /* [ids_capacity]: of several rows, those so far, then what the rows added */
@@ -65,7 +63,7 @@ status row_sampler_draw(row_sampler *s, const sample_rows *rows, sampled_rows *o
     for (uint32_t at = 0; at < rows->n_rows && st == STATUS_OK; at++) {
         const sample_result *before = at > 0 ? &s->results[at - 1] : NULL;
         sample_job job = {
-            .logits = rows->logits + (size_t)at * rows->n_vocab, .n_vocab = rows->n_vocab,
+            .logits = rows->logits[at], .n_vocab = rows->n_vocab,
             .ids = rows->n_rows > 1 ? s->ids : rows->ids, .n_ids = n_ids,
             .strategy = rows->strategy, .seed = rows->seed, .step = rows->step + at,
             .state = before ? before->state : rows->state,

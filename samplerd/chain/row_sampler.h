@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "chain.h"
+#include "proto/base/limits.h"
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
 #include "proto/numeric/cpu.h"
@@ -23,7 +24,7 @@ typedef struct row_sampler row_sampler;
 
 /* What to draw from. All of it is borrowed for the call. */
 typedef struct sample_rows {
-    const float *logits;        /* [n_rows, n_vocab] */
+    const float *logits[SAMPLE_ROWS_MAX];   /* [n_rows], each [n_vocab] */
     uint32_t n_rows, n_vocab;   /* 1 … SAMPLE_ROWS_MAX; at most N_VOCAB_MAX */
     const int32_t *ids;         /* [n_ids] before the first row, prompt included, each below n_vocab */
     uint32_t n_ids;

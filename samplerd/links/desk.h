@@ -24,7 +24,7 @@ typedef status desk_draws(void *context, unsigned drawer, const sample_rows *row
 /* An empty desk gets a request, which `m` holds. */
 void desk_take(desk *d, peer *from, const wire_message *m, const Trivium__SampleRequest *request);
 
-/* Read and check it, and have it drawn from; `view`: where its row may lie, NULL for nowhere. What came of it is in
+/* Read and check it, and have it drawn from; `view`: where its rows may lie, NULL for nowhere. What came of it is in
  * `sampled`, the drawer's, or in `failure`. Nothing but the desk and the drawer is written: desks are worked at side by
  * side, each with a drawer of its own. */
 void desk_work(desk *d, const shared_view *view, desk_draws *draws, void *context, unsigned drawer);

@@ -45,6 +45,9 @@ static status check_fields(const Trivium__SampleRequest *m, failure *f) {
     if (m->n_given != 0 && m->n_given != m->n_rows) {
         return fail(f, STATUS_BAD_MESSAGE, "%zu ids are given for %u rows", m->n_given, m->n_rows);
     }
+    if (m->n_shared != 0 && m->n_shared != m->n_rows) {
+        return fail(f, STATUS_BAD_MESSAGE, "%zu shared rows are named for %u rows", m->n_shared, m->n_rows);
+    }
     if (m->want_probabilities && m->n_rows != 1) {
         return fail(f, STATUS_BAD_REQUEST, "probabilities are given for one row, not for %u",
                     m->n_rows);
@@ -75,24 +78,31 @@ static status check_ids(const int32_t *ids, size_t n_ids, int32_t lowest, uint32
 }
 
 static status find_sent_rows(sample_rows *rows, const wire_message *m, failure *f) {
-    rows->logits = wire_array(m, 0, (size_t)rows->n_rows * rows->n_vocab, sizeof *rows->logits);
-    if (rows->logits) return STATUS_OK;
-    return fail(f, STATUS_BAD_MESSAGE, "the rows frame does not hold %u rows of %u logits",
-                rows->n_rows, rows->n_vocab);
+    const float *logits = wire_array(m, 0, (size_t)rows->n_rows * rows->n_vocab, sizeof *logits);
+    if (!logits) {
+        return fail(f, STATUS_BAD_MESSAGE, "the rows frame does not hold %u rows of %u logits",
+                    rows->n_rows, rows->n_vocab);
+    }
+    for (uint32_t at = 0; at < rows->n_rows; at++) rows->logits[at] = logits + (size_t)at * rows->n_vocab;
+    return STATUS_OK;
 }
 
 static status fail_overwritten(failure *f) {
-    return fail(f, STATUS_TIMEOUT, "the shared row was written anew: this step is over");
+    return fail(f, STATUS_TIMEOUT, "a shared row was written anew: this step is over");
 }
 
-static status find_shared_row(sample_rows *rows, const shared_view *view,
-                              const Trivium__SharedRow *shared, failure *f) {
-    if (!view || rows->n_rows != 1 || rows->n_vocab != shared_view_n_vocab(view)) {
+/* As many as rows. */
+static status find_shared_rows(sample_rows *rows, const shared_view *view, Trivium__SharedRow *const *shared,
+                               failure *f) {
+    if (!view || rows->n_vocab != shared_view_n_vocab(view)) {
         return fail(f, STATUS_BAD_MESSAGE, "%u rows of %u logits are not in memory shared with us",
                     rows->n_rows, rows->n_vocab);
     }
-    rows->logits = shared_view_row(view, shared->index, shared->generation);
-    return rows->logits ? STATUS_OK : fail_overwritten(f);
+    for (uint32_t at = 0; at < rows->n_rows; at++) {
+        rows->logits[at] = shared_view_row(view, shared[at]->index, shared[at]->generation);
+        if (!rows->logits[at]) return fail_overwritten(f);
+    }
+    return STATUS_OK;
 }
 
 static status find_ids(sample_rows *rows, const wire_message *m, failure *f) {
@@ -116,8 +126,9 @@ status sample_request_read(sample_rows *rows, const shared_view *view, const wir
         .n_candidates = candidates_wanted(request),
         .want_probabilities = request->want_probabilities,
     };
-    st = request->shared ? find_shared_row(rows, view, request->shared, f)
-                         : find_sent_rows(rows, m, f);
+    st = request->n_shared > 0 ? find_shared_rows(rows, view, request->shared, f)
+                               : find_sent_rows(rows, m, f);
+    if (st != STATUS_OK) rows->n_rows = 0;
     if (st == STATUS_OK) st = find_ids(rows, m, f);
     if (st == STATUS_OK) st = check_ids(rows->ids, rows->n_ids, 0, rows->n_vocab, f);
     if (st != STATUS_OK) return st;
@@ -126,8 +137,10 @@ status sample_request_read(sample_rows *rows, const shared_view *view, const wir
 
 status sample_request_recheck(const sample_rows *rows, const shared_view *view,
                               const Trivium__SampleRequest *request, failure *f) {
-    const Trivium__SharedRow *shared = request->shared;
-    if (!rows->logits || !shared) return STATUS_OK;
-    bool holds = shared_view_holds(view, shared->index, shared->generation);
-    return holds ? STATUS_OK : fail_overwritten(f);
+    if (request->n_shared == 0) return STATUS_OK;
+    for (uint32_t at = 0; at < rows->n_rows; at++) {
+        const Trivium__SharedRow *shared = request->shared[at];
+        if (!shared_view_holds(view, shared->index, shared->generation)) return fail_overwritten(f);
+    }
+    return STATUS_OK;
 }

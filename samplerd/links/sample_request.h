@@ -9,13 +9,13 @@
 #include "samplerd/chain/row_sampler.h"
 
 /* Fill `rows` with all of the request but its strategy. It borrows from the message, and from `view` (NULL: no
- * rows are shared) where the row lies there. Refusals, each with a sentence: BAD_MESSAGE, BAD_REQUEST, BAD_ID,
- * TOO_LONG, NO_CANDIDATE (an empty row), TIMEOUT (the shared row belongs to another step by now). `rows->logits`
- * is NULL unless they were found. */
+ * rows are shared) where the rows lie there. Refusals, each with a sentence: BAD_MESSAGE, BAD_REQUEST, BAD_ID,
+ * TOO_LONG, NO_CANDIDATE (an empty row), TIMEOUT (a shared row belongs to another step by now). `rows->n_rows`
+ * is 0 unless all of them were found. */
 status sample_request_read(sample_rows *rows, const shared_view *view, const wire_message *m,
                            const Trivium__SampleRequest *request, failure *f);
 
-/* After the rows were read: STATUS_TIMEOUT where the shared row has become another step's meanwhile, so that
+/* After the rows were read: STATUS_TIMEOUT where a shared row has become another step's meanwhile, so that
  * nothing that was made of it is worth anything. */
 status sample_request_recheck(const sample_rows *rows, const shared_view *view,
                               const Trivium__SampleRequest *request, failure *f);

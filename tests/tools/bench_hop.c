@@ -78,7 +78,7 @@ static moment now(const bench *b) {
 static void send_row(void *context) {
     bench *b = context;
     const kind *k = &kinds[kind_of(b->n_done)];
-    Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT;
+    Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT, *only_shared = &shared;
     Trivium__SampleRequest r = TRIVIUM__SAMPLE_REQUEST__INIT;
     r.ticket = b->n_done + 1;
     r.n_rows = 1;
@@ -90,7 +90,8 @@ static void send_row(void *context) {
     if (k->mapped) {
         shared.index = b->index;
         shared.generation = shared_rows_renew(b->shared, b->index);
-        r.shared = &shared;
+        r.shared = &only_shared;
+        r.n_shared = 1;
     }
     Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
     m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;

@@ -113,7 +113,7 @@ class SharingModeld(ModeldByHand):
 
     def ask_shared(self, index, generation, **fields):
         return self.ask(*[WIDE] * fields.get("n_rows", 1), raw=[b"", b""], strategy=GREEDY,
-                        shared=logits_pb2.SharedRow(index=index, generation=generation), **fields)[0]
+                        shared=[logits_pb2.SharedRow(index=index, generation=generation)], **fields)[0]
 
     def close(self):
         super().close()

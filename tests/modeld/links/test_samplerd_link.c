@@ -50,7 +50,7 @@ static void a_request_leaves_as_it_is(void **state) {
     strategy_init(&heard);
     assert_int_equal(strategy_from_wire(&heard, r->strategy, &f), STATUS_OK);
     assert_true(strategy_equal(&heard, &defaults));
-    assert_null(r->shared);
+    assert_int_equal(r->n_shared, 0);
     assert_raw(0, two_rows, sizeof two_rows);
     assert_raw(1, ROW_ID_LIST, sizeof ROW_ID_LIST);
     strategy_clear(&heard);
@@ -79,7 +79,7 @@ static void a_row_in_shared_memory_is_not_sent_to_who_reads_it_there(void **stat
     request.shared_index = 0;
     request.shared_generation = 6;
     samplerd_link_send(rows.link, one, &request);
-    assert_null(rows_heard()->shared);
+    assert_int_equal(rows_heard()->n_shared, 0);
     assert_raw(0, ROW, sizeof ROW);
 
     Trivium__RowsMapped mapped = TRIVIUM__ROWS_MAPPED__INIT;
@@ -91,13 +91,14 @@ static void a_row_in_shared_memory_is_not_sent_to_who_reads_it_there(void **stat
     rows_until(&rows.n_answered, 1);
     samplerd_link_send(rows.link, one, &request);
     const Trivium__SampleRequest *r = rows_heard();
-    assert_true(r->shared && r->shared->index == 0 && r->shared->generation == 6);
+    assert_int_equal(r->n_shared, 1);
+    assert_true(r->shared[0]->index == 0 && r->shared[0]->generation == 6);
     assert_raw(0, NULL, 0);
     assert_raw(1, ROW_ID_LIST, sizeof ROW_ID_LIST);
 
     request.in_shared = false;
     samplerd_link_send(rows.link, one, &request);
-    assert_null(rows_heard()->shared);
+    assert_int_equal(rows_heard()->n_shared, 0);
     assert_raw(0, ROW, sizeof ROW);
 }
 

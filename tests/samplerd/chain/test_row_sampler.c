@@ -1,4 +1,5 @@
 /* Rows of one text, drawn from in order: each follows what the rows before it added. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +33,7 @@ static int end(void **state) {
 }
 
 static sample_rows all_rows(void) {
-    return (sample_rows){.logits = LOGITS, .n_rows = N_ROWS, .n_vocab = N_VOCAB, .ids = IDS,
+    return (sample_rows){.logits = {LOGITS, LOGITS + N_VOCAB, LOGITS + 2 * N_VOCAB}, .n_rows = N_ROWS, .n_vocab = N_VOCAB, .ids = IDS,
                          .n_ids = 2, .strategy = &chosen, .seed = 5, .step = 9};
 }
 
@@ -78,7 +79,7 @@ static void rows_at_once_are_rows_one_by_one(void **state) {
         rows.ids = ids;
         rows.n_rows = 1;
         for (uint32_t i = 0; i < N_ROWS; i++) {
-            rows.logits = LOGITS + (size_t)i * N_VOCAB;
+            rows.logits[0] = LOGITS + (size_t)i * N_VOCAB;
             rows.step = 9 + i;
             rows.n_ids = 2 + i;
             rows.state = before.state;
@@ -112,7 +113,7 @@ static void probabilities_of_the_only_row(void **state) {
     choose(STAGE_TOP_K, 2);
     sample_rows rows = all_rows();
     sampled_rows out;
-    rows.logits = LOGITS + N_VOCAB;
+    rows.logits[0] = LOGITS + N_VOCAB;
     rows.n_rows = 1;
     rows.want_probabilities = true;
     assert_int_equal(row_sampler_draw(sampler, &rows, &out, &failed), STATUS_OK);
@@ -123,14 +124,14 @@ static void probabilities_of_the_only_row(void **state) {
 
 static void a_row_that_cannot_be_drawn_from_is_told(void **state) {
     (void)state;
-    float logits[N_ROWS * N_VOCAB];
-    memcpy(logits, LOGITS, sizeof logits);
-    memset(logits + N_VOCAB, 0xff, sizeof *logits);         /* not a number, in the second row */
+    float second[N_VOCAB];
+    memcpy(second, LOGITS, sizeof second);
+    second[0] = NAN;
     sample_rows rows = all_rows();
     sampled_rows out;
-    rows.logits = logits;
+    rows.logits[1] = second;
     assert_int_equal(row_sampler_draw(sampler, &rows, &out, &failed), STATUS_NO_CANDIDATE);
-    rows.logits = LOGITS;
+    rows.logits[1] = LOGITS;
     rows.state = (const uint8_t *)"none of ours";
     rows.n_state_bytes = 12;
     assert_int_equal(row_sampler_draw(sampler, &rows, &out, &failed), STATUS_BAD_REQUEST);

@@ -206,9 +206,10 @@ static void what_cannot_be_understood_is_passed_over(void **state) {
 static void a_shared_row_that_was_never_mapped(void **state) {
     (void)state;
     scene_accept();
-    Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT;
+    Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT, *list[] = {&shared};
     order o = order_good();
-    o.sample.shared = &shared;
+    o.sample.shared = list;
+    o.sample.n_shared = 1;
     o.raw[0].n_bytes = 0;
     REFUSED(&o, BAD_MESSAGE, "not in memory shared with us");
     goes_on();

@@ -21,7 +21,8 @@ static status draw(void *context, unsigned drawer, const sample_rows *rows, samp
     s->rows = *rows;
     assert_in_range(rows->n_rows, 1, SCENE_ROWS);
     assert_int_equal(rows->n_vocab, SCENE_VOCAB);
-    memcpy(s->logits, rows->logits, rows->n_rows * SCENE_VOCAB * sizeof *s->logits);
+    for (uint32_t at = 0; at < rows->n_rows; at++)
+        memcpy(s->logits + at * SCENE_VOCAB, rows->logits[at], SCENE_VOCAB * sizeof *s->logits);
     assert_in_range(rows->n_ids, 0, SCENE_IDS);
     if (rows->n_ids > 0) memcpy(s->ids, rows->ids, rows->n_ids * sizeof *s->ids);
     if (rows->given) memcpy(s->given, rows->given, rows->n_rows * sizeof *s->given);
