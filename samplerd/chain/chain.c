@@ -118,7 +118,6 @@ static status run_stages(chain *c, const sample_job *job, sample_result *out, fa
     left->seed = job->seed;
     left->step = job->step;
     left->state = &c->state;
-    history_follow(&left->past, job->ids, job->n_ids);
     note_stage(c, out, 0);
     for (size_t i = 0; i < job->strategy->n_stages; i++) {
         const stage *one = &job->strategy->stages[i];
@@ -161,6 +160,8 @@ status chain_sample(chain *c, const sample_job *job, sample_result *out, double 
     if (candidates_reserve(left, job->n_vocab, job->n_ids) != STATUS_OK) {
         return fail(f, STATUS_NO_MEMORY, "no memory for a row of %u logits", job->n_vocab);
     }
+    if (job->goes_on) history_extend(&left->past, job->n_ids);
+    else history_follow(&left->past, job->ids, job->n_ids);
     st = candidates_load(left, job->logits, job->n_vocab, f);
     if (st != STATUS_OK) return st;
     note_raw_softmax(c);

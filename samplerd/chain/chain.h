@@ -5,6 +5,7 @@
 #ifndef TRIVIUM_CHAIN_H
 #define TRIVIUM_CHAIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sampler_state.h"
@@ -19,6 +20,7 @@ typedef struct sample_job {
     uint32_t n_vocab;
     const int32_t *ids;         /* [n_ids] so far, prompt included, each below n_vocab, borrowed */
     uint32_t n_ids;
+    bool goes_on;               /* the ids are those of the chain's last job, in the same place, and may be more */
     const strategy *strategy;
     uint64_t seed;
     uint32_t step;

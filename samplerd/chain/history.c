@@ -1,6 +1,7 @@
 #include "history.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,11 @@ void history_follow(history *h, const int32_t *ids, uint32_t n_ids) {
     h->n_marked = h->n_counted = 0;
 }
 
+void history_extend(history *h, uint32_t n_ids) {
+    assert(n_ids >= h->n_ids);
+    h->n_ids = n_ids;
+}
+
 /* What is not marked yet. */
 static void mark(history *h) {
     const int32_t *ids = h->ids;
@@ -55,10 +61,21 @@ uint32_t history_list(history *h, uint32_t *ids) {
     return n;
 }
 
-/* The counts of other ids may be anything. */
+static bool occurs(const int32_t *ids, uint32_t n_ids, int32_t id) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_ids; i++) n += ids[i] == id;
+    return n > 0;
+}
+
+/* The counts of other ids may be anything. Of a text that went on, few are new. */
 void history_count(history *h) {
-    if (h->n_counted == h->n_ids) return;
-    for (uint32_t i = 0; i < h->n_ids; i++) h->counts[h->ids[i]] = 0;
-    for (uint32_t i = 0; i < h->n_ids; i++) h->counts[h->ids[i]]++;
-    h->n_counted = h->n_ids;
+    if (h->n_counted == 0) {
+        for (uint32_t i = 0; i < h->n_ids; i++) h->counts[h->ids[i]] = 0;
+        for (uint32_t i = 0; i < h->n_ids; i++) h->counts[h->ids[i]]++;
+        h->n_counted = h->n_ids;
+    }
+    for (; h->n_counted < h->n_ids; h->n_counted++) {
+        int32_t id = h->ids[h->n_counted];
+        h->counts[id] = occurs(h->ids, h->n_counted, id) ? h->counts[id] + 1 : 1;
+    }
 }

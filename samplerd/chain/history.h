@@ -25,6 +25,9 @@ void history_clear(history *h);             /* frees what it owns; zeroed afterw
 /* From now on these are the ids; each is below n_vocab, and they stay valid until the next ones. */
 void history_follow(history *h, const int32_t *ids, uint32_t n_ids);
 
+/* They go on: of the same ids, in the same place, there are n_ids now, no fewer than before. */
+void history_extend(history *h, uint32_t n_ids);
+
 /* Each id that occurs, once, in ascending order. ids: room for n_vocab. Returns how many they are. */
 uint32_t history_list(history *h, uint32_t *ids);
 

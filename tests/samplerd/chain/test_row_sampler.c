@@ -52,6 +52,7 @@ static void each_row_follows_what_was_drawn_before_it(void **state) {
     assert_int_equal(out.results[0].id, 1);
     assert_int_equal(out.results[1].id, 2);
     assert_int_equal(out.results[2].id, 3);
+    assert_int_equal(out.n_rows, N_ROWS);
     assert_null(out.probabilities);
     int32_t given[N_ROWS] = {2, GIVEN_NONE, 0};
     rows.given = given;
@@ -94,6 +95,59 @@ static void rows_at_once_are_rows_one_by_one(void **state) {
             assert_memory_equal(before.state, at_once[i].state, before.n_state_bytes);
         }
     }
+}
+
+/* ---- Drafts ---- */
+
+/* What is drawn from all rows, and from fewer, where the draft for the last one of these is wrong. */
+static void drawing_ends_with_the_first_row_that_differs_from_its_draft(void **state) {
+    (void)state;
+    choose(STAGE_PRESENCE_PENALTY, 100);
+    assert_int_equal(strategy_append(&chosen, STAGE_GREEDY, NULL, 0, &failed), STATUS_OK);
+    sample_rows rows = all_rows();
+    sampled_rows out;
+    int32_t drafts[N_ROWS - 1] = {1, 2};
+    rows.drafts = drafts;
+    for (uint32_t n_rows = N_ROWS; n_rows > 0; n_rows--) {
+        if (n_rows < N_ROWS) drafts[n_rows - 1] = 3;
+        assert_int_equal(row_sampler_draw(sampler, &rows, &out, &failed), STATUS_OK);
+        assert_int_equal(out.n_rows, n_rows);
+        for (uint32_t i = 0; i < n_rows; i++) assert_int_equal(out.results[i].id, 1 + i);
+    }
+}
+
+static void each_row_that_was_drafted_has_candidates(void **state) {
+    (void)state;
+    assert_int_equal(strategy_append(&chosen, STAGE_GREEDY, NULL, 0, &failed), STATUS_OK);
+    sample_rows rows = all_rows();
+    sampled_rows out;
+    const int32_t drafts[] = {1, 1};
+    rows.drafts = drafts;
+    rows.n_candidates = CANDIDATES_MAX / N_ROWS;
+    assert_int_equal(row_sampler_draw(sampler, &rows, &out, &failed), STATUS_OK);
+    assert_int_equal(out.n_rows, N_ROWS);
+    const int32_t ranked[N_ROWS][N_VOCAB] = {{1, 0, 2, 3}, {1, 2, 0, 3}, {1, 2, 3, 0}};
+    for (uint32_t at = 0; at < N_ROWS; at++) {
+        assert_int_equal(out.results[at].n_candidates, N_VOCAB);
+        for (uint32_t i = 0; i < N_VOCAB; i++)
+            assert_int_equal(out.results[at].candidates[i].id, ranked[at][i]);
+    }
+}
+
+/* The rows before it stand; it is told of when it comes first. */
+static void drawing_ends_before_a_row_from_which_none_can_be_drawn(void **state) {
+    (void)state;
+    assert_int_equal(strategy_append(&chosen, STAGE_GREEDY, NULL, 0, &failed), STATUS_OK);
+    const float none[N_VOCAB] = {NAN, 0, 0, 0};
+    sample_rows rows = all_rows();
+    sampled_rows out;
+    const int32_t drafts[] = {1, 1};
+    rows.drafts = drafts;
+    rows.logits[1] = none;
+    assert_int_equal(row_sampler_draw(sampler, &rows, &out, &failed), STATUS_OK);
+    assert_int_equal(out.n_rows, 1);
+    rows.logits[0] = none;
+    assert_int_equal(row_sampler_draw(sampler, &rows, &out, &failed), STATUS_NO_CANDIDATE);
 }
 
 static void the_last_row_alone_has_candidates(void **state) {
@@ -147,6 +201,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(each_row_follows_what_was_drawn_before_it),
         TEST(rows_at_once_are_rows_one_by_one),
+        TEST(drawing_ends_with_the_first_row_that_differs_from_its_draft),
+        TEST(each_row_that_was_drafted_has_candidates),
+        TEST(drawing_ends_before_a_row_from_which_none_can_be_drawn),
         TEST(the_last_row_alone_has_candidates),
         TEST(probabilities_of_the_only_row),
         TEST(a_row_that_cannot_be_drawn_from_is_told),

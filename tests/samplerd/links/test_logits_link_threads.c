@@ -37,7 +37,7 @@ static status draw(void *context, unsigned number, const sample_rows *rows, samp
     while (n_side_by_side > 0 && n_side_by_side < N_THREADS && clock_ms() < until_ms) {}
     atomic_fetch_add(&d->n_draws, 1);
     d->result = (sample_result){.id = (int32_t)(rows->step % SCENE_VOCAB)};
-    *out = (sampled_rows){.results = &d->result};
+    *out = (sampled_rows){.results = &d->result, .n_rows = 1};
     atomic_fetch_sub(&n_large, large);
     atomic_fetch_sub(&n_drawing, 1);
     return STATUS_OK;

@@ -31,7 +31,7 @@ static status draw(void *context, unsigned drawer, const sample_rows *rows, samp
     s->n_stages = rows->strategy->n_stages;
     s->temperature = s->n_stages > 0 ? rows->strategy->stages[0].numbers[0] : 0;
     if (s->meanwhile) s->meanwhile();
-    *out = (sampled_rows){s->results, rows->want_probabilities ? s->probabilities : NULL};
+    *out = (sampled_rows){s->results, rows->n_rows, rows->want_probabilities ? s->probabilities : NULL};
     return s->answer == STATUS_OK ? STATUS_OK : (fail)(f, s->answer, "the sampler says no");
 }
 
