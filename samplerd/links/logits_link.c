@@ -36,14 +36,14 @@ static status send_reply(logits_link *link, peer *p, Trivium__SampleReply *reply
     return peers_send(link->peers, p, &out.base, &raw, probabilities ? 1 : 0);
 }
 
-/* For those who watch, when the id is on its way. */
-static void offer_trace(logits_link *link, const desk *d) {
+/* For those who watch, when the ids are on their way. */
+static void offer_traces(logits_link *link, const desk *d) {
     Trivium__Glimpse glimpse;
-    sample_reply_trace(&glimpse, d->request, &link->room);
     Trivium__LogitsReply out = TRIVIUM__LOGITS_REPLY__INIT;
     out.body_case = TRIVIUM__LOGITS_REPLY__BODY_GLIMPSE;
     out.glimpse = &glimpse;
-    peers_offer(link->peers, d->from, &out.base);
+    for (uint32_t at = 0; at < d->sampled.n_rows; at++)
+        if (sample_reply_trace(&glimpse, d->request, at, &link->room)) peers_offer(link->peers, d->from, &out.base);
 }
 
 /* When the answer is on its way. */
@@ -54,8 +54,8 @@ static void log_answer(const desk *d, const Trivium__SampleReply *reply, status 
         log_event(LOG_ERROR, "unsent", "request=%s modeld=\"%s\" step=%u code=%s", name, peer_name(d->from),
                   reply->step, status_name(sent));
     if (d->failure.code == STATUS_OK)
-        log_event(LOG_DEBUG, "drawn", "request=%s modeld=\"%s\" step=%u rows=%u id=%d", name, peer_name(d->from),
-                  reply->step, d->request->n_rows, reply->drawn[d->request->n_rows - 1]->id);
+        log_event(LOG_DEBUG, "drawn", "request=%s modeld=\"%s\" step=%u rows=%zu id=%d", name, peer_name(d->from),
+                  reply->step, reply->n_drawn, reply->drawn[reply->n_drawn - 1]->id);
     else
         log_event(LOG_INFO, "refused", "request=%s modeld=\"%s\" step=%u code=%s why=\"%s\"", name,
                   peer_name(d->from), reply->step, status_name(d->failure.code), d->failure.message);
@@ -74,7 +74,7 @@ static void answer(logits_link *link, desk *d) {
     reply.sample_ms = d->sample_ms;
     status sent = send_reply(link, d->from, &reply, drawn ? d->sampled.probabilities : NULL, d->request->n_vocab);
     log_answer(d, &reply, sent);
-    if (drawn && d->request->n_watched > 0) offer_trace(link, d);
+    if (drawn) offer_traces(link, d);
     desk_clear(d);
 }
 

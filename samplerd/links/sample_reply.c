@@ -1,5 +1,8 @@
 #include "sample_reply.h"
 
+#include <assert.h>
+
+/* Its candidates come after those of the rows before it. */
 static void set_drawn(reply_room *room, uint32_t at, const sample_result *result) {
     Trivium__Drawn *drawn = &room->drawn[at];
     room->drawn_list[at] = drawn;
@@ -10,9 +13,10 @@ static void set_drawn(reply_room *room, uint32_t at, const sample_result *result
     drawn->n_n_left = result->n_left_items;
     drawn->n_left = (uint32_t *)result->n_left;
     drawn->n_candidates = result->n_candidates;
-    drawn->candidates = room->candidate_list;
-    for (uint32_t i = 0; i < result->n_candidates; i++) {
-        Trivium__Candidate *candidate = room->candidate_list[i] = &room->candidates[i];
+    drawn->candidates = room->candidate_list + room->n_candidates;
+    assert(result->n_candidates <= CANDIDATES_MAX - room->n_candidates);
+    for (uint32_t i = 0; i < result->n_candidates; i++, room->n_candidates++) {
+        Trivium__Candidate *candidate = drawn->candidates[i] = &room->candidates[room->n_candidates];
         trivium__candidate__init(candidate);
         candidate->id = result->candidates[i].id;
         candidate->logprob = result->candidates[i].logprob;
@@ -38,13 +42,15 @@ static void begin(Trivium__SampleReply *reply, const Trivium__SampleRequest *req
 void sample_reply_drawn(Trivium__SampleReply *reply, const Trivium__SampleRequest *request,
                         const sampled_rows *sampled, reply_room *room) {
     begin(reply, request);
-    for (uint32_t at = 0; at < request->n_rows; at++) set_drawn(room, at, &sampled->results[at]);
-    Trivium__Drawn *last = &room->drawn[request->n_rows - 1];
-    room->watched = *last;
-    room->watched.state.len = 0;
-    keep_candidates(&room->watched, request->n_watched);
-    keep_candidates(last, request->n_candidates);
-    reply->n_drawn = request->n_rows;
+    room->n_candidates = 0;
+    for (uint32_t at = 0; at < sampled->n_rows; at++) {
+        set_drawn(room, at, &sampled->results[at]);
+        room->watched[at] = room->drawn[at];
+        room->watched[at].state.len = 0;
+        keep_candidates(&room->watched[at], request->n_watched);
+        keep_candidates(&room->drawn[at], request->n_candidates);
+    }
+    reply->n_drawn = sampled->n_rows;
     reply->drawn = room->drawn_list;
 }
 
@@ -54,12 +60,14 @@ void sample_reply_failed(Trivium__SampleReply *reply, const Trivium__SampleReque
     reply->error = error;
 }
 
-void sample_reply_trace(Trivium__Glimpse *glimpse, const Trivium__SampleRequest *request,
+bool sample_reply_trace(Trivium__Glimpse *glimpse, const Trivium__SampleRequest *request, uint32_t at,
                         reply_room *room) {
+    if (room->watched[at].n_candidates == 0) return false;
     trivium__glimpse__init(glimpse);
     glimpse->request = request->request;
     glimpse->attempt = request->attempt;
-    glimpse->step = request->step;
-    glimpse->drawn = &room->watched;
+    glimpse->step = request->step + at;
+    glimpse->drawn = &room->watched[at];
     glimpse->strategy = request->strategy;
+    return true;
 }

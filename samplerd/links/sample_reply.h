@@ -6,11 +6,12 @@
 #include "proto/base/limits.h"
 #include "samplerd/chain/row_sampler.h"
 
-/* Room for one answer. Only its last row has candidates, so that one array is enough. */
+/* Room for one answer. */
 typedef struct reply_room {
     Trivium__Drawn drawn[SAMPLE_ROWS_MAX], *drawn_list[SAMPLE_ROWS_MAX];
+    Trivium__Drawn watched[SAMPLE_ROWS_MAX];        /* the same rows, for those who watch */
     Trivium__Candidate candidates[CANDIDATES_MAX], *candidate_list[CANDIDATES_MAX];
-    Trivium__Drawn watched;         /* the last row's */
+    size_t n_candidates;                            /* of all rows */
 } reply_room;
 
 /* Fill `reply`: what `request` asked for was drawn. It borrows from all three. */
@@ -21,8 +22,9 @@ void sample_reply_drawn(Trivium__SampleReply *reply, const Trivium__SampleReques
 void sample_reply_failed(Trivium__SampleReply *reply, const Trivium__SampleRequest *request,
                          Trivium__Error *error);
 
-/* Fill `glimpse` with the last row of the same request, after sample_reply_drawn. It borrows from both. */
-void sample_reply_trace(Trivium__Glimpse *glimpse, const Trivium__SampleRequest *request,
+/* Fill `glimpse` with row `at` of the same request, after sample_reply_drawn. It borrows from both. False: nobody
+ * watches this row. */
+bool sample_reply_trace(Trivium__Glimpse *glimpse, const Trivium__SampleRequest *request, uint32_t at,
                         reply_room *room);
 
 #endif

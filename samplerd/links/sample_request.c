@@ -2,7 +2,7 @@
 
 #include "proto/base/limits.h"
 
-/* Whoever watches shares the last row's candidates with whoever asked, each gets as many as it wants: to find
+/* Whoever watches shares a row's candidates with whoever asked, each gets as many as it wants: to find
  * them takes far less than to do the step again. */
 static uint32_t candidates_wanted(const Trivium__SampleRequest *m) {
     return m->n_candidates > m->n_watched ? m->n_candidates : m->n_watched;
@@ -55,6 +55,27 @@ static status check_fields(const Trivium__SampleRequest *m, failure *f) {
     return STATUS_OK;
 }
 
+/* They stand for what is drawn: for neither ids that are given nor a whole distribution. */
+static status check_drafts(const Trivium__SampleRequest *m, failure *f) {
+    uint32_t n_wanted = candidates_wanted(m);
+    if (m->n_drafts == 0) return STATUS_OK;
+    if (m->n_drafts + 1 != m->n_rows) {
+        return fail(f, STATUS_BAD_MESSAGE, "%zu drafts come with %u rows; they need one row more than there are drafts",
+                    m->n_drafts, m->n_rows);
+    }
+    if (m->n_given != 0) {
+        return fail(f, STATUS_BAD_REQUEST, "drafts are for rows that are drawn from, not for given ids");
+    }
+    if (m->want_probabilities) {
+        return fail(f, STATUS_BAD_REQUEST, "drafts are for rows that are drawn from, not for probabilities");
+    }
+    if (n_wanted * m->n_rows > CANDIDATES_MAX) {
+        return fail(f, STATUS_BAD_REQUEST, "%u candidates of each of %u rows are wanted, at most %d are given in all",
+                    n_wanted, m->n_rows, CANDIDATES_MAX);
+    }
+    return STATUS_OK;
+}
+
 /* Where the first id outside lowest … n_vocab-1 stands; n_ids: none is. A text may have very many, so they are looked at
  * in runs of a fixed length, of which the compiler makes vectors. */
 static size_t find_outside(const int32_t *ids, size_t n_ids, int32_t lowest, int32_t n_vocab) {
@@ -69,11 +90,12 @@ static size_t find_outside(const int32_t *ids, size_t n_ids, int32_t lowest, int
     return i;
 }
 
-static status check_ids(const int32_t *ids, size_t n_ids, int32_t lowest, uint32_t n_vocab,
-                        failure *f) {
+/* `what`: what each of them is called. */
+static status check_ids(const char *what, const int32_t *ids, size_t n_ids, int32_t lowest,
+                        uint32_t n_vocab, failure *f) {
     size_t outside = find_outside(ids, n_ids, lowest, (int32_t)n_vocab);
     if (outside == n_ids) return STATUS_OK;
-    return fail(f, STATUS_BAD_ID, "id %d is outside the vocabulary, which has %u ids", ids[outside],
+    return fail(f, STATUS_BAD_ID, "%s %d is outside the vocabulary, which has %u ids", what, ids[outside],
                 n_vocab);
 }
 
@@ -116,11 +138,13 @@ status sample_request_read(sample_rows *rows, const shared_view *view, const wir
                            const Trivium__SampleRequest *request, failure *f) {
     *rows = (sample_rows){.n_rows = 0};
     status st = check_counts(request, f);
+    if (st == STATUS_OK) st = check_drafts(request, f);
     if (st == STATUS_OK) st = check_fields(request, f);
     if (st != STATUS_OK) return st;
     *rows = (sample_rows){
         .n_rows = request->n_rows, .n_vocab = request->n_vocab, .n_ids = request->n_ids,
         .given = request->n_given > 0 ? request->given : NULL,
+        .drafts = request->n_drafts > 0 ? request->drafts : NULL,
         .seed = request->seed, .step = request->step,
         .state = request->state.data, .n_state_bytes = request->state.len,
         .n_candidates = candidates_wanted(request),
@@ -130,9 +154,10 @@ status sample_request_read(sample_rows *rows, const shared_view *view, const wir
                                : find_sent_rows(rows, m, f);
     if (st != STATUS_OK) rows->n_rows = 0;
     if (st == STATUS_OK) st = find_ids(rows, m, f);
-    if (st == STATUS_OK) st = check_ids(rows->ids, rows->n_ids, 0, rows->n_vocab, f);
-    if (st != STATUS_OK) return st;
-    return check_ids(request->given, request->n_given, GIVEN_NONE, rows->n_vocab, f);
+    if (st == STATUS_OK) st = check_ids("id", rows->ids, rows->n_ids, 0, rows->n_vocab, f);
+    if (st == STATUS_OK) st = check_ids("draft", request->drafts, request->n_drafts, 0, rows->n_vocab, f);
+    if (st == STATUS_OK) st = check_ids("id", request->given, request->n_given, GIVEN_NONE, rows->n_vocab, f);
+    return st;
 }
 
 status sample_request_recheck(const sample_rows *rows, const shared_view *view,

@@ -138,6 +138,7 @@ static const field_bound bounds[] = {
     {M(sample_request), "state", 1, TOLD * STATE_BYTES_MAX},
     {M(sample_request), "given", 2 * SAMPLE_ROWS_MAX, 0},
     {M(sample_request), "shared", 2 * SAMPLE_ROWS_MAX, 0},
+    {M(sample_request), "drafts", 2 * SAMPLE_ROWS_MAX, 0},
     {M(sample_reply), "request", 1, REQUEST},
     {M(sample_reply), "drawn", 2 * SAMPLE_ROWS_MAX, 0},
 };

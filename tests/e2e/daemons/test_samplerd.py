@@ -66,6 +66,14 @@ def test_each_row_follows_what_the_rows_before_it_drew(modeld):
     assert ids_of(modeld.ask(*[ROW] * 5, strategy=banning, ids=[1])[0]) == [0, 2, 3, 4, 0]
 
 
+@pytest.mark.parametrize("drafts,drawn", [([0, 2, 3, 4], [0, 2, 3, 4, 0]), ([0, 2, 3, 0], [0, 2, 3, 4]), ([0, 3, 3, 4], [0, 2]),
+                                          ([1, 2, 3, 4], [0])])
+def test_drafted_rows_are_drawn_from_until_one_differs(modeld, drafts, drawn):
+    banning = common_pb2.Strategy(steps=[common_pb2.Step(name="presence_penalty", numbers=[100]), common_pb2.Step(name="greedy")])
+    assert ids_of(modeld.ask(*[ROW] * 5, strategy=banning, ids=[1], drafts=drafts)[0]) == drawn
+    assert ids_of(modeld.ask(ROW, strategy=banning, ids=[1])[0]) == [0]
+
+
 def test_candidates_and_probabilities(modeld):
     reply, frames = modeld.ask(ROW, ids=[0], strategy=chain(repetition_penalty=1.1, temperature=0.8, top_p=0.9),
                                n_candidates=3, want_probabilities=True)

@@ -151,6 +151,35 @@ static void as_many_given_ids_as_rows(void **state) {
     goes_on();
 }
 
+static void drafts_that_do_not_fit(void **state) {
+    (void)state;
+    scene_accept();
+    int32_t drafts[2] = {1, 1}, given[2] = {1, 1};
+    order o = order_good();
+    o.sample.drafts = drafts;
+    o.sample.n_drafts = 1;
+    REFUSED(&o, BAD_MESSAGE, "1 drafts come with 1 rows");
+    order_set_rows(&o, 2);
+    o.sample.n_drafts = 2;
+    REFUSED(&o, BAD_MESSAGE, "2 drafts come with 2 rows");
+    o.sample.n_drafts = 1;
+    o.sample.given = given;
+    o.sample.n_given = 2;
+    REFUSED(&o, BAD_REQUEST, "not for given ids");
+    o.sample.n_given = 0;
+    o.sample.want_probabilities = true;
+    REFUSED(&o, BAD_REQUEST, "not for probabilities");
+    o.sample.want_probabilities = false;
+    o.sample.n_watched = CANDIDATES_MAX / 2 + 1;
+    REFUSED(&o, BAD_REQUEST, "513 candidates of each of 2 rows");
+    o.sample.n_watched = 0;
+    drafts[0] = SCENE_VOCAB;
+    REFUSED(&o, BAD_ID, "draft 6 is outside the vocabulary");
+    drafts[0] = -1;
+    REFUSED(&o, BAD_ID, "draft -1 is outside");
+    goes_on();
+}
+
 static void strategies_that_are_none(void **state) {
     (void)state;
     scene_accept();
@@ -222,6 +251,7 @@ int main(void) {
         TEST(frames_that_do_not_fit),
         TEST(ids_outside_the_vocabulary),
         TEST(as_many_given_ids_as_rows),
+        TEST(drafts_that_do_not_fit),
         TEST(strategies_that_are_none),
         TEST(what_cannot_be_understood_is_passed_over),
         TEST(a_shared_row_that_was_never_mapped),

@@ -5,9 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "proto/rows/shared_rows.h"
 #include "tests/support/samplerd/logits_scene.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
@@ -43,22 +41,6 @@ static int end(void **state) {
 
 #define ROWS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
-static void offer_rows(void) {
-    Trivium__SharedRows offered = TRIVIUM__SHARED_ROWS__INIT;
-    Trivium__Hello hello = fake_hello(TRIVIUM__ROLE__MODELD);
-    offered.fd = shared_rows_fd(rows);
-    hello.pid = (int32_t)getpid();
-    hello.shared_rows = &offered;
-    fake_peer_say_hello(&scene.modeld, hello);
-}
-
-static void share_rows(void) {
-    offer_rows();
-    assert_true(fake_peer_hears(&scene.modeld, scene.loop, FAKE_BODY));
-    const Trivium__LogitsReply *reply = (const Trivium__LogitsReply *)scene.modeld.header;
-    assert_int_equal(reply->body_case, TRIVIUM__LOGITS_REPLY__BODY_MAPPED);
-}
-
 /* A good request whose rows are not sent. */
 static order order_shared(uint32_t n_rows) {
     order o = order_good();
@@ -85,7 +67,7 @@ static const char *is_refused(order *o, Trivium__Code code) {
 
 static void a_shared_row_is_read_where_it_lies(void **state) {
     (void)state;
-    share_rows();
+    scene_share(rows);
     order o = order_shared(1);
     assert_null(order_answer(&o)->error);
     assert_int_equal(scene.sampler.n_calls, 1);
@@ -96,7 +78,7 @@ static void a_shared_row_is_read_where_it_lies(void **state) {
 
 static void several_rows_are_read_in_the_order_in_which_they_are_named(void **state) {
     (void)state;
-    share_rows();
+    scene_share(rows);
     assert_true(places[0].index > places[1].index);
     order o = order_shared(2);
     assert_int_equal(order_answer(&o)->n_drawn, 2);
@@ -105,7 +87,7 @@ static void several_rows_are_read_in_the_order_in_which_they_are_named(void **st
 
 static void a_row_of_another_generation_is_over(void **state) {
     (void)state;
-    share_rows();
+    scene_share(rows);
     for (uint32_t at = 0; at < SCENE_ROWS; at++) {      /* the only one, and one of two */
         order o = order_shared(at + 1);
         shared[at].generation--;
@@ -121,7 +103,7 @@ static void a_row_of_another_generation_is_over(void **state) {
 
 static void a_row_that_is_not_there_is_over(void **state) {
     (void)state;
-    share_rows();
+    scene_share(rows);
     const uint32_t others[] = {SCENE_ROWS, SCENE_ROWS + 1, UINT32_MAX};
     for (uint32_t at = 0; at < SCENE_ROWS; at++) {
         order o = order_shared(SCENE_ROWS);
@@ -135,7 +117,7 @@ static void a_row_that_is_not_there_is_over(void **state) {
 
 static void each_row_is_shared_or_none_and_of_the_shared_width(void **state) {
     (void)state;
-    share_rows();
+    scene_share(rows);
     order o = order_shared(1);
     o.sample.n_rows = 2;
     assert_string_equal(is_refused(&o, TRIVIUM__CODE__BAD_MESSAGE), "1 shared rows are named for 2 rows");
@@ -159,7 +141,7 @@ static void write_second_anew(void) {
 /* What was drawn from it is worth nothing, and so is a refusal of it. */
 static void a_row_that_is_written_while_it_is_read_is_over(void **state) {
     (void)state;
-    share_rows();
+    scene_share(rows);
     order o = order_shared(1);
     scene.sampler.meanwhile = write_first_anew;
     is_refused(&o, TRIVIUM__CODE__TIMEOUT);
@@ -184,7 +166,7 @@ static void a_row_that_is_written_while_it_is_read_is_over(void **state) {
 static void rows_of_somebody_else_are_not_mapped(void **state) {
     (void)state;
     scene.modeld.from = FAKE_INCARNATION + 1;
-    offer_rows();
+    scene_offer(rows);
     order o = order_good();
     assert_null(order_answer(&o)->error);   /* the first message with a body: no RowsMapped before it */
     o = order_shared(1);
@@ -193,7 +175,7 @@ static void rows_of_somebody_else_are_not_mapped(void **state) {
 
 static void a_modeld_that_left_has_taken_its_rows_along(void **state) {
     (void)state;
-    share_rows();
+    scene_share(rows);
     fake_peer_say_leave(&scene.modeld);
     assert_true(fake_peer_hears(&scene.modeld, scene.loop, TRIVIUM__CONTROL__WORD_HELLO));
     scene_accept();

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "proto/base/clock.h"
-#include "proto/net/peer.h"
 #include "proto/numeric/fmath.h"
 #include "tests/support/samplerd/logits_scene.h"
 
@@ -21,7 +20,6 @@ typedef struct drawer {
 static drawer drawers[N_THREADS];
 static _Atomic size_t n_drawing, n_side_by_side, n_large, n_beside_large;
 static threads *two;
-static logits_link *link_of_two;
 
 /* The first two wait for each other. One that came alone, before the others had, waits in vain. */
 static status draw(void *context, unsigned number, const sample_rows *rows, sampled_rows *out, failure *f) {
@@ -45,26 +43,19 @@ static status draw(void *context, unsigned number, const sample_rows *rows, samp
 
 static int begin(void **state) {
     if (scene_begin(state) != 0) return -1;
-    failure f;
     two = threads_new(N_THREADS, fmath_thread_start);
     assert_non_null(two);
     n_side_by_side = n_drawing = n_large = n_beside_large = 0;
     for (size_t i = 0; i < N_THREADS; i++) drawers[i] = (drawer){.n_draws = 0};
-    logits_link_free(&scene.link);
-    const logits_link_options options = {
-        .address = scene.meeting.address, .name = "of two", .pool = "", .incarnation = peers_incarnation(),
-        .heartbeat_ms = HEARTBEAT_MS, .draw_threads = two, .calls = {.draw = draw},
-    };
-    assert_int_equal(logits_link_join(&link_of_two, scene.loop, &options, &f), STATUS_OK);
-    assert_true(fake_peer_hears(&scene.modeld, scene.loop, TRIVIUM__CONTROL__WORD_HELLO));
+    scene_draw_with(two, (logits_calls){.draw = draw});
     scene_accept();
     return 0;
 }
 
 static int end(void **state) {
-    logits_link_free(&link_of_two);
+    int ended = scene_end(state);
     threads_free(&two);
-    return scene_end(state);
+    return ended;
 }
 
 static void send_requests(uint32_t n) {

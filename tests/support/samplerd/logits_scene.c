@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/net/peer.h"
 #include "proto/numeric/fmath.h"
@@ -47,6 +48,17 @@ logits_link *scene_join(const char *address, const char *name) {
     return link;
 }
 
+void scene_draw_with(threads *draw_threads, logits_calls calls) {
+    failure f;
+    const logits_link_options options = {
+        .address = scene.meeting.address, .name = "another", .pool = "", .incarnation = peers_incarnation(),
+        .heartbeat_ms = HEARTBEAT_MS, .map_rows = true, .draw_threads = draw_threads, .calls = calls,
+    };
+    logits_link_free(&scene.link);
+    assert_int_equal(logits_link_join(&scene.link, scene.loop, &options, &f), STATUS_OK);
+    assert_true(fake_peer_hears(&scene.modeld, scene.loop, TRIVIUM__CONTROL__WORD_HELLO));
+}
+
 int scene_begin(void **state) {
     (void)state;
     scene = (logits_scene){.loop = loop_new(), .threads = threads_new(1, fmath_thread_start)};
@@ -70,6 +82,22 @@ int scene_end(void **state) {
 
 void scene_accept(void) {
     fake_peer_say_hello(&scene.modeld, fake_hello(TRIVIUM__ROLE__MODELD));
+}
+
+void scene_offer(const shared_rows *rows) {
+    Trivium__SharedRows offered = TRIVIUM__SHARED_ROWS__INIT;
+    Trivium__Hello hello = fake_hello(TRIVIUM__ROLE__MODELD);
+    offered.fd = shared_rows_fd(rows);
+    hello.pid = (int32_t)getpid();
+    hello.shared_rows = &offered;
+    fake_peer_say_hello(&scene.modeld, hello);
+}
+
+void scene_share(const shared_rows *rows) {
+    scene_offer(rows);
+    assert_true(fake_peer_hears(&scene.modeld, scene.loop, FAKE_BODY));
+    const Trivium__LogitsReply *reply = (const Trivium__LogitsReply *)scene.modeld.header;
+    assert_int_equal(reply->body_case, TRIVIUM__LOGITS_REPLY__BODY_MAPPED);
 }
 
 order order_good(void) {

@@ -11,6 +11,7 @@
 #include "tests/support/link/place.h"
 #include "proto/base/limits.h"
 #include "proto/net/loop.h"
+#include "proto/rows/shared_rows.h"
 #include "samplerd/links/logits_link.h"
 
 enum { SCENE_VOCAB = 6, SCENE_ROWS = 2, SCENE_IDS = 3, TICKET = 41, STEP = 7 };
@@ -52,7 +53,12 @@ int scene_end(void **state);
 /* A link of this name to `address`; it maps rows where it can. */
 logits_link *scene_join(const char *address, const char *name);
 
+/* A link in place of the scene's, which draws so; its Hello was heard. */
+void scene_draw_with(threads *draw_threads, logits_calls calls);
+
 void scene_accept(void);                    /* the modeld answers Hello */
+void scene_offer(const shared_rows *rows);  /* … and offers these, which this process has made */
+void scene_share(const shared_rows *rows);  /* … and hears that they are mapped */
 
 /* A request in all its parts: good as it is made, to be made wrong. */
 typedef struct order {
