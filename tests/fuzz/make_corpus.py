@@ -15,6 +15,7 @@ import tokens_pb2
 HERE = pathlib.Path(__file__).parent
 TEXT_ID = bytes([0xab] + [0] * 14 + [0xcd])      # of the text that the modelds' target has written
 IDS = struct.pack("<3i", 5, 6, 7)
+HISTORY = struct.pack("<3i", 5, 0, 2)            # within the row
 ROW = struct.pack("<6f", 0, 1, 2, 3, 4, 5)
 LOGPROBS = struct.pack("<3d", -1, -2, -3)
 VALUES = {"request": TEXT_ID, "attempt": 1, "n_vocab": 6, "n_ids": 3, "n_prompt": 3, "n_rows": 1, "model": "", "pool": "",
@@ -113,13 +114,17 @@ write("clients", text_pb2.TextRequest, [], [IDS], [ROW, IDS])
 write("replies", text_pb2.TextReply, [], [IDS], [IDS, LOGPROBS])
 write("tokens", tokens_pb2.TokensRequest, [IDS], [ROW, IDS])
 write("modelds", tokens_pb2.TokensReply, [], [LOGPROBS])
-write("logits", logits_pb2.LogitsRequest, [ROW, IDS], [ROW])
+write("logits", logits_pb2.LogitsRequest, [ROW, HISTORY], [ROW])
 for name, *numbers in CHAINS:
     order = logits_pb2.LogitsRequest()
     fill(order.sample)
+    for field in "given", "shared", "drafts":       # each of them asks for something else than one row that is sent
+        order.sample.ClearField(field)
     step = order.sample.strategy.steps[0]
     step.name, step.numbers[:] = name, numbers
-    (HERE / "corpus/logits" / name).write_bytes(packed(order.SerializeToString(), [ROW, IDS]))
+    (HERE / "corpus/logits" / name).write_bytes(packed(order.SerializeToString(), [ROW, HISTORY]))
+step.name, step.numbers[:], order.sample.n_rows, order.sample.drafts[:] = "greedy", [], 3, [5, 4]
+(HERE / "corpus/logits/drafts").write_bytes(packed(order.SerializeToString(), [3 * ROW, HISTORY]))
 write("samplerds", logits_pb2.LogitsReply, [], [LOGPROBS])
 
 
