@@ -28,13 +28,12 @@ static int end(void **state) {
     return 0;
 }
 
-/* Against counting one by one. */
-static void assert_follows(uint32_t n_ids, uint32_t width) {
+/* Of the first n_ids, against counting one by one. */
+static void assert_tells(uint32_t n_ids, uint32_t width) {
     static uint32_t counts[WIDTH_MAX], listed[WIDTH_MAX];
     uint32_t n = 0;
     memset(counts, 0, sizeof counts);
     for (uint32_t i = 0; i < n_ids; i++) counts[ids[i]]++;
-    history_follow(&followed, ids, n_ids);
     uint32_t n_listed = history_list(&followed, listed);
     history_count(&followed);
     for (uint32_t id = 0; id < width; id++) {
@@ -44,6 +43,11 @@ static void assert_follows(uint32_t n_ids, uint32_t width) {
         assert_int_equal(followed.counts[id], counts[id]);
     }
     assert_int_equal(n, n_listed);
+}
+
+static void assert_follows(uint32_t n_ids, uint32_t width) {
+    history_follow(&followed, ids, n_ids);
+    assert_tells(n_ids, width);
 }
 
 static void of_every_width_and_of_any_length(void **state) {
@@ -90,11 +94,32 @@ static void none_of_nothing(void **state) {
 
 #define TEST(name) cmocka_unit_test_teardown(name, end)
 
+/* Whoever lists, counts or does neither in between. */
+static void of_a_text_that_goes_on(void **state) {
+    (void)state;
+    enum { N_IDS = 40, N_MORE_MAX = 2 };
+    static uint32_t listed[WIDTH_MAX];
+    random_state = 7;
+    for (uint32_t width = 1; width <= 200; width++) {
+        assert_int_equal(history_reserve(&followed, width), STATUS_OK);
+        for (uint32_t i = 0; i < N_IDS + N_MORE_MAX; i++) ids[i] = (int32_t)random_below(width);
+        uint32_t n_ids = random_below(8);
+        for (history_follow(&followed, ids, n_ids); n_ids < N_IDS; history_extend(&followed, n_ids)) {
+            if (random_below(3) == 0) history_list(&followed, listed);
+            if (random_below(3) == 0) history_count(&followed);
+            if (random_below(3) == 0) assert_tells(n_ids, width);
+            n_ids += random_below(N_MORE_MAX + 1);
+        }
+        assert_tells(n_ids, width);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(of_every_width_and_of_any_length),
         TEST(of_long_texts_among_short_ones),
         TEST(none_of_nothing),
+        TEST(of_a_text_that_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
