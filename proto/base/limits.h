@@ -24,6 +24,10 @@ enum {
     STATE_BYTES_MAX = 4096,         /* what a sampler keeps between two steps */
     ENDPOINT_BYTES_MAX = 256,
     IPC_PATH_BYTES_MAX = 107,       /* what a Unix socket's address holds */
+    TRACEPARENT_BYTES = 55,         /* of version 00, the form in which it is carried */
+    TRACEPARENT_BYTES_MAX = 512,    /* of a later version, which may be longer */
+    PRIORITY_MIN = -10,             /* of a text; higher is sooner */
+    PRIORITY_MAX = 10,
 
     /* texts and ids */
     TEXT_BYTES_MAX = TINY_LIMITS ? 4096 : 16 * 1024 * 1024,
