@@ -47,6 +47,8 @@ void request_let_go(request *r, size_t n_bytes) {
     if (r->n_bytes_held_by_all) *r->n_bytes_held_by_all -= n_bytes;
 }
 
+_Static_assert(STOP_BYTES_MAX <= UINT16_MAX, "the length of a stop has its place in a request");
+
 /* The parts of the order that need memory of their own. */
 static status order_copy(request *r, const request_order *o, failure *f) {
     size_t n_stop_bytes = 0;
@@ -60,7 +62,7 @@ static status order_copy(request *r, const request_order *o, failure *f) {
     uint8_t *to = r->stops;
     for (size_t i = 0; i < o->n_stops; to += o->stops[i++].n_bytes) {
         memcpy(to, o->stops[i].bytes, o->stops[i].n_bytes);
-        r->stop_bytes[i] = o->stops[i].n_bytes;
+        r->stop_bytes[i] = (uint16_t)o->stops[i].n_bytes;
     }
     r->n_stops = o->n_stops;
     for (size_t i = 0; i < o->n_stop_ids; i++) r->end_ids[i] = o->stop_ids[i];
@@ -163,8 +165,12 @@ static status end_ids_join(request *r, const vocab *v, failure *f) {
 static status stream_begin(request *r, const vocab *v, failure *f) {
     const uint8_t *stops[STOPS_MAX];
     const uint8_t *at = r->stops;
-    for (size_t i = 0; i < r->n_stops; at += r->stop_bytes[i++]) stops[i] = at;
-    r->stream = stream_new(v, stops, r->stop_bytes, r->n_stops);
+    size_t n_bytes[STOPS_MAX];
+    for (size_t i = 0; i < r->n_stops; at += n_bytes[i++]) {
+        stops[i] = at;
+        n_bytes[i] = r->stop_bytes[i];
+    }
+    r->stream = stream_new(v, stops, n_bytes, r->n_stops);
     return r->stream ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for another request");
 }
 

@@ -81,7 +81,8 @@ struct request {
     bool ignore_eos, no_cache;
     bool fresh;                     /* it began with a text; else with ids */
     uint8_t *stops;                 /* end to end */
-    size_t stop_bytes[STOPS_MAX], n_stops;
+    uint16_t stop_bytes[STOPS_MAX];     /* [n_stops]: there are many requests */
+    size_t n_stops;
     int32_t *end_ids;               /* its stop ids, then the model's end ids unless ignore_eos */
     size_t n_end_ids;
     queued_text *queued; /* the text on its way to ids; owned, set and freed by the service */
