@@ -73,6 +73,8 @@ static void request_fill(request_order *o, const Trivium__Generate *m, vocab_byt
         .no_cache = m->no_cache,
         .n_candidates = m->n_candidates,
         .wait_ms = m->wait_ms,
+        .priority = m->priority,
+        .traceparent = m->traceparent,
         .n_prompt = m->n_prompt,
     };
 }
@@ -192,7 +194,7 @@ void client_link_score(client_link *l, peer *client, const Trivium__Score *m,
         .client_number = m->call,
         .model = m->model,
         .wait_ms = m->wait_ms,
-        .score = {.pool = m->pool, .bos = m->bos, .n_top = m->n_top},
+        .score = {.pool = m->pool, .traceparent = m->traceparent, .bos = m->bos, .n_top = m->n_top},
     };
     prompt_piece text = {.special = m->special};
     bool there = m->has_ids ? ids_of(message, 0, &order.score.ids, &order.score.n_ids)
@@ -212,7 +214,8 @@ void client_link_probe(client_link *l, peer *client, const Trivium__Probe *m,
         .client_number = m->call,
         .model = m->model,
         .wait_ms = m->wait_ms,
-        .probe = {.pool = m->pool, .strategy = &chain, .seed = m->seed, .step = m->step},
+        .probe = {.pool = m->pool, .traceparent = m->traceparent, .strategy = &chain, .seed = m->seed,
+                  .step = m->step},
     };
     probe_order *o = &order.probe;
     o->row = wire_items(message, 0, sizeof *o->row, &o->n_row);

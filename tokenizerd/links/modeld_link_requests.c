@@ -38,6 +38,8 @@ status modeld_link_open(modeld_link *l, const modeld *d, const request *r, uint3
     open.wait_ms = r->wait_ms;
     open.no_cache = r->no_cache;
     open.n_watched = n_watched;
+    open.priority = r->priority;
+    open.traceparent = (char *)r->traceparent;
     open.strategy = strategy_to_wire(&r->strategy);
     if (!open.strategy) return STATUS_NO_MEMORY;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
@@ -91,6 +93,7 @@ status modeld_link_score(modeld_link *l, const modeld *d, call *c) {
     Trivium__ScoreIds score = TRIVIUM__SCORE_IDS__INIT;
     score.call = c->number;
     score.pool = from->errand.pool;
+    score.traceparent = from->errand.traceparent;
     score.n_top = from->n_top;
     score.wait_ms = c->wait_ms;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
@@ -105,6 +108,7 @@ status modeld_link_probe(modeld_link *l, const modeld *d, call *c) {
     Trivium__ProbeRow probe = TRIVIUM__PROBE_ROW__INIT;
     probe.call = c->number;
     probe.pool = from->errand.pool;
+    probe.traceparent = from->errand.traceparent;
     probe.seed = from->seed;
     probe.step = from->step;
     probe.wait_ms = c->wait_ms;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/carried/traceparent.h"
 #include "proto/base/text.h"
 #include "share.h"
 
@@ -133,15 +134,20 @@ static status ids_check(size_t n_ids, failure *f) {
     return fail(f, STATUS_TOO_LONG, "%zu ids came, and %d are allowed", n_ids, TOKENIZE_IDS_MAX);
 }
 
+static status errand_check(const char *pool, const char *traceparent, failure *f) {
+    status st = name_check(pool, f);
+    return st == STATUS_OK ? traceparent_check(traceparent, f) : st;
+}
+
 static status score_check(const score_order *o, failure *f) {
-    status st = name_check(o->pool, f);
+    status st = errand_check(o->pool, o->traceparent, f);
     if (st == STATUS_OK && o->n_top > CANDIDATES_MAX)
         st = fail(f, STATUS_BAD_REQUEST, "there may be %d candidates, not %u", CANDIDATES_MAX, o->n_top);
     return st == STATUS_OK ? ids_check(o->n_ids, f) : st;
 }
 
 static status probe_check(const probe_order *o, failure *f) {
-    status st = name_check(o->pool, f);
+    status st = errand_check(o->pool, o->traceparent, f);
     if (st != STATUS_OK) return st;
     if (o->seed >= SEED_MAX) return fail(f, STATUS_BAD_REQUEST, "a seed must be below 2^53");
     if (o->n_row == 0 || o->n_row > N_VOCAB_MAX)
@@ -196,9 +202,14 @@ static status ids_copy(calls *cs, call *c, call_ids *to, const int32_t *ids, siz
     return STATUS_OK;
 }
 
+static void errand_copy(call_errand *to, const char *pool, const char *traceparent) {
+    strcpy(to->pool, pool);
+    traceparent_copy(to->traceparent, traceparent);
+}
+
 static status score_copy(calls *cs, call *c, const score_order *o, failure *f) {
     score_call *to = call_as_score(c);
-    strcpy(to->errand.pool, o->pool);
+    errand_copy(&to->errand, o->pool, o->traceparent);
     to->text.bos = o->bos;
     to->n_top = o->n_top;
     return o->ids ? ids_copy(cs, c, &to->scored, o->ids, o->n_ids, f) : STATUS_OK;
@@ -217,7 +228,7 @@ static status row_copy(calls *cs, call *c, const probe_order *o, failure *f) {
 
 static status probe_copy(calls *cs, call *c, const probe_order *o, failure *f) {
     probe_call *to = call_as_probe(c);
-    strcpy(to->errand.pool, o->pool);
+    errand_copy(&to->errand, o->pool, o->traceparent);
     to->seed = o->seed;
     to->step = o->step;
     status st = bytes_take(cs, c, sizeof *to->strategy + strategy_bytes(o->strategy), f);

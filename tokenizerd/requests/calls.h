@@ -48,6 +48,7 @@ typedef struct render_order {
 
 typedef struct score_order {
     const char *pool;
+    const char *traceparent;    /* NULL or "": none */
     const int32_t *ids;         /* NULL: a text is to be encoded */
     size_t n_ids;
     bool bos;                   /* of the text */
@@ -56,6 +57,7 @@ typedef struct score_order {
 
 typedef struct probe_order {
     const char *pool;
+    const char *traceparent;    /* NULL or "": none */
     const float *row;
     size_t n_row;
     const int32_t *history;
@@ -89,6 +91,7 @@ typedef struct call_text {      /* on its way to ids */
 
 typedef struct call_errand {    /* what a modeld answers */
     char pool[NAME_BYTES_MAX + 1];
+    char traceparent[TRACEPARENT_BYTES + 1];    /* "": none */
     modeld *modeld;             /* while SENT */
     uint32_t n_losses;          /* of modelds that had it */
 } call_errand;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/carried/traceparent.h"
+
 /* The table of PROTOCOL.md. ENCODING is where a request begins and nothing leads back to it, so
  * 0 can stand for "this event does not fit this state". */
 static const request_state next_state[REQUEST_STATES][EVENT_KINDS] = {
@@ -117,6 +119,8 @@ status request_new(const request_order *o, const serving_events *serving, void *
     r->n_candidates = o->n_candidates;
     r->wait_ms = o->wait_ms == 0 ? WAIT_MS : o->wait_ms < WAIT_MS_MAX ? o->wait_ms : WAIT_MS_MAX;
     r->has_own_wait = o->wait_ms > 0;
+    r->priority = o->priority;
+    traceparent_copy(r->traceparent, o->traceparent);
     r->ignore_eos = o->ignore_eos;
     r->no_cache = o->no_cache;
     r->fresh = !o->ids;

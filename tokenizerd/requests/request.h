@@ -78,6 +78,8 @@ struct request {
     uint64_t seed;
     uint32_t max_new_tokens, n_candidates, wait_ms;
     bool has_own_wait;              /* its owner said how long: also for a model that nobody knows */
+    int32_t priority;
+    char traceparent[TRACEPARENT_BYTES + 1];    /* "": none */
     bool ignore_eos, no_cache;
     bool fresh;                     /* it began with a text; else with ids */
     uint8_t *stops;                 /* end to end */

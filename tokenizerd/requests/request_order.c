@@ -1,5 +1,6 @@
 #include "request_order.h"
 
+#include "proto/base/carried/traceparent.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
@@ -51,7 +52,10 @@ status request_order_check(const request_order *o, failure *f) {
     if (o->sampler_state.n_bytes > STATE_BYTES_MAX)
         return fail(f, STATUS_TOO_LONG, "a sampler's state may have %d bytes, not %zu",
                     STATE_BYTES_MAX, o->sampler_state.n_bytes);
+    if (o->priority < PRIORITY_MIN || o->priority > PRIORITY_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "a priority is %d to %d, not %d", PRIORITY_MIN, PRIORITY_MAX, o->priority);
     status st = names_check(o, f);
+    if (st == STATUS_OK) st = traceparent_check(o->traceparent, f);
     if (st == STATUS_OK) st = stops_check(o, f);
     if (st == STATUS_OK) st = ids_check(o, f);
     return st;

@@ -27,6 +27,8 @@ typedef struct request_order {
     bool ignore_eos, no_cache;
     uint32_t n_candidates;
     uint32_t wait_ms;               /* 0: nobody said, WAIT_MS */
+    int32_t priority;
+    const char *traceparent;        /* NULL or "": none */
     const int32_t *ids; /* prompt and what was drawn so far; NULL: a text is to be encoded */
     size_t n_ids, n_prompt;
 } request_order;

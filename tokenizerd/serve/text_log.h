@@ -1,4 +1,5 @@
-/* What the log says of a text, at level debug: each line has its id, as `ps` shows it, and its attempt. */
+/* What the log says of a text, at level debug: each line has its id, as `ps` shows it, its trace's id, if
+ * it has a traceparent, and its attempt. */
 #ifndef TRIVIUM_TEXT_LOG_H
 #define TRIVIUM_TEXT_LOG_H
 

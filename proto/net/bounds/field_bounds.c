@@ -13,6 +13,7 @@ enum {
     TOLD = 16,                      /* times a link's own bound: up to there it answers with its sentence */
     NAMES = 8192,                   /* bytes of a name; NAME_BYTES_MAX is the links' own */
     REQUEST = TOLD * REQUEST_BYTES,
+    TRACEPARENT = TOLD * TRACEPARENT_BYTES_MAX,
     SENTENCE = 4096,
     DRAWN_MAX = 64 * 1024,          /* ids whose text was held back */
 };
@@ -59,6 +60,7 @@ static const field_bound bounds[] = {
     {M(generate), "semantics", 1, NAMES},
     {M(generate), "stops", TOLD * STOPS_MAX, TOLD * STOP_BYTES_MAX},
     {M(generate), "stop_ids", TOLD * STOP_IDS_MAX, 0},
+    {M(generate), "traceparent", 1, TRACEPARENT},
     {M(started), "request", 1, REQUEST},
     {M(started), "model", 1, NAMES},
     {M(started), "fingerprint", 1, NAMES},
@@ -86,9 +88,11 @@ static const field_bound bounds[] = {
     {M(detokenize), "model", 1, NAMES},
     {M(score), "model", 1, NAMES},
     {M(score), "pool", 1, NAMES},
+    {M(score), "traceparent", 1, TRACEPARENT},
     {M(scored), "top", 2 * CANDIDATES_MAX, 0},
     {M(probe), "model", 1, NAMES},
     {M(probe), "pool", 1, NAMES},
+    {M(probe), "traceparent", 1, TRACEPARENT},
     {M(request_list), "requests", REQUESTS_MAX, 0},
     {M(request_report), "request", 1, REQUEST},
     {M(request_report), "session", 1, NAMES},
@@ -123,6 +127,7 @@ static const field_bound bounds[] = {
     {M(open), "state", 1, TOLD * STATE_BYTES_MAX},
     {M(open), "semantics", 1, NAMES},
     {M(open), "end_ids", TOLD * (STOP_IDS_MAX + MODEL_END_IDS_MAX), 0},
+    {M(open), "traceparent", 1, TRACEPARENT},
     {M(token), "request", 1, REQUEST},
     {M(token), "semantics", 1, NAMES},
     {M(retune), "request", 1, REQUEST},
@@ -131,14 +136,17 @@ static const field_bound bounds[] = {
     {M(close), "request", 1, REQUEST},
     {M(closed), "request", 1, REQUEST},
     {M(score_ids), "pool", 1, NAMES},
+    {M(score_ids), "traceparent", 1, TRACEPARENT},
     {M(scored_ids), "top", 2 * CANDIDATES_MAX, 0},
     {M(probe_row), "pool", 1, NAMES},
+    {M(probe_row), "traceparent", 1, TRACEPARENT},
     /* logits.proto */
     {M(sample_request), "request", 1, REQUEST},
     {M(sample_request), "state", 1, TOLD * STATE_BYTES_MAX},
     {M(sample_request), "given", 2 * SAMPLE_ROWS_MAX, 0},
     {M(sample_request), "shared", 2 * SAMPLE_ROWS_MAX, 0},
     {M(sample_request), "drafts", 2 * SAMPLE_ROWS_MAX, 0},
+    {M(sample_request), "traceparent", 1, TRACEPARENT},
     {M(sample_reply), "request", 1, REQUEST},
     {M(sample_reply), "drawn", 2 * SAMPLE_ROWS_MAX, 0},
 };

@@ -38,7 +38,7 @@ static void hear_request(const request_order *o) {
     heard(" state=%s max=%u eos=%d cache=%d candidates=%u wait=%u n_prompt=%zu",
           heard_bytes(o->sampler_state.bytes, o->sampler_state.n_bytes), o->max_new_tokens,
           !o->ignore_eos, !o->no_cache, o->n_candidates, o->wait_ms, o->n_prompt);
-    heard(" stops=");
+    heard(" priority=%d traceparent=%s stops=", o->priority, o->traceparent);
     for (size_t i = 0; i < o->n_stops; i++)
         heard("%s", heard_bytes(o->stops[i].bytes, o->stops[i].n_bytes));
     heard_ids("stop_ids", o->stop_ids, o->n_stop_ids);
@@ -111,11 +111,11 @@ static void hear_kind(const call_order *o) {
         break;
     case CALL_RENDER: heard("render?"); break;
     case CALL_SCORE:
-        heard("score pool=%s bos=%d top=%u", o->score.pool, o->score.bos, o->score.n_top);
+        heard("score pool=%s traceparent=%s bos=%d top=%u", o->score.pool, o->score.traceparent, o->score.bos, o->score.n_top);
         heard_ids("ids", o->score.ids, o->score.n_ids);
         break;
     case CALL_PROBE:
-        heard("probe pool=%s seed=%llu step=%u row=", o->probe.pool,
+        heard("probe pool=%s traceparent=%s seed=%llu step=%u row=", o->probe.pool, o->probe.traceparent,
               (unsigned long long)o->probe.seed, o->probe.step);
         for (size_t i = 0; i < o->probe.n_row; i++) heard("%s%g", i > 0 ? "," : "", o->probe.row[i]);
         heard_ids("history", o->probe.history, o->probe.n_history);

@@ -4,11 +4,15 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "tests/support/traceparents.h"
+
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
 asker *const first_modeld = &tokenizerd.modelds[0], *const second_modeld = &tokenizerd.modelds[1];
 
 /* ---- what the client says ---- */
+
+enum { SCENE_PRIORITY = -4 };
 
 static ProtobufCBinaryData stop = {1, (uint8_t *)"."};
 
@@ -20,6 +24,8 @@ static Trivium__Generate generate_new(uint32_t attempt) {
     g.max_new_tokens = 8;
     g.stops = &stop;
     g.n_stops = 1;
+    g.priority = SCENE_PRIORITY;
+    g.traceparent = SOME_TRACEPARENT;
     return g;
 }
 
@@ -76,6 +82,8 @@ void is_opened(asker *modeld, uint32_t attempt, const char *text) {
     assert_memory_equal(open->request.data, wire_id_bytes, REQUEST_BYTES);
     assert_int_equal(open->attempt, attempt);
     assert_int_equal(open->n_prompt, 2);
+    assert_int_equal(open->priority, SCENE_PRIORITY);
+    assert_string_equal(open->traceparent, SOME_TRACEPARENT);
     assert_string_equal(heard_as_text(modeld), text);
 }
 

@@ -8,6 +8,7 @@
 
 #include "tests/support/modeld/wire_chain.h"
 #include "tests/support/tokenizerd/client_scene.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -61,12 +62,14 @@ static void scores_and_probes(void **state) {
     score.pool = "p";
     score.bos = true;
     score.n_top = 2;
+    score.traceparent = SOME_TRACEPARENT;
     Trivium__TextRequest m = ASK(SCORE, score, &score);
-    HEARS(m, &text, 1, "score pool=p bos=1 top=2 ids=- number=3 model= wait=0 pieces='hi'");
+    HEARS(m, &text, 1, "score pool=p traceparent=" SOME_TRACEPARENT " bos=1 top=2 ids=- number=3 model= wait=0 pieces='hi'");
     HEARS(m, NULL, 0, "");
     failed(3, TRIVIUM__CODE__BAD_MESSAGE);
     score.has_ids = true;
-    HEARS(m, &wire_three, 1, "score pool=p bos=1 top=2 ids=[5,6,7] number=3 model= wait=0");
+    score.traceparent = "";
+    HEARS(m, &wire_three, 1, "score pool=p traceparent= bos=1 top=2 ids=[5,6,7] number=3 model= wait=0");
     HEARS(m, NULL, 0, "");
     failed(3, TRIVIUM__CODE__BAD_MESSAGE);
     Trivium__Probe probe = TRIVIUM__PROBE__INIT;
@@ -74,11 +77,13 @@ static void scores_and_probes(void **state) {
     probe.seed = 9;
     probe.step = 1;
     probe.strategy = wire_temperature(2);
+    probe.traceparent = SOME_TRACEPARENT;
     m = ASK(PROBE, probe, &probe);
     const float logits[] = {1.5f, -2};
     wire_raw row[] = {{logits, sizeof logits}, wire_three};
     HEARS(m, row, 2,
-          "probe pool= seed=9 step=1 row=1.5,-2 history=[5,6,7] strategy=1:temperature=2 number=4 model= wait=0");
+          "probe pool= traceparent=" SOME_TRACEPARENT " seed=9 step=1 row=1.5,-2 history=[5,6,7] "
+          "strategy=1:temperature=2 number=4 model= wait=0");
     HEARS(m, row, 1, "");       /* no history */
     failed(4, TRIVIUM__CODE__BAD_MESSAGE);
     row[0].n_bytes = 5;

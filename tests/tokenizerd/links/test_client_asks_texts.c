@@ -9,6 +9,7 @@
 
 #include "tests/support/modeld/wire_chain.h"
 #include "tests/support/tokenizerd/client_scene.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -85,11 +86,14 @@ static void a_generate_with_text(void **state) {
     g.max_new_tokens = 20;
     g.n_candidates = 4;
     g.wait_ms = 500;
+    g.priority = -3;
+    g.traceparent = SOME_TRACEPARENT;
     g.strategy = wire_temperature(0.5);
     Trivium__TextRequest m = ASK(GENERATE, generate, &g);
     HEARS(m, &text, 1,
           "generate id=16:ab..cd attempt=3 model=m fingerprint= pool=p session=s semantics= change=0 "
-          "seed=11 state='' max=20 eos=1 cache=1 candidates=4 wait=500 n_prompt=0 stops='.''!' "
+          "seed=11 state='' max=20 eos=1 cache=1 candidates=4 wait=500 n_prompt=0 priority=-3 "
+          "traceparent=" SOME_TRACEPARENT " stops='.''!' "
           "stop_ids=[9] ids=- strategy=1:temperature=0.5 pieces='<s>'!'Once'");
 }
 
@@ -105,7 +109,7 @@ static void a_generate_with_ids(void **state) {
     Trivium__TextRequest m = ASK(GENERATE, generate, &g);
     HEARS(m, &wire_three, 1,
           "generate id=16:ab..cd attempt=3 model= fingerprint=f pool= session= semantics=trivium/3 change=4 "
-          "seed=0 state='mu' max=0 eos=0 cache=0 candidates=0 wait=0 n_prompt=2 stops= stop_ids=- "
+          "seed=0 state='mu' max=0 eos=0 cache=0 candidates=0 wait=0 n_prompt=2 priority=0 traceparent= stops= stop_ids=- "
           "ids=[5,6,7] strategy=0 pieces=");
     const char *line = client_scene_hears(&m, &wire_none, 1);  /* no ids are ids, too */
     assert_non_null(strstr(line, " ids=[] "));

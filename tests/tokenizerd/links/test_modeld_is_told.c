@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/support/tokenizerd/modeld_scene.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -64,6 +65,8 @@ static void open_brings_all_that_a_modeld_needs(void **state) {
     r.n_candidates = 6;
     r.wait_ms = 500;
     r.no_cache = true;
+    r.priority = PRIORITY_MIN;
+    strcpy(r.traceparent, SOME_TRACEPARENT);
     assert_int_equal(modeld_link_open(c->link, c->modeld, &r, 8), STATUS_OK);
     const Trivium__Open *open = SAYS(OPEN)->open;
     assert_ours(open->request);
@@ -84,6 +87,8 @@ static void open_brings_all_that_a_modeld_needs(void **state) {
     assert_int_equal(open->wait_ms, 500);
     assert_true(open->no_cache);
     assert_int_equal(open->n_watched, 8);
+    assert_int_equal(open->priority, PRIORITY_MIN);
+    assert_string_equal(open->traceparent, SOME_TRACEPARENT);
     assert_null(fake_peer_raw(&c->fake.peer, 1, &(size_t){0}));
     assert_frame(0, ids, sizeof ids);
 }
@@ -115,7 +120,8 @@ static void scores_and_probes(void **state) {
     failure f;
     call *asked;
     const call_order score = {.kind = CALL_SCORE, .model = "m", .wait_ms = 70,
-                              .score = {.pool = "p", .ids = ids, .n_ids = 3, .n_top = 2}};
+                              .score = {.pool = "p", .traceparent = SOME_TRACEPARENT, .ids = ids, .n_ids = 3,
+                                        .n_top = 2}};
     assert_int_equal(calls_add(table, &score, 0, &asked, &f), STATUS_OK);
     assert_int_equal(modeld_link_score(c->link, c->modeld, asked), STATUS_OK);
     const Trivium__ScoreIds *s = SAYS(SCORE)->score;
@@ -123,11 +129,13 @@ static void scores_and_probes(void **state) {
     assert_string_equal(s->pool, "p");
     assert_int_equal(s->n_top, 2);
     assert_int_equal(s->wait_ms, 70);
+    assert_string_equal(s->traceparent, SOME_TRACEPARENT);
     assert_frame(0, ids, sizeof ids);
     const float row[8] = {1, 2};
     const call_order probe = {.kind = CALL_PROBE, .model = "m",
                               .probe = {.pool = "q", .row = row, .n_row = 8, .history = ids, .n_history = 3,
-                                        .strategy = &r.strategy, .seed = 9, .step = 1}};
+                                        .strategy = &r.strategy, .seed = 9, .step = 1,
+                                        .traceparent = LATER_TRACEPARENT}};
     assert_int_equal(calls_add(table, &probe, 0, &asked, &f), STATUS_OK);
     assert_int_equal(modeld_link_probe(c->link, c->modeld, asked), STATUS_OK);
     const Trivium__ProbeRow *p = SAYS(PROBE)->probe;
@@ -135,6 +143,7 @@ static void scores_and_probes(void **state) {
     assert_string_equal(p->pool, "q");
     assert_int_equal(p->seed, 9);
     assert_int_equal(p->step, 1);
+    assert_string_equal(p->traceparent, SOME_TRACEPARENT);
     assert_int_equal(p->strategy->n_steps, r.strategy.n_stages);
     assert_frame(0, row, sizeof row);
     assert_frame(1, ids, sizeof ids);

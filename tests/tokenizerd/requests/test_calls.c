@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/support/models/fake_serving.h"
+#include "tests/support/traceparents.h"
 #include "tokenizerd/requests/calls.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -135,6 +136,8 @@ static void test_orders_out_of_range_are_refused(void **state) {
         {probe, STATUS_BAD_REQUEST},
         {order_of(CALL_TOKENIZE), STATUS_BAD_REQUEST},
         {order_of(CALL_DETOKENIZE), STATUS_TOO_LONG},
+        {order_of(CALL_SCORE), STATUS_BAD_REQUEST},
+        {probe, STATUS_BAD_REQUEST},
     };
     cases[0].order.score.pool = long_name;
     cases[1].order.score.n_top = CANDIDATES_MAX + 1;
@@ -147,6 +150,7 @@ static void test_orders_out_of_range_are_refused(void **state) {
     cases[8].order.probe.pool = long_name;
     cases[9].order.model = long_name;
     cases[10].order.detokenize.ids = history, cases[10].order.detokenize.n_ids = TOKENIZE_IDS_MAX + 1;
+    cases[11].order.score.traceparent = cases[12].order.probe.traceparent = NO_TRACEPARENT;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         failure f = {.code = STATUS_OK};
         call *c = NULL;

@@ -6,8 +6,29 @@
 #include <string.h>
 
 #include "tests/support/request_world.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
+
+static void test_priority_and_traceparent_are_kept(void **state) {
+    world *w = *state;
+    static const struct {
+        int32_t priority;
+        const char *traceparent, *kept;
+    } cases[] = {
+        {0, NULL, ""},
+        {PRIORITY_MIN, SOME_TRACEPARENT, SOME_TRACEPARENT},
+        {PRIORITY_MAX, LATER_TRACEPARENT, SOME_TRACEPARENT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        request_order order = world_order(w, (uint8_t)(i + 1), 1);
+        order.priority = cases[i].priority;
+        order.traceparent = cases[i].traceparent;
+        const request *r = world_add(w, &order);
+        assert_int_equal(r->priority, cases[i].priority);
+        assert_string_equal(r->traceparent, cases[i].kept);
+    }
+}
 
 static void test_orders_out_of_range_are_refused(void **state) {
     world *w = *state;
@@ -23,6 +44,7 @@ static void test_orders_out_of_range_are_refused(void **state) {
         {base, STATUS_BAD_REQUEST}, {base, STATUS_BAD_REQUEST}, {base, STATUS_BAD_REQUEST},
         {base, STATUS_BAD_REQUEST}, {base, STATUS_BAD_REQUEST}, {base, STATUS_BAD_REQUEST},
         {base, STATUS_NOT_UTF8},    {base, STATUS_TOO_LONG},    {base, STATUS_EMPTY_PROMPT},
+        {base, STATUS_BAD_REQUEST}, {base, STATUS_BAD_REQUEST}, {base, STATUS_BAD_REQUEST},
         {base, STATUS_BAD_REQUEST}, {base, STATUS_BAD_REQUEST},
     };
     cases[0].order.attempt = 0;
@@ -36,6 +58,9 @@ static void test_orders_out_of_range_are_refused(void **state) {
     cases[8].order.ids = ids, cases[8].order.n_ids = 2;
     cases[9].order.ids = ids, cases[9].order.n_ids = 2, cases[9].order.n_prompt = 3;
     cases[10].order.pool = "a\nb";
+    cases[11].order.priority = PRIORITY_MIN - 1;
+    cases[12].order.priority = PRIORITY_MAX + 1;
+    cases[13].order.traceparent = NO_TRACEPARENT;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         failure f = {.code = STATUS_OK};
         request *r = NULL;
@@ -82,6 +107,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
         CASE(test_orders_out_of_range_are_refused),
+        CASE(test_priority_and_traceparent_are_kept),
         CASE(test_ids_of_an_order_must_lie_in_the_vocabulary),
         CASE(test_a_prompt_must_leave_room_in_the_context),
     };

@@ -8,6 +8,7 @@
 
 #include "proto/base/limits.h"
 #include "tests/support/tokenizerd/scene_texts.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -125,6 +126,25 @@ static void an_attempt_that_was_refused_has_ended(void **state) {
     fails(TRIVIUM__CODE__BAD_MESSAGE, "no whole number of ids");
     resumes(2, "a");
     is_done(2, TRIVIUM__FINISH_REASON__FINISH_SUPERSEDED, 0);
+}
+
+static void what_cannot_be_carried_is_refused_once(void **state) {
+    (void)state;
+    modeld_joins(first_modeld);
+    Trivium__Generate g = TRIVIUM__GENERATE__INIT;
+    g.request = wire_id;
+    g.attempt = 1;
+    g.max_new_tokens = 8;
+    g.priority = PRIORITY_MAX + 1;
+    client_says(ASK(GENERATE, generate, &g), NULL, 0);
+    fails(TRIVIUM__CODE__BAD_REQUEST, "a priority is -10 to 10, not 11");
+    g.attempt = 2;
+    g.priority = PRIORITY_MIN;
+    g.traceparent = NO_TRACEPARENT;
+    client_says(ASK(GENERATE, generate, &g), NULL, 0);
+    fails(TRIVIUM__CODE__BAD_REQUEST, "a traceparent has");
+    assert_true(asker_is_silent(&tokenizerd.client));
+    assert_true(asker_is_silent(first_modeld));
 }
 
 static void only_the_step_that_is_due_counts(void **state) {
@@ -265,6 +285,7 @@ int main(void) {
         TEST(a_cancelled_text_is_closed_and_stays_so),
         TEST(a_client_that_is_gone_is_not_written_for),
         TEST(an_attempt_that_was_refused_has_ended),
+        TEST(what_cannot_be_carried_is_refused_once),
         TEST(only_the_step_that_is_due_counts),
         TEST(a_higher_attempt_takes_over),
         TEST(another_modeld_has_no_say),
