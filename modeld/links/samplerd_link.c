@@ -37,6 +37,8 @@ static status send_request(samplerd_link *link, const sampler *to, const sample_
     wire.deadline_ms = r->deadline_ms;
     wire.n_candidates = r->n_candidates;
     wire.n_watched = r->n_watched;
+    wire.priority = r->priority;
+    if (r->traceparent) wire.traceparent = (char *)r->traceparent;
     wire.want_probabilities = r->want_probabilities;
     wire.given = (int32_t *)r->given;
     wire.n_given = r->given ? r->n_rows : 0;

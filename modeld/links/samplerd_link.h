@@ -69,6 +69,8 @@ typedef struct sample_request {
     size_t n_sampler_state_bytes;
     uint32_t deadline_ms;
     uint32_t n_candidates, n_watched;
+    int32_t priority;
+    const char *traceparent; /* NULL or "": none */
     const int32_t *given; /* [n_rows]: scored, not drawn; NULL: drawn */
     bool want_probabilities;
 } sample_request;

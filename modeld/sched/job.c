@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "proto/base/carried/traceparent.h"
+
 uint64_t job_call(const job *j) {
     assert(j->kind != SEQUENCE_TEXT);
     return j->kind == SEQUENCE_SCORE ? j->score.call : j->probe.call;
@@ -32,6 +34,9 @@ static status check_text(const job *j, uint32_t n_ctx, failure *f) {
                     n_ctx);
     if (text->max_new_tokens == 0 || text->max_new_tokens > MAX_NEW_TOKENS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "max_new_tokens is 1 to %d", MAX_NEW_TOKENS_MAX);
+    if (text->priority < PRIORITY_MIN || text->priority > PRIORITY_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "a priority is %d to %d, not %d", PRIORITY_MIN, PRIORITY_MAX,
+                    text->priority);
     if (strlen(text->session) > NAME_BYTES_MAX || strlen(text->semantics) > NAME_BYTES_MAX)
         return fail(f, STATUS_BAD_REQUEST, "a name has at most %d bytes", NAME_BYTES_MAX);
     if (text->n_sampler_state_bytes > STATE_BYTES_MAX)
@@ -104,6 +109,7 @@ status job_check(const job *j, uint32_t n_vocab, uint32_t n_ctx, failure *f) {
         return fail(f, STATUS_BAD_REQUEST, "a pool's name has at most %d bytes", NAME_BYTES_MAX);
     if (j->wait_ms > WAIT_MS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "wait_ms is at most %d", WAIT_MS_MAX);
+    if (traceparent_check(j->traceparent, f) != STATUS_OK) return f->code;
     uint32_t row_width = j->kind == SEQUENCE_PROBE ? (uint32_t)j->probe.row_width : n_vocab;
     if (check_sampling(j, row_width, f) != STATUS_OK) return f->code;
     return check_ids(j->ids, j->n_ids, row_width, f);

@@ -26,6 +26,7 @@ typedef struct text_job {
     const int32_t *end_ids;
     size_t n_end_ids;
     bool no_cache; /* each step computes all positions anew */
+    int32_t priority;
     uint32_t max_new_tokens;
     uint32_t n_candidates;
     uint32_t n_watched; /* candidates of each step, for whoever watches */
@@ -53,6 +54,7 @@ typedef struct job {
     size_t n_ids;
     const char *pool; /* never NULL */
     uint32_t wait_ms;
+    const char *traceparent; /* NULL or "": none */
     union {
         text_job text;
         score_job score;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/carried/traceparent.h"
 #include "proto/base/text.h"
 
 /* ---- the state table ---- */
@@ -112,6 +113,7 @@ static bool take_common(sequence *s, const job *asked, uint32_t n_positions) {
     s->n_ids = (uint32_t)asked->n_ids;
     s->ids_capacity = (uint32_t)n_room;
     strcpy(s->pool, asked->pool[0] ? asked->pool : DEFAULT_POOL);
+    traceparent_copy(s->traceparent, asked->traceparent);
     s->sending.wait_ms = asked->wait_ms > 0 ? asked->wait_ms : WAIT_MS;
     return true;
 }
@@ -132,6 +134,7 @@ static bool take_text(text_sequence *text, const text_job *asked, uint32_t n_pos
     text->seed = asked->seed;
     text->max_new_tokens = asked->max_new_tokens;
     text->no_cache = asked->no_cache;
+    text->priority = asked->priority;
     text->n_candidates = asked->n_candidates;
     text->n_watched = asked->n_watched;
     strcpy(text->semantics, asked->semantics);

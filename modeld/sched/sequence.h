@@ -122,6 +122,7 @@ typedef struct text_sequence {
     uint32_t n_end_ids;
     uint32_t max_new_tokens;
     bool no_cache; /* its positions are forgotten once it has its row */
+    int32_t priority;
     uint32_t n_candidates;
     uint32_t n_watched; /* candidates that whoever watches wants; may change at any time */
 } text_sequence;
@@ -149,6 +150,7 @@ typedef struct sequence {
     int32_t *ids; /* [n_ids]: prompt and drawn; to score; a probe's history */
     uint32_t n_ids, ids_capacity;
     char pool[NAME_BYTES_MAX + 1];
+    char traceparent[TRACEPARENT_BYTES + 1]; /* "": none */
     sequence_rows rows;
     sequence_sending sending;
     uint32_t slot;

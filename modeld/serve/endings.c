@@ -3,15 +3,16 @@
 #include <assert.h>
 
 #include "modeld/links/tokenizerd_answer.h"
+#include "proto/base/carried/traceparent.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
 static void log_end(const sequence *q, const char *reason, const char *why) {
-    char digits[2 * REQUEST_BYTES + 1];
+    char digits[2 * REQUEST_BYTES + 1], trace[TRACE_WORD_BYTES];
     if (q->kind != SEQUENCE_TEXT) return;
     text_hex(sequence_text(q)->request, REQUEST_BYTES, digits);
-    log_event(LOG_DEBUG, "closed", "request=%s attempt=%u step=%u reason=%s why=\"%s\"", digits,
-              sequence_text(q)->attempt, sequence_step(q), reason, why);
+    log_event(LOG_DEBUG, "closed", "request=%s%s attempt=%u step=%u reason=%s why=\"%s\"", digits,
+              traceparent_word(q->traceparent, trace), sequence_text(q)->attempt, sequence_step(q), reason, why);
 }
 
 static const char *reason_name(sequence_end end) {

@@ -12,6 +12,7 @@ static void ask_for_text(sample_request *r, const text_sequence *text) {
     r->n_sampler_state_bytes = text->n_sampler_state_bytes;
     r->n_candidates = text->n_candidates;
     r->n_watched = text->n_watched;
+    r->priority = text->priority;
 }
 
 /* The ids that stand before the first row are those up to it; candidates are wanted with the last
@@ -41,6 +42,7 @@ void row_request_make(row_request *r, const sequence *q, uint32_t deadline_ms) {
         .n_prompt = q->n_ids,
         .strategy = sequence_strategy(q),
         .deadline_ms = deadline_ms,
+        .traceparent = q->traceparent,
     };
     switch (q->kind) {
     case SEQUENCE_TEXT: ask_for_text(&r->wire, sequence_text(q)); break;

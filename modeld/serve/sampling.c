@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "modeld/links/tokenizerd_answer.h"
+#include "proto/base/carried/traceparent.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -22,13 +23,13 @@ struct sampling {
 /* ---- what can go wrong with a sending ---- */
 
 static void log_retry(const sequence *q, const char *why) {
-    char name[2 * REQUEST_BYTES + 1];
+    char name[2 * REQUEST_BYTES + 1], trace[TRACE_WORD_BYTES];
     bool is_text = q->kind == SEQUENCE_TEXT;
     if (is_text) text_hex(sequence_text(q)->request, REQUEST_BYTES, name);
     else snprintf(name, sizeof name, "%llu", (unsigned long long)sequence_call(q));
-    log_event(LOG_DEBUG, "retry", "%s=%s step=%u tries=%u losses=%u pool=\"%s\" why=\"%s\"",
-              is_text ? "request" : "call", name, sequence_step(q), q->sending.n_tries,
-              q->sending.n_losses, q->pool, why);
+    log_event(LOG_DEBUG, "retry", "%s=%s%s step=%u tries=%u losses=%u pool=\"%s\" why=\"%s\"",
+              is_text ? "request" : "call", name, traceparent_word(q->traceparent, trace), sequence_step(q),
+              q->sending.n_tries, q->sending.n_losses, q->pool, why);
 }
 
 /* Samplerds that leave mean a pause, of up to wait_ms; but rows that end every samplerd that gets

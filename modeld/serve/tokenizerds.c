@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "modeld/links/tokenizerd_answer.h"
+#include "proto/base/carried/traceparent.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -24,10 +25,10 @@ static void refuse_text(const job *asked, sequence_end why, const failure *f) {
 }
 
 static void log_opened(const sequence *q) {
-    char digits[2 * REQUEST_BYTES + 1];
+    char digits[2 * REQUEST_BYTES + 1], trace[TRACE_WORD_BYTES];
     text_hex(sequence_text(q)->request, REQUEST_BYTES, digits);
-    log_event(LOG_DEBUG, "opened", "request=%s attempt=%u step=%u", digits, sequence_text(q)->attempt,
-              sequence_step(q));
+    log_event(LOG_DEBUG, "opened", "request=%s%s attempt=%u step=%u", digits,
+              traceparent_word(q->traceparent, trace), sequence_text(q)->attempt, sequence_step(q));
 }
 
 static void on_open(void *context, const job *asked, const failure *unreadable) {
@@ -101,7 +102,9 @@ static void on_close_call(void *context, tokenizerd_link *from, uint64_t call) {
     tokenizerds *t = context;
     sequence *q = sequences_find_call(t->options.sequences, from, call);
     if (!q) return;
-    log_event(LOG_DEBUG, "call_closed", "call=%llu", (unsigned long long)call);
+    char trace[TRACE_WORD_BYTES];
+    log_event(LOG_DEBUG, "call_closed", "call=%llu%s", (unsigned long long)call,
+              traceparent_word(q->traceparent, trace));
     endings_untold(t->options.endings, q);
 }
 

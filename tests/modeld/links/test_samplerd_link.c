@@ -7,6 +7,7 @@
 
 #include "proto/chain/strategy_wire.h"
 #include "tests/support/modeld/rows_scene.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
@@ -32,7 +33,8 @@ static void a_request_leaves_as_it_is(void **state) {
         .ticket = UINT64_C(1) << 63, .request = ROW_REQUEST, .attempt = 2, .step = 3, .rows = two_rows, .n_rows = 2,
         .row_width = ROW_WIDTH, .ids = ROW_ID_LIST, .n_ids = 3, .n_prompt = 1, .strategy = &defaults, .seed = 4,
         .sampler_state = (const uint8_t *)"mu", .n_sampler_state_bytes = 2, .deadline_ms = 5,
-        .n_candidates = 6, .n_watched = 7, .given = given, .want_probabilities = true,
+        .n_candidates = 6, .n_watched = 7, .given = given, .want_probabilities = true, .priority = -8,
+        .traceparent = SOME_TRACEPARENT,
     };
     assert_int_equal(samplerd_link_send(rows.link, one, &request), STATUS_OK);
     const Trivium__SampleRequest *r = rows_heard();
@@ -41,7 +43,8 @@ static void a_request_leaves_as_it_is(void **state) {
     assert_memory_equal(r->request.data, ROW_REQUEST, REQUEST_BYTES);
     assert_true(r->attempt == 2 && r->step == 3 && r->n_rows == 2 && r->n_vocab == ROW_WIDTH);
     assert_true(r->n_ids == 3 && r->n_prompt == 1 && r->seed == 4 && r->deadline_ms == 5);
-    assert_true(r->n_candidates == 6 && r->n_watched == 7 && r->want_probabilities);
+    assert_true(r->n_candidates == 6 && r->n_watched == 7 && r->want_probabilities && r->priority == -8);
+    assert_string_equal(r->traceparent, SOME_TRACEPARENT);
     assert_int_equal(r->state.len, 2);
     assert_memory_equal(r->state.data, "mu", 2);
     assert_int_equal(r->n_given, 2);
@@ -67,6 +70,7 @@ static void a_call_has_a_request_of_zeros_and_draws(void **state) {
     assert_int_equal(r->request.len, REQUEST_BYTES);
     assert_memory_equal(r->request.data, zeros, REQUEST_BYTES);
     assert_int_equal(r->n_given, 0);
+    assert_string_equal(r->traceparent, "");
     assert_non_null(r->strategy);
 }
 

@@ -7,6 +7,7 @@
 
 #include "tests/support/modeld/tokens_scene.h"
 #include "tests/support/modeld/wire_chain.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
@@ -47,6 +48,8 @@ static void an_open_is_a_text_to_continue(void **state) {
     open.wait_ms = 14;
     open.no_cache = true;
     open.n_watched = 15;
+    open.priority = -16;
+    open.traceparent = (char *)LATER_TRACEPARENT;
     say_open(&tokens.fakes[0], &open, ids, 4);
     tokens_until(&tokens.notes.n_opened, 1);
 
@@ -73,6 +76,8 @@ static void an_open_is_a_text_to_continue(void **state) {
     assert_int_equal(asked->wait_ms, 14);
     assert_true(asked->text.no_cache);
     assert_int_equal(asked->text.n_watched, 15);
+    assert_int_equal(asked->text.priority, -16);
+    assert_string_equal(tokens.notes.traceparent, LATER_TRACEPARENT);   /* as they came */
 }
 
 /* What an Open leaves out is empty, and no text is NULL. */
@@ -86,6 +91,7 @@ static void an_open_may_say_little(void **state) {
     assert_string_equal(tokens.notes.session, "");
     assert_string_equal(tokens.notes.pool, "");
     assert_string_equal(tokens.notes.semantics, "");
+    assert_string_equal(tokens.notes.traceparent, "");
     assert_int_equal(tokens.notes.unreadable, STATUS_OK); /* the empty chain */
     assert_int_equal(tokens.notes.n_stages, 0);
     assert_int_equal(tokens.notes.asked.text.n_sampler_state_bytes, 0);
@@ -169,6 +175,7 @@ static void a_score_is_a_call_with_ids(void **state) {
     score.pool = (char *)"careful";
     score.n_top = 3;
     score.wait_ms = 250;
+    score.traceparent = (char *)SOME_TRACEPARENT;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_SCORE;
     m.score = &score;
@@ -181,6 +188,7 @@ static void a_score_is_a_call_with_ids(void **state) {
     assert_string_equal(tokens.notes.pool, "careful");
     assert_int_equal(asked->score.n_candidates, 3);
     assert_int_equal(asked->wait_ms, 250);
+    assert_string_equal(tokens.notes.traceparent, SOME_TRACEPARENT);
     assert_int_equal(asked->n_ids, 3);
     assert_memory_equal(tokens.notes.ids, ids, sizeof ids);
 }
@@ -197,6 +205,7 @@ static void a_probe_is_a_call_with_a_row_and_a_history(void **state) {
     probe.seed = 22;
     probe.step = 23;
     probe.wait_ms = 24;
+    probe.traceparent = (char *)SOME_TRACEPARENT;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_PROBE;
     m.probe = &probe;
@@ -209,6 +218,7 @@ static void a_probe_is_a_call_with_a_row_and_a_history(void **state) {
     assert_int_equal(asked->probe.seed, 22);
     assert_int_equal(asked->probe.step, 23);
     assert_int_equal(asked->wait_ms, 24);
+    assert_string_equal(tokens.notes.traceparent, SOME_TRACEPARENT);
     assert_true(tokens.notes.temperature == 0.25);
     assert_int_equal(asked->probe.row_width, 3);
     assert_memory_equal(tokens.notes.row, row, sizeof row);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/support/modeld/sequence_world.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -42,6 +43,18 @@ static void test_what_cannot_be_done_is_refused_with_its_reason(void **state) {
     asked = a_text(w, 1, 3, 3);
     asked.text.n_sampler_state_bytes = STATE_BYTES_MAX + 1;
     assert_refused(w, &asked, STATUS_TOO_LONG, "state");
+    for (int32_t priority = PRIORITY_MIN - 1; priority <= PRIORITY_MAX + 1; priority += PRIORITY_MAX - PRIORITY_MIN + 2) {
+        asked = a_text(w, 1, 3, 3);
+        asked.text.priority = priority;
+        assert_refused(w, &asked, STATUS_BAD_REQUEST, "priority");
+    }
+    asked = a_text(w, 1, 3, 3);
+    asked.traceparent = NO_TRACEPARENT;
+    assert_refused(w, &asked, STATUS_BAD_REQUEST, "traceparent");
+    asked = a_score(w, 1, 3);
+    asked.traceparent = NO_TRACEPARENT;
+    assert_refused(w, &asked, STATUS_BAD_REQUEST, "traceparent");
+    asked = a_text(w, 1, 3, 3);
     asked.kind = SEQUENCE_SCORE;
     asked.n_ids = N_CTX + 1;
     assert_refused(w, &asked, STATUS_TOO_LONG, "score");

@@ -12,6 +12,7 @@
 #include "tests/support/modeld/tokens_scene.h"
 #include "tests/support/link/turns.h"
 #include "tests/support/modeld/sequence_world.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
@@ -162,6 +163,8 @@ static void a_row_goes_with_all_that_its_text_says(void **state) {
     asked.text.n_watched = 9;
     asked.text.sampler_state = (const uint8_t *)"mu";
     asked.text.n_sampler_state_bytes = 2;
+    asked.text.priority = PRIORITY_MAX;
+    asked.traceparent = LATER_TRACEPARENT;
     sequence *s = open_job(at.world, &asked);
     admit(at.world);
     compute(at.world, s, 4);
@@ -172,6 +175,8 @@ static void a_row_goes_with_all_that_its_text_says(void **state) {
     assert_true(r->step == 2 && r->n_ids == 4 && r->n_prompt == 2 && r->n_rows == 1);
     assert_int_equal(r->n_vocab, N_VOCAB);
     assert_int_equal(r->strategy->n_steps, 1);
+    assert_int_equal(r->priority, PRIORITY_MAX);
+    assert_string_equal(r->traceparent, SOME_TRACEPARENT);
     assert_memory_equal(r->state.data, "mu", 2);
     assert_true(r->deadline_ms == LONG_MS && !r->want_probabilities && r->n_given == 0);
     size_t n_bytes = 0;
@@ -191,6 +196,7 @@ static void a_score_is_told_when_all_its_rows_are(void **state) {
     enum { N = SCORE_ROWS + 1 };
     job asked = a_score(at.world, 77, N);
     asked.owner = tokens.links[0];
+    asked.traceparent = SOME_TRACEPARENT;
     sequence *s = open_job(at.world, &asked);
     assert_ptr_equal(admit(at.world), s);
     for (uint32_t n_rows = SCORE_ROWS; n_rows > 0; n_rows = n_rows == SCORE_ROWS ? 1 : 0) {
@@ -198,6 +204,7 @@ static void a_score_is_told_when_all_its_rows_are(void **state) {
         sampling_send(at.sampling);
         const Trivium__SampleRequest *r = fake_samplerd_hears(&at.fakes[0], tokens.loop);
         assert_int_equal(r->n_given, n_rows);
+        assert_string_equal(r->traceparent, SOME_TRACEPARENT);
         Trivium__Drawn rows[SCORE_ROWS], *drawn[SCORE_ROWS];
         for (uint32_t i = 0; i < n_rows; i++) {
             trivium__drawn__init(&rows[i]);

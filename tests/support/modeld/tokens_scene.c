@@ -39,6 +39,7 @@ static void note_job(const job *asked) {
     tokens.notes.asked = *asked;
     note_ids(asked->ids, asked->n_ids, tokens.notes.ids);
     note_text(asked->pool, tokens.notes.pool);
+    note_text(asked->traceparent, tokens.notes.traceparent);
 }
 
 static void on_open(void *context, const job *asked, const failure *unreadable) {

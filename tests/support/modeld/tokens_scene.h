@@ -16,7 +16,7 @@ typedef struct server_notes {
     job asked;              /* its pointers lead nowhere any more, but for the owner */
     int32_t ids[NOTED_IDS_MAX], end_ids[NOTED_IDS_MAX];
     float row[NOTED_IDS_MAX];
-    char pool[64], session[64], semantics[64], state[64];
+    char pool[64], session[64], semantics[64], state[64], traceparent[64];
     uint8_t request[REQUEST_BYTES];
     uint32_t attempt, change, n_watched_asked;
     uint64_t closed_call;
