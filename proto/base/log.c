@@ -27,6 +27,10 @@ void log_open(const char *daemon, log_level level) {
     log_limit = level;
 }
 
+bool log_writes(log_level level) {
+    return level != LOG_QUIET && level <= log_limit;
+}
+
 status log_take_level(void *out, const char *flag, const char *value, failure *f) {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(value, words[i].word) != 0) continue;
@@ -53,7 +57,7 @@ static size_t written(int n, size_t room) {
 }
 
 void log_event(log_level level, const char *event, const char *format, ...) {
-    if (level == LOG_QUIET || level > log_limit) return;
+    if (!log_writes(level)) return;
 
     char line[LINE_BYTES_MAX];
     size_t room = sizeof line - 1; /* one byte is the newline's */

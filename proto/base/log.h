@@ -7,12 +7,17 @@
 #undef LOG_INFO
 #undef LOG_DEBUG
 
+#include <stdbool.h>
+
 #include "status.h"
 
 typedef enum log_level { LOG_QUIET, LOG_ERROR, LOG_INFO, LOG_DEBUG } log_level;
 
 /* `daemon` is borrowed for the life of the process. */
 void log_open(const char *daemon, log_level level);
+
+/* Are lines of this level written? For whoever would make the words of one in vain, many times a second. */
+bool log_writes(log_level level);
 
 /* "quiet", "error", "info" or "debug", the value of a flag (option_take of options.h), into a log_level. STATUS_BAD_REQUEST:
  * another word. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "desk.h"
+#include "proto/base/carried/traceparent.h"
 #include "proto/base/limits.h"
 #include "proto/base/log.h"
 #include "proto/net/errors.h"
@@ -48,16 +49,19 @@ static void offer_traces(logits_link *link, const desk *d) {
 
 /* When the answer is on its way. */
 static void log_answer(const desk *d, const Trivium__SampleReply *reply, status sent) {
-    char name[2 * REQUEST_BYTES + 1];
+    bool drawn = d->failure.code == STATUS_OK;
+    if (drawn && sent == STATUS_OK && !log_writes(LOG_DEBUG)) return;
+    char name[2 * REQUEST_BYTES + 1], trace[TRACE_WORD_BYTES];
     desk_name(d, name);
+    traceparent_word(d->request->traceparent, trace);
     if (sent != STATUS_OK)
-        log_event(LOG_ERROR, "unsent", "request=%s modeld=\"%s\" step=%u code=%s", name, peer_name(d->from),
+        log_event(LOG_ERROR, "unsent", "request=%s%s modeld=\"%s\" step=%u code=%s", name, trace, peer_name(d->from),
                   reply->step, status_name(sent));
-    if (d->failure.code == STATUS_OK)
-        log_event(LOG_DEBUG, "drawn", "request=%s modeld=\"%s\" step=%u rows=%zu id=%d", name, peer_name(d->from),
-                  reply->step, reply->n_drawn, reply->drawn[reply->n_drawn - 1]->id);
+    if (drawn)
+        log_event(LOG_DEBUG, "drawn", "request=%s%s modeld=\"%s\" step=%u rows=%zu id=%d", name, trace,
+                  peer_name(d->from), reply->step, reply->n_drawn, reply->drawn[reply->n_drawn - 1]->id);
     else
-        log_event(LOG_INFO, "refused", "request=%s modeld=\"%s\" step=%u code=%s why=\"%s\"", name,
+        log_event(LOG_INFO, "refused", "request=%s%s modeld=\"%s\" step=%u code=%s why=\"%s\"", name, trace,
                   peer_name(d->from), reply->step, status_name(d->failure.code), d->failure.message);
 }
 
