@@ -9,6 +9,7 @@
 
 #include "client/lib/random.h"
 #include "outcome.h"
+#include "proto/base/carried/traceparent.h"
 #include "proto/base/model_name.h"
 #include "proto/chain/strategy_json.h"
 #include "proto/net/endpoint.h"
@@ -108,6 +109,33 @@ option_row flags_model_row(const char **out) {
 option_row flags_pool_row(const char **out) {
     return (option_row){.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = out,
                         .take = flags_take_name, .help = "pool of samplerds that draws"};
+}
+
+status flags_take_priority(void *out, const char *name, const char *value, failure *f) {
+    unsigned long long size;
+    bool negative = value[0] == '-';
+    if (!options_uint(value + negative, &size) || size > (negative ? -PRIORITY_MIN : PRIORITY_MAX)) {
+        return fail(f, STATUS_BAD_REQUEST, "--%s needs a whole number from %d to %d, not %.40s", name, PRIORITY_MIN,
+                    PRIORITY_MAX, value);
+    }
+    *(int32_t *)out = negative ? -(int32_t)size : (int32_t)size;
+    return STATUS_OK;
+}
+
+static status take_traceparent(void *out, const char *name, const char *value, failure *f) {
+    failure why;
+    if (traceparent_check(value, &why) != STATUS_OK) return fail(f, STATUS_BAD_REQUEST, "--%s: %s", name, why.message);
+    *(const char **)out = value;
+    return STATUS_OK;
+}
+
+option_row flags_traceparent_row(const char **out) {
+    failure ignored;
+    const char *told = getenv("TRACEPARENT");
+    if (told && traceparent_check(told, &ignored) == STATUS_OK) *out = told;
+    return (option_row){.name = "traceparent", .kind = OPTION_CALL, .value_name = "T", .out = out,
+                        .take = take_traceparent,
+                        .help = "place in a trace, as the W3C has it: the daemons log its id; if not given, $TRACEPARENT"};
 }
 
 option_row flags_newline_row(bool *out) {

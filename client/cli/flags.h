@@ -53,6 +53,12 @@ option_take flags_take_id;      /* id_list *: one id more */
 option_row flags_model_row(const char **out);
 option_row flags_pool_row(const char **out);
 
+option_take flags_take_priority;    /* int32_t * */
+
+/* --traceparent, which begins as $TRACEPARENT where that is one: other programs set it, and one that is malformed is not
+ * this command's fault. Borrowed as above. */
+option_row flags_traceparent_row(const char **out);
+
 /* --keep-newline of a command that reads a text from stdin. */
 option_row flags_newline_row(bool *out);
 

@@ -69,6 +69,7 @@ typedef struct score_question {
     const int32_t *ids;         /* [n_ids] */
     size_t n_ids;
     uint32_t n_top;             /* candidates wanted for the next id */
+    const char *traceparent;    /* NULL: none */
 } score_question;
 
 typedef struct probe_question {
@@ -80,6 +81,7 @@ typedef struct probe_question {
     const strategy *chain;
     uint64_t seed;              /* below SEED_MAX */
     uint32_t step;
+    const char *traceparent;    /* NULL: none */
 } probe_question;
 
 typedef struct cancel_question {

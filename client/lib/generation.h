@@ -35,6 +35,8 @@ typedef struct generation_request {
     bool ignore_eos;
     bool no_cache;              /* every step computes all positions anew */
     uint32_t n_candidates;      /* likeliest raw candidates wanted with each token */
+    int32_t priority;           /* PRIORITY_MIN to PRIORITY_MAX */
+    const char *traceparent;    /* NULL: none */
 } generation_request;
 
 typedef struct generation_start {

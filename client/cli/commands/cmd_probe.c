@@ -17,7 +17,7 @@ typedef struct probe_flags {
     common_flags common;
     stage_flags stages;
     strategy chain;             /* what the flags make, from an empty chain */
-    const char *model, *pool, *input;
+    const char *model, *pool, *input, *traceparent;
     const char *logits, *labels, *history;
     uint64_t seed, step;
     const probe_question *asked;    /* the one without --input, while it is asked */
@@ -87,7 +87,8 @@ static status logits_from_flag(task *t, const char *list, failure *f) {
 static question question_of(const probe_flags *flags) {
     return (question){.kind = ASK_PROBE,
                       .probe = {.model = flags->model, .pool = flags->pool, .chain = &flags->chain,
-                                .seed = flags->seed, .step = (uint32_t)flags->step}};
+                                .seed = flags->seed, .step = (uint32_t)flags->step,
+                                .traceparent = flags->traceparent}};
 }
 
 static void history_set(task *t) {
@@ -335,6 +336,7 @@ int cmd_probe(int argc, char **argv) {
         flags_model_row(&flags.model),
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
          .take = flags_take_name, .help = "pool of the samplerd that is asked"},
+        flags_traceparent_row(&flags.traceparent),
         {.name = NULL},
     };
     const options o = {

@@ -13,14 +13,14 @@
 
 typedef struct score_flags {
     text_flags text;
-    const char *pool;
+    const char *pool, *traceparent;
     uint64_t n_top;
 } score_flags;
 
 static question question_of(const score_flags *flags, const question_text *text) {
     return (question){.kind = ASK_SCORE,
                       .score = {.model = flags->text.model, .pool = flags->pool, .text = *text,
-                                .n_top = (uint32_t)flags->n_top}};
+                                .n_top = (uint32_t)flags->n_top, .traceparent = flags->traceparent}};
 }
 
 /* Ids win over a text. */
@@ -182,6 +182,7 @@ int cmd_score(int argc, char **argv) {
         flags_model_row(&flags.text.model),
         {.name = "sampler", .kind = OPTION_CALL, .value_name = "POOL", .out = &flags.pool,
          .take = flags_take_name, .help = "pool of the samplerd that computes the softmax"},
+        flags_traceparent_row(&flags.traceparent),
         {.name = NULL},
     };
     const options o = {

@@ -49,6 +49,9 @@ void generate_flags_init(generate_flags *flags) {
                  "drawn one where it is none of them; the text last"},
         {.name = "session", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags->session,
          .take = flags_take_name, .help = "keep the KV-cache under this name for the next request"},
+        {.name = "priority", .kind = OPTION_CALL, .value_name = "N", .out = &flags->priority,
+         .take = flags_take_priority, .help = "-10 to 10, higher is sooner (0): carried along, and not heeded yet"},
+        flags_traceparent_row(&flags->traceparent),
         {.name = "chat-template", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags->form,
          .take = flags_take_name,
          .help = "of lines with \"messages\": chatml, llama3 or plain, instead of the model's own"},
@@ -72,6 +75,8 @@ status generate_flags_copy(generate_flags *to, const generate_flags *from) {
     to->ignore_eos = from->ignore_eos;
     to->no_cache = from->no_cache;
     to->no_special = from->no_special;
+    to->priority = from->priority;
+    to->traceparent = from->traceparent;
     memcpy(to->stops, from->stops, sizeof to->stops);
     to->n_stops = from->n_stops;
     failure f;
@@ -101,5 +106,6 @@ generation_request generate_flags_request(const generate_flags *flags, const str
         .stops = flags->stops, .n_stops = flags->n_stops, .stop_ids = flags->stop_ids.ids,
         .n_stop_ids = flags->stop_ids.n_ids, .ignore_eos = flags->ignore_eos,
         .n_candidates = (uint32_t)flags->n_candidates, .no_cache = flags->no_cache,
+        .priority = flags->priority, .traceparent = flags->traceparent,
     };
 }

@@ -5,7 +5,7 @@
 #include "client/cli/flags.h"
 #include "client/lib/generation.h"
 
-enum { GENERATE_FLAG_ROWS = 13 };
+enum { GENERATE_FLAG_ROWS = 15 };
 
 /* Its rows point into it: initialise it in place. What is named is borrowed. */
 typedef struct generate_flags {
@@ -16,6 +16,8 @@ typedef struct generate_flags {
     seed_flag seed;
     uint64_t n_candidates;      /* shown of each token; 0: none */
     bool ignore_eos, no_cache, no_special;
+    int32_t priority;
+    const char *traceparent;    /* NULL: none */
     const char *stops[STOPS_MAX];
     size_t n_stops;
     id_list stop_ids;

@@ -108,6 +108,7 @@ static status put_score(outgoing *o, const score_question *asked) {
     m->bos = asked->text.bos;
     m->has_ids = asked->has_ids;
     m->n_top = asked->n_top;
+    m->traceparent = name_or_empty(asked->traceparent);
     m->wait_ms = o->wait_ms;
     if (asked->has_ids) put_ids(o, asked->ids, asked->n_ids);
     else put_text(o, asked->text.bytes, asked->text.n_bytes);
@@ -125,6 +126,7 @@ static status put_probe(outgoing *o, const probe_question *asked, failure *f) {
     m->strategy = o->chain;
     m->seed = asked->seed;
     m->step = asked->step;
+    m->traceparent = name_or_empty(asked->traceparent);
     m->wait_ms = o->wait_ms;
     o->raw[o->n_raw++] = (wire_raw){asked->logits, asked->n_logits * sizeof *asked->logits};
     put_ids(o, asked->history, asked->n_history);

@@ -172,6 +172,8 @@ static status generate_send(const resume_state *s, text_link *link, const genera
     m.ignore_eos = r->ignore_eos;
     m.no_cache = r->no_cache;
     m.n_candidates = r->n_candidates;
+    m.priority = r->priority;
+    m.traceparent = name_or_empty(r->traceparent);
     m.wait_ms = text_link_wire_wait_ms(link);
     put_progress(&m, s, lists);
     Trivium__TextRequest message = TRIVIUM__TEXT_REQUEST__INIT;

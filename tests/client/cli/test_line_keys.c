@@ -10,6 +10,7 @@
 #include "client/cli/generate/line_keys.h"
 #include "client/cli/json.h"
 #include "proto/chain/strategy_json.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -23,6 +24,7 @@ static failure f;
 static int begin(void **state) {
     (void)state;
     unsetenv("TRIVIUM_MODEL");
+    unsetenv("TRACEPARENT");
     generate_flags_init(&command);
     generate_flags_init(&flags);
     strategy_init(&chain);
@@ -77,7 +79,8 @@ static void every_kind_of_value(void **state) {
     (void)state;
     assert_int_equal(take("", "{\"max_new_tokens\": 7, \"seed\": 9007199254740991, \"stop\": [\"a\", \"b\"], \"stop_id\": 5,"
                               " \"ignore_eos\": true, \"no_special\": false, \"show_probs\": 3, \"session\": \"s\","
-                              " \"model\": \"m\", \"sampler\": \"p\", \"chat_template\": \"plain\"}"), STATUS_OK);
+                              " \"model\": \"m\", \"sampler\": \"p\", \"chat_template\": \"plain\", \"priority\": -10,"
+                              " \"traceparent\": \"" SOME_TRACEPARENT "\"}"), STATUS_OK);
     generation_request request = generate_flags_request(&flags, &chain);
     assert_int_equal(request.max_new_tokens, 7);
     assert_true(flags.seed.given && flags.seed.seed == SEED_MAX - 1);
@@ -91,7 +94,34 @@ static void every_kind_of_value(void **state) {
     assert_string_equal(request.session, "s");
     assert_string_equal(request.model, "m");
     assert_string_equal(request.pool, "p");
+    assert_int_equal(request.priority, -10);
+    assert_string_equal(request.traceparent, SOME_TRACEPARENT);
     assert_string_equal(flags.form, "plain");
+}
+
+/* A key counts more than the flag, that more than the environment; which is not asked what is malformed there. */
+static void a_place_in_a_trace_comes_from_three_places(void **state) {
+    (void)state;
+    setenv("TRACEPARENT", SOME_TRACEPARENT, 1);
+    generate_flags_init(&flags);
+    assert_string_equal(flags.traceparent, SOME_TRACEPARENT);
+    setenv("TRACEPARENT", NO_TRACEPARENT, 1);
+    generate_flags_init(&flags);
+    assert_null(flags.traceparent);
+    assert_int_equal(take("--traceparent " SOME_TRACEPARENT " --priority -3", "{}"), STATUS_OK);
+    assert_string_equal(flags.traceparent, SOME_TRACEPARENT);
+    assert_int_equal(flags.priority, -3);
+    assert_int_equal(take("--traceparent " SOME_TRACEPARENT " --priority 3",
+                          "{\"traceparent\": \"" LATER_TRACEPARENT "\", \"priority\": 10}"), STATUS_OK);
+    assert_string_equal(flags.traceparent, LATER_TRACEPARENT);
+    assert_int_equal(flags.priority, 10);
+    assert_int_equal(take("--traceparent " SOME_TRACEPARENT, "{\"traceparent\": \"\"}"), STATUS_OK);
+    assert_string_equal(flags.traceparent, "");
+    assert_refused("", "{\"traceparent\": \"" NO_TRACEPARENT "\"}", "traceparent");
+    assert_refused("", "{\"traceparent\": 1}", "\"traceparent\" must be a string");
+    assert_refused("", "{\"priority\": 11}", "-10 to 10, not 11");
+    assert_refused("", "{\"priority\": -11}", "-10 to 10, not -11");
+    assert_refused("", "{\"priority\": \"1\"}", "whole number");
 }
 
 static void hyphens_are_underscores(void **state) {
@@ -204,6 +234,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(every_kind_of_value),
+        TEST(a_place_in_a_trace_comes_from_three_places),
         TEST(hyphens_are_underscores),
         TEST(a_key_goes_over_the_command_line),
         TEST(steps_are_as_in_a_chain),

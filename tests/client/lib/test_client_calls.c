@@ -13,6 +13,7 @@
 #include "proto/base/limits.h"
 #include "tests/support/link/text_pair.h"
 #include "tests/support/link/turns.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -152,7 +153,8 @@ static void look_at_score(const answer *a) {
 static void ids_are_scored(void **state) {
     (void)state;
     static const question score = {
-        .kind = ASK_SCORE, .score = {.has_ids = true, .ids = three_ids, .n_ids = 3, .n_top = 1}};
+        .kind = ASK_SCORE, .score = {.has_ids = true, .ids = three_ids, .n_ids = 3, .n_top = 1,
+                                     .traceparent = SOME_TRACEPARENT}};
     static const double logprobs[] = {NAN, -1, -2};
     got.look = look_at_score;
     text_pair_join(&pair);
@@ -160,6 +162,7 @@ static void ids_are_scored(void **state) {
     const text_peer_asked *asked = text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_SCORE, 0);
     assert_true(asked->m->score->has_ids);
     assert_int_equal(asked->m->score->n_top, 1);
+    assert_string_equal(asked->m->score->traceparent, SOME_TRACEPARENT);
     assert_int_equal(asked->n_ids, 3);
     Trivium__Scored m = TRIVIUM__SCORED__INIT;
     Trivium__Candidate top = TRIVIUM__CANDIDATE__INIT, *list[] = {&top};
@@ -177,7 +180,7 @@ static const float logits[] = {1, 2, 3};
 static const question probe = {
     .kind = ASK_PROBE,
     .probe = {.logits = logits, .n_logits = 3, .history = three_ids, .n_history = 2, .chain = &chain,
-              .seed = 5, .step = 6},
+              .seed = 5, .step = 6, .traceparent = SOME_TRACEPARENT},
 };
 
 static void look_at_probe(const answer *a) {
@@ -197,6 +200,7 @@ static void probe_says(int32_t id, size_t n_probabilities) {
     assert_int_equal(asked->n_ids, 2);
     assert_int_equal(asked->m->probe->seed, 5);
     assert_int_equal(asked->m->probe->step, 6);
+    assert_string_equal(asked->m->probe->traceparent, SOME_TRACEPARENT);
     assert_int_equal(asked->m->probe->strategy->n_steps, 3);
     Trivium__Probed m = TRIVIUM__PROBED__INIT;
     m.call = asked->m->probe->call;

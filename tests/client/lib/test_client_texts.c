@@ -10,6 +10,7 @@
 
 #include "proto/chain/strategy_wire.h"
 #include "tests/support/link/text_pair.h"
+#include "tests/support/traceparents.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -75,7 +76,7 @@ static int begin(void **state) {
     strategy_init(&chain);
     strategy_append(&chain, STAGE_TEMPERATURE, &cold, 1, &f);
     request = (generation_request){.pieces = &prompt, .n_pieces = 1, .chain = &chain, .seed = 7,
-                                   .max_new_tokens = TOKENS};
+                                   .max_new_tokens = TOKENS, .priority = -4, .traceparent = SOME_TRACEPARENT};
     memcpy(request.id, id, sizeof id);
     text_pair_begin(&pair, WAIT_LONG_MS);
     assert_int_equal(client_generate(pair.client, &request, &events, &got, &f), STATUS_OK);
@@ -178,6 +179,8 @@ static void it_is_asked_for_as_it_was_given(void **state) {
     assert_int_equal(m->seed, 7);
     assert_int_equal(m->max_new_tokens, TOKENS);
     assert_int_equal(m->wait_ms, WAIT_LONG_MS);
+    assert_int_equal(m->priority, -4);
+    assert_string_equal(m->traceparent, SOME_TRACEPARENT);
     assert_string_equal(m->model, "");
 }
 
@@ -253,6 +256,8 @@ static void it_goes_on_where_it_was(void **state) {
     assert_string_equal(m->model, "small");
     assert_string_equal(m->fingerprint, "f00d");
     assert_string_equal(m->semantics, "plain/1");
+    assert_int_equal(m->priority, -4);
+    assert_string_equal(m->traceparent, SOME_TRACEPARENT);
     assert_int_equal(m->state.len, 1);
     assert_int_equal(m->state.data[0], 'b');
     say_token(1, 2, "x", NULL);                 /* of the attempt that was lost */
