@@ -28,6 +28,7 @@ def daemons_go_on(request):
     ["--seed", str(2 ** 53)], ["--nonsense"], ["--preset", "nonsense"], ["--temperature"],
     ["--chain", "[]", "--temperature", "1"], ["--chain", "not json"], ["--chain", '[{"nonsense":1}]'],
     ["--chain", '[{"top_p":2}]'], ["--greedy", "--chain", "[]"], ["--logit-bias", "5"], ["--stop", ""],
+    ["--priority", "11"], ["--priority", "-11"], ["--priority", "1.5"], ["--priority", "-"], ["--traceparent", "00-nonsense"],
 ])
 def test_wrong_use_exits_2(tiny, flags):
     sentence = tiny.refused("generate", "hello", *flags, code=2)
