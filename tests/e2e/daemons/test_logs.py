@@ -74,6 +74,7 @@ def test_samplerd_tells_of_each_id_that_it_draws(stack, models):
     samplerd = stack.start("samplerd", "--log", "debug")
     stack.wait_ready(3)
     one = stack.lines(*TEXT)[0]["start"]["request"]
+    wait_until(lambda: len(lines_of(stack, samplerd, "drawn")) == 12, what="the last line, which follows its id")
     drawn = [line.split(" ", 2)[2] for line in stack.log(samplerd).splitlines() if f" request={one} " in line]
     steps = [re.fullmatch(r'drawn request=\S+ modeld="\S+" step=(\d+) rows=1 id=\d+', line)[1] for line in drawn]
     assert steps == [str(step) for step in range(12)]
@@ -96,6 +97,7 @@ def test_a_step_that_samplerd_refuses_names_its_text(stack, fakes):
     modeld.join()
     for request in (b"r" * 16, b"", b"x" * 17):
         modeld.ask(ROW, step=2 ** 32 - 1, request=request)
+    wait_until(lambda: len(lines_of(stack, samplerd, "refused")) == 3, what="the last line, which follows its answer")
     names = [re.search(r" refused request=(\S+) ", line)[1] for line in lines_of(stack, samplerd, "refused")]
     assert names == ["72" * 16, "-", "78" * 16]
     assert " code=bad_request " in lines_of(stack, samplerd, "refused")[0]
