@@ -21,7 +21,8 @@ LOGPROBS = struct.pack("<3d", -1, -2, -3)
 VALUES = {"request": TEXT_ID, "attempt": 1, "n_vocab": 6, "n_ids": 3, "n_prompt": 3, "n_rows": 1, "model": "", "pool": "",
          "max_new_tokens": 4, "step": 0, "seed": 7, "role": "user", "semantics": "", "state": b"", "n_top": 2, "call": 1,
          "n_candidates": 2, "n_watched": 1, "deadline_ms": 900, "wait_ms": 1000, "session": "", "fingerprint": "",
-         "template": "", "change": 0, "ticket": 1, "reason": 1, "given": -1, "vocabulary": "bytes"}
+         "template": "", "change": 0, "ticket": 1, "reason": 1, "given": -1, "vocabulary": "bytes",
+         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 
 # A step of each kind, with numbers within its bounds.
 CHAINS = [("repetition_penalty", 1.1), ("presence_penalty", 0.5), ("frequency_penalty", 0.5), ("dry", 0.8, 1.75, 2, 0),
