@@ -156,7 +156,7 @@ static void generate(void) {
     static ProtobufCBinaryData stop = {1, (uint8_t *)"."};
     Trivium__Segment said = TRIVIUM__SEGMENT__INIT, *pieces[] = {&said};
     Trivium__Generate g = TRIVIUM__GENERATE__INIT;
-    said.text = wire_text("hi");
+    said.n_bytes = 2;
     g.request = wire_id;
     g.attempt = ++last_attempt;
     g.segments = pieces;
@@ -165,7 +165,7 @@ static void generate(void) {
     g.stops = &stop;
     g.n_stops = 1;
     g.n_candidates = 2;
-    asks(ASK(GENERATE, generate, &g), NULL, 0);
+    asks(ASK(GENERATE, generate, &g), &(wire_raw){"hi", 2}, 1);
 }
 
 static void score(void) {
