@@ -5,6 +5,11 @@ from fake_link import Fake, common_pb2
 import text_pb2
 
 
+def requests_in(raw):
+    """The requests of a Listed whose frames these are."""
+    return list(text_pb2.RequestList.FromString(raw[0]).requests)
+
+
 class FakeClient(Fake):
     incoming, outgoing, role = text_pb2.TextReply, text_pb2.TextRequest, common_pb2.CLIENT
 
@@ -21,3 +26,7 @@ class FakeClient(Fake):
             name, message, raw = self.answers.get(timeout=seconds)
             if name == kind:
                 return getattr(message, name), raw
+
+    def listed(self):
+        """The requests of the next Listed; other answers before it are passed over."""
+        return requests_in(self.answer("listed")[1])

@@ -177,7 +177,7 @@ def test_a_lost_client_frees_its_sequence(front):
     owner.close()
     wait_until(lambda: [m for _, m, _ in modeld.seen if m.close.request == request], what="Close")
     ask(other, "list")
-    assert not other.answer("listed")[0].requests
+    assert not other.listed()
 
 
 def test_calls_wait_for_a_model_that_joins(front):
@@ -291,10 +291,10 @@ def resting(front, go_on):
     for client, attempt in (other, 1), (owner, 2):      # not its owner, not this attempt: nothing happens
         pause(client, request, attempt, 2)
         ask(client, "list")
-        assert [r.state for r in client.answer("listed")[0].requests] == ["running"]
+        assert [r.state for r in client.listed()] == ["running"]
     pause(owner, request, 1, 2)
     ask(owner, "list")
-    report, = owner.answer("listed")[0].requests
+    report, = owner.listed()
     assert (report.request, report.state, report.step) == (request, "resting", 2)
     return owner, other, request
 

@@ -59,8 +59,8 @@ def test_a_request_has_one_done(held, fakes):
     body = message.generate
     body.request, body.attempt, body.max_new_tokens, body.ignore_eos, body.wait_ms = os.urandom(16), 1, 50000, True, 3000
     body.strategy.SetInParent()
-    body.segments.add().text = b"Once"
-    client.send(message)
+    body.segments.add(n_bytes=4)
+    client.send(message, [b"Once"])
     client.answer("chunk")
     held.hold_pass()
     held.wait_held()
