@@ -113,7 +113,7 @@ def test_a_modeld_brings_back_what_it_was_told_there(stack, models, fakes):
         assert fronts[1].brought() == (expected[0] and expected[0] + "2", expected[1])
         for one in fronts:                      # heard: what came after it is answered
             query = tokens_pb2.TokensRequest()
-            query.vocabulary.vocabulary = "any"
+            query.vocabulary.vocabulary = one.hellos[-1].model.vocabulary
             one.send(query, to=next(iter(one.peers)))
             wait_until(lambda: one.seen, what="an answer")
             one.close()
