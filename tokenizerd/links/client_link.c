@@ -106,6 +106,7 @@ static void refuse_frames(client_link *l, peer *p, const Trivium__TextRequest *m
     if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_GENERATE)
         client_link_refuse_generate(l, p, m->generate, why);
     else if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE ||
+             m->body_case == TRIVIUM__TEXT_REQUEST__BODY_PAUSE ||
              m->body_case == TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL ||
              m->body_case == TRIVIUM__TEXT_REQUEST__BODY__NOT_SET)
         bound_link_garbage(&l->bound, "frames");
