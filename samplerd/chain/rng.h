@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-typedef enum rng_stream {       /* listed in PROTOCOL.md */
+typedef enum rng_stream {       /* listed in SAMPLER.md */
     RNG_DRAW = 0,
     RNG_XTC = 1,
 } rng_stream;

@@ -11,7 +11,7 @@ import math
 import random
 
 
-TOLERANCE = 1.8e-7      # a share that was typed is reached within this of it, relative: PROTOCOL.md
+TOLERANCE = 1.8e-7      # a share that was typed is reached within this of it, relative: SAMPLER.md
 
 
 def softmax(logits):

@@ -4,7 +4,7 @@
  * Who was first is a word, a name and a time, that outlives the tokenizerd: it tells its modelds, and each
  * brings the word back to the next one. Of two that differ the older counts, so neither a restart nor the
  * order in which modelds come back changes it. It is forgotten when nobody is left who has heard it
- * (PROTOCOL.md, The default model). */
+ * (TEXTS.md, The default model). */
 #ifndef TRIVIUM_DEFAULT_MODEL_H
 #define TRIVIUM_DEFAULT_MODEL_H
 

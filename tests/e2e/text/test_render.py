@@ -134,7 +134,7 @@ def chatml_ids(messages):
 
 
 def shortened(messages, n_max):
-    """ids, dropped, cut by the rules as they stand in PROTOCOL.md, tried one by one; None: it cannot be."""
+    """ids, dropped, cut by the rules as they stand in TEXTS.md, tried one by one; None: it cannot be."""
     system, rest = (messages[:1], messages[1:]) if messages[0][0] == "system" else ([], messages)
     for dropped in range(len(rest)):
         orphan = dropped > 0 and rest[dropped][0] == "assistant" and dropped + 1 < len(rest)
