@@ -15,12 +15,12 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-sys.path[:0] = [str(ROOT / "tests" / name) for name in ("e2e", "e2e/daemons", "fakes")]
+sys.path[:0] = [str(ROOT / "tests" / name) for name in ("e2e", "fakes")]
 
 from conftest import BUILD, Stack  # noqa: E402
 import dialogue  # noqa: E402
 import common_pb2  # noqa: E402
-import test_dialogues as daemons  # noqa: E402
+import talking  # noqa: E402
 
 TEXT, OTHER = b"a text of mine..", b"another of mine."
 ROW = [5, 3, 2, 1, 0.5]
@@ -80,7 +80,7 @@ def talk_of_a_client(one):
     change = one.hear("chunk")[0].change
     one.say(acknowledge=dict(request=TEXT, attempt=1, change=1))
     one.hear("tuned")
-    one.then(daemons.SAMPLER)
+    one.then(talking.SAMPLER)
     chunks = [one.hear("chunk")[0] for _ in range(6)]
     one.hear("done")
     asked.update(strategy=change.strategy, change=1, state=chunks[2].drawn[0].state, semantics=chunks[2].semantics)
@@ -128,7 +128,7 @@ TALKS = {"text": talk_of_a_client, "logits": talk_of_a_modeld}
 def record(name, model):
     link = dialogue.LINKS[name]
     with Stack() as stack:
-        address, begin, then = daemons.DAEMONS[name](stack, model)
+        address, begin, then = talking.DAEMONS[name](stack, model)
         saying = dialogue.Saying(link, address)
         begin()
         recorder = Recorder(link, saying, then)
@@ -146,7 +146,7 @@ def main():
     page = ROOT / "proto" / "PROTOCOL.md"
     with tempfile.TemporaryDirectory() as folder:
         model = pathlib.Path(folder) / "tiny.gguf"
-        flags = [word for flag, value in daemons.MODEL.items() for word in (f"--{flag}", str(value))]
+        flags = [word for flag, value in talking.MODEL.items() for word in (f"--{flag}", str(value))]
         subprocess.run([BUILD / "tests" / "make_model", model, *flags], check=True)
         for name in TALKS:
             lines = record(name, model)

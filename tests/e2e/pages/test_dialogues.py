@@ -1,29 +1,9 @@
 """The dialogues of PROTOCOL.md: real daemons answer what the golden bytes say, and the page says the same."""
 import pytest
 
-from conftest import GOLDEN, ROOT, wait_until
+from conftest import GOLDEN, ROOT
 import dialogue
-
-SAMPLER = "a samplerd joins"
-
-
-def text_daemons(stack, model):
-    """Ready but for a samplerd; the address for clients, what begins and what happens then."""
-    stack.start("tokenizerd", "--name", "front", "--heartbeat-ms", 500)
-    stack.start("modeld", "--model", model, "--name", "tiny")
-    wait_until((stack.runtime / "clients").exists, what="tokenizerd")
-    stack.model()
-    return f"ipc://{stack.runtime}/clients", lambda: None, {SAMPLER: lambda: stack.start("samplerd")}
-
-
-def logits_daemons(stack, model):
-    stack.folder.joinpath("sockets").mkdir()
-    address = f"ipc://{stack.folder}/sockets/samplers"
-    return address, lambda: stack.start("samplerd", "--join", address, "--name", "sampler"), {}
-
-
-DAEMONS = {"text": text_daemons, "logits": logits_daemons}
-MODEL = dict(type="Q4_1", seed=1)
+from talking import DAEMONS, MODEL
 
 
 @pytest.mark.parametrize("name", dialogue.LINKS)
