@@ -68,7 +68,7 @@ def hello(**fields):
 
 
 def talk_of_a_client(one):
-    asked = dict(seed=3, max_new_tokens=6, ignore_eos=True, strategy=chain(temperature=[0.8], top_p=[0.9]))
+    asked = dict(seed=3, max_new_tokens=6, ignore_eos=True, wait_ms=60000, strategy=chain(temperature=[0.8], top_p=[0.9]))
     prompt = b"Once upon a time"
     one.say(control=hello(role=common_pb2.CLIENT, name="mine"))
     one.hear("hello")
@@ -92,7 +92,7 @@ def talk_of_a_client(one):
     assert [chunk.drawn for chunk in again] == [chunk.drawn for chunk in chunks[3:]]
     one.hear("done")
     one.say(prompt, generate=dict(request=OTHER, attempt=1, model="tiny", pool="elsewhere", segments=[dict(n_bytes=16)],
-                                  seed=1, max_new_tokens=6))
+                                  seed=1, max_new_tokens=6, wait_ms=60000))
     one.hear("started")
     one.say(cancel=dict(call=3, request=OTHER))
     one.hear("done")
