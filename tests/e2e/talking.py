@@ -7,7 +7,7 @@ SAMPLER = "a samplerd joins"
 def text_daemons(stack, model):
     """Ready but for a samplerd; the address for clients, what begins and what happens then."""
     stack.start("tokenizerd", "--name", "front", "--heartbeat-ms", 500)
-    stack.start("modeld", "--model", model, "--name", "tiny")
+    stack.start("modeld", "--model", model, "--name", "tiny", "--kv-memory", "4M")
     wait_until((stack.runtime / "clients").exists, what="tokenizerd")
     stack.model()
     return f"ipc://{stack.runtime}/clients", lambda: None, {SAMPLER: lambda: stack.start("samplerd")}
