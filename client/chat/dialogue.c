@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/ids.h"
 #include "client/cli/json.h"
 #include "client/lib/random.h"
 #include "client/terminal/trimmed.h"
@@ -14,8 +13,8 @@
 
 typedef enum dialogue_state {
     DIALOGUE_IDLE,
-    DIALOGUE_RENDERING,             /* tokenizerd makes a prompt of what was said */
-    DIALOGUE_WRITING,               /* the reply comes */
+    DIALOGUE_ASKED,                 /* a reply is wanted; tokenizerd makes a prompt of what was said */
+    DIALOGUE_WRITING,               /* it comes */
 } dialogue_state;
 
 enum {
@@ -41,13 +40,11 @@ struct dialogue {
     char model[NAME_BYTES_MAX + 1];     /* that the conversation is with, as soon as it is known */
     char session[SESSION_DIGITS + 1];   /* what names its keys and values */
 
-    question render;
+    conversation_prompt prompt;
     generation_request request;
     strategy request_chain;     /* that it began with */
-    id_list prompt;
-    char *stops[STOPS_MAX];     /* [request.n_stops], owned */
     trimmed reply;
-    uint32_t n_tokens;          /* of it */
+    uint32_t n_prompt, n_tokens;    /* ids: before it, and of it */
     uint32_t n_dropped;
     reply_limit limit;
 };
@@ -64,16 +61,11 @@ static void note(dialogue *d, const char *format, ...) {
 
 /* ---- the end of an exchange ---- */
 
-static void stops_clear(dialogue *d) {
-    for (size_t i = 0; i < d->request.n_stops; i++) free(d->stops[i]);
-    d->request.n_stops = 0;
-}
-
 /* What was said and not answered is taken back, so that it can be said again. */
 static void exchange_end(dialogue *d, dialogue_reply *reply) {
     reply->text = d->reply.text.bytes;
     reply->n_bytes = d->reply.text.n_bytes;
-    reply->n_prompt = (uint32_t)d->prompt.n_ids;
+    reply->n_prompt = d->n_prompt;
     reply->n_dropped = d->n_dropped;
     bool has_reply = reply->n_bytes > 0 || reply->code == STATUS_OK;
     if (d->stopped && reply->n_bytes == 0) has_reply = false;
@@ -84,20 +76,47 @@ static void exchange_end(dialogue *d, dialogue_reply *reply) {
         reply->message = "no memory to keep the reply";
     }
     if (!has_reply) transcript_withdraw(d->said);
-    stops_clear(d);
     d->state = DIALOGUE_IDLE;
     d->paused = false;
     d->events.over(d->context, reply);
 }
 
-static void exchange_fail(dialogue *d, const failure *f) {
-    exchange_end(d, &(dialogue_reply){.code = f->code, .message = f->message});
-}
-
 /* ---- the reply ---- */
 
+static void tell_form(dialogue *d, const conversation_form *made) {
+    if (d->told_form) return;
+    d->told_form = true;
+    if (made->origin == FORM_BY_DEFAULT)
+        note(d, "the model has no chat template: the form '%s' is used", made->form);
+    if (made->origin == FORM_IN_PLACE)
+        note(d, "the model's chat template is not known here: the form '%s' is used instead "
+             "(--chat-template overrides)", made->form);
+}
+
+static void tell_history(dialogue *d, uint32_t n_cut) {
+    if (d->n_dropped > 0)
+        note(d, "%u older message%s no longer fit%s and %s left out", d->n_dropped,
+             d->n_dropped == 1 ? "" : "s", d->n_dropped == 1 ? "s" : "",
+             d->n_dropped == 1 ? "is" : "are");
+    if (n_cut > 0) note(d, "your message does not fit: its first %u tokens are left out", n_cut);
+}
+
+/* The seeds of replies count up, so that the same words said again may be answered in another way. */
 static void on_started(void *context, const generation_start *start) {
     dialogue *d = context;
+    d->state = DIALOGUE_WRITING;
+    d->n_prompt = start->n_prompt;
+    d->n_dropped += start->made.n_dropped;
+    tell_form(d, &start->made);
+    tell_history(d, start->made.n_cut);
+    d->n_vocab = start->n_vocab;
+    d->n_ctx = start->n_ctx;
+    d->kv_tokens = start->kv_tokens;
+    if (!d->model[0]) snprintf(d->model, sizeof d->model, "%s", start->model);
+    transcript_forget(d->said, start->made.n_dropped);
+    d->limit = reply_limit_of(start->n_prompt, start->n_ctx, start->kv_tokens, d->options->max_new_tokens);
+    d->limit.n_tokens = start->max_new_tokens;
+    d->seed = (d->seed + 1) % SEED_MAX;
     if (!d->told_model && start->n_models > 1) note(d, "%s answers", start->model);
     d->told_model = true;
 }
@@ -139,105 +158,38 @@ static void on_done(void *context, const generation_done *done) {
     exchange_end(d, &reply);
 }
 
-/* The seeds of replies count up, so that the same words said again may be answered in another way. */
-static status reply_begin(dialogue *d, failure *f) {
+/* ---- what whoever chats does ---- */
+
+static status reply_ask(dialogue *d, failure *f) {
     static const generation_events events = {
         .started = on_started, .chunk = on_chunk, .done = on_done};
+    const dialogue_options *o = d->options;
+    d->prompt = (conversation_prompt){.form = o->form, .n_ids_max = o->max_history_tokens,
+                                      .n_reply = o->max_new_tokens > 0 ? o->max_new_tokens : REPLY_ROOM_TOKENS};
+    d->prompt.messages = transcript_seen(d->said, &d->prompt.n_messages);
+    if (!d->prompt.messages) return fail(f, STATUS_NO_MEMORY, "no memory for the message");
     strategy_clear(&d->request_chain);
     if (strategy_copy(&d->request_chain, &d->chain) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for the chain");
-    size_t n_stops = d->request.n_stops;
-    d->limit = reply_limit_of((uint32_t)d->prompt.n_ids, d->n_ctx, d->kv_tokens, d->options->max_new_tokens);
     d->request = (generation_request){
-        .ids = d->prompt.ids, .n_ids = d->prompt.n_ids,
-        .model = d->model, .pool = d->options->pool, .session = d->session,
-        .chain = &d->request_chain, .seed = d->seed, .max_new_tokens = d->limit.n_tokens,
-        .stops = (const char *const *)d->stops, .n_stops = n_stops,
+        .conversation = &d->prompt,
+        .model = d->model, .pool = o->pool, .session = d->session,
+        .chain = &d->request_chain, .seed = d->seed,
+        .max_new_tokens = o->max_new_tokens > 0 ? o->max_new_tokens : MAX_NEW_TOKENS_MAX,
+        .as_room_allows = true,
     };
-    d->seed = (d->seed + 1) % SEED_MAX;
-    d->n_tokens = 0;
     status st = random_bytes(d->request.id, REQUEST_BYTES, f);
-    d->state = DIALOGUE_WRITING;
-    if (st == STATUS_OK) st = client_generate(d->client, &d->request, &events, d, f);
-    if (st == STATUS_OK && d->paused) client_pause(d->client, d->request.id);
-    return st;
+    return st == STATUS_OK ? client_generate(d->client, &d->request, &events, d, f) : st;
 }
-
-/* ---- its prompt ---- */
-
-static void tell_form(dialogue *d, const render_answer *a) {
-    if (d->told_form) return;
-    d->told_form = true;
-    if (a->origin == FORM_BY_DEFAULT)
-        note(d, "the model has no chat template: the form '%s' is used", a->form);
-    if (a->origin == FORM_IN_PLACE)
-        note(d, "the model's chat template is not known here: the form '%s' is used instead "
-             "(--chat-template overrides)", a->form);
-}
-
-static void tell_history(dialogue *d, const render_answer *a) {
-    if (d->n_dropped > 0)
-        note(d, "%u older message%s no longer fit%s and %s left out", d->n_dropped,
-             d->n_dropped == 1 ? "" : "s", d->n_dropped == 1 ? "s" : "",
-             d->n_dropped == 1 ? "is" : "are");
-    if (a->n_cut > 0)
-        note(d, "your message does not fit: its first %u tokens are left out", a->n_cut);
-}
-
-static status prompt_keep(dialogue *d, const render_answer *a, failure *f) {
-    ids_clear(&d->prompt);
-    if (ids_add_all(&d->prompt, a->ids, a->n_ids, f) != STATUS_OK) return f->code;
-    for (size_t i = 0; i < a->n_stops; i++) {
-        d->stops[i] = strdup(a->stops[i]);
-        if (!d->stops[i]) return fail(f, STATUS_NO_MEMORY, "no memory for the prompt");
-        d->request.n_stops++;
-    }
-    return STATUS_OK;
-}
-
-static void on_rendered(void *context, const answer *a) {
-    dialogue *d = context;
-    failure f = {.code = a->code};
-    if (a->code != STATUS_OK) {
-        fail(&f, a->code, "%s", a->message);
-        exchange_fail(d, &f);
-        return;
-    }
-    const render_answer *rendered = answer_to_render(a);
-    d->n_dropped += rendered->n_dropped;
-    tell_form(d, rendered);
-    tell_history(d, rendered);
-    d->n_vocab = rendered->n_vocab;
-    d->n_ctx = rendered->n_ctx;
-    d->kv_tokens = rendered->kv_tokens;
-    if (!d->model[0]) snprintf(d->model, sizeof d->model, "%s", rendered->model);
-    transcript_forget(d->said, rendered->n_dropped);
-    if (d->stopped) {
-        exchange_end(d, &(dialogue_reply){.reason = FINISHED_CANCELLED});
-        return;
-    }
-    status st = prompt_keep(d, rendered, &f);
-    if (st == STATUS_OK) st = reply_begin(d, &f);
-    if (st != STATUS_OK) exchange_fail(d, &f);
-}
-
-/* ---- what whoever chats does ---- */
 
 /* The last message is to get a reply. */
 static status exchange_begin(dialogue *d, failure *f) {
-    const dialogue_options *o = d->options;
-    render_question *asked = &d->render.render;
     d->n_dropped = (uint32_t)transcript_forget_excess(d->said);
-    d->render.kind = ASK_RENDER;
-    *asked = (render_question){.model = d->model, .form = o->form, .n_ids_max = o->max_history_tokens,
-                               .n_reply = o->max_new_tokens > 0 ? o->max_new_tokens : REPLY_ROOM_TOKENS};
-    asked->messages = transcript_seen(d->said, &asked->n_messages);
+    d->n_prompt = d->n_tokens = 0;
     trimmed_clear(&d->reply);
-    ids_clear(&d->prompt);
     d->stopped = false;
-    d->state = DIALOGUE_RENDERING;
-    status st = asked->messages ? client_call(d->client, &d->render, on_rendered, d, f)
-                                : fail(f, STATUS_NO_MEMORY, "no memory for the message");
+    d->state = DIALOGUE_ASKED;
+    status st = reply_ask(d, f);
     if (st == STATUS_OK) return st;
     transcript_withdraw(d->said);
     d->state = DIALOGUE_IDLE;
@@ -266,19 +218,19 @@ bool dialogue_is_busy(const dialogue *d) {
 
 void dialogue_stop(dialogue *d) {
     d->stopped = true;
-    if (d->state == DIALOGUE_WRITING) client_cancel(d->client, d->request.id);
+    if (d->state != DIALOGUE_IDLE) client_cancel(d->client, d->request.id);
 }
 
 void dialogue_pause(dialogue *d) {
     if (d->state == DIALOGUE_IDLE || d->paused) return;
     d->paused = true;
-    if (d->state == DIALOGUE_WRITING) client_pause(d->client, d->request.id);
+    client_pause(d->client, d->request.id);
 }
 
 void dialogue_resume(dialogue *d) {
     if (!d->paused) return;
     d->paused = false;
-    if (d->state == DIALOGUE_WRITING) client_resume(d->client, d->request.id);
+    client_resume(d->client, d->request.id);
 }
 
 static void note_chain(dialogue *d, const char *since, const strategy *chain) {
@@ -288,13 +240,13 @@ static void note_chain(dialogue *d, const char *since, const strategy *chain) {
 }
 
 status dialogue_tune(dialogue *d, const strategy *stages, bool replace, failure *f) {
-    const bool is_writing = d->state == DIALOGUE_WRITING && !d->stopped;
-    assert(!is_writing || d->paused);
+    const bool is_wanted = d->state != DIALOGUE_IDLE && !d->stopped;
+    assert(!is_wanted || d->paused);
     const strategy *now = &d->chain;
     strategy next;
     strategy_init(&next);
     status st = strategy_changed(&next, &d->chain, stages, replace, d->n_vocab, f);
-    if (st == STATUS_OK && is_writing) {
+    if (st == STATUS_OK && is_wanted) {
         now = client_change(d->client, d->request.id, stages, replace, f);
         if (!now) st = f->code;
     }
@@ -305,7 +257,7 @@ status dialogue_tune(dialogue *d, const strategy *stages, bool replace, failure 
     strategy_clear(&d->chain);
     d->chain = next;            /* takes it over */
     char since[64] = "strategy";
-    if (is_writing) snprintf(since, sizeof since, "from step %u on", d->n_tokens);
+    if (is_wanted && d->state == DIALOGUE_WRITING) snprintf(since, sizeof since, "from step %u on", d->n_tokens);
     note_chain(d, since, now);
     return STATUS_OK;
 }
@@ -352,9 +304,7 @@ void dialogue_free(dialogue **out) {
     if (!d) return;
     *out = NULL;
     client_set_waiting(d->client, NULL, NULL);
-    stops_clear(d);
     trimmed_clear(&d->reply);
-    ids_clear(&d->prompt);
     strategy_clear(&d->chain);
     strategy_clear(&d->request_chain);
     transcript_free(&d->said);

@@ -52,14 +52,19 @@ typedef struct conversation_message {
     size_t n_bytes;
 } conversation_message;
 
-typedef struct render_question {
-    const char *model;
+/* The prompt that the next reply of a conversation follows. */
+typedef struct conversation_prompt {
     const conversation_message *messages;   /* [n_messages], oldest first */
     size_t n_messages;
     const char *form;           /* of the chat template; NULL: the model's own */
     uint32_t n_ids_max;         /* of the prompt; 0: no bound */
     uint32_t n_reply;           /* ids that must find room after the prompt: at most half of the context, and a
                                  * quarter of the KV-cache */
+} conversation_prompt;
+
+typedef struct render_question {
+    const char *model;
+    conversation_prompt conversation;
 } render_question;
 
 typedef struct score_question {
@@ -127,19 +132,18 @@ typedef enum form_origin {
     FORM_IN_PLACE,              /* the model's own was not recognised */
 } form_origin;
 
-typedef struct render_answer {
-    const int32_t *ids;         /* [n_ids], the prompt */
-    size_t n_ids;
+/* How the prompt of a conversation was made. */
+typedef struct conversation_form {
     const char *form;           /* of the chat template */
     form_origin origin;
     uint32_t n_dropped;         /* messages left out, the oldest after the system message */
     uint32_t n_cut;             /* ids left out at the beginning of the last message */
-    const char *const *stops;   /* [n_stops]: texts that end a reply, beside the model's end ids */
-    size_t n_stops;
-    const char *model;          /* that the prompt is for */
-    uint32_t n_vocab;           /* its ids */
-    uint32_t n_ctx;             /* that prompt and reply may have together */
-    uint64_t kv_tokens;         /* the same, for which the model's KV-cache has room; 0: not known */
+} conversation_form;
+
+typedef struct render_answer {
+    const int32_t *ids;         /* [n_ids], the prompt */
+    size_t n_ids;
+    conversation_form made;
 } render_answer;
 
 typedef struct candidate {

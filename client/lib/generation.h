@@ -20,14 +20,18 @@ typedef struct generation_piece {
 
 typedef struct generation_request {
     uint8_t id[REQUEST_BYTES];
-    const generation_piece *pieces;
-    size_t n_pieces;            /* 0: the prompt is ids */
-    const int32_t *ids;         /* [n_ids]: a prompt without pieces, taken as it is */
+    /* The prompt: one of these. */
+    const generation_piece *pieces;     /* [n_pieces] */
+    size_t n_pieces;
+    const conversation_prompt *conversation;   /* NULL: none; read until `started` */
+    const int32_t *ids;         /* [n_ids], taken as they are */
     size_t n_ids;
     const char *model, *pool, *session;     /* NULL: the default model and pool, no session */
     const strategy *chain;
     uint64_t seed;              /* below SEED_MAX */
     uint32_t max_new_tokens;
+    bool as_room_allows;        /* of a conversation: and no more than what the prompt leaves of context and KV-cache, nor
+                                 * than a quarter of the KV-cache */
     const char *const *stops;   /* [n_stops] */
     size_t n_stops;
     const int32_t *stop_ids;    /* [n_stop_ids] */
@@ -45,6 +49,11 @@ typedef struct generation_start {
     uint32_t n_prompt;          /* ids */
     uint64_t seed;
     bool has_own_bos;           /* the text began with the model's BOS: none was added */
+    conversation_form made;     /* of a conversation */
+    uint32_t max_new_tokens;    /* as it is used */
+    uint32_t n_vocab;           /* ids of the model */
+    uint32_t n_ctx;             /* that prompt and reply may have together */
+    uint64_t kv_tokens;         /* the same, for which the model's KV-cache has room; 0: not known */
 } generation_start;
 
 typedef struct generation_token {

@@ -10,8 +10,6 @@
 #include "tests/fuzz/input/target.h"
 #include "tests/support/scratch.h"
 
-enum { N_REPLY = 16 };
-
 static void must(bool holds) {
     if (!holds) abort();
 }
@@ -28,7 +26,7 @@ static status read_text_line(const json_t *line, generate_flags *flags, strategy
     line_prompt_init(&p);
     generation_request request = generate_flags_request(flags, chain);
     st = line_prompt_read(&p, line, flags, f);
-    if (st == STATUS_OK && !line_prompt_question(&p, flags, N_REPLY)) line_prompt_put(&p, &request);
+    if (st == STATUS_OK) line_prompt_put(&p, flags, &request);
     line_prompt_clear(&p);
     return st;
 }

@@ -145,7 +145,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     log_open("client", LOG_QUIET);
     strategy_init(&chain);
     strategy_defaults(&chain);
-    questions[ASK_RENDER].render = (render_question){.messages = &said, .n_messages = 1};
+    questions[ASK_RENDER].render.conversation = (conversation_prompt){.messages = &said, .n_messages = 1};
     request = (generation_request){.pieces = &prompt, .n_pieces = 1, .chain = &chain, .max_new_tokens = 20, .n_candidates = 2};
     watched.n_candidates = 2;
     memcpy(request.id, id, sizeof request.id);

@@ -23,10 +23,22 @@ typedef struct peer peer;           /* proto/net/peer.h */
 
 /* ---- what clients ask; all of it is borrowed for the call ---- */
 
+/* The prompt of its next reply is wanted. */
+typedef struct conversation_order {
+    const chat_message *messages;   /* not checked yet */
+    size_t n_messages;
+    chat_form form;
+    uint32_t n_ids_max;             /* 0: no bound */
+    uint32_t n_reply;               /* ids that context and KV-cache must hold after them, see Render */
+    bool as_room_allows;            /* of a Generate: see there */
+} conversation_order;
+
 typedef struct generate_order {
     request_order request;
-    const prompt_piece *pieces;     /* [n_pieces] of the prompt, where request.ids is NULL */
+    /* Where request.ids is NULL: */
+    const prompt_piece *pieces;     /* [n_pieces] of the prompt */
     size_t n_pieces;
+    const conversation_order *conversation;     /* NULL: the pieces count */
     const failure *fault;           /* NULL, or why only id and attempt of the request are to be read */
 } generate_order;
 
@@ -50,11 +62,7 @@ typedef struct prompt_order {       /* a Render */
     uint64_t number;
     const char *model;
     uint32_t wait_ms;
-    const chat_message *messages;   /* not checked yet */
-    size_t n_messages;
-    chat_form form;
-    uint32_t n_ids_max;             /* 0: no bound */
-    uint32_t n_reply;               /* ids that context and KV-cache must hold after them, see Render */
+    conversation_order conversation;
 } prompt_order;
 
 typedef struct client_link_events {
@@ -110,6 +118,7 @@ typedef struct rendered_prompt {
     const char *model;
     uint32_t n_vocab, n_ctx;
     uint64_t kv_tokens;             /* 0: not known */
+    uint32_t n_tokens_max;          /* of a reply as_room_allows; 0: no bound */
 } rendered_prompt;
 void client_link_rendered(client_link *l, peer *client, uint64_t number, const rendered_prompt *prompt);
 
@@ -137,7 +146,13 @@ void client_link_trace(client_link *l, peer *watcher, const vocab *v, uint32_t n
                        const Trivium__Glimpse *trace);
 
 /* A text, told to its owner. */
-void client_link_started(client_link *l, const request *r, bool has_own_bos, uint32_t n_models);
+typedef struct text_start {         /* what its request does not know */
+    bool has_own_bos;
+    uint32_t n_models;
+    uint64_t kv_tokens;             /* 0: not known */
+    const rendered_prompt *rendered;    /* of its conversation; NULL: there is none */
+} text_start;
+void client_link_started(client_link *l, const request *r, const text_start *start);
 void client_link_token(client_link *l, const request *r, const vocab *v, const request_token *token,
                        const Trivium__Drawn *drawn, const stream_text *shown);
 void client_link_rest(client_link *l, const request *r, const stream_text *shown);  /* held back so far */

@@ -48,7 +48,13 @@ void client_link_detokenized(client_link *l, peer *client, uint64_t number, cons
     client_link_answer(l, client, number, &m, &(wire_raw){text, n_bytes}, 1);
 }
 
-static Trivium__TemplateOrigin origin_to_wire(chat_origin origin) {
+size_t stop_to_wire(const rendered_prompt *prompt, ProtobufCBinaryData *out) {
+    if (!prompt->stop) return 0;
+    *out = bytes_to_wire((const uint8_t *)prompt->stop, strlen(prompt->stop));
+    return 1;
+}
+
+Trivium__TemplateOrigin origin_to_wire(chat_origin origin) {
     switch (origin) {
     case CHAT_ASKED: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_ASKED;
     case CHAT_OWN: return TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN;
@@ -59,7 +65,7 @@ static Trivium__TemplateOrigin origin_to_wire(chat_origin origin) {
 }
 
 void client_link_rendered(client_link *l, peer *client, uint64_t number, const rendered_prompt *prompt) {
-    ProtobufCBinaryData stop_bytes;
+    ProtobufCBinaryData stop;
     Trivium__Rendered rendered = TRIVIUM__RENDERED__INIT;
     rendered.call = number;
     rendered.template_ = (char *)chat_form_name(prompt->form);
@@ -70,11 +76,8 @@ void client_link_rendered(client_link *l, peer *client, uint64_t number, const r
     rendered.model = (char *)prompt->model;
     rendered.n_ctx = prompt->n_ctx;
     rendered.kv_tokens = prompt->kv_tokens;
-    if (prompt->stop) {
-        stop_bytes = bytes_to_wire((const uint8_t *)prompt->stop, strlen(prompt->stop));
-        rendered.stops = &stop_bytes;
-        rendered.n_stops = 1;
-    }
+    rendered.n_stops = stop_to_wire(prompt, &stop);
+    rendered.stops = &stop;
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_RENDERED;
     m.rendered = &rendered;

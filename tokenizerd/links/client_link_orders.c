@@ -37,6 +37,33 @@ static const uint8_t *take_text(text_rest *rest, size_t n_bytes) {
     return text;
 }
 
+/* ---- conversations ---- */
+
+/* [n_messages] */
+static status messages_fill(chat_message *messages, Trivium__Message *const *wire, size_t n_messages,
+                            const wire_message *message, failure *f) {
+    text_rest rest;
+    bool fits = text_of(message, &rest.bytes, &rest.n_bytes);
+    for (size_t i = 0; fits && i < n_messages; i++) {
+        const Trivium__Message *from = wire[i];
+        messages[i] = (chat_message){.role = chat_role_named(from->role),
+                                     .content = take_text(&rest, from->n_bytes), .n_bytes = from->n_bytes};
+        fits = messages[i].content != NULL;
+    }
+    if (fits && rest.n_bytes == 0) return STATUS_OK;
+    return fail(f, STATUS_BAD_MESSAGE, "the messages do not fill the frame of text");
+}
+
+/* *messages is the caller's to free, whatever comes back. */
+static status conversation_fill(conversation_order *o, const char *form, Trivium__Message *const *wire, size_t n_messages,
+                                const wire_message *message, chat_message **messages, failure *f) {
+    o->n_messages = n_messages;
+    o->messages = *messages = calloc(n_messages + 1, sizeof **messages);
+    if (!*messages) return fail(f, STATUS_NO_MEMORY, "no memory for %zu messages", n_messages);
+    status st = chat_form_named(form, &o->form, f);
+    return st == STATUS_OK ? messages_fill(*messages, wire, n_messages, message, f) : st;
+}
+
 /* ---- generations ---- */
 
 static status counts_check(const Trivium__Generate *m, failure *f) {
@@ -95,23 +122,46 @@ static status pieces_fill(generate_order *o, const Trivium__Generate *m, const w
     return STATUS_OK;
 }
 
-static status prompt_fill(generate_order *o, const Trivium__Generate *m, const wire_message *message,
-                          prompt_piece pieces[SEGMENTS_MAX], failure *f) {
-    if (m->n_segments > 0) return pieces_fill(o, m, message, pieces, f);
+/* What is asked of a conversation, so that there is one, were it without a message. */
+static bool has_conversation(const Trivium__Generate *m) {
+    return m->n_messages > 0 || m->template_[0] || m->n_ids_max > 0 || m->n_reply > 0 || m->as_room_allows;
+}
+
+/* What an order needs beside the message that it is of. */
+typedef struct generate_parts {
+    vocab_bytes stops[STOPS_MAX];
+    prompt_piece pieces[SEGMENTS_MAX];
+    conversation_order conversation;
+    chat_message *messages;         /* owned */
+    strategy chain;
+} generate_parts;
+
+static status prompt_fill(generate_order *o, const Trivium__Generate *m, const wire_message *message, generate_parts *parts,
+                          failure *f) {
+    if (has_conversation(m) && m->n_segments > 0)
+        return fail(f, STATUS_BAD_REQUEST, "a prompt is made of segments or of messages, and here are both");
+    if (has_conversation(m) && m->n_prompt > 0)
+        return fail(f, STATUS_BAD_REQUEST, "a prompt is made of ids or of messages, and here are both");
+    if (has_conversation(m)) {
+        o->conversation = &parts->conversation;
+        parts->conversation = (conversation_order){
+            .n_ids_max = m->n_ids_max, .n_reply = m->n_reply, .as_room_allows = m->as_room_allows};
+        return conversation_fill(&parts->conversation, m->template_, m->messages, m->n_messages, message, &parts->messages, f);
+    }
+    if (m->n_segments > 0) return pieces_fill(o, m, message, parts->pieces, f);
     if (message->n_raw == 0 || ids_of(message, 0, &o->request.ids, &o->request.n_ids)) return STATUS_OK;
     return fail(f, STATUS_BAD_MESSAGE, "the frame of ids holds no whole number of ids");
 }
 
-static status generate_fill(generate_order *o, const Trivium__Generate *m,
-                            const wire_message *message, vocab_bytes stops[STOPS_MAX],
-                            prompt_piece pieces[SEGMENTS_MAX], strategy *chain, failure *f) {
+static status generate_fill(generate_order *o, const Trivium__Generate *m, const wire_message *message,
+                            generate_parts *parts, failure *f) {
     status st = counts_check(m, f);
     if (st != STATUS_OK) return st;
-    request_fill(&o->request, m, stops);
-    st = prompt_fill(o, m, message, pieces, f);
+    request_fill(&o->request, m, parts->stops);
+    st = prompt_fill(o, m, message, parts, f);
     if (st != STATUS_OK) return st;
-    o->request.strategy = chain;
-    return strategy_from_wire(chain, m->strategy, f);
+    o->request.strategy = &parts->chain;
+    return strategy_from_wire(&parts->chain, m->strategy, f);
 }
 
 void client_link_generate(client_link *l, peer *client, const Trivium__Generate *m,
@@ -123,15 +173,14 @@ void client_link_generate(client_link *l, peer *client, const Trivium__Generate 
         client_link_refuse_generate(l, client, m, &f);
         return;
     }
-    vocab_bytes stops[STOPS_MAX];
-    prompt_piece pieces[SEGMENTS_MAX];
-    strategy chain;
-    strategy_init(&chain);
+    generate_parts parts;
+    parts.messages = NULL;
+    strategy_init(&parts.chain);
     generate_order order = {.request = {.id = m->request.data, .attempt = m->attempt}};
-    if (generate_fill(&order, m, message, stops, pieces, &chain, &f) != STATUS_OK)
-        order.fault = &f;
+    if (generate_fill(&order, m, message, &parts, &f) != STATUS_OK) order.fault = &f;
     l->events.generate(l->context, client, &order);
-    strategy_clear(&chain);
+    strategy_clear(&parts.chain);
+    free(parts.messages);
 }
 
 void client_link_tune(client_link *l, peer *client, const Trivium__Tune *m) {
@@ -228,37 +277,17 @@ void client_link_probe(client_link *l, peer *client, const Trivium__Probe *m,
     strategy_clear(&chain);
 }
 
-/* [n_messages] */
-static status messages_fill(chat_message *messages, const Trivium__Render *m, const wire_message *message, failure *f) {
-    text_rest rest;
-    bool fits = text_of(message, &rest.bytes, &rest.n_bytes);
-    for (size_t i = 0; fits && i < m->n_messages; i++) {
-        const Trivium__Message *from = m->messages[i];
-        messages[i] = (chat_message){.role = chat_role_named(from->role),
-                                     .content = take_text(&rest, from->n_bytes), .n_bytes = from->n_bytes};
-        fits = messages[i].content != NULL;
-    }
-    if (fits && rest.n_bytes == 0) return STATUS_OK;
-    return fail(f, STATUS_BAD_MESSAGE, "the messages do not fill the frame of text");
-}
-
 void client_link_render(client_link *l, peer *client, const Trivium__Render *m, const wire_message *message) {
     failure f;
-    status st = STATUS_OK;
-    chat_message *messages = calloc(m->n_messages + 1, sizeof *messages);
+    chat_message *messages;
     prompt_order order = {
         .number = m->call,
         .model = m->model,
         .wait_ms = m->wait_ms,
-        .messages = messages,
-        .n_messages = m->n_messages,
-        .n_ids_max = m->n_ids_max,
-        .n_reply = m->n_reply,
+        .conversation = {.n_ids_max = m->n_ids_max, .n_reply = m->n_reply},
     };
-    if (!messages) st = fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", m->n_messages);
-    if (st == STATUS_OK) st = chat_form_named(m->template_, &order.form, &f);
-    if (st == STATUS_OK) st = messages_fill(messages, m, message, &f);
-    if (st == STATUS_OK) l->events.render(l->context, client, &order);
+    if (conversation_fill(&order.conversation, m->template_, m->messages, m->n_messages, message, &messages, &f) == STATUS_OK)
+        l->events.render(l->context, client, &order);
     else client_link_failed(l, client, m->call, &f);
     free(messages);
 }

@@ -39,6 +39,11 @@ void client_link_score(client_link *l, peer *client, const Trivium__Score *m,
 void client_link_probe(client_link *l, peer *client, const Trivium__Probe *m,
                        const wire_message *message);
 
+/* ---- client_link_answers.c ---- */
+
+Trivium__TemplateOrigin origin_to_wire(chat_origin origin);
+size_t stop_to_wire(const rendered_prompt *prompt, ProtobufCBinaryData *out);   /* how many: none, or *out */
+
 /* ---- client_link_texts.c ---- */
 
 /* False: no memory. Else the caller frees m->strategy. */

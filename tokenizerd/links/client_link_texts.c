@@ -53,7 +53,8 @@ static status drawn_with_text(const vocab *v, const Trivium__Drawn *drawn, size_
 
 /* ---- to the owner ---- */
 
-void client_link_started(client_link *l, const request *r, bool has_own_bos, uint32_t n_models) {
+void client_link_started(client_link *l, const request *r, const text_start *start) {
+    ProtobufCBinaryData stop;
     Trivium__Started started = TRIVIUM__STARTED__INIT;
     started.request = bytes_to_wire(r->id, sizeof r->id);
     started.attempt = r->attempt;
@@ -61,8 +62,20 @@ void client_link_started(client_link *l, const request *r, bool has_own_bos, uin
     started.fingerprint = (char *)r->fingerprint;
     started.seed = r->seed;
     started.n_prompt = (uint32_t)r->n_prompt;
-    started.has_own_bos = has_own_bos;
-    started.n_models = n_models;
+    started.has_own_bos = start->has_own_bos;
+    started.n_models = start->n_models;
+    started.n_vocab = r->facts.n_vocab;
+    started.n_ctx = r->facts.n_ctx;
+    started.kv_tokens = start->kv_tokens;
+    started.max_new_tokens = r->max_new_tokens;
+    if (start->rendered) {
+        started.template_ = (char *)chat_form_name(start->rendered->form);
+        started.origin = origin_to_wire(start->rendered->origin);
+        started.n_dropped = (uint32_t)start->rendered->n_dropped;
+        started.n_cut = (uint32_t)start->rendered->n_cut;
+        started.n_stops = stop_to_wire(start->rendered, &stop);
+        started.stops = &stop;
+    }
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_STARTED;
     m.started = &started;

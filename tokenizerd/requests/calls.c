@@ -40,7 +40,7 @@ detokenize_call *call_as_detokenize(call *c) {
     return &c->detokenize;
 }
 
-render_call *call_as_render(call *c) {
+kept_rendering *call_as_render(call *c) {
     assert(c->kind == CALL_RENDER);
     return &c->render;
 }
@@ -87,9 +87,7 @@ static void part_free(call *c) {
         free(c->detokenize.given.ids);
         ids_text_clear(&c->detokenize.done);
         break;
-    case CALL_RENDER:
-        if (c->render.rendering) c->render.free(&c->render.rendering);
-        break;
+    case CALL_RENDER: kept_rendering_free(&c->render); break;
     case CALL_SCORE:
         queued_text_free(&c->score.text.queued);
         free(c->score.scored.ids);
@@ -182,13 +180,23 @@ static bool share_is_left(const calls *cs, const void *client) {
     return n_own == 0 || share_allows(n_own, cs->n_free);
 }
 
-static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f) {
+status calls_hold(calls *cs, size_t n_bytes, failure *f) {
     if (n_bytes > CALLS_BYTES_MAX - cs->n_bytes_held)
         return fail(f, STATUS_BUSY, "calls hold %zu bytes already; try again later",
                     cs->n_bytes_held);
     cs->n_bytes_held += n_bytes;
-    c->n_bytes_held += n_bytes;
     return STATUS_OK;
+}
+
+void calls_let_go(calls *cs, size_t n_bytes) {
+    assert(n_bytes <= cs->n_bytes_held);
+    cs->n_bytes_held -= n_bytes;
+}
+
+static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f) {
+    status st = calls_hold(cs, n_bytes, f);
+    if (st == STATUS_OK) c->n_bytes_held += n_bytes;
+    return st;
 }
 
 static status ids_copy(calls *cs, call *c, call_ids *to, const int32_t *ids, size_t n_ids, failure *f) {
@@ -248,7 +256,7 @@ static status part_copy(calls *cs, call *c, const call_order *o, failure *f) {
     case CALL_TOKENIZE: c->tokenize.text.bos = o->tokenize.bos; return STATUS_OK;
     case CALL_DETOKENIZE:
         return ids_copy(cs, c, &c->detokenize.given, o->detokenize.ids, o->detokenize.n_ids, f);
-    case CALL_RENDER: return bytes_take(cs, c, o->render.n_bytes, f);
+    case CALL_RENDER: return STATUS_OK;
     case CALL_SCORE: return score_copy(cs, c, &o->score, f);
     case CALL_PROBE: return probe_copy(cs, c, &o->probe, f);
     }
@@ -287,7 +295,7 @@ status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, fa
     order_copy(c, o);
     st = part_copy(cs, c, o, f);
     if (st != STATUS_OK) {
-        cs->n_bytes_held -= c->n_bytes_held;
+        calls_let_go(cs, c->n_bytes_held);
         call_free(c);
         return st;
     }
@@ -307,7 +315,7 @@ void calls_remove(calls *cs, call **out) {
     else cs->first = c->next;
     if (c->next) c->next->previous = c->previous;
     else cs->last = c->previous;
-    cs->n_bytes_held -= c->n_bytes_held;
+    calls_let_go(cs, c->n_bytes_held);
     call_free(c);
 }
 
@@ -332,12 +340,6 @@ void call_meet(call *c, served_model *m) {
 
 status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f) {
     return ids_copy(cs, c, &call_as_score(c)->scored, ids, n_ids, f);
-}
-
-void call_set_rendering(call *c, rendering *r, void (*free)(rendering **r)) {
-    render_call *part = call_as_render(c);
-    assert(!part->rendering);
-    *part = (render_call){.rendering = r, .free = free};
 }
 
 void call_send(call *c, modeld *d, uint64_t now_us) {

@@ -11,6 +11,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
+#include "kept_rendering.h"
 #include "serving.h"
 #include "tokenizerd/text/encode_queue.h"
 #include "tokenizerd/text/ids_text.h"
@@ -42,10 +43,6 @@ typedef struct detokenize_order {
     size_t n_ids;
 } detokenize_order;
 
-typedef struct render_order {
-    size_t n_bytes;             /* that the call will hold for its conversation */
-} render_order;
-
 typedef struct score_order {
     const char *pool;
     const char *traceparent;    /* NULL or "": none */
@@ -68,7 +65,7 @@ typedef struct probe_order {
 } probe_order;
 
 typedef struct call_order {
-    call_kind kind;             /* which of the union counts */
+    call_kind kind;             /* which of the union counts; a render has nothing in it */
     void *client;
     uint64_t client_number;
     const char *model;
@@ -76,7 +73,6 @@ typedef struct call_order {
     union {
         tokenize_order tokenize;
         detokenize_order detokenize;
-        render_order render;
         score_order score;
         probe_order probe;
     };
@@ -101,8 +97,6 @@ typedef struct call_ids {
     size_t n_ids;
 } call_ids;
 
-typedef struct rendering rendering;     /* a conversation on its way to a prompt; only the service knows it */
-
 typedef struct tokenize_call {
     call_text text;
 } tokenize_call;
@@ -111,11 +105,6 @@ typedef struct detokenize_call {
     call_ids given;
     ids_text done;              /* the text of some of them */
 } detokenize_call;
-
-typedef struct render_call {
-    rendering *rendering;       /* owned; NULL before call_set_rendering */
-    void (*free)(rendering **r);
-} render_call;
 
 typedef struct score_call {
     call_text text;
@@ -151,7 +140,7 @@ typedef struct call {
     union {
         tokenize_call tokenize;
         detokenize_call detokenize;
-        render_call render;
+        kept_rendering render;
         score_call score;
         probe_call probe;
     };
@@ -176,7 +165,7 @@ call *calls_next(const call *c);
 /* What only calls of this kind have; the call must be one of them. */
 tokenize_call *call_as_tokenize(call *c);
 detokenize_call *call_as_detokenize(call *c);
-render_call *call_as_render(call *c);
+kept_rendering *call_as_render(call *c);    /* set by the service */
 score_call *call_as_score(call *c);
 probe_call *call_as_probe(call *c);
 
@@ -187,8 +176,9 @@ call_errand *call_errand_of(call *c);       /* NULL: its kind goes to no modeld 
  * STATUS_NO_MEMORY. */
 status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f);
 
-/* What a render works on; the call owns it, and frees it with `free`. */
-void call_set_rendering(call *c, rendering *r, void (*free)(rendering **r));
+/* A conversation holds so many bytes, whether a call or a request keeps it: they count with those of calls. STATUS_BUSY. */
+status calls_hold(calls *cs, size_t n_bytes, failure *f);
+void calls_let_go(calls *cs, size_t n_bytes);
 
 void call_meet(call *c, served_model *m);               /* its model is here; held from now on */
 void call_send(call *c, modeld *d, uint64_t now_us);    /* WAITING → SENT, of a score or probe */

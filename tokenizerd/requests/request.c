@@ -142,6 +142,7 @@ void request_free(request **out) {
     *out = NULL;
     worker_leave(r);
     queued_text_free(&r->queued);
+    kept_rendering_free(&r->rendering);
     stream_free(&r->stream);
     for (request_change *c; (c = request_drop_change(r)) != NULL;) request_change_free(&c);
     strategy_clear(&r->strategy);
@@ -193,6 +194,29 @@ status request_meet(request *r, served_model *m, const model_facts *facts, failu
     return st;
 }
 
+/* The stream of before has had nothing to say. */
+static status stop_add(request *r, const char *stop, failure *f) {
+    size_t n_bytes = strlen(stop), n_before = 0;
+    if (r->n_stops == STOPS_MAX)
+        return fail(f, STATUS_BAD_REQUEST, "with the one of the chat template these are more than %d stop strings", STOPS_MAX);
+    status st = request_hold(r, stop_bytes_held(n_bytes), f);
+    if (st != STATUS_OK) return st;
+    for (size_t i = 0; i < r->n_stops; i++) n_before += r->stop_bytes[i];
+    uint8_t *stops = realloc(r->stops, n_before + n_bytes);
+    if (!stops) return fail(f, STATUS_NO_MEMORY, "no memory for another request");
+    memcpy(stops + n_before, stop, n_bytes);
+    r->stops = stops;
+    r->stop_bytes[r->n_stops++] = (uint16_t)n_bytes;
+    stream_free(&r->stream);
+    return stream_begin(r, r->facts.vocab, f);
+}
+
+status request_rendered(request *r, uint32_t n_tokens_max, const char *stop, failure *f) {
+    assert(r->state == REQUEST_ENCODING && r->model);
+    if (n_tokens_max > 0 && n_tokens_max < r->max_new_tokens) r->max_new_tokens = n_tokens_max;
+    return stop ? stop_add(r, stop, f) : STATUS_OK;
+}
+
 /* ---- its modeld ---- */
 
 bool request_serve(request *r, modeld *d, uint64_t now_us) {
@@ -236,6 +260,7 @@ bool request_pause(request *r, uint32_t n_steps) {
     if (!request_transition(r, EVENT_PAUSE)) return false;
     worker_leave(r);
     queued_text_free(&r->queued);
+    kept_rendering_free(&r->rendering);
     r->retry_us = 0;
     if (n_steps < request_step(r)) r->n_ids = r->n_prompt + n_steps;
     request_place_changes(r);

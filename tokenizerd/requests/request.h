@@ -13,6 +13,7 @@
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
+#include "kept_rendering.h"
 #include "request_order.h"
 #include "serving.h"
 #include "tokenizerd/text/encode_queue.h"
@@ -81,13 +82,14 @@ struct request {
     int32_t priority;
     char traceparent[TRACEPARENT_BYTES + 1];    /* "": none */
     bool ignore_eos, no_cache;
-    bool fresh;                     /* it began with a text; else with ids */
+    bool fresh;                     /* it began with a text or a conversation; else with ids */
     uint8_t *stops;                 /* end to end */
     uint16_t stop_bytes[STOPS_MAX];     /* [n_stops]: there are many requests */
     size_t n_stops;
     int32_t *end_ids;               /* its stop ids, then the model's end ids unless ignore_eos */
     size_t n_end_ids;
     queued_text *queued; /* the text on its way to ids; owned, set and freed by the service */
+    kept_rendering rendering;       /* the conversation on its way to a prompt; the same */
 
     /* where */
     const serving_events *serving;  /* borrowed */
@@ -139,6 +141,10 @@ bool request_transition(request *r, request_event event);
 /* Its model is here (held for it from now on): ids and stops are checked against it. STATUS_BAD_ID,
  * STATUS_TOO_LONG, STATUS_NO_MEMORY. */
 status request_meet(request *r, served_model *m, const model_facts *facts, failure *f);
+
+/* Its conversation is a prompt by now: n_tokens_max is what its reply has room for (0: no bound), and `stop` (NULL: none)
+ * ends it, too. STATUS_BAD_REQUEST: with that there are too many stops. STATUS_BUSY, STATUS_NO_MEMORY. */
+status request_rendered(request *r, uint32_t n_tokens_max, const char *stop, failure *f);
 
 /* ENCODING → WAITING. ids: of its text; when it brought ids, these are replayed now instead.
  * STATUS_EMPTY_PROMPT, STATUS_TOO_LONG, STATUS_BUSY, STATUS_NO_MEMORY. `over` may be set. */

@@ -61,8 +61,12 @@ status request_order_check(const request_order *o, failure *f) {
     return st;
 }
 
+size_t stop_bytes_held(size_t n_bytes) {
+    return n_bytes * (2 + sizeof(size_t));
+}
+
 size_t request_order_bytes(const request_order *o) {
     size_t n_bytes = o->ids ? o->n_ids * sizeof *o->ids : 0;
-    for (size_t i = 0; i < o->n_stops; i++) n_bytes += o->stops[i].n_bytes * (2 + sizeof(size_t));
+    for (size_t i = 0; i < o->n_stops; i++) n_bytes += stop_bytes_held(o->stops[i].n_bytes);
     return n_bytes + strategy_bytes(o->strategy);
 }

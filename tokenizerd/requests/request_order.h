@@ -29,13 +29,15 @@ typedef struct request_order {
     uint32_t wait_ms;               /* 0: nobody said, WAIT_MS */
     int32_t priority;
     const char *traceparent;        /* NULL or "": none */
-    const int32_t *ids; /* prompt and what was drawn so far; NULL: a text is to be encoded */
+    const int32_t *ids; /* prompt and what was drawn so far; NULL: a text or a conversation is to become ids */
     size_t n_ids, n_prompt;
 } request_order;
 
 /* What can be checked without its model. STATUS_BAD_REQUEST, STATUS_EMPTY_PROMPT, STATUS_NOT_UTF8,
  * STATUS_TOO_LONG with a sentence. */
-/* What the request will hold of the order beside its own size: with each byte of a stop goes a number (stream.c). */
+/* What a stop holds: with each of its bytes goes a number (stream.c). */
+size_t stop_bytes_held(size_t n_bytes);
+/* What the request will hold of the order beside its own size. */
 size_t request_order_bytes(const request_order *o);
 
 status request_order_check(const request_order *o, failure *f);

@@ -96,11 +96,16 @@ bool answering_turn(answering *a) {
     return a->is_due;
 }
 
+static void render(call *c) {
+    c->state = CALL_ENCODING;
+    rendering_begin(call_as_render(c)->rendering, c->model);
+}
+
 /* Its model is here, and its ids if it needs some. */
 static void carry_out(answering *a, call *c) {
     failure f;
     if (c->kind == CALL_DETOKENIZE) detokenize(a, c);
-    else if (c->kind == CALL_RENDER) renderer_begin(a->renderer, c);
+    else if (c->kind == CALL_RENDER) render(c);
     else if (c->kind == CALL_SCORE && score_check(c, &f) != STATUS_OK) refuse(a, c, &f);
     else send_to_modeld(a, c);
 }
@@ -165,9 +170,33 @@ void answering_call(answering *a, const call_order *order, const prompt_piece *t
     else advance(a, c);
 }
 
+static void on_rendered(void *context, void *owner, const rendered_prompt *prompt, const failure *why) {
+    answering *a = context;
+    call *c = owner;
+    if (why) {
+        refuse(a, c, why);
+        return;
+    }
+    client_link_rendered(a->clients, c->client, c->client_number, prompt);
+    calls_remove(a->calls, &c);
+}
+
 void answering_render(answering *a, peer *client, const prompt_order *order) {
-    call *c = renderer_take(a->renderer, client, order);
-    if (c) advance(a, c);
+    const call_order of_table = {
+        .kind = CALL_RENDER,
+        .client = client,
+        .client_number = order->number,
+        .model = order->model,
+        .wait_ms = order->wait_ms,
+    };
+    failure f;
+    call *c;
+    if (calls_add(a->calls, &of_table, clock_us(), &c, &f) != STATUS_OK)
+        client_link_failed(a->clients, client, order->number, &f);
+    else if (rendering_new(a->renderer, &order->conversation, (rendering_listener){on_rendered, a, c}, call_as_render(c),
+                           &f) != STATUS_OK)
+        refuse(a, c, &f);
+    else advance(a, c);
 }
 
 /* ---- what modelds answer ---- */

@@ -47,17 +47,19 @@ static void open_at(generating *g, request *r, modeld *d) {
 
 static void advance(generating *g, request *r);
 
-/* Its ids are here: of its text, or NULL when it brought them. */
-static void ready(generating *g, request *r, const int32_t *ids, size_t n_ids) {
+/* Its ids are here: of its text or conversation, or NULL when it brought them. `start` has what only these know. */
+static void ready(generating *g, request *r, const int32_t *ids, size_t n_ids, text_start start) {
     failure f;
     status st = request_encoded(r, ids, n_ids, clock_us(), &f);
-    bool has_own_bos = r->queued && queued_text_had_first(r->queued);
-    queued_text_free(&r->queued);
     if (st != STATUS_OK) {
         generating_end(g, r, FINISH_ERROR, &f);
         return;
     }
-    client_link_started(g->clients, r, has_own_bos, models_count(g->models));
+    start.n_models = models_count(g->models);
+    start.kv_tokens = start.rendered ? start.rendered->kv_tokens : served_model_kv_tokens(r->model);
+    client_link_started(g->clients, r, &start);
+    queued_text_free(&r->queued);
+    kept_rendering_free(&r->rendering);
     changes_tell(g->clients, r);
     advance(g, r);
 }
@@ -70,7 +72,25 @@ static void on_encoded(void *context, void *owner, const failure *why) {
         return;
     }
     const int32_t *ids = queued_text_ids(r->queued, &n_ids);
-    ready(context, r, ids, n_ids);
+    ready(context, r, ids, n_ids, (text_start){.has_own_bos = queued_text_had_first(r->queued)});
+}
+
+static void on_rendered(void *context, void *owner, const rendered_prompt *prompt, const failure *why) {
+    generating *g = context;
+    request *r = owner;
+    failure f;
+    if (!why && request_rendered(r, prompt->n_tokens_max, prompt->stop, &f) != STATUS_OK) why = &f;
+    if (why) generating_end(g, r, FINISH_ERROR, why);
+    else ready(g, r, prompt->ids, prompt->n_ids, (text_start){.rendered = prompt});
+}
+
+/* What is to become its prompt is kept until its model is here. */
+static status prompt_keep(generating *g, request *r, const generate_order *order, failure *f) {
+    if (!r->fresh) return STATUS_OK;
+    if (order->conversation)
+        return rendering_new(g->renderer, order->conversation, (rendering_listener){on_rendered, g, r}, &r->rendering, f);
+    return encode_queue_add(g->encode_queue, order->pieces, order->n_pieces, (queued_text_listener){on_encoded, g, r},
+                            &r->queued, f);
 }
 
 static void meet(generating *g, request *r, served_model *m) {
@@ -84,7 +104,8 @@ static void meet(generating *g, request *r, served_model *m) {
         turn_ask(g->turn);
     }
     if (st != STATUS_OK) generating_end(g, r, FINISH_ERROR, &f);
-    else if (!r->queued) ready(g, r, NULL, 0);
+    else if (r->rendering.rendering) rendering_begin(r->rendering.rendering, m);
+    else if (!r->queued) ready(g, r, NULL, 0, (text_start){0});
 }
 
 /* It waited too long, or in vain. */
@@ -137,9 +158,7 @@ void generating_generate(generating *g, peer *client, const generate_order *orde
         refuse(g, client, o, &f);
         return;
     }
-    if (r->fresh && encode_queue_add(g->encode_queue, order->pieces, order->n_pieces,
-                                     (queued_text_listener){on_encoded, g, r}, &r->queued,
-                                     &f) != STATUS_OK) {
+    if (prompt_keep(g, r, order, &f) != STATUS_OK) {
         generating_end(g, r, FINISH_ERROR, &f);
         return;
     }

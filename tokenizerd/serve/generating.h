@@ -1,9 +1,10 @@
-/* Generations, from Generate to Done: text to ids, ids to a modeld, its tokens back as text. Each request
+/* Generations, from Generate to Done: text or messages to ids, ids to a modeld, its tokens back as text. Each request
  * has one state (requests/request.h); here its messages are mapped to that, and what it decides is carried
  * out. */
 #ifndef TRIVIUM_GENERATING_H
 #define TRIVIUM_GENERATING_H
 
+#include "rendering.h"
 #include "tokenizerd/links/client_link.h"
 #include "tokenizerd/links/modeld_link.h"
 #include "tokenizerd/requests/requests.h"
@@ -20,6 +21,7 @@ typedef struct generating {         /* what it needs: filled in by its owner, al
     watches *watches;               /* read for what Open asks for; told when a request ends or goes on */
     encode_queue *encode_queue;
     turn *turn;
+    renderer *renderer;
 } generating;
 
 /* ---- what clients ask ---- */

@@ -3,55 +3,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/base/clock.h"
 #include "tokenizerd/chat/conversation.h"
 
 /* A conversation on its way to a prompt. */
 struct rendering {
+    renderer *by;               /* borrowed */
+    rendering_listener listener;
     conversation *conversation; /* owned */
+    size_t n_bytes_held;        /* among those of calls */
     chat_form asked;
     uint32_t n_ids_max;         /* 0: no bound */
     uint32_t n_reply;           /* ids that context and KV-cache must hold after them, see room_keep */
-    chat chat;                  /* once its model is here */
+    bool as_room_allows;        /* the reply is bounded, see room_left */
+    const served_model *model;  /* once it is here, as is what follows: */
+    uint32_t n_ctx;
+    uint64_t kv_tokens;         /* 0: not known */
+    chat chat;
     queued_text *queued;        /* the try that is being encoded; owned, NULL: none */
     size_t n_head_bytes, n_tail_bytes;  /* of it, see chat_prompt */
     queued_text *fits;          /* encoded: the best try so far; owned, NULL: none */
 };
-
-static rendering *rendering_new(const prompt_order *order) {
-    rendering *r = calloc(1, sizeof *r);
-    if (!r) return NULL;
-    r->asked = order->form;
-    r->n_ids_max = order->n_ids_max;
-    r->n_reply = order->n_reply;
-    r->conversation = conversation_new(order->messages, order->n_messages);
-    if (r->conversation) return r;
-    free(r);
-    return NULL;
-}
 
 static void rendering_free(rendering **out) {
     rendering *r = *out;
     queued_text_free(&r->queued);
     queued_text_free(&r->fits);
     conversation_free(&r->conversation);
+    calls_let_go(r->by->calls, r->n_bytes_held);
     free(r);
     *out = NULL;
 }
 
-static rendering *rendering_of(call *c) {
-    return call_as_render(c)->rendering;
+static uint64_t lesser(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
 }
 
-/* ---- its answer ---- */
+/* ---- its end ---- */
 
-static void refuse(renderer *by, call *c, const failure *why) {
-    client_link_failed(by->clients, c->client, c->client_number, why);
-    calls_remove(by->calls, &c);
+static void refuse(rendering *r, const failure *why) {
+    r->listener.ended(r->listener.context, r->listener.owner, NULL, why);
 }
 
-static void answer_rendered(renderer *by, call *c, const int32_t *ids, size_t n_ids, size_t n_cut) {
-    const rendering *r = rendering_of(c);
+/* Of a reply to a prompt of so many ids: what these leave, and a quarter of the KV-cache, so that others find room. */
+static uint32_t room_left(const rendering *r, size_t n_ids) {
+    uint64_t n_left = r->n_ctx > n_ids ? r->n_ctx - n_ids : 0;
+    if (r->kv_tokens > 0) n_left = lesser(n_left, r->kv_tokens > n_ids ? r->kv_tokens - n_ids : 0);
+    if (r->kv_tokens > 0) n_left = lesser(n_left, r->kv_tokens / 4);
+    return n_left > 0 ? (uint32_t)n_left : 1;
+}
+
+static void answer(rendering *r, const int32_t *ids, size_t n_ids, size_t n_cut) {
     const rendered_prompt prompt = {
         .ids = ids,
         .n_ids = n_ids,
@@ -59,42 +60,41 @@ static void answer_rendered(renderer *by, call *c, const int32_t *ids, size_t n_
         .n_cut = n_cut,
         .form = r->chat.form,
         .origin = r->chat.origin,
-        .stop = chat_stop(r->chat.form, served_model_vocab(c->model)),
-        .model = served_model_name(c->model),
-        .n_vocab = served_model_n_vocab(c->model),
-        .n_ctx = served_model_n_ctx(c->model),
-        .kv_tokens = served_model_kv_tokens(c->model),
+        .stop = chat_stop(r->chat.form, served_model_vocab(r->model)),
+        .model = served_model_name(r->model),
+        .n_vocab = served_model_n_vocab(r->model),
+        .n_ctx = r->n_ctx,
+        .kv_tokens = r->kv_tokens,
+        .n_tokens_max = r->as_room_allows ? room_left(r, n_ids) : 0,
     };
-    client_link_rendered(by->clients, c->client, c->client_number, &prompt);
-    calls_remove(by->calls, &c);
+    r->listener.ended(r->listener.context, r->listener.owner, &prompt, NULL);
 }
 
-static void answer_fitting(renderer *by, call *c) {
+static void answer_fitting(rendering *r) {
     size_t n_ids;
-    const int32_t *ids = queued_text_ids(rendering_of(c)->fits, &n_ids);
-    answer_rendered(by, c, ids, n_ids, 0);
+    const int32_t *ids = queued_text_ids(r->fits, &n_ids);
+    answer(r, ids, n_ids, 0);
 }
 
 /* Only the system message and the last one are left, and their ids are too many. */
-static void answer_cut(renderer *by, call *c) {
+static void answer_cut(rendering *r) {
     failure f;
     size_t begin, n_cut;
-    const rendering *r = rendering_of(c);
     prompt_ids p = {.has_bos = r->chat.bos >= 0,
                     .n_head_bytes = r->n_head_bytes,
                     .n_tail_bytes = r->n_tail_bytes};
     p.ids = queued_text_ids(r->queued, &p.n_ids);
-    status st = conversation_cut(served_model_vocab(c->model), &p, r->n_ids_max, &begin, &n_cut, &f);
+    status st = conversation_cut(served_model_vocab(r->model), &p, r->n_ids_max, &begin, &n_cut, &f);
     size_t n_left = p.n_ids - n_cut;
     int32_t *ids = st == STATUS_OK ? malloc((n_left + 1) * sizeof *ids) : NULL;
     if (st == STATUS_OK && !ids) fail(&f, STATUS_NO_MEMORY, "no memory for %zu ids", n_left);
     if (!ids) {
-        refuse(by, c, &f);
+        refuse(r, &f);
         return;
     }
     memcpy(ids, p.ids, begin * sizeof *ids);
     memcpy(ids + begin, p.ids + begin + n_cut, (n_left - begin) * sizeof *ids);
-    answer_rendered(by, c, ids, n_left, n_cut);
+    answer(r, ids, n_left, n_cut);
     free(ids);
 }
 
@@ -102,8 +102,7 @@ static void answer_cut(renderer *by, call *c) {
 
 static queued_text_encoded on_encoded;
 
-static status try_start(renderer *by, call *c, failure *f) {
-    rendering *r = rendering_of(c);
+static status try_start(rendering *r, failure *f) {
     size_t n_messages;
     const chat_message *messages = conversation_messages(r->conversation, &n_messages);
     chat_prompt prompt;
@@ -112,32 +111,30 @@ static status try_start(renderer *by, call *c, failure *f) {
     if (st != STATUS_OK) return st;
     r->n_head_bytes = prompt.n_head_bytes;
     r->n_tail_bytes = prompt.n_tail_bytes;
-    st = encode_queue_add(by->encode_queue, prompt.pieces, prompt.n_pieces,
-                          (queued_text_listener){on_encoded, by, c}, &r->queued, f);
+    st = encode_queue_add(r->by->encode_queue, prompt.pieces, prompt.n_pieces,
+                          (queued_text_listener){on_encoded, NULL, r}, &r->queued, f);
     free(prompt.pieces);
-    if (st == STATUS_OK) queued_text_start(r->queued, served_model_tokenizer(c->model), r->chat.bos);
+    if (st == STATUS_OK) queued_text_start(r->queued, served_model_tokenizer(r->model), r->chat.bos);
     return st;
 }
 
-/* The next try, until one is on its way or the call is answered. A text that is too long to be
+/* The next try, until one is on its way or there is nothing more to try. A text that is too long to be
  * encoded is one that does not fit. */
-static void try_next(renderer *by, call *c) {
-    rendering *r = rendering_of(c);
+static void try_next(rendering *r) {
     for (;;) {
         failure f;
         queued_text_free(&r->queued);
-        status st = try_start(by, c, &f);
+        status st = try_start(r, &f);
         if (st == STATUS_OK) {
-            c->state = CALL_ENCODING;
-            turn_ask(by->turn);
+            turn_ask(r->by->turn);
             return;
         }
         conversation_next next = CONVERSATION_TOO_LONG;
         if (st == STATUS_TOO_LONG && r->n_ids_max > 0)
             next = conversation_tried(r->conversation, false);
         if (next == CONVERSATION_AGAIN) continue;
-        if (next == CONVERSATION_FITS) answer_fitting(by, c);
-        else refuse(by, c, &f);
+        if (next == CONVERSATION_FITS) answer_fitting(r);
+        else refuse(r, &f);
         return;
     }
 }
@@ -154,76 +151,72 @@ static bool try_fits(rendering *r) {
 }
 
 static void on_encoded(void *context, void *owner, const failure *why) {
-    renderer *by = context;
-    call *c = owner;
-    rendering *r = rendering_of(c);
+    (void)context;
+    rendering *r = owner;
     bool may_fit_shorter = r->n_ids_max > 0;
     if (why && !(why->code == STATUS_TOO_LONG && may_fit_shorter)) {
-        refuse(by, c, why);
+        refuse(r, why);
         return;
     }
     bool fits = !why && try_fits(r);
     switch (conversation_tried(r->conversation, fits)) {
-    case CONVERSATION_AGAIN: try_next(by, c); break;
-    case CONVERSATION_FITS: answer_fitting(by, c); break;
+    case CONVERSATION_AGAIN: try_next(r); break;
+    case CONVERSATION_FITS: answer_fitting(r); break;
     case CONVERSATION_TOO_LONG:
-        if (why) refuse(by, c, why);
-        else answer_cut(by, c);
+        if (why) refuse(r, why);
+        else answer_cut(r);
         break;
     }
 }
 
-static uint64_t lesser(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
-}
-
 /* Where the reply is to have room, context and KV-cache bound the prompt, too; but the room is at most half
  * of the one and a quarter of the other. */
-static void room_keep(rendering *r, uint32_t n_ctx, uint64_t kv_tokens) {
+static void room_keep(rendering *r) {
     if (r->n_reply == 0) return;
-    if (kv_tokens == 0) kv_tokens = UINT64_MAX;     /* not known */
-    uint64_t n_reply = lesser(r->n_reply, lesser(n_ctx / 2, kv_tokens / 4));
-    uint32_t n_ids_max = (uint32_t)(lesser(n_ctx, kv_tokens) - n_reply);
+    uint64_t kv_tokens = r->kv_tokens > 0 ? r->kv_tokens : UINT64_MAX;
+    uint64_t n_reply = lesser(r->n_reply, lesser(r->n_ctx / 2, kv_tokens / 4));
+    uint32_t n_ids_max = (uint32_t)(lesser(r->n_ctx, kv_tokens) - n_reply);
     if (r->n_ids_max == 0 || r->n_ids_max > n_ids_max) r->n_ids_max = n_ids_max;
 }
 
-void renderer_begin(renderer *by, call *c) {
-    rendering *r = rendering_of(c);
-    room_keep(r, served_model_n_ctx(c->model), served_model_kv_tokens(c->model));
-    r->chat = chat_choose(served_model_tokenizer(c->model), served_model_template(c->model), r->asked);
-    try_next(by, c);
+void rendering_begin(rendering *r, const served_model *m) {
+    r->model = m;
+    r->n_ctx = served_model_n_ctx(m);
+    r->kv_tokens = served_model_kv_tokens(m);
+    room_keep(r);
+    r->chat = chat_choose(served_model_tokenizer(m), served_model_template(m), r->asked);
+    try_next(r);
 }
 
+/* ---- its beginning ---- */
+
 /* What it holds at most: the conversation, and the ids of the best try so far where there may be several. */
-static size_t bytes_of(const prompt_order *order) {
+static size_t bytes_of(const conversation_order *order) {
     size_t n_bytes = conversation_bytes(order->messages, order->n_messages);
     bool is_bounded = order->n_ids_max > 0 || order->n_reply > 0;
     return n_bytes + (is_bounded ? sizeof(int32_t) * lesser(n_bytes, TOKENIZE_IDS_MAX) : 0);
 }
 
-call *renderer_take(renderer *by, peer *client, const prompt_order *order) {
-    failure f;
-    call *c;
-    const call_order of_table = {
-        .kind = CALL_RENDER,
-        .client = client,
-        .client_number = order->number,
-        .model = order->model,
-        .wait_ms = order->wait_ms,
-        .render = {.n_bytes = bytes_of(order)},
-    };
-    if (calls_add(by->calls, &of_table, clock_us(), &c, &f) != STATUS_OK) {
-        client_link_failed(by->clients, client, order->number, &f);
-        return NULL;
+status rendering_new(renderer *by, const conversation_order *order, rendering_listener listener, kept_rendering *out,
+                     failure *f) {
+    const size_t n_bytes = bytes_of(order);
+    status st = chat_check(order->messages, order->n_messages, f);
+    if (st == STATUS_OK) st = calls_hold(by->calls, n_bytes, f);
+    if (st != STATUS_OK) return st;
+    rendering *r = calloc(1, sizeof *r);
+    if (r) r->conversation = conversation_new(order->messages, order->n_messages);
+    if (!r || !r->conversation) {
+        free(r);
+        calls_let_go(by->calls, n_bytes);
+        return fail(f, STATUS_NO_MEMORY, "no memory for %zu messages", order->n_messages);
     }
-    status st = chat_check(order->messages, order->n_messages, &f);
-    rendering *r = st == STATUS_OK ? rendering_new(order) : NULL;
-    if (st == STATUS_OK && !r)
-        fail(&f, STATUS_NO_MEMORY, "no memory for %zu messages", order->n_messages);
-    if (!r) {
-        refuse(by, c, &f);
-        return NULL;
-    }
-    call_set_rendering(c, r, rendering_free);
-    return c;
+    r->by = by;
+    r->listener = listener;
+    r->n_bytes_held = n_bytes;
+    r->asked = order->form;
+    r->n_ids_max = order->n_ids_max;
+    r->n_reply = order->n_reply;
+    r->as_room_allows = order->as_room_allows;
+    *out = (kept_rendering){r, rendering_free};
+    return STATUS_OK;
 }

@@ -1,24 +1,35 @@
-/* Render: a conversation becomes the ids of a prompt, few enough of them. Each try is rendered and encoded
- * whole, because how many ids a message takes depends on what it stands beside. */
+/* A conversation becomes the ids of a prompt, few enough of them: for Render and for Generate. Each try is rendered and
+ * encoded whole, because how many ids a message takes depends on what it stands beside. */
 #ifndef TRIVIUM_RENDERING_H
 #define TRIVIUM_RENDERING_H
 
 #include "tokenizerd/links/client_link.h"
 #include "tokenizerd/requests/calls.h"
+#include "tokenizerd/requests/kept_rendering.h"
 #include "tokenizerd/route/models.h"
 #include "tokenizerd/text/encode_queue.h"
 #include "turn.h"
 
 typedef struct renderer {           /* what it needs: filled in by its owner, all borrowed */
-    client_link *clients;
-    calls *calls;
+    calls *calls;                   /* among whose bytes conversations count */
     encode_queue *encode_queue;
     turn *turn;
 } renderer;
 
-/* Take it up as a call, or refuse it at once: NULL. */
-call *renderer_take(renderer *by, peer *client, const prompt_order *order);
-/* The model of this call is here; the call may be answered, and gone, afterwards. */
-void renderer_begin(renderer *by, call *c);
+/* The prompt is there (why NULL), borrowed for the call, or it cannot be. The owner frees the rendering, in the call or
+ * later. */
+typedef void rendering_ended(void *context, void *owner, const rendered_prompt *prompt, const failure *why);
+
+typedef struct rendering_listener {
+    rendering_ended *ended;
+    void *context, *owner;          /* what it is called with */
+} rendering_listener;
+
+/* Keep a copy of a conversation until its model is here; `out` holds it from then on. Codes of chat_check, STATUS_BUSY,
+ * STATUS_NO_MEMORY. */
+status rendering_new(renderer *by, const conversation_order *order, rendering_listener listener, kept_rendering *out,
+                     failure *f);
+/* Its model is here, and stays while it lives; it may have ended, and be gone, afterwards. */
+void rendering_begin(rendering *r, const served_model *m);
 
 #endif

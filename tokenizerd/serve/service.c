@@ -269,6 +269,7 @@ static void wire(service *s) {
         .watches = s->watches,
         .encode_queue = s->encode_queue,
         .turn = s->turn,
+        .renderer = &s->renderer,
     };
     s->tuning = (tuning){
         .clients = s->clients,
@@ -283,7 +284,6 @@ static void wire(service *s) {
         .watches = s->watches,
     };
     s->renderer = (renderer){
-        .clients = s->clients,
         .calls = s->calls,
         .encode_queue = s->encode_queue,
         .turn = s->turn,

@@ -15,8 +15,9 @@ static status read_conversation(const text_flags *flags, task *t, failure *f) {
     if (st == STATUS_OK) st = task_messages(t, "messages", f);
     t->question = (question){
         .kind = ASK_RENDER,
-        .render = {.model = flags->model, .messages = t->messages, .n_messages = t->n_messages,
-                   .form = json_string_value(form), .n_ids_max = (uint32_t)n_ids_max},
+        .render = {.model = flags->model,
+                   .conversation = {.messages = t->messages, .n_messages = t->n_messages,
+                                    .form = json_string_value(form), .n_ids_max = (uint32_t)n_ids_max}},
     };
     return st;
 }
@@ -36,8 +37,8 @@ static json_t *answer_json(const answer *a) {
     }
     const render_answer *said = answer_to_render(a);
     return json_pack("{s: o, s: s, s: I, s: I}", "ids", ids_to_json(said->ids, said->n_ids),
-                     "template", said->form, "dropped", (json_int_t)said->n_dropped,
-                     "cut", (json_int_t)said->n_cut);
+                     "template", said->made.form, "dropped", (json_int_t)said->made.n_dropped,
+                     "cut", (json_int_t)said->made.n_cut);
 }
 
 static void show(void *context, const answer *a) {

@@ -1,7 +1,5 @@
 #include "line_prompt.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 void line_prompt_init(line_prompt *p) {
@@ -9,13 +7,7 @@ void line_prompt_init(line_prompt *p) {
     task_init(&p->task);
 }
 
-static void rendered_clear(rendered_conversation *r) {
-    for (size_t i = 0; i < r->n_stops; i++) free(r->stops[i]);
-    free(r->stops);
-}
-
 void line_prompt_clear(line_prompt *p) {
-    if (p->kind == PROMPT_CONVERSATION) rendered_clear(&p->rendered);
     task_clear(&p->task);
     line_prompt_init(p);
 }
@@ -49,52 +41,20 @@ status line_prompt_read(line_prompt *p, const json_t *line, const generate_flags
     return STATUS_UNSUPPORTED;
 }
 
-/* ---- a conversation ---- */
-
-const question *line_prompt_question(line_prompt *p, const generate_flags *flags, uint32_t n_reply) {
-    if (p->kind != PROMPT_CONVERSATION || p->rendered.is_there) return NULL;
-    p->task.question = (question){
-        .kind = ASK_RENDER,
-        .render = {.model = flags->model, .form = flags->form, .messages = p->task.messages,
-                   .n_messages = p->task.n_messages, .n_reply = n_reply},
-    };
-    return &p->task.question;
-}
-
-static status stops_take(rendered_conversation *r, const generate_flags *flags, const render_answer *a, failure *f) {
-    size_t n = a->n_stops + flags->n_stops;
-    if (n > STOPS_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "with the %zu of the chat template these are more than %d stops",
-                    a->n_stops, STOPS_MAX);
-    r->stops = calloc(n + 1, sizeof *r->stops);
-    for (size_t i = 0; r->stops && i < n; i++) {
-        r->stops[i] = strdup(i < a->n_stops ? a->stops[i] : flags->stops[i - a->n_stops]);
-        if (!r->stops[i]) break;
-        r->n_stops++;
-    }
-    return r->stops && r->n_stops == n ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for the prompt");
-}
-
-status line_prompt_take(line_prompt *p, const generate_flags *flags, const render_answer *a, failure *f) {
-    rendered_conversation *r = &p->rendered;
-    if (ids_add_all(&p->task.ids, a->ids, a->n_ids, f) != STATUS_OK) return f->code;
-    r->is_there = true;
-    r->n_dropped = a->n_dropped;
-    r->n_cut = a->n_cut;
-    snprintf(r->model, sizeof r->model, "%s", a->model);
-    return stops_take(r, flags, a, f);
-}
-
-void line_prompt_put(const line_prompt *p, generation_request *request) {
-    if (p->kind == PROMPT_TEXT) {
+void line_prompt_put(line_prompt *p, const generate_flags *flags, generation_request *request) {
+    switch (p->kind) {
+    case PROMPT_TEXT:
         request->pieces = &p->piece;
         request->n_pieces = 1;
-        return;
+        break;
+    case PROMPT_IDS:
+        request->ids = p->task.ids.ids;
+        request->n_ids = p->task.ids.n_ids;
+        break;
+    case PROMPT_CONVERSATION:
+        p->conversation = (conversation_prompt){.messages = p->task.messages, .n_messages = p->task.n_messages,
+                                                .form = flags->form, .n_reply = request->max_new_tokens};
+        request->conversation = &p->conversation;
+        break;
     }
-    request->ids = p->task.ids.ids;
-    request->n_ids = p->task.ids.n_ids;
-    if (p->kind == PROMPT_IDS) return;
-    request->model = p->rendered.model;
-    request->stops = (const char *const *)p->rendered.stops;
-    request->n_stops = p->rendered.n_stops;
 }

@@ -13,7 +13,6 @@
 #include "proto/base/text.h"
 
 typedef enum line_state {
-    LINE_RENDERING,             /* its conversation becomes a prompt */
     LINE_WRITING,
     LINE_WAITING,               /* for room */
 } line_state;
@@ -31,6 +30,7 @@ struct line_text {
     int timer;                  /* LINE_WAITING */
     char model[NAME_BYTES_MAX + 1];
     uint32_t n_prompt;
+    uint32_t n_dropped, n_cut;  /* messages of a conversation, and ids of the last one, for which there was no room */
     buffer text;
     json_t *tokens;             /* NULL: not wanted */
 };
@@ -89,8 +89,8 @@ static json_t *result(const line_text *t, const generation_done *done) {
     if (!whole) return NULL;
     json_object_set_new(whole, "timings", generation_timings_json(done, t->n_prompt));
     if (t->prompt.kind == PROMPT_CONVERSATION) {
-        json_object_set_new(whole, "dropped", json_integer(t->prompt.rendered.n_dropped));
-        json_object_set_new(whole, "cut", json_integer(t->prompt.rendered.n_cut));
+        json_object_set_new(whole, "dropped", json_integer(t->n_dropped));
+        json_object_set_new(whole, "cut", json_integer(t->n_cut));
     }
     if (t->tokens) json_object_set(whole, "tokens", t->tokens);
     if (done->reason == FINISHED_ERROR)
@@ -123,6 +123,8 @@ static void on_started(void *context, const generation_start *start) {
     line_text *t = context;
     t->started = true;
     t->n_prompt = start->n_prompt;
+    t->n_dropped = start->made.n_dropped;
+    t->n_cut = start->made.n_cut;
     snprintf(t->model, sizeof t->model, "%s", start->model);
 }
 
@@ -139,40 +141,17 @@ static void on_chunk(void *context, const generation_chunk *chunk) {
     client_cancel(t->rules->client, t->request.id);
 }
 
-static status text_write(line_text *t, failure *f) {
+static status text_begin(line_text *t, failure *f) {
     static const generation_events events = {
         .started = on_started, .chunk = on_chunk, .done = on_done};
     status st = random_bytes(t->request.id, REQUEST_BYTES, f);
     if (st != STATUS_OK) return st;
     t->state = LINE_WRITING;
-    line_prompt_put(&t->prompt, &t->request);
     st = client_generate(t->rules->client, &t->request, &events, t, f);
     return st == STATUS_BUSY ? text_wait(t, f) : st;
 }
 
 /* ---- the whole ---- */
-
-static void on_rendered(void *context, const answer *a) {
-    line_text *t = context;
-    failure f;
-    status st = a->code;
-    if (t->cancelled) st = fail(&f, STATUS_CANCELLED, "cancelled before it began");
-    else if (st == STATUS_BUSY) st = text_wait(t, &f);
-    else if (st != STATUS_OK) fail(&f, st, "%s", a->message);
-    else {
-        st = line_prompt_take(&t->prompt, &t->flags, answer_to_render(a), &f);
-        if (st == STATUS_OK) st = text_write(t, &f);
-    }
-    if (st != STATUS_OK) batch_line_fail(t->line, &f);
-}
-
-static status text_begin(line_text *t, failure *f) {
-    const question *asked = line_prompt_question(&t->prompt, &t->flags, t->request.max_new_tokens);
-    if (!asked) return text_write(t, f);
-    t->state = LINE_RENDERING;
-    status st = client_call(t->rules->client, asked, on_rendered, t, f);
-    return st == STATUS_BUSY ? text_wait(t, f) : st;
-}
 
 static status line_read(line_text *t, const json_t *line, failure *f) {
     status st = line_keys_take(&t->flags, line, f);
@@ -183,7 +162,9 @@ static status line_read(line_text *t, const json_t *line, failure *f) {
     t->request.seed = has_seed ? t->flags.seed.seed
                                : (t->rules->seed + batch_line_number(t->line) - 1) % SEED_MAX;
     if (t->request.n_candidates > 0) t->tokens = json_array();
-    return line_prompt_read(&t->prompt, line, &t->flags, f);
+    st = line_prompt_read(&t->prompt, line, &t->flags, f);
+    if (st == STATUS_OK) line_prompt_put(&t->prompt, &t->flags, &t->request);
+    return st;
 }
 
 status line_text_begin(line_text_rules *rules, batch_line *line, const json_t *object, failure *f) {
@@ -204,7 +185,6 @@ status line_text_begin(line_text_rules *rules, batch_line *line, const json_t *o
 void line_text_cancel(line_text *t) {
     t->cancelled = true;
     switch (t->state) {
-    case LINE_RENDERING: return;                /* its answer ends it */
     case LINE_WRITING: client_cancel(t->rules->client, t->request.id); return;
     case LINE_WAITING: text_fail(t, STATUS_CANCELLED, "cancelled before it began"); return;
     }

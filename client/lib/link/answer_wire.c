@@ -18,8 +18,6 @@ typedef struct incoming {
     daemon_report *daemons;
     ProtobufCMessage *list;     /* of a frame */
     model_summary *models;
-    char **stops;               /* [n_stops], each owned */
-    size_t n_stops;
 } incoming;
 
 static void incoming_clear(incoming *in) {
@@ -29,8 +27,6 @@ static void incoming_clear(incoming *in) {
     free(in->requests);
     free(in->daemons);
     free(in->models);
-    for (size_t i = 0; i < in->n_stops; i++) free(in->stops[i]);
-    free(in->stops);
     strategy_clear(&in->chain);
     if (in->list) protobuf_c_message_free_unpacked(in->list, NULL);
 }
@@ -55,43 +51,12 @@ static status take_detokenized(incoming *in, const wire_message *m, failure *f) 
     return STATUS_OK;
 }
 
-static form_origin origin_from_wire(Trivium__TemplateOrigin origin) {
-    switch (origin) {
-    case TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_ASKED: return FORM_ASKED;
-    case TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN: return FORM_OWN;
-    case TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_UNKNOWN: return FORM_IN_PLACE;
-    default: return FORM_BY_DEFAULT;
-    }
-}
-
-static status stops_take(incoming *in, const Trivium__Rendered *rendered, failure *f) {
-    in->stops = calloc(rendered->n_stops + 1, sizeof *in->stops);
-    if (!in->stops) return no_memory(f);
-    for (size_t i = 0; i < rendered->n_stops; i++) {
-        const ProtobufCBinaryData *stop = &rendered->stops[i];
-        in->stops[i] = strndup((const char *)stop->data, stop->len);
-        if (!in->stops[i]) return no_memory(f);
-        in->n_stops++;
-    }
-    return STATUS_OK;
-}
-
 static status take_rendered(incoming *in, const wire_message *m, const Trivium__Rendered *rendered,
                             failure *f) {
     render_answer *a = &in->a.render;
     a->ids = wire_items(m, 0, sizeof *a->ids, &a->n_ids);
-    if (!a->ids || rendered->n_stops > STOPS_MAX) return unreadable(f);
-    if (stops_take(in, rendered, f) != STATUS_OK) return f->code;
-    a->form = rendered->template_;
-    a->origin = origin_from_wire(rendered->origin);
-    a->n_dropped = rendered->n_dropped;
-    a->n_cut = rendered->n_cut;
-    a->stops = (const char *const *)in->stops;
-    a->n_stops = in->n_stops;
-    a->model = rendered->model;
-    a->n_vocab = rendered->n_vocab;
-    a->n_ctx = rendered->n_ctx;
-    a->kv_tokens = rendered->kv_tokens;
+    if (!a->ids) return unreadable(f);
+    a->made = form_from_wire(rendered->template_, rendered->origin, rendered->n_dropped, rendered->n_cut);
     return STATUS_OK;
 }
 

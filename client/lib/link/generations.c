@@ -171,7 +171,7 @@ void generations_acknowledge(generations *gs, Trivium__Heartbeat *beat) {
 status generations_begin(generations *gs, const generation_request *request,
                          const generation_events *events, void *context, failure *f) {
     assert(!generation_find(gs, request->id));
-    assert(request->n_pieces == 0 || request->n_ids == 0);
+    assert((request->n_pieces > 0) + (request->n_ids > 0) + (request->conversation != NULL) <= 1);
     if (text_link_check(gs->link, f) != STATUS_OK) return f->code;
     if (gs->n == GENERATIONS_MAX) {
         return fail(f, STATUS_BUSY, "a client has at most %d texts under way", GENERATIONS_MAX);
@@ -259,11 +259,18 @@ void generations_started(generations *gs, const wire_message *m, const Trivium__
         return;
     }
     g->acknowledge.attempt = resume_attempt(g->resume);
-    g->events.started(g->context, &(generation_start){.model = resume_model(g->resume),
-                                                      .n_models = started->n_models,
-                                                      .n_prompt = resume_n_prompt(g->resume),
-                                                      .seed = started->seed,
-                                                      .has_own_bos = started->has_own_bos});
+    g->events.started(g->context, &(generation_start){
+        .model = resume_model(g->resume),
+        .n_models = started->n_models,
+        .n_prompt = resume_n_prompt(g->resume),
+        .seed = started->seed,
+        .has_own_bos = started->has_own_bos,
+        .made = form_from_wire(started->template_, started->origin, started->n_dropped, started->n_cut),
+        .max_new_tokens = started->max_new_tokens,
+        .n_vocab = started->n_vocab,
+        .n_ctx = started->n_ctx,
+        .kv_tokens = started->kv_tokens,
+    });
 }
 
 static void change_settle(generation *g) {

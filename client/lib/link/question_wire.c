@@ -1,8 +1,5 @@
 #include "question_wire.h"
 
-#include <stdlib.h>
-
-#include "proto/base/buffer.h"
 #include "proto/chain/strategy_wire.h"
 #include "text_wire.h"
 
@@ -23,8 +20,7 @@ typedef struct outgoing {
         Trivium__Tune tune;
     } body;
     Trivium__Strategy *chain;   /* owned; NULL: none */
-    Trivium__Message *messages, **message_list;     /* owned; NULL: none */
-    buffer text;                /* owned: of all messages */
+    wire_messages messages;
     wire_raw raw[RAW_FRAMES_MAX];
     size_t n_raw;
 } outgoing;
@@ -65,35 +61,21 @@ static status put_detokenize(outgoing *o, const detokenize_question *asked) {
     return STATUS_OK;
 }
 
-static bool messages_fill(outgoing *o, const render_question *asked) {
-    o->messages = calloc(asked->n_messages + 1, sizeof *o->messages);
-    o->message_list = calloc(asked->n_messages + 1, sizeof *o->message_list);
-    if (!o->messages || !o->message_list) return false;
-    for (size_t i = 0; i < asked->n_messages; i++) {
-        const conversation_message *from = &asked->messages[i];
-        trivium__message__init(&o->messages[i]);
-        o->messages[i].role = name_or_empty(from->role);
-        o->messages[i].n_bytes = (uint32_t)from->n_bytes;
-        o->message_list[i] = &o->messages[i];
-        if (buffer_add(&o->text, from->content, from->n_bytes) != STATUS_OK) return false;
-    }
-    return true;
-}
-
 static status put_render(outgoing *o, const render_question *asked, failure *f) {
     Trivium__Render *m = o->message.render = &o->body.render;
     o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_RENDER;
-    if (!messages_fill(o, asked)) return no_memory(f);
+    const conversation_prompt *said = &asked->conversation;
+    if (wire_messages_fill(&o->messages, said) != STATUS_OK) return no_memory(f);
     trivium__render__init(m);
     m->call = o->number;
     m->model = name_or_empty(asked->model);
-    m->n_messages = asked->n_messages;
-    m->messages = o->message_list;
-    m->template_ = name_or_empty(asked->form);
-    m->n_ids_max = asked->n_ids_max;
-    m->n_reply = asked->n_reply;
+    m->n_messages = said->n_messages;
+    m->messages = o->messages.list;
+    m->template_ = name_or_empty(said->form);
+    m->n_ids_max = said->n_ids_max;
+    m->n_reply = said->n_reply;
     m->wait_ms = o->wait_ms;
-    put_text(o, o->text.bytes, o->text.n_bytes);
+    put_text(o, o->messages.text.bytes, o->messages.text.n_bytes);
     return STATUS_OK;
 }
 
@@ -191,9 +173,7 @@ status question_send(text_link *link, const question *asked, uint64_t number, fa
     status st = put_body(&o, asked, f);
     if (st == STATUS_OK) st = text_link_send(link, &o.message, o.raw, o.n_raw, f);
     trivium__strategy__free_unpacked(o.chain, NULL);
-    free(o.messages);
-    free(o.message_list);
-    buffer_clear(&o.text);
+    wire_messages_clear(&o.messages);
     return st;
 }
 

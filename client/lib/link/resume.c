@@ -16,7 +16,10 @@ typedef struct strategy_at {
 struct resume_state {
     const generation_request *request;      /* borrowed */
     uint32_t attempt;           /* 0 before the first was sent */
-    bool started;               /* prompt ids, model and fingerprint are known */
+    bool started;               /* prompt ids, model, fingerprint and what follows are known */
+    uint32_t max_new_tokens;    /* as they are used */
+    ProtobufCBinaryData stops[STOPS_MAX];   /* [n_stops], of the form of a conversation; each owned */
+    size_t n_stops;
     uint32_t first_step;        /* of this attempt */
     size_t n_ahead;             /* bytes shown beyond the ids' text: held back, then let go */
     size_t n_again;             /* of them, still to come again in this attempt; not shown twice */
@@ -36,6 +39,7 @@ resume_state *resume_new(const generation_request *request, failure *f) {
         return NULL;
     }
     s->request = request;
+    s->max_new_tokens = request->max_new_tokens;
     if (strategy_copy(&s->now.chain, request->chain) == STATUS_OK) return s;
     fail(f, STATUS_NO_MEMORY, "no memory for the chain");
     resume_free(&s);
@@ -46,6 +50,7 @@ void resume_free(resume_state **s) {
     if (!*s) return;
     strategy_clear(&(*s)->now.chain);
     strategy_clear(&(*s)->next.chain);
+    for (size_t i = 0; i < (*s)->n_stops; i++) free((*s)->stops[i].data);
     free((*s)->ids);
     free(*s);
     *s = NULL;
@@ -97,25 +102,38 @@ status resume_change_chain(resume_state *s, const strategy *stages, bool replace
 
 /* ---- sending ---- */
 
-/* Segments and stops as the generated code wants them, and the segments' text. */
+/* Segments, messages and stops as the generated code wants them, and the text of the first two. */
 typedef struct generate_lists {
     Trivium__Segment *segments, **segment_list;
+    wire_messages messages;
     ProtobufCBinaryData *stops;
-    buffer text;
+    size_t n_stops;
+    buffer text;                /* of segments */
 } generate_lists;
 
 static void lists_free(generate_lists *lists) {
     free(lists->segments);
     free(lists->segment_list);
+    wire_messages_clear(&lists->messages);
     free(lists->stops);
     buffer_clear(&lists->text);
 }
 
-static bool lists_fill(generate_lists *lists, const generation_request *r) {
+/* Those that were asked for, then those of the form, once it is known. */
+static bool stops_fill(generate_lists *lists, const resume_state *s) {
+    const generation_request *r = s->request;
+    lists->stops = calloc(r->n_stops + s->n_stops + 1, sizeof *lists->stops);
+    if (!lists->stops) return false;
+    for (size_t i = 0; i < r->n_stops; i++)
+        lists->stops[lists->n_stops++] = bytes_of((const uint8_t *)r->stops[i], strlen(r->stops[i]));
+    for (size_t i = 0; i < s->n_stops; i++) lists->stops[lists->n_stops++] = s->stops[i];
+    return true;
+}
+
+static bool segments_fill(generate_lists *lists, const generation_request *r) {
     lists->segments = calloc(r->n_pieces + 1, sizeof *lists->segments);
     lists->segment_list = calloc(r->n_pieces + 1, sizeof *lists->segment_list);
-    lists->stops = calloc(r->n_stops + 1, sizeof *lists->stops);
-    if (!lists->segments || !lists->segment_list || !lists->stops) return false;
+    if (!lists->segments || !lists->segment_list) return false;
     for (size_t i = 0; i < r->n_pieces; i++) {
         const generation_piece *from = &r->pieces[i];
         trivium__segment__init(&lists->segments[i]);
@@ -124,10 +142,26 @@ static bool lists_fill(generate_lists *lists, const generation_request *r) {
         lists->segment_list[i] = &lists->segments[i];
         if (buffer_add(&lists->text, from->text, from->n_bytes) != STATUS_OK) return false;
     }
-    for (size_t i = 0; i < r->n_stops; i++) {
-        lists->stops[i] = bytes_of((const uint8_t *)r->stops[i], strlen(r->stops[i]));
-    }
     return true;
+}
+
+/* The prompt is said until it is known as ids. */
+static bool lists_fill(generate_lists *lists, const resume_state *s) {
+    const generation_request *r = s->request;
+    if (!stops_fill(lists, s)) return false;
+    if (s->started) return true;
+    if (r->conversation) return wire_messages_fill(&lists->messages, r->conversation) == STATUS_OK;
+    return segments_fill(lists, r);
+}
+
+static void put_conversation(Trivium__Generate *m, const generation_request *r, const generate_lists *lists) {
+    const conversation_prompt *said = r->conversation;
+    m->n_messages = said->n_messages;
+    m->messages = lists->messages.list;
+    m->template_ = name_or_empty(said->form);
+    m->n_ids_max = said->n_ids_max;
+    m->n_reply = said->n_reply;
+    m->as_room_allows = r->as_room_allows;
 }
 
 /* Where the text stands: nothing drawn yet, or all that is kept. */
@@ -138,6 +172,7 @@ static void put_progress(Trivium__Generate *m, const resume_state *s, const gene
         m->n_segments = s->request->n_pieces;
         m->segments = lists->segment_list;
         m->n_prompt = (uint32_t)s->request->n_ids;
+        if (s->request->conversation) put_conversation(m, s->request, lists);
         return;
     }
     m->model = name_or_empty(s->model);
@@ -149,9 +184,11 @@ static void put_progress(Trivium__Generate *m, const resume_state *s, const gene
 
 /* The frame that goes along: the ids so far, else the prompt, which was given as text or as ids. */
 static wire_raw prompt_frame(const resume_state *s, const generate_lists *lists) {
+    const generation_request *r = s->request;
     if (s->started) return (wire_raw){s->ids, s->n_ids * sizeof *s->ids};
-    if (s->request->n_pieces > 0) return (wire_raw){lists->text.bytes, lists->text.n_bytes};
-    return (wire_raw){s->request->ids, s->request->n_ids * sizeof *s->request->ids};
+    if (r->conversation) return (wire_raw){lists->messages.text.bytes, lists->messages.text.n_bytes};
+    if (r->n_pieces > 0) return (wire_raw){lists->text.bytes, lists->text.n_bytes};
+    return (wire_raw){r->ids, r->n_ids * sizeof *r->ids};
 }
 
 static status generate_send(const resume_state *s, text_link *link, const generate_lists *lists,
@@ -164,8 +201,8 @@ static status generate_send(const resume_state *s, text_link *link, const genera
     m.session = name_or_empty(r->session);
     m.strategy = chain;
     m.seed = r->seed;
-    m.max_new_tokens = r->max_new_tokens;
-    m.n_stops = r->n_stops;
+    m.max_new_tokens = s->max_new_tokens;
+    m.n_stops = lists->n_stops;
     m.stops = lists->stops;
     m.n_stop_ids = r->n_stop_ids;
     m.stop_ids = (int32_t *)r->stop_ids;
@@ -180,7 +217,8 @@ static status generate_send(const resume_state *s, text_link *link, const genera
     message.body_case = TRIVIUM__TEXT_REQUEST__BODY_GENERATE;
     message.generate = &m;
     const wire_raw prompt = prompt_frame(s, lists);
-    return text_link_send(link, &message, &prompt, m.n_segments > 0 || prompt.n_bytes > 0 ? 1 : 0, f);
+    const bool has_text = !s->started && (r->n_pieces > 0 || r->conversation);
+    return text_link_send(link, &message, &prompt, has_text || prompt.n_bytes > 0 ? 1 : 0, f);
 }
 
 status resume_send(resume_state *s, text_link *link, failure *f) {
@@ -191,7 +229,7 @@ status resume_send(resume_state *s, text_link *link, failure *f) {
     s->attempt++;
     s->first_step = s->started ? resume_next_step(s) : 0;
     s->n_again = s->n_ahead;
-    status st = chain && lists_fill(&lists, s->request)
+    status st = chain && lists_fill(&lists, s)
                     ? generate_send(s, link, &lists, chain, f)
                     : fail(f, STATUS_NO_MEMORY, "no memory for a request");
     lists_free(&lists);
@@ -208,13 +246,33 @@ static bool name_keep(char out[NAME_BYTES_MAX + 1], const char *name) {
     return true;
 }
 
+static bool stops_keep(resume_state *s, const Trivium__Started *started) {
+    if (started->n_stops + s->request->n_stops > STOPS_MAX) return false;
+    for (size_t i = 0; i < started->n_stops; i++) {
+        const ProtobufCBinaryData *stop = &started->stops[i];
+        uint8_t *copy = malloc(stop->len + 1);
+        if (!copy) return false;
+        if (stop->len > 0) memcpy(copy, stop->data, stop->len);
+        s->stops[s->n_stops++] = (ProtobufCBinaryData){stop->len, copy};
+    }
+    return true;
+}
+
+/* What tokenizerd made of a conversation. */
+static bool conversation_keep(resume_state *s, const Trivium__Started *started) {
+    if (started->max_new_tokens == 0 || started->max_new_tokens > s->max_new_tokens) return false;
+    s->max_new_tokens = started->max_new_tokens;
+    return stops_keep(s, started);
+}
+
 bool resume_start(resume_state *s, const wire_message *m, const Trivium__Started *started) {
     const int32_t *ids = wire_array(m, 0, started->n_prompt, sizeof *ids);
     if (!ids || started->n_prompt > TOKENIZE_IDS_MAX) return false;
     if (!name_keep(s->model, started->model) ||
         !name_keep(s->fingerprint, started->fingerprint))
         return false;
-    size_t n_ids_max = (size_t)started->n_prompt + s->request->max_new_tokens;
+    if (s->request->conversation && !conversation_keep(s, started)) return false;
+    size_t n_ids_max = (size_t)started->n_prompt + s->max_new_tokens;
     s->ids = malloc(n_ids_max * sizeof *s->ids);
     if (!s->ids) return false;
     memcpy(s->ids, ids, started->n_prompt * sizeof *ids);
@@ -228,7 +286,7 @@ bool resume_is_due(const resume_state *s, const Trivium__Chunk *chunk) {
     if (chunk->n_drawn == 0) return true;
     const Trivium__Drawn *last = chunk->drawn[chunk->n_drawn - 1];
     return chunk->step == resume_next_step(s) &&
-           chunk->n_drawn <= s->request->max_new_tokens - resume_next_step(s) &&
+           chunk->n_drawn <= s->max_new_tokens - resume_next_step(s) &&
            last->state.len <= STATE_BYTES_MAX && strlen(chunk->semantics) <= NAME_BYTES_MAX;
 }
 

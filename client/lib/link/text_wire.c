@@ -10,6 +10,41 @@ ProtobufCBinaryData bytes_of(const uint8_t *bytes, size_t n_bytes) {
     return (ProtobufCBinaryData){.len = n_bytes, .data = (uint8_t *)bytes};
 }
 
+status wire_messages_fill(wire_messages *out, const conversation_prompt *from) {
+    out->messages = calloc(from->n_messages + 1, sizeof *out->messages);
+    out->list = calloc(from->n_messages + 1, sizeof *out->list);
+    if (!out->messages || !out->list) return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < from->n_messages; i++) {
+        const conversation_message *said = &from->messages[i];
+        Trivium__Message *m = out->list[i] = &out->messages[i];
+        trivium__message__init(m);
+        m->role = name_or_empty(said->role);
+        m->n_bytes = (uint32_t)said->n_bytes;
+        status st = buffer_add(&out->text, said->content, said->n_bytes);
+        if (st != STATUS_OK) return st;
+    }
+    return STATUS_OK;
+}
+
+void wire_messages_clear(wire_messages *m) {
+    free(m->messages);
+    free(m->list);
+    buffer_clear(&m->text);
+}
+
+static form_origin origin_from_wire(Trivium__TemplateOrigin origin) {
+    switch (origin) {
+    case TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_ASKED: return FORM_ASKED;
+    case TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN: return FORM_OWN;
+    case TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_UNKNOWN: return FORM_IN_PLACE;
+    default: return FORM_BY_DEFAULT;
+    }
+}
+
+conversation_form form_from_wire(const char *form, Trivium__TemplateOrigin origin, uint32_t n_dropped, uint32_t n_cut) {
+    return (conversation_form){form, origin_from_wire(origin), n_dropped, n_cut};
+}
+
 candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n) {
     candidate *list = n ? malloc(n * sizeof *list) : NULL;
     for (size_t i = 0; list && i < n; i++) {

@@ -7,11 +7,22 @@
 #include <stdint.h>
 
 #include "client/lib/generation.h"
+#include "proto/base/buffer.h"
 #include "text.pb-c.h"
 
 /* For fields of a message: generated code wants no const, even on what it only reads. */
 char *name_or_empty(const char *name);          /* "" for NULL, which is the default on the wire */
 ProtobufCBinaryData bytes_of(const uint8_t *bytes, size_t n_bytes);
+
+/* Messages as the generated code wants them, and their text. Zeroed, it holds nothing. */
+typedef struct wire_messages {
+    Trivium__Message *messages, **list;     /* [the conversation's n_messages] */
+    buffer text;
+} wire_messages;
+status wire_messages_fill(wire_messages *out, const conversation_prompt *from);    /* STATUS_NO_MEMORY; clear it all the same */
+void wire_messages_clear(wire_messages *m);
+
+conversation_form form_from_wire(const char *form, Trivium__TemplateOrigin origin, uint32_t n_dropped, uint32_t n_cut);
 
 /* Candidates as plain structs: [n], the caller frees; their texts stay the message's.
  * NULL: no memory, or n is 0. */

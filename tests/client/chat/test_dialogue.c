@@ -18,10 +18,11 @@ static text_pair pair;
 static strategy chain;
 static dialogue_options options;
 static dialogue *talk;
-static size_t n_exchanges;      /* whose Render was heard */
+static size_t n_exchanges;      /* Generates that were heard */
 
 static struct {
     size_t n_over;
+    uint32_t n_dropped;
     char shown[64], text[64], limit[32], notes[256];
     status code;
 } got;
@@ -42,6 +43,7 @@ static void on_over(void *context, const dialogue_reply *reply) {
     (void)context;
     got.n_over++;
     got.code = reply->code;
+    got.n_dropped = reply->n_dropped;
     snprintf(got.text, sizeof got.text, "%.*s", (int)reply->n_bytes, reply->text ? reply->text : "");
     snprintf(got.limit, sizeof got.limit, "%s", reply->limit ? reply_limit_name(reply->limit) : "");
 }
@@ -86,50 +88,12 @@ static void ask_again(void) {
 
 static const int32_t prompt[] = {5, 6, 7};
 
-static const Trivium__Render *hears_render(void) {
-    return text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_RENDER, n_exchanges++)->m->render;
+static const Trivium__Generate *hears_generate(void) {
+    return text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_GENERATE, n_exchanges++)->m->generate;
 }
 
-static void says_rendered(uint64_t number, uint32_t n_ctx, uint64_t kv_tokens) {
-    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
-    Trivium__Rendered m = TRIVIUM__RENDERED__INIT;
-    m.call = number;
-    m.template_ = (char *)"plain";
-    m.model = (char *)"small";
-    m.n_vocab = 100;
-    m.n_ctx = n_ctx;
-    m.kv_tokens = kv_tokens;
-    reply.body_case = TRIVIUM__TEXT_REPLY__BODY_RENDERED;
-    reply.rendered = &m;
-    text_peer_say(&pair.peer, &reply, &(wire_raw){prompt, sizeof prompt}, 1);
-}
-
-static void says_failed(uint64_t number) {
-    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
-    Trivium__Error error = TRIVIUM__ERROR__INIT;
-    Trivium__Failed m = TRIVIUM__FAILED__INIT;
-    error.code = TRIVIUM__CODE__NO_MODELD;
-    error.message = (char *)"nobody is here";
-    m.call = number;
-    m.error = &error;
-    reply.body_case = TRIVIUM__TEXT_REPLY__BODY_FAILED;
-    reply.failed = &m;
-    text_peer_say(&pair.peer, &reply, NULL, 0);
-}
-
-static void says_waiting(uint64_t number, const char *sentence) {
-    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
-    Trivium__Waiting m = TRIVIUM__WAITING__INIT;
-    m.call = number;
-    m.message = (char *)sentence;
-    reply.body_case = TRIVIUM__TEXT_REPLY__BODY_WAITING;
-    reply.waiting = &m;
-    text_peer_say(&pair.peer, &reply, NULL, 0);
-}
-
-static const Trivium__Generate *says_started(size_t n) {
-    const Trivium__Generate *asked = text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_GENERATE, n)->m->generate;
-    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
+/* What its messages became; as much as a reply may have. */
+static Trivium__Started started_of(const Trivium__Generate *asked, uint32_t max_new_tokens) {
     Trivium__Started m = TRIVIUM__STARTED__INIT;
     m.request = asked->request;
     m.attempt = asked->attempt;
@@ -137,10 +101,38 @@ static const Trivium__Generate *says_started(size_t n) {
     m.fingerprint = (char *)"f00d";
     m.seed = asked->seed;
     m.n_prompt = sizeof prompt / sizeof *prompt;
+    m.template_ = (char *)"plain";
+    m.origin = TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN;
+    m.n_vocab = 100;
+    m.n_ctx = 100;
+    m.kv_tokens = 1000;
+    m.max_new_tokens = max_new_tokens;
+    return m;
+}
+
+static void says_as_started(Trivium__Started *m) {
+    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
     reply.body_case = TRIVIUM__TEXT_REPLY__BODY_STARTED;
-    reply.started = &m;
+    reply.started = m;
     text_peer_say(&pair.peer, &reply, &(wire_raw){prompt, sizeof prompt}, 1);
+}
+
+static const Trivium__Generate *says_started(void) {
+    const Trivium__Generate *asked = hears_generate();
+    Trivium__Started m = started_of(asked, 20);
+    says_as_started(&m);
     return asked;
+}
+
+static void says_waiting(const Trivium__Generate *of, const char *sentence) {
+    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
+    Trivium__Waiting m = TRIVIUM__WAITING__INIT;
+    m.request = of->request;
+    m.attempt = of->attempt;
+    m.message = (char *)sentence;
+    reply.body_case = TRIVIUM__TEXT_REPLY__BODY_WAITING;
+    reply.waiting = &m;
+    text_peer_say(&pair.peer, &reply, NULL, 0);
 }
 
 static void says_chunk(const Trivium__Generate *of, uint32_t at, bool has_token, const char *text) {
@@ -176,12 +168,11 @@ static void says_done(const Trivium__Generate *of, Trivium__FinishReason reason,
     text_peer_say(&pair.peer, &reply, NULL, 0);
 }
 
-/* The n-th reply: of one token, by this reason. */
-static const Trivium__Generate *replies(size_t n, const char *text, Trivium__FinishReason reason) {
-    says_rendered(hears_render()->call, 100, 1000);
-    const Trivium__Generate *of = says_started(n);
+/* A reply of one token, by this reason; "": it was never begun. */
+static const Trivium__Generate *replies(const char *text, Trivium__FinishReason reason) {
+    const Trivium__Generate *of = *text ? says_started() : hears_generate();
     if (*text) says_chunk(of, 0, true, text);
-    says_done(of, reason, 1);
+    says_done(of, reason, *text != '\0');
     assert_true(text_pair_becomes(&pair, is_over));
     return of;
 }
@@ -203,22 +194,24 @@ static void check_kept(const char *expected) {
 
 /* ---- how long a reply may be ---- */
 
-static void check_bounds(uint32_t n_ids_max, uint32_t n_reply, uint32_t max_new_tokens, const char *limit) {
+static void check_bounds(uint32_t n_ids_max, uint32_t n_reply, uint32_t asked_for, uint32_t max_new_tokens,
+                         const char *limit) {
     say("Hi");
-    const Trivium__Render *asked = hears_render();
+    const Trivium__Generate *asked = hears_generate();
     assert_int_equal(asked->n_ids_max, n_ids_max);
     assert_int_equal(asked->n_reply, n_reply);
-    says_rendered(asked->call, 100, 1000);
-    const Trivium__Generate *of = says_started(n_exchanges - 1);
-    assert_int_equal(of->max_new_tokens, max_new_tokens);
-    says_done(of, LENGTH, max_new_tokens);
+    assert_int_equal(asked->max_new_tokens, asked_for);
+    assert_true(asked->as_room_allows);
+    Trivium__Started m = started_of(asked, max_new_tokens);
+    says_as_started(&m);
+    says_done(asked, LENGTH, max_new_tokens);
     assert_true(text_pair_becomes(&pair, is_over));
     assert_string_equal(got.limit, limit);
 }
 
 static void a_reply_gets_what_its_prompt_leaves(void **state) {
     (void)state;
-    check_bounds(0, 1024, 97, "n_ctx");
+    check_bounds(0, 1024, MAX_NEW_TOKENS_MAX, 97, "n_ctx");
     const dialogue_facts now = dialogue_facts_of(talk);
     assert_string_equal(now.model, "small");
     assert_int_equal(now.n_ctx, 100);
@@ -230,10 +223,87 @@ static void what_was_asked_for_bounds_prompt_and_reply(void **state) {
     (void)state;
     options.max_history_tokens = 50;
     options.max_new_tokens = 20;
-    check_bounds(50, 20, 20, "max_new_tokens");
+    check_bounds(50, 20, 20, 20, "max_new_tokens");
     say("Hi");
-    replies(1, "Ho", STOP);
+    replies("Ho", STOP);
     assert_string_equal(got.limit, "");
+}
+
+/* ---- its beginning ---- */
+
+static bool is_noted(void) { return got.notes[0] != '\0'; }
+
+static void what_was_left_out_is_told_and_not_said_again(void **state) {
+    (void)state;
+    say("Hi");
+    replies("Ho", STOP);
+    say("He");
+    const Trivium__Generate *asked = hears_generate();
+    assert_int_equal(asked->n_messages, 3);
+    Trivium__Started m = started_of(asked, 20);
+    m.origin = TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_UNKNOWN;
+    m.n_dropped = 2;
+    m.n_cut = 4;
+    says_as_started(&m);
+    assert_true(text_pair_becomes(&pair, is_noted));
+    assert_string_equal(got.notes, "2 older messages no longer fit and are left out"
+                                   "your message does not fit: its first 4 tokens are left out");
+    says_chunk(asked, 0, true, "Hu");
+    says_done(asked, STOP, 1);
+    assert_true(text_pair_becomes(&pair, is_over));
+    assert_int_equal(got.n_dropped, 2);
+    say("Hm");
+    assert_int_equal(hears_generate()->n_messages, 3);
+    assert_int_equal(transcript_count(dialogue_transcript(talk)), 5);
+}
+
+static void a_form_that_stands_in_is_told_once(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        say("Hi");
+        const Trivium__Generate *asked = hears_generate();
+        Trivium__Started m = started_of(asked, 20);
+        m.origin = TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_NONE;
+        says_as_started(&m);
+        says_done(asked, STOP, 0);
+        assert_true(text_pair_becomes(&pair, is_over));
+        assert_string_equal(got.notes, i == 0 ? "the model has no chat template: the form 'plain' is used" : "");
+    }
+}
+
+/* A strategy that comes before the reply has begun draws all of it, and the note says no step. */
+static void one_that_has_not_begun_rests_and_is_tuned(void **state) {
+    (void)state;
+    failure f;
+    strategy greedy;
+    strategy_init(&greedy);
+    assert_int_equal(strategy_append(&greedy, STAGE_GREEDY, NULL, 0, &f), STATUS_OK);
+    say("Hi");
+    hears_generate();
+    dialogue_pause(talk);
+    text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_PAUSE, 0);
+    assert_int_equal(dialogue_tune(talk, &greedy, true, &f), STATUS_OK);
+    assert_int_equal(strncmp(got.notes, "strategy: ", 10), 0);
+    dialogue_resume(talk);
+    const Trivium__Generate *asked = hears_generate();
+    assert_int_equal(asked->attempt, 2);
+    assert_int_equal(asked->n_messages, 1);
+    assert_string_equal(asked->strategy->steps[0]->name, "greedy");
+    strategy_clear(&greedy);
+}
+
+static void one_that_is_stopped_before_it_began_was_never_said(void **state) {
+    (void)state;
+    say("Hi");
+    const Trivium__Generate *asked = hears_generate();
+    dialogue_stop(talk);
+    text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_CANCEL, 0);
+    says_done(asked, TRIVIUM__FINISH_REASON__FINISH_CANCELLED, 0);
+    assert_true(text_pair_becomes(&pair, is_over));
+    assert_int_equal(got.code, STATUS_OK);
+    check_kept("");
+    say("Ho");
+    assert_int_equal(replies("Hi", STOP)->seed, SEED);     /* nor is its seed used up */
 }
 
 /* ---- where it ends ---- */
@@ -241,8 +311,7 @@ static void what_was_asked_for_bounds_prompt_and_reply(void **state) {
 static void half_a_character_is_no_part_of_it(void **state) {
     (void)state;
     say("Hi");
-    says_rendered(hears_render()->call, 100, 1000);
-    const Trivium__Generate *of = says_started(0);
+    const Trivium__Generate *of = says_started();
     says_chunk(of, 0, true, "a\xEF\xBF\xBD");       /* the model wrote it */
     says_chunk(of, 1, true, "b");
     says_chunk(of, 2, false, "c\xEF\xBF\xBD");
@@ -260,58 +329,65 @@ static void another_reply_is_asked_for_as_the_first_was(void **state) {
     failure f;
     assert_int_equal(dialogue_regenerate(talk, &f), STATUS_NOT_FOUND);
     say("Hi");
-    assert_int_equal(replies(0, "Ho", STOP)->seed, SEED);
+    assert_int_equal(replies("Ho", STOP)->seed, SEED);
     ask_again();
-    const Trivium__Render *asked = text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_RENDER, 1)->m->render;
+    const Trivium__Generate *asked = replies("He", STOP);
     assert_int_equal(asked->n_messages, 1);
-    assert_int_equal(replies(1, "He", STOP)->seed, SEED + 1);
+    assert_int_equal(asked->seed, SEED + 1);
+    assert_null(text_peer_find(&pair.peer, TRIVIUM__TEXT_REQUEST__BODY_RENDER, 0));     /* one round trip each */
     check_kept("user:Hi|assistant:He|");
 }
 
 static void a_reply_that_cannot_be_replaced_stays(void **state) {
     (void)state;
     say("Hi");
-    replies(0, "Ho", STOP);
-    ask_again();
-    replies(1, "", FAILURE);
-    assert_int_equal(got.code, STATUS_NO_SAMPLERD);
-    check_kept("user:Hi|assistant:Ho|");
-    ask_again();
-    says_failed(hears_render()->call);
-    assert_true(text_pair_becomes(&pair, is_over));
-    check_kept("user:Hi|assistant:Ho|");
+    replies("Ho", STOP);
+    for (int i = 0; i < 2; i++) {
+        ask_again();
+        if (i > 0) {                /* begun, or not */
+            says_done(says_started(), FAILURE, 0);
+            assert_true(text_pair_becomes(&pair, is_over));
+        } else {
+            replies("", FAILURE);
+        }
+        assert_int_equal(got.code, STATUS_NO_SAMPLERD);
+        check_kept("user:Hi|assistant:Ho|");
+    }
 }
 
 static void what_had_no_reply_is_said_again(void **state) {
     (void)state;
     say("Hi");
-    says_failed(hears_render()->call);
-    assert_true(text_pair_becomes(&pair, is_over));
-    assert_int_equal(got.code, STATUS_NO_MODELD);
+    replies("", FAILURE);
+    assert_int_equal(got.code, STATUS_NO_SAMPLERD);
     check_kept("");
     ask_again();
-    replies(0, "Ho", STOP);
+    assert_int_equal(replies("Ho", STOP)->seed, SEED);
     check_kept("user:Hi|assistant:Ho|");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 static void what_is_awaited_is_a_note(void **state) {
     (void)state;
     size_t n_before = pair.n_waits_told;        /* of the wait for the peer, on a slow machine */
     say("hello");
-    uint64_t number = hears_render()->call;
-    says_waiting(number, "waiting for a modeld");
-    says_failed(number);
+    const Trivium__Generate *asked = hears_generate();
+    says_waiting(asked, "waiting for a modeld");
+    says_done(asked, FAILURE, 0);
     assert_true(text_pair_becomes(&pair, is_over));
     assert_string_equal(got.notes, "waiting for a modeld");
     assert_int_equal(pair.n_waits_told, n_before);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_reply_gets_what_its_prompt_leaves),
         TEST(what_was_asked_for_bounds_prompt_and_reply),
+        TEST(what_was_left_out_is_told_and_not_said_again),
+        TEST(a_form_that_stands_in_is_told_once),
+        TEST(one_that_has_not_begun_rests_and_is_tuned),
+        TEST(one_that_is_stopped_before_it_began_was_never_said),
         TEST(half_a_character_is_no_part_of_it),
         TEST(another_reply_is_asked_for_as_the_first_was),
         TEST(a_reply_that_cannot_be_replaced_stays),

@@ -54,6 +54,13 @@ static void hear_pieces(const prompt_piece *pieces, size_t n_pieces) {
         heard("%s%s", heard_bytes(pieces[i].bytes, pieces[i].n_bytes), pieces[i].special ? "!" : "");
 }
 
+static void hear_conversation(const conversation_order *o) {
+    heard(" form=%s max=%u reply=%u messages=", o->form == CHAT_NO_FORM ? "" : chat_form_name(o->form), o->n_ids_max,
+          o->n_reply);
+    for (size_t i = 0; i < o->n_messages; i++)
+        heard("%d%s", (int)o->messages[i].role, heard_bytes(o->messages[i].content, o->messages[i].n_bytes));
+}
+
 static void on_generate(void *context, peer *client, const generate_order *order) {
     of_client(context, client);
     heard("generate");
@@ -64,6 +71,8 @@ static void on_generate(void *context, peer *client, const generate_order *order
     } else {
         hear_request(&order->request);
         hear_pieces(order->pieces, order->n_pieces);
+        if (order->conversation) hear_conversation(order->conversation);
+        if (order->conversation) heard(" as_room_allows=%d", order->conversation->as_room_allows);
     }
     heard_end();
 }
@@ -135,13 +144,8 @@ static void on_call(void *context, const call_order *order, const prompt_piece *
 
 static void on_render(void *context, peer *client, const prompt_order *order) {
     of_client(context, client);
-    heard("render number=%llu model=%s wait=%u form=%s max=%u reply=%u messages=",
-          (unsigned long long)order->number, order->model, order->wait_ms,
-          order->form == CHAT_NO_FORM ? "" : chat_form_name(order->form), order->n_ids_max,
-          order->n_reply);
-    for (size_t i = 0; i < order->n_messages; i++)
-        heard("%d%s", (int)order->messages[i].role,
-              heard_bytes(order->messages[i].content, order->messages[i].n_bytes));
+    heard("render number=%llu model=%s wait=%u", (unsigned long long)order->number, order->model, order->wait_ms);
+    hear_conversation(&order->conversation);
     heard_end();
 }
 

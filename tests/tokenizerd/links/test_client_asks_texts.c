@@ -115,6 +115,60 @@ static void a_generate_with_ids(void **state) {
     assert_non_null(strstr(line, " ids=[] "));
 }
 
+static void a_generate_with_messages(void **state) {
+    (void)state;
+    Trivium__Message user = TRIVIUM__MESSAGE__INIT, other = user, *messages[] = {&user, &other};
+    user.role = "user";
+    user.n_bytes = 3;
+    other.role = "nobody";
+    Trivium__Generate g = generate_new();
+    g.messages = messages;
+    g.n_messages = 2;
+    g.template_ = "chatml";
+    g.n_ids_max = 100;
+    g.n_reply = 50;
+    g.as_room_allows = true;
+    const wire_raw text = {"Hi!", 3};
+    Trivium__TextRequest m = ASK(GENERATE, generate, &g);
+    const char *line = client_scene_hears(&m, &text, 1);
+    assert_non_null(strstr(line, " ids=- "));
+    assert_non_null(strstr(line, " pieces= form=chatml max=100 reply=50 messages=1'Hi!'3'' as_room_allows=1"));
+    g.n_messages = 0;           /* none are a conversation, too, where anything is said about one */
+    assert_non_null(strstr(client_scene_hears(&m, &wire_none, 1), " messages= as_room_allows=1"));
+    g.template_ = "";
+    g.n_ids_max = 0;
+    g.as_room_allows = false;
+    assert_non_null(strstr(client_scene_hears(&m, &wire_none, 1), " messages= as_room_allows=0"));
+}
+
+static void messages_that_cannot_be_read(void **state) {
+    (void)state;
+    Trivium__Segment segment = TRIVIUM__SEGMENT__INIT, *segments[] = {&segment};
+    Trivium__Message user = TRIVIUM__MESSAGE__INIT, *messages[] = {&user};
+    user.role = "user";
+    Trivium__Generate g = generate_new();
+    g.messages = messages;
+    g.n_messages = 1;
+    const wire_raw text = {"Hi!", 3};
+    Trivium__TextRequest m = ASK(GENERATE, generate, &g);
+    HEARS(m, NULL, 0, "generate id=16:ab..cd attempt=3 fault=1");
+    for (uint32_t n_bytes = 2; n_bytes <= 4; n_bytes += 2) {    /* of a text of 3 */
+        user.n_bytes = n_bytes;
+        HEARS(m, &text, 1, "generate id=16:ab..cd attempt=3 fault=1");
+    }
+    user.n_bytes = 3;
+    assert_null(strstr(client_scene_hears(&m, &text, 1), "fault"));
+    g.template_ = "no-such-form";
+    HEARS(m, &text, 1, "generate id=16:ab..cd attempt=3 fault=2");
+    g.template_ = "";
+    g.segments = segments;
+    g.n_segments = 1;
+    HEARS(m, &text, 1, "generate id=16:ab..cd attempt=3 fault=2");
+    g.n_segments = 0;
+    g.n_prompt = 1;
+    HEARS(m, &text, 1, "generate id=16:ab..cd attempt=3 fault=2");
+}
+
 /* Whoever keeps the requests must see them all the same: an attempt that is here already is told so first. */
 static void a_generate_that_cannot_be_read_comes_with_its_fault(void **state) {
     (void)state;
@@ -230,6 +284,8 @@ int main(void) {
         TEST(a_client_that_leaves_is_told_of),
         TEST(a_generate_with_text),
         TEST(a_generate_with_ids),
+        TEST(a_generate_with_messages),
+        TEST(messages_that_cannot_be_read),
         TEST(a_generate_that_cannot_be_read_comes_with_its_fault),
         TEST(a_generate_without_a_name_is_done_at_once),
         TEST(a_generate_with_too_many_frames_is_done_and_counts),

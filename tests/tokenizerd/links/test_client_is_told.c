@@ -103,6 +103,17 @@ static void scores_bring_their_candidates(void **state) {
     assert_frame(1, logprobs, sizeof logprobs);
 }
 
+/* Rendered and Started alike: as below. */
+#define ASSERT_MADE(m)                                                              \
+    do {                                                                            \
+        assert_string_equal((m)->template_, "chatml");                              \
+        assert_int_equal((m)->origin, TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN);      \
+        assert_int_equal((m)->n_dropped, 4);                                        \
+        assert_int_equal((m)->n_cut, 5);                                            \
+        assert_int_equal((m)->n_stops, 1);                                          \
+        assert_text((m)->stops[0], "User:");                                        \
+    } while (0)
+
 static void prompts_say_how_they_were_made(void **state) {
     (void)state;
     rendered_prompt rendered = {.ids = prompt, .n_ids = 3, .n_dropped = 4, .n_cut = 5, .form = CHAT_CHATML,
@@ -111,17 +122,15 @@ static void prompts_say_how_they_were_made(void **state) {
     client_link_rendered(c->link, c->peer, 7, &rendered);
     const Trivium__Rendered *m = SAYS(RENDERED)->rendered;
     assert_int_equal(m->call, 7);
-    assert_string_equal(m->template_, "chatml");
-    assert_int_equal(m->origin, TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN);
-    assert_int_equal(m->n_dropped, 4);
-    assert_int_equal(m->n_cut, 5);
-    assert_int_equal(m->n_stops, 1);
-    assert_text(m->stops[0], "User:");
+    ASSERT_MADE(m);
     assert_string_equal(m->model, "m");
     assert_int_equal(m->n_vocab, 300);
     assert_int_equal(m->n_ctx, 64);
     assert_int_equal(m->kv_tokens, UINT64_MAX);
     assert_frame(0, prompt, sizeof prompt);
+    client_link_started(c->link, &r, &(text_start){.rendered = &rendered});
+    const Trivium__Started *started = SAYS(STARTED)->started;
+    ASSERT_MADE(started);
     const Trivium__TemplateOrigin origins[] = {
         [CHAT_NO_TEMPLATE] = TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_NONE,
         [CHAT_ASKED] = TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_ASKED,
@@ -190,7 +199,10 @@ static void status_of_an_empty_house(void **state) {
 
 static void a_text_from_started_to_done(void **state) {
     (void)state;
-    client_link_started(c->link, &r, true, 2);
+    r.max_new_tokens = 12;
+    r.facts.n_vocab = 300;
+    r.facts.n_ctx = 64;
+    client_link_started(c->link, &r, &(text_start){.has_own_bos = true, .n_models = 2, .kv_tokens = 48});
     const Trivium__Started *started = SAYS(STARTED)->started;
     assert_ours(started->request);
     assert_int_equal(started->attempt, 2);
@@ -200,6 +212,12 @@ static void a_text_from_started_to_done(void **state) {
     assert_int_equal(started->n_prompt, 2);
     assert_true(started->has_own_bos);
     assert_int_equal(started->n_models, 2);
+    assert_int_equal(started->max_new_tokens, 12);
+    assert_int_equal(started->n_vocab, 300);
+    assert_int_equal(started->n_ctx, 64);
+    assert_int_equal(started->kv_tokens, 48);
+    assert_string_equal(started->template_, "");
+    assert_int_equal(started->n_stops, 0);
     assert_frame(0, prompt, 2 * sizeof *prompt);
     client_link_rest(c->link, &r, &(stream_text){.bytes = (const uint8_t *)"!", .n_bytes = 1});
     const Trivium__Chunk *chunk = SAYS(CHUNK)->chunk;
@@ -359,7 +377,7 @@ static void to_a_client_that_is_gone_nothing_is_said(void **state) {
     r.owner = NULL;
     client_link_failed(c->link, NULL, 1, &(failure){STATUS_BUSY, "not now"});
     client_link_tokenized(c->link, NULL, 1, prompt, 3);
-    client_link_started(c->link, &r, false, 1);
+    client_link_started(c->link, &r, &(text_start){.n_models = 1});
     client_link_done(c->link, &r, FINISH_SUPERSEDED, NULL, clock_us());
     assert_true(asker_is_silent(&c->client));
 }

@@ -260,22 +260,35 @@ static void count_free(rendering **r) {
     *r = NULL;
 }
 
-static void test_a_rendering_is_counted_and_freed_with_its_call(void **state) {
+static void test_a_rendering_is_freed_with_its_call(void **state) {
     calls *cs = *state;
-    failure f;
-    call *c = NULL, *another;
     rendering r = {0};
     call_order order = order_of(CALL_RENDER);
-    order.render.n_bytes = CALLS_BYTES_MAX / 2;
-    add(cs, &order);
-    c = add(cs, &order);
+    call *c = add(cs, &order);
     assert_null(call_as_render(c)->rendering);
-    call_set_rendering(c, &r, count_free);
-    assert_int_equal(calls_add(cs, &order, 0, &another, &f), STATUS_BUSY);
+    *call_as_render(c) = (kept_rendering){&r, count_free};
     assert_int_equal(r.n_freed, 0);
     calls_remove(cs, &c);
     assert_int_equal(r.n_freed, 1);
-    add(cs, &order);
+}
+
+static void test_conversations_count_with_calls(void **state) {
+    calls *cs = *state;
+    failure f;
+    static const int32_t ids[3] = {0};
+    call_order order = order_of(CALL_DETOKENIZE);
+    order.detokenize.ids = ids;
+    order.detokenize.n_ids = 3;
+    call *c = NULL;
+    assert_int_equal(calls_hold(cs, CALLS_BYTES_MAX - sizeof ids + 1, &f), STATUS_OK);
+    assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_BUSY);
+    calls_let_go(cs, 1);
+    c = add(cs, &order);
+    assert_int_equal(calls_hold(cs, 1, &f), STATUS_BUSY);
+    calls_let_go(cs, CALLS_BYTES_MAX - sizeof ids);
+    calls_remove(cs, &c);
+    assert_int_equal(calls_hold(cs, CALLS_BYTES_MAX, &f), STATUS_OK);
+    calls_let_go(cs, CALLS_BYTES_MAX);
 }
 
 int main(void) {
@@ -291,7 +304,8 @@ int main(void) {
         CASE(test_a_call_lets_its_model_go),
         CASE(test_a_modeld_may_be_lost_so_often),
         CASE(test_a_kind_has_what_it_needs_and_no_more),
-        CASE(test_a_rendering_is_counted_and_freed_with_its_call),
+        CASE(test_a_rendering_is_freed_with_its_call),
+        CASE(test_conversations_count_with_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
