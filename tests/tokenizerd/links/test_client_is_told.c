@@ -104,21 +104,18 @@ static void scores_bring_their_candidates(void **state) {
 }
 
 /* Rendered and Started alike: as below. */
-#define ASSERT_MADE(m)                                                              \
-    do {                                                                            \
-        assert_string_equal((m)->template_, "chatml");                              \
-        assert_int_equal((m)->origin, TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN);      \
-        assert_int_equal((m)->n_dropped, 4);                                        \
-        assert_int_equal((m)->n_cut, 5);                                            \
-        assert_int_equal((m)->n_stops, 1);                                          \
-        assert_text((m)->stops[0], "User:");                                        \
-    } while (0)
+#define ASSERT_MADE(m) \
+    assert_string_equal((m)->template_, "chatml"); \
+    assert_int_equal((m)->origin, TRIVIUM__TEMPLATE_ORIGIN__TEMPLATE_OWN); \
+    assert_int_equal((m)->n_dropped, 4); \
+    assert_int_equal((m)->n_cut, 5); \
+    assert_int_equal((m)->n_stops, 1); \
+    assert_text((m)->stops[0], "User:")
 
 static void prompts_say_how_they_were_made(void **state) {
     (void)state;
-    rendered_prompt rendered = {.ids = prompt, .n_ids = 3, .n_dropped = 4, .n_cut = 5, .form = CHAT_CHATML,
-                                .origin = CHAT_OWN, .stop = "User:", .model = "m", .n_vocab = 300,
-                                .n_ctx = 64, .kv_tokens = UINT64_MAX};
+    rendered_prompt rendered = {.ids = prompt, .n_ids = 3, .n_dropped = 4, .n_cut = 5, .form = CHAT_CHATML, .origin = CHAT_OWN,
+                                .stop = "User:", .model = "m", .n_vocab = 300, .n_ctx = 64, .kv_tokens = UINT64_MAX};
     client_link_rendered(c->link, c->peer, 7, &rendered);
     const Trivium__Rendered *m = SAYS(RENDERED)->rendered;
     assert_int_equal(m->call, 7);
