@@ -10,6 +10,14 @@ def requests_in(raw):
     return list(text_pb2.RequestList.FromString(raw[0]).requests)
 
 
+def put_messages(field, messages):
+    """Roles and contents, text or bytes, into a list of Messages; their text is returned, a frame."""
+    contents = [content if isinstance(content, bytes) else content.encode() for _, content in messages]
+    for (role, _), content in zip(messages, contents):
+        field.add(role=role, n_bytes=len(content))
+    return b"".join(contents)
+
+
 class FakeClient(Fake):
     incoming, outgoing, role = text_pb2.TextReply, text_pb2.TextRequest, common_pb2.CLIENT
 

@@ -1,12 +1,14 @@
 """Conversations become prompts: against golden ids of llama.cpp, and against a plain model of the rules."""
 import array
 import json
+import os
 import random
 
 import pytest
 
 from conftest import GOLDEN
 import fake_modeld
+from fake_client import put_messages
 from fake_link import common_pb2
 from front import front        # noqa: F401: a fixture
 import text_pb2
@@ -90,22 +92,27 @@ def test_a_line_that_cannot_be_done(real, line, code, words):
 
 class Renderer:
     """tokenizerd, as a client by hand sees it that has conversations rendered."""
+    answers = "rendered"
 
     def __init__(self, client):
         self.client = client
 
-    def ask(self, messages, frames=(), **fields):
+    def question(self):
+        """An empty one, and where in it the conversation belongs."""
         message = text_pb2.TextRequest()
         message.render.call = 7
-        for role, content in messages:
-            message.render.messages.add(role=role, content=content if isinstance(content, bytes) else content.encode())
+        return message, message.render
+
+    def ask(self, messages, frames=(), **fields):
+        message, asked = self.question()
+        text = put_messages(asked.messages, messages)
         for name, value in fields.items():
-            setattr(message.render, name, value)
-        self.client.send(message, frames)
+            setattr(asked, name, value)
+        self.client.send(message, [text, *frames])
 
     def render(self, messages, **fields):
         self.ask(messages, **fields)
-        rendered, raw = self.client.answer("rendered")
+        rendered, raw = self.client.answer(self.answers)
         return rendered, list(array.array("i", raw[0]))
 
     def refused(self, messages, **fields):
@@ -113,12 +120,41 @@ class Renderer:
         return self.client.answer("failed")[0].error
 
 
+class Writer(Renderer):
+    """The same, that wants the reply, too, and hears of the prompt with its start."""
+    answers = "started"
+
+    def question(self):
+        message = text_pb2.TextRequest()
+        asked = message.generate
+        asked.request, asked.attempt, asked.max_new_tokens, asked.n_reply = os.urandom(16), 1, 1, 1
+        return message, asked
+
+    def render(self, messages, **fields):
+        started, ids = super().render(messages, **fields)
+        self.client.answer("done")
+        assert started.n_prompt == len(ids)
+        return started, ids
+
+    def refused(self, messages, **fields):
+        self.ask(messages, **fields)
+        name, message, _ = self.client.answers.get(timeout=60)
+        assert name == "done" and message.done.reason == text_pb2.FINISH_ERROR
+        return message.done.error
+
+
+@pytest.fixture(params=[Renderer, Writer])
+def renderer_at(request):
+    """renderer_at(client)"""
+    return request.param
+
+
 @pytest.fixture
-def renderer_of(front):
+def renderer_of(front, renderer_at):
     """renderer_of(what its modeld is made with)."""
     def make(**modeld):
-        front.modeld(**modeld)
-        return Renderer(front.client())
+        front.modeld(n_ctx=4096, **modeld)
+        return renderer_at(front.client())
     return make
 
 
@@ -204,11 +240,11 @@ def test_a_text_that_is_no_text(renderer_of):
     assert renderer.render(talk("x"))[0].origin == text_pb2.TEMPLATE_NONE
 
 
-def test_no_model_is_not_waited_for_for_ever(front):
-    assert Renderer(front.client()).refused(talk("x"), wait_ms=200).code == common_pb2.NO_MODELD
+def test_no_model_is_not_waited_for_for_ever(front, renderer_at):
+    assert renderer_at(front.client()).refused(talk("x"), wait_ms=200).code == common_pb2.NO_MODELD
 
 
-def test_a_client_that_goes_leaves_nothing_behind(renderer_of, front):
+def test_a_client_that_goes_leaves_nothing_behind(renderer_of, renderer_at, front):
     renderer = renderer_of(chat_template=CHATML)
     renderer.ask(talk(*["word " * 200000] * 9), n_ids_max=500000)
     query = text_pb2.TextRequest()
@@ -216,4 +252,4 @@ def test_a_client_that_goes_leaves_nothing_behind(renderer_of, front):
     renderer.client.send(query)
     renderer.client.answer("listed")              # so the other question has been read
     renderer.client.close()
-    assert Renderer(front.client()).render(talk("x"))[1] == chatml_ids(talk("x"))
+    assert renderer_at(front.client()).render(talk("x"))[1] == chatml_ids(talk("x"))
