@@ -22,11 +22,13 @@ class FakeTokenizerd(Fake):
             return
         generate = message.generate
         self.generates.append((generate, raw))
-        n_ids = len(array.array("i", raw[0])) if raw and not message.generate.segments else 0
+        has_ids = raw and not generate.segments and not generate.messages
+        n_ids = len(array.array("i", raw[0])) if has_ids else 0
         started = self.outgoing()
         body = started.started
         body.request, body.attempt, body.model, body.fingerprint = generate.request, generate.attempt, "fake", "f1"
         body.seed, body.n_prompt = generate.seed, 3
+        body.template, body.origin, body.max_new_tokens = "chatml", text_pb2.TEMPLATE_OWN, generate.max_new_tokens
         self.send(started, [array.array("i", [1, 2, 3]).tobytes()], sender)
         for step in range(max(0, n_ids - 3), self.n_tokens):
             if self.chunk and self.chunk(self, sender, generate, step):
