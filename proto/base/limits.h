@@ -90,7 +90,7 @@ enum {
     CHANGES_MAX = TINY_LIMITS ? 4 : 16,     /* tunes of one request that nobody has acknowledged yet */
     TEXTS_BYTES_MAX = TINY_LIMITS ? 8192 : 28 << 20,    /* texts that wait to be encoded, in all */
     REQUESTS_BYTES_MAX = TINY_LIMITS ? 128 * 1024 : 20 << 20,   /* ids, stops and strategies of requests, in all */
-    CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 24 << 20, /* ids, rows and conversations of calls under way, in all */
+    CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 24 << 20, /* ids and rows of calls under way, and conversations, in all */
     SAMPLERS_REPORTED_MAX = TINY_LIMITS ? 8 : 2048, /* by all modelds together; of others status does not tell */
     REPORTS_BYTES_MAX = TINY_LIMITS ? 4096 : 2 << 20,   /* of the newest reports of all modelds */
     ENCODE_SLICE_BYTES = TINY_LIMITS ? 64 : 64 * 1024,  /* encoded between two looks at the sockets, */

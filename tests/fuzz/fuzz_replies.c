@@ -139,14 +139,14 @@ static void ask_all(void) {
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
-    static const generation_piece prompt = {(const uint8_t *)"Once", 4, true};
     static const conversation_message said = {"user", (const uint8_t *)"hi", 2};
+    static const conversation_prompt talk = {.messages = &said, .n_messages = 1};
     (void)argc, (void)argv;
     log_open("client", LOG_QUIET);
     strategy_init(&chain);
     strategy_defaults(&chain);
-    questions[ASK_RENDER].render.conversation = (conversation_prompt){.messages = &said, .n_messages = 1};
-    request = (generation_request){.pieces = &prompt, .n_pieces = 1, .chain = &chain, .max_new_tokens = 20, .n_candidates = 2};
+    questions[ASK_RENDER].render.conversation = talk;
+    request = (generation_request){.conversation = &talk, .chain = &chain, .max_new_tokens = 20, .n_candidates = 2};
     watched.n_candidates = 2;
     memcpy(request.id, id, sizeof request.id);
     memcpy(watched.id, id, sizeof watched.id);
