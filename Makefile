@@ -131,7 +131,12 @@ PYTHON_SCHEMAS := $(SCHEMAS:%=$(BUILD)/gen/python/%_pb2.py)
 $(BUILD)/gen/python/%_pb2.py: proto/%.proto
 	@mkdir -p $(@D)
 	$(call QUIET,GEN )protoc -I proto --python_out=$(@D) $<
-tools: $(TOOLS) $(BUILD)/tests/slow_modeld $(PYTHON_SCHEMAS)
+# One of the examples is in Ruby.
+RUBY_SCHEMAS := $(BUILD)/gen/ruby/common_pb.rb $(BUILD)/gen/ruby/logits_pb.rb
+$(BUILD)/gen/ruby/%_pb.rb: proto/%.proto
+	@mkdir -p $(@D)
+	$(call QUIET,GEN )protoc -I proto --ruby_out=$(@D) $<
+tools: $(TOOLS) $(BUILD)/tests/slow_modeld $(PYTHON_SCHEMAS) $(RUBY_SCHEMAS)
 
 deps:
 	deploy/deps.sh build

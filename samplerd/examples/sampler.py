@@ -2,7 +2,7 @@
 """A sampler of one's own: sampler.py ENDPOINT [POOL [show]]. Its rule is top-a: keep p >= 0.2 * (the largest p)^2. Before
 it, the logits of the last 64 ids are penalized, or small models go round in circles. With `show` it prints what each
 draw had to choose from, as text."""
-import array, math, os, random, sys
+import array, math, os, random, signal, sys
 import zmq
 import common_pb2, logits_pb2
 
@@ -28,11 +28,12 @@ def learn(piece):
 
 def show(step, left, chosen):
     likeliest = sorted(range(len(left)), key=left.__getitem__, reverse=True)[:5]
+    likeliest += [chosen] * (chosen not in likeliest)
     print(step, *(f"{'>' * (i == chosen)}{texts[i]!r} {left[i] / sum(left):.3f}" for i in likeliest if left[i]), flush=True)
 
 
 def choose(row, ids, step, chance):
-    penalized = row[:]
+    penalized = list(row)
     for i in set(ids[-64:]):
         penalized[i] = row[i] / 1.1 if row[i] > 0 else row[i] * 1.1
     total = log_sum(penalized)
@@ -52,9 +53,11 @@ def answer(request, frames):
         return reply
     rows, ids = array.array("f", frames[0]), array.array("i", frames[1])
     for i in range(request.n_rows):     # seed and step decide alone, so that a step can be taken again anywhere
-        chance = random.Random(request.seed << 32 | request.step + i)
+        chance = random.Random(1 << 85 | request.seed << 32 | request.step + i)
         reply.drawn.append(choose(rows[i * request.n_vocab:(i + 1) * request.n_vocab], ids, request.step + i, chance))
         ids.append(reply.drawn[i].id)
+        if request.drafts[i:i + 1] not in ([], [ids[-1]]):
+            break                       # the rows after this one belong to another text
     return reply
 
 
@@ -68,13 +71,22 @@ def send(**fields):
         pass                            # no modeld there yet
 
 
-socket = zmq.Context().socket(zmq.DEALER)
+def leave(*_):
+    send(control=common_pb2.Control(leave=common_pb2.Leave()))
+    context.destroy(linger=500)
+    sys.exit()
+
+
+context = zmq.Context()
+socket = context.socket(zmq.DEALER)
 socket.immediate, socket.linger, socket.sndtimeo = 1, 0, 1500
 socket.connect(sys.argv[1])
 mine, theirs = random.getrandbits(63) + 1, 0    # incarnations: ours, and modeld's
-offer = common_pb2.SamplerOffer(pool=(sys.argv + [""])[2], semantics="top-a/2")
+offer = common_pb2.SamplerOffer(pool=(sys.argv + [""])[2], semantics="top-a/3")
 hello = common_pb2.Control(hello=common_pb2.Hello(
     version=2, role=common_pb2.SAMPLERD, name="sampler.py", pid=os.getpid(), heartbeat_ms=500, sampler=offer))
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, leave)
 send(control=hello)
 while True:
     if not socket.poll(1500):           # a modeld pings when it is idle: this one is gone

@@ -1,17 +1,22 @@
-"""A sampler of one's own: the example, by the commands of its README, and what a client shows of what it draws."""
+"""A sampler of one's own: the examples, by the commands of their README, and what a client shows of what they draw."""
 import re
 import subprocess
+import textwrap
 
 import pytest
 
 from conftest import BUILD, ROOT, TIMEOUT_S, wait_until
+from examples import EXAMPLES, FOLDER, start_example
+from kills.writing import Writing
 
-EXAMPLE = ROOT / "samplerd" / "examples" / "sampler.py"
+LANGUAGES = {"mine": "python3 python protoc", "ruby": "ruby protoc"}    # by pool: what could be another one's in PATH
 
 
 def commands_of_readme():
-    lines = EXAMPLE.with_name("README.md").read_text().splitlines()
-    return "\n".join(line.strip() for line in lines if line.startswith("    ")).replace("build/", f"{BUILD}/")
+    """By pool: one block of commands for each example."""
+    text = (FOLDER / "README.md").read_text()
+    blocks = [block for block in text.split("\n\n") if block.startswith("    ")]
+    return {re.search(r"--sampler (\w+)", block)[1]: textwrap.dedent(block).replace("build/", f"{BUILD}/") for block in blocks}
 
 
 def repeats(text):
@@ -20,15 +25,15 @@ def repeats(text):
     return sum(one == other for one, other in zip(words, words[1:]))
 
 
-def test_the_commands_of_its_readme_write_a_text(real, tmp_path):
-    """By Debian's Python and protoc, whatever others are in PATH."""
-    for name in ("python3", "python", "protoc"):
+@pytest.mark.parametrize("pool", LANGUAGES)
+def test_the_commands_of_its_readme_write_a_text(real, tmp_path, pool):
+    """By Debian's programs, whatever others are in PATH."""
+    for name in LANGUAGES[pool].split():
         other = tmp_path / name
         other.write_text("#!/bin/sh\necho another $0 >&2\nexit 1\n")
         other.chmod(0o755)
     environment = dict(real.environment, PATH=f"{tmp_path}:{real.environment['PATH']}")
-    script = commands_of_readme()
-    assert "sampler.py ipc://" in script and "--sampler mine --seed 7" in script
+    script = commands_of_readme()[pool]
     done = subprocess.run(["bash", "-ec", f"trap 'kill $!' EXIT\n{script}"], cwd=ROOT, env=environment, capture_output=True,
                           stdin=subprocess.DEVNULL, timeout=TIMEOUT_S)
     text = done.stdout.decode()
@@ -38,11 +43,29 @@ def test_the_commands_of_its_readme_write_a_text(real, tmp_path):
 
 @pytest.fixture
 def own(tiny):
-    tiny.environment["PYTHONPATH"] = str(BUILD / "gen" / "python")
-    process = tiny.start("sampler.py", f"ipc://{tiny.runtime}/samplers", "mine", program=EXAMPLE)
+    process = start_example(tiny, "sampler.py", f"ipc://{tiny.runtime}/samplers", "mine")
     wait_until(lambda: len(tiny.daemons()) == 4, what="it has joined")
     yield tiny
     tiny.stop(process)
+
+
+def test_one_language_goes_on_with_what_another_began(tiny):
+    """Each is killed in turn, and what the other one draws then is the same text."""
+    flags = ("Once upon a time", "--sampler", "both", "--seed", "5", "--max-new-tokens", "60", "--ignore-eos", "--wait", "60")
+    whole = []
+    for name in EXAMPLES:
+        alone = start_example(tiny, name, f"ipc://{tiny.runtime}/samplers", "both")
+        whole.append([line["id"] for line in tiny.lines("generate", *flags) if "id" in line])
+        tiny.stop(alone)
+    writing = Writing(tiny.popen("generate", *flags, "--json"))
+    for step, name in (0, EXAMPLES[0]), (15, EXAMPLES[1]), (30, EXAMPLES[0]), (45, EXAMPLES[1]):
+        if step:
+            assert writing.wait(lambda: writing.has_shown(step), TIMEOUT_S)
+            tiny.kill(drawing)
+        drawing = start_example(tiny, name, f"ipc://{tiny.runtime}/samplers", "both")
+    writing.join()
+    tiny.stop(drawing)
+    assert len(whole[0]) == 60 and whole[1] == whole[0] == writing.ids
 
 
 def test_show_probs_shows_the_text_of_a_token_that_has_no_candidates(own):
@@ -61,8 +84,7 @@ def test_show_probs_shows_the_text_of_a_token_that_has_no_candidates(own):
 
 
 def test_the_example_shows_the_text_of_what_it_chose_from(tiny):
-    tiny.environment["PYTHONPATH"] = str(BUILD / "gen" / "python")
-    process = tiny.start("sampler.py", f"ipc://{tiny.runtime}/samplers", "shown", "show", program=EXAMPLE)
+    process = start_example(tiny, "sampler.py", f"ipc://{tiny.runtime}/samplers", "shown", "show")
     wait_until(lambda: len(tiny.daemons()) == 4, what="it has joined")
     flags = ("Once upon a time", "--sampler", "shown", "--seed", "3", "--max-new-tokens", "6", "--ignore-eos")
     ids = [line["id"] for line in tiny.lines("generate", *flags) if "id" in line]

@@ -1,11 +1,12 @@
 """samplerd alone, at the end of a socket that plays modeld: what it answers, and what it refuses."""
 import array
 import math
+import random
 import signal
 
 import pytest
 
-from conftest import BUILD, ROOT
+from examples import EXAMPLES, start_example
 from fake_link import VERSION, common_pb2
 from modeld_by_hand import GREEDY, ROW, ModeldByHand, ids_of
 
@@ -152,19 +153,72 @@ def test_it_says_leave_when_it_is_told_to_end(stack, modeld):
     assert stack.samplerd.wait(60) == 0
 
 
-def test_a_sampler_in_python_joins_and_draws(stack, address, fakes):
+@pytest.fixture(params=EXAMPLES)
+def example(request, stack, address, fakes):
+    """A modeld that one of samplerd/examples has joined."""
     modeld = fakes(ModeldByHand, address)
-    example = ROOT / "samplerd" / "examples" / "sampler.py"
-    stack.environment["PYTHONPATH"] = str(BUILD / "gen" / "python")
-    stack.start("sampler.py", address, "mine", program=example)
-    assert modeld.join().hello.sampler.pool == "mine"
-    drawn = [ids_of(modeld.ask(ROW, ROW, seed=7, step=step)[0]) for step in range(30)]
-    assert drawn == [ids_of(modeld.ask(ROW, ROW, seed=7, step=step)[0]) for step in range(30)]
-    after_0 = [ids_of(modeld.ask(ROW, ids=[0], seed=7, step=step)[0])[0] for step in range(30)]
+    modeld.process = start_example(stack, request.param, address, "mine")
+    return modeld.join()
+
+
+def test_an_example_joins_and_draws(example):
+    assert example.hello.sampler.pool == "mine"
+    drawn = [ids_of(example.ask(ROW, ROW, seed=7, step=step)[0]) for step in range(30)]
+    assert drawn == [ids_of(example.ask(ROW, ROW, seed=7, step=step)[0]) for step in range(30)]
+    after_0 = [ids_of(example.ask(ROW, ids=[0], seed=7, step=step)[0])[0] for step in range(30)]
     assert {ids[0] for ids in drawn} == {0}     # 0.2 times 0.82 squared drops the others
     assert [ids[1] for ids in drawn[:-1]] == after_0[1:] and set(after_0) == {0, 1}     # 0 is penalized
-    flat = [ids_of(modeld.ask([1.0, 0.9, -5.0], seed=7, step=step)[0])[0] for step in range(30)]
+    flat = [ids_of(example.ask([1.0, 0.9, -5.0], seed=7, step=step)[0])[0] for step in range(30)]
     assert set(flat) == {0, 1}
-    modeld.send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
-    assert modeld.receive()[0].control.WhichOneof("word") == "heartbeat"
-    assert modeld.receive()[0].control.WhichOneof("word") == "hello"      # after a silence
+    for drafts, n_drawn in ([0, 0], 3), ([0, 1], 2), ([1, 0], 1):
+        assert ids_of(example.ask([9, 0], [9, 0], [9, 0], drafts=drafts)[0]) == [0] * n_drawn
+
+
+def test_an_example_refuses_what_it_cannot_do_and_goes_on(example):
+    for fields in dict(given=[0]), dict(want_probabilities=True):
+        assert example.ask(ROW, **fields)[0].error.code == common_pb2.UNSUPPORTED
+    assert ids_of(example.ask(ROW)[0]) == [0]
+
+
+def heard(modeld, word):
+    """What comes until then is passed over: where the test stands still, a sampler says Hello again."""
+    while modeld.receive()[0].control.WhichOneof("word") != word:
+        pass
+
+
+def test_an_example_keeps_the_link_and_leaves_when_told(example):
+    example.send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
+    heard(example, "heartbeat")
+    heard(example, "hello")                     # after a silence
+    example.send(control=common_pb2.Control(say_hello=common_pb2.SayHello()))
+    example.join()
+    assert ids_of(example.ask(ROW)[0]) == [0]
+    example.process.send_signal(signal.SIGTERM)
+    heard(example, "leave")
+    assert example.process.wait(60) == 0
+
+
+def test_an_example_that_is_refused_says_why(stack, address, fakes):
+    for name in EXAMPLES:
+        modeld = fakes(ModeldByHand, address + name)
+        process = start_example(stack, name, address + name)
+        hello, _ = modeld.receive()
+        modeld.theirs = getattr(hello.control, "from")
+        modeld.send(control=common_pb2.Control(refused=common_pb2.Error(code=common_pb2.BUSY, message="no room")))
+        assert process.wait(60) == 1 and "no room" in stack.log(process)
+
+
+def test_all_examples_draw_the_same(stack, address, fakes):
+    """To the bit, log-probabilities too: random numbers, sums and rounding are the same in these languages."""
+    chance = random.Random(1)
+    rows = [[chance.gauss(0, 3) for _ in range(500)] for _ in range(3)]
+    asked = [dict(seed=seed, step=step, ids=[chance.randrange(500) for _ in range(70)])
+             for step in (0, 1, 999) for seed in (0, 1, 2 ** 32, 2 ** 53 - 1)]
+    answers = []
+    for name in EXAMPLES:
+        modeld = fakes(ModeldByHand, address + name)
+        start_example(stack, name, address + name)
+        modeld.join()
+        replies = [modeld.ask(*rows, **fields)[0] for fields in asked]
+        answers.append((modeld.hello.sampler.semantics, [[(one.id, one.logprob) for one in reply.drawn] for reply in replies]))
+    assert all(one == answers[0] for one in answers) and len(set(map(str, answers[0][1]))) == len(asked)
