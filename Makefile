@@ -48,7 +48,7 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 
 .SECONDARY:
 
-.PHONY: all programs deps run test layers unit e2e soak fuzz fuzz-programs asan asan-unit tsan nomem tiny tsan-run \
+.PHONY: all programs next next-programs deps run test layers unit e2e soak fuzz fuzz-programs asan asan-unit tsan nomem tiny tsan-run \
 	nomem-run compilers valgrind bench model tools clean install \
 	uninstall
 
@@ -138,6 +138,42 @@ $(BUILD)/gen/ruby/%_pb.rb: proto/%.proto
 	$(call QUIET,GEN )protoc -I proto --ruby_out=$(@D) $<
 tools: $(TOOLS) $(BUILD)/tests/slow_modeld $(PYTHON_SCHEMAS) $(RUBY_SCHEMAS)
 
+# The programs as they will be when the protocol has its next version, for tests of a rolling upgrade. NEWER are the messages
+# with one field more, which tests/fakes/newer.c fills in. What sees neither schemas nor version is that of $(BUILD).
+NEXT := $(BUILD)/next
+NEWER := Hello Generate Chunk Open Token SampleRequest SampleReply
+next: all
+	@$(MAKE) --no-print-directory next-programs
+next-programs: $(PROGRAMS:%=$(NEXT)/%)
+	@:
+ifneq ($(filter next-programs,$(MAKECMDGOALS)),)
+empty :=
+VERSION_HERE := $(or $(strip $(PROTOCOL_VERSION_MAX)),$(shell sed -n 's/^.define PROTOCOL_VERSION_MAX //p' proto/base/limits.h))
+NEXT_CPPFLAGS := -DPROTOCOL_VERSION_MAX=$(shell echo $$(($(VERSION_HERE) + 1))) -I$(NEXT)/gen $(filter-out -DPROTOCOL_VERSION_MAX=%,$(CPPFLAGS))
+SEE_SCHEMAS := $(patsubst $(BUILD)/obj/%.d,%.c,$(shell grep -rl --include='*.d' 'pb-c\.h' $(BUILD)/obj)) proto/base/options.c
+next_object = $(patsubst %.c,$(NEXT)/obj/%.o,$(filter $(SEE_SCHEMAS),$(1)))
+library_of = $(patsubst trivium,client,$(1))
+$(foreach one,$(PROGRAMS),$(eval $(NEXT)/$(one): \
+	$(call next_object,$($(one)_program) $($(call library_of,$(one))_sources) $(proto_sources)) \
+	$(call object,$(filter-out $(SEE_SCHEMAS),$($(one)_program))) $(NEXT)/obj/tests/fakes/newer.o $(SCHEMAS:%=$(NEXT)/gen/%.pb-c.o) \
+	$(BUILD)/lib$(call library_of,$(one)).a $(BUILD)/libproto.a))
+$(NEXT)/trivium: LIBS += $(shell pkg-config --libs libedit)
+$(PROGRAMS:%=$(NEXT)/%):
+	$(call QUIET,LINK)$(LINK) -Wl,--wrap=peers_send,--wrap=peers_offer,--wrap=hello_fill -o $@ $^ $(LIBS)
+$(NEXT)/proto/%.proto: proto/%.proto Makefile
+	@mkdir -p $(@D)
+	@sed -E '/^message ($(subst $(empty) ,|,$(strip $(NEWER)))) \{/a\  uint32 newer = 1000;' $< > $@
+$(NEXT)/gen/%.pb-c.c $(NEXT)/gen/%.pb-c.h: $(NEXT)/proto/%.proto | $(SCHEMAS:%=$(NEXT)/proto/%.proto)
+	@mkdir -p $(@D)
+	$(call QUIET,GEN )protoc-c -I $(NEXT)/proto --c_out=$(NEXT)/gen $<
+$(NEXT)/gen/%.o $(NEXT)/obj/%.o: private CPPFLAGS := $(NEXT_CPPFLAGS)
+$(NEXT)/gen/%.o: $(NEXT)/gen/%.c $(SCHEMAS:%=$(NEXT)/gen/%.pb-c.h) $(BUILD)/flags
+	$(call QUIET,CC  )$(COMPILE) -c -o $@ $<
+$(NEXT)/obj/%.o: %.c $(BUILD)/flags | $(SCHEMAS:%=$(NEXT)/gen/%.pb-c.h)
+	@mkdir -p $(@D)
+	$(call QUIET,CC  )$(COMPILE) $(WARNINGS) -c -o $@ $<
+endif
+
 deps:
 	deploy/deps.sh build
 
@@ -154,7 +190,7 @@ run:
 TEST_ENV = TRIVIUM_BUILD=$(abspath $(BUILD)) TRIVIUM_MODEL=$$(deploy/fetch-model.sh | tail -n 1)
 test:
 	@deploy/deps.sh build run test
-	@$(MAKE) --no-print-directory -j$$(nproc) programs
+	@$(MAKE) --no-print-directory -j$$(nproc) programs next
 	@$(MAKE) --no-print-directory layers unit
 	@$(MAKE) --no-print-directory e2e
 
@@ -188,7 +224,7 @@ fuzz:
 unit: $(UNIT_TESTS)
 	@$(TEST_ENV) tests/run-unit.sh $(UNIT_TESTS)
 
-e2e: all tools
+e2e: all tools next
 	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider -c tests/e2e/pytest.ini tests/layers tests/e2e $(PYTEST_FLAGS)
 
 # Many rounds of each kind of fault while texts are written, then a table: tests/kills/soak.py tells of SOAK, SEED and KINDS.
