@@ -72,6 +72,10 @@ class Stack:
     def __exit__(self, *_):
         self.close()
 
+    def program(self, name):
+        """The file of one of ours."""
+        return BUILD / name
+
     def spawn(self, program, *arguments, **keywords):
         """Any process, in the environment of this stack."""
         keywords = {"env": self.environment, "stdin": subprocess.DEVNULL, **keywords}
@@ -83,7 +87,7 @@ class Stack:
         """Start a daemon; its stderr goes to a log file that log(process) reads."""
         log = self.folder / f"{role}-{len(self.processes)}.log"
         with open(log, "wb") as stream:
-            process = self.spawn(program or BUILD / role, *arguments, stdout=stream, stderr=stream, **keywords)
+            process = self.spawn(program or self.program(role), *arguments, stdout=stream, stderr=stream, **keywords)
         self.logs[process.pid] = log
         return process
 
@@ -110,13 +114,13 @@ class Stack:
 
     def run(self, *arguments, input=None, timeout=TIMEOUT_S):
         """One run of the client; stdout and stderr as bytes."""
-        return subprocess.run([BUILD / "trivium", *map(str, arguments)], env=self.environment, input=input,
+        return subprocess.run([self.program("trivium"), *map(str, arguments)], env=self.environment, input=input,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
                               **({} if input is not None else {"stdin": subprocess.DEVNULL}))
 
     def popen(self, *arguments, **keywords):
         """A client that runs on; stdout and stderr are pipes."""
-        return self.spawn(BUILD / "trivium", *arguments, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **keywords})
+        return self.spawn(self.program("trivium"), *arguments, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **keywords})
 
     def text(self, *arguments, **keywords):
         """stdout of `generate` with these arguments, which must succeed."""

@@ -54,7 +54,7 @@ class Fake(threading.Thread):
         self.silent = False                    # says nothing, not even heartbeats
         self.ending = threading.Event()
         self.ready = threading.Event()
-        self.n_refused = 0
+        self.n_refused, self.refusal = 0, None # and the newest, an Error
         if self.joins:
             self.socket.immediate = 1
             self.socket.connect(address)
@@ -169,6 +169,7 @@ class Fake(threading.Thread):
         elif word == "leave":
             self.peers.pop(sender, None)
         elif word == "refused":
+            self.refusal = control.refused
             self.n_refused += 1
         elif word == "piece":
             self.arrivals[sender].take(frames[1])

@@ -17,13 +17,13 @@ class Relay(threading.Thread):
     """Listens at `address` and passes what comes on to `target` and back, both ipc:// or tcp://.
 
     How a road is bad stands in pass_on(), the one place that all bytes go through. `heard(connection, piece)` is told
-    what the target says, in the relay's thread.
+    what the target says, `said(connection, piece)` what is said to it, both in the relay's thread.
     """
     PIECE_BYTES = 65536
 
-    def __init__(self, address, target, heard=None):
+    def __init__(self, address, target, heard=None, said=None):
         super().__init__(daemon=True)
-        self.address, self.target, self.heard = address, target, heard
+        self.address, self.target, self.heard, self.said = address, target, heard, said
         self.loop = asyncio.new_event_loop()
         self.closed_road = False            # new connections are broken at once
         self.writers = set()                # of the connections that stand, both ends of each
@@ -106,8 +106,8 @@ class Relay(threading.Thread):
             return
         self.writers.add(far_writer)
         self.n_connections += 1
-        await asyncio.gather(self.pass_all(reader, far_writer),
-                             self.pass_all(far_reader, writer, hears=self.n_connections))
+        await asyncio.gather(self.pass_all(reader, far_writer, self.said, self.n_connections),
+                             self.pass_all(far_reader, writer, self.heard, self.n_connections))
         self.drop(writer)
         self.drop(far_writer)
 
@@ -115,21 +115,21 @@ class Relay(threading.Thread):
         self.writers.discard(writer)
         writer.transport.abort()
 
-    async def pass_all(self, reader, writer, hears=0):
-        """Until one end has closed: then the other is told so, and may still say what it has to say. `hears`: the
-        connection's number where the target speaks."""
+    async def pass_all(self, reader, writer, ear, number):
+        """Until one end has closed: then the other is told so, and may still say what it has to say. `ear`: who listens
+        to this direction, or None; `number`: the connection's."""
         try:
             while piece := await reader.read(self.PIECE_BYTES):
-                await self.pass_on(piece, writer, hears)
+                await self.pass_on(piece, writer, ear, number)
         except OSError:
             pass
         if not writer.is_closing():
             writer.write_eof()
 
-    async def pass_on(self, piece, writer, hears):
+    async def pass_on(self, piece, writer, ear, number):
         await self.moving.wait()
-        if hears and self.heard:
-            self.heard(hears, piece)        # first: whoever gets it may have ended before this thread has its next turn
+        if ear:
+            ear(number, piece)              # first: whoever gets it may have ended before this thread has its next turn
         writer.write(piece)
         try:
             await writer.drain()

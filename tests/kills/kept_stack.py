@@ -52,8 +52,7 @@ class KeptStack(Stack):
         os.makedirs(self.runtime, mode=0o700)
         self.dones = DoneCount()            # counted where the client link is relayed
         for link in relayed:
-            heard = self.dones.heard if link == "clients" else None
-            self.relays[link] = Relay(self.place("relayed-" + link, self.folder), self.bound[link], heard)
+            self.relays[link] = Relay(self.place("relayed-" + link, self.folder), self.bound[link], *self.ears(link))
         self.joined = {link: self.relays[link].address if link in self.relays else self.bound[link] for link in LINKS}
         self.reach = ("--endpoint", self.joined["clients"])
 
@@ -61,6 +60,10 @@ class KeptStack(Stack):
         if self.transport == "tcp":
             return f"tcp://127.0.0.1:{free_port()}"
         return f"ipc://{folder or self.runtime}/{name}"
+
+    def ears(self, link):
+        """Who listens to what is heard on a link that goes through a Relay, and to what is said there."""
+        return self.dones.heard if link == "clients" else None, None
 
     def arguments(self, role):
         flags = ["--heartbeat-ms", HEARTBEAT_MS]

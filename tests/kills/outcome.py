@@ -2,6 +2,8 @@
 import collections
 import dataclasses
 
+from .fault import KINDS
+
 # what can be wrong: of a text, and "end" of a command, a daemon, or what is left of them
 SORTS = ("text", "done", "steps", "end")
 
@@ -19,7 +21,8 @@ class Outcome:
 
     def report(self):
         lines = [str(self.round), *(f"  {sort}: {sentence}" for sort, sentence in self.wrong)]
-        return "\n".join([*lines, f"again: make soak SEED={self.round.name}", self.logs])
+        again = [f"again: make soak SEED={self.round.name}"] if self.round.kind in KINDS else []
+        return "\n".join([*lines, *again, self.logs])
 
 
 def check_text(outcome, which, writing, expected):

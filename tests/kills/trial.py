@@ -18,10 +18,10 @@ QUIET_S = 0.03          # after a fault: what was on its way has arrived
 WAIT_S = 60             # a client waits so long for daemons: they are started again, however busy the machine is
 
 
-def run_round(plan, paths, undisturbed):
+def run_round(plan, paths, undisturbed, make_stack=KeptStack):
     """The Outcome of a Round. `paths`: files of the models by name."""
     outcome = Outcome(plan)
-    stack = KeptStack(paths[plan.model], plan.transport, plan.relayed, ("--name", plan.model))
+    stack = make_stack(paths[plan.model], plan.transport, plan.relayed, ("--name", plan.model))
     try:
         for text in plan.texts:
             undisturbed.text(text)
