@@ -149,7 +149,8 @@ next-programs: $(PROGRAMS:%=$(NEXT)/%)
 ifneq ($(filter next-programs,$(MAKECMDGOALS)),)
 empty :=
 VERSION_HERE := $(or $(strip $(PROTOCOL_VERSION_MAX)),$(shell sed -n 's/^.define PROTOCOL_VERSION_MAX //p' proto/base/limits.h))
-NEXT_CPPFLAGS := -DPROTOCOL_VERSION_MAX=$(shell echo $$(($(VERSION_HERE) + 1))) -I$(NEXT)/gen $(filter-out -DPROTOCOL_VERSION_MAX=%,$(CPPFLAGS))
+NEXT_CPPFLAGS := -DPROTOCOL_VERSION_MAX=$(shell echo $$(($(VERSION_HERE) + 1))) -I$(NEXT)/gen \
+	$(filter-out -DPROTOCOL_VERSION_MAX=%,$(CPPFLAGS))
 SEE_SCHEMAS := $(patsubst $(BUILD)/obj/%.d,%.c,$(shell grep -rl --include='*.d' 'pb-c\.h' $(BUILD)/obj)) proto/base/options.c
 next_object = $(patsubst %.c,$(NEXT)/obj/%.o,$(filter $(SEE_SCHEMAS),$(1)))
 library_of = $(patsubst trivium,client,$(1))

@@ -53,7 +53,7 @@ def answer(request, frames):
         return reply
     rows, ids = array.array("f", frames[0]), array.array("i", frames[1])
     for i in range(request.n_rows):     # seed and step decide alone, so that a step can be taken again anywhere
-        chance = random.Random(1 << 85 | request.seed << 32 | request.step + i)
+        chance = random.Random(1 << 85 | request.seed << 32 | request.step + i)     # three words: as in Ruby
         reply.drawn.append(choose(rows[i * request.n_vocab:(i + 1) * request.n_vocab], ids, request.step + i, chance))
         ids.append(reply.drawn[i].id)
         if request.drafts[i:i + 1] not in ([], [ids[-1]]):

@@ -55,7 +55,8 @@ end
 
 context = ZMQ::Context.new
 $socket = context.socket(ZMQ::DEALER)
-{ IMMEDIATE: 1, LINGER: 500, SNDTIMEO: 1500, RCVTIMEO: 1500 }.each { |name, value| $socket.setsockopt(ZMQ.const_get(name), value) }
+options = { ZMQ::IMMEDIATE => 1, ZMQ::LINGER => 500, ZMQ::SNDTIMEO => 1500, ZMQ::RCVTIMEO => 1500 }
+options.each { |option, value| $socket.setsockopt(option, value) }
 $socket.connect(ARGV[0])
 $mine, $theirs = rand(1...1 << 63), 0 # incarnations: ours, and modeld's
 %w[TERM INT].each { |name| trap(name) { exit } }

@@ -1,5 +1,6 @@
 """A stretch of road between two ends of a link, which can break: bytes pass through it, on Unix sockets or TCP."""
 import asyncio
+import contextlib
 import socket
 import threading
 
@@ -118,13 +119,12 @@ class Relay(threading.Thread):
     async def pass_all(self, reader, writer, ear, number):
         """Until one end has closed: then the other is told so, and may still say what it has to say. `ear`: who listens
         to this direction, or None; `number`: the connection's."""
-        try:
+        with contextlib.suppress(OSError):
             while piece := await reader.read(self.PIECE_BYTES):
                 await self.pass_on(piece, writer, ear, number)
-        except OSError:
-            pass
-        if not writer.is_closing():
-            writer.write_eof()
+        with contextlib.suppress(OSError):  # the other is gone, too
+            if not writer.is_closing():
+                writer.write_eof()
 
     async def pass_on(self, piece, writer, ear, number):
         await self.moving.wait()

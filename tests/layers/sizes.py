@@ -15,7 +15,7 @@ from layers import PARTS
 
 FILE_LINES_MAX, FUNCTION_LINES_MAX, FOLDER_FILES_MAX = 400, 70, 20
 CORPORA = pathlib.PurePosixPath("tests/fuzz/corpus")    # inputs of libFuzzer: nobody reads these folders
-SOURCES = (".c", ".h", ".py", ".sh", ".proto")
+SOURCES = (".c", ".h", ".py", ".rb", ".sh", ".proto")
 
 
 def tracked(root):

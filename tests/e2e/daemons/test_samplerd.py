@@ -198,6 +198,13 @@ def test_an_example_keeps_the_link_and_leaves_when_told(example):
     assert example.process.wait(60) == 0
 
 
+def test_an_example_joins_another_incarnation_of_modeld(example, address):
+    assert ids_of(example.ask(ROW)[0]) == [0]
+    example.close()
+    example.__init__(address, incarnation=78)
+    assert ids_of(example.join().ask(ROW)[0]) == [0]
+
+
 def test_an_example_that_is_refused_says_why(stack, address, fakes):
     for name in EXAMPLES:
         modeld = fakes(ModeldByHand, address + name)
