@@ -102,7 +102,7 @@ while True:
             send(vocabulary=common_pb2.VocabularyQuery(vocabulary=message.control.hello.model.vocabulary))
     elif word == "heartbeat":
         send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
-    elif word == "say_hello":
+    elif word in ("say_hello", "leave"):
         theirs = 0
         send(control=hello)
     elif word == "refused":

@@ -73,7 +73,7 @@ loop do
   case message.control.word
   when :hello then $theirs = message.control.from
   when :heartbeat then say(control: Control.new(heartbeat: Heartbeat.new))
-  when :say_hello then say_hello
+  when :say_hello, :leave then say_hello
   when :refused then abort(message.control.refused.message)
   end
   say(sample: answer(message.sample, frames)) if message.body == :sample

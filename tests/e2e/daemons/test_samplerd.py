@@ -190,9 +190,10 @@ def test_an_example_keeps_the_link_and_leaves_when_told(example):
     example.send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
     heard(example, "heartbeat")
     heard(example, "hello")                     # after a silence
-    example.send(control=common_pb2.Control(say_hello=common_pb2.SayHello()))
-    example.join()
-    assert ids_of(example.ask(ROW)[0]) == [0]
+    for word in dict(say_hello=common_pb2.SayHello()), dict(leave=common_pb2.Leave()):
+        example.send(control=common_pb2.Control(**word))
+        example.join()
+        assert ids_of(example.ask(ROW)[0]) == [0]
     example.process.send_signal(signal.SIGTERM)
     heard(example, "leave")
     assert example.process.wait(60) == 0
