@@ -100,22 +100,12 @@ static void on_all_handed(void *context) {
 
 /* ---- events of its peers: there is one modeld at most ---- */
 
-/* Unpacked, a header takes several times its bytes, and its strategy as much again. */
-static bool has_large_header(const wire_message *m) {
-    size_t n_bytes = m->n_bytes;
-    for (size_t i = 0; i < m->n_raw; i++) n_bytes -= m->raw[i].n_bytes;
-    return n_bytes > LARGE_HEADER_BYTES;
-}
-
-/* One with a large header is in hand alone. */
 static void on_message(void *context, peer *p, const wire_message *m) {
     logits_link *link = context;
     const Trivium__LogitsRequest *incoming = (const Trivium__LogitsRequest *)m->header;
     if (incoming->body_case != TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE) return;
-    bool alone = has_large_header(m);
-    if (alone && link->n_taken > 0) on_all_handed(link);
     desk_take(&link->desks[link->n_taken++], p, m, incoming->sample);
-    if (alone || link->n_taken == threads_count(link->pool)) on_all_handed(link);
+    if (link->n_taken == threads_count(link->pool)) on_all_handed(link);
 }
 
 /* Where its rows can be mapped, tell it so. */

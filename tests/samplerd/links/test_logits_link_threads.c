@@ -2,7 +2,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 #include "proto/base/clock.h"
 #include "proto/numeric/fmath.h"
@@ -10,7 +9,7 @@
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
-enum { N_THREADS = 2, N_REQUESTS = 5, PATIENCE_MS = 5000, LARGE_STAGES = 2 };
+enum { N_THREADS = 2, N_REQUESTS = 5, PATIENCE_MS = 5000 };
 
 typedef struct drawer {
     sample_result result;
@@ -18,7 +17,7 @@ typedef struct drawer {
 } drawer;
 
 static drawer drawers[N_THREADS];
-static _Atomic size_t n_drawing, n_side_by_side, n_large, n_beside_large;
+static _Atomic size_t n_drawing, n_side_by_side;
 static threads *two;
 
 /* The first two wait for each other. One that came alone, before the others had, waits in vain. */
@@ -26,17 +25,13 @@ static status draw(void *context, unsigned number, const sample_rows *rows, samp
     (void)context, (void)f;
     drawer *d = &drawers[number];
     uint64_t until_ms = clock_ms() + PATIENCE_MS;
-    bool large = rows->strategy->n_stages == LARGE_STAGES;
-    atomic_fetch_add(&n_large, large);
-    if (atomic_fetch_add(&n_drawing, 1) > 0 && n_large > 0) atomic_fetch_add(&n_beside_large, 1);
-    if (large) usleep(50000);
+    atomic_fetch_add(&n_drawing, 1);
     while (n_side_by_side == 0 && n_drawing < N_THREADS && clock_ms() < until_ms) {}
     if (n_drawing == N_THREADS) atomic_fetch_add(&n_side_by_side, 1);
     while (n_side_by_side > 0 && n_side_by_side < N_THREADS && clock_ms() < until_ms) {}
     atomic_fetch_add(&d->n_draws, 1);
     d->result = (sample_result){.id = (int32_t)(rows->step % SCENE_VOCAB)};
     *out = (sampled_rows){.results = &d->result, .n_rows = 1};
-    atomic_fetch_sub(&n_large, large);
     atomic_fetch_sub(&n_drawing, 1);
     return STATUS_OK;
 }
@@ -45,7 +40,7 @@ static int begin(void **state) {
     if (scene_begin(state) != 0) return -1;
     two = threads_new(N_THREADS, fmath_thread_start);
     assert_non_null(two);
-    n_side_by_side = n_drawing = n_large = n_beside_large = 0;
+    n_side_by_side = n_drawing = 0;
     for (size_t i = 0; i < N_THREADS; i++) drawers[i] = (drawer){.n_draws = 0};
     scene_draw_with(two, (logits_calls){.draw = draw});
     scene_accept();
@@ -92,47 +87,9 @@ static void one_that_is_wrong_leaves_its_neighbour_alone(void **state) {
     assert_int_equal(reply->drawn[0]->id, STEP % SCENE_VOCAB);
 }
 
-/* Stages of many biases: a header of more than LARGE_HEADER_BYTES. */
-static void send_large(uint32_t step) {
-    static int32_t ids[BIASES_MAX];
-    static double biases[BIASES_MAX];
-    Trivium__IdList list = TRIVIUM__ID_LIST__INIT, *lists[] = {&list};
-    Trivium__Step biased = TRIVIUM__STEP__INIT, *stages[LARGE_STAGES];
-    Trivium__Strategy drawn_by = TRIVIUM__STRATEGY__INIT;
-    list.ids = ids, list.n_ids = BIASES_MAX;
-    biased.name = "logit_bias";
-    biased.numbers = biases, biased.n_numbers = BIASES_MAX;
-    biased.lists = lists, biased.n_lists = 1;
-    for (size_t i = 0; i < LARGE_STAGES; i++) stages[i] = &biased;
-    drawn_by.steps = stages, drawn_by.n_steps = LARGE_STAGES;
-    assert_true(protobuf_c_message_get_packed_size(&drawn_by.base) > LARGE_HEADER_BYTES);
-    order o = order_good();
-    o.sample.step = step;
-    o.sample.strategy = &drawn_by;
-    order_send(&o, &scene.modeld);
-}
-
-static void one_with_a_large_header_is_in_hand_alone(void **state) {
-    (void)state;
-    if (HEADER_BYTES_MAX < 2 * LARGE_HEADER_BYTES) skip();      /* `make tiny` has none so large */
-    n_side_by_side = N_THREADS; /* nobody waits */
-    for (uint32_t i = 0; i < N_REQUESTS; i++) {
-        if (i % 2) send_large(i);
-        else send_requests(1);
-    }
-    usleep(200000);             /* they have come when the first is taken */
-    for (uint32_t i = 0; i < N_REQUESTS; i++) {
-        const Trivium__SampleReply *reply = heard_reply(&scene.modeld);
-        assert_null(reply->error);
-        assert_int_equal(reply->step, i % 2 ? i : 0);
-    }
-    assert_int_equal(n_beside_large, 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(requests_that_come_together_are_drawn_for_side_by_side, begin, end),
-        cmocka_unit_test_setup_teardown(one_with_a_large_header_is_in_hand_alone, begin, end),
         cmocka_unit_test_setup_teardown(one_that_is_wrong_leaves_its_neighbour_alone, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
