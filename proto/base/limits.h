@@ -55,15 +55,18 @@ enum {
     LIST_IDS_MAX = 4096,            /* of all id lists of a stage, with their ends */
 
     /* messages */
-    MESSAGE_BYTES_MAX = 1 << 20,    /* all its frames, but on the logits link */
+    MESSAGE_BYTES_MAX = 1 << 20,    /* all its frames, but for rows (the logits link) */
     RAWS_BYTES_MAX = 128 << 10,     /* its raw frames: where there is more, it goes in pieces */
     PIECE_BYTES_MAX = 256 << 10,
-    PIECES_BYTES_MAX = 48 << 20,    /* on their way to one process, of all peers */
-    PIECES_STILL_MS = TINY_LIMITS ? 300 : 10000,        /* in which one must follow the other */
+    PIECES_BYTES_MAX = 50 << 20,    /* on their way to one process, of all peers, with their headers */
+    PIECES_STILL_MS = TINY_LIMITS ? 300 : 10000,        /* in which one must follow the other, */
+    PIECES_SLACK_MS = TINY_LIMITS ? 100 : 2000,         /* and where others need the room: how late it may be whole, */
+    PIECES_BYTES_A_MS = 1 << 10,    /* at so many bytes a millisecond */
     HEADER_BYTES_MAX = MESSAGE_BYTES_MAX - RAWS_BYTES_MAX,
     UNPACKED_BYTES_MAX = (64 << 10) + (8 << 20) + 2 * HEADER_BYTES_MAX, /* of a header, in memory */
     FRAMES_MAX = 3,                 /* a header and at most two raw frames */
     RAW_BYTES_MAX = 16 * 1024 * 1024,   /* a raw frame: of rows, or put together from pieces */
+    ANSWER_BYTES_MAX = HEADER_BYTES_MAX + 8 * N_VOCAB_MAX,  /* of a sampler: a probability for each id */
     VOCABULARY_PIECE_ITEMS = TINY_LIMITS ? 64 : 8192,
     SCORE_ROWS = TINY_LIMITS ? 2 : 8,   /* rows in one SampleRequest of a score */
     SAMPLE_ROWS_MAX = 64,
@@ -72,7 +75,6 @@ enum {
     TURN_BYTES_MAX = 256 * 1024,    /* taken from one socket before the others get their turn, or one message */
     HIGH_WATER_MESSAGES = 16,       /* a peer, each way; what is more waits in its outbox, which is measured in bytes */
     HIGH_WATER_ROWS = 8,            /* the logits link */
-    LARGE_HEADER_BYTES = 1 << 20,   /* a request with a larger one is in samplerd's hands alone */
     SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
     SMALL_MESSAGE_BYTES_MAX = 256,  /* in memory; larger ones are counted in bytes on their way to a peer */
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 32768, /* small ones, too: more than a modeld says while its tokenizerd may be silent */
@@ -82,7 +84,7 @@ enum {
     CONNECTIONS_MAX = TINY_LIMITS ? 16 : 832,   /* accepted by one daemon, of strangers, too */
     CONNECTION_BYTES = 92 << 10,    /* that ZeroMQ holds for one which is used: two pipes of two chunks, two buffers; measured */
     DESCRIPTORS_MAX = 4096,         /* to which a lower limit is raised */
-    RECEIVED_BYTES_MAX = 52 << 20,  /* received by one daemon and not taken yet */
+    RECEIVED_BYTES_MAX = 16 << 20,  /* received by one daemon and not taken yet; where that is full, each has a share of as much */
     REQUESTS_MAX = TINY_LIMITS ? 4 : 1024,  /* tokenizerd's table of generations */
     CALLS_MAX = TINY_LIMITS ? 4 : 4096,     /* tokenize, score, probe, … under way */
     WATCHES_MAX = TINY_LIMITS ? 4 : 256,    /* of all watchers, in one tokenizerd */
@@ -140,7 +142,8 @@ _Static_assert(PROTOCOL_VERSION_MAX >= PROTOCOL_VERSION_MIN, "a build speaks som
 _Static_assert(PAGE_TOKENS % 16 == 0, "keys lie in panels of 16 positions");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= RAW_BYTES_MAX, "a score's rows fit a frame");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= ROWS_BYTES_MAX, "any score finds room for its rows");
-_Static_assert((uint64_t)HEADER_BYTES_MAX + 2 * (uint64_t)RAW_BYTES_MAX < RECEIVED_BYTES_MAX, "any message can be received");
+_Static_assert(MESSAGE_BYTES_MAX < RECEIVED_BYTES_MAX && ANSWER_BYTES_MAX < RECEIVED_BYTES_MAX, "any message can be received");
+_Static_assert(UNPACKED_BYTES_MAX + 2 * RAW_BYTES_MAX < PIECES_BYTES_MAX, "any message can be put together");
 _Static_assert(CALLS_BYTES_MAX <= OUTBOX_BYTES_MAX, "what calls hold fits on its way to one modeld");
 _Static_assert((uint64_t)TOKENIZE_IDS_MAX * 8 <= RAW_BYTES_MAX, "ids and log-probabilities fit a frame");
 

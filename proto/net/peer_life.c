@@ -80,6 +80,8 @@ static void take_message(peers *ps, const wire_message *m) {
             peer_take_piece(ps, p, m, control->piece);
         } else if (to_us && control->word_case == TRIVIUM__CONTROL__WORD_HEARTBEAT) {
             take_heartbeat(ps, p, control->heartbeat);
+        } else if (to_us && control->n_more > 0 && ps->options.sends_whole) {
+            garbage(ps, &m->route);         /* nobody counts on memory for it */
         } else if (to_us) {
             p->asked_ms = p->life.heard_ms;
             peer_take_body(ps, p, m, control);
@@ -297,7 +299,7 @@ static void on_tick(void *context) {
     forgive_own_silence(ps, clock_ms());
     listen_to_nothing(ps);
     end_the_silent(ps);
-    peers_refuse_the_still(ps, ps->life.listened_ms);
+    peers_refuse_the_slow(ps, ps->life.listened_ms);
     uint64_t now_ms = clock_ms();
     if (!peers_bound(ps) && TAILQ_EMPTY(&ps->list) &&
         interval_passed(ps, peers_hello_ms(ps), now_ms))

@@ -160,7 +160,7 @@ void peers_take_say_hello(peers *ps);
 /* A message of the link's own came, whole or as a header that pieces follow; one of these. */
 void peer_take_body(peers *ps, peer *p, const wire_message *m, const Trivium__Control *control);
 void peer_take_piece(peers *ps, peer *p, const wire_message *m, const Trivium__Piece *piece);
-void peers_refuse_the_still(peers *ps, uint64_t listened_ms);   /* whose pieces have not come for too long, as of then */
+void peers_refuse_the_slow(peers *ps, uint64_t listened_ms);    /* what will not become whole, as of then */
 
 /* As peers_send, for frames that need it (pieces.h). */
 status peer_send_in_pieces(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);

@@ -36,13 +36,11 @@ void peer_take_piece(peers *ps, peer *p, const wire_message *m, const Trivium__P
 }
 
 /* Whoever begins a message and does not end it holds memory that others need. */
-void peers_refuse_the_still(peers *ps, uint64_t listened_ms) {
+void peers_refuse_the_slow(peers *ps, uint64_t listened_ms) {
     failure f;
     peer *p;
     TAILQ_FOREACH(p, &ps->list, link) {
-        if (!p->incoming || pieces_moved_ms(p->incoming) + PIECES_STILL_MS > listened_ms) continue;
-        fail(&f, STATUS_TIMEOUT, "its next piece did not come within %g s", PIECES_STILL_MS / 1000.0);
-        refuse(ps, p, &f);
+        if (p->incoming && pieces_check(p->incoming, listened_ms, &f) != STATUS_OK) refuse(ps, p, &f);
     }
 }
 

@@ -2,21 +2,26 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "proto/base/clock.h"
 
 struct pieces {
+    LIST_ENTRY(pieces) link;            /* of all */
     wire_message message;               /* kept; its frames are put into it */
     size_t n_frames, n_bytes[RAW_FRAMES_MAX];   /* as the header says */
     uint8_t *frames[RAW_FRAMES_MAX];    /* owned, until they are the message's */
     size_t frame, n_done;               /* the next byte's place */
-    size_t n_held;                      /* bytes of it in n_held_by_all */
+    size_t n_held;                      /* bytes of it in n_held_by_all: the header, and those that came */
+    size_t n_come;
     uint32_t index;                     /* of the next piece */
-    uint64_t moved_ms;
+    uint64_t begun_ms, moved_ms;
     bool whole;
+    bool gone;                          /* what came of it was given up */
 };
 
-static size_t n_held_by_all;            /* links are used by one thread */
+static LIST_HEAD(, pieces) all_ones;    /* links are used by one thread */
+static size_t n_held_by_all;
 
 /* ---- the sender ---- */
 
@@ -37,6 +42,48 @@ bool pieces_next(pieces_cut *cut, wire_raw *piece) {
     piece->n_bytes = n_left < PIECE_BYTES_MAX ? n_left : PIECE_BYTES_MAX;
     cut->n_done += piece->n_bytes;
     return true;
+}
+
+/* ---- room ---- */
+
+/* By how much what came of it is later than it would be at a pace that harms nobody. */
+static uint64_t late_ms(const pieces *p, uint64_t now_ms) {
+    uint64_t due_ms = p->begun_ms + PIECES_SLACK_MS + p->n_come / PIECES_BYTES_A_MS;
+    return now_ms > due_ms ? now_ms - due_ms : 0;
+}
+
+static pieces *find_latest(void) {
+    uint64_t now_ms = clock_ms(), most_ms = 0;
+    pieces *latest = NULL, *p;
+    LIST_FOREACH(p, &all_ones, link) {
+        if (p->whole || p->gone || late_ms(p, now_ms) <= most_ms) continue;
+        latest = p;
+        most_ms = late_ms(p, now_ms);
+    }
+    return latest;
+}
+
+/* Its header stays until its owner has said so. */
+static void give_up(pieces *p) {
+    n_held_by_all -= p->n_come;
+    p->n_held -= p->n_come;
+    p->n_come = 0;
+    p->gone = true;
+    for (size_t i = 0; i < RAW_FRAMES_MAX; i++) {
+        free(p->frames[i]);
+        p->frames[i] = NULL;
+    }
+}
+
+static status take_room(pieces *p, size_t n_bytes, failure *f) {
+    pieces *latest;
+    while (n_bytes > PIECES_BYTES_MAX - n_held_by_all && (latest = find_latest())) give_up(latest);
+    if (p->gone || n_bytes > PIECES_BYTES_MAX - n_held_by_all)
+        return fail(f, STATUS_BUSY, "all messages in pieces together hold %d MiB already; later there may be room",
+                    PIECES_BYTES_MAX >> 20);
+    p->n_held += n_bytes;
+    n_held_by_all += n_bytes;
+    return STATUS_OK;
 }
 
 /* ---- the receiver ---- */
@@ -77,7 +124,13 @@ status pieces_begin(pieces **out, const wire_message *header, const Trivium__Con
     p->n_frames = control->n_more;
     for (size_t i = 0; i < p->n_frames; i++) p->n_bytes[i] = (size_t)control->more[i];
     p->message = wire_keep(header);
-    p->moved_ms = clock_ms();
+    p->begun_ms = p->moved_ms = clock_ms();
+    LIST_INSERT_HEAD(&all_ones, p, link);
+    st = take_room(p, wire_header_bytes(header), f);
+    if (st != STATUS_OK) {
+        pieces_free(&p);
+        return st;
+    }
     go_on(p);
     if (p->whole) hand_over(p);
     *out = p;
@@ -85,25 +138,25 @@ status pieces_begin(pieces **out, const wire_message *header, const Trivium__Con
 }
 
 /* Memory for a piece that follows what the frame has. */
-static status make_room(pieces *p, size_t n_bytes, failure *f) {
-    if (n_bytes > PIECES_BYTES_MAX - n_held_by_all)
-        return fail(f, STATUS_BUSY, "all messages in pieces together hold %d MiB already; later there may be room",
-                    PIECES_BYTES_MAX >> 20);
+static status grow(pieces *p, size_t n_bytes, failure *f) {
+    status st = take_room(p, n_bytes, f);
+    if (st != STATUS_OK) return st;
+    p->n_come += n_bytes;
     uint8_t *grown = realloc(p->frames[p->frame], p->n_done + n_bytes);
     if (!grown) return fail(f, STATUS_NO_MEMORY, "no memory for a message in pieces");
     p->frames[p->frame] = grown;
-    p->n_held += n_bytes;
-    n_held_by_all += n_bytes;
     return STATUS_OK;
 }
 
 status pieces_take(pieces *p, const wire_message *piece, uint32_t index, failure *f) {
     size_t n_bytes = piece->n_raw == 1 ? piece->raw[0].n_bytes : 0;
+    status st = pieces_check(p, p->moved_ms, f);
+    if (st != STATUS_OK) return st;
     if (p->whole || index != p->index || n_bytes == 0 || n_bytes > PIECE_BYTES_MAX ||
         n_bytes > p->n_bytes[p->frame] - p->n_done)
         return fail(f, STATUS_BAD_MESSAGE, "piece %u of a message was due, not piece %u of %zu bytes", p->index, index,
                     n_bytes);
-    status st = make_room(p, n_bytes, f);
+    st = grow(p, n_bytes, f);
     if (st != STATUS_OK) return st;
     memcpy(p->frames[p->frame] + p->n_done, piece->raw[0].bytes, n_bytes);
     p->n_done += n_bytes;
@@ -122,14 +175,17 @@ const wire_message *pieces_message(const pieces *p) {
     return &p->message;
 }
 
-uint64_t pieces_moved_ms(const pieces *p) {
-    return p->moved_ms;
+status pieces_check(const pieces *p, uint64_t listened_ms, failure *f) {
+    if (p->gone) return fail(f, STATUS_BUSY, "it came slowly, and others needed its room; later there may be some");
+    if (p->moved_ms + PIECES_STILL_MS > listened_ms) return STATUS_OK;
+    return fail(f, STATUS_TIMEOUT, "its next piece did not come within %g s", PIECES_STILL_MS / 1000.0);
 }
 
 void pieces_free(pieces **out) {
     pieces *p = *out;
     *out = NULL;
     if (!p) return;
+    LIST_REMOVE(p, link);
     n_held_by_all -= p->n_held;
     for (size_t i = 0; i < RAW_FRAMES_MAX; i++) free(p->frames[i]);
     wire_release(&p->message);

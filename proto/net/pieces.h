@@ -1,5 +1,6 @@
 /* What is larger than a message: its raw frames follow its header in pieces (PROTOCOL.md). Here they are put together
- * again. What all peers of a process are sending so takes at most PIECES_BYTES_MAX; it is counted as it comes. */
+ * again. What all peers of a process are sending so takes at most PIECES_BYTES_MAX, unpacked headers included; it is counted
+ * as it comes. Where that is full, whatever is late goes for what still comes: nobody can keep others out by being slow. */
 #ifndef TRIVIUM_PIECES_H
 #define TRIVIUM_PIECES_H
 
@@ -12,18 +13,20 @@
 typedef struct pieces pieces;
 
 /* Begin with a header whose control part says what follows; *out is the caller's, who holds on to `header` through it.
- * STATUS_TOO_LONG: more than there may be; STATUS_BAD_MESSAGE: frames that it cannot have; STATUS_NO_MEMORY: *out is
- * NULL then. */
+ * STATUS_TOO_LONG: more than there may be; STATUS_BAD_MESSAGE: frames that it cannot have; STATUS_BUSY: there is no room
+ * among all that is on its way to this process; STATUS_NO_MEMORY: *out is NULL then. */
 status pieces_begin(pieces **out, const wire_message *header, const Trivium__Control *control, failure *f);
 
-/* The next piece. STATUS_BAD_MESSAGE: it is not the next one, or none; STATUS_BUSY: there is no room for it among all
- * that is on its way to this process; STATUS_NO_MEMORY. After any of these the message never becomes whole. */
+/* The next piece. STATUS_BAD_MESSAGE: it is not the next one, or none; STATUS_BUSY: there is no room, or what it belongs to
+ * had to go; STATUS_NO_MEMORY. After any of these the message never becomes whole. */
 status pieces_take(pieces *p, const wire_message *piece, uint32_t index, failure *f);
 
 bool pieces_whole(const pieces *p);
 /* The header as it came; its frames, once it is whole, are in it. Valid as long as `p`, or as whoever keeps it. */
 const wire_message *pieces_message(const pieces *p);
-uint64_t pieces_moved_ms(const pieces *p);      /* when its last piece came, by clock_ms */
+/* Will it become whole, as of `listened_ms` (by clock_ms)? STATUS_BUSY: it had to go; STATUS_TIMEOUT: no piece came for
+ * PIECES_STILL_MS. */
+status pieces_check(const pieces *p, uint64_t listened_ms, failure *f);
 
 void pieces_free(pieces **p);                   /* NULL is fine */
 

@@ -206,6 +206,10 @@ void wire_adopt_raw(wire_message *m, void *bytes, size_t n_bytes) {
     m->raw[m->n_raw++] = (wire_raw){bytes ? bytes : &nothing, n_bytes};
 }
 
+size_t wire_header_bytes(const wire_message *m) {
+    return m->frames->memory.n_bytes;
+}
+
 wire_message wire_keep(const wire_message *m) {
     m->frames->n_holders++;
     return *m;

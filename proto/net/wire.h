@@ -46,6 +46,7 @@ void wire_release(wire_message *m);             /* NULL fields are fine; empties
 /* One more raw frame of *m and of all who hold it: `bytes` (malloc; NULL if there are none) is theirs from now on. There
  * are fewer than RAW_FRAMES_MAX. */
 void wire_adopt_raw(wire_message *m, void *bytes, size_t n_bytes);
+size_t wire_header_bytes(const wire_message *m);        /* that its header takes in memory */
 /* One more holder of what was received: it stays until each of them has released its own. */
 wire_message wire_keep(const wire_message *m);
 

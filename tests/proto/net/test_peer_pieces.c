@@ -196,43 +196,80 @@ static void headers_that_say_nonsense_are_refused(void **state) {
     assert_true(all_arrive(n + 1, &up));
 }
 
-/* Memory is there for all peers of the process together: whoever comes when it is full is told, and there is room again
- * when the others have gone. */
-static void past_the_budget_they_are_busy(void **state) {
-    (void)state;
-    enum { N_WHOLE = PIECES_BYTES_MAX / RAW_BYTES_MAX, N_PIECES = RAW_BYTES_MAX / PIECE_BYTES_MAX };
-    fake_peer others[N_WHOLE] = {{0}};
-    up_with_fake(LIVENESS_BOTH);
-    fake_joined();
-    n_wanted = 0;
+/* Another fake, of which `n_bytes` of a message have come that never becomes whole. The first one stays `fake`. */
+static fake_peer holds(uint64_t ticket, size_t n_bytes) {
     fake_peer first = fake;
-    for (size_t i = 0; i < N_WHOLE; i++) {
-        fake = (fake_peer){.from = FAKE_INCARNATION + 1 + i};
-        fake_connects(HIGH_WATER_MESSAGES);
-        fake.from = FAKE_INCARNATION + 1 + i;
-        fake_peer_say_hello(&fake, hello_beating(HEARTBEAT_MS_MAX));
-        HEARS(HELLO);
-        Trivium__LogitsRequest m = message(10 + i);
-        fake_peer_begin(&fake, &m.base, (uint64_t[]){RAW_BYTES_MAX, 1}, 2);
-        for (uint32_t k = 0; k < N_PIECES; k++) {
-            fake_peer_say_piece(&fake, k, block(), PIECE_BYTES_MAX);
-            run_ms(0);
-        }
-        others[i] = fake;
+    fake = (fake_peer){.from = FAKE_INCARNATION + ticket};
+    fake_connects(HIGH_WATER_MESSAGES);
+    fake.from = FAKE_INCARNATION + ticket;
+    fake_peer_say_hello(&fake, hello_beating(HEARTBEAT_MS_MAX));
+    HEARS(HELLO);
+    Trivium__LogitsRequest m = message(ticket);
+    fake_peer_begin(&fake, &m.base, (uint64_t[]){n_bytes, 1}, 2);
+    for (uint32_t i = 0; n_bytes > 0; i++) {
+        size_t n = n_bytes < PIECE_BYTES_MAX ? n_bytes : PIECE_BYTES_MAX;
+        fake_peer_say_piece(&fake, i, block(), n);
+        n_bytes -= n;
+        run_ms(0);
     }
+    fake_peer other = fake;
     fake = first;
-    run_ms(2 * BEAT_MS);
-    assert_int_equal(up.n_never_whole, 0);
-    fake_begins(5, 10);
-    fake_peer_say_piece(&fake, 0, block(), 10);
-    is_never_whole(5, STATUS_BUSY);
-    for (size_t i = 0; i < N_WHOLE; i++) fake_peer_close(&others[i]);
-    assert_true(becomes(up_left));
-    run_ms(2 * BEAT_MS);
+    return other;
+}
+
+/* A message of 10 bytes becomes whole. */
+static void is_put_together(void) {
     size_t n = up.n_messages;
     fake_begins(up.ticket + 1, 10);
     fake_peer_say_piece(&fake, 0, block(), 10);
     assert_true(all_arrive(n + 1, &up));
+}
+
+/* Memory is there for all peers of the process together, headers included: whoever comes when it is full is told, and there
+ * is room again when the others have gone. */
+static void past_the_budget_they_are_busy(void **state) {
+    (void)state;
+    enum { N_WHOLE = PIECES_BYTES_MAX / RAW_BYTES_MAX, N_REST = PIECES_BYTES_MAX % RAW_BYTES_MAX };
+    fake_peer others[N_WHOLE] = {{0}};
+    up_with_fake(LIVENESS_BOTH);
+    fake_peer_say_hello(&fake, hello_beating(HEARTBEAT_MS_MAX));
+    HEARS(HELLO);
+    n_wanted = 0;
+    for (size_t i = 0; i < N_WHOLE; i++) others[i] = holds(10 + i, RAW_BYTES_MAX);
+    run_ms(2 * BEAT_MS);
+    assert_int_equal(up.n_never_whole, 0);
+    fake_begins(5, N_REST);
+    for (uint32_t i = 0; i < N_REST / PIECE_BYTES_MAX; i++) fake_peer_say_piece(&fake, i, block(), PIECE_BYTES_MAX);
+    is_never_whole(5, STATUS_BUSY);         /* for a few bytes */
+    for (size_t i = 0; i < N_WHOLE; i++) fake_peer_close(&others[i]);
+    assert_true(becomes(up_left));
+    run_ms(2 * BEAT_MS);
+    is_put_together();
+}
+
+/* They may be, as long as nobody needs their room. */
+static void the_slow_make_room_for_others(void **state) {
+    (void)state;
+    enum { N = 4 * (PIECES_BYTES_MAX >> 20), N_BYTES = PIECE_BYTES_MAX - 1024, PATIENCE_MS = 1000 };
+    const size_t n_max = PEERS_MAX;
+    if (n_max < N) skip();                  /* `make tiny` */
+    static fake_peer others[N];
+    up_with_fake(LIVENESS_BOTH);
+    fake_peer_say_hello(&fake, hello_beating(HEARTBEAT_MS_MAX));
+    HEARS(HELLO);
+    n_wanted = 0;
+    for (size_t i = 0; i < N; i++) others[i] = holds(10 + i, N_BYTES);
+    run_ms(PIECES_SLACK_MS + N_BYTES / PIECES_BYTES_A_MS + PATIENCE_MS);
+    assert_int_equal(up.n_never_whole, 0);
+    fake_begins(5, PIECE_BYTES_MAX);
+    fake_peer_say_piece(&fake, 0, block(), PIECE_BYTES_MAX);
+    size_t n = up.n_messages;
+    assert_true(all_arrive(n + 1, &up));
+    is_never_whole(10, STATUS_BUSY);        /* the one that began first */
+    run_ms(2 * BEAT_MS);
+    assert_int_equal(up.n_never_whole, 1);
+    is_put_together();
+    for (size_t i = 0; i < N; i++) fake_peer_close(&others[i]);
 }
 
 static void whoever_stands_still_is_told(void **state) {
@@ -257,6 +294,7 @@ int main(void) {
         TEST(what_never_ends_is_told_when_another_message_comes),
         TEST(headers_that_say_nonsense_are_refused),
         TEST(past_the_budget_they_are_busy),
+        TEST(the_slow_make_room_for_others),
         TEST(whoever_stands_still_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
