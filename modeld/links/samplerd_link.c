@@ -7,10 +7,12 @@
 #include "proto/chain/strategy_wire.h"
 #include "proto/net/peer.h"
 #include "vocabulary_pieces.h"
+#include "vocabulary_sender.h"
 
 struct samplerd_link {
     samplerd_link_options options;
     peers *peers;
+    vocabulary_sender *vocabulary;
     Trivium__Hello hello;
     Trivium__SharedRows offer;
 };
@@ -86,18 +88,16 @@ static void take_glimpse(samplerd_link *link, Trivium__Glimpse *g) {
     else link->options.events->traced(link->options.context, g->request.data, g);
 }
 
-/* Whoever cannot take all of it is cut, as ever. */
-static void take_vocabulary(samplerd_link *link, peer *p, const Trivium__VocabularyQuery *query) {
-    vocabulary_pieces pieces;
-    if (!vocabulary_pieces_wanted(link->options.model, query)) {
-        garbage_count(link->options.garbage, "vocabulary");
-        return;
-    }
-    vocabulary_pieces_begin(&pieces, link->options.model);
+static bool offer_piece(peers *ps, peer *to, Trivium__VocabularyPiece *piece) {
     Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
     m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_VOCABULARY;
-    while ((m.vocabulary = vocabulary_pieces_next(&pieces)))
-        if (peers_send(link->peers, p, &m.base, NULL, 0) != STATUS_OK) return;
+    m.vocabulary = piece;
+    return peers_offer(ps, to, &m.base);
+}
+
+static void take_vocabulary(samplerd_link *link, peer *p, const Trivium__VocabularyQuery *query) {
+    if (vocabulary_pieces_wanted(link->options.model, query)) vocabulary_sender_begin(link->vocabulary, link->peers, p);
+    else garbage_count(link->options.garbage, "vocabulary");
 }
 
 static void on_message(void *context, peer *p, const wire_message *message) {
@@ -141,6 +141,7 @@ static void on_left(void *context, peer *p, const char *why) {
     sampler *gone = peer_user(p);
     log_event(LOG_INFO, "left", "samplerd=\"%s\" pool=\"%s\" why=\"%s\"", peer_name(p), gone->pool,
               why);
+    vocabulary_sender_forget(link->vocabulary, p);
     sampler_lost(gone);
     char lost[NAME_BYTES_MAX + 128];
     snprintf(lost, sizeof lost, "%s is gone: %.80s", peer_name(p), why);
@@ -178,7 +179,7 @@ static void introduce(samplerd_link *link) {
 
 static status bind_link(samplerd_link *link, loop *l, failure *f) {
     const samplerd_link_options *options = &link->options;
-    const endpoint_options where = {options->address, HIGH_WATER_ROWS, options->insecure};
+    const endpoint_options where = {.address = options->address, .high_water = HIGH_WATER_ROWS, .insecure = options->insecure};
     const peers_options who = {
         .incoming = &trivium__logits_reply__descriptor,
         .hello = &link->hello,
@@ -199,12 +200,15 @@ status samplerd_link_new(samplerd_link **out, loop *l, const samplerd_link_optio
     if (!link) return fail(f, STATUS_NO_MEMORY, "no memory for the samplers' link");
     link->options = *options;
     introduce(link);
-    if (bind_link(link, l, f) != STATUS_OK) samplerd_link_free(out);
-    return *out ? STATUS_OK : f->code;
+    link->vocabulary = vocabulary_sender_new(l, options->model, offer_piece);
+    status st = link->vocabulary ? bind_link(link, l, f) : fail(f, STATUS_NO_MEMORY, "no memory for the samplers' link");
+    if (st != STATUS_OK) samplerd_link_free(out);
+    return st;
 }
 
 void samplerd_link_free(samplerd_link **link) {
     if (!*link) return;
+    vocabulary_sender_free(&(*link)->vocabulary);
     peers_free(&(*link)->peers);
     free(*link);
     *link = NULL;

@@ -10,11 +10,9 @@
 #include "proto/net/peer.h"
 #include "tokenizerd_answer.h"
 #include "vocabulary_pieces.h"
+#include "vocabulary_sender.h"
 
-enum {
-    NO_TIMER = -1,
-    PIECES_RETRY_MS = 5,    /* until there may be room for more of them */
-};
+enum { NO_TIMER = -1 };
 
 struct tokenizerd_link {
     tokenizerd_link_options options;
@@ -23,9 +21,7 @@ struct tokenizerd_link {
     peer *peer;   /* NULL: not joined now */
     bool refused; /* for good: `peers` goes in the next turn */
     int closing;  /* the timer of that */
-    vocabulary_pieces *vocabulary;      /* on its way; NULL: none is */
-    Trivium__VocabularyPiece *piece;    /* of it, the next one */
-    int retry;                          /* the timer of that */
+    vocabulary_sender *vocabulary;
     /* What it told us, for whoever takes its place at this address: part of our Hello there. */
     Trivium__DefaultModel default_model;
     char default_name[NAME_BYTES_MAX + 1];
@@ -42,44 +38,17 @@ static void garbage_of(tokenizerd_link *link, const char *message) {
 
 /* ---- its vocabulary ---- */
 
-static void forget_vocabulary(tokenizerd_link *link) {
-    loop_cancel(link->loop, link->retry);
-    link->retry = NO_TIMER;
-    free(link->vocabulary);
-    link->vocabulary = NULL;
-}
-
-/* What has room in the queue now. All at once would wait in the outbox, and a vocabulary may be larger than that. */
-static void send_pieces(void *context) {
-    tokenizerd_link *link = context;
-    link->retry = NO_TIMER;
+static bool offer_piece(peers *ps, peer *to, Trivium__VocabularyPiece *piece) {
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
     m.body_case = TRIVIUM__TOKENS_REPLY__BODY_VOCABULARY;
-    for (; link->piece; link->piece = vocabulary_pieces_next(link->vocabulary)) {
-        m.vocabulary = link->piece;
-        if (peers_offer(link->peers, link->peer, &m.base)) continue;
-        link->retry = loop_once(link->loop, PIECES_RETRY_MS, send_pieces, link);
-        if (link->retry == NO_TIMER) peers_cut(link->peers, link->peer, "no memory to send it the vocabulary");
-        return;
-    }
-    forget_vocabulary(link);
+    m.vocabulary = piece;
+    return peers_offer(ps, to, &m.base);
 }
 
-/* Whoever asks again gets it from its beginning. */
 static void on_vocabulary(tokenizerd_link *link, const Trivium__VocabularyQuery *query) {
-    if (!vocabulary_pieces_wanted(link->options.model, query)) {
-        garbage_of(link, "vocabulary");
-        return;
-    }
-    forget_vocabulary(link);
-    link->vocabulary = malloc(sizeof *link->vocabulary);
-    if (!link->vocabulary) {
-        peers_cut(link->peers, link->peer, "no memory to send it the vocabulary");
-        return;
-    }
-    vocabulary_pieces_begin(link->vocabulary, link->options.model);
-    link->piece = vocabulary_pieces_next(link->vocabulary);
-    send_pieces(link);
+    if (vocabulary_pieces_wanted(link->options.model, query))
+        vocabulary_sender_begin(link->vocabulary, link->peers, link->peer);
+    else garbage_of(link, "vocabulary");
 }
 
 /* ---- joining ---- */
@@ -101,13 +70,14 @@ static void on_left(void *context, peer *p, const char *why) {
     log_event(LOG_INFO, "left", "tokenizerd=\"%s\" endpoint=%s why=\"%s\"", peer_name(p),
               link->options.address, why);
     link->peer = NULL;
-    forget_vocabulary(link);
+    vocabulary_sender_forget(link->vocabulary, p);
     over(link);
 }
 
 static void close_link(void *context) {
     tokenizerd_link *link = context;
     link->closing = NO_TIMER;
+    if (link->peer) vocabulary_sender_forget(link->vocabulary, link->peer);
     peers_free(&link->peers);
     link->peer = NULL;
     over(link);
@@ -340,7 +310,7 @@ static void introduce(tokenizerd_link *link) {
 
 static status join(tokenizerd_link *link, failure *f) {
     const tokenizerd_link_options *options = &link->options;
-    const endpoint_options where = {options->address, HIGH_WATER_MESSAGES, options->insecure};
+    const endpoint_options where = {.address = options->address, .high_water = HIGH_WATER_MESSAGES, .insecure = options->insecure};
     const peers_options who = {
         .incoming = &trivium__tokens_request__descriptor,
         .hello = &link->hello,
@@ -364,16 +334,18 @@ status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link
     if (!link) return fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
     link->options = *options;
     link->loop = l;
-    link->closing = link->retry = NO_TIMER;
+    link->closing = NO_TIMER;
+    link->vocabulary = vocabulary_sender_new(l, options->model, offer_piece);
     introduce(link);
-    if (join(link, f) != STATUS_OK) tokenizerd_link_free(out);
-    return *out ? STATUS_OK : f->code;
+    status st = link->vocabulary ? join(link, f) : fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
+    if (st != STATUS_OK) tokenizerd_link_free(out);
+    return st;
 }
 
 void tokenizerd_link_free(tokenizerd_link **link) {
     if (!*link) return;
     loop_cancel((*link)->loop, (*link)->closing);
-    forget_vocabulary(*link);
+    vocabulary_sender_free(&(*link)->vocabulary);
     peers_free(&(*link)->peers);
     free(*link);
     *link = NULL;

@@ -24,75 +24,82 @@ static ProtobufCBinaryData view(model_bytes b) {
     return (ProtobufCBinaryData){b.n_bytes, (uint8_t *)b.bytes};
 }
 
+/* The piece that was made last. */
+static struct {
+    Trivium__VocabularyPiece wire;
+    Trivium__VocabularyMeta meta;
+    ProtobufCBinaryData tokens[VOCABULARY_PIECE_ITEMS], merges[VOCABULARY_PIECE_ITEMS];
+    uint8_t types[VOCABULARY_PIECE_ITEMS];
+    size_t n_items, n_bytes;
+} last;
+
 /* Room for another item of any size? */
-static bool has_room(const vocabulary_pieces *p) {
-    return p->n_items < VOCABULARY_PIECE_ITEMS && p->n_bytes < PIECE_BYTES_MAX;
+static bool has_room(void) {
+    return last.n_items < VOCABULARY_PIECE_ITEMS && last.n_bytes < PIECE_BYTES_MAX;
 }
 
-static void take(vocabulary_pieces *p, ProtobufCBinaryData item) {
-    p->n_items++;
-    p->n_bytes += item.len;
+static void take(ProtobufCBinaryData item) {
+    last.n_items++;
+    last.n_bytes += item.len;
 }
 
-static void add_tokens(vocabulary_pieces *p, uint32_t n_tokens_all) {
-    p->wire.first_token = p->n_tokens;
-    p->wire.tokens = p->tokens;
-    for (; p->n_tokens < n_tokens_all && has_room(p); p->n_tokens++) {
-        size_t i = p->wire.n_tokens++;
-        p->tokens[i] = view(model_token(p->model, p->n_tokens));
-        p->types[i] = model_token_type(p->model, p->n_tokens);
-        take(p, p->tokens[i]);
+static void add_tokens(const model *m, vocabulary_place *at) {
+    last.wire.first_token = at->n_tokens;
+    last.wire.tokens = last.tokens;
+    for (; at->n_tokens < last.wire.n_tokens_all && has_room(); at->n_tokens++) {
+        size_t i = last.wire.n_tokens++;
+        last.tokens[i] = view(model_token(m, at->n_tokens));
+        last.types[i] = model_token_type(m, at->n_tokens);
+        take(last.tokens[i]);
     }
-    p->wire.types = (ProtobufCBinaryData){p->wire.n_tokens, p->types};
+    last.wire.types = (ProtobufCBinaryData){last.wire.n_tokens, last.types};
 }
 
-static void add_merges(vocabulary_pieces *p, uint32_t n_merges_all) {
-    p->wire.first_merge = p->n_merges;
-    p->wire.merges = p->merges;
-    for (; p->n_merges < n_merges_all && has_room(p); p->n_merges++) {
-        size_t i = p->wire.n_merges++;
-        p->merges[i] = view(model_merge(p->model, p->n_merges));
-        take(p, p->merges[i]);
+static void add_merges(const model *m, vocabulary_place *at) {
+    last.wire.first_merge = at->n_merges;
+    last.wire.merges = last.merges;
+    for (; at->n_merges < last.wire.n_merges_all && has_room(); at->n_merges++) {
+        size_t i = last.wire.n_merges++;
+        last.merges[i] = view(model_merge(m, at->n_merges));
+        take(last.merges[i]);
     }
 }
 
-static void add_meta(vocabulary_pieces *p, const model_vocabulary *v) {
-    trivium__vocabulary_meta__init(&p->meta);
-    p->meta.kind = (char *)v->kind;
-    p->meta.split = (char *)v->split;
-    p->meta.bos = v->bos;
-    p->meta.eos = v->eos;
-    p->meta.eot = v->eot;
-    p->meta.eom = v->eom;
-    p->meta.add_bos = v->add_bos;
-    p->meta.add_bos_told = v->add_bos_told;
-    p->meta.ends = (int32_t *)v->ends;
-    p->meta.n_ends = v->n_ends;
-    p->meta.chat_template = view(v->chat_template);
-    p->wire.meta = &p->meta;
+static void add_meta(const model_vocabulary *v) {
+    trivium__vocabulary_meta__init(&last.meta);
+    last.meta.kind = (char *)v->kind;
+    last.meta.split = (char *)v->split;
+    last.meta.bos = v->bos;
+    last.meta.eos = v->eos;
+    last.meta.eot = v->eot;
+    last.meta.eom = v->eom;
+    last.meta.add_bos = v->add_bos;
+    last.meta.add_bos_told = v->add_bos_told;
+    last.meta.ends = (int32_t *)v->ends;
+    last.meta.n_ends = v->n_ends;
+    last.meta.chat_template = view(v->chat_template);
+    last.wire.meta = &last.meta;
 }
 
 bool vocabulary_pieces_wanted(const model *m, const Trivium__VocabularyQuery *query) {
     return strcmp(query->vocabulary, model_vocabulary_of(m)->hash) == 0;
 }
 
-void vocabulary_pieces_begin(vocabulary_pieces *p, const model *m) {
-    p->model = m;
-    p->n_tokens = p->n_merges = 0;
-    p->begun = false;
+bool vocabulary_piece_exists(const model *m, const vocabulary_place *at) {
+    const model_vocabulary *v = model_vocabulary_of(m);
+    return !at->begun || at->n_tokens < v->n_tokens || at->n_merges < v->n_merges;
 }
 
-Trivium__VocabularyPiece *vocabulary_pieces_next(vocabulary_pieces *p) {
-    const model_vocabulary *v = model_vocabulary_of(p->model);
-    if (p->begun && p->n_tokens == v->n_tokens && p->n_merges == v->n_merges) return NULL;
-    trivium__vocabulary_piece__init(&p->wire);
-    p->wire.vocabulary = (char *)v->hash;
-    p->wire.n_tokens_all = v->n_tokens;
-    p->wire.n_merges_all = v->n_merges;
-    p->n_items = p->n_bytes = 0;
-    if (!p->begun) add_meta(p, v);
-    p->begun = true;
-    add_tokens(p, v->n_tokens);
-    add_merges(p, v->n_merges);
-    return &p->wire;
+Trivium__VocabularyPiece *vocabulary_piece_make(const model *m, vocabulary_place *at) {
+    const model_vocabulary *v = model_vocabulary_of(m);
+    trivium__vocabulary_piece__init(&last.wire);
+    last.wire.vocabulary = (char *)v->hash;
+    last.wire.n_tokens_all = v->n_tokens;
+    last.wire.n_merges_all = v->n_merges;
+    last.n_items = last.n_bytes = 0;
+    if (!at->begun) add_meta(v);
+    at->begun = true;
+    add_tokens(m, at);
+    add_merges(m, at);
+    return &last.wire;
 }

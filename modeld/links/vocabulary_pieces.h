@@ -6,25 +6,20 @@
 #include "modeld/engine/model.h"
 #include "proto/base/limits.h"
 
-typedef struct vocabulary_pieces {
-    const model *model;
-    uint32_t n_tokens, n_merges; /* in the pieces so far */
+/* Where a piece begins; all zero: the first. */
+typedef struct vocabulary_place {
+    uint32_t n_tokens, n_merges;    /* in the pieces before it */
     bool begun;
-    /* The piece that was made last. */
-    Trivium__VocabularyPiece wire;
-    Trivium__VocabularyMeta meta;
-    ProtobufCBinaryData tokens[VOCABULARY_PIECE_ITEMS], merges[VOCABULARY_PIECE_ITEMS];
-    uint8_t types[VOCABULARY_PIECE_ITEMS];
-    size_t n_items, n_bytes;
-} vocabulary_pieces;
+} vocabulary_place;
 
 /* Can it be sent at all? STATUS_TOO_LONG: its bytes are not within bounds. */
 status vocabulary_pieces_check(const model *m, failure *f);
 
 bool vocabulary_pieces_wanted(const model *m, const Trivium__VocabularyQuery *query);   /* is it this one? */
 
-void vocabulary_pieces_begin(vocabulary_pieces *p, const model *m); /* borrows the model */
-/* The next piece; NULL: that was all. Valid until the next call. */
-Trivium__VocabularyPiece *vocabulary_pieces_next(vocabulary_pieces *p);
+bool vocabulary_piece_exists(const model *m, const vocabulary_place *at);   /* false: all of it lies before */
+/* The piece there; *at becomes the place of the next one. Valid until the next call of anybody: links are used by one
+ * thread. */
+Trivium__VocabularyPiece *vocabulary_piece_make(const model *m, vocabulary_place *at);
 
 #endif

@@ -18,7 +18,6 @@
 #include "proto/base/text.h"
 
 enum {
-    FRAME_BYTES_MAX = (int)HEADER_BYTES_MAX > (int)RAW_BYTES_MAX ? HEADER_BYTES_MAX : RAW_BYTES_MAX,
     LINGER_MS = 100,
     HANDSHAKE_MS = 3000, /* until both sides have said what they speak */
     BACKLOG = PEERS_MAX, /* connections not yet accepted: all clients may come back at once */
@@ -154,7 +153,7 @@ static status endpoint_new(endpoint **out, int type, const endpoint_options *opt
     zsock_set_linger(e->zsock, LINGER_MS);
     zsock_set_sndhwm(e->zsock, options->high_water);
     zsock_set_rcvhwm(e->zsock, options->high_water);
-    zsock_set_maxmsgsize(e->zsock, FRAME_BYTES_MAX);
+    zsock_set_maxmsgsize(e->zsock, options->whole ? RAW_BYTES_MAX : MESSAGE_BYTES_MAX);  /* of a frame */
     zsock_set_handshake_ivl(e->zsock, HANDSHAKE_MS);
     if (strchr(e->address, '[')) zsock_set_ipv6(e->zsock, 1);
     *out = e;
@@ -231,7 +230,7 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     /* Without it a message to a peer that is gone, or whose queue is full, vanishes untold. */
     zsock_set_router_mandatory(e->zsock, 1);
     const char *path = after(e->address, "ipc://");
-    gate_opens();
+    gate_opens(options->whole ? ANSWER_BYTES_MAX : MESSAGE_BYTES_MAX);
     if (st == STATUS_OK)
         st = path ? bind_ipc(e, path, f) : bind_tcp(e, after(e->address, "tcp://"), options->insecure, f);
     e->listener = gate_opened();

@@ -13,6 +13,7 @@ typedef struct endpoint_options {
     const char *address;        /* "ipc:///run/…/models", "tcp://127.0.0.1:5555" */
     int high_water;             /* messages, per peer and direction */
     bool insecure;              /* a bind outside loopback is allowed */
+    bool whole;                 /* messages of any size come whole: rows (the logits link) */
 } endpoint_options;
 
 /* Is it written as an endpoint, to bind or to join? ipc:// and a path; tcp:// with a host and a port from

@@ -204,9 +204,13 @@ bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m) {
     wire_parcel *parcel;
     if (p->state != PEER_JOINED || !outbox_empty(p->outbox)) return false;
     if (parcel_pack(ps, p, m, NULL, 0, &parcel) != STATUS_OK) return false;
-    bool left = outbox_send(p->outbox, ps->socket, &p->route, &parcel) == STATUS_OK;
+    bool left = outbox_offer(p->outbox, ps->socket, &p->route, &parcel) == STATUS_OK;
     if (!left) wire_parcel_free(&parcel);
     return left;
+}
+
+bool peer_has_taken(const peer *p) {
+    return !outbox_on_its_way(p->outbox);
 }
 
 void peers_cut(peers *ps, peer *p, const char *why) {
@@ -258,7 +262,9 @@ static status open_peers(endpoint_opener *opener, peers **out, loop *l, const en
     ps->started_ms = clock_ms();
     TAILQ_INIT(&ps->list);
     status st = hello_check(&ps->hello, f);
-    if (st == STATUS_OK) st = opener(&ps->endpoint, where, f);
+    endpoint_options how = *where;
+    how.whole = who->sends_whole;
+    if (st == STATUS_OK) st = opener(&ps->endpoint, &how, f);
     if (st == STATUS_OK) {
         ps->socket = endpoint_socket(ps->endpoint);
         if (!attach(ps)) {

@@ -87,6 +87,7 @@ status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, 
 /* The same for what may be lost: it leaves at once or not at all, never after what waits. False: it
  * was dropped, and no peer is cut for it. */
 bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m);
+bool peer_has_taken(const peer *p);     /* nothing large that was offered or counts is still on its way to it */
 
 void peers_beat(peers *ps);         /* a heartbeat to everybody now: what it reports has changed */
 void peers_cut(peers *ps, peer *p, const char *why);    /* `left` follows from the loop */

@@ -197,7 +197,7 @@ static void bind_and_run(bench *b, const char *program, const char *address, uin
     hello.shared_rows = &offer;
     b->loop = loop_new();
     if (!b->loop) die("bench_hop", "no memory");
-    const endpoint_options where = {address, HIGH_WATER_ROWS, false};
+    const endpoint_options where = {.address = address, .high_water = HIGH_WATER_ROWS};
     const peers_options who = {
         .incoming = &trivium__logits_reply__descriptor, .hello = &hello,
         .incarnation = incarnation, .heartbeat_ms = HEARTBEAT_MS, .liveness = LIVENESS_PING,

@@ -21,23 +21,23 @@ enum { NAP_US = 250, AWAKE_US = 50 };
         atomic_store_explicit(&cached, next, memory_order_release);                                     \
     }
 
-static _Thread_local bool opening;
+static _Thread_local size_t opening;     /* the largest message there; 0: nothing opens */
 static _Thread_local int opened;
 
-void gate_opens(void) {
-    opening = true;
+void gate_opens(size_t message_bytes_max) {
+    opening = message_bytes_max;
     opened = -1;
 }
 
 int gate_opened(void) {
-    opening = false;
+    opening = 0;
     return opened;
 }
 
 int listen(int fd, int backlog) {
     NEXT(listen)
     if (opening) {
-        connections_listen(fd);
+        connections_listen(fd, opening);
         opened = fd;
     }
     return next(fd, backlog);
@@ -67,7 +67,8 @@ int accept4(int fd, struct sockaddr *address, socklen_t *n_address, int flags) {
 
 ssize_t recv(int fd, void *bytes, size_t n, int flags) {
     NEXT(recv)
-    connections_turn turn = connections_read(fd);
+    size_t n_most = n;
+    connections_turn turn = connections_read(fd, &n_most);
     if (turn == TURN_FOREIGN) return next(fd, bytes, n, flags);
     if (turn == TURN_ENDS) return 0;
     if (turn == TURN_WAITS) {
@@ -75,7 +76,7 @@ ssize_t recv(int fd, void *bytes, size_t n, int flags) {
         errno = EAGAIN;
         return -1;
     }
-    ssize_t n_read = next(fd, bytes, n < READ_BYTES_MAX ? n : READ_BYTES_MAX, flags);
+    ssize_t n_read = next(fd, bytes, n < n_most ? n : n_most, flags);
     if (n_read > 0 && !connections_count(fd, bytes, (size_t)n_read)) return 0;
     return n_read;
 }

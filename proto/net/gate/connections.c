@@ -18,13 +18,9 @@ enum {
     OPEN_FRAMES_MAX = 64,           /* of one message: more are no mistake */
     LATE_MAX = 32,                  /* cut, and not closed yet, beyond the bound of connections */
     RESERVE_DESCRIPTORS = 128,      /* for all that is no connection */
-    SHARE_BYTES_MIN = 64 * 1024,    /* what each may have received though memory is short */
+    READ_BYTES_MAX = 256 * 1024,    /* at once */
     FRAME_OVERHEAD_BYTES_MAX = 16 * 1024,
 };
-
-/* The largest message that there is, frame by frame. */
-static const size_t LARGEST_BYTES = (size_t)HEADER_BYTES_MAX + (size_t)(FRAMES_MAX - 1) * RAW_BYTES_MAX +
-                                        (size_t)OPEN_FRAMES_MAX * FRAME_OVERHEAD_BYTES_MAX;
 
 typedef enum connection_kind {
     KIND_NONE,                      /* of this descriptor the gate knows nothing */
@@ -40,6 +36,7 @@ typedef struct connection {
     atomic_bool taken;              /* something was, since the last sweep */
     atomic_size_t n_bytes;          /* received and not taken */
     int listener;
+    size_t message_bytes_max;       /* of KIND_LISTENER, and of those that came there */
     uint64_t number;                /* in order of coming; the rest by DESCRIPTORS_MAX is its descriptor */
     uint32_t n_silent_sweeps, n_still_sweeps;
     uint64_t closed_at;             /* of KIND_CLOSED: in order of closing */
@@ -81,11 +78,12 @@ static size_t room(void) {
     return n < CONNECTIONS_MAX ? n : CONNECTIONS_MAX;
 }
 
-void connections_listen(int fd) {
+void connections_listen(int fd, size_t message_bytes_max) {
     if (fd < 0 || fd >= DESCRIPTORS_MAX) return;
     pthread_mutex_lock(&lock);
     if (n_max == 0) n_max = room();
     if (placeholder < 0) placeholder = eventfd(0, EFD_CLOEXEC);
+    table[fd].message_bytes_max = message_bytes_max;
     atomic_store(&table[fd].kind, KIND_LISTENER);
     pthread_mutex_unlock(&lock);
 }
@@ -125,6 +123,7 @@ static void begin(connection *c, int listener) {
     atomic_store(&c->taken, false);
     atomic_store(&c->n_bytes, 0);
     c->listener = listener;
+    c->message_bytes_max = table[listener].message_bytes_max;
     c->number = ++n_ever * DESCRIPTORS_MAX + (uint64_t)descriptor_of(c);
     c->n_silent_sweeps = c->n_still_sweeps = 0;
     c->frames = (frames){0};
@@ -221,15 +220,22 @@ bool connections_close(int fd) {
 
 /* ---- what they send ---- */
 
-connections_turn connections_read(int fd) {
+/* Where all have used up the budget, each still has its share of one: together they hold two of them at most. */
+connections_turn connections_read(int fd, size_t *n_bytes_max) {
     connection *c = find(fd, KIND_OPEN);
     if (!c) return TURN_FOREIGN;
     if (atomic_load_explicit(&c->cut, memory_order_relaxed)) return TURN_ENDS;
-    size_t n_all = atomic_load_explicit(&n_received, memory_order_relaxed);
-    if (n_all < RECEIVED_BYTES_MAX) return TURN_READS;
-    size_t share = n_all / n_open;
-    if (share < SHARE_BYTES_MIN) share = SHARE_BYTES_MIN;
-    return c->n_bytes < share ? TURN_READS : TURN_WAITS;
+    *n_bytes_max = READ_BYTES_MAX;
+    if (atomic_load_explicit(&n_received, memory_order_relaxed) < RECEIVED_BYTES_MAX) return TURN_READS;
+    size_t share = RECEIVED_BYTES_MAX / n_open, n_bytes = c->n_bytes;
+    if (n_bytes >= share) return TURN_WAITS;
+    if (share - n_bytes < READ_BYTES_MAX) *n_bytes_max = share - n_bytes;
+    return TURN_READS;
+}
+
+/* Frame by frame. */
+static bool is_too_large(const connection *c) {
+    return c->frames.open_bytes > c->message_bytes_max + OPEN_FRAMES_MAX * FRAME_OVERHEAD_BYTES_MAX;
 }
 
 bool connections_count(int fd, const void *bytes, size_t n) {
@@ -238,7 +244,7 @@ bool connections_count(int fd, const void *bytes, size_t n) {
     size_t n_more = frames_count(&c->frames, bytes, n);
     atomic_fetch_add(&c->n_bytes, n_more);
     atomic_fetch_add(&n_received, n_more);
-    bool fine = !c->frames.alien && c->frames.n_open <= OPEN_FRAMES_MAX && c->frames.open_bytes <= LARGEST_BYTES;
+    bool fine = !c->frames.alien && c->frames.n_open <= OPEN_FRAMES_MAX && !is_too_large(c);
     if (fine) return true;
     atomic_store(&c->cut, true);
     atomic_fetch_add(&n_cut.alien, 1);

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `fd` begins to listen for an endpoint of ours. */
-void connections_listen(int fd);
+/* `fd` begins to listen for an endpoint of ours, to which no larger messages come. */
+void connections_listen(int fd, size_t message_bytes_max);
 bool connections_listening(int fd);
 
 /* `fd` was accepted by this listener. False: there is no room, and it is to be closed. Else the oldest that has not said
@@ -16,14 +16,12 @@ bool connections_admit(int fd, int listener);
 
 typedef enum connections_turn {
     TURN_FOREIGN,                   /* none of ours: to be read as asked */
-    TURN_READS,                     /* at most READ_BYTES_MAX at once, and to be told what came */
+    TURN_READS,                     /* so many bytes at once, at most, and to be told what came */
     TURN_ENDS,                      /* it was cut */
     TURN_WAITS,                     /* later: much of what it sent is not taken yet, and memory is short */
 } connections_turn;
 
-enum { READ_BYTES_MAX = 256 * 1024 };
-
-connections_turn connections_read(int fd);
+connections_turn connections_read(int fd, size_t *n_bytes_max);
 /* These bytes came. False: it is to be ended, for what it sends is no message. */
 bool connections_count(int fd, const void *bytes, size_t n);
 

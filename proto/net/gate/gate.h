@@ -21,9 +21,9 @@ enum {
     GATE_STILL_SWEEPS = 2,          /* in which something of a connection must be taken where memory is short */
 };
 
-/* Sockets that this thread makes listen between the two are endpoints of ours. gate_opened returns the descriptor of the
- * last one, -1: there was none. */
-void gate_opens(void);
+/* Sockets that this thread makes listen between the two are endpoints of ours; no message that comes there has more than
+ * message_bytes_max bytes in all. gate_opened returns the descriptor of the last one, -1: there was none. */
+void gate_opens(size_t message_bytes_max);
 int gate_opened(void);
 
 /* A connection, as wire_message has it, is that of a joined peer; its peer has ended. Others are ignored. */

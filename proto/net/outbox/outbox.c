@@ -12,7 +12,8 @@ struct outbox {
     LIST_ENTRY(outbox) link;        /* of all */
     STAILQ_HEAD(, letter) letters;
     size_t n_messages, n_bytes;     /* that wait */
-    transit *way;                   /* NULL: not counted */
+    transit *way;
+    bool counts_way;                /* also of what is sent */
     bool overrun;
 };
 
@@ -26,13 +27,14 @@ static bool has_letters(const outbox *o) {
 
 outbox *outbox_new(bool counts_way) {
     outbox *o = calloc(1, sizeof *o);
-    transit *way = counts_way ? transit_new() : NULL;
-    if (!o || (counts_way && !way)) {
+    transit *way = transit_new();
+    if (!o || !way) {
         transit_free(&way);
         free(o);
         return NULL;
     }
     o->way = way;
+    o->counts_way = counts_way;
     STAILQ_INIT(&o->letters);
     LIST_INSERT_HEAD(&all_ones, o, link);
     return o;
@@ -137,18 +139,28 @@ status outbox_push(outbox *o, wire_parcel **parcel) {
     return STATUS_OK;
 }
 
+static transit *way_of_sent(const outbox *o) {
+    return o->counts_way ? o->way : NULL;
+}
+
 status outbox_send(outbox *o, void *socket, const wire_route *route, wire_parcel **parcel) {
     size_t n_bytes = wire_parcel_bytes(*parcel);
-    bool counts = o->way && wire_parcel_large(*parcel);
+    bool counts = o->counts_way && wire_parcel_large(*parcel);
     if (counts && !(one_has_room(o, n_bytes) && all_have_room(n_bytes))) return STATUS_BUSY;
-    return wire_send_parcel(socket, route, parcel, o->way);
+    return wire_send_parcel(socket, route, parcel, way_of_sent(o));
+}
+
+status outbox_offer(outbox *o, void *socket, const wire_route *route, wire_parcel **parcel) {
+    size_t n_bytes = wire_parcel_bytes(*parcel), n_held = n_bytes_all + transits_bytes();
+    bool fits = one_has_room(o, n_bytes) && n_held + n_bytes <= OUTBOXES_BYTES_MAX / 4;
+    return fits ? wire_send_parcel(socket, route, parcel, o->way) : STATUS_BUSY;
 }
 
 status outbox_flush(outbox *o, void *socket, const wire_route *route) {
     while (has_letters(o)) {
         letter *first = STAILQ_FIRST(&o->letters);
         size_t n_bytes = wire_parcel_bytes(first->parcel);
-        status st = wire_send_parcel(socket, route, &first->parcel, o->way);
+        status st = wire_send_parcel(socket, route, &first->parcel, way_of_sent(o));
         if (st == STATUS_NOT_FOUND) return st;
         if (st != STATUS_OK) return STATUS_BUSY;
         remove_first(o, n_bytes);

@@ -11,7 +11,7 @@
 
 typedef struct outbox outbox;
 
-/* NULL: no memory. `counts_way`: what is on its way counts; else its sender sees to that. */
+/* NULL: no memory. `counts_way`: what is sent counts on its way; else its sender sees to that. What is offered always does. */
 outbox *outbox_new(bool counts_way);
 void outbox_free(outbox **o);               /* and what is in it; with outbox_on_its_way the connection is to be shut */
 bool outbox_empty(const outbox *o);         /* and not overrun: what is sent past it overtakes nothing */
@@ -22,6 +22,8 @@ status outbox_push(outbox *o, wire_parcel **parcel);
 /* Past an empty one, as wire_send_parcel. STATUS_BUSY also where it would hold too much, or all would: nobody is
  * overrun for that. */
 status outbox_send(outbox *o, void *socket, const wire_route *route, wire_parcel **parcel);
+/* The same for what may as well be left: only while all together hold less than a quarter of what they may. */
+status outbox_offer(outbox *o, void *socket, const wire_route *route, wire_parcel **parcel);
 bool outbox_on_its_way(const outbox *o);    /* is something counted in ZeroMQ's queue? */
 
 bool outbox_overrun(const outbox *o);

@@ -208,6 +208,20 @@ static void a_sampler_may_ask_for_the_vocabulary(void **state) {
     assert_int_equal(rows.garbage.n_messages, 1);
 }
 
+static void a_sampler_may_leave_in_the_middle_of_it(void **state) {
+    (void)state;
+    uint32_t n_tokens = 0, n_merges = 0;
+    rows_join(0, "", "rules/1");
+    asks_for_the_vocabulary(model_vocabulary_of(vocabulary_model)->hash);
+    hears_piece();
+    fake_peer_say_leave(&rows.fakes[0]);
+    rows_until(&rows.n_lost, 1);
+    fake_peer_close(&rows.fakes[0]);
+    rows_join(0, "", "rules/1");
+    asks_for_the_vocabulary(model_vocabulary_of(vocabulary_model)->hash);
+    while (vocabulary_piece_follows(hears_piece(), &n_tokens, &n_merges)) {}
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_request_leaves_as_it_is),
@@ -218,6 +232,7 @@ int main(void) {
         TEST(a_glimpse_is_passed_on),
         TEST(what_makes_no_sense_is_counted_and_reaches_nobody),
         TEST(a_sampler_may_ask_for_the_vocabulary),
+        TEST(a_sampler_may_leave_in_the_middle_of_it),
     };
     return cmocka_run_group_tests(tests, vocabulary_model_open, vocabulary_model_close);
 }

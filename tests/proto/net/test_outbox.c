@@ -236,6 +236,28 @@ static void whose_sender_counts_is_not_counted_here(void **state) {
     assert_int_equal(transits_bytes(), 0);
 }
 
+static bool offer(outbox *o) {
+    wire_parcel *parcel = pack_weighing(BLOCK_BYTES);
+    bool left = outbox_offer(o, near, NULL, &parcel) == STATUS_OK;
+    wire_parcel_free(&parcel);
+    return left;
+}
+
+/* It counts, whoever counts the rest, and most of the room is left to what must be sent. */
+static void what_is_offered_takes_a_quarter(void **state) {
+    (void)state;
+    outbox_free(&a);
+    a = outbox_new(false);
+    assert_true(offer(a) && offer(b));
+    assert_in_range(transits_bytes(), 2 * BLOCK_BYTES - 1024, 2 * BLOCK_BYTES);
+    assert_false(offer(a) || offer(b) || offer(c));
+    push_blocks(c, 4);
+    assert_false(outbox_overrun(a) || outbox_overrun(b) || outbox_overrun(c));
+    read_all();
+    assert_int_equal(transits_bytes(), 0);
+    assert_false(offer(a));             /* what waits counts as well */
+}
+
 /* Its frames come back later, and nobody else has to pay for them meanwhile. */
 static void one_may_end_before_what_is_on_its_way(void **state) {
     (void)state;
@@ -264,6 +286,7 @@ int main(void) {
         ON_THREE(what_was_not_taken_does_not_count),
         ON_THREE(small_ones_are_not_counted),
         ON_THREE(whose_sender_counts_is_not_counted_here),
+        ON_THREE(what_is_offered_takes_a_quarter),
         ON_THREE(one_may_end_before_what_is_on_its_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

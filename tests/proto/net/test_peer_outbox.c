@@ -69,10 +69,16 @@ static void whoever_never_reads_is_cut(void **state) {
     assert_non_null(strstr(up.why, "read"));
 }
 
+/* Blocks of any size. */
+static void sides_prepare_whole(void) {
+    sides_prepare(LIVENESS_PING);
+    up.options.sends_whole = down.options.sends_whole = true;
+}
+
 static void an_outbox_is_bounded_in_bytes(void **state) {
     (void)state;
     if (OUTBOX_BYTES_MAX > 8 << 20) skip(); /* `make tiny` has a small one */
-    up = side_of("bound", LIVENESS_PING);
+    sides_prepare_whole();
     up.where.high_water = 1;
     side_open(&up, true);
     fake_connects(1);
@@ -94,7 +100,7 @@ static bool nothing_on_its_way(void) {
 
 /* More than the system takes of a side that does not read. How many were sent. */
 static size_t send_blocks(side *s, size_t n_max) {
-    static uint8_t block[OUTBOX_BYTES_MAX / 4];
+    static uint8_t block[OUTBOX_BYTES_MAX / 6];
     wire_raw raw = {block, sizeof block};
     Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
     Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
@@ -108,7 +114,7 @@ static size_t send_blocks(side *s, size_t n_max) {
 /* The queue has room for them all, and its bytes count. */
 static void what_is_on_its_way_is_bounded_in_bytes(void **state) {
     (void)state;
-    up = side_of("bound", LIVENESS_PING);
+    sides_prepare_whole();
     side_open(&up, true);
     fake_connects(1);
     fake_peer_say_hello(&fake, hello_beating(BEAT_MS));
@@ -121,7 +127,7 @@ static void what_is_on_its_way_is_bounded_in_bytes(void **state) {
 
 static void a_joining_side_gives_back_what_is_not_read(void **state) {
     (void)state;
-    sides_prepare(LIVENESS_PING);
+    sides_prepare_whole();
     up.where.high_water = 1;
     sides_open();
     assert_true(becomes(both_joined));
@@ -134,7 +140,7 @@ static void a_joining_side_gives_back_what_is_not_read(void **state) {
 
 /* True: something was on its way when it ended. */
 static bool ends_before_what_it_sent(side *s) {
-    sides_prepare(LIVENESS_PING);
+    sides_prepare_whole();
     up.where.high_water = down.where.high_water = 1;
     sides_open();
     assert_true(becomes(both_joined));

@@ -15,7 +15,7 @@ int vocabulary_model_open(void **state) {
     (void)state;
     failure f;
     tiny_model_options tiny = tiny_model_defaults();
-    tiny.shape.n_vocab = 10000; /* where limits are tiny, more pieces than ever wait in an outbox */
+    tiny.shape.n_vocab = 40000; /* where limits are tiny, more pieces than ever wait in an outbox */
     model_options o = {.n_threads = 1, .isa = "ref", .n_rows_max = 1};
     if (tiny_model_write(scratch_path(), &tiny, &f) != STATUS_OK) return -1;
     return model_open(&vocabulary_model, scratch_path(), &o, &f) == STATUS_OK ? 0 : -1;
