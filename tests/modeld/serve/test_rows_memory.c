@@ -44,12 +44,13 @@ static void holds_no_more_than(uint64_t n_bytes_max, const term *terms, size_t n
 static void modeld(void **state) {
     (void)state;
     const term terms[] = {
-        {"received of samplers and not yet taken", RECEIVED_BYTES_MAX},
-        {"received of a tokenizerd and not yet taken", CALLS_BYTES_MAX + REQUESTS_BYTES_MAX},
+        {"received of samplers and not yet taken", 2 * (uint64_t)RECEIVED_BYTES_MAX},
+        {"received of a tokenizerd and not yet taken", (uint64_t)HIGH_WATER_MESSAGES * MESSAGE_BYTES_MAX},
+        {"in pieces", PIECES_BYTES_MAX},
         {"sent and not read yet", OUTBOXES_BYTES_MAX},
         {"small messages in ZeroMQ's queues", (uint64_t)CONNECTIONS_MAX * HIGH_WATER_ROWS * SMALL_MESSAGE_BYTES_MAX},
         {"connections, in ZeroMQ", (uint64_t)CONNECTIONS_MAX * CONNECTION_BYTES},
-        {"the header in hand", UNPACKED_BYTES_MAX},
+        {"the message in hand", 2 * (uint64_t)ANSWER_BYTES_MAX + UNPACKED_BYTES_MAX},
         {"its strategy", STRATEGY_BYTES},
         {"what it asks for, before it is counted", STRATEGY_BYTES + MODEL_IDS * sizeof(int32_t)},
         {"texts", OPEN_TEXTS_BYTES_MAX},
@@ -75,8 +76,8 @@ static void samplerd(void **state) {
     const term terms[] = {
         {"received of a modeld, or in hand", SENT_ROWS_BYTES_MAX},
         {"sent and not read yet", OUTBOX_BYTES_MAX},
-        {"the header in hand", UNPACKED_BYTES_MAX},
-        {"its strategy", STRATEGY_BYTES},
+        {"the headers in hand", DRAWERS_DEFAULT_MAX * (uint64_t)UNPACKED_BYTES_MAX},
+        {"their strategies", DRAWERS_DEFAULT_MAX * STRATEGY_BYTES},
         {"candidates", DRAWERS_DEFAULT_MAX * MODEL_IDS * bytes_a_candidate()},
         {"ids so far, and a number for each", DRAWERS_DEFAULT_MAX * MODEL_IDS * (sizeof(int32_t) + sizeof(uint32_t))},
         {"probabilities", DRAWERS_DEFAULT_MAX * MODEL_IDS * sizeof(double)},
