@@ -24,7 +24,7 @@ class Unreading(Pipelining):
 
 # A text of 3 MB would have more than TOKENIZE_IDS_MAX ids of this model's: the answer to that is a short sentence.
 ASKS = {
-    "tokenize": lambda client: client.call("tokenize", text=text_of(MB)),
+    "tokenize": lambda client: client.call("tokenize", raw=[text_of(MB)]),
     "detokenize": lambda client: client.call("detokenize", raw=[ids_of(MB)]),
 }
 
