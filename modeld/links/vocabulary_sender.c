@@ -74,8 +74,9 @@ static void look(void *context) {
     asker *a = LIST_FIRST(&s->askers), *next;
     for (; a; a = next) {
         next = LIST_NEXT(a, link);
-        if (send_one(s, a)) s->look_ms = LOOK_MS_MIN;
-        a->vain_ms = peer_has_taken(a->peer) ? 0 : a->vain_ms + passed_ms;
+        bool moved = send_one(s, a);
+        if (moved) s->look_ms = LOOK_MS_MIN;
+        a->vain_ms = moved || peer_has_taken(a->peer) ? 0 : a->vain_ms + passed_ms;
         if (!vocabulary_piece_exists(s->model, &a->place)) forget(a);
         else if (a->vain_ms >= VAIN_MS_MAX) give_up(a, "it does not read the vocabulary that it asked for");
     }

@@ -79,7 +79,8 @@ class TinyClient(FakeClient):
     def is_heard(self):
         """What was said before is in the tables now: others who ask come later."""
         self.ask("list")
-        return self.answer("listed")[0].requests
+        _, (listed,) = self.answer("listed")
+        return text_pb2.RequestList.FromString(listed).requests
 
     def score(self):
         return self.ask("score", [array.array("i", range(3, 40)).tobytes()], has_ids=True)

@@ -30,7 +30,7 @@ def test_of_texts_to_be_encoded(tables, fakes):  # noqa: F811
     ann, bob = (fakes(TinyClient, tables.clients, name) for name in ("ann", "bob"))
 
     def tokenize(client, text, model="on its way"):
-        return client.ask("tokenize", text=text, model=model, wait_ms=60000)
+        return client.ask("tokenize", [text], model=model, wait_ms=60000)
     call = tokenize(ann, LONG_TEXT)
     ann.is_heard()
     tokenize(bob, LONG_TEXT)

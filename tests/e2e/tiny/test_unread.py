@@ -6,6 +6,7 @@ import random
 import pytest
 
 from conftest import wait_until
+from fake_link import VERSION
 from tables import GREEDY, TinyClient, tables  # noqa: F401 (a fixture)
 import common_pb2
 import text_pb2
@@ -22,7 +23,7 @@ class DeafClient:
         self.connection = zmtp.greeted(address)
         self.theirs = 0
         self.send(text_pb2.TextRequest(control={"hello": common_pb2.Hello(
-            version=1, role=common_pb2.CLIENT, name=name, heartbeat_ms=60000)}))
+            version=VERSION, role=common_pb2.CLIENT, name=name, heartbeat_ms=60000)}))
         n_bytes = self.hello_bytes()
         self.theirs = getattr(text_pb2.TextReply.FromString(zmtp.take(self.connection, n_bytes)).control, "from")
 
