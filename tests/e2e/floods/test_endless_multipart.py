@@ -92,7 +92,7 @@ def test_messages_that_never_become_whole_share_one_budget(long_stack):
     n_before, before, most = n_descriptors(daemon), held_bytes(daemon), 0
     with Witness(stack) as witness, contextlib.ExitStack() as held:
         made = []
-        for _ in range(100):
+        for _ in range(200):
             with contextlib.suppress(ConnectionError):
                 made.append(held.enter_context(begun(stack.clients)))
             most = max(most, held_bytes(daemon) - before)
