@@ -61,7 +61,7 @@ typedef struct peers_options {
     uint32_t heartbeat_ms;          /* HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX */
     liveness_rule liveness;
     bool counts_sent_itself;        /* the owner bounds the bytes that it has sent and that were not read yet */
-    bool sends_whole;               /* messages of any size go whole: rows (the logits link) */
+    bool sends_whole;               /* messages of any size go whole, and come so: rows (the logits link) */
     peers_events events;
     void *context;
 } peers_options;

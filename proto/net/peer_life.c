@@ -77,11 +77,10 @@ static void take_message(peers *ps, const wire_message *m) {
         if (!p) {
             if (peers_bound(ps)) ask_hello(ps, &m->route, control->from);
         } else if (to_us && control->word_case == TRIVIUM__CONTROL__WORD_PIECE) {
+            p->asked_ms = p->life.heard_ms;
             peer_take_piece(ps, p, m, control->piece);
         } else if (to_us && control->word_case == TRIVIUM__CONTROL__WORD_HEARTBEAT) {
             take_heartbeat(ps, p, control->heartbeat);
-        } else if (to_us && control->n_more > 0 && ps->options.sends_whole) {
-            garbage(ps, &m->route);         /* nobody counts on memory for it */
         } else if (to_us) {
             p->asked_ms = p->life.heard_ms;
             peer_take_body(ps, p, m, control);

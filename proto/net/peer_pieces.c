@@ -16,6 +16,11 @@ static void hand_on_whole(peers *ps, peer *p) {
     pieces_free(&p->incoming);
 }
 
+static status begin(peers *ps, peer *p, const wire_message *m, const Trivium__Control *control, failure *f) {
+    if (ps->options.sends_whole) return fail(f, STATUS_BAD_MESSAGE, "on this link messages come whole, not in pieces");
+    return pieces_begin(&p->incoming, m, control, f);
+}
+
 void peer_take_body(peers *ps, peer *p, const wire_message *m, const Trivium__Control *control) {
     failure f;
     if (p->incoming) {
@@ -23,7 +28,7 @@ void peer_take_body(peers *ps, peer *p, const wire_message *m, const Trivium__Co
         refuse(ps, p, &f);
     }
     if (control->n_more == 0) ps->options.events.message(ps->options.context, p, m);
-    else if (pieces_begin(&p->incoming, m, control, &f) == STATUS_OK) hand_on_whole(ps, p);
+    else if (begin(ps, p, m, control, &f) == STATUS_OK) hand_on_whole(ps, p);
     else if (ps->options.events.refuse) ps->options.events.refuse(ps->options.context, p, m, &f);
 }
 
