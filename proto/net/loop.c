@@ -119,11 +119,12 @@ static void watches_settle(loop *l) {
     l->changed = false;
 }
 
-/* An option of a socket that is there. */
+/* An option of a socket that is there. A signal may come while ZeroMQ looks for what the socket has. */
 static int socket_option(void *socket, int name) {
-    int value;
+    int value, rc;
     size_t n_bytes = sizeof value;
-    int rc = zmq_getsockopt(socket, name, &value, &n_bytes);
+    do rc = zmq_getsockopt(socket, name, &value, &n_bytes);
+    while (rc < 0 && zmq_errno() == EINTR);
     assert(rc == 0);
     (void)rc;
     return value;

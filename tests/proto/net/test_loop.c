@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "proto/base/clock.h"
@@ -335,6 +336,30 @@ static void other_signals_do_not(void **state) {
     signal(SIGUSR1, SIG_DFL);
 }
 
+static void never_called(void *unused) {
+    (void)unused;
+    fail();
+}
+
+/* Wherever in a turn they come: one that others interrupt all the time goes on. */
+static void however_many_there_are(void **state) {
+    (void)state;
+    const struct itimerval often = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
+    zsock_t *socket = zsock_new_dealer("@inproc://signals");
+    assert_non_null(socket);
+    assert_int_equal(loop_add_socket(l, zsock_resolve(socket), never_called, NULL), 0);
+    signal(SIGALRM, ignore_signal);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    turns_once(l, 200, note_and_stop, "a");
+    bool ended = loop_run(l);
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    signal(SIGALRM, SIG_DFL);
+    loop_remove_socket(l, zsock_resolve(socket));
+    zsock_destroy(&socket);
+    assert_false(ended);
+    assert_string_equal(events, "a");
+}
+
 static void it_runs_again_after_a_stop(void **state) {
     (void)state;
     turns_once(l, 1, note_and_stop, "a");
@@ -367,6 +392,7 @@ int main(void) {
         ON_LOOP(one_before_a_run_ends_it_where_it_is_held),
         ON_LOOP(a_new_loop_leaves_signals_alone),
         ON_LOOP(other_signals_do_not),
+        ON_LOOP(however_many_there_are),
         ON_LOOP(it_runs_again_after_a_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
