@@ -5,6 +5,7 @@
 
 #include "proto/base/log.h"
 #include "proto/chain/strategy_wire.h"
+#include "proto/net/errors.h"
 #include "proto/net/peer.h"
 #include "vocabulary_pieces.h"
 #include "vocabulary_sender.h"
@@ -113,6 +114,19 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     }
 }
 
+static void on_refuse(void *context, peer *p, const wire_message *message, const failure *why) {
+    samplerd_link *link = context;
+    const Trivium__LogitsReply *m = (const Trivium__LogitsReply *)message->header;
+    if (m->body_case != TRIVIUM__LOGITS_REPLY__BODY_SAMPLE) {
+        garbage_count(link->options.garbage, "pieces");
+        return;
+    }
+    Trivium__Error error = error_to_wire(why);
+    Trivium__SampleReply unread = *m->sample;
+    unread.error = &error;
+    take_sample(link, peer_user(p), message, &unread);
+}
+
 /* It answers a ping after whatever was sent to it before. */
 static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
     (void)context, (void)beat;
@@ -188,7 +202,7 @@ static status bind_link(samplerd_link *link, loop *l, failure *f) {
         .liveness = LIVENESS_PING,
         .counts_sent_itself = true, /* SENT_ROWS_BYTES_MAX */
         .sends_whole = true,
-        .events = {.joined = on_joined, .left = on_left, .message = on_message,
+        .events = {.joined = on_joined, .left = on_left, .message = on_message, .refuse = on_refuse,
                    .heard = on_heard},
         .context = link,
     };

@@ -105,13 +105,11 @@ static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
 
 /* ---- texts ---- */
 
-static void on_open(tokenizerd_link *link, const Trivium__Open *m, const wire_message *message) {
+/* False, here and below: it has not the frames that the schema says, or no name. */
+static bool on_open(tokenizerd_link *link, const Trivium__Open *m, const wire_message *message) {
     size_t n_ids = 0;
     const int32_t *ids = wire_items(message, 0, sizeof *ids, &n_ids);
-    if (m->request.len != REQUEST_BYTES || !ids || message->n_raw != 1) {
-        garbage_of(link, "open");
-        return;
-    }
+    if (m->request.len != REQUEST_BYTES || !ids || message->n_raw != 1) return false;
     failure f;
     strategy chain;
     strategy_init(&chain);
@@ -144,6 +142,7 @@ static void on_open(tokenizerd_link *link, const Trivium__Open *m, const wire_me
     };
     link->options.events->open(link->options.context, &asked, readable ? NULL : &f);
     strategy_clear(&chain);
+    return true;
 }
 
 /* False: no text of ours has such a name. */
@@ -179,7 +178,7 @@ static void on_close(tokenizerd_link *link, const Trivium__Close *m) {
 
 /* ---- calls ---- */
 
-static void on_score(tokenizerd_link *link, const Trivium__ScoreIds *m, const wire_message *message) {
+static bool on_score(tokenizerd_link *link, const Trivium__ScoreIds *m, const wire_message *message) {
     job asked = {
         .kind = SEQUENCE_SCORE,
         .owner = link,
@@ -190,11 +189,12 @@ static void on_score(tokenizerd_link *link, const Trivium__ScoreIds *m, const wi
         .score.n_candidates = m->n_top,
     };
     asked.ids = wire_items(message, 0, sizeof *asked.ids, &asked.n_ids);
-    if (!asked.ids || message->n_raw != 1) garbage_of(link, "score");
-    else link->options.events->call(link->options.context, &asked, NULL);
+    if (!asked.ids || message->n_raw != 1) return false;
+    link->options.events->call(link->options.context, &asked, NULL);
+    return true;
 }
 
-static void on_probe(tokenizerd_link *link, const Trivium__ProbeRow *m, const wire_message *message) {
+static bool on_probe(tokenizerd_link *link, const Trivium__ProbeRow *m, const wire_message *message) {
     failure f;
     strategy chain;
     strategy_init(&chain);
@@ -211,13 +211,11 @@ static void on_probe(tokenizerd_link *link, const Trivium__ProbeRow *m, const wi
     };
     asked.probe.row = wire_items(message, 0, sizeof *asked.probe.row, &asked.probe.row_width);
     asked.ids = wire_items(message, 1, sizeof *asked.ids, &asked.n_ids);
-    if (!asked.probe.row || !asked.ids) {
-        garbage_of(link, "probe");
-        return;
-    }
+    if (!asked.probe.row || !asked.ids) return false;
     bool readable = strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK;
     link->options.events->call(link->options.context, &asked, readable ? NULL : &f);
     strategy_clear(&chain);
+    return true;
 }
 
 /* ---- what the link does on its own ---- */
@@ -234,28 +232,6 @@ static void on_default_model(tokenizerd_link *link, const Trivium__DefaultModel 
 
 /* ---- messages ---- */
 
-static void on_message(void *context, peer *p, const wire_message *message) {
-    (void)p;
-    tokenizerd_link *link = context;
-    const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)message->header;
-    switch (m->body_case) {
-    case TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY: on_vocabulary(link, m->vocabulary); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_OPEN: on_open(link, m->open, message); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_TUNE: on_retune(link, m->tune); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE: on_close(link, m->close); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_SCORE: on_score(link, m->score, message); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_PROBE: on_probe(link, m->probe, message); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE_CALL:
-        link->options.events->close_call(link->options.context, link, m->close_call->call);
-        return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_WATCH: on_watch(link, m->watch); return;
-    case TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL:
-        on_default_model(link, m->default_model);
-        return;
-    default: garbage_of(link, "tokens_request");
-    }
-}
-
 static void on_refuse(void *context, peer *p, const wire_message *message, const failure *why) {
     (void)p;
     tokenizerd_link *link = context;
@@ -268,7 +244,31 @@ static void on_refuse(void *context, peer *p, const wire_message *message, const
         tokenizerd_answer_failed(link, m->score->call, why);
     else if (m->body_case == TRIVIUM__TOKENS_REQUEST__BODY_PROBE)
         tokenizerd_answer_failed(link, m->probe->call, why);
-    else garbage_of(link, "pieces");
+    else garbage_of(link, "frames");
+}
+
+static void on_message(void *context, peer *p, const wire_message *message) {
+    tokenizerd_link *link = context;
+    bool fits = true;
+    const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)message->header;
+    switch (m->body_case) {
+    case TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY: on_vocabulary(link, m->vocabulary); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_OPEN: fits = on_open(link, m->open, message); break;
+    case TRIVIUM__TOKENS_REQUEST__BODY_TUNE: on_retune(link, m->tune); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE: on_close(link, m->close); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_SCORE: fits = on_score(link, m->score, message); break;
+    case TRIVIUM__TOKENS_REQUEST__BODY_PROBE: fits = on_probe(link, m->probe, message); break;
+    case TRIVIUM__TOKENS_REQUEST__BODY_CLOSE_CALL:
+        link->options.events->close_call(link->options.context, link, m->close_call->call);
+        return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_WATCH: on_watch(link, m->watch); return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL:
+        on_default_model(link, m->default_model);
+        return;
+    default: garbage_of(link, "tokens_request");
+    }
+    const failure odd = {STATUS_BAD_MESSAGE, "a message came without the frames that belong to it"};
+    if (!fits) on_refuse(context, p, message, &odd);
 }
 
 /* The id of the text that it is about; "-": it is about none. */

@@ -108,6 +108,16 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     if (link->n_taken == threads_count(link->pool)) on_all_handed(link);
 }
 
+static void on_refuse(void *context, peer *p, const wire_message *m, const failure *why) {
+    logits_link *link = context;
+    const Trivium__LogitsRequest *incoming = (const Trivium__LogitsRequest *)m->header;
+    if (incoming->body_case != TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE) return;
+    desk unread;
+    desk_take(&unread, p, m, incoming->sample);
+    unread.failure = *why;
+    answer(link, &unread);
+}
+
 /* Where its rows can be mapped, tell it so. */
 static void map_rows(logits_link *link, peer *p, const Trivium__Hello *hello) {
     failure f;
@@ -167,7 +177,7 @@ static status join(logits_link *link, loop *l, const logits_link_options *option
         .heartbeat_ms = options->heartbeat_ms,
         .liveness = LIVENESS_PING,
         .sends_whole = true,
-        .events = {.joined = on_joined, .left = on_left, .message = on_message,
+        .events = {.joined = on_joined, .left = on_left, .message = on_message, .refuse = on_refuse,
                    .refused = on_refused, .all_handed = on_all_handed},
         .context = link,
     };

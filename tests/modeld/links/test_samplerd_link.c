@@ -179,6 +179,32 @@ static void what_makes_no_sense_is_counted_and_reaches_nobody(void **state) {
     assert_int_equal(rows.n_lost, 0);
 }
 
+/* Rows and ids go whole on this link, however long they are, and so do answers. */
+static void an_answer_in_pieces_is_one_that_failed(void **state) {
+    (void)state;
+    const uint64_t n_bytes = 8;
+    Trivium__SampleReply reply = TRIVIUM__SAMPLE_REPLY__INIT;
+    Trivium__LogitsReply m = TRIVIUM__LOGITS_REPLY__INIT;
+    rows_join(0, "", "rules/1");
+    reply.ticket = ROW_TICKET;
+    m.body_case = TRIVIUM__LOGITS_REPLY__BODY_SAMPLE;
+    m.sample = &reply;
+    fake_peer_begin(&rows.fakes[0], &m.base, &n_bytes, 1);
+    fake_peer_say_piece(&rows.fakes[0], 0, ROW, n_bytes);       /* of nothing: passed over */
+    rows_until(&rows.n_answered, 1);
+    assert_int_equal(rows.ticket, ROW_TICKET);
+    assert_int_equal(rows.failed, STATUS_BAD_MESSAGE);
+    Trivium__RowsMapped mapped = TRIVIUM__ROWS_MAPPED__INIT;
+    m.body_case = TRIVIUM__LOGITS_REPLY__BODY_MAPPED;
+    m.mapped = &mapped;
+    fake_peer_begin(&rows.fakes[0], &m.base, &n_bytes, 1);
+    fake_samplerd_draws(&rows.fakes[0], ROW_TICKET, 1, 2);
+    rows_until(&rows.n_answered, 2);
+    assert_int_equal(rows.failed, STATUS_OK);
+    assert_int_equal(rows.garbage.n_messages, 1);
+    assert_int_equal(rows.n_lost, 0);
+}
+
 /* ---- what the ids say ---- */
 
 static void asks_for_the_vocabulary(const char *hash) {
@@ -231,6 +257,7 @@ int main(void) {
         TEST(an_answer_comes_with_its_ticket_and_its_sampler),
         TEST(a_glimpse_is_passed_on),
         TEST(what_makes_no_sense_is_counted_and_reaches_nobody),
+        TEST(an_answer_in_pieces_is_one_that_failed),
         TEST(a_sampler_may_ask_for_the_vocabulary),
         TEST(a_sampler_may_leave_in_the_middle_of_it),
     };

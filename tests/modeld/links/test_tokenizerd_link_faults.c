@@ -33,6 +33,32 @@ static void is_garbage(Trivium__TokensRequest *m, const wire_raw *raw, size_t n_
     assert_int_equal(tokens.notes.n_over, before.n_over);
 }
 
+/* Of what has a name the asker is told, so that nobody waits for it; nothing was called, and the link goes on. */
+static const Trivium__TokensReply *is_answered(Trivium__TokensReply__BodyCase kind) {
+    server_notes before = tokens.notes;
+    const Trivium__TokensReply *m = tokenizerd_hears(&tokens.fakes[0]);
+    assert_int_equal(m->body_case, kind);
+    assert_int_equal(tokens.notes.n_opened + tokens.notes.n_called, before.n_opened + before.n_called);
+    assert_int_equal(tokens.garbage.n_messages, 0);
+    return m;
+}
+
+static void text_is_closed(Trivium__Code code) {
+    const Trivium__Closed *closed = is_answered(TRIVIUM__TOKENS_REPLY__BODY_CLOSED)->closed;
+    assert_memory_equal(closed->request.data, BYTES, REQUEST_BYTES);
+    assert_int_equal(closed->attempt, 4);
+    assert_int_equal(closed->reason, TRIVIUM__CLOSE_REASON__CLOSE_ERROR);
+    assert_int_equal(closed->error->code, code);
+    assert_true(closed->error->message[0]);
+}
+
+static void call_fails(uint64_t call, Trivium__Code code) {
+    const Trivium__CallFailed *failed = is_answered(TRIVIUM__TOKENS_REPLY__BODY_FAILED)->failed;
+    assert_int_equal(failed->call, call);
+    assert_int_equal(failed->error->code, code);
+    assert_true(failed->error->message[0]);
+}
+
 static void opens_that_make_no_sense(void **state) {
     (void)state;
     tokens_accept();
@@ -42,9 +68,13 @@ static void opens_that_make_no_sense(void **state) {
     m.open = &open;
     const wire_raw ids = {&ID, sizeof ID}, odd = {&ID, 3}, two[] = {ids, ids};
     open.request = (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)BYTES};
-    is_garbage(&m, NULL, 0);
-    is_garbage(&m, &odd, 1);
-    is_garbage(&m, two, 2);
+    open.attempt = 4;
+    tokenizerd_says(&tokens.fakes[0], &m, NULL, 0);
+    text_is_closed(TRIVIUM__CODE__BAD_MESSAGE);
+    tokenizerd_says(&tokens.fakes[0], &m, &odd, 1);
+    text_is_closed(TRIVIUM__CODE__BAD_MESSAGE);
+    tokenizerd_says(&tokens.fakes[0], &m, two, 2);
+    text_is_closed(TRIVIUM__CODE__BAD_MESSAGE);
     open.request.len = REQUEST_BYTES - 1;
     is_garbage(&m, &ids, 1);
     open.request.len = REQUEST_BYTES + 1;
@@ -64,18 +94,69 @@ static void calls_that_make_no_sense(void **state) {
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_SCORE;
     m.score = &score;
-    is_garbage(&m, NULL, 0);
-    is_garbage(&m, &odd, 1);
-    is_garbage(&m, (const wire_raw[]){ids, ids}, 2);
+    score.call = 8;
+    tokenizerd_says(&tokens.fakes[0], &m, NULL, 0);
+    call_fails(8, TRIVIUM__CODE__BAD_MESSAGE);
+    tokenizerd_says(&tokens.fakes[0], &m, &odd, 1);
+    call_fails(8, TRIVIUM__CODE__BAD_MESSAGE);
+    tokenizerd_says(&tokens.fakes[0], &m, (const wire_raw[]){ids, ids}, 2);
+    call_fails(8, TRIVIUM__CODE__BAD_MESSAGE);
     Trivium__ProbeRow probe = TRIVIUM__PROBE_ROW__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_PROBE;
     m.probe = &probe;
-    is_garbage(&m, NULL, 0);
-    is_garbage(&m, &row, 1);
-    is_garbage(&m, (const wire_raw[]){odd, ids}, 2);
-    is_garbage(&m, (const wire_raw[]){row, odd}, 2);
+    probe.call = 9;
+    const wire_raw wrong[][2] = {{{0}}, {row}, {odd, ids}, {row, odd}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tokenizerd_says(&tokens.fakes[0], &m, wrong[i], i < 2 ? i : 2);
+        call_fails(9, TRIVIUM__CODE__BAD_MESSAGE);
+    }
     tokenizerd_says(&tokens.fakes[0], &m, (const wire_raw[]){row, ids}, 2);
     tokens_until(&tokens.notes.n_called, 1);
+}
+
+/* Each is told, once, and what comes next is taken. */
+static void what_never_becomes_whole_is_told(void **state) {
+    (void)state;
+    tokens_accept();
+    const uint64_t two_ids = 2 * sizeof ID, too_many = (uint64_t)RAW_BYTES_MAX + 1;
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    Trivium__Open open = TRIVIUM__OPEN__INIT;
+    open.request = (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)BYTES};
+    open.attempt = 4;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_OPEN;
+    m.open = &open;
+    fake_peer_begin(&tokens.fakes[0], &m.base, &two_ids, 1);
+    fake_peer_say_piece(&tokens.fakes[0], 1, &ID, sizeof ID);       /* the first one is missing */
+    text_is_closed(TRIVIUM__CODE__BAD_MESSAGE);
+    fake_peer_begin(&tokens.fakes[0], &m.base, &too_many, 1);
+    text_is_closed(TRIVIUM__CODE__TOO_LONG);
+    Trivium__ScoreIds score = TRIVIUM__SCORE_IDS__INIT;
+    Trivium__ProbeRow probe = TRIVIUM__PROBE_ROW__INIT;
+    score.call = 8;
+    probe.call = 9;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_SCORE;
+    m.score = &score;
+    fake_peer_begin(&tokens.fakes[0], &m.base, &two_ids, 1);
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_PROBE;
+    m.probe = &probe;
+    fake_peer_begin(&tokens.fakes[0], &m.base, &two_ids, 1);        /* another message before its pieces */
+    call_fails(8, TRIVIUM__CODE__BAD_MESSAGE);
+    fake_peer_say_piece(&tokens.fakes[0], 0, &ID, sizeof ID);
+    fake_peer_say_piece(&tokens.fakes[0], 0, &ID, sizeof ID);
+    call_fails(9, TRIVIUM__CODE__BAD_MESSAGE);
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_SCORE;
+    m.score = &score;
+    fake_peer_begin(&tokens.fakes[0], &m.base, &two_ids, 1);
+    fake_peer_say_piece(&tokens.fakes[0], 0, &ID, sizeof ID);
+    fake_peer_say_piece(&tokens.fakes[0], 1, &ID, sizeof ID);
+    tokens_until(&tokens.notes.n_called, 1);
+    assert_int_equal(tokens.notes.asked.n_ids, 2);
+    open.request.len = 0;                                           /* nobody to be told */
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_OPEN;
+    m.open = &open;
+    fake_peer_begin(&tokens.fakes[0], &m.base, &too_many, 1);
+    tokens_settle();
+    assert_int_equal(tokens.garbage.n_messages, 1);
 }
 
 static void words_that_make_no_sense(void **state) {
@@ -234,6 +315,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(opens_that_make_no_sense),
         TEST(calls_that_make_no_sense),
+        TEST(what_never_becomes_whole_is_told),
         TEST(words_that_make_no_sense),
         TEST(names_of_another_length_are_nobodys),
         TEST(what_cannot_be_read_is_counted_and_costs_nothing),

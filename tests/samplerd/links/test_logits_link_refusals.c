@@ -10,8 +10,7 @@
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
-static void is_refused(order *o, Trivium__Code code, const char *words) {
-    const Trivium__SampleReply *reply = order_answer(o);
+static void is_answered(const order *o, const Trivium__SampleReply *reply, Trivium__Code code, const char *words) {
     assert_non_null(reply->error);
     assert_int_equal(reply->error->code, code);
     if (!strstr(reply->error->message, words)) {
@@ -21,6 +20,10 @@ static void is_refused(order *o, Trivium__Code code, const char *words) {
     assert_int_equal(reply->n_drawn, 0);
     assert_int_equal(reply->step, o->sample.step);
     assert_int_equal(scene.sampler.n_calls, 0);
+}
+
+static void is_refused(order *o, Trivium__Code code, const char *words) {
+    is_answered(o, order_answer(o), code, words);
 }
 
 #define REFUSED(o, code, words) is_refused(o, TRIVIUM__CODE__##code, words)
@@ -231,6 +234,26 @@ static void what_cannot_be_understood_is_passed_over(void **state) {
     goes_on();                                          /* this one's is the first answer there is */
 }
 
+/* Rows and ids go whole on this link, however long they are. */
+static void a_request_in_pieces(void **state) {
+    (void)state;
+    scene_accept();
+    order o = order_good();
+    const uint64_t n_bytes[] = {o.raw[0].n_bytes, o.raw[1].n_bytes};
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
+    m.sample = &o.sample;
+    fake_peer_begin(&scene.modeld, &m.base, n_bytes, 2);
+    fake_peer_say_piece(&scene.modeld, 0, o.raw[0].bytes, o.raw[0].n_bytes);    /* of nothing: passed over, */
+    fake_peer_say_piece(&scene.modeld, 1, o.raw[1].bytes, o.raw[1].n_bytes);
+    is_answered(&o, heard_reply(&scene.modeld), TRIVIUM__CODE__BAD_MESSAGE, "come whole");
+    Trivium__VocabularyPiece piece = TRIVIUM__VOCABULARY_PIECE__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_VOCABULARY;
+    m.vocabulary = &piece;
+    fake_peer_begin(&scene.modeld, &m.base, n_bytes, 1);                        /* as is this */
+    goes_on();
+}
+
 /* No rows are shared: this modeld offered none. */
 static void a_shared_row_that_was_never_mapped(void **state) {
     (void)state;
@@ -254,6 +277,7 @@ int main(void) {
         TEST(drafts_that_do_not_fit),
         TEST(strategies_that_are_none),
         TEST(what_cannot_be_understood_is_passed_over),
+        TEST(a_request_in_pieces),
         TEST(a_shared_row_that_was_never_mapped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,9 @@ static void on_answered(void *context, sampler *from, const sample_answer *answe
     assert_ptr_equal(context, &rows);
     rows.from = from;
     rows.ticket = sample_answer_ticket(answer);
-    rows.id = sample_answer_id(answer);
+    failure f = {.code = STATUS_OK};
+    if (!sample_answer_failed(answer, &f)) rows.id = sample_answer_id(answer);
+    rows.failed = f.code;
     rows.n_answered++;
 }
 

@@ -26,6 +26,7 @@ typedef struct rows_scene {
     size_t n_answered, n_glimpsed, n_lost, n_changed;
     sampler *from;
     uint64_t ticket;
+    status failed;              /* STATUS_OK: it was drawn, and this: */
     int32_t id;
     uint32_t glimpse_step;
     char why[256];
