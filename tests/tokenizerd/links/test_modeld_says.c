@@ -199,6 +199,39 @@ static void answers_to_calls(void **state) {
     HEARS(m, NULL, 0, "failed 3 10: none");
 }
 
+static void answers_that_never_become_whole_fail(void **state) {
+    (void)state;
+    const double number = -1;
+    const uint64_t two = 2 * sizeof number, too_many = (uint64_t)RAW_BYTES_MAX + 1;
+    fake_peer *peer = &c->fake.peer;
+    Trivium__ScoredIds scored = TRIVIUM__SCORED_IDS__INIT;
+    Trivium__ProbedRow probed = TRIVIUM__PROBED_ROW__INIT;
+    scored.call = 1;
+    probed.call = 2;
+    Trivium__TokensReply s = REPLY(SCORED, scored, &scored), p = REPLY(PROBED, probed, &probed);
+    fake_peer_begin(peer, &s.base, &two, 1);
+    fake_peer_say_piece(peer, 0, &number, sizeof number);
+    fake_peer_say_piece(peer, 0, &number, sizeof number);       /* twice */
+    fake_peer_begin(peer, &p.base, &too_many, 1);
+    fake_peer_begin(peer, &p.base, &two, 1);
+    HEARS(s, NULL, 0,                                           /* another message before its pieces */
+          "failed 1 1: piece 1 of a message was due, not piece 0 of 8 bytes\n"
+          "failed 2 6: 16777217 bytes are more than a message holds, 16777216\n"
+          "failed 2 1: its last pieces never came: another message came first\n"
+          "scored 1 - top=[]");
+    fake_peer_begin(peer, &s.base, &two, 1);
+    fake_peer_say_piece(peer, 0, &number, sizeof number);
+    fake_peer_say_piece(peer, 1, &number, sizeof number);
+    asker_is_heard(&c->fake);
+    assert_string_equal(heard_all(), "scored 1 -1 -1 top=[]");
+    Trivium__CallFailed failed = TRIVIUM__CALL_FAILED__INIT;    /* has no frames: nobody is answered */
+    Trivium__TokensReply m = REPLY(FAILED, failed, &failed);
+    fake_peer_begin(peer, &m.base, &too_many, 1);
+    asker_is_heard(&c->fake);
+    assert_string_equal(heard_all(), "");
+    assert_int_equal(c->n_left, 0);
+}
+
 /* ---- vocabularies ---- */
 
 static uint8_t types[VOCABULARY_PIECE_ITEMS + 1] = {1, 3};
@@ -347,6 +380,7 @@ int main(void) {
         JOINED(tokens),
         JOINED(changes_and_ends),
         JOINED(answers_to_calls),
+        JOINED(answers_that_never_become_whole_fail),
         JOINED(pieces_of_vocabularies),
         JOINED(a_piece_with_sizes_that_do_not_fit_ends_it),
         JOINED(a_piece_with_too_many_tokens_ends_it),
