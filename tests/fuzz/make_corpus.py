@@ -22,7 +22,8 @@ VALUES = {"request": TEXT_ID, "attempt": 1, "n_vocab": 6, "n_ids": 3, "n_prompt"
          "max_new_tokens": 4, "step": 0, "seed": 7, "role": "user", "semantics": "", "state": b"", "n_top": 2, "call": 1,
          "n_candidates": 2, "n_watched": 1, "deadline_ms": 900, "wait_ms": 1000, "session": "", "fingerprint": "",
          "template": "", "change": 0, "ticket": 1, "reason": 1, "given": -1, "vocabulary": "bytes",
-         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "version": 2, "version_oldest": 2,
+         "heartbeat_ms": 60000, "index": 0}
 
 # A step of each kind, with numbers within its bounds.
 CHAINS = [("repetition_penalty", 1.1), ("presence_penalty", 0.5), ("frequency_penalty", 0.5), ("dry", 0.8, 1.75, 2, 0),
@@ -58,7 +59,7 @@ def fill(message, depth=0):
             setattr(message, field.name, value)
 
 
-NAMED = 0x40
+IN_PIECES, NAMED = 0x04, 0x40
 
 
 def packed(header, frames, way=0):
@@ -66,7 +67,7 @@ def packed(header, frames, way=0):
     return bytes([way | len(frames)]) + struct.pack(f"<{len(lengths)}H", *lengths) + header + b"".join(frames)
 
 
-def named(kind, body, which=0, frames=(), **fields):
+def named(kind, body, which=0, frames=(), way=0, **fields):
     """A message whose text, call or ticket the target puts in, number `which`; of its fields these differ (None: empty)."""
     part = getattr(kind(), body)
     fill(part)
@@ -81,7 +82,7 @@ def named(kind, body, which=0, frames=(), **fields):
         elif value is not None:
             setattr(part, key, value)
     number = kind.DESCRIPTOR.fields_by_name[body].number
-    return packed(bytes([number]) + part.SerializeToString(), frames, NAMED | which << 3)
+    return packed(bytes([number]) + part.SerializeToString(), frames, NAMED | which << 3 | way)
 
 
 def write_named(target, **seeds):
@@ -102,16 +103,42 @@ def write(target, kind, *choices_of_frames):
             seed = packed(message.SerializeToString(), frames)
             (folder / f"{body.name}-{number}").write_bytes(seed)
         whole += seed
-    for word in ("heartbeat", "say_hello", "refused"):
-        message = kind()
-        part = getattr(message.control, word)
-        part.SetInParent()
-        fill(part)
-        (folder / f"word-{word}").write_bytes(packed(message.SerializeToString(), []))
+    for word in ("hello", "heartbeat", "say_hello", "leave", "refused", "draining"):
+        (folder / f"word-{word}").write_bytes(spoken(kind, word))
+    for name, newest, oldest in (("old", 1, 0), ("newer", 3, 2), ("new", 9, 8), ("none", 2, 3)):
+        (folder / f"hello-{name}").write_bytes(spoken(kind, "hello", version=newest, version_oldest=oldest))
     (folder / "all").write_bytes(whole)
+    for name, messages in pieces_of(message, frames).items():
+        (folder / f"pieces-{name}").write_bytes(b"".join(messages))
 
 
-write("clients", text_pb2.TextRequest, [], [IDS], [ROW, IDS])
+def spoken(kind, word, frames=(), **fields):
+    message = kind()
+    part = getattr(message.control, word)
+    part.SetInParent()
+    fill(part)
+    for key, value in fields.items():
+        setattr(part, key, value)
+    return packed(message.SerializeToString(), frames)
+
+
+def pieces_of(message, frames):
+    """Such a message in pieces, right and wrong."""
+    whole = packed(message.SerializeToString(), frames, IN_PIECES)
+    begun = type(message)()
+    begun.CopyFrom(message)
+    begun.control.more.extend(len(frame) for frame in frames)
+    header, begun_twice = packed(begun.SerializeToString(), []), packed(begun.SerializeToString(), frames)
+    begun.control.more[:] = [16 << 20, 1 << 60]
+    first, odd = (spoken(type(message), "piece", frame, index=i) for i, frame in enumerate(([b"1234"], [b"5"])))
+    beat = spoken(type(message), "heartbeat")
+    return {"whole": [whole, whole], "beat": [header, first, beat, odd], "order": [header, odd, first, whole],
+            "missing": [header, first, whole], "twice": [header, first, first], "begun": [header, header, begun_twice],
+            "large": [packed(begun.SerializeToString(), []), first], "none": [first, whole],
+            "bare": [header, spoken(type(message), "piece"), spoken(type(message), "piece", [b"1", b"2"])]}
+
+
+write("clients", text_pb2.TextRequest, [], [b"h"], [IDS], [ROW, IDS])
 write("replies", text_pb2.TextReply, [], [IDS], [IDS, LOGPROBS])
 write("tokens", tokens_pb2.TokensRequest, [IDS], [ROW, IDS])
 write("modelds", tokens_pb2.TokensReply, [], [LOGPROBS])
@@ -141,6 +168,8 @@ def failed(which, code):
 
 PROBABILITIES = struct.pack("<16d", *[1 / 16] * 16)
 write_named("samplerds",
+            vocabulary=[named(logits_pb2.LogitsReply, "vocabulary", vocabulary=None), sample(1, 6)],
+            probe_in_pieces=[sample(2, 3, frames=[PROBABILITIES], way=IN_PIECES), sample(1, 6)],
             text=[sample(1, 6), sample(0, 7), sample(0, 8), sample(0, 9)], text_fails=[failed(1, 17)],
             text_failed_often=[failed(1, 18), *[failed(0, 18)] * 5],
             text_of_another_id=[sample(1, 100000), sample(0, 6)],
@@ -173,6 +202,8 @@ write_named("modelds",
             text_glimpsed=[told("glimpse", drawn=common_pb2.Drawn(id=100, candidates=CANDIDATES))],
             text_crowded_out=[LETTERS[0], closed(5, 7)], text_fails=[closed(5, 18)], text_superseded=[closed(4)],
             text_skips=[token(3, 100)], half_a_letter=[token(0, 0xe2 + 3), token(1, 0x82 + 3), token(2, 0xac + 3)],
+            score_in_pieces=[told("scored", frames=[LOGPROBS], top=CANDIDATES, way=IN_PIECES)],
+            probe_in_pieces=[told("probed", frames=[FOUR], way=IN_PIECES)],
             score=[told("scored", frames=[LOGPROBS], top=CANDIDATES)], score_of_too_few=[told("scored", top=CANDIDATES)],
             probe=[told("probed", frames=[FOUR])], probe_fails=[told("failed")],
             all=[LETTERS[0], told("scored", frames=[LOGPROBS]), told("failed"), closed(2)])
@@ -183,14 +214,22 @@ def asked(body, frames=(), which=0, **fields):
 
 
 GENERATE = asked("generate", n_prompt=None, session=None, semantics=None, stop_ids=None,
-                 segments=[text_pb2.Segment(text=b"hi")])
-GENERATE_IDS = asked("generate", [IDS], n_prompt=2, segments=None, semantics=None)
-CALLS = [asked(name, frames) for name, frames in
-         (("score", [IDS]), ("probe", [ROW, IDS]), ("tokenize", []), ("detokenize", [IDS]), ("render", []))]
+                 messages=None, template=None, segments=[text_pb2.Segment(n_bytes=2)], frames=[b"hi"])
+GENERATE_IN_PIECES = asked("generate", n_prompt=None, session=None, semantics=None, stop_ids=None, messages=None,
+                           template=None, segments=[text_pb2.Segment(n_bytes=2, special=True)], frames=[b"hi"], way=IN_PIECES)
+GENERATE_MESSAGES = asked("generate", [b"hi"], n_prompt=None, session=None, semantics=None, stop_ids=None, segments=None,
+                          **({"messages": [text_pb2.Message(role="user", n_bytes=2)]}
+                             if "messages" in text_pb2.Generate.DESCRIPTOR.fields_by_name else {}))
+GENERATE_IDS = asked("generate", [IDS], n_prompt=2, messages=None, segments=None, semantics=None)
+QUESTIONS = (("score", [b"hi"]), ("probe", [ROW, IDS]), ("tokenize", [b"hi"]), ("detokenize", [IDS]), ("render", [b"h"]))
+CALLS = [asked(name, frames) for name, frames in QUESTIONS] + [asked("score", [IDS], has_ids=True)]
 write_named("clients",
             text=[GENERATE, asked("acknowledge"), asked("cancel")], text_of_ids=[GENERATE_IDS, asked("tune"), asked("cancel")],
             text_again=[GENERATE, GENERATE_IDS, asked("acknowledge")], text_paused=[GENERATE, asked("pause"), GENERATE_IDS],
             text_watched=[GENERATE, asked("watch"), asked("tune"), asked("list"), asked("acknowledge")],
+            text_in_pieces=[GENERATE_IN_PIECES, asked("acknowledge"), asked("cancel")],
+            text_of_messages=[GENERATE_MESSAGES, asked("acknowledge"), asked("cancel")],
+            calls_in_pieces=[asked(name, frames, way=IN_PIECES) for name, frames in QUESTIONS],
             calls=[*CALLS, asked("status")], all=[GENERATE, asked("watch"), *CALLS, asked("list"), asked("cancel")])
 
 
@@ -198,26 +237,39 @@ def replied(body, frames=(), which=0, **fields):
     return named(text_pb2.TextReply, body, which, frames, **fields)
 
 
-ANSWERS = {"tokenized": [IDS], "detokenized": [], "scored": [IDS, LOGPROBS], "probed": [FOUR], "listed": [], "status": [],
-           "cancelled": [], "rendered": [IDS], "tuned": []}
+def frame_of(kind):
+    message = kind()
+    fill(message)
+    return message.SerializeToString()
+
+
+ANSWERS = {"tokenized": [IDS], "detokenized": [b"hi"], "scored": [IDS, LOGPROBS], "probed": [FOUR],
+           "listed": [frame_of(text_pb2.RequestList)], "status": [frame_of(text_pb2.DaemonList)], "cancelled": [],
+           "rendered": [IDS], "tuned": []}
 REPLIES = [replied(name, frames) for name, frames in ANSWERS.items()]
+IN_PIECES_TOO = [replied(name, frames, way=IN_PIECES) for name, frames in ANSWERS.items() if frames]
 CHUNKS = [replied("chunk", step=step, drawn=[common_pb2.Drawn(id=9, text=b"a")], text=b"a", change=None) for step in range(3)]
 write_named("replies",
             text=[replied("started", [IDS], n_prompt=3), *CHUNKS, replied("done")],
             text_changed=[replied("started", [IDS]), replied("chunk")],
             watch=[replied("watched", over=0), replied("glimpse"), replied("watched", over=1)],
             fails=[replied("failed", which=which) for which in range(8)], waits=[replied("waiting")],
+            text_in_pieces=[replied("started", [IDS], n_prompt=3, way=IN_PIECES), *CHUNKS, replied("done")],
+            calls_in_pieces=IN_PIECES_TOO,
             **{f"call_{i}": [one] for i, one in enumerate(REPLIES)}, all=REPLIES)
 
 # A tokenizerd's, with the turns of the modeld and its samplerd between.
-def ordered(body, frames=(), **fields):
-    return named(tokens_pb2.TokensRequest, body, 0, frames, **fields)
+def ordered(body, frames=(), which=0, **fields):
+    return named(tokens_pb2.TokensRequest, body, which, frames, **fields)
 
 
 OPEN = ordered("open", [IDS], end_ids=None, semantics=None, session=None, state=None)
 TO_SCORE, TO_PROBE = ordered("score", [IDS]), ordered("probe", [ROW, IDS])
-TURN = ordered("vocabulary")
+TURN = ordered("vocabulary", which=1)
 write_named("tokens",
+            vocabulary=[ordered("vocabulary", vocabulary=None), TURN],
+            in_pieces=[ordered("open", [IDS], end_ids=None, semantics=None, session=None, state=None, way=IN_PIECES),
+                       ordered("score", [IDS], way=IN_PIECES), ordered("probe", [ROW, IDS], way=IN_PIECES), TURN, TURN],
             text=[OPEN, *[TURN] * 5], text_tuned=[OPEN, ordered("tune"), TURN],
             text_closed=[OPEN, ordered("watch"), ordered("close")],
             calls=[TO_SCORE, TO_PROBE, TURN, TURN, ordered("close_call")], all=[OPEN, TO_SCORE, TO_PROBE, TURN, TURN])

@@ -11,9 +11,9 @@
 
 enum { ENDPOINTS_MAX = 8, INPUT_MESSAGES_MAX = 16 };
 /* The first byte of a message in an input, and that of a header that is named. */
-enum { N_RAW_MASK = 7, WHICH_SHIFT = 3, NAMED = 0x40, STRANGER = 0x80, BODY_MASK = 0x1f };
-/* Of protobuf's wire format: the tags of Control in a message, and of its incarnations. */
-enum { CONTROL_TAG = 0x0a, FROM_TAG = 0x09, TO_TAG = 0x11, INCARNATION_BYTES = 9 };
+enum { N_RAW_MASK = 3, IN_PIECES = 4, WHICH_SHIFT = 3, NAMED = 0x40, STRANGER = 0x80, BODY_MASK = 0x1f };
+/* Of protobuf's wire format: the tags of Control in a message, of its incarnations, and of the lengths of frames. */
+enum { CONTROL_TAG = 0x0a, FROM_TAG = 0x09, TO_TAG = 0x11, INCARNATION_BYTES = 9, MORE_TAG = 0x52 };
 enum { VARINT_BYTES_MAX = 5, LENGTH_DELIMITED = 2 };
 
 /* ---- what is put in place of functions of ZeroMQ and of the loop (--wrap of the linker) ---- */
@@ -204,19 +204,35 @@ static wire_raw take_control(wire_raw *header) {
     return (wire_raw){at, n_bytes};
 }
 
-/* The header with the speaker's incarnations in its control part; freed by the caller. */
-static wire_raw header_from(const link_speaker *speaker, wire_raw header) {
+static size_t write_bytes(uint8_t *out, wire_raw from) {
+    if (from.n_bytes > 0) memcpy(out, from.bytes, from.n_bytes);
+    return from.n_bytes;
+}
+
+/* The lengths of the frames that are to follow, as a control part has them. */
+enum { MORE_BYTES_MAX = 2 + N_RAW_MASK * VARINT_BYTES_MAX };
+static wire_raw write_more(uint8_t out[MORE_BYTES_MAX], const wire_raw *raw, size_t n_raw) {
+    size_t n = 2;
+    for (size_t i = 0; i < n_raw; i++) n += write_varint(out + n, raw[i].n_bytes);
+    out[0] = MORE_TAG;
+    out[1] = (uint8_t)(n - 2);
+    return (wire_raw){out, n};
+}
+
+/* The header with the speaker's incarnations and `more` in its control part; freed by the caller. */
+static wire_raw header_from(const link_speaker *speaker, wire_raw header, wire_raw more) {
     wire_raw control = take_control(&header);
-    uint8_t *out = malloc(2 * VARINT_BYTES_MAX + 2 * INCARNATION_BYTES + control.n_bytes + header.n_bytes);
+    size_t n_bytes = 2 * INCARNATION_BYTES + control.n_bytes + more.n_bytes;
+    uint8_t *out = malloc(2 * VARINT_BYTES_MAX + n_bytes + header.n_bytes);
     must(out != NULL);
     size_t n = write_varint(out, CONTROL_TAG);
-    n += write_varint(out + n, 2 * INCARNATION_BYTES + control.n_bytes);
+    n += write_varint(out + n, n_bytes);
     n += write_number(out + n, FROM_TAG, speaker->from);
     n += write_number(out + n, TO_TAG, speaker->to);
-    if (control.n_bytes > 0) memcpy(out + n, control.bytes, control.n_bytes);
-    n += control.n_bytes;
-    if (header.n_bytes > 0) memcpy(out + n, header.bytes, header.n_bytes);
-    return (wire_raw){out, n + header.n_bytes};
+    n += write_bytes(out + n, control);
+    n += write_bytes(out + n, more);
+    n += write_bytes(out + n, header);
+    return (wire_raw){out, n};
 }
 
 /* The header around what the input says of a body and what names it; freed by the caller. */
@@ -252,7 +268,7 @@ static void deliver(const link_speaker *speaker, const wire_raw *frames, size_t 
     wire_raw all[1 + N_RAW_MASK];
     must(n_frames <= sizeof all / sizeof *all);
     memcpy(all, frames, n_frames * sizeof *all);
-    all[0] = header_from(speaker, frames[0]);
+    all[0] = header_from(speaker, frames[0], (wire_raw){NULL, 0});
     deliver_as_it_is(speaker, all, n_frames);
     free((void *)all[0].bytes);
 }
@@ -267,10 +283,37 @@ void link_input_tells(const link_speaker *speaker, const ProtobufCMessage *m, co
     free(packed);
 }
 
-static void say_word(const link_speaker *speaker, Trivium__Control control) {
+static void say_word_with(const link_speaker *speaker, Trivium__Control control, const wire_raw *raw, size_t n_raw) {
     Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
     envelope.control = &control;
-    link_input_tells(speaker, &envelope.base, NULL, 0);
+    link_input_tells(speaker, &envelope.base, raw, n_raw);
+}
+
+static void say_word(const link_speaker *speaker, Trivium__Control control) {
+    say_word_with(speaker, control, NULL, 0);
+}
+
+static void say_piece(const link_speaker *speaker, uint32_t index, wire_raw raw) {
+    Trivium__Piece piece = TRIVIUM__PIECE__INIT;
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    piece.index = index;
+    control.word_case = TRIVIUM__CONTROL__WORD_PIECE;
+    control.piece = &piece;
+    say_word_with(speaker, control, &raw, 1);
+}
+
+static void deliver_in_pieces(const link_speaker *speaker, const wire_raw *frames, size_t n_frames) {
+    uint8_t more[MORE_BYTES_MAX];
+    uint32_t index = 0;
+    wire_raw header = header_from(speaker, frames[0], write_more(more, frames + 1, n_frames - 1));
+    deliver_as_it_is(speaker, &header, 1);
+    free((void *)header.bytes);
+    for (size_t i = 1; i < n_frames; i++) {
+        const uint8_t *bytes = frames[i].bytes;
+        size_t n_bytes = frames[i].n_bytes, half = n_bytes / 2;
+        if (half > 0) say_piece(speaker, index++, (wire_raw){bytes, half});
+        if (n_bytes > 0) say_piece(speaker, index++, (wire_raw){bytes + half, n_bytes - half});
+    }
 }
 
 void link_input_joins(const link_speaker *speaker) {
@@ -318,7 +361,8 @@ static const uint8_t *say_one(const link_speaker *speaker, const uint8_t *at, co
     bool is_named = way & NAMED && speaker->names && frames[0].n_bytes > 0;
     if (is_named) frames[0] = header_named(speaker, way, frames[0]);
     if (way & STRANGER) deliver_as_it_is(speaker, frames, n_frames);
-    else if (!would_end_it(speaker, frames[0])) deliver(speaker, frames, n_frames);
+    else if (!would_end_it(speaker, frames[0]))
+        (way & IN_PIECES ? deliver_in_pieces : deliver)(speaker, frames, n_frames);
     if (is_named) free((void *)frames[0].bytes);
     return at;
 }

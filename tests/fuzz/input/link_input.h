@@ -3,8 +3,9 @@
  * words, the link, and what it calls.
  *
  * A target opens its sides on real sockets with a scene of tests/support, and says whom the input speaks as. An input is
- * messages, one after the other: a byte whose low three bits are the number of raw frames, a number of two bytes for the
- * length of the header and of each raw frame (little-endian; what is missing is cut), then header and raw frames.
+ * messages, one after the other: a byte whose low two bits are the number of raw frames, a number of two bytes for the
+ * length of the header and of each raw frame (little-endian; what is missing is cut), then header and raw frames. Where the
+ * first byte has 0x04 the raw frames follow in pieces, each frame in two of them.
  *
  * Where the first byte has 0x80 the header comes as it is, as a stranger's does; else the right incarnations are put into
  * the control part that it begins with, or in front of it. Where the first byte has 0x40 the header is the number of a

@@ -19,6 +19,7 @@ static place tokenizerd_at, samplerds_at;
 static fake_peer tokenizerd_fake, samplerd_fake;
 static Trivium__SamplerOffer offer;
 static link_speaker *tokenizerd, *samplerd;
+static const model *the_model;
 
 static void must(bool holds) {
     if (!holds) abort();
@@ -50,8 +51,15 @@ static void await(size_t n, uint32_t ms) {
     if (n_sent < n) link_input_turns_ms(samplerd, ms);
 }
 
+static size_t name_vocabulary(uint8_t *out) {
+    Trivium__VocabularyQuery named = TRIVIUM__VOCABULARY_QUERY__INIT;
+    named.vocabulary = (char *)model_vocabulary_of(the_model)->hash;
+    return trivium__vocabulary_query__pack(&named, out);
+}
+
 static size_t name_ticket(uint32_t body, unsigned which, uint8_t *out) {
     Trivium__SampleReply named = TRIVIUM__SAMPLE_REPLY__INIT;
+    if (body == TRIVIUM__LOGITS_REPLY__BODY_VOCABULARY && which == 0) return name_vocabulary(out);
     if (body != TRIVIUM__LOGITS_REPLY__BODY_SAMPLE) return 0;
     if (which == 0 && n_named == n_sent) await(n_sent + 1, WORK_MS);
     n_named = n_sent;
@@ -136,6 +144,7 @@ static size_t name_text(uint32_t body, unsigned which, uint8_t *out) {
     await(n_sent + 1, WORK_MS);
     for (; n_named < n_sent; n_named++)
         if (n_sent - n_named <= N_SENT) answer(&sent[n_named % N_SENT]);
+    if (body == TRIVIUM__TOKENS_REQUEST__BODY_VOCABULARY && which == 0) return name_vocabulary(out);
     if (body == TRIVIUM__TOKENS_REQUEST__BODY_SCORE || body == TRIVIUM__TOKENS_REQUEST__BODY_PROBE) return 0;
     named.request = (ProtobufCBinaryData){sizeof text_id, (uint8_t *)text_id};
     named.attempt = 1 + which;
@@ -162,6 +171,7 @@ static void service_begin(loop *l) {
     static const char *joins[1];
     failure f;
     model *m = tiny_model();
+    the_model = m;
     joins[0] = tokenizerd_at.address;
     const model_service_options options = {.name = "tiny",
                                            .joins = joins,
