@@ -4,9 +4,16 @@
 
 /* ---- coming in ---- */
 
-/* The message on its way never becomes whole. Its owner is to say so to whoever asked. */
+/* A message never becomes whole. Its owner is to say so to whoever asked. */
+static void refuse_header(peers *ps, peer *p, const wire_message *m, const failure *why) {
+    wire_message header = *m;       /* the same holder's */
+    header.n_raw = 0;
+    if (ps->options.events.refuse) ps->options.events.refuse(ps->options.context, p, &header, why);
+}
+
+/* The same for the one on its way. */
 static void refuse(peers *ps, peer *p, const failure *why) {
-    if (ps->options.events.refuse) ps->options.events.refuse(ps->options.context, p, pieces_message(p->incoming), why);
+    refuse_header(ps, p, pieces_message(p->incoming), why);
     pieces_free(&p->incoming);
 }
 
@@ -29,7 +36,7 @@ void peer_take_body(peers *ps, peer *p, const wire_message *m, const Trivium__Co
     }
     if (control->n_more == 0) ps->options.events.message(ps->options.context, p, m);
     else if (begin(ps, p, m, control, &f) == STATUS_OK) hand_on_whole(ps, p);
-    else if (ps->options.events.refuse) ps->options.events.refuse(ps->options.context, p, m, &f);
+    else refuse_header(ps, p, m, &f);
 }
 
 /* The rest of one that was refused finds nobody. */

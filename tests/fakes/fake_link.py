@@ -34,6 +34,7 @@ class Fake(threading.Thread):
     joins = True
     receive_mark = None                        # messages that may lie unread with it; None: as ZeroMQ likes
     sends_whole = False                        # rows do not go in pieces
+    version, version_oldest = VERSION, 0       # of the protocol, the newest and the oldest that it speaks
     heartbeat_ms = 5000                        # a test may stand still for a while before its fake counts as lost
 
     def __init__(self, address, name="fake"):
@@ -116,8 +117,8 @@ class Fake(threading.Thread):
     def hello(self, to=b""):
         message = self.outgoing()
         hello = message.control.hello
-        hello.version, hello.role, hello.name, hello.heartbeat_ms = (
-            VERSION, self.role, self.name_on_link, self.heartbeat_ms)
+        hello.version, hello.version_oldest = self.version, self.version_oldest
+        hello.role, hello.name, hello.heartbeat_ms = self.role, self.name_on_link, self.heartbeat_ms
         hello.pid, hello.host = os.getpid(), "fake"
         self.offer(hello)
         self.send(message, to=to)

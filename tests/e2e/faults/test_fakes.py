@@ -274,7 +274,8 @@ def test_garbage_frames_are_dropped_and_counted(tiny, by_hand):
 
 @pytest.mark.parametrize("fields", [
     {"request": b"short"}, {"attempt": 0}, {"max_new_tokens": 0}, {"seed": 2 ** 60}, {"stops": [b""]},
-    {"stop_ids": [10 ** 7]}, {"n_candidates": 10 ** 6}, {"model": "x" * 1000}], ids=str)
+    {"stop_ids": [10 ** 7]}, {"n_candidates": 10 ** 6}, {"model": "x" * 1000}, {"priority": 11}, {"priority": -11},
+    {"traceparent": "00-no-trace-01"}], ids=str)
 def test_a_bad_generate_is_answered_and_forgotten(tiny, by_hand, fields):
     message = generate_message()
     for name, value in fields.items():

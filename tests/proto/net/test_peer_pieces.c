@@ -113,6 +113,21 @@ static void fake_begins(uint64_t ticket, uint64_t n_bytes) {
     fake_peer_begin(&fake, &m.base, &n_bytes, 1);
 }
 
+/* The frame has come, and is to come. */
+static void fake_begins_with_a_frame(uint64_t ticket) {
+    uint8_t packed[256];
+    uint64_t n_bytes = 1;
+    Trivium__LogitsRequest m = message(ticket);
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    control.from = fake.from;
+    control.to = fake.to;
+    control.more = &n_bytes;
+    control.n_more = 1;
+    m.control = &control;
+    const wire_raw frames[] = {{packed, trivium__logits_request__pack(&m, packed)}, {"x", 1}};
+    fake_peer_send_frames(&fake, frames, 2);
+}
+
 static size_t n_wanted;
 static bool told_so_often(void) { return up.n_never_whole == n_wanted; }
 
@@ -189,9 +204,11 @@ static void headers_that_say_nonsense_are_refused(void **state) {
     is_never_whole(5, STATUS_TOO_LONG);
     fake_begins(6, UINT64_MAX);
     is_never_whole(6, STATUS_TOO_LONG);
+    fake_begins_with_a_frame(7);
+    is_never_whole(7, STATUS_BAD_MESSAGE);
     fake_peer_say_piece(&fake, 0, block(), 10);         /* of what was refused: passed over */
     is_taken_afterwards();
-    assert_int_equal(up.n_never_whole, 2);
+    assert_int_equal(up.n_never_whole, 3);
     size_t n = up.n_messages;
     fake_begins(up.ticket + 1, 0);                      /* an empty frame needs no piece */
     assert_true(all_arrive(n + 1, &up));

@@ -234,6 +234,16 @@ static void what_cannot_be_understood_is_passed_over(void **state) {
     goes_on();                                          /* this one's is the first answer there is */
 }
 
+/* Priority and traceparent are for logs, and for whoever makes rows: nothing depends on them here. */
+static void what_is_only_carried_is_not_checked(void **state) {
+    (void)state;
+    scene_accept();
+    order o = order_good();
+    o.sample.priority = PRIORITY_MAX + 1;
+    o.sample.traceparent = (char *)"none";
+    assert_null(order_answer(&o)->error);
+}
+
 /* Rows and ids go whole on this link, however long they are. */
 static void a_request_in_pieces(void **state) {
     (void)state;
@@ -277,6 +287,7 @@ int main(void) {
         TEST(drafts_that_do_not_fit),
         TEST(strategies_that_are_none),
         TEST(what_cannot_be_understood_is_passed_over),
+        TEST(what_is_only_carried_is_not_checked),
         TEST(a_request_in_pieces),
         TEST(a_shared_row_that_was_never_mapped),
     };
