@@ -43,6 +43,9 @@ typedef struct peers_events {
     void (*heartbeat)(void *context, peer *p, Trivium__Heartbeat *beat);
     /* NULL, or: a heartbeat came from `p`. */
     void (*heard)(void *context, peer *p, const Trivium__Heartbeat *beat);
+    /* NULL, or: `p` says that it takes nothing new from here on; what it has goes on, and it stays joined until it
+     * leaves. Told once. */
+    void (*draining)(void *context, peer *p);
     /* NULL, or (joining side): the other side refused our Hello, or we cannot take its own. Told once for each
      * incarnation and code; Hello goes on being said. */
     void (*refused)(void *context, const Trivium__Error *error);
@@ -89,6 +92,10 @@ status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, 
 bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m);
 bool peer_has_taken(const peer *p);     /* nothing large that was offered or counts is still on its way to it */
 
+/* We take nothing new from here on: everybody hears it once, and whoever joins later after our Hello. It cannot be taken
+ * back. */
+void peers_drain(peers *ps);
+
 void peers_beat(peers *ps);         /* a heartbeat to everybody now: what it reports has changed */
 void peers_cut(peers *ps, peer *p, const char *why);    /* `left` follows from the loop */
 void peer_set_busy(peer *p, bool busy);                 /* LIVENESS_PING: see above */
@@ -101,6 +108,7 @@ uint64_t peer_incarnation(const peer *p);
 const Trivium__Hello *peer_hello(const peer *p);
 uint32_t peer_version(const peer *p);       /* of the protocol, that is spoken with it */
 uint64_t peer_uptime_ms(const peer *p);     /* as of now */
+bool peer_is_draining(const peer *p);       /* it said that it takes nothing new */
 void peer_set_user(peer *p, void *user);    /* the owner's own record of it */
 void *peer_user(const peer *p);
 

@@ -106,6 +106,7 @@ static void peer_admit(peers *ps, const wire_message *m, uint64_t from, const Tr
     p->state = PEER_JOINED;
     gate_joined(p->connection);
     peer_flush(ps, p);
+    peers_say_draining(ps);
 }
 
 /* One that this Hello replaces: on a joining side whoever is there, on a bound one another

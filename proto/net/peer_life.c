@@ -45,6 +45,13 @@ static void take_heartbeat(peers *ps, peer *p, const Trivium__Heartbeat *beat) {
     if (ps->options.liveness == LIVENESS_PING && !peers_bound(ps)) peers_send_heartbeat(ps, p);
 }
 
+/* Said twice, it is nothing new. */
+static void take_draining(peers *ps, peer *p) {
+    if (p->is_draining) return;
+    p->is_draining = true;
+    if (ps->options.events.draining) ps->options.events.draining(ps->options.context, p);
+}
+
 static void take_message(peers *ps, const wire_message *m) {
     const Trivium__Control *control = *control_of(m->header);
     if (!control || control->from == 0) {
@@ -73,7 +80,7 @@ static void take_message(peers *ps, const wire_message *m) {
     case TRIVIUM__CONTROL__WORD_SAY_HELLO:
         if (to_us) peers_take_say_hello(ps);
         break;
-    default: /* a heartbeat, a piece, or a message with a body */
+    default: /* a heartbeat, a piece, Draining, or a message with a body */
         if (!p) {
             if (peers_bound(ps)) ask_hello(ps, &m->route, control->from);
         } else if (to_us && control->word_case == TRIVIUM__CONTROL__WORD_PIECE) {
@@ -81,6 +88,8 @@ static void take_message(peers *ps, const wire_message *m) {
             peer_take_piece(ps, p, m, control->piece);
         } else if (to_us && control->word_case == TRIVIUM__CONTROL__WORD_HEARTBEAT) {
             take_heartbeat(ps, p, control->heartbeat);
+        } else if (to_us && control->word_case == TRIVIUM__CONTROL__WORD_DRAINING) {
+            take_draining(ps, p);
         } else if (to_us) {
             p->asked_ms = p->life.heard_ms;
             peer_take_body(ps, p, m, control);
@@ -299,6 +308,7 @@ static void on_tick(void *context) {
     listen_to_nothing(ps);
     end_the_silent(ps);
     peers_refuse_the_slow(ps, ps->life.listened_ms);
+    peers_say_draining(ps);
     uint64_t now_ms = clock_ms();
     if (!peers_bound(ps) && TAILQ_EMPTY(&ps->list) &&
         interval_passed(ps, peers_hello_ms(ps), now_ms))

@@ -47,6 +47,8 @@ struct peer {
     uint64_t joined_ms;
     uint64_t asked_ms;              /* when it last said something with a body, or joined */
     bool works;                     /* as of when it was last asked for */
+    bool is_draining;               /* it said so */
+    bool knows_draining;            /* we said it to this peer */
     peer_life life;
     char why[WHY_BYTES];            /* PEER_ENDING: for `left` */
     void *user;
@@ -87,6 +89,7 @@ struct peers {
     peer_list list;                 /* in order of joining */
     void *routes;                   /* the same peers by their routes (search.h); NULL: none */
     size_t n_peers;
+    bool is_draining;               /* we take nothing new, and all are to know it */
     int retry_timer, end_timer;     /* -1: not set */
     int sweep_timer;                /* bound side */
     bool some_broke;                /* connections of peers that have not ended yet */
@@ -142,6 +145,7 @@ status peers_send_leave(peers *ps, const wire_route *route, uint64_t to);
 void peers_send_refusal(peers *ps, const wire_route *route, uint64_t to, failure *f);
 void peers_send_say_hello(peers *ps, const wire_route *route, uint64_t to);
 bool peers_send_heartbeat(peers *ps, peer *p);     /* false: not sent, for its queue is full */
+void peers_say_draining(peers *ps);                 /* if we are, to those who do not know it yet */
 
 /* ---- peer_join.c ---- */
 

@@ -73,3 +73,30 @@ void peers_beat(peers *ps) {
     peer *p;
     TAILQ_FOREACH(p, &ps->list, link) peers_send_heartbeat(ps, p);
 }
+
+/* Unlike the other words it must not be lost, nor overtake our Hello: so it goes where messages go. */
+static bool say_draining(peers *ps, peer *p) {
+    Trivium__Draining draining = TRIVIUM__DRAINING__INIT;
+    Trivium__Control control = control_to(ps, p->incarnation);
+    Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
+    wire_parcel *parcel;
+    control.word_case = TRIVIUM__CONTROL__WORD_DRAINING;
+    control.draining = &draining;
+    envelope.control = &control;
+    if (wire_pack(&parcel, &envelope.base, NULL, 0) != STATUS_OK) return false;
+    peer_post(ps, p, parcel);
+    return true;
+}
+
+/* Whoever cannot be told for want of memory is told at the next tick. */
+void peers_say_draining(peers *ps) {
+    if (!ps->is_draining) return;
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link)
+        if (p->state == PEER_JOINED && !p->knows_draining) p->knows_draining = say_draining(ps, p);
+}
+
+void peers_drain(peers *ps) {
+    ps->is_draining = true;
+    peers_say_draining(ps);
+}

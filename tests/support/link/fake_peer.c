@@ -148,6 +148,14 @@ void fake_peer_say_leave(fake_peer *f) {
     fake_peer_say(f, control);
 }
 
+void fake_peer_say_draining(fake_peer *f) {
+    Trivium__Draining draining = TRIVIUM__DRAINING__INIT;
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    control.word_case = TRIVIUM__CONTROL__WORD_DRAINING;
+    control.draining = &draining;
+    fake_peer_say(f, control);
+}
+
 void fake_peer_ask_hello(fake_peer *f) {
     Trivium__SayHello say_hello = TRIVIUM__SAY_HELLO__INIT;
     Trivium__Control control = TRIVIUM__CONTROL__INIT;

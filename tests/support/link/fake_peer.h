@@ -64,6 +64,7 @@ void fake_peer_say(fake_peer *f, Trivium__Control control);     /* from and to a
 void fake_peer_say_hello(fake_peer *f, Trivium__Hello hello);
 void fake_peer_say_heartbeat(fake_peer *f);
 void fake_peer_say_leave(fake_peer *f);
+void fake_peer_say_draining(fake_peer *f);
 void fake_peer_ask_hello(fake_peer *f);             /* SayHello */
 
 /* A message of the link, whose control part is filled in, and raw frames. */

@@ -112,6 +112,13 @@ static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
     ((side *)context)->n_heard++;
 }
 
+static void on_draining(void *context, peer *p) {
+    side *s = context;
+    assert_false(s->in_call);
+    assert_true(peer_is_draining(p));
+    s->n_draining++;
+}
+
 static void on_refused(void *context, const Trivium__Error *error) {
     side *s = context;
     s->n_refused++;
@@ -129,7 +136,7 @@ side side_of(const char *name, liveness_rule liveness) {
         .heartbeat_ms = BEAT_MS,
         .liveness = liveness,
         .events = {.joined = on_joined, .left = on_left, .message = on_message, .refuse = on_refuse,
-                   .refused = on_refused},
+                   .draining = on_draining, .refused = on_refused},
     };
     return s;
 }

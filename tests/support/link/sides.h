@@ -21,7 +21,7 @@ typedef struct side {
     endpoint_options where;
     Trivium__Hello hello;
     peers_options options;
-    size_t n_joined, n_left, n_messages, n_refused, n_heard, n_beats;
+    size_t n_joined, n_left, n_messages, n_refused, n_heard, n_beats, n_draining;
     peer *last;                 /* that joined; NULL when it left */
     uint64_t ticket;            /* of the newest message */
     bool in_order;              /* each message had the next ticket */
