@@ -150,6 +150,14 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     return STATUS_OK;
 }
 
+static void on_draining(void *context, peer *p) {
+    samplerd_link *link = context;
+    sampler *one = peer_user(p);
+    log_event(LOG_INFO, "draining", "samplerd=\"%s\" pool=\"%s\"", peer_name(p), one->pool);
+    sampler_drains(one);
+    link->options.events->changed(link->options.context);
+}
+
 static void on_left(void *context, peer *p, const char *why) {
     samplerd_link *link = context;
     sampler *gone = peer_user(p);
@@ -179,6 +187,7 @@ void samplerd_link_describe(const sampler *one, Trivium__SamplerReport *out) {
     out->uptime_ms = peer_uptime_ms(one->peer);
     out->outstanding = one->n_outstanding;
     out->steps = one->n_steps;
+    out->draining = one->draining;
 }
 
 /* ---- making and ending it ---- */
@@ -203,7 +212,7 @@ static status bind_link(samplerd_link *link, loop *l, failure *f) {
         .counts_sent_itself = true, /* SENT_ROWS_BYTES_MAX */
         .sends_whole = true,
         .events = {.joined = on_joined, .left = on_left, .message = on_message, .refuse = on_refuse,
-                   .heard = on_heard},
+                   .heard = on_heard, .draining = on_draining},
         .context = link,
     };
     return peers_bind(&link->peers, l, &where, &who, f);

@@ -26,7 +26,7 @@ typedef struct samplerd_link_events {
     /* It cannot be reached any more, and goes from the table when this returns: whatever points to it
      * must not afterwards. `why` is a clause for a person that names it. */
     void (*lost)(void *context, sampler *gone, const char *why);
-    void (*changed)(void *context); /* afterwards, and when one has joined: other samplers are there */
+    void (*changed)(void *context); /* afterwards, and when one has joined or drains: who may draw has changed */
 } samplerd_link_events;
 
 typedef struct samplerd_link_options {

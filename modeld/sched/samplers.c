@@ -63,6 +63,7 @@ static bool has_room(const sampler *one) {
 /* Does `a` come before `b`, which joined earlier? */
 static bool precedes(const sampler *a, const sampler *b, const sampler *avoided) {
     if (a->hanging != b->hanging) return b->hanging;
+    if (a->draining != b->draining) return b->draining;
     if ((a == avoided) != (b == avoided)) return b == avoided;
     return a->n_outstanding < b->n_outstanding;
 }
@@ -137,6 +138,10 @@ void sampler_hangs(sampler *one) {
 
 void sampler_lost(sampler *one) {
     one->lost = true;
+}
+
+void sampler_drains(sampler *one) {
+    one->draining = true;
 }
 
 void sampler_maps(sampler *one) {

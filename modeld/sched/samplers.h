@@ -3,7 +3,8 @@
  * A sampler holds at most HIGH_WATER_ROWS sendings at a time, those that were given up included, and all of them together
  * SENT_ROWS_BYTES_MAX; further rows wait in modeld, where any sampler that has room can take them. What was given up
  * lies with a sampler until it says anything again: it reads in order. One that let a deadline pass is `hanging` until it answers
- * anything. */
+ * anything. One that drains gets a row only where nobody else of its pool and semantics answers: rows need nothing of a
+ * sampler that had those before, so a text moves at once, and loses no step where none can take it. */
 #ifndef TRIVIUM_SAMPLERS_H
 #define TRIVIUM_SAMPLERS_H
 
@@ -25,6 +26,7 @@ typedef struct sampler {
     bool hanging;
     bool maps_rows; /* it reads shared rows where they lie */
     bool lost;      /* it cannot be reached: nothing more goes to it */
+    bool draining;  /* it takes nothing new: nothing goes to it that another may take */
     TAILQ_ENTRY(sampler) link;
 } sampler;
 
@@ -39,8 +41,8 @@ status samplers_add(samplers *t, void *peer, const char *pool, const char *seman
                     failure *f);
 void samplers_remove(samplers *t, sampler *one);
 
-/* Who takes the next row of `pool`: of equal semantics ("" accepts any), preferably not hanging,
- * preferably not `avoided` (NULL: nobody), then with the fewest rows, then the one that joined first. NULL:
+/* Who takes the next row of `pool`: of equal semantics ("" accepts any), preferably not hanging, then not draining,
+ * then not `avoided` (NULL: nobody), then with the fewest rows, then the one that joined first. NULL:
  * nobody is there, or the one whose turn it is has no room now. */
 sampler *samplers_choose(const samplers *t, const char *pool, const char *semantics,
                          const sampler *avoided);
@@ -61,6 +63,7 @@ void sampler_heard(sampler *one); /* it has read what was sent to it before */
 void sampler_answered(sampler *one, bool in_time);
 void sampler_hangs(sampler *one); /* it let a deadline pass */
 void sampler_lost(sampler *one);  /* it cannot be reached */
+void sampler_drains(sampler *one); /* it says that it takes nothing new */
 void sampler_maps(sampler *one);  /* it said that it reads shared rows where they lie */
 
 sampler *samplers_first(const samplers *t); /* in order of joining; NULL at the end */

@@ -85,7 +85,7 @@ static void samplers_add(overview *o, const Trivium__ModelReport *from, const ch
         Trivium__DaemonReport *m = sampler_find(o, one, model_name);
         if (!m)
             m = daemon_add(o, TRIVIUM__ROLE__SAMPLERD, one->name, one->pid, one->host,
-                           one->uptime_ms, "ready");
+                           one->uptime_ms, one->draining ? "draining" : "ready");
         m->model = (char *)model_name;
         m->pool = one->pool;
         m->semantics = one->semantics;
@@ -107,9 +107,10 @@ static void sum_add(Trivium__ModelReport *sum, const Trivium__ModelReport *one) 
 
 static void modeld_add(overview *o, const served_model *m, const modeld *d) {
     const Trivium__Hello *hello = modeld_link_hello(d);
+    const char *state = modeld_is_draining(d) ? "draining" : served_model_vocab(m) ? "ready" : "loading";
     Trivium__DaemonReport *daemon =
         daemon_add(o, TRIVIUM__ROLE__MODELD, hello->name, hello->pid, hello->host,
-                   modeld_link_uptime_ms(d), served_model_vocab(m) ? "ready" : "loading");
+                   modeld_link_uptime_ms(d), state);
     daemon->model = (char *)served_model_name(m);
     daemon->outstanding = modeld_load(d);
 }

@@ -71,6 +71,12 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     return STATUS_OK;
 }
 
+static void on_draining(void *context, peer *p) {
+    modeld_link *l = context;
+    log_event(LOG_INFO, "modeld_draining", "name=\"%s\"", peer_name(p));
+    l->events.draining(l->context, ((joiner *)peer_user(p))->modeld);
+}
+
 static void on_left(void *context, peer *p, const char *why) {
     modeld_link *l = context;
     joiner *j = peer_user(p);
@@ -285,6 +291,7 @@ status modeld_link_new(modeld_link **out, const link_options *options,
         .message = on_message,
         .refuse = on_refuse,
         .heard = on_heard,
+        .draining = on_draining,
     };
     modeld_link *l = calloc(1, sizeof *l);
     if (!l) return fail(f, STATUS_NO_MEMORY, "no memory");

@@ -43,6 +43,7 @@ typedef struct modeld_link_events {
      * `record`; what it is told from in here goes after our own Hello. Else it gets `f` as a refusal. */
     status (*joined)(void *context, const modeld_hello *hello, void *record, modeld **out,
                      failure *f);
+    void (*draining)(void *context, modeld *d); /* it takes nothing new; what it has goes on */
     void (*left)(void *context, modeld *d);     /* nothing can be sent to it any more */
     /* Not STATUS_OK: it cannot be used, and is cut. */
     status (*piece)(void *context, modeld *d, const vocab_piece *piece, failure *f);

@@ -14,22 +14,36 @@ static void names_list(const models *ms, char *out, size_t out_bytes) {
     }
 }
 
+/* The first that is served, open or draining, and has the name ("": any) and the fingerprint ("": any). NULL: none. */
+static const served_model *find_here(const models *ms, const char *name, const char *fingerprint, bool draining) {
+    for (const served_model *m = models_first(ms); m; m = models_next(m))
+        if (served_model_modelds(m) && served_model_is_draining(m) == draining &&
+            (!name[0] || strcmp(served_model_name(m), name) == 0) &&
+            (!fingerprint[0] || strcmp(served_model_fingerprint(m), fingerprint) == 0))
+            return m;
+    return NULL;
+}
+
+static status all_drain(const char *name, double wait_s, failure *f) {
+    return fail(f, STATUS_NO_MODELD,
+                "what serves '%s' is draining and takes nothing new, and no other modeld of it has joined within %g s; "
+                "start one with: modeld --model FILE --name %s",
+                name, wait_s, name);
+}
+
 /* One that answers to the name or the fingerprint is here and cannot be used. */
 static bool is_unusable(const models *ms, const char *name, const char *fingerprint, double wait_s, failure *f) {
-    for (const served_model *m = models_first(ms); m; m = models_next(m)) {
-        if (!served_model_modelds(m) || (name[0] && strcmp(served_model_name(m), name) != 0)) continue;
-        if (!fingerprint[0] || strcmp(served_model_fingerprint(m), fingerprint) == 0) {
-            fail(f, STATUS_NO_MODELD, "the modeld of '%s' has not brought its whole vocabulary within %g s",
-                 served_model_name(m), wait_s);
-            return true;
-        }
-        if (name[0]) {
-            fail(f, STATUS_UNKNOWN_MODEL,
-                 "the model '%s' that is here has another fingerprint than the one that began this text", name);
-            return true;
-        }
-    }
-    return false;
+    const served_model *open = find_here(ms, name, fingerprint, false);
+    const served_model *draining = find_here(ms, name, fingerprint, true);
+    if (open)
+        fail(f, STATUS_NO_MODELD, "the modeld of '%s' has not brought its whole vocabulary within %g s",
+             served_model_name(open), wait_s);
+    else if (draining) all_drain(served_model_name(draining), wait_s, f);
+    else if (name[0] && (find_here(ms, name, "", false) || find_here(ms, name, "", true)))
+        fail(f, STATUS_UNKNOWN_MODEL,
+             "the model '%s' that is here has another fingerprint than the one that began this text", name);
+    else return false;
+    return true;
 }
 
 static status nobody_here(const char *name, bool is_default, double wait_s, failure *f) {
@@ -67,6 +81,7 @@ status missing_model(const models *ms, const char *name, const char *fingerprint
 }
 
 status missing_modeld(const served_model *m, uint32_t wait_ms, failure *f) {
+    if (served_model_is_draining(m)) return all_drain(served_model_name(m), wait_ms / 1000.0, f);
     return fail(f, STATUS_NO_MODELD,
                 "the modeld of '%s' is gone and none has come back within %g s; "
                 "start one with: modeld --model FILE --name %s",
@@ -74,16 +89,6 @@ status missing_modeld(const served_model *m, uint32_t wait_ms, failure *f) {
 }
 
 /* ---- while it is awaited ---- */
-
-/* The model of this name, or of this fingerprint where there is no name, has a modeld here. */
-static bool is_served(const models *ms, const char *name, const char *fingerprint) {
-    for (const served_model *m = models_first(ms); m; m = models_next(m)) {
-        bool is_meant = name[0] ? strcmp(served_model_name(m), name) == 0
-                                : strcmp(served_model_fingerprint(m), fingerprint) == 0;
-        if (is_meant && served_model_modelds(m)) return true;
-    }
-    return false;
-}
 
 void awaited_model(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
                    char out[AWAITED_BYTES]) {
@@ -95,16 +100,25 @@ void awaited_model(const models *ms, const char *name, const char *fingerprint, 
     else if (!is_default) snprintf(what, sizeof what, " of the model that began this text");
     else if (names[0]) snprintf(what, sizeof what, ", or until the default model is known");
     else what[0] = '\0';
-    if ((name[0] || fingerprint[0]) && is_served(ms, name, fingerprint))
+    bool is_known = name[0] || fingerprint[0];
+    if (name[0]) fingerprint = "";
+    const served_model *draining = is_known ? find_here(ms, name, fingerprint, true) : NULL;
+    if (is_known && find_here(ms, name, fingerprint, false))
         snprintf(out, AWAITED_BYTES, "waiting for the vocabulary%s, for up to %g s", what, wait_ms / 1000.0);
+    else if (draining) awaited_modeld(draining, wait_ms, out);
     else
         snprintf(out, AWAITED_BYTES, "waiting for a modeld%s, for up to %g s; %s%s", what, wait_ms / 1000.0,
                  names[0] ? "there are: " : "none is here", names);
 }
 
 void awaited_modeld(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]) {
-    snprintf(out, AWAITED_BYTES, "waiting for a modeld of '%s', which is gone, for up to %g s", served_model_name(m),
-             wait_ms / 1000.0);
+    if (served_model_is_draining(m))
+        snprintf(out, AWAITED_BYTES,
+                 "waiting for another modeld of '%s', for up to %g s; what serves it is draining and takes nothing new",
+                 served_model_name(m), wait_ms / 1000.0);
+    else
+        snprintf(out, AWAITED_BYTES, "waiting for a modeld of '%s', which is gone, for up to %g s", served_model_name(m),
+                 wait_ms / 1000.0);
 }
 
 void awaited_room(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]) {

@@ -22,6 +22,7 @@ struct modeld {
     void *peer;
     uint64_t kv_tokens;             /* 0: not told */
     uint32_t load;
+    bool is_draining;               /* it takes nothing new */
     modeld *next;
 };
 
@@ -78,6 +79,13 @@ static void model_free_unused(served_model *m) {
     model_unlink(m->home, m);
     shared_vocabs_leave(m->home->vocabularies, m->vocabulary);
     free(m);
+}
+
+/* Does any of its modelds take something new? */
+static bool is_open(const served_model *m) {
+    const modeld *d = m->modelds;
+    while (d && d->is_draining) d = d->next;
+    return d != NULL;
 }
 
 static bool model_is(const served_model *m, const model_offer *offer) {
@@ -149,7 +157,7 @@ static const char *difference(const served_model *m, const model_offer *o) {
 
 static status name_check(const models *ms, const model_offer *o, failure *f) {
     for (const served_model *m = ms->first; m; m = m->next) {
-        if (!m->modelds || strcmp(m->name, o->name) != 0 || model_is(m, o)) continue;
+        if (!is_open(m) || strcmp(m->name, o->name) != 0 || model_is(m, o)) continue;
         return fail(f, STATUS_NAME_TAKEN,
                     "the name '%s' is taken by a model with another %s; choose another --name",
                     o->name, difference(m, o));
@@ -205,6 +213,10 @@ void models_leave(modeld **leaver) {
     model_free_unused(m);
 }
 
+void modeld_drain(modeld *d) {
+    d->is_draining = true;
+}
+
 void models_refuse(models *ms, uint64_t incarnation, const failure *why) {
     ms->refusals[ms->next_refusal] = (refusal){.incarnation = incarnation, .why = *why};
     ms->next_refusal = (ms->next_refusal + 1) % REFUSALS_MAX;
@@ -231,15 +243,28 @@ const char *models_meant_name(const models *ms, const char *name, const char *fi
     return name[0] || fingerprint[0] ? name : default_model_name(&ms->by_default);
 }
 
-served_model *models_find(const models *ms, const char *name, const char *fingerprint) {
+/* The first that is meant: of those that are open, or of those that are not. It may lack its vocabulary. */
+static served_model *find_meant(const models *ms, const char *name, const char *fingerprint, bool open) {
     name = models_meant_name(ms, name, fingerprint);
     if (!name[0] && !fingerprint[0]) return NULL;
-    for (served_model *m = ms->first; m; m = m->next) {
-        bool meant = m->modelds && (!name[0] || strcmp(m->name, name) == 0) &&
-                     (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0);
-        if (meant) return served_model_vocab(m) ? m : NULL;
-    }
+    for (served_model *m = ms->first; m; m = m->next)
+        if (m->modelds && is_open(m) == open && (!name[0] || strcmp(m->name, name) == 0) &&
+            (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0))
+            return m;
     return NULL;
+}
+
+static served_model *if_usable(served_model *m) {
+    return m && served_model_vocab(m) ? m : NULL;
+}
+
+served_model *models_find_open(const models *ms, const char *name, const char *fingerprint) {
+    return if_usable(find_meant(ms, name, fingerprint, true));
+}
+
+served_model *models_find(const models *ms, const char *name, const char *fingerprint) {
+    served_model *m = find_meant(ms, name, fingerprint, true);
+    return if_usable(m ? m : find_meant(ms, name, fingerprint, false));
 }
 
 void models_settle(models *ms) {
@@ -252,10 +277,16 @@ bool models_is_unknown(const models *ms, const char *name, const char *fingerpri
 }
 
 modeld *served_model_least_loaded(const served_model *m, const modeld *avoided) {
-    modeld *least = m->modelds;
-    for (modeld *d = m->modelds; d; d = d->next)
-        if (d != avoided && (least == avoided || d->load < least->load)) least = d;
+    modeld *least = NULL;
+    for (modeld *d = m->modelds; d; d = d->next) {
+        if (d->is_draining) continue;
+        if (!least || (d != avoided && (least == avoided || d->load < least->load))) least = d;
+    }
     return least;
+}
+
+bool served_model_is_draining(const served_model *m) {
+    return m->modelds && !is_open(m);
 }
 
 default_model *models_default(models *ms) {
@@ -342,6 +373,10 @@ void *modeld_peer(const modeld *d) {
 
 uint32_t modeld_load(const modeld *d) {
     return d->load;
+}
+
+bool modeld_is_draining(const modeld *d) {
+    return d->is_draining;
 }
 
 /* ---- who holds a model, who is at a modeld ---- */

@@ -1,7 +1,8 @@
 /* The modelds that joined, by model name, and the vocabularies that they brought. Pure: no sockets.
  *
- * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal. A model
- * lives as long as a modeld serves it or somebody holds it, so that a text under way waits for
+ * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal. A modeld that drains takes
+ * nothing new; a model of which all modelds drain is not open, which is to anything new as if nobody served it: another
+ * model may join by its name. A model lives as long as a modeld serves it or somebody holds it, so that a text under way waits for
  * exactly the model that wrote its first part. A vocabulary is kept by its hash, so that a re-join
  * is cheap. */
 #ifndef TRIVIUM_MODELS_H
@@ -33,6 +34,7 @@ void models_free(models **ms);              /* and all modelds and models, held 
  * its bounds, STATUS_NO_MEMORY, or the code of its refusal. */
 status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer,
                    modeld **out, failure *f);
+void modeld_drain(modeld *d);       /* it takes nothing new until it leaves */
 void models_leave(modeld **d);      /* requests and calls must have left it before */
 
 /* Remember why the process `incarnation` was cut: its Hellos are refused with this sentence; with STATUS_NO_MEMORY
@@ -50,9 +52,12 @@ status models_piece(modeld *d, const vocab_piece *piece, bool *complete, failure
 /* Which name counts where none is given. Whoever calls models_join must tell it, too. */
 default_model *models_default(models *ms);
 
-/* A model that is served and has its vocabulary. name "": the one that has the fingerprint, or without
- * one the default model, and never another one in its place; fingerprint "": any. NULL: none yet. */
+/* A model that is served, open if there is such a one, and has its vocabulary: enough for texts to become ids, and back.
+ * name "": the one that has the fingerprint, or without one the default model, and never another one in its place;
+ * fingerprint "": any. NULL: none yet. */
 served_model *models_find(const models *ms, const char *name, const char *fingerprint);
+/* The same for what is to begin at a modeld: one that is open. */
+served_model *models_find_open(const models *ms, const char *name, const char *fingerprint);
 
 /* From here on whoever knew the tokenizerd before this one has had time to come back. */
 void models_settle(models *ms);
@@ -67,9 +72,10 @@ const char *models_meant_name(const models *ms, const char *name, const char *fi
 /* How requests, calls and watches hold models, and how the load of modelds is counted. */
 extern const serving_events models_serving;
 
-/* The modeld of this model with the least under way, and another one than `avoided` if there is one;
- * NULL: none is here. */
+/* The modeld of this model with the least under way that takes something new, and another one than `avoided` if there is
+ * one; NULL: none is here. */
 modeld *served_model_least_loaded(const served_model *m, const modeld *avoided);
+bool served_model_is_draining(const served_model *m);   /* it is served, and not open */
 
 uint32_t models_count(const models *ms);    /* that are served */
 
@@ -92,6 +98,7 @@ model_facts served_model_facts(const served_model *m);      /* what texts need o
 
 served_model *modeld_model(const modeld *d);
 void *modeld_peer(const modeld *d);
+bool modeld_is_draining(const modeld *d);
 uint32_t modeld_load(const modeld *d);      /* sequences and calls that are under way there */
 
 #endif

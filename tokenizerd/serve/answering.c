@@ -122,7 +122,8 @@ static void expire(answering *a, call *c) {
 static void advance(answering *a, call *c) {
     if (c->state != CALL_WAITING) return;
     if (!c->model) {
-        served_model *m = models_find(a->models, c->model_name, "");
+        served_model *m = call_errand_of(c) ? models_find_open(a->models, c->model_name, "")
+                                            : models_find(a->models, c->model_name, "");
         if (!m && !c->has_own_wait && models_is_unknown(a->models, c->model_name, "")) expire(a, c);
         if (!m) return;
         call_meet(c, m);

@@ -112,7 +112,7 @@ static void meet(generating *g, request *r, served_model *m) {
 static void expire(generating *g, request *r) {
     failure f;
     if (!r->model) missing_model(g->models, r->model_name, r->fingerprint, r->wait_ms, &f);
-    else if (r->retry_us == 0) missing_modeld(r->model, r->wait_ms, &f);
+    else if (r->retry_us == 0 || served_model_is_draining(r->model)) missing_modeld(r->model, r->wait_ms, &f);
     else
         fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
              r->model_name, r->wait_ms / 1000.0);
@@ -123,7 +123,7 @@ static void expire(generating *g, request *r) {
 static void advance(generating *g, request *r) {
     if (r->state == REQUEST_RESTING) return;
     if (r->state == REQUEST_ENCODING && !r->model) {
-        served_model *m = models_find(g->models, r->model_name, r->fingerprint);
+        served_model *m = models_find_open(g->models, r->model_name, r->fingerprint);
         if (m) meet(g, r, m);
         else if (!r->has_own_wait && models_is_unknown(g->models, r->model_name, r->fingerprint)) expire(g, r);
     } else if (r->over != FINISH_NONE) {
@@ -278,7 +278,8 @@ void generating_modeld_left(generating *g, const modeld *d) {
 static bool awaited(const generating *g, const request *r, char out[AWAITED_BYTES]) {
     if (r->state == REQUEST_ENCODING && !r->model)
         awaited_model(g->models, r->model_name, r->fingerprint, r->wait_ms, out);
-    else if (r->state == REQUEST_WAITING && r->retry_us > 0) awaited_room(r->model, r->wait_ms, out);
+    else if (r->state == REQUEST_WAITING && r->retry_us > 0 && !served_model_is_draining(r->model))
+        awaited_room(r->model, r->wait_ms, out);
     else if (r->state == REQUEST_WAITING) awaited_modeld(r->model, r->wait_ms, out);
     else if (r->state == REQUEST_RUNNING && modeld_link_lacks_samplerd(r->modeld, r->pool, r->semantics))
         awaited_samplerd(r->model, r->pool, r->semantics, r->wait_ms, out);

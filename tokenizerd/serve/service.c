@@ -158,6 +158,12 @@ static status on_joined(void *context, const modeld_hello *hello, void *record, 
     return joining_joined(s->joining, hello, record, out, f);
 }
 
+/* Whatever is new finds another one, or waits for one. */
+static void on_draining(void *context, modeld *d) {
+    (void)context;
+    modeld_drain(d);
+}
+
 static void on_left(void *context, modeld *d) {
     service *s = context;
     generating_modeld_left(&s->generating, d);
@@ -217,6 +223,7 @@ static void on_call_failed(void *context, const modeld *d, uint64_t number, cons
 
 static const modeld_link_events modeld_events = {
     .joined = on_joined,
+    .draining = on_draining,
     .left = on_left,
     .piece = on_piece,
     .unusable = on_unusable,

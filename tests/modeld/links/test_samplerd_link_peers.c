@@ -81,6 +81,24 @@ static void the_report_lists_them_after_the_figures(void **state) {
     report_free(&r);
 }
 
+static void one_that_drains_is_known_and_reported(void **state) {
+    (void)state;
+    sampler *one = rows_join(0, "", "rules/1");
+    Trivium__SamplerReport told;
+    samplerd_link_describe(one, &told);
+    assert_false(one->draining || told.draining);
+    fake_peer_say_draining(&rows.fakes[0]);
+    fake_peer_say_draining(&rows.fakes[0]);
+    rows_until(&rows.n_changed, 2);     /* what the others are told has changed */
+    samplerd_link_describe(one, &told);
+    assert_true(one->draining && told.draining);
+    const sample_request request = rows_request();      /* it takes what it is given */
+    assert_int_equal(samplerd_link_send(rows.link, one, &request), STATUS_OK);
+    rows_heard();
+    assert_int_equal(rows.n_changed, 2);
+    assert_int_equal(rows.n_lost, 0);
+}
+
 /* ---- leaving ---- */
 
 static void who_leaves_is_lost_and_then_out_of_the_table(void **state) {
@@ -126,6 +144,7 @@ int main(void) {
         TEST(who_joins_is_in_the_table),
         TEST(others_than_samplerds_are_refused),
         TEST(the_report_lists_them_after_the_figures),
+        TEST(one_that_drains_is_known_and_reported),
         TEST(who_leaves_is_lost_and_then_out_of_the_table),
         TEST(who_does_not_read_is_cut),
         TEST(only_a_sampler_without_rows_must_speak),

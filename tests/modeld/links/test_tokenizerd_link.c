@@ -244,6 +244,19 @@ static void a_call_is_closed_by_its_number(void **state) {
     assert_true(tokens.notes.closed_call == UINT64_C(1) << 60);
 }
 
+/* Whatever it asks all the same is done: a text of its own may begin there, for a client that knows no other. */
+static void a_tokenizerd_that_drains_is_served_as_ever(void **state) {
+    (void)state;
+    tokens_accept();
+    size_t n_over = tokens.notes.n_over;
+    fake_peer_say_draining(&tokens.fakes[0]);
+    Trivium__Open open = TRIVIUM__OPEN__INIT;
+    open.request = REQUEST;
+    say_open(&tokens.fakes[0], &open, (const int32_t[]){3}, 1);
+    tokens_until(&tokens.notes.n_opened, 1);
+    assert_int_equal(tokens.notes.n_over, n_over);
+}
+
 static void each_of_two_tokenizerds_owns_what_it_asks(void **state) {
     (void)state;
     tokens_accept();
@@ -272,6 +285,7 @@ int main(void) {
         TEST(a_score_is_a_call_with_ids),
         TEST(a_probe_is_a_call_with_a_row_and_a_history),
         TEST(a_call_is_closed_by_its_number),
+        TEST(a_tokenizerd_that_drains_is_served_as_ever),
         TEST(each_of_two_tokenizerds_owns_what_it_asks),
     };
     return cmocka_run_group_tests(tests, vocabulary_model_open, vocabulary_model_close);

@@ -130,6 +130,24 @@ static void test_the_one_that_failed_a_step_is_avoided_for_it(void **state) {
     assert_ptr_equal(samplers_choose(t, "", "", a), a);
 }
 
+static void test_one_that_drains_takes_what_nobody_else_may(void **state) {
+    samplers *t = *state;
+    sampler *drains = add(t, "", "s/1"), *other = add(t, "", "s/1");
+    sampler_drains(drains);
+    sampler_took(other, 1);
+    assert_ptr_equal(samplers_choose(t, "", "", NULL), other);
+    assert_ptr_equal(samplers_choose(t, "", "s/1", other), other);  /* though it failed this step */
+    for (int i = 1; i < HIGH_WATER_ROWS; i++) sampler_took(other, 1);
+    assert_null(samplers_choose(t, "", "", NULL));                  /* the other one's turn comes */
+    sampler_hangs(other);
+    assert_ptr_equal(samplers_choose(t, "", "", NULL), drains);     /* which it may never have */
+    samplers_remove(t, other);
+    sampler *new_rules = add(t, "", "s/2");
+    assert_ptr_equal(samplers_choose(t, "", "", NULL), new_rules);
+    assert_ptr_equal(samplers_choose(t, "", "s/1", NULL), drains);
+    assert_true(samplers_serve(t, "", "s/1"));
+}
+
 static void test_a_lost_one_is_no_choice(void **state) {
     samplers *t = *state;
     add(t, "", "s/1")->lost = true;
@@ -164,6 +182,7 @@ int main(void) {
         TEST(test_all_of_them_share_a_budget),
         TEST(test_a_hanging_one_is_the_last_choice_until_it_answers),
         TEST(test_the_one_that_failed_a_step_is_avoided_for_it),
+        TEST(test_one_that_drains_takes_what_nobody_else_may),
         TEST(test_a_lost_one_is_no_choice),
         TEST(test_what_cannot_join_is_told_why),
     };

@@ -337,6 +337,34 @@ static void a_samplerd_that_hangs_loses_its_row_to_another(void **state) {
     assert_int_equal(TOLD(TOKEN)->token->drawn->id, 7);
 }
 
+static bool drains(void *context) {
+    return ((const sampler *)context)->draining;
+}
+
+static void draw_next(sequence *s, size_t from, int32_t id) {
+    fake_samplerd_draws(&at.fakes[from], ticket_at(from), 1, id);
+    assert_int_equal(TOLD(TOKEN)->token->drawn->id, id);
+    if (sequences_count(at.world->table) == 0) return;
+    assert_true(compute(at.world, s, 1));
+    sampling_send(at.sampling);
+}
+
+/* The row that it has stays with it, the next ones go to the other; when that is gone they come back. */
+static void a_text_moves_from_a_samplerd_that_drains(void **state) {
+    (void)state;
+    join(0);
+    sequence *s = text_with_row(LONG_MS);
+    join(1);
+    fake_peer_say_draining(&at.fakes[0]);
+    assert_true(turns_until(tokens.loop, drains, samplers_first(at.table)));
+    draw_next(s, 0, 30);
+    draw_next(s, 1, 31);
+    ticket_at(1);
+    fake_peer_say_leave(&at.fakes[1]);
+    draw_next(s, 0, 32);
+    assert_int_equal(TOLD(CLOSED)->closed->reason, TRIVIUM__CLOSE_REASON__CLOSE_LENGTH);
+}
+
 static void nobody_to_draw_is_an_error_when_wait_ms_is_over(void **state) {
     (void)state;
     text_with_row(SHORT_MS);
@@ -356,6 +384,7 @@ int main(void) {
         TEST(an_error_that_any_sampler_would_repeat_ends_the_text),
         TEST(rows_that_end_every_samplerd_end_their_text),
         TEST(a_samplerd_that_hangs_loses_its_row_to_another),
+        TEST(a_text_moves_from_a_samplerd_that_drains),
         TEST(nobody_to_draw_is_an_error_when_wait_ms_is_over),
     };
     return cmocka_run_group_tests(tests, vocabulary_model_open, vocabulary_model_close);

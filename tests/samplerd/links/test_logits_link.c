@@ -62,6 +62,17 @@ static void a_name_that_no_peer_takes_is_refused_at_once(void **state) {
     assert_null(link);
 }
 
+/* Its texts go on, and so do their rows: there is nothing to be done about it. */
+static void a_modeld_that_drains_gets_answers_as_ever(void **state) {
+    (void)state;
+    scene_accept();
+    fake_peer_say_draining(&scene.modeld);
+    fake_peer_say_draining(&scene.modeld);
+    order o = order_good();
+    assert_null(order_answer(&o)->error);
+    assert_int_equal(scene.sampler.n_calls, 1);
+}
+
 static void leaving_is_said(void **state) {
     (void)state;
     scene_accept();
@@ -244,6 +255,7 @@ int main(void) {
         TEST(its_hello_says_what_it_is),
         TEST(only_a_modeld_is_joined),
         TEST(a_name_that_no_peer_takes_is_refused_at_once),
+        TEST(a_modeld_that_drains_gets_answers_as_ever),
         TEST(leaving_is_said),
         TEST(a_request_arrives_as_the_call_that_it_means),
         TEST(a_request_may_have_little_in_it),

@@ -27,6 +27,12 @@ static status on_joined(void *context, const modeld_hello *hello, void *record, 
     return STATUS_OK;
 }
 
+static void on_draining(void *context, modeld *d) {
+    assert_true(d == ((modeld_scene *)context)->modeld);
+    heard("draining");
+    heard_end();
+}
+
 static void on_left(void *context, modeld *d) {
     modeld_scene *c = context;
     assert_true(d == c->modeld);
@@ -130,6 +136,7 @@ static void on_call_failed(void *context, const modeld *d, uint64_t number, cons
 
 static const modeld_link_events events = {
     .joined = on_joined,
+    .draining = on_draining,
     .left = on_left,
     .piece = on_piece,
     .unusable = on_unusable,
