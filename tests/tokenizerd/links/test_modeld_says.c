@@ -44,6 +44,17 @@ static void a_hello_brings_the_first_model(void **state) {
     assert_non_null(strstr(heard_all(), " first=other@1234"));
 }
 
+static void one_that_drains_stays_joined(void **state) {
+    (void)state;
+    assert_true(asker_joins(&c->fake));
+    heard_all();
+    fake_peer_say_draining(&c->fake.peer);
+    fake_peer_say_draining(&c->fake.peer);
+    asker_is_heard(&c->fake);
+    assert_string_equal(heard_all(), "draining");
+    assert_non_null(c->modeld);
+}
+
 static void only_modelds_with_a_model_may_join(void **state) {
     (void)state;
     c->fake.hello.role = TRIVIUM__ROLE__CLIENT;
@@ -372,6 +383,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FIRST(a_hello_brings_the_offer),
         FIRST(a_hello_brings_the_first_model),
+        FIRST(one_that_drains_stays_joined),
         FIRST(only_modelds_with_a_model_may_join),
         FIRST(who_is_not_wanted_hears_why),
         FIRST(what_is_said_at_once_comes_after_our_hello),

@@ -1,0 +1,124 @@
+/* models.h: a modeld that drains takes nothing new, and a model of which all drain is not open. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tests/support/models/model_at_hand.h"
+#include "tokenizerd/route/missing.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+static int setup(void **state) {
+    *state = models_new();
+    return *state == NULL;
+}
+
+static int teardown(void **state) {
+    models_free((models **)state);
+    return 0;
+}
+
+static void test_the_others_take_what_is_new(void **state) {
+    models *ms = *state;
+    modeld *a = model_at_hand(ms, "m", "f"), *b = model_at_hand(ms, "m", "f"), *c = model_at_hand(ms, "m", "f");
+    served_model *m = modeld_model(a);
+    models_serving.take(b);
+    models_serving.take(c);
+    models_serving.take(c);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), a);
+    modeld_drain(a);
+    assert_true(modeld_is_draining(a) && !modeld_is_draining(b) && !served_model_is_draining(m));
+    assert_ptr_equal(served_model_least_loaded(m, NULL), b);
+    assert_ptr_equal(served_model_least_loaded(m, b), c);
+    modeld_drain(b);
+    assert_ptr_equal(served_model_least_loaded(m, NULL), c);
+    assert_ptr_equal(served_model_least_loaded(m, c), c);       /* who is avoided, and the only one */
+    assert_ptr_equal(models_find_open(ms, "m", ""), m);
+    modeld_drain(c);
+    assert_null(served_model_least_loaded(m, NULL));
+    assert_true(served_model_is_draining(m));
+    models_serving.give(b);
+    models_serving.give(c);
+    models_serving.give(c);
+}
+
+static void test_a_model_of_which_all_drain_is_not_open(void **state) {
+    models *ms = *state;
+    modeld *d = model_at_hand(ms, "m", "f");
+    served_model *m = modeld_model(d);
+    assert_ptr_equal(models_find_open(ms, "m", ""), m);
+    modeld_drain(d);
+    assert_null(models_find_open(ms, "m", ""));
+    assert_null(models_find_open(ms, "", "f"));
+    assert_ptr_equal(models_find(ms, "m", ""), m);              /* its vocabulary is as good as ever */
+    assert_int_equal(models_count(ms), 1);
+    model_at_hand(ms, "m", "f");
+    assert_ptr_equal(models_find_open(ms, "m", "f"), m);
+    assert_false(served_model_is_draining(m));
+}
+
+/* A new version of a model can come while texts of the old one are being ended. */
+static void test_its_name_is_free(void **state) {
+    models *ms = *state;
+    modeld *old = model_at_hand(ms, "m", "old");
+    served_model *m = modeld_model(old);
+    modeld_drain(old);
+    modeld *loading = served_join(ms, "m", "new", "another");
+    assert_null(models_find(ms, "m", ""));                      /* it has no vocabulary yet */
+    assert_ptr_equal(models_find(ms, "m", "old"), m);
+    models_leave(&loading);
+    modeld *young = model_at_hand(ms, "m", "new");
+    assert_ptr_equal(models_find(ms, "m", ""), modeld_model(young));
+    assert_ptr_equal(models_find_open(ms, "m", ""), modeld_model(young));
+    assert_null(models_find_open(ms, "m", "old"));
+    modeld *out = NULL;
+    failure f;
+    const model_offer third = served_offer("m", "third", "tiny");
+    assert_int_equal(models_join(ms, &third, 1, NULL, &out, &f), STATUS_NAME_TAKEN);
+    models_leave(&old);
+    assert_ptr_equal(models_find(ms, "m", ""), modeld_model(young));
+}
+
+/* ---- in a sentence ---- */
+
+#define WHY "what serves 'm' is draining and takes nothing new, and no other modeld of it has joined within 0.5 s; " \
+            "start one with: modeld --model FILE --name m"
+#define AWAITED "waiting for another modeld of 'm', for up to 0.5 s; what serves it is draining and takes nothing new"
+
+static void test_what_is_missing_is_told(void **state) {
+    models *ms = *state;
+    char told[AWAITED_BYTES];
+    failure f;
+    modeld *d = model_at_hand(ms, "m", "f");
+    modeld_drain(d);
+    static const char *const asked[][2] = {{"m", ""}, {"m", "f"}, {"", "f"}};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        assert_int_equal(missing_model(ms, asked[i][0], asked[i][1], 500, &f), STATUS_NO_MODELD);
+        assert_string_equal(f.message, WHY);
+        awaited_model(ms, asked[i][0], asked[i][1], 500, told);
+        assert_string_equal(told, AWAITED);
+    }
+    assert_int_equal(missing_modeld(modeld_model(d), 500, &f), STATUS_NO_MODELD);
+    assert_string_equal(f.message, WHY);
+    awaited_modeld(modeld_model(d), 500, told);
+    assert_string_equal(told, AWAITED);
+    assert_int_equal(missing_model(ms, "m", "other", 500, &f), STATUS_UNKNOWN_MODEL);
+    assert_non_null(strstr(f.message, "another fingerprint"));
+    served_join(ms, "m", "g", "slow");
+    assert_int_equal(missing_model(ms, "m", "", 500, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "has not brought its whole vocabulary"));
+    awaited_model(ms, "m", "", 500, told);
+    assert_string_equal(told, "waiting for the vocabulary of 'm', for up to 0.5 s");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_the_others_take_what_is_new, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_model_of_which_all_drain_is_not_open, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_its_name_is_free, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_missing_is_told, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
