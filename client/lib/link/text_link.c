@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "endpoints_text.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "proto/net/errors.h"
 #include "proto/net/peer.h"
+#include "text_wire.h"
 
 enum {
     HANDSHAKE_MS_MIN = 500,     /* even --wait 0 leaves time to find a tokenizerd that is there */
@@ -75,31 +77,6 @@ static void timers_clear(text_link *link) {
 
 /* ---- the wait for a tokenizerd ---- */
 
-/* For whoever can do something about it: `trivium up` starts daemons on this host, which listen at a file. */
-static const char *unreached_because(const char *address, endpoint_reach reach) {
-    bool is_file = strncmp(address, "ipc:", 4) == 0;
-    switch (reach) {
-    case REACH_NO_ADDRESS: return "the name of the host does not resolve";
-    case REACH_REFUSED:
-        return is_file ? "nothing listens there; start the daemons with `trivium up`"
-                       : "the connection was refused (nothing listens there, or the host is out of reach)";
-    case REACH_SILENT: break;
-    }
-    return is_file ? "what listens there says nothing" : "there is silence, from the host or from what listens there";
-}
-
-/* "A or B"; with the reasons, "A: why; nor at B: why". */
-static void endpoints_text(const text_link *link, bool with_reasons, char *out, size_t out_bytes) {
-    size_t n_bytes = 0;
-    for (size_t i = 0; i < link->n_endpoints && n_bytes < out_bytes; i++) {
-        const char *address = link->endpoints[i];
-        const char *why = with_reasons ? unreached_because(address, link->reached[i]) : "";
-        n_bytes += (size_t)snprintf(out + n_bytes, out_bytes - n_bytes, "%s%s%s%s",
-                                    i == 0 ? "" : with_reasons ? "; nor at " : " or ", address,
-                                    with_reasons ? ": " : "", why);
-    }
-}
-
 /* Several that wait for one thing are told once. */
 static void tell_waiting(text_link *link, const char *sentence) {
     if (!link->events.waiting || strcmp(link->told, sentence) == 0) return;
@@ -111,7 +88,7 @@ static void on_notice(void *context) {
     text_link *link = context;
     link->notice_timer = -1;
     char where[SENTENCE_BYTES - 64], sentence[SENTENCE_BYTES];
-    endpoints_text(link, false, where, sizeof where);
+    endpoints_text(link->endpoints, link->n_endpoints, NULL, where, sizeof where);
     snprintf(sentence, sizeof sentence, "waiting for tokenizerd at %s, for up to %g s", where, link->wait_ms / 1000.0);
     tell_waiting(link, sentence);
 }
@@ -138,7 +115,7 @@ static void on_wait_over(void *context) {
     if (f.code == STATUS_OK) {
         char where[sizeof f.message];
         unjoin(link);
-        endpoints_text(link, true, where, sizeof where);
+        endpoints_text(link->endpoints, link->n_endpoints, link->reached, where, sizeof where);
         fail(&f, STATUS_NO_TOKENIZERD, "no tokenizerd answers at %s", where);
     }
     give_up(link, &f);
@@ -242,24 +219,6 @@ static void on_waiting(text_link *link, const Trivium__Waiting *m) {
     if (text_sentence(m->message, sentence, sizeof sentence) > 0) tell_waiting(link, sentence);
 }
 
-/* The number of the call that it answers; 0: it answers none, or has a body that is not known here. */
-static uint64_t number_of(const Trivium__TextReply *reply) {
-    switch (reply->body_case) {
-    case TRIVIUM__TEXT_REPLY__BODY_TUNED: return reply->tuned->call;
-    case TRIVIUM__TEXT_REPLY__BODY_TOKENIZED: return reply->tokenized->call;
-    case TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED: return reply->detokenized->call;
-    case TRIVIUM__TEXT_REPLY__BODY_RENDERED: return reply->rendered->call;
-    case TRIVIUM__TEXT_REPLY__BODY_SCORED: return reply->scored->call;
-    case TRIVIUM__TEXT_REPLY__BODY_PROBED: return reply->probed->call;
-    case TRIVIUM__TEXT_REPLY__BODY_LISTED: return reply->listed->call;
-    case TRIVIUM__TEXT_REPLY__BODY_STATUS: return reply->status->call;
-    case TRIVIUM__TEXT_REPLY__BODY_FAILED: return reply->failed->call;
-    case TRIVIUM__TEXT_REPLY__BODY_CANCELLED: return reply->cancelled->call;
-    case TRIVIUM__TEXT_REPLY__BODY_WATCHED: return reply->watched->call;
-    default: return 0;
-    }
-}
-
 static void on_message(void *context, peer *p, const wire_message *m) {
     (void)p;
     text_link *link = context;
@@ -279,7 +238,7 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     case TRIVIUM__TEXT_REPLY__BODY_DONE: events->done(link->context, reply->done); break;
     case TRIVIUM__TEXT_REPLY__BODY_GLIMPSE: events->traced(link->context, reply->glimpse); break;
     default:
-        number = number_of(reply);
+        number = call_number_of(reply);
         if (number != 0) events->answered(link->context, number, m, reply);
     }
 }
@@ -303,7 +262,7 @@ static void on_refuse(void *context, peer *p, const wire_message *m, const failu
     Trivium__TextReply told = TRIVIUM__TEXT_REPLY__INIT;
     told.body_case = TRIVIUM__TEXT_REPLY__BODY_FAILED;
     told.failed = &failed;
-    failed.call = number_of(reply);
+    failed.call = call_number_of(reply);
     failed.error = &error;
     if (failed.call != 0) link->events.answered(link->context, failed.call, m, &told);
 }

@@ -80,3 +80,20 @@ finish_reason finish_reason_from_wire(Trivium__FinishReason reason) {
     default: return FINISHED_ERROR;
     }
 }
+
+uint64_t call_number_of(const Trivium__TextReply *reply) {
+    switch (reply->body_case) {
+    case TRIVIUM__TEXT_REPLY__BODY_TUNED: return reply->tuned->call;
+    case TRIVIUM__TEXT_REPLY__BODY_TOKENIZED: return reply->tokenized->call;
+    case TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED: return reply->detokenized->call;
+    case TRIVIUM__TEXT_REPLY__BODY_RENDERED: return reply->rendered->call;
+    case TRIVIUM__TEXT_REPLY__BODY_SCORED: return reply->scored->call;
+    case TRIVIUM__TEXT_REPLY__BODY_PROBED: return reply->probed->call;
+    case TRIVIUM__TEXT_REPLY__BODY_LISTED: return reply->listed->call;
+    case TRIVIUM__TEXT_REPLY__BODY_STATUS: return reply->status->call;
+    case TRIVIUM__TEXT_REPLY__BODY_FAILED: return reply->failed->call;
+    case TRIVIUM__TEXT_REPLY__BODY_CANCELLED: return reply->cancelled->call;
+    case TRIVIUM__TEXT_REPLY__BODY_WATCHED: return reply->watched->call;
+    default: return 0;
+    }
+}

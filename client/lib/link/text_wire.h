@@ -32,6 +32,9 @@ candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n);
 bool token_from_wire(generation_token *out, const Trivium__Drawn *drawn, uint32_t at_step);
 void token_clear(generation_token *token);
 
+/* The number of the call that it answers; 0: it answers none, or has a body that is not known here. */
+uint64_t call_number_of(const Trivium__TextReply *reply);
+
 finish_reason finish_reason_from_wire(Trivium__FinishReason reason);
 
 #endif
