@@ -49,8 +49,14 @@ static void on_joined(void *context) {
     watching_joined(c->watching);
 }
 
+static bool on_under_way(void *context) {
+    const client *c = context;
+    return generations_under_way(c->generations) || pending_calls_under_way(c->calls) || watching_any(c->watching);
+}
+
 static void on_lost(void *context) {
     client *c = context;
+    generations_lost(c->generations);
     pending_calls_lost(c->calls);
 }
 
@@ -170,7 +176,7 @@ static status endpoint_choose(client *c, text_link_options *where, failure *f) {
 
 static status link_open(client *c, const client_options *options, failure *f) {
     static const text_link_events events = {
-        .waiting = on_waiting, .joined = on_joined, .lost = on_lost, .over = on_over,
+        .waiting = on_waiting, .joined = on_joined, .under_way = on_under_way, .lost = on_lost, .over = on_over,
         .started = on_started, .chunk = on_chunk, .done = on_done,
         .traced = on_traced, .answered = on_answered, .beat = on_beat,
     };

@@ -18,6 +18,7 @@ struct generation {
     resume_state *resume;
     generation_events events;
     void *context;
+    bool is_there;              /* the tokenizerd that is joined has it */
     bool cancelled;
     bool paused;                /* nothing runs for it, and tokens that still come are of no use */
     int cancel_timer;           /* -1: not set */
@@ -99,6 +100,12 @@ bool generations_any(const generations *gs) {
     return g != NULL;
 }
 
+bool generations_under_way(const generations *gs) {
+    const generation *g = gs->first;
+    while (g && (g->paused || !g->is_there)) g = g->next;
+    return g != NULL;
+}
+
 bool generations_have_text(const generations *gs) {
     const generation *g = gs->first;
     while (g && (g->paused || resume_next_step(g->resume) == 0)) g = g->next;
@@ -142,11 +149,20 @@ static void send_pause(generation *g) {
     text_link_send(g->list->link, &message, NULL, 0, &f);  /* lost, the attempt is computed for nobody */
 }
 
+/* Its next attempt, where something new may begin; else it waits. */
+static status generation_send(generation *g, failure *f) {
+    g->is_there = text_link_takes(g->list->link);
+    return g->is_there ? resume_send(g->resume, g->list->link, f) : STATUS_OK;
+}
+
 static void generation_resume(generation *g) {
     failure f;
     if (g->cancelled) finish_cancelled(g);
-    else if (!g->paused && resume_send(g->resume, g->list->link, &f) != STATUS_OK)
-        generation_fail(g, &f);
+    else if (!g->paused && generation_send(g, &f) != STATUS_OK) generation_fail(g, &f);
+}
+
+void generations_lost(generations *gs) {
+    for (generation *g = gs->first; g; g = g->next) g->is_there = false;
 }
 
 /* Those that a `done` begins meanwhile stand after the last one and have been sent already. */
@@ -190,7 +206,7 @@ status generations_begin(generations *gs, const generation_request *request,
     generation_add(gs, g);
     trivium__acknowledge__init(&g->acknowledge);
     g->acknowledge.request = bytes_of(request->id, REQUEST_BYTES);
-    status st = text_link_is_joined(gs->link) ? resume_send(resume, gs->link, f) : STATUS_OK;
+    status st = generation_send(g, f);
     if (st != STATUS_OK) generation_free(g);
     return st;
 }
@@ -202,20 +218,19 @@ static void on_cancel_over(void *context) {
 }
 
 void generations_cancel(generations *gs, const uint8_t request[REQUEST_BYTES]) {
-    bool is_joined = text_link_is_joined(gs->link);
     generation *g = generation_find(gs, request);
     if (!g || g->cancelled) return;
     g->cancelled = true;
-    if (is_joined && resume_attempt(g->resume) > 0) send_cancel(g);
+    if (g->is_there) send_cancel(g);
     g->cancel_timer =
-        loop_once(text_link_loop(gs->link), is_joined ? CANCEL_MS : 0, on_cancel_over, g);
+        loop_once(text_link_loop(gs->link), g->is_there ? CANCEL_MS : 0, on_cancel_over, g);
 }
 
 void generations_pause(generations *gs, const uint8_t request[REQUEST_BYTES]) {
     generation *g = generation_find(gs, request);
     if (!g || g->cancelled || g->paused) return;
     g->paused = true;
-    if (text_link_is_joined(gs->link) && resume_attempt(g->resume) > 0) send_pause(g);
+    if (g->is_there) send_pause(g);
 }
 
 void generations_resume(generations *gs, const uint8_t request[REQUEST_BYTES]) {

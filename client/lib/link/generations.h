@@ -13,6 +13,7 @@ typedef struct generations generations;
 generations *generations_new(text_link *link);  /* borrows it. NULL: no memory */
 void generations_free(generations **gs);        /* before its link; no event comes. NULL is fine */
 bool generations_any(const generations *gs);     /* is any under way that does not rest? */
+bool generations_under_way(const generations *gs);      /* … at the tokenizerd that is joined? */
 bool generations_have_text(const generations *gs);      /* … of which some tokens have come? */
 
 /* As client_generate and those after it. */
@@ -26,6 +27,7 @@ const strategy *generations_change(generations *gs, const uint8_t request[REQUES
 
 /* What the link tells. */
 void generations_joined(generations *gs);
+void generations_lost(generations *gs);
 void generations_fail(generations *gs, const failure *f);   /* all of them: it is over */
 void generations_started(generations *gs, const wire_message *m, const Trivium__Started *started);
 void generations_chunk(generations *gs, const Trivium__Chunk *chunk);

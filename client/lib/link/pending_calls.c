@@ -79,6 +79,20 @@ bool pending_calls_any(const pending_calls *c) {
     return c->first != NULL;
 }
 
+bool pending_calls_under_way(const pending_calls *c) {
+    const pending_call *pending = c->first;
+    while (pending && !pending->sent) pending = pending->next;
+    return pending != NULL;
+}
+
+/* What is asked about texts goes where they are; all else begins something. */
+static bool may_be_sent(const pending_calls *c, const question *asked) {
+    switch (asked->kind) {
+    case ASK_LIST: case ASK_STATUS: case ASK_CANCEL: case ASK_TUNE: return text_link_is_joined(c->link);
+    default: return text_link_takes(c->link);
+    }
+}
+
 status pending_calls_ask(pending_calls *c, const question *asked, answer_handler *handler,
                          void *context, uint64_t *number, failure *f) {
     if (text_link_check(c->link, f) != STATUS_OK) return f->code;
@@ -86,7 +100,7 @@ status pending_calls_ask(pending_calls *c, const question *asked, answer_handler
     if (!pending) return fail(f, STATUS_NO_MEMORY, "no memory for a call");
     *number = text_link_new_number(c->link);
     *pending = (pending_call){*number, asked, handler, context, false, NULL};
-    status st = text_link_is_joined(c->link) ? pending_send(c, pending, f) : STATUS_OK;
+    status st = may_be_sent(c, asked) ? pending_send(c, pending, f) : STATUS_OK;
     if (st == STATUS_OK) pending_calls_append(c, pending);
     else free(pending);
     return st;
@@ -96,7 +110,7 @@ void pending_calls_joined(pending_calls *c) {
     for (pending_call *pending = c->first, *next; pending; pending = next) {
         next = pending->next;
         failure f;
-        if (pending->sent || pending_send(c, pending, &f) == STATUS_OK) continue;
+        if (pending->sent || !may_be_sent(c, pending->asked) || pending_send(c, pending, &f) == STATUS_OK) continue;
         pending_fail(pending_calls_take(c, pending->number), &f);
     }
 }

@@ -25,13 +25,15 @@ struct text_link {
     const char *const *endpoints;   /* [n_endpoints], borrowed */
     size_t n_endpoints, at;
     endpoint_reach reached[JOINS_MAX];  /* [n_endpoints], when it was last left */
+    uint64_t drained[JOINS_MAX];    /* [n_endpoints]: who drained there, and was left for another; 0: nobody */
     uint32_t wait_ms;
     bool has_own_wait;
     char told[SENTENCE_BYTES];  /* what is waited for, since a text or call last went on; "": nothing was said */
     peers *peers;               /* at endpoints[at]; NULL once it is over */
     peer *tokenizerd;           /* NULL while none is joined */
+    bool is_leaving;            /* it drains, and is left for another one when nothing is under way there */
     uint64_t incarnation;
-    int wait_timer, notice_timer, turn_timer, joined_timer; /* -1: not set */
+    int wait_timer, notice_timer, turn_timer, joined_timer, leave_timer;    /* -1: not set */
     failure over;               /* code is not STATUS_OK: it is over, and why */
     failure refusal;            /* code is not STATUS_OK: how a tokenizerd refused us */
     uint64_t n_numbers;         /* that calls got so far */
@@ -54,6 +56,10 @@ bool text_link_is_joined(const text_link *link) {
     return link->tokenizerd != NULL && link->joined_timer < 0;
 }
 
+bool text_link_takes(const text_link *link) {
+    return text_link_is_joined(link) && !link->is_leaving;
+}
+
 status text_link_check(const text_link *link, failure *f) {
     if (link->over.code != STATUS_OK) *f = link->over;
     return link->over.code;
@@ -73,6 +79,7 @@ static void timers_clear(text_link *link) {
     timer_clear(link, &link->notice_timer);
     timer_clear(link, &link->turn_timer);
     timer_clear(link, &link->joined_timer);
+    timer_clear(link, &link->leave_timer);
 }
 
 /* ---- the wait for a tokenizerd ---- */
@@ -127,9 +134,9 @@ static status notice_begin(text_link *link, failure *f) {
     return link->notice_timer >= 0 ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a timer");
 }
 
-static status wait_begin(text_link *link, failure *f) {
+static status wait_begin(text_link *link, uint32_t ms_min, failure *f) {
     if (link->wait_timer >= 0) return STATUS_OK;
-    uint32_t wait_ms = link->wait_ms > HANDSHAKE_MS_MIN ? link->wait_ms : HANDSHAKE_MS_MIN;
+    uint32_t wait_ms = link->wait_ms > ms_min ? link->wait_ms : ms_min;
     link->wait_timer = loop_once(link->loop, wait_ms, on_wait_over, link);
     return link->wait_timer >= 0 ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a timer");
 }
@@ -138,14 +145,17 @@ static status wait_begin(text_link *link, failure *f) {
 
 static status join(text_link *link, failure *f);
 
-static void on_turn(void *context) {
-    text_link *link = context;
-    link->turn_timer = -1;
-    if (link->tokenizerd) return;
+static void join_next(text_link *link) {
     unjoin(link);
     link->at = (link->at + 1) % link->n_endpoints;
     failure f;
     if (join(link, &f) != STATUS_OK) give_up(link, &f);
+}
+
+static void on_turn(void *context) {
+    text_link *link = context;
+    link->turn_timer = -1;
+    if (!link->tokenizerd) join_next(link);
 }
 
 /* The next endpoint, from the loop: an event of the peers must not free them. */
@@ -154,10 +164,47 @@ static void turn_after(text_link *link, uint32_t delay_ms) {
     if (link->n_endpoints > 1) link->turn_timer = loop_once(link->loop, delay_ms, on_turn, link);
 }
 
+/* ---- a tokenizerd that drains, where another one may be ----
+ *
+ * What runs there goes on there; once nothing does, it is left, and what is new begins at the next endpoint. Where none
+ * answers, its turn comes again, and it is taken for what it is. */
+
+static void on_leave_turn(void *context) {
+    text_link *link = context;
+    failure f;
+    link->leave_timer = -1;
+    if (!link->is_leaving || link->events.under_way(link->context)) return;
+    link->is_leaving = false;
+    link->tokenizerd = NULL;
+    link->events.lost(link->context);
+    wait_begin(link, HANDSHAKE_MS_MIN + (uint32_t)link->n_endpoints * TURN_MS, &f);     /* all have their turn */
+    notice_begin(link, &f);
+    join_next(link);
+}
+
+/* From the loop: an event of the peers must not free them. */
+static void leave_if_idle(text_link *link) {
+    if (!link->is_leaving || !text_link_is_joined(link) || link->leave_timer >= 0) return;
+    if (!link->events.under_way(link->context)) link->leave_timer = loop_once(link->loop, 0, on_leave_turn, link);
+}
+
+static void on_draining(void *context, peer *p) {
+    text_link *link = context;
+    uint64_t *drained = &link->drained[link->at];
+    if (link->n_endpoints == 1 || *drained == peer_incarnation(p)) return;
+    *drained = peer_incarnation(p);
+    link->is_leaving = true;
+    leave_if_idle(link);
+}
+
+/* ---- joining ---- */
+
 static void on_joined_turn(void *context) {
     text_link *link = context;
     link->joined_timer = -1;
-    if (link->tokenizerd) link->events.joined(link->context);
+    if (!link->tokenizerd) return;
+    link->events.joined(link->context);
+    leave_if_idle(link);
 }
 
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
@@ -181,10 +228,11 @@ static void on_left(void *context, peer *p, const char *why) {
     (void)why;
     text_link *link = context;
     link->tokenizerd = NULL;
+    link->is_leaving = false;
     link->events.lost(link->context);
     turn_after(link, 0);
     failure f;
-    wait_begin(link, &f);
+    wait_begin(link, HANDSHAKE_MS_MIN, &f);
     notice_begin(link, &f);
 }
 
@@ -211,6 +259,7 @@ static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
     (void)p;
     text_link *link = context;
     link->events.beat(link->context, beat);
+    leave_if_idle(link);
 }
 
 /* What tokenizerd itself waits for. */
@@ -241,6 +290,7 @@ static void on_message(void *context, peer *p, const wire_message *m) {
         number = call_number_of(reply);
         if (number != 0) events->answered(link->context, number, m, reply);
     }
+    leave_if_idle(link);
 }
 
 /* An answer of which not all came is none: what it belongs to ends with that. */
@@ -288,6 +338,7 @@ static status join(text_link *link, failure *f) {
             .message = on_message,
             .refuse = on_refuse,
             .heartbeat = on_heartbeat,
+            .draining = on_draining,
             .refused = on_refused,
         },
         .context = link,
@@ -326,9 +377,9 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
     link->n_endpoints = options->n_endpoints;
     link->wait_ms = options->wait_ms > 0 ? options->wait_ms : 1;   /* on the wire 0 means that nobody said */
     link->has_own_wait = options->has_own_wait;
-    link->wait_timer = link->notice_timer = link->turn_timer = link->joined_timer = -1;
+    link->wait_timer = link->notice_timer = link->turn_timer = link->joined_timer = link->leave_timer = -1;
     link->incarnation = peers_incarnation();
-    if (join(link, f) != STATUS_OK || wait_begin(link, f) != STATUS_OK || notice_begin(link, f) != STATUS_OK)
+    if (join(link, f) != STATUS_OK || wait_begin(link, HANDSHAKE_MS_MIN, f) != STATUS_OK || notice_begin(link, f) != STATUS_OK)
         text_link_free(&link);
     return link;
 }

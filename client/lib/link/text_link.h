@@ -28,6 +28,9 @@ typedef struct text_link_events {
     void (*waiting)(void *context, const char *sentence);
     /* A tokenizerd has joined: what waits can be sent. */
     void (*joined)(void *context);
+    /* Is anything under way at the tokenizerd that is joined? One that drains is left when nothing is, if there are several
+     * endpoints. */
+    bool (*under_way)(void *context);
     /* It is gone, and with it what it has not answered. `joined` or `over` follows. */
     void (*lost)(void *context);
     /* Once, and last: no tokenizerd came within the wait, or the only one refused us. */
@@ -57,6 +60,7 @@ uint32_t text_link_wait_ms(const text_link *link);  /* never 0 */
 uint32_t text_link_wire_wait_ms(const text_link *link);     /* as a message says it; 0: nobody said how long */
 
 bool text_link_is_joined(const text_link *link);    /* and `joined` was told */
+bool text_link_takes(const text_link *link);        /* … and something new may begin there: else it waits for `joined` */
 /* STATUS_OK; else what `over` said. */
 status text_link_check(const text_link *link, failure *f);
 
