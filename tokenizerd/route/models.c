@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "refusals.h"
 #include "seen_names.h"
 
 struct served_model {
@@ -26,20 +27,13 @@ struct modeld {
     modeld *next;
 };
 
-typedef struct refusal {
-    uint64_t incarnation;           /* 0: empty */
-    failure why;
-    uint32_t n_told;
-} refusal;
-
 struct models {
     served_model *first;
     default_model by_default;
     seen_names seen;
     bool is_settled;
     shared_vocabs *vocabularies;
-    refusal refusals[REFUSALS_MAX];
-    size_t next_refusal;
+    refusals refused;
 };
 
 /* ---- models ---- */
@@ -140,16 +134,6 @@ static status offer_check(const models *ms, const model_offer *o, failure *f) {
     return STATUS_OK;
 }
 
-/* Memory that was missing may be there later; whatever else was wrong will be wrong again. */
-static status refusal_tell(models *ms, uint64_t incarnation, failure *f) {
-    refusal *r = ms->refusals, *end = r + REFUSALS_MAX;
-    while (r < end && r->incarnation != incarnation) r++;
-    if (r == end) return STATUS_OK;
-    *f = r->why;
-    if (++r->n_told == NO_MEMORY_HELLOS && f->code == STATUS_NO_MEMORY) *r = (refusal){0};
-    return f->code;
-}
-
 static const char *difference(const served_model *m, const model_offer *o) {
     if (strcmp(m->fingerprint, o->fingerprint) != 0) return "fingerprint";
     return m->n_ctx != o->n_ctx ? "context size" : "vocabulary";
@@ -177,7 +161,7 @@ static served_model *model_for(models *ms, const model_offer *offer) {
 
 status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer,
                    modeld **out, failure *f) {
-    status st = refusal_tell(ms, incarnation, f);
+    status st = refusals_tell(&ms->refused, incarnation, f);
     if (st == STATUS_OK) st = offer_check(ms, offer, f);
     if (st == STATUS_OK) st = name_check(ms, offer, f);
     if (st != STATUS_OK) return st;
@@ -218,8 +202,7 @@ void modeld_drain(modeld *d) {
 }
 
 void models_refuse(models *ms, uint64_t incarnation, const failure *why) {
-    ms->refusals[ms->next_refusal] = (refusal){.incarnation = incarnation, .why = *why};
-    ms->next_refusal = (ms->next_refusal + 1) % REFUSALS_MAX;
+    refusals_add(&ms->refused, incarnation, why);
 }
 
 /* ---- the vocabulary's way here ---- */
