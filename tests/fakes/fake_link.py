@@ -128,6 +128,12 @@ class Fake(threading.Thread):
         message.control.heartbeat.SetInParent()
         self.send(message, to=to)
 
+    def drain(self, to=b""):
+        """It says that it takes nothing new, and takes whatever comes all the same."""
+        message = self.outgoing()
+        message.control.draining.SetInParent()
+        self.send(message, to=to)
+
     # the thread
     def run(self):
         poller = zmq.Poller()

@@ -79,6 +79,15 @@ def dies(at):
     return do
 
 
+def drains(at):
+    """At this step it says that it takes nothing new, and answers."""
+    def do(fake, request, reply, n):
+        if n == at:
+            fake.drain()
+        return False
+    return do
+
+
 def twice():
     """Every answer is sent two times."""
     def do(fake, request, reply, n):

@@ -26,3 +26,12 @@ def garbage():
         fake.send_garbage(sender)
         return False
     return do
+
+
+def drains(at):
+    """At this step it says that it takes nothing new, and goes on."""
+    def do(fake, sender, text, step):
+        if step == at:
+            fake.drain(sender)
+        return False
+    return do
