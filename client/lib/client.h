@@ -1,6 +1,6 @@
 /* The connection to a tokenizerd, in plain C types: calls, and generations, which are resumed when
- * their tokenizerd is lost. Several endpoints are tried in turn. All handlers run in the loop's
- * thread. */
+ * their tokenizerd is lost. Several endpoints are tried in turn. A tokenizerd that drains is left for the next one once
+ * nothing is under way there; what is new waits until then. All handlers run in the loop's thread. */
 #ifndef TRIVIUM_CLIENT_H
 #define TRIVIUM_CLIENT_H
 

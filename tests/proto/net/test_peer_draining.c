@@ -121,7 +121,7 @@ static void whoever_joins_later_hears_it_after_the_hello(void **state) {
     peers_drain(up.ps);
     peers_drain(up.ps);         /* nothing new */
     up.greet = true;
-    fake_peer_say_hello(&fake, hello_beating(BEAT_MS));
+    fake_peer_say_hello(&fake, hello_beating(HEARTBEAT_MS_MAX));
     HEARS(HELLO);
     HEARS(DRAINING);
     assert_int_equal(fake.n_passed_over, 1);    /* the greeting of our owner, which goes with the Hello */
