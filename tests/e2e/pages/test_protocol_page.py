@@ -65,6 +65,13 @@ def test_every_message_and_field_is_named(name):
     assert not missing, f"{name} has fields that its row does not name"
 
 
+def test_every_field_that_is_named_is_one():
+    for first, *others in rows(PAGES["PROTOCOL"]):
+        told = [MESSAGES[name] for name in names(first) if name in MESSAGES and not is_envelope(MESSAGES[name])]
+        known = {field.name for message in told for field in message.fields}
+        assert not told or set(filter(str.islower, names(others[0]))) <= known, first
+
+
 def test_every_bound_is_that_of_limits_h():
     table = PAGES["PROTOCOL"].split("\n## Bounds\n")[1].split("\n## ")[0]
     told = {}
