@@ -9,7 +9,7 @@
 #include "hello.h"
 #include "outbox/outbox.h"
 #include "peer.h"
-#include "pieces.h"
+#include "pieces/pieces.h"
 
 enum { WHY_BYTES = 160 };
 
@@ -159,7 +159,7 @@ void peers_take_refused(peers *ps, peer *p,
                         const Trivium__Control *control); /* p: the sender, or NULL */
 void peers_take_say_hello(peers *ps);
 
-/* ---- peer_pieces.c ---- */
+/* ---- pieces/peer_pieces.c ---- */
 
 /* A message of the link's own came, whole or as a header that pieces follow; one of these. */
 void peer_take_body(peers *ps, peer *p, const wire_message *m, const Trivium__Control *control);

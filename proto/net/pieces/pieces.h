@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "common.pb-c.h"
-#include "wire.h"
+#include "proto/net/wire.h"
 
 /* A message of which pieces are still to come: one at a time of a peer. */
 typedef struct pieces pieces;

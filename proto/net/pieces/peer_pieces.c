@@ -1,5 +1,5 @@
 /* Messages of the link's own, whole or in pieces. */
-#include "peer_parts.h"
+#include "proto/net/peer_parts.h"
 #include "proto/base/clock.h"
 
 /* ---- coming in ---- */
