@@ -197,7 +197,7 @@ static void on_draining(void *context, peer *p) {
     leave_if_idle(link);
 }
 
-/* ---- joining ---- */
+/* ---- who joins, leaves or refuses ---- */
 
 static void on_joined_turn(void *context) {
     text_link *link = context;
