@@ -182,6 +182,7 @@ static bool on_score(tokenizerd_link *link, const Trivium__ScoreIds *m, const wi
     job asked = {
         .kind = SEQUENCE_SCORE,
         .owner = link,
+        .n_unread_bytes = peer_unread_bytes(link->peer),
         .pool = m->pool,
         .wait_ms = m->wait_ms,
         .traceparent = m->traceparent,
@@ -201,6 +202,7 @@ static bool on_probe(tokenizerd_link *link, const Trivium__ProbeRow *m, const wi
     job asked = {
         .kind = SEQUENCE_PROBE,
         .owner = link,
+        .n_unread_bytes = peer_unread_bytes(link->peer),
         .pool = m->pool,
         .wait_ms = m->wait_ms,
         .traceparent = m->traceparent,

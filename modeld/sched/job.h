@@ -54,6 +54,7 @@ typedef struct job {
     size_t n_ids;
     const char *pool; /* never NULL */
     uint32_t wait_ms;
+    size_t n_unread_bytes; /* of answers, that its owner has not read yet; 0 for a text */
     const char *traceparent; /* NULL or "": none */
     union {
         text_job text;

@@ -204,7 +204,7 @@ static size_t bytes_of_kind(const sequence *s) {
     case SEQUENCE_SCORE: return s->n_ids * sizeof(double);
     case SEQUENCE_PROBE: break;
     }
-    return s->rows.width * sizeof *s->rows.logits + strategy_bytes(&sequence_probe(s)->strategy);
+    return s->rows.width * sizeof(double) + strategy_bytes(&sequence_probe(s)->strategy); /* its answer is larger than its row */
 }
 
 size_t sequence_bytes(const sequence *s) {

@@ -182,7 +182,8 @@ sequence *sequence_new(const job *asked, uint32_t n_positions, uint32_t row_widt
 /* Its keys and values, its sampler and a row in shared memory are the caller's to give back. */
 void sequence_free(sequence *s);
 
-/* Bytes that it holds now, rows of logits of texts and scores left out: they have their own bound. */
+/* Bytes that it holds now, or that a call's answer will, rows of logits of texts and scores left out: they have their own
+ * bound. */
 size_t sequence_bytes(const sequence *s);
 
 /* Go to the state that the event leads to; the event must belong to the one that it is in. */

@@ -138,10 +138,25 @@ static status count_bytes(sequences *t, sequence *s, failure *f) {
     *n_held -= s->bytes_counted;
     *n_held += s->bytes_counted = sequence_bytes(s);
     bool is_text = s->kind == SEQUENCE_TEXT;
-    int n_max = is_text ? OPEN_TEXTS_BYTES_MAX : OPEN_CALLS_BYTES_MAX;
-    if (*n_held <= (size_t)n_max) return STATUS_OK;
-    return fail(f, STATUS_BUSY, "the %s under way hold %d bytes, this modeld's limit; try again later",
+    size_t n_max = is_text ? OPEN_TEXTS_BYTES_MAX : OPEN_CALLS_BYTES_MAX;
+    if (*n_held <= n_max) return STATUS_OK;
+    return fail(f, STATUS_BUSY, "the %s under way hold %zu bytes, this modeld's limit; try again later",
                 is_text ? "texts" : "calls", n_max);
+}
+
+/* Whoever asks and reads late is not to be cut for answers that it asked for: these find room in its outbox. */
+static status check_answers(const sequences *t, const job *asked, failure *f) {
+    if (asked->kind == SEQUENCE_TEXT || t->call_bytes + asked->n_unread_bytes <= OPEN_CALLS_BYTES_MAX) return STATUS_OK;
+    return fail(f, STATUS_BUSY, "the calls under way hold, with %zu bytes of answers that were not read yet, this modeld's limit of "
+                "%d; try again later", asked->n_unread_bytes, OPEN_CALLS_BYTES_MAX);
+}
+
+/* Room for what it holds now. STATUS_BUSY: it is not counted. */
+static status take_bytes(sequences *t, sequence *s, const job *asked, failure *f) {
+    status st = count_bytes(t, s, f);
+    if (st == STATUS_OK) st = check_answers(t, asked, f);
+    if (st != STATUS_OK) *bytes_held(t, s) -= s->bytes_counted;
+    return st;
 }
 
 static void enter(sequences *t, sequence *s, uint64_t now_us) {
@@ -177,8 +192,7 @@ status sequences_open(sequences *t, const job *asked, uint64_t now_us, sequence 
     uint32_t row_width = asked->kind == SEQUENCE_PROBE ? (uint32_t)asked->probe.row_width : t->n_vocab;
     sequence *s = sequence_new(asked, n_positions, row_width, ++t->n_opened);
     if (!s) return fail(f, STATUS_NO_MEMORY, "no memory for another sequence");
-    if (count_bytes(t, s, f) != STATUS_OK) {
-        *bytes_held(t, s) -= s->bytes_counted;
+    if (take_bytes(t, s, asked, f) != STATUS_OK) {
         sequence_free(s);
         return f->code;
     }

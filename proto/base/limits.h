@@ -107,7 +107,7 @@ enum {
     NO_MEMORY_HELLOS = TINY_LIMITS ? 2 : 10,    /* of a modeld, that are refused before it may try again */
     SEQUENCES_MAX = TINY_LIMITS ? 4 : 256,  /* open in one modeld */
     OPEN_TEXTS_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,    /* what the texts of one modeld hold: ids, strategies, … */
-    OPEN_CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 24 << 20,    /* what its scores and probes hold */
+    OPEN_CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 24 << 20,    /* what its scores and probes hold, or their answers will */
     ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 60 << 20, /* rows of logits of its texts and scores, but for shared ones */
     SENT_ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 48 << 20,    /* rows and ids at its samplers, not yet answered */
     ENDED_MAX = TINY_LIMITS ? 8 : 4096,     /* ended requests remembered, so that none is re-opened */
@@ -145,6 +145,7 @@ _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= ROWS_BYTES_MAX, "any sc
 _Static_assert(MESSAGE_BYTES_MAX < RECEIVED_BYTES_MAX && ANSWER_BYTES_MAX < RECEIVED_BYTES_MAX, "any message can be received");
 _Static_assert(UNPACKED_BYTES_MAX + 2 * RAW_BYTES_MAX < PIECES_BYTES_MAX, "any message can be put together");
 _Static_assert(CALLS_BYTES_MAX <= OUTBOX_BYTES_MAX, "what calls hold fits on its way to one modeld");
+_Static_assert(OPEN_CALLS_BYTES_MAX <= OUTBOX_BYTES_MAX, "their answers fit on their way to one tokenizerd");
 _Static_assert((uint64_t)TOKENIZE_IDS_MAX * 8 <= RAW_BYTES_MAX, "ids and log-probabilities fit a frame");
 
 #endif

@@ -213,6 +213,10 @@ bool peer_has_taken(const peer *p) {
     return !outbox_on_its_way(p->outbox);
 }
 
+size_t peer_unread_bytes(const peer *p) {
+    return outbox_bytes(p->outbox);
+}
+
 void peers_cut(peers *ps, peer *p, const char *why) {
     peer_doom(ps, p, why);
 }

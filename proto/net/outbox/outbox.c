@@ -81,13 +81,13 @@ static void overrun(outbox *o) {
     throw_away(o);
 }
 
-/* Waiting and on its way; what is overrun has given all back, or will when its connection is shut. */
-static size_t held_bytes(const outbox *o) {
+/* What is overrun has given all back, or will when its connection is shut. */
+size_t outbox_bytes(const outbox *o) {
     return o->overrun ? 0 : o->n_bytes + transit_bytes(o->way);
 }
 
 static bool one_has_room(const outbox *o, size_t n_bytes) {
-    return held_bytes(o) + n_bytes <= OUTBOX_BYTES_MAX;
+    return outbox_bytes(o) + n_bytes <= OUTBOX_BYTES_MAX;
 }
 
 /* Those that live: what comes back from the others is on its way here. Near the bound they are asked one by one. */
@@ -96,16 +96,16 @@ static bool all_have_room(size_t n_bytes) {
     if (n_held + n_bytes <= OUTBOXES_BYTES_MAX) return true;
     n_held = 0;
     const outbox *o;
-    LIST_FOREACH(o, &all_ones, link) n_held += held_bytes(o);
+    LIST_FOREACH(o, &all_ones, link) n_held += outbox_bytes(o);
     return n_held + n_bytes <= OUTBOXES_BYTES_MAX;
 }
 
 /* Whoever would hold most with what is to be put into `o`. */
 static outbox *largest(outbox *o, size_t n_bytes) {
     outbox *most = o, *other;
-    size_t n_most = held_bytes(o) + n_bytes;
+    size_t n_most = outbox_bytes(o) + n_bytes;
     LIST_FOREACH(other, &all_ones, link) {
-        size_t n_held = held_bytes(other);
+        size_t n_held = outbox_bytes(other);
         if (other == o || n_held <= n_most) continue;
         most = other;
         n_most = n_held;

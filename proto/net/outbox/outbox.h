@@ -25,6 +25,7 @@ status outbox_send(outbox *o, void *socket, const wire_route *route, wire_parcel
 /* The same for what may as well be left: only while all together hold less than a quarter of what they may. */
 status outbox_offer(outbox *o, void *socket, const wire_route *route, wire_parcel **parcel);
 bool outbox_on_its_way(const outbox *o);    /* is something counted in ZeroMQ's queue? */
+size_t outbox_bytes(const outbox *o);       /* what waits, and what is counted there; 0 when overrun */
 
 bool outbox_overrun(const outbox *o);
 bool outboxes_quiet(void);                  /* all are empty, and none is overrun */

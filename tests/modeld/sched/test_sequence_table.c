@@ -118,15 +118,30 @@ static void test_what_texts_hold_has_a_bound(void **state) {
 
 static void test_what_calls_hold_has_a_bound(void **state) {
     world *w = *state;
-    float *row = calloc(N_VOCAB_MAX, sizeof *row);
+    enum { WIDTH = N_VOCAB_MAX / 4 };
+    const size_t n_each = sizeof(sequence) + WIDTH * sizeof(double);    /* its answer is larger than its row */
+    float *row = calloc(WIDTH, sizeof *row);
     assert_non_null(row);
-    job probe = {.kind = SEQUENCE_PROBE, .pool = "", .probe.row = row, .probe.row_width = N_VOCAB_MAX};
-    size_t n_fit = OPEN_CALLS_BYTES_MAX / (sizeof(sequence) + N_VOCAB_MAX * sizeof *row);
-    for (size_t i = 0; i < n_fit; i++) open_job(w, &probe);
+    job probe = {.kind = SEQUENCE_PROBE, .pool = "", .probe.row = row, .probe.row_width = WIDTH};
+    for (size_t i = 0; i < OPEN_CALLS_BYTES_MAX / n_each; i++) open_job(w, &probe);
     assert_refused(w, &probe, STATUS_BUSY, "calls under way hold");
     sequences_close(w->table, sequences_first(w->table));
     open_job(w, &probe);
     free(row);
+}
+
+static void test_answers_that_were_not_read_count_for_whoever_asks(void **state) {
+    world *w = *state;
+    job probe = {.kind = SEQUENCE_PROBE, .pool = "", .probe.row = &(float){0}, .probe.row_width = 1};
+    const size_t n_probe = sizeof(sequence) + sizeof(double);
+    probe.n_unread_bytes = OPEN_CALLS_BYTES_MAX - n_probe + 1;
+    assert_refused(w, &probe, STATUS_BUSY, "answers that were not read");
+    probe.n_unread_bytes--;
+    open_job(w, &probe);
+    assert_refused(w, &probe, STATUS_BUSY, "answers that were not read");
+    open_text(w, 1, 2);
+    probe.n_unread_bytes = 0;   /* somebody else's probe */
+    open_job(w, &probe);
 }
 
 static void test_no_time_given_to_wait_means_the_default(void **state) {
@@ -155,6 +170,7 @@ int main(void) {
         TEST(test_the_table_has_a_bound),
         TEST(test_what_texts_hold_has_a_bound),
         TEST(test_what_calls_hold_has_a_bound),
+        TEST(test_answers_that_were_not_read_count_for_whoever_asks),
         TEST(test_no_time_given_to_wait_means_the_default),
         TEST(test_texts_are_found_by_request_whatever_the_attempt),
     };
