@@ -64,11 +64,7 @@ static void where_all_drain_it_waits_for_another(void **state) {
     (void)state;
     modeld_joins(first_modeld);
     drains(first_modeld);
-    tokenizerd.hears_waits = true;
     asks_for_a_text(60000);
-    assert_string_equal(TOLD(WAITING)->waiting->message,
-                        "waiting for another modeld of 'm', for up to 60 s; what serves it is draining and takes "
-                        "nothing new");
     assert_true(asker_is_silent(first_modeld));
     modeld_leaves(first_modeld);
     assert_true(asker_is_silent(&tokenizerd.client));
@@ -86,6 +82,17 @@ static void nobody_is_waited_for_longer_than_asked(void **state) {
     assert_true(asker_is_silent(first_modeld));
 }
 
+static void the_client_is_told_of_the_wait(void **state) {
+    (void)state;
+    modeld_joins(first_modeld);
+    drains(first_modeld);
+    tokenizerd.hears_waits = true;
+    asks_for_a_text(60000);
+    assert_string_equal(TOLD(WAITING)->waiting->message,
+                        "waiting for another modeld of 'm', for up to 60 s; what serves it is draining and takes "
+                        "nothing new");
+}
+
 /* Its modeld is lost, and the one that is left does not take it. */
 static void a_lost_text_waits_too(void **state) {
     (void)state;
@@ -93,10 +100,7 @@ static void a_lost_text_waits_too(void **state) {
     modeld_joins(second_modeld);
     drains(second_modeld);
     modeld_leaves(first_modeld);
-    tokenizerd.hears_waits = true;
-    assert_string_equal(TOLD(WAITING)->waiting->message,
-                        "waiting for another modeld of 'm', for up to 10 s; what serves it is draining and takes "
-                        "nothing new");
+    assert_true(asker_is_silent(&tokenizerd.client));
     modeld_joins(first_modeld);
     is_opened(first_modeld, 1, "hia");
     assert_true(asker_is_silent(second_modeld));
@@ -210,6 +214,7 @@ int main(void) {
         TEST(a_text_becomes_ids_all_the_same),
         TEST(it_is_shown),
         TEST(what_a_client_says_changes_nothing),
+        TEST(the_client_is_told_of_the_wait),   /* last: it comes after a second */
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
