@@ -13,7 +13,7 @@ import text_pb2
 import tokens_pb2
 
 HERE = pathlib.Path(__file__).parent
-TEXT_ID = bytes([0xab] + [0] * 14 + [0xcd])      # of the text that the modelds' target has written
+TEXT_ID = bytes([0xab] + [0] * 14 + [0xcd])      # of no text that is written
 IDS = struct.pack("<3i", 5, 6, 7)
 HISTORY = struct.pack("<3i", 5, 0, 2)            # within the row
 ROW = struct.pack("<6f", 0, 1, 2, 3, 4, 5)
@@ -23,7 +23,7 @@ VALUES = {"request": TEXT_ID, "attempt": 1, "n_vocab": 6, "n_ids": 3, "n_prompt"
          "n_candidates": 2, "n_watched": 1, "deadline_ms": 900, "wait_ms": 1000, "session": "", "fingerprint": "",
          "template": "", "change": 0, "ticket": 1, "reason": 1, "given": -1, "vocabulary": "bytes",
          "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "version": 2, "version_oldest": 2,
-         "heartbeat_ms": 60000, "index": 0}
+         "heartbeat_ms": 60000, "index": 0, "n_ids_max": 0, "n_reply": 0}
 
 # A step of each kind, with numbers within its bounds.
 CHAINS = [("repetition_penalty", 1.1), ("presence_penalty", 0.5), ("frequency_penalty", 0.5), ("dry", 0.8, 1.75, 2, 0),
@@ -169,6 +169,8 @@ def failed(which, code):
 PROBABILITIES = struct.pack("<16d", *[1 / 16] * 16)
 write_named("samplerds",
             vocabulary=[named(logits_pb2.LogitsReply, "vocabulary", vocabulary=None), sample(1, 6)],
+            draining=[spoken(logits_pb2.LogitsReply, "draining"), sample(1, 6), sample(0, 7), sample(2, 3, frames=[PROBABILITIES])],
+            draining_fails=[spoken(logits_pb2.LogitsReply, "draining"), failed(1, 18), failed(0, 18)],
             probe_in_pieces=[sample(2, 3, frames=[PROBABILITIES], way=IN_PIECES), sample(1, 6)],
             text=[sample(1, 6), sample(0, 7), sample(0, 8), sample(0, 9)], text_fails=[failed(1, 17)],
             text_failed_often=[failed(1, 18), *[failed(0, 18)] * 5],
@@ -194,12 +196,15 @@ def closed(reason, code=0):
 LETTERS = [token(step, 100 + step) for step in range(8)]
 FOUR = struct.pack("<4d", .1, .2, .3, .4)
 CANDIDATES = [common_pb2.Candidate(id=100, logprob=-1), common_pb2.Candidate(id=101, logprob=-2)]
+DRAINING = spoken(tokens_pb2.TokensReply, "draining")
 DOT = token(1, ord(".") + 3)
 write_named("modelds",
             text=[*LETTERS, closed(2)], text_stops=[LETTERS[0], DOT, closed(3)], text_ends=[token(0, 2), closed(1)],
             text_with_candidates=[token(0, 100, drawn=common_pb2.Drawn(id=100, candidates=CANDIDATES, n_left=[9, 2]))],
             text_tuned=[LETTERS[0], told("tuned", change=1, step=1), token(1, 101, change=1)],
             text_glimpsed=[told("glimpse", drawn=common_pb2.Drawn(id=100, candidates=CANDIDATES))],
+            draining=[DRAINING, *LETTERS, told("scored", frames=[LOGPROBS], top=CANDIDATES), told("probed", frames=[FOUR])],
+            draining_is_full=[LETTERS[0], DRAINING, closed(5, 7)],
             text_crowded_out=[LETTERS[0], closed(5, 7)], text_fails=[closed(5, 18)], text_superseded=[closed(4)],
             text_skips=[token(3, 100)], half_a_letter=[token(0, 0xe2 + 3), token(1, 0x82 + 3), token(2, 0xac + 3)],
             score_in_pieces=[told("scored", frames=[LOGPROBS], top=CANDIDATES, way=IN_PIECES)],
@@ -213,13 +218,25 @@ def asked(body, frames=(), which=0, **fields):
     return named(text_pb2.TextRequest, body, which, frames, **fields)
 
 
-GENERATE = asked("generate", n_prompt=None, session=None, semantics=None, stop_ids=None,
-                 messages=None, template=None, segments=[text_pb2.Segment(n_bytes=2)], frames=[b"hi"])
-GENERATE_IN_PIECES = asked("generate", n_prompt=None, session=None, semantics=None, stop_ids=None, messages=None,
-                           template=None, segments=[text_pb2.Segment(n_bytes=2, special=True)], frames=[b"hi"], way=IN_PIECES)
-GENERATE_MESSAGES = asked("generate", [b"hi"], n_prompt=None, session=None, semantics=None, stop_ids=None, segments=None,
-                          **({"messages": [text_pb2.Message(role="user", n_bytes=2)]}
-                             if "messages" in text_pb2.Generate.DESCRIPTOR.fields_by_name else {}))
+BARE = {"n_prompt": None, "session": None, "semantics": None, "stop_ids": None}
+BARE_TEXT = BARE | {"messages": None, "template": None, "segments": [text_pb2.Segment(n_bytes=2, special=True)]}
+GENERATE = asked("generate", [b"hi"], **BARE_TEXT | {"segments": [text_pb2.Segment(n_bytes=2)]})
+GENERATE_IN_PIECES = asked("generate", [b"hi"], way=IN_PIECES, **BARE_TEXT)
+
+
+def talk(body, *said, way=0, **fields):
+    """Of messages, by turns of the user and the assistant."""
+    messages = [text_pb2.Message(role=("user", "assistant")[i % 2], n_bytes=len(one)) for i, one in enumerate(said)]
+    return asked(body, [b"".join(said)], way=way, **BARE | {"messages": messages, "segments": None} | fields)
+
+
+TALKS = {"short": talk("generate", b"hi", template="plain"), "of_own_form": talk("generate", b"hi", b"ho", b"hi"),
+         "that_drops": talk("generate", b"hi", b"ho", b"ho", b"hi", b"ha", template="plain", n_ids_max=30),
+         "that_is_cut": talk("generate", b"hi hi hi", template="plain", n_ids_max=20),
+         "with_room": talk("generate", b"hi", b"h" * 40, b"hi", template="plain", n_reply=20, as_room_allows=True),
+         "too_long": talk("generate", b"hi" * 60, template="plain", n_ids_max=3), "of_none": talk("generate", template="plain"),
+         "that_waits": talk("generate", b"hi", template="plain", model="elsewhere", wait_ms=0),
+         "in_pieces": talk("generate", b"hi", b"ho", b"hi", template="chatml", way=IN_PIECES)}
 GENERATE_IDS = asked("generate", [IDS], n_prompt=2, messages=None, segments=None, semantics=None)
 QUESTIONS = (("score", [b"hi"]), ("probe", [ROW, IDS]), ("tokenize", [b"hi"]), ("detokenize", [IDS]), ("render", [b"h"]))
 CALLS = [asked(name, frames) for name, frames in QUESTIONS] + [asked("score", [IDS], has_ids=True)]
@@ -228,7 +245,11 @@ write_named("clients",
             text_again=[GENERATE, GENERATE_IDS, asked("acknowledge")], text_paused=[GENERATE, asked("pause"), GENERATE_IDS],
             text_watched=[GENERATE, asked("watch"), asked("tune"), asked("list"), asked("acknowledge")],
             text_in_pieces=[GENERATE_IN_PIECES, asked("acknowledge"), asked("cancel")],
-            text_of_messages=[GENERATE_MESSAGES, asked("acknowledge"), asked("cancel")],
+            render_that_drops=[talk("render", b"hi", b"ho", b"ho", b"hi", b"ha", template="plain", n_ids_max=30)],
+            **{f"talk_{name}": [one, asked("acknowledge"), asked("watch"), asked("tune"), asked("cancel")]
+               for name, one in TALKS.items()},
+            talk_again=[TALKS["short"], GENERATE_IDS, asked("acknowledge")],
+            talk_superseded=[TALKS["that_drops"], TALKS["with_room"], asked("pause"), GENERATE_IDS],
             calls_in_pieces=[asked(name, frames, way=IN_PIECES) for name, frames in QUESTIONS],
             calls=[*CALLS, asked("status")], all=[GENERATE, asked("watch"), *CALLS, asked("list"), asked("cancel")])
 
@@ -252,6 +273,11 @@ CHUNKS = [replied("chunk", step=step, drawn=[common_pb2.Drawn(id=9, text=b"a")],
 write_named("replies",
             text=[replied("started", [IDS], n_prompt=3), *CHUNKS, replied("done")],
             text_changed=[replied("started", [IDS]), replied("chunk")],
+            talk=[replied("started", [IDS], n_prompt=3, template="plain", origin=1, stops=[b"b"], max_new_tokens=2), *CHUNKS,
+                  replied("done")],
+            talk_of_no_ids=[replied("started", n_prompt=0, template="plain"), replied("chunk")],
+            draining=[spoken(text_pb2.TextReply, "draining"), replied("started", [IDS], n_prompt=3), *CHUNKS, *REPLIES,
+                      replied("done")],
             watch=[replied("watched", over=0), replied("glimpse"), replied("watched", over=1)],
             fails=[replied("failed", which=which) for which in range(8)], waits=[replied("waiting")],
             text_in_pieces=[replied("started", [IDS], n_prompt=3, way=IN_PIECES), *CHUNKS, replied("done")],

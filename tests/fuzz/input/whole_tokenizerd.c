@@ -28,7 +28,8 @@ static asked_text texts[N_UNDER_WAY];   /* rings */
 static asked_call calls[N_UNDER_WAY];
 static size_t n_texts, n_calls;
 static bool wants_vocabulary;
-static uint32_t last_attempt;           /* of the text of the client's */
+static uint8_t clients_text[REQUEST_BYTES];     /* the id of its text, in each input another: one that was cancelled is over */
+static uint32_t last_attempt;           /* of it */
 
 static void on_asked(const ProtobufCMessage *message) {
     const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)message;
@@ -127,11 +128,15 @@ static void answer_all(void) {
         if (!calls[i].is_answered) answer(&calls[i]);
 }
 
+static ProtobufCBinaryData id_of_clients(void) {
+    return (ProtobufCBinaryData){REQUEST_BYTES, clients_text};
+}
+
 static size_t name_text(uint32_t body, unsigned which, uint8_t *out) {
     Trivium__Close named = TRIVIUM__CLOSE__INIT;
     Trivium__Cancel of_call = TRIVIUM__CANCEL__INIT;        /* as in all calls about a text */
     answer_all();
-    named.request = of_call.request = wire_id;
+    named.request = of_call.request = id_of_clients();
     switch (body) {
     case TRIVIUM__TEXT_REQUEST__BODY_GENERATE:
         last_attempt += which == 0;
@@ -157,7 +162,7 @@ static void generate(void) {
     Trivium__Segment said = TRIVIUM__SEGMENT__INIT, *pieces[] = {&said};
     Trivium__Generate g = TRIVIUM__GENERATE__INIT;
     said.n_bytes = 2;
-    g.request = wire_id;
+    g.request = id_of_clients();
     g.attempt = ++last_attempt;
     g.segments = pieces;
     g.n_segments = 1;
@@ -189,7 +194,7 @@ static void watch_and_tune(void) {
     Trivium__Watch w = TRIVIUM__WATCH__INIT;
     Trivium__Tune t = TRIVIUM__TUNE__INIT;
     w.call = WATCH_CALL;
-    w.request = t.request = wire_id;
+    w.request = t.request = id_of_clients();
     w.n_candidates = 2;
     t.call = TUNE_CALL;
     t.strategy = wire_temperature(0.5);
@@ -222,7 +227,10 @@ static void say_piece(void *unused, Trivium__VocabularyPiece *piece) {
 }
 
 void whole_tokenizerd_has_modeld(void) {
-    n_texts = n_calls = 0;
+    static uint64_t n_inputs;
+    n_inputs++;
+    memcpy(clients_text, &n_inputs, sizeof n_inputs);
+    n_texts = n_calls = last_attempt = 0;
     wants_vocabulary = false;
     modeld->from++;                     /* one that was cut may not come back */
     link_input_joins(modeld);

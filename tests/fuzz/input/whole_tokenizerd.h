@@ -9,7 +9,7 @@
  * asked. */
 void whole_tokenizerd_begin(link_speaker *client, link_speaker *modeld);
 
-/* The modeld joins, as a process that was never seen, and brings its vocabulary if it is asked. */
+/* At the beginning of an input: the modeld joins, as a process that was never seen, and brings its vocabulary if it is asked. */
 void whole_tokenizerd_has_modeld(void);
 
 /* The client, which has just joined, has a text written, which it watches and tunes, ids scored and a row probed: all of
