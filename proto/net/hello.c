@@ -37,8 +37,10 @@ static const char *range(char out[RANGE_BYTES], uint32_t first, uint32_t last) {
 static status check_version(const Trivium__Hello *hello, failure *f) {
     char theirs[RANGE_BYTES], ours[RANGE_BYTES];
     if (hello_version(hello) != 0) return STATUS_OK;
-    return fail(f, STATUS_BAD_VERSION, "protocol version %s is not spoken here, only %s; one of the two is to be upgraded",
-                range(theirs, oldest(hello), hello->version), range(ours, PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX));
+    bool several = oldest(hello) != hello->version;
+    return fail(f, STATUS_BAD_VERSION, "protocol version%s %s %s not spoken here, only %s; one of the two is to be upgraded",
+                several ? "s" : "", range(theirs, oldest(hello), hello->version), several ? "are" : "is",
+                range(ours, PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX));
 }
 
 status hello_check(const Trivium__Hello *hello, failure *f) {

@@ -19,8 +19,8 @@ ONE, LATER = (1, 0), (VERSION + 8, VERSION + 7)
 
 def names_versions(sentence, theirs):
     newest, oldest = theirs
-    spoken = f"{oldest} to {newest}" if oldest else newest
-    return f"protocol version {spoken} is not spoken here, only {VERSION}" in sentence
+    spoken = f"versions {oldest} to {newest} are" if oldest else f"version {newest} is"
+    return f"protocol {spoken} not spoken here, only {VERSION}" in sentence
 
 
 def of_version(kind, versions):

@@ -103,7 +103,7 @@ static void ranges_that_do_not_meet_are_told_with_both(void **state) {
     else snprintf(ours, sizeof ours, "only %d to %d", PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX);
     assert_non_null(strstr(refusal_of(1, 0), "protocol version 1 is not spoken here"));
     assert_non_null(strstr(f.message, ours));
-    assert_non_null(strstr(refusal_of(99, 98), "protocol version 98 to 99 is not spoken here"));
+    assert_non_null(strstr(refusal_of(99, 98), "protocol versions 98 to 99 are not spoken here"));
     assert_non_null(strstr(f.message, ours));
     refusal_of(PROTOCOL_VERSION_MAX + 1, 0);    /* that one alone */
     refusal_of(0, 0);
