@@ -37,6 +37,29 @@ def repetition_penalty(left, ids, x):
     return {i: z if i not in ids else z / x if z > 0 else z * x for i, z in left.items()}
 
 
+def end_of_newest_breaker(last, breakers):
+    """How many ids follow it."""
+    for start in reversed(range(len(last))):
+        found = [len(one) for one in breakers if last[start:start + len(one)] == one]
+        if found:
+            return len(last) - start - max(found)
+    return len(last)
+
+
+def dry(left, ids, multiplier, base, allowed_length, last_n, breakers):
+    last = ids if last_n == -1 else ids[max(len(ids) - last_n, 0):]
+    most, longest = end_of_newest_breaker(last, breakers), {}
+    for end in range(1, len(last)):
+        r = 0
+        while r < min(most, end) and last[end - 1 - r] == last[-1 - r]:
+            r += 1
+        if r >= allowed_length and [last[end]] not in breakers:
+            longest[last[end]] = max(longest.get(last[end], 0), r)
+    most_raised = math.floor(88.7228391 / math.log(base)) if base > 1.000001 else math.inf
+    return {i: z - multiplier * base ** min(longest[i] - allowed_length, most_raised) if i in longest else z
+            for i, z in left.items()}
+
+
 def temperature(left, ids, x):
     return {i: z / x for i, z in left.items()}
 
@@ -58,18 +81,24 @@ def top_p(left, ids, x):
     return dict(sorted(kept.items()))
 
 
-STAGES = {one.__name__: one for one in (repetition_penalty, temperature, top_k, min_p, top_p)}
+STAGES = {one.__name__: one for one in (repetition_penalty, dry, temperature, top_k, min_p, top_p)}
 
 
 def draw(row, ids, chain, seed, step):
     left = dict(enumerate(row))
-    for name, value in chain.items():
-        left = STAGES[name](left, set(ids), value)
+    for name, numbers, *lists in chain:
+        left = STAGES[name](left, ids, *numbers, *lists)
     weight, u, sum_so_far = weights(left), philox(seed, step, 0), 0
     for i in sorted(left):
         sum_so_far += weight[i]
         if sum_so_far * 2 ** 53 > u * sum(weight.values()):
             return i
+
+
+def on_wire(chain):
+    return common_pb2.Strategy(steps=[
+        common_pb2.Step(name=name, numbers=numbers, lists=[common_pb2.IdList(ids=ids) for one in lists for ids in one])
+        for name, numbers, *lists in chain])
 
 
 def test_the_number_of_the_page():
@@ -86,18 +115,39 @@ def modeld(stack, fakes):
     return one.join()
 
 
-CHAINS = [{}, dict(temperature=0.7), dict(repetition_penalty=1.1, temperature=0.8, top_p=0.9), dict(top_k=40, min_p=0.05),
-          dict(top_p=0.5, temperature=1.5)]
+CHAINS = [[], [("temperature", [0.7])], [("repetition_penalty", [1.1]), ("temperature", [0.8]), ("top_p", [0.9])],
+          [("top_k", [40]), ("min_p", [0.05])], [("top_p", [0.5]), ("temperature", [1.5])]]
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=str)
 def test_the_rules_of_the_page_draw_what_samplerd_draws(modeld, chain):
     chance = random.Random(str(chain))
-    strategy = common_pb2.Strategy(steps=[common_pb2.Step(name=name, numbers=[value]) for name, value in chain.items()])
     drawn, again = [], []
     for step in range(100):
         row = array.array("f", [chance.gauss(0, 4) for _ in range(N_VOCAB)]).tolist()
         ids, seed = [chance.randrange(N_VOCAB) for _ in range(50)], chance.getrandbits(53)
-        drawn += ids_of(modeld.ask(row, ids=ids, seed=seed, step=step, strategy=strategy)[0])
+        drawn += ids_of(modeld.ask(row, ids=ids, seed=seed, step=step, strategy=on_wire(chain))[0])
         again.append(draw(row, ids, chain, seed, step))
     assert drawn == again and len(set(drawn)) > 10
+
+
+def test_the_example_of_dry():
+    assert dry({0: 5.0, 1: 5.0, 2: 5.0}, [1, 2, 1], 0.5, 2, 1, -1, [[1, 2], [1, 0]]) == {0: 5.0, 1: 5.0, 2: 4.5}
+
+
+def test_dry_lowers_what_the_page_says(modeld):
+    """Of few ids, so that there is much to be repeated, and breakers lie in it and within each other."""
+    chance = random.Random("dry")
+    lowered = 0
+    for _ in range(400):
+        n_vocab = chance.randint(2, 5)
+        ids = [chance.randrange(n_vocab) for _ in range(chance.randint(0, 24))]
+        numbers = [chance.choice([0.25, 1.0]), chance.choice([1, 1.5, 2]), chance.randint(0, 3), chance.choice([-1, 0, 5, 12, 99])]
+        breakers = [[chance.randrange(n_vocab) for _ in range(chance.randint(1, 3))] for _ in range(chance.randint(0, 3))]
+        row, chain = [0.0] * n_vocab, [("dry", numbers, breakers)]
+        reply, (told,) = modeld.ask(row, ids=ids, strategy=on_wire(chain), want_probabilities=True)
+        left = dry(dict(enumerate(row)), ids, *numbers, breakers)
+        weight = weights(left)
+        lowered += any(left.values())
+        assert array.array("d", told).tolist() == [weight[i] / sum(weight.values()) for i in left], (ids, numbers, breakers)
+    assert lowered > 100
