@@ -1,5 +1,6 @@
 #include "pieces.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -152,10 +153,14 @@ status pieces_take(pieces *p, const wire_message *piece, uint32_t index, failure
     size_t n_bytes = piece->n_raw == 1 ? piece->raw[0].n_bytes : 0;
     status st = pieces_check(p, p->moved_ms, f);
     if (st != STATUS_OK) return st;
-    if (p->whole || index != p->index || n_bytes == 0 || n_bytes > PIECE_BYTES_MAX ||
-        n_bytes > p->n_bytes[p->frame] - p->n_done)
+    assert(!p->whole);
+    if (index != p->index)
         return fail(f, STATUS_BAD_MESSAGE, "piece %u of a message was due, not piece %u of %zu bytes", p->index, index,
                     n_bytes);
+    size_t n_due = p->n_bytes[p->frame] - p->n_done;
+    if (n_bytes == 0 || n_bytes > PIECE_BYTES_MAX || n_bytes > n_due)
+        return fail(f, STATUS_BAD_MESSAGE, "piece %u of a message has %zu bytes, and 1 to %zu were due", index, n_bytes,
+                    n_due < PIECE_BYTES_MAX ? n_due : PIECE_BYTES_MAX);
     st = grow(p, n_bytes, f);
     if (st != STATUS_OK) return st;
     memcpy(p->frames[p->frame] + p->n_done, piece->raw[0].bytes, n_bytes);

@@ -128,6 +128,12 @@ static void fake_begins_with_a_frame(uint64_t ticket) {
     fake_peer_send_frames(&fake, frames, 2);
 }
 
+/* More than there may be. */
+static void fake_begins_with_three_frames(uint64_t ticket) {
+    Trivium__LogitsRequest m = message(ticket);
+    fake_peer_begin(&fake, &m.base, (uint64_t[]){1, 2, 3}, 3);
+}
+
 static size_t n_wanted;
 static bool told_so_often(void) { return up.n_never_whole == n_wanted; }
 
@@ -206,9 +212,11 @@ static void headers_that_say_nonsense_are_refused(void **state) {
     is_never_whole(6, STATUS_TOO_LONG);
     fake_begins_with_a_frame(7);
     is_never_whole(7, STATUS_BAD_MESSAGE);
+    fake_begins_with_three_frames(8);
+    is_never_whole(8, STATUS_BAD_MESSAGE);
     fake_peer_say_piece(&fake, 0, block(), 10);         /* of what was refused: passed over */
     is_taken_afterwards();
-    assert_int_equal(up.n_never_whole, 3);
+    assert_int_equal(up.n_never_whole, 4);
     size_t n = up.n_messages;
     fake_begins(up.ticket + 1, 0);                      /* an empty frame needs no piece */
     assert_true(all_arrive(n + 1, &up));
