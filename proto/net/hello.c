@@ -37,6 +37,9 @@ static const char *range(char out[RANGE_BYTES], uint32_t first, uint32_t last) {
 static status check_version(const Trivium__Hello *hello, failure *f) {
     char theirs[RANGE_BYTES], ours[RANGE_BYTES];
     if (hello_version(hello) != 0) return STATUS_OK;
+    if (oldest(hello) > hello->version)
+        return fail(f, STATUS_BAD_VERSION, "the oldest protocol version of a Hello, %u, is newer than its newest, %u",
+                    oldest(hello), hello->version);
     bool several = oldest(hello) != hello->version;
     return fail(f, STATUS_BAD_VERSION, "protocol version%s %s %s not spoken here, only %s; one of the two is to be upgraded",
                 several ? "s" : "", range(theirs, oldest(hello), hello->version), several ? "are" : "is",
