@@ -248,8 +248,7 @@ bool request_lost(request *r, uint64_t now_us) {
 
 bool request_crowded_out(request *r, uint64_t now_us) {
     const modeld *refuser = r->modeld;
-    bool has_begun = request_step(r) > 0 || r->n_losses > 0;
-    if (!has_begun || !go_back(r)) return false;
+    if (!request_has_begun(r) || !go_back(r)) return false;
     r->refuser = refuser;
     r->retry_us = now_us + BUSY_RETRY_MS * 1000;
     if (!r->reopened) request_wait(r, now_us);

@@ -203,6 +203,7 @@ bool request_notice_is_due(const request *r, uint64_t now_us);
 void request_noticed(request *r);           /* that was told */
 bool request_is_full(const request *r);     /* as many ids as were asked for, or as the context holds */
 uint32_t request_step(const request *r);    /* the next step: ids drawn and kept so far */
+bool request_has_begun(const request *r);   /* something of it was drawn, or a modeld lost that may have */
 double request_tokens_per_s(const request *r);
 
 /* Changes of strategy. */

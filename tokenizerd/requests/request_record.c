@@ -17,6 +17,10 @@ uint32_t request_step(const request *r) {
     return (uint32_t)(r->n_ids - r->n_prompt);
 }
 
+bool request_has_begun(const request *r) {
+    return request_step(r) > 0 || r->n_losses > 0;
+}
+
 bool request_is_full(const request *r) {
     return request_step(r) >= r->max_new_tokens || r->n_ids >= r->facts.n_ctx;
 }

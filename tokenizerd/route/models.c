@@ -259,13 +259,22 @@ bool models_is_unknown(const models *ms, const char *name, const char *fingerpri
            strcmp(name, default_model_name(&ms->by_default)) != 0 && !seen_names_have(&ms->seen, name);
 }
 
-modeld *served_model_least_loaded(const served_model *m, const modeld *avoided) {
+static modeld *least_loaded(const served_model *m, const modeld *avoided, bool draining) {
     modeld *least = NULL;
     for (modeld *d = m->modelds; d; d = d->next) {
-        if (d->is_draining) continue;
+        if (d->is_draining != draining) continue;
         if (!least || (d != avoided && (least == avoided || d->load < least->load))) least = d;
     }
     return least;
+}
+
+modeld *served_model_least_loaded(const served_model *m, const modeld *avoided) {
+    return least_loaded(m, avoided, false);
+}
+
+modeld *served_model_for_begun(const served_model *m, const modeld *avoided) {
+    modeld *open = least_loaded(m, avoided, false);
+    return open ? open : least_loaded(m, avoided, true);
 }
 
 bool served_model_is_draining(const served_model *m) {

@@ -75,6 +75,8 @@ extern const serving_events models_serving;
 /* The modeld of this model with the least under way that takes something new, and another one than `avoided` if there is
  * one; NULL: none is here. */
 modeld *served_model_least_loaded(const served_model *m, const modeld *avoided);
+/* The same for a text that has begun, which none but its model can go on with: where none is open, one that drains. */
+modeld *served_model_for_begun(const served_model *m, const modeld *avoided);
 bool served_model_is_draining(const served_model *m);   /* it is served, and not open */
 
 uint32_t models_count(const models *ms);    /* that are served */

@@ -123,13 +123,15 @@ static void expire(generating *g, request *r) {
 static void advance(generating *g, request *r) {
     if (r->state == REQUEST_RESTING) return;
     if (r->state == REQUEST_ENCODING && !r->model) {
-        served_model *m = models_find_open(g->models, r->model_name, r->fingerprint);
+        served_model *m = request_has_begun(r) ? models_find(g->models, r->model_name, r->fingerprint)
+                                               : models_find_open(g->models, r->model_name, r->fingerprint);
         if (m) meet(g, r, m);
         else if (!r->has_own_wait && models_is_unknown(g->models, r->model_name, r->fingerprint)) expire(g, r);
     } else if (r->over != FINISH_NONE) {
         generating_end(g, r, r->over, NULL);
     } else if (r->state == REQUEST_WAITING && r->retry_us <= clock_us()) {
-        modeld *d = served_model_least_loaded(r->model, r->refuser);
+        modeld *d = request_has_begun(r) ? served_model_for_begun(r->model, r->refuser)
+                                         : served_model_least_loaded(r->model, r->refuser);
         if (d) open_at(g, r, d);
     }
 }

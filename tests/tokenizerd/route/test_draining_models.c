@@ -35,9 +35,12 @@ static void test_the_others_take_what_is_new(void **state) {
     modeld_drain(b);
     assert_ptr_equal(served_model_least_loaded(m, NULL), c);
     assert_ptr_equal(served_model_least_loaded(m, c), c);       /* who is avoided, and the only one */
+    assert_ptr_equal(served_model_for_begun(m, NULL), c);
     assert_ptr_equal(models_find_open(ms, "m", ""), m);
     modeld_drain(c);
     assert_null(served_model_least_loaded(m, NULL));
+    assert_ptr_equal(served_model_for_begun(m, NULL), a);
+    assert_ptr_equal(served_model_for_begun(m, a), b);
     assert_true(served_model_is_draining(m));
     models_serving.give(b);
     models_serving.give(c);

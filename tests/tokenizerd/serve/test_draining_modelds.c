@@ -93,17 +93,24 @@ static void the_client_is_told_of_the_wait(void **state) {
                         "nothing new");
 }
 
-/* Its modeld is lost, and the one that is left does not take it. */
-static void a_lost_text_waits_too(void **state) {
+/* Its modeld is lost, and nobody but the one that drains can go on with it. */
+static void a_lost_text_goes_on_where_one_drains(void **state) {
     (void)state;
     has_begun();
     modeld_joins(second_modeld);
     drains(second_modeld);
     modeld_leaves(first_modeld);
-    assert_true(asker_is_silent(&tokenizerd.client));
+    is_opened(second_modeld, 1, "hia");
+}
+
+/* Its tokenizerd was lost meanwhile. */
+static void a_text_resumed_goes_on_where_one_drains(void **state) {
+    (void)state;
     modeld_joins(first_modeld);
-    is_opened(first_modeld, 1, "hia");
-    assert_true(asker_is_silent(second_modeld));
+    drains(first_modeld);
+    resumes(2, "a");
+    TOLD(STARTED);
+    is_opened(first_modeld, 2, "hia");
 }
 
 /* As one says that has drained for a moment already: the text that crossed its word goes elsewhere. */
@@ -208,7 +215,8 @@ int main(void) {
         TEST(a_higher_attempt_is_new),
         TEST(where_all_drain_it_waits_for_another),
         TEST(nobody_is_waited_for_longer_than_asked),
-        TEST(a_lost_text_waits_too),
+        TEST(a_lost_text_goes_on_where_one_drains),
+        TEST(a_text_resumed_goes_on_where_one_drains),
         TEST(a_text_that_has_no_room_there_goes_to_another),
         TEST(scores_and_probes_go_to_another),
         TEST(a_text_becomes_ids_all_the_same),
