@@ -82,9 +82,9 @@ void peers_free(peers **ps);
 uint64_t peers_incarnation(void);   /* 64 random bits, not 0 */
 
 /* Send a message of this link; its control part (field 1 of every link's messages) is filled in here.
- * Large raw frames go in pieces. When the peer's queue is full the message waits in its outbox; when that holds too much (outbox.h), or the
- * connection broke, the peer is cut: STATUS_BUSY, and `left` follows from the loop. STATUS_TOO_LONG: a size past its
- * bound, STATUS_NO_MEMORY: nothing was sent. */
+ * Large raw frames go in pieces. When the peer's queue is full the message waits in its outbox; when that holds too much
+ * (outbox.h), or the connection broke, or there is no memory for the rest of what goes in pieces, the peer is cut: STATUS_BUSY,
+ * and `left` follows from the loop. STATUS_TOO_LONG: a size past its bound, STATUS_NO_MEMORY: nothing was sent. */
 status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, size_t n_raw);
 
 /* The same for what may be lost: it leaves at once or not at all, never after what waits. False: it

@@ -33,13 +33,13 @@ typedef struct request_order {
     size_t n_ids, n_prompt;
 } request_order;
 
-/* What can be checked without its model. STATUS_BAD_REQUEST, STATUS_EMPTY_PROMPT, STATUS_NOT_UTF8,
- * STATUS_TOO_LONG with a sentence. */
 /* What a stop holds: with each of its bytes goes a number (stream.c). */
 size_t stop_bytes_held(size_t n_bytes);
 /* What the request will hold of the order beside its own size. */
 size_t request_order_bytes(const request_order *o);
 
+/* What can be checked without its model. STATUS_BAD_REQUEST, STATUS_EMPTY_PROMPT, STATUS_NOT_UTF8,
+ * STATUS_TOO_LONG with a sentence. */
 status request_order_check(const request_order *o, failure *f);
 
 #endif
