@@ -38,6 +38,25 @@ static void garbage_is_counted_and_disturbs_nobody(void **state) {
     assert_int_equal(up.n_joined, 1);
 }
 
+/* Who speaks counts first, then to whom. */
+static void a_stranger_is_asked_for_hello_whoever_it_means(void **state) {
+    (void)state;
+    up_with_fake(LIVENESS_BOTH);
+    uint64_t ours = up.options.incarnation;
+    for (int i = 0; i < 2; i++) {
+        fake.to = ours + (uint64_t)i;
+        fake_peer_say_heartbeat(&fake);
+        HEARS(SAY_HELLO);
+    }
+    fake.to = ours;
+    fake_peer_say_leave(&fake);             /* words that end what is not there */
+    fake_peer_ask_hello(&fake);
+    fake.to = ours + 1;                     /* a Hello may be meant for whomever was here before */
+    fake_joined();
+    assert_int_equal(fake.n_passed_over, 0);
+    assert_int_equal(up.n_joined, 1);
+}
+
 static bool up_got_message(void) { return up.n_messages > 0; }
 
 static void messages_for_another_incarnation_are_dropped(void **state) {
@@ -102,6 +121,7 @@ static void a_joiner_obeys_only_whoever_means_it(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(garbage_is_counted_and_disturbs_nobody),
+        TEST(a_stranger_is_asked_for_hello_whoever_it_means),
         TEST(messages_for_another_incarnation_are_dropped),
         TEST(answers_to_strangers_are_bounded),
         TEST(a_joiner_obeys_only_whoever_means_it),
