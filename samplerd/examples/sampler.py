@@ -90,6 +90,8 @@ for number in (signal.SIGTERM, signal.SIGINT):
 send(control=hello)
 while True:
     if not socket.poll(1500):           # a modeld pings when it is idle: this one is gone
+        if theirs:                      # it may come back: then this Hello is no repeated one
+            send(control=common_pb2.Control(leave=common_pb2.Leave()))
         theirs = 0
         send(control=hello)
         continue

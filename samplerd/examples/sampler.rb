@@ -68,7 +68,10 @@ end
 say_hello
 loop do
   header, *frames = [].tap { |all| $socket.recv_strings(all) }
-  next say_hello unless header # nothing for 1.5 s, and a modeld pings when it is idle: this one is gone
+  unless header # nothing for 1.5 s, and a modeld pings when it is idle: this one is gone
+    say(control: Control.new(leave: Leave.new)) unless $theirs.zero? # it may come back: then this Hello is no repeated one
+    next say_hello
+  end
   message = LogitsRequest.decode(header)
   case message.control.word
   when :hello then $theirs = message.control.from

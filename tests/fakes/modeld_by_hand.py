@@ -35,6 +35,9 @@ class ModeldByHand:
         while message.control.WhichOneof("word") != "hello":   # words for the modeld that was here before
             message, _ = self.receive()
         self.hello, self.theirs = message.control.hello, getattr(message.control, "from")
+        return self.welcome()
+
+    def welcome(self):
         hello = common_pb2.Hello(version=VERSION, role=common_pb2.MODELD, name="m", heartbeat_ms=20000)
         self.send(control=common_pb2.Control(hello=hello))
         return self

@@ -189,7 +189,8 @@ def heard(modeld, word):
 def test_an_example_keeps_the_link_and_leaves_when_told(example):
     example.send(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
     heard(example, "heartbeat")
-    heard(example, "hello")                     # after a silence
+    heard(example.welcome(), "leave")           # after a silence
+    assert example.receive()[0].control.WhichOneof("word") == "hello"
     for word in dict(say_hello=common_pb2.SayHello()), dict(leave=common_pb2.Leave()):
         example.send(control=common_pb2.Control(**word))
         example.join()
