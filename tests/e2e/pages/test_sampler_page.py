@@ -135,19 +135,32 @@ def test_the_example_of_dry():
     assert dry({0: 5.0, 1: 5.0, 2: 5.0}, [1, 2, 1], 0.5, 2, 1, -1, [[1, 2], [1, 0]]) == {0: 5.0, 1: 5.0, 2: 4.5}
 
 
+def dry_is_the_same(modeld, n_vocab, ids, numbers, breakers):
+    """Returns whether anything was lowered."""
+    row, chain = [0.0] * n_vocab, [("dry", numbers, breakers)]
+    _, (told,) = modeld.ask(row, ids=ids, strategy=on_wire(chain), want_probabilities=True)
+    left = dry(dict(enumerate(row)), ids, *numbers, breakers)
+    weight = weights(left)
+    assert array.array("d", told).tolist() == [weight[i] / sum(weight.values()) for i in left], (ids, numbers, breakers)
+    return any(left.values())
+
+
+def test_of_breakers_the_one_that_begins_latest_counts(modeld):
+    ids, numbers = [3, 4, 5, 0, 1, 2, 3, 4, 5], [0.25, 2, 1, -1]
+    assert end_of_newest_breaker(ids, [[1, 2, 3], [2]]) == 3 and end_of_newest_breaker(ids, [[2], [2, 3]]) == 2
+    for breakers in [[1, 2, 3], [2]], [[2], [2, 3]], [[1, 2, 3]], []:
+        assert dry_is_the_same(modeld, 6, ids, numbers, breakers)
+
+
 def test_dry_lowers_what_the_page_says(modeld):
-    """Of few ids, so that there is much to be repeated, and breakers lie in it and within each other."""
+    """Of few ids, so that there is much to be repeated."""
     chance = random.Random("dry")
-    lowered = 0
+    n_lowered = 0
     for _ in range(400):
         n_vocab = chance.randint(2, 5)
         ids = [chance.randrange(n_vocab) for _ in range(chance.randint(0, 24))]
-        numbers = [chance.choice([0.25, 1.0]), chance.choice([1, 1.5, 2]), chance.randint(0, 3), chance.choice([-1, 0, 5, 12, 99])]
+        last_n = chance.choice([-1, 0, 5, 12, 99])
+        numbers = [chance.choice([0.25, 1.0]), chance.choice([1, 1.5, 2]), chance.randint(0, 3), last_n]
         breakers = [[chance.randrange(n_vocab) for _ in range(chance.randint(1, 3))] for _ in range(chance.randint(0, 3))]
-        row, chain = [0.0] * n_vocab, [("dry", numbers, breakers)]
-        reply, (told,) = modeld.ask(row, ids=ids, strategy=on_wire(chain), want_probabilities=True)
-        left = dry(dict(enumerate(row)), ids, *numbers, breakers)
-        weight = weights(left)
-        lowered += any(left.values())
-        assert array.array("d", told).tolist() == [weight[i] / sum(weight.values()) for i in left], (ids, numbers, breakers)
-    assert lowered > 100
+        n_lowered += dry_is_the_same(modeld, n_vocab, ids, numbers, breakers)
+    assert n_lowered > 100
