@@ -17,6 +17,10 @@ static void refuse(peers *ps, peer *p, const failure *why) {
     pieces_free(&p->incoming);
 }
 
+static void on_give_up(void *context, void *sender, const failure *why) {
+    refuse(context, sender, why);
+}
+
 static void hand_on_whole(peers *ps, peer *p) {
     if (!pieces_whole(p->incoming)) return;
     ps->options.events.message(ps->options.context, p, pieces_message(p->incoming));
@@ -25,7 +29,8 @@ static void hand_on_whole(peers *ps, peer *p) {
 
 static status begin(peers *ps, peer *p, const wire_message *m, const Trivium__Control *control, failure *f) {
     if (ps->options.sends_whole) return fail(f, STATUS_BAD_MESSAGE, "on this link messages come whole, not in pieces");
-    return pieces_begin(&p->incoming, m, control, f);
+    const pieces_owner owner = {on_give_up, ps, p};
+    return pieces_begin(&p->incoming, &owner, m, control, f);
 }
 
 void peer_take_body(peers *ps, peer *p, const wire_message *m, const Trivium__Control *control) {

@@ -9,6 +9,7 @@
 
 struct pieces {
     LIST_ENTRY(pieces) link;            /* of all */
+    pieces_owner owner;
     wire_message message;               /* kept; its frames are put into it */
     size_t n_frames, n_bytes[RAW_FRAMES_MAX];   /* as the header says */
     uint8_t *frames[RAW_FRAMES_MAX];    /* owned, until they are the message's */
@@ -18,7 +19,6 @@ struct pieces {
     uint32_t index;                     /* of the next piece */
     uint64_t begun_ms, moved_ms;
     bool whole;
-    bool gone;                          /* what came of it was given up */
 };
 
 static LIST_HEAD(, pieces) all_ones;    /* links are used by one thread */
@@ -57,29 +57,24 @@ static pieces *find_latest(void) {
     uint64_t now_ms = clock_ms(), most_ms = 0;
     pieces *latest = NULL, *p;
     LIST_FOREACH(p, &all_ones, link) {
-        if (p->whole || p->gone || late_ms(p, now_ms) <= most_ms) continue;
+        if (p->whole || late_ms(p, now_ms) <= most_ms) continue;
         latest = p;
         most_ms = late_ms(p, now_ms);
     }
     return latest;
 }
 
-/* Its header stays until its owner has said so. */
 static void give_up(pieces *p) {
-    n_held_by_all -= p->n_come;
-    p->n_held -= p->n_come;
-    p->n_come = 0;
-    p->gone = true;
-    for (size_t i = 0; i < RAW_FRAMES_MAX; i++) {
-        free(p->frames[i]);
-        p->frames[i] = NULL;
-    }
+    failure why;
+    fail(&why, STATUS_BUSY, "it came slowly, and others needed its room; later there may be some");
+    p->owner.give_up(p->owner.context, p->owner.sender, &why);
 }
 
+/* Nobody later than `p` holds what it needs. */
 static status take_room(pieces *p, size_t n_bytes, failure *f) {
     pieces *latest;
-    while (n_bytes > PIECES_BYTES_MAX - n_held_by_all && (latest = find_latest())) give_up(latest);
-    if (p->gone || n_bytes > PIECES_BYTES_MAX - n_held_by_all)
+    while (n_bytes > PIECES_BYTES_MAX - n_held_by_all && (latest = find_latest()) && latest != p) give_up(latest);
+    if (n_bytes > PIECES_BYTES_MAX - n_held_by_all)
         return fail(f, STATUS_BUSY, "all messages in pieces together hold %d MiB already; later there may be room",
                     PIECES_BYTES_MAX >> 20);
     p->n_held += n_bytes;
@@ -116,12 +111,14 @@ static void hand_over(pieces *p) {
     }
 }
 
-status pieces_begin(pieces **out, const wire_message *header, const Trivium__Control *control, failure *f) {
+status pieces_begin(pieces **out, const pieces_owner *owner, const wire_message *header, const Trivium__Control *control,
+                    failure *f) {
     *out = NULL;
     status st = check(header, control, f);
     if (st != STATUS_OK) return st;
     pieces *p = calloc(1, sizeof *p);
     if (!p) return fail(f, STATUS_NO_MEMORY, "no memory for a message in pieces");
+    p->owner = *owner;
     p->n_frames = control->n_more;
     for (size_t i = 0; i < p->n_frames; i++) p->n_bytes[i] = (size_t)control->more[i];
     p->message = wire_keep(header);
@@ -181,7 +178,6 @@ const wire_message *pieces_message(const pieces *p) {
 }
 
 status pieces_check(const pieces *p, uint64_t listened_ms, failure *f) {
-    if (p->gone) return fail(f, STATUS_BUSY, "it came slowly, and others needed its room; later there may be some");
     if (p->moved_ms + PIECES_STILL_MS > listened_ms) return STATUS_OK;
     return fail(f, STATUS_TIMEOUT, "its next piece did not come within %g s", PIECES_STILL_MS / 1000.0);
 }

@@ -12,20 +12,26 @@
 /* A message of which pieces are still to come: one at a time of a peer. */
 typedef struct pieces pieces;
 
+/* Whose it is. It calls `give_up` where others need its room and it is late: after that it is freed, with its header. */
+typedef struct pieces_owner {
+    void (*give_up)(void *context, void *sender, const failure *why);
+    void *context, *sender;
+} pieces_owner;
+
 /* Begin with a header whose control part says what follows; *out is the caller's, who holds on to `header` through it.
  * STATUS_TOO_LONG: more than there may be; STATUS_BAD_MESSAGE: frames that it cannot have; STATUS_BUSY: there is no room
  * among all that is on its way to this process; STATUS_NO_MEMORY: *out is NULL then. */
-status pieces_begin(pieces **out, const wire_message *header, const Trivium__Control *control, failure *f);
+status pieces_begin(pieces **out, const pieces_owner *owner, const wire_message *header, const Trivium__Control *control,
+                    failure *f);
 
-/* The next piece. STATUS_BAD_MESSAGE: it is not the next one, or none; STATUS_BUSY: there is no room, or what it belongs to
- * had to go; STATUS_NO_MEMORY. After any of these the message never becomes whole. */
+/* The next piece. STATUS_BAD_MESSAGE: it is not the next one, or none; STATUS_BUSY: there is no room;
+ * STATUS_NO_MEMORY. After any of these the message never becomes whole. */
 status pieces_take(pieces *p, const wire_message *piece, uint32_t index, failure *f);
 
 bool pieces_whole(const pieces *p);
 /* The header as it came; its frames, once it is whole, are in it. Valid as long as `p`, or as whoever keeps it. */
 const wire_message *pieces_message(const pieces *p);
-/* Will it become whole, as of `listened_ms` (by clock_ms)? STATUS_BUSY: it had to go; STATUS_TIMEOUT: no piece came for
- * PIECES_STILL_MS. */
+/* Will it become whole, as of `listened_ms` (by clock_ms)? STATUS_TIMEOUT: no piece came for PIECES_STILL_MS. */
 status pieces_check(const pieces *p, uint64_t listened_ms, failure *f);
 
 void pieces_free(pieces **p);                   /* NULL is fine */
