@@ -318,9 +318,10 @@ static void the_slow_make_room_for_others(void **state) {
     up_with_fake(LIVENESS_BOTH);
     says_hello();
     n_wanted = 0;
+    others_send(N_ALL - 1);
     fake_begins(5, 2 * PIECE_BYTES_MAX);
     fake_peer_say_piece(&fake, 0, block(), PIECE_BYTES_MAX);
-    others_send(N_ALL - 1);
+    says_hello();
     run_ms(PIECES_SLACK_MS + PIECE_BYTES_MAX / PIECES_BYTES_A_MS);
     fake_peer slow = fake;
     another_joins(N_OTHERS);
