@@ -162,6 +162,18 @@ static void report_fill(Trivium__RequestReport *m, const request *r, uint64_t no
     m->age_ms = (now_us - r->created_us) / 1000;
 }
 
+/* The list is one frame, whoever asks for how large strategies: those for which there is no room are left out. */
+static void strategy_fit(Trivium__RequestReport *m, size_t *n_bytes_left) {
+    if (!m->strategy) return;
+    size_t n_bytes = trivium__strategy__get_packed_size(m->strategy);
+    if (n_bytes <= *n_bytes_left) {
+        *n_bytes_left -= n_bytes;
+        return;
+    }
+    trivium__strategy__free_unpacked(m->strategy, NULL);
+    m->strategy = NULL;
+}
+
 static void tell_listed(client_link *l, peer *client, uint64_t number, const Trivium__RequestList *list) {
     wire_raw raw;
     if (wire_pack_raw(&list->base, &raw) != STATUS_OK) {
@@ -178,13 +190,16 @@ static void tell_listed(client_link *l, peer *client, uint64_t number, const Tri
 }
 
 void client_link_listed(client_link *l, peer *client, uint64_t number, const requests *rs) {
-    size_t n = 0, n_max = requests_count(rs);
+    enum { REST_BYTES_MAX = 1024 };     /* of a report, without its strategy */
+    _Static_assert(REQUESTS_MAX * REST_BYTES_MAX < RAW_BYTES_MAX, "all requests can be listed");
+    size_t n = 0, n_max = requests_count(rs), n_bytes_left = RAW_BYTES_MAX - REQUESTS_MAX * REST_BYTES_MAX;
     Trivium__RequestReport *reports = calloc(n_max + 1, sizeof *reports);
     Trivium__RequestReport **pointers = calloc(n_max + 1, sizeof *pointers);
     if (reports && pointers) {
         uint64_t now_us = clock_us();
         for (const request *r = requests_first(rs); r; r = requests_next(r)) {
             report_fill(&reports[n], r, now_us);
+            strategy_fit(&reports[n], &n_bytes_left);
             pointers[n] = &reports[n];
             n++;
         }

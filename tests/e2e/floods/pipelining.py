@@ -59,7 +59,10 @@ class Pipelining(FakeClient):
             body.segments.add(n_bytes=len(text))
             raw = [text]
         for name, value in fields.items():
-            setattr(body, name, value)
+            if name == "strategy":
+                body.strategy.CopyFrom(value)
+            else:
+                setattr(body, name, value)
         self.send(message, raw=raw)
 
     def ends(self, seconds=120):
