@@ -27,7 +27,7 @@ class HeldStack(Stack):
 
     def start_daemons(self, model, *modeld_arguments):
         self.tokenizerd = self.start("tokenizerd", "--heartbeat-ms", HEARTBEAT_MS)
-        self.path, self.program = model, SLOW_MODELD
+        self.path = model
         self.modeld = self.start("modeld", "--model", model, "--heartbeat-ms", HEARTBEAT_MS, "--log", "debug",
                                  *modeld_arguments, program=SLOW_MODELD)
         self.samplerd = self.start("samplerd", "--heartbeat-ms", HEARTBEAT_MS)

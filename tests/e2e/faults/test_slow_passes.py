@@ -8,7 +8,7 @@ import pytest
 
 from conftest import wait_until
 from fake_client import FakeClient
-from held_pass import HEARTBEAT_MS, PASS_S, held, lost_in            # noqa: F401: held is a fixture
+from held_pass import HEARTBEAT_MS, PASS_S, SLOW_MODELD, held, lost_in     # noqa: F401: held is a fixture
 from watcher import Watcher
 
 PROMPT = "Once upon a time"
@@ -154,7 +154,7 @@ def test_another_tokenizerd_joins_and_leaves_during_a_pass(held):
     held.stop(held.modeld)
     other = f"ipc://{held.runtime}/other"
     held.modeld = held.start("modeld", "--model", held.path, "--heartbeat-ms", HEARTBEAT_MS, "--log", "debug", "--join",
-                             f"ipc://{held.runtime}/models", "--join", f"{other}-models", program=held.program)
+                             f"ipc://{held.runtime}/models", "--join", f"{other}-models", program=SLOW_MODELD)
     wait_until(lambda: held.lines("status")[0]["models"], what="modeld")
     text, request, n_passes = begin(held)
     step = held.step(request)
