@@ -78,8 +78,8 @@ enum {
     SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
     SMALL_MESSAGE_BYTES_MAX = 256,  /* in memory; larger ones are counted in bytes on their way to a peer */
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 32768, /* small ones, too: more than a modeld says while its tokenizerd may be silent */
-    OUTBOX_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 25 << 20,   /* to one peer: waiting, and on its way */
-    OUTBOXES_BYTES_MAX = TINY_LIMITS ? 8 << 20 : 44 << 20,  /* to all peers of a process */
+    OUTBOX_BYTES_MAX = TINY_LIMITS ? 8 << 20 : 25 << 20,   /* to one peer: waiting, and on its way */
+    OUTBOXES_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 44 << 20,  /* to all peers of a process */
     PEERS_MAX = TINY_LIMITS ? 4 : 768,
     CONNECTIONS_MAX = TINY_LIMITS ? 16 : 832,   /* accepted by one daemon, of strangers, too */
     CONNECTION_BYTES = 92 << 10,    /* that ZeroMQ holds for one which is used: two pipes of two chunks, two buffers; measured */
@@ -107,7 +107,7 @@ enum {
     NO_MEMORY_HELLOS = TINY_LIMITS ? 2 : 10,    /* of a modeld, that are refused before it may try again */
     SEQUENCES_MAX = TINY_LIMITS ? 4 : 256,  /* open in one modeld */
     OPEN_TEXTS_BYTES_MAX = TINY_LIMITS ? 1 << 20 : 32 << 20,    /* what the texts of one modeld hold: ids, strategies, … */
-    OPEN_CALLS_BYTES_MAX = TINY_LIMITS ? 4 << 20 : 24 << 20,    /* what its scores and probes hold, or their answers will */
+    OPEN_CALLS_BYTES_MAX = TINY_LIMITS ? 8 << 20 : 24 << 20,    /* what its scores and probes hold, or their answers will */
     ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 60 << 20, /* rows of logits of its texts and scores, but for shared ones */
     SENT_ROWS_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 48 << 20,    /* rows and ids at its samplers, not yet answered */
     ENDED_MAX = TINY_LIMITS ? 8 : 4096,     /* ended requests remembered, so that none is re-opened */

@@ -118,7 +118,7 @@ static void test_what_texts_hold_has_a_bound(void **state) {
 
 static void test_what_calls_hold_has_a_bound(void **state) {
     world *w = *state;
-    enum { WIDTH = N_VOCAB_MAX / 4 };
+    enum { WIDTH = N_VOCAB_MAX / 2 };
     const size_t n_each = sizeof(sequence) + WIDTH * sizeof(double);    /* its answer is larger than its row */
     float *row = calloc(WIDTH, sizeof *row);
     assert_non_null(row);
