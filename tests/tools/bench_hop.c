@@ -200,7 +200,7 @@ static void bind_and_run(bench *b, const char *program, const char *address, uin
     const endpoint_options where = {.address = address, .high_water = HIGH_WATER_ROWS};
     const peers_options who = {
         .incoming = &trivium__logits_reply__descriptor, .hello = &hello,
-        .incarnation = incarnation, .heartbeat_ms = HEARTBEAT_MS, .liveness = LIVENESS_PING,
+        .incarnation = incarnation, .heartbeat_ms = HEARTBEAT_MS, .liveness = LIVENESS_PING, .sends_whole = true,
         .events = {.joined = on_joined, .left = on_left, .message = on_message}, .context = b};
     if (peers_bind(&b->peers, b->loop, &where, &who, &f) != STATUS_OK) die("bench_hop", "%s", f.message);
     b->samplerd = start_samplerd(program, address);
