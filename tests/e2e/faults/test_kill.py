@@ -6,42 +6,16 @@ import random
 
 import pytest
 
-
 from kills.fault import KINDS
-from kills.models import model_paths
 from kills.kept_stack import TRANSPORTS
 from kills.round import N_CLIENTS, N_TOKENS, round_of
 from kills.strategy import STRATEGIES
-from kills.trial import run_round
-from kills.undisturbed import Undisturbed
+from rounds import hold, paths, undisturbed             # noqa: F401 (fixtures)
 
-N_TRIES = 5     # of a round whose fault came too late: where the test itself stood still, its texts may be over
 # Together: all models, both transports, one client and eight, a tune before the fault.
 NUMBERS = (191, 1, 64, 66, 23, 110, 21, 381, 395, 170, 374, 390, 393, 380, 390, 396, 399)
 FIXED = [f"{kind}-{number}" for kind, number in zip(KINDS, NUMBERS, strict=True)]
 FRESH = f"{random.SystemRandom().choice(KINDS)}-{random.SystemRandom().randrange(10 ** 6, 10 ** 9)}"
-
-
-@pytest.fixture(scope="module")
-def paths(models):
-    return model_paths(models)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(paths):
-    one = Undisturbed(paths)
-    yield one
-    one.close()
-
-
-def hold(name, paths, undisturbed):
-    plan = round_of(name)
-    for _ in range(N_TRIES):
-        outcome = run_round(plan, paths, undisturbed)
-        assert not outcome.wrong, outcome.report()
-        if outcome.counted:
-            return
-    pytest.fail(f"{plan}: the fault came too late {N_TRIES} times")
 
 
 def marks_of(plan):
@@ -50,14 +24,14 @@ def marks_of(plan):
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(round_of(name))) for name in FIXED])
 def test_a_fault_is_a_pause(name, paths, undisturbed):
-    hold(name, paths, undisturbed)
+    hold(round_of(name), paths, undisturbed)
 
 
 @pytest.mark.slow
 def test_so_is_one_that_nobody_has_seen_before(paths, undisturbed, capsys):
     with capsys.disabled():
         print(f"\n{round_of(FRESH)}")
-    hold(FRESH, paths, undisturbed)
+    hold(round_of(FRESH), paths, undisturbed)
 
 
 def test_the_fixed_rounds_have_all_that_rounds_can_have():

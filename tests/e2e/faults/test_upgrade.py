@@ -13,15 +13,12 @@ from fake_samplerd import FakeSamplerd
 from fake_tokenizerd import FakeTokenizerd
 from kills.fault import DAEMONS, LINKS
 from kills.mixed_stack import ENDS, NEXT, SAID, TODAY, MixedStack, round_of_kills
-from kills.models import model_paths
-from kills.trial import run_round
-from kills.undisturbed import Undisturbed
 from kills.versions import NEXT_VERSION
+from rounds import hold, paths, undisturbed             # noqa: F401 (fixtures)
 import logits_pb2
 import tokens_pb2
 
 ROLES = (*DAEMONS, "client")
-N_TRIES = 5     # of a round whose faults came too late
 
 
 def builds(first, others, *roles):
@@ -35,32 +32,13 @@ MIXES = {**{f"next-{role}": builds((NEXT,), (TODAY,), role) for role in ROLES},
 ROLLS = {"roll-forward": builds((TODAY,), (TODAY, NEXT), "client"), "roll-back": builds((NEXT,), (NEXT, TODAY), "client")}
 
 
-@pytest.fixture(scope="module")
-def paths(models):
-    return model_paths(models)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(paths):
-    one = Undisturbed(paths)
-    yield one
-    one.close()
-
-
-def hold(name, of_builds, paths, undisturbed, look):
-    """The round of that name with these builds; look(stack) when its daemons have ended."""
-    plan = round_of_kills(name)
-
+def mixed(of_builds, look):
+    """Makes a stack of these builds; look(stack) when its daemons have ended."""
     class Stack(MixedStack):
         def close(self):
             look(self)
             super().close()
-    for _ in range(N_TRIES):
-        outcome = run_round(plan, paths, undisturbed, functools.partial(Stack, of_builds))
-        assert not outcome.wrong, outcome.report()
-        if outcome.counted:
-            return
-    pytest.fail(f"{plan}: the faults came too late {N_TRIES} times")
+    return functools.partial(Stack, of_builds)
 
 
 @pytest.mark.slow
@@ -76,7 +54,7 @@ def test_two_versions_write_the_texts_of_one(name, paths, undisturbed):
             seen[link, "newer"] = {stack.versions[link].n_newer[side] > 0 for side in (0, 1)}
         for role, link in SAID:
             seen[role, link] = set(stack.logged(role, link))
-    hold(name, mix, paths, undisturbed, look)
+    hold(round_of_kills(name), paths, undisturbed, mixed(mix, look))
     assert seen == {**{link: {version} for link, version in spoken.items()},
                     **{(link, "newer"): {version == NEXT_VERSION} for link, version in spoken.items()},
                     **{(role, link): {spoken[link]} for role, link in SAID}}
@@ -89,7 +67,7 @@ def test_a_daemon_comes_back_in_the_other_version(name, paths, undisturbed):
 
     def look(stack):
         seen.update({key: stack.logged(*key) for key in SAID})
-    hold(name, roll, paths, undisturbed, look)
+    hold(round_of_kills(name), paths, undisturbed, mixed(roll, look))
     before, after = (VERSION, NEXT_VERSION) if name == "roll-forward" else (NEXT_VERSION, VERSION)
     assert {(said[0], said[-1]) for said in seen.values()} == {(before, after)}, seen
 
