@@ -125,43 +125,32 @@ void fake_peer_say(fake_peer *f, Trivium__Control control) {
     pack_and_send(f, &envelope.base, &control, NULL, 0);
 }
 
-void fake_peer_say_hello(fake_peer *f, Trivium__Hello hello) {
+/* `m` is the word's message. */
+static void say_word(fake_peer *f, Trivium__Control__WordCase word, void *m) {
     Trivium__Control control = TRIVIUM__CONTROL__INIT;
-    control.word_case = TRIVIUM__CONTROL__WORD_HELLO;
-    control.hello = &hello;
+    control.word_case = word;
+    control.hello = m;          /* of a union of pointers */
     fake_peer_say(f, control);
+}
+
+void fake_peer_say_hello(fake_peer *f, Trivium__Hello hello) {
+    say_word(f, TRIVIUM__CONTROL__WORD_HELLO, &hello);
 }
 
 void fake_peer_say_heartbeat(fake_peer *f) {
-    Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;
-    Trivium__Control control = TRIVIUM__CONTROL__INIT;
-    control.word_case = TRIVIUM__CONTROL__WORD_HEARTBEAT;
-    control.heartbeat = &beat;
-    fake_peer_say(f, control);
+    say_word(f, TRIVIUM__CONTROL__WORD_HEARTBEAT, &(Trivium__Heartbeat)TRIVIUM__HEARTBEAT__INIT);
 }
 
 void fake_peer_say_leave(fake_peer *f) {
-    Trivium__Leave leave = TRIVIUM__LEAVE__INIT;
-    Trivium__Control control = TRIVIUM__CONTROL__INIT;
-    control.word_case = TRIVIUM__CONTROL__WORD_LEAVE;
-    control.leave = &leave;
-    fake_peer_say(f, control);
+    say_word(f, TRIVIUM__CONTROL__WORD_LEAVE, &(Trivium__Leave)TRIVIUM__LEAVE__INIT);
 }
 
 void fake_peer_say_draining(fake_peer *f) {
-    Trivium__Draining draining = TRIVIUM__DRAINING__INIT;
-    Trivium__Control control = TRIVIUM__CONTROL__INIT;
-    control.word_case = TRIVIUM__CONTROL__WORD_DRAINING;
-    control.draining = &draining;
-    fake_peer_say(f, control);
+    say_word(f, TRIVIUM__CONTROL__WORD_DRAINING, &(Trivium__Draining)TRIVIUM__DRAINING__INIT);
 }
 
 void fake_peer_ask_hello(fake_peer *f) {
-    Trivium__SayHello say_hello = TRIVIUM__SAY_HELLO__INIT;
-    Trivium__Control control = TRIVIUM__CONTROL__INIT;
-    control.word_case = TRIVIUM__CONTROL__WORD_SAY_HELLO;
-    control.say_hello = &say_hello;
-    fake_peer_say(f, control);
+    say_word(f, TRIVIUM__CONTROL__WORD_SAY_HELLO, &(Trivium__SayHello)TRIVIUM__SAY_HELLO__INIT);
 }
 
 /* ---- Hearing ---- */
