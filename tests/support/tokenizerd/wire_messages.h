@@ -22,4 +22,10 @@ extern const wire_raw wire_three, wire_odd, wire_none;  /* frames: of them, 7 by
 
 ProtobufCBinaryData wire_text(const char *text);        /* borrowed */
 
+enum { WIRE_MESSAGES_MAX = 8 };
+
+/* A conversation of so many messages, at most WIRE_MESSAGES_MAX, of a user and an assistant in turns, 3 bytes each; the same
+ * list each time. */
+Trivium__Message **wire_conversation(size_t n_messages);
+
 #endif

@@ -46,19 +46,12 @@ static void asks_to_probe(void) {
 }
 
 static void asks_for_room(size_t n_messages, uint32_t n_ids_max, uint32_t n_reply) {
-    static Trivium__Message messages[8], *list[8];
-    assert_in_range(n_messages, 1, 8);
-    for (size_t i = 0; i < n_messages; i++) {
-        trivium__message__init(&messages[i]);
-        messages[i].role = (char *)(i % 2 == 0 ? "user" : "assistant");
-        messages[i].n_bytes = 3;
-        list[i] = &messages[i];
-    }
+    assert_in_range(n_messages, 1, WIRE_MESSAGES_MAX);
     Trivium__Render render = TRIVIUM__RENDER__INIT;
     render.call = CALL;
     render.model = "m";
     render.template_ = "plain";
-    render.messages = list;
+    render.messages = wire_conversation(n_messages);
     render.n_messages = n_messages;
     render.n_ids_max = n_ids_max;
     render.n_reply = n_reply;

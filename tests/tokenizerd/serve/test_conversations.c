@@ -11,27 +11,16 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-enum { SAID_MAX = 8 };
-
-static Trivium__Message messages[SAID_MAX], *said[SAID_MAX];
-
 /* ---- what the client says ---- */
 
 /* "Hi!" and "Hi!" in turns, in a form whose replies a text ends. */
 static Trivium__Generate talk(uint32_t attempt, size_t n_messages) {
-    assert_in_range(n_messages, 0, SAID_MAX);
-    for (size_t i = 0; i < n_messages; i++) {
-        trivium__message__init(&messages[i]);
-        messages[i].role = (char *)(i % 2 == 0 ? "user" : "assistant");
-        messages[i].n_bytes = 3;
-        said[i] = &messages[i];
-    }
     Trivium__Generate g = TRIVIUM__GENERATE__INIT;
     g.request = wire_id;
     g.attempt = attempt;
     g.model = "m";
     g.max_new_tokens = 8;
-    g.messages = said;
+    g.messages = wire_conversation(n_messages);
     g.n_messages = n_messages;
     g.template_ = "plain";
     return g;
@@ -204,9 +193,9 @@ static void what_makes_no_sense_gets_a_sentence(void **state) {
     Trivium__Generate g = talk(1, 0);
     check_refused(&g, &(wire_raw){"", 0}, TRIVIUM__CODE__EMPTY_PROMPT, "the conversation is empty");
     g = talk(1, 2);
-    messages[1].role = "tool";
+    g.messages[1]->role = "tool";
     check_refused(&g, &text, TRIVIUM__CODE__BAD_REQUEST, "the role of message 2 is none of");
-    messages[1].role = "system";
+    g.messages[1]->role = "system";
     check_refused(&g, &text, TRIVIUM__CODE__BAD_REQUEST, "message 2 is a system message");
     g = talk(1, 2);
     check_refused(&g, &half, TRIVIUM__CODE__NOT_UTF8, "the content of message 1 is not valid UTF-8");
@@ -224,8 +213,8 @@ static void what_makes_no_sense_gets_a_sentence(void **state) {
     Trivium__Message **list = calloc(MESSAGES_MAX + 1, sizeof *list);
     assert_non_null(list);
     g = talk(1, 1);
-    messages[0].n_bytes = 0;
-    for (size_t i = 0; i <= MESSAGES_MAX; i++) list[i] = messages;
+    g.messages[0]->n_bytes = 0;
+    for (size_t i = 0; i <= MESSAGES_MAX; i++) list[i] = g.messages[0];
     g.messages = list;
     g.n_messages = MESSAGES_MAX + 1;
     check_refused(&g, &(wire_raw){"", 0}, TRIVIUM__CODE__TOO_LONG, "a conversation may have");
