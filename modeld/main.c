@@ -13,7 +13,7 @@
 #include "proto/base/process/paths.h"
 #include "proto/base/process/resources.h"
 #include "proto/base/process/signals.h"
-#include "proto/net/endpoint.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
 #include "proto/numeric/fmath.h"
 

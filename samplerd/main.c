@@ -8,7 +8,7 @@
 #include "proto/base/process/paths.h"
 #include "proto/base/process/resources.h"
 #include "proto/base/process/signals.h"
-#include "proto/net/endpoint.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
 #include "proto/net/loop.h"
 #include "proto/net/peer.h"

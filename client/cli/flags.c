@@ -12,7 +12,7 @@
 #include "proto/base/carried/traceparent.h"
 #include "proto/base/model_name.h"
 #include "proto/chain/strategy_json.h"
-#include "proto/net/endpoint.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
 
 int flags_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words) {

@@ -21,6 +21,7 @@ enum {
     /* identities and names */
     REQUEST_BYTES = 16,
     NAME_BYTES_MAX = 128,           /* of a daemon, model, pool, session or semantics */
+    OWNER_BYTES_MAX = NAME_BYTES_MAX + 5,   /* "name:" and a name, "key:" and a key, "uid:" and a number */
     STATE_BYTES_MAX = 4096,         /* what a sampler keeps between two steps */
     ENDPOINT_BYTES_MAX = 256,
     IPC_PATH_BYTES_MAX = 107,       /* what a Unix socket's address holds */

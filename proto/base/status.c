@@ -29,6 +29,8 @@ static const char *const names[STATUS_KINDS] = {
     [STATUS_IO] = "io",
     [STATUS_CANCELLED] = "cancelled",
     [STATUS_TIMEOUT] = "timeout",
+    [STATUS_FORBIDDEN] = "forbidden",
+    [STATUS_DRAINING] = "draining",
 };
 
 const char *status_name(status st) {

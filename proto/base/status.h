@@ -29,6 +29,8 @@ typedef enum status {
     STATUS_IO,
     STATUS_CANCELLED,
     STATUS_TIMEOUT,
+    STATUS_FORBIDDEN,
+    STATUS_DRAINING,
     STATUS_KINDS
 } status;
 

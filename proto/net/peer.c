@@ -23,6 +23,7 @@ peer *peer_new(peers *ps, const wire_message *m, uint64_t incarnation, const Tri
     p->incarnation = incarnation;
     p->joined_ms = p->asked_ms = clock_ms();
     p->hello = hello_copy(hello);
+    peer_find_owner(p);
     p->outbox = outbox_new(!ps->options.counts_sent_itself);
     if (!p->hello || !p->outbox) {
         peer_free(p);

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "common.pb-c.h"
-#include "endpoint.h"
+#include "endpoint/endpoint.h"
 #include "loop.h"
 #include "wire.h"
 
@@ -110,6 +110,11 @@ const Trivium__Hello *peer_hello(const peer *p);
 uint32_t peer_version(const peer *p);       /* of the protocol, that is spoken with it */
 uint64_t peer_uptime_ms(const peer *p);     /* as of now */
 bool peer_is_draining(const peer *p);       /* it said that it takes nothing new */
+/* Whose texts are those of a joined peer: "uid:1000", the user of a process that came over ipc; "" over tcp without keys,
+ * which all such peers share. OWNER_BYTES_MAX at most; valid as long as the peer. */
+const char *peer_owner(const peer *p);
+/* May it drain and replace daemons? Over ipc whoever could end this process: its own user, and root. */
+bool peer_is_operator(const peer *p);
 void peer_set_user(peer *p, void *user);    /* the owner's own record of it */
 void *peer_user(const peer *p);
 

@@ -1,6 +1,6 @@
 /* Private to the files of peers, which are one module: peer.c (one and all peers, sending), peer_words.c (the link's
- * own words), peer_join.c (Hello and what follows from it), peer_life.c (receiving, and which peer has fallen
- * silent). Nobody else includes it; what others may use is in peer.h. */
+ * own words), peer_owner.c (on whose behalf one is here), peer_join.c (Hello and what follows from it), peer_life.c
+ * (receiving, and which peer has fallen silent). Nobody else includes it; what others may use is in peer.h. */
 #ifndef TRIVIUM_PEER_PARTS_H
 #define TRIVIUM_PEER_PARTS_H
 
@@ -44,6 +44,8 @@ struct peer {
     Trivium__Hello *hello;
     outbox *outbox;
     pieces *incoming;               /* a message of which pieces are still to come, or NULL */
+    char owner[OWNER_BYTES_MAX + 1];
+    bool is_operator;
     uint64_t joined_ms;
     uint64_t asked_ms;              /* when it last said something with a body, or joined */
     bool works;                     /* as of when it was last asked for */
@@ -132,6 +134,10 @@ status peer_post(peers *ps, peer *p, wire_parcel *parcel);
 /* Send what waits, as far as it can be sent. */
 void peer_flush(peers *ps, peer *p);
 void peers_flush(peers *ps);
+
+/* ---- peer_owner.c ---- */
+
+void peer_find_owner(peer *p);                      /* of one whose connection is known */
 
 /* ---- peer_words.c ---- */
 

@@ -7,7 +7,7 @@
 #include "client/cli/json.h"
 #include "proto/chain/strategy_json.h"
 #include "proto/chain/strategy_wire.h"
-#include "proto/net/endpoint.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "tests/fuzz/input/target.h"
 
 static void must(bool holds) {

@@ -13,7 +13,7 @@
 
 #include "common.pb-c.h"
 #include "proto/base/limits.h"
-#include "proto/net/endpoint.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "proto/net/wire.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */

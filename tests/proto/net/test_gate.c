@@ -12,7 +12,7 @@
 
 #include "logits.pb-c.h"
 #include "proto/base/clock.h"
-#include "proto/net/endpoint.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "proto/net/gate/gate.h"
 #include "proto/net/wire.h"
 #include "tests/support/link/place.h"

@@ -10,7 +10,7 @@
 
 #include "logits.pb-c.h"
 #include "proto/base/limits.h"
-#include "proto/net/endpoint.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "proto/net/wire.h"
 #include "text.pb-c.h"
 

@@ -11,7 +11,7 @@
 #include <zmq.h>
 
 #include "logits.pb-c.h"
-#include "proto/net/endpoint.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "proto/net/wire.h"
 #include "tests/support/link/place.h"
 

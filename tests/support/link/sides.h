@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "fake_peer.h"
-#include "proto/net/endpoint.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "proto/net/loop.h"
 #include "proto/net/peer.h"
 

@@ -1,0 +1,19 @@
+/* How endpoints are written. endpoint_check (endpoint.h) is of this file, too. */
+#ifndef TRIVIUM_ADDRESS_H
+#define TRIVIUM_ADDRESS_H
+
+#include <stdbool.h>
+
+#include "proto/base/status.h"
+
+/* What follows "ipc://", "tcp://"; NULL: it is none of these. */
+const char *address_path(const char *address);
+const char *address_tcp(const char *address);
+
+/* STATUS_TOO_LONG: an ipc path over IPC_PATH_BYTES_MAX. */
+status address_check_length(const char *address, failure *f);
+
+/* "127.0.0.1:5555": 127.0.0.0/8 and ::1, written as numbers: a name may mean anything. */
+bool address_is_loopback(const char *tcp);
+
+#endif

@@ -1,0 +1,90 @@
+/* Endpoints that others join. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "endpoint_parts.h"
+#include "proto/base/process/lockfile.h"
+#include "proto/net/gate/gate.h"
+
+enum { BACKLOG = PEERS_MAX }; /* connections not yet accepted: all clients may come back at once */
+
+/* A listening Unix socket at `path`, whose lock is held: what lies there is a dead process's. */
+static status listen_at(const char *path, int *out, failure *f) {
+    struct stat info;
+    if (lstat(path, &info) == 0 && (!S_ISSOCK(info.st_mode) || unlink(path) != 0))
+        return fail(f, STATUS_IO, "%s is in the way of a socket", path);
+
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, path); /* its length was checked */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        listen(fd, BACKLOG) == 0) {
+        *out = fd;
+        return STATUS_OK;
+    }
+    fail(f, STATUS_IO, "cannot bind to %s: %s", path, strerror(errno));
+    if (fd >= 0) close(fd);
+    return f->code;
+}
+
+/* ZeroMQ gets a socket that we made: one of its own making it would remove from the file system
+ * some time after it was closed, when the next process may already have put its own there. */
+static status bind_ipc(endpoint *e, const char *path, failure *f) {
+    snprintf(e->lock_path, sizeof e->lock_path, "%s.lock", path);
+    status st = lockfile_take(&e->lock_fd, e->lock_path, f);
+    if (st != STATUS_OK) return st;
+    int fd;
+    st = listen_at(path, &fd, f);
+    if (st != STATUS_OK) return st;
+    e->path = path;
+    void *socket = zsock_resolve(e->zsock);
+    if (zmq_setsockopt(socket, ZMQ_USE_FD, &fd, sizeof fd) != 0 ||
+        zmq_bind(socket, e->address) != 0) {
+        fail(f, STATUS_IO, "cannot bind to %s: %s", e->address, zmq_strerror(zmq_errno()));
+        close(fd);
+        return f->code;
+    }
+    return STATUS_OK;
+}
+
+static status bind_tcp(endpoint *e, const char *tcp, bool insecure, failure *f) {
+    if (!insecure && !address_is_loopback(tcp))
+        return fail(f, STATUS_BAD_REQUEST,
+                    "%s is open to other hosts, which are not authenticated: bind to "
+                    "tcp://127.0.0.1:PORT, or pass --insecure", e->address);
+    zsock_set_backlog(e->zsock, BACKLOG);
+    if (zmq_bind(zsock_resolve(e->zsock), e->address) != 0) {
+        status code = zmq_errno() == EADDRINUSE ? STATUS_BUSY : STATUS_IO;
+        return fail(f, code, "cannot bind to %s: %s", e->address, zmq_strerror(zmq_errno()));
+    }
+    char *actual = zsock_last_endpoint(e->zsock); /* with the port that "*" became */
+    if (actual && strlen(actual) < sizeof e->address) strcpy(e->address, actual);
+    freen(actual);
+    return STATUS_OK;
+}
+
+status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f) {
+    endpoint *e;
+    status st = endpoint_new(&e, ZMQ_ROUTER, options, f);
+    if (st != STATUS_OK) return st;
+    e->bound = true;
+    st = endpoint_watch(e, ZMQ_EVENT_DISCONNECTED, f);
+    /* Without it a message to a peer that is gone, or whose queue is full, vanishes untold. */
+    zsock_set_router_mandatory(e->zsock, 1);
+    const char *path = address_path(e->address);
+    gate_opens(options->whole ? ANSWER_BYTES_MAX : MESSAGE_BYTES_MAX);
+    if (st == STATUS_OK)
+        st = path ? bind_ipc(e, path, f) : bind_tcp(e, address_tcp(e->address), options->insecure, f);
+    e->listener = gate_opened();
+    if (st != STATUS_OK) {
+        endpoint_close(&e);
+        return st;
+    }
+    *out = e;
+    return STATUS_OK;
+}

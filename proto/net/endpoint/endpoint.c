@@ -1,0 +1,115 @@
+#include "endpoint_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "proto/base/process/lockfile.h"
+#include "proto/base/process/resources.h"
+
+enum {
+    LINGER_MS = 100,
+    HANDSHAKE_MS = 3000, /* until both sides have said what they speak */
+};
+
+status endpoint_new(endpoint **out, int type, const endpoint_options *options, failure *f) {
+    status st = endpoint_check(options->address, type == ZMQ_ROUTER, f);
+    if (st == STATUS_OK) st = address_check_length(options->address, f);
+    if (st == STATUS_OK) st = resources_check_memory(f);
+    if (st != STATUS_OK) return st;
+    endpoint *e = calloc(1, sizeof *e);
+    if (!e) return fail(f, STATUS_NO_MEMORY, "no memory for a socket");
+    e->lock_fd = -1;
+    e->zsock = zsock_new(type);
+    if (!e->zsock) {
+        free(e);
+        return fail(f, STATUS_NO_MEMORY, "cannot make a socket: %s", zmq_strerror(zmq_errno()));
+    }
+    strcpy(e->address, options->address); /* its length was checked */
+    zsys_set_logstream(NULL);             /* what goes wrong is in our own log and sentences */
+    zsock_set_linger(e->zsock, LINGER_MS);
+    zsock_set_sndhwm(e->zsock, options->high_water);
+    zsock_set_rcvhwm(e->zsock, options->high_water);
+    zsock_set_maxmsgsize(e->zsock, options->whole ? RAW_BYTES_MAX : MESSAGE_BYTES_MAX);  /* of a frame */
+    zsock_set_handshake_ivl(e->zsock, HANDSHAKE_MS);
+    if (strchr(e->address, '[')) zsock_set_ipv6(e->zsock, 1);
+    *out = e;
+    return STATUS_OK;
+}
+
+status endpoint_watch(endpoint *e, int events, failure *f) {
+    e->monitor = monitor_new(zsock_resolve(e->zsock), events);
+    return e->monitor ? STATUS_OK
+                      : fail(f, STATUS_NO_MEMORY, "cannot watch connections: %s", zmq_strerror(zmq_errno()));
+}
+
+void endpoint_close(endpoint **e_pointer) {
+    endpoint *e = *e_pointer;
+    *e_pointer = NULL;
+    if (!e) return;
+    if (e->path) unlink(e->path);
+    monitor_free(&e->monitor);
+    zsock_destroy(&e->zsock);
+    lockfile_give(&e->lock_fd, e->lock_path);
+    free(e);
+}
+
+void *endpoint_socket(const endpoint *e) {
+    return zsock_resolve(e->zsock);
+}
+
+int endpoint_listener(const endpoint *e) {
+    return e->listener;
+}
+
+void *endpoint_monitor(const endpoint *e) {
+    return monitor_socket(e->monitor);
+}
+
+/* A try that ends without a socket of its own found no address to connect to. One that has begun has an address,
+ * and says nothing more yet: the one before it still counts. */
+static void reach_learn(endpoint *e, uint16_t event) {
+    bool has_address = event == ZMQ_EVENT_CONNECT_DELAYED && e->reach == REACH_NO_ADDRESS;
+    if (event == ZMQ_EVENT_CONNECTED || has_address) e->reach = REACH_SILENT;
+    if (event == ZMQ_EVENT_CLOSED) e->reach = REACH_REFUSED;
+    if (event == ZMQ_EVENT_CONNECT_RETRIED && !e->had_socket) e->reach = REACH_NO_ADDRESS;
+    e->had_socket = event != ZMQ_EVENT_CONNECT_RETRIED;
+}
+
+bool endpoint_broke(endpoint *e) {
+    bool broke = false;
+    uint16_t event;
+    int32_t unused;
+    while (monitor_next(e->monitor, &event, &unused)) {
+        broke = broke || event == ZMQ_EVENT_DISCONNECTED;
+        reach_learn(e, event);
+    }
+    return broke;
+}
+
+bool endpoint_next_broken(endpoint *e, int *connection) {
+    uint16_t unused;
+    int32_t descriptor;
+    bool found = monitor_next(e->monitor, &unused, &descriptor);
+    if (found) *connection = descriptor;
+    return found;
+}
+
+/* The descriptor of one that broke may be another's by now. */
+void endpoint_shut(endpoint *e, int connection) {
+    if (connection >= 0 && !endpoint_broke(e)) shutdown(connection, SHUT_RDWR);
+}
+
+endpoint_reach endpoint_reached(const endpoint *e) {
+    return e->reach;
+}
+
+bool endpoint_bound(const endpoint *e) {
+    return e->bound;
+}
+
+const char *endpoint_address(const endpoint *e) {
+    return e->address;
+}
