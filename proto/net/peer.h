@@ -113,8 +113,10 @@ bool peer_is_draining(const peer *p);       /* it said that it takes nothing new
 /* Whose texts are those of a joined peer: "uid:1000", the user of a process that came over ipc; "" over tcp without keys,
  * which all such peers share. OWNER_BYTES_MAX at most; valid as long as the peer. */
 const char *peer_owner(const peer *p);
-/* May it drain and replace daemons? Over ipc whoever could end this process: its own user, and root. */
+/* May it see and change everybody's texts, drain and replace daemons? Over ipc whoever could end this process: its own
+ * user, and root. */
 bool peer_is_operator(const peer *p);
+bool peer_names_owners(const peer *p);      /* may it ask on behalf of others? Over ipc the same */
 void peer_set_user(peer *p, void *user);    /* the owner's own record of it */
 void *peer_user(const peer *p);
 

@@ -14,7 +14,7 @@ void peer_find_owner(peer *p) {
     if (address.sa_family != AF_UNIX) return;
     if (getsockopt(p->connection, SOL_SOCKET, SO_PEERCRED, &who, &n_bytes) != 0) return;
     snprintf(p->owner, sizeof p->owner, "uid:%u", (unsigned)who.uid);
-    p->is_operator = who.uid == 0 || who.uid == geteuid();
+    p->is_operator = p->names_owners = who.uid == 0 || who.uid == geteuid();
 }
 
 const char *peer_owner(const peer *p) {
@@ -23,4 +23,8 @@ const char *peer_owner(const peer *p) {
 
 bool peer_is_operator(const peer *p) {
     return p->is_operator;
+}
+
+bool peer_names_owners(const peer *p) {
+    return p->names_owners;
 }

@@ -45,7 +45,7 @@ struct peer {
     outbox *outbox;
     pieces *incoming;               /* a message of which pieces are still to come, or NULL */
     char owner[OWNER_BYTES_MAX + 1];
-    bool is_operator;
+    bool is_operator, names_owners;
     uint64_t joined_ms;
     uint64_t asked_ms;              /* when it last said something with a body, or joined */
     bool works;                     /* as of when it was last asked for */
