@@ -15,11 +15,12 @@
 #include "proto/base/process/signals.h"
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
+#include "proto/net/keys/keys.h"
 #include "proto/numeric/fmath.h"
 
 enum { WRONG_USE = 2 };
 
-static const char *path, *name, *bind_samplers;
+static const char *path, *name, *bind_samplers, *keys_folder;
 static option_texts joins;
 static uint64_t n_threads, heartbeat_ms = HEARTBEAT_MS, step_deadline_ms = STEP_DEADLINE_MS;
 static uint64_t kv_bytes, n_ctx;
@@ -93,8 +94,10 @@ static const option_row flags[] = {
      .help = "send every row, to samplerds of this host too; the results are the same"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
+    {.name = "keys", .kind = OPTION_TEXT, .value_name = "DIR", .out = &keys_folder,
+     .help = "the folder of keys for tcp endpoints ($TRIVIUM_KEYS)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
-     .help = "allow --bind-samplers outside this host without keys"},
+     .help = "tcp endpoints without keys: whoever reaches them is let in"},
     {.name = "fingerprint", .kind = OPTION_FLAG, .out = &tells_fingerprint,
      .help = "print what `trivium status --json` tells of this file as its fingerprint, and end"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
@@ -117,7 +120,8 @@ static status read_command_line(int argc, char **argv, failure *f) {
     if (!path) return fail(f, STATUS_BAD_REQUEST, "--model PATH is missing");
     if (joins.n_items > JOINS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
-    if (bind_samplers) st = endpoint_check(bind_samplers, true, f);
+    st = keys_choose(&keys_folder, insecure, f);
+    if (st == STATUS_OK && bind_samplers) st = endpoint_check(bind_samplers, true, f);
     for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
         st = endpoint_check(joins.items[i], false, f);
     if (st != STATUS_OK || name || tells_fingerprint) return st;
@@ -171,6 +175,8 @@ static void log_choices(const model *m) {
 static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
     kv_cache *cache = kv_cache_new(model_kv_shape(m), n_pages, KV_SEQUENCES_MAX);
     if (!cache) die("modeld", "no memory for %u pages of keys and values", n_pages);
+    keys *keyring = NULL;
+    if (keys_open(&keyring, keys_folder, l, f) != STATUS_OK) die("modeld", "%s", f->message);
     model_service *s = NULL;
     model_service_options o = {
         .name = name,
@@ -180,6 +186,7 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
         .heartbeat_ms = (uint32_t)heartbeat_ms,
         .step_deadline_ms = (uint32_t)step_deadline_ms,
         .share_rows = !no_mapping,
+        .keys = keyring,
         .insecure = insecure,
     };
     if (model_service_new(&s, l, m, cache, &o, f) != STATUS_OK) die("modeld", "%s", f->message);
@@ -190,6 +197,7 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
     bool served = !refusal;
     if (refusal) *f = *refusal;
     model_service_free(&s);
+    keys_close(&keyring);
     kv_cache_free(&cache);
     return served;
 }

@@ -10,6 +10,7 @@
 #include "proto/base/process/signals.h"
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
+#include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
 #include "proto/net/peer.h"
 #include "proto/numeric/cpu.h"
@@ -20,9 +21,9 @@
 enum { WRONG_USE = 2 };
 
 static option_texts joins;
-static const char *name = "samplerd", *pool = "";
+static const char *name = "samplerd", *pool = "", *keys_folder;
 static uint64_t heartbeat_ms = HEARTBEAT_MS, n_threads;
-static bool no_mapping;
+static bool no_mapping, insecure;
 static log_level level = LOG_INFO;
 static isa instructions;
 
@@ -44,6 +45,10 @@ static const option_row flags[] = {
      .help = "threads that draw, each for one request; 0 is one a core, but no more than 6 (0)"},
     {.name = "no-mapping", .kind = OPTION_FLAG, .out = &no_mapping,
      .help = "have every row sent, by a modeld of this host too; the results are the same"},
+    {.name = "keys", .kind = OPTION_TEXT, .value_name = "DIR", .out = &keys_folder,
+     .help = "the folder of keys for tcp endpoints ($TRIVIUM_KEYS)"},
+    {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
+     .help = "tcp endpoints without keys: whoever answers there is trusted"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
      .help = "quiet, error, info or debug (info)"},
     {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &instructions,
@@ -54,7 +59,7 @@ static const option_row flags[] = {
 static const options command_line = {
     .usage = "samplerd [flags]",
     .summary = "Joins a modeld and draws the next id from each row of logits that it sends.\n"
-               "Example: samplerd --join tcp://127.0.0.1:5557 --pool careful",
+               "Example: samplerd --join tcp://127.0.0.1:5557 --keys /etc/trivium/keys",
     .tables = {flags},
 };
 
@@ -70,6 +75,7 @@ static status choose_joins(char *address, failure *f) {
 
 /* ---- wiring: each modeld's link, and the samplers that draw for all of them, one a thread ---- */
 
+static keys *keyring;
 static logits_link *links[JOINS_MAX];
 static row_sampler *samplers[DRAWERS_MAX];
 static threads *draw_threads;
@@ -98,12 +104,12 @@ static void free_samplers(void) {
 }
 
 static status join_all(loop *l, failure *f) {
+    status st = keys_open(&keyring, keys_folder, l, f);
     logits_link_options how = {
         .name = name, .pool = pool, .incarnation = peers_incarnation(),
         .heartbeat_ms = (uint32_t)heartbeat_ms, .map_rows = !no_mapping,
-        .draw_threads = draw_threads, .calls = {.draw = draw},
+        .keys = keyring, .insecure = insecure, .draw_threads = draw_threads, .calls = {.draw = draw},
     };
-    status st = STATUS_OK;
     for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++) {
         how.address = joins.items[i];
         st = logits_link_join(&links[i], l, &how, f);
@@ -113,6 +119,7 @@ static status join_all(loop *l, failure *f) {
 
 static void leave_all(void) {
     for (size_t i = 0; i < joins.n_items; i++) logits_link_free(&links[i]);
+    keys_close(&keyring);
 }
 
 static status check_command_line(int argc, char **argv, failure *f) {
@@ -120,6 +127,7 @@ static status check_command_line(int argc, char **argv, failure *f) {
     if (st == STATUS_OK && joins.n_items > JOINS_MAX) {
         st = fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
     }
+    if (st == STATUS_OK) st = keys_choose(&keys_folder, insecure, f);
     for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
         st = endpoint_check(joins.items[i], false, f);
     return st;

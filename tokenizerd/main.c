@@ -10,6 +10,7 @@
 #include "proto/base/process/signals.h"
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
+#include "proto/net/keys/keys.h"
 #include "tokenizerd/serve/service.h"
 
 enum { WRONG_USE = 2 };
@@ -18,6 +19,7 @@ static const char *bind_clients, *bind_models;
 static const char *name = "tokenizerd";
 static const char *default_model;
 static uint64_t heartbeat_ms = HEARTBEAT_MS;
+static const char *keys_folder;
 static bool insecure;
 static log_level level = LOG_INFO;
 
@@ -32,8 +34,10 @@ static const option_row flags[] = {
      .take = hello_take_name, .help = "the model of requests that name none (the one that joined first)"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
+    {.name = "keys", .kind = OPTION_TEXT, .value_name = "DIR", .out = &keys_folder,
+     .help = "the folder of keys for tcp endpoints ($TRIVIUM_KEYS)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
-     .help = "allow an endpoint outside this machine without keys"},
+     .help = "tcp endpoints without keys: whoever reaches them is let in"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
      .help = "quiet, error, info or debug (info)"},
     {0},
@@ -43,7 +47,7 @@ static const options command_line = {
     .usage = "tokenizerd [flags]",
     .summary = "Turns text into ids and ids into text, for the modelds that join it and the\n"
                "clients that connect. It needs no model file: modelds bring their vocabularies.\n"
-               "Example: tokenizerd --bind-models tcp://127.0.0.1:5556",
+               "Example: tokenizerd --bind-models tcp://127.0.0.1:5556 --keys /etc/trivium/keys",
     .tables = {flags},
 };
 
@@ -64,6 +68,7 @@ int main(int argc, char **argv) {
     failure f = {STATUS_OK, ""};
     status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, &f);
     if (st == STATUS_NOT_FOUND) return 0;
+    if (st == STATUS_OK) st = keys_choose(&keys_folder, insecure, &f);
     if (st == STATUS_OK && bind_clients) st = endpoint_check(bind_clients, true, &f);
     if (st == STATUS_OK && bind_models) st = endpoint_check(bind_models, true, &f);
     if (st != STATUS_OK) {
@@ -80,6 +85,8 @@ int main(int argc, char **argv) {
     signals_set(SIGNALS_HOLD);  /* from here on there is something to put in order */
     loop *l = loop_new();
     if (!l) die("tokenizerd", "no memory for sockets and their threads");
+    keys *keyring = NULL;
+    if (keys_open(&keyring, keys_folder, l, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
     service *s = NULL;
     service_options wiring = {
         .name = name,
@@ -87,12 +94,14 @@ int main(int argc, char **argv) {
         .bind_models = bind_models,
         .default_model = default_model,
         .heartbeat_ms = (uint32_t)heartbeat_ms,
+        .keys = keyring,
         .insecure = insecure,
     };
     if (service_new(&s, l, &wiring, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "clients=%s models=%s", service_clients_at(s), service_models_at(s));
     loop_run(l);
     service_free(&s);
+    keys_close(&keyring);
     loop_free(&l);
     return 0;
 }

@@ -13,6 +13,7 @@
 #include "proto/base/model_name.h"
 #include "proto/chain/strategy_json.h"
 #include "proto/net/endpoint/endpoint.h"
+#include "proto/net/keys/keys.h"
 #include "proto/net/hello.h"
 
 int flags_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words) {
@@ -46,6 +47,10 @@ void common_flags_init(common_flags *flags) {
     const option_row rows[] = {
         {.name = "endpoint", .kind = OPTION_CALL, .value_name = "ENDPOINT", .out = flags,
          .take = take_endpoint, .help = "where tokenizerd listens ($TRIVIUM_ENDPOINT); several are tried in turn"},
+        {.name = "keys", .kind = OPTION_TEXT, .value_name = "DIR", .out = &flags->keys_folder,
+         .help = "the folder of keys for tcp endpoints ($TRIVIUM_KEYS)"},
+        {.name = "insecure", .kind = OPTION_FLAG, .out = &flags->insecure,
+         .help = "tcp endpoints without keys: whoever answers there is trusted"},
         {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &flags->wait_s, .min = 0,
          .max = WAIT_MS_MAX / 1000.0, .help = "seconds to wait for a missing daemon (10); if given, also for a model that is not known yet"},
         {.name = "json", .kind = OPTION_FLAG, .out = &flags->json,
@@ -58,6 +63,8 @@ void common_flags_init(common_flags *flags) {
 
 status common_flags_check(const common_flags *flags, failure *f) {
     failure why;
+    const char *folder = flags->keys_folder;
+    if (keys_choose(&folder, flags->insecure, f) != STATUS_OK) return f->code;
     if (flags->n_endpoints > 0 || !flags->default_endpoint) return STATUS_OK;
     if (endpoint_check(flags->default_endpoint, false, &why) == STATUS_OK) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST, "TRIVIUM_ENDPOINT: %s", why.message);
@@ -66,9 +73,13 @@ status common_flags_check(const common_flags *flags, failure *f) {
 client_options common_flags_client(const common_flags *flags) {
     bool is_default = flags->n_endpoints == 0 && flags->default_endpoint;
     bool has_own_wait = flags->wait_s >= 0;
+    const char *folder = flags->keys_folder;
+    keys_choose(&folder, flags->insecure, &(failure){0});   /* it was checked */
     return (client_options){
         .endpoints = is_default ? &flags->default_endpoint : flags->endpoints,
         .n_endpoints = is_default ? 1 : flags->n_endpoints,
+        .keys_folder = folder,
+        .insecure = flags->insecure,
         .wait_ms = has_own_wait ? (uint32_t)lround(flags->wait_s * 1000) : WAIT_MS,
         .has_own_wait = has_own_wait,
     };

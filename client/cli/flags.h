@@ -17,7 +17,7 @@
  * a sentence for wrong use, 1 for content that is refused (an id outside every vocabulary). */
 int flags_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words);
 
-/* ---- every command: --endpoint, --wait, --json. Its rows point into it: initialise it in place.
+/* ---- every command: --endpoint, --keys, --insecure, --wait, --json. Its rows point into it: initialise it in place.
  * ---- */
 
 typedef struct common_flags {
@@ -26,11 +26,13 @@ typedef struct common_flags {
     const char *default_endpoint;   /* $TRIVIUM_ENDPOINT, NULL: not set */
     double wait_s;                  /* below 0: not given */
     bool json;
-    option_row rows[4];
+    const char *keys_folder;        /* NULL: not given */
+    bool insecure;
+    option_row rows[6];
 } common_flags;
 
 void common_flags_init(common_flags *flags);
-/* STATUS_BAD_REQUEST for a TRIVIUM_ENDPOINT that counts and is none. */
+/* STATUS_BAD_REQUEST for a TRIVIUM_ENDPOINT that counts and is none, and for --keys beside --insecure. */
 status common_flags_check(const common_flags *flags, failure *f);
 client_options common_flags_client(const common_flags *flags);
 

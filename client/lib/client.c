@@ -17,6 +17,7 @@ struct client {
     watching *watching;
     char default_endpoint[ENDPOINT_BYTES_MAX];
     const char *endpoints[1];   /* that one */
+    keys *keys;
     client_waiting *waiting;
     void *waiting_context;
     bool has_joined;            /* once */
@@ -180,8 +181,16 @@ static status link_open(client *c, const client_options *options, failure *f) {
         .started = on_started, .chunk = on_chunk, .done = on_done,
         .traced = on_traced, .answered = on_answered, .beat = on_beat,
     };
-    text_link_options where = {options->endpoints, options->n_endpoints, options->wait_ms, options->has_own_wait};
+    text_link_options where = {
+        .endpoints = options->endpoints,
+        .n_endpoints = options->n_endpoints,
+        .wait_ms = options->wait_ms,
+        .has_own_wait = options->has_own_wait,
+        .insecure = options->insecure,
+    };
     if (endpoint_choose(c, &where, f) != STATUS_OK) return f->code;
+    if (keys_open(&c->keys, options->keys_folder, c->loop, f) != STATUS_OK) return f->code;
+    where.keys = c->keys;
     client_set_waiting(c, options->waiting, options->context);
     c->link = text_link_new(c->loop, &where, &events, c, f);
     return c->link ? STATUS_OK : f->code;
@@ -212,6 +221,7 @@ void client_close(client **out) {
     generations_free(&c->generations);
     watching_free(&c->watching);
     text_link_free(&c->link);
+    keys_close(&c->keys);
     loop_free(&c->loop);
     free(c);
 }

@@ -21,6 +21,8 @@ typedef void client_waiting(void *context, const char *sentence, bool in_text);
 typedef struct client_options {
     const char *const *endpoints;   /* [n_endpoints], borrowed for the life of the client */
     size_t n_endpoints;         /* 0: the runtime folder's */
+    const char *keys_folder;    /* for endpoints over tcp; NULL: there is none */
+    bool insecure;              /* tcp without keys is allowed */
     uint32_t wait_ms;           /* for a tokenizerd, and there for other missing daemons; 0: not at all */
     bool has_own_wait;          /* somebody asked for this wait: it is kept for a model that nobody knows, too */
     /* NULL, or called from the loop, once for each wait of a text, call or watch that is longer than a second:

@@ -202,7 +202,13 @@ static void introduce(samplerd_link *link) {
 
 static status bind_link(samplerd_link *link, loop *l, failure *f) {
     const samplerd_link_options *options = &link->options;
-    const endpoint_options where = {.address = options->address, .high_water = HIGH_WATER_ROWS, .insecure = options->insecure};
+    const endpoint_options where = {
+        .address = options->address,
+        .high_water = HIGH_WATER_ROWS,
+        .link = LINK_LOGITS,
+        .keys = options->keys,
+        .insecure = options->insecure,
+    };
     const peers_options who = {
         .incoming = &trivium__logits_reply__descriptor,
         .hello = &link->hello,

@@ -12,6 +12,7 @@
 #include "modeld/engine/model.h"
 #include "modeld/sched/samplers.h"
 #include "proto/chain/strategy.h"
+#include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
 #include "proto/rows/shared_rows.h"
 #include "sample_answer.h"
@@ -31,7 +32,8 @@ typedef struct samplerd_link_events {
 
 typedef struct samplerd_link_options {
     const char *address; /* that it binds */
-    bool insecure;       /* outside loopback is allowed */
+    keys *keys;          /* for an address over tcp; NULL: there are none */
+    bool insecure;       /* tcp without keys is allowed */
     const Trivium__Hello *hello;
     uint64_t incarnation;
     uint32_t heartbeat_ms;

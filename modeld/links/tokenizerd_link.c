@@ -312,7 +312,13 @@ static void introduce(tokenizerd_link *link) {
 
 static status join(tokenizerd_link *link, failure *f) {
     const tokenizerd_link_options *options = &link->options;
-    const endpoint_options where = {.address = options->address, .high_water = HIGH_WATER_MESSAGES, .insecure = options->insecure};
+    const endpoint_options where = {
+        .address = options->address,
+        .high_water = HIGH_WATER_MESSAGES,
+        .link = LINK_TOKENS,
+        .keys = options->keys,
+        .insecure = options->insecure,
+    };
     const peers_options who = {
         .incoming = &trivium__tokens_request__descriptor,
         .hello = &link->hello,

@@ -12,6 +12,7 @@
 #include "garbage.h"
 #include "modeld/engine/model.h"
 #include "modeld/sched/job.h"
+#include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
 #include "proto/net/wire.h"
 #include "report.h"
@@ -44,7 +45,8 @@ typedef struct tokenizerd_link_events {
 
 typedef struct tokenizerd_link_options {
     const char *address;
-    bool insecure;
+    keys *keys;    /* for an address over tcp; NULL: there are none */
+    bool insecure; /* tcp without keys is allowed */
     const Trivium__Hello *hello; /* ours; the default model is added */
     uint64_t incarnation;
     uint32_t heartbeat_ms;

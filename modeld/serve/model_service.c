@@ -148,6 +148,7 @@ static status bind_samplers(model_service *s, const model_service_options *optio
     };
     samplerd_link_options link = {
         .address = options->bind_samplers,
+        .keys = options->keys,
         .insecure = options->insecure,
         .hello = &s->introduction.hello,
         .incarnation = incarnation,
@@ -163,6 +164,7 @@ static status bind_samplers(model_service *s, const model_service_options *optio
 static status join_tokenizerds(model_service *s, const model_service_options *options, uint64_t incarnation,
                                failure *f) {
     tokenizerd_link_options link = {
+        .keys = options->keys,
         .insecure = options->insecure,
         .hello = &s->introduction.hello,
         .incarnation = incarnation,

@@ -10,6 +10,7 @@
 #include "modeld/engine/model.h"
 #include "modeld/pages/kv_cache.h"
 #include "proto/base/status.h"
+#include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
 
 typedef struct model_service model_service;
@@ -22,7 +23,8 @@ typedef struct model_service_options {
     uint32_t heartbeat_ms;
     uint32_t step_deadline_ms; /* for one answer of a sampler */
     bool share_rows;           /* samplerds of this host may read rows where they lie */
-    bool insecure;             /* a bind outside loopback is allowed */
+    keys *keys;                /* for endpoints over tcp; NULL: there are none */
+    bool insecure;             /* tcp without keys is allowed */
 } model_service_options;
 
 /* Bind, join, attach to the loop. Loop, model and cache (made with KV_SEQUENCES_MAX handles) are

@@ -169,7 +169,13 @@ static status join(logits_link *link, loop *l, const logits_link_options *option
     hello.role = TRIVIUM__ROLE__SAMPLERD;
     hello.name = (char *)options->name;
     hello.sampler = &link->offer;
-    const endpoint_options where = {.address = options->address, .high_water = HIGH_WATER_ROWS};
+    const endpoint_options where = {
+        .address = options->address,
+        .high_water = HIGH_WATER_ROWS,
+        .link = LINK_LOGITS,
+        .keys = options->keys,
+        .insecure = options->insecure,
+    };
     const peers_options who = {
         .incoming = &trivium__logits_request__descriptor,
         .hello = &hello,

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "proto/base/status.h"
+#include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
 #include "proto/pool/threads.h"
 #include "samplerd/chain/row_sampler.h"
@@ -29,6 +30,8 @@ typedef struct logits_link_options {
     const char *name, *pool;    /* ours: UTF-8, at most NAME_BYTES_MAX bytes; "" is the default pool */
     uint64_t incarnation;       /* ours: one a process, from peers_incarnation() */
     uint32_t heartbeat_ms;      /* HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX */
+    keys *keys;                 /* for an address over tcp; NULL: there are none */
+    bool insecure;              /* tcp without keys is allowed */
     bool map_rows;              /* read the modeld's rows where they lie, if it is on this host */
     threads *draw_threads;      /* in which several requests are drawn for at once */
     logits_calls calls;

@@ -9,7 +9,12 @@ status bound_link_open(bound_link *b, const link_options *o,
     hello.role = TRIVIUM__ROLE__TOKENIZERD;
     hello.name = (char *)o->name;
     const endpoint_options where = {
-        .address = o->address, .high_water = HIGH_WATER_MESSAGES, .insecure = o->insecure};
+        .address = o->address,
+        .high_water = HIGH_WATER_MESSAGES,
+        .link = o->link,
+        .keys = o->keys,
+        .insecure = o->insecure,
+    };
     const peers_options who = {
         .incoming = incoming,
         .hello = &hello,

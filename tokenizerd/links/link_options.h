@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
 
 typedef struct link_options {       /* borrowed as long as the link lives */
@@ -13,7 +14,9 @@ typedef struct link_options {       /* borrowed as long as the link lives */
     const char *address;            /* where to bind */
     uint64_t incarnation;           /* ours, the same on all links */
     uint32_t heartbeat_ms;
-    bool insecure;                  /* a bind outside loopback is allowed */
+    key_link link;                  /* which of the two it is */
+    keys *keys;                     /* for an address over tcp; NULL: there are none */
+    bool insecure;                  /* tcp without keys is allowed */
 } link_options;
 
 #endif

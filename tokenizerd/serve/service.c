@@ -260,10 +260,13 @@ static status links_new(service *s, const service_options *o, failure *f) {
         .address = o->bind_clients,
         .incarnation = peers_incarnation(),
         .heartbeat_ms = o->heartbeat_ms,
+        .link = LINK_TEXT,
+        .keys = o->keys,
         .insecure = o->insecure,
     };
     status st = client_link_new(&s->clients, &options, &text_events, s, f);
     options.address = o->bind_models;
+    options.link = LINK_TOKENS;
     return st == STATUS_OK ? modeld_link_new(&s->modelds, &options, &modeld_events, s, f) : st;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "proto/base/status.h"
+#include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
 
 typedef struct service service;
@@ -15,7 +16,8 @@ typedef struct service_options {
     const char *bind_clients, *bind_models;     /* endpoints */
     const char *default_model;      /* that requests without a name mean; NULL: the one that joined first */
     uint32_t heartbeat_ms;
-    bool insecure;                  /* a bind outside loopback is allowed */
+    keys *keys;                     /* for endpoints over tcp; NULL: there are none */
+    bool insecure;                  /* tcp without keys is allowed */
 } service_options;
 
 /* Bind both endpoints and attach to the loop. The loop and what the options point to are borrowed.

@@ -24,6 +24,8 @@ struct text_link {
     void *context;
     const char *const *endpoints;   /* [n_endpoints], borrowed */
     size_t n_endpoints, at;
+    keys *keys;
+    bool insecure;
     endpoint_reach reached[JOINS_MAX];  /* [n_endpoints], when it was last left */
     uint64_t drained[JOINS_MAX];    /* [n_endpoints]: who drained there, and was left for another; 0: nobody */
     uint32_t wait_ms;
@@ -324,6 +326,9 @@ static status join(text_link *link, failure *f) {
     const endpoint_options where = {
         .address = link->endpoints[link->at],
         .high_water = HIGH_WATER_MESSAGES,
+        .link = LINK_TEXT,
+        .keys = link->keys,
+        .insecure = link->insecure,
     };
     const peers_options who = {
         .incoming = &trivium__text_reply__descriptor,
@@ -377,6 +382,8 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
     link->n_endpoints = options->n_endpoints;
     link->wait_ms = options->wait_ms > 0 ? options->wait_ms : 1;   /* on the wire 0 means that nobody said */
     link->has_own_wait = options->has_own_wait;
+    link->keys = options->keys;
+    link->insecure = options->insecure;
     link->wait_timer = link->notice_timer = link->turn_timer = link->joined_timer = link->leave_timer = -1;
     link->incarnation = peers_incarnation();
     if (join(link, f) != STATUS_OK || wait_begin(link, HANDSHAKE_MS_MIN, f) != STATUS_OK || notice_begin(link, f) != STATUS_OK)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "proto/base/status.h"
+#include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
 #include "proto/net/wire.h"
 #include "text.pb-c.h"
@@ -19,6 +20,8 @@ typedef struct text_link_options {
     size_t n_endpoints;         /* 1 … JOINS_MAX */
     uint32_t wait_ms;           /* for a tokenizerd, and there for other missing daemons */
     bool has_own_wait;          /* somebody said so; else tokenizerd is told that nobody did */
+    keys *keys;                 /* for endpoints over tcp; NULL: there are none */
+    bool insecure;              /* tcp without keys is allowed */
 } text_link_options;
 
 /* What they get is valid for the call. Within them the link may be used, not freed. */

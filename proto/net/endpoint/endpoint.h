@@ -6,13 +6,16 @@
 #include <stdbool.h>
 
 #include "proto/base/status.h"
+#include "proto/net/keys/keys.h"
 
 typedef struct endpoint endpoint;
 
 typedef struct endpoint_options {
     const char *address;        /* "ipc:///run/…/models", "tcp://127.0.0.1:5555" */
     int high_water;             /* messages, per peer and direction */
-    bool insecure;              /* a bind outside loopback is allowed */
+    key_link link;              /* which keys are those of its two ends */
+    keys *keys;                 /* of tcp; NULL: there are none */
+    bool insecure;              /* tcp without keys is allowed */
     bool whole;                 /* messages of any size come whole: rows (the logits link) */
 } endpoint_options;
 

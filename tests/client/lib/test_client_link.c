@@ -127,7 +127,7 @@ static int end(void **state) {
 static void link_open(size_t n_endpoints, uint32_t wait_ms) {
     static const char *const endpoints[] = {first.address, second.address};
     failure f;
-    const text_link_options how = {endpoints, n_endpoints, wait_ms, true};
+    const text_link_options how = {.endpoints = endpoints, .n_endpoints = n_endpoints, .wait_ms = wait_ms, .has_own_wait = true};
     under_test = text_link_new(l, &how, &events, &got, &f);
     assert_non_null(under_test);
 }
@@ -268,7 +268,7 @@ static void an_endpoint_that_is_none_is_refused(void **state) {
     (void)state;
     failure f;
     const char *const wrong[] = {"nowhere"};
-    const text_link_options how = {wrong, 1, LONG_MS, true};
+    const text_link_options how = {.endpoints = wrong, .n_endpoints = 1, .wait_ms = LONG_MS, .has_own_wait = true};
     assert_null(text_link_new(l, &how, &events, &got, &f));
     assert_int_equal(f.code, STATUS_BAD_REQUEST);
 }

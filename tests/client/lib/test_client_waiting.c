@@ -86,7 +86,7 @@ static int end(void **state) {
 
 static void wait_at(const char *const *endpoints, size_t n_endpoints, uint32_t wait_ms) {
     failure f;
-    const text_link_options how = {endpoints, n_endpoints, wait_ms, true};
+    const text_link_options how = {.endpoints = endpoints, .n_endpoints = n_endpoints, .wait_ms = wait_ms, .has_own_wait = true};
     under_test = text_link_new(l, &how, &events, &got, &f);
     assert_non_null(under_test);
 }
@@ -168,7 +168,7 @@ static void a_wait_that_nobody_asked_for_is_not_said(void **state) {
     (void)state;
     failure f;
     const char *address = where.address;
-    under_test = text_link_new(l, &(text_link_options){&address, 1, LONG_MS, false}, &events, &got, &f);
+    under_test = text_link_new(l, &(text_link_options){.endpoints = &address, .n_endpoints = 1, .wait_ms = LONG_MS}, &events, &got, &f);
     assert_non_null(under_test);
     assert_int_equal(text_link_wait_ms(under_test), LONG_MS);
     assert_int_equal(text_link_wire_wait_ms(under_test), 0);
