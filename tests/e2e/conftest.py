@@ -65,6 +65,7 @@ class Stack:
                                 NO_COLOR="1")
         self.processes = []
         self.logs = {}
+        self.client_flags = ()      # of every command of the client
 
     def __enter__(self):
         return self
@@ -112,15 +113,18 @@ class Stack:
             return [d for d in self.daemons() if d["state"] == "ready"]
         wait_until(lambda: len(ready()) >= n_daemons, seconds, f"{n_daemons} daemons ready")
 
+    def command(self, name, *arguments):
+        return [name, *self.client_flags, *map(str, arguments)]
+
     def run(self, *arguments, input=None, timeout=TIMEOUT_S):
         """One run of the client; stdout and stderr as bytes."""
-        return subprocess.run([self.program("trivium"), *map(str, arguments)], env=self.environment, input=input,
+        return subprocess.run([self.program("trivium"), *self.command(*arguments)], env=self.environment, input=input,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
                               **({} if input is not None else {"stdin": subprocess.DEVNULL}))
 
     def popen(self, *arguments, **keywords):
         """A client that runs on; stdout and stderr are pipes."""
-        return self.spawn(self.program("trivium"), *arguments, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **keywords})
+        return self.spawn(self.program("trivium"), *self.command(*arguments), **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **keywords})
 
     def text(self, *arguments, **keywords):
         """stdout of `generate` with these arguments, which must succeed."""

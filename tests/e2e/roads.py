@@ -12,14 +12,16 @@ class RoadStack(Stack):
     def __init__(self, road, model, *modeld_arguments):
         super().__init__()
         self.road = road
+        self.client_flags = ("--insecure",) if road == "tcp" else ()
         binds = ("--bind-clients", "tcp://127.0.0.1:0", "--bind-models", "tcp://127.0.0.1:0") if road == "tcp" else ()
-        self.tokenizerd = self.start("tokenizerd", *binds)
+        self.tokenizerd = self.start("tokenizerd", *binds, *self.client_flags)
         self.clients, self.models = self.said(self.tokenizerd, r" ready clients=(\S+) models=(\S+)")
         self.environment["TRIVIUM_ENDPOINT"] = self.clients
         bind = ("--bind-samplers", "tcp://127.0.0.1:0") if road == "tcp" else ()
-        self.modeld = self.start("modeld", "--model", model, "--join", self.models, *bind, *modeld_arguments)
+        self.modeld = self.start("modeld", "--model", model, "--join", self.models, *bind, *self.client_flags,
+                                 *modeld_arguments)
         self.samplers, = self.said(self.modeld, r" samplers=(\S+)")
-        self.samplerd = self.start("samplerd", "--join", self.samplers)
+        self.samplerd = self.start("samplerd", "--join", self.samplers, *self.client_flags)
         self.wait_ready()
 
     def said(self, process, pattern):

@@ -54,7 +54,8 @@ class KeptStack(Stack):
         for link in relayed:
             self.relays[link] = Relay(self.place("relayed-" + link, self.folder), self.bound[link], *self.ears(link))
         self.joined = {link: self.relays[link].address if link in self.relays else self.bound[link] for link in LINKS}
-        self.reach = ("--endpoint", self.joined["clients"])
+        self.insecure = ("--insecure",) if transport == "tcp" else ()
+        self.reach = ("--endpoint", self.joined["clients"], *self.insecure)
 
     def place(self, name, folder=None):
         if self.transport == "tcp":
@@ -66,7 +67,7 @@ class KeptStack(Stack):
         return self.dones.heard if link == "clients" else None, None
 
     def arguments(self, role):
-        flags = ["--heartbeat-ms", HEARTBEAT_MS]
+        flags = ["--heartbeat-ms", HEARTBEAT_MS, *self.insecure]
         for link, (binder, flag) in BINDS.items():
             if binder == role:
                 flags += [flag, self.bound[link]]

@@ -86,7 +86,8 @@ static int end(void **state) {
 
 static void wait_at(const char *const *endpoints, size_t n_endpoints, uint32_t wait_ms) {
     failure f;
-    const text_link_options how = {.endpoints = endpoints, .n_endpoints = n_endpoints, .wait_ms = wait_ms, .has_own_wait = true};
+    const text_link_options how = {.endpoints = endpoints, .n_endpoints = n_endpoints, .wait_ms = wait_ms, .has_own_wait = true,
+                                   .insecure = true};
     under_test = text_link_new(l, &how, &events, &got, &f);
     assert_non_null(under_test);
 }

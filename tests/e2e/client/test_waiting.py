@@ -94,7 +94,7 @@ def test_a_chat_is_told_below_the_line_that_is_edited(stack):
 
 
 def test_three_ways_to_hear_nothing_are_three_sentences(stack, silent):
-    told = [stack.refused("status", "--wait", "0", "--endpoint", endpoint)
+    told = [stack.refused("status", "--insecure", "--wait", "0", "--endpoint", endpoint)
             for endpoint in ("tcp://nowhere.invalid:5555", refusing(), silent)]
     for sentence, words in zip(told, ("does not resolve", "the connection was refused", "silence"), strict=True):
         assert words in sentence
@@ -103,7 +103,7 @@ def test_three_ways_to_hear_nothing_are_three_sentences(stack, silent):
 
 def test_the_environment_names_an_endpoint(stack):
     stack.environment["TRIVIUM_ENDPOINT"] = refusing()
-    assert stack.environment["TRIVIUM_ENDPOINT"] in stack.refused("status", "--wait", "0")
+    assert stack.environment["TRIVIUM_ENDPOINT"] in stack.refused("status", "--insecure", "--wait", "0")
     assert "ipc:///there" in stack.refused("status", "--wait", "0", "--endpoint", "ipc:///there")
     stack.environment["TRIVIUM_ENDPOINT"] = "there"
     assert "trivium: TRIVIUM_ENDPOINT: there is no endpoint" in stack.refused("status", code=2)

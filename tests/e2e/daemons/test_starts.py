@@ -45,15 +45,16 @@ def test_the_client_says_so_too(stack):
 
 
 def test_ready_says_where_it_listens(stack, models):
-    front = stack.start("tokenizerd", "--bind-clients", "tcp://127.0.0.1:*", "--bind-models", "tcp://127.0.0.1:0")
+    front = stack.start("tokenizerd", "--bind-clients", "tcp://127.0.0.1:*", "--bind-models", "tcp://127.0.0.1:0", "--insecure")
     ready = wait_until(lambda: re.search(r"ready clients=(\S+) models=(\S+)", stack.log(front)), what="ready")
     clients, joins = ready.groups()
-    back = stack.start("modeld", *arguments_of("modeld", models), "--join", joins, "--bind-samplers", "tcp://[::1]:*")
+    back = stack.start("modeld", *arguments_of("modeld", models), "--join", joins, "--bind-samplers", "tcp://[::1]:*",
+                       "--insecure")
     samplers = wait_until(lambda: re.search(r" samplers=(\S+)", stack.log(back)), what="ready")[1]
-    stack.start("samplerd", "--join", samplers)
+    stack.start("samplerd", "--join", samplers, "--insecure")
     for address in (clients, joins, samplers):
         assert 0 < int(address.rsplit(":", 1)[1]) < 65536
-    wait_until(lambda: stack.run("generate", "hello", "--max-new-tokens", "2", "--endpoint", clients).returncode == 0,
+    wait_until(lambda: stack.run("generate", "hello", "--max-new-tokens", "2", "--insecure", "--endpoint", clients).returncode == 0,
                what="a text through these endpoints")
 
 

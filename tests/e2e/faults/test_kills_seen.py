@@ -21,7 +21,7 @@ class Unhurried(RoadStack):
 
     def binds(self):
         """Of the tokenizerd that comes after the first."""
-        return ("--bind-clients", self.clients, "--bind-models", self.models)
+        return ("--bind-clients", self.clients, "--bind-models", self.models, *self.client_flags)
 
     def sees(self, process, event):
         """Its log has a loss, and says why."""
@@ -57,7 +57,8 @@ def test_a_modeld_while_a_text_is_written(stack, models):
     stack.sees(stack.tokenizerd, "modeld_left")
     stack.sees(stack.samplerd, "left")
     bind = ("--bind-samplers", stack.samplers) if stack.road == "tcp" else ()
-    stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000), "--join", stack.models, *bind)
+    stack.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000), "--join", stack.models, *bind,
+                *stack.client_flags)
     stack.is_whole(*written)
 
 

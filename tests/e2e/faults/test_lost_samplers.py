@@ -46,7 +46,7 @@ def test_a_text_goes_on_when_all_samplerds_were_killed_and_another_comes(stack, 
     assert begun + rest == alone
 
 
-@pytest.mark.parametrize("bind", [(), ("--bind-samplers", "tcp://127.0.0.1:*")], ids=["ipc", "tcp"])
+@pytest.mark.parametrize("bind", [(), ("--bind-samplers", "tcp://127.0.0.1:*", "--insecure")], ids=["ipc", "tcp"])
 def test_a_killed_samplerd_is_missed_at_once(stack, models, bind):
     """The next try follows its loss: a step's deadline here is longer than this test."""
     start(stack, models, 0, "--log", "debug", *bind, step_deadline_ms=24 * 3600 * 1000)
@@ -54,7 +54,7 @@ def test_a_killed_samplerd_is_missed_at_once(stack, models, bind):
     where = re.search(r"samplers=(\S+)", stack.log(modeld))[1]
     samplerds = []
     for name in ("first", "second"):            # a text goes to whichever joined first
-        samplerds.append(stack.start("samplerd", "--name", name, "--join", where))
+        samplerds.append(stack.start("samplerd", "--name", name, "--join", where, "--insecure"))
         stack.wait_ready(2 + len(samplerds))
     client = stack.popen("generate", *REQUEST, "90000", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -67,7 +67,7 @@ def test_a_killed_samplerd_is_missed_at_once(stack, models, bind):
         stands_at = step()
         kill(samplerds[:1])
         wait_until(lambda: step() > stands_at, what="a text that goes on")
-        samplerds = samplerds[1:] + [stack.start("samplerd", "--name", f"later{n_kills}", "--join", where)]
+        samplerds = samplerds[1:] + [stack.start("samplerd", "--name", f"later{n_kills}", "--join", where, "--insecure")]
         wait_until(lambda: len([d for d in stack.daemons() if d["role"] == "samplerd"]) == 2, what="two samplerds")
     retries = [line for line in stack.log(modeld).splitlines() if " retry " in line]
     assert retries and all('the connection broke"' in line for line in retries)

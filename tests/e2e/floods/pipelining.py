@@ -24,7 +24,8 @@ def ids_of(n_ids):
 
 def start_at(stack, kind, model, modeld=True):
     """The daemons, with clients at ipc or tcp. The address for clients."""
-    flags = ("--bind-clients", "tcp://127.0.0.1:*") if kind == "tcp" else ()
+    flags = ("--bind-clients", "tcp://127.0.0.1:*", "--insecure") if kind == "tcp" else ()
+    stack.client_flags = flags[2:]
     stack.tokenizerd = stack.start("tokenizerd", *flags)
     ready = wait_until(lambda: re.search(r" ready .*clients=(\S+)", stack.log(stack.tokenizerd)), what="a tokenizerd")
     stack.environment["TRIVIUM_ENDPOINT"] = ready.group(1)

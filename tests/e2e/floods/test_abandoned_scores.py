@@ -118,7 +118,7 @@ def test_scores_end_with_their_tokenizerd(stack):
         wait_until(lambda: " left " in stack.log(stack.modeld), what="a lost tokenizerd")
         n_passes = n_wide_passes(stack)
     kept = {"ipc": (), "tcp": ("--bind-clients", stack.clients, "--bind-models", stack.models)}[stack.road]
-    stack.tokenizerd = stack.start("tokenizerd", *kept)
+    stack.tokenizerd = stack.start("tokenizerd", *kept, *stack.client_flags)
     stack.wait_ready()
     assert stack.model()["sequences"] == 0
     assert n_wide_passes(stack) <= n_passes + 1, "one more may have run when it was lost"

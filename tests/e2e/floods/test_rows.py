@@ -125,7 +125,7 @@ def test_whatever_a_modeld_sends_samplerd_keeps_within_its_memory(stack, road, t
     address = another_address(road, tmp_path, "samplers")
     n_vocab, n_rows, n = N_VOCAB_MAX // 4, 16, 24
     with contextlib.closing(ModeldByHand(address)) as large, Witness(stack) as witness:
-        both = stack.start("samplerd", "--join", stack.samplers, "--join", address)
+        both = stack.start("samplerd", "--join", stack.samplers, "--join", address, *stack.client_flags)
         large.join()
         stack.wait_ready(n_daemons=4)
         stack.stop(stack.samplerd)              # the text goes on with the one that serves both

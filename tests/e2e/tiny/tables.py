@@ -34,7 +34,7 @@ class TinyStack(Stack):
         then, not with its next heartbeat, which is far."""
         joins = [flag for models in tokenizerds for flag in ("--join", models)]
         self.modeld = self.start("modeld", "--model", self.model_path, "--step-deadline-ms", "60000", "--log", "debug",
-                                 *joins, *PATIENT)
+                                 "--insecure", *joins, *PATIENT)
         n_all = len(tokenizerds) or 1
         wait_until(lambda: self.log(self.modeld).count("joined tokenizerd=") == n_all, what="a modeld that has joined")
 

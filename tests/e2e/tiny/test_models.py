@@ -12,7 +12,8 @@ SAMPLED = ("--temperature", "1.2", "--max-new-tokens", "60", "--ignore-eos")
 def test_sequences(tables, fakes):  # noqa: F811
     """Of two tokenizerds, as one has no more requests than that."""
     n_all = tiny_limit("SEQUENCES_MAX")
-    other, clients, models = tables.start_tokenizerd("--bind-clients", "tcp://127.0.0.1:0", "--bind-models", "tcp://127.0.0.1:0")
+    other, clients, models = tables.start_tokenizerd("--bind-clients", "tcp://127.0.0.1:0", "--bind-models", "tcp://127.0.0.1:0",
+                                                     "--insecure")
     for process in (tables.modeld, tables.samplerd):
         tables.kill(process)
     tables.start_model(tables.models, models)
