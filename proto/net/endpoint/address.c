@@ -100,15 +100,3 @@ status address_check_length(const char *address, failure *f) {
                 "the socket path %s has %zu bytes, and %d is the longest there is", path,
                 strlen(path), IPC_PATH_BYTES_MAX);
 }
-
-bool address_is_loopback(const char *tcp) {
-    const char *colon = strrchr(tcp, ':');
-    char host[INET6_ADDRSTRLEN];
-    size_t n_bytes = colon ? (size_t)(colon - tcp) : strlen(tcp);
-    if (n_bytes >= sizeof host) return false;
-    memcpy(host, tcp, n_bytes);
-    host[n_bytes] = 0;
-    struct in_addr v4;
-    if (inet_pton(AF_INET, host, &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
-    return strcmp(host, "[::1]") == 0;
-}

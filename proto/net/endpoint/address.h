@@ -13,7 +13,4 @@ const char *address_tcp(const char *address);
 /* STATUS_TOO_LONG: an ipc path over IPC_PATH_BYTES_MAX. */
 status address_check_length(const char *address, failure *f);
 
-/* "127.0.0.1:5555": 127.0.0.0/8 and ::1, written as numbers: a name may mean anything. */
-bool address_is_loopback(const char *tcp);
-
 #endif

@@ -52,11 +52,7 @@ static status bind_ipc(endpoint *e, const char *path, failure *f) {
     return STATUS_OK;
 }
 
-static status bind_tcp(endpoint *e, const char *tcp, bool insecure, failure *f) {
-    if (!insecure && !address_is_loopback(tcp))
-        return fail(f, STATUS_BAD_REQUEST,
-                    "%s is open to other hosts, which are not authenticated: bind to "
-                    "tcp://127.0.0.1:PORT, or pass --insecure", e->address);
+static status bind_tcp(endpoint *e, failure *f) {
     zsock_set_backlog(e->zsock, BACKLOG);
     if (zmq_bind(zsock_resolve(e->zsock), e->address) != 0) {
         status code = zmq_errno() == EADDRINUSE ? STATUS_BUSY : STATUS_IO;
@@ -79,7 +75,7 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     const char *path = address_path(e->address);
     gate_opens(options->whole ? ANSWER_BYTES_MAX : MESSAGE_BYTES_MAX);
     if (st == STATUS_OK)
-        st = path ? bind_ipc(e, path, f) : bind_tcp(e, address_tcp(e->address), options->insecure, f);
+        st = path ? bind_ipc(e, path, f) : bind_tcp(e, f);
     e->listener = gate_opened();
     if (st != STATUS_OK) {
         endpoint_close(&e);

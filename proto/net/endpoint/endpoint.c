@@ -14,9 +14,18 @@ enum {
     HANDSHAKE_MS = 3000, /* until both sides have said what they speak */
 };
 
+/* Other users live on loopback, too. */
+static status check_guarded(const endpoint_options *options, failure *f) {
+    if (!address_tcp(options->address) || options->keys || options->insecure) return STATUS_OK;
+    return fail(f, STATUS_BAD_REQUEST,
+                "%s needs keys: pass --keys DIR (`trivium keygen DIR` makes them), or --insecure where whoever reaches it may do "
+                "as he likes", options->address);
+}
+
 status endpoint_new(endpoint **out, int type, const endpoint_options *options, failure *f) {
     status st = endpoint_check(options->address, type == ZMQ_ROUTER, f);
     if (st == STATUS_OK) st = address_check_length(options->address, f);
+    if (st == STATUS_OK) st = check_guarded(options, f);
     if (st == STATUS_OK) st = resources_check_memory(f);
     if (st != STATUS_OK) return st;
     endpoint *e = calloc(1, sizeof *e);

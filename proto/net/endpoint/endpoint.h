@@ -25,10 +25,10 @@ typedef struct endpoint_options {
 status endpoint_check(const char *address, bool binds, failure *f);
 
 /* ROUTER, bound. STATUS_BUSY: another process holds the socket (its lock). STATUS_TOO_LONG: an ipc path
- * over 107 bytes. STATUS_BAD_REQUEST: no endpoint, or a bind outside loopback without `insecure`. */
+ * over 107 bytes. STATUS_BAD_REQUEST: no endpoint, or tcp with neither keys nor `insecure`. */
 status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f);
 
-/* DEALER, connecting at once, and anew whenever the connection breaks. */
+/* DEALER, connecting at once, and anew whenever the connection breaks. STATUS_BAD_REQUEST as above. */
 status endpoint_join(endpoint **out, const endpoint_options *options, failure *f);
 
 /* At once for the caller: socket file and lock are gone when it returns. What was sent last, such as a

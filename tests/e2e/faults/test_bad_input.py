@@ -149,9 +149,25 @@ def test_a_second_daemon_on_the_same_socket(tiny, models):
         assert tiny.log(process).count("\n") == 1 and ("clients" in tiny.log(process) or "samplers" in tiny.log(process))
 
 
-def test_bind_outside_loopback_is_refused(stack):
-    process = stack.start("tokenizerd", "--bind-clients", "tcp://0.0.0.0:0")
-    assert process.wait(TIMEOUT_S) == 1 and "--insecure" in stack.log(process)
+@pytest.mark.parametrize("program, flag, address", [
+    ("tokenizerd", "--bind-clients", "tcp://127.0.0.1:0"), ("tokenizerd", "--bind-models", "tcp://0.0.0.0:0"),
+    ("modeld", "--bind-samplers", "tcp://[::1]:0"), ("modeld", "--join", "tcp://127.0.0.1:5556"),
+    ("samplerd", "--join", "tcp://127.0.0.1:5557")])
+def test_tcp_with_neither_keys_nor_insecure(stack, models, program, flag, address):
+    model = ("--model", models(type="F32", seed=1)) if program == "modeld" else ()
+    process = stack.start(program, *model, flag, address)
+    assert process.wait(TIMEOUT_S) == 1
+    said = stack.log(process).splitlines()[-1]
+    assert address in said and "--keys DIR" in said and "--insecure" in said
+
+
+def test_a_client_over_tcp_has_keys_or_is_insecure_too(stack):
+    said = stack.refused("status", "--endpoint", "tcp://127.0.0.1:5555", code=2)
+    assert "--keys DIR" in said and "--insecure" in said
+    stack.refused("status", "--endpoint", "tcp://127.0.0.1:5555", "--keys", "there", "--insecure", code=2)
+    for program in ("tokenizerd", "samplerd"):
+        process = stack.start(program, "--keys", "there", "--insecure")
+        assert process.wait(TIMEOUT_S) == 2 and "exclude each other" in stack.log(process)
 
 
 def test_a_path_that_is_too_long(stack):
