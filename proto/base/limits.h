@@ -118,6 +118,7 @@ enum {
     DRAWERS_MAX = 64,               /* threads of a samplerd that draw */
     DRAWERS_DEFAULT_MAX = 6,        /* without --threads */
     JOINS_MAX = 16,                 /* --join, --endpoint */
+    AUTHORISED_MAX = TINY_LIMITS ? 8 : 1024,    /* keys that may join one link */
 
     /* time */
     HEARTBEAT_MS = 500,

@@ -1,0 +1,186 @@
+#include "authorised.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "key_pair.h"
+#include "proto/base/grow.h"
+#include "proto/base/limits.h"
+#include "proto/base/log.h"
+
+enum { FILE_NAME_BYTES = KEY_NAME_BYTES_MAX + sizeof KEY_SUFFIX };
+
+typedef struct key_entry {
+    char file[FILE_NAME_BYTES];
+    key_stamp stamp;
+    char public_key[KEY_TEXT_BYTES];    /* "": it could not be read yet */
+    key_rights rights;
+} key_entry;
+
+typedef struct key_table {
+    key_entry *entries;             /* [n], in order of their names */
+    size_t n, capacity;
+} key_table;
+
+struct authorised {
+    char path[KEY_PATH_BYTES];
+    key_link link;
+    key_table table;
+    bool readable;
+};
+
+/* ---- the folder ---- */
+
+static int by_name(const void *one, const void *other) {
+    return strcmp(((const key_entry *)one)->file, ((const key_entry *)other)->file);
+}
+
+static const key_entry *find_file(const key_table *table, const key_entry *like) {
+    return table->n > 0 ? bsearch(like, table->entries, table->n, sizeof *like, by_name) : NULL;
+}
+
+static bool is_key_file(const char *file) {
+    size_t n = strlen(file), n_suffix = strlen(KEY_SUFFIX);
+    return file[0] != '.' && n > n_suffix && strcmp(file + n - n_suffix, KEY_SUFFIX) == 0;
+}
+
+static status add_file(key_table *table, const char *path, const char *file, failure *f) {
+    if (table->n == AUTHORISED_MAX)
+        return fail(f, STATUS_BUSY, "%s has more than %d keys, the most there can be", path, AUTHORISED_MAX);
+    if (strlen(file) >= FILE_NAME_BYTES)
+        return fail(f, STATUS_TOO_LONG, "%s/%s: the name of a key has at most %d bytes", path, file, KEY_NAME_BYTES_MAX);
+    key_entry *entries = grow(table->entries, &table->capacity, table->n + 1, sizeof *entries);
+    if (!entries) return fail(f, STATUS_NO_MEMORY, "no memory for the keys of %s", path);
+    table->entries = entries;
+    key_entry *entry = &entries[table->n++];
+    *entry = (key_entry){0};
+    strcpy(entry->file, file);
+    return STATUS_OK;
+}
+
+/* The names of all key files, in order. */
+static status list(key_table *table, DIR *folder, const char *path, failure *f) {
+    status st = STATUS_OK;
+    for (const struct dirent *one; st == STATUS_OK && (errno = 0, one = readdir(folder));)
+        if (is_key_file(one->d_name)) st = add_file(table, path, one->d_name, f);
+    if (st == STATUS_OK && errno != 0) st = fail(f, STATUS_IO, "cannot read %s: %s", path, strerror(errno));
+    if (st == STATUS_OK && table->n > 0) qsort(table->entries, table->n, sizeof *table->entries, by_name);
+    return st;
+}
+
+/* ---- its files ---- */
+
+/* As it was before, or as it is now. Whatever becomes of it, this state of the file is not read again. */
+static status take_file(key_entry *entry, const key_entry *before, const char *path, const struct stat *info, failure *f) {
+    key_stamp stamp = key_stamp_of(info);
+    if (before) *entry = *before;
+    if (before && key_stamp_equal(&stamp, &before->stamp)) return STATUS_OK;
+    entry->stamp = stamp;
+    key_pair pair;
+    char file[KEY_PATH_BYTES + FILE_NAME_BYTES];
+    snprintf(file, sizeof file, "%s/%s", path, entry->file);
+    status st = key_pair_read_public(&pair, file, f);
+    if (st != STATUS_OK) return st;
+    memcpy(entry->public_key, pair.public_key, sizeof entry->public_key);
+    entry->rights = pair.rights;
+    return STATUS_OK;
+}
+
+/* One that went while we looked is as one that is just being written: its turn comes again. */
+static status take_files(authorised *a, key_table *table, DIR *folder, bool is_first, failure *f) {
+    for (size_t i = 0; i < table->n; i++) {
+        key_entry *entry = &table->entries[i];
+        struct stat info;
+        if (fstatat(dirfd(folder), entry->file, &info, 0) != 0) info = (struct stat){0};
+        status st = take_file(entry, find_file(&a->table, entry), a->path, &info, f);
+        if (st != STATUS_OK && is_first) return st;
+        if (st != STATUS_OK) log_event(LOG_ERROR, "key_unreadable", "why=\"%s\"", f->message);
+    }
+    return STATUS_OK;
+}
+
+static status read_folder(authorised *a, key_table *table, bool is_first, failure *f) {
+    status st = key_folder_check(a->path, f);
+    if (st != STATUS_OK) return st;
+    DIR *folder = opendir(a->path);
+    if (!folder) return fail(f, STATUS_IO, "cannot open %s: %s", a->path, strerror(errno));
+    st = list(table, folder, a->path, f);
+    if (st == STATUS_OK) st = take_files(a, table, folder, is_first, f);
+    closedir(folder);
+    return st;
+}
+
+/* ---- all of it ---- */
+
+static void tell_if_empty(const authorised *a) {
+    if (a->table.n > 0) return;
+    log_event(LOG_INFO, "nobody_authorised", "link=%s folder=\"%s\"", key_link_name(a->link), a->path);
+}
+
+status authorised_new(authorised **out, const char *folder, key_link link, failure *f) {
+    authorised *a = *out = calloc(1, sizeof *a);
+    if (!a) return fail(f, STATUS_NO_MEMORY, "no memory for keys");
+    a->link = link;
+    a->readable = true;
+    status st = key_authorised_path(a->path, folder, link, NULL, f);
+    if (st == STATUS_OK) st = read_folder(a, &a->table, true, f);
+    if (st == STATUS_OK) tell_if_empty(a);
+    else authorised_free(out);
+    return st;
+}
+
+void authorised_free(authorised **a) {
+    if (!*a) return;
+    free((*a)->table.entries);
+    free(*a);
+    *a = NULL;
+}
+
+static bool says_the_same(const key_table *one, const key_table *other) {
+    bool same = one->n == other->n;
+    for (size_t i = 0; same && i < one->n; i++) {
+        const key_entry *a = &one->entries[i], *b = &other->entries[i];
+        same = strcmp(a->public_key, b->public_key) == 0 && a->rights.is_operator == b->rights.is_operator &&
+               a->rights.is_gateway == b->rights.is_gateway;
+    }
+    return same;
+}
+
+bool authorised_refresh(authorised *a) {
+    failure f;
+    key_table now = {0};
+    status st = read_folder(a, &now, false, &f);
+    if (st != STATUS_OK) {
+        if (a->readable) log_event(LOG_ERROR, "keys_unreadable", "link=%s why=\"%s\"", key_link_name(a->link), f.message);
+        a->readable = false;
+        free(now.entries);
+        return false;
+    }
+    a->readable = true;
+    bool changed = !says_the_same(&a->table, &now);
+    free(a->table.entries);
+    a->table = now;
+    if (changed) tell_if_empty(a);
+    return changed;
+}
+
+bool authorised_find(const authorised *a, const char *public_key, key_rights *rights) {
+    bool found = false;
+    *rights = (key_rights){0};
+    for (size_t i = 0; public_key[0] && i < a->table.n; i++) {
+        const key_entry *entry = &a->table.entries[i];
+        if (strcmp(entry->public_key, public_key) != 0) continue;
+        found = true;
+        rights->is_operator |= entry->rights.is_operator;
+        rights->is_gateway |= entry->rights.is_gateway;
+    }
+    return found;
+}
+
+bool authorised_readable(const authorised *a) {
+    return a->readable;
+}

@@ -1,0 +1,26 @@
+/* Who may join one link: the keys in its authorised folder, read anew as they change. */
+#ifndef TRIVIUM_AUTHORISED_H
+#define TRIVIUM_AUTHORISED_H
+
+#include <stdbool.h>
+
+#include "key_files.h"
+#include "proto/base/status.h"
+
+typedef struct authorised authorised;
+
+/* Reads the folder of this link in `folder` (borrowed). What is wrong with the folder or with any of its keys is the
+ * failure; STATUS_NO_MEMORY. */
+status authorised_new(authorised **out, const char *folder, key_link link, failure *f);
+void authorised_free(authorised **a);           /* NULL is fine */
+
+/* Reads what has changed since. A file that cannot be read, as one that is just being written, keeps the key that it had,
+ * and a folder that cannot be read all of them; both are logged once. True: keys or rights are not what they were. */
+bool authorised_refresh(authorised *a);
+
+/* Is this key (Z85) one of them, and with which rights? Where several files have it, with those of all. */
+bool authorised_find(const authorised *a, const char *public_key, key_rights *rights);
+/* Can the folder be read? Else nobody new is let in. */
+bool authorised_readable(const authorised *a);
+
+#endif
