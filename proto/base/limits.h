@@ -117,7 +117,11 @@ enum {
     THREADS_MAX = 256,
     DRAWERS_MAX = 64,               /* threads of a samplerd that draw */
     DRAWERS_DEFAULT_MAX = 6,        /* without --threads */
-    JOINS_MAX = 16,                 /* --join, --endpoint */
+    JOINS_MAX = 16,                 /* --join, --endpoint; links of a daemon, one for each address */
+    NAME_ADDRESSES_MAX = TINY_LIMITS ? 8 : 256,     /* of one host's name */
+    LOOKUPS_MAX = 2 * JOINS_MAX,    /* of names, under way in one process: a mute name server may keep each for a minute */
+    PORT_BYTES = 6,                 /* "65535" */
+    ADDRESS_BYTES = 80,             /* an endpoint in numbers: "tcp://[fe80::…%interface]:65535" */
     AUTHORISED_MAX = TINY_LIMITS ? 8 : 1024,    /* keys that may join one link */
 
     /* time */
@@ -128,6 +132,11 @@ enum {
     RETURN_HEARTBEATS = 2,          /* of a new tokenizerd, in which the modelds of the one before come back */
     WAIT_MS = 10000,                /* for a missing worker */
     WAIT_MS_MAX = 24 * 3600 * 1000,
+    NAME_ASK_MS = 5000,             /* until a name is looked up again, */
+    NAME_ASK_MS_MIN = 1000,         /* where a link of it was lost, or nothing was found */
+    REFUSED_AGAIN_MS = 30000,       /* until one that refused a modeld for good is asked again, where a name leads to it */
+    REJOIN_MS_MIN = 100,            /* from one try to join to the next, at least; twice as long after each that fails, */
+    REJOIN_MS_MAX = 5000,           /* up to this */
     NOTICE_MS = 1000,               /* until whoever waits is told for what */
     STEP_DEADLINE_MS = 2000,        /* for one answer of a sampler */
     STEP_TRIES_MAX = 5,             /* deadlines passed and wrong answers of one step */

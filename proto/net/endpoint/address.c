@@ -100,3 +100,14 @@ status address_check_length(const char *address, failure *f) {
                 "the socket path %s has %zu bytes, and %d is the longest there is", path,
                 strlen(path), IPC_PATH_BYTES_MAX);
 }
+
+bool address_has_name(const char *address) {
+    const char *tcp = address_tcp(address);
+    return tcp && tcp[0] != '[' && tcp[strspn(tcp, "0123456789.")] != ':';
+}
+
+void address_split(const char *address, char *host, char *port) {
+    const char *tcp = address_tcp(address), *colon = strrchr(tcp, ':');
+    snprintf(host, ENDPOINT_BYTES_MAX, "%.*s", (int)(colon - tcp), tcp);
+    snprintf(port, PORT_BYTES, "%s", colon + 1);
+}
