@@ -237,16 +237,15 @@ static void detach(peers *ps) {
     peers_room_end(ps);
     loop_cancel(ps->loop, ps->retry_timer);
     loop_cancel(ps->loop, ps->end_timer);
-    loop_remove_socket(ps->loop, ps->socket); /* its writer, too */
-    loop_remove_socket(ps->loop, endpoint_monitor(ps->endpoint));
+    peers_join_end(ps);
+    peers_detach_sockets(ps);
 }
 
 static bool attach(peers *ps) {
     ps->retry_timer = ps->end_timer = ps->sweep_timer = -1;
     if (peers_bound(ps) && !peers_room_begin(ps)) return false;
     if (!peers_life_begin(ps)) return false;
-    if (loop_add_socket(ps->loop, ps->socket, peers_readable, ps) != 0) return false;
-    return loop_add_socket_alone(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
+    return peers_attach_sockets(ps);
 }
 
 typedef status endpoint_opener(endpoint **out, const endpoint_options *options, failure *f);
@@ -272,6 +271,7 @@ static status open_peers(endpoint_opener *opener, peers **out, loop *l, const en
     if (st == STATUS_OK) st = opener(&ps->endpoint, &how, f);
     if (st == STATUS_OK) {
         ps->socket = endpoint_socket(ps->endpoint);
+        peers_join_begin(ps, &how);
         if (!attach(ps)) {
             detach(ps);
             st = fail(f, STATUS_NO_MEMORY, "no memory for the link at %s", where->address);

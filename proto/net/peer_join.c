@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "errors.h"
@@ -35,6 +36,79 @@ static void on_writable(void *context) {
     await_writable(ps, false);
     if (TAILQ_EMPTY(&ps->list)) peers_say_hello(ps);
 }
+
+/* ---- Joining side: one endpoint after the other ---- */
+
+void peers_join_begin(peers *ps, const endpoint_options *where) {
+    peers_joining *j = &ps->joining;
+    j->anew_timer = -1;
+    j->where = *where;
+    snprintf(j->address, sizeof j->address, "%s", where->address);
+    j->where.address = j->address;
+    j->made_ms = clock_ms();
+    j->pause_ms = REJOIN_MS_MIN;
+}
+
+void peers_join_end(peers *ps) {
+    loop_cancel(ps->loop, ps->joining.anew_timer);
+}
+
+static void on_anew(void *context);
+
+/* Without memory for the timer the next tick makes it. */
+static void anew_after(peers *ps, uint32_t pause_ms) {
+    peers_joining *j = &ps->joining;
+    j->anew_timer = loop_once(ps->loop, pause_ms, on_anew, ps);
+    if (j->pause_ms < REJOIN_MS_MAX) j->pause_ms = j->pause_ms < REJOIN_MS_MAX / 2 ? 2 * j->pause_ms : REJOIN_MS_MAX;
+}
+
+static void make_anew(peers *ps) {
+    peers_joining *j = &ps->joining;
+    failure f;
+    j->made_ms = clock_ms();
+    bool made = endpoint_join_anew(&ps->endpoint, &j->where, &f) == STATUS_OK;
+    ps->socket = endpoint_socket(ps->endpoint);
+    if (made && peers_attach_sockets(ps)) {
+        j->rests = false;
+        peers_say_hello(ps);
+        return;
+    }
+    if (made) peers_detach_sockets(ps);
+    anew_after(ps, j->pause_ms);
+}
+
+static void on_anew(void *context) {
+    peers *ps = context;
+    ps->joining.anew_timer = -1;
+    make_anew(ps);
+}
+
+/* At once after a link that lasted, or a try that did: pauses are for whoever ends each connection soon. The endpoint
+ * before has a Leave to send, if one is owed; the next one needs none, for whoever says Hello on another connection was
+ * lost on the one before. */
+void peers_join_anew(peers *ps) {
+    peers_joining *j = &ps->joining;
+    uint64_t passed_ms = clock_ms() - j->made_ms;
+    if (j->rests) return;
+    peers_pay_leave(ps);
+    j->leave_to = 0;
+    j->rests = true;
+    j->awaits_writable = false;
+    peers_detach_sockets(ps);
+    endpoint_rest(ps->endpoint);
+    if (passed_ms >= j->pause_ms) make_anew(ps);
+    else anew_after(ps, j->pause_ms - (uint32_t)passed_ms);
+}
+
+bool peers_rest(const peers *ps) {
+    return ps->joining.rests;
+}
+
+void peers_rest_no_longer(peers *ps) {
+    if (ps->joining.anew_timer < 0) make_anew(ps);
+}
+
+/* ---- Hello ---- */
 
 void peers_owe_leave(peers *ps, uint64_t to) {
     ps->joining.leave_to = to;
@@ -101,6 +175,7 @@ static void peer_admit(peers *ps, const wire_message *m, uint64_t from, const Tr
         return;
     }
     ps->joining.leave_to = ps->joining.refused_by = 0;
+    ps->joining.pause_ms = REJOIN_MS_MIN;
     await_writable(ps, false);
     if (p->state != PEER_ENTERING) return; /* its owner cut it */
     p->state = PEER_JOINED;

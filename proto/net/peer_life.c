@@ -185,14 +185,14 @@ void peers_readable(void *context) {
     peers_flush(ps); /* a peer that answers has read */
 }
 
-/* Joining side. ZeroMQ connects again by itself, but has dropped what was under way, both ways, a Leave included:
- * only joining anew makes both sides sure of what the other one has. */
+/* Joining side. ZeroMQ may connect again by itself, but has dropped what was under way, both ways, a Leave included: only
+ * joining anew makes both sides sure of what the other one has. */
 static void rejoin(peers *ps) {
     peer *p = TAILQ_FIRST(&ps->list);
-    if (!endpoint_broke(ps->endpoint) || !p) return;
-    p->connection = -1;
-    peer_end(ps, p, WHY_BROKE, true);
-    peers_say_hello(ps);
+    if (!endpoint_broke(ps->endpoint)) return;
+    if (p) p->connection = -1;
+    if (p) peer_end(ps, p, WHY_BROKE, false);
+    peers_join_anew(ps);
 }
 
 void peers_disconnected(void *context) {
@@ -268,7 +268,7 @@ static void end_the_silent(peers *ps) {
         char why[WHY_BYTES];
         snprintf(why, sizeof why, "silent for %u ms", (unsigned)silence_ms(ps, p));
         peer_end(ps, p, why, true);
-        if (!peers_bound(ps)) peers_say_hello(ps);
+        if (!peers_bound(ps)) peers_join_anew(ps);
     }
 }
 
@@ -296,8 +296,15 @@ static void send_heartbeats(peers *ps, uint64_t now_ms) {
 
 /* A socket from which nothing comes is looked into once a tick, to know that it is empty. */
 static void listen_to_nothing(peers *ps) {
-    if (ps->life.n_read == ps->life.ticked_n_read) end_the_broken(ps, receive(ps));
+    if (ps->life.n_read == ps->life.ticked_n_read && !peers_rest(ps)) end_the_broken(ps, receive(ps));
     ps->life.ticked_n_read = ps->life.n_read;
+}
+
+/* Joining side. */
+static void look_for_peer(peers *ps) {
+    if (!TAILQ_EMPTY(&ps->list)) return;
+    if (peers_rest(ps)) peers_rest_no_longer(ps);
+    else if (interval_passed(ps, peers_hello_ms(ps), clock_ms())) peers_say_hello(ps);
 }
 
 static void on_tick(void *context) {
@@ -309,15 +316,23 @@ static void on_tick(void *context) {
     end_the_silent(ps);
     peers_refuse_the_slow(ps, ps->life.listened_ms);
     peers_say_draining(ps);
+    if (!peers_bound(ps)) look_for_peer(ps);
     uint64_t now_ms = clock_ms();
-    if (!peers_bound(ps) && TAILQ_EMPTY(&ps->list) &&
-        interval_passed(ps, peers_hello_ms(ps), now_ms))
-        peers_say_hello(ps);
     if (ps->options.liveness == LIVENESS_BOTH)
         send_heartbeats(ps, now_ms);
     else if (peers_bound(ps))
         send_pings(ps, now_ms);
     peers_flush(ps);
+}
+
+bool peers_attach_sockets(peers *ps) {
+    return loop_add_socket(ps->loop, ps->socket, peers_readable, ps) == 0 &&
+           loop_add_socket_alone(ps->loop, endpoint_monitor(ps->endpoint), peers_disconnected, ps) == 0;
+}
+
+void peers_detach_sockets(peers *ps) {
+    loop_remove_socket(ps->loop, ps->socket); /* its writer, too */
+    loop_remove_socket(ps->loop, endpoint_monitor(ps->endpoint));
 }
 
 bool peers_life_begin(peers *ps) {

@@ -73,6 +73,12 @@ typedef struct peers_life {
 
 /* Of a joining side. Only peer_join.c looks into it. */
 typedef struct peers_joining {
+    endpoint_options where;         /* of each endpoint that is made */
+    char address[ENDPOINT_BYTES_MAX];
+    uint64_t made_ms;               /* when the last one was */
+    uint32_t pause_ms;              /* until the next one may be, at least */
+    int anew_timer;                 /* -1: not set */
+    bool rests;                     /* its connection broke, and another one is to be made */
     uint64_t hello_ms;              /* when we last said Hello, or gave a peer up */
     uint64_t leave_to;              /* the incarnation to which we owe a Leave before the next Hello, or 0 */
     bool awaits_writable;
@@ -155,6 +161,12 @@ void peers_say_draining(peers *ps);                 /* if we are, to those who d
 
 /* ---- peer_join.c ---- */
 
+void peers_join_begin(peers *ps, const endpoint_options *where);    /* joining side: its endpoint was made */
+void peers_join_end(peers *ps);
+/* Joining side: nobody is joined, and the endpoint is of no more use. Another one takes its place, now or after a pause. */
+void peers_join_anew(peers *ps);
+bool peers_rest(const peers *ps);                   /* is that pause now? */
+void peers_rest_no_longer(peers *ps);               /* at a tick in it: it may have no timer that ends it */
 /* Joining side: Hello, now or as soon as we are connected. */
 void peers_say_hello(peers *ps);
 void peers_owe_leave(peers *ps, uint64_t to);       /* joining side: before the next Hello; 0: to nobody */
@@ -191,6 +203,10 @@ void peer_heard(peer *p);                           /* a sign of life */
 /* Bound side: whose connections broke, as far as that is known. To be asked before a Hello is taken: its connection
  * may have the descriptor of one that broke. */
 void peers_note_broken(peers *ps);
+
+/* The endpoint's sockets and the loop. False: no memory. */
+bool peers_attach_sockets(peers *ps);
+void peers_detach_sockets(peers *ps);
 
 /* Handlers for the loop; the context is the peers. */
 void peers_readable(void *context);

@@ -12,6 +12,10 @@ static const char *unreached_because(const char *address, endpoint_reach reach) 
     case REACH_REFUSED:
         return is_file ? "nothing listens there; start the daemons with `trivium up`"
                        : "the connection was refused (nothing listens there, or the host is out of reach)";
+    case REACH_NO_HANDSHAKE:
+        return is_file ? "what listens there is no tokenizerd"
+                       : "the connection was ended before a word was said (its key is another one, ours is not known there, "
+                         "or it is no tokenizerd)";
     case REACH_SILENT: break;
     }
     return is_file ? "what listens there says nothing" : "there is silence, from the host or from what listens there";

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -77,42 +76,12 @@ void *endpoint_monitor(const endpoint *e) {
     return monitor_socket(e->monitor);
 }
 
-/* A try that ends without a socket of its own found no address to connect to. One that has begun has an address,
- * and says nothing more yet: the one before it still counts. */
-static void reach_learn(endpoint *e, uint16_t event) {
-    bool has_address = event == ZMQ_EVENT_CONNECT_DELAYED && e->reach == REACH_NO_ADDRESS;
-    if (event == ZMQ_EVENT_CONNECTED || has_address) e->reach = REACH_SILENT;
-    if (event == ZMQ_EVENT_CLOSED) e->reach = REACH_REFUSED;
-    if (event == ZMQ_EVENT_CONNECT_RETRIED && !e->had_socket) e->reach = REACH_NO_ADDRESS;
-    e->had_socket = event != ZMQ_EVENT_CONNECT_RETRIED;
-}
-
-bool endpoint_broke(endpoint *e) {
-    bool broke = false;
-    uint16_t event;
-    int32_t unused;
-    while (monitor_next(e->monitor, &event, &unused)) {
-        broke = broke || event == ZMQ_EVENT_DISCONNECTED;
-        reach_learn(e, event);
-    }
-    return broke;
-}
-
 bool endpoint_next_broken(endpoint *e, int *connection) {
     uint16_t unused;
     int32_t descriptor;
     bool found = monitor_next(e->monitor, &unused, &descriptor);
     if (found) *connection = descriptor;
     return found;
-}
-
-/* The descriptor of one that broke may be another's by now. */
-void endpoint_shut(endpoint *e, int connection) {
-    if (connection >= 0 && !endpoint_broke(e)) shutdown(connection, SHUT_RDWR);
-}
-
-endpoint_reach endpoint_reached(const endpoint *e) {
-    return e->reach;
 }
 
 bool endpoint_bound(const endpoint *e) {

@@ -28,8 +28,14 @@ status endpoint_check(const char *address, bool binds, failure *f);
  * over 107 bytes. STATUS_BAD_REQUEST: no endpoint, or tcp with neither keys nor `insecure`. */
 status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f);
 
-/* DEALER, connecting at once, and anew whenever the connection breaks. STATUS_BAD_REQUEST as above. */
+/* DEALER, connecting at once, and anew as long as nobody listens there. Its host is an address, never a name (names/).
+ * One whose connection broke, or whose handshake failed, may never connect again: it is made anew.
+ * STATUS_BAD_REQUEST as above. */
 status endpoint_join(endpoint **out, const endpoint_options *options, failure *f);
+
+/* Takes the place of *e, a joining one to the same address, which is closed. Fails as endpoint_join: *e is as it was then. */
+status endpoint_join_anew(endpoint **e, const endpoint_options *options, failure *f);
+void endpoint_rest(endpoint *e);                /* a joining one: it tries no more */
 
 /* At once for the caller: socket file and lock are gone when it returns. What was sent last, such as a
  * Leave, has a tenth of a second to go out; a message to a dead peer never waits longer. */
@@ -52,7 +58,8 @@ void endpoint_shut(endpoint *e, int connection);
 typedef enum endpoint_reach {
     REACH_SILENT,               /* no word of the other side, or a connection */
     REACH_REFUSED,              /* nobody accepts a connection there */
-    REACH_NO_ADDRESS,           /* the host's name does not resolve, or has not yet */
+    REACH_NO_HANDSHAKE,         /* the connection is ended before a word was said: wrong keys, or no daemon of ours */
+    REACH_NO_ADDRESS,           /* the host's name does not resolve, or has not yet (of names, never of an endpoint) */
 } endpoint_reach;
 endpoint_reach endpoint_reached(const endpoint *e);
 bool endpoint_bound(const endpoint *e);

@@ -18,7 +18,6 @@ struct endpoint {
     int listener;
     bool bound;
     endpoint_reach reach;
-    bool had_socket;            /* this try to connect came so far */
 };
 
 /* ---- endpoint.c ---- */

@@ -1,18 +1,25 @@
 /* Endpoints that join others. */
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "address.h"
 #include "endpoint_parts.h"
 
 enum {
-    MONITORED = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_DELAYED | ZMQ_EVENT_CLOSED |
-                ZMQ_EVENT_CONNECT_RETRIED,
+    MONITORED = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
+    CONNECT_MS_MAX = 2000,      /* then an address that does not answer is given up, and tried anew */
 };
 
 status endpoint_join(endpoint **out, const endpoint_options *options, failure *f) {
     endpoint *e;
     status st = endpoint_new(&e, ZMQ_DEALER, options, f);
     if (st != STATUS_OK) return st;
+    assert(!address_has_name(e->address));  /* all links of the process would wait for the name server */
     /* Without it messages wait for a connection, and those to a dead process reach the next one. */
     zsock_set_immediate(e->zsock, 1);
+    zsock_set_connect_timeout(e->zsock, CONNECT_MS_MAX);
     st = endpoint_watch(e, MONITORED, f);
     if (st != STATUS_OK) {
         endpoint_close(&e);
@@ -24,8 +31,59 @@ status endpoint_join(endpoint **out, const endpoint_options *options, failure *f
         endpoint_close(&e);
         return f->code;
     }
-    /* Until its first report a name is being looked up, which may take longer than anybody waits. */
-    if (address_tcp(e->address)) e->reach = REACH_NO_ADDRESS;
     *out = e;
     return STATUS_OK;
+}
+
+status endpoint_join_anew(endpoint **e, const endpoint_options *options, failure *f) {
+    endpoint *anew;
+    status st = endpoint_join(&anew, options, f);
+    if (st != STATUS_OK) return st;
+    anew->reach = (*e)->reach;
+    endpoint_close(e);
+    *e = anew;
+    return STATUS_OK;
+}
+
+void endpoint_rest(endpoint *e) {
+    zmq_disconnect(zsock_resolve(e->zsock), e->address);    /* fails where ZeroMQ has given it up already */
+}
+
+/* ---- How far it came ---- */
+
+/* A try that has begun says nothing yet: the one before it still counts. Whoever does not read is silent; whoever ends the
+ * connection during the handshake has read it. */
+static void reach_learn(endpoint *e, uint16_t event, int32_t value) {
+    switch (event) {
+    case ZMQ_EVENT_CONNECTED:
+        if (e->reach != REACH_NO_HANDSHAKE) e->reach = REACH_SILENT;
+        return;
+    case ZMQ_EVENT_CLOSED: e->reach = REACH_REFUSED; return;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        e->reach = value == EPIPE || value == ECONNRESET ? REACH_NO_HANDSHAKE : REACH_SILENT;
+        return;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: e->reach = REACH_NO_HANDSHAKE; return;
+    default: return;
+    }
+}
+
+bool endpoint_broke(endpoint *e) {
+    bool broke = false;
+    uint16_t event;
+    int32_t value;
+    while (monitor_next(e->monitor, &event, &value)) {
+        broke = broke || event == ZMQ_EVENT_DISCONNECTED;
+        reach_learn(e, event, value);
+    }
+    return broke;
+}
+
+/* The descriptor of one that broke may be another's by now. */
+void endpoint_shut(endpoint *e, int connection) {
+    if (connection >= 0 && !endpoint_broke(e)) shutdown(connection, SHUT_RDWR);
+}
+
+endpoint_reach endpoint_reached(const endpoint *e) {
+    return e->reach;
 }
