@@ -98,6 +98,13 @@ status hello_take_name(void *out, const char *flag, const char *value, failure *
     return hello_take_pool(out, flag, value, f);
 }
 
+bool hello_in(const ProtobufCMessage *m) {
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(m->descriptor, 1);
+    if (!field || field->descriptor != &trivium__control__descriptor) return false;
+    const Trivium__Control *control = *(Trivium__Control *const *)((const char *)m + field->offset);
+    return control && control->word_case == TRIVIUM__CONTROL__WORD_HELLO;
+}
+
 Trivium__Hello *hello_copy(const Trivium__Hello *hello) {
     size_t n_bytes = trivium__hello__get_packed_size(hello);
     uint8_t *packed = malloc(n_bytes > 0 ? n_bytes : 1);

@@ -2,6 +2,8 @@
 #ifndef TRIVIUM_HELLO_H
 #define TRIVIUM_HELLO_H
 
+#include <stdbool.h>
+
 #include "common.pb-c.h"
 #include "proto/base/status.h"
 
@@ -29,6 +31,9 @@ status hello_take_pool(void *out, const char *flag, const char *value, failure *
 /* A copy that borrows nothing. NULL: no memory. To be freed with
  * trivium__hello__free_unpacked(copy, NULL). */
 Trivium__Hello *hello_copy(const Trivium__Hello *hello);
+
+/* Is this message of a link (whose field 1 is Control) a Hello? */
+bool hello_in(const ProtobufCMessage *m);
 
 /* Its heartbeat interval, brought within HEARTBEAT_MS_MIN … HEARTBEAT_MS_MAX; 0 is the default. */
 uint32_t hello_heartbeat_ms(const Trivium__Hello *hello);

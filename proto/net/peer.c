@@ -23,7 +23,7 @@ peer *peer_new(peers *ps, const wire_message *m, uint64_t incarnation, const Tri
     p->incarnation = incarnation;
     p->joined_ms = p->asked_ms = clock_ms();
     p->hello = hello_copy(hello);
-    peer_find_owner(p);
+    peer_find_owner(ps, p, m);
     p->outbox = outbox_new(!ps->options.counts_sent_itself);
     if (!p->hello || !p->outbox) {
         peer_free(p);
@@ -268,6 +268,7 @@ static status open_peers(endpoint_opener *opener, peers **out, loop *l, const en
     status st = hello_check(&ps->hello, f);
     endpoint_options how = *where;
     how.whole = who->sends_whole;
+    if (st == STATUS_OK && opener == endpoint_bind) st = peers_guard_begin(ps, &how, f);
     if (st == STATUS_OK) st = opener(&ps->endpoint, &how, f);
     if (st == STATUS_OK) {
         ps->socket = endpoint_socket(ps->endpoint);
@@ -279,6 +280,7 @@ static status open_peers(endpoint_opener *opener, peers **out, loop *l, const en
     }
     if (st != STATUS_OK) {
         endpoint_close(&ps->endpoint);
+        peers_guard_end(ps);
         free(ps);
         return st;
     }
@@ -311,6 +313,7 @@ void peers_free(peers **ps_pointer) {
     }
     detach(ps);
     endpoint_close(&ps->endpoint);
+    peers_guard_end(ps);
     free(ps);
 }
 

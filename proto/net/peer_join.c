@@ -66,6 +66,8 @@ static void make_anew(peers *ps) {
     peers_joining *j = &ps->joining;
     failure f;
     j->made_ms = clock_ms();
+    if (!j->met) j->where.n_tries++;    /* the keys with which somebody was met will do again */
+    j->met = false;
     bool made = endpoint_join_anew(&ps->endpoint, &j->where, &f) == STATUS_OK;
     ps->socket = endpoint_socket(ps->endpoint);
     if (made && peers_attach_sockets(ps)) {
@@ -133,7 +135,8 @@ static void note_refusal(peers *ps, uint64_t from, const Trivium__Error *error) 
 }
 
 /* A Hello that cannot be accepted whoever the owner is. */
-static status check_hello(const peers *ps, const Trivium__Hello *hello, failure *f) {
+static status check_hello(const peers *ps, const wire_message *m, const Trivium__Hello *hello, failure *f) {
+    if (peers_check_key(ps, m, f) != STATUS_OK) return f->code;
     if (ps->n_peers >= PEERS_MAX)
         return fail(f, STATUS_BUSY, "%d peers are joined, which is the most there can be",
                     PEERS_MAX);
@@ -160,7 +163,7 @@ static status peer_enter(peers *ps, peer *p, failure *f) {
 static void peer_admit(peers *ps, const wire_message *m, uint64_t from, const Trivium__Hello *hello) {
     failure f;
     if (peers_bound(ps)) peers_make_room(ps);
-    status st = check_hello(ps, hello, &f);
+    status st = check_hello(ps, m, hello, &f);
     if (st != STATUS_OK && !peers_bound(ps)) {
         Trivium__Error error = error_to_wire(&f);
         note_refusal(ps, from, &error);
@@ -179,6 +182,7 @@ static void peer_admit(peers *ps, const wire_message *m, uint64_t from, const Tr
     await_writable(ps, false);
     if (p->state != PEER_ENTERING) return; /* its owner cut it */
     p->state = PEER_JOINED;
+    ps->joining.met = true;
     gate_joined(p->connection);
     peer_flush(ps, p);
     peers_say_draining(ps);

@@ -179,6 +179,17 @@ static void end_the_broken(peers *ps, bool all_read) {
     if (all_read) ps->some_broke = false;
 }
 
+void peers_lose_connections(peers *ps) {
+    peer *p;
+    TAILQ_FOREACH(p, &ps->list, link) {
+        if (p->broke) continue;
+        p->connection = -1;
+        p->broke = ps->some_broke = true;
+        p->life.n_read = ps->life.n_read;
+    }
+    end_the_broken(ps, receive(ps));
+}
+
 void peers_readable(void *context) {
     peers *ps = context;
     end_the_broken(ps, receive(ps));

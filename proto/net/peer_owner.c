@@ -1,11 +1,19 @@
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "endpoint/address.h"
+#include "gate/gate.h"
 #include "peer_parts.h"
+#include "proto/base/log.h"
+
+_Static_assert(OWNER_BYTES_MAX >= sizeof "key:" - 1 + KEY_TEXT_BYTES - 1, "an owner can be a key");
+
+/* ---- Who it is ---- */
 
 /* What the kernel says of the process at the other end of a Unix socket. */
-void peer_find_owner(peer *p) {
+static void find_user(peer *p) {
     struct ucred who;
     socklen_t n_bytes = sizeof who;
     struct sockaddr address;
@@ -15,6 +23,22 @@ void peer_find_owner(peer *p) {
     if (getsockopt(p->connection, SOL_SOCKET, SO_PEERCRED, &who, &n_bytes) != 0) return;
     snprintf(p->owner, sizeof p->owner, "uid:%u", (unsigned)who.uid);
     p->is_operator = p->names_owners = who.uid == 0 || who.uid == geteuid();
+}
+
+static void set_rights(peer *p, key_rights rights) {
+    p->is_operator = rights.is_operator;
+    p->names_owners = rights.is_gateway;
+}
+
+void peer_find_owner(const peers *ps, peer *p, const wire_message *hello) {
+    key_rights rights;
+    if (!ps->keys) {
+        find_user(p);
+        return;
+    }
+    memcpy(p->key, hello->user, sizeof p->key);
+    snprintf(p->owner, sizeof p->owner, "key:%s", p->key);
+    if (keys_find(ps->keys, ps->link, p->key, &rights)) set_rights(p, rights);
 }
 
 const char *peer_owner(const peer *p) {
@@ -27,4 +51,52 @@ bool peer_is_operator(const peer *p) {
 
 bool peer_names_owners(const peer *p) {
     return p->names_owners;
+}
+
+/* ---- Who may be here ---- */
+
+/* ZeroMQ has asked already, but that may be some time ago. */
+status peers_check_key(const peers *ps, const wire_message *hello, failure *f) {
+    key_rights unused;
+    if (!ps->keys || keys_admit(ps->keys, ps->link, hello->user, &unused)) return STATUS_OK;
+    return fail(f, STATUS_FORBIDDEN, "your key is not authorised for the %s link", key_link_name(ps->link));
+}
+
+/* What it has not read yet is not for it any more. */
+static void end_revoked(peers *ps, peer *p) {
+    gate_shut(p->gate_number);
+    peer_doom(ps, p, "its key is authorised no longer");
+}
+
+static void on_authorised_changed(void *context) {
+    peers *ps = context;
+    peer *p;
+    key_rights rights;
+    TAILQ_FOREACH(p, &ps->list, link) {
+        if (keys_find(ps->keys, ps->link, p->key, &rights)) set_rights(p, rights);
+        else end_revoked(ps, p);
+    }
+}
+
+static void on_server_key_changed(void *context) {
+    peers *ps = context;
+    failure f;
+    bool bound = endpoint_bind_anew(ps->endpoint, &f);
+    if (bound) log_event(LOG_INFO, "server_key_changed", "link=%s endpoint=%s", key_link_name(ps->link), peers_address(ps));
+    else log_event(LOG_ERROR, "server_key_changed", "link=%s why=\"%s\"", key_link_name(ps->link), f.message);
+    peers_lose_connections(ps);
+}
+
+status peers_guard_begin(peers *ps, const endpoint_options *where, failure *f) {
+    if (!where->keys || !address_tcp(where->address)) return STATUS_OK;
+    const keys_events events = {on_authorised_changed, on_server_key_changed, ps};
+    status st = keys_guard(where->keys, where->link, &events, f);
+    if (st != STATUS_OK) return st;
+    ps->keys = where->keys;
+    ps->link = where->link;
+    return STATUS_OK;
+}
+
+void peers_guard_end(peers *ps) {
+    if (ps->keys) keys_guard_end(ps->keys, ps->link);
 }

@@ -44,6 +44,7 @@ struct peer {
     Trivium__Hello *hello;
     outbox *outbox;
     pieces *incoming;               /* a message of which pieces are still to come, or NULL */
+    char key[KEY_TEXT_BYTES];       /* its public key; "": it came without one */
     char owner[OWNER_BYTES_MAX + 1];
     bool is_operator, names_owners;
     uint64_t joined_ms;
@@ -78,6 +79,7 @@ typedef struct peers_joining {
     uint64_t made_ms;               /* when the last one was */
     uint32_t pause_ms;              /* until the next one may be, at least */
     int anew_timer;                 /* -1: not set */
+    bool met;                       /* through it somebody joined */
     bool rests;                     /* its connection broke, and another one is to be made */
     uint64_t hello_ms;              /* when we last said Hello, or gave a peer up */
     uint64_t leave_to;              /* the incarnation to which we owe a Leave before the next Hello, or 0 */
@@ -90,6 +92,8 @@ struct peers {
     loop *loop;
     endpoint *endpoint;
     void *socket;
+    keys *keys;                     /* of a bound side over tcp with keys, else NULL: who may join */
+    key_link link;
     peers_options options;
     Trivium__Hello hello;           /* ours */
     char host[HOST_BYTES];
@@ -143,7 +147,12 @@ void peers_flush(peers *ps);
 
 /* ---- peer_owner.c ---- */
 
-void peer_find_owner(peer *p);                      /* of one whose connection is known */
+void peer_find_owner(const peers *ps, peer *p, const wire_message *hello);  /* of one whose connection is known */
+status peers_check_key(const peers *ps, const wire_message *hello, failure *f); /* STATUS_FORBIDDEN: it is not authorised */
+
+/* Bound side: who may join through an endpoint that is about to be opened here. Fails as keys_guard. */
+status peers_guard_begin(peers *ps, const endpoint_options *where, failure *f);
+void peers_guard_end(peers *ps);                    /* after its endpoint is closed */
 
 /* ---- peer_words.c ---- */
 
@@ -203,6 +212,7 @@ void peer_heard(peer *p);                           /* a sign of life */
 /* Bound side: whose connections broke, as far as that is known. To be asked before a Hello is taken: its connection
  * may have the descriptor of one that broke. */
 void peers_note_broken(peers *ps);
+void peers_lose_connections(peers *ps);             /* bound side: none of those that there were is left */
 
 /* The endpoint's sockets and the loop. False: no memory. */
 bool peers_attach_sockets(peers *ps);

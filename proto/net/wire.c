@@ -10,6 +10,7 @@
 
 #include "bounds/bounds.h"
 #include "gate/gate.h"
+#include "hello.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "raw frames are sent as they lie in memory");
@@ -171,6 +172,7 @@ status wire_receive(void *socket, const ProtobufCMessageDescriptor *type, wire_m
     m->frames = known ? calloc(1, sizeof *m->frames) : NULL;
     if (m->frames) m->frames->n_holders = 1;
     if (m->frames) m->header = header_unpack(&m->frames->memory, type, &frame);
+    if (m->header && hello_in(m->header)) key_user(m->user, &frame);
     zmq_msg_close(&frame);
     if (m->header)
         st = raws_receive(socket, m, more);

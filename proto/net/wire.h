@@ -11,6 +11,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
+#include "keys/key_pair.h"
 #include "outbox/transit.h"
 
 enum { RAW_FRAMES_MAX = FRAMES_MAX - 1, ROUTING_BYTES_MAX = 255 };
@@ -35,6 +36,7 @@ typedef struct wire_message {
     size_t n_bytes;                 /* of all its frames after the route */
     wire_route route;
     int connection;                 /* its descriptor, while it is there; -1: not known */
+    char user[KEY_TEXT_BYTES];      /* of a Hello that came over tcp with keys: the sender's public key; else "" */
     struct wire_frames *frames;     /* owner of the above; NULL when empty */
 } wire_message;
 

@@ -1,5 +1,6 @@
 /* Endpoints that others join. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -54,6 +55,7 @@ static status bind_ipc(endpoint *e, const char *path, failure *f) {
 
 static status bind_tcp(endpoint *e, failure *f) {
     zsock_set_backlog(e->zsock, BACKLOG);
+    if (e->keys && keys_dress_bound(e->keys, e->link, zsock_resolve(e->zsock), f) != STATUS_OK) return f->code;
     if (zmq_bind(zsock_resolve(e->zsock), e->address) != 0) {
         status code = zmq_errno() == EADDRINUSE ? STATUS_BUSY : STATUS_IO;
         return fail(f, code, "cannot bind to %s: %s", e->address, zmq_strerror(zmq_errno()));
@@ -83,4 +85,24 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     }
     *out = e;
     return STATUS_OK;
+}
+
+/* ZeroMQ's listener keeps the key with which it was bound, and takes its connections along when it ends. What the system has
+ * accepted meanwhile waits in the listening socket, which goes on under another number. */
+bool endpoint_bind_anew(endpoint *e, failure *f) {
+    void *socket = zsock_resolve(e->zsock);
+    if (keys_dress_bound(e->keys, e->link, socket, f) != STATUS_OK) return false;
+    int copy = fcntl(e->listener, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+        fail(f, STATUS_IO, "cannot listen anew at %s: %s", e->address, strerror(errno));
+        return false;
+    }
+    gate_opens(e->whole ? ANSWER_BYTES_MAX : MESSAGE_BYTES_MAX);
+    bool bound = listen(copy, BACKLOG) == 0 && zmq_unbind(socket, e->address) == 0 &&
+                 zmq_setsockopt(socket, ZMQ_USE_FD, &copy, sizeof copy) == 0 && zmq_bind(socket, e->address) == 0;
+    e->listener = gate_opened();
+    if (bound) return true;
+    fail(f, STATUS_IO, "cannot bind to %s anew: %s", e->address, zmq_strerror(zmq_errno()));
+    close(copy);
+    return false;
 }

@@ -11,6 +11,7 @@
 enum {
     LINGER_MS = 100,
     HANDSHAKE_MS = 3000, /* until both sides have said what they speak */
+    BOX_BYTES = 33,      /* that a frame is larger with keys */
 };
 
 /* Other users live on loopback, too. */
@@ -36,11 +37,15 @@ status endpoint_new(endpoint **out, int type, const endpoint_options *options, f
         return fail(f, STATUS_NO_MEMORY, "cannot make a socket: %s", zmq_strerror(zmq_errno()));
     }
     strcpy(e->address, options->address); /* its length was checked */
+    e->link = options->link;
+    e->whole = options->whole;
+    if (address_tcp(e->address)) e->keys = options->keys;
     zsys_set_logstream(NULL);             /* what goes wrong is in our own log and sentences */
     zsock_set_linger(e->zsock, LINGER_MS);
     zsock_set_sndhwm(e->zsock, options->high_water);
     zsock_set_rcvhwm(e->zsock, options->high_water);
-    zsock_set_maxmsgsize(e->zsock, options->whole ? RAW_BYTES_MAX : MESSAGE_BYTES_MAX);  /* of a frame */
+    int frame_bytes_max = options->whole ? RAW_BYTES_MAX : MESSAGE_BYTES_MAX;
+    zsock_set_maxmsgsize(e->zsock, e->keys ? frame_bytes_max + BOX_BYTES : frame_bytes_max);
     zsock_set_handshake_ivl(e->zsock, HANDSHAKE_MS);
     if (strchr(e->address, '[')) zsock_set_ipv6(e->zsock, 1);
     *out = e;

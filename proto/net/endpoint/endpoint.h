@@ -15,6 +15,7 @@ typedef struct endpoint_options {
     int high_water;             /* messages, per peer and direction */
     key_link link;              /* which keys are those of its two ends */
     keys *keys;                 /* of tcp; NULL: there are none */
+    uint32_t n_tries;           /* to join with other keys of the other end, before this one */
     bool insecure;              /* tcp without keys is allowed */
     bool whole;                 /* messages of any size come whole: rows (the logits link) */
 } endpoint_options;
@@ -27,6 +28,10 @@ status endpoint_check(const char *address, bool binds, failure *f);
 /* ROUTER, bound. STATUS_BUSY: another process holds the socket (its lock). STATUS_TOO_LONG: an ipc path
  * over 107 bytes. STATUS_BAD_REQUEST: no endpoint, or tcp with neither keys nor `insecure`. */
 status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f);
+
+/* A bound one with keys meets newcomers with the server key that its link has by now. All its connections end: whoever comes
+ * back proves himself anew. False: it does not listen any more, or only with the old key, and `f` says why. */
+bool endpoint_bind_anew(endpoint *e, failure *f);
 
 /* DEALER, connecting at once, and anew as long as nobody listens there. Its host is an address, never a name (names/).
  * One whose connection broke, or whose handshake failed, may never connect again: it is made anew.

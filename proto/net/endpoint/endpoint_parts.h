@@ -16,7 +16,9 @@ struct endpoint {
     char lock_path[IPC_PATH_BYTES_MAX + sizeof ".lock"];
     int lock_fd;
     int listener;
-    bool bound;
+    keys *keys;                 /* NULL: it has none */
+    key_link link;
+    bool bound, whole;
     endpoint_reach reach;
 };
 

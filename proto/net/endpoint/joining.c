@@ -25,6 +25,11 @@ status endpoint_join(endpoint **out, const endpoint_options *options, failure *f
         endpoint_close(&e);
         return st;
     }
+    if (e->keys) st = keys_dress_joining(e->keys, e->link, zsock_resolve(e->zsock), options->n_tries, f);
+    if (st != STATUS_OK) {
+        endpoint_close(&e);
+        return st;
+    }
     if (zmq_connect(zsock_resolve(e->zsock), e->address) != 0) {
         fail(f, STATUS_BAD_REQUEST, "cannot connect to %s: %s", e->address,
              zmq_strerror(zmq_errno()));

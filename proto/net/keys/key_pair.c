@@ -107,6 +107,11 @@ static status pair_read(key_pair *out, const char *path, bool is_secret, key_sta
     return st;
 }
 
+void key_user(char out[KEY_TEXT_BYTES], void *message) {
+    const char *user = zmq_msg_gets(message, "User-Id");
+    snprintf(out, KEY_TEXT_BYTES, "%s", user ? user : "");
+}
+
 status key_pair_read_public(key_pair *out, const char *path, failure *f) {
     return pair_read(out, path, false, NULL, f);
 }

@@ -33,4 +33,7 @@ status key_pair_read_public(key_pair *out, const char *path, failure *f);
 /* Both halves in X.key_secret, which nobody else may read. `stamp` may be NULL. */
 status key_pair_read_secret(key_pair *out, const char *path, key_stamp *stamp, failure *f);
 
+/* Whose key ZAP let in on the connection of this message (a zmq_msg_t); "": it has none. */
+void key_user(char out[KEY_TEXT_BYTES], void *message);
+
 #endif
