@@ -17,7 +17,8 @@
     ROW(explore, "temperatures, or top-k and top-p, side by side")            \
     ROW(bench, "measure decode, prefill, several clients, or the KV-cache")   \
     ROW(up, "start the daemons that are missing here")                        \
-    ROW(down, "end the daemons that run here")
+    ROW(down, "end the daemons that run here")                                \
+    ROW(keygen, "make and change the keys of links between hosts")
 
 /* Each takes its own command line (argv[0] is its name) and returns an exit code. */
 typedef int command(int argc, char **argv);
