@@ -10,7 +10,7 @@
 enum { LINE_BYTES_MAX = 1024 };
 
 static const char *log_daemon = "trivium";
-static log_level log_limit = LOG_ERROR;
+static _Atomic log_level log_limit = LOG_ERROR;     /* threads that compute read it, too */
 
 static const struct {
     const char *word;
@@ -25,6 +25,10 @@ static const struct {
 void log_open(const char *daemon, log_level level) {
     log_daemon = daemon;
     log_limit = level;
+}
+
+void log_level_changed(void *level) {
+    log_limit = *(const log_level *)level;
 }
 
 bool log_writes(log_level level) {

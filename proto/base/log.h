@@ -16,6 +16,9 @@ typedef enum log_level { LOG_QUIET, LOG_ERROR, LOG_INFO, LOG_DEBUG } log_level;
 /* `daemon` is borrowed for the life of the process. */
 void log_open(const char *daemon, log_level level);
 
+/* Another level from now on: the log_level that `level` points to. A config_changed (config.h). */
+void log_level_changed(void *level);
+
 /* Are lines of this level written? For whoever would make the words of one in vain, many times a second. */
 bool log_writes(log_level level);
 

@@ -36,6 +36,7 @@ typedef struct option_row {
     double min, max;            /* inclusive; OPTION_UINT and OPTION_REAL */
     option_take *take;          /* OPTION_CALL and OPTION_CALLS; value is NULL when value_name is */
     char letter;                /* its short form, 'n' for -n; 0: none */
+    size_t out_bytes;           /* of *out, for OPTION_CALL of a daemon, whose rows may stand in a settings file; else 0 */
 } option_row;
 
 typedef struct options {

@@ -11,22 +11,30 @@ static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 enum { N_ENDING = sizeof ending / sizeof *ending };
 
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a handler may use them");
-static atomic_int waiting, rule_now = SIGNALS_END, wake_fd = -1, code_at_end;
+static atomic_int waiting, rule_now = SIGNALS_END, wake_fd = -1, hangup_fd = -1, code_at_end;
 
 static bool is_held(int number, signals_rule rule) {
     return rule == SIGNALS_HOLD || (rule == SIGNALS_HOLD_INTERRUPT && number == SIGINT);
 }
 
+static void wake(int fd) {
+    int kept = errno;
+    uint64_t one = 1;
+    ssize_t ignored = write(fd, &one, sizeof one);
+    (void)ignored;
+    errno = kept;
+}
+
 static void on_signal(int number) {
+    if (number == SIGHUP && hangup_fd >= 0) {
+        wake(hangup_fd);
+        return;
+    }
     if (!is_held(number, (signals_rule)rule_now)) _exit(code_at_end);
     int none = 0;
     if (number != SIGINT) waiting = number;
     else atomic_compare_exchange_strong(&waiting, &none, number);
-    int kept = errno;
-    uint64_t one = 1;
-    ssize_t ignored = write(wake_fd, &one, sizeof one);
-    (void)ignored;
-    errno = kept;
+    wake(wake_fd);
 }
 
 bool signals_ignored(int number) {
@@ -41,13 +49,16 @@ static sigset_t all_ending(void) {
     return set;
 }
 
+static void catch(int number) {
+    sigaction(number, &(struct sigaction){.sa_handler = on_signal, .sa_mask = all_ending(), .sa_flags = SA_RESTART}, NULL);
+}
+
 void signals_begin(int exit_code) {
     const sigset_t set = all_ending();
-    const struct sigaction action = {.sa_handler = on_signal, .sa_mask = set, .sa_flags = SA_RESTART};
     code_at_end = exit_code;
     signal(SIGPIPE, SIG_IGN);
     for (int i = 0; i < N_ENDING; i++)
-        if (ending[i] == SIGTERM || !signals_ignored(ending[i])) sigaction(ending[i], &action, NULL);
+        if (ending[i] == SIGTERM || !signals_ignored(ending[i])) catch(ending[i]);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
@@ -71,6 +82,11 @@ int signals_waiting(void) {
 
 int signals_take(void) {
     return atomic_exchange(&waiting, 0);
+}
+
+void signals_hangup_wakes(int fd) {
+    hangup_fd = fd;
+    if (fd >= 0) catch(SIGHUP);
 }
 
 int signals_wake(int fd) {

@@ -176,6 +176,24 @@ static void a_child_gets_it_at_its_beginning(void **state) {
     }
 }
 
+/* A daemon with a settings file: it is to be read again, before the loop runs, too, and with nohup. */
+static void hang_up(void) {
+    uint64_t n = 0;
+    int fd = eventfd(0, EFD_NONBLOCK);
+    signal(SIGHUP, SIG_IGN);
+    signals_begin(CODE);
+    signals_hangup_wakes(fd);
+    raise(SIGHUP);
+    if (signals_waiting() != 0 || read(fd, &n, sizeof n) != sizeof n || n != 1) _exit(WRONG);
+    signals_hangup_wakes(-1);
+    raise(SIGHUP);
+}
+
+static void a_hangup_may_end_nothing_but_wake(void **state) {
+    (void)state;
+    assert_exit(hang_up, CODE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_ends_it_with_its_code),
@@ -185,6 +203,7 @@ int main(void) {
         cmocka_unit_test(who_waits_is_woken),
         cmocka_unit_test(a_reader_that_is_gone_ends_nothing),
         cmocka_unit_test(a_child_gets_it_at_its_beginning),
+        cmocka_unit_test(a_hangup_may_end_nothing_but_wake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
