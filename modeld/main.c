@@ -16,6 +16,7 @@
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
+#include "proto/net/names/join_table.h"
 #include "proto/numeric/fmath.h"
 
 enum { WRONG_USE = 2 };
@@ -220,7 +221,7 @@ int main(int argc, char **argv) {
         return WRONG_USE;
     }
     log_open("modeld", level);
-    if (resources_check(joins.n_items + 2, &f) != STATUS_OK) die("modeld", "%s", f.message);
+    if (resources_check(join_table_n_links(joins.items, joins.n_items) + 2, &f) != STATUS_OK) die("modeld", "%s", f.message);
     fmath_thread_start();
     model *m = NULL;
     memory_limit memory = memory_limit_read("");

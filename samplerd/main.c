@@ -12,11 +12,12 @@
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
+#include "proto/net/names/join_table.h"
 #include "proto/net/peer.h"
 #include "proto/numeric/cpu.h"
 #include "proto/numeric/fmath.h"
 #include "samplerd/chain/row_sampler.h"
-#include "samplerd/links/logits_link.h"
+#include "samplerd/links/modelds.h"
 
 enum { WRONG_USE = 2 };
 
@@ -73,10 +74,9 @@ static status choose_joins(char *address, failure *f) {
     return st;
 }
 
-/* ---- wiring: each modeld's link, and the samplers that draw for all of them, one a thread ---- */
+/* ---- wiring: the samplers that draw for all modelds, one a thread ---- */
 
 static keys *keyring;
-static logits_link *links[JOINS_MAX];
 static row_sampler *samplers[DRAWERS_MAX];
 static threads *draw_threads;
 
@@ -103,23 +103,15 @@ static void free_samplers(void) {
     threads_free(&draw_threads);
 }
 
-static status join_all(loop *l, failure *f) {
+static status join_all(modelds **out, loop *l, failure *f) {
     status st = keys_open(&keyring, keys_folder, l, f);
-    logits_link_options how = {
+    if (st != STATUS_OK) return st;
+    const logits_link_options how = {
         .name = name, .pool = pool, .incarnation = peers_incarnation(),
         .heartbeat_ms = (uint32_t)heartbeat_ms, .map_rows = !no_mapping,
         .keys = keyring, .insecure = insecure, .draw_threads = draw_threads, .calls = {.draw = draw},
     };
-    for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++) {
-        how.address = joins.items[i];
-        st = logits_link_join(&links[i], l, &how, f);
-    }
-    return st;
-}
-
-static void leave_all(void) {
-    for (size_t i = 0; i < joins.n_items; i++) logits_link_free(&links[i]);
-    keys_close(&keyring);
+    return modelds_join(out, l, joins.items, joins.n_items, &how, f);
 }
 
 static status check_command_line(int argc, char **argv, failure *f) {
@@ -146,16 +138,18 @@ int main(int argc, char **argv) {
 
     char address[ENDPOINT_BYTES_MAX];
     log_open("samplerd", level);
-    if (resources_check(joins.n_items + 1, &f) != STATUS_OK) die("samplerd", "%s", f.message);
+    if (resources_check(join_table_n_links(joins.items, joins.n_items) + 1, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     if (choose_joins(address, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     signals_set(SIGNALS_HOLD);  /* from here on there is something to put in order */
     loop *l = loop_new();
     if (!l) die("samplerd", "no memory for sockets and their threads");
     if (!make_samplers()) die("samplerd", "no memory to draw in, or no threads");
-    if (join_all(l, &f) != STATUS_OK) die("samplerd", "%s", f.message);
+    modelds *all;
+    if (join_all(&all, l, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "pool=\"%s\" isa=%s", pool, isa_name(instructions));
     loop_run(l);
-    leave_all();
+    modelds_free(&all);
+    keys_close(&keyring);
     free_samplers();
     loop_free(&l);
     return 0;

@@ -19,8 +19,7 @@ struct tokenizerd_link {
     loop *loop;
     peers *peers; /* NULL: closed after a refusal */
     peer *peer;   /* NULL: not joined now */
-    bool refused; /* for good: `peers` goes in the next turn */
-    int closing;  /* the timer of that */
+    int closing;  /* refused for good: the timer of the next turn, in which `peers` goes */
     vocabulary_sender *vocabulary;
     /* What it told us, for whoever takes its place at this address: part of our Hello there. */
     Trivium__DefaultModel default_model;
@@ -62,6 +61,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     link->peer = p;
     log_event(LOG_INFO, "joined", "tokenizerd=\"%s\" pid=%d endpoint=%s protocol=%u", hello->name, hello->pid,
               link->options.address, peer_version(p));
+    link->options.events->joined(link->options.context, link, peer_incarnation(p));
     return STATUS_OK;
 }
 
@@ -72,6 +72,7 @@ static void on_left(void *context, peer *p, const char *why) {
     link->peer = NULL;
     vocabulary_sender_forget(link->vocabulary, p);
     over(link);
+    link->options.events->lost(link->options.context, link);
 }
 
 static void close_link(void *context) {
@@ -91,7 +92,6 @@ static void on_refused(void *context, const Trivium__Error *error) {
     fail(&f, told.code, "refused by the tokenizerd at %s: %s", link->options.address, told.message);
     log_event(LOG_ERROR, "refused", "why=\"%s\"", f.message);
     if (f.code == STATUS_BUSY || f.code == STATUS_NO_MEMORY) return;
-    link->refused = true;
     /* Not within its own event. Without memory for the timer Hello goes on being said. */
     if (link->closing == NO_TIMER) link->closing = loop_once(link->loop, 0, close_link, link);
     link->options.events->refused(link->options.context, link, &f);
@@ -357,10 +357,6 @@ void tokenizerd_link_free(tokenizerd_link **link) {
     peers_free(&(*link)->peers);
     free(*link);
     *link = NULL;
-}
-
-bool tokenizerd_link_refused(const tokenizerd_link *link) {
-    return link->refused;
 }
 
 void tokenizerd_link_beat(tokenizerd_link *link) {

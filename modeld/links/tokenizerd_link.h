@@ -37,6 +37,9 @@ typedef struct tokenizerd_link_events {
     void (*close)(void *context, tokenizerd_link *from, text_name text);
     void (*call)(void *context, const job *call, const failure *unreadable); /* score or probe */
     void (*close_call)(void *context, tokenizerd_link *from, uint64_t call);
+    /* A tokenizerd joined, this process; it is lost, and the link goes on trying. */
+    void (*joined)(void *context, tokenizerd_link *from, uint64_t incarnation);
+    void (*lost)(void *context, tokenizerd_link *from);
     /* All that it has open is over, without a word: it is gone, or has forgotten it. */
     void (*over)(void *context, tokenizerd_link *from);
     /* It has refused us for good: the link closes in the next turn of the loop. */
@@ -63,7 +66,6 @@ status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link
                            failure *f);
 void tokenizerd_link_free(tokenizerd_link **link); /* says Leave; NULL is fine. Not from within an event */
 
-bool tokenizerd_link_refused(const tokenizerd_link *link);     /* for good */
 void tokenizerd_link_beat(tokenizerd_link *link);              /* a heartbeat now: the report has changed */
 uint64_t tokenizerd_link_garbage(const tokenizerd_link *link); /* messages that could not be read */
 

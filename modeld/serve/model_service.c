@@ -163,7 +163,7 @@ static status bind_samplers(model_service *s, const model_service_options *optio
 
 static status join_tokenizerds(model_service *s, const model_service_options *options, uint64_t incarnation,
                                failure *f) {
-    tokenizerd_link_options link = {
+    const tokenizerd_link_options link = {
         .keys = options->keys,
         .insecure = options->insecure,
         .hello = &s->introduction.hello,
@@ -173,11 +173,7 @@ static status join_tokenizerds(model_service *s, const model_service_options *op
         .report = s->report,
         .garbage = &s->garbage,
     };
-    for (size_t i = 0; i < options->n_joins; i++) {
-        link.address = options->joins[i];
-        if (tokenizerds_join(s->tokenizerds, link, f) != STATUS_OK) return f->code;
-    }
-    return STATUS_OK;
+    return tokenizerds_join(s->tokenizerds, options->joins, options->n_joins, &link, f);
 }
 
 status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache,

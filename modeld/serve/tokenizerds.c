@@ -8,11 +8,13 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/net/names/join_table.h"
 
 struct tokenizerds {
     tokenizerds_options options;
-    tokenizerd_link *links[JOINS_MAX]; /* each owns the sequences that it opened */
-    size_t n_links;
+    tokenizerd_link_options how; /* each of them is joined */
+    join_table *joins;                /* their links: each owns the sequences that it opened */
+    uint64_t n_garbage;          /* of links that were left */
     failure refusal; /* the last one's, when all have refused; else code STATUS_OK */
 };
 
@@ -121,11 +123,20 @@ static void on_over(void *context, tokenizerd_link *from) {
     wakeup_set(t->options.turn, 0);
 }
 
-static void on_refused(void *context, tokenizerd_link *from, const failure *why) {
-    (void)from;
+static void on_joined(void *context, tokenizerd_link *from, uint64_t incarnation) {
     tokenizerds *t = context;
-    for (size_t i = 0; i < t->n_links; i++)
-        if (!tokenizerd_link_refused(t->links[i])) return;
+    join_table_joined(t->joins, from, incarnation);
+}
+
+static void on_lost(void *context, tokenizerd_link *from) {
+    tokenizerds *t = context;
+    join_table_lost(t->joins, from);
+}
+
+static void on_refused(void *context, tokenizerd_link *from, const failure *why) {
+    tokenizerds *t = context;
+    join_table_refused(t->joins, from);
+    if (!join_table_all_refused(t->joins)) return;
     t->refusal = *why;
     loop_stop(t->options.loop);
 }
@@ -137,6 +148,8 @@ static const tokenizerd_link_events events = {
     .close = on_close,
     .call = on_call,
     .close_call = on_close_call,
+    .joined = on_joined,
+    .lost = on_lost,
     .over = on_over,
     .refused = on_refused,
 };
@@ -151,35 +164,61 @@ tokenizerds *tokenizerds_new(const tokenizerds_options *options) {
     return t;
 }
 
+static void *join(void *context, const char *address, failure *f) {
+    tokenizerds *t = context;
+    tokenizerd_link *link;
+    t->how.address = address;
+    tokenizerd_link_new(&link, t->options.loop, &t->how, f);
+    return link;
+}
+
+static void leave(void *context, void *link_pointer) {
+    tokenizerds *t = context;
+    tokenizerd_link *link = link_pointer;
+    t->n_garbage += tokenizerd_link_garbage(link);
+    on_over(t, link);
+    tokenizerd_link_free(&link);
+}
+
+status tokenizerds_join(tokenizerds *t, const char *const *endpoints, size_t n_endpoints, const tokenizerd_link_options *how,
+                        failure *f) {
+    assert(!t->joins);
+    t->how = *how;
+    t->how.events = &events;
+    t->how.context = t;
+    return join_table_new(&t->joins, t->options.loop, endpoints, n_endpoints, &(join_table_events){join, leave}, t, f);
+}
+
 void tokenizerds_free(tokenizerds **t) {
     if (!*t) return;
-    for (size_t i = 0; i < (*t)->n_links; i++) tokenizerd_link_free(&(*t)->links[i]);
+    join_table_free(&(*t)->joins);
     free(*t);
     *t = NULL;
 }
 
-status tokenizerds_join(tokenizerds *t, tokenizerd_link_options link, failure *f) {
-    assert(t->n_links < JOINS_MAX);
-    link.events = &events;
-    link.context = t;
-    status st = tokenizerd_link_new(&t->links[t->n_links], t->options.loop, &link, f);
-    t->n_links += st == STATUS_OK;
-    return st;
+/* The first link of number *i or a later one, and *i its number; NULL: there is none. */
+static tokenizerd_link *link_from(const tokenizerds *t, size_t *i) {
+    tokenizerd_link *link = NULL;
+    while (t->joins && *i < JOINS_MAX && !(link = join_table_link(t->joins, *i))) ++*i;
+    return link;
 }
 
 void tokenizerds_beat(tokenizerds *t) {
-    for (size_t i = 0; i < t->n_links; i++) tokenizerd_link_beat(t->links[i]);
+    tokenizerd_link *link;
+    for (size_t i = 0; (link = link_from(t, &i)); i++) tokenizerd_link_beat(link);
 }
 
 void tokenizerds_trace(tokenizerds *t, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
     const sequence *q = sequences_find(t->options.sequences, request);
+    tokenizerd_link *link;
     if (q) tokenizerd_answer_trace(q->owner, g);
-    for (size_t i = 0; !q && i < t->n_links; i++) tokenizerd_answer_trace(t->links[i], g);
+    for (size_t i = 0; !q && (link = link_from(t, &i)); i++) tokenizerd_answer_trace(link, g);
 }
 
 uint64_t tokenizerds_garbage(const tokenizerds *t) {
-    uint64_t n_messages = 0;
-    for (size_t i = 0; i < t->n_links; i++) n_messages += tokenizerd_link_garbage(t->links[i]);
+    uint64_t n_messages = t->n_garbage;
+    const tokenizerd_link *link;
+    for (size_t i = 0; (link = link_from(t, &i)); i++) n_messages += tokenizerd_link_garbage(link);
     return n_messages;
 }
 

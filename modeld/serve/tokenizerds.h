@@ -19,9 +19,10 @@ typedef struct tokenizerds_options {
 tokenizerds *tokenizerds_new(const tokenizerds_options *options);
 void tokenizerds_free(tokenizerds **t); /* says Leave to all; NULL is fine */
 
-/* One more, JOINS_MAX at most; `link`'s events and context are filled in here. Fails as
- * tokenizerd_link_new. */
-status tokenizerds_join(tokenizerds *t, tokenizerd_link_options link, failure *f);
+/* Once: whoever is at these endpoints, [n_endpoints], 1 … JOINS_MAX, now or later (join_table.h). They are borrowed, as is what
+ * `how` points to; its address, events and context are filled in here. Fails as join_table_new and tokenizerd_link_new. */
+status tokenizerds_join(tokenizerds *t, const char *const *endpoints, size_t n_endpoints, const tokenizerd_link_options *how,
+                        failure *f);
 
 void tokenizerds_beat(tokenizerds *t); /* a heartbeat to all of them: the report has changed */
 /* To the one that asked for this text; when it has ended meanwhile, to all: the one that it is for
@@ -30,7 +31,7 @@ void tokenizerds_trace(tokenizerds *t, const uint8_t request[REQUEST_BYTES], Tri
 uint64_t tokenizerds_garbage(const tokenizerds *t); /* messages of theirs that could not be read */
 
 /* Why the last one refused this model for good, as all others did before: then the loop was stopped.
- * NULL: there is one left. */
+ * NULL: there is one left, or a name may still lead to one. */
 const failure *tokenizerds_refusal(const tokenizerds *t);
 
 #endif

@@ -144,6 +144,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     map_rows(link, p, hello);
     log_event(LOG_INFO, "joined", "modeld=\"%s\" endpoint=%s rows=%s protocol=%u", peer_name(p), link->address,
               link->view ? "mapped" : "sent", peer_version(p));
+    if (link->calls.joined) link->calls.joined(link->context, link, peer_incarnation(p));
     return STATUS_OK;
 }
 
@@ -151,6 +152,7 @@ static void on_left(void *context, peer *p, const char *why) {
     logits_link *link = context;
     shared_view_close(&link->view);
     log_event(LOG_INFO, "left", "modeld=\"%s\" why=\"%s\"", peer_name(p), why);
+    if (link->calls.lost) link->calls.lost(link->context, link);
 }
 
 static void on_refused(void *context, const Trivium__Error *error) {

@@ -23,7 +23,7 @@ typedef struct host_lookup_answer {
 
 /* `host` and `port` are copied. NULL: no memory or no thread, or LOOKUPS_MAX are under way in this process. */
 host_lookup *host_lookup_begin(const char *host, const char *port);
-int host_lookup_fd(const host_lookup *l);             /* can be read when the answer is there */
+int host_lookup_fd(const host_lookup *l);   /* can be read when the answer is there */
 const host_lookup_answer *host_lookup_answered(const host_lookup *l);  /* valid as long as `l`. NULL: not yet */
 /* Whatever is still under way goes on by itself, and its answer is nobody's: it holds up no exit of the process. Sets
  * *l = NULL; NULL is fine. */

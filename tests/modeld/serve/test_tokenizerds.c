@@ -41,22 +41,27 @@ static void no_figures(void *context, report_figures *out) {
     (void)context, (void)out;
 }
 
-static void join(size_t i) {
+static void join_both(void) {
     static Trivium__Hello hello;
     hello = fake_hello(TRIVIUM__ROLE__MODELD);
     failure f;
-    place_make(&at.meetings[i]);
-    fake_peer_bind(&at.fakes[i], at.meetings[i].address, &trivium__tokens_reply__descriptor);
+    static const char *endpoints[2];
+    for (size_t i = 0; i < 2; i++) {
+        place_make(&at.meetings[i]);
+        fake_peer_bind(&at.fakes[i], at.meetings[i].address, &trivium__tokens_reply__descriptor);
+        at.fakes[i].from = FAKE_INCARNATION + i;
+        endpoints[i] = at.meetings[i].address;
+    }
     const tokenizerd_link_options link = {
-        .address = at.meetings[i].address,
         .hello = &hello,
         .incarnation = peers_incarnation(),
         .heartbeat_ms = HEARTBEAT_MS,
         .report = at.report,
         .garbage = &at.garbage,
     };
-    assert_int_equal(tokenizerds_join(at.tokenizerds, link, &f), STATUS_OK);
-    assert_true(fake_peer_hears(&at.fakes[i], at.loop, TRIVIUM__CONTROL__WORD_HELLO));
+    assert_int_equal(tokenizerds_join(at.tokenizerds, endpoints, 2, &link, &f), STATUS_OK);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(fake_peer_hears(&at.fakes[i], at.loop, TRIVIUM__CONTROL__WORD_HELLO));
 }
 
 static int begin(void **state) {
@@ -75,7 +80,7 @@ static int begin(void **state) {
         .loop = at.loop, .sequences = at.world->table, .endings = &at.endings, .turn = &at.turn,
         .garbage = &at.garbage});
     assert_non_null(at.tokenizerds);
-    for (size_t i = 0; i < 2; i++) join(i);
+    join_both();
     return 0;
 }
 

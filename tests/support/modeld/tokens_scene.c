@@ -96,6 +96,18 @@ static void on_close_call(void *context, tokenizerd_link *from, uint64_t call) {
     tokens.notes.n_calls_closed++;
 }
 
+static void on_joined(void *context, tokenizerd_link *from, uint64_t incarnation) {
+    assert_ptr_equal(context, &tokens);
+    tokens.notes.from = from;
+    tokens.notes.joined = incarnation;
+}
+
+static void on_lost(void *context, tokenizerd_link *from) {
+    assert_ptr_equal(context, &tokens);
+    tokens.notes.from = from;
+    tokens.notes.joined = 0;
+}
+
 static void on_over(void *context, tokenizerd_link *from) {
     assert_ptr_equal(context, &tokens);
     tokens.notes.from = from;
@@ -104,7 +116,7 @@ static void on_over(void *context, tokenizerd_link *from) {
 
 static void on_refused(void *context, tokenizerd_link *from, const failure *why) {
     assert_ptr_equal(context, &tokens);
-    assert_true(tokenizerd_link_refused(from));
+    tokens.notes.from = from;
     tokens.notes.refusal = *why;
     tokens.notes.n_refused++;
 }
@@ -116,6 +128,8 @@ static const tokenizerd_link_events events = {
     .close = on_close,
     .call = on_call,
     .close_call = on_close_call,
+    .joined = on_joined,
+    .lost = on_lost,
     .over = on_over,
     .refused = on_refused,
 };

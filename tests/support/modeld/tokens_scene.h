@@ -20,6 +20,7 @@ typedef struct server_notes {
     uint8_t request[REQUEST_BYTES];
     uint32_t attempt, change, n_watched_asked;
     uint64_t closed_call;
+    uint64_t joined;        /* the incarnation of whoever joined last; 0: it was lost */
     size_t n_stages;         /* stages of the strategy; 0 where it cannot be read */
     double temperature;     /* its first number */
     status unreadable;      /* STATUS_OK: it can be read */

@@ -1,4 +1,4 @@
-#include "name.h"
+#include "host_name.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -9,20 +9,20 @@
 #include "proto/base/clock.h"
 #include "proto/net/endpoint/address.h"
 
-struct name {
+struct host_name {
     loop *loop;
     char host[ENDPOINT_BYTES_MAX], port[PORT_BYTES];    /* host: "" where there is nothing to look up */
     loop_handler *changed;
     void *context;
-    host_lookup *lookup;             /* under way; NULL: none */
+    host_lookup *lookup;        /* under way; NULL: none */
     int timer;                  /* of the next one; -1: not set */
     uint64_t asked_ms;
-    name_state state;
+    host_name_state state;
     size_t n_addresses;
     char (*addresses)[ENDPOINT_BYTES_MAX];      /* [n_addresses] */
 };
 
-bool name_needed(const char *endpoint) {
+bool host_name_needed(const char *endpoint) {
     return address_has_name(endpoint);
 }
 
@@ -30,25 +30,25 @@ bool name_needed(const char *endpoint) {
 
 static void ask(void *context);
 
-static void ask_after(name *n, uint64_t delay_ms) {
+static void ask_after(host_name *n, uint64_t delay_ms) {
     loop_cancel(n->loop, n->timer);
     n->timer = loop_once(n->loop, (uint32_t)delay_ms, ask, n);
 }
 
-static void drop_lookup(name *n) {
+static void drop_lookup(host_name *n) {
     if (n->lookup) loop_remove_fd(n->loop, host_lookup_fd(n->lookup));
     host_lookup_free(&n->lookup);
 }
 
-static bool same_addresses(const name *n, const host_lookup_answer *a) {
+static bool same_addresses(const host_name *n, const host_lookup_answer *a) {
     if (n->n_addresses != a->n_addresses) return false;
     for (size_t i = 0; i < a->n_addresses; i++)
-        if (!name_has(n, a->addresses[i])) return false;
+        if (!host_name_has(n, a->addresses[i])) return false;
     return true;
 }
 
 /* False: no memory; what was known stays. */
-static bool take_addresses(name *n, const host_lookup_answer *a) {
+static bool take_addresses(host_name *n, const host_lookup_answer *a) {
     char(*addresses)[ENDPOINT_BYTES_MAX] = a->n_addresses > 0 ? malloc(a->n_addresses * sizeof *addresses) : NULL;
     if (a->n_addresses > 0 && !addresses) return false;
     for (size_t i = 0; i < a->n_addresses; i++) strcpy(addresses[i], a->addresses[i]);
@@ -59,8 +59,8 @@ static bool take_addresses(name *n, const host_lookup_answer *a) {
 }
 
 /* True: something is other than before. */
-static bool take_answer(name *n, const host_lookup_answer *a) {
-    static const name_state states[] = {
+static bool take_answer(host_name *n, const host_lookup_answer *a) {
+    static const host_name_state states[] = {
         [LOOKUP_FOUND] = NAME_FOUND, [LOOKUP_NONE] = NAME_NONE, [LOOKUP_UNANSWERED] = NAME_UNANSWERED,
     };
     bool changed = n->state != states[a->result];
@@ -70,7 +70,7 @@ static bool take_answer(name *n, const host_lookup_answer *a) {
 }
 
 static void on_answer(void *context) {
-    name *n = context;
+    host_name *n = context;
     const host_lookup_answer *a = host_lookup_answered(n->lookup);
     if (!a) return;
     bool changed = take_answer(n, a);
@@ -80,7 +80,7 @@ static void on_answer(void *context) {
 }
 
 static void ask(void *context) {
-    name *n = context;
+    host_name *n = context;
     n->timer = -1;
     if (n->lookup) return;
     n->asked_ms = clock_ms();
@@ -89,7 +89,7 @@ static void ask(void *context) {
     if (!n->lookup) ask_after(n, NAME_ASK_MS_MIN);
 }
 
-void name_ask(name *n) {
+void host_name_ask(host_name *n) {
     if (!n->host[0] || n->lookup) return;
     uint64_t passed_ms = clock_ms() - n->asked_ms;
     ask_after(n, passed_ms < NAME_ASK_MS_MIN ? NAME_ASK_MS_MIN - passed_ms : 0);
@@ -97,7 +97,7 @@ void name_ask(name *n) {
 
 /* ---- making and ending it ---- */
 
-static bool is_address(name *n, const char *endpoint) {
+static bool is_address(host_name *n, const char *endpoint) {
     n->addresses = malloc(sizeof *n->addresses);
     if (!n->addresses) return false;
     snprintf(n->addresses[0], sizeof n->addresses[0], "%s", endpoint);
@@ -106,20 +106,20 @@ static bool is_address(name *n, const char *endpoint) {
     return true;
 }
 
-status name_new(name **out, loop *l, const char *endpoint, loop_handler *changed, void *context, failure *f) {
-    name *n = *out = calloc(1, sizeof *n);
+status host_name_new(host_name **out, loop *l, const char *endpoint, loop_handler *changed, void *context, failure *f) {
+    host_name *n = *out = calloc(1, sizeof *n);
     if (!n) return fail(f, STATUS_NO_MEMORY, "no memory for the addresses of %s", endpoint);
-    *n = (name){.loop = l, .changed = changed, .context = context, .timer = -1};
-    if (name_needed(endpoint)) {
+    *n = (host_name){.loop = l, .changed = changed, .context = context, .timer = -1};
+    if (host_name_needed(endpoint)) {
         address_split(endpoint, n->host, n->port);
         ask(n);
     }
     if (n->host[0] || is_address(n, endpoint)) return STATUS_OK;
-    name_free(out);
+    host_name_free(out);
     return fail(f, STATUS_NO_MEMORY, "no memory for the addresses of %s", endpoint);
 }
 
-void name_free(name **n) {
+void host_name_free(host_name **n) {
     if (!*n) return;
     loop_cancel((*n)->loop, (*n)->timer);
     drop_lookup(*n);
@@ -130,19 +130,19 @@ void name_free(name **n) {
 
 /* ---- what is known ---- */
 
-name_state name_now(const name *n) {
+host_name_state host_name_now(const host_name *n) {
     return n->state;
 }
 
-size_t name_n_addresses(const name *n) {
+size_t host_name_n_addresses(const host_name *n) {
     return n->n_addresses;
 }
 
-const char *name_address(const name *n, size_t i) {
+const char *host_name_address(const host_name *n, size_t i) {
     return n->addresses[i];
 }
 
-bool name_has(const name *n, const char *address) {
+bool host_name_has(const host_name *n, const char *address) {
     for (size_t i = 0; i < n->n_addresses; i++)
         if (strcmp(n->addresses[i], address) == 0) return true;
     return false;

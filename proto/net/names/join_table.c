@@ -1,0 +1,267 @@
+#include "join_table.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host_name.h"
+#include "proto/base/clock.h"
+#include "proto/base/limits.h"
+#include "proto/base/log.h"
+
+typedef enum join_state {
+    JOIN_FREE,                  /* no address is here */
+    JOIN_TRIES,                 /* to join; a link is there, here and in the next three */
+    JOIN_STANDS,
+    JOIN_REFUSED,
+    JOIN_DOUBLE,                /* the process that is there has another link, and this one is to be left */
+    JOIN_ELSEWHERE,             /* … and was left */
+} join_state;
+
+typedef struct join {
+    join_state state;
+    char address[ENDPOINT_BYTES_MAX];
+    void *link;
+    uint64_t incarnation;       /* JOIN_STANDS, JOIN_DOUBLE, JOIN_ELSEWHERE: of the process there */
+    uint64_t refused_ms;
+} join;
+
+/* An endpoint as it was given, and what it leads to. */
+typedef struct join_endpoint {
+    join_table *of;
+    const char *text;           /* borrowed */
+    host_name *name;
+} join_endpoint;
+
+struct join_table {
+    loop *loop;
+    join_table_events events;
+    void *context;
+    size_t n_endpoints;
+    join_endpoint endpoints[JOINS_MAX];
+    join all[JOINS_MAX];
+    int settle_timer, later_timer;      /* -1: not set */
+    bool has_names;
+    bool failure_logged;        /* since all could be joined */
+};
+
+static bool has_link(const join *one) {
+    return one->state != JOIN_FREE && one->state != JOIN_ELSEWHERE;
+}
+
+/* ---- what is wanted ---- */
+
+static bool wanted(const join_table *j, const char *address) {
+    for (size_t i = 0; i < j->n_endpoints; i++)
+        if (host_name_has(j->endpoints[i].name, address)) return true;
+    return false;
+}
+
+/* Given as it is, not by a name. */
+static bool given(const join_table *j, const char *address) {
+    for (size_t i = 0; i < j->n_endpoints; i++)
+        if (strcmp(j->endpoints[i].text, address) == 0) return true;
+    return false;
+}
+
+static join *find(join_table *j, const char *address) {
+    for (size_t i = 0; i < JOINS_MAX; i++)
+        if (j->all[i].state != JOIN_FREE && strcmp(j->all[i].address, address) == 0) return &j->all[i];
+    return NULL;
+}
+
+static join *find_link(join_table *j, const void *link) {
+    for (size_t i = 0; i < JOINS_MAX; i++)
+        if (has_link(&j->all[i]) && j->all[i].link == link) return &j->all[i];
+    return NULL;
+}
+
+static join *find_standing(join_table *j, uint64_t incarnation, const join *but) {
+    for (size_t i = 0; i < JOINS_MAX; i++)
+        if (&j->all[i] != but && j->all[i].state == JOIN_STANDS && j->all[i].incarnation == incarnation) return &j->all[i];
+    return NULL;
+}
+
+/* ---- links come and go ---- */
+
+static void leave(join_table *j, join *one) {
+    void *link = has_link(one) ? one->link : NULL;
+    one->state = one->state == JOIN_DOUBLE ? JOIN_ELSEWHERE : JOIN_FREE;
+    if (link) j->events.leave(j->context, link);
+}
+
+/* Is this place of no more use? */
+static bool is_over(join_table *j, const join *one, uint64_t now_ms) {
+    bool by_name = !given(j, one->address);
+    switch (one->state) {
+    case JOIN_TRIES: return !wanted(j, one->address);
+    case JOIN_REFUSED:
+        return by_name && (now_ms - one->refused_ms >= REFUSED_AGAIN_MS || !wanted(j, one->address));
+    case JOIN_DOUBLE: return true;
+    case JOIN_ELSEWHERE: return !find_standing(j, one->incarnation, one) || !wanted(j, one->address);
+    case JOIN_STANDS:
+    case JOIN_FREE: break;
+    }
+    return false;
+}
+
+static status join_address(join_table *j, const char *address, failure *f) {
+    join *one = NULL;
+    if (find(j, address)) return STATUS_OK;
+    for (size_t i = 0; !one && i < JOINS_MAX; i++)
+        if (j->all[i].state == JOIN_FREE) one = &j->all[i];
+    if (!one) return fail(f, STATUS_BUSY, "there are more addresses than the %d that are joined", JOINS_MAX);
+    snprintf(one->address, sizeof one->address, "%s", address);
+    one->link = j->events.join(j->context, one->address, f);
+    if (!one->link) return f->code;
+    one->state = JOIN_TRIES;
+    return STATUS_OK;
+}
+
+static status join_all(join_table *j, failure *f) {
+    for (size_t i = 0; i < j->n_endpoints; i++) {
+        const host_name *n = j->endpoints[i].name;
+        for (size_t k = 0; k < host_name_n_addresses(n); k++)
+            if (join_address(j, host_name_address(n, k), f) != STATUS_OK) return f->code;
+    }
+    return STATUS_OK;
+}
+
+/* ---- in order, from the loop ---- */
+
+static void settle(join_table *j);
+
+/* Whoever refused for good is asked again after a while, and what failed is tried again. */
+static void look_later(void *context) {
+    join_table *j = context;
+    j->later_timer = -1;
+    settle(j);
+}
+
+static void on_settle(void *context) {
+    join_table *j = context;
+    failure f;
+    bool later = false;
+    uint64_t now_ms = clock_ms();
+    j->settle_timer = -1;
+    for (size_t i = 0; i < JOINS_MAX; i++)
+        if (is_over(j, &j->all[i], now_ms)) leave(j, &j->all[i]);
+    status st = join_all(j, &f);
+    if (st != STATUS_OK && !j->failure_logged) log_event(LOG_ERROR, "not_joined", "why=\"%s\"", f.message);
+    j->failure_logged = st != STATUS_OK;
+    for (size_t i = 0; i < JOINS_MAX; i++)
+        later = later || (j->all[i].state == JOIN_REFUSED && !given(j, j->all[i].address));
+    if ((later || st != STATUS_OK) && j->later_timer < 0)
+        j->later_timer = loop_once(j->loop, NAME_ASK_MS, look_later, j);
+}
+
+/* Links are not freed within their own events. */
+static void settle(join_table *j) {
+    if (j->settle_timer < 0) j->settle_timer = loop_once(j->loop, 0, on_settle, j);
+}
+
+static void log_addresses(join_endpoint *e) {
+    static const char *const words[] = {
+        [NAME_ASKED] = "asked", [NAME_FOUND] = "found", [NAME_NONE] = "none", [NAME_UNANSWERED] = "no_answer",
+    };
+    size_t n = host_name_n_addresses(e->name);
+    log_event(LOG_INFO, "name", "endpoint=%s answer=%s addresses=%zu", e->text, words[host_name_now(e->name)], n);
+}
+
+static void on_changed(void *context) {
+    join_endpoint *e = context;
+    log_addresses(e);
+    settle(e->of);
+}
+
+/* ---- what happens to links ---- */
+
+void join_table_joined(join_table *j, void *link, uint64_t incarnation) {
+    join *one = find_link(j, link);
+    if (!one) return;
+    one->state = JOIN_STANDS;
+    one->incarnation = incarnation;
+    join *other = find_standing(j, incarnation, one);
+    if (!other) return;
+    log_event(LOG_INFO, "same_peer", "endpoint=%s as=%s", other->address, one->address);
+    other->state = JOIN_DOUBLE;
+    settle(j);
+}
+
+/* It may have other addresses by now. */
+void join_table_lost(join_table *j, void *link) {
+    join *one = find_link(j, link);
+    if (!one || one->state != JOIN_STANDS) return;
+    one->state = JOIN_TRIES;
+    for (size_t i = 0; i < j->n_endpoints; i++) host_name_ask(j->endpoints[i].name);
+    settle(j);
+}
+
+void join_table_refused(join_table *j, void *link) {
+    join *one = find_link(j, link);
+    if (!one) return;
+    one->state = JOIN_REFUSED;
+    one->refused_ms = clock_ms();
+    settle(j);
+}
+
+bool join_table_all_refused(const join_table *j) {
+    if (j->has_names) return false;
+    for (size_t i = 0; i < JOINS_MAX; i++)
+        if (j->all[i].state != JOIN_FREE && j->all[i].state != JOIN_REFUSED) return false;
+    return true;
+}
+
+void *join_table_link(const join_table *j, size_t i) {
+    return has_link(&j->all[i]) ? j->all[i].link : NULL;
+}
+
+/* ---- making and ending it ---- */
+
+static bool have_names(const char *const *endpoints, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (host_name_needed(endpoints[i])) return true;
+    return false;
+}
+
+size_t join_table_n_links(const char *const *endpoints, size_t n_endpoints) {
+    return have_names(endpoints, n_endpoints) ? JOINS_MAX : n_endpoints;
+}
+
+static status follow_all(join_table *j, const char *const *endpoints, size_t n, failure *f) {
+    for (size_t i = 0; i < n; i++) {
+        join_endpoint *e = &j->endpoints[i];
+        *e = (join_endpoint){.of = j, .text = endpoints[i]};
+        if (host_name_new(&e->name, j->loop, e->text, on_changed, e, f) != STATUS_OK) return f->code;
+        j->n_endpoints++;
+    }
+    return STATUS_OK;
+}
+
+status join_table_new(join_table **out, loop *l, const char *const *endpoints, size_t n_endpoints, const join_table_events *events,
+                 void *context, failure *f) {
+    assert(n_endpoints >= 1 && n_endpoints <= JOINS_MAX);
+    join_table *j = *out = calloc(1, sizeof *j);
+    if (!j) return fail(f, STATUS_NO_MEMORY, "no memory for links");
+    j->loop = l;
+    j->events = *events;
+    j->context = context;
+    j->has_names = have_names(endpoints, n_endpoints);
+    j->settle_timer = j->later_timer = -1;
+    status st = follow_all(j, endpoints, n_endpoints, f);
+    if (st == STATUS_OK) st = join_all(j, f);
+    if (st != STATUS_OK) join_table_free(out);
+    return st;
+}
+
+void join_table_free(join_table **out) {
+    join_table *j = *out;
+    *out = NULL;
+    if (!j) return;
+    loop_cancel(j->loop, j->settle_timer);
+    loop_cancel(j->loop, j->later_timer);
+    for (size_t i = 0; i < JOINS_MAX; i++) leave(j, &j->all[i]);
+    for (size_t i = 0; i < j->n_endpoints; i++) host_name_free(&j->endpoints[i].name);
+    free(j);
+}

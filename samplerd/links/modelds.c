@@ -1,0 +1,60 @@
+#include "modelds.h"
+
+#include <stdlib.h>
+
+#include "proto/net/names/join_table.h"
+
+struct modelds {
+    loop *loop;
+    logits_link_options how;        /* each of them is joined */
+    logits_calls calls;             /* of our owner, with its context */
+    void *context;
+    join_table *joins;
+};
+
+static status draw(void *context, unsigned drawer, const sample_rows *rows, sampled_rows *out, failure *f) {
+    modelds *m = context;
+    return m->calls.draw(m->context, drawer, rows, out, f);
+}
+
+static void on_joined(void *context, logits_link *link, uint64_t incarnation) {
+    modelds *m = context;
+    join_table_joined(m->joins, link, incarnation);
+}
+
+static void on_lost(void *context, logits_link *link) {
+    modelds *m = context;
+    join_table_lost(m->joins, link);
+}
+
+static void *join(void *context, const char *address, failure *f) {
+    modelds *m = context;
+    logits_link *link;
+    m->how.address = address;
+    logits_link_join(&link, m->loop, &m->how, f);
+    return link;
+}
+
+static void leave(void *context, void *link) {
+    (void)context;
+    logits_link_free(&(logits_link *){link});
+}
+
+status modelds_join(modelds **out, loop *l, const char *const *endpoints, size_t n_endpoints, const logits_link_options *how,
+                    failure *f) {
+    modelds *m = *out = calloc(1, sizeof *m);
+    if (!m) return fail(f, STATUS_NO_MEMORY, "no memory for links to modelds");
+    *m = (modelds){.loop = l, .how = *how, .calls = how->calls, .context = how->context};
+    m->how.calls = (logits_calls){.draw = draw, .joined = on_joined, .lost = on_lost};
+    m->how.context = m;
+    status st = join_table_new(&m->joins, l, endpoints, n_endpoints, &(join_table_events){join, leave}, m, f);
+    if (st != STATUS_OK) modelds_free(out);
+    return st;
+}
+
+void modelds_free(modelds **m) {
+    if (!*m) return;
+    join_table_free(&(*m)->joins);
+    free(*m);
+    *m = NULL;
+}
