@@ -57,13 +57,13 @@ static status take_or_none(void *out, const char *name, const char *value, failu
     return STATUS_OK;
 }
 
-#define SIZE(flag, field, text) {flag, OPTION_CALL, "N", text, &field, 0, 0, take_size, 0}
+#define SIZE(flag, field, text) {flag, OPTION_CALL, "N", text, &field, 0, 0, take_size, 0, 0}
 
 static void add_factors(option_row rows[N_TINY_ROPE_REALS], tiny_rope *rope) {
     for (size_t i = 0; i < N_TINY_ROPE_REALS; i++) {
         const tiny_rope_real *real = &TINY_ROPE_REALS[i];
         rows[i] = (option_row){real->flag, OPTION_REAL, "X", real->what, (char *)rope + real->offset,
-                               1e-3, 1e3, NULL, 0};
+                               1e-3, 1e3, NULL, 0, 0};
     }
 }
 
@@ -73,13 +73,13 @@ int main(int argc, char **argv) {
     bool untied = false;
     token_list tokens = {.n_items = 0};
     const option_row rows[] = {
-        {"family", OPTION_CALL, "NAME", "llama, chapter (gpt2, few biases) or gpt2", &o.family, 0, 0, take_family, 0},
+        {"family", OPTION_CALL, "NAME", "llama, chapter (gpt2, few biases) or gpt2", &o.family, 0, 0, take_family, 0, 0},
         {"architecture", OPTION_TEXT, "NAME", "general.architecture, if another than the family's", &o.architecture, 0, 0,
-         NULL, 0},
+         NULL, 0, 0},
         SIZE("experts", o.n_experts, "expert_count"),
-        {"type", OPTION_CALL, "TYPE", "of the matrices: " TENSOR_TYPES_SUPPORTED, &o.type, 0, 0, take_type, 0},
-        {"embedding-type", OPTION_CALL, "TYPE", "of the embedding, if another", &embedding_type, 0, 0, take_type, 0},
-        {"seed", OPTION_UINT, "N", "another seed, other weights", &o.seed, 0, 9e15, NULL, 0},
+        {"type", OPTION_CALL, "TYPE", "of the matrices: " TENSOR_TYPES_SUPPORTED, &o.type, 0, 0, take_type, 0, 0},
+        {"embedding-type", OPTION_CALL, "TYPE", "of the embedding, if another", &embedding_type, 0, 0, take_type, 0, 0},
+        {"seed", OPTION_UINT, "N", "another seed, other weights", &o.seed, 0, 9e15, NULL, 0, 0},
         SIZE("vocab", o.shape.n_vocab, "tokens"),
         SIZE("context", o.shape.n_ctx, "positions"),
         SIZE("layers", o.shape.n_layers, "layers"),
@@ -89,23 +89,23 @@ int main(int argc, char **argv) {
         SIZE("head-dim", o.shape.head_dim, "width of a head (default dim / heads)"),
         SIZE("ffn", o.shape.ffn_dim, "width of the feed-forward part"),
         SIZE("rope-dims", o.shape.rotation.n_dims, "rotated dimensions of a head (default all)"),
-        {"rope-base", OPTION_REAL, "X", "base of the rotation", &o.shape.rotation.base, 1, 1e9, NULL, 0},
-        {"rope-type", OPTION_TEXT, "NAME", "how the rotation is scaled: linear, yarn, …", &o.rope.type, 0, 0, NULL, 0},
+        {"rope-base", OPTION_REAL, "X", "base of the rotation", &o.shape.rotation.base, 1, 1e9, NULL, 0, 0},
+        {"rope-type", OPTION_TEXT, "NAME", "how the rotation is scaled: linear, yarn, …", &o.rope.type, 0, 0, NULL, 0, 0},
         {"rope-scale-linear", OPTION_REAL, "X", "by how much it is scaled, as the old key", &o.rope.scale_linear,
-         1e-3, 1e3, NULL, 0},
+         1e-3, 1e3, NULL, 0, 0},
         SIZE("rope-original-context", o.rope.original_context, "positions before it was scaled"),
         SIZE("llama3-context", o.rope.llama3_context, "rope_freqs.weight, made for N positions before"),
-        {"untied", OPTION_FLAG, NULL, "an output matrix of its own", &untied, 0, 0, NULL, 0},
-        {"tokenizer", OPTION_TEXT, "NAME", "tokenizer.ggml.model (gpt2)", &o.tokenizer, 0, 0, NULL, 0},
-        {"split", OPTION_CALL, "NAME", "tokenizer.ggml.pre, or none", &o.split, 0, 0, take_or_none, 0},
+        {"untied", OPTION_FLAG, NULL, "an output matrix of its own", &untied, 0, 0, NULL, 0, 0},
+        {"tokenizer", OPTION_TEXT, "NAME", "tokenizer.ggml.model (gpt2)", &o.tokenizer, 0, 0, NULL, 0, 0},
+        {"split", OPTION_CALL, "NAME", "tokenizer.ggml.pre, or none", &o.split, 0, 0, take_or_none, 0, 0},
         {"add-bos", OPTION_CALL, "BOOL", "tokenizer.ggml.add_bos_token, or none", &o.add_bos, 0, 0,
-         take_or_none, 0},
+         take_or_none, 0, 0},
         {"token", OPTION_CALL, "TEXT=TYPE", "one more (the last ids), or another type; repeatable", &tokens,
-         0, 0, take_token, 0},
+         0, 0, take_token, 0, 0},
         SIZE("bos", o.bos, "id of BOS"),
         SIZE("eos", o.eos, "id of EOS"),
-        {"template", OPTION_CALL, "TEXT", "tokenizer.chat_template, or none", &o.chat_template, 0, 0, take_or_none, 0},
-        {"name", OPTION_TEXT, "NAME", "general.name", &o.name, 0, 0, NULL, 0},
+        {"template", OPTION_CALL, "TEXT", "tokenizer.chat_template, or none", &o.chat_template, 0, 0, take_or_none, 0, 0},
+        {"name", OPTION_TEXT, "NAME", "general.name", &o.name, 0, 0, NULL, 0, 0},
         {0},
     };
     option_row factors[N_TINY_ROPE_REALS + 1] = {0};
