@@ -6,7 +6,7 @@ build='gcc libc6-dev pkg-config libzmq3-dev libczmq-dev libprotobuf-c-dev protob
   libopenblas-dev libpcre2-dev libjansson-dev libxxhash-dev libedit-dev'
 run='python3 python3-pip'
 test='libcmocka-dev python3-pytest python3-zmq python3-protobuf protobuf-compiler python3-pexpect python3-pyte zsh
-  ruby ruby-ffi-rzmq ruby-google-protobuf'
+  ruby ruby-ffi-rzmq ruby-google-protobuf dnsmasq-base iproute2'
 check='clang libclang-rt-14-dev valgrind'
 
 wanted=

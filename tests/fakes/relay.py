@@ -4,6 +4,8 @@ import contextlib
 import socket
 import threading
 
+THERE, BACK = WAYS = "there", "back"        # what is said to the target, and what it says
+
 
 def unix_path(address):
     return address.removeprefix("ipc://") if address.startswith("ipc://") else None
@@ -25,7 +27,7 @@ class Relay(threading.Thread):
     def __init__(self, address, target, heard=None, said=None):
         super().__init__(daemon=True)
         self.address, self.target, self.heard, self.said = address, target, heard, said
-        self.loop = asyncio.new_event_loop()
+        self.loop = self.new_loop()
         self.closed_road = False            # new connections are broken at once
         self.writers = set()                # of the connections that stand, both ends of each
         self.n_connections = 0              # that there ever were
@@ -39,9 +41,9 @@ class Relay(threading.Thread):
         """All connections break; unless `open_again`, new ones too until mend()."""
         self.call(self.cut_now, open_again)
 
-    def stall(self):
-        """Nothing passes until mend(); the connections stand."""
-        self.call(self.moving.clear)
+    def stall(self, ways=WAYS):
+        """Nothing passes, in these directions, until mend(); the connections stand."""
+        self.call(lambda: [self.moving[way].clear() for way in ways])
 
     def mend(self):
         self.call(self.mend_now)
@@ -52,6 +54,9 @@ class Relay(threading.Thread):
         self.join()
 
     # its own thread
+    def new_loop(self):
+        return asyncio.new_event_loop()
+
     def call(self, do, *arguments):
         done = threading.Event()
         self.loop.call_soon_threadsafe(lambda: (do(*arguments), done.set()))
@@ -60,8 +65,8 @@ class Relay(threading.Thread):
 
     def run(self):
         asyncio.set_event_loop(self.loop)
-        self.moving = asyncio.Event()
-        self.moving.set()
+        self.moving = {way: asyncio.Event() for way in WAYS}
+        self.mend_now()
         server = self.loop.run_until_complete(self.listen())
         self.listening.set()
         self.loop.run_forever()
@@ -90,7 +95,8 @@ class Relay(threading.Thread):
 
     def mend_now(self):
         self.closed_road = False
-        self.moving.set()
+        for moving in self.moving.values():
+            moving.set()
 
     async def connected(self, reader, writer):
         if self.closed_road:
@@ -107,8 +113,8 @@ class Relay(threading.Thread):
             return
         self.writers.add(far_writer)
         self.n_connections += 1
-        await asyncio.gather(self.pass_all(reader, far_writer, self.said, self.n_connections),
-                             self.pass_all(far_reader, writer, self.heard, self.n_connections))
+        await asyncio.gather(self.pass_all(reader, far_writer, THERE, self.n_connections),
+                             self.pass_all(far_reader, writer, BACK, self.n_connections))
         self.drop(writer)
         self.drop(far_writer)
 
@@ -116,18 +122,23 @@ class Relay(threading.Thread):
         self.writers.discard(writer)
         writer.transport.abort()
 
-    async def pass_all(self, reader, writer, ear, number):
-        """Until one end has closed: then the other is told so, and may still say what it has to say. `ear`: who listens
-        to this direction, or None; `number`: the connection's."""
+    async def pass_all(self, reader, writer, way, number):
+        """Until one end has closed: then the other is told so, and may still say what it has to say. `way`: of WAYS;
+        `number`: the connection's."""
         with contextlib.suppress(OSError):
             while piece := await reader.read(self.PIECE_BYTES):
-                await self.pass_on(piece, writer, ear, number)
+                await self.pass_on(piece, writer, way, number)
+        self.pass_end(writer)
+
+    @staticmethod
+    def pass_end(writer):
         with contextlib.suppress(OSError):  # the other is gone, too
             if not writer.is_closing():
                 writer.write_eof()
 
-    async def pass_on(self, piece, writer, ear, number):
-        await self.moving.wait()
+    async def pass_on(self, piece, writer, way, number):
+        await self.moving[way].wait()
+        ear = self.said if way == THERE else self.heard
         if ear:
             ear(number, piece)              # first: whoever gets it may have ended before this thread has its next turn
         writer.write(piece)

@@ -1,0 +1,124 @@
+"""What a road between modeld and samplerd costs: tokens a second, and bytes on the wire a token. Asserts none; by hand:
+
+    TRIVIUM_BUILD=$PWD/build TRIVIUM_MODEL=FILE /usr/bin/python3 tests/bench/hosts.py
+
+ROUNDS=3                each road has its turn so often; figures are medians
+ROADS="1gbit 10ms"      these alone
+MODELD_FLAGS, SAMPLERD_FLAGS    what those are to be given besides
+"""
+import json
+import os
+import pathlib
+import shlex
+import statistics
+import sys
+import time
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+for folder in ("e2e/hosts", "e2e", "fakes", ""):
+    sys.path.insert(0, str(TESTS / folder))
+
+from conftest import wait_until     # noqa: E402
+from host_stack import HostStack    # noqa: E402
+from network import CABLE, Network  # noqa: E402
+from proxy import Proxy             # noqa: E402
+
+SAMPLERS, PROXIED = 5557, 7557
+HEARTBEAT_S = 0.5
+DECODE_TOKENS, N_CLIENTS, CLIENT_TOKENS = 128, 8, 48
+# name → (pool of the samplerd, limit of its cable, delay of the proxy each way)
+ROADS = {
+    "mapped": ("mapped", None, 0),
+    "loopback": ("loopback", None, 0),
+    "unthrottled": ("direct", None, 0),
+    "1gbit": ("direct", "1gbit", 0),
+    "100mbit": ("direct", "100mbit", 0),
+    "0ms": ("proxied", None, 0),
+    "1ms": ("proxied", None, 1),
+    "10ms": ("proxied", None, 10),
+}
+
+
+def flags(name):
+    return shlex.split(os.environ.get(name, ""))
+
+
+class TwoHosts(HostStack):
+    """a has all but the samplerds of the pools that are reached by a road; those are on b. mapped and loopback are on a."""
+
+    def __init__(self, network, model, proxy):
+        super().__init__(network)
+        self.road = proxy.road(f"tcp://127.0.0.1:{PROXIED}", network["a"].tcp(SAMPLERS))
+        self.start_on("a", "tokenizerd")
+        self.start_on("a", "modeld", "--model", model, "--bind-samplers", network["a"].tcp(SAMPLERS), "--insecure",
+                      *flags("MODELD_FLAGS"))
+        for pool, host, join in (("mapped", "a", network["a"].tcp(SAMPLERS)), ("loopback", "a", network["a"].tcp(SAMPLERS)),
+                                 ("direct", "b", network["a"].tcp(SAMPLERS)), ("proxied", "b", self.road.address)):
+            self.start_on(host, "samplerd", "--pool", pool, "--join", join, *([] if pool == "mapped" else ["--no-mapping"]),
+                          *flags("SAMPLERD_FLAGS"))
+        wait_until(lambda: len(self.samplers()) == 4, what="four samplerds")
+
+    def lines(self, *arguments):
+        code, told, errors = self.run_on("a", *arguments, "--json", timeout=600)
+        if code != 0:
+            sys.exit(errors or f"trivium {arguments[0]} ended with {code}")
+        return [json.loads(line) for line in told.splitlines()]
+
+    def n_steps(self, pool):
+        """That it has drawn, once its last ones have been told."""
+        time.sleep(2 * HEARTBEAT_S)
+        return self.samplers()[pool]
+
+    def samplers(self):
+        """Steps told so far, by pool."""
+        return {one["pool"]: one["steps"] for one in self.lines("status")[0]["daemons"] if one["role"] == "samplerd"}
+
+    def measure(self, name):
+        """{figure: value} of a road."""
+        pool, limit, delay_ms = ROADS[name]
+        self.network["b"].limit(limit)
+        self.road.delay(delay_ms)
+        figures = {}
+        for what, arguments in (("decode", ("--tokens", DECODE_TOKENS)),
+                                ("clients", ("--tokens", CLIENT_TOKENS, "--clients", N_CLIENTS, "--runs", 1))):
+            n_bytes, n_steps = self.wire_bytes(), self.n_steps(pool)
+            line, = self.lines("bench", what, *arguments, "--sampler", pool)
+            figures[what] = line["decode_tok_s" if what == "decode" else "tok_s"]
+            figures[f"{what} bytes"] = (self.wire_bytes() - n_bytes) / (self.n_steps(pool) - n_steps)
+        return figures
+
+    def wire_bytes(self):
+        """That have passed on b's cable, both ways."""
+        counts = json.loads(self.network["b"].run("ip", "-j", "-s", "link", "show", "dev", CABLE))[0]["stats64"]
+        return counts["rx"]["bytes"] + counts["tx"]["bytes"]
+
+
+def show(measured):
+    base = {what: statistics.median(one[what] for one in measured["mapped"]) for what in ("decode", "clients")} \
+        if "mapped" in measured else {}
+    print(f"{'road':12} {'decode tok/s':>13} {'ratio':>6} {'KB a token':>11} {'8 clients':>10} {'ratio':>6} {'KB a token':>11}")
+    for name, rounds in measured.items():
+        cells = []
+        for what, width in (("decode", 13), ("clients", 10)):
+            rate = statistics.median(one[what] for one in rounds)
+            ratio = f"{rate / base[what]:.2f}" if base else ""
+            cells.append(f"{rate:{width}.1f} {ratio:>6} {statistics.median(one[what + ' bytes'] for one in rounds) / 1000:11.1f}")
+        print(f"{name:12} {' '.join(cells)}", flush=True)
+
+
+def main():
+    roads = os.environ.get("ROADS", "").split() or list(ROADS)
+    n_rounds = int(os.environ.get("ROUNDS") or 3)
+    measured = {name: [] for name in roads}
+    with Network("a", "b") as network, Proxy(network["b"].enter) as proxy, \
+            TwoHosts(network, os.environ["TRIVIUM_MODEL"], proxy) as hosts:
+        hosts.measure(roads[0])
+        for number in range(n_rounds):
+            for name in roads if number % 2 == 0 else roads[::-1]:
+                measured[name].append(hosts.measure(name))
+            print(f"round {number + 1}: load {os.getloadavg()[0]:.1f}", flush=True)
+    show(measured)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""A client, two tokenizerds, two modelds and two samplerds on five hosts, and a road of each link that can be bad.
+
+    c       client              joins t1 and t2
+    t1, t2  tokenizerd          joined by w1 and w2
+            samplerd            joins w1 and w2
+    w1, w2  modeld              joins t1 and t2
+"""
+import json
+
+from conftest import wait_until
+from host_stack import HostStack
+from kills.kept_stack import HEARTBEAT_MS, STEP_DEADLINE_MS
+from proxy import Proxy
+
+ASKERS, WORKERS = ("t1", "t2"), ("w1", "w2")
+NAMES = ("c", *ASKERS, *WORKERS)
+CLIENTS, MODELS, SAMPLERS = PORTS = 5555, 5556, 5557
+# Of each port, whoever joins and whoever binds it.
+ENDS = {CLIENTS: (("c",), ASKERS), MODELS: (WORKERS, ASKERS), SAMPLERS: (ASKERS, WORKERS)}
+LINKS = [(port, joiner, binder) for port in PORTS for joiner in ENDS[port][0] for binder in ENDS[port][1]]
+N_DAEMONS = 5                   # that a tokenizerd knows: itself and those of the workers
+
+
+class FiveHosts(HostStack):
+    """`access(host, program)`: the flags with which it may use tcp. With `roads`, whoever joins goes through one; then
+    roads[port, joiner, binder] is it."""
+
+    def __init__(self, network, model, access, with_roads=True):
+        super().__init__(network)
+        self.access, self.proxies, self.roads = access, {}, {}
+        if with_roads:
+            self.proxies = {name: Proxy(network[name].enter) for name in NAMES}
+            for number, (port, joiner, binder) in enumerate(LINKS):
+                self.roads[port, joiner, binder] = self.proxies[joiner].road(
+                    f"tcp://127.0.0.1:{7000 + number}", network[binder].tcp(port))
+        for host in ASKERS:
+            self.begin(host, "tokenizerd", "--bind-clients", network[host].tcp(CLIENTS),
+                       "--bind-models", network[host].tcp(MODELS))
+        for host in WORKERS:
+            self.begin(host, "modeld", "--model", model, "--threads", 1, "--step-deadline-ms", STEP_DEADLINE_MS,
+                       "--bind-samplers", network[host].tcp(SAMPLERS), *self.joins(host, MODELS))
+        for host in ASKERS:     # they share a kernel, and must not read rows where they lie
+            self.begin(host, "samplerd", "--no-mapping", *self.joins(host, SAMPLERS))
+
+    def begin(self, host, role, *arguments):
+        return self.start_on(host, role, "--heartbeat-ms", HEARTBEAT_MS, *self.access(host, role), *arguments)
+
+    def place(self, port, joiner, binder):
+        road = self.roads.get((port, joiner, binder))
+        return road.address if road else self.network[binder].tcp(port)
+
+    def roads_between(self, a, b):
+        return [road for (_, *ends), road in self.roads.items() if set(ends) == {a, b}]
+
+    def joins(self, joiner, port):
+        return [word for binder in ENDS[port][1] for word in ("--join", self.place(port, joiner, binder))]
+
+    def ask(self, *arguments, by=ASKERS):
+        """A client on c that knows these tokenizerds, in this order: exit code, stdout and stderr."""
+        reach = [word for binder in by for word in ("--endpoint", self.place(CLIENTS, "c", binder))]
+        return self.run_on("c", *arguments, *self.access("c", "trivium"), *reach)
+
+    def status(self, by):
+        """What the tokenizerd on that host says; None where it does not."""
+        code, told, _ = self.ask("status", "--json", "--wait", 1, by=(by,))
+        return json.loads(told) if code == 0 else None
+
+    def wait_whole(self):
+        """Until each tokenizerd has both modelds, and they both samplerds."""
+        def n_ready(by):
+            status = self.status(by)
+            return sum(daemon["state"] == "ready" for daemon in status["daemons"]) if status else 0
+        for by in ASKERS:
+            wait_until(lambda: n_ready(by) == N_DAEMONS, what=f"{N_DAEMONS} daemons at {by}")
+
+    def close(self):
+        super().close()
+        for proxy in self.proxies.values():
+            proxy.close()
