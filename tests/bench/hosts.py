@@ -54,7 +54,7 @@ class TwoHosts(HostStack):
                       *flags("MODELD_FLAGS"))
         for pool, host, join in (("mapped", "a", network["a"].tcp(SAMPLERS)), ("loopback", "a", network["a"].tcp(SAMPLERS)),
                                  ("direct", "b", network["a"].tcp(SAMPLERS)), ("proxied", "b", self.road.address)):
-            self.start_on(host, "samplerd", "--pool", pool, "--join", join, *([] if pool == "mapped" else ["--no-mapping"]),
+            self.start_on(host, "samplerd", "--pool", pool, "--join", join, "--insecure", *([] if pool == "mapped" else ["--no-mapping"]),
                           *flags("SAMPLERD_FLAGS"))
         wait_until(lambda: len(self.samplers()) == 4, what="four samplerds")
 

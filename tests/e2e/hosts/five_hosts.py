@@ -22,7 +22,7 @@ N_DAEMONS = 5                   # that a tokenizerd knows: itself and those of t
 
 
 class FiveHosts(HostStack):
-    """`access(host, program)`: the flags with which it may use tcp. With `roads`, whoever joins goes through one; then
+    """`access(host)`: the flags with which its programs may use tcp. With `roads`, whoever joins goes through one; then
     roads[port, joiner, binder] is it."""
 
     def __init__(self, network, model, access, with_roads=True):
@@ -43,7 +43,7 @@ class FiveHosts(HostStack):
             self.begin(host, "samplerd", "--no-mapping", *self.joins(host, SAMPLERS))
 
     def begin(self, host, role, *arguments):
-        return self.start_on(host, role, "--heartbeat-ms", HEARTBEAT_MS, *self.access(host, role), *arguments)
+        return self.start_on(host, role, "--heartbeat-ms", HEARTBEAT_MS, *self.access(host), *arguments)
 
     def place(self, port, joiner, binder):
         road = self.roads.get((port, joiner, binder))
@@ -58,7 +58,7 @@ class FiveHosts(HostStack):
     def ask(self, *arguments, by=ASKERS):
         """A client on c that knows these tokenizerds, in this order: exit code, stdout and stderr."""
         reach = [word for binder in by for word in ("--endpoint", self.place(CLIENTS, "c", binder))]
-        return self.run_on("c", *arguments, *self.access("c", "trivium"), *reach)
+        return self.run_on("c", *arguments, *self.access("c"), *reach)
 
     def status(self, by):
         """What the tokenizerd on that host says; None where it does not."""

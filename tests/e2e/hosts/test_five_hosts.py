@@ -43,7 +43,7 @@ def wanted(real):
 
 @pytest.fixture(scope="module")
 def all_hosts(network, real_model):
-    with FiveHosts(network, real_model, insecure) as one:
+    with FiveHosts(network, real_model, lambda _: ["--insecure"]) as one:
         yield one
 
 
@@ -52,10 +52,6 @@ def hosts(all_hosts):
     """As they are when everybody has found everybody."""
     all_hosts.wait_whole()
     return all_hosts
-
-
-def insecure(_, program):
-    return ["--insecure"] if program in ("tokenizerd", "modeld") else []
 
 
 def carries(road):
