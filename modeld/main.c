@@ -25,6 +25,7 @@ static const char *path, *name, *bind_samplers, *keys_folder;
 static option_texts joins;
 static uint64_t n_threads, heartbeat_ms = HEARTBEAT_MS, step_deadline_ms = STEP_DEADLINE_MS;
 static uint64_t kv_bytes, n_ctx;
+static double drain_s = DRAIN_S;
 static const char *isa = "auto";
 static bool no_blas, no_mapping, insecure, tells_fingerprint;
 static log_level level = LOG_INFO;
@@ -97,6 +98,8 @@ static const option_row flags[] = {
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "keys", .kind = OPTION_TEXT, .value_name = "DIR", .out = &keys_folder,
      .help = "the folder of keys for tcp endpoints ($TRIVIUM_KEYS)"},
+    {.name = "drain", .kind = OPTION_REAL, .value_name = "S", .out = &drain_s, .max = DRAIN_S_MAX,
+     .help = "seconds in which what is under way may end after SIGTERM; 0: at once (30)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
      .help = "tcp endpoints without keys: whoever reaches them is let in"},
     {.name = "fingerprint", .kind = OPTION_FLAG, .out = &tells_fingerprint,
@@ -186,6 +189,7 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
         .bind_samplers = bind_samplers,
         .heartbeat_ms = (uint32_t)heartbeat_ms,
         .step_deadline_ms = (uint32_t)step_deadline_ms,
+        .drain_s = drain_s,
         .share_rows = !no_mapping,
         .keys = keyring,
         .insecure = insecure,

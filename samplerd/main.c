@@ -8,6 +8,7 @@
 #include "proto/base/process/paths.h"
 #include "proto/base/process/resources.h"
 #include "proto/base/process/signals.h"
+#include "proto/net/draining.h"
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
@@ -25,6 +26,7 @@ static option_texts joins;
 static const char *name = "samplerd", *pool = "", *keys_folder;
 static uint64_t heartbeat_ms = HEARTBEAT_MS, n_threads;
 static bool no_mapping, insecure;
+static double drain_s = DRAIN_S;
 static log_level level = LOG_INFO;
 static isa instructions;
 
@@ -42,6 +44,8 @@ static const option_row flags[] = {
      .help = "how it is called in status (samplerd)"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
+    {.name = "drain", .kind = OPTION_REAL, .value_name = "S", .out = &drain_s, .max = DRAIN_S_MAX,
+     .help = "seconds in which what is under way may end after SIGTERM; 0: at once (30)"},
     {.name = "threads", .kind = OPTION_UINT, .value_name = "N", .out = &n_threads, .min = 0, .max = DRAWERS_MAX,
      .help = "threads that draw, each for one request; 0 is one a core, but no more than 6 (0)"},
     {.name = "no-mapping", .kind = OPTION_FLAG, .out = &no_mapping,
@@ -80,6 +84,24 @@ static keys *keyring;
 static row_sampler *samplers[DRAWERS_MAX];
 static threads *draw_threads;
 
+static modelds *all;
+static draining *end;
+
+static void drain_all(void *unused) {
+    (void)unused;
+    modelds_drain(all);
+}
+
+static bool all_over(void *unused) {
+    (void)unused;
+    return modelds_are_over(all);
+}
+
+static void asked_to_drain(void *unused) {
+    (void)unused;
+    draining_begin(end, "an operator");
+}
+
 static status draw(void *unused, unsigned drawer, const sample_rows *rows, sampled_rows *out, failure *f) {
     (void)unused;
     return row_sampler_draw(samplers[drawer], rows, out, f);
@@ -103,15 +125,15 @@ static void free_samplers(void) {
     threads_free(&draw_threads);
 }
 
-static status join_all(modelds **out, loop *l, failure *f) {
+static status join_all(loop *l, failure *f) {
     status st = keys_open(&keyring, keys_folder, l, f);
     if (st != STATUS_OK) return st;
     const logits_link_options how = {
         .name = name, .pool = pool, .incarnation = peers_incarnation(),
         .heartbeat_ms = (uint32_t)heartbeat_ms, .map_rows = !no_mapping,
-        .keys = keyring, .insecure = insecure, .draw_threads = draw_threads, .calls = {.draw = draw},
+        .keys = keyring, .insecure = insecure, .draw_threads = draw_threads, .calls = {.draw = draw, .drain = asked_to_drain},
     };
-    return modelds_join(out, l, joins.items, joins.n_items, &how, f);
+    return modelds_join(&all, l, joins.items, joins.n_items, &how, f);
 }
 
 static status check_command_line(int argc, char **argv, failure *f) {
@@ -144,10 +166,13 @@ int main(int argc, char **argv) {
     loop *l = loop_new();
     if (!l) die("samplerd", "no memory for sockets and their threads");
     if (!make_samplers()) die("samplerd", "no memory to draw in, or no threads");
-    modelds *all;
-    if (join_all(&all, l, &f) != STATUS_OK) die("samplerd", "%s", f.message);
+    end = draining_new(&(draining_options){
+        .loop = l, .patience_s = drain_s, .begin = drain_all, .is_idle = all_over});
+    if (!end) die("samplerd", "no memory");
+    if (join_all(l, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "pool=\"%s\" isa=%s", pool, isa_name(instructions));
     loop_run(l);
+    draining_free(&end);
     modelds_free(&all);
     keys_close(&keyring);
     free_samplers();

@@ -20,6 +20,7 @@ static const char *name = "tokenizerd";
 static const char *default_model;
 static uint64_t heartbeat_ms = HEARTBEAT_MS;
 static const char *keys_folder;
+static double drain_s = DRAIN_S;
 static bool insecure;
 static log_level level = LOG_INFO;
 
@@ -36,6 +37,8 @@ static const option_row flags[] = {
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "keys", .kind = OPTION_TEXT, .value_name = "DIR", .out = &keys_folder,
      .help = "the folder of keys for tcp endpoints ($TRIVIUM_KEYS)"},
+    {.name = "drain", .kind = OPTION_REAL, .value_name = "S", .out = &drain_s, .max = DRAIN_S_MAX,
+     .help = "seconds in which what is under way may end after SIGTERM; 0: at once (30)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
      .help = "tcp endpoints without keys: whoever reaches them is let in"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
@@ -95,6 +98,7 @@ int main(int argc, char **argv) {
         .default_model = default_model,
         .heartbeat_ms = (uint32_t)heartbeat_ms,
         .keys = keyring,
+        .drain_s = drain_s,
         .insecure = insecure,
     };
     if (service_new(&s, l, &wiring, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);

@@ -55,6 +55,11 @@ static bool on_under_way(void *context) {
     return generations_under_way(c->generations) || pending_calls_under_way(c->calls) || watching_any(c->watching);
 }
 
+static bool on_waits(void *context) {
+    const client *c = context;
+    return generations_wait(c->generations) || pending_calls_wait(c->calls);
+}
+
 static void on_lost(void *context) {
     client *c = context;
     generations_lost(c->generations);
@@ -177,7 +182,7 @@ static status endpoint_choose(client *c, text_link_options *where, failure *f) {
 
 static status link_open(client *c, const client_options *options, failure *f) {
     static const text_link_events events = {
-        .waiting = on_waiting, .joined = on_joined, .under_way = on_under_way, .lost = on_lost, .over = on_over,
+        .waiting = on_waiting, .joined = on_joined, .under_way = on_under_way, .waits = on_waits, .lost = on_lost, .over = on_over,
         .started = on_started, .chunk = on_chunk, .done = on_done,
         .traced = on_traced, .answered = on_answered, .beat = on_beat,
     };

@@ -313,12 +313,15 @@ static bool any_alive(const daemon_process *list, size_t n) {
     return false;
 }
 
+/* Again and again: a daemon that has heard SIGTERM once drains, and ends at once when it hears it again. */
 static void signal_all(const daemon_process *list, size_t n, int number) {
-    for (size_t i = 0; i < n; i++) {
-        if (daemon_alive(&list[i])) kill(list[i].pid, number);
-    }
     uint64_t deadline_ms = clock_ms() + STOP_MS;
-    while (any_alive(list, n) && clock_ms() < deadline_ms) usleep(POLL_US);
+    do {
+        for (size_t i = 0; i < n; i++) {
+            if (daemon_alive(&list[i])) kill(list[i].pid, number);
+        }
+        usleep(POLL_US);
+    } while (any_alive(list, n) && clock_ms() < deadline_ms);
 }
 
 void daemons_stop(const char *runtime, const daemon_process *list, size_t n) {

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/base/log.h"
 #include "proto/chain/strategy_wire.h"
@@ -170,6 +171,52 @@ static void on_left(void *context, peer *p, const char *why) {
     link->options.events->lost(link->options.context, gone, lost);
     samplers_remove(link->options.samplers, gone);
     link->options.events->changed(link->options.context);
+}
+
+/* ---- draining ---- */
+
+void samplerd_link_drain(samplerd_link *link) {
+    peers_drain(link->peers);
+}
+
+sampler *samplerd_link_find(const samplerd_link *link, const char *name, int32_t pid, const char *host, failure *f) {
+    sampler *found = NULL;
+    for (sampler *one = samplers_first(link->options.samplers); one; one = samplers_next(one)) {
+        const Trivium__Hello *hello = peer_hello(one->peer);
+        if (strcmp(hello->name, name) != 0 || (pid && hello->pid != pid) || (host[0] && strcmp(hello->host, host) != 0))
+            continue;
+        if (found) {
+            fail(f, STATUS_BAD_REQUEST, "there are several samplerds %s: name one by its pid and host", name);
+            return NULL;
+        }
+        found = one;
+    }
+    if (!found) fail(f, STATUS_NOT_FOUND, "no samplerd %s is here", name);
+    return found;
+}
+
+/* Whoever cannot be reached is lost, and what is said to it with that. */
+static void say(samplerd_link *link, sampler *to, Trivium__LogitsRequest *m) {
+    status st = peers_send(link->peers, to->peer, &m->base, NULL, 0);
+    if (st != STATUS_OK && st != STATUS_BUSY) peers_cut(link->peers, to->peer, "it could not be told to drain");
+}
+
+void samplerd_link_ask_to_drain(samplerd_link *link, sampler *to) {
+    Trivium__DrainSampler drain = TRIVIUM__DRAIN_SAMPLER__INIT;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_DRAIN;
+    m.drain = &drain;
+    sampler_drains(to);
+    say(link, to, &m);
+}
+
+void samplerd_link_release(samplerd_link *link, sampler *to) {
+    Trivium__Released released = TRIVIUM__RELEASED__INIT;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_RELEASED;
+    m.released = &released;
+    sampler_released_for_good(to);
+    say(link, to, &m);
 }
 
 const char *samplerd_link_name(const sampler *one) {

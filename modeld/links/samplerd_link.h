@@ -82,6 +82,13 @@ typedef struct sample_request {
  * does not fit a message. */
 status samplerd_link_send(samplerd_link *link, sampler *to, const sample_request *request);
 
+void samplerd_link_drain(samplerd_link *link); /* this modeld drains: all are told, now and later */
+/* The one of this name, pid (0: any) and host ("": any). NULL: STATUS_NOT_FOUND, or STATUS_BAD_REQUEST where there are
+ * several. */
+sampler *samplerd_link_find(const samplerd_link *link, const char *name, int32_t pid, const char *host, failure *f);
+void samplerd_link_ask_to_drain(samplerd_link *link, sampler *to); /* it is to drain, and counts as draining from here on */
+void samplerd_link_release(samplerd_link *link, sampler *to); /* one that drains: nothing comes any more */
+
 /* While a sampler has rows, its silence is not counted: the deadline watches it. To be called when rows
  * were sent. */
 void samplerd_link_mark_busy(samplerd_link *link);

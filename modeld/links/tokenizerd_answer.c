@@ -98,6 +98,17 @@ void tokenizerd_answer_failed(tokenizerd_link *to, uint64_t call, const failure 
     tokenizerd_link_send(to, &m, NULL, 0);
 }
 
+void tokenizerd_answer_drained(tokenizerd_link *to, uint64_t call, uint32_t n_texts, uint32_t n_left) {
+    Trivium__WorkerDrained drained = TRIVIUM__WORKER_DRAINED__INIT;
+    drained.call = call;
+    drained.n_texts = n_texts;
+    drained.n_left = n_left;
+    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
+    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_DRAINED;
+    m.drained = &drained;
+    tokenizerd_link_send(to, &m, NULL, 0);
+}
+
 /* ---- watching ---- */
 
 void tokenizerd_answer_trace(tokenizerd_link *to, Trivium__Glimpse *g) {

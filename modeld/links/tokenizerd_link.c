@@ -232,6 +232,11 @@ static void on_default_model(tokenizerd_link *link, const Trivium__DefaultModel 
     log_event(LOG_INFO, "first_model", "name=\"%s\" endpoint=%s", m->name, link->options.address);
 }
 
+static void on_drain(tokenizerd_link *link, const Trivium__DrainWorker *m) {
+    link->options.events->drain(link->options.context, link,
+                                &(drain_order){m->call, m->is_sampler, m->name, m->pid, m->host});
+}
+
 /* ---- messages ---- */
 
 static void on_refuse(void *context, peer *p, const wire_message *message, const failure *why) {
@@ -267,6 +272,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__TOKENS_REQUEST__BODY_DEFAULT_MODEL:
         on_default_model(link, m->default_model);
         return;
+    case TRIVIUM__TOKENS_REQUEST__BODY_DRAIN: on_drain(link, m->drain); return;
     default: garbage_of(link, "tokens_request");
     }
     const failure odd = {STATUS_BAD_MESSAGE, "a message came without the frames that belong to it"};
@@ -357,6 +363,14 @@ void tokenizerd_link_free(tokenizerd_link **link) {
     peers_free(&(*link)->peers);
     free(*link);
     *link = NULL;
+}
+
+void tokenizerd_link_drain(tokenizerd_link *link) {
+    if (link->peers) peers_drain(link->peers);
+}
+
+bool tokenizerd_link_has_sent(const tokenizerd_link *link) {
+    return !link->peers || peers_have_sent(link->peers);
 }
 
 void tokenizerd_link_beat(tokenizerd_link *link) {

@@ -26,6 +26,15 @@ typedef struct text_name {
     uint32_t attempt;
 } text_name;
 
+/* Who is to drain; borrowed. */
+typedef struct drain_order {
+    uint64_t call;
+    bool is_sampler;  /* the next three count; else it is this modeld */
+    const char *name;
+    int32_t pid;      /* 0: any */
+    const char *host; /* "": any */
+} drain_order;
+
 /* What a message asks for. All that pointers lead to is borrowed for the call; frames and names have
  * the right size, values are as they came. A job's owner is the link. Where a strategy cannot be read,
  * `unreadable` says why and the strategy is of no use; else it is NULL. */
@@ -40,6 +49,7 @@ typedef struct tokenizerd_link_events {
     /* A tokenizerd joined, this process; it is lost, and the link goes on trying. */
     void (*joined)(void *context, tokenizerd_link *from, uint64_t incarnation);
     void (*lost)(void *context, tokenizerd_link *from);
+    void (*drain)(void *context, tokenizerd_link *from, const drain_order *order); /* an operator's */
     /* All that it has open is over, without a word: it is gone, or has forgotten it. */
     void (*over)(void *context, tokenizerd_link *from);
     /* It has refused us for good: the link closes in the next turn of the loop. */
@@ -66,6 +76,8 @@ status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link
                            failure *f);
 void tokenizerd_link_free(tokenizerd_link **link); /* says Leave; NULL is fine. Not from within an event */
 
+void tokenizerd_link_drain(tokenizerd_link *link);             /* this modeld drains: it is told, now and later */
+bool tokenizerd_link_has_sent(const tokenizerd_link *link);    /* nothing that it was told waits any more */
 void tokenizerd_link_beat(tokenizerd_link *link);              /* a heartbeat now: the report has changed */
 uint64_t tokenizerd_link_garbage(const tokenizerd_link *link); /* messages that could not be read */
 

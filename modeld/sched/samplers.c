@@ -52,12 +52,12 @@ void samplers_remove(samplers *t, sampler *one) {
 }
 
 static bool serves(const sampler *one, const char *pool, const char *semantics) {
-    return !one->lost && strcmp(one->pool, pool[0] ? pool : DEFAULT_POOL) == 0 &&
+    return !one->lost && !one->released && strcmp(one->pool, pool[0] ? pool : DEFAULT_POOL) == 0 &&
            (!semantics[0] || strcmp(one->semantics, semantics) == 0);
 }
 
 static bool has_room(const sampler *one) {
-    return !one->lost && one->n_outstanding + one->n_given_up < HIGH_WATER_ROWS;
+    return !one->lost && !one->released && one->n_outstanding + one->n_given_up < HIGH_WATER_ROWS;
 }
 
 /* Does `a` come before `b`, which joined earlier? */
@@ -89,6 +89,14 @@ bool samplers_present(const samplers *t, const char *pool, const char *semantics
     TAILQ_FOREACH (one, &t->list, link)
         if (serves(one, pool, semantics)) return true;
     return false;
+}
+
+bool samplers_need(const samplers *t, const sampler *one, const char *pool, const char *semantics) {
+    const sampler *other;
+    if (!serves(one, pool, semantics)) return false;
+    TAILQ_FOREACH (other, &t->list, link)
+        if (other != one && serves(other, pool, semantics) && !other->hanging && !other->draining) return false;
+    return true;
 }
 
 bool samplers_have_room(const samplers *t) {
@@ -142,6 +150,10 @@ void sampler_lost(sampler *one) {
 
 void sampler_drains(sampler *one) {
     one->draining = true;
+}
+
+void sampler_released_for_good(sampler *one) {
+    one->released = true;
 }
 
 void sampler_maps(sampler *one) {

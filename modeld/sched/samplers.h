@@ -27,6 +27,7 @@ typedef struct sampler {
     bool maps_rows; /* it reads shared rows where they lie */
     bool lost;      /* it cannot be reached: nothing more goes to it */
     bool draining;  /* it takes nothing new: nothing goes to it that another may take */
+    bool released;  /* it drains, and was told that nothing comes any more */
     TAILQ_ENTRY(sampler) link;
 } sampler;
 
@@ -51,6 +52,8 @@ sampler *samplers_choose(const samplers *t, const char *pool, const char *semant
 bool samplers_serve(const samplers *t, const char *pool, const char *semantics);
 /* Is anybody there at all, even if only one that hangs? */
 bool samplers_present(const samplers *t, const char *pool, const char *semantics);
+/* Does this pool, with these semantics, have nobody but `one`, which drains, who answers? */
+bool samplers_need(const samplers *t, const sampler *one, const char *pool, const char *semantics);
 bool samplers_have_room(const samplers *t); /* any of them, of any pool */
 /* May so many bytes of rows and ids leave now? One message always may, where no other is out. */
 bool samplers_may_take(const samplers *t, size_t n_bytes);
@@ -64,6 +67,7 @@ void sampler_answered(sampler *one, bool in_time);
 void sampler_hangs(sampler *one); /* it let a deadline pass */
 void sampler_lost(sampler *one);  /* it cannot be reached */
 void sampler_drains(sampler *one); /* it says that it takes nothing new */
+void sampler_released_for_good(sampler *one); /* one that drains was told so: nothing goes to it any more */
 void sampler_maps(sampler *one);  /* it said that it reads shared rows where they lie */
 
 sampler *samplers_first(const samplers *t); /* in order of joining; NULL at the end */

@@ -43,6 +43,7 @@ void endings_tell(const endings *e, sequence *q, sequence_end end, const failure
             .n_cached = text->pages.n_cached,
         };
         log_end(q, reason_name(end), end == END_ERROR ? f->message : "");
+        (*e->n_texts)++;
         tokenizerd_answer_closed(q->owner, (text_name){text->request, text->attempt}, &told);
     } else {
         tokenizerd_answer_failed(q->owner, sequence_call(q), f);

@@ -8,10 +8,11 @@
 #include "modeld/sched/sequences.h"
 #include "wakeup.h"
 
-/* Both are borrowed. */
+/* All are borrowed. */
 typedef struct endings {
     sequences *sequences;
     wakeup *turn; /* there is room for others now */
+    uint64_t *n_texts; /* that were told their end: counted here */
 } endings;
 
 /* A text, for this reason; or a text or call, by a failure: `f` is read when the end is END_ERROR. */

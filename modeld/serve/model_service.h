@@ -22,6 +22,7 @@ typedef struct model_service_options {
     const char *bind_samplers;
     uint32_t heartbeat_ms;
     uint32_t step_deadline_ms; /* for one answer of a sampler */
+    double drain_s;            /* in which what is under way may end after SIGTERM */
     bool share_rows;           /* samplerds of this host may read rows where they lie */
     keys *keys;                /* for endpoints over tcp; NULL: there are none */
     bool insecure;             /* tcp without keys is allowed */

@@ -110,6 +110,37 @@ static void watch(void *context) {
     arm_watch(s);
 }
 
+/* ---- samplers that drain ---- */
+
+static void on_changed(void *context) {
+    sampling *s = context;
+    tokenizerds_beat(s->options.tokenizerds);
+    wakeup_set(s->options.turn, 0);
+}
+
+void sampling_drain(sampling *s) {
+    samplerd_link_drain(s->link);
+}
+
+sampler *sampling_ask_to_drain(sampling *s, const drain_order *order, failure *f) {
+    sampler *to = samplerd_link_find(s->link, order->name, order->pid, order->host, f);
+    if (to) samplerd_link_ask_to_drain(s->link, to);
+    if (to) on_changed(s);
+    return to;
+}
+
+static bool is_needed(const sampling *s, const sampler *one) {
+    if (one->n_outstanding > 0) return true;
+    for (const sequence *q = sequences_first(s->options.sequences); q; q = sequences_next(q))
+        if (samplers_need(s->options.samplers, one, q->pool, sequence_semantics(q))) return true;
+    return false;
+}
+
+static void release_idle(sampling *s) {
+    for (sampler *one = samplers_first(s->options.samplers); one; one = samplers_next(one))
+        if (one->draining && !one->released && !one->lost && !is_needed(s, one)) samplerd_link_release(s->link, one);
+}
+
 /* ---- sending ---- */
 
 /* False: `to` cannot be reached, and is not tried again. */
@@ -143,6 +174,7 @@ void sampling_send(sampling *s) {
         q = reached ? next : sequences_first_waiting(s->options.sequences);
     }
     samplerd_link_mark_busy(s->link);
+    release_idle(s);
     arm_watch(s);
 }
 
@@ -236,12 +268,7 @@ static void on_lost(void *context, sampler *gone, const char *why) {
         if (q->sending.sampler == gone) try_again(s, q, RETRY_LOST, why);
     }
     sequences_forget(s->options.sequences, gone);
-}
-
-static void on_changed(void *context) {
-    sampling *s = context;
-    tokenizerds_beat(s->options.tokenizerds);
-    wakeup_set(s->options.turn, 0);
+    leaving_sampler_left(s->options.leaving, gone);
 }
 
 static const samplerd_link_events events = {

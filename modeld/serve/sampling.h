@@ -17,6 +17,7 @@ typedef struct sampling_options {
     tokenizerds *tokenizerds;
     const endings *endings;
     wakeup *turn;              /* there is something to do */
+    leaving *leaving;
     uint32_t step_deadline_ms; /* for one answer */
     const char *model_name;
 } sampling_options;
@@ -26,6 +27,11 @@ typedef struct sampling_options {
 status sampling_new(sampling **out, const sampling_options *options, samplerd_link_options link,
                     failure *f);
 void sampling_free(sampling **s); /* says Leave to all; NULL is fine */
+
+/* This modeld drains: all are told, now and later. */
+void sampling_drain(sampling *s);
+/* Such a samplerd is to drain (samplerd_link_find). NULL: why is in `f`. */
+sampler *sampling_ask_to_drain(sampling *s, const drain_order *order, failure *f);
 
 /* Send all rows that wait and have a sampler with room. */
 void sampling_send(sampling *s);

@@ -15,6 +15,7 @@ struct tokenizerds {
     tokenizerd_link_options how; /* each of them is joined */
     join_table *joins;                /* their links: each owns the sequences that it opened */
     uint64_t n_garbage;          /* of links that were left */
+    bool is_draining;
     failure refusal; /* the last one's, when all have refused; else code STATUS_OK */
 };
 
@@ -110,6 +111,13 @@ static void on_close_call(void *context, tokenizerd_link *from, uint64_t call) {
     endings_untold(t->options.endings, q);
 }
 
+/* ---- draining ---- */
+
+static void on_drain(void *context, tokenizerd_link *from, const drain_order *order) {
+    tokenizerds *t = context;
+    leaving_order(t->options.leaving, from, order);
+}
+
 /* ---- tokenizerds come and go ---- */
 
 /* Keys and values stay as cache. */
@@ -120,6 +128,7 @@ static void on_over(void *context, tokenizerd_link *from) {
         next = sequences_next(q);
         if (q->owner == from) endings_untold(t->options.endings, q);
     }
+    leaving_forget(t->options.leaving, from);
     wakeup_set(t->options.turn, 0);
 }
 
@@ -150,6 +159,7 @@ static const tokenizerd_link_events events = {
     .close_call = on_close_call,
     .joined = on_joined,
     .lost = on_lost,
+    .drain = on_drain,
     .over = on_over,
     .refused = on_refused,
 };
@@ -169,6 +179,7 @@ static void *join(void *context, const char *address, failure *f) {
     tokenizerd_link *link;
     t->how.address = address;
     tokenizerd_link_new(&link, t->options.loop, &t->how, f);
+    if (link && t->is_draining) tokenizerd_link_drain(link);
     return link;
 }
 
@@ -201,6 +212,19 @@ static tokenizerd_link *link_from(const tokenizerds *t, size_t *i) {
     tokenizerd_link *link = NULL;
     while (t->joins && *i < JOINS_MAX && !(link = join_table_link(t->joins, *i))) ++*i;
     return link;
+}
+
+void tokenizerds_drain(tokenizerds *t) {
+    tokenizerd_link *link;
+    t->is_draining = true;
+    for (size_t i = 0; (link = link_from(t, &i)); i++) tokenizerd_link_drain(link);
+}
+
+bool tokenizerds_have_sent(const tokenizerds *t) {
+    const tokenizerd_link *link;
+    for (size_t i = 0; (link = link_from(t, &i)); i++)
+        if (!tokenizerd_link_has_sent(link)) return false;
+    return true;
 }
 
 void tokenizerds_beat(tokenizerds *t) {

@@ -3,6 +3,7 @@
 #define TRIVIUM_MODELD_TOKENIZERDS_H
 
 #include "endings.h"
+#include "leaving.h"
 #include "modeld/links/tokenizerd_link.h"
 
 typedef struct tokenizerds tokenizerds;
@@ -12,6 +13,7 @@ typedef struct tokenizerds_options {
     sequences *sequences;
     const endings *endings;
     wakeup *turn; /* there is something to do */
+    leaving *leaving;
     garbage *garbage;
 } tokenizerds_options;
 
@@ -24,6 +26,8 @@ void tokenizerds_free(tokenizerds **t); /* says Leave to all; NULL is fine */
 status tokenizerds_join(tokenizerds *t, const char *const *endpoints, size_t n_endpoints, const tokenizerd_link_options *how,
                         failure *f);
 
+void tokenizerds_drain(tokenizerds *t); /* this modeld drains: all are told, now and later */
+bool tokenizerds_have_sent(const tokenizerds *t); /* nothing that they were told waits any more */
 void tokenizerds_beat(tokenizerds *t); /* a heartbeat to all of them: the report has changed */
 /* To the one that asked for this text; when it has ended meanwhile, to all: the one that it is for
  * knows it. */

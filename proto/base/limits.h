@@ -137,6 +137,9 @@ enum {
     REFUSED_AGAIN_MS = 30000,       /* until one that refused a modeld for good is asked again, where a name leads to it */
     REJOIN_MS_MIN = 100,            /* from one try to join to the next, at least; twice as long after each that fails, */
     REJOIN_MS_MAX = 5000,           /* up to this */
+    DRAIN_S = 30,                   /* in which what is under way at a daemon that drains may end */
+    DRAIN_S_MAX = 24 * 3600,
+    DRAINS_MAX = 16,                /* ends of daemons that are waited for at a time, at each daemon */
     NOTICE_MS = 1000,               /* until whoever waits is told for what */
     STEP_DEADLINE_MS = 2000,        /* for one answer of a sampler */
     STEP_TRIES_MAX = 5,             /* deadlines passed and wrong answers of one step */

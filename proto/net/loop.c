@@ -45,6 +45,12 @@ typedef struct timer {
     void *context;
 } timer;
 
+/* Who is called for a signal, instead of its ending the loop. */
+typedef struct signal_handler {
+    loop_handler *handler;      /* NULL: it ends the loop */
+    void *context;
+} signal_handler;
+
 struct loop {
     loop_source *sources;       /* the newest first */
     size_t n_sources;           /* removed ones, too */
@@ -56,6 +62,7 @@ struct loop {
     timer *timers;
     int last_timer;
     int signal_fd;
+    signal_handler on_signal[SIGTERM + 1];  /* by its number */
     int signal;                 /* the number of the one that ends this run; 0: none yet */
     bool stopping;
 };
@@ -68,7 +75,14 @@ static void take_signal(void *context) {
     ssize_t ignored = read(l->signal_fd, &n, sizeof n);
     (void)ignored;
     int number = signals_take();
-    if (number != 0) l->signal = number;
+    signal_handler own = l->on_signal[number];
+    if (own.handler) own.handler(own.context);
+    else if (number != 0) l->signal = number;
+}
+
+void loop_on_signal(loop *l, int number, loop_handler *handler, void *context) {
+    assert(number == SIGTERM || number == SIGHUP);
+    l->on_signal[number] = (signal_handler){handler, context};
 }
 
 /* A signal that was caught counts before whatever else is ready: what was typed after a Ctrl-C came later. */
@@ -91,8 +105,8 @@ static bool make_room(loop *l) {
 static int source_add(loop *l, loop_source what) {
     loop_source *w = make_room(l) ? malloc(sizeof *w) : NULL;
     if (!w) return -1;
+    what.next = l->sources;
     *w = what;
-    w->next = l->sources;
     l->sources = w;
     l->n_sources++;
     l->changed = true;
@@ -138,7 +152,6 @@ static int socket_add(loop *l, void *socket, short events, bool alone, loop_hand
 int loop_add_socket(loop *l, void *socket, loop_handler *handler, void *context) {
     return socket_add(l, socket, POLLIN, false, handler, context);
 }
-
 int loop_add_socket_alone(loop *l, void *socket, loop_handler *handler, void *context) {
     return socket_add(l, socket, POLLIN, true, handler, context);
 }
@@ -148,13 +161,11 @@ int loop_add_socket_writer(loop *l, void *socket, loop_handler *handler, void *c
 }
 
 int loop_add_reader(loop *l, int fd, loop_handler *handler, void *context) {
-    return source_add(l, (loop_source){.fd = fd, .events = POLLIN,
-                                .handler = handler, .context = context});
+    return source_add(l, (loop_source){.fd = fd, .events = POLLIN, .handler = handler, .context = context});
 }
 
 int loop_add_writer(loop *l, int fd, loop_handler *handler, void *context) {
-    return source_add(l, (loop_source){.fd = fd, .events = POLLOUT,
-                                .handler = handler, .context = context});
+    return source_add(l, (loop_source){.fd = fd, .events = POLLOUT, .handler = handler, .context = context});
 }
 
 /* Forget the sources of a socket, or else of a descriptor, whose events are among `events`. */
@@ -193,21 +204,20 @@ static timer **timer_find(loop *l, int id) {
     return at;
 }
 
-static int timer_add(loop *l, uint64_t delay_us, uint64_t interval_us, loop_handler *handler,
-                     void *context) {
+static int timer_add(loop *l, uint64_t delay_us, uint64_t interval_us, loop_handler *handler, void *context) {
     timer *t = malloc(sizeof *t);
     if (!t) return -1;
     do l->last_timer = l->last_timer == INT_MAX ? 1 : l->last_timer + 1;
     while (*timer_find(l, l->last_timer)); /* the numbers come round: one in use stays unique */
     /* At least 1 µs ahead: a timer set by a timer's handler waits for the next turn. */
-    *t = (timer){.id = l->last_timer, .due_us = clock_us() + (delay_us > 0 ? delay_us : 1),
-                 .interval_us = interval_us, .handler = handler, .context = context};
+    *t = (timer){.id = l->last_timer, .due_us = clock_us() + (delay_us > 0 ? delay_us : 1), .interval_us = interval_us,
+                 .handler = handler, .context = context};
     timer_insert(l, t);
     return t->id;
 }
 
 int loop_every(loop *l, uint32_t interval_ms, loop_handler *handler, void *context) {
-    uint64_t interval_us = (uint64_t)(interval_ms > 0 ? interval_ms : 1) * 1000;
+    const uint64_t interval_us = (interval_ms > 0 ? interval_ms : 1) * UINT64_C(1000);
     return timer_add(l, interval_us, interval_us, handler, context);
 }
 
@@ -240,8 +250,7 @@ static void take_timers(loop *l) {
     }
 }
 
-/* How long a poll may wait, in ms: rounded up, so that it is not repeated for parts of one. What is
- * due within a microsecond is due. -1: no timer is set. */
+/* How long a poll may wait, in ms: rounded up. What is due within a microsecond is due. -1: no timer is set. */
 static long patience_ms(const loop *l) {
     if (!l->timers) return -1;
     uint64_t now_us = clock_us();
@@ -344,11 +353,9 @@ bool loop_run(loop *l) {
     int outer = signals_wake(l->signal_fd);
     l->stopping = false;
     l->signal = 0;
-
     bool fine = true;
     while (fine && !ends(l)) fine = take_turn(l);
     if (!fine) log_event(LOG_ERROR, "loop_failed", "error=\"%s\"", strerror(errno));
-
     signals_wake(outer);
     signals_set(before);
     return l->signal != 0;

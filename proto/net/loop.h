@@ -39,6 +39,10 @@ bool loop_run(loop *loop);
 bool loop_was_terminated(const loop *loop); /* by a signal other than SIGINT; of the last run */
 void loop_stop(loop *loop);                 /* from within a handler: leave after this turn */
 
+/* SIGTERM or SIGHUP, from here on, calls `handler` between two others instead of ending the loop; NULL: it ends the loop
+ * again. What was already waiting calls it, too, once the loop runs. */
+void loop_on_signal(loop *loop, int number, loop_handler *handler, void *context);
+
 /* From within a handler that must wait: the others are served until `fd`, which nobody else watches,
  * can be read (or written). False: the loop is to end, or there is no memory to wait. */
 bool loop_wait_readable(loop *loop, int fd);

@@ -317,6 +317,13 @@ void peers_free(peers **ps_pointer) {
     free(ps);
 }
 
+bool peers_have_sent(const peers *ps) {
+    const peer *p;
+    TAILQ_FOREACH(p, &ps->list, link)
+        if (p->state == PEER_JOINED && !outbox_empty(p->outbox)) return false;
+    return true;
+}
+
 /* The first peer in the list from `p` on that is joined. */
 static peer *joined_from(peer *p) {
     while (p && p->state != PEER_JOINED) p = TAILQ_NEXT(p, link);

@@ -96,6 +96,7 @@ size_t peer_unread_bytes(const peer *p);        /* that were sent to it and stil
 /* We take nothing new from here on: everybody hears it once, and whoever joins later after our Hello. It cannot be taken
  * back. */
 void peers_drain(peers *ps);
+bool peers_have_sent(const peers *ps);      /* nothing waits in an outbox any more */
 
 void peers_beat(peers *ps);         /* a heartbeat to everybody now: what it reports has changed */
 void peers_cut(peers *ps, peer *p, const char *why);    /* `left` follows from the loop */

@@ -21,6 +21,7 @@ struct logits_link {
     void *context;
     threads *pool;
     reply_room room;            /* for one answer */
+    bool is_joined, is_released;    /* is_released: it gives us, who drain, nothing any more */
     uint32_t n_taken;
     desk desks[];               /* [threads of the pool], of which n_taken have a request */
 };
@@ -103,7 +104,12 @@ static void on_all_handed(void *context) {
 static void on_message(void *context, peer *p, const wire_message *m) {
     logits_link *link = context;
     const Trivium__LogitsRequest *incoming = (const Trivium__LogitsRequest *)m->header;
-    if (incoming->body_case != TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE) return;
+    switch (incoming->body_case) {
+    case TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE: break;
+    case TRIVIUM__LOGITS_REQUEST__BODY_DRAIN: link->calls.drain(link->context); return;
+    case TRIVIUM__LOGITS_REQUEST__BODY_RELEASED: link->is_released = true; return;
+    default: return;
+    }
     desk_take(&link->desks[link->n_taken++], p, m, incoming->sample);
     if (link->n_taken == threads_count(link->pool)) on_all_handed(link);
 }
@@ -141,6 +147,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     if (hello->role != TRIVIUM__ROLE__MODELD) {
         return fail(f, STATUS_BAD_REQUEST, "a samplerd joins modelds; this is none");
     }
+    link->is_joined = true;
+    link->is_released = false;
     map_rows(link, p, hello);
     log_event(LOG_INFO, "joined", "modeld=\"%s\" endpoint=%s rows=%s protocol=%u", peer_name(p), link->address,
               link->view ? "mapped" : "sent", peer_version(p));
@@ -151,6 +159,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
 static void on_left(void *context, peer *p, const char *why) {
     logits_link *link = context;
     shared_view_close(&link->view);
+    link->is_joined = false;
     log_event(LOG_INFO, "left", "modeld=\"%s\" why=\"%s\"", peer_name(p), why);
     if (link->calls.lost) link->calls.lost(link->context, link);
 }
@@ -205,6 +214,14 @@ status logits_link_join(logits_link **out, loop *l, const logits_link_options *o
     if (st == STATUS_OK) *out = link;
     else logits_link_free(&link);
     return st;
+}
+
+void logits_link_drain(logits_link *link) {
+    peers_drain(link->peers);
+}
+
+bool logits_link_is_over(const logits_link *link) {
+    return !link->is_joined || (link->is_released && peers_have_sent(link->peers));
 }
 
 void logits_link_free(logits_link **link) {

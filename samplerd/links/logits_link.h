@@ -26,6 +26,7 @@ typedef struct logits_calls {
     /* NULL, or: a modeld joined, this process; it is lost, and the link goes on trying. */
     void (*joined)(void *context, logits_link *link, uint64_t incarnation);
     void (*lost)(void *context, logits_link *link);
+    void (*drain)(void *context);   /* an operator, through this modeld, wants us to drain */
 } logits_calls;
 
 typedef struct logits_link_options {
@@ -45,6 +46,10 @@ typedef struct logits_link_options {
  * context and the texts of the options must outlive the link. Refusals: those of endpoint_join and of hello_check,
  * STATUS_NO_MEMORY; *out is NULL then. */
 status logits_link_join(logits_link **out, loop *l, const logits_link_options *options, failure *f);
+
+void logits_link_drain(logits_link *link);      /* says Draining, now and to whoever is joined later */
+/* Nothing comes from this modeld any more: it said so to us who drain, or none is joined; and all answers are sent. */
+bool logits_link_is_over(const logits_link *link);
 
 /* Says Leave; sets *link = NULL; NULL is fine. Not from within `draw`. */
 void logits_link_free(logits_link **link);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proto/base/limits.h"
 #include "proto/net/names/join_table.h"
 
 struct modelds {
@@ -10,11 +11,17 @@ struct modelds {
     logits_calls calls;             /* of our owner, with its context */
     void *context;
     join_table *joins;
+    bool is_draining;
 };
 
 static status draw(void *context, unsigned drawer, const sample_rows *rows, sampled_rows *out, failure *f) {
     modelds *m = context;
     return m->calls.draw(m->context, drawer, rows, out, f);
+}
+
+static void on_drain(void *context) {
+    modelds *m = context;
+    m->calls.drain(m->context);
 }
 
 static void on_joined(void *context, logits_link *link, uint64_t incarnation) {
@@ -32,6 +39,7 @@ static void *join(void *context, const char *address, failure *f) {
     logits_link *link;
     m->how.address = address;
     logits_link_join(&link, m->loop, &m->how, f);
+    if (link && m->is_draining) logits_link_drain(link);
     return link;
 }
 
@@ -45,11 +53,28 @@ status modelds_join(modelds **out, loop *l, const char *const *endpoints, size_t
     modelds *m = *out = calloc(1, sizeof *m);
     if (!m) return fail(f, STATUS_NO_MEMORY, "no memory for links to modelds");
     *m = (modelds){.loop = l, .how = *how, .calls = how->calls, .context = how->context};
-    m->how.calls = (logits_calls){.draw = draw, .joined = on_joined, .lost = on_lost};
+    m->how.calls = (logits_calls){.draw = draw, .drain = on_drain, .joined = on_joined, .lost = on_lost};
     m->how.context = m;
     status st = join_table_new(&m->joins, l, endpoints, n_endpoints, &(join_table_events){join, leave}, m, f);
     if (st != STATUS_OK) modelds_free(out);
     return st;
+}
+
+void modelds_drain(modelds *m) {
+    m->is_draining = true;
+    for (size_t i = 0; i < JOINS_MAX; i++) {
+        logits_link *link = join_table_link(m->joins, i);
+        if (link) logits_link_drain(link);
+    }
+}
+
+bool modelds_are_over(const modelds *m) {
+    bool over = true;
+    for (size_t i = 0; i < JOINS_MAX; i++) {
+        const logits_link *link = join_table_link(m->joins, i);
+        over = over && (!link || logits_link_is_over(link));
+    }
+    return over;
 }
 
 void modelds_free(modelds **m) {

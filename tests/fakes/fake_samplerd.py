@@ -20,6 +20,8 @@ class FakeSamplerd(Fake):
         hello.sampler.pool, hello.sampler.semantics = self.pool, self.semantics
 
     def serve(self, sender, message, raw):
+        if message.WhichOneof("body") != "sample":
+            return
         request = message.sample
         row = array.array("f", raw[0])
         reply = self.outgoing()

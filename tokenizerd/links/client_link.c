@@ -53,6 +53,15 @@ void client_link_works(peer *client) {
     if (client) peer_works(client);
 }
 
+void client_link_drain(client_link *l) {
+    l->is_draining = true;
+    peers_drain(l->bound.peers);
+}
+
+bool client_link_has_sent(const client_link *l) {
+    return peers_have_sent(l->bound.peers);
+}
+
 /* ---- what they say ---- */
 
 static void take_acknowledge(client_link *l, const peer *p, const Trivium__Acknowledge *m) {

@@ -95,6 +95,8 @@ status client_link_new(client_link **out, const link_options *options, const cli
                        void *context, failure *f);
 void client_link_free(client_link **l);         /* says Leave to all; NULL is fine */
 const char *client_link_address(const client_link *l);
+void client_link_drain(client_link *l);         /* says Draining to all, now and later */
+bool client_link_has_sent(const client_link *l);        /* nothing that clients were told waits any more */
 void client_link_works(peer *client);           /* within find_work; NULL: nobody */
 
 /* ---- what clients are told ----

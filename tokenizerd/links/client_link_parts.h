@@ -13,6 +13,7 @@ struct client_link {
     client_link_events events;
     void *context;
     uint64_t started_us;
+    bool is_draining;
 };
 
 /* ---- client_link.c ---- */

@@ -159,7 +159,7 @@ void client_link_status(client_link *l, peer *client, uint64_t number, models *m
     if (overview_new(&o, ms)) {
         const Trivium__Hello *own = peers_hello(l->bound.peers);
         daemon_add(&o, TRIVIUM__ROLE__TOKENIZERD, own->name, own->pid, own->host,
-                   (clock_us() - l->started_us) / 1000, "ready");
+                   (clock_us() - l->started_us) / 1000, l->is_draining ? "draining" : "ready");
         for (const served_model *one = models_first(ms); one; one = models_next(one))
             if (served_model_modelds(one)) model_add(&o, one);
         Trivium__StatusReport report = TRIVIUM__STATUS_REPORT__INIT;

@@ -311,6 +311,10 @@ void modeld_link_free(modeld_link **l) {
     *l = NULL;
 }
 
+void modeld_link_drain(modeld_link *l) {
+    peers_drain(l->bound.peers);
+}
+
 const char *modeld_link_address(const modeld_link *l) {
     return peers_address(l->bound.peers);
 }

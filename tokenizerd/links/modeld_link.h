@@ -68,6 +68,7 @@ typedef struct modeld_link_events {
 status modeld_link_new(modeld_link **out, const link_options *options,
                        const modeld_link_events *events, void *context, failure *f);
 void modeld_link_free(modeld_link **l);     /* says Leave to all; NULL is fine */
+void modeld_link_drain(modeld_link *l);     /* says Draining to all, now and later */
 const char *modeld_link_address(const modeld_link *l);
 uint64_t modeld_link_garbage(const modeld_link *l);     /* messages that were dropped */
 

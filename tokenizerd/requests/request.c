@@ -247,8 +247,12 @@ bool request_lost(request *r, uint64_t now_us) {
 }
 
 bool request_crowded_out(request *r, uint64_t now_us) {
+    return request_has_begun(r) && request_declined(r, now_us);
+}
+
+bool request_declined(request *r, uint64_t now_us) {
     const modeld *refuser = r->modeld;
-    if (!request_has_begun(r) || !go_back(r)) return false;
+    if (!go_back(r)) return false;
     r->refuser = refuser;
     r->retry_us = now_us + BUSY_RETRY_MS * 1000;
     if (!r->reopened) request_wait(r, now_us);

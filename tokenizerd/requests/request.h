@@ -177,6 +177,8 @@ bool request_lost(request *r, uint64_t now_us);
  * drawn, or a modeld was lost). The deadline stays, unless there was a new token. `over` may be set.
  * False: it has not begun, and its owner may as well try later. */
 bool request_crowded_out(request *r, uint64_t now_us);
+/* The same where it may not have begun: its modeld takes nothing new any more. */
+bool request_declined(request *r, uint64_t now_us);
 /* → RESTING, with the first n_steps that were drawn: a change of its strategy holds at once, and is to be
  * shown again. False: it has ended. */
 bool request_pause(request *r, uint32_t n_steps);

@@ -162,7 +162,7 @@ static void on_encoded(void *context, void *owner, const failure *why) {
 void answering_call(answering *a, const call_order *order, const prompt_piece *text) {
     failure f;
     call *c;
-    if (calls_add(a->calls, order, clock_us(), &c, &f) != STATUS_OK)
+    if (leaving_check(a->leaving, &f) != STATUS_OK || calls_add(a->calls, order, clock_us(), &c, &f) != STATUS_OK)
         client_link_failed(a->clients, order->client, order->client_number, &f);
     else if (text &&
              encode_queue_add(a->encode_queue, text, 1, (queued_text_listener){on_encoded, a, c},
@@ -192,7 +192,7 @@ void answering_render(answering *a, peer *client, const prompt_order *order) {
     };
     failure f;
     call *c;
-    if (calls_add(a->calls, &of_table, clock_us(), &c, &f) != STATUS_OK)
+    if (leaving_check(a->leaving, &f) != STATUS_OK || calls_add(a->calls, &of_table, clock_us(), &c, &f) != STATUS_OK)
         client_link_failed(a->clients, client, order->number, &f);
     else if (rendering_new(a->renderer, &order->conversation, (rendering_listener){on_rendered, a, c}, call_as_render(c),
                            &f) != STATUS_OK)
@@ -211,6 +211,12 @@ static bool is_at(call *c, const modeld *d) {
 static call *find_of(answering *a, const modeld *d, uint64_t number) {
     call *c = calls_find(a->calls, number);
     return c && is_at(c, d) ? c : NULL;
+}
+
+static void fail_after_losses(answering *a, call *c) {
+    failure f;
+    fail(&f, STATUS_NO_MODELD, "%u modelds in a row were lost before they answered it", call_errand_of(c)->n_losses);
+    refuse(a, c, &f);
 }
 
 static void answer_misfit(answering *a, call *c) {
@@ -252,9 +258,18 @@ void answering_probed(answering *a, const modeld *d, uint64_t number, int32_t id
     calls_remove(a->calls, &c);
 }
 
+/* Its modeld takes nothing new any more: another one does, or it waits for one. */
+static void decline(answering *a, call *c) {
+    modeld_drain(call_errand_of(c)->modeld);
+    if (call_lost(c, clock_us())) advance(a, c);
+    else fail_after_losses(a, c);
+}
+
 void answering_failed(answering *a, const modeld *d, uint64_t number, const failure *why) {
     call *c = find_of(a, d, number);
-    if (c) refuse(a, c, why);
+    if (!c) return;
+    if (why->code == STATUS_DRAINING) decline(a, c);
+    else refuse(a, c, why);
 }
 
 /* ---- whoever is lost, or waited too long ---- */
@@ -287,11 +302,7 @@ void answering_client_left(answering *a, const peer *client) {
 void answering_modeld_left(answering *a, const modeld *d) {
     for (call *c = calls_first(a->calls), *next; c; c = next) {
         next = calls_next(c);
-        if (!is_at(c, d) || call_lost(c, clock_us())) continue;
-        failure f;
-        fail(&f, STATUS_NO_MODELD, "%u modelds in a row were lost before they answered it",
-             call_errand_of(c)->n_losses);
-        refuse(a, c, &f);
+        if (is_at(c, d) && !call_lost(c, clock_us())) fail_after_losses(a, c);
     }
 }
 

@@ -2,6 +2,7 @@
 #ifndef TRIVIUM_ANSWERING_H
 #define TRIVIUM_ANSWERING_H
 
+#include "leaving.h"
 #include "rendering.h"
 #include "tokenizerd/links/modeld_link.h"
 #include "tokenizerd/route/models.h"
@@ -14,6 +15,7 @@ typedef struct answering {          /* what it needs: filled in by its owner, al
     encode_queue *encode_queue;
     turn *turn;
     renderer *renderer;
+    const leaving *leaving;
     bool is_due;                    /* its own: a call may wait for answering_turn */
 } answering;
 

@@ -156,6 +156,10 @@ void generating_generate(generating *g, peer *client, const generate_order *orde
         refuse(g, client, o, order->fault);
         return;
     }
+    if (!rival && leaving_check(g->leaving, &f) != STATUS_OK) {
+        refuse(g, client, o, &f);
+        return;
+    }
     if (requests_add(g->requests, o, rival, client, clock_us(), &r, &f) != STATUS_OK) {
         refuse(g, client, o, &f);
         return;
@@ -239,7 +243,10 @@ void generating_closed(generating *g, const modeld *d, const uint8_t id[REQUEST_
                        const failure *why) {
     request *r = find_of(g, d, id, attempt);
     if (!r) return;
-    if (finish == FINISH_ERROR && why->code == STATUS_BUSY && request_crowded_out(r, clock_us())) {
+    const bool drains = finish == FINISH_ERROR && why->code == STATUS_DRAINING;
+    const bool is_full = finish == FINISH_ERROR && why->code == STATUS_BUSY;
+    if (drains) modeld_drain(r->modeld);
+    if ((drains && request_declined(r, clock_us())) || (is_full && request_crowded_out(r, clock_us()))) {
         changes_tell(g->clients, r);
         advance(g, r);
         return;

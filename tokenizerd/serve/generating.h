@@ -4,6 +4,7 @@
 #ifndef TRIVIUM_GENERATING_H
 #define TRIVIUM_GENERATING_H
 
+#include "leaving.h"
 #include "rendering.h"
 #include "tokenizerd/links/client_link.h"
 #include "tokenizerd/links/modeld_link.h"
@@ -22,6 +23,7 @@ typedef struct generating {         /* what it needs: filled in by its owner, al
     encode_queue *encode_queue;
     turn *turn;
     renderer *renderer;
+    const leaving *leaving;
 } generating;
 
 /* ---- what clients ask ---- */

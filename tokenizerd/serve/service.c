@@ -5,6 +5,7 @@
 #include "answering.h"
 #include "generating.h"
 #include "joining.h"
+#include "leaving.h"
 #include "proto/base/clock.h"
 #include "proto/net/peer.h"
 #include "rendering.h"
@@ -29,6 +30,7 @@ struct service {
     tracing tracing;
     renderer renderer;
     answering answering;
+    leaving leaving;
     int sweep_timer;            /* -1: not set */
 };
 
@@ -280,6 +282,7 @@ static void wire(service *s) {
         .encode_queue = s->encode_queue,
         .turn = s->turn,
         .renderer = &s->renderer,
+        .leaving = &s->leaving,
     };
     s->tuning = (tuning){
         .clients = s->clients,
@@ -306,6 +309,13 @@ static void wire(service *s) {
         .encode_queue = s->encode_queue,
         .turn = s->turn,
         .renderer = &s->renderer,
+        .leaving = &s->leaving,
+    };
+    s->leaving = (leaving){
+        .clients = s->clients,
+        .modelds = s->modelds,
+        .requests = s->requests,
+        .calls = s->calls,
     };
 }
 
@@ -321,6 +331,7 @@ status service_new(service **out, loop *l, const service_options *o, failure *f)
         if (!s->joining) st = fail(f, STATUS_NO_MEMORY, "no memory");
     }
     wire(s);
+    if (st == STATUS_OK) st = leaving_begin(&s->leaving, l, o->drain_s, f);
     if (st == STATUS_OK) *out = s;
     else service_free(&s);
     return st;
@@ -339,6 +350,7 @@ void service_free(service **out) {
     if (!s) return;
     *out = NULL;
     if (s->sweep_timer >= 0) loop_cancel(s->loop, s->sweep_timer);
+    leaving_end(&s->leaving);
     turn_free(&s->turn);
     joining_free(&s->joining);
     requests_free(&s->requests);

@@ -17,6 +17,7 @@ typedef struct service_options {
     const char *default_model;      /* that requests without a name mean; NULL: the one that joined first */
     uint32_t heartbeat_ms;
     keys *keys;                     /* for endpoints over tcp; NULL: there are none */
+    double drain_s;                 /* in which what is under way may end after SIGTERM */
     bool insecure;                  /* tcp without keys is allowed */
 } service_options;
 

@@ -106,6 +106,12 @@ bool generations_under_way(const generations *gs) {
     return g != NULL;
 }
 
+bool generations_wait(const generations *gs) {
+    const generation *g = gs->first;
+    while (g && (g->paused || g->is_there)) g = g->next;
+    return g != NULL;
+}
+
 bool generations_have_text(const generations *gs) {
     const generation *g = gs->first;
     while (g && (g->paused || resume_next_step(g->resume) == 0)) g = g->next;
@@ -358,6 +364,11 @@ void generations_done(generations *gs, const Trivium__Done *done) {
     failure f = {.code = STATUS_OK};
     finish_reason reason = finish_reason_from_wire(done->reason);
     if (reason == FINISHED_ERROR) error_from_wire(done->error, "tokenizerd", &f);
+    if (f.code == STATUS_DRAINING && !g->cancelled) {
+        g->is_there = false;    /* another one, or the next, goes on with it */
+        text_link_hear_draining(gs->link);
+        return;
+    }
     generation_finish(g, &(generation_done){
                              .reason = reason,
                              .code = f.code,

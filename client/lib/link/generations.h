@@ -14,6 +14,7 @@ generations *generations_new(text_link *link);  /* borrows it. NULL: no memory *
 void generations_free(generations **gs);        /* before its link; no event comes. NULL is fine */
 bool generations_any(const generations *gs);     /* is any under way that does not rest? */
 bool generations_under_way(const generations *gs);      /* … at the tokenizerd that is joined? */
+bool generations_wait(const generations *gs);           /* does any wait for a tokenizerd that takes it? */
 bool generations_have_text(const generations *gs);      /* … of which some tokens have come? */
 
 /* As client_generate and those after it. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "answer_wire.h"
+#include "proto/net/errors.h"
 #include "question_wire.h"
 
 typedef struct pending_call pending_call;
@@ -85,6 +86,12 @@ bool pending_calls_under_way(const pending_calls *c) {
     return pending != NULL;
 }
 
+bool pending_calls_wait(const pending_calls *c) {
+    const pending_call *pending = c->first;
+    while (pending && pending->sent) pending = pending->next;
+    return pending != NULL;
+}
+
 /* What is asked about texts goes where they are; all else begins something. */
 static bool may_be_sent(const pending_calls *c, const question *asked) {
     switch (asked->kind) {
@@ -134,8 +141,21 @@ void pending_calls_fail(pending_calls *c, const failure *f) {
     while (c->first) pending_fail(pending_calls_take(c, c->first->number), f);
 }
 
+/* Is the answer that another one is to be asked, or the next? */
+static bool is_declined(const Trivium__TextReply *reply) {
+    failure f;
+    return reply->body_case == TRIVIUM__TEXT_REPLY__BODY_FAILED &&
+           error_from_wire(reply->failed->error, "tokenizerd", &f) == STATUS_DRAINING;
+}
+
 void pending_calls_answered(pending_calls *c, uint64_t number, const wire_message *m,
                             const Trivium__TextReply *reply) {
+    if (is_declined(reply)) {
+        for (pending_call *pending = c->first; pending; pending = pending->next)
+            if (pending->number == number) pending->sent = false;
+        text_link_hear_draining(c->link);
+        return;
+    }
     pending_call *pending = pending_calls_take(c, number);
     if (!pending) return;       /* an answer that came twice, or to a question that was given up */
     const pending_call taken = *pending;

@@ -13,6 +13,7 @@ typedef struct pending_calls pending_calls;
 pending_calls *pending_calls_new(text_link *link);              /* borrows it. NULL: no memory */
 void pending_calls_free(pending_calls **c);                     /* before its link; no handler is called. NULL is fine */
 bool pending_calls_any(const pending_calls *c); /* does any wait for its answer? */
+bool pending_calls_wait(const pending_calls *c);        /* does any wait for a tokenizerd that takes it? */
 bool pending_calls_under_way(const pending_calls *c);   /* was any sent to the tokenizerd that is joined? */
 
 /* Ask; *number names the call. The handler may ask again. Fails as client_call. */

@@ -5,41 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "endpoints_text.h"
-#include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "proto/net/errors.h"
-#include "proto/net/peer.h"
+#include "text_link_parts.h"
 #include "text_wire.h"
-
-enum {
-    HANDSHAKE_MS_MIN = 500,     /* even --wait 0 leaves time to find a tokenizerd that is there */
-    TURN_MS = 500,              /* for each of several endpoints */
-    SENTENCE_BYTES = 1024,      /* of what is waited for; the rest is left out */
-};
-
-struct text_link {
-    loop *loop;                 /* borrowed */
-    text_link_events events;
-    void *context;
-    const char *const *endpoints;   /* [n_endpoints], borrowed */
-    size_t n_endpoints, at;
-    keys *keys;
-    bool insecure;
-    endpoint_reach reached[JOINS_MAX];  /* [n_endpoints], when it was last left */
-    uint64_t drained[JOINS_MAX];    /* [n_endpoints]: who drained there, and was left for another; 0: nobody */
-    uint32_t wait_ms;
-    bool has_own_wait;
-    char told[SENTENCE_BYTES];  /* what is waited for, since a text or call last went on; "": nothing was said */
-    peers *peers;               /* at endpoints[at]; NULL once it is over */
-    peer *tokenizerd;           /* NULL while none is joined */
-    bool is_leaving;            /* it drains, and is left for another one when nothing is under way there */
-    uint64_t incarnation;
-    int wait_timer, notice_timer, turn_timer, joined_timer, leave_timer;    /* -1: not set */
-    failure over;               /* code is not STATUS_OK: it is over, and why */
-    failure refusal;            /* code is not STATUS_OK: how a tokenizerd refused us */
-    uint64_t n_numbers;         /* that calls got so far */
-};
 
 loop *text_link_loop(const text_link *link) {
     return link->loop;
@@ -59,7 +28,7 @@ bool text_link_is_joined(const text_link *link) {
 }
 
 bool text_link_takes(const text_link *link) {
-    return text_link_is_joined(link) && !link->is_leaving;
+    return text_link_is_joined(link) && !link->is_draining;
 }
 
 status text_link_check(const text_link *link, failure *f) {
@@ -71,132 +40,56 @@ uint64_t text_link_new_number(text_link *link) {
     return ++link->n_numbers;
 }
 
-static void timer_clear(const text_link *link, int *timer) {
+void text_link_timer_clear(const text_link *link, int *timer) {
     if (*timer >= 0) loop_cancel(link->loop, *timer);
     *timer = -1;
 }
 
-static void timers_clear(text_link *link) {
-    timer_clear(link, &link->wait_timer);
-    timer_clear(link, &link->notice_timer);
-    timer_clear(link, &link->turn_timer);
-    timer_clear(link, &link->joined_timer);
-    timer_clear(link, &link->leave_timer);
+void text_link_timers_clear(text_link *link) {
+    text_link_timer_clear(link, &link->wait_timer);
+    text_link_timer_clear(link, &link->notice_timer);
+    text_link_timer_clear(link, &link->turn_timer);
+    text_link_timer_clear(link, &link->joined_timer);
+    text_link_timer_clear(link, &link->leave_timer);
 }
 
-/* ---- the wait for a tokenizerd ---- */
+/* ---- the end ---- */
 
-/* Several that wait for one thing are told once. */
-static void tell_waiting(text_link *link, const char *sentence) {
-    if (!link->events.waiting || strcmp(link->told, sentence) == 0) return;
-    snprintf(link->told, sizeof link->told, "%s", sentence);
-    link->events.waiting(link->context, sentence);
-}
-
-static void on_notice(void *context) {
-    text_link *link = context;
-    link->notice_timer = -1;
-    char where[SENTENCE_BYTES - 64], sentence[SENTENCE_BYTES];
-    endpoints_text(link->endpoints, link->n_endpoints, NULL, where, sizeof where);
-    snprintf(sentence, sizeof sentence, "waiting for tokenizerd at %s, for up to %g s", where, link->wait_ms / 1000.0);
-    tell_waiting(link, sentence);
-}
-
-/* Leave the endpoint whose turn it is. */
-static void unjoin(text_link *link) {
+void text_link_unjoin(text_link *link) {
     if (!link->peers) return;
     link->reached[link->at] = peers_reached(link->peers);
     peers_free(&link->peers);
 }
 
-static void give_up(text_link *link, const failure *why) {
+void text_link_give_up(text_link *link, const failure *why) {
     link->over = *why;
-    timers_clear(link);
+    text_link_timers_clear(link);
     link->tokenizerd = NULL;
-    unjoin(link);
+    text_link_unjoin(link);
     link->events.over(link->context, &link->over);
-}
-
-static void on_wait_over(void *context) {
-    text_link *link = context;
-    link->wait_timer = -1;
-    failure f = link->refusal;
-    if (f.code == STATUS_OK) {
-        char where[sizeof f.message];
-        unjoin(link);
-        endpoints_text(link->endpoints, link->n_endpoints, link->reached, where, sizeof where);
-        fail(&f, STATUS_NO_TOKENIZERD, "no tokenizerd answers at %s", where);
-    }
-    give_up(link, &f);
-}
-
-static status notice_begin(text_link *link, failure *f) {
-    if (!link->events.waiting || link->wait_ms <= NOTICE_MS || link->notice_timer >= 0) return STATUS_OK;
-    link->notice_timer = loop_once(link->loop, NOTICE_MS, on_notice, link);
-    return link->notice_timer >= 0 ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a timer");
-}
-
-static status wait_begin(text_link *link, uint32_t ms_min, failure *f) {
-    if (link->wait_timer >= 0) return STATUS_OK;
-    uint32_t wait_ms = link->wait_ms > ms_min ? link->wait_ms : ms_min;
-    link->wait_timer = loop_once(link->loop, wait_ms, on_wait_over, link);
-    return link->wait_timer >= 0 ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a timer");
 }
 
 /* ---- joining, one endpoint at a time ---- */
 
 static status join(text_link *link, failure *f);
 
-static void join_next(text_link *link) {
-    unjoin(link);
+void text_link_join_next(text_link *link) {
+    text_link_unjoin(link);
     link->at = (link->at + 1) % link->n_endpoints;
     failure f;
-    if (join(link, &f) != STATUS_OK) give_up(link, &f);
+    if (join(link, &f) != STATUS_OK) text_link_give_up(link, &f);
 }
 
 static void on_turn(void *context) {
     text_link *link = context;
     link->turn_timer = -1;
-    if (!link->tokenizerd) join_next(link);
+    if (!link->tokenizerd) text_link_join_next(link);
 }
 
 /* The next endpoint, from the loop: an event of the peers must not free them. */
 static void turn_after(text_link *link, uint32_t delay_ms) {
-    timer_clear(link, &link->turn_timer);
+    text_link_timer_clear(link, &link->turn_timer);
     if (link->n_endpoints > 1) link->turn_timer = loop_once(link->loop, delay_ms, on_turn, link);
-}
-
-/* ---- a tokenizerd that drains, where another one may be ----
- *
- * What runs there goes on there; once nothing does, it is left, and what is new begins at the next endpoint. Where none
- * answers, its turn comes again, and it is taken for what it is. */
-
-static void on_leave_turn(void *context) {
-    text_link *link = context;
-    failure f;
-    link->leave_timer = -1;
-    if (!link->is_leaving || link->events.under_way(link->context)) return;
-    link->is_leaving = false;
-    link->tokenizerd = NULL;
-    link->events.lost(link->context);
-    wait_begin(link, HANDSHAKE_MS_MIN + (uint32_t)link->n_endpoints * TURN_MS, &f);     /* all have their turn */
-    notice_begin(link, &f);
-    join_next(link);
-}
-
-/* From the loop: an event of the peers must not free them. */
-static void leave_if_idle(text_link *link) {
-    if (!link->is_leaving || !text_link_is_joined(link) || link->leave_timer >= 0) return;
-    if (!link->events.under_way(link->context)) link->leave_timer = loop_once(link->loop, 0, on_leave_turn, link);
-}
-
-static void on_draining(void *context, peer *p) {
-    text_link *link = context;
-    uint64_t *drained = &link->drained[link->at];
-    if (link->n_endpoints == 1 || *drained == peer_incarnation(p)) return;
-    *drained = peer_incarnation(p);
-    link->is_leaving = true;
-    leave_if_idle(link);
 }
 
 /* ---- who joins, leaves or refuses ---- */
@@ -206,7 +99,12 @@ static void on_joined_turn(void *context) {
     link->joined_timer = -1;
     if (!link->tokenizerd) return;
     link->events.joined(link->context);
-    leave_if_idle(link);
+    text_link_leave_if_idle(link);
+}
+
+static void on_draining(void *context, peer *p) {
+    (void)p;
+    text_link_hear_draining(context);
 }
 
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
@@ -219,8 +117,13 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     }
     link->tokenizerd = p;
     link->refusal.code = STATUS_OK;
-    link->told[0] = '\0';
-    timers_clear(link);
+    link->is_draining = link->drained[link->at] == peer_incarnation(p);     /* then the wait goes on */
+    link->is_left_at_once = false;
+    text_link_timer_clear(link, &link->turn_timer);
+    if (!link->is_draining) {
+        link->told[0] = '\0';
+        text_link_timers_clear(link);
+    }
     link->joined_timer = loop_once(link->loop, 0, on_joined_turn, link);
     return STATUS_OK;
 }
@@ -230,18 +133,18 @@ static void on_left(void *context, peer *p, const char *why) {
     (void)why;
     text_link *link = context;
     link->tokenizerd = NULL;
-    link->is_leaving = false;
+    link->is_draining = false;
+    link->drained[link->at] = 0;
     link->events.lost(link->context);
     turn_after(link, 0);
     failure f;
-    wait_begin(link, HANDSHAKE_MS_MIN, &f);
-    notice_begin(link, &f);
+    text_link_await(link, HANDSHAKE_MS_MIN, &f);
 }
 
 static void on_refused_turn(void *context) {
     text_link *link = context;
     link->turn_timer = -1;
-    if (!link->tokenizerd) give_up(link, &link->refusal);
+    if (!link->tokenizerd) text_link_give_up(link, &link->refusal);
 }
 
 /* A full tokenizerd may have room later; any other refusal is final, unless there is another
@@ -249,7 +152,7 @@ static void on_refused_turn(void *context) {
 static void on_refused(void *context, const Trivium__Error *error) {
     text_link *link = context;
     error_from_wire(error, "tokenizerd", &link->refusal);
-    timer_clear(link, &link->turn_timer);
+    text_link_timer_clear(link, &link->turn_timer);
     if (link->n_endpoints > 1) turn_after(link, 0);
     else if (link->refusal.code != STATUS_BUSY)
         link->turn_timer = loop_once(link->loop, 0, on_refused_turn, link);
@@ -261,13 +164,13 @@ static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
     (void)p;
     text_link *link = context;
     link->events.beat(link->context, beat);
-    leave_if_idle(link);
+    text_link_leave_if_idle(link);
 }
 
 /* What tokenizerd itself waits for. */
 static void on_waiting(text_link *link, const Trivium__Waiting *m) {
     char sentence[SENTENCE_BYTES];
-    if (text_sentence(m->message, sentence, sizeof sentence) > 0) tell_waiting(link, sentence);
+    if (text_sentence(m->message, sentence, sizeof sentence) > 0) text_link_tell(link, sentence);
 }
 
 static void on_message(void *context, peer *p, const wire_message *m) {
@@ -292,7 +195,7 @@ static void on_message(void *context, peer *p, const wire_message *m) {
         number = call_number_of(reply);
         if (number != 0) events->answered(link->context, number, m, reply);
     }
-    leave_if_idle(link);
+    text_link_leave_if_idle(link);
 }
 
 /* An answer of which not all came is none: what it belongs to ends with that. */
@@ -386,14 +289,14 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
     link->insecure = options->insecure;
     link->wait_timer = link->notice_timer = link->turn_timer = link->joined_timer = link->leave_timer = -1;
     link->incarnation = peers_incarnation();
-    if (join(link, f) != STATUS_OK || wait_begin(link, HANDSHAKE_MS_MIN, f) != STATUS_OK || notice_begin(link, f) != STATUS_OK)
+    if (join(link, f) != STATUS_OK || text_link_await(link, HANDSHAKE_MS_MIN, f) != STATUS_OK)
         text_link_free(&link);
     return link;
 }
 
 void text_link_free(text_link **link) {
     if (!*link) return;
-    timers_clear(*link);
+    text_link_timers_clear(*link);
     peers_free(&(*link)->peers);
     free(*link);
     *link = NULL;

@@ -31,12 +31,14 @@ typedef struct text_link_events {
     void (*waiting)(void *context, const char *sentence);
     /* A tokenizerd has joined: what waits can be sent. */
     void (*joined)(void *context);
-    /* Is anything under way at the tokenizerd that is joined? One that drains is left when nothing is, if there are several
-     * endpoints. */
+    /* Is anything under way at the tokenizerd that is joined? One that drains is left when nothing is. */
     bool (*under_way)(void *context);
+    /* Does anything that was asked for wait for a tokenizerd that takes it? */
+    bool (*waits)(void *context);
     /* It is gone, and with it what it has not answered. `joined` or `over` follows. */
     void (*lost)(void *context);
-    /* Once, and last: no tokenizerd came within the wait, or the only one refused us. */
+    /* Once, and last: no tokenizerd came within the wait (STATUS_NO_TOKENIZERD), or none that takes something new
+     * (STATUS_DRAINING), or the only one refused us. */
     void (*over)(void *context, const failure *why);
     /* A text, told by its request and attempt: its start, with the frame of its prompt; more of it; its
      * end. */
@@ -64,6 +66,8 @@ uint32_t text_link_wire_wait_ms(const text_link *link);     /* as a message says
 
 bool text_link_is_joined(const text_link *link);    /* and `joined` was told */
 bool text_link_takes(const text_link *link);        /* … and something new may begin there: else it waits for `joined` */
+/* The one that is joined has said STATUS_DRAINING: what it refused waits for `joined`. */
+void text_link_hear_draining(text_link *link);
 /* STATUS_OK; else what `over` said. */
 status text_link_check(const text_link *link, failure *f);
 

@@ -27,6 +27,7 @@ typedef struct text {
     generation_request request;
     size_t n_tokens, n_done;
     finish_reason reason;
+    status code;
 } text;
 
 static text one, two;
@@ -47,6 +48,7 @@ static void on_done(void *context, const generation_done *done) {
     text *t = context;
     t->n_done++;
     t->reason = done->reason;
+    t->code = done->code;
 }
 
 static void begins(text *t, uint8_t name) {
@@ -71,11 +73,15 @@ static void asks(question_kind kind) {
     assert_int_equal(client_call(under_test, q, on_answer, NULL, &f), STATUS_OK);
 }
 
-static void client_knows(size_t n_endpoints) {
+static void knows_for_ms(size_t n_endpoints, uint32_t wait_ms) {
     static const char *const endpoints[] = {first_at.address, second_at.address};
     failure f;
-    const client_options how = {.endpoints = endpoints, .n_endpoints = n_endpoints, .wait_ms = WAIT_LONG_MS};
+    const client_options how = {.endpoints = endpoints, .n_endpoints = n_endpoints, .wait_ms = wait_ms};
     assert_int_equal(client_open(&under_test, &how, &f), STATUS_OK);
+}
+
+static void client_knows(size_t n_endpoints) {
+    knows_for_ms(n_endpoints, WAIT_LONG_MS);
 }
 
 /* ---- the tokenizerds' side ---- */
@@ -94,6 +100,7 @@ static bool becomes(bool (*wanted)(void)) {
 
 static bool first_is_joined(void) { return first.client != NULL; }
 static bool first_is_joined_again(void) { return first.client && first.n_joined == 2; }
+static bool second_is_joined_again(void) { return second.client && second.n_joined == 2; }
 static bool second_is_joined(void) { return second.client != NULL; }
 static bool one_has_a_token(void) { return one.n_tokens == 1; }
 static bool one_has_two_tokens(void) { return one.n_tokens == 2; }
@@ -124,6 +131,7 @@ static bool has_asked(const text_peer *t, Trivium__TextRequest__BodyCase body) {
 static bool first_is_asked_for_status(void) { return ASKED(first, STATUS); }
 static bool first_is_asked_to_watch(void) { return ASKED(first, WATCH); }
 static bool first_is_asked_to_pause(void) { return ASKED(first, PAUSE); }
+static bool first_is_asked_to_tokenize(void) { return ASKED(first, TOKENIZE); }
 static bool second_is_asked_to_tokenize(void) { return ASKED(second, TOKENIZE); }
 
 static void says_token(text_peer *t, const text *of, uint32_t step) {
@@ -300,25 +308,102 @@ static void what_is_watched_is_watched_there(void **state) {
 
 /* ---- where none does ---- */
 
-static void the_only_one_that_is_known_is_asked(void **state) {
+/* The first one ends, and the second one comes in its place. */
+static void the_next_comes(void) {
+    text_peer_close(&first);
+    text_peer_open(&second, client_loop(under_test), first_at.address);
+}
+
+static void what_is_new_waits_for_the_next(void **state) {
     (void)state;
-    drains_in_a_text(1);
+    joins_the_first(1);
+    begins(&one, 1);
+    assert_true(becomes(first_has_one));
+    peers_drain(first.peers);
+    says_token(&first, &one, 0);
+    assert_true(becomes(one_has_a_token));
     begins(&two, 2);
-    assert_true(becomes(first_has_two));
+    asks(ASK_TOKENIZE);
+    says_done(&first, &one);
+    assert_true(becomes(one_is_done));
+    assert_false(first_has_two() || ASKED(first, TOKENIZE));
+    the_next_comes();
+    assert_true(becomes(second_has_two));
+    assert_true(becomes(second_is_asked_to_tokenize));
     assert_int_equal(first.n_joined, 1);
 }
 
-static void one_that_alone_answers_is_asked(void **state) {
-    (void)state;
-    joins_the_first(2);
-    peers_drain(first.peers);
-    assert_true(becomes(first_is_joined_again));    /* after the other's turn */
-    begins(&one, 1);
-    assert_true(becomes(first_has_one));
-    assert_int_equal(first.n_joined, 2);
+static void says_it_drains_to_a_text(text_peer *t, const text *of) {
+    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
+    Trivium__Error error = TRIVIUM__ERROR__INIT;
+    Trivium__Done m = TRIVIUM__DONE__INIT;
+    error.code = TRIVIUM__CODE__DRAINING;
+    m.request = (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)of->request.id};
+    m.attempt = 1;
+    m.reason = TRIVIUM__FINISH_REASON__FINISH_ERROR;
+    m.error = &error;
+    reply.body_case = TRIVIUM__TEXT_REPLY__BODY_DONE;
+    reply.done = &m;
+    text_peer_say(t, &reply, NULL, 0);
 }
 
-static void of_two_that_drain_each_is_left_once(void **state) {
+static void says_it_drains_to_a_call(text_peer *t) {
+    Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
+    Trivium__Error error = TRIVIUM__ERROR__INIT;
+    Trivium__Failed m = TRIVIUM__FAILED__INIT;
+    error.code = TRIVIUM__CODE__DRAINING;
+    m.call = text_peer_find(t, TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE, 0)->m->tokenize->call;
+    m.error = &error;
+    reply.body_case = TRIVIUM__TEXT_REPLY__BODY_FAILED;
+    reply.failed = &m;
+    text_peer_say(t, &reply, NULL, 0);
+}
+
+/* What was asked crossed the word. */
+static void is_refused_by_the_first(void) {
+    begins(&one, 1);
+    asks(ASK_TOKENIZE);
+    assert_true(becomes(first_has_one));
+    assert_true(becomes(first_is_asked_to_tokenize));
+    says_it_drains_to_a_text(&first, &one);
+    says_it_drains_to_a_call(&first);
+}
+
+static void what_it_refuses_is_asked_of_the_next(void **state) {
+    (void)state;
+    joins_the_first(1);
+    is_refused_by_the_first();
+    turns_for_ms(client_loop(under_test), 2 * HEARTBEAT_MS);
+    assert_int_equal(one.n_done + n_answers, 0);
+    the_next_comes();
+    assert_true(becomes(second_has_one));
+    assert_true(becomes(second_is_asked_to_tokenize));
+    assert_int_equal(looked_for(&second, &one, 0)->m->generate->attempt, 2);
+}
+
+static void what_it_refuses_is_asked_of_the_other(void **state) {
+    (void)state;
+    joins_the_first(2);
+    opens(&second);
+    is_refused_by_the_first();
+    assert_true(becomes(second_has_one));
+    assert_true(becomes(second_is_asked_to_tokenize));
+}
+
+static void where_none_comes_that_is_told(void **state) {
+    (void)state;
+    knows_for_ms(1, 50);
+    opens(&first);
+    assert_true(becomes(first_is_joined));
+    is_refused_by_the_first();
+    assert_true(becomes(one_is_done));
+    assert_true(becomes(is_answered));
+    assert_int_equal(one.reason, FINISHED_ERROR);
+    assert_int_equal(one.code, STATUS_DRAINING);
+}
+
+/* Neither is asked twice in vain, however often it is joined. */
+static void of_two_that_drain_the_next_of_either_is_waited_for(void **state) {
     (void)state;
     joins_the_first(2);
     opens(&second);
@@ -326,12 +411,12 @@ static void of_two_that_drain_each_is_left_once(void **state) {
     peers_drain(first.peers);
     assert_true(becomes(first_is_joined_again));
     begins(&one, 1);
-    assert_true(becomes(first_has_one));
-    says_token(&first, &one, 0);
-    says_done(&first, &one);
-    assert_true(becomes(one_is_done));
-    assert_int_equal(first.n_joined, 2);
-    assert_int_equal(second.n_joined, 1);
+    assert_true(becomes(second_is_joined_again));
+    assert_false(first_has_one() || second_has_one());
+    text_peer_close(&second);
+    opens(&second);
+    assert_true(becomes(second_has_one));
+    assert_false(first_has_one());
 }
 
 int main(void) {
@@ -343,9 +428,11 @@ int main(void) {
         TEST(a_text_that_was_to_rest_waits_for_the_other),
         TEST(what_waits_can_be_cancelled),
         TEST(what_is_watched_is_watched_there),
-        TEST(the_only_one_that_is_known_is_asked),
-        TEST(one_that_alone_answers_is_asked),
-        TEST(of_two_that_drain_each_is_left_once),
+        TEST(what_is_new_waits_for_the_next),
+        TEST(what_it_refuses_is_asked_of_the_next),
+        TEST(what_it_refuses_is_asked_of_the_other),
+        TEST(where_none_comes_that_is_told),
+        TEST(of_two_that_drain_the_next_of_either_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,10 +122,11 @@ def test_the_next_text_begins_at_the_other_tokenizerd(stack, fakes):
     assert (len(first.generates), len(second.generates)) == (1, 2)
 
 
-def test_the_only_tokenizerd_that_is_known_is_asked(stack, fakes):
+def test_what_is_new_waits_for_the_next_tokenizerd_where_only_one_is_known(stack, fakes):
     address = f"ipc://{stack.folder}/only"
     only = fakes(fake_tokenizerd.FakeTokenizerd, address, chunk=drains(5))
-    for n_texts in 1, 2:
-        done = stack.run(*TEXT, "--endpoint", address)
-        assert done.returncode == 0 and done.stdout.decode().rstrip("\n") == LETTERS, done.stderr
-        assert len(only.generates) == n_texts
+    lines = "".join(json.dumps({"prompt": f"hello {n}"}) + "\n" for n in range(2))
+    done = stack.run("generate", "--input", "-", "--parallel", "1", "--endpoint", address, "--wait", "1", input=lines.encode())
+    assert done.returncode == 1 and b"is draining and takes nothing new" in done.stdout + done.stderr
+    assert json.loads(done.stdout.splitlines()[0])["text"] == LETTERS
+    assert len(only.generates) == 1

@@ -1,0 +1,96 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "endpoints_text.h"
+#include "text_link_parts.h"
+
+/* ---- the wait for a tokenizerd ---- */
+
+void text_link_tell(text_link *link, const char *sentence) {
+    if (!link->events.waiting || strcmp(link->told, sentence) == 0) return;
+    snprintf(link->told, sizeof link->told, "%s", sentence);
+    link->events.waiting(link->context, sentence);
+}
+
+static bool any_drains(const text_link *link) {
+    size_t i = 0;
+    while (i < link->n_endpoints && link->drained[i] == 0) i++;
+    return i < link->n_endpoints;
+}
+
+static void on_notice(void *context) {
+    text_link *link = context;
+    link->notice_timer = -1;
+    char where[SENTENCE_BYTES - 128], sentence[SENTENCE_BYTES];
+    endpoints_text(link->endpoints, link->n_endpoints, NULL, where, sizeof where);
+    snprintf(sentence, sizeof sentence, "waiting for %stokenizerd at %s, for up to %g s%s", any_drains(link) ? "another " : "",
+             where, link->wait_ms / 1000.0, any_drains(link) ? "; the one there is draining and takes nothing new" : "");
+    text_link_tell(link, sentence);
+}
+
+static void on_wait_over(void *context) {
+    text_link *link = context;
+    link->wait_timer = -1;
+    if (link->tokenizerd && !link->events.waits(link->context)) return;
+    failure f = link->refusal;
+    if (f.code == STATUS_OK) {
+        char where[sizeof f.message];
+        text_link_unjoin(link);
+        bool draining = any_drains(link);
+        endpoints_text(link->endpoints, link->n_endpoints, draining ? NULL : link->reached, where, sizeof where);
+        if (draining)
+            fail(&f, STATUS_DRAINING, "the tokenizerd at %.300s is draining and takes nothing new, and no other has come "
+                 "within %g s", where, link->wait_ms / 1000.0);
+        else fail(&f, STATUS_NO_TOKENIZERD, "no tokenizerd answers at %s", where);
+    }
+    text_link_give_up(link, &f);
+}
+
+static status notice_begin(text_link *link, failure *f) {
+    if (!link->events.waiting || link->wait_ms <= NOTICE_MS || link->notice_timer >= 0) return STATUS_OK;
+    link->notice_timer = loop_once(link->loop, NOTICE_MS, on_notice, link);
+    return link->notice_timer >= 0 ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a timer");
+}
+
+status text_link_await(text_link *link, uint32_t ms_min, failure *f) {
+    uint32_t wait_ms = link->wait_ms > ms_min ? link->wait_ms : ms_min;
+    if (link->wait_timer >= 0) return STATUS_OK;
+    link->wait_timer = loop_once(link->loop, wait_ms, on_wait_over, link);
+    if (link->wait_timer < 0) return fail(f, STATUS_NO_MEMORY, "no memory for a timer");
+    return notice_begin(link, f);
+}
+
+/* ---- a tokenizerd that drains ----
+ *
+ * What runs there goes on there. What is new waits: for another endpoint, to which we go once nothing runs there; or, where
+ * none is known that does not drain, for the next tokenizerd, as if none were here. */
+
+static void on_leave_turn(void *context) {
+    text_link *link = context;
+    failure f;
+    link->leave_timer = -1;
+    if (!link->is_draining || !text_link_is_joined(link) || link->events.under_way(link->context)) return;
+    bool waits = link->events.waits(link->context);
+    bool goes = link->n_endpoints > 1 && (link->is_left_at_once || waits);
+    if (waits || goes) text_link_await(link, HANDSHAKE_MS_MIN + (uint32_t)link->n_endpoints * TURN_MS, &f);     /* all have their turn */
+    if (!goes) return;
+    link->is_draining = false;
+    link->tokenizerd = NULL;
+    link->events.lost(link->context);
+    text_link_join_next(link);
+}
+
+/* From the loop: an event of the peers must not free them. */
+void text_link_leave_if_idle(text_link *link) {
+    if (!link->is_draining || !text_link_is_joined(link) || link->leave_timer >= 0) return;
+    if (link->events.under_way(link->context)) return;
+    link->leave_timer = loop_once(link->loop, link->is_left_at_once ? 0 : TURN_MS, on_leave_turn, link);
+}
+
+void text_link_hear_draining(text_link *link) {
+    if (link->is_draining || !link->tokenizerd) return;
+    link->is_draining = true;
+    link->is_left_at_once = true;
+    link->drained[link->at] = peer_incarnation(link->tokenizerd);
+    text_link_leave_if_idle(link);
+}
