@@ -85,6 +85,7 @@ enum {
     CONNECTIONS_MAX = TINY_LIMITS ? 16 : 832,   /* accepted by one daemon, of strangers, too */
     CONNECTION_BYTES = 92 << 10,    /* that ZeroMQ holds for one which is used: two pipes of two chunks, two buffers; measured */
     DESCRIPTORS_MAX = 4096,         /* to which a lower limit is raised */
+    REFUSED_ADDRESSES_MAX = TINY_LIMITS ? 2 : 64,   /* that the log tells apart, of those that were refused within a minute */
     RECEIVED_BYTES_MAX = 16 << 20,  /* received by one daemon and not taken yet; where that is full, each has a share of as much */
     REQUESTS_MAX = TINY_LIMITS ? 4 : 1024,  /* tokenizerd's table of generations */
     CALLS_MAX = TINY_LIMITS ? 4 : 4096,     /* tokenize, score, probe, … under way */

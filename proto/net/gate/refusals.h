@@ -1,0 +1,50 @@
+/* Who was refused, by address: strangers must neither stay unseen nor fill the log. Pure; the caller locks. */
+#ifndef TRIVIUM_REFUSALS_H
+#define TRIVIUM_REFUSALS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "proto/base/limits.h"
+
+enum { REFUSAL_LINE_MS = 60000 };   /* from one line of an address to its next */
+
+typedef enum refusal {
+    REFUSAL_HANDSHAKE,              /* it did not come to an end: no key or another one, no word in time */
+    REFUSAL_SILENT,                 /* not a byte */
+    REFUSAL_NO_HELLO,               /* none that was accepted */
+    REFUSAL_GARBAGE,                /* no ZMTP, or none that a peer of ours speaks */
+    N_REFUSALS,
+} refusal;
+
+/* Those of one address, or of all others, for which there is no place. */
+typedef struct refused {
+    bool has_address;
+    struct in6_addr address;        /* of IPv4, mapped into it */
+    size_t n[N_REFUSALS];           /* since its last line */
+    uint64_t told_ms;               /* when that was; 0: there was none */
+} refused;
+
+/* All zeros: none yet. */
+typedef struct refusals {
+    refused addresses[REFUSED_ADDRESSES_MAX];
+    refused others;
+} refusals;
+
+/* False: one of a socket that has no address, as those for processes of this machine. */
+bool refusals_address(const struct sockaddr *from, struct in6_addr *out);
+
+void refusals_count(refusals *r, const struct in6_addr *address, refusal why);
+
+/* Takes the next line that is due: an address that was refused and had none for REFUSAL_LINE_MS. False: there is none. An
+ * address that was not refused in that time loses its place. */
+bool refusals_next(refusals *r, uint64_t now_ms, refused *out);
+
+enum { REFUSED_NAME_BYTES = INET6_ADDRSTRLEN };
+/* How a line names it: a number, "others". */
+void refused_name(const refused *one, char name[REFUSED_NAME_BYTES]);
+
+#endif

@@ -1,0 +1,130 @@
+/* Who was refused: one line an address and minute, and for more addresses than there are places one of all others. */
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/net/gate/refusals.h"
+
+#include <cmocka.h>
+
+static refusals all;
+
+static int begin(void **state) {
+    (void)state;
+    all = (refusals){0};
+    return 0;
+}
+
+static struct in6_addr address4(const char *text) {
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct in6_addr address;
+    assert_int_equal(inet_pton(AF_INET, text, &from.sin_addr), 1);
+    assert_true(refusals_address((struct sockaddr *)&from, &address));
+    return address;
+}
+
+static struct in6_addr address6(const char *text) {
+    struct sockaddr_in6 from = {.sin6_family = AF_INET6};
+    struct in6_addr address;
+    assert_int_equal(inet_pton(AF_INET6, text, &from.sin6_addr), 1);
+    assert_true(refusals_address((struct sockaddr *)&from, &address));
+    return address;
+}
+
+static void refuse(struct in6_addr address, refusal why) {
+    refusals_count(&all, &address, why);
+}
+
+/* The next line names this address, and has these counts. */
+static void assert_line(uint64_t now_ms, const char *expected, size_t handshake, size_t silent, size_t no_hello, size_t garbage) {
+    refused one;
+    char name[REFUSED_NAME_BYTES];
+    assert_true(refusals_next(&all, now_ms, &one));
+    refused_name(&one, name);
+    assert_string_equal(name, expected);
+    assert_int_equal(one.n[REFUSAL_HANDSHAKE], handshake);
+    assert_int_equal(one.n[REFUSAL_SILENT], silent);
+    assert_int_equal(one.n[REFUSAL_NO_HELLO], no_hello);
+    assert_int_equal(one.n[REFUSAL_GARBAGE], garbage);
+}
+
+static void assert_no_line(uint64_t now_ms) {
+    refused one;
+    assert_false(refusals_next(&all, now_ms, &one));
+}
+
+static void an_address_has_a_line_at_once_and_then_each_minute(void **state) {
+    (void)state;
+    assert_no_line(1000);
+    refuse(address4("10.0.0.5"), REFUSAL_HANDSHAKE);
+    refuse(address4("10.0.0.5"), REFUSAL_HANDSHAKE);
+    refuse(address4("10.0.0.5"), REFUSAL_GARBAGE);
+    assert_line(2000, "10.0.0.5", 2, 0, 0, 1);
+    assert_no_line(2000);
+    refuse(address4("10.0.0.5"), REFUSAL_SILENT);
+    assert_no_line(2000 + REFUSAL_LINE_MS - 1);
+    refuse(address4("10.0.0.5"), REFUSAL_NO_HELLO);
+    assert_line(2000 + REFUSAL_LINE_MS, "10.0.0.5", 0, 1, 1, 0);
+    assert_no_line(2000 + 2 * REFUSAL_LINE_MS);
+}
+
+static void addresses_of_both_kinds_are_told_apart(void **state) {
+    (void)state;
+    refuse(address6("2001:db8::1"), REFUSAL_GARBAGE);
+    refuse(address6("::ffff:10.0.0.5"), REFUSAL_HANDSHAKE);     /* a socket for both kinds has IPv4 so */
+    refuse(address4("10.0.0.5"), REFUSAL_HANDSHAKE);
+    assert_line(1000, "2001:db8::1", 0, 0, 0, 1);
+    assert_line(1000, "10.0.0.5", 2, 0, 0, 0);
+    assert_no_line(1000);
+}
+
+static void a_local_socket_has_no_address(void **state) {
+    (void)state;
+    struct sockaddr from = {.sa_family = AF_UNIX};
+    struct in6_addr address;
+    assert_false(refusals_address(&from, &address));
+}
+
+static struct in6_addr address_of(int number) {
+    char text[INET_ADDRSTRLEN];
+    snprintf(text, sizeof text, "10.1.%d.%d", number / 256, number % 256);
+    return address4(text);
+}
+
+static void more_addresses_than_there_are_places_have_one_line(void **state) {
+    (void)state;
+    enum { N_MORE = 1000 };
+    for (int i = 0; i < REFUSED_ADDRESSES_MAX + N_MORE; i++) refuse(address_of(i), REFUSAL_GARBAGE);
+    refused one;
+    for (int i = 0; i < REFUSED_ADDRESSES_MAX; i++) assert_true(refusals_next(&all, 1000, &one));
+    assert_line(1000, "others", 0, 0, 0, N_MORE);
+    assert_no_line(1000);
+    refuse(address_of(N_MORE), REFUSAL_SILENT);
+    assert_no_line(1000 + REFUSAL_LINE_MS - 1);
+    assert_line(1000 + REFUSAL_LINE_MS, "others", 0, 1, 0, 0);
+}
+
+static void an_address_that_is_heard_of_no_more_gives_up_its_place(void **state) {
+    (void)state;
+    refused one;
+    for (int i = 0; i < REFUSED_ADDRESSES_MAX; i++) refuse(address_of(i), REFUSAL_GARBAGE);
+    while (refusals_next(&all, 1000, &one)) {}
+    assert_no_line(1000 + REFUSAL_LINE_MS);
+    refuse(address4("10.0.0.5"), REFUSAL_HANDSHAKE);
+    assert_line(1000 + REFUSAL_LINE_MS, "10.0.0.5", 1, 0, 0, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(an_address_has_a_line_at_once_and_then_each_minute, begin),
+        cmocka_unit_test_setup(addresses_of_both_kinds_are_told_apart, begin),
+        cmocka_unit_test_setup(a_local_socket_has_no_address, begin),
+        cmocka_unit_test_setup(more_addresses_than_there_are_places_have_one_line, begin),
+        cmocka_unit_test_setup(an_address_that_is_heard_of_no_more_gives_up_its_place, begin),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
