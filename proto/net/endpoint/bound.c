@@ -75,7 +75,7 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     /* Without it a message to a peer that is gone, or whose queue is full, vanishes untold. */
     zsock_set_router_mandatory(e->zsock, 1);
     const char *path = address_path(e->address);
-    gate_opens(options->whole ? ANSWER_BYTES_MAX : MESSAGE_BYTES_MAX);
+    gate_opens(options->whole ? ANSWER_BYTES_MAX : MESSAGE_BYTES_MAX, GATE_CLEAR);
     if (st == STATUS_OK)
         st = path ? bind_ipc(e, path, f) : bind_tcp(e, f);
     e->listener = gate_opened();

@@ -46,7 +46,7 @@ void endpoint_rest(endpoint *e);                /* a joining one: it tries no mo
  * Leave, has a tenth of a second to go out; a message to a dead peer never waits longer. */
 void endpoint_close(endpoint **e);
 void *endpoint_socket(const endpoint *e);       /* of ZeroMQ, borrowed */
-int endpoint_listener(const endpoint *e);       /* the descriptor of a bound one: the gate knows it by that */
+int endpoint_listener(const endpoint *e);       /* a bound one's number at the gate */
 
 /* Tells (a socket, borrowed; to be read when it has something) that a connection broke: what was under way on it
  * is gone, both ways. */

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "frames.h"
 #include "gate.h"
+#include "proto/base/clock.h"
 #include "proto/base/limits.h"
-#include "proto/base/log.h"
+#include "tally.h"
 
 enum {
     OPEN_FRAMES_MAX = 64,           /* of one message: more are no mistake */
@@ -20,11 +20,11 @@ enum {
     RESERVE_DESCRIPTORS = 128,      /* for all that is no connection */
     READ_BYTES_MAX = 256 * 1024,    /* at once */
     FRAME_OVERHEAD_BYTES_MAX = 16 * 1024,
+    PINGS_MAX = 256,                /* boxes as large as one, of a connection of which nothing is taken */
 };
 
 typedef enum connection_kind {
     KIND_NONE,                      /* of this descriptor the gate knows nothing */
-    KIND_LISTENER,
     KIND_OPEN,
     KIND_CLOSED,                    /* nothing but the number, until what came is taken */
 } connection_kind;
@@ -32,21 +32,21 @@ typedef enum connection_kind {
 /* Its kind changes with the lock held. The frames are those of ZeroMQ's thread. */
 typedef struct connection {
     _Atomic connection_kind kind;
+    atomic_bool keys;
     atomic_bool joined, cut;
+    atomic_bool was_joined;
     atomic_bool taken;              /* something was, since the last sweep */
     atomic_size_t n_bytes;          /* received and not taken */
-    int listener;
-    size_t message_bytes_max;       /* of KIND_LISTENER, and of those that came there */
+    atomic_size_t n_pings;          /* boxes as large as one, since something was taken */
+    int endpoint;                   /* where it came to */
+    size_t message_bytes_max;
     uint64_t number;                /* in order of coming; the rest by DESCRIPTORS_MAX is its descriptor */
     uint32_t n_silent_sweeps, n_still_sweeps;
     uint64_t closed_at;             /* of KIND_CLOSED: in order of closing */
+    bool has_address;
+    struct in6_addr address;        /* whence it came */
     frames frames;
 } connection;
-
-/* Why connections were cut or refused since the last word about it: strangers must not fill the log. */
-typedef struct counts {
-    atomic_size_t alien, still, silent, crowded, refused, unread;
-} counts;
 
 static connection table[DESCRIPTORS_MAX];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -55,7 +55,6 @@ static atomic_size_t n_open, n_joined, n_max;
 static uint64_t n_ever;
 static atomic_uint_fast64_t n_closings;     /* so many were closed before what they sent was taken, */
 static atomic_size_t n_closed;              /* and these still are */
-static counts n_cut;
 static int placeholder = -1;                /* what a number stands for when its connection was closed */
 
 static connection *find(int fd, connection_kind kind) {
@@ -67,8 +66,6 @@ static int descriptor_of(const connection *c) {
     return (int)(c - table);
 }
 
-/* ---- listening ---- */
-
 /* What the limit of descriptors leaves, once and for all: it was raised at start. */
 static size_t room(void) {
     struct rlimit limit;
@@ -78,31 +75,25 @@ static size_t room(void) {
     return n < CONNECTIONS_MAX ? n : CONNECTIONS_MAX;
 }
 
-void connections_listen(int fd, size_t message_bytes_max) {
-    if (fd < 0 || fd >= DESCRIPTORS_MAX) return;
+void connections_begin(void) {
     pthread_mutex_lock(&lock);
     if (n_max == 0) n_max = room();
     if (placeholder < 0) placeholder = eventfd(0, EFD_CLOEXEC);
-    table[fd].message_bytes_max = message_bytes_max;
-    atomic_store(&table[fd].kind, KIND_LISTENER);
     pthread_mutex_unlock(&lock);
-}
-
-bool connections_listening(int fd) {
-    return find(fd, KIND_LISTENER) != NULL;
 }
 
 /* ---- coming and going ---- */
 
 static void set_joined(connection *c, bool joined) {
+    if (joined) atomic_store(&c->was_joined, true);
     if (atomic_exchange(&c->joined, joined) == joined) return;
     if (joined) atomic_fetch_add(&n_joined, 1);
     else atomic_fetch_sub(&n_joined, 1);
 }
 
 /* With the lock held, so that the number is still that of this connection. ZeroMQ reads the end of the file. */
-static void cut(connection *c, atomic_size_t *count) {
-    atomic_fetch_add(count, 1);
+static void cut(connection *c, cut_reason why) {
+    tally_cut(why);
     atomic_store(&c->cut, true);
     shutdown(descriptor_of(c), SHUT_RDWR);
 }
@@ -117,35 +108,39 @@ static connection *oldest_stranger(void) {
 }
 
 /* Field by field: others may look at its kind meanwhile. */
-static void begin(connection *c, int listener) {
+static void begin(connection *c, const listener *at, const struct sockaddr *from) {
+    atomic_store(&c->keys, at->keys);
     atomic_store(&c->joined, false);
     atomic_store(&c->cut, false);
+    atomic_store(&c->was_joined, false);
     atomic_store(&c->taken, false);
     atomic_store(&c->n_bytes, 0);
-    c->listener = listener;
-    c->message_bytes_max = table[listener].message_bytes_max;
+    atomic_store(&c->n_pings, 0);
+    c->endpoint = at->endpoint;
+    c->message_bytes_max = at->message_bytes_max;
     c->number = ++n_ever * DESCRIPTORS_MAX + (uint64_t)descriptor_of(c);
     c->n_silent_sweeps = c->n_still_sweeps = 0;
-    c->frames = (frames){0};
+    c->has_address = refusals_address(from, &c->address);
+    c->frames = (frames){.keys = at->keys};
     atomic_store(&c->kind, KIND_OPEN);
 }
 
-bool connections_admit(int fd, int listener) {
+bool connections_admit(int fd, const listener *at, const struct sockaddr *from) {
     if (fd >= DESCRIPTORS_MAX) return false;
     pthread_mutex_lock(&lock);
     bool fits = n_open < n_max;
     if (!fits && n_open < n_max + LATE_MAX) {
         connection *oldest = oldest_stranger();
-        if (oldest) cut(oldest, &n_cut.crowded);
+        if (oldest) cut(oldest, CUT_CROWDED);
         fits = oldest != NULL;
     }
     if (fits) {
         connection *c = &table[fd];
-        begin(c, listener);
+        begin(c, at, from);
         n_open++;
     }
     pthread_mutex_unlock(&lock);
-    if (!fits) atomic_fetch_add(&n_cut.refused, 1);
+    if (!fits) tally_cut(CUT_REFUSED);
     return fits;
 }
 
@@ -166,11 +161,11 @@ uint64_t gate_moment(void) {
     return n_closings;
 }
 
-void gate_all_taken(int listener, uint64_t moment) {
+void gate_all_taken(int endpoint, uint64_t moment) {
     if (n_closed == 0) return;
     pthread_mutex_lock(&lock);
     for (connection *c = table; c < table + DESCRIPTORS_MAX; c++)
-        if (c->kind == KIND_CLOSED && c->listener == listener && c->closed_at <= moment) give_back(c);
+        if (c->kind == KIND_CLOSED && c->endpoint == endpoint && c->closed_at <= moment) give_back(c);
     pthread_mutex_unlock(&lock);
 }
 
@@ -189,12 +184,25 @@ static void drop_open(connection *c) {
     atomic_fetch_sub(&n_received, n);
 }
 
+/* With keys nobody sees whether the handshake came to an end: a peer of ours says something then. */
+static refusal why_refused(const connection *c) {
+    switch (frames_stage_of(&c->frames)) {
+    case STAGE_SILENT: return REFUSAL_SILENT;
+    case STAGE_GREETS: return REFUSAL_HANDSHAKE;
+    case STAGE_TALKS: return REFUSAL_NO_HELLO;
+    case STAGE_ALIEN: break;
+    }
+    return REFUSAL_GARBAGE;
+}
+
 static bool close_connection(int fd) {
     connection *c = &table[fd];
+    listener unused;
+    if (c->has_address && !c->was_joined) tally_refused(&c->address, why_refused(c));
     pthread_mutex_lock(&lock);
     set_joined(c, false);
     drop_open(c);
-    bool stays = c->n_bytes > 0 && find(c->listener, KIND_LISTENER) && dup3(placeholder, fd, O_CLOEXEC) == fd;
+    bool stays = c->n_bytes > 0 && listeners_find_endpoint(c->endpoint, &unused) && dup3(placeholder, fd, O_CLOEXEC) == fd;
     if (stays) {
         c->closed_at = ++n_closings;
         n_closed++;
@@ -209,16 +217,27 @@ static bool close_connection(int fd) {
 
 bool connections_close(int fd) {
     if (find(fd, KIND_OPEN)) return close_connection(fd);
-    if (find(fd, KIND_LISTENER)) {
-        pthread_mutex_lock(&lock);
-        atomic_store(&table[fd].kind, KIND_NONE);
-        pthread_mutex_unlock(&lock);
-        gate_all_taken(fd, UINT64_MAX);
-    }
+    int endpoint = listeners_remove(fd);
+    if (endpoint >= 0) gate_all_taken(endpoint, UINT64_MAX);
     return false;
 }
 
 /* ---- what they send ---- */
+
+/* The largest message, counted frame by frame. */
+static size_t whole_bytes_max(const connection *c) {
+    return c->message_bytes_max + OPEN_FRAMES_MAX * FRAME_OVERHEAD_BYTES_MAX;
+}
+
+static size_t share_bytes(void) {
+    size_t n = n_open;
+    return RECEIVED_BYTES_MAX / (n > 0 ? n : 1);
+}
+
+/* With keys: some whole message lies there to be taken, or one that is too large. */
+static bool has_its_fill(const connection *c) {
+    return c->keys && c->n_bytes > whole_bytes_max(c) + share_bytes();
+}
 
 /* Where all have used up the budget, each still has its share of one: together they hold two of them at most. */
 connections_turn connections_read(int fd, size_t *n_bytes_max) {
@@ -226,16 +245,19 @@ connections_turn connections_read(int fd, size_t *n_bytes_max) {
     if (!c) return TURN_FOREIGN;
     if (atomic_load_explicit(&c->cut, memory_order_relaxed)) return TURN_ENDS;
     *n_bytes_max = READ_BYTES_MAX;
+    if (has_its_fill(c)) return TURN_WAITS;
     if (atomic_load_explicit(&n_received, memory_order_relaxed) < RECEIVED_BYTES_MAX) return TURN_READS;
-    size_t share = RECEIVED_BYTES_MAX / n_open, n_bytes = c->n_bytes;
+    size_t share = share_bytes(), n_bytes = c->n_bytes;
     if (n_bytes >= share) return TURN_WAITS;
     if (share - n_bytes < READ_BYTES_MAX) *n_bytes_max = share - n_bytes;
     return TURN_READS;
 }
 
-/* Frame by frame. */
-static bool is_too_large(const connection *c) {
-    return c->frames.open_bytes > c->message_bytes_max + OPEN_FRAMES_MAX * FRAME_OVERHEAD_BYTES_MAX;
+static bool is_fine(connection *c) {
+    size_t n_pings = atomic_fetch_add(&c->n_pings, c->frames.n_pings) + c->frames.n_pings;
+    c->frames.n_pings = 0;
+    return !c->frames.alien && c->frames.n_open <= OPEN_FRAMES_MAX && c->frames.open_bytes <= whole_bytes_max(c) &&
+           n_pings <= PINGS_MAX;
 }
 
 bool connections_count(int fd, const void *bytes, size_t n) {
@@ -244,10 +266,9 @@ bool connections_count(int fd, const void *bytes, size_t n) {
     size_t n_more = frames_count(&c->frames, bytes, n);
     atomic_fetch_add(&c->n_bytes, n_more);
     atomic_fetch_add(&n_received, n_more);
-    bool fine = !c->frames.alien && c->frames.n_open <= OPEN_FRAMES_MAX && !is_too_large(c);
-    if (fine) return true;
+    if (is_fine(c)) return true;
     atomic_store(&c->cut, true);
-    atomic_fetch_add(&n_cut.alien, 1);
+    tally_cut(CUT_ALIEN);
     return false;
 }
 
@@ -256,7 +277,7 @@ void gate_took(int fd, size_t n_bytes) {
     connection *c = &table[fd];
     connection_kind kind = c->kind;
     if (kind != KIND_OPEN && kind != KIND_CLOSED) return;
-    size_t n = frame_weight(n_bytes), n_there = c->n_bytes;
+    size_t n = frame_weight(n_bytes, c->keys), n_there = c->n_bytes;
     if (n > n_there) n = n_there;   /* a stranger may send words of ZeroMQ's own that come out as a message */
     atomic_store_explicit(&c->taken, true, memory_order_relaxed);
     atomic_fetch_sub(&n_received, n);
@@ -302,7 +323,7 @@ void gate_left(int fd) {
 void gate_shut(uint64_t number) {
     connection *c = &table[number % DESCRIPTORS_MAX];
     pthread_mutex_lock(&lock);
-    if (c->kind == KIND_OPEN && c->number == number && !c->cut) cut(c, &n_cut.unread);
+    if (c->kind == KIND_OPEN && c->number == number && !c->cut) cut(c, CUT_UNREAD);
     pthread_mutex_unlock(&lock);
 }
 
@@ -326,9 +347,11 @@ size_t gate_received_bytes(void) {
 
 static void sweep_one(connection *c) {
     c->n_silent_sweeps = c->joined ? 0 : c->n_silent_sweeps + 1;
-    if (c->n_silent_sweeps >= GATE_HELLO_SWEEPS) cut(c, &n_cut.silent);
+    if (c->n_silent_sweeps >= GATE_HELLO_SWEEPS) cut(c, CUT_SILENT);
     bool taken = atomic_exchange(&c->taken, false);
+    if (taken) atomic_store(&c->n_pings, 0);
     c->n_still_sweeps = c->n_bytes == 0 || taken ? 0 : c->n_still_sweeps + 1;
+    if (c->n_still_sweeps >= GATE_STILL_SWEEPS && has_its_fill(c) && !c->cut) cut(c, CUT_STILL);
 }
 
 /* The one that fills the most, and of which nothing could be taken for a while. */
@@ -345,24 +368,15 @@ static void make_room(void) {
     size_t n_left = n_received;
     for (connection *c; n_left >= RECEIVED_BYTES_MAX && (c = find_still());) {
         n_left -= c->n_bytes < n_left ? c->n_bytes : n_left;
-        cut(c, &n_cut.still);
+        cut(c, CUT_STILL);
     }
 }
 
-static void tell(void) {
-    size_t alien = atomic_exchange(&n_cut.alien, 0), still = atomic_exchange(&n_cut.still, 0);
-    size_t silent = atomic_exchange(&n_cut.silent, 0), crowded = atomic_exchange(&n_cut.crowded, 0);
-    size_t refused = atomic_exchange(&n_cut.refused, 0), unread = atomic_exchange(&n_cut.unread, 0);
-    if (alien + still + silent + crowded + refused + unread == 0) return;
-    log_event(LOG_INFO, "connections_cut", "no_message=%zu never_whole=%zu no_hello=%zu crowded_out=%zu refused=%zu unread=%zu",
-              alien, still, silent, crowded, refused, unread);
-}
-
-void gate_sweep(int listener) {
+void gate_sweep(int endpoint) {
     pthread_mutex_lock(&lock);
     for (connection *c = table; c < table + DESCRIPTORS_MAX; c++)
-        if (c->kind == KIND_OPEN && c->listener == listener && !c->cut) sweep_one(c);
+        if (c->kind == KIND_OPEN && c->endpoint == endpoint && !c->cut) sweep_one(c);
     make_room();
     pthread_mutex_unlock(&lock);
-    tell();
+    tally_tell(clock_ms());
 }

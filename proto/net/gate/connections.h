@@ -5,14 +5,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
-/* `fd` begins to listen for an endpoint of ours, to which no larger messages come. */
-void connections_listen(int fd, size_t message_bytes_max);
-bool connections_listening(int fd);
+#include "listeners.h"
 
-/* `fd` was accepted by this listener. False: there is no room, and it is to be closed. Else the oldest that has not said
- * Hello may have been cut for it. */
-bool connections_admit(int fd, int listener);
+/* To be called before the first one listens: how many there may be depends on the limit of descriptors at that time. */
+void connections_begin(void);
+
+/* `fd` was accepted by this listener, and comes from there. False: there is no room, and it is to be closed. Else the oldest
+ * that has not said Hello may have been cut for it. */
+bool connections_admit(int fd, const listener *at, const struct sockaddr *from);
 
 typedef enum connections_turn {
     TURN_FOREIGN,                   /* none of ours: to be read as asked */
@@ -25,8 +27,8 @@ connections_turn connections_read(int fd, size_t *n_bytes_max);
 /* These bytes came. False: it is to be ended, for what it sends is no message. */
 bool connections_count(int fd, const void *bytes, size_t n);
 
-/* `fd` is about to be closed. True: it was, but its number stays taken until all that came through it was, too: a message
- * names its connection by it. */
+/* `fd`, any descriptor of this process, is about to be closed. True: it was, but its number stays taken until all that came
+ * through it was, too: a message names its connection by it. */
 bool connections_close(int fd);
 
 #endif

@@ -1,0 +1,73 @@
+#include "listeners.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { LISTENERS_MAX = 64 };        /* a daemon has two, and for a moment a duplicate of each */
+
+typedef struct entry {
+    int fd;
+    listener what;
+} entry;
+
+static entry entries[LISTENERS_MAX];
+static size_t n_entries;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+int listeners_new_endpoint(void) {
+    static atomic_int n_ever;
+    return atomic_fetch_add(&n_ever, 1);
+}
+
+static entry *find(int fd) {
+    for (entry *e = entries; e < entries + n_entries; e++)
+        if (e->fd == fd) return e;
+    return NULL;
+}
+
+static entry *find_endpoint(int endpoint) {
+    for (entry *e = entries; e < entries + n_entries; e++)
+        if (e->what.endpoint == endpoint) return e;
+    return NULL;
+}
+
+bool listeners_add(int fd, const listener *l) {
+    pthread_mutex_lock(&lock);
+    entry *e = find(fd);
+    if (!e && n_entries < LISTENERS_MAX) e = &entries[n_entries++];
+    if (e) *e = (entry){fd, *l};
+    pthread_mutex_unlock(&lock);
+    return e != NULL;
+}
+
+static bool copy(const entry *e, listener *out) {
+    if (e) *out = e->what;
+    return e != NULL;
+}
+
+bool listeners_find(int fd, listener *out) {
+    pthread_mutex_lock(&lock);
+    bool found = copy(find(fd), out);
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+bool listeners_find_endpoint(int endpoint, listener *out) {
+    pthread_mutex_lock(&lock);
+    bool found = copy(find_endpoint(endpoint), out);
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+int listeners_remove(int fd) {
+    int last_of = -1;
+    pthread_mutex_lock(&lock);
+    entry *e = find(fd);
+    if (e) {
+        int endpoint = e->what.endpoint;
+        *e = entries[--n_entries];
+        if (!find_endpoint(endpoint)) last_of = endpoint;
+    }
+    pthread_mutex_unlock(&lock);
+    return last_of;
+}

@@ -1,0 +1,323 @@
+/* The gate before an endpoint with keys (CURVE): what comes in boxes is counted to the byte, whoever greets otherwise gets no
+ * further, and the words of ZeroMQ's own that lie in boxes do no harm. */
+#include <czmq.h>
+#undef LOG_INFO
+#undef LOG_DEBUG
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "logits.pb-c.h"
+#include "proto/base/clock.h"
+#include "proto/base/limits.h"
+#include "proto/net/gate/gate.h"
+#include "proto/net/wire.h"
+
+#include <cmocka.h> /* after ours: it has a macro named fail */
+
+enum { HIGH_WATER = 8, SOON_MS = 60000, BACKLOG = 64, KEY_CHARACTERS = 40 };
+
+static char server_public[KEY_CHARACTERS + 1], server_secret[KEY_CHARACTERS + 1];
+static char address[64];
+static zsock_t *bound;
+static int listening = -1, number;
+
+/* The ROUTER's, which was made to listen by hand as endpoints are. */
+static void bind_with(int fd) {
+    void *socket = zsock_resolve(bound);
+    assert_int_equal(zmq_setsockopt(socket, ZMQ_USE_FD, &fd, sizeof fd), 0);
+    assert_int_equal(zmq_bind(socket, address), 0);
+}
+
+static void listen_by_hand(void) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n_at = sizeof at;
+    listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(listening, (struct sockaddr *)&at, n_at), 0);
+    assert_int_equal(listen(listening, BACKLOG), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&at, &n_at), 0);
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%u", ntohs(at.sin_port));
+}
+
+static int begin(void **state) {
+    (void)state;
+    assert_int_equal(zmq_curve_keypair(server_public, server_secret), 0);
+    bound = zsock_new(ZMQ_ROUTER);
+    zsock_set_curve_server(bound, 1);
+    zsock_set_curve_secretkey(bound, server_secret);
+    zsock_set_rcvhwm(bound, HIGH_WATER);
+    zsock_set_linger(bound, 0);
+    gate_opens(MESSAGE_BYTES_MAX, GATE_KEYS);
+    listen_by_hand();
+    number = gate_opened();
+    assert_true(number >= 0);
+    bind_with(listening);
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    zsock_destroy(&bound);
+    return 0;
+}
+
+/* A DEALER with a key of its own, not connected yet. */
+static zsock_t *new_joiner(void) {
+    char public_key[KEY_CHARACTERS + 1], secret_key[KEY_CHARACTERS + 1];
+    assert_int_equal(zmq_curve_keypair(public_key, secret_key), 0);
+    zsock_t *joiner = zsock_new(ZMQ_DEALER);
+    zsock_set_curve_serverkey(joiner, server_public);
+    zsock_set_curve_publickey(joiner, public_key);
+    zsock_set_curve_secretkey(joiner, secret_key);
+    zsock_set_sndhwm(joiner, HIGH_WATER);
+    zsock_set_immediate(joiner, 1);
+    zsock_set_linger(joiner, 0);
+    return joiner;
+}
+
+static zsock_t *join(void) {
+    zsock_t *joiner = new_joiner();
+    assert_int_equal(zsock_connect(joiner, "%s", address), 0);
+    return joiner;
+}
+
+static bool becomes(size_t value(void), size_t expected) {
+    for (uint64_t begun_ms = clock_ms(); clock_ms() - begun_ms < SOON_MS; usleep(1000))
+        if (value() == expected) return true;
+    return false;
+}
+
+/* A message whose header and raw frames have about so many bytes. */
+static status send_message(zsock_t *joiner, size_t n_header, size_t n_raw_bytes, size_t n_raw) {
+    static uint8_t bytes[256 * 1024];
+    Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
+    m.sample = &sample;
+    sample.request = (ProtobufCBinaryData){n_header, bytes};
+    const wire_raw raw[2] = {{bytes, n_raw_bytes}, {bytes, n_raw_bytes / 3}};
+    return wire_send(zsock_resolve(joiner), NULL, &m.base, raw, n_raw);
+}
+
+/* The same, as soon as it is connected; n_more bytes have come through the gate when this returns. */
+static void send_through(zsock_t *joiner, size_t n_raw_bytes, size_t n_more) {
+    size_t n_before = gate_received_bytes();
+    for (uint64_t begun_ms = clock_ms(); send_message(joiner, 1, n_raw_bytes, 1) != STATUS_OK; usleep(1000))
+        assert_true(clock_ms() - begun_ms < SOON_MS);
+    while (gate_received_bytes() < n_before + n_more) usleep(1000);
+}
+
+static bool receive_message(int *connection) {
+    wire_message m;
+    status st = wire_receive(zsock_resolve(bound), &trivium__logits_request__descriptor, &m);
+    *connection = m.connection;
+    wire_release(&m);
+    return st != STATUS_NOT_FOUND;
+}
+
+static int receive_one(void) {
+    int connection = -1;
+    while (!receive_message(&connection)) usleep(1000);
+    return connection;
+}
+
+static void part_with(zsock_t **joiner) {
+    zsock_destroy(joiner);
+    assert_true(becomes(gate_connections, 0));
+    assert_int_equal(gate_received_bytes(), 0);
+}
+
+static size_t random_size(size_t most) {
+    return (size_t)rand() % (1 + (most >> rand() % 18));
+}
+
+static void all_that_was_taken_is_forgotten(void **state) {
+    (void)state;
+    enum { N_MESSAGES = 3000 };
+    zsock_t *joiner = join();
+    size_t most = 0;
+    int n_sent = 0, n_received = 0, unused;
+    for (uint64_t begun_ms = clock_ms(); n_received < N_MESSAGES && clock_ms() - begun_ms < SOON_MS;) {
+        if (n_sent < N_MESSAGES && send_message(joiner, random_size(100000), random_size(200000), (size_t)rand() % 3) == STATUS_OK)
+            n_sent++;
+        if (gate_received_bytes() > most) most = gate_received_bytes();
+        if (rand() % 3 == 0 || n_sent == N_MESSAGES) n_received += receive_message(&unused);
+    }
+    assert_int_equal(n_received, N_MESSAGES);
+    assert_true(most > 0);
+    assert_int_equal(gate_received_bytes(), 0);
+    part_with(&joiner);
+}
+
+enum { RAW_BYTES = 30000 };
+
+static void it_is_known_whose_messages_lie_unread(void **state) {
+    (void)state;
+    zsock_t *joiner = join();
+    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    uint64_t connection = gate_number(receive_one());
+    assert_true(connection != 0);
+    assert_false(gate_unread(connection));
+    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    assert_true(gate_unread(connection));
+    size_t n_waiting = gate_received_bytes();
+    zsock_destroy(&joiner);
+    usleep(300000);
+    assert_int_equal(gate_received_bytes(), n_waiting);
+    assert_true(gate_unread(connection));
+    receive_one();
+    assert_false(gate_unread(connection));
+    assert_true(becomes(gate_connections, 0));
+}
+
+static bool event_comes(zactor_t *monitor, const char *expected) {
+    zsock_set_rcvtimeo(monitor, SOON_MS);
+    bool comes = false;
+    for (char *event; !comes && (event = zstr_recv(monitor)); zstr_free(&event)) comes = strcmp(event, expected) == 0;
+    return comes;
+}
+
+static zactor_t *new_monitor(zsock_t *joiner, const char *event) {
+    zactor_t *monitor = zactor_new(zmonitor, joiner);
+    zstr_sendx(monitor, "LISTEN", event, NULL);
+    zstr_send(monitor, "START");
+    zsock_wait(monitor);
+    return monitor;
+}
+
+/* It sends a PING every millisecond, and waits for the answers as long as for anything. */
+static void ping(zsock_t *joiner) {
+    zsock_set_heartbeat_ivl(joiner, 1);
+    zsock_set_heartbeat_timeout(joiner, SOON_MS);
+}
+
+/* Nothing comes of them that could be taken, so they must not weigh; and as nobody sees that they are PINGs, there may not be many. */
+static void pings_weigh_nothing_and_do_not_go_on_without_end(void **state) {
+    (void)state;
+    zsock_t *joiner = new_joiner();
+    ping(joiner);
+    zactor_t *monitor = new_monitor(joiner, "DISCONNECTED");
+    zsock_connect(joiner, "%s", address);
+    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    uint64_t connection = gate_number(receive_one());
+    assert_true(event_comes(monitor, "DISCONNECTED"));
+    assert_false(gate_unread(connection));
+    assert_int_equal(gate_received_bytes(), 0);
+    zactor_destroy(&monitor);
+    part_with(&joiner);
+}
+
+/* Whoever has them sent beside messages stays. */
+static void pings_between_messages_are_fine(void **state) {
+    (void)state;
+    enum { N_MESSAGES = 200, PAUSE_US = 5000 };
+    zsock_t *joiner = new_joiner();
+    ping(joiner);
+    zsock_connect(joiner, "%s", address);
+    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    uint64_t connection = gate_number(receive_one());
+    for (int i = 0; i < N_MESSAGES; i++) {
+        send_through(joiner, RAW_BYTES, RAW_BYTES);
+        assert_true(gate_number(receive_one()) == connection);
+        gate_sweep(number);
+        gate_joined((int)(connection % DESCRIPTORS_MAX));
+        usleep(PAUSE_US);
+    }
+    assert_false(gate_unread(connection));
+    part_with(&joiner);
+}
+
+/* ZeroMQ ends the process where one takes the name that it is about to give to another one. */
+static void a_name_that_zeromq_gives_itself_is_no_handshake(void **state) {
+    (void)state;
+    zsock_t *joiner = new_joiner();
+    assert_int_equal(zmq_setsockopt(zsock_resolve(joiner), ZMQ_ROUTING_ID, "\0abcd", 5), 0);
+    zactor_t *monitor = new_monitor(joiner, "DISCONNECTED");
+    zsock_connect(joiner, "%s", address);
+    assert_true(event_comes(monitor, "DISCONNECTED"));
+    zactor_destroy(&monitor);
+    zsock_destroy(&joiner);
+    assert_int_equal(gate_received_bytes(), 0);
+    joiner = new_joiner();
+    assert_int_equal(zmq_setsockopt(zsock_resolve(joiner), ZMQ_ROUTING_ID, "abcd\0", 5), 0);
+    zsock_connect(joiner, "%s", address);
+    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    receive_one();
+    part_with(&joiner);
+}
+
+static bool cut_after_greeting_as(const char *mechanism) {
+    uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3}, answer[256];
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    memcpy(greeting + 12, mechanism, strlen(mechanism));
+    at.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(send(fd, greeting, sizeof greeting, 0), sizeof greeting);
+    struct timeval patience = {.tv_sec = 1};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ssize_t n;
+    do n = recv(fd, answer, sizeof answer, 0);
+    while (n > 0);
+    bool cut = n == 0 || errno == ECONNRESET;
+    close(fd);
+    return cut;
+}
+
+static void whoever_greets_otherwise_gets_no_further(void **state) {
+    (void)state;
+    assert_true(cut_after_greeting_as("NULL"));
+    assert_true(cut_after_greeting_as("PLAIN"));
+    assert_false(cut_after_greeting_as("CURVE"));
+    assert_true(becomes(gate_connections, 0));
+}
+
+/* As a loop does: what was under way when a connection ended may never come. */
+static void take_all_until_there_are(size_t n_connections) {
+    for (uint64_t begun_ms = clock_ms(); gate_connections() > n_connections; usleep(1000)) {
+        assert_true(clock_ms() - begun_ms < SOON_MS);
+        uint64_t moment = gate_moment();
+        int unused;
+        while (receive_message(&unused)) {}
+        gate_all_taken(number, moment);
+    }
+}
+
+/* As when a key is replaced: the one before ends with all that came through it, and the endpoint goes on. */
+static void a_duplicate_listens_for_the_same_endpoint(void **state) {
+    (void)state;
+    zsock_t *joiner = join();
+    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    uint64_t before = gate_number(receive_one());
+    int duplicate = fcntl(listening, F_DUPFD_CLOEXEC, 0);
+    gate_listens_too(number, duplicate);
+    assert_int_equal(zmq_unbind(zsock_resolve(bound), address), 0);
+    bind_with(duplicate);
+    listening = duplicate;
+    int connection = -1;
+    for (uint64_t begun_ms = clock_ms(); gate_number(connection) <= before; usleep(1000)) {     /* it connects anew by itself */
+        assert_true(clock_ms() - begun_ms < SOON_MS);
+        send_message(joiner, 1, RAW_BYTES, 1);
+        receive_message(&connection);
+    }
+    take_all_until_there_are(1);
+    for (int i = 0; i < GATE_HELLO_SWEEPS; i++) gate_sweep(number);
+    zsock_destroy(&joiner);
+    take_all_until_there_are(0);
+    assert_int_equal(gate_received_bytes(), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_that_was_taken_is_forgotten),
+        cmocka_unit_test(it_is_known_whose_messages_lie_unread),
+        cmocka_unit_test(pings_weigh_nothing_and_do_not_go_on_without_end),
+        cmocka_unit_test(pings_between_messages_are_fine),
+        cmocka_unit_test(a_name_that_zeromq_gives_itself_is_no_handshake),
+        cmocka_unit_test(whoever_greets_otherwise_gets_no_further),
+        cmocka_unit_test(a_duplicate_listens_for_the_same_endpoint),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
