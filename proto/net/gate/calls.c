@@ -39,9 +39,14 @@ int gate_opened(void) {
     return opened ? opening.endpoint : -1;
 }
 
+int gate_descriptor(int endpoint) {
+    listener unused;
+    return listeners_find_endpoint(endpoint, &unused);
+}
+
 void gate_listens_too(int endpoint, int descriptor) {
     listener same;
-    if (listeners_find_endpoint(endpoint, &same)) listeners_add(descriptor, &same);
+    if (listeners_find_endpoint(endpoint, &same) >= 0) listeners_add(descriptor, &same);
 }
 
 int listen(int fd, int backlog) {

@@ -202,7 +202,7 @@ static bool close_connection(int fd) {
     pthread_mutex_lock(&lock);
     set_joined(c, false);
     drop_open(c);
-    bool stays = c->n_bytes > 0 && listeners_find_endpoint(c->endpoint, &unused) && dup3(placeholder, fd, O_CLOEXEC) == fd;
+    bool stays = c->n_bytes > 0 && listeners_find_endpoint(c->endpoint, &unused) >= 0 && dup3(placeholder, fd, O_CLOEXEC) == fd;
     if (stays) {
         c->closed_at = ++n_closings;
         n_closed++;
@@ -320,11 +320,19 @@ void gate_left(int fd) {
     pthread_mutex_unlock(&lock);
 }
 
-void gate_shut(uint64_t number) {
+static void cut_number(uint64_t number, cut_reason why) {
     connection *c = &table[number % DESCRIPTORS_MAX];
     pthread_mutex_lock(&lock);
-    if (c->kind == KIND_OPEN && c->number == number && !c->cut) cut(c, CUT_UNREAD);
+    if (c->kind == KIND_OPEN && c->number == number && !c->cut) cut(c, why);
     pthread_mutex_unlock(&lock);
+}
+
+void gate_shut(uint64_t number) {
+    cut_number(number, CUT_UNREAD);
+}
+
+void gate_revoke(uint64_t number) {
+    cut_number(number, CUT_REVOKED);
 }
 
 bool gate_crowded(void) {

@@ -44,6 +44,7 @@ int gate_opened(void);
 
 /* So does `descriptor`, a duplicate of one of them, though it is not made to listen anew. */
 void gate_listens_too(int endpoint, int descriptor);
+int gate_descriptor(int endpoint);      /* the newest of those that listen for it; -1: none does any more */
 
 /* A connection, as wire_message has it, is that of a joined peer; its peer has ended. Others are ignored. */
 void gate_joined(int connection);
@@ -53,8 +54,9 @@ void gate_left(int connection);
 uint64_t gate_number(int connection);
 bool gate_unread(uint64_t number);
 
-/* Ends the connection of this number, whose peer does not read what ZeroMQ has for it. */
+/* Ends the connection of this number, whose peer does not read what ZeroMQ has for it; whose key is authorised no more. */
 void gate_shut(uint64_t number);
+void gate_revoke(uint64_t number);
 
 /* Frames of n_bytes each were taken off a socket. */
 void gate_took(int connection, size_t n_bytes);

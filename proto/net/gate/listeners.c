@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 enum { LISTENERS_MAX = 64 };        /* a daemon has two, and for a moment a duplicate of each */
 
@@ -25,9 +26,10 @@ static entry *find(int fd) {
     return NULL;
 }
 
+/* The newest. */
 static entry *find_endpoint(int endpoint) {
-    for (entry *e = entries; e < entries + n_entries; e++)
-        if (e->what.endpoint == endpoint) return e;
+    for (entry *e = entries + n_entries; e > entries;)
+        if ((--e)->what.endpoint == endpoint) return e;
     return NULL;
 }
 
@@ -40,23 +42,23 @@ bool listeners_add(int fd, const listener *l) {
     return e != NULL;
 }
 
-static bool copy(const entry *e, listener *out) {
+static int copy(const entry *e, listener *out) {
     if (e) *out = e->what;
-    return e != NULL;
+    return e ? e->fd : -1;
 }
 
 bool listeners_find(int fd, listener *out) {
     pthread_mutex_lock(&lock);
-    bool found = copy(find(fd), out);
+    bool found = copy(find(fd), out) >= 0;
     pthread_mutex_unlock(&lock);
     return found;
 }
 
-bool listeners_find_endpoint(int endpoint, listener *out) {
+int listeners_find_endpoint(int endpoint, listener *out) {
     pthread_mutex_lock(&lock);
-    bool found = copy(find_endpoint(endpoint), out);
+    int fd = copy(find_endpoint(endpoint), out);
     pthread_mutex_unlock(&lock);
-    return found;
+    return fd;
 }
 
 int listeners_remove(int fd) {
@@ -65,7 +67,7 @@ int listeners_remove(int fd) {
     entry *e = find(fd);
     if (e) {
         int endpoint = e->what.endpoint;
-        *e = entries[--n_entries];
+        memmove(e, e + 1, (size_t)(entries + --n_entries - e) * sizeof *e);
         if (!find_endpoint(endpoint)) last_of = endpoint;
     }
     pthread_mutex_unlock(&lock);

@@ -45,8 +45,9 @@ static bool next_refused(uint64_t now_ms, refused *out) {
 void tally_tell(uint64_t now_ms) {
     size_t n[N_CUT_REASONS];
     if (next_cut(now_ms, n))
-        log_event(LOG_INFO, "connections_cut", "no_message=%zu never_whole=%zu no_hello=%zu crowded_out=%zu refused=%zu unread=%zu",
-                  n[CUT_ALIEN], n[CUT_STILL], n[CUT_SILENT], n[CUT_CROWDED], n[CUT_REFUSED], n[CUT_UNREAD]);
+        log_event(LOG_INFO, "connections_cut", "no_message=%zu never_whole=%zu no_hello=%zu crowded_out=%zu refused=%zu unread=%zu "
+                  "revoked=%zu", n[CUT_ALIEN], n[CUT_STILL], n[CUT_SILENT], n[CUT_CROWDED], n[CUT_REFUSED], n[CUT_UNREAD],
+                  n[CUT_REVOKED]);
     for (refused one; next_refused(now_ms, &one);) {
         char name[REFUSED_NAME_BYTES];
         refused_name(&one, name);

@@ -13,6 +13,7 @@ typedef enum cut_reason {
     CUT_CROWDED,                    /* for a newcomer */
     CUT_REFUSED,                    /* a newcomer, for whom there was no room */
     CUT_UNREAD,                     /* it does not read */
+    CUT_REVOKED,                    /* its key is authorised no more */
     N_CUT_REASONS,
 } cut_reason;
 

@@ -292,7 +292,9 @@ static void a_duplicate_listens_for_the_same_endpoint(void **state) {
     send_through(joiner, RAW_BYTES, RAW_BYTES);
     uint64_t before = gate_number(receive_one());
     int duplicate = fcntl(listening, F_DUPFD_CLOEXEC, 0);
+    assert_int_equal(gate_descriptor(number), listening);
     gate_listens_too(number, duplicate);
+    assert_int_equal(gate_descriptor(number), duplicate);
     assert_int_equal(zmq_unbind(zsock_resolve(bound), address), 0);
     bind_with(duplicate);
     listening = duplicate;
@@ -303,6 +305,7 @@ static void a_duplicate_listens_for_the_same_endpoint(void **state) {
         receive_message(&connection);
     }
     take_all_until_there_are(1);
+    assert_int_equal(gate_descriptor(number), duplicate);
     for (int i = 0; i < GATE_HELLO_SWEEPS; i++) gate_sweep(number);
     zsock_destroy(&joiner);
     take_all_until_there_are(0);
