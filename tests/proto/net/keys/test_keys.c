@@ -1,0 +1,264 @@
+/* Two peers over tcp with keys: who is let in, what he is known as and may do, and what changes while he is there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "logits.pb-c.h"
+#include "tests/support/link/key_folder.h"
+#include "tests/support/link/sides.h"
+
+#include <cmocka.h>             /* after ours: it has a macro named fail */
+
+static key_folder here, there;          /* of the bound side, of the joining one */
+static key_pair server, joiner;
+static keys *bound_keys, *joining_keys;
+static char address[ENDPOINT_BYTES_MAX];
+static failure f;
+
+/* ---- a server, and a joiner that knows it and is known to it ---- */
+
+static int begin(void **state) {
+    if (sides_begin(state) != 0) return -1;
+    key_folder_make(&here);
+    key_folder_make(&there);
+    server = key_pair_new();
+    joiner = key_pair_new();
+    key_folder_put_server(&here, ROLE_MODELD, &server);
+    key_folder_put_known(&there, ROLE_MODELD, false, &server);
+    key_folder_put_own(&there, ROLE_SAMPLERD, &joiner);
+    assert_int_equal(keys_open(&bound_keys, here.path, test_loop, &f), STATUS_OK);
+    assert_int_equal(keys_open(&joining_keys, there.path, test_loop, &f), STATUS_OK);
+    sides_prepare(LIVENESS_BOTH);
+    up.where.address = "tcp://127.0.0.1:*";
+    up.where.link = down.where.link = LINK_LOGITS;
+    up.where.keys = bound_keys;
+    down.where.keys = joining_keys;
+    return 0;
+}
+
+static int end(void **state) {
+    peers_free(&down.ps);
+    peers_free(&up.ps);
+    keys_close(&joining_keys);
+    keys_close(&bound_keys);
+    key_folder_remove(&here);
+    key_folder_remove(&there);
+    return sides_end(state);
+}
+#define KEYS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+static void authorise(const char *rights) {
+    key_folder_authorise(&here, LINK_LOGITS, "joiner", &joiner, rights);
+}
+
+static void open_bound(void) {
+    side_open(&up, true);
+    snprintf(address, sizeof address, "%s", peers_address(up.ps));
+    down.where.address = address;
+}
+
+static void open_both(void) {
+    open_bound();
+    side_open(&down, false);
+}
+
+static void join_both(void) {
+    open_both();
+    assert_true(becomes(both_joined));
+}
+
+static bool down_is_refused(void) {
+    return peers_reached(down.ps) == REACH_NO_HANDSHAKE;
+}
+
+static void nobody_gets_in(void) {
+    assert_true(becomes(down_is_refused));
+    assert_int_equal(up.n_joined, 0);
+    assert_int_equal(peers_garbage(up.ps), 0);
+}
+
+/* ---- who is let in ---- */
+
+static void a_peer_is_known_by_its_key(void **state) {
+    (void)state;
+    char owner[64];
+    authorise("");
+    join_both();
+    snprintf(owner, sizeof owner, "key:%s", joiner.public_key);
+    assert_string_equal(peer_owner(up.last), owner);
+    assert_string_equal(peer_owner(down.last), "");
+    assert_false(peer_is_operator(up.last));
+    assert_false(peer_names_owners(up.last));
+}
+
+static void messages_of_any_size_pass(void **state) {
+    (void)state;
+    authorise("");
+    up.options.sends_whole = down.options.sends_whole = true;
+    join_both();
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
+    sample.ticket = 1;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
+    m.sample = &sample;
+    void *row = calloc(1, RAW_BYTES_MAX);
+    assert_non_null(row);
+    assert_int_equal(peers_send(up.ps, up.last, &m.base, &(wire_raw){row, RAW_BYTES_MAX}, 1), STATUS_OK);
+    free(row);
+    assert_true(becomes(down_got_message));
+}
+
+static void an_unknown_key_is_refused(void **state) {
+    (void)state;
+    open_both();
+    nobody_gets_in();
+}
+
+static void a_key_of_another_link_is_refused(void **state) {
+    (void)state;
+    key_folder_authorise(&here, LINK_TOKENS, "joiner", &joiner, "operator");
+    open_both();
+    nobody_gets_in();
+}
+
+static void whoever_has_no_key_is_refused(void **state) {
+    (void)state;
+    authorise("");
+    down.where.keys = NULL;
+    down.where.insecure = true;
+    open_both();
+    nobody_gets_in();
+}
+
+static void a_wrong_server_is_not_joined(void **state) {
+    (void)state;
+    key_pair other = key_pair_new();
+    authorise("");
+    key_folder_put_known(&there, ROLE_MODELD, false, &other);
+    open_both();
+    nobody_gets_in();
+}
+
+static void of_two_server_keys_either_will_do(void **state) {
+    (void)state;
+    key_pair other = key_pair_new();
+    authorise("");
+    key_folder_put_known(&there, ROLE_MODELD, false, &other);
+    key_folder_put_known(&there, ROLE_MODELD, true, &server);
+    join_both();
+}
+
+static void one_handler_a_process(void **state) {
+    (void)state;
+    authorise("");
+    open_bound();
+    side again = side_of("again", LIVENESS_BOTH);
+    again.where = up.where;
+    again.options.hello = &again.hello;
+    again.options.incarnation = peers_incarnation();
+    assert_int_equal(peers_bind(&again.ps, test_loop, &again.where, &again.options, &f), STATUS_BUSY);
+    key_folder_put_server(&there, ROLE_MODELD, &server);
+    again.where.keys = joining_keys;
+    assert_int_equal(peers_bind(&again.ps, test_loop, &again.where, &again.options, &f), STATUS_BUSY);
+    peers_free(&up.ps);
+    assert_int_equal(peers_bind(&again.ps, test_loop, &again.where, &again.options, &f), STATUS_OK);
+    peers_free(&again.ps);
+}
+
+/* ---- what changes while somebody is there ---- */
+
+static bool up_is_operator(void) { return up.last && peer_is_operator(up.last); }
+static bool up_names_owners(void) { return up.last && peer_names_owners(up.last) && !peer_is_operator(up.last); }
+
+static void rights_hold_as_they_are_written(void **state) {
+    (void)state;
+    authorise("operator");
+    join_both();
+    assert_true(peer_is_operator(up.last));
+    authorise("gateway");
+    assert_true(becomes(up_names_owners));
+    authorise("gateway operator");
+    assert_true(becomes(up_is_operator));
+    assert_int_equal(up.n_left, 0);
+}
+
+static void rights_of_several_files_add_up(void **state) {
+    (void)state;
+    authorise("operator");
+    key_folder_authorise(&here, LINK_LOGITS, "again", &joiner, "gateway");
+    join_both();
+    assert_true(peer_is_operator(up.last) && peer_names_owners(up.last));
+    key_folder_revoke(&here, LINK_LOGITS, "joiner");
+    assert_true(becomes(up_names_owners));
+    assert_int_equal(up.n_left, 0);
+}
+
+static void a_revoked_key_is_cut(void **state) {
+    (void)state;
+    authorise("");
+    join_both();
+    key_folder_revoke(&here, LINK_LOGITS, "joiner");
+    assert_true(becomes(up_left));
+    assert_string_equal(up.why, "its key is authorised no longer");
+    assert_true(becomes(down_left));
+    assert_true(becomes(down_is_refused));
+    authorise("");
+    assert_true(becomes(both_joined));
+}
+
+static bool joined_twice(void) {
+    return up.n_joined == 2 && down.n_joined == 2 && both_joined();
+}
+
+static void a_new_server_key_holds_at_once(void **state) {
+    (void)state;
+    authorise("");
+    join_both();
+    key_pair new = key_pair_new();
+    key_folder_put_known(&there, ROLE_MODELD, true, &new);
+    key_folder_put_server(&here, ROLE_MODELD, &new);
+    assert_true(becomes(up_left));
+    assert_true(becomes(joined_twice));
+    assert_string_equal(peers_address(up.ps), address);
+    key_pair newer = key_pair_new();
+    key_folder_put_known(&there, ROLE_MODELD, false, &newer);
+    key_folder_put_server(&here, ROLE_MODELD, &newer);
+    up.n_joined = down.n_joined = 1;
+    assert_true(becomes(joined_twice));
+}
+
+static bool down_is_lost(void) { return up.n_left > 0 && down.n_left > 0; }
+
+/* What was last read of it counts until it is mended. */
+static void a_joiner_whose_folder_is_spoilt_goes_on(void **state) {
+    (void)state;
+    authorise("");
+    join_both();
+    key_folder_write(&there, "own/samplerd.key_secret", "nothing", 0600);
+    peers_cut(up.ps, up.last, "for a test");
+    assert_true(becomes(down_is_lost));
+    assert_true(becomes(both_joined));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        KEYS_TEST(a_peer_is_known_by_its_key),
+        KEYS_TEST(messages_of_any_size_pass),
+        KEYS_TEST(an_unknown_key_is_refused),
+        KEYS_TEST(a_key_of_another_link_is_refused),
+        KEYS_TEST(whoever_has_no_key_is_refused),
+        KEYS_TEST(a_wrong_server_is_not_joined),
+        KEYS_TEST(of_two_server_keys_either_will_do),
+        KEYS_TEST(one_handler_a_process),
+        KEYS_TEST(rights_hold_as_they_are_written),
+        KEYS_TEST(rights_of_several_files_add_up),
+        KEYS_TEST(a_revoked_key_is_cut),
+        KEYS_TEST(a_new_server_key_holds_at_once),
+        KEYS_TEST(a_joiner_whose_folder_is_spoilt_goes_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
