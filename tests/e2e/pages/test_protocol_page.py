@@ -14,7 +14,9 @@ PROTO = ROOT / "proto"
 PAGES = {name: (PROTO / f"{name}.md").read_text() for name in ("PROTOCOL", "SAMPLER", "TEXTS")}
 SCHEMAS = (common_pb2, text_pb2, tokens_pb2, logits_pb2)
 MESSAGES = {name: one for schema in SCHEMAS for name, one in schema.DESCRIPTOR.message_types_by_name.items()}
-ELSEWHERE = {"ZMQ_IMMEDIATE", "ZMQ_LINGER", "ZMQ_DONTWAIT", "ZMQ_EVENT_DISCONNECTED", "BPE_RUN_BYTES_A_BYTE"}     # names of zmq.h and bpe.h
+# Names of zmq.h and bpe.h.
+ELSEWHERE = {"ZMQ_IMMEDIATE", "ZMQ_LINGER", "ZMQ_DONTWAIT", "ZMQ_EVENT_DISCONNECTED", "ZMQ_CURVE_SERVERKEY",
+             "ZMQ_CURVE_PUBLICKEY", "ZMQ_CURVE_SECRETKEY", "BPE_RUN_BYTES_A_BYTE"}
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "s": 1000, "ms": 1, "": 1}
 
 
