@@ -33,6 +33,7 @@ class Fake(threading.Thread):
     role = common_pb2.ROLE_NONE
     joins = True
     receive_mark = None                        # messages that may lie unread with it; None: as ZeroMQ likes
+    keys = None                                # over tcp with keys: the server's public one, its own public and secret one
     sends_whole = False                        # rows do not go in pieces
     version, version_oldest = VERSION, 0       # of the protocol, the newest and the oldest that it speaks
     heartbeat_ms = 5000                        # a test may stand still for a while before its fake counts as lost
@@ -56,6 +57,8 @@ class Fake(threading.Thread):
         self.ending = threading.Event()
         self.ready = threading.Event()
         self.n_refused, self.refusal = 0, None # and the newest, an Error
+        if self.keys:
+            self.socket.curve_serverkey, self.socket.curve_publickey, self.socket.curve_secretkey = self.keys
         if self.joins:
             self.socket.immediate = 1
             self.socket.connect(address)

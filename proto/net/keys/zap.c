@@ -101,7 +101,11 @@ status zap_new(zap **out, loop *l, zap_admits *admits, void *context, failure *f
 
 void zap_free(zap **z) {
     if (!*z) return;
-    if ((*z)->zsock) loop_remove_socket((*z)->loop, zsock_resolve((*z)->zsock));
+    void *socket = (*z)->zsock ? zsock_resolve((*z)->zsock) : NULL;
+    if (socket) {
+        loop_remove_socket((*z)->loop, socket);
+        zmq_unbind(socket, ZAP_ADDRESS);    /* else the name is free some time after it was closed */
+    }
     zsock_destroy(&(*z)->zsock);
     free(*z);
     *z = NULL;

@@ -1,11 +1,16 @@
 """Who is not let in, and what he is told; those who are in notice nothing."""
+import contextlib
+import os
 import subprocess
 
 import pytest
 
 from conftest import TIMEOUT_S, wait_until
+from fake_client import FakeClient
 from guarded import ANY_PORT, LONG, GuardedStack, guarded  # noqa: F401 (a fixture)
 from key_sets import KeySet, Pair
+from kills.kept_stack import free_port
+from relay import Relay
 
 
 def no_key(stack):
@@ -67,6 +72,28 @@ def test_a_modeld_and_a_samplerd_with_a_clients_key_are_refused(guarded, models)
     wait_until(lambda: len(guarded.daemons()) == 5, what="both, once their keys are where they belong")
 
 
+def test_a_client_in_another_language(guarded, fakes):  # noqa: F811
+    own = guarded.keys.own["client"]
+
+    class Guarded(FakeClient):
+        keys = [key.encode() for key in (guarded.keys.servers["tokenizerd"].public, own.public, own.secret)]
+    client = fakes(Guarded, guarded.clients)
+    client.wait_joined()
+    assert [hello.name for hello in client.hellos] == ["tokenizerd"]
+
+
+def test_nothing_can_be_read_on_the_road(guarded):  # noqa: F811
+    """Of all that passes between a client and tokenizerd, whoever is between them sees neither prompt nor names."""
+    heard = []
+    address = f"tcp://127.0.0.1:{free_port()}"
+    ears = (lambda _, piece: heard.append(piece),) * 2
+    with contextlib.closing(Relay(address, guarded.clients, *ears)):
+        guarded.text("a sentence that nobody shall read", "--max-new-tokens", "3", "--endpoint", address)
+    passed = b"".join(heard)
+    assert len(passed) > 1000 and b"CURVE" in passed
+    assert b"sentence" not in passed and b"tokenizerd" not in passed
+
+
 # a folder that does not do
 
 @pytest.fixture
@@ -118,7 +145,6 @@ def unknown_right(folder):
 
 
 def pipe(folder):
-    import os
     (folder / "server" / "tokenizerd.key_secret").unlink()
     os.mkfifo(folder / "server" / "tokenizerd.key_secret", 0o600)
     return "is not a file"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zmq.h>
 
 #include "logits.pb-c.h"
 #include "tests/support/link/key_folder.h"
@@ -99,6 +100,7 @@ static void messages_of_any_size_pass(void **state) {
     (void)state;
     authorise("");
     up.options.sends_whole = down.options.sends_whole = true;
+    up.options.heartbeat_ms = down.options.heartbeat_ms = HEARTBEAT_MS_MAX;     /* it may take some time */
     join_both();
     Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
     Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
@@ -210,6 +212,55 @@ static void a_revoked_key_is_cut(void **state) {
     assert_true(becomes(both_joined));
 }
 
+/* ---- a Hello that comes late ---- */
+
+static endpoint *quiet;             /* connected, and it has said nothing yet */
+static wire_message answer;
+
+static bool quiet_is_connected(void) {
+    int events = 0;
+    size_t n_bytes = sizeof events;
+    zmq_getsockopt(endpoint_socket(quiet), ZMQ_EVENTS, &events, &n_bytes);
+    return events & ZMQ_POLLOUT;
+}
+
+static bool key_is_gone(void) {
+    key_rights unused;
+    return !keys_find(bound_keys, LINK_LOGITS, joiner.public_key, &unused);
+}
+
+static bool quiet_is_answered(void) {
+    return wire_receive(endpoint_socket(quiet), &trivium__logits_request__descriptor, &answer) == STATUS_OK;
+}
+
+static void whoever_was_let_in_before_is_refused_at_his_hello(void **state) {
+    (void)state;
+    authorise("");
+    open_bound();
+    assert_int_equal(endpoint_join(&quiet, &down.where, &f), STATUS_OK);
+    assert_true(becomes(quiet_is_connected));
+    key_folder_revoke(&here, LINK_LOGITS, "joiner");
+    assert_true(becomes(key_is_gone));
+    Trivium__Hello hello = hello_beating(BEAT_MS);
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    control.from = 1;
+    control.word_case = TRIVIUM__CONTROL__WORD_HELLO;
+    control.hello = &hello;
+    Trivium__Envelope envelope = TRIVIUM__ENVELOPE__INIT;
+    envelope.control = &control;
+    assert_int_equal(wire_send(endpoint_socket(quiet), NULL, &envelope.base, NULL, 0), STATUS_OK);
+    assert_true(becomes(quiet_is_answered));
+    const Trivium__Control *said = ((const Trivium__LogitsRequest *)answer.header)->control;
+    assert_int_equal(said->word_case, TRIVIUM__CONTROL__WORD_REFUSED);
+    assert_int_equal(said->refused->code, TRIVIUM__CODE__FORBIDDEN);
+    assert_string_equal(said->refused->message, "your key is not authorised for the logits link");
+    assert_int_equal(up.n_joined, 0);
+    wire_release(&answer);
+    endpoint_close(&quiet);
+}
+
+/* ---- a new server key ---- */
+
 static bool joined_twice(void) {
     return up.n_joined == 2 && down.n_joined == 2 && both_joined();
 }
@@ -257,6 +308,7 @@ int main(void) {
         KEYS_TEST(rights_hold_as_they_are_written),
         KEYS_TEST(rights_of_several_files_add_up),
         KEYS_TEST(a_revoked_key_is_cut),
+        KEYS_TEST(whoever_was_let_in_before_is_refused_at_his_hello),
         KEYS_TEST(a_new_server_key_holds_at_once),
         KEYS_TEST(a_joiner_whose_folder_is_spoilt_goes_on),
     };
