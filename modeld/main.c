@@ -13,6 +13,7 @@
 #include "proto/base/process/paths.h"
 #include "proto/base/process/resources.h"
 #include "proto/base/process/signals.h"
+#include "proto/net/config_watch.h"
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
@@ -74,7 +75,7 @@ static const option_row flags[] = {
     {.name = "model", .letter = 'm', .kind = OPTION_TEXT, .value_name = "PATH",
      .out = &path, .help = "the GGUF file to serve, or chapter for the embedded model; required"},
     {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
-     .help = "how requests call this model (the file's name without .gguf)"},
+     .out_bytes = sizeof name, .help = "how requests call this model (the file's name without .gguf)"},
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
      .help = "a tokenizerd's endpoint for models; may be repeated"},
     {.name = "bind-samplers", .kind = OPTION_TEXT, .value_name = "ENDPOINT", .out = &bind_samplers,
@@ -82,12 +83,12 @@ static const option_row flags[] = {
     {.name = "threads", .kind = OPTION_UINT, .value_name = "N", .out = &n_threads, .min = 0,
      .max = THREADS_MAX, .help = "threads that compute; 0 is one a core (0)"},
     {.name = "kv-memory", .kind = OPTION_CALL, .value_name = "SIZE", .out = &kv_bytes,
-     .take = take_size, .help = "bytes for keys and values, with K, M or G behind them (1G, or half "
+     .take = take_size, .out_bytes = sizeof kv_bytes, .help = "bytes for keys and values, with K, M or G behind them (1G, or half "
                                 "of what the weights leave of the memory there is, if that is less)"},
     {.name = "n-ctx", .kind = OPTION_UINT, .value_name = "N", .out = &n_ctx, .min = 1, .max = N_CTX_MAX,
      .help = "positions of a text (as many as the model was made for)"},
     {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &isa, .take = take_isa,
-     .help = "kernels: auto, ref, avx2 or avx512; the results are the same (auto)"},
+     .out_bytes = sizeof isa, .help = "kernels: auto, ref, avx2 or avx512; the results are the same (auto)"},
     {.name = "no-blas", .kind = OPTION_FLAG, .out = &no_blas,
      .help = "never call OpenBLAS; the results are the same"},
     {.name = "step-deadline-ms", .kind = OPTION_UINT, .value_name = "N", .out = &step_deadline_ms,
@@ -105,7 +106,7 @@ static const option_row flags[] = {
     {.name = "fingerprint", .kind = OPTION_FLAG, .out = &tells_fingerprint,
      .help = "print what `trivium status --json` tells of this file as its fingerprint, and end"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
-     .help = "quiet, error, info or debug (info)"},
+     .out_bytes = sizeof level, .help = "quiet, error, info or debug (info)"},
     {0},
 };
 
@@ -116,18 +117,20 @@ static const options command_line = {
     .tables = {flags},
 };
 
+static config *settings;
 static char file_name[NAME_BYTES_MAX + 1];
 
 static status read_command_line(int argc, char **argv, failure *f) {
-    status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, f);
+    status st = config_open(&settings, &command_line, argc, argv, f);
     if (st != STATUS_OK) return st;
     if (!path) return fail(f, STATUS_BAD_REQUEST, "--model PATH is missing");
     if (joins.n_items > JOINS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
     st = keys_choose(&keys_folder, insecure, f);
-    if (st == STATUS_OK && bind_samplers) st = endpoint_check(bind_samplers, true, f);
+    if (st == STATUS_OK && bind_samplers && (st = endpoint_check(bind_samplers, true, f)) != STATUS_OK)
+        config_blame(settings, "bind-samplers", f);
     for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
-        st = endpoint_check(joins.items[i], false, f);
+        if ((st = endpoint_check(joins.items[i], false, f)) != STATUS_OK) config_blame(settings, "join", f);
     if (st != STATUS_OK || name || tells_fingerprint) return st;
     name = file_name;
     return model_name_of_file(path, file_name, f);
@@ -174,6 +177,20 @@ static void log_choices(const model *m) {
     log_split(model_vocabulary_of(m)->split);
 }
 
+static model_service *serving;
+
+static void step_deadline_changed(void *unused) {
+    (void)unused;
+    model_service_set_step_deadline(serving, (uint32_t)step_deadline_ms);
+}
+
+/* While it runs. */
+static const config_change changes[] = {
+    {"log", log_level_changed, &level},
+    {"step-deadline-ms", step_deadline_changed, NULL},
+    {0},
+};
+
 /* The file is checked first: what is wrong with it is told before anybody sees this modeld. Returns
  * whether it was served until a signal ended it; false: no tokenizerd wants it, and `f` says why. */
 static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
@@ -181,7 +198,6 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
     if (!cache) die("modeld", "no memory for %u pages of keys and values", n_pages);
     keys *keyring = NULL;
     if (keys_open(&keyring, keys_folder, l, f) != STATUS_OK) die("modeld", "%s", f->message);
-    model_service *s = NULL;
     model_service_options o = {
         .name = name,
         .joins = joins.items,
@@ -194,14 +210,15 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
         .keys = keyring,
         .insecure = insecure,
     };
-    if (model_service_new(&s, l, m, cache, &o, f) != STATUS_OK) die("modeld", "%s", f->message);
-    log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u samplers=%s %s", name, n_pages, model_service_samplers_at(s),
+    if (model_service_new(&serving, l, m, cache, &o, f) != STATUS_OK) die("modeld", "%s", f->message);
+    log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u samplers=%s %s", name, n_pages, model_service_samplers_at(serving),
               model_description(m));
+    if (config_watch(settings, l, changes) != 0) die("modeld", "no memory");
     loop_run(l);
-    const failure *refusal = model_service_refusal(s);
+    const failure *refusal = model_service_refusal(serving);
     bool served = !refusal;
     if (refusal) *f = *refusal;
-    model_service_free(&s);
+    model_service_free(&serving);
     keys_close(&keyring);
     kv_cache_free(&cache);
     return served;
@@ -257,6 +274,7 @@ int main(int argc, char **argv) {
     bool served = serve(l, m, n_pages, &f);
     loop_free(&l);
     model_close(&m);
+    config_close(&settings);
     if (!served) die("modeld", "%s", f.message);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "proto/base/process/paths.h"
 #include "proto/base/process/resources.h"
 #include "proto/base/process/signals.h"
+#include "proto/net/config_watch.h"
 #include "proto/net/draining.h"
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
@@ -39,9 +40,9 @@ static const option_row flags[] = {
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
      .help = "a modeld's endpoint for samplers; may be repeated"},
     {.name = "pool", .kind = OPTION_CALL, .value_name = "NAME", .out = &pool, .take = hello_take_pool,
-     .help = "draw only for requests that name this pool"},
+     .out_bytes = sizeof pool, .help = "draw only for requests that name this pool"},
     {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = hello_take_name,
-     .help = "how it is called in status (samplerd)"},
+     .out_bytes = sizeof name, .help = "how it is called in status (samplerd)"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "drain", .kind = OPTION_REAL, .value_name = "S", .out = &drain_s, .max = DRAIN_S_MAX,
@@ -55,9 +56,9 @@ static const option_row flags[] = {
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
      .help = "tcp endpoints without keys: whoever answers there is trusted"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
-     .help = "quiet, error, info or debug (info)"},
+     .out_bytes = sizeof level, .help = "quiet, error, info or debug (info)"},
     {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &instructions,
-     .take = take_isa, .help = "auto, ref, avx2 or avx512; the results are the same (auto)"},
+     .take = take_isa, .out_bytes = sizeof instructions, .help = "auto, ref, avx2 or avx512; the results are the same (auto)"},
     {0},
 };
 
@@ -136,14 +137,17 @@ static status join_all(loop *l, failure *f) {
     return modelds_join(&all, l, joins.items, joins.n_items, &how, f);
 }
 
+static config *settings;
+static const config_change changes[] = {{"log", log_level_changed, &level}, {0}};     /* while it runs */
+
 static status check_command_line(int argc, char **argv, failure *f) {
-    status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, f);
+    status st = config_open(&settings, &command_line, argc, argv, f);
     if (st == STATUS_OK && joins.n_items > JOINS_MAX) {
         st = fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
     }
     if (st == STATUS_OK) st = keys_choose(&keys_folder, insecure, f);
     for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
-        st = endpoint_check(joins.items[i], false, f);
+        if ((st = endpoint_check(joins.items[i], false, f)) != STATUS_OK) config_blame(settings, "join", f);
     return st;
 }
 
@@ -171,11 +175,13 @@ int main(int argc, char **argv) {
     if (!end) die("samplerd", "no memory");
     if (join_all(l, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "pool=\"%s\" isa=%s", pool, isa_name(instructions));
+    if (config_watch(settings, l, changes) != 0) die("samplerd", "no memory");
     loop_run(l);
     draining_free(&end);
     modelds_free(&all);
     keys_close(&keyring);
     free_samplers();
     loop_free(&l);
+    config_close(&settings);
     return 0;
 }

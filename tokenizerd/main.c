@@ -8,6 +8,7 @@
 #include "proto/base/process/paths.h"
 #include "proto/base/process/resources.h"
 #include "proto/base/process/signals.h"
+#include "proto/net/config_watch.h"
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
@@ -30,9 +31,10 @@ static const option_row flags[] = {
     {.name = "bind-models", .kind = OPTION_TEXT, .value_name = "ENDPOINT", .out = &bind_models,
      .help = "where modelds join (ipc://RUNTIME/models)"},
     {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = hello_take_name,
-     .help = "how it is called in status (tokenizerd)"},
+     .out_bytes = sizeof name, .help = "how it is called in status (tokenizerd)"},
     {.name = "default-model", .kind = OPTION_CALL, .value_name = "NAME", .out = &default_model,
-     .take = hello_take_name, .help = "the model of requests that name none (the one that joined first)"},
+     .take = hello_take_name, .out_bytes = sizeof default_model,
+     .help = "the model of requests that name none (the one that joined first)"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "keys", .kind = OPTION_TEXT, .value_name = "DIR", .out = &keys_folder,
@@ -42,7 +44,7 @@ static const option_row flags[] = {
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
      .help = "tcp endpoints without keys: whoever reaches them is let in"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
-     .help = "quiet, error, info or debug (info)"},
+     .out_bytes = sizeof level, .help = "quiet, error, info or debug (info)"},
     {0},
 };
 
@@ -65,15 +67,42 @@ static status choose_endpoint(const char **bind, const char *which,
     return st;
 }
 
+static config *settings;
+
+static status check_bind(const char *flag, const char *address, failure *f) {
+    if (!address || endpoint_check(address, true, f) == STATUS_OK) return STATUS_OK;
+    config_blame(settings, flag, f);
+    return f->code;
+}
+
+static status read_settings(int argc, char **argv, failure *f) {
+    status st = config_open(&settings, &command_line, argc, argv, f);
+    if (st == STATUS_OK) st = keys_choose(&keys_folder, insecure, f);
+    if (st == STATUS_OK) st = check_bind("bind-clients", bind_clients, f);
+    return st == STATUS_OK ? check_bind("bind-models", bind_models, f) : st;
+}
+
+/* ---- what can change while it runs ---- */
+
+static service *serving;
+
+static void default_model_changed(void *unused) {
+    (void)unused;
+    service_set_default_model(serving, default_model);
+}
+
+static const config_change changes[] = {
+    {"log", log_level_changed, &level},
+    {"default-model", default_model_changed, NULL},
+    {0},
+};
+
 int main(int argc, char **argv) {
     signals_begin(0);
     resources_give_back();
     failure f = {STATUS_OK, ""};
-    status st = options_parse(&command_line, argc, argv, NULL, &(size_t){0}, &f);
+    status st = read_settings(argc, argv, &f);
     if (st == STATUS_NOT_FOUND) return 0;
-    if (st == STATUS_OK) st = keys_choose(&keys_folder, insecure, &f);
-    if (st == STATUS_OK && bind_clients) st = endpoint_check(bind_clients, true, &f);
-    if (st == STATUS_OK && bind_models) st = endpoint_check(bind_models, true, &f);
     if (st != STATUS_OK) {
         fprintf(stderr, "tokenizerd: %s\n", f.message);
         return WRONG_USE;
@@ -90,7 +119,6 @@ int main(int argc, char **argv) {
     if (!l) die("tokenizerd", "no memory for sockets and their threads");
     keys *keyring = NULL;
     if (keys_open(&keyring, keys_folder, l, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
-    service *s = NULL;
     service_options wiring = {
         .name = name,
         .bind_clients = bind_clients,
@@ -101,11 +129,13 @@ int main(int argc, char **argv) {
         .drain_s = drain_s,
         .insecure = insecure,
     };
-    if (service_new(&s, l, &wiring, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
-    log_event(LOG_INFO, "ready", "clients=%s models=%s", service_clients_at(s), service_models_at(s));
+    if (service_new(&serving, l, &wiring, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
+    log_event(LOG_INFO, "ready", "clients=%s models=%s", service_clients_at(serving), service_models_at(serving));
+    if (config_watch(settings, l, changes) != 0) die("tokenizerd", "no memory");
     loop_run(l);
-    service_free(&s);
+    service_free(&serving);
     keys_close(&keyring);
     loop_free(&l);
+    config_close(&settings);
     return 0;
 }

@@ -220,6 +220,10 @@ void model_service_free(model_service **s) {
     *s = NULL;
 }
 
+void model_service_set_step_deadline(model_service *s, uint32_t deadline_ms) {
+    sampling_set_step_deadline(s->sampling, deadline_ms);
+}
+
 const char *model_service_samplers_at(const model_service *s) {
     return sampling_address(s->sampling);
 }

@@ -33,6 +33,9 @@ typedef struct model_service_options {
 status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache,
                          const model_service_options *options, failure *f);
 
+/* As step_deadline_ms of the options, for rows that are sent from now on. */
+void model_service_set_step_deadline(model_service *s, uint32_t deadline_ms);
+
 /* Says Leave to all; what was under way ends without a word, its owners go elsewhere. */
 void model_service_free(model_service **s);
 

@@ -301,6 +301,10 @@ void sampling_free(sampling **s) {
     *s = NULL;
 }
 
+void sampling_set_step_deadline(sampling *s, uint32_t deadline_ms) {
+    s->options.step_deadline_ms = deadline_ms;
+}
+
 uint64_t sampling_n_drawn(const sampling *s) {
     return s->n_drawn;
 }

@@ -36,6 +36,8 @@ sampler *sampling_ask_to_drain(sampling *s, const drain_order *order, failure *f
 /* Send all rows that wait and have a sampler with room. */
 void sampling_send(sampling *s);
 
+void sampling_set_step_deadline(sampling *s, uint32_t deadline_ms);     /* for rows that are sent from now on */
+
 uint64_t sampling_n_drawn(const sampling *s);   /* tokens since the start */
 uint64_t sampling_garbage(const sampling *s);   /* messages of samplerds that could not be read */
 const char *sampling_address(const sampling *s); /* where they join */

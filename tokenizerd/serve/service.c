@@ -251,8 +251,12 @@ static status tables_new(service *s, const service_options *o, failure *f) {
     if (!s->models || !s->requests || !s->calls || !s->watches || !s->encode_queue || !s->turn ||
         s->sweep_timer < 0)
         return fail(f, STATUS_NO_MEMORY, "no memory");
-    if (o->default_model) default_model_set(models_default(s->models), o->default_model);
+    service_set_default_model(s, o->default_model);
     return STATUS_OK;
+}
+
+void service_set_default_model(service *s, const char *name) {
+    default_model_set(models_default(s->models), name ? name : "");
 }
 
 static status links_new(service *s, const service_options *o, failure *f) {

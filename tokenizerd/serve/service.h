@@ -25,6 +25,9 @@ typedef struct service_options {
  * The failure says which endpoint and why. */
 status service_new(service **out, loop *l, const service_options *options, failure *f);
 
+/* As default_model of the options; NULL: the one that joined first again. */
+void service_set_default_model(service *s, const char *name);
+
 /* Says Leave to all: clients resume elsewhere from their own copies. NULL is fine. */
 const char *service_clients_at(const service *s);   /* where it listens, with the port that * became */
 const char *service_models_at(const service *s);
