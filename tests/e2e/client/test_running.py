@@ -1,93 +1,26 @@
 """deploy/RUNNING.md: its commands do what it says, hosts being addresses and folders of this machine; its figures are so."""
 import contextlib
 import json
-import os
 import re
-import shlex
-import socket
-import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, TIMEOUT_S, Stack, wait_until
+from conftest import ROOT, TIMEOUT_S, wait_until
+from page_hosts import commands, free_port, hosts_of, section
 from relay import Relay
 
 PAGE = (ROOT / "deploy" / "RUNNING.md").read_text()
 PAGE_TOKENS = 64
 
 
-def section(title):
-    return PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
-
-
-def commands(title):
-    """(host, command) of each line of the section's console blocks; "" is the only host."""
-    blocks = re.findall(r"```console\n(.*?)```", section(title), re.S)
-    return [match.groups() for block in blocks for match in re.finditer(r"^(\w?)\$ (.*)$", block, re.M)]
-
-
-def free_port(host):
-    with socket.socket() as one:
-        one.bind((host, 0))
-        return one.getsockname()[1]
-
-
-class Host:
-    """A folder of its own for what runs on one host; a stack that is ended at the end."""
-
-    def __init__(self, stack, model):
-        self.stack = stack
-        stack.environment.update(MODEL=str(model), PATH=f"{BUILD}:{os.environ['PATH']}")
-
-    def do(self, command):
-        """What it prints; a daemon is started, and an export kept."""
-        if command.endswith(" &"):
-            daemon = "exec " + command.removesuffix(" &")
-            self.stack.start("daemon", "-c", daemon, program="bash", cwd=self.stack.folder)
-            return ""
-        if command.startswith("export "):
-            name, value = command.removeprefix("export ").split("=", 1)
-            self.stack.environment[name] = value
-            return ""
-        patient = command.replace("trivium up", "trivium up --wait 60")
-        done = subprocess.run(["bash", "-c", patient], cwd=self.stack.folder, env=self.stack.environment, timeout=TIMEOUT_S,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert done.returncode == 0, (command, done.stderr.decode())
-        return done.stdout.decode()
+def commands_of(title):
+    return commands(section(PAGE, title))
 
 
 @pytest.fixture
-def hosts(real_model):
-    with contextlib.ExitStack() as stacks:
-        yield {name: Host(stacks.enter_context(Stack()), real_model) for name in ("", "a", "b", "c")}
-
-
-def rows_of(lines):
-    """Role, name, state, model and pool of each line of a table of daemons: what is no chance."""
-    return [(row[0], row[1], row[5], *row[6:]) for row in (line.split() for line in lines)]
-
-
-def test_two_hosts(hosts, real):
-    ports = {}
-
-    def here(match):
-        return f"127.0.0.2:{ports.setdefault(match[1], free_port('127.0.0.2'))}"
-
-    steps = [(host, re.sub(r"10\.0\.0\.2:(\d+)", here, command)) for host, command in commands("Two hosts")]
-    assert [host for host, _ in steps] == ["b", "a", "a", "c", "c", "c"]
-    assert "10.0.0." not in "".join(command for _, command in steps)
-    shown = re.findall(r"^    (tokenizerd|modeld|samplerd)(.*)$", section("Two hosts"), re.M)
-    for host, command in steps:
-        if command.startswith("trivium status"):
-            hosts["c"].stack.wait_ready()
-            printed = hosts[host].do(command).splitlines()
-            assert rows_of(printed[1:4]) == rows_of("".join(line) for line in shown)
-            assert printed[0].split() == re.search(r"^    (daemon .*)$", section("Two hosts"), re.M)[1].split()
-        elif command.startswith("trivium generate"):
-            words = shlex.split(command)[2:]
-            assert hosts[host].do(command).encode() == real.text(*words)
-        else:
-            hosts[host].do(command)
+def hosts(tmp_path, real_model):
+    with hosts_of(tmp_path, real_model) as made:
+        yield made
 
 
 @pytest.fixture
@@ -130,15 +63,15 @@ def test_a_text_ends_with_what_it_has_where_the_network_stays_down(split):
 
 
 def test_memory_as_status_tells_it(hosts):
-    printed = "".join(hosts[host].do(command) for host, command in commands("Memory for keys and values"))
+    printed = "".join(hosts[host].do(command) for host, command in commands_of("Memory for keys and values"))
     pages, tokens = map(int, re.search(r'^"kv_pages":(\d+),"kv_page_tokens":(\d+)$', printed, re.M).groups())
     assert tokens == PAGE_TOKENS
     shown = f'prints `"kv_pages":{pages},"kv_page_tokens":{tokens}`: {pages * tokens:,} positions'
-    assert shown in section("Memory for keys and values")
+    assert shown in section(PAGE, "Memory for keys and values")
 
 
 def test_status_tells_of_pages_and_of_who_waits(real):
-    header, row = (line.split() for line in re.findall(r"^    (.+)$", section("Memory for keys and values"), re.M)[1:3])
+    header, row = (line.split() for line in re.findall(r"^    (.+)$", section(PAGE, "Memory for keys and values"), re.M)[1:3])
     printed = next(line for line in real.run("status").stdout.decode().splitlines() if line.startswith("model "))
     assert printed.split() == header
     n_texts, n_waiting, n_used, of, n_pages = row[5:10]
@@ -178,11 +111,11 @@ def test_texts_without_pages_wait_and_are_counted(stack, models):
 
 
 def test_one_text_through_all_logs(hosts):
-    up, generate, search, down = [command for _, command in commands("Logs")]
+    up, generate, search, down = [command for _, command in commands_of("Logs")]
     host = hosts[""]
     host.do(up)
     request = json.loads(host.do(generate).splitlines()[0])["start"]["request"]
-    shown = re.findall(r"^    …\S+ (.*)$", section("Logs"), re.M)
+    shown = re.findall(r"^    …\S+ (.*)$", section(PAGE, "Logs"), re.M)
 
     def found():
         lines = host.do(search.replace("request=1995", f"request={request[:4]}")).splitlines()
