@@ -64,7 +64,7 @@ status peers_check_key(const peers *ps, const wire_message *hello, failure *f) {
 
 /* What it has not read yet is not for it any more. */
 static void end_revoked(peers *ps, peer *p) {
-    gate_shut(p->gate_number);
+    gate_revoke(p->gate_number);
     peer_doom(ps, p, "its key is authorised no longer");
 }
 

@@ -75,9 +75,8 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     /* Without it a message to a peer that is gone, or whose queue is full, vanishes untold. */
     zsock_set_router_mandatory(e->zsock, 1);
     const char *path = address_path(e->address);
-    gate_opens(options->whole ? ANSWER_BYTES_MAX : MESSAGE_BYTES_MAX, GATE_CLEAR);
-    if (st == STATUS_OK)
-        st = path ? bind_ipc(e, path, f) : bind_tcp(e, f);
+    gate_opens(options->whole ? ANSWER_BYTES_MAX : MESSAGE_BYTES_MAX, e->keys ? GATE_KEYS : GATE_CLEAR);
+    if (st == STATUS_OK) st = path ? bind_ipc(e, path, f) : bind_tcp(e, f);
     e->listener = gate_opened();
     if (st != STATUS_OK) {
         endpoint_close(&e);
@@ -92,15 +91,14 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
 bool endpoint_bind_anew(endpoint *e, failure *f) {
     void *socket = zsock_resolve(e->zsock);
     if (keys_dress_bound(e->keys, e->link, socket, f) != STATUS_OK) return false;
-    int copy = fcntl(e->listener, F_DUPFD_CLOEXEC, 0);
+    int copy = fcntl(gate_descriptor(e->listener), F_DUPFD_CLOEXEC, 0);
     if (copy < 0) {
         fail(f, STATUS_IO, "cannot listen anew at %s: %s", e->address, strerror(errno));
         return false;
     }
-    gate_opens(e->whole ? ANSWER_BYTES_MAX : MESSAGE_BYTES_MAX);
-    bool bound = listen(copy, BACKLOG) == 0 && zmq_unbind(socket, e->address) == 0 &&
+    gate_listens_too(e->listener, copy);
+    bool bound = zmq_unbind(socket, e->address) == 0 &&
                  zmq_setsockopt(socket, ZMQ_USE_FD, &copy, sizeof copy) == 0 && zmq_bind(socket, e->address) == 0;
-    e->listener = gate_opened();
     if (bound) return true;
     fail(f, STATUS_IO, "cannot bind to %s anew: %s", e->address, zmq_strerror(zmq_errno()));
     close(copy);

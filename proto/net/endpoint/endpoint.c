@@ -38,7 +38,6 @@ status endpoint_new(endpoint **out, int type, const endpoint_options *options, f
     }
     strcpy(e->address, options->address); /* its length was checked */
     e->link = options->link;
-    e->whole = options->whole;
     if (address_tcp(e->address)) e->keys = options->keys;
     zsys_set_logstream(NULL);             /* what goes wrong is in our own log and sentences */
     zsock_set_linger(e->zsock, LINGER_MS);

@@ -18,7 +18,7 @@ struct endpoint {
     int listener;
     keys *keys;                 /* NULL: it has none */
     key_link link;
-    bool bound, whole;
+    bool bound;
     endpoint_reach reach;
 };
 
