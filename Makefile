@@ -115,6 +115,10 @@ $(UNIT_TESTS): $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call QUIET,LINK)$(LINK) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
 
+# Whatever names are looked up there, tests/support/link/name_server.c answers.
+NAMED := test_host_name test_join_table test_places
+$(NAMED:%=$(BUILD)/tests/%) $(NAMED:%=$(BUILD)/nomem/%): LIBS += -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo
+
 # Programs that only tests use: tests/tools/NAME.c.
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
 $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(ARCHIVES)

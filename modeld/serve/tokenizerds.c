@@ -8,6 +8,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "proto/net/names/join_table.h"
 
 struct tokenizerds {
@@ -194,6 +195,8 @@ static void leave(void *context, void *link_pointer) {
 status tokenizerds_join(tokenizerds *t, const char *const *endpoints, size_t n_endpoints, const tokenizerd_link_options *how,
                         failure *f) {
     assert(!t->joins);
+    const endpoint_options guard = {.keys = how->keys, .insecure = how->insecure};
+    if (endpoint_check_joins(endpoints, n_endpoints, &guard, f) != STATUS_OK) return f->code;
     t->how = *how;
     t->how.events = &events;
     t->how.context = t;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/base/limits.h"
+#include "proto/net/endpoint/endpoint.h"
 #include "proto/net/names/join_table.h"
 
 struct modelds {
@@ -50,6 +51,9 @@ static void leave(void *context, void *link) {
 
 status modelds_join(modelds **out, loop *l, const char *const *endpoints, size_t n_endpoints, const logits_link_options *how,
                     failure *f) {
+    const endpoint_options guard = {.keys = how->keys, .insecure = how->insecure};
+    *out = NULL;
+    if (endpoint_check_joins(endpoints, n_endpoints, &guard, f) != STATUS_OK) return f->code;
     modelds *m = *out = calloc(1, sizeof *m);
     if (!m) return fail(f, STATUS_NO_MEMORY, "no memory for links to modelds");
     *m = (modelds){.loop = l, .how = *how, .calls = how->calls, .context = how->context};

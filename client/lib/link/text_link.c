@@ -57,7 +57,7 @@ void text_link_timers_clear(text_link *link) {
 
 void text_link_unjoin(text_link *link) {
     if (!link->peers) return;
-    link->reached[link->at] = peers_reached(link->peers);
+    places_reached(link->places, peers_reached(link->peers));
     peers_free(&link->peers);
 }
 
@@ -69,14 +69,21 @@ void text_link_give_up(text_link *link, const failure *why) {
     link->events.over(link->context, &link->over);
 }
 
-/* ---- joining, one endpoint at a time ---- */
+/* ---- joining, one place at a time ---- */
 
 static status join(text_link *link, failure *f);
+static void on_turn(void *context);
+
+/* The next place, from the loop: an event of the peers must not free them. */
+static void turn_after(text_link *link, uint32_t delay_ms) {
+    text_link_timer_clear(link, &link->turn_timer);
+    if (places_are_several(link->places)) link->turn_timer = loop_once(link->loop, delay_ms, on_turn, link);
+}
 
 void text_link_join_next(text_link *link) {
-    text_link_unjoin(link);
-    link->at = (link->at + 1) % link->n_endpoints;
     failure f;
+    text_link_unjoin(link);
+    places_next(link->places);
     if (join(link, &f) != STATUS_OK) text_link_give_up(link, &f);
 }
 
@@ -86,10 +93,14 @@ static void on_turn(void *context) {
     if (!link->tokenizerd) text_link_join_next(link);
 }
 
-/* The next endpoint, from the loop: an event of the peers must not free them. */
-static void turn_after(text_link *link, uint32_t delay_ms) {
-    text_link_timer_clear(link, &link->turn_timer);
-    if (link->n_endpoints > 1) link->turn_timer = loop_once(link->loop, delay_ms, on_turn, link);
+/* A name has other addresses. Whoever is joined stays there; a try goes on where its address is still one. That a name does
+ * not exist may be so for a while where somebody was there before. */
+static void on_places_changed(void *context) {
+    text_link *link = context;
+    if (link->tokenizerd || link->over.code != STATUS_OK) return;
+    if (places_none_exists(link->places) && !link->has_own_wait && !link->has_joined) text_link_no_tokenizerd(link);
+    else if (!link->peers || !places_now(link->places)) text_link_join_next(link);
+    else if (link->turn_timer < 0) turn_after(link, TURN_MS);
 }
 
 /* ---- who joins, leaves or refuses ---- */
@@ -110,14 +121,15 @@ static void on_draining(void *context, peer *p) {
 static status on_joined(void *context, peer *p, const Trivium__Hello *hello, failure *f) {
     text_link *link = context;
     if (hello->role != TRIVIUM__ROLE__TOKENIZERD) {
-        fail(f, STATUS_BAD_REQUEST, "what listens at %s is no tokenizerd", link->endpoints[link->at]);
+        fail(f, STATUS_BAD_REQUEST, "what listens at %s is no tokenizerd", peers_address(link->peers));
         link->refusal = *f;
         turn_after(link, 0);
         return f->code;
     }
     link->tokenizerd = p;
+    link->has_joined = true;
     link->refusal.code = STATUS_OK;
-    link->is_draining = link->drained[link->at] == peer_incarnation(p);     /* then the wait goes on */
+    link->is_draining = text_link_knows_drained(link, peer_incarnation(p));     /* then the wait goes on */
     link->is_left_at_once = false;
     text_link_timer_clear(link, &link->turn_timer);
     if (!link->is_draining) {
@@ -129,13 +141,13 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
 }
 
 static void on_left(void *context, peer *p, const char *why) {
-    (void)p;
     (void)why;
     text_link *link = context;
     link->tokenizerd = NULL;
     link->is_draining = false;
-    link->drained[link->at] = 0;
+    text_link_forget_drained(link, peer_incarnation(p));
     link->events.lost(link->context);
+    places_ask(link->places);
     turn_after(link, 0);
     failure f;
     text_link_await(link, HANDSHAKE_MS_MIN, &f);
@@ -148,12 +160,12 @@ static void on_refused_turn(void *context) {
 }
 
 /* A full tokenizerd may have room later; any other refusal is final, unless there is another
- * endpoint to try. */
+ * place to try. */
 static void on_refused(void *context, const Trivium__Error *error) {
     text_link *link = context;
     error_from_wire(error, "tokenizerd", &link->refusal);
     text_link_timer_clear(link, &link->turn_timer);
-    if (link->n_endpoints > 1) turn_after(link, 0);
+    if (places_are_several(link->places)) turn_after(link, 0);
     else if (link->refusal.code != STATUS_BUSY)
         link->turn_timer = loop_once(link->loop, 0, on_refused_turn, link);
 }
@@ -226,8 +238,10 @@ static status join(text_link *link, failure *f) {
     Trivium__Hello hello = TRIVIUM__HELLO__INIT;
     hello.role = TRIVIUM__ROLE__CLIENT;
     hello.name = (char *)"trivium";
+    const char *address = places_now(link->places);
+    if (!address) return STATUS_OK;     /* none is known yet */
     const endpoint_options where = {
-        .address = link->endpoints[link->at],
+        .address = address,
         .high_water = HIGH_WATER_MESSAGES,
         .link = LINK_TEXT,
         .keys = link->keys,
@@ -270,6 +284,13 @@ status text_link_send(text_link *link, Trivium__TextRequest *m, const wire_raw *
 
 /* ---- its life ---- */
 
+static status find_places(text_link *link, const text_link_options *options, failure *f) {
+    const endpoint_options how = {.keys = link->keys, .insecure = link->insecure};
+    if (endpoint_check_joins(options->endpoints, options->n_endpoints, &how, f) != STATUS_OK) return f->code;
+    link->places = places_new(link->loop, options->endpoints, options->n_endpoints, on_places_changed, link);
+    return link->places ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a connection");
+}
+
 text_link *text_link_new(loop *l, const text_link_options *options, const text_link_events *events,
                          void *context, failure *f) {
     assert(options->n_endpoints > 0 && options->n_endpoints <= JOINS_MAX);
@@ -281,15 +302,13 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
     link->loop = l;
     link->events = *events;
     link->context = context;
-    link->endpoints = options->endpoints;
-    link->n_endpoints = options->n_endpoints;
     link->wait_ms = options->wait_ms > 0 ? options->wait_ms : 1;   /* on the wire 0 means that nobody said */
     link->has_own_wait = options->has_own_wait;
     link->keys = options->keys;
     link->insecure = options->insecure;
     link->wait_timer = link->notice_timer = link->turn_timer = link->joined_timer = link->leave_timer = -1;
     link->incarnation = peers_incarnation();
-    if (join(link, f) != STATUS_OK || text_link_await(link, HANDSHAKE_MS_MIN, f) != STATUS_OK)
+    if (find_places(link, options, f) != STATUS_OK || join(link, f) != STATUS_OK || text_link_await(link, HANDSHAKE_MS_MIN, f) != STATUS_OK)
         text_link_free(&link);
     return link;
 }
@@ -298,6 +317,7 @@ void text_link_free(text_link **link) {
     if (!*link) return;
     text_link_timers_clear(*link);
     peers_free(&(*link)->peers);
+    places_free(&(*link)->places);
     free(*link);
     *link = NULL;
 }

@@ -1,4 +1,4 @@
-/* The text link, at its client's end: it joins a tokenizerd at one of several endpoints, tried in turn,
+/* The text link, at its client's end: it joins a tokenizerd at one of the addresses of several endpoints, tried in turn,
  * joins again when that one is lost, and hands on what comes. All of it from the loop's thread. */
 #ifndef TRIVIUM_TEXT_LINK_H
 #define TRIVIUM_TEXT_LINK_H
@@ -37,7 +37,8 @@ typedef struct text_link_events {
     bool (*waits)(void *context);
     /* It is gone, and with it what it has not answered. `joined` or `over` follows. */
     void (*lost)(void *context);
-    /* Once, and last: no tokenizerd came within the wait (STATUS_NO_TOKENIZERD), or none that takes something new
+    /* Once, and last: no tokenizerd came within the wait, or all hosts have names that do not exist and nobody said how
+     * long to wait (STATUS_NO_TOKENIZERD), or none that takes something new
      * (STATUS_DRAINING), or the only one refused us. */
     void (*over)(void *context, const failure *why);
     /* A text, told by its request and attempt: its start, with the frame of its prompt; more of it; its

@@ -1,7 +1,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "endpoints_text.h"
 #include "text_link_parts.h"
 
 /* ---- the wait for a tokenizerd ---- */
@@ -12,38 +11,59 @@ void text_link_tell(text_link *link, const char *sentence) {
     link->events.waiting(link->context, sentence);
 }
 
+bool text_link_knows_drained(const text_link *link, uint64_t incarnation) {
+    for (size_t i = 0; i < JOINS_MAX; i++)
+        if (link->drained[i] == incarnation) return true;
+    return false;
+}
+
+/* The newest comes first; the oldest is forgotten where there are too many. */
+static void note_drained(text_link *link, uint64_t incarnation) {
+    text_link_forget_drained(link, incarnation);
+    memmove(link->drained + 1, link->drained, (JOINS_MAX - 1) * sizeof *link->drained);
+    link->drained[0] = incarnation;
+}
+
+void text_link_forget_drained(text_link *link, uint64_t incarnation) {
+    size_t n = 0;
+    for (size_t i = 0; i < JOINS_MAX; i++)
+        if (link->drained[i] != incarnation) link->drained[n++] = link->drained[i];
+    while (n < JOINS_MAX) link->drained[n++] = 0;
+}
+
 static bool any_drains(const text_link *link) {
-    size_t i = 0;
-    while (i < link->n_endpoints && link->drained[i] == 0) i++;
-    return i < link->n_endpoints;
+    return link->drained[0] != 0;
 }
 
 static void on_notice(void *context) {
     text_link *link = context;
     link->notice_timer = -1;
     char where[SENTENCE_BYTES - 128], sentence[SENTENCE_BYTES];
-    endpoints_text(link->endpoints, link->n_endpoints, NULL, where, sizeof where);
+    places_list(link->places, where, sizeof where);
     snprintf(sentence, sizeof sentence, "waiting for %stokenizerd at %s, for up to %g s%s", any_drains(link) ? "another " : "",
              where, link->wait_ms / 1000.0, any_drains(link) ? "; the one there is draining and takes nothing new" : "");
     text_link_tell(link, sentence);
 }
 
-static void on_wait_over(void *context) {
-    text_link *link = context;
-    link->wait_timer = -1;
-    if (link->tokenizerd && !link->events.waits(link->context)) return;
+void text_link_no_tokenizerd(text_link *link) {
     failure f = link->refusal;
     if (f.code == STATUS_OK) {
         char where[sizeof f.message];
         text_link_unjoin(link);
         bool draining = any_drains(link);
-        endpoints_text(link->endpoints, link->n_endpoints, draining ? NULL : link->reached, where, sizeof where);
+        (draining ? places_list : places_explain)(link->places, where, sizeof where);
         if (draining)
             fail(&f, STATUS_DRAINING, "the tokenizerd at %.300s is draining and takes nothing new, and no other has come "
                  "within %g s", where, link->wait_ms / 1000.0);
         else fail(&f, STATUS_NO_TOKENIZERD, "no tokenizerd answers at %s", where);
     }
     text_link_give_up(link, &f);
+}
+
+static void on_wait_over(void *context) {
+    text_link *link = context;
+    link->wait_timer = -1;
+    if (!link->tokenizerd || link->events.waits(link->context)) text_link_no_tokenizerd(link);
 }
 
 static status notice_begin(text_link *link, failure *f) {
@@ -71,8 +91,8 @@ static void on_leave_turn(void *context) {
     link->leave_timer = -1;
     if (!link->is_draining || !text_link_is_joined(link) || link->events.under_way(link->context)) return;
     bool waits = link->events.waits(link->context);
-    bool goes = link->n_endpoints > 1 && (link->is_left_at_once || waits);
-    if (waits || goes) text_link_await(link, HANDSHAKE_MS_MIN + (uint32_t)link->n_endpoints * TURN_MS, &f);     /* all have their turn */
+    bool goes = places_are_several(link->places) && (link->is_left_at_once || waits);
+    if (waits || goes) text_link_await(link, HANDSHAKE_MS_MIN + (uint32_t)places_count(link->places) * TURN_MS, &f);     /* all have their turn */
     if (!goes) return;
     link->is_draining = false;
     link->tokenizerd = NULL;
@@ -91,6 +111,6 @@ void text_link_hear_draining(text_link *link) {
     if (link->is_draining || !link->tokenizerd) return;
     link->is_draining = true;
     link->is_left_at_once = true;
-    link->drained[link->at] = peer_incarnation(link->tokenizerd);
+    note_drained(link, peer_incarnation(link->tokenizerd));
     text_link_leave_if_idle(link);
 }

@@ -22,6 +22,17 @@ static status check_guarded(const endpoint_options *options, failure *f) {
                 "as he likes", options->address);
 }
 
+status endpoint_check_joins(const char *const *addresses, size_t n, const endpoint_options *how, failure *f) {
+    endpoint_options one = *how;
+    status st = STATUS_OK;
+    for (size_t i = 0; st == STATUS_OK && i < n; i++) {
+        one.address = addresses[i];
+        st = endpoint_check(one.address, false, f);
+        if (st == STATUS_OK) st = check_guarded(&one, f);
+    }
+    return st;
+}
+
 status endpoint_new(endpoint **out, int type, const endpoint_options *options, failure *f) {
     status st = endpoint_check(options->address, type == ZMQ_ROUTER, f);
     if (st == STATUS_OK) st = address_check_length(options->address, f);

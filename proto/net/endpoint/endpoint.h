@@ -4,6 +4,7 @@
 #define TRIVIUM_ENDPOINT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "proto/base/status.h"
 #include "proto/net/keys/keys.h"
@@ -24,6 +25,10 @@ typedef struct endpoint_options {
  * 1 to 65535, to bind also with * for all addresses, and * or 0 for a port that is free. STATUS_BAD_REQUEST,
  * STATUS_TOO_LONG. */
 status endpoint_check(const char *address, bool binds, failure *f);
+
+/* May these be joined, [n], each by its own address or those of its name? As endpoint_check; STATUS_BAD_REQUEST also for tcp
+ * with neither `how`'s keys nor `insecure`. */
+status endpoint_check_joins(const char *const *addresses, size_t n, const endpoint_options *how, failure *f);
 
 /* ROUTER, bound. STATUS_BUSY: another process holds the socket (its lock). STATUS_TOO_LONG: an ipc path
  * over 107 bytes. STATUS_BAD_REQUEST: no endpoint, or tcp with neither keys nor `insecure`. */
@@ -64,7 +69,6 @@ typedef enum endpoint_reach {
     REACH_SILENT,               /* no word of the other side, or a connection */
     REACH_REFUSED,              /* nobody accepts a connection there */
     REACH_NO_HANDSHAKE,         /* the connection is ended before a word was said: wrong keys, or no daemon of ours */
-    REACH_NO_ADDRESS,           /* the host's name does not resolve, or has not yet (of names, never of an endpoint) */
 } endpoint_reach;
 endpoint_reach endpoint_reached(const endpoint *e);
 bool endpoint_bound(const endpoint *e);

@@ -1,4 +1,5 @@
-/* The C library's getaddrinfo, as a test wants it: whatever name is asked for has the same addresses. */
+/* The C library's getaddrinfo, as a test wants it: whatever name is asked for has the same addresses. For tests that the
+ * Makefile links so. */
 #ifndef TRIVIUM_TESTS_NAME_SERVER_H
 #define TRIVIUM_TESTS_NAME_SERVER_H
 
