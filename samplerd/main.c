@@ -18,8 +18,8 @@
 #include "proto/net/peer.h"
 #include "proto/numeric/cpu.h"
 #include "proto/numeric/fmath.h"
-#include "samplerd/chain/row_sampler.h"
 #include "samplerd/links/modelds.h"
+#include "samplerd/rows/row_sampler.h"
 
 enum { WRONG_USE = 2 };
 

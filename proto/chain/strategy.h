@@ -1,5 +1,5 @@
 /* A strategy: an ordered chain of sampling stages. This is what client, tokenizerd, modeld and samplerd
- * agree on; what each stage does to a row is in samplerd/chain/chain.h.
+ * agree on; what each stage does to a row is in proto/draw/chain.h.
  *
  * One table of stages, stage_table.c (name, fields, ranges, default place), drives flags, JSON, --help, checks
  * and the wire. A new stage is one row there, its STAGE_ number here, and one function in samplerd's table. */

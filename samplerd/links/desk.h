@@ -6,7 +6,7 @@
 #include "proto/base/status.h"
 #include "proto/net/peer.h"
 #include "proto/rows/shared_rows.h"
-#include "samplerd/chain/row_sampler.h"
+#include "samplerd/rows/row_sampler.h"
 
 typedef struct desk {
     peer *from;

@@ -13,7 +13,7 @@
 #include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
 #include "proto/pool/threads.h"
-#include "samplerd/chain/row_sampler.h"
+#include "samplerd/rows/row_sampler.h"
 
 typedef struct logits_link logits_link;
 

@@ -4,7 +4,7 @@
 
 #include "logits.pb-c.h"
 #include "proto/base/limits.h"
-#include "samplerd/chain/row_sampler.h"
+#include "samplerd/rows/row_sampler.h"
 
 /* Room for one answer. */
 typedef struct reply_room {

@@ -6,7 +6,7 @@
 #include "proto/base/status.h"
 #include "proto/net/wire.h"
 #include "proto/rows/shared_rows.h"
-#include "samplerd/chain/row_sampler.h"
+#include "samplerd/rows/row_sampler.h"
 
 /* Fill `rows` with all of the request but its strategy. It borrows from the message, and from `view` (NULL: no
  * rows are shared) where the rows lie there. Refusals, each with a sentence: BAD_MESSAGE, BAD_REQUEST, BAD_ID,

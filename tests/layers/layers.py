@@ -20,6 +20,8 @@ ROOMS = {
     "proto/numeric": [],
     "proto/pool": [],
     "proto/chain": [],
+    "proto/draw/simd": ["proto/numeric"],
+    "proto/draw": ["proto/chain", "proto/draw/simd"],
     "proto/rows": [],
     "proto/net": ["proto/chain", "proto/rows"],
 
@@ -45,9 +47,8 @@ ROOMS = {
     "modeld/serve": ["modeld/links"],
     "modeld": ["modeld/serve"],
 
-    "samplerd/simd": ["proto/numeric"],
-    "samplerd/chain": ["proto/chain", "samplerd/simd"],
-    "samplerd/links": ["samplerd/chain", "proto/net", "proto/pool"],
+    "samplerd/rows": ["proto/draw"],
+    "samplerd/links": ["samplerd/rows", "proto/net", "proto/pool"],
     "samplerd/examples": [],
     "samplerd": ["samplerd/links"],
 

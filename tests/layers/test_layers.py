@@ -23,8 +23,8 @@ def test_no_room_includes_what_it_must_not():
 
 
 @pytest.mark.parametrize("file, line", [
-    ("samplerd/chain/rng.c", '#include "samplerd/links/logits_link.h"'),       # upwards
-    ("samplerd/chain/rng.c", '#include "tokenizerd/vocab/vocab.h"'),           # another daemon
+    ("proto/draw/rng.c", '#include "samplerd/links/logits_link.h"'),             # upwards
+    ("proto/draw/rng.c", '#include "tokenizerd/vocab/vocab.h"'),           # another daemon
     ("modeld/pages/kv_cache.h", '#include "modeld/kernels/kernels.h"'),
     ("proto/base/status.h", '#include "proto/net/wire.h"'),
     ("client/cli/json.c", '  #  include "logits.pb-c.h"'),                       # generated

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "proto/base/status.h"
-#include "samplerd/chain/chain.h"
+#include "proto/draw/chain.h"
 
 enum { CHAIN_CASE_VOCAB_MAX = 65536 };
 

@@ -6,7 +6,7 @@
 #include "proto/base/clock.h"
 #include "proto/chain/strategy_json.h"
 #include "proto/numeric/fmath.h"
-#include "samplerd/chain/chain.h"
+#include "proto/draw/chain.h"
 #include "tests/support/bell_row.h"
 #include "tests/support/percentile.h"
 

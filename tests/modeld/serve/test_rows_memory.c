@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "proto/base/limits.h"
-#include "samplerd/chain/candidates.h"
+#include "proto/draw/candidates.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "samplerd/chain/chain.h"
+#include "proto/draw/chain.h"
 #include "tests/support/bell_row.h"
 #include "tests/support/chain_case.h"
 

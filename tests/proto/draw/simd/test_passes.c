@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "proto/numeric/fmath.h"
-#include "samplerd/simd/passes.h"
+#include "proto/draw/simd/passes.h"
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */
 

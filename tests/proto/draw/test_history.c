@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "samplerd/chain/history.h"
+#include "proto/draw/history.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 

@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "chain.h"
 #include "proto/base/limits.h"
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
+#include "proto/draw/chain.h"
 #include "proto/numeric/cpu.h"
 
 /* Name and version of the rules by which ids are drawn. Another rule, another version: a step that one

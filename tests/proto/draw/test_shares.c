@@ -9,7 +9,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/chain/strategy_json.h"
-#include "samplerd/chain/chain.h"
+#include "proto/draw/chain.h"
 #include "tests/support/chain_case.h"
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */

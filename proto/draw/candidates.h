@@ -15,7 +15,7 @@
 #include "history.h"
 #include "sampler_state.h"
 #include "proto/base/status.h"
-#include "samplerd/simd/passes.h"
+#include "proto/draw/simd/passes.h"
 
 /* A share that was typed counts as reached from this far below it on, relative. 0.9 is no binary number; and
  * where logits are logarithms in float32, shares of hundredths or thousandths fall short by up to 1.2e-7, by

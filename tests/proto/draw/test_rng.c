@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "samplerd/chain/rng.h"
+#include "proto/draw/rng.h"
 
 /* kat_vectors of Random123, the authors' own library. */
 static const struct {

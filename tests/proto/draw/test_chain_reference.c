@@ -10,8 +10,8 @@
 
 #include "proto/chain/strategy.h"
 #include "proto/numeric/fmath.h"
-#include "samplerd/chain/chain.h"
-#include "samplerd/chain/rng.h"
+#include "proto/draw/chain.h"
+#include "proto/draw/rng.h"
 #include "tests/support/chain_case.h"
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "samplerd/chain/row_sampler.h"
+#include "samplerd/rows/row_sampler.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
