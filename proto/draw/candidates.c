@@ -4,6 +4,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/base/limits.h"
 #include "proto/numeric/bits.h"
@@ -105,6 +106,15 @@ status candidates_load(candidates *c, const float *logits, uint32_t n_vocab, fai
     c->n = n_vocab;
     if (c->passes.widen(c->logits, logits, n_vocab, &c->max)) return STATUS_OK;
     return load_finite(c, logits, n_vocab, f);
+}
+
+void candidates_load_left(candidates *c, const int32_t *ids, const double *logits, uint32_t n) {
+    assert(n > 0 && n <= c->capacity);
+    memcpy(c->kept_ids, ids, n * sizeof *ids);
+    memcpy(c->logits, logits, n * sizeof *logits);
+    c->ids = c->kept_ids;
+    c->n = n;
+    candidates_changed(c);
 }
 
 void candidates_changed(candidates *c) {

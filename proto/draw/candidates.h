@@ -64,6 +64,9 @@ void candidates_clear(candidates *c);       /* frees what it owns; without room 
  * one is NaN or +inf, or none is finite. */
 status candidates_load(candidates *c, const float *logits, uint32_t n_vocab, failure *f);
 
+/* The candidates are these n, of [n_vocab] for which there is room: ids ascend, and all logits are finite. */
+void candidates_load_left(candidates *c, const int32_t *ids, const double *logits, uint32_t n);
+
 /* A logit that became −inf, banned or overflowed, is no candidate any more. For stages that count
  * candidates, or give each a new logit. */
 void candidates_drop_banned(candidates *c);

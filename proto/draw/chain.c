@@ -60,10 +60,9 @@ static double raw_logprob(const chain *c, double logit) {
     return logit - c->raw_max - c->raw_log_total;
 }
 
-static void note_raw_softmax(chain *c) {
-    candidates_weigh(&c->left);
-    c->raw_max = c->left.max;
-    c->raw_log_total = fmath_log((double)c->left.total / (double)WEIGHT_ONE);
+static void note_raw_softmax(chain *c, double max, uint64_t total) {
+    c->raw_max = max;
+    c->raw_log_total = fmath_log((double)total / (double)WEIGHT_ONE);
 }
 
 static int compare_raw(const void *a, const void *b) {
@@ -113,17 +112,25 @@ static void note_stage(chain *c, sample_result *out, uint32_t number) {
     }
 }
 
+static void run_stage(chain *c, const stage *one) {
+    assert(functions[one->kind]);
+    functions[one->kind](&c->left, one);
+}
+
+/* Returns how many were done before the row came. Of these, one that remembers must know of the draw. */
+static uint32_t skip_done(chain *c, const sample_job *job) {
+    uint32_t n_done = job->cut ? job->cut->n_stages : 0;
+    const stage *last = n_done > 0 ? &job->strategy->stages[n_done - 1] : NULL;
+    if (last && last->kind == STAGE_MIROSTAT) mirostat_follow(&c->left, last);
+    return n_done;
+}
+
 static status run_stages(chain *c, const sample_job *job, sample_result *out, failure *f) {
     candidates *left = &c->left;
-    left->seed = job->seed;
-    left->step = job->step;
-    left->state = &c->state;
     note_stage(c, out, 0);
-    for (size_t i = 0; i < job->strategy->n_stages; i++) {
-        const stage *one = &job->strategy->stages[i];
-        assert(functions[one->kind]);
-        functions[one->kind](left, one);
-        note_stage(c, out, (uint32_t)i + 1);
+    for (uint32_t i = skip_done(c, job); i < job->strategy->n_stages; i++) {
+        run_stage(c, &job->strategy->stages[i]);
+        note_stage(c, out, i + 1);
     }
     candidates_weigh(left);
     if (left->n > 0) return STATUS_OK;
@@ -138,33 +145,69 @@ static void draw(chain *c, const sample_job *job, sample_result *out) {
     out->n_state_bytes = sampler_state_write(&c->state, out->state);
 }
 
+/* adaptive_p comes last, and remembers the draw by what it knows of the candidates before it. */
+static bool may_be_done(const strategy *s, uint32_t n_stages) {
+    return n_stages == 0 || (n_stages <= s->n_stages && s->stages[n_stages - 1].kind != STAGE_ADAPTIVE_P);
+}
+
 static status job_check(const sample_job *job, failure *f) {
     assert(job->n_vocab <= N_VOCAB_MAX && job->n_candidates <= CANDIDATES_MAX);
     assert(job->seed < SEED_MAX && job->given >= SAMPLE_NEITHER);
+    assert(!job->cut || (job->given == SAMPLE_DRAWS && job->n_candidates == 0));
     if (job->n_vocab == 0) return fail(f, STATUS_NO_CANDIDATE, "the row is empty");
     if (job->given >= 0 && (uint32_t)job->given >= job->n_vocab) {
         return fail(f, STATUS_BAD_ID, "id %d is given, but the vocabulary has %u ids", job->given,
                     job->n_vocab);
     }
+    if (job->cut && !may_be_done(job->strategy, job->cut->n_stages)) {
+        return fail(f, STATUS_BAD_MESSAGE, "%u stages of %zu are no beginning that can be done without the others",
+                    job->cut->n_stages, job->strategy->n_stages);
+    }
     return strategy_check_ids(job->strategy, job->n_vocab, f);
 }
 
-status chain_sample(chain *c, const sample_job *job, sample_result *out, double *probabilities,
-                    failure *f) {
+/* All that there is before the row. */
+static status begin(chain *c, const sample_job *job, failure *f) {
     candidates *left = &c->left;
-    *out = (sample_result){.id = job->given >= 0 ? job->given : -1, .candidates = c->likeliest};
     status st = job_check(job, f);
-    if (st != STATUS_OK) return st;
-    st = sampler_state_read(&c->state, job->state, job->n_state_bytes, f);
+    if (st == STATUS_OK) st = sampler_state_read(&c->state, job->state, job->n_state_bytes, f);
     if (st != STATUS_OK) return st;
     if (candidates_reserve(left, job->n_vocab, job->n_ids) != STATUS_OK) {
         return fail(f, STATUS_NO_MEMORY, "no memory for a row of %u logits", job->n_vocab);
     }
     if (job->goes_on) history_extend(&left->past, job->n_ids);
     else history_follow(&left->past, job->ids, job->n_ids);
-    st = candidates_load(left, job->logits, job->n_vocab, f);
+    left->seed = job->seed;
+    left->step = job->step;
+    left->state = &c->state;
+    return STATUS_OK;
+}
+
+static status take_row(chain *c, const sample_job *job, failure *f) {
+    candidates *left = &c->left;
+    if (job->cut) {
+        candidates_load_left(left, job->cut->ids, job->cut->logits, job->cut->n_left);
+        note_raw_softmax(c, (double)job->cut->raw_max, job->cut->raw_total);
+        return STATUS_OK;
+    }
+    status st = candidates_load(left, job->logits, job->n_vocab, f);
     if (st != STATUS_OK) return st;
-    note_raw_softmax(c);
+    candidates_weigh(left);
+    note_raw_softmax(c, left->max, left->total);
+    return STATUS_OK;
+}
+
+static double raw_logit(const sample_job *job, int32_t id) {
+    return (double)(job->cut ? cut_row_raw(job->cut, id) : job->logits[id]);
+}
+
+status chain_sample(chain *c, const sample_job *job, sample_result *out, double *probabilities,
+                    failure *f) {
+    candidates *left = &c->left;
+    *out = (sample_result){.id = job->given >= 0 ? job->given : -1, .candidates = c->likeliest};
+    status st = begin(c, job, f);
+    if (st == STATUS_OK) st = take_row(c, job, f);
+    if (st != STATUS_OK) return st;
     out->n_candidates = note_candidates(c, job->n_candidates);
 
     bool draws = job->given == SAMPLE_DRAWS;
@@ -173,11 +216,50 @@ status chain_sample(chain *c, const sample_job *job, sample_result *out, double 
         if (st != STATUS_OK) return st;
     }
     if (draws) draw(c, job, out);
-    out->logprob = out->id >= 0 ? raw_logprob(c, (double)job->logits[out->id]) : 0;
+    out->logprob = out->id >= 0 ? raw_logprob(c, raw_logit(job, out->id)) : 0;
     for (uint32_t i = 0; i < out->n_candidates; i++) {
         uint32_t at = candidates_find(left, c->likeliest[i].id);
         if (at < left->n) c->likeliest[i].probability = probability_at(left, at);
     }
     if (probabilities) spread_probabilities(left, probabilities, job->n_vocab);
     return STATUS_OK;
+}
+
+/* ---- the first stages alone ---- */
+
+/* Most strategies that drop nothing are known by that, before anything is computed. */
+static bool may_drop(const strategy *s) {
+    for (size_t i = 0; i < s->n_stages; i++)
+        if (s->stages[i].kind >= STAGE_TOP_N_SIGMA && s->stages[i].kind <= STAGE_MIROSTAT) return true;
+    return false;
+}
+
+static bool all_finite(const candidates *left) {
+    for (uint32_t i = 0; i < left->n; i++)
+        if (!isfinite(left->logits[i])) return false;
+    return true;
+}
+
+bool chain_cut(chain *c, const sample_job *job, uint32_t n_left_max, cut_row *out) {
+    candidates *left = &c->left;
+    failure told_by_others;
+    if (!may_drop(job->strategy) || begin(c, job, &told_by_others) != STATUS_OK ||
+        take_row(c, job, &told_by_others) != STATUS_OK) {
+        return false;
+    }
+    *out = (cut_row){.raw_max = (float)left->max, .raw_total = left->total};
+    while (left->n > n_left_max) {
+        if (out->n_stages == job->strategy->n_stages || !may_be_done(job->strategy, out->n_stages + 1)) return false;
+        run_stage(c, &job->strategy->stages[out->n_stages++]);
+    }
+    out->n_left = left->n;
+    out->ids = left->ids;
+    out->logits = left->logits;
+    return left->n > 0 && all_finite(left);
+}
+
+bool chain_looks_back(const strategy *s, uint32_t n_stages) {
+    for (size_t i = n_stages; i < s->n_stages; i++)
+        if (s->stages[i].kind >= STAGE_REPETITION_PENALTY && s->stages[i].kind <= STAGE_DRY) return true;
+    return false;
 }

@@ -8,15 +8,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cut_row.h"
 #include "sampler_state.h"
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
 #include "proto/numeric/cpu.h"
 
+/* Name and version of the rules by which ids are drawn. Another rule, another version: a step that one
+ * sampler did not answer is taken again only by one of equal semantics. A new stage is another version,
+ * too: all samplers of one version must know it. */
+#define CHAIN_SEMANTICS "trivium/3"
+
 typedef struct chain chain;     /* scratch, which grows to the width of the rows that it is given */
 
 typedef struct sample_job {
-    const float *logits;        /* [n_vocab], borrowed */
+    const float *logits;        /* [n_vocab], borrowed; NULL where there is a `cut` */
+    const cut_row *cut;         /* NULL, or in place of the logits: then an id is drawn, and no candidates are told.
+                                 * Checked (cut_row_check), borrowed */
     uint32_t n_vocab;
     const int32_t *ids;         /* [n_ids] so far, prompt included, each below n_vocab, borrowed */
     uint32_t n_ids;
@@ -54,8 +62,17 @@ chain *chain_new(isa best);     /* the machine has `best` (cpu_isa). NULL: no me
 void chain_free(chain **c);
 
 /* Run the chain over one row, and draw. STATUS_BAD_REQUEST: the state is none of ours. STATUS_NO_CANDIDATE: no finite
- * logit left, or NaN in the row. STATUS_BAD_ID: a bias or given id outside the row. STATUS_NO_MEMORY.
+ * logit left, or NaN in the row. STATUS_BAD_ID: a bias or given id outside the row. STATUS_BAD_MESSAGE: the row is cut
+ * by stages that do not cut. STATUS_NO_MEMORY.
  * probabilities: NULL, or [n_vocab] for what the chain leaves, 0 for what it dropped. */
 status chain_sample(chain *c, const sample_job *job, sample_result *out, double *probabilities, failure *f);
+
+/* Run the first stages over a whole row, as few as leave at most n_left_max candidates: of a job that draws, and wants
+ * no candidates. False: whoever draws needs the whole row, since no stage leaves so few, or an error is to be told of
+ * it. *out is the chain's, valid until its next use, but for `raw`, which is the caller's to gather from the row. */
+bool chain_cut(chain *c, const sample_job *job, uint32_t n_left_max, cut_row *out);
+
+/* Does any stage but the first n_stages look at the ids so far? */
+bool chain_looks_back(const strategy *s, uint32_t n_stages);
 
 #endif

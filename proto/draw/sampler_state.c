@@ -64,9 +64,13 @@ static double kept_finite(double value) {
     return value > DBL_MAX ? DBL_MAX : value < -DBL_MAX ? -DBL_MAX : value;
 }
 
+void mirostat_follow(candidates *c, const stage *one) {
+    take_over(c->state, one, kept_finite(2 * one->numbers[0]), 0);
+}
+
 void mirostat_apply(candidates *c, const stage *one) {
     candidates_weigh(c);
-    take_over(c->state, one, kept_finite(2 * one->numbers[0]), 0);
+    mirostat_follow(c, one);
     if (c->n == 0) return;
     double log_total = fmath_log((double)c->total / (double)WEIGHT_ONE);
     double lowest = c->max + log_total - c->state->values[0] * LN_2 - SHARE_TOLERANCE;

@@ -33,6 +33,8 @@ size_t sampler_state_write(const sampler_state *s, uint8_t *bytes);
 /* Drop candidates with −log₂ p > μ, whose p does not reach the share 2^−μ, but never the first; μ begins at
  * 2·tau. After the draw of x, with p among those left: μ − eta · (−log₂ p(x) − tau). Basu et al. 2021, version 2. */
 void mirostat_apply(struct candidates *c, const stage *one);
+/* The same where that was dropped already. */
+void mirostat_follow(struct candidates *c, const stage *one);
 
 /* g = 2·target − W / Z, within 0 … 1; z = |p − g| / 0.3; the new logit is 5 − 10 z² / (1 + z). With decay d
  * (at most 0.99), W begins at target / (1 − d), Z at 1 / (1 − d). After the draw of x: W = p(x) + d·W,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cut_case.h"
 #include "proto/chain/strategy_json.h"
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */
@@ -25,6 +26,7 @@ static void run(const chain_case *one, const strategy *s) {
     };
     outcome.f = (failure){STATUS_OK, ""};
     outcome.st = chain_sample(c, &job, &outcome.result, outcome.probabilities, &outcome.f);
+    if (one->given == SAMPLE_DRAWS) cut_case_check(&job, outcome.st, &outcome.result);
 }
 
 static void run_with(const chain_case *one, const json_t *steps) {

@@ -32,7 +32,8 @@ typedef struct chain_outcome {
     double probabilities[CHAIN_CASE_VOCAB_MAX];
 } chain_outcome;
 
-/* All runs share one chain: nothing of a run may show in the next. The outcome, too, is shared. */
+/* All runs share one chain: nothing of a run may show in the next. The outcome, too, is shared. What draws is drawn again
+ * from what the first stages leave (cut_case.h). */
 const chain_outcome *chain_case_run(const chain_case *one);
 
 /* A case as the golden files write it: logits, history, chain; seed and step are 0 if missing. */

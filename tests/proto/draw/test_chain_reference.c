@@ -13,6 +13,7 @@
 #include "proto/draw/chain.h"
 #include "proto/draw/rng.h"
 #include "tests/support/chain_case.h"
+#include "tests/support/cut_case.h"
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */
 
@@ -193,6 +194,8 @@ static int32_t reference_draw(const reference *r, uint64_t bits53) {
 
 /* ---- the comparison ---- */
 
+static uint32_t n_cuts;         /* of rows that were drawn from after their first stages, too */
+
 static void check_case(chain *const *c, reference *r, uint32_t n_ids) {
     static float logits[WIDTH_MAX];
     static double probabilities[WIDTH_MAX], expected[WIDTH_MAX];
@@ -228,6 +231,7 @@ static void check_case(chain *const *c, reference *r, uint32_t n_ids) {
             uint64_t bits53 = rng_bits53(job.seed, job.step, RNG_DRAW);
             assert_int_equal(result.id, reference_draw(r, bits53));
         }
+        n_cuts += cut_case_check(&job, st, &result);
     }
     strategy_clear(&s);
 }
@@ -237,6 +241,7 @@ static void random_chains_equal_the_full_sort_to_the_bit(void **state) {
     static reference r;
     random_state = 20110;
     for (int i = 0; i < N_CASES; i++) check_case(isa_chains, &r, random_below(IDS_MAX));
+    assert_true(n_cuts > N_CASES);
 }
 
 /* Texts of all lengths up to LONG, between short ones: nothing of one may show in the next. */

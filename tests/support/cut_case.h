@@ -1,0 +1,13 @@
+/* A row after its first stages: what is drawn from it is what is drawn from all of the row, to the bit. */
+#ifndef TRIVIUM_CUT_CASE_H
+#define TRIVIUM_CUT_CASE_H
+
+#include <stdint.h>
+
+#include "proto/draw/chain.h"
+
+/* Cut the row of `job`, which draws, wherever its stages leave fewer candidates, take it through its bytes, draw, and
+ * compare with what came of the whole row. Returns at how many places it was cut. */
+uint32_t cut_case_check(const sample_job *job, status st, const sample_result *whole);
+
+#endif
