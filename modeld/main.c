@@ -27,7 +27,7 @@ static option_texts joins;
 static uint64_t n_threads, heartbeat_ms = HEARTBEAT_MS, step_deadline_ms = STEP_DEADLINE_MS;
 static uint64_t kv_bytes, n_ctx;
 static double drain_s = DRAIN_S;
-static const char *isa = "auto";
+static const char *instructions = "auto";
 static bool no_blas, no_mapping, insecure, tells_fingerprint;
 static log_level level = LOG_INFO;
 
@@ -87,8 +87,8 @@ static const option_row flags[] = {
                                 "of what the weights leave of the memory there is, if that is less)"},
     {.name = "n-ctx", .kind = OPTION_UINT, .value_name = "N", .out = &n_ctx, .min = 1, .max = N_CTX_MAX,
      .help = "positions of a text (as many as the model was made for)"},
-    {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &isa, .take = take_isa,
-     .out_bytes = sizeof isa, .help = "kernels: auto, ref, avx2 or avx512; the results are the same (auto)"},
+    {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &instructions, .take = take_isa,
+     .out_bytes = sizeof instructions, .help = "kernels: auto, ref, avx2 or avx512; the results are the same (auto)"},
     {.name = "no-blas", .kind = OPTION_FLAG, .out = &no_blas,
      .help = "never call OpenBLAS; the results are the same"},
     {.name = "step-deadline-ms", .kind = OPTION_UINT, .value_name = "N", .out = &step_deadline_ms,
@@ -210,7 +210,9 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
         .keys = keyring,
         .insecure = insecure,
     };
-    if (model_service_new(&serving, l, m, cache, &o, f) != STATUS_OK) die("modeld", "%s", f->message);
+    status st = cpu_isa(&o.isa, instructions, f);
+    if (st == STATUS_OK) st = model_service_new(&serving, l, m, cache, &o, f);
+    if (st != STATUS_OK) die("modeld", "%s", f->message);
     log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u samplers=%s %s", name, n_pages, model_service_samplers_at(serving),
               model_description(m));
     if (config_watch(settings, l, changes) != 0) die("modeld", "no memory");
@@ -248,7 +250,7 @@ int main(int argc, char **argv) {
     memory_limit memory = memory_limit_read("");
     model_options o = {
         .n_threads = (uint32_t)n_threads,
-        .isa = isa,
+        .isa = instructions,
         .n_rows_max = BATCH_ROWS_MAX,
         .blas = !no_blas,
         .n_ctx = (uint32_t)n_ctx,

@@ -26,7 +26,7 @@ enum { WRONG_USE = 2 };
 static option_texts joins;
 static const char *name = "samplerd", *pool = "", *keys_folder;
 static uint64_t heartbeat_ms = HEARTBEAT_MS, n_threads;
-static bool no_mapping, insecure;
+static bool no_mapping, whole_rows, insecure;
 static double drain_s = DRAIN_S;
 static log_level level = LOG_INFO;
 static isa instructions;
@@ -55,6 +55,8 @@ static const option_row flags[] = {
      .help = "the folder of keys for tcp endpoints ($TRIVIUM_KEYS)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
      .help = "tcp endpoints without keys: whoever answers there is trusted"},
+    {.name = "whole-rows", .kind = OPTION_FLAG, .out = &whole_rows,
+     .help = "have all of each row sent that is, not what the first stages leave of it; the results are the same"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
      .out_bytes = sizeof level, .help = "quiet, error, info or debug (info)"},
     {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &instructions,
@@ -131,8 +133,8 @@ static status join_all(loop *l, failure *f) {
     if (st != STATUS_OK) return st;
     const logits_link_options how = {
         .name = name, .pool = pool, .incarnation = peers_incarnation(),
-        .heartbeat_ms = (uint32_t)heartbeat_ms, .map_rows = !no_mapping,
         .keys = keyring, .insecure = insecure, .draw_threads = draw_threads, .calls = {.draw = draw, .drain = asked_to_drain},
+        .heartbeat_ms = (uint32_t)heartbeat_ms, .map_rows = !no_mapping, .takes_cut_rows = !whole_rows,
     };
     return modelds_join(&all, l, joins.items, joins.n_items, &how, f);
 }

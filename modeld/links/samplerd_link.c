@@ -6,6 +6,7 @@
 
 #include "proto/base/log.h"
 #include "proto/chain/strategy_wire.h"
+#include "proto/draw/chain.h"
 #include "proto/net/errors.h"
 #include "proto/net/peer.h"
 #include "vocabulary_pieces.h"
@@ -21,10 +22,26 @@ struct samplerd_link {
 
 /* ---- rows go out ---- */
 
+static void say_cut(Trivium__CutRow *out, const cut_row *row) {
+    trivium__cut_row__init(out);
+    out->n_stages = row->n_stages;
+    out->n_left = row->n_left;
+    out->raw_max = row->raw_max;
+    out->raw_total = row->raw_total;
+}
+
+/* Empty where the sampler reads the row in place. */
+static wire_raw frame_of_rows(const sample_request *r, bool in_place) {
+    if (in_place) return (wire_raw){r->rows, 0};
+    if (r->cut) return (wire_raw){r->cut_bytes, (size_t)r->cut->n_left * CUT_ROW_BYTES};
+    return (wire_raw){r->rows, (size_t)r->n_rows * r->row_width * sizeof *r->rows};
+}
+
 static status send_request(samplerd_link *link, const sampler *to, const sample_request *r,
-                           Trivium__Strategy *chain) {
+                           Trivium__Strategy *stages) {
     static const uint8_t no_request[REQUEST_BYTES];
     Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT, *only_shared = &shared;
+    Trivium__CutRow cut;
     Trivium__SampleRequest wire = TRIVIUM__SAMPLE_REQUEST__INIT;
     wire.ticket = r->ticket;
     wire.request.len = REQUEST_BYTES;
@@ -35,7 +52,7 @@ static status send_request(samplerd_link *link, const sampler *to, const sample_
     wire.n_vocab = r->row_width;
     wire.n_ids = r->n_ids;
     wire.n_prompt = r->n_prompt;
-    wire.strategy = chain;
+    wire.strategy = stages;
     wire.seed = r->seed;
     wire.state = (ProtobufCBinaryData){r->n_sampler_state_bytes, (uint8_t *)r->sampler_state};
     wire.deadline_ms = r->deadline_ms;
@@ -51,22 +68,25 @@ static status send_request(samplerd_link *link, const sampler *to, const sample_
         shared.generation = r->shared_generation;
         wire.shared = &only_shared;
         wire.n_shared = 1;
+    } else if (r->cut) {
+        say_cut(&cut, r->cut);
+        wire.cut = &cut;
     }
     Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
     m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
     m.sample = &wire;
     const wire_raw raw[] = {
-        {r->rows, wire.n_shared > 0 ? 0 : (size_t)r->n_rows * r->row_width * sizeof *r->rows},
+        frame_of_rows(r, wire.n_shared > 0),
         {r->ids, r->n_ids * sizeof *r->ids},
     };
     return peers_send(link->peers, to->peer, &m.base, raw, 2);
 }
 
 status samplerd_link_send(samplerd_link *link, sampler *to, const sample_request *request) {
-    Trivium__Strategy *chain = strategy_to_wire(request->strategy);
-    if (!chain) return STATUS_NO_MEMORY;
-    status st = send_request(link, to, request, chain);
-    trivium__strategy__free_unpacked(chain, NULL);
+    Trivium__Strategy *stages = strategy_to_wire(request->strategy);
+    if (!stages) return STATUS_NO_MEMORY;
+    status st = send_request(link, to, request, stages);
+    trivium__strategy__free_unpacked(stages, NULL);
     if (st == STATUS_BUSY) sampler_lost(to);
     return st;
 }
@@ -144,6 +164,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     sampler *one = NULL;
     if (samplers_add(link->options.samplers, p, offer->pool, offer->semantics, &one, f) != STATUS_OK)
         return f->code;
+    if (offer->takes_cut_rows && strcmp(one->semantics, CHAIN_SEMANTICS) == 0) sampler_takes_cut_rows(one);
     peer_set_user(p, one);
     log_event(LOG_INFO, "joined", "samplerd=\"%s\" pid=%d pool=\"%s\" semantics=\"%s\" protocol=%u",
               hello->name, hello->pid, one->pool, one->semantics, peer_version(p));

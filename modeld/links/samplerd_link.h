@@ -12,6 +12,7 @@
 #include "modeld/engine/model.h"
 #include "modeld/sched/samplers.h"
 #include "proto/chain/strategy.h"
+#include "proto/draw/cut_row.h"
 #include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
 #include "proto/rows/shared_rows.h"
@@ -73,6 +74,8 @@ typedef struct sample_request {
     uint32_t n_candidates, n_watched;
     int32_t priority;
     const char *traceparent; /* NULL or "": none */
+    const cut_row *cut;      /* of the only row, sent in place of it; NULL: the row is sent, or lies in shared memory */
+    const void *cut_bytes;   /* [CUT_ROW_BYTES · cut->n_left] */
     const int32_t *given; /* [n_rows]: scored, not drawn; NULL: drawn */
     bool want_probabilities;
 } sample_request;

@@ -160,6 +160,10 @@ void sampler_maps(sampler *one) {
     one->maps_rows = true;
 }
 
+void sampler_takes_cut_rows(sampler *one) {
+    one->takes_cut_rows = true;
+}
+
 sampler *samplers_first(const samplers *t) {
     return TAILQ_FIRST(&t->list);
 }

@@ -25,6 +25,7 @@ typedef struct sampler {
     uint64_t n_steps;       /* answered since it joined */
     bool hanging;
     bool maps_rows; /* it reads shared rows where they lie */
+    bool takes_cut_rows; /* it has our rules, and draws from what the first stages leave of a row */
     bool lost;      /* it cannot be reached: nothing more goes to it */
     bool draining;  /* it takes nothing new: nothing goes to it that another may take */
     bool released;  /* it drains, and was told that nothing comes any more */
@@ -69,6 +70,7 @@ void sampler_lost(sampler *one);  /* it cannot be reached */
 void sampler_drains(sampler *one); /* it says that it takes nothing new */
 void sampler_released_for_good(sampler *one); /* one that drains was told so: nothing goes to it any more */
 void sampler_maps(sampler *one);  /* it said that it reads shared rows where they lie */
+void sampler_takes_cut_rows(sampler *one); /* it said that it draws from these, too */
 
 sampler *samplers_first(const samplers *t); /* in order of joining; NULL at the end */
 sampler *samplers_next(const sampler *one);

@@ -150,6 +150,7 @@ static status bind_samplers(model_service *s, const model_service_options *optio
         .turn = &s->turn,
         .leaving = s->leaving,
         .step_deadline_ms = options->step_deadline_ms,
+        .isa = options->isa,
         .model_name = options->name,
     };
     samplerd_link_options link = {

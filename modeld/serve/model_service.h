@@ -12,6 +12,7 @@
 #include "proto/base/status.h"
 #include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
+#include "proto/numeric/cpu.h"
 
 typedef struct model_service model_service;
 
@@ -23,6 +24,7 @@ typedef struct model_service_options {
     uint32_t heartbeat_ms;
     uint32_t step_deadline_ms; /* for one answer of a sampler */
     double drain_s;            /* in which what is under way may end after SIGTERM */
+    isa isa;                   /* that the machine has (cpu_isa) */
     bool share_rows;           /* samplerds of this host may read rows where they lie */
     keys *keys;                /* for endpoints over tcp; NULL: there are none */
     bool insecure;             /* tcp without keys is allowed */

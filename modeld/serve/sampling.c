@@ -9,6 +9,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "row_cutter.h"
 #include "row_request.h"
 
 enum { WATCH_INTERVAL_MS = 20 }; /* between two looks at the deadlines */
@@ -17,6 +18,7 @@ struct sampling {
     sampling_options options;
     samplerd_link *link;
     wakeup watch; /* looks at the deadlines */
+    row_cutter *cutter;
     uint64_t n_drawn;
 };
 
@@ -150,6 +152,8 @@ static bool send_rows(sampling *s, sequence *q, sampler *to) {
     sequence_sent(s->options.sequences, q, to, now_us, now_us + deadline_ms * UINT64_C(1000));
     row_request request;
     row_request_make(&request, q, deadline_ms);
+    bool reads_in_place = to->maps_rows && request.wire.in_shared;
+    if (to->takes_cut_rows && !reads_in_place) row_cutter_cut(s->cutter, &request.wire);
     status st = samplerd_link_send(s->link, to, &request.wire);
     if (st == STATUS_OK) return true;
     if (st == STATUS_BUSY) {
@@ -289,7 +293,9 @@ status sampling_new(sampling **out, const sampling_options *options, samplerd_li
     link.samplers = options->samplers;
     link.events = &events;
     link.context = s;
-    status st = samplerd_link_new(&s->link, options->loop, &link, f);
+    s->cutter = row_cutter_new(options->isa, link.n_vocab);
+    status st = s->cutter ? samplerd_link_new(&s->link, options->loop, &link, f)
+                          : fail(f, STATUS_NO_MEMORY, "no memory for the samplers' link");
     if (st != STATUS_OK) sampling_free(out);
     return st;
 }
@@ -297,6 +303,7 @@ status sampling_new(sampling **out, const sampling_options *options, samplerd_li
 void sampling_free(sampling **s) {
     if (!*s) return;
     samplerd_link_free(&(*s)->link);
+    row_cutter_free(&(*s)->cutter);
     free(*s);
     *s = NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "endings.h"
 #include "modeld/links/samplerd_link.h"
+#include "proto/numeric/cpu.h"
 #include "tokenizerds.h"
 
 typedef struct sampling sampling;
@@ -19,6 +20,7 @@ typedef struct sampling_options {
     wakeup *turn;              /* there is something to do */
     leaving *leaving;
     uint32_t step_deadline_ms; /* for one answer */
+    isa isa;                   /* that the machine has */
     const char *model_name;
 } sampling_options;
 

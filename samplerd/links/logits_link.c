@@ -176,7 +176,8 @@ static status join(logits_link *link, loop *l, const logits_link_options *option
     Trivium__Hello hello = TRIVIUM__HELLO__INIT;
     trivium__sampler_offer__init(&link->offer);
     link->offer.pool = (char *)options->pool;
-    link->offer.semantics = (char *)ROW_SAMPLER_SEMANTICS;
+    link->offer.semantics = (char *)CHAIN_SEMANTICS;
+    link->offer.takes_cut_rows = options->takes_cut_rows;
     hello.role = TRIVIUM__ROLE__SAMPLERD;
     hello.name = (char *)options->name;
     hello.sampler = &link->offer;

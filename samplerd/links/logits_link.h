@@ -37,6 +37,7 @@ typedef struct logits_link_options {
     keys *keys;                 /* for an address over tcp; NULL: there are none */
     bool insecure;              /* tcp without keys is allowed */
     bool map_rows;              /* read the modeld's rows where they lie, if it is on this host */
+    bool takes_cut_rows;        /* have the modeld send what the first stages leave of a row, where that is little */
     threads *draw_threads;      /* in which several requests are drawn for at once */
     logits_calls calls;
     void *context;

@@ -127,6 +127,33 @@ static status find_shared_rows(sample_rows *rows, const shared_view *view, Trivi
     return STATUS_OK;
 }
 
+/* What is drawn from it is all that a cut row can tell. */
+static status find_cut_row(sample_rows *rows, const wire_message *m, const Trivium__SampleRequest *request, failure *f) {
+    const Trivium__CutRow *cut = request->cut;
+    if (rows->n_rows != 1 || rows->given || rows->n_candidates > 0 || rows->want_probabilities || request->n_shared > 0) {
+        return fail(f, STATUS_BAD_REQUEST, "a cut row is one that an id is drawn from, and nothing else is wanted of");
+    }
+    if (cut->n_left == 0 || cut->n_left > rows->n_vocab) {
+        return fail(f, STATUS_BAD_MESSAGE, "a cut row of %u logits cannot have %u left", rows->n_vocab, cut->n_left);
+    }
+    const void *left = wire_array(m, 0, cut->n_left, CUT_ROW_BYTES);
+    if (!left) {
+        return fail(f, STATUS_BAD_MESSAGE, "the rows frame does not hold what is left of a cut row, %u times %d bytes",
+                    cut->n_left, CUT_ROW_BYTES);
+    }
+    rows->cut = (cut_row){.n_stages = cut->n_stages, .n_left = cut->n_left, .raw_max = cut->raw_max,
+                          .raw_total = cut->raw_total};
+    cut_row_point(&rows->cut, left);
+    return cut_row_check(&rows->cut, rows->n_vocab, f);
+}
+
+static status find_rows(sample_rows *rows, const shared_view *view, const wire_message *m,
+                        const Trivium__SampleRequest *request, failure *f) {
+    if (request->cut) return find_cut_row(rows, m, request, f);
+    if (request->n_shared > 0) return find_shared_rows(rows, view, request->shared, f);
+    return find_sent_rows(rows, m, f);
+}
+
 static status find_ids(sample_rows *rows, const wire_message *m, failure *f) {
     if (rows->n_ids == 0 && m->n_raw < 2) return STATUS_OK;
     rows->ids = wire_array(m, 1, rows->n_ids, sizeof *rows->ids);
@@ -150,8 +177,7 @@ status sample_request_read(sample_rows *rows, const shared_view *view, const wir
         .n_candidates = candidates_wanted(request),
         .want_probabilities = request->want_probabilities,
     };
-    st = request->n_shared > 0 ? find_shared_rows(rows, view, request->shared, f)
-                               : find_sent_rows(rows, m, f);
+    st = find_rows(rows, view, m, request, f);
     if (st != STATUS_OK) rows->n_rows = 0;
     if (st == STATUS_OK) st = find_ids(rows, m, f);
     if (st == STATUS_OK) st = check_ids("id", rows->ids, rows->n_ids, 0, rows->n_vocab, f);

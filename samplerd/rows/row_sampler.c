@@ -59,11 +59,15 @@ static bool wants_candidates(const sample_rows *rows, uint32_t at) {
     return rows->drafts || at + 1 == rows->n_rows;
 }
 
+static bool is_cut(const sample_rows *rows) {
+    return rows->cut.n_left > 0;
+}
+
 /* Row `at`, after n_ids ids and the rows before it. */
 static sample_job job_at(const row_sampler *s, const sample_rows *rows, uint32_t at, uint32_t n_ids) {
     const sample_result *before = at > 0 ? &s->results[at - 1] : NULL;
     return (sample_job){
-        .logits = rows->logits[at], .n_vocab = rows->n_vocab,
+        .logits = rows->logits[at], .cut = is_cut(rows) ? &rows->cut : NULL, .n_vocab = rows->n_vocab,
         .ids = rows->n_rows > 1 ? s->ids : rows->ids, .n_ids = n_ids, .goes_on = before != NULL,
         .strategy = rows->strategy, .seed = rows->seed, .step = rows->step + at,
         .state = before ? before->state : rows->state,
@@ -84,6 +88,8 @@ static void keep_candidates(row_sampler *s, sample_result *drawn, size_t *n_kept
 static void check_rows(const sample_rows *rows) {
     assert(rows->n_rows > 0 && rows->n_rows <= SAMPLE_ROWS_MAX);
     assert(!rows->want_probabilities || rows->n_rows == 1);
+    assert(!is_cut(rows) ||
+           (rows->n_rows == 1 && !rows->given && rows->n_candidates == 0 && !rows->want_probabilities));
     assert(!rows->drafts || (rows->n_rows > 1 && !rows->given));
     assert(!rows->drafts || rows->n_rows * rows->n_candidates <= CANDIDATES_MAX);
 }

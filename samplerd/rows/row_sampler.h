@@ -16,11 +16,6 @@
 #include "proto/draw/chain.h"
 #include "proto/numeric/cpu.h"
 
-/* Name and version of the rules by which ids are drawn. Another rule, another version: a step that one
- * sampler did not answer is taken again only by one of equal semantics. A new stage is another version,
- * too: all samplers of one version must know it. */
-#define ROW_SAMPLER_SEMANTICS "trivium/3"
-
 enum { GIVEN_NONE = -1 };       /* a row of a score that is asked about no id */
 
 typedef struct row_sampler row_sampler;
@@ -29,6 +24,8 @@ typedef struct row_sampler row_sampler;
 typedef struct sample_rows {
     const float *logits[SAMPLE_ROWS_MAX];   /* [n_rows], each [n_vocab] */
     uint32_t n_rows, n_vocab;   /* 1 … SAMPLE_ROWS_MAX; at most N_VOCAB_MAX */
+    cut_row cut;                /* where its n_left is above 0, in place of the logits of the only row, which an id is drawn
+                                 * from and nothing else is wanted of; checked (cut_row_check) */
     const int32_t *ids;         /* [n_ids] before the first row, prompt included, each below n_vocab */
     uint32_t n_ids;
     const int32_t *given;       /* NULL: draw; else [n_rows] ids to score and draw nothing, or GIVEN_NONE */

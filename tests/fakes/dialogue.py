@@ -84,12 +84,22 @@ def frame_kinds(link, message, n_raw):
     kinds = link.frames.get(kind, [])
     if kind == "generate" and not message.generate.segments:
         kinds = ["int32"]
+    if kind == "sample" and n_raw > 0 and message.sample.HasField("cut"):
+        kinds = ["left", "int32"]
     return kinds[:n_raw]
+
+
+def split_cut(frame):
+    """The three arrays that are left of a row."""
+    n = len(frame) // 16
+    return array.array("i", frame[:4 * n]), array.array("f", frame[4 * n:8 * n]), array.array("d", frame[8 * n:])
 
 
 def frame_text(kind, frame):
     if kind == "text":
         return "text " + json.dumps(frame.decode())
+    if kind == "left":
+        return "left " + " | ".join(" ".join(f"{number:.9g}" for number in part) for part in split_cut(frame))
     return " ".join([kind, *(f"{number:.9g}" for number in array.array(CODES[kind], frame))])
 
 
@@ -111,6 +121,10 @@ def frame_of(words):
     kind, rest = words.split(" ", 1) if " " in words else (words, "")
     if kind == "text":
         return json.loads(rest).encode()
+    if kind == "left":
+        parts = [part.split() for part in rest.split("|")]
+        return b"".join(array.array(code, map(number, part)).tobytes()
+                        for code, number, part in zip("ifd", (int, float, float), parts, strict=True))
     return array.array(CODES[kind], map(int if kind == "int32" else float, rest.split())).tobytes()
 
 

@@ -43,7 +43,7 @@ ROOMS = {
     "modeld/arch": ["modeld/formats", "modeld/blocks"],
     "modeld/engine": ["modeld/arch"],
     "modeld/sched": ["modeld/pages", "proto/chain", "proto/rows"],
-    "modeld/links": ["modeld/engine", "modeld/sched", "proto/net"],
+    "modeld/links": ["modeld/engine", "modeld/sched", "proto/draw", "proto/net"],
     "modeld/serve": ["modeld/links"],
     "modeld": ["modeld/serve"],
 

@@ -7,6 +7,7 @@ What the asker says stands here; what the daemon answers is what it answers, wit
 """
 import array
 import json
+import math
 import pathlib
 import re
 import subprocess
@@ -116,6 +117,13 @@ def talk_of_a_modeld(one):
     ids.append(second.drawn[0].id)
     sample(768, ROW, ids=ids, step=2, strategy=chain(mirostat=[2, 0.5]), state=second.drawn[0].state)
     sample(1024, ROW, ROW, ROW, ids=ids, step=2, strategy=chain(presence_penalty=[9], greedy=[]), drafts=[1, 2])
+    steps = chain(temperature=[2], top_k=[2])
+    whole = sample(1280, ROW, ids=ids, step=3, strategy=steps)
+    weights = [round(math.exp(logit - ROW[0]) * 2**44) for logit in ROW]
+    left = ints(0, 1) + rows(ROW[:2]) + array.array("d", [ROW[0] / 2, ROW[1] / 2]).tobytes()
+    one.say(left, sample=dict(ticket=1408, request=TEXT, attempt=1, n_rows=1, n_vocab=5, step=3, strategy=steps, seed=7,
+                              deadline_ms=2000, cut=dict(n_stages=2, n_left=2, raw_max=ROW[0], raw_total=sum(weights))))
+    assert one.hear("sample")[0].drawn == whole.drawn
     sample(1536, ROW, ids=[4, 9], step=0)
     one.say(control=common_pb2.Control(heartbeat=common_pb2.Heartbeat()))
     one.hear("heartbeat")

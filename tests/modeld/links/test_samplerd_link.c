@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/chain/strategy_wire.h"
+#include "proto/draw/chain.h"
 #include "tests/support/modeld/rows_scene.h"
 #include "tests/support/traceparents.h"
 
@@ -104,6 +105,36 @@ static void a_row_in_shared_memory_is_not_sent_to_who_reads_it_there(void **stat
     samplerd_link_send(rows.link, one, &request);
     assert_int_equal(rows_heard()->n_shared, 0);
     assert_raw(0, ROW, sizeof ROW);
+}
+
+/* Only one that says so and has our rules: others could draw something else from it. */
+static void who_takes_cut_rows_is_known_from_its_hello(void **state) {
+    (void)state;
+    fake_samplerd_join_for_cut_rows(&rows.fakes[0], rows.loop, rows.meeting.address, "rules/1");
+    assert_false(samplers_first(rows.table)->takes_cut_rows);
+    assert_false(rows_join(1, "", CHAIN_SEMANTICS)->takes_cut_rows);
+    fake_peer_close(&rows.fakes[1]);
+    rows_until(&rows.n_lost, 1);
+    fake_samplerd_join_for_cut_rows(&rows.fakes[1], rows.loop, rows.meeting.address, CHAIN_SEMANTICS);
+    assert_true(samplers_next(samplers_first(rows.table))->takes_cut_rows);
+}
+
+static void a_cut_row_goes_in_place_of_the_row(void **state) {
+    (void)state;
+    sampler *one = rows_join(0, "", CHAIN_SEMANTICS);
+    _Alignas(double) uint8_t bytes[2 * CUT_ROW_BYTES] = "what is left";
+    const cut_row row = {.n_stages = 3, .n_left = 2, .raw_max = 4.5f, .raw_total = UINT64_C(1) << 45};
+    sample_request request = rows_request();
+    request.cut = &row;
+    request.cut_bytes = bytes;
+    assert_int_equal(samplerd_link_send(rows.link, one, &request), STATUS_OK);
+    const Trivium__SampleRequest *r = rows_heard();
+    assert_true(r->n_rows == 1 && r->n_vocab == ROW_WIDTH && r->n_shared == 0);
+    assert_non_null(r->cut);
+    assert_true(r->cut->n_stages == 3 && r->cut->n_left == 2 && r->cut->raw_max == 4.5f);
+    assert_true(r->cut->raw_total == UINT64_C(1) << 45);
+    assert_raw(0, bytes, sizeof bytes);
+    assert_raw(1, ROW_ID_LIST, sizeof ROW_ID_LIST);
 }
 
 static void what_fits_no_message_is_told_and_cuts_nobody(void **state) {
@@ -253,6 +284,8 @@ int main(void) {
         TEST(a_request_leaves_as_it_is),
         TEST(a_call_has_a_request_of_zeros_and_draws),
         TEST(a_row_in_shared_memory_is_not_sent_to_who_reads_it_there),
+        TEST(who_takes_cut_rows_is_known_from_its_hello),
+        TEST(a_cut_row_goes_in_place_of_the_row),
         TEST(what_fits_no_message_is_told_and_cuts_nobody),
         TEST(an_answer_comes_with_its_ticket_and_its_sampler),
         TEST(a_glimpse_is_passed_on),

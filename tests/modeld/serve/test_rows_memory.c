@@ -41,6 +41,13 @@ static void holds_no_more_than(uint64_t n_bytes_max, const term *terms, size_t n
 
 #define HOLDS_NO_MORE_THAN(n_bytes_max, terms) holds_no_more_than(n_bytes_max, terms, sizeof terms / sizeof *terms)
 
+/* What candidates.h has for each id of a vocabulary, with the counts and marks of its history. */
+static uint64_t bytes_a_candidate(void) {
+    const candidates *c = NULL;
+    return sizeof *c->all_ids + sizeof *c->kept_ids + sizeof *c->logits + sizeof *c->weights + sizeof *c->members +
+           sizeof *c->buckets + sizeof *c->keys + sizeof *c->past.counts + 1;
+}
+
 static void modeld(void **state) {
     (void)state;
     const term terms[] = {
@@ -57,17 +64,11 @@ static void modeld(void **state) {
         {"calls", OPEN_CALLS_BYTES_MAX},
         {"rows of logits", ROWS_BYTES_MAX},
         {"shared rows", SHARED_ROWS_MAX * ROW_BYTES},
+        {"a row that is being cut", MODEL_IDS * (bytes_a_candidate() + sizeof(uint32_t)) + ROW_BYTES / 2},
         {"rows and ids at samplers", SENT_ROWS_BYTES_MAX},
         {"the rest", BASE_BYTES},
     };
     HOLDS_NO_MORE_THAN(MODELD_BYTES, terms);
-}
-
-/* What candidates.h has for each id of a vocabulary, with the counts and marks of its history. */
-static uint64_t bytes_a_candidate(void) {
-    const candidates *c = NULL;
-    return sizeof *c->all_ids + sizeof *c->kept_ids + sizeof *c->logits + sizeof *c->weights + sizeof *c->members +
-           sizeof *c->buckets + sizeof *c->keys + sizeof *c->past.counts + 1;
 }
 
 static void samplerd(void **state) {

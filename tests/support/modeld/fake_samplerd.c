@@ -7,18 +7,29 @@
 
 enum { DRAWN_MAX = SAMPLE_ROWS_MAX };
 
-void fake_samplerd_join(fake_peer *f, loop *l, const char *address, const char *pool,
-                        const char *semantics) {
+static void join(fake_peer *f, loop *l, const char *address, Trivium__SamplerOffer *offer) {
     static uint64_t next_incarnation = FAKE_INCARNATION;
-    Trivium__SamplerOffer offer = TRIVIUM__SAMPLER_OFFER__INIT;
-    offer.pool = (char *)pool;
-    offer.semantics = (char *)semantics;
     Trivium__Hello hello = fake_hello_of_the_silent(TRIVIUM__ROLE__SAMPLERD);
-    hello.sampler = &offer;
+    hello.sampler = offer;
     fake_peer_join(f, address, &trivium__logits_request__descriptor);
     f->from = next_incarnation++;
     fake_peer_say_hello(f, hello);
     assert_true(fake_peer_hears(f, l, TRIVIUM__CONTROL__WORD_HELLO));
+}
+
+void fake_samplerd_join(fake_peer *f, loop *l, const char *address, const char *pool,
+                        const char *semantics) {
+    Trivium__SamplerOffer offer = TRIVIUM__SAMPLER_OFFER__INIT;
+    offer.pool = (char *)pool;
+    offer.semantics = (char *)semantics;
+    join(f, l, address, &offer);
+}
+
+void fake_samplerd_join_for_cut_rows(fake_peer *f, loop *l, const char *address, const char *semantics) {
+    Trivium__SamplerOffer offer = TRIVIUM__SAMPLER_OFFER__INIT;
+    offer.semantics = (char *)semantics;
+    offer.takes_cut_rows = true;
+    join(f, l, address, &offer);
 }
 
 const Trivium__SampleRequest *fake_samplerd_hears(fake_peer *f, loop *l) {

@@ -8,6 +8,8 @@
 /* Connects, says Hello with this offer, and is answered. Its name is "fake", its incarnation a new one. */
 void fake_samplerd_join(fake_peer *f, loop *l, const char *address, const char *pool,
                         const char *semantics);
+/* The same, and it takes cut rows. */
+void fake_samplerd_join_for_cut_rows(fake_peer *f, loop *l, const char *address, const char *semantics);
 
 /* The next request that comes; valid until the next is heard. */
 const Trivium__SampleRequest *fake_samplerd_hears(fake_peer *f, loop *l);

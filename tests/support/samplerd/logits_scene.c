@@ -22,7 +22,7 @@ static status draw(void *context, unsigned drawer, const sample_rows *rows, samp
     s->rows = *rows;
     assert_in_range(rows->n_rows, 1, SCENE_ROWS);
     assert_int_equal(rows->n_vocab, SCENE_VOCAB);
-    for (uint32_t at = 0; at < rows->n_rows; at++)
+    for (uint32_t at = 0; rows->cut.n_left == 0 && at < rows->n_rows; at++)
         memcpy(s->logits + at * SCENE_VOCAB, rows->logits[at], SCENE_VOCAB * sizeof *s->logits);
     assert_in_range(rows->n_ids, 0, SCENE_IDS);
     if (rows->n_ids > 0) memcpy(s->ids, rows->ids, rows->n_ids * sizeof *s->ids);
@@ -41,7 +41,7 @@ logits_link *scene_join(const char *address, const char *name) {
     logits_link *link;
     const logits_link_options options = {
         .address = address, .name = name, .pool = "careful",
-        .incarnation = peers_incarnation(), .heartbeat_ms = HEARTBEAT_MS, .map_rows = true,
+        .incarnation = peers_incarnation(), .heartbeat_ms = HEARTBEAT_MS, .map_rows = true, .takes_cut_rows = true,
         .draw_threads = scene.threads, .calls = {.draw = draw}, .context = &scene.sampler,
     };
     assert_int_equal(logits_link_join(&link, scene.loop, &options, &f), STATUS_OK);
