@@ -29,6 +29,7 @@ VALUES = {"request": TEXT_ID, "attempt": 1, "n_vocab": 6, "n_ids": 3, "n_prompt"
 CHAINS = [("repetition_penalty", 1.1), ("presence_penalty", 0.5), ("frequency_penalty", 0.5), ("dry", 0.8, 1.75, 2, 0),
           ("dynatemp", 0.5, 1.5, 1), ("top_n_sigma", 1), ("top_k", 2), ("typical_p", 0.9), ("top_p", 0.9), ("min_p", 0.1),
           ("xtc", 0.5, 0.1), ("greedy",), ("mirostat", 5, 0.1), ("adaptive_p", 0.5, 0.9)]
+NUMBERS = {name: numbers for name, *numbers in CHAINS}
 
 
 def fill(message, depth=0):
@@ -146,13 +147,21 @@ write("logits", logits_pb2.LogitsRequest, [ROW, HISTORY], [ROW])
 for name, *numbers in CHAINS:
     order = logits_pb2.LogitsRequest()
     fill(order.sample)
-    for field in "given", "shared", "drafts":       # each of them asks for something else than one row that is sent
+    for field in "given", "shared", "drafts", "cut":    # each of them asks for something else than one row that is sent
         order.sample.ClearField(field)
     step = order.sample.strategy.steps[0]
     step.name, step.numbers[:] = name, numbers
     (HERE / "corpus/logits" / name).write_bytes(packed(order.SerializeToString(), [ROW, HISTORY]))
 step.name, step.numbers[:], order.sample.n_rows, order.sample.drafts[:] = "greedy", [], 3, [5, 4]
 (HERE / "corpus/logits/drafts").write_bytes(packed(order.SerializeToString(), [3 * ROW, HISTORY]))
+order.sample.n_rows, order.sample.n_candidates, order.sample.n_watched, order.sample.drafts[:] = 1, 0, 0, []
+order.sample.cut.CopyFrom(logits_pb2.CutRow(n_stages=1, n_left=2, raw_max=5, raw_total=3 << 43))
+LEFT = struct.pack("<2i2f2d", 4, 5, 4, 5, 8, 10)
+for name, steps in ("done", ["greedy"]), ("begun", ["top_k", "presence_penalty", "top_p"]), ("remembers", ["mirostat"]):
+    del order.sample.strategy.steps[:]
+    for step in steps:
+        order.sample.strategy.steps.add(name=step, numbers=NUMBERS[step])
+    (HERE / f"corpus/logits/cut-{name}").write_bytes(packed(order.SerializeToString(), [LEFT, HISTORY]))
 write("samplerds", logits_pb2.LogitsReply, [], [LOGPROBS])
 
 

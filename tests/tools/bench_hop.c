@@ -1,6 +1,7 @@
 /* bench_hop SAMPLERD [N_VOCAB [ROUNDS]]: what a step costs on its way to a samplerd and back, and there. Plays
  * modeld, and starts that program; drawn are a row of five logits, a row of N_VOCAB that is sent, one that is read
- * where it lies, and such a one by the default chain after histories of several lengths. The kinds take turns. Prints
+ * where it lies, and by the default chain one that is sent whole, one of which is sent what the chain leaves (ours is to
+ * run it), and ones that are read where they lie after histories of several lengths. The kinds take turns. Prints
  * medians a step: bytes sent, microseconds from sending to the answer without those spent sampling, those spent
  * sampling as samplerd tells them, and what both processes computed in all their threads. */
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include "logits.pb-c.h"
 #include "proto/base/limits.h"
 #include "proto/chain/strategy_wire.h"
+#include "proto/draw/chain.h"
 #include "proto/net/loop.h"
 #include "proto/net/peer.h"
 #include "proto/rows/shared_rows.h"
@@ -24,7 +26,7 @@ enum { N_SMALL = 5, WARM_UP = 50, N_IDS_MOST = 100000 };
 
 typedef struct kind {
     const char *name;
-    bool small, mapped, by_default_chain;
+    bool small, mapped, cut, by_default_chain;
     uint32_t n_ids;
 } kind;
 
@@ -32,6 +34,8 @@ static const kind kinds[] = {
     {"a row of 5", .small = true},
     {"a row sent", .small = false},
     {"a row mapped", .mapped = true},
+    {"sent whole", .by_default_chain = true, .n_ids = 100},
+    {"sent cut", .cut = true, .by_default_chain = true, .n_ids = 100},
     {"after 100 ids", .mapped = true, .by_default_chain = true, .n_ids = 100},
     {"after 8,000 ids", .mapped = true, .by_default_chain = true, .n_ids = 8000},
     {"after 100,000 ids", .mapped = true, .by_default_chain = true, .n_ids = N_IDS_MOST},
@@ -51,7 +55,10 @@ typedef struct bench {
     shared_rows *shared;
     float *row;                 /* [n_vocab] */
     int32_t ids[N_IDS_MOST];
-    Trivium__Strategy *chains[2];   /* greedy, the default */
+    strategy strategies[2];         /* greedy, the default */
+    Trivium__Strategy *chains[2];   /* the same */
+    chain *cutter;
+    uint8_t *left;              /* [n_vocab] candidates */
     uint32_t n_vocab, n_rounds, n_done;
     uint32_t index;             /* of the shared row */
     pid_t samplerd;
@@ -75,6 +82,24 @@ static moment now(const bench *b) {
     return (moment){us_of(CLOCK_MONOTONIC), us_of(CLOCK_PROCESS_CPUTIME_ID), us_of(b->clock)};
 }
 
+/* What the chain leaves, in place of the row and of the ids, of which none of its stages is left to ask. */
+static void cut_row_of(bench *b, Trivium__SampleRequest *r, Trivium__CutRow *cut, wire_raw raw[2]) {
+    cut_row row;
+    const sample_job job = {.logits = b->row, .n_vocab = r->n_vocab, .ids = b->ids, .n_ids = r->n_ids,
+                            .strategy = &b->strategies[1], .given = SAMPLE_DRAWS};
+    if (!chain_cut(b->cutter, &job, r->n_vocab / 8, &row)) die("bench_hop", "the chain leaves too much");
+    cut_row_pack(&row, b->row, b->left);
+    trivium__cut_row__init(cut);
+    cut->n_stages = row.n_stages;
+    cut->n_left = row.n_left;
+    cut->raw_max = row.raw_max;
+    cut->raw_total = row.raw_total;
+    r->cut = cut;
+    r->n_ids = 0;
+    raw[0] = (wire_raw){b->left, row.n_left * CUT_ROW_BYTES};
+    raw[1].n_bytes = 0;
+}
+
 static void send_row(void *context) {
     bench *b = context;
     const kind *k = &kinds[kind_of(b->n_done)];
@@ -86,7 +111,9 @@ static void send_row(void *context) {
     r.n_ids = k->n_ids;
     r.strategy = b->chains[k->by_default_chain];
     wire_raw raw[] = {{b->row, k->mapped ? 0 : r.n_vocab * sizeof *b->row}, {b->ids, r.n_ids * sizeof *b->ids}};
+    Trivium__CutRow cut;
     b->sent = now(b);
+    if (k->cut) cut_row_of(b, &r, &cut, raw);
     if (k->mapped) {
         shared.index = b->index;
         shared.generation = shared_rows_renew(b->shared, b->index);
@@ -161,16 +188,14 @@ static void report(bench *b) {
     }
 }
 
-static Trivium__Strategy *chain_of(bool by_default) {
-    strategy s;
+static Trivium__Strategy *chain_of(strategy *s, bool by_default) {
     failure f;
-    strategy_init(&s);
-    if (by_default) strategy_defaults(&s);
-    else if (strategy_append(&s, STAGE_GREEDY, NULL, 0, &f) != STATUS_OK) die("bench_hop", "%s", f.message);
-    Trivium__Strategy *chain = strategy_to_wire(&s);
-    if (!chain) die("bench_hop", "no memory");
-    strategy_clear(&s);
-    return chain;
+    strategy_init(s);
+    if (by_default) strategy_defaults(s);
+    else if (strategy_append(s, STAGE_GREEDY, NULL, 0, &f) != STATUS_OK) die("bench_hop", "%s", f.message);
+    Trivium__Strategy *stages = strategy_to_wire(s);
+    if (!stages) die("bench_hop", "no memory");
+    return stages;
 }
 
 static void make_memory(bench *b, uint64_t incarnation) {
@@ -183,7 +208,12 @@ static void make_memory(bench *b, uint64_t incarnation) {
         b->figures[k / FIGURES][k % FIGURES] = calloc(b->n_rounds, sizeof(double));
     bell_row_fill(b->row, b->n_vocab, 1);
     bell_row_history(b->ids, N_IDS_MOST, b->n_vocab);
-    for (int i = 0; i < 2; i++) b->chains[i] = chain_of(i == 1);
+    for (int i = 0; i < 2; i++) b->chains[i] = chain_of(&b->strategies[i], i == 1);
+    isa best;
+    if (cpu_isa(&best, "auto", &f) != STATUS_OK) die("bench_hop", "%s", f.message);
+    b->cutter = chain_new(best);
+    b->left = malloc((size_t)b->n_vocab * CUT_ROW_BYTES);
+    if (!b->row || !b->cutter || !b->left) die("bench_hop", "no memory");
     memcpy(shared_rows_at(b->shared, b->index), b->row, b->n_vocab * sizeof *b->row);
 }
 
@@ -233,6 +263,11 @@ int main(int argc, char **argv) {
     shared_rows_free(&b.shared);
     free(b.row);
     for (int k = 0; k < KINDS * FIGURES; k++) free(b.figures[k / FIGURES][k % FIGURES]);
-    for (int i = 0; i < 2; i++) trivium__strategy__free_unpacked(b.chains[i], NULL);
+    for (int i = 0; i < 2; i++) {
+        trivium__strategy__free_unpacked(b.chains[i], NULL);
+        strategy_clear(&b.strategies[i]);
+    }
+    chain_free(&b.cutter);
+    free(b.left);
     return 0;
 }
