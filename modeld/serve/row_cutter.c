@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proto/base/clock.h"
 #include "proto/draw/chain.h"
 
 enum { SHORTER = 2 }; /* so many times, at least */
@@ -10,6 +11,7 @@ struct row_cutter {
     chain *chain;
     cut_row row;
     uint8_t *bytes; /* [n_left_max(n_vocab)] candidates */
+    uint64_t spent_us; /* in this turn */
 };
 
 static uint32_t n_left_max(uint32_t n_vocab) {
@@ -38,8 +40,11 @@ static bool only_draws(const sample_request *r) {
     return r->n_rows == 1 && !r->given && r->n_candidates == 0 && r->n_watched == 0 && !r->want_probabilities;
 }
 
-void row_cutter_cut(row_cutter *c, sample_request *r) {
-    if (!only_draws(r)) return;
+void row_cutter_turn(row_cutter *c) {
+    c->spent_us = 0;
+}
+
+static bool cut(row_cutter *c, const sample_request *r) {
     const sample_job job = {
         .logits = r->rows, .n_vocab = r->row_width,
         .ids = r->ids, .n_ids = r->n_ids,
@@ -47,7 +52,14 @@ void row_cutter_cut(row_cutter *c, sample_request *r) {
         .state = r->sampler_state, .n_state_bytes = r->n_sampler_state_bytes,
         .given = SAMPLE_DRAWS,
     };
-    if (!chain_cut(c->chain, &job, n_left_max(r->row_width), &c->row)) return;
+    uint64_t begin_us = clock_us();
+    bool is_cut = chain_cut(c->chain, &job, n_left_max(r->row_width), &c->row);
+    c->spent_us += clock_us() - begin_us;
+    return is_cut;
+}
+
+void row_cutter_cut(row_cutter *c, sample_request *r) {
+    if (!only_draws(r) || c->spent_us >= CUT_TURN_US || !cut(c, r)) return;
     cut_row_pack(&c->row, r->rows, c->bytes);
     r->cut = &c->row;
     r->cut_bytes = c->bytes;

@@ -8,11 +8,16 @@
 #include "modeld/links/samplerd_link.h"
 #include "proto/numeric/cpu.h"
 
+enum { CUT_TURN_US = 20000 };
+
 typedef struct row_cutter row_cutter;
 
 /* For rows of at most n_vocab logits; the machine has `best` (cpu_isa). NULL: no memory. */
 row_cutter *row_cutter_new(isa best, uint32_t n_vocab);
 void row_cutter_free(row_cutter **c); /* NULL is fine */
+
+/* A turn of the loop begins. Rows stay whole once those before them in the turn have taken CUT_TURN_US. */
+void row_cutter_turn(row_cutter *c);
 
 /* Where the draw and all that is told of it are the same without the rest of its row, and the message is half as long or
  * shorter: put into the request what is left. It is the cutter's, until its next use. */

@@ -170,6 +170,7 @@ static bool send_rows(sampling *s, sequence *q, sampler *to) {
 void sampling_send(sampling *s) {
     const samplers *there = s->options.samplers;
     sequence *q = sequences_first_waiting(s->options.sequences);
+    row_cutter_turn(s->cutter);
     while (q && samplers_have_room(there)) {
         sequence *next = sequences_next_waiting(q);
         sampler *to = samplers_choose(there, q->pool, sequence_semantics(q), q->sending.avoided);

@@ -11,6 +11,9 @@
 #include "rng.h"
 #include "candidates.h"
 
+/* Of breakers with ids so far, in what is done before a row is cut. */
+enum { DRY_COMPARISONS_MAX = 1 << 22 };
+
 typedef void stage_function(candidates *left, const stage *one);
 
 /* What each stage does; its name, fields and ranges are in stage_table. */
@@ -234,6 +237,11 @@ static bool may_drop(const strategy *s) {
     return false;
 }
 
+/* All others take as long as there are ids and candidates. */
+static bool takes_long(const stage *one, uint32_t n_ids) {
+    return one->kind == STAGE_DRY && one->n_list_ids * n_ids > DRY_COMPARISONS_MAX;
+}
+
 static bool all_finite(const candidates *left) {
     for (uint32_t i = 0; i < left->n; i++)
         if (!isfinite(left->logits[i])) return false;
@@ -249,8 +257,13 @@ bool chain_cut(chain *c, const sample_job *job, uint32_t n_left_max, cut_row *ou
     }
     *out = (cut_row){.raw_max = (float)left->max, .raw_total = left->total};
     while (left->n > n_left_max) {
-        if (out->n_stages == job->strategy->n_stages || !may_be_done(job->strategy, out->n_stages + 1)) return false;
-        run_stage(c, &job->strategy->stages[out->n_stages++]);
+        const stage *next = &job->strategy->stages[out->n_stages];
+        if (out->n_stages == job->strategy->n_stages || !may_be_done(job->strategy, out->n_stages + 1) ||
+            takes_long(next, job->n_ids)) {
+            return false;
+        }
+        run_stage(c, next);
+        out->n_stages++;
     }
     out->n_left = left->n;
     out->ids = left->ids;

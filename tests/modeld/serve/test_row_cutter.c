@@ -111,12 +111,26 @@ static void rows_that_are_not_half_as_long_stay_whole(void **state) {
     assert_null(r.cut);
 }
 
+/* One turn must not keep the loop from everything else, however many rows it sends. */
+static void rows_stay_whole_once_a_turn_has_taken_long(void **state) {
+    (void)state;
+    sample_request r;
+    uint32_t n_cut = 0;
+    row_cutter_turn(cutter);
+    for (r = a_step(), row_cutter_cut(cutter, &r); r.cut; r = a_step(), row_cutter_cut(cutter, &r)) n_cut++;
+    assert_true(n_cut > 0);
+    row_cutter_turn(cutter);
+    row_cutter_cut(cutter, &r);
+    assert_non_null(r.cut);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_goes_is_what_the_chain_leaves),
         TEST(ids_go_where_a_stage_that_is_left_looks_at_them),
         TEST(rows_of_which_more_is_told_stay_whole),
         TEST(rows_that_are_not_half_as_long_stay_whole),
+        TEST(rows_stay_whole_once_a_turn_has_taken_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
