@@ -23,6 +23,7 @@ static uint64_t heartbeat_ms = HEARTBEAT_MS;
 static const char *keys_folder;
 static double drain_s = DRAIN_S;
 static bool insecure;
+static uint64_t texts_an_owner, calls_an_owner, watches_an_owner, bytes_an_owner;
 static log_level level = LOG_INFO;
 
 static const option_row flags[] = {
@@ -43,6 +44,14 @@ static const option_row flags[] = {
      .help = "seconds in which what is under way may end after SIGTERM; 0: at once (30)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
      .help = "tcp endpoints without keys: whoever reaches them is let in"},
+    {.name = "texts-an-owner", .kind = OPTION_UINT, .value_name = "N", .out = &texts_an_owner, .min = 1, .max = REQUESTS_MAX,
+     .help = "texts that one owner may have written at a time (its share: three quarters of all)"},
+    {.name = "calls-an-owner", .kind = OPTION_UINT, .value_name = "N", .out = &calls_an_owner, .min = 1, .max = CALLS_MAX,
+     .help = "the same of calls: tokenize, score, probe, … (its share)"},
+    {.name = "watches-an-owner", .kind = OPTION_UINT, .value_name = "N", .out = &watches_an_owner, .min = 1, .max = WATCHES_MAX,
+     .help = "texts that one owner may watch at a time (its share)"},
+    {.name = "bytes-an-owner", .kind = OPTION_UINT, .value_name = "N", .out = &bytes_an_owner, .min = 1, .max = UINT32_MAX,
+     .help = "bytes that an owner's texts and calls may hold here together (its share)"},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
      .out_bytes = sizeof level, .help = "quiet, error, info or debug (info)"},
     {0},
@@ -128,6 +137,7 @@ int main(int argc, char **argv) {
         .keys = keyring,
         .drain_s = drain_s,
         .insecure = insecure,
+        .limits = {texts_an_owner, calls_an_owner, watches_an_owner, bytes_an_owner},
     };
     if (service_new(&serving, l, &wiring, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "clients=%s models=%s", service_clients_at(serving), service_models_at(serving));

@@ -107,7 +107,7 @@ static void take_sample(samplerd_link *link, sampler *from, const wire_message *
 static void take_glimpse(samplerd_link *link, Trivium__Glimpse *g) {
     if (!sample_trace_is_sound(g, link->options.n_vocab))
         garbage_count(link->options.garbage, "glimpse");
-    else link->options.events->traced(link->options.context, g->request.data, g);
+    else link->options.events->traced(link->options.context, g);
 }
 
 static bool offer_piece(peers *ps, peer *to, Trivium__VocabularyPiece *piece) {

@@ -24,7 +24,7 @@ typedef struct samplerd_link_events {
     /* An answer came, in time or late: its ticket tells. */
     void (*answered)(void *context, sampler *from, const sample_answer *answer);
     /* The candidates of a step of this request, for whoever watches; the ids are of this vocabulary. */
-    void (*traced)(void *context, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g);
+    void (*traced)(void *context, const Trivium__Glimpse *g);
     /* It cannot be reached any more, and goes from the table when this returns: whatever points to it
      * must not afterwards. `why` is a clause for a person that names it. */
     void (*lost)(void *context, sampler *gone, const char *why);

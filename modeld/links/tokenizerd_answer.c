@@ -12,6 +12,7 @@ void tokenizerd_answer_token(tokenizerd_link *to, text_name text, const told_tok
     Trivium__Token wire = TRIVIUM__TOKEN__INIT;
     wire.request = wire_request(text);
     wire.attempt = text.attempt;
+    wire.number = text.number;
     wire.step = token->step;
     wire.drawn = token->drawn;
     wire.change = token->change;
@@ -28,6 +29,7 @@ void tokenizerd_answer_retuned(tokenizerd_link *to, text_name text, uint32_t cha
     Trivium__Retuned retuned = TRIVIUM__RETUNED__INIT;
     retuned.request = wire_request(text);
     retuned.attempt = text.attempt;
+    retuned.number = text.number;
     retuned.change = change;
     retuned.step = first_step;
     Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
@@ -48,6 +50,7 @@ void tokenizerd_answer_closed(tokenizerd_link *to, text_name text, const told_en
     Trivium__Closed closed = TRIVIUM__CLOSED__INIT;
     closed.request = wire_request(text);
     closed.attempt = text.attempt;
+    closed.number = text.number;
     closed.reason = (Trivium__CloseReason)end->why;
     if (end->why == END_ERROR) {
         error = error_to_wire(end->failure);

@@ -116,7 +116,8 @@ static bool on_open(tokenizerd_link *link, const Trivium__Open *m, const wire_me
     bool readable = strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK;
     job asked = {
         .kind = SEQUENCE_TEXT,
-        .owner = link,
+        .from = link,
+        .owner = m->owner,
         .ids = ids,
         .n_ids = n_ids,
         .pool = m->pool,
@@ -124,6 +125,7 @@ static bool on_open(tokenizerd_link *link, const Trivium__Open *m, const wire_me
         .traceparent = m->traceparent,
         .text.request = m->request.data,
         .text.attempt = m->attempt,
+        .text.number = m->number,
         .text.n_prompt = m->n_prompt,
         .text.session = m->session,
         .text.semantics = m->semantics,
@@ -146,14 +148,14 @@ static bool on_open(tokenizerd_link *link, const Trivium__Open *m, const wire_me
 }
 
 /* False: no text of ours has such a name. */
-static bool read_name(const ProtobufCBinaryData *request, uint32_t attempt, text_name *name) {
-    *name = (text_name){request->data, attempt};
+static bool read_name(const ProtobufCBinaryData *request, uint32_t attempt, uint32_t number, text_name *name) {
+    *name = (text_name){request->data, attempt, number};
     return request->len == REQUEST_BYTES;
 }
 
 static void on_retune(tokenizerd_link *link, const Trivium__Retune *m) {
     text_name name;
-    if (!read_name(&m->request, m->attempt, &name)) return;
+    if (!read_name(&m->request, m->attempt, m->number, &name)) return;
     failure f;
     strategy chain;
     strategy_init(&chain);
@@ -166,13 +168,13 @@ static void on_retune(tokenizerd_link *link, const Trivium__Retune *m) {
 static void on_watch(tokenizerd_link *link, const Trivium__WatchText *m) {
     text_name name;
     if (m->n_watched > CANDIDATES_MAX) garbage_of(link, "watch");
-    else if (read_name(&m->request, m->attempt, &name))
+    else if (read_name(&m->request, m->attempt, m->number, &name))
         link->options.events->watch(link->options.context, link, name, m->n_watched);
 }
 
 static void on_close(tokenizerd_link *link, const Trivium__Close *m) {
     text_name name;
-    if (read_name(&m->request, m->attempt, &name))
+    if (read_name(&m->request, m->attempt, m->number, &name))
         link->options.events->close(link->options.context, link, name);
 }
 
@@ -181,7 +183,8 @@ static void on_close(tokenizerd_link *link, const Trivium__Close *m) {
 static bool on_score(tokenizerd_link *link, const Trivium__ScoreIds *m, const wire_message *message) {
     job asked = {
         .kind = SEQUENCE_SCORE,
-        .owner = link,
+        .from = link,
+        .owner = m->owner,
         .n_unread_bytes = peer_unread_bytes(link->peer),
         .pool = m->pool,
         .wait_ms = m->wait_ms,
@@ -201,7 +204,8 @@ static bool on_probe(tokenizerd_link *link, const Trivium__ProbeRow *m, const wi
     strategy_init(&chain);
     job asked = {
         .kind = SEQUENCE_PROBE,
-        .owner = link,
+        .from = link,
+        .owner = m->owner,
         .n_unread_bytes = peer_unread_bytes(link->peer),
         .pool = m->pool,
         .wait_ms = m->wait_ms,
@@ -245,7 +249,7 @@ static void on_refuse(void *context, peer *p, const wire_message *message, const
     const Trivium__TokensRequest *m = (const Trivium__TokensRequest *)message->header;
     const Trivium__Open *o = m->body_case == TRIVIUM__TOKENS_REQUEST__BODY_OPEN ? m->open : NULL;
     if (o && o->request.len == REQUEST_BYTES)
-        tokenizerd_answer_closed(link, (text_name){o->request.data, o->attempt},
+        tokenizerd_answer_closed(link, (text_name){o->request.data, o->attempt, o->number},
                                  &(told_end){.why = END_ERROR, .failure = why});
     else if (m->body_case == TRIVIUM__TOKENS_REQUEST__BODY_SCORE)
         tokenizerd_answer_failed(link, m->score->call, why);

@@ -24,6 +24,7 @@ typedef struct tokenizerd_link tokenizerd_link;
 typedef struct text_name {
     const uint8_t *request; /* [REQUEST_BYTES], borrowed */
     uint32_t attempt;
+    uint32_t number; /* as its Open had it */
 } text_name;
 
 /* Who is to drain; borrowed. */
@@ -36,7 +37,7 @@ typedef struct drain_order {
 } drain_order;
 
 /* What a message asks for. All that pointers lead to is borrowed for the call; frames and names have
- * the right size, values are as they came. A job's owner is the link. Where a strategy cannot be read,
+ * the right size, values are as they came. A job is from the link. Where a strategy cannot be read,
  * `unreadable` says why and the strategy is of no use; else it is NULL. */
 typedef struct tokenizerd_link_events {
     void (*open)(void *context, const job *text, const failure *unreadable);

@@ -12,7 +12,7 @@
 
 #include "proto/base/status.h"
 
-enum { KV_KEY_BYTES_MAX = 160, KV_PANEL = 16 };
+enum { KV_KEY_BYTES_MAX = 320, KV_PANEL = 16 };
 
 typedef struct kv_cache kv_cache;
 typedef uint32_t kv_sequence;       /* handle of an open sequence, below the n_sequences_max of _new */

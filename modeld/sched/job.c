@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/base/carried/traceparent.h"
+#include "proto/base/text.h"
 
 uint64_t job_call(const job *j) {
     assert(j->kind != SEQUENCE_TEXT);
@@ -104,6 +105,8 @@ static status check_sampling(const job *j, uint32_t row_width, failure *f) {
 }
 
 status job_check(const job *j, uint32_t n_vocab, uint32_t n_ctx, failure *f) {
+    if (j->owner && !text_is_printable(j->owner, OWNER_BYTES_MAX))
+        return fail(f, STATUS_BAD_REQUEST, "an owner has %d bytes of UTF-8 without control characters", OWNER_BYTES_MAX);
     if (check_kind(j, n_ctx, f) != STATUS_OK) return f->code;
     if (strlen(j->pool) > NAME_BYTES_MAX)
         return fail(f, STATUS_BAD_REQUEST, "a pool's name has at most %d bytes", NAME_BYTES_MAX);

@@ -17,6 +17,7 @@ typedef enum sequence_kind { SEQUENCE_TEXT, SEQUENCE_SCORE, SEQUENCE_PROBE } seq
 typedef struct text_job {
     const uint8_t *request; /* [REQUEST_BYTES] */
     uint32_t attempt, n_prompt;
+    uint32_t number; /* tells it from other owners' texts of the same id, among those of `from` */
     const char *session, *semantics; /* never NULL */
     const strategy *strategy;        /* NULL is the empty chain */
     uint32_t change;
@@ -49,12 +50,13 @@ typedef struct probe_job {
 /* What is asked, as the wire brought it: borrowed, unchecked. */
 typedef struct job {
     sequence_kind kind;
-    void *owner;        /* who asks */
+    void *from;         /* the link that it came through */
+    const char *owner;  /* whose it will be; NULL is "" */
     const int32_t *ids; /* a text's, to be scored, or a probe's history */
     size_t n_ids;
     const char *pool; /* never NULL */
     uint32_t wait_ms;
-    size_t n_unread_bytes; /* of answers, that its owner has not read yet; 0 for a text */
+    size_t n_unread_bytes; /* of answers, that were not read yet on the other side of its link; 0 for a text */
     const char *traceparent; /* NULL or "": none */
     union {
         text_job text;

@@ -24,25 +24,56 @@ static uint32_t prefill_budget(const scheduler *s, uint32_t n_decode) {
     return min_u32(budget, s->n_rows_max - n_decode);
 }
 
-/* Equal shares of `budget`; what one prompt does not need goes to the others, in further rounds.
- * When there are more prompts than rows, the oldest go first. */
-static uint32_t share_prefill(const demand *demands, uint32_t n_demands, uint32_t budget,
-                              uint32_t *n_rows) {
+static bool is_hungry(const demand *d, uint32_t n_given) {
+    return !d->decodes && n_given < d->n_rows;
+}
+
+/* Is this the first prompt of its owner, of whose prompts one is hungry? */
+static bool leads_hungry_owner(const demand *demands, uint32_t n_demands, const uint32_t *n_rows, uint32_t at) {
+    if (demands[at].decodes) return false;
+    for (uint32_t i = 0; i < at; i++)
+        if (!demands[i].decodes && demands[i].owner == demands[at].owner) return false;
+    for (uint32_t i = at; i < n_demands; i++)
+        if (demands[i].owner == demands[at].owner && is_hungry(&demands[i], n_rows[i])) return true;
+    return false;
+}
+
+/* Equal shares of `budget` to the prompts of one owner, from place `first` on; what one prompt does not need goes to the
+ * others, in further rounds. When there are more prompts than rows, the oldest go first. */
+static uint32_t share_owner(const demand *demands, uint32_t n_demands, uint32_t first, uint32_t budget,
+                            uint32_t *n_rows) {
+    const void *owner = demands[first].owner;
     uint32_t n_given = 0;
     for (;;) {
         uint32_t n_hungry = 0;
-        for (uint32_t i = 0; i < n_demands; i++)
-            n_hungry += !demands[i].decodes && n_rows[i] < demands[i].n_rows;
+        for (uint32_t i = first; i < n_demands; i++)
+            n_hungry += demands[i].owner == owner && is_hungry(&demands[i], n_rows[i]);
         if (n_hungry == 0 || n_given == budget) return n_given;
         uint32_t share = (budget - n_given) / n_hungry;
         if (share == 0) share = 1;
-        for (uint32_t i = 0; i < n_demands && n_given < budget; i++) {
-            if (demands[i].decodes) continue;
+        for (uint32_t i = first; i < n_demands && n_given < budget; i++) {
+            if (demands[i].decodes || demands[i].owner != owner) continue;
             uint32_t more = min_u32(demands[i].n_rows - n_rows[i], share);
             more = min_u32(more, budget - n_given);
             n_rows[i] += more;
             n_given += more;
         }
+    }
+}
+
+/* The same to owners, the one with the oldest prompt first. */
+static uint32_t share_prefill(const demand *demands, uint32_t n_demands, uint32_t budget,
+                              uint32_t *n_rows) {
+    uint32_t n_given = 0;
+    for (;;) {
+        uint32_t n_hungry = 0;
+        for (uint32_t i = 0; i < n_demands; i++) n_hungry += leads_hungry_owner(demands, n_demands, n_rows, i);
+        if (n_hungry == 0 || n_given == budget) return n_given;
+        uint32_t share = (budget - n_given) / n_hungry;
+        if (share == 0) share = 1;
+        for (uint32_t i = 0; i < n_demands && n_given < budget; i++)
+            if (leads_hungry_owner(demands, n_demands, n_rows, i))
+                n_given += share_owner(demands, n_demands, i, min_u32(share, budget - n_given), n_rows);
     }
 }
 

@@ -1,8 +1,9 @@
 /* The policy of the forward pass: how many rows of which sequence run in the next one. Pure.
  *
  * Every sequence that decodes gets its one row; what a pass of about PASS_TARGET_MS holds besides
- * goes to the prompts, in equal shares, so that a short prompt does not wait for a long one. The
- * choice decides when a row is computed, never its bits. */
+ * goes to the prompts, in equal shares: of owners, and of the prompts of each, so that a short prompt does not
+ * wait for a long one, and one owner's do not wait for another's, however many. The choice decides when a row is
+ * computed, never its bits. */
 #ifndef TRIVIUM_SCHEDULER_H
 #define TRIVIUM_SCHEDULER_H
 
@@ -26,6 +27,7 @@ typedef struct scheduler {
 typedef struct demand {
     uint32_t n_rows; /* positions to compute; of a score, its next piece */
     bool decodes;    /* one row, of a text that is being written */
+    const void *owner; /* whose it is, only compared */
 } demand;
 
 _Static_assert(BATCH_ROWS_MAX >= SEQUENCES_MAX + PREFILL_ROWS_MIN,

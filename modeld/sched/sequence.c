@@ -118,18 +118,20 @@ static bool take_common(sequence *s, const job *asked, uint32_t n_positions) {
     return true;
 }
 
-/* Without a session, or where nothing is to be found again, its keys and values are its own. */
-static void name_pages(text_sequence *text, const char *session) {
+/* Without a session, or where nothing is to be found again, its keys and values are its own. With its length before it, an
+ * owner's name cannot be taken for a part of a session's. */
+static void name_pages(text_sequence *text, const char *whose, const char *session) {
     char hex[2 * REQUEST_BYTES + 1];
     text_hex(text->request, REQUEST_BYTES, hex);
     bool named = session[0] && !text->no_cache; /* else it would take a session's cache */
     const char *kind = text->no_cache ? "uncached" : named ? "session" : "request";
-    snprintf(text->pages.key, sizeof text->pages.key, "%s/%s", kind, named ? session : hex);
+    snprintf(text->pages.key, sizeof text->pages.key, "%s/%zu:%s/%s", kind, strlen(whose), whose, named ? session : hex);
 }
 
-static bool take_text(text_sequence *text, const text_job *asked, uint32_t n_positions) {
+static bool take_text(text_sequence *text, const char *whose, const text_job *asked, uint32_t n_positions) {
     memcpy(text->request, asked->request, REQUEST_BYTES);
     text->attempt = asked->attempt;
+    text->number = asked->number;
     text->n_prompt = asked->n_prompt;
     text->seed = asked->seed;
     text->max_new_tokens = asked->max_new_tokens;
@@ -145,7 +147,7 @@ static bool take_text(text_sequence *text, const text_job *asked, uint32_t n_pos
         memcpy(text->end_ids, asked->end_ids, asked->n_end_ids * sizeof *text->end_ids);
     text->n_end_ids = (uint32_t)asked->n_end_ids;
     text->pages.n_positions_max = n_positions;
-    name_pages(text, asked->session);
+    name_pages(text, whose, asked->session);
     text->chain.change = asked->change;
     strategy_init(&text->chain.next);
     return copy_chain(&text->chain.now, asked->strategy) == STATUS_OK;
@@ -176,19 +178,20 @@ static bool take_probe(sequence *s, const probe_job *asked) {
 static bool take(sequence *s, const job *asked, uint32_t n_positions, uint64_t number) {
     if (!take_common(s, asked, n_positions)) return false;
     switch (s->kind) {
-    case SEQUENCE_TEXT: return take_text(sequence_text(s), &asked->text, n_positions);
+    case SEQUENCE_TEXT: return take_text(sequence_text(s), asked->owner ? asked->owner : "", &asked->text, n_positions);
     case SEQUENCE_SCORE: return take_score(sequence_score(s), &asked->score, s->n_ids, number);
     case SEQUENCE_PROBE: break;
     }
     return take_probe(s, &asked->probe);
 }
 
-sequence *sequence_new(const job *asked, uint32_t n_positions, uint32_t row_width, uint64_t number) {
+sequence *sequence_new(const job *asked, owner *whose, uint32_t n_positions, uint32_t row_width, uint64_t number) {
     sequence *s = calloc(1, sizeof *s);
     if (!s) return NULL;
     s->kind = asked->kind;
     s->state = SEQUENCE_QUEUED;
-    s->owner = asked->owner;
+    s->from = asked->from;
+    s->owner = whose;
     s->rows.width = row_width;
     if (take(s, asked, n_positions, number)) return s;
     sequence_free(s);

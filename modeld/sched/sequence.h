@@ -15,6 +15,7 @@
 #include "modeld/pages/batch.h"
 #include "modeld/pages/kv_cache.h"
 #include "proto/base/limits.h"
+#include "proto/base/owners/owners.h"
 #include "proto/base/status.h"
 #include "proto/chain/strategy.h"
 #include "samplers.h"
@@ -110,6 +111,7 @@ typedef struct shared_place {
 typedef struct text_sequence {
     uint8_t request[REQUEST_BYTES];
     uint32_t attempt, n_prompt;
+    uint32_t number;
     sequence_pages pages;
     shared_place shared;
     text_chain chain;
@@ -146,7 +148,8 @@ typedef struct sequence {
     sequence_state state;
     bool has_pages;
     bool in_pass; /* the engine has its rows and pages: what it holds stays until the pass ends */
-    void *owner;  /* who asked */
+    void *from;   /* the link that it came through */
+    owner *owner; /* whose it is; held by its table, NULL: of none */
     int32_t *ids; /* [n_ids]: prompt and drawn; to score; a probe's history */
     uint32_t n_ids, ids_capacity;
     char pool[NAME_BYTES_MAX + 1];
@@ -176,9 +179,9 @@ const char *sequence_semantics(const sequence *s);    /* that its sampler must h
 bool sequence_in_shared(const sequence *s);           /* its row lies in shared memory */
 bool sequence_caches(const sequence *s); /* its keys and values stay when it is closed */
 
-/* What the job borrowed is copied: QUEUED, with room for n_positions ids and rows of row_width logits,
+/* What the job borrowed is copied, for this owner: QUEUED, with room for n_positions ids and rows of row_width logits,
  * which are there only for a probe. `number` tells one score from another. NULL: no memory. */
-sequence *sequence_new(const job *asked, uint32_t n_positions, uint32_t row_width, uint64_t number);
+sequence *sequence_new(const job *asked, owner *whose, uint32_t n_positions, uint32_t row_width, uint64_t number);
 /* Its keys and values, its sampler and a row in shared memory are the caller's to give back. */
 void sequence_free(sequence *s);
 

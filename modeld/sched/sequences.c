@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "holdings.h"
 #include "proto/base/text.h"
 
 TAILQ_HEAD(sequence_list, sequence);
@@ -13,11 +14,11 @@ struct sequences {
     shared_rows *shared; /* or NULL */
     uint32_t n_vocab, n_ctx;
     struct sequence_list all, waiting;
-    sequence *slots[SLOTS_MAX];
-    uint32_t free_slots[SLOTS_MAX], n_free_slots;
-    uint32_t n_texts, n_calls, n_queued, n_scores_running;
-    size_t text_bytes, call_bytes, row_bytes;
-    uint64_t n_sendings, n_opened;
+    owners *owners;
+    slots *slots;
+    uint32_t n_queued, n_scores_running;
+    size_t row_bytes;
+    uint64_t n_opened;
 };
 
 /* ---- the table of sequences ---- */
@@ -26,10 +27,10 @@ sequences *sequences_new(kv_cache *cache, shared_rows *shared, uint32_t n_vocab,
     sequences *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     *t = (sequences){.cache = cache, .shared = shared, .n_vocab = n_vocab, .n_ctx = n_ctx,
-                     .n_free_slots = SLOTS_MAX};
+                     .owners = holdings_new(), .slots = slots_new()};
     TAILQ_INIT(&t->all);
     TAILQ_INIT(&t->waiting);
-    for (uint32_t i = 0; i < SLOTS_MAX; i++) t->free_slots[i] = SLOTS_MAX - 1 - i;
+    if (!t->owners || !t->slots) sequences_free(&t);
     return t;
 }
 
@@ -37,29 +38,43 @@ void sequences_free(sequences **t) {
     if (!*t) return;
     for (sequence *s = TAILQ_FIRST(&(*t)->all); s; s = TAILQ_FIRST(&(*t)->all))
         sequences_close(*t, s);
+    slots_free(&(*t)->slots);
+    owners_free(&(*t)->owners);
     free(*t);
     *t = NULL;
 }
 
-sequence *sequences_find(const sequences *t, const uint8_t request[REQUEST_BYTES]) {
+static bool is_text(const sequence *s, const uint8_t request[REQUEST_BYTES]) {
+    return s->kind == SEQUENCE_TEXT && memcmp(sequence_text(s)->request, request, REQUEST_BYTES) == 0;
+}
+
+sequence *sequences_find(const sequences *t, const char *whose, const uint8_t request[REQUEST_BYTES]) {
     sequence *s;
     TAILQ_FOREACH (s, &t->all, link)
-        if (s->kind == SEQUENCE_TEXT && memcmp(sequence_text(s)->request, request, REQUEST_BYTES) == 0)
-            return s;
+        if (is_text(s, request) && strcmp(s->owner->name, whose) == 0) return s;
     return NULL;
 }
 
-sequence *sequences_find_call(const sequences *t, const void *owner, uint64_t call) {
+sequence *sequences_find_text(const sequences *t, const void *from, const uint8_t request[REQUEST_BYTES], uint32_t number) {
     sequence *s;
     TAILQ_FOREACH (s, &t->all, link)
-        if (s->kind != SEQUENCE_TEXT && s->owner == owner && sequence_call(s) == call) return s;
+        if (s->from == from && is_text(s, request) && sequence_text(s)->number == number) return s;
     return NULL;
 }
 
-/* A ticket is n_sendings × SLOTS_MAX + slot: unique, and it says where to look. */
+sequence *sequences_find_call(const sequences *t, const void *from, uint64_t call) {
+    sequence *s;
+    TAILQ_FOREACH (s, &t->all, link)
+        if (s->kind != SEQUENCE_TEXT && s->from == from && sequence_call(s) == call) return s;
+    return NULL;
+}
+
 sequence *sequences_by_ticket(const sequences *t, uint64_t ticket) {
-    sequence *s = t->slots[ticket % SLOTS_MAX];
-    return s && ticket != 0 && s->sending.ticket == ticket ? s : NULL;
+    return slots_find(t->slots, ticket);
+}
+
+bool sequences_text_of(const sequences *t, uint64_t ticket, const uint8_t request[REQUEST_BYTES], text_home *out) {
+    return slots_text_of(t->slots, ticket, request, out);
 }
 
 sequence *sequences_first(const sequences *t) {
@@ -79,7 +94,7 @@ sequence *sequences_next_waiting(const sequence *s) {
 }
 
 uint32_t sequences_count(const sequences *t) {
-    return t->n_texts + t->n_calls;
+    return (uint32_t)(owners_held(t->owners, HOLDING_TEXTS) + owners_held(t->owners, HOLDING_CALLS));
 }
 
 uint32_t sequences_n_queued(const sequences *t) {
@@ -91,18 +106,6 @@ static uint32_t min_u32(uint32_t a, uint32_t b) {
 }
 
 /* ---- opening ---- */
-
-/* Room for one more of its kind. */
-static status check_room(const sequences *t, const job *asked, failure *f) {
-    if (asked->kind == SEQUENCE_TEXT && t->n_texts >= SEQUENCES_MAX)
-        return fail(f, STATUS_BUSY,
-                    "this modeld writes %d texts already, its limit; try again later",
-                    SEQUENCES_MAX);
-    if (asked->kind != SEQUENCE_TEXT && t->n_calls >= CALLS_MAX)
-        return fail(f, STATUS_BUSY,
-                    "this modeld has %d calls under way, its limit; try again later", CALLS_MAX);
-    return STATUS_OK;
-}
 
 /* Positions that must have room in the cache. */
 static status check_pages(const sequences *t, uint32_t n_positions, failure *f) {
@@ -127,45 +130,36 @@ static void leave_waiting(sequences *t, sequence *s) {
     s->sending.in_queue = false;
 }
 
-/* What all of its kind hold together. */
-static size_t *bytes_held(sequences *t, const sequence *s) {
-    return s->kind == SEQUENCE_TEXT ? &t->text_bytes : &t->call_bytes;
+static size_t place_of(sequence_kind kind) {
+    return kind == SEQUENCE_TEXT ? HOLDING_TEXTS : HOLDING_CALLS;
 }
 
-/* What it holds now is counted. STATUS_BUSY: that is more than its kind may hold; the count stands all the same. */
-static status count_bytes(sequences *t, sequence *s, failure *f) {
-    size_t *n_held = bytes_held(t, s);
-    *n_held -= s->bytes_counted;
-    *n_held += s->bytes_counted = sequence_bytes(s);
-    bool is_text = s->kind == SEQUENCE_TEXT;
-    size_t n_max = is_text ? OPEN_TEXTS_BYTES_MAX : OPEN_CALLS_BYTES_MAX;
-    if (*n_held <= n_max) return STATUS_OK;
-    return fail(f, STATUS_BUSY, "the %s under way hold %zu bytes, this modeld's limit; try again later",
-                is_text ? "texts" : "calls", n_max);
+static size_t bytes_of(sequence_kind kind) {
+    return kind == SEQUENCE_TEXT ? HOLDING_TEXT_BYTES : HOLDING_CALL_BYTES;
+}
+
+/* What it holds now is counted. STATUS_BUSY: that is more than its owner may hold; it counts all the same. */
+static status count_bytes(sequence *s, failure *f) {
+    const size_t what = bytes_of(s->kind);
+    owner_give(s->owner, what, s->bytes_counted);
+    s->bytes_counted = sequence_bytes(s);
+    status st = owner_take(s->owner, what, s->bytes_counted, f);
+    if (st != STATUS_OK) owner_count(s->owner, what, s->bytes_counted);
+    return st;
 }
 
 /* Whoever asks and reads late is not to be cut for answers that it asked for: these find room in its outbox. */
 static status check_answers(const sequences *t, const job *asked, failure *f) {
-    if (asked->kind == SEQUENCE_TEXT || t->call_bytes + asked->n_unread_bytes <= OPEN_CALLS_BYTES_MAX) return STATUS_OK;
+    const size_t n_bytes = owners_held(t->owners, HOLDING_CALL_BYTES) + asked->n_unread_bytes;
+    if (asked->kind == SEQUENCE_TEXT || n_bytes <= OPEN_CALLS_BYTES_MAX) return STATUS_OK;
     return fail(f, STATUS_BUSY, "the calls under way hold, with %zu bytes of answers that were not read yet, this modeld's limit of "
                 "%d; try again later", asked->n_unread_bytes, OPEN_CALLS_BYTES_MAX);
 }
 
-/* Room for what it holds now. STATUS_BUSY: it is not counted. */
-static status take_bytes(sequences *t, sequence *s, const job *asked, failure *f) {
-    status st = count_bytes(t, s, f);
-    if (st == STATUS_OK) st = check_answers(t, asked, f);
-    if (st != STATUS_OK) *bytes_held(t, s) -= s->bytes_counted;
-    return st;
-}
-
 static void enter(sequences *t, sequence *s, uint64_t now_us) {
     if (s->kind == SEQUENCE_TEXT) sequence_text(s)->timing.opened_us = now_us;
-    s->slot = t->free_slots[--t->n_free_slots];
-    t->slots[s->slot] = s;
+    s->slot = slots_take(t->slots, s);
     TAILQ_INSERT_TAIL(&t->all, s, link);
-    if (s->kind == SEQUENCE_TEXT) t->n_texts++;
-    else t->n_calls++;
     t->n_queued++;
     if (s->kind != SEQUENCE_PROBE) return;
     t->n_queued--;
@@ -183,22 +177,37 @@ static uint32_t positions(const sequences *t, const job *asked) {
     return 0;
 }
 
-status sequences_open(sequences *t, const job *asked, uint64_t now_us, sequence **out, failure *f) {
-    if (check_room(t, asked, f) != STATUS_OK) return f->code;
-    if (job_check(asked, t->n_vocab, t->n_ctx, f) != STATUS_OK) return f->code;
+/* Room for what it holds. STATUS_BUSY, STATUS_NO_MEMORY: there is none of it. */
+static status make(sequences *t, const job *asked, owner *whose, sequence **out, failure *f) {
     uint32_t n_positions = positions(t, asked);
     if (check_pages(t, n_positions, f) != STATUS_OK) return f->code;
-
     uint32_t row_width = asked->kind == SEQUENCE_PROBE ? (uint32_t)asked->probe.row_width : t->n_vocab;
-    sequence *s = sequence_new(asked, n_positions, row_width, ++t->n_opened);
+    sequence *s = sequence_new(asked, whose, n_positions, row_width, ++t->n_opened);
     if (!s) return fail(f, STATUS_NO_MEMORY, "no memory for another sequence");
-    if (take_bytes(t, s, asked, f) != STATUS_OK) {
-        sequence_free(s);
-        return f->code;
+    status st = count_bytes(s, f);
+    if (st == STATUS_OK) st = check_answers(t, asked, f);
+    if (st == STATUS_OK) {
+        *out = s;
+        return st;
     }
-    enter(t, s, now_us);
-    *out = s;
-    return STATUS_OK;
+    owner_give(whose, bytes_of(s->kind), s->bytes_counted);
+    sequence_free(s);
+    return st;
+}
+
+status sequences_open(sequences *t, const job *asked, uint64_t now_us, sequence **out, failure *f) {
+    if (job_check(asked, t->n_vocab, t->n_ctx, f) != STATUS_OK) return f->code;
+    owner *whose = owners_hold(t->owners, asked->owner ? asked->owner : "");
+    if (!whose) return fail(f, STATUS_NO_MEMORY, "no memory for another sequence");
+    const size_t place = place_of(asked->kind);
+    status st = owner_take(whose, place, 1, f);
+    if (st == STATUS_OK && make(t, asked, whose, out, f) != STATUS_OK) {
+        owner_give(whose, place, 1);
+        st = f->code;
+    }
+    if (st == STATUS_OK) enter(t, *out, now_us);
+    else owner_release(&whose);
+    return st;
 }
 
 /* ---- pages ---- */
@@ -230,9 +239,16 @@ static status make_rows(sequences *t, sequence *s) {
     return STATUS_OK;
 }
 
+/* The oldest of the owner that has the fewest with pages; NULL: nobody may be next. */
+static sequence *next_to_admit(const sequences *t) {
+    sequence *next = NULL, *s = t->n_queued > 0 ? TAILQ_FIRST(&t->all) : NULL;
+    for (; s; s = TAILQ_NEXT(s, link))
+        if (may_be_next(t, s) && (!next || s->owner->n_active < next->owner->n_active)) next = s;
+    return next;
+}
+
 status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
-    sequence *s = t->n_queued > 0 ? TAILQ_FIRST(&t->all) : NULL;
-    while (s && !may_be_next(t, s)) s = TAILQ_NEXT(s, link);
+    sequence *s = next_to_admit(t);
     if (!s) return STATUS_NOT_FOUND;
     *out = s;
     status st = s->rows.logits ? STATUS_OK : make_rows(t, s);
@@ -244,6 +260,7 @@ status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
     t->n_scores_running += s->kind == SEQUENCE_SCORE;
     pages->n_computed = pages->n_cached;
     s->has_pages = true;
+    s->owner->n_active++;
     if (s->kind == SEQUENCE_TEXT) {
         text_timing *timing = &sequence_text(s)->timing;
         timing->admitted_us = now_us;
@@ -259,12 +276,14 @@ static void give_pages(sequences *t, const sequence *s) {
     if (sequence_caches(s)) kv_cache_close(t->cache, kv);
     else kv_cache_drop(t->cache, kv);
     t->n_scores_running -= s->kind == SEQUENCE_SCORE;
+    s->owner->n_active--;
 }
 
 void sequences_release(sequences *t, sequence *s) {
     assert(s->state == SEQUENCE_CLOSED && !s->in_pass);
     if (s->has_pages) give_pages(t, s);
-    *bytes_held(t, s) -= s->bytes_counted;
+    owner_give(s->owner, bytes_of(s->kind), s->bytes_counted);
+    owner_release(&s->owner);
     t->row_bytes -= s->row_bytes_counted;
     if (sequence_in_shared(s)) shared_rows_give(t->shared, sequence_text(s)->shared.index);
     sequence_free(s);
@@ -276,10 +295,8 @@ void sequences_close(sequences *t, sequence *s) {
     sequence_settle(s, true);
     leave_waiting(t, s);
     TAILQ_REMOVE(&t->all, s, link);
-    t->slots[s->slot] = NULL;
-    t->free_slots[t->n_free_slots++] = s->slot;
-    if (s->kind == SEQUENCE_TEXT) t->n_texts--;
-    else t->n_calls--;
+    slots_give(t->slots, s->slot);
+    owner_give(s->owner, place_of(s->kind), 1);
     if (!s->in_pass) sequences_release(t, s);
 }
 
@@ -327,7 +344,7 @@ size_t sequence_sending_bytes(const sequence *s, const sampler *to) {
 void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint64_t deadline_us) {
     assert(s->state == SEQUENCE_SAMPLING && !s->sending.sampler);
     leave_waiting(t, s);
-    s->sending.ticket = ++t->n_sendings * SLOTS_MAX + s->slot;
+    s->sending.ticket = slots_ticket(t->slots, s->slot);
     s->sending.sampler = to;
     s->sending.sent_us = now_us;
     s->sending.deadline_us = deadline_us;
@@ -336,10 +353,10 @@ void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint
     sampler_took(to, s->sending.n_bytes);
 }
 
-status sequences_retune(sequences *t, sequence *s, uint32_t change, const strategy *wanted, uint32_t *from_step,
+status sequences_retune(sequence *s, uint32_t change, const strategy *wanted, uint32_t *from_step,
                         failure *f) {
     status st = sequence_retune(s, change, wanted, from_step, f);
-    return st == STATUS_OK ? count_bytes(t, s, f) : st;
+    return st == STATUS_OK ? count_bytes(s, f) : st;
 }
 
 void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,

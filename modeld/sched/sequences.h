@@ -11,12 +11,12 @@
 #include "proto/base/status.h"
 #include "proto/rows/shared_rows.h"
 #include "sequence.h"
+#include "slots.h"
 
 enum {
     SCORES_RUNNING_MAX = TINY_LIMITS ? 1 : 16, /* scores that hold pages and rows at a time */
     RUNNING_MAX = SEQUENCES_MAX + SCORES_RUNNING_MAX, /* sequences that hold pages */
     KV_SEQUENCES_MAX = RUNNING_MAX + SEQUENCES_MAX,   /* handles: theirs, and for idle sessions */
-    SLOTS_MAX = SEQUENCES_MAX + CALLS_MAX,
 };
 
 /* Why a sending came to nothing. */
@@ -38,14 +38,18 @@ void sequences_free(sequences **t);
  * NO_MEMORY. */
 status sequences_open(sequences *t, const job *asked, uint64_t now_us, sequence **out, failure *f);
 
-/* The open text of this request, whatever its attempt or owner; NULL: none. */
-sequence *sequences_find(const sequences *t, const uint8_t request[REQUEST_BYTES]);
-/* The call that this owner gave this number; NULL: none is under way. */
-sequence *sequences_find_call(const sequences *t, const void *owner, uint64_t call);
+/* The open text of this owner's request, whatever its attempt and wherever it came from; NULL: none. */
+sequence *sequences_find(const sequences *t, const char *whose, const uint8_t request[REQUEST_BYTES]);
+/* The open text that came through this link under this id and number; NULL: none. */
+sequence *sequences_find_text(const sequences *t, const void *from, const uint8_t request[REQUEST_BYTES], uint32_t number);
+/* The call that came through this link under this number; NULL: none is under way. */
+sequence *sequences_find_call(const sequences *t, const void *from, uint64_t call);
 /* The one whose rows are out under this ticket; NULL: the answer is late, or nobody's. */
 sequence *sequences_by_ticket(const sequences *t, uint64_t ticket);
+/* As slots_text_of. */
+bool sequences_text_of(const sequences *t, uint64_t ticket, const uint8_t request[REQUEST_BYTES], text_home *out);
 
-/* Give pages and rows to the oldest that is QUEUED. STATUS_OK: *out is in PREFILL now.
+/* Give pages and rows to one that is QUEUED: of the owner that has the fewest with pages, the oldest. STATUS_OK: *out is in PREFILL now.
  * STATUS_NOT_FOUND: none waits, or there are no pages or rows for it yet. Any other: close *out. */
 status sequences_admit(sequences *t, uint64_t now_us, sequence **out);
 
@@ -77,8 +81,8 @@ void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint
 /* The sending came to nothing: `why`, and the rows wait again, in front. */
 void sequence_retry(sequences *t, sequence *s, retry_cause cause, uint64_t now_us,
                     const char *why);
-/* As sequence_retune; STATUS_BUSY: texts hold all that they may with this strategy, and the text is to be closed. */
-status sequences_retune(sequences *t, sequence *s, uint32_t change, const strategy *wanted, uint32_t *from_step,
+/* As sequence_retune; STATUS_BUSY: with this strategy its owner's texts hold more than they may, and the text is to be closed. */
+status sequences_retune(sequence *s, uint32_t change, const strategy *wanted, uint32_t *from_step,
                         failure *f);
 /* Its rows wait, and somebody is there who answers: its time to wait begins anew. */
 void sequence_may_wait(sequence *s, uint64_t now_us);

@@ -44,21 +44,21 @@ void endings_tell(const endings *e, sequence *q, sequence_end end, const failure
         };
         log_end(q, reason_name(end), end == END_ERROR ? f->message : "");
         (*e->n_texts)++;
-        tokenizerd_answer_closed(q->owner, (text_name){text->request, text->attempt}, &told);
+        tokenizerd_answer_closed(q->from, (text_name){text->request, text->attempt, text->number}, &told);
     } else {
-        tokenizerd_answer_failed(q->owner, sequence_call(q), f);
+        tokenizerd_answer_failed(q->from, sequence_call(q), f);
     }
     sequence_drop(e, q);
 }
 
 void endings_scored(const endings *e, sequence *q, const sample_answer *last) {
     const score_sequence *score = sequence_score(q);
-    tokenizerd_answer_scored(q->owner, score->call, score->logprobs, q->n_ids, sample_answer_last(last));
+    tokenizerd_answer_scored(q->from, score->call, score->logprobs, q->n_ids, sample_answer_last(last));
     sequence_drop(e, q);
 }
 
 void endings_probed(const endings *e, sequence *q, const sample_answer *answer) {
-    tokenizerd_answer_probed(q->owner, sequence_call(q), sample_answer_id(answer),
+    tokenizerd_answer_probed(q->from, sequence_call(q), sample_answer_id(answer),
                          sample_answer_probabilities(answer, q->rows.width), q->rows.width);
     sequence_drop(e, q);
 }

@@ -59,7 +59,7 @@ static void choose(forward_pass *p) {
         uint32_t n_wanted = sequence_n_wanted(q);
         if (n_wanted == 0) continue;
         p->parts[p->n_parts].sequence = q;
-        demands[p->n_parts++] = (demand){n_wanted, q->state == SEQUENCE_DECODE};
+        demands[p->n_parts++] = (demand){n_wanted, q->state == SEQUENCE_DECODE, q->owner};
     }
     scheduler_share(&p->scheduler, demands, p->n_parts, n_rows);
     for (uint32_t i = 0; i < p->n_parts; i++) p->parts[i].n_rows = n_rows[i];

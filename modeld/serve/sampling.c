@@ -201,7 +201,7 @@ static void take_drawn(sampling *s, sequence *q, const sample_answer *a, const s
         .sample_ms = sample_answer_ms(a),
         .drawn = sample_answer_first(a),
     };
-    tokenizerd_answer_token(q->owner, (text_name){text->request, text->attempt}, &token);
+    tokenizerd_answer_token(q->from, (text_name){text->request, text->attempt, text->number}, &token);
     s->n_drawn++;
     size_t n_state_bytes = 0;
     const uint8_t *state = sample_answer_state(a, &n_state_bytes);
@@ -258,9 +258,9 @@ static void on_answered(void *context, sampler *from, const sample_answer *a) {
     wakeup_set(s->options.turn, 0);
 }
 
-static void on_traced(void *context, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
+static void on_traced(void *context, const Trivium__Glimpse *g) {
     sampling *s = context;
-    tokenizerds_trace(s->options.tokenizerds, request, g);
+    tokenizerds_trace(s->options.tokenizerds, g);
 }
 
 /* ---- samplers come and go ---- */

@@ -24,8 +24,8 @@ struct tokenizerds {
 
 /* The last word on one that was never opened. */
 static void refuse_text(const job *asked, sequence_end why, const failure *f) {
-    text_name name = {asked->text.request, asked->text.attempt};
-    tokenizerd_answer_closed(asked->owner, name, &(told_end){.why = why, .failure = f});
+    text_name name = {asked->text.request, asked->text.attempt, asked->text.number};
+    tokenizerd_answer_closed(asked->from, name, &(told_end){.why = why, .failure = f});
 }
 
 static void log_opened(const sequence *q) {
@@ -38,7 +38,7 @@ static void log_opened(const sequence *q) {
 static void on_open(void *context, const job *asked, const failure *unreadable) {
     tokenizerds *t = context;
     const text_job *text = &asked->text;
-    sequence *q = sequences_find(t->options.sequences, text->request);
+    sequence *q = sequences_find(t->options.sequences, asked->owner ? asked->owner : "", text->request);
     if (q && sequence_text(q)->attempt >= text->attempt) {
         refuse_text(asked, END_SUPERSEDED, NULL);
         return;
@@ -57,8 +57,8 @@ static void on_open(void *context, const job *asked, const failure *unreadable) 
 
 /* The open text that is meant; NULL: it has ended and its Closed is on the way, or it was never ours. */
 static sequence *find_text(const tokenizerds *t, const tokenizerd_link *from, text_name text) {
-    sequence *q = sequences_find(t->options.sequences, text.request);
-    return q && q->owner == from && sequence_text(q)->attempt == text.attempt ? q : NULL;
+    sequence *q = sequences_find_text(t->options.sequences, from, text.request, text.number);
+    return q && sequence_text(q)->attempt == text.attempt ? q : NULL;
 }
 
 static void on_retune(void *context, tokenizerd_link *from, text_name text, uint32_t change,
@@ -69,7 +69,7 @@ static void on_retune(void *context, tokenizerd_link *from, text_name text, uint
     failure f;
     uint32_t first_step = 0;
     if (unreadable) f = *unreadable;
-    else if (sequences_retune(t->options.sequences, q, change, wanted, &first_step, &f) == STATUS_OK) {
+    else if (sequences_retune(q, change, wanted, &first_step, &f) == STATUS_OK) {
         tokenizerd_answer_retuned(from, text, change, first_step);
         return;
     }
@@ -97,7 +97,7 @@ static void on_call(void *context, const job *asked, const failure *unreadable) 
     status st = unreadable ? unreadable->code
                            : sequences_open(t->options.sequences, asked, clock_us(), &q, &f);
     if (st != STATUS_OK)
-        tokenizerd_answer_failed(asked->owner, job_call(asked), unreadable ? unreadable : &f);
+        tokenizerd_answer_failed(asked->from, job_call(asked), unreadable ? unreadable : &f);
     wakeup_set(t->options.turn, 0);
 }
 
@@ -127,7 +127,7 @@ static void on_over(void *context, tokenizerd_link *from) {
     sequence *next = NULL;
     for (sequence *q = sequences_first(t->options.sequences); q; q = next) {
         next = sequences_next(q);
-        if (q->owner == from) endings_untold(t->options.endings, q);
+        if (q->from == from) endings_untold(t->options.endings, q);
     }
     leaving_forget(t->options.leaving, from);
     wakeup_set(t->options.turn, 0);
@@ -235,11 +235,13 @@ void tokenizerds_beat(tokenizerds *t) {
     for (size_t i = 0; (link = link_from(t, &i)); i++) tokenizerd_link_beat(link);
 }
 
-void tokenizerds_trace(tokenizerds *t, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
-    const sequence *q = sequences_find(t->options.sequences, request);
-    tokenizerd_link *link;
-    if (q) tokenizerd_answer_trace(q->owner, g);
-    for (size_t i = 0; !q && (link = link_from(t, &i)); i++) tokenizerd_answer_trace(link, g);
+void tokenizerds_trace(tokenizerds *t, const Trivium__Glimpse *g) {
+    text_home where;
+    if (!sequences_text_of(t->options.sequences, g->ticket, g->request.data, &where)) return;
+    Trivium__Glimpse named = *g;
+    named.ticket = 0;
+    named.number = where.number;
+    tokenizerd_answer_trace(where.from, &named);
 }
 
 uint64_t tokenizerds_garbage(const tokenizerds *t) {

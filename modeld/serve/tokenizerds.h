@@ -29,9 +29,8 @@ status tokenizerds_join(tokenizerds *t, const char *const *endpoints, size_t n_e
 void tokenizerds_drain(tokenizerds *t); /* this modeld drains: all are told, now and later */
 bool tokenizerds_have_sent(const tokenizerds *t); /* nothing that they were told waits any more */
 void tokenizerds_beat(tokenizerds *t); /* a heartbeat to all of them: the report has changed */
-/* To the one that asked for this text; when it has ended meanwhile, to all: the one that it is for
- * knows it. */
-void tokenizerds_trace(tokenizerds *t, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g);
+/* To the one that asked for the text, which may have ended meanwhile; one that cannot be told is dropped. */
+void tokenizerds_trace(tokenizerds *t, const Trivium__Glimpse *g);
 uint64_t tokenizerds_garbage(const tokenizerds *t); /* messages of theirs that could not be read */
 
 /* Why the last one refused this model for good, as all others did before: then the loop was stopped.

@@ -65,6 +65,7 @@ bool sample_reply_trace(Trivium__Glimpse *glimpse, const Trivium__SampleRequest 
     if (room->watched[at].n_candidates == 0) return false;
     trivium__glimpse__init(glimpse);
     glimpse->request = request->request;
+    glimpse->ticket = request->ticket;
     glimpse->attempt = request->attempt;
     glimpse->step = request->step + at;
     glimpse->drawn = &room->watched[at];

@@ -25,9 +25,10 @@ ROOMS = {
     "proto/rows": [],
     "proto/net": ["proto/chain", "proto/rows"],
 
+    "tokenizerd/owners": [],
     "tokenizerd/vocab": [],
     "tokenizerd/tokenizer": ["tokenizerd/vocab"],
-    "tokenizerd/text": ["tokenizerd/tokenizer"],
+    "tokenizerd/text": ["tokenizerd/owners", "tokenizerd/tokenizer"],
     "tokenizerd/chat": ["tokenizerd/text"],
     "tokenizerd/requests": ["proto/chain", "tokenizerd/text"],
     "tokenizerd/route": ["tokenizerd/chat", "tokenizerd/requests"],

@@ -10,7 +10,9 @@
 int world_setup(void **state) {
     world *w = calloc(1, sizeof *w);
     failure f;
-    w->table = requests_new(&fake_serving);
+    w->owners = holdings_new(NULL);
+    assert_non_null(w->owners);
+    w->table = requests_new(&fake_serving, w->owners);
     assert_non_null(w->table);
     w->modeld = fake_modeld_new();
     assert_non_null(w->modeld);
@@ -26,6 +28,7 @@ int world_setup(void **state) {
 int world_teardown(void **state) {
     world *w = *state;
     requests_free(&w->table);
+    owners_free(&w->owners);
     fake_modeld_free(&w->modeld);
     fake_model_free(&w->model);
     strategy_clear(&w->plain);

@@ -9,6 +9,7 @@
 enum { WORLD_STEPS = 10 };      /* max_new_tokens */
 
 typedef struct world {
+    owners *owners;
     requests *table;
     modeld *modeld;
     served_model *model;

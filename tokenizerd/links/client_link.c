@@ -1,9 +1,11 @@
 #include "client_link.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/base/text.h"
 #include "client_link_parts.h"
 
 /* ---- speaking ---- */
@@ -74,20 +76,42 @@ static void take_pause(client_link *l, const peer *p, const Trivium__Pause *m) {
     else l->events.pause(l->context, p, m->request.data, m->attempt, m->step);
 }
 
-static void take_watch(client_link *l, peer *p, const Trivium__Watch *m) {
+static void take_watch(client_link *l, const sender *who, const Trivium__Watch *m) {
     const watch_order order = {
         .number = m->call,
         .id = m->request.data,
         .n_id_bytes = m->request.len,
         .n_candidates = m->n_candidates,
     };
-    l->events.watch(l->context, p, &order);
+    l->events.watch(l->context, who, &order);
 }
 
 static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
     for (size_t i = 0; i < beat->n_acknowledged; i++)
         take_acknowledge(context, p, beat->acknowledged[i]);
 }
+
+/* ---- in whose name ---- */
+
+static const char on_behalf[] = "name:";
+enum { ASKED_OWNER_BYTES = sizeof on_behalf + NAME_BYTES_MAX };
+_Static_assert(ASKED_OWNER_BYTES <= OWNER_BYTES_MAX + 1, "whoever is named has a place");
+
+/* `name` keeps who is named. STATUS_FORBIDDEN, STATUS_BAD_REQUEST: it asks in its own then. */
+static status read_sender(peer *p, const Trivium__TextRequest *m, char name[ASKED_OWNER_BYTES], sender *who, failure *f) {
+    *who = (sender){.client = p, .owner = peer_owner(p), .is_operator = peer_is_operator(p)};
+    if (!m->owner[0]) return STATUS_OK;
+    if (!peer_names_owners(p))
+        return fail(f, STATUS_FORBIDDEN, "only a gateway asks on behalf of others, and this client is none");
+    if (!text_is_printable(m->owner, NAME_BYTES_MAX))
+        return fail(f, STATUS_BAD_REQUEST, "the name of an owner may have %d bytes of UTF-8 without control characters",
+                    NAME_BYTES_MAX);
+    snprintf(name, ASKED_OWNER_BYTES, "%s%s", on_behalf, m->owner);
+    *who = (sender){.client = p, .owner = name};
+    return STATUS_OK;
+}
+
+/* ---- messages ---- */
 
 /* How many raw frames may come with it, and the number of its call if it is one. */
 static size_t frames_max(const Trivium__TextRequest *m, uint64_t *number) {
@@ -108,68 +132,71 @@ static size_t frames_max(const Trivium__TextRequest *m, uint64_t *number) {
     }
 }
 
-/* The answer to a message whose frames are not what they should be. */
-static void refuse_frames(client_link *l, peer *p, const Trivium__TextRequest *m, const failure *why) {
+/* The answer to a message whose frames are not what they should be, or that asks in a name which it may not. */
+static void refuse(client_link *l, const sender *who, const Trivium__TextRequest *m, const failure *why) {
     uint64_t number;
     frames_max(m, &number);
     if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_GENERATE)
-        client_link_refuse_generate(l, p, m->generate, why);
+        client_link_refuse_generate(l, who, m->generate, why);
     else if (m->body_case == TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE ||
              m->body_case == TRIVIUM__TEXT_REQUEST__BODY_PAUSE ||
              m->body_case == TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL ||
              m->body_case == TRIVIUM__TEXT_REQUEST__BODY__NOT_SET)
         bound_link_garbage(&l->bound, "frames");
-    else client_link_failed(l, p, number, why);
+    else client_link_failed(l, who->client, number, why);
 }
 
 static void on_refuse(void *context, peer *p, const wire_message *message, const failure *why) {
-    refuse_frames(context, p, (const Trivium__TextRequest *)message->header, why);
-}
-
-/* False: it came with more frames than belong to it, and was told so. */
-static bool frames_fit(client_link *l, peer *p, const wire_message *message) {
-    const Trivium__TextRequest *m = (const Trivium__TextRequest *)message->header;
-    uint64_t number;
-    size_t n_max = frames_max(m, &number);
-    if (message->n_raw <= n_max) return true;
+    char name[ASKED_OWNER_BYTES];
+    sender who;
     failure f;
-    fail(&f, STATUS_BAD_MESSAGE, "%zu raw frames came with a message that takes %zu", message->n_raw,
-         n_max);
-    refuse_frames(l, p, m, &f);
-    return false;
+    const Trivium__TextRequest *m = (const Trivium__TextRequest *)message->header;
+    status st = read_sender(p, m, name, &who, &f);
+    refuse(context, &who, m, st == STATUS_OK ? why : &f);
 }
 
-static void on_message(void *context, peer *p, const wire_message *message) {
-    client_link *l = context;
+static status frames_check(const wire_message *message, failure *f) {
+    uint64_t number;
+    size_t n_max = frames_max((const Trivium__TextRequest *)message->header, &number);
+    if (message->n_raw <= n_max) return STATUS_OK;
+    return fail(f, STATUS_BAD_MESSAGE, "%zu raw frames came with a message that takes %zu", message->n_raw, n_max);
+}
+
+/* What is known to make sense so far. */
+static void take(client_link *l, const sender *who, const Trivium__TextRequest *m, const wire_message *message) {
     const client_link_events *events = &l->events;
-    const Trivium__TextRequest *m = (const Trivium__TextRequest *)message->header;
-    if (!frames_fit(l, p, message)) return;
     switch (m->body_case) {
-    case TRIVIUM__TEXT_REQUEST__BODY_GENERATE:
-        client_link_generate(l, p, m->generate, message);
-        return;
-    case TRIVIUM__TEXT_REQUEST__BODY_TUNE: client_link_tune(l, p, m->tune); return;
-    case TRIVIUM__TEXT_REQUEST__BODY_WATCH: take_watch(l, p, m->watch); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_GENERATE: client_link_generate(l, who, m->generate, message); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_TUNE: client_link_tune(l, who, m->tune); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_WATCH: take_watch(l, who, m->watch); return;
     case TRIVIUM__TEXT_REQUEST__BODY_CANCEL:
-        events->cancel(l->context, p, m->cancel->call, m->cancel->request.data,
-                       m->cancel->request.len);
+        events->cancel(l->context, who, m->cancel->call, m->cancel->request.data, m->cancel->request.len);
         return;
-    case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: client_link_tokenize(l, p, m->tokenize, message); return;
-    case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE:
-        client_link_detokenize(l, p, m->detokenize, message);
-        return;
-    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: client_link_render(l, p, m->render, message); return;
-    case TRIVIUM__TEXT_REQUEST__BODY_SCORE: client_link_score(l, p, m->score, message); return;
-    case TRIVIUM__TEXT_REQUEST__BODY_PROBE: client_link_probe(l, p, m->probe, message); return;
-    case TRIVIUM__TEXT_REQUEST__BODY_LIST: events->list(l->context, p, m->list->call); return;
-    case TRIVIUM__TEXT_REQUEST__BODY_STATUS: events->status(l->context, p, m->status->call); return;
-    case TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE: take_acknowledge(l, p, m->acknowledge); return;
-    case TRIVIUM__TEXT_REQUEST__BODY_PAUSE: take_pause(l, p, m->pause); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_TOKENIZE: client_link_tokenize(l, who, m->tokenize, message); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_DETOKENIZE: client_link_detokenize(l, who, m->detokenize, message); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_RENDER: client_link_render(l, who, m->render, message); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_SCORE: client_link_score(l, who, m->score, message); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_PROBE: client_link_probe(l, who, m->probe, message); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_LIST: events->list(l->context, who, m->list->call); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_STATUS: events->status(l->context, who->client, m->status->call); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_ACKNOWLEDGE: take_acknowledge(l, who->client, m->acknowledge); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_PAUSE: take_pause(l, who->client, m->pause); return;
     case TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL:
-        events->call_cancelled(l->context, p, m->cancel_call->call);
+        events->call_cancelled(l->context, who->client, m->cancel_call->call);
         return;
     default: bound_link_garbage(&l->bound, "text_request");
     }
+}
+
+static void on_message(void *context, peer *p, const wire_message *message) {
+    const Trivium__TextRequest *m = (const Trivium__TextRequest *)message->header;
+    char name[ASKED_OWNER_BYTES];
+    sender who;
+    failure f;
+    status st = read_sender(p, m, name, &who, &f);
+    if (st == STATUS_OK) st = frames_check(message, &f);
+    if (st == STATUS_OK) take(context, &who, m, message);
+    else refuse(context, &who, m, &f);
 }
 
 /* ---- its own life ---- */

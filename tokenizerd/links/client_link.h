@@ -23,6 +23,13 @@ typedef struct peer peer;           /* proto/net/peer.h */
 
 /* ---- what clients ask; all of it is borrowed for the call ---- */
 
+/* Who asks, and in whose name: its own, or, of a client that may name owners, that of another. */
+typedef struct sender {
+    peer *client;
+    const char *owner;              /* whose texts are meant, and whose limits count: OWNER_BYTES_MAX at most */
+    bool is_operator;               /* in its own name: everybody's texts are meant */
+} sender;
+
 /* The prompt of its next reply is wanted. */
 typedef struct conversation_order {
     const chat_message *messages;   /* not checked yet */
@@ -60,23 +67,24 @@ typedef struct watch_order {
 
 typedef struct prompt_order {       /* a Render */
     uint64_t number;
+    size_t n_unread_bytes;          /* as in call_order */
     const char *model;
     uint32_t wait_ms;
     conversation_order conversation;
 } prompt_order;
 
 typedef struct client_link_events {
-    void (*generate)(void *context, peer *client, const generate_order *order);
+    void (*generate)(void *context, const sender *who, const generate_order *order);
     /* A Generate that is none was answered with its Done: its attempt counts as ended. */
-    void (*generate_refused)(void *context, const uint8_t id[REQUEST_BYTES], uint32_t attempt);
-    void (*tune)(void *context, peer *client, const tune_order *order);
-    void (*cancel)(void *context, peer *client, uint64_t number, const uint8_t *id, size_t n_id_bytes);
-    void (*watch)(void *context, peer *client, const watch_order *order);
+    void (*generate_refused)(void *context, const sender *who, const uint8_t id[REQUEST_BYTES], uint32_t attempt);
+    void (*tune)(void *context, const sender *who, const tune_order *order);
+    void (*cancel)(void *context, const sender *who, uint64_t number, const uint8_t *id, size_t n_id_bytes);
+    void (*watch)(void *context, const sender *who, const watch_order *order);
     /* Tokenize, Detokenize, Score and Probe. text: to be encoded; NULL: the order has all. */
     void (*call)(void *context, const call_order *order, const prompt_piece *text);
-    void (*render)(void *context, peer *client, const prompt_order *order);
+    void (*render)(void *context, const sender *who, const prompt_order *order);
     void (*call_cancelled)(void *context, const peer *client, uint64_t number);   /* a call of its own */
-    void (*list)(void *context, peer *client, uint64_t number);
+    void (*list)(void *context, const sender *who, uint64_t number);
     void (*status)(void *context, peer *client, uint64_t number);
     /* Changes of strategy up to this ordinal have arrived. */
     void (*acknowledged)(void *context, const peer *client, const uint8_t id[REQUEST_BYTES],
@@ -135,7 +143,8 @@ void client_link_tuned(client_link *l, peer *client, uint64_t number, const requ
                        const request_change *change);
 void client_link_cancelled(client_link *l, peer *client, uint64_t number,
                            const uint8_t id[REQUEST_BYTES], uint32_t n_tokens);
-void client_link_listed(client_link *l, peer *client, uint64_t number, const requests *rs);
+/* The asker's own; all of them to an operator. */
+void client_link_listed(client_link *l, const sender *who, uint64_t number, const requests *rs);
 void client_link_status(client_link *l, peer *client, uint64_t number, models *ms,
                         const modeld_link *modelds, size_t n_requests);
 
@@ -147,7 +156,7 @@ void client_link_watch_over(client_link *l, peer *watcher, uint64_t number,
 void client_link_trace(client_link *l, peer *watcher, const vocab *v, uint32_t n_candidates,
                        const Trivium__Glimpse *trace);
 
-/* A text, told to its owner. */
+/* A text, told to the client that has it written. */
 typedef struct text_start {         /* what its request does not know */
     bool has_own_bos;
     uint32_t n_models;

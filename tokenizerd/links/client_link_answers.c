@@ -148,7 +148,11 @@ static const char *const state_names[REQUEST_STATES] = {
     [REQUEST_RESTING] = "resting",   [REQUEST_CLOSING] = "closing", [REQUEST_DONE] = "done",
 };
 
-static void report_fill(Trivium__RequestReport *m, const request *r, uint64_t now_us) {
+static bool is_own(const sender *who, const request *r) {
+    return strcmp(who->owner, r->owner->name) == 0;
+}
+
+static void report_fill(Trivium__RequestReport *m, const request *r, const sender *who, uint64_t now_us) {
     trivium__request_report__init(m);
     m->request = bytes_to_wire(r->id, sizeof r->id);
     m->attempt = r->attempt;
@@ -160,6 +164,7 @@ static void report_fill(Trivium__RequestReport *m, const request *r, uint64_t no
     m->tokens_per_s = request_tokens_per_s(r);
     m->strategy = strategy_to_wire(&r->strategy);
     m->age_ms = (now_us - r->created_us) / 1000;
+    if (!is_own(who, r)) m->owner = r->owner->name;
 }
 
 /* The list is one frame, whoever asks for how large strategies: those for which there is no room are left out. */
@@ -189,7 +194,7 @@ static void tell_listed(client_link *l, peer *client, uint64_t number, const Tri
     free((void *)raw.bytes);
 }
 
-void client_link_listed(client_link *l, peer *client, uint64_t number, const requests *rs) {
+void client_link_listed(client_link *l, const sender *who, uint64_t number, const requests *rs) {
     enum { REST_BYTES_MAX = 1024 };     /* of a report, without its strategy */
     _Static_assert(REQUESTS_MAX * REST_BYTES_MAX < RAW_BYTES_MAX, "all requests can be listed");
     size_t n = 0, n_max = requests_count(rs), n_bytes_left = RAW_BYTES_MAX - REQUESTS_MAX * REST_BYTES_MAX;
@@ -198,7 +203,8 @@ void client_link_listed(client_link *l, peer *client, uint64_t number, const req
     if (reports && pointers) {
         uint64_t now_us = clock_us();
         for (const request *r = requests_first(rs); r; r = requests_next(r)) {
-            report_fill(&reports[n], r, now_us);
+            if (!who->is_operator && !is_own(who, r)) continue;
+            report_fill(&reports[n], r, who, now_us);
             strategy_fit(&reports[n], &n_bytes_left);
             pointers[n] = &reports[n];
             n++;
@@ -206,9 +212,9 @@ void client_link_listed(client_link *l, peer *client, uint64_t number, const req
         Trivium__RequestList list = TRIVIUM__REQUEST_LIST__INIT;
         list.requests = pointers;
         list.n_requests = n;
-        tell_listed(l, client, number, &list);
+        tell_listed(l, who->client, number, &list);
     } else {
-        client_link_failed(l, client, number, &(failure){STATUS_NO_MEMORY, "no memory for the list"});
+        client_link_failed(l, who->client, number, &(failure){STATUS_NO_MEMORY, "no memory for the list"});
     }
     for (size_t i = 0; i < n; i++)
         if (reports[i].strategy) trivium__strategy__free_unpacked(reports[i].strategy, NULL);

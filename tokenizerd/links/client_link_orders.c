@@ -164,13 +164,13 @@ static status generate_fill(generate_order *o, const Trivium__Generate *m, const
     return strategy_from_wire(&parts->chain, m->strategy, f);
 }
 
-void client_link_generate(client_link *l, peer *client, const Trivium__Generate *m,
+void client_link_generate(client_link *l, const sender *who, const Trivium__Generate *m,
                           const wire_message *message) {
     failure f;
     if (m->request.len != REQUEST_BYTES) {
         fail(&f, STATUS_BAD_REQUEST, "a request's id has %d bytes, not %zu", REQUEST_BYTES,
              m->request.len);
-        client_link_refuse_generate(l, client, m, &f);
+        client_link_refuse_generate(l, who, m, &f);
         return;
     }
     generate_parts parts;
@@ -178,12 +178,13 @@ void client_link_generate(client_link *l, peer *client, const Trivium__Generate 
     strategy_init(&parts.chain);
     generate_order order = {.request = {.id = m->request.data, .attempt = m->attempt}};
     if (generate_fill(&order, m, message, &parts, &f) != STATUS_OK) order.fault = &f;
-    l->events.generate(l->context, client, &order);
+    order.request.owner = who->owner;
+    l->events.generate(l->context, who, &order);
     strategy_clear(&parts.chain);
     free(parts.messages);
 }
 
-void client_link_tune(client_link *l, peer *client, const Trivium__Tune *m) {
+void client_link_tune(client_link *l, const sender *who, const Trivium__Tune *m) {
     failure f;
     strategy chain;
     strategy_init(&chain);
@@ -195,7 +196,7 @@ void client_link_tune(client_link *l, peer *client, const Trivium__Tune *m) {
         .strategy = &chain,
     };
     if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK) order.fault = &f;
-    l->events.tune(l->context, client, &order);
+    l->events.tune(l->context, who, &order);
     strategy_clear(&chain);
 }
 
@@ -207,40 +208,46 @@ static void frame_missing(client_link *l, peer *client, uint64_t number, const c
     client_link_failed(l, client, number, &f);
 }
 
-void client_link_tokenize(client_link *l, peer *client, const Trivium__Tokenize *m, const wire_message *message) {
+void client_link_tokenize(client_link *l, const sender *who, const Trivium__Tokenize *m, const wire_message *message) {
     const call_order order = {
         .kind = CALL_TOKENIZE,
-        .client = client,
+        .owner = who->owner,
+        .client = who->client,
         .client_number = m->call,
+        .n_unread_bytes = peer_unread_bytes(who->client),
         .model = m->model,
         .wait_ms = m->wait_ms,
         .tokenize = {.bos = m->bos},
     };
     prompt_piece text = {.special = m->special};
     if (text_of(message, &text.bytes, &text.n_bytes)) l->events.call(l->context, &order, &text);
-    else frame_missing(l, client, m->call, "text");
+    else frame_missing(l, who->client, m->call, "text");
 }
 
-void client_link_detokenize(client_link *l, peer *client, const Trivium__Detokenize *m,
+void client_link_detokenize(client_link *l, const sender *who, const Trivium__Detokenize *m,
                             const wire_message *message) {
     call_order order = {
         .kind = CALL_DETOKENIZE,
-        .client = client,
+        .owner = who->owner,
+        .client = who->client,
         .client_number = m->call,
+        .n_unread_bytes = peer_unread_bytes(who->client),
         .model = m->model,
         .wait_ms = m->wait_ms,
     };
     if (ids_of(message, 0, &order.detokenize.ids, &order.detokenize.n_ids))
         l->events.call(l->context, &order, NULL);
-    else frame_missing(l, client, m->call, "ids");
+    else frame_missing(l, who->client, m->call, "ids");
 }
 
-void client_link_score(client_link *l, peer *client, const Trivium__Score *m,
+void client_link_score(client_link *l, const sender *who, const Trivium__Score *m,
                        const wire_message *message) {
     call_order order = {
         .kind = CALL_SCORE,
-        .client = client,
+        .owner = who->owner,
+        .client = who->client,
         .client_number = m->call,
+        .n_unread_bytes = peer_unread_bytes(who->client),
         .model = m->model,
         .wait_ms = m->wait_ms,
         .score = {.pool = m->pool, .traceparent = m->traceparent, .bos = m->bos, .n_top = m->n_top},
@@ -249,18 +256,20 @@ void client_link_score(client_link *l, peer *client, const Trivium__Score *m,
     bool there = m->has_ids ? ids_of(message, 0, &order.score.ids, &order.score.n_ids)
                             : text_of(message, &text.bytes, &text.n_bytes);
     if (there) l->events.call(l->context, &order, m->has_ids ? NULL : &text);
-    else frame_missing(l, client, m->call, m->has_ids ? "ids" : "text");
+    else frame_missing(l, who->client, m->call, m->has_ids ? "ids" : "text");
 }
 
-void client_link_probe(client_link *l, peer *client, const Trivium__Probe *m,
+void client_link_probe(client_link *l, const sender *who, const Trivium__Probe *m,
                        const wire_message *message) {
     failure f;
     strategy chain;
     strategy_init(&chain);
     call_order order = {
         .kind = CALL_PROBE,
-        .client = client,
+        .owner = who->owner,
+        .client = who->client,
         .client_number = m->call,
+        .n_unread_bytes = peer_unread_bytes(who->client),
         .model = m->model,
         .wait_ms = m->wait_ms,
         .probe = {.pool = m->pool, .traceparent = m->traceparent, .strategy = &chain, .seed = m->seed,
@@ -268,26 +277,27 @@ void client_link_probe(client_link *l, peer *client, const Trivium__Probe *m,
     };
     probe_order *o = &order.probe;
     o->row = wire_items(message, 0, sizeof *o->row, &o->n_row);
-    if (!o->row) frame_missing(l, client, m->call, "logits");
+    if (!o->row) frame_missing(l, who->client, m->call, "logits");
     else if (!ids_of(message, 1, &o->history, &o->n_history))
-        frame_missing(l, client, m->call, "ids");
+        frame_missing(l, who->client, m->call, "ids");
     else if (strategy_from_wire(&chain, m->strategy, &f) != STATUS_OK)
-        client_link_failed(l, client, m->call, &f);
+        client_link_failed(l, who->client, m->call, &f);
     else l->events.call(l->context, &order, NULL);
     strategy_clear(&chain);
 }
 
-void client_link_render(client_link *l, peer *client, const Trivium__Render *m, const wire_message *message) {
+void client_link_render(client_link *l, const sender *who, const Trivium__Render *m, const wire_message *message) {
     failure f;
     chat_message *messages;
     prompt_order order = {
         .number = m->call,
+        .n_unread_bytes = peer_unread_bytes(who->client),
         .model = m->model,
         .wait_ms = m->wait_ms,
         .conversation = {.n_ids_max = m->n_ids_max, .n_reply = m->n_reply},
     };
     if (conversation_fill(&order.conversation, m->template_, m->messages, m->n_messages, message, &messages, &f) == STATUS_OK)
-        l->events.render(l->context, client, &order);
-    else client_link_failed(l, client, m->call, &f);
+        l->events.render(l->context, who, &order);
+    else client_link_failed(l, who->client, m->call, &f);
     free(messages);
 }

@@ -28,16 +28,16 @@ void client_link_answer(client_link *l, peer *client, uint64_t number, Trivium__
 
 /* ---- client_link_orders.c ---- */
 
-void client_link_generate(client_link *l, peer *client, const Trivium__Generate *m,
+void client_link_generate(client_link *l, const sender *who, const Trivium__Generate *m,
                           const wire_message *message);
-void client_link_tune(client_link *l, peer *client, const Trivium__Tune *m);
-void client_link_tokenize(client_link *l, peer *client, const Trivium__Tokenize *m, const wire_message *message);
-void client_link_detokenize(client_link *l, peer *client, const Trivium__Detokenize *m,
+void client_link_tune(client_link *l, const sender *who, const Trivium__Tune *m);
+void client_link_tokenize(client_link *l, const sender *who, const Trivium__Tokenize *m, const wire_message *message);
+void client_link_detokenize(client_link *l, const sender *who, const Trivium__Detokenize *m,
                             const wire_message *message);
-void client_link_render(client_link *l, peer *client, const Trivium__Render *m, const wire_message *message);
-void client_link_score(client_link *l, peer *client, const Trivium__Score *m,
+void client_link_render(client_link *l, const sender *who, const Trivium__Render *m, const wire_message *message);
+void client_link_score(client_link *l, const sender *who, const Trivium__Score *m,
                        const wire_message *message);
-void client_link_probe(client_link *l, peer *client, const Trivium__Probe *m,
+void client_link_probe(client_link *l, const sender *who, const Trivium__Probe *m,
                        const wire_message *message);
 
 /* ---- client_link_answers.c ---- */
@@ -51,7 +51,7 @@ size_t stop_to_wire(const rendered_prompt *prompt, ProtobufCBinaryData *out);   
 bool change_to_wire(Trivium__StrategyChange *m, const request_change *change);
 
 /* To one whose Generate cannot even be named: the id as it came. */
-void client_link_refuse_generate(client_link *l, peer *client, const Trivium__Generate *m,
+void client_link_refuse_generate(client_link *l, const sender *who, const Trivium__Generate *m,
                                  const failure *why);
 
 #endif

@@ -1,4 +1,4 @@
-/* A text as it is written: Started, Chunks, Done to its owner; Watched and Glimpses to whoever watches. */
+/* A text as it is written: Started, Chunks, Done to its client; Watched and Glimpses to whoever watches. */
 #include <stdlib.h>
 
 #include "proto/chain/strategy_wire.h"
@@ -51,7 +51,7 @@ static status drawn_with_text(const vocab *v, const Trivium__Drawn *drawn, size_
     return STATUS_OK;
 }
 
-/* ---- to the owner ---- */
+/* ---- to its client ---- */
 
 void client_link_started(client_link *l, const request *r, const text_start *start) {
     ProtobufCBinaryData stop;
@@ -79,7 +79,7 @@ void client_link_started(client_link *l, const request *r, const text_start *sta
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_STARTED;
     m.started = &started;
-    client_link_tell(l, r->owner, &m, &(wire_raw){r->ids, r->n_prompt * sizeof *r->ids}, 1);
+    client_link_tell(l, r->client, &m, &(wire_raw){r->ids, r->n_prompt * sizeof *r->ids}, 1);
 }
 
 static void tell_chunk(client_link *l, const request *r, Trivium__Chunk *chunk) {
@@ -88,7 +88,7 @@ static void tell_chunk(client_link *l, const request *r, Trivium__Chunk *chunk) 
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_CHUNK;
     m.chunk = chunk;
-    client_link_tell(l, r->owner, &m, NULL, 0);
+    client_link_tell(l, r->client, &m, NULL, 0);
 }
 
 void client_link_token(client_link *l, const request *r, const vocab *v, const request_token *token,
@@ -123,7 +123,7 @@ void client_link_text_waits(client_link *l, const request *r, const char *senten
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_WAITING;
     m.waiting = &waiting;
-    client_link_tell(l, r->owner, &m, NULL, 0);
+    client_link_tell(l, r->client, &m, NULL, 0);
 }
 
 status client_link_change(client_link *l, const request *r, const request_change *change) {
@@ -178,7 +178,7 @@ void client_link_done(client_link *l, const request *r, request_finish finish, c
     done.attempt = r->attempt;
     done.n_tokens = request_step(r);
     done.timings = &timings;
-    tell_done(l, r->owner, &done, finish, why);
+    tell_done(l, r->client, &done, finish, why);
 }
 
 static void done_without_request(client_link *l, peer *client, ProtobufCBinaryData id,
@@ -196,11 +196,11 @@ void client_link_done_at_once(client_link *l, peer *client, const uint8_t id[REQ
     done_without_request(l, client, bytes_to_wire(id, REQUEST_BYTES), attempt, finish, why);
 }
 
-void client_link_refuse_generate(client_link *l, peer *client, const Trivium__Generate *m,
+void client_link_refuse_generate(client_link *l, const sender *who, const Trivium__Generate *m,
                                  const failure *why) {
     if (m->request.len == REQUEST_BYTES)
-        l->events.generate_refused(l->context, m->request.data, m->attempt);
-    done_without_request(l, client, m->request, m->attempt, FINISH_ERROR, why);
+        l->events.generate_refused(l->context, who, m->request.data, m->attempt);
+    done_without_request(l, who->client, m->request, m->attempt, FINISH_ERROR, why);
 }
 
 /* ---- to whoever watches it ---- */
@@ -241,6 +241,7 @@ void client_link_trace(client_link *l, peer *watcher, const vocab *v, uint32_t n
     if (drawn_with_text(v, drawn, n, &with_text) != STATUS_OK) return;
     Trivium__Glimpse cut = *trace;
     cut.drawn = &with_text;
+    cut.ticket = cut.number = 0;        /* of the links that it came through */
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_GLIMPSE;
     m.glimpse = &cut;

@@ -197,12 +197,12 @@ static void take_token(modeld_link *l, const modeld *d, const Trivium__Token *m)
         .forward_ms = m->forward_ms,
         .sample_ms = m->sample_ms,
     };
-    l->events.token(l->context, d, m->request.data, m->attempt, &token, m->drawn);
+    l->events.token(l->context, d, (named_text){m->request.data, m->attempt, m->number}, &token, m->drawn);
 }
 
 static void take_retuned(modeld_link *l, const modeld *d, const Trivium__Retuned *m) {
     if (id_fits(l, &m->request))
-        l->events.retuned(l->context, d, m->request.data, m->attempt, m->change, m->step);
+        l->events.retuned(l->context, d, (named_text){m->request.data, m->attempt, m->number}, m->change, m->step);
 }
 
 static void take_closed(modeld_link *l, const modeld *d, const Trivium__Closed *m) {
@@ -217,13 +217,13 @@ static void take_closed(modeld_link *l, const modeld *d, const Trivium__Closed *
     default: fail(&f, STATUS_BAD_MESSAGE, "the modeld closed the text without being asked");
     }
     const request_closing closing = {m->queue_ms, m->prefill_ms, m->n_cached};
-    l->events.closed(l->context, d, m->request.data, m->attempt, finish, &closing, &f);
+    l->events.closed(l->context, d, (named_text){m->request.data, m->attempt, m->number}, finish, &closing, &f);
 }
 
 static void take_trace(modeld_link *l, const Trivium__Glimpse *m) {
     if (m->request.len != REQUEST_BYTES || !m->drawn || m->drawn->n_candidates > CANDIDATES_MAX)
         bound_link_garbage(&l->bound, "glimpse");
-    else l->events.trace(l->context, m->request.data, m);
+    else l->events.trace(l->context, (named_text){m->request.data, m->attempt, m->number}, m);
 }
 
 /* ---- calls ---- */

@@ -37,7 +37,13 @@ typedef struct modeld_scores {
     size_t n_top;
 } modeld_scores;
 
-/* A text is named by its id and attempt, a call by the number that we gave it. */
+/* What modelds call a text. */
+typedef struct named_text {
+    const uint8_t *id;              /* [REQUEST_BYTES] */
+    uint32_t attempt, number;
+} named_text;
+
+/* A call is named by the number that we gave it. */
 typedef struct modeld_link_events {
     /* A Hello. STATUS_OK: it is taken up as *out, which names it from here on, and its modeld_peer is
      * `record`; what it is told from in here goes after our own Hello. Else it gets `f` as a refusal. */
@@ -49,14 +55,12 @@ typedef struct modeld_link_events {
     status (*piece)(void *context, modeld *d, const vocab_piece *piece, failure *f);
     /* The process was cut for this reason; its next Hello is to be refused with it. */
     void (*unusable)(void *context, uint64_t incarnation, const failure *why);
-    void (*token)(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                  uint32_t attempt, const request_token *token, const Trivium__Drawn *drawn);
-    void (*retuned)(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                    uint32_t attempt, uint32_t change, uint32_t from_step);
-    void (*closed)(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                   uint32_t attempt, request_finish finish, const request_closing *closing,
-                   const failure *why);         /* of FINISH_ERROR */
-    void (*trace)(void *context, const uint8_t id[REQUEST_BYTES], const Trivium__Glimpse *trace);
+    void (*token)(void *context, const modeld *d, named_text name, const request_token *token,
+                  const Trivium__Drawn *drawn);
+    void (*retuned)(void *context, const modeld *d, named_text name, uint32_t change, uint32_t from_step);
+    void (*closed)(void *context, const modeld *d, named_text name, request_finish finish,
+                   const request_closing *closing, const failure *why);         /* of FINISH_ERROR */
+    void (*trace)(void *context, named_text name, const Trivium__Glimpse *trace);
     void (*scored)(void *context, const modeld *d, uint64_t number, const modeld_scores *scores);
     /* probabilities: [n_probabilities]; NULL: they are missing. */
     void (*probed)(void *context, const modeld *d, uint64_t number, int32_t id,

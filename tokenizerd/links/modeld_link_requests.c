@@ -40,6 +40,8 @@ status modeld_link_open(modeld_link *l, const modeld *d, const request *r, uint3
     open.n_watched = n_watched;
     open.priority = r->priority;
     open.traceparent = (char *)r->traceparent;
+    open.owner = r->owner->name;
+    open.number = r->number;
     open.strategy = strategy_to_wire(&r->strategy);
     if (!open.strategy) return STATUS_NO_MEMORY;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
@@ -54,6 +56,7 @@ status modeld_link_retune(modeld_link *l, const modeld *d, const request *r) {
     Trivium__Retune retune = TRIVIUM__RETUNE__INIT;
     retune.request = bytes_to_wire(r->id, sizeof r->id);
     retune.attempt = r->attempt;
+    retune.number = r->number;
     retune.change = r->change;
     retune.strategy = strategy_to_wire(&r->strategy);
     if (!retune.strategy) return STATUS_NO_MEMORY;
@@ -69,6 +72,7 @@ void modeld_link_close(modeld_link *l, const modeld *d, const request *r) {
     Trivium__Close close = TRIVIUM__CLOSE__INIT;
     close.request = bytes_to_wire(r->id, sizeof r->id);
     close.attempt = r->attempt;
+    close.number = r->number;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_CLOSE;
     m.close = &close;
@@ -79,6 +83,7 @@ void modeld_link_watch(modeld_link *l, const modeld *d, const request *r, uint32
     Trivium__WatchText watch_text = TRIVIUM__WATCH_TEXT__INIT;
     watch_text.request = bytes_to_wire(r->id, sizeof r->id);
     watch_text.attempt = r->attempt;
+    watch_text.number = r->number;
     watch_text.n_watched = n_watched;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
     m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_WATCH;
@@ -94,6 +99,7 @@ status modeld_link_score(modeld_link *l, const modeld *d, call *c) {
     score.call = c->number;
     score.pool = from->errand.pool;
     score.traceparent = from->errand.traceparent;
+    score.owner = c->owner->name;
     score.n_top = from->n_top;
     score.wait_ms = c->wait_ms;
     Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
@@ -109,6 +115,7 @@ status modeld_link_probe(modeld_link *l, const modeld *d, call *c) {
     probe.call = c->number;
     probe.pool = from->errand.pool;
     probe.traceparent = from->errand.traceparent;
+    probe.owner = c->owner->name;
     probe.seed = from->seed;
     probe.step = from->step;
     probe.wait_ms = c->wait_ms;

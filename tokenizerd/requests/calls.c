@@ -6,24 +6,24 @@
 
 #include "proto/base/carried/traceparent.h"
 #include "proto/base/text.h"
-#include "share.h"
 
 /* A call's number is its slot plus CALLS_MAX × a serial number, so that it is found at once and a
  * late answer finds nobody. */
 struct calls {
     const serving_events *serving;
+    owners *owners;
     call *slots[CALLS_MAX];
     uint32_t free_slots[CALLS_MAX];
     size_t n_free;
     uint64_t serial;
     call *first, *last;
-    size_t n_bytes_held;
 };
 
-calls *calls_new(const serving_events *serving) {
+calls *calls_new(const serving_events *serving, owners *os) {
     calls *cs = calloc(1, sizeof *cs);
     if (!cs) return NULL;
     cs->serving = serving;
+    cs->owners = os;
     for (uint32_t i = CALLS_MAX; i > 0; i--) cs->free_slots[cs->n_free++] = i - 1;
     return cs;
 }
@@ -105,6 +105,9 @@ static void call_free(call *c) {
     worker_leave(c);
     part_free(c);
     if (c->model) c->serving->release(c->model);
+    owner_give(c->owner, HOLDING_CALLS, 1);
+    owner_give(c->owner, HOLDING_CALL_BYTES, c->n_bytes_held);
+    owner_release(&c->owner);
     free(c);
 }
 
@@ -172,36 +175,33 @@ static status order_check(const call_order *o, failure *f) {
     }
 }
 
-/* Counting is spared where there is room for everybody. */
-static bool share_is_left(const calls *cs, const void *client) {
-    size_t n_own = 0;
-    if (share_allows(CALLS_MAX - cs->n_free, cs->n_free)) return true;
-    for (const call *c = cs->first; c; c = c->next) n_own += c->client == client;
-    return n_own == 0 || share_allows(n_own, cs->n_free);
-}
+/* ---- what it holds ---- */
 
-status calls_hold(calls *cs, size_t n_bytes, failure *f) {
-    if (n_bytes > CALLS_BYTES_MAX - cs->n_bytes_held)
-        return fail(f, STATUS_BUSY, "calls hold %zu bytes already; try again later",
-                    cs->n_bytes_held);
-    cs->n_bytes_held += n_bytes;
-    return STATUS_OK;
-}
-
-void calls_let_go(calls *cs, size_t n_bytes) {
-    assert(n_bytes <= cs->n_bytes_held);
-    cs->n_bytes_held -= n_bytes;
-}
-
-static status bytes_take(calls *cs, call *c, size_t n_bytes, failure *f) {
-    status st = calls_hold(cs, n_bytes, f);
+static status bytes_take(call *c, size_t n_bytes, failure *f) {
+    status st = owner_take(c->owner, HOLDING_CALL_BYTES, n_bytes, f);
     if (st == STATUS_OK) c->n_bytes_held += n_bytes;
     return st;
 }
 
-static status ids_copy(calls *cs, call *c, call_ids *to, const int32_t *ids, size_t n_ids, failure *f) {
+/* Of its answer, where it is larger than what was asked: such a one counts from the beginning. */
+static size_t answer_bytes(const call *c) {
+    switch (c->kind) {
+    case CALL_SCORE: return c->score.scored.n_ids * sizeof(double);
+    case CALL_PROBE: return c->probe.n_row * (sizeof(double) - sizeof *c->probe.row);
+    default: return 0;
+    }
+}
+
+/* Whoever asks and reads late is not to be cut for answers that it asked for: these find room in its outbox. */
+static status unread_check(const call *c, size_t n_unread_bytes, failure *f) {
+    if (n_unread_bytes == 0 || c->n_bytes_held + n_unread_bytes <= CALLS_BYTES_MAX) return STATUS_OK;
+    return fail(f, STATUS_BUSY, "this client has not read %zu bytes yet, and there is no room for another answer; try again later",
+                n_unread_bytes);
+}
+
+static status ids_copy(call *c, call_ids *to, const int32_t *ids, size_t n_ids, failure *f) {
     assert(!to->ids);
-    status st = bytes_take(cs, c, n_ids * sizeof *ids, f);
+    status st = bytes_take(c, n_ids * sizeof *ids, f);
     if (st != STATUS_OK) return st;
     to->ids = malloc(n_ids * sizeof *ids + 1);
     if (!to->ids) return fail(f, STATUS_NO_MEMORY, "no memory for %zu ids", n_ids);
@@ -215,17 +215,17 @@ static void errand_copy(call_errand *to, const char *pool, const char *tracepare
     traceparent_copy(to->traceparent, traceparent);
 }
 
-static status score_copy(calls *cs, call *c, const score_order *o, failure *f) {
+static status score_copy(call *c, const score_order *o, failure *f) {
     score_call *to = call_as_score(c);
     errand_copy(&to->errand, o->pool, o->traceparent);
     to->text.bos = o->bos;
     to->n_top = o->n_top;
-    return o->ids ? ids_copy(cs, c, &to->scored, o->ids, o->n_ids, f) : STATUS_OK;
+    return o->ids ? ids_copy(c, &to->scored, o->ids, o->n_ids, f) : STATUS_OK;
 }
 
-static status row_copy(calls *cs, call *c, const probe_order *o, failure *f) {
+static status row_copy(call *c, const probe_order *o, failure *f) {
     probe_call *to = call_as_probe(c);
-    status st = bytes_take(cs, c, o->n_row * sizeof *o->row, f);
+    status st = bytes_take(c, o->n_row * sizeof *o->row, f);
     if (st != STATUS_OK) return st;
     to->row = malloc(o->n_row * sizeof *o->row);
     if (!to->row) return fail(f, STATUS_NO_MEMORY, "no memory for a row");
@@ -234,31 +234,31 @@ static status row_copy(calls *cs, call *c, const probe_order *o, failure *f) {
     return STATUS_OK;
 }
 
-static status probe_copy(calls *cs, call *c, const probe_order *o, failure *f) {
+static status probe_copy(call *c, const probe_order *o, failure *f) {
     probe_call *to = call_as_probe(c);
     errand_copy(&to->errand, o->pool, o->traceparent);
     to->seed = o->seed;
     to->step = o->step;
-    status st = bytes_take(cs, c, sizeof *to->strategy + strategy_bytes(o->strategy), f);
+    status st = bytes_take(c, sizeof *to->strategy + strategy_bytes(o->strategy), f);
     if (st != STATUS_OK) return st;
     to->strategy = calloc(1, sizeof *to->strategy);
     if (to->strategy) strategy_init(to->strategy);
     if (!to->strategy || strategy_copy(to->strategy, o->strategy) != STATUS_OK)
         return fail(f, STATUS_NO_MEMORY, "no memory for a strategy");
-    st = ids_copy(cs, c, &to->history, o->history, o->n_history, f);
-    return st == STATUS_OK ? row_copy(cs, c, o, f) : st;
+    st = ids_copy(c, &to->history, o->history, o->n_history, f);
+    return st == STATUS_OK ? row_copy(c, o, f) : st;
 }
 
 /* What the kind has of its own. */
-static status part_copy(calls *cs, call *c, const call_order *o, failure *f) {
+static status part_copy(call *c, const call_order *o, failure *f) {
     c->kind = o->kind;
     switch (o->kind) {
     case CALL_TOKENIZE: c->tokenize.text.bos = o->tokenize.bos; return STATUS_OK;
     case CALL_DETOKENIZE:
-        return ids_copy(cs, c, &c->detokenize.given, o->detokenize.ids, o->detokenize.n_ids, f);
+        return ids_copy(c, &c->detokenize.given, o->detokenize.ids, o->detokenize.n_ids, f);
     case CALL_RENDER: return STATUS_OK;
-    case CALL_SCORE: return score_copy(cs, c, &o->score, f);
-    case CALL_PROBE: return probe_copy(cs, c, &o->probe, f);
+    case CALL_SCORE: return score_copy(c, &o->score, f);
+    case CALL_PROBE: return probe_copy(c, &o->probe, f);
     }
     return STATUS_OK;
 }
@@ -281,21 +281,32 @@ static void call_link(calls *cs, call *c) {
     cs->last = c;
 }
 
+/* It is its owner's, with all that it holds. */
+static status fill(call *c, const call_order *o, failure *f) {
+    status st = owner_take(c->owner, HOLDING_CALLS, 1, f);
+    if (st != STATUS_OK) {
+        owner_release(&c->owner);   /* it has no place to give back */
+        return st;
+    }
+    order_copy(c, o);
+    st = part_copy(c, o, f);
+    if (st == STATUS_OK) st = bytes_take(c, answer_bytes(c), f);
+    return st == STATUS_OK ? unread_check(c, o->n_unread_bytes, f) : st;
+}
+
 status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, failure *f) {
     status st = order_check(o, f);
     if (st != STATUS_OK) return st;
-    if (cs->n_free == 0)
-        return fail(f, STATUS_BUSY, "%d calls are under way already; try again later", CALLS_MAX);
-    if (!share_is_left(cs, o->client))
-        return fail(f, STATUS_BUSY, "this client has its share of the %d calls that may be under way; try again later",
-                    CALLS_MAX);
     call *c = calloc(1, sizeof *c);
-    if (!c) return fail(f, STATUS_NO_MEMORY, "no memory for another call");
+    owner *own = c ? owners_hold(cs->owners, o->owner ? o->owner : "") : NULL;
+    if (!own) {
+        free(c);
+        return fail(f, STATUS_NO_MEMORY, "no memory for another call");
+    }
     c->serving = cs->serving;
-    order_copy(c, o);
-    st = part_copy(cs, c, o, f);
+    c->owner = own;
+    st = fill(c, o, f);
     if (st != STATUS_OK) {
-        calls_let_go(cs, c->n_bytes_held);
         call_free(c);
         return st;
     }
@@ -315,7 +326,6 @@ void calls_remove(calls *cs, call **out) {
     else cs->first = c->next;
     if (c->next) c->next->previous = c->previous;
     else cs->last = c->previous;
-    calls_let_go(cs, c->n_bytes_held);
     call_free(c);
 }
 
@@ -338,8 +348,9 @@ void call_meet(call *c, served_model *m) {
     c->model = m;
 }
 
-status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f) {
-    return ids_copy(cs, c, &call_as_score(c)->scored, ids, n_ids, f);
+status call_set_ids(call *c, const int32_t *ids, size_t n_ids, failure *f) {
+    status st = ids_copy(c, &call_as_score(c)->scored, ids, n_ids, f);
+    return st == STATUS_OK ? bytes_take(c, answer_bytes(c), f) : st;
 }
 
 void call_send(call *c, modeld *d, uint64_t now_us) {

@@ -13,6 +13,7 @@
 #include "proto/chain/strategy.h"
 #include "kept_rendering.h"
 #include "serving.h"
+#include "tokenizerd/owners/holdings.h"
 #include "tokenizerd/text/encode_queue.h"
 #include "tokenizerd/text/ids_text.h"
 
@@ -66,8 +67,10 @@ typedef struct probe_order {
 
 typedef struct call_order {
     call_kind kind;             /* which of the union counts; a render has nothing in it */
+    const char *owner;          /* whose call it will be; NULL is "" */
     void *client;
     uint64_t client_number;
+    size_t n_unread_bytes;      /* of answers, that its client has not read yet */
     const char *model;
     uint32_t wait_ms;           /* 0: nobody said, WAIT_MS */
     union {
@@ -126,6 +129,7 @@ typedef struct probe_call {
 typedef struct call {
     uint64_t number;            /* ours, on the tokens link; never 0 */
     call_state state;
+    owner *owner;               /* whose it is; held */
     void *client;
     uint64_t client_number;     /* the client's own */
 
@@ -147,14 +151,15 @@ typedef struct call {
 
     const serving_events *serving;  /* the table's, as is what follows */
     struct call *next, *previous;
-    size_t n_bytes_held;
+    size_t n_bytes_held;        /* its owner's, HOLDING_CALL_BYTES */
 } call;
 
-calls *calls_new(const serving_events *serving);    /* borrowed; NULL: no memory */
+calls *calls_new(const serving_events *serving, owners *os);    /* borrowed; NULL: no memory */
 void calls_free(calls **cs);
 
-/* Check and take up, WAITING; what is borrowed is copied. STATUS_BUSY past CALLS_MAX or
- * CALLS_BYTES_MAX, STATUS_BAD_REQUEST, STATUS_TOO_LONG, STATUS_BAD_ID, STATUS_NO_MEMORY. */
+/* Check and take up, WAITING; what is borrowed is copied. STATUS_BUSY: there is no room, or its owner has what it may have
+ * of it (owners.h), or with this answer its client has more to read than calls may hold; STATUS_BAD_REQUEST,
+ * STATUS_TOO_LONG, STATUS_BAD_ID, STATUS_NO_MEMORY. */
 status calls_add(calls *cs, const call_order *order, uint64_t now_us, call **out, failure *f);
 void calls_remove(calls *cs, call **c);
 
@@ -174,11 +179,7 @@ call_errand *call_errand_of(call *c);       /* NULL: its kind goes to no modeld 
 
 /* The ids of a score's text (copied); counted like those that come with an order. STATUS_BUSY,
  * STATUS_NO_MEMORY. */
-status call_set_ids(calls *cs, call *c, const int32_t *ids, size_t n_ids, failure *f);
-
-/* A conversation holds so many bytes, whether a call or a request keeps it: they count with those of calls. STATUS_BUSY. */
-status calls_hold(calls *cs, size_t n_bytes, failure *f);
-void calls_let_go(calls *cs, size_t n_bytes);
+status call_set_ids(call *c, const int32_t *ids, size_t n_ids, failure *f);
 
 void call_meet(call *c, served_model *m);               /* its model is here; held from now on */
 void call_send(call *c, modeld *d, uint64_t now_us);    /* WAITING → SENT, of a score or probe */

@@ -35,18 +35,15 @@ bool request_transition(request *r, request_event event) {
 /* ---- taking up ---- */
 
 status request_hold(request *r, size_t n_bytes, failure *f) {
-    size_t *by_all = r->n_bytes_held_by_all;
-    if (by_all && *by_all + n_bytes > REQUESTS_BYTES_MAX)
-        return fail(f, STATUS_BUSY, "requests hold %zu bytes already; try again later", *by_all);
-    if (by_all) *by_all += n_bytes;
-    r->n_bytes_held += n_bytes;
-    return STATUS_OK;
+    status st = owner_take(r->owner, HOLDING_REQUEST_BYTES, n_bytes, f);
+    if (st == STATUS_OK) r->n_bytes_held += n_bytes;
+    return st;
 }
 
 void request_let_go(request *r, size_t n_bytes) {
     assert(n_bytes <= r->n_bytes_held);
     r->n_bytes_held -= n_bytes;
-    if (r->n_bytes_held_by_all) *r->n_bytes_held_by_all -= n_bytes;
+    owner_give(r->owner, HOLDING_REQUEST_BYTES, n_bytes);
 }
 
 _Static_assert(STOP_BYTES_MAX <= UINT16_MAX, "the length of a stop has its place in a request");
@@ -91,7 +88,7 @@ void request_noticed(request *r) {
     r->notice_us = 0;
 }
 
-status request_new(const request_order *o, const serving_events *serving, void *owner, uint64_t now_us,
+status request_new(const request_order *o, const serving_events *serving, void *client, uint64_t now_us,
                    request **out, failure *f) {
     status st = request_order_check(o, f);
     if (st != STATUS_OK) return st;
@@ -106,7 +103,7 @@ status request_new(const request_order *o, const serving_events *serving, void *
     }
     memcpy(r->id, o->id, REQUEST_BYTES);
     r->attempt = o->attempt;
-    r->owner = owner;
+    r->client = client;
     strcpy(r->model_name, o->model);
     strcpy(r->fingerprint, o->fingerprint);
     strcpy(r->pool, o->pool);

@@ -16,6 +16,7 @@
 #include "kept_rendering.h"
 #include "request_order.h"
 #include "serving.h"
+#include "tokenizerd/owners/holdings.h"
 #include "tokenizerd/text/encode_queue.h"
 #include "tokenizerd/text/stream.h"
 
@@ -25,7 +26,7 @@ typedef enum request_state {
     REQUEST_ENCODING,       /* its text waits for a vocabulary, or is being encoded */
     REQUEST_WAITING,        /* no modeld has it */
     REQUEST_RUNNING,        /* a modeld draws its tokens */
-    REQUEST_RESTING,        /* its owner will go on with it, as the next attempt */
+    REQUEST_RESTING,        /* its client will go on with it, as the next attempt */
     REQUEST_CLOSING,        /* its end is decided, its modeld is to be told */
     REQUEST_DONE,
     REQUEST_STATES
@@ -37,7 +38,7 @@ typedef enum request_event {
     EVENT_TOKEN,
     EVENT_CLOSED,           /* its modeld said the last word */
     EVENT_LOST,             /* its modeld is gone, or has no room for it */
-    EVENT_PAUSE,            /* its owner lets it rest */
+    EVENT_PAUSE,            /* its client lets it rest */
     EVENT_END,    /* decided here: stop string, cancel, superseded, refused, waited too long */
     EVENT_TOLD,             /* its modeld was told to close it */
     EVENT_KINDS
@@ -56,7 +57,7 @@ typedef enum request_finish {
 /* "stop", "length", "cancelled", "superseded", "error"; FINISH_NONE: "none". */
 const char *request_finish_name(request_finish finish);
 
-/* One change of strategy, from the Tune that asked for it until the owner has acknowledged it. */
+/* One change of strategy, from the Tune that asked for it until the client has acknowledged it. */
 typedef struct request_change {
     uint32_t ordinal, step;         /* step: the first one that it draws, once `placed` */
     strategy strategy;              /* the whole of it */
@@ -68,17 +69,19 @@ typedef struct request_change {
 } request_change;
 
 struct request {
-    uint8_t id[REQUEST_BYTES];
+    owner *owner;                   /* whose it is; held. NULL: of no table */
+    uint8_t id[REQUEST_BYTES];      /* which the requests of other owners may have, too */
     uint32_t attempt;
+    uint32_t number;                /* tells it from those for modelds; 0: from none */
     request_state state;
-    void *owner;                    /* the client; set NULL by the service when it is gone */
+    void *client;                   /* that has it written; set NULL by the service when it is gone */
 
     /* what was asked */
     char model_name[NAME_BYTES_MAX + 1], fingerprint[NAME_BYTES_MAX + 1];
     char pool[NAME_BYTES_MAX + 1], session[NAME_BYTES_MAX + 1];
     uint64_t seed;
     uint32_t max_new_tokens, n_candidates, wait_ms;
-    bool has_own_wait;              /* its owner said how long: also for a model that nobody knows */
+    bool has_own_wait;              /* its client said how long: also for a model that nobody knows */
     int32_t priority;
     char traceparent[TRACEPARENT_BYTES + 1];    /* "": none */
     bool ignore_eos, no_cache;
@@ -97,7 +100,7 @@ struct request {
     model_facts facts;              /* of it */
     modeld *modeld;                 /* while RUNNING or CLOSING */
     uint64_t deadline_us;           /* of the wait, when request_waits */
-    uint64_t notice_us;             /* from then on its owner is to be told what it waits for; 0: was told */
+    uint64_t notice_us;             /* from then on its client is to be told what it waits for; 0: was told */
     uint64_t retry_us;              /* WAITING: not served before then; 0: no modeld was without room */
     const modeld *refuser;          /* WAITING: whoever had no room, only compared; NULL: none */
     uint32_t n_losses;              /* of modelds that had it, in a row, without a new token */
@@ -105,8 +108,7 @@ struct request {
     /* the record: with it any modeld can go on */
     int32_t *ids;                   /* [n_ids] prompt, then drawn; NULL before it is encoded */
     size_t n_ids, n_prompt, n_ids_room;
-    size_t n_bytes_held;            /* by ids, stops and strategies, */
-    size_t *n_bytes_held_by_all;    /* and by those of its table; NULL: nobody counts */
+    size_t n_bytes_held;            /* by ids, stops and strategies: its owner's */
     strategy strategy;              /* the newest */
     uint32_t change;                /* its ordinal */
     uint8_t sampler_state[STATE_BYTES_MAX];
@@ -128,9 +130,9 @@ struct request {
     request *next, *next_in_bucket; /* the table's */
 };
 
-/* Check the order and take it up, ENCODING; the caller owns *out. STATUS_BAD_REQUEST,
+/* Check the order and take it up, ENCODING, without an owner; the caller owns *out. STATUS_BAD_REQUEST,
  * STATUS_EMPTY_PROMPT, STATUS_NOT_UTF8, STATUS_TOO_LONG, STATUS_NO_MEMORY with a sentence. */
-status request_new(const request_order *order, const serving_events *serving, void *owner, uint64_t now_us,
+status request_new(const request_order *order, const serving_events *serving, void *client, uint64_t now_us,
                    request **out, failure *f);
 void request_free(request **r);
 
@@ -150,7 +152,7 @@ status request_rendered(request *r, uint32_t n_tokens_max, const char *stop, fai
  * STATUS_EMPTY_PROMPT, STATUS_TOO_LONG, STATUS_BUSY, STATUS_NO_MEMORY. `over` may be set. */
 status request_encoded(request *r, const int32_t *ids, size_t n_ids, uint64_t now_us, failure *f);
 
-/* It holds n_bytes more, of REQUESTS_BYTES_MAX that all requests of its table may hold: STATUS_BUSY. */
+/* It holds n_bytes more, of what its owner may (HOLDING_REQUEST_BYTES): STATUS_BUSY. */
 status request_hold(request *r, size_t n_bytes, failure *f);
 void request_let_go(request *r, size_t n_bytes);    /* of what it holds */
 
@@ -175,7 +177,7 @@ bool request_lost(request *r, uint64_t now_us);
 
 /* Its modeld has no room for it: RUNNING → WAITING, until retry_us, if it has begun (tokens were
  * drawn, or a modeld was lost). The deadline stays, unless there was a new token. `over` may be set.
- * False: it has not begun, and its owner may as well try later. */
+ * False: it has not begun, and its client may as well try later. */
 bool request_crowded_out(request *r, uint64_t now_us);
 /* The same where it may not have begun: its modeld takes nothing new any more. */
 bool request_declined(request *r, uint64_t now_us);
@@ -200,7 +202,7 @@ status request_rest(request *r, stream_text *shown);
 
 void request_wait(request *r, uint64_t now_us);     /* its wait_ms count from now */
 bool request_waits(const request *r);       /* for a model or a modeld: its deadline counts */
-/* Has it had to wait so long since it last went on that its owner is to be told for what, once? */
+/* Has it had to wait so long since it last went on that its client is to be told for what, once? */
 bool request_notice_is_due(const request *r, uint64_t now_us);
 void request_noticed(request *r);           /* that was told */
 bool request_is_full(const request *r);     /* as many ids as were asked for, or as the context holds */
@@ -229,12 +231,12 @@ void request_retuned(request *r, uint32_t ordinal, uint32_t from_step);  /* mode
 /* All changes that do not hold yet hold from the next step on: its modeld is gone. */
 void request_place_changes(request *r);
 
-/* The next change that the owner is to be told of, in order: when all steps before its own are
+/* The next change that the client is to be told of, in order: when all steps before its own are
  * recorded. NULL: none is due. Owned by the request; the same one until request_change_shown. */
 request_change *request_due(request *r);
 void request_change_shown(request_change *change);
 
-/* The oldest change of those that the owner has received, ordinals up to this one; NULL: no more.
+/* The oldest change of those that the client has received, ordinals up to this one; NULL: no more.
  * The caller frees it. */
 request_change *request_acknowledged(request *r, uint32_t ordinal);
 request_change *request_drop_change(request *r);    /* at the end: the oldest that is left */

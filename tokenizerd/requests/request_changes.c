@@ -1,4 +1,4 @@
-/* Changes of strategy: asked for by a Tune, placed at a step, shown to the owner, acknowledged by
+/* Changes of strategy: asked for by a Tune, placed at a step, shown to the client, acknowledged by
  * it. */
 #include <stdlib.h>
 

@@ -12,6 +12,7 @@
 
 /* Everything is borrowed. */
 typedef struct request_order {
+    const char *owner;              /* whose text it will be; NULL is "" */
     const uint8_t *id;              /* [REQUEST_BYTES] */
     uint32_t attempt;
     const char *model, *fingerprint, *pool, *session, *semantics;

@@ -3,17 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "share.h"
-
 struct watches {
     const serving_events *serving;
+    owners *owners;
     watch *first;
-    size_t n_watches;
 };
 
-watches *watches_new(const serving_events *serving) {
+watches *watches_new(const serving_events *serving, owners *os) {
     watches *ws = calloc(1, sizeof *ws);
-    if (ws) ws->serving = serving;
+    if (ws) *ws = (watches){.serving = serving, .owners = os};
     return ws;
 }
 
@@ -29,24 +27,31 @@ void watches_free(watches **ws) {
     *ws = NULL;
 }
 
-status watches_add(watches *ws, const uint8_t id[REQUEST_BYTES], void *watcher, uint64_t call,
-                   uint32_t n_candidates, failure *f) {
-    if (ws->n_watches == WATCHES_MAX)
-        return fail(f, STATUS_BUSY, "%d requests are watched already", WATCHES_MAX);
-    size_t n_own = 0;
-    for (const watch *one = ws->first; one; one = one->next) n_own += one->watcher == watcher;
-    if (n_own > 0 && !share_allows(n_own, WATCHES_MAX - ws->n_watches))
-        return fail(f, STATUS_BUSY, "this client has its share of the %d texts that may be watched", WATCHES_MAX);
-    watch *w = calloc(1, sizeof *w);
-    if (!w) return fail(f, STATUS_NO_MEMORY, "no memory for another watcher");
-    w->watcher = watcher;
-    w->call = call;
-    w->n_candidates = n_candidates;
-    memcpy(w->request, id, REQUEST_BYTES);
+static void watch_link(watches *ws, watch *w) {
     watch **end = &ws->first;
     while (*end) end = &(*end)->next;
     *end = w;
-    ws->n_watches++;
+}
+
+status watches_add(watches *ws, const request *r, const watcher *who, uint32_t n_candidates, failure *f) {
+    owner *payer = owners_hold(ws->owners, who->owner);
+    watch *w = payer ? calloc(1, sizeof *w) : NULL;
+    status st = w ? owner_take(payer, HOLDING_WATCHES, 1, f) : fail(f, STATUS_NO_MEMORY, "no memory for another watcher");
+    if (st != STATUS_OK) {
+        owner_release(&payer);
+        free(w);
+        return st;
+    }
+    *w = (watch){
+        .watcher = who->client,
+        .payer = payer,
+        .call = who->call,
+        .owner = owner_hold(r->owner),
+        .number = r->number,
+        .n_candidates = n_candidates,
+    };
+    memcpy(w->request, r->id, REQUEST_BYTES);
+    watch_link(ws, w);
     return STATUS_OK;
 }
 
@@ -55,9 +60,11 @@ void watches_remove(watches *ws, watch **w) {
     while (*at != *w) at = &(*at)->next;
     *at = (*w)->next;
     model_leave(ws, *w);
+    owner_give((*w)->payer, HOLDING_WATCHES, 1);
+    owner_release(&(*w)->payer);
+    owner_release(&(*w)->owner);
     free(*w);
     *w = NULL;
-    ws->n_watches--;
 }
 
 watch *watches_first(const watches *ws) {
@@ -68,21 +75,27 @@ watch *watches_next(const watch *w) {
     return w->next;
 }
 
-watch *watches_of(watch *w, const uint8_t id[REQUEST_BYTES]) {
-    while (w && memcmp(w->request, id, REQUEST_BYTES) != 0) w = w->next;
+watch *watches_of(watch *w, const uint8_t id[REQUEST_BYTES], uint32_t number) {
+    while (w && !(w->number == number && memcmp(w->request, id, REQUEST_BYTES) == 0)) w = w->next;
     return w;
 }
 
-uint32_t watches_wanted(const watches *ws, const uint8_t id[REQUEST_BYTES]) {
+/* The first from `w` on that is about this request, whatever its number is by now. */
+static watch *about(watch *w, const request *r) {
+    while (w && !(w->owner == r->owner && memcmp(w->request, r->id, REQUEST_BYTES) == 0)) w = w->next;
+    return w;
+}
+
+uint32_t watches_wanted(const watches *ws, const request *r) {
     uint32_t n_wanted = 0;
-    for (const watch *w = watches_of(ws->first, id); w; w = watches_of(w->next, id)) {
+    for (const watch *w = about(ws->first, r); w; w = about(w->next, r)) {
         if (w->over == FINISH_NONE && w->n_candidates > n_wanted) n_wanted = w->n_candidates;
     }
     return n_wanted;
 }
 
 void watches_over(watches *ws, const request *r, request_finish finish, uint64_t now_us) {
-    for (watch *w = watches_of(ws->first, r->id); w; w = watches_of(w->next, r->id)) {
+    for (watch *w = about(ws->first, r); w; w = about(w->next, r)) {
         if (w->over != FINISH_NONE) continue;
         w->over = finish;
         w->over_us = now_us;
@@ -92,10 +105,11 @@ void watches_over(watches *ws, const request *r, request_finish finish, uint64_t
     }
 }
 
-void watches_go_on(watches *ws, const uint8_t id[REQUEST_BYTES]) {
-    for (watch *w = watches_of(ws->first, id); w; w = watches_of(w->next, id)) {
+void watches_go_on(watches *ws, const request *r) {
+    for (watch *w = about(ws->first, r); w; w = about(w->next, r)) {
         if (w->over != FINISH_SUPERSEDED) continue;
         w->over = FINISH_NONE;
+        w->number = r->number;
         model_leave(ws, w);
     }
 }

@@ -87,10 +87,20 @@ static void detokenize(answering *a, call *c) {
     turn_ask(a->turn);
 }
 
+/* Of the owner that has not had a turn for the longest time. */
+static call *next_to_detokenize(const answering *a) {
+    call *next = NULL;
+    for (call *c = calls_first(a->calls); c; c = calls_next(c)) {
+        if (c->kind != CALL_DETOKENIZE || c->state != CALL_ENCODING) continue;
+        if (!next || c->owner->last_turn < next->owner->last_turn) next = c;
+    }
+    if (next) next->owner->last_turn = owners_next_turn(next->owner->home);
+    return next;
+}
+
 bool answering_turn(answering *a) {
     if (!a->is_due) return false;
-    call *c = calls_first(a->calls);
-    while (c && (c->kind != CALL_DETOKENIZE || c->state != CALL_ENCODING)) c = calls_next(c);
+    call *c = next_to_detokenize(a);
     if (c) detokenize_some(a, c);
     a->is_due = c != NULL;
     return a->is_due;
@@ -133,9 +143,9 @@ static void advance(answering *a, call *c) {
     else carry_out(a, c);
 }
 
-static void on_encoded(void *context, void *owner, const failure *why) {
+static void on_encoded(void *context, void *of, const failure *why) {
     answering *a = context;
-    call *c = owner;
+    call *c = of;
     if (why) {
         refuse(a, c, why);
         return;
@@ -148,7 +158,7 @@ static void on_encoded(void *context, void *owner, const failure *why) {
         answer_tokenized(a, c, ids, n_ids);
         return;
     }
-    if (call_set_ids(a->calls, c, ids, n_ids, &f) != STATUS_OK) {
+    if (call_set_ids(c, ids, n_ids, &f) != STATUS_OK) {
         refuse(a, c, &f);
         return;
     }
@@ -165,15 +175,15 @@ void answering_call(answering *a, const call_order *order, const prompt_piece *t
     if (leaving_check(a->leaving, &f) != STATUS_OK || calls_add(a->calls, order, clock_us(), &c, &f) != STATUS_OK)
         client_link_failed(a->clients, order->client, order->client_number, &f);
     else if (text &&
-             encode_queue_add(a->encode_queue, text, 1, (queued_text_listener){on_encoded, a, c},
+             encode_queue_add(a->encode_queue, c->owner, text, 1, (queued_text_listener){on_encoded, a, c},
                               &call_text_of(c)->queued, &f) != STATUS_OK)
         refuse(a, c, &f);
     else advance(a, c);
 }
 
-static void on_rendered(void *context, void *owner, const rendered_prompt *prompt, const failure *why) {
+static void on_rendered(void *context, void *of, const rendered_prompt *prompt, const failure *why) {
     answering *a = context;
-    call *c = owner;
+    call *c = of;
     if (why) {
         refuse(a, c, why);
         return;
@@ -182,20 +192,22 @@ static void on_rendered(void *context, void *owner, const rendered_prompt *promp
     calls_remove(a->calls, &c);
 }
 
-void answering_render(answering *a, peer *client, const prompt_order *order) {
+void answering_render(answering *a, const sender *who, const prompt_order *order) {
     const call_order of_table = {
         .kind = CALL_RENDER,
-        .client = client,
+        .owner = who->owner,
+        .client = who->client,
         .client_number = order->number,
+        .n_unread_bytes = order->n_unread_bytes,
         .model = order->model,
         .wait_ms = order->wait_ms,
     };
     failure f;
     call *c;
     if (leaving_check(a->leaving, &f) != STATUS_OK || calls_add(a->calls, &of_table, clock_us(), &c, &f) != STATUS_OK)
-        client_link_failed(a->clients, client, order->number, &f);
-    else if (rendering_new(a->renderer, &order->conversation, (rendering_listener){on_rendered, a, c}, call_as_render(c),
-                           &f) != STATUS_OK)
+        client_link_failed(a->clients, who->client, order->number, &f);
+    else if (rendering_new(a->renderer, c->owner, &order->conversation, (rendering_listener){on_rendered, a, c},
+                           call_as_render(c), &f) != STATUS_OK)
         refuse(a, c, &f);
     else advance(a, c);
 }

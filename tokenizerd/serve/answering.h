@@ -21,7 +21,7 @@ typedef struct answering {          /* what it needs: filled in by its owner, al
 
 /* Take it up, with its text if it has one, or refuse it at once. */
 void answering_call(answering *a, const call_order *order, const prompt_piece *text);
-void answering_render(answering *a, peer *client, const prompt_order *order);
+void answering_render(answering *a, const sender *who, const prompt_order *order);
 void answering_cancel(answering *a, const peer *client, uint64_t number);  /* a call of its own; none there is fine */
 void answering_client_left(answering *a, const peer *client);   /* its calls end, wherever they are */
 

@@ -5,6 +5,7 @@
 #include "changes.h"
 #include "proto/base/clock.h"
 #include "text_log.h"
+#include "tokenizerd/links/asked.h"
 #include "tokenizerd/route/missing.h"
 
 /* ---- a request's life ---- */
@@ -35,7 +36,7 @@ void generating_end(generating *g, request *r, request_finish finish, const fail
 
 static void open_at(generating *g, request *r, modeld *d) {
     failure f;
-    status st = modeld_link_open(g->modelds, d, r, watches_wanted(g->watches, r->id));
+    status st = modeld_link_open(g->modelds, d, r, watches_wanted(g->watches, r));
     if (st == STATUS_OK || st == STATUS_BUSY) {
         request_serve(r, d, clock_us());
         text_log(r, "request_opened", "model=\"%s\" step=%u", r->model_name, request_step(r));
@@ -64,8 +65,8 @@ static void ready(generating *g, request *r, const int32_t *ids, size_t n_ids, t
     advance(g, r);
 }
 
-static void on_encoded(void *context, void *owner, const failure *why) {
-    request *r = owner;
+static void on_encoded(void *context, void *of, const failure *why) {
+    request *r = of;
     size_t n_ids;
     if (why) {
         generating_end(context, r, FINISH_ERROR, why);
@@ -75,9 +76,9 @@ static void on_encoded(void *context, void *owner, const failure *why) {
     ready(context, r, ids, n_ids, (text_start){.has_own_bos = queued_text_had_first(r->queued)});
 }
 
-static void on_rendered(void *context, void *owner, const rendered_prompt *prompt, const failure *why) {
+static void on_rendered(void *context, void *of, const rendered_prompt *prompt, const failure *why) {
     generating *g = context;
-    request *r = owner;
+    request *r = of;
     failure f;
     if (!why && request_rendered(r, prompt->n_tokens_max, prompt->stop, &f) != STATUS_OK) why = &f;
     if (why) generating_end(g, r, FINISH_ERROR, why);
@@ -88,8 +89,8 @@ static void on_rendered(void *context, void *owner, const rendered_prompt *promp
 static status prompt_keep(generating *g, request *r, const generate_order *order, failure *f) {
     if (!r->fresh) return STATUS_OK;
     if (order->conversation)
-        return rendering_new(g->renderer, order->conversation, (rendering_listener){on_rendered, g, r}, &r->rendering, f);
-    return encode_queue_add(g->encode_queue, order->pieces, order->n_pieces, (queued_text_listener){on_encoded, g, r},
+        return rendering_new(g->renderer, r->owner, order->conversation, (rendering_listener){on_rendered, g, r}, &r->rendering, f);
+    return encode_queue_add(g->encode_queue, r->owner, order->pieces, order->n_pieces, (queued_text_listener){on_encoded, g, r},
                             &r->queued, f);
 }
 
@@ -139,14 +140,15 @@ static void advance(generating *g, request *r) {
 /* ---- what the client asks ---- */
 
 static void refuse(generating *g, peer *client, const request_order *o, const failure *why) {
-    requests_refused(g->requests, o->id, o->attempt);
+    requests_refused(g->requests, o->owner, o->id, o->attempt);
     client_link_done_at_once(g->clients, client, o->id, o->attempt, FINISH_ERROR, why);
 }
 
-void generating_generate(generating *g, peer *client, const generate_order *order) {
+void generating_generate(generating *g, const sender *who, const generate_order *order) {
     const request_order *o = &order->request;
+    peer *client = who->client;
     request *rival, *r;
-    request_finish at_once = requests_admit(g->requests, o->id, o->attempt, &rival);
+    request_finish at_once = requests_admit(g->requests, o->owner, o->id, o->attempt, &rival);
     if (at_once != FINISH_NONE) {
         client_link_done_at_once(g->clients, client, o->id, o->attempt, at_once, NULL);
         return;
@@ -170,48 +172,47 @@ void generating_generate(generating *g, peer *client, const generate_order *orde
     }
     failure superseded = {STATUS_OK, "a higher attempt goes on with it"};
     if (rival) generating_end(g, rival, FINISH_SUPERSEDED, &superseded);
-    watches_go_on(g->watches, r->id);
-    text_log(r, "request_begun", "model=\"%s\" step=%u", r->model_name, request_step(r));
+    watches_go_on(g->watches, r);
+    text_log(r, "request_begun", "owner=\"%s\" model=\"%s\" step=%u", r->owner->name, r->model_name, request_step(r));
     advance(g, r);
 }
 
 void generating_pause(generating *g, const peer *client, const uint8_t id[REQUEST_BYTES],
                       uint32_t attempt, uint32_t n_steps) {
-    request *r = requests_find(g->requests, id);
-    if (!r || r->owner != client || r->attempt != attempt) return;
+    request *r = requests_of_client(g->requests, client, id);
+    if (!r || r->attempt != attempt) return;
     if (r->state == REQUEST_RUNNING) modeld_link_close(g->modelds, r->modeld, r);
     if (!request_pause(r, n_steps)) return;
     text_log(r, "request_rests", "step=%u", request_step(r));
     changes_tell(g->clients, r);
 }
 
-void generating_cancel(generating *g, peer *client, uint64_t number, const uint8_t *id,
+void generating_cancel(generating *g, const sender *who, uint64_t number, const uint8_t *id,
                        size_t n_id_bytes) {
     failure f;
     request *r;
-    if (requests_match(g->requests, id, n_id_bytes, &r, &f) != STATUS_OK) {
-        client_link_failed(g->clients, client, number, &f);
+    if (asked_match(g->requests, who, id, n_id_bytes, &r, &f) != STATUS_OK) {
+        client_link_failed(g->clients, who->client, number, &f);
         return;
     }
     uint8_t whole_id[REQUEST_BYTES];
     memcpy(whole_id, r->id, sizeof whole_id);
     uint32_t n_tokens = request_step(r);
     generating_end(g, r, FINISH_CANCELLED, NULL);
-    client_link_cancelled(g->clients, client, number, whole_id, n_tokens);
+    client_link_cancelled(g->clients, who->client, number, whole_id, n_tokens);
 }
 
 /* ---- what its modeld says ---- */
 
 /* The request that is meant, if it is this modeld's; NULL: it has ended or gone elsewhere. */
-static request *find_of(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                        uint32_t attempt) {
-    request *r = requests_find(g->requests, id);
-    return r && r->modeld == d && r->attempt == attempt ? r : NULL;
+static request *find_of(generating *g, const modeld *d, named_text name) {
+    request *r = requests_numbered(g->requests, name.id, name.number);
+    return r && r->modeld == d && r->attempt == name.attempt ? r : NULL;
 }
 
-void generating_token(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                      uint32_t attempt, const request_token *token, const Trivium__Drawn *drawn) {
-    request *r = find_of(g, d, id, attempt);
+void generating_token(generating *g, const modeld *d, named_text name, const request_token *token,
+                      const Trivium__Drawn *drawn) {
+    request *r = find_of(g, d, name);
     if (!r) return;
     failure f;
     stream_text shown;
@@ -229,19 +230,17 @@ void generating_token(generating *g, const modeld *d, const uint8_t id[REQUEST_B
     advance(g, r);
 }
 
-void generating_retuned(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                        uint32_t attempt, uint32_t change, uint32_t from_step) {
-    request *r = find_of(g, d, id, attempt);
+void generating_retuned(generating *g, const modeld *d, named_text name, uint32_t change, uint32_t from_step) {
+    request *r = find_of(g, d, name);
     if (!r) return;
     request_retuned(r, change, from_step);
     text_log(r, "request_tuned", "change=%u step=%u", change, from_step);
     changes_tell(g->clients, r);
 }
 
-void generating_closed(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                       uint32_t attempt, request_finish finish, const request_closing *closing,
-                       const failure *why) {
-    request *r = find_of(g, d, id, attempt);
+void generating_closed(generating *g, const modeld *d, named_text name, request_finish finish,
+                       const request_closing *closing, const failure *why) {
+    request *r = find_of(g, d, name);
     if (!r) return;
     const bool drains = finish == FINISH_ERROR && why->code == STATUS_DRAINING;
     const bool is_full = finish == FINISH_ERROR && why->code == STATUS_BUSY;
@@ -260,8 +259,8 @@ void generating_client_left(generating *g, const peer *client) {
     for (request *r = requests_first(g->requests), *next; r; r = next) {
         next = requests_next(r);
         request_forget_asker(r, client);
-        if (r->owner != client) continue;
-        r->owner = NULL;
+        if (r->client != client) continue;
+        r->client = NULL;
         generating_end(g, r, FINISH_SUPERSEDED, &(failure){STATUS_OK, "its client is gone"});
     }
 }

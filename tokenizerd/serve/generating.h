@@ -28,23 +28,21 @@ typedef struct generating {         /* what it needs: filled in by its owner, al
 
 /* ---- what clients ask ---- */
 
-void generating_generate(generating *g, peer *client, const generate_order *order);
+void generating_generate(generating *g, const sender *who, const generate_order *order);
 /* Nothing is computed from step n_steps on, until a higher attempt goes on with it. */
 void generating_pause(generating *g, const peer *client, const uint8_t id[REQUEST_BYTES],
                       uint32_t attempt, uint32_t n_steps);
-void generating_cancel(generating *g, peer *client, uint64_t number, const uint8_t *id,
+void generating_cancel(generating *g, const sender *who, uint64_t number, const uint8_t *id,
                        size_t n_id_bytes);
 void generating_client_left(generating *g, const peer *client);
 
 /* ---- what modelds say ---- */
 
-void generating_token(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                      uint32_t attempt, const request_token *token, const Trivium__Drawn *drawn);
-void generating_retuned(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                        uint32_t attempt, uint32_t change, uint32_t from_step);
-void generating_closed(generating *g, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                       uint32_t attempt, request_finish finish, const request_closing *closing,
-                       const failure *why);
+void generating_token(generating *g, const modeld *d, named_text name, const request_token *token,
+                      const Trivium__Drawn *drawn);
+void generating_retuned(generating *g, const modeld *d, named_text name, uint32_t change, uint32_t from_step);
+void generating_closed(generating *g, const modeld *d, named_text name, request_finish finish,
+                       const request_closing *closing, const failure *why);
 void generating_modeld_left(generating *g, const modeld *d);    /* they go on elsewhere in the next turn */
 
 /* ---- from the loop, and from other modules ---- */

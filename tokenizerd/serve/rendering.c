@@ -10,7 +10,8 @@ struct rendering {
     renderer *by;               /* borrowed */
     rendering_listener listener;
     conversation *conversation; /* owned */
-    size_t n_bytes_held;        /* among those of calls */
+    owner *owner;               /* whose it is; held */
+    size_t n_bytes_held;        /* its owner's, HOLDING_CALL_BYTES */
     chat_form asked;
     uint32_t n_ids_max;         /* 0: no bound */
     uint32_t n_reply;           /* ids that context and KV-cache must hold after them, see room_keep */
@@ -29,7 +30,8 @@ static void rendering_free(rendering **out) {
     queued_text_free(&r->queued);
     queued_text_free(&r->fits);
     conversation_free(&r->conversation);
-    calls_let_go(r->by->calls, r->n_bytes_held);
+    owner_give(r->owner, HOLDING_CALL_BYTES, r->n_bytes_held);
+    owner_release(&r->owner);
     free(r);
     *out = NULL;
 }
@@ -41,7 +43,7 @@ static uint64_t lesser(uint64_t a, uint64_t b) {
 /* ---- its end ---- */
 
 static void refuse(rendering *r, const failure *why) {
-    r->listener.ended(r->listener.context, r->listener.owner, NULL, why);
+    r->listener.ended(r->listener.context, r->listener.of, NULL, why);
 }
 
 /* Of a reply to a prompt of so many ids: what these leave, and a quarter of the KV-cache, so that others find room. */
@@ -67,7 +69,7 @@ static void answer(rendering *r, const int32_t *ids, size_t n_ids, size_t n_cut)
         .kv_tokens = r->kv_tokens,
         .n_tokens_max = r->as_room_allows ? room_left(r, n_ids) : 0,
     };
-    r->listener.ended(r->listener.context, r->listener.owner, &prompt, NULL);
+    r->listener.ended(r->listener.context, r->listener.of, &prompt, NULL);
 }
 
 static void answer_fitting(rendering *r) {
@@ -111,7 +113,7 @@ static status try_start(rendering *r, failure *f) {
     if (st != STATUS_OK) return st;
     r->n_head_bytes = prompt.n_head_bytes;
     r->n_tail_bytes = prompt.n_tail_bytes;
-    st = encode_queue_add(r->by->encode_queue, prompt.pieces, prompt.n_pieces,
+    st = encode_queue_add(r->by->encode_queue, r->owner, prompt.pieces, prompt.n_pieces,
                           (queued_text_listener){on_encoded, NULL, r}, &r->queued, f);
     free(prompt.pieces);
     if (st == STATUS_OK) queued_text_start(r->queued, served_model_tokenizer(r->model), r->chat.bos);
@@ -150,9 +152,9 @@ static bool try_fits(rendering *r) {
     return true;
 }
 
-static void on_encoded(void *context, void *owner, const failure *why) {
+static void on_encoded(void *context, void *of, const failure *why) {
     (void)context;
-    rendering *r = owner;
+    rendering *r = of;
     bool may_fit_shorter = r->n_ids_max > 0;
     if (why && !(why->code == STATUS_TOO_LONG && may_fit_shorter)) {
         refuse(r, why);
@@ -197,20 +199,21 @@ static size_t bytes_of(const conversation_order *order) {
     return n_bytes + (is_bounded ? sizeof(int32_t) * lesser(n_bytes, TOKENIZE_IDS_MAX) : 0);
 }
 
-status rendering_new(renderer *by, const conversation_order *order, rendering_listener listener, kept_rendering *out,
-                     failure *f) {
+status rendering_new(renderer *by, owner *whose, const conversation_order *order, rendering_listener listener,
+                     kept_rendering *out, failure *f) {
     const size_t n_bytes = bytes_of(order);
     status st = chat_check(order->messages, order->n_messages, f);
-    if (st == STATUS_OK) st = calls_hold(by->calls, n_bytes, f);
+    if (st == STATUS_OK) st = owner_take(whose, HOLDING_CALL_BYTES, n_bytes, f);
     if (st != STATUS_OK) return st;
     rendering *r = calloc(1, sizeof *r);
     if (r) r->conversation = conversation_new(order->messages, order->n_messages);
     if (!r || !r->conversation) {
         free(r);
-        calls_let_go(by->calls, n_bytes);
+        owner_give(whose, HOLDING_CALL_BYTES, n_bytes);
         return fail(f, STATUS_NO_MEMORY, "no memory for %zu messages", order->n_messages);
     }
     r->by = by;
+    r->owner = owner_hold(whose);
     r->listener = listener;
     r->n_bytes_held = n_bytes;
     r->asked = order->form;

@@ -19,6 +19,7 @@ struct service {
     client_link *clients;
     modeld_link *modelds;
     models *models;
+    owners *owners;
     requests *requests;
     calls *calls;
     watches *watches;
@@ -59,30 +60,30 @@ static void on_sweep(void *context) {
 
 /* ---- what the links say ---- */
 
-static void on_generate(void *context, peer *client, const generate_order *order) {
+static void on_generate(void *context, const sender *who, const generate_order *order) {
     service *s = context;
-    generating_generate(&s->generating, client, order);
+    generating_generate(&s->generating, who, order);
 }
 
-static void on_generate_refused(void *context, const uint8_t id[REQUEST_BYTES], uint32_t attempt) {
+static void on_generate_refused(void *context, const sender *who, const uint8_t id[REQUEST_BYTES], uint32_t attempt) {
     service *s = context;
-    requests_refused(s->requests, id, attempt);
+    requests_refused(s->requests, who->owner, id, attempt);
 }
 
-static void on_tune(void *context, peer *client, const tune_order *order) {
+static void on_tune(void *context, const sender *who, const tune_order *order) {
     service *s = context;
-    tuning_tune(&s->tuning, client, order);
+    tuning_tune(&s->tuning, who, order);
 }
 
-static void on_cancel(void *context, peer *client, uint64_t number, const uint8_t *id,
+static void on_cancel(void *context, const sender *who, uint64_t number, const uint8_t *id,
                       size_t n_id_bytes) {
     service *s = context;
-    generating_cancel(&s->generating, client, number, id, n_id_bytes);
+    generating_cancel(&s->generating, who, number, id, n_id_bytes);
 }
 
-static void on_watch(void *context, peer *client, const watch_order *order) {
+static void on_watch(void *context, const sender *who, const watch_order *order) {
     service *s = context;
-    tracing_watch(&s->tracing, client, order);
+    tracing_watch(&s->tracing, who, order);
 }
 
 static void on_call(void *context, const call_order *order, const prompt_piece *text) {
@@ -90,9 +91,9 @@ static void on_call(void *context, const call_order *order, const prompt_piece *
     answering_call(&s->answering, order, text);
 }
 
-static void on_render(void *context, peer *client, const prompt_order *order) {
+static void on_render(void *context, const sender *who, const prompt_order *order) {
     service *s = context;
-    answering_render(&s->answering, client, order);
+    answering_render(&s->answering, who, order);
 }
 
 static void on_call_cancelled(void *context, const peer *client, uint64_t number) {
@@ -100,9 +101,9 @@ static void on_call_cancelled(void *context, const peer *client, uint64_t number
     answering_cancel(&s->answering, client, number);
 }
 
-static void on_list(void *context, peer *client, uint64_t number) {
+static void on_list(void *context, const sender *who, uint64_t number) {
     service *s = context;
-    client_link_listed(s->clients, client, number, s->requests);
+    client_link_listed(s->clients, who, number, s->requests);
 }
 
 static void on_status(void *context, peer *client, uint64_t number) {
@@ -125,7 +126,7 @@ static void on_pause(void *context, const peer *client, const uint8_t id[REQUEST
 
 static void on_find_work(void *context) {
     const service *s = context;
-    for (request *r = requests_first(s->requests); r; r = requests_next(r)) client_link_works(r->owner);
+    for (request *r = requests_first(s->requests); r; r = requests_next(r)) client_link_works(r->client);
     for (call *c = calls_first(s->calls); c; c = calls_next(c)) client_link_works(c->client);
     for (watch *w = watches_first(s->watches); w; w = watches_next(w)) client_link_works(w->watcher);
 }
@@ -183,28 +184,26 @@ static void on_unusable(void *context, uint64_t incarnation, const failure *why)
     models_refuse(s->models, incarnation, why);
 }
 
-static void on_token(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                     uint32_t attempt, const request_token *token, const Trivium__Drawn *drawn) {
+static void on_token(void *context, const modeld *d, named_text name, const request_token *token,
+                     const Trivium__Drawn *drawn) {
     service *s = context;
-    generating_token(&s->generating, d, id, attempt, token, drawn);
+    generating_token(&s->generating, d, name, token, drawn);
 }
 
-static void on_retuned(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                       uint32_t attempt, uint32_t change, uint32_t from_step) {
+static void on_retuned(void *context, const modeld *d, named_text name, uint32_t change, uint32_t from_step) {
     service *s = context;
-    generating_retuned(&s->generating, d, id, attempt, change, from_step);
+    generating_retuned(&s->generating, d, name, change, from_step);
 }
 
-static void on_closed(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                      uint32_t attempt, request_finish finish, const request_closing *closing,
-                      const failure *why) {
+static void on_closed(void *context, const modeld *d, named_text name, request_finish finish,
+                      const request_closing *closing, const failure *why) {
     service *s = context;
-    generating_closed(&s->generating, d, id, attempt, finish, closing, why);
+    generating_closed(&s->generating, d, name, finish, closing, why);
 }
 
-static void on_trace(void *context, const uint8_t id[REQUEST_BYTES], const Trivium__Glimpse *trace) {
+static void on_trace(void *context, named_text name, const Trivium__Glimpse *trace) {
     service *s = context;
-    tracing_trace(&s->tracing, id, trace);
+    tracing_trace(&s->tracing, name, trace);
 }
 
 static void on_scored(void *context, const modeld *d, uint64_t number, const modeld_scores *scores) {
@@ -242,9 +241,12 @@ static const modeld_link_events modeld_events = {
 
 static status tables_new(service *s, const service_options *o, failure *f) {
     s->models = models_new();
-    s->requests = requests_new(&models_serving);
-    s->calls = calls_new(&models_serving);
-    s->watches = watches_new(&models_serving);
+    s->owners = holdings_new(&o->limits);
+    if (s->owners) {
+        s->requests = requests_new(&models_serving, s->owners);
+        s->calls = calls_new(&models_serving, s->owners);
+        s->watches = watches_new(&models_serving, s->owners);
+    }
     s->encode_queue = encode_queue_new();
     s->turn = turn_new(s->loop, on_turn, s);
     s->sweep_timer = loop_every(s->loop, SWEEP_MS, on_sweep, s);
@@ -301,7 +303,6 @@ static void wire(service *s) {
         .watches = s->watches,
     };
     s->renderer = (renderer){
-        .calls = s->calls,
         .encode_queue = s->encode_queue,
         .turn = s->turn,
     };
@@ -360,6 +361,7 @@ void service_free(service **out) {
     requests_free(&s->requests);
     calls_free(&s->calls);
     watches_free(&s->watches);
+    owners_free(&s->owners);
     encode_queue_free(&s->encode_queue);
     client_link_free(&s->clients);
     modeld_link_free(&s->modelds);

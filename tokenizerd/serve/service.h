@@ -8,6 +8,7 @@
 #include "proto/base/status.h"
 #include "proto/net/keys/keys.h"
 #include "proto/net/loop.h"
+#include "tokenizerd/owners/holdings.h"
 
 typedef struct service service;
 
@@ -19,6 +20,7 @@ typedef struct service_options {
     keys *keys;                     /* for endpoints over tcp; NULL: there are none */
     double drain_s;                 /* in which what is under way may end after SIGTERM */
     bool insecure;                  /* tcp without keys is allowed */
+    owner_limits limits;            /* of each owner */
 } service_options;
 
 /* Bind both endpoints and attach to the loop. The loop and what the options point to are borrowed.

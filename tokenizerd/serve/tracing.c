@@ -1,42 +1,44 @@
 #include "tracing.h"
 
+#include "tokenizerd/links/asked.h"
+
 enum {
     LINGER_MS = 50,             /* after a request's end: the trace of its last token is on the way */
-    RETURN_MS = WAIT_MS,        /* after an attempt was superseded or its owner lost: the next may come */
+    RETURN_MS = WAIT_MS,        /* after an attempt was superseded or its client lost: the next may come */
 };
 
 static void send_wanted(const tracing *ts, const request *r) {
     if (r->state != REQUEST_RUNNING) return;    /* else Open says it */
-    modeld_link_watch(ts->modelds, r->modeld, r, watches_wanted(ts->watches, r->id));
+    modeld_link_watch(ts->modelds, r->modeld, r, watches_wanted(ts->watches, r));
 }
 
-void tracing_watch(tracing *ts, peer *client, const watch_order *order) {
+void tracing_watch(tracing *ts, const sender *who, const watch_order *order) {
     failure f;
     request *r;
-    status st = requests_match(ts->requests, order->id, order->n_id_bytes, &r, &f);
+    status st = asked_match(ts->requests, who, order->id, order->n_id_bytes, &r, &f);
     if (st == STATUS_OK && (order->n_candidates == 0 || order->n_candidates > CANDIDATES_MAX))
         st = fail(&f, STATUS_BAD_REQUEST, "1 to %d candidates can be watched, not %u",
                   CANDIDATES_MAX, order->n_candidates);
     if (st == STATUS_OK)
-        st = watches_add(ts->watches, r->id, client, order->number, order->n_candidates, &f);
+        st = watches_add(ts->watches, r, &(watcher){who->client, who->owner, order->number}, order->n_candidates, &f);
     if (st != STATUS_OK) {
-        client_link_failed(ts->clients, client, order->number, &f);
+        client_link_failed(ts->clients, who->client, order->number, &f);
         return;
     }
-    client_link_watched(ts->clients, client, order->number, r);
+    client_link_watched(ts->clients, who->client, order->number, r);
     send_wanted(ts, r);
 }
 
 static const vocab *vocab_of(const tracing *ts, const watch *w) {
-    const request *r = requests_find(ts->requests, w->request);
+    const request *r = requests_find(ts->requests, w->owner->name, w->request);
     const served_model *model = r ? r->model : w->model;
     return model ? served_model_vocab(model) : NULL;
 }
 
-void tracing_trace(tracing *ts, const uint8_t id[REQUEST_BYTES], const Trivium__Glimpse *trace) {
-    watch *w = watches_of(watches_first(ts->watches), id);
+void tracing_trace(tracing *ts, named_text name, const Trivium__Glimpse *trace) {
+    watch *w = watches_of(watches_first(ts->watches), name.id, name.number);
     const vocab *v = w ? vocab_of(ts, w) : NULL;
-    for (; v && w; w = watches_of(watches_next(w), id))
+    for (; v && w; w = watches_of(watches_next(w), name.id, name.number))
         client_link_trace(ts->clients, w->watcher, v, w->n_candidates, trace);
 }
 
@@ -44,7 +46,7 @@ void tracing_client_left(tracing *ts, const peer *client) {
     for (watch *w = watches_first(ts->watches), *next; w; w = next) {
         next = watches_next(w);
         if (w->watcher != client) continue;
-        request *r = requests_find(ts->requests, w->request);
+        request *r = requests_find(ts->requests, w->owner->name, w->request);
         watches_remove(ts->watches, &w);
         if (r) send_wanted(ts, r);
     }

@@ -14,8 +14,8 @@ typedef struct tracing {            /* what it needs: filled in by its owner, al
     watches *watches;
 } tracing;
 
-void tracing_watch(tracing *ts, peer *client, const watch_order *order);
-void tracing_trace(tracing *ts, const uint8_t id[REQUEST_BYTES], const Trivium__Glimpse *trace);
+void tracing_watch(tracing *ts, const sender *who, const watch_order *order);
+void tracing_trace(tracing *ts, named_text name, const Trivium__Glimpse *trace);
 void tracing_client_left(tracing *ts, const peer *client);
 void tracing_sweep(tracing *ts, uint64_t now_us);       /* last words that are due */
 

@@ -2,19 +2,20 @@
 
 #include "changes.h"
 #include "text_log.h"
+#include "tokenizerd/links/asked.h"
 
-void tuning_tune(tuning *t, peer *client, const tune_order *order) {
+void tuning_tune(tuning *t, const sender *who, const tune_order *order) {
     failure f;
     request *r;
-    status st = requests_match(t->requests, order->id, order->n_id_bytes, &r, &f);
+    status st = asked_match(t->requests, who, order->id, order->n_id_bytes, &r, &f);
     if (st == STATUS_OK && order->fault) {
         f = *order->fault;
         st = f.code;
     }
     if (st == STATUS_OK)
-        st = request_tune(r, order->replace, order->strategy, client, order->number, &f);
+        st = request_tune(r, order->replace, order->strategy, who->client, order->number, &f);
     if (st != STATUS_OK) {
-        client_link_failed(t->clients, client, order->number, &f);
+        client_link_failed(t->clients, who->client, order->number, &f);
         return;
     }
     if (r->state == REQUEST_RUNNING) {
@@ -30,7 +31,7 @@ void tuning_tune(tuning *t, peer *client, const tune_order *order) {
 
 void tuning_acknowledged(tuning *t, const peer *client, const uint8_t id[REQUEST_BYTES],
                          uint32_t attempt, uint32_t change) {
-    request *r = requests_find(t->requests, id);
-    if (r && r->owner == client && r->attempt == attempt)
+    request *r = requests_of_client(t->requests, client, id);
+    if (r && r->attempt == attempt)
         changes_acknowledged(t->clients, r, change);
 }

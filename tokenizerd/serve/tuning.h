@@ -11,8 +11,8 @@ typedef struct tuning {             /* what it needs: filled in by its owner, al
     generating *generating;        /* where a text ends that cannot be tuned for want of memory */
 } tuning;
 
-void tuning_tune(tuning *t, peer *client, const tune_order *order);
-/* The owner has received the changes up to this ordinal. */
+void tuning_tune(tuning *t, const sender *who, const tune_order *order);
+/* Its client has received the changes up to this ordinal. */
 void tuning_acknowledged(tuning *t, const peer *client, const uint8_t id[REQUEST_BYTES],
                          uint32_t attempt, uint32_t change);
 

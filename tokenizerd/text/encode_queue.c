@@ -22,6 +22,7 @@ typedef enum text_place {       /* of a text in its queue */
 
 struct queued_text {
     encode_queue *home;
+    owner *owner;               /* held; NULL: nobody's */
     uint8_t *bytes;             /* [n_bytes] of all pieces, end to end; owned, NULL once it is encoded */
     prompt_piece *pieces;       /* their bytes lie there; NULL with them */
     size_t n_pieces, n_bytes;
@@ -44,7 +45,7 @@ typedef struct lane {
 
 struct encode_queue {
     lane brief, large;
-    queued_text *rotation;      /* the first one is whose turn it is */
+    queued_text *rotation;      /* of one owner's the first one is whose turn it is */
     size_t n_bytes;             /* of all texts that live */
     size_t n_texts;
 };
@@ -84,17 +85,46 @@ static void leave_place(queued_text *text) {
     if (text->place == OPEN) {
         list_remove(&text->home->rotation, text);
         lane_of(text)->n_open_bytes -= text->n_bytes;
+        if (text->owner) text->owner->n_active--;
     }
     text->place = OUT;
 }
 
+/* ---- whose turn it is ---- */
+
+static size_t open_texts(const queued_text *text) {
+    return text->owner ? text->owner->n_active : 0;
+}
+
+static uint64_t last_turn(const queued_text *text) {
+    return text->owner ? text->owner->last_turn : 0;
+}
+
+/* Of those that wait, the first of the owner that has the fewest open. NULL: none waits. */
+static queued_text *next_to_open(const lane *l) {
+    queued_text *next = l->waiting;
+    for (queued_text *text = next; text; text = text->next)
+        if (open_texts(text) < open_texts(next)) next = text;
+    return next;
+}
+
+/* Of the rotation, the first of the owner that has not had a turn for the longest time. NULL: it is empty. */
+static queued_text *next_to_encode(const encode_queue *q) {
+    queued_text *next = q->rotation;
+    for (queued_text *text = next; text; text = text->next)
+        if (last_turn(text) < last_turn(next)) next = text;
+    if (next && next->owner) next->owner->last_turn = owners_next_turn(next->owner->home);
+    return next;
+}
+
 /* Whoever has room goes from the lane into the rotation. */
 static void lane_open(encode_queue *q, lane *l) {
-    for (queued_text *text; (text = l->waiting) != NULL;) {
+    for (queued_text *text; (text = next_to_open(l)) != NULL;) {
         if (l->n_open_bytes > 0 && l->n_open_bytes + text->n_bytes > l->n_open_bytes_max) return;
-        l->waiting = text->next;
+        list_remove(&l->waiting, text);
         text->place = OPEN;
         l->n_open_bytes += text->n_bytes;
+        if (text->owner) text->owner->n_active++;
         list_append(&q->rotation, text);
     }
 }
@@ -152,14 +182,19 @@ static bool pieces_copy(queued_text *text, const prompt_piece *pieces, size_t n_
     return true;
 }
 
-status encode_queue_add(encode_queue *q, const prompt_piece *pieces, size_t n_pieces,
+status encode_queue_add(encode_queue *q, owner *whose, const prompt_piece *pieces, size_t n_pieces,
                         queued_text_listener listener, queued_text **out, failure *f) {
     size_t n_bytes, n_held_bytes;
     status st = sizes_check(q, pieces, n_pieces, &n_bytes, &n_held_bytes, f);
+    if (st == STATUS_OK) st = owner_take(whose, HOLDING_TEXT_BYTES, n_held_bytes, f);
     if (st != STATUS_OK) return st;
     queued_text *text = calloc(1, sizeof *text);
-    if (!text) return fail(f, STATUS_NO_MEMORY, "no memory for another text");
-    *text = (queued_text){.home = q, .n_bytes = n_bytes, .n_held_bytes = n_held_bytes, .listener = listener};
+    if (!text) {
+        owner_give(whose, HOLDING_TEXT_BYTES, n_held_bytes);
+        return fail(f, STATUS_NO_MEMORY, "no memory for another text");
+    }
+    *text = (queued_text){
+        .home = q, .owner = owner_hold(whose), .n_bytes = n_bytes, .n_held_bytes = n_held_bytes, .listener = listener};
     q->n_bytes += n_held_bytes;
     q->n_texts++;
     st = pieces_copy(text, pieces, n_pieces)
@@ -177,6 +212,7 @@ static void forget_text(queued_text *text) {
     text->bytes = NULL;
     text->pieces = NULL;
     text->home->n_bytes -= text->n_held_bytes;
+    owner_give(text->owner, HOLDING_TEXT_BYTES, text->n_held_bytes);
     text->n_held_bytes = 0;
 }
 
@@ -188,6 +224,7 @@ void queued_text_free(queued_text **out) {
     encoding_free(&text->encoding);
     forget_text(text);
     text->home->n_texts--;
+    owner_release(&text->owner);
     free(text);
 }
 
@@ -224,7 +261,7 @@ static status encode_on(queued_text *text, bool *done, failure *f) {
 bool encode_queue_turn(encode_queue *q) {
     lane_open(q, &q->brief);
     lane_open(q, &q->large);
-    queued_text *text = q->rotation;
+    queued_text *text = next_to_encode(q);
     if (!text) return false;
     failure why = {.code = STATUS_OK};
     bool done = false;
@@ -233,12 +270,12 @@ bool encode_queue_turn(encode_queue *q) {
     else if (!text->encoding) st = begin(text, &why);
     if (st == STATUS_OK && text->encoding) st = encode_on(text, &done, &why);
     if (st == STATUS_OK && !done) {
-        q->rotation = text->next;
+        list_remove(&q->rotation, text);
         list_append(&q->rotation, text);
     } else {
         leave_place(text);
         forget_text(text);
-        text->listener.encoded(text->listener.context, text->listener.owner, st == STATUS_OK ? NULL : &why);
+        text->listener.encoded(text->listener.context, text->listener.of, st == STATUS_OK ? NULL : &why);
     }
     return q->rotation || q->brief.waiting || q->large.waiting;
 }

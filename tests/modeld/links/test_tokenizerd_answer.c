@@ -13,7 +13,7 @@
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
-static const text_name TEXT = {(const uint8_t *)"0123456789abcdef", 3};
+static const text_name TEXT = {(const uint8_t *)"0123456789abcdef", 3, 0};
 static const double LOGPROBS[] = {-1, -2, -3};
 
 static void assert_request(ProtobufCBinaryData request) {

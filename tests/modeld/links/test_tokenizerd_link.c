@@ -55,7 +55,7 @@ static void an_open_is_a_text_to_continue(void **state) {
 
     const job *asked = &tokens.notes.asked;
     assert_int_equal(asked->kind, SEQUENCE_TEXT);
-    assert_ptr_equal(asked->owner, tokens.links[0]);
+    assert_ptr_equal(asked->from, tokens.links[0]);
     assert_named(tokens.links[0], 2);
     assert_int_equal(asked->n_ids, 4);
     assert_memory_equal(tokens.notes.ids, ids, sizeof ids);
@@ -183,7 +183,7 @@ static void a_score_is_a_call_with_ids(void **state) {
     tokens_until(&tokens.notes.n_called, 1);
     const job *asked = &tokens.notes.asked;
     assert_int_equal(asked->kind, SEQUENCE_SCORE);
-    assert_ptr_equal(asked->owner, tokens.links[0]);
+    assert_ptr_equal(asked->from, tokens.links[0]);
     assert_true(asked->score.call == UINT64_C(1) << 60);
     assert_string_equal(tokens.notes.pool, "careful");
     assert_int_equal(asked->score.n_candidates, 3);
@@ -213,7 +213,7 @@ static void a_probe_is_a_call_with_a_row_and_a_history(void **state) {
     tokens_until(&tokens.notes.n_called, 1);
     const job *asked = &tokens.notes.asked;
     assert_int_equal(asked->kind, SEQUENCE_PROBE);
-    assert_ptr_equal(asked->owner, tokens.links[0]);
+    assert_ptr_equal(asked->from, tokens.links[0]);
     assert_int_equal(asked->probe.call, 21);
     assert_int_equal(asked->probe.seed, 22);
     assert_int_equal(asked->probe.step, 23);
@@ -266,11 +266,11 @@ static void each_of_two_tokenizerds_owns_what_it_asks(void **state) {
     open.attempt = 1;
     say_open(&tokens.fakes[1], &open, (const int32_t[]){3}, 1);
     tokens_until(&tokens.notes.n_opened, 1);
-    assert_ptr_equal(tokens.notes.asked.owner, tokens.links[1]);
+    assert_ptr_equal(tokens.notes.asked.from, tokens.links[1]);
     open.attempt = 2;
     say_open(&tokens.fakes[0], &open, (const int32_t[]){3}, 1);
     tokens_until(&tokens.notes.n_opened, 2);
-    assert_ptr_equal(tokens.notes.asked.owner, tokens.links[0]);
+    assert_ptr_equal(tokens.notes.asked.from, tokens.links[0]);
     assert_int_equal(tokens.notes.attempt, 2);
 }
 

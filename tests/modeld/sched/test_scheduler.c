@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-static const demand decode = {1, true};
+static const demand decode = {.n_rows = 1, .decodes = true};
 
 static demand prompt(uint32_t n_rows) {
-    return (demand){n_rows, false};
+    return (demand){.n_rows = n_rows};
 }
 
 /* One that measured `n_rows` prompt rows in a step of PASS_TARGET_MS. */

@@ -218,7 +218,7 @@ static void test_a_probe_brings_its_row(void **state) {
     const float row[3] = {1, 2, 3};
     job asked = {
         .kind = SEQUENCE_PROBE,
-        .owner = w,
+        .from = w,
         .ids = (const int32_t[]){2, 0},
         .n_ids = 2,
         .pool = "mine",

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,8 +83,15 @@ static void test_more_positions_than_pages_is_too_long_and_names_the_flag(void *
 
 static void test_the_table_has_a_bound(void **state) {
     world *w = *state;
-    for (int i = 0; i < SEQUENCES_MAX; i++) open_text(w, (uint8_t)i, 2);
-    job asked = a_text(w, 0, 2, 2);
+    job asked;
+    for (int i = 0; i < SEQUENCES_MAX; i++) {
+        char whose[16];
+        snprintf(whose, sizeof whose, "%d", i);
+        asked = a_text(w, (uint8_t)i, 2, 2);
+        asked.owner = whose;
+        open_job(w, &asked);
+    }
+    asked = a_text(w, 0, 2, 2);
     assert_refused(w, &asked, STATUS_BUSY, "limit");
     sequences_close(w->table, sequences_first(w->table));
     open_job(w, &asked);
@@ -110,7 +118,7 @@ static void test_what_texts_hold_has_a_bound(void **state) {
     assert_int_equal(f.code, STATUS_BUSY);
     uint32_t step = 0;
     if (strstr(f.message, "bytes"))     /* else the table was full before */
-        assert_int_equal(sequences_retune(w->table, s, 1, &large, &step, &f), STATUS_BUSY);
+        assert_int_equal(sequences_retune(s, 1, &large, &step, &f), STATUS_BUSY);
     while ((s = sequences_first(w->table))) sequences_close(w->table, s);
     open_job(w, &asked); /* what they held is free */
     strategy_clear(&large);
@@ -123,7 +131,13 @@ static void test_what_calls_hold_has_a_bound(void **state) {
     float *row = calloc(WIDTH, sizeof *row);
     assert_non_null(row);
     job probe = {.kind = SEQUENCE_PROBE, .pool = "", .probe.row = row, .probe.row_width = WIDTH};
-    for (size_t i = 0; i < OPEN_CALLS_BYTES_MAX / n_each; i++) open_job(w, &probe);
+    for (size_t i = 0; i < OPEN_CALLS_BYTES_MAX / n_each; i++) {
+        char whose[16];
+        snprintf(whose, sizeof whose, "%zu", i);
+        probe.owner = whose;
+        open_job(w, &probe);
+    }
+    probe.owner = "other";
     assert_refused(w, &probe, STATUS_BUSY, "calls under way hold");
     sequences_close(w->table, sequences_first(w->table));
     open_job(w, &probe);
@@ -157,9 +171,9 @@ static void test_texts_are_found_by_request_whatever_the_attempt(void **state) {
     sequence *s = open_text(w, 1, 2);
     job probe = {.kind = SEQUENCE_PROBE, .pool = "", .probe.row = &(float){0}, .probe.row_width = 1};
     open_job(w, &probe);
-    assert_ptr_equal(sequences_find(w->table, sequence_text(s)->request), s);
+    assert_ptr_equal(sequences_find(w->table, "", sequence_text(s)->request), s);
     static const uint8_t zeros[REQUEST_BYTES];
-    assert_null(sequences_find(w->table, zeros)); /* a probe has no request, not one of zeros */
+    assert_null(sequences_find(w->table, "", zeros)); /* a probe has no request, not one of zeros */
 }
 
 int main(void) {

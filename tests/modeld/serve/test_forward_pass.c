@@ -159,7 +159,7 @@ static void one_that_is_closed_during_its_pass_gives_back_what_it_has_at_the_end
     assert_true(forward_pass_runs(pass));
     sequences_close(table, q);
     assert_int_equal(sequences_count(table), 0);
-    assert_null(sequences_find(table, NAMES[0]));
+    assert_null(sequences_find(table, "", NAMES[0]));
     assert_int_equal(kv_cache_pages_used(cache), n_used);
     assert_false(shared_rows_take(shared, &taken));
     forward_pass_end(pass);

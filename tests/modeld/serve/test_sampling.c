@@ -104,7 +104,7 @@ static void join(size_t i) {
 /* A prompt of two ids and at most three new ones, computed: its row waits. */
 static sequence *text_with_row(uint32_t wait_ms) {
     job asked = a_text(at.world, 1, 2, 2);
-    asked.owner = tokens.links[0];
+    asked.from = tokens.links[0];
     asked.wait_ms = wait_ms;
     sequence *s = open_job(at.world, &asked);
     assert_ptr_equal(admit(at.world), s);
@@ -162,7 +162,7 @@ static void a_row_goes_with_all_that_its_text_says(void **state) {
     (void)state;
     join(0);
     job asked = a_text(at.world, 3, 4, 2);
-    asked.owner = tokens.links[0];
+    asked.from = tokens.links[0];
     asked.text.attempt = 6;
     asked.text.seed = 7;
     asked.text.n_candidates = 8;
@@ -201,7 +201,7 @@ static void a_score_is_told_when_all_its_rows_are(void **state) {
     join(0);
     enum { N = SCORE_ROWS + 1 };
     job asked = a_score(at.world, 77, N);
-    asked.owner = tokens.links[0];
+    asked.from = tokens.links[0];
     asked.traceparent = SOME_TRACEPARENT;
     sequence *s = open_job(at.world, &asked);
     assert_ptr_equal(admit(at.world), s);
@@ -244,7 +244,7 @@ static void a_probe_needs_its_probabilities(void **state) {
     join(0);
     const float row[] = {1, 2};
     const double probabilities[] = {0.25, 0.75};
-    const job asked = {.kind = SEQUENCE_PROBE, .owner = tokens.links[0], .pool = "", .probe.call = 5,
+    const job asked = {.kind = SEQUENCE_PROBE, .from = tokens.links[0], .pool = "", .probe.call = 5,
                        .probe.row = row, .probe.row_width = 2};
     open_job(at.world, &asked);
     sampling_send(at.sampling);

@@ -27,9 +27,9 @@ static void on_answered(void *context, sampler *from, const sample_answer *answe
     rows.n_answered++;
 }
 
-static void on_traced(void *context, const uint8_t request[REQUEST_BYTES], Trivium__Glimpse *g) {
+static void on_traced(void *context, const Trivium__Glimpse *g) {
     assert_ptr_equal(context, &rows);
-    assert_memory_equal(request, ROW_REQUEST, REQUEST_BYTES);
+    assert_memory_equal(g->request.data, ROW_REQUEST, REQUEST_BYTES);
     rows.glimpse_step = g->step;
     rows.n_glimpsed++;
 }

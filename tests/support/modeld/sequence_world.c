@@ -47,7 +47,7 @@ job a_text(world *w, uint8_t name, uint32_t n_ids, uint32_t n_prompt) {
     memset(requests[name], name, REQUEST_BYTES);
     return (job){
         .kind = SEQUENCE_TEXT,
-        .owner = w,
+        .from = w,
         .ids = w->ids,
         .n_ids = n_ids,
         .pool = "",
@@ -64,7 +64,7 @@ job a_text(world *w, uint8_t name, uint32_t n_ids, uint32_t n_prompt) {
 job a_score(world *w, uint64_t call, uint32_t n_ids) {
     return (job){
         .kind = SEQUENCE_SCORE,
-        .owner = w,
+        .from = w,
         .ids = w->ids,
         .n_ids = n_ids,
         .pool = "",

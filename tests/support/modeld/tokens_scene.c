@@ -45,7 +45,7 @@ static void note_job(const job *asked) {
 static void on_open(void *context, const job *asked, const failure *unreadable) {
     assert_ptr_equal(context, &tokens);
     note_job(asked);
-    note_name(asked->owner, (text_name){asked->text.request, asked->text.attempt});
+    note_name(asked->from, (text_name){asked->text.request, asked->text.attempt, asked->text.number});
     note_strategy(asked->text.strategy, unreadable);
     note_ids(asked->text.end_ids, asked->text.n_end_ids, tokens.notes.end_ids);
     note_text(asked->text.session, tokens.notes.session);
@@ -85,7 +85,7 @@ static void on_call(void *context, const job *call, const failure *unreadable) {
         memcpy(tokens.notes.row, call->probe.row, call->probe.row_width * sizeof *call->probe.row);
         note_strategy(call->probe.strategy, unreadable);
     }
-    tokens.notes.from = call->owner;
+    tokens.notes.from = call->from;
     tokens.notes.n_called++;
 }
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "proto/net/peer.h"
 #include "tests/support/link/turns.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
@@ -15,6 +16,13 @@ enum { BEAT_MS = 60 };
 static void of_client(void *context, const peer *client) {
     client_scene *c = context;
     c->peer = (peer *)client;
+}
+
+/* The owner is told where it is not the client itself. */
+static void of_sender(void *context, const sender *who) {
+    of_client(context, who->client);
+    const bool is_itself = strcmp(who->owner, peer_owner(who->client)) == 0;
+    if (!is_itself) heard("%s: ", who->owner);
 }
 
 static void hear_id(const uint8_t *id, size_t n_id_bytes) {
@@ -61,8 +69,8 @@ static void hear_conversation(const conversation_order *o) {
         heard("%d%s", (int)o->messages[i].role, heard_bytes(o->messages[i].content, o->messages[i].n_bytes));
 }
 
-static void on_generate(void *context, peer *client, const generate_order *order) {
-    of_client(context, client);
+static void on_generate(void *context, const sender *who, const generate_order *order) {
+    of_sender(context, who);
     heard("generate");
     hear_id(order->request.id, REQUEST_BYTES);
     heard(" attempt=%u", order->request.attempt);
@@ -77,16 +85,16 @@ static void on_generate(void *context, peer *client, const generate_order *order
     heard_end();
 }
 
-static void on_generate_refused(void *context, const uint8_t id[REQUEST_BYTES], uint32_t attempt) {
-    (void)context;
+static void on_generate_refused(void *context, const sender *who, const uint8_t id[REQUEST_BYTES], uint32_t attempt) {
+    of_sender(context, who);
     heard("refused");
     hear_id(id, REQUEST_BYTES);
     heard(" attempt=%u", attempt);
     heard_end();
 }
 
-static void on_tune(void *context, peer *client, const tune_order *order) {
-    of_client(context, client);
+static void on_tune(void *context, const sender *who, const tune_order *order) {
+    of_sender(context, who);
     heard("tune %llu", (unsigned long long)order->number);
     hear_id(order->id, order->n_id_bytes);
     heard(" replace=%d", order->replace);
@@ -95,16 +103,16 @@ static void on_tune(void *context, peer *client, const tune_order *order) {
     heard_end();
 }
 
-static void on_cancel(void *context, peer *client, uint64_t number, const uint8_t *id,
+static void on_cancel(void *context, const sender *who, uint64_t number, const uint8_t *id,
                       size_t n_id_bytes) {
-    of_client(context, client);
+    of_sender(context, who);
     heard("cancel %llu", (unsigned long long)number);
     hear_id(id, n_id_bytes);
     heard_end();
 }
 
-static void on_watch(void *context, peer *client, const watch_order *order) {
-    of_client(context, client);
+static void on_watch(void *context, const sender *who, const watch_order *order) {
+    of_sender(context, who);
     heard("watch %llu", (unsigned long long)order->number);
     hear_id(order->id, order->n_id_bytes);
     heard(" candidates=%u", order->n_candidates);
@@ -134,7 +142,7 @@ static void hear_kind(const call_order *o) {
 }
 
 static void on_call(void *context, const call_order *order, const prompt_piece *text) {
-    of_client(context, order->client);
+    of_sender(context, &(sender){order->client, order->owner, false});
     hear_kind(order);
     heard(" number=%llu model=%s wait=%u", (unsigned long long)order->client_number, order->model,
           order->wait_ms);
@@ -142,8 +150,8 @@ static void on_call(void *context, const call_order *order, const prompt_piece *
     heard_end();
 }
 
-static void on_render(void *context, peer *client, const prompt_order *order) {
-    of_client(context, client);
+static void on_render(void *context, const sender *who, const prompt_order *order) {
+    of_sender(context, who);
     heard("render number=%llu model=%s wait=%u", (unsigned long long)order->number, order->model, order->wait_ms);
     hear_conversation(&order->conversation);
     heard_end();
@@ -155,8 +163,8 @@ static void on_call_cancelled(void *context, const peer *client, uint64_t number
     heard_end();
 }
 
-static void on_list(void *context, peer *client, uint64_t number) {
-    of_client(context, client);
+static void on_list(void *context, const sender *who, uint64_t number) {
+    of_sender(context, who);
     heard("list %llu", (unsigned long long)number);
     heard_end();
 }

@@ -67,42 +67,40 @@ static void on_unusable(void *context, uint64_t incarnation, const failure *why)
     heard_end();
 }
 
-static void hear_text(void *context, const modeld *d, const char *what, const uint8_t *id,
-                      uint32_t attempt) {
+static void hear_text(void *context, const modeld *d, const char *what, named_text name) {
     modeld_scene *c = context;
     assert_true(d == c->modeld);
-    heard("%s %02x..%02x attempt=%u", what, id[0], id[REQUEST_BYTES - 1], attempt);
+    heard("%s %02x..%02x attempt=%u", what, name.id[0], name.id[REQUEST_BYTES - 1], name.attempt);
+    if (name.number > 0) heard(" number=%u", name.number);
 }
 
-static void on_token(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES], uint32_t attempt,
-                     const request_token *token, const Trivium__Drawn *drawn) {
-    hear_text(context, d, "token", id, attempt);
+static void on_token(void *context, const modeld *d, named_text name, const request_token *token, const Trivium__Drawn *drawn) {
+    hear_text(context, d, "token", name);
     heard(" step=%u id=%d state=%s semantics=%s forward=%g sample=%g candidates=%zu", token->step,
           token->id, heard_bytes(token->sampler_state.bytes, token->sampler_state.n_bytes),
           token->semantics, token->forward_ms, token->sample_ms, drawn->n_candidates);
     heard_end();
 }
 
-static void on_retuned(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                       uint32_t attempt, uint32_t change, uint32_t from_step) {
-    hear_text(context, d, "retuned", id, attempt);
+static void on_retuned(void *context, const modeld *d, named_text name, uint32_t change, uint32_t from_step) {
+    hear_text(context, d, "retuned", name);
     heard(" change=%u from=%u", change, from_step);
     heard_end();
 }
 
-static void on_closed(void *context, const modeld *d, const uint8_t id[REQUEST_BYTES],
-                      uint32_t attempt, request_finish finish, const request_closing *closing,
+static void on_closed(void *context, const modeld *d, named_text name, request_finish finish, const request_closing *closing,
                       const failure *why) {
-    hear_text(context, d, "closed", id, attempt);
+    hear_text(context, d, "closed", name);
     heard(" finish=%d queue=%g prefill=%g cached=%u", (int)finish, closing->queue_ms,
           closing->prefill_ms, closing->n_cached);
     if (finish == FINISH_ERROR) heard(" why=%d:%s", why->code, why->message);
     heard_end();
 }
 
-static void on_trace(void *context, const uint8_t id[REQUEST_BYTES], const Trivium__Glimpse *trace) {
+static void on_trace(void *context, named_text name, const Trivium__Glimpse *trace) {
     (void)context;
-    heard("trace %02x..%02x step=%u id=%d", id[0], id[REQUEST_BYTES - 1], trace->step, trace->drawn->id);
+    heard("trace %02x..%02x step=%u id=%d", name.id[0], name.id[REQUEST_BYTES - 1], trace->step, trace->drawn->id);
+    if (name.number > 0) heard(" number=%u", name.number);
     heard_end();
 }
 

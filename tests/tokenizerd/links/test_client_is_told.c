@@ -23,7 +23,7 @@ static int begin(void **state) {
     client_scene_begin(state);
     words = small_tokenizer_default();
     v = tokenizer_vocab(words);
-    r = (request){.attempt = 2, .owner = c->peer, .model_name = "m", .fingerprint = "f", .seed = 7};
+    r = (request){.attempt = 2, .client = c->peer, .model_name = "m", .fingerprint = "f", .seed = 7};
     memcpy(r.id, wire_id_bytes, sizeof r.id);
     r.ids = prompt;
     r.n_ids = 3;
@@ -140,39 +140,6 @@ static void prompts_say_how_they_were_made(void **state) {
         assert_int_equal(m->origin, origins[rendered.origin]);
         assert_int_equal(m->n_stops, 0);
     }
-}
-
-static const Trivium__RequestList *requests_listed(void) {
-    return (const Trivium__RequestList *)asker_list(&c->client, &trivium__request_list__descriptor);
-}
-
-static void the_list_tells_of_each_request(void **state) {
-    (void)state;
-    failure f;
-    request *one;
-    requests *table = requests_new(&models_serving);
-    assert_non_null(table);
-    request_order order = {.id = wire_id_bytes, .attempt = 2, .model = "m", .fingerprint = "", .pool = "",
-                           .session = "s", .semantics = "", .strategy = &r.strategy, .max_new_tokens = 1,
-                           .ids = prompt, .n_ids = 3, .n_prompt = 2};
-    client_link_listed(c->link, c->peer, 9, table);
-    SAYS(LISTED);
-    assert_int_equal(requests_listed()->n_requests, 0);
-    assert_int_equal(requests_add(table, &order, NULL, c->peer, clock_us(), &one, &f), STATUS_OK);
-    client_link_listed(c->link, c->peer, 9, table);
-    assert_int_equal(SAYS(LISTED)->listed->call, 9);
-    const Trivium__RequestList *list = requests_listed();
-    assert_int_equal(list->n_requests, 1);
-    const Trivium__RequestReport *report = list->requests[0];
-    assert_ours(report->request);
-    assert_int_equal(report->attempt, 2);
-    assert_string_equal(report->session, "s");
-    assert_string_equal(report->model, "m");
-    assert_string_equal(report->state, "encoding");
-    assert_int_equal(report->n_prompt, 2);
-    assert_int_equal(report->step, 1);
-    assert_non_null(report->strategy);
-    requests_free(&table);
 }
 
 static void status_of_an_empty_house(void **state) {
@@ -371,7 +338,7 @@ static void a_client_that_does_not_read_is_cut(void **state) {
 
 static void to_a_client_that_is_gone_nothing_is_said(void **state) {
     (void)state;
-    r.owner = NULL;
+    r.client = NULL;
     client_link_failed(c->link, NULL, 1, &(failure){STATUS_BUSY, "not now"});
     client_link_tokenized(c->link, NULL, 1, prompt, 3);
     client_link_started(c->link, &r, &(text_start){.n_models = 1});
@@ -385,7 +352,6 @@ int main(void) {
         CASE(answers_bring_what_was_asked),
         CASE(scores_bring_their_candidates),
         CASE(prompts_say_how_they_were_made),
-        CASE(the_list_tells_of_each_request),
         CASE(status_of_an_empty_house),
         CASE(a_text_from_started_to_done),
         CASE(a_token_brings_texts_where_candidates_are_wanted),

@@ -15,13 +15,16 @@
 static modeld_scene *const c = &modelds;
 static int32_t ids[] = {5, 6, 7}, end_ids[] = {2};
 static request r;
+static owners *all;
 static calls *table;
 
 static int begin(void **state) {
     modeld_scene_begin_joined(state);
-    table = calls_new(&models_serving);
+    all = holdings_new(NULL);
+    assert_non_null(all);
+    table = calls_new(&models_serving, all);
     assert_non_null(table);
-    r = (request){.id = {0xab, [REQUEST_BYTES - 1] = 0xcd}, .attempt = 2, .pool = "p", .session = "s"};
+    r = (request){.owner = owners_hold(all, "uid:7"), .number = 3, .id = {0xab, [REQUEST_BYTES - 1] = 0xcd}, .attempt = 2, .pool = "p", .session = "s"};
     r.ids = ids;
     r.n_ids = 3;
     r.n_prompt = 2;
@@ -32,6 +35,8 @@ static int begin(void **state) {
 static int end(void **state) {
     strategy_clear(&r.strategy);
     calls_free(&table);
+    owner_release(&r.owner);
+    owners_free(&all);
     return modeld_scene_end(state);
 }
 
@@ -71,6 +76,8 @@ static void open_brings_all_that_a_modeld_needs(void **state) {
     const Trivium__Open *open = SAYS(OPEN)->open;
     assert_ours(open->request);
     assert_int_equal(open->attempt, 2);
+    assert_string_equal(open->owner, "uid:7");
+    assert_int_equal(open->number, 3);
     assert_int_equal(open->n_prompt, 2);
     assert_string_equal(open->session, "s");
     assert_string_equal(open->pool, "p");
@@ -100,17 +107,20 @@ static void what_happens_to_a_text(void **state) {
     const Trivium__Retune *retune = SAYS(TUNE)->tune;
     assert_ours(retune->request);
     assert_int_equal(retune->attempt, 2);
+    assert_int_equal(retune->number, 3);
     assert_int_equal(retune->change, 4);
     assert_int_equal(retune->strategy->n_steps, r.strategy.n_stages);
     modeld_link_watch(c->link, c->modeld, &r, 9);
     const Trivium__WatchText *watch = SAYS(WATCH)->watch;
     assert_ours(watch->request);
     assert_int_equal(watch->attempt, 2);
+    assert_int_equal(watch->number, 3);
     assert_int_equal(watch->n_watched, 9);
     modeld_link_close(c->link, c->modeld, &r);
     const Trivium__Close *close = SAYS(CLOSE)->close;
     assert_ours(close->request);
     assert_int_equal(close->attempt, 2);
+    assert_int_equal(close->number, 3);
 }
 
 /* ---- calls ---- */

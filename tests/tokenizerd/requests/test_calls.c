@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,14 +15,19 @@
 
 enum { MS = 1000 };
 
+static owners *all;
+
 static int setup(void **state) {
-    *state = calls_new(&fake_serving);
+    all = holdings_new(NULL);
+    assert_non_null(all);
+    *state = calls_new(&fake_serving, all);
     assert_non_null(*state);
     return 0;
 }
 
 static int teardown(void **state) {
     calls_free((calls **)state);
+    owners_free(&all);
     return 0;
 }
 
@@ -62,50 +68,81 @@ static void test_a_full_table_is_busy(void **state) {
     failure f;
     call *c = NULL;
     call_order order = order_of(CALL_TOKENIZE);
-    static uint8_t clients[CALLS_MAX + 1];  /* only their addresses count */
     for (int i = 0; i < CALLS_MAX; i++) {
-        order.client = &clients[i];
+        char whose[16];
+        snprintf(whose, sizeof whose, "%d", i);
+        order.owner = whose;
         add(cs, &order);
     }
-    order.client = &clients[CALLS_MAX];
+    order.owner = "other";
     assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_BUSY);
+    assert_non_null(strstr(f.message, "calls are under way already"));
     c = calls_first(cs);
     calls_remove(cs, &c);
     assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_OK);
 }
 
-static void test_one_client_gets_a_share(void **state) {
+static void test_one_owner_gets_a_share(void **state) {
     calls *cs = *state;
     failure f;
     call *c = NULL;
     call_order order = order_of(CALL_TOKENIZE);
-    int n = 0, other;
+    int n = 0;
+    order.owner = "uid:7";
     while (calls_add(cs, &order, 0, &c, &f) == STATUS_OK) n++;
     assert_int_equal(f.code, STATUS_BUSY);
+    assert_non_null(strstr(f.message, "uid:7 has its share"));
     assert_int_equal(n, CALLS_MAX - CALLS_MAX / 4);
-    order.client = &other;
+    order.owner = "uid:8";
     add(cs, &order);
 }
 
-static void test_what_calls_hold_is_bounded(void **state) {
+/* A probe of the largest row there is, which counts as its answer does. */
+static call_order large_probe(const strategy *none) {
+    static float row[N_VOCAB_MAX / 8];
+    call_order order = order_of(CALL_PROBE);
+    order.probe.strategy = none, order.probe.row = row, order.probe.n_row = N_VOCAB_MAX / 8;
+    return order;
+}
+
+enum { PROBE_BYTES = N_VOCAB_MAX / 8 * sizeof(double) + sizeof(strategy) };
+
+static void test_what_calls_hold_is_bounded_by_owner(void **state) {
     calls *cs = *state;
     failure f;
     call *c = NULL;
-    call_order score = order_of(CALL_SCORE);
-    call *text = add(cs, &score);
-    float *row = calloc(N_VOCAB_MAX, sizeof *row);
     strategy none;
     strategy_init(&none);
-    call_order order = order_of(CALL_PROBE);
-    order.probe.strategy = &none, order.probe.row = row, order.probe.n_row = N_VOCAB_MAX;
-    for (size_t i = 0; i < CALLS_BYTES_MAX / (N_VOCAB_MAX * sizeof *row + sizeof none); i++) add(cs, &order);
+    call_order order = large_probe(&none), score = order_of(CALL_SCORE);
+    order.owner = "uid:7", score.owner = "uid:8";
+    call *text = add(cs, &score);
+    size_t n = 0;
+    while (calls_add(cs, &order, 0, &c, &f) == STATUS_OK) n++;
+    assert_int_equal(f.code, STATUS_BUSY);
+    if (n < CALLS_MAX - CALLS_MAX / 4 - 1) {    /* else the table's share came first */
+        assert_non_null(strstr(f.message, "uid:7 has its share"));
+        assert_in_range(n * PROBE_BYTES, CALLS_BYTES_MAX / 4 * 3 - PROBE_BYTES, CALLS_BYTES_MAX / 4 * 3);
+    }
+    static const int32_t ids[1000];
+    assert_int_equal(call_set_ids(text, ids, 1000, &f), STATUS_OK);   /* another one's find room */
+    assert_int_equal(text->n_bytes_held, 1000 * (sizeof *ids + sizeof(double)));
+    for (c = calls_first(cs); c; c = calls_first(cs)) calls_remove(cs, &c);
+    assert_int_equal(owners_held(all, HOLDING_CALL_BYTES), 0);
+}
+
+static void test_answers_that_were_not_read_count_for_whoever_asks(void **state) {
+    calls *cs = *state;
+    failure f;
+    call *c = NULL;
+    strategy none;
+    strategy_init(&none);
+    call_order order = large_probe(&none);
+    order.n_unread_bytes = CALLS_BYTES_MAX - PROBE_BYTES + 1;
     assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_BUSY);
-    c = calls_next(text);
-    calls_remove(cs, &c);
+    assert_non_null(strstr(f.message, "has not read"));
+    assert_int_equal(owners_held(all, HOLDING_CALL_BYTES), 0);
+    order.n_unread_bytes--;
     add(cs, &order);
-    assert_int_equal(call_set_ids(cs, text, (const int32_t *)(const void *)row, N_VOCAB_MAX, &f), STATUS_BUSY);
-    assert_null(call_as_score(text)->scored.ids);
-    free(row);
 }
 
 static void test_orders_out_of_range_are_refused(void **state) {
@@ -241,10 +278,9 @@ static void test_a_kind_has_what_it_needs_and_no_more(void **state) {
         {CALL_RENDER, false, false},
         {CALL_SCORE, true, true},
     };
-    uint8_t clients[sizeof kinds / sizeof *kinds];  /* a call each: nobody meets the end of a share */
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         call_order order = order_of(kinds[i].kind);
-        order.client = &clients[i];
+        order.owner = (const char *[]){"a", "b", "c", "d"}[i];  /* a call each: nobody meets the end of a share */
         call *c = add(cs, &order);
         assert_int_equal(call_text_of(c) != NULL, kinds[i].text);
         assert_int_equal(call_errand_of(c) != NULL, kinds[i].errand);
@@ -272,32 +308,14 @@ static void test_a_rendering_is_freed_with_its_call(void **state) {
     assert_int_equal(r.n_freed, 1);
 }
 
-static void test_conversations_count_with_calls(void **state) {
-    calls *cs = *state;
-    failure f;
-    static const int32_t ids[3] = {0};
-    call_order order = order_of(CALL_DETOKENIZE);
-    order.detokenize.ids = ids;
-    order.detokenize.n_ids = 3;
-    call *c = NULL;
-    assert_int_equal(calls_hold(cs, CALLS_BYTES_MAX - sizeof ids + 1, &f), STATUS_OK);
-    assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_BUSY);
-    calls_let_go(cs, 1);
-    c = add(cs, &order);
-    assert_int_equal(calls_hold(cs, 1, &f), STATUS_BUSY);
-    calls_let_go(cs, CALLS_BYTES_MAX - sizeof ids);
-    calls_remove(cs, &c);
-    assert_int_equal(calls_hold(cs, CALLS_BYTES_MAX, &f), STATUS_OK);
-    calls_let_go(cs, CALLS_BYTES_MAX);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         CASE(test_a_call_is_found_by_its_number_until_it_is_answered),
         CASE(test_a_full_table_is_busy),
-        CASE(test_one_client_gets_a_share),
-        CASE(test_what_calls_hold_is_bounded),
+        CASE(test_one_owner_gets_a_share),
+        CASE(test_what_calls_hold_is_bounded_by_owner),
+        CASE(test_answers_that_were_not_read_count_for_whoever_asks),
         CASE(test_orders_out_of_range_are_refused),
         CASE(test_what_was_asked_is_copied),
         CASE(test_a_call_that_comes_back_waits_anew),
@@ -305,7 +323,6 @@ int main(void) {
         CASE(test_a_modeld_may_be_lost_so_often),
         CASE(test_a_kind_has_what_it_needs_and_no_more),
         CASE(test_a_rendering_is_freed_with_its_call),
-        CASE(test_conversations_count_with_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,8 @@ static const uint64_t tokenizerd_bytes[] = {
     CALLS_BYTES_MAX,
     REQUESTS_BYTES_MAX,
     REQUESTS_MAX * sizeof(request) + CALLS_MAX * sizeof(call) + WATCHES_MAX * sizeof(watch) +
-        (uint64_t)ENDED_MAX * ENDING_BYTES,
+        (uint64_t)ENDED_MAX * ENDING_BYTES +
+        (uint64_t)(REQUESTS_MAX + CALLS_MAX + 2 * WATCHES_MAX + ENDED_MAX) * sizeof(owner),
     VOCABULARIES_BYTES_MAX,
     2 * (uint64_t)PEERS_MAX * PEER_BYTES + REPORTS_BYTES_MAX + (uint64_t)SAMPLERS_REPORTED_MAX * SAMPLER_BYTES,
     0,

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,13 +17,13 @@ static void test_a_higher_attempt_takes_over_and_others_do_not(void **state) {
     world *w = *state;
     request_order order = world_order(w, 1, 3);
     request *rival;
-    assert_int_equal(requests_admit(w->table, order.id, 3, &rival), FINISH_NONE);
+    assert_int_equal(requests_admit(w->table, "", order.id, 3, &rival), FINISH_NONE);
     assert_null(rival);
     request *r = world_running(w, &order);
-    assert_ptr_equal(requests_find(w->table, order.id), r);
-    assert_int_equal(requests_admit(w->table, order.id, 2, &rival), FINISH_SUPERSEDED);
-    assert_int_equal(requests_admit(w->table, order.id, 3, &rival), FINISH_SUPERSEDED);
-    assert_int_equal(requests_admit(w->table, order.id, 4, &rival), FINISH_NONE);
+    assert_ptr_equal(requests_find(w->table, "", order.id), r);
+    assert_int_equal(requests_admit(w->table, "", order.id, 2, &rival), FINISH_SUPERSEDED);
+    assert_int_equal(requests_admit(w->table, "", order.id, 3, &rival), FINISH_SUPERSEDED);
+    assert_int_equal(requests_admit(w->table, "", order.id, 4, &rival), FINISH_NONE);
     assert_ptr_equal(rival, r);
 }
 
@@ -33,29 +34,29 @@ static void test_an_ended_request_is_not_opened_again(void **state) {
     assert_true(request_end(r));
     requests_remove(w->table, &r, false);
     assert_null(r);
-    assert_null(requests_find(w->table, order.id));
-    assert_int_equal(requests_admit(w->table, order.id, 3, &rival), FINISH_SUPERSEDED);
-    assert_int_equal(requests_admit(w->table, order.id, 4, &rival), FINISH_NONE);
+    assert_null(requests_find(w->table, "", order.id));
+    assert_int_equal(requests_admit(w->table, "", order.id, 3, &rival), FINISH_SUPERSEDED);
+    assert_int_equal(requests_admit(w->table, "", order.id, 4, &rival), FINISH_NONE);
 
     order.attempt = 4;
     r = world_waiting(w, &order);
     request_end(r);
     requests_remove(w->table, &r, true);     /* cancelled: for good */
-    assert_int_equal(requests_admit(w->table, order.id, 4, &rival), FINISH_SUPERSEDED);
-    assert_int_equal(requests_admit(w->table, order.id, 5, &rival), FINISH_CANCELLED);
+    assert_int_equal(requests_admit(w->table, "", order.id, 4, &rival), FINISH_SUPERSEDED);
+    assert_int_equal(requests_admit(w->table, "", order.id, 5, &rival), FINISH_CANCELLED);
 }
 
 static void test_a_refused_attempt_counts_as_ended(void **state) {
     world *w = *state;
     request_order order = world_order(w, 1, 2);
     request *rival, *r = world_running(w, &order);
-    requests_refused(w->table, order.id, 5);
-    assert_int_equal(requests_admit(w->table, order.id, 5, &rival), FINISH_SUPERSEDED);
-    assert_int_equal(requests_admit(w->table, order.id, 6, &rival), FINISH_NONE);
+    requests_refused(w->table, "", order.id, 5);
+    assert_int_equal(requests_admit(w->table, "", order.id, 5, &rival), FINISH_SUPERSEDED);
+    assert_int_equal(requests_admit(w->table, "", order.id, 6, &rival), FINISH_NONE);
     assert_ptr_equal(rival, r);                 /* a refusal does not touch it */
     request_end(r);
     requests_remove(w->table, &r, false);
-    assert_int_equal(requests_admit(w->table, order.id, 5, &rival), FINISH_SUPERSEDED);
+    assert_int_equal(requests_admit(w->table, "", order.id, 5, &rival), FINISH_SUPERSEDED);
 }
 
 static void test_a_rival_stays_until_it_is_removed(void **state) {
@@ -70,13 +71,16 @@ static void test_a_rival_stays_until_it_is_removed(void **state) {
         memset(id, name, REQUEST_BYTES);
         id[0] = (uint8_t)(requests_count(w->table) >> 8), id[1] = (uint8_t)~id[0];
         other.id = id;
-        assert_int_equal(requests_add(w->table, &other, NULL, id, 0, &r, &f), STATUS_OK);    /* each its own owner */
+        char whose[8];
+        snprintf(whose, sizeof whose, "%zu", requests_count(w->table));
+        other.owner = whose;        /* each its own */
+        assert_int_equal(requests_add(w->table, &other, NULL, w, 0, &r, &f), STATUS_OK);
     }
     order.attempt = 2;
     assert_int_equal(requests_add(w->table, &order, rival, w, 0, &r, &f), STATUS_OK);
-    assert_ptr_equal(requests_find(w->table, order.id), r);
+    assert_ptr_equal(requests_find(w->table, "", order.id), r);
     requests_remove(w->table, &rival, false);
-    assert_ptr_equal(requests_find(w->table, order.id), r);
+    assert_ptr_equal(requests_find(w->table, "", order.id), r);
     assert_int_equal(requests_count(w->table), REQUESTS_MAX);
 }
 
@@ -92,9 +96,9 @@ static void test_the_memory_of_ended_requests_is_a_ring(void **state) {
         request_end(r);
         requests_remove(w->table, &r, false);
     }
-    assert_int_equal(requests_admit(w->table, ids[0], 1, &rival), FINISH_NONE);
+    assert_int_equal(requests_admit(w->table, "", ids[0], 1, &rival), FINISH_NONE);
     for (int i = 1; i <= ENDED_MAX; i++)
-        assert_int_equal(requests_admit(w->table, ids[i], 1, &rival), FINISH_SUPERSEDED);
+        assert_int_equal(requests_admit(w->table, "", ids[i], 1, &rival), FINISH_SUPERSEDED);
 }
 
 static void test_a_prefix_names_one_request(void **state) {
@@ -107,17 +111,17 @@ static void test_a_prefix_names_one_request(void **state) {
         order.id = ids[i];
         both[i] = world_add(w, &order);
     }
-    assert_int_equal(requests_match(w->table, ids[1], 3, &r, &f), STATUS_OK);
+    assert_int_equal(requests_match(w->table, "", ids[1], 3, &r, &f), STATUS_OK);
     assert_ptr_equal(r, both[1]);
-    assert_int_equal(requests_match(w->table, ids[0], REQUEST_BYTES, &r, &f), STATUS_OK);
+    assert_int_equal(requests_match(w->table, "", ids[0], REQUEST_BYTES, &r, &f), STATUS_OK);
     assert_ptr_equal(r, both[0]);
-    assert_int_equal(requests_match(w->table, ids[0], 2, &r, &f), STATUS_BAD_REQUEST);
+    assert_int_equal(requests_match(w->table, "", ids[0], 2, &r, &f), STATUS_BAD_REQUEST);
     assert_non_null(strstr(f.message, "0102"));
     assert_null(r);
-    assert_int_equal(requests_match(w->table, (const uint8_t[]){9}, 1, &r, &f),
+    assert_int_equal(requests_match(w->table, "", (const uint8_t[]){9}, 1, &r, &f),
                      STATUS_UNKNOWN_REQUEST);
-    assert_int_equal(requests_match(w->table, ids[0], 0, &r, &f), STATUS_BAD_REQUEST);
-    assert_int_equal(requests_match(w->table, ids[0], REQUEST_BYTES + 1, &r, &f),
+    assert_int_equal(requests_match(w->table, "", ids[0], 0, &r, &f), STATUS_BAD_REQUEST);
+    assert_int_equal(requests_match(w->table, "", ids[0], REQUEST_BYTES + 1, &r, &f),
                      STATUS_BAD_REQUEST);
 }
 
@@ -130,14 +134,18 @@ static void test_a_full_table_is_busy(void **state) {
     uint8_t id[REQUEST_BYTES] = {0};
     request_order order = world_order(w, 0, 1);
     order.id = id;
-    static uint8_t owners[REQUESTS_MAX];    /* only their addresses count */
+    char whose[8];
+    order.owner = whose;
     for (int i = 0; i < REQUESTS_MAX; i++) {
         memcpy(id, &i, sizeof i);
-        assert_int_equal(requests_add(w->table, &order, NULL, &owners[i], 0, &r, &f), STATUS_OK);
+        snprintf(whose, sizeof whose, "%d", i);
+        assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_OK);
         if (i == 0) first = r;
     }
     memset(id, 0xff, sizeof id);
+    order.owner = "other";
     assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_BUSY);
+    assert_non_null(strstr(f.message, "requests are under way already"));
     request_end(first);
     requests_remove(w->table, &first, false);
     assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_OK);
@@ -148,17 +156,20 @@ static void test_one_owner_gets_a_share(void **state) {
     world *w = *state;
     failure f;
     request *r = NULL;
-    uint8_t id[REQUEST_BYTES] = {0}, other;
+    uint8_t id[REQUEST_BYTES] = {0};
     request_order order = world_order(w, 0, 1);
     order.id = id;
+    order.owner = "uid:7";
     status st = STATUS_OK;
     for (int i = 0; st == STATUS_OK; i++) {
         memcpy(id, &i, sizeof i);
         st = requests_add(w->table, &order, NULL, w, 0, &r, &f);
     }
     assert_int_equal(st, STATUS_BUSY);
+    assert_non_null(strstr(f.message, "uid:7 has its share"));
     assert_int_equal(requests_count(w->table), REQUESTS_MAX - REQUESTS_MAX / 4);
-    assert_int_equal(requests_add(w->table, &order, NULL, &other, 0, &r, &f), STATUS_OK);
+    order.owner = "uid:8";
+    assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_OK);
 }
 
 static void test_ids_that_requests_brought_are_bounded(void **state) {
@@ -171,6 +182,9 @@ static void test_ids_that_requests_brought_are_bounded(void **state) {
     status st = STATUS_OK;
     for (uint8_t name = 0; st == STATUS_OK; name++) {
         request_order order = world_order(w, name, 1);
+        char whose[8];
+        snprintf(whose, sizeof whose, "%u", name);
+        order.owner = whose;
         order.ids = ids, order.n_ids = order.n_prompt = n_ids;
         st = requests_add(w->table, &order, NULL, w, 0, &r, &f);
         n_added += st == STATUS_OK;

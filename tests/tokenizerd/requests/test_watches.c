@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,138 +13,164 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-static const uint8_t one[REQUEST_BYTES] = {1}, other[REQUEST_BYTES] = {2};
-static int ann, bob;            /* clients: only their addresses count */
+/* Requests of Ann's, and one of Bob's with the id of the first; who watches is known by the address. */
+typedef struct world {
+    owners *owners;
+    requests *table;
+    watches *watches;
+    served_model *model;
+    request *one, *other, *of_bob;
+} world;
 
-static void add(watches *ws, const uint8_t *id, void *watcher, uint32_t n_candidates) {
-    failure f;
-    assert_int_equal(watches_add(ws, id, watcher, 7, n_candidates, &f), STATUS_OK);
-}
+static const uint8_t ids[2][REQUEST_BYTES] = {{1}, {2}};
+static int ann, bob;
 
-/* With the id `one`, Ann's. */
-static request *add_request(requests *rs) {
+static request *add_request(requests *rs, const char *whose, const uint8_t *id, void *client) {
     failure f;
     request *r = NULL;
     strategy plain;
     strategy_init(&plain);
-    const request_order order = {.id = one, .attempt = 1, .model = "", .fingerprint = "", .pool = "",
+    const request_order order = {.owner = whose, .id = id, .attempt = 1, .model = "", .fingerprint = "", .pool = "",
                                  .session = "", .semantics = "", .strategy = &plain,
                                  .max_new_tokens = 5};
-    assert_int_equal(requests_add(rs, &order, NULL, &ann, 0, &r, &f), STATUS_OK);
+    assert_int_equal(requests_add(rs, &order, NULL, client, 0, &r, &f), STATUS_OK);
     return r;
 }
 
+static int begin(void **state) {
+    static world w;
+    w.owners = holdings_new(NULL);
+    assert_non_null(w.owners);
+    w.table = requests_new(&fake_serving, w.owners);
+    w.watches = watches_new(&fake_serving, w.owners);
+    w.model = fake_model_new();
+    assert_true(w.table && w.watches && w.model);
+    w.one = add_request(w.table, "ann", ids[0], &ann);
+    w.other = add_request(w.table, "ann", ids[1], &ann);
+    w.of_bob = add_request(w.table, "bob", ids[0], &bob);
+    *state = &w;
+    return 0;
+}
+
+static int end(void **state) {
+    world *w = *state;
+    watches_free(&w->watches);
+    requests_free(&w->table);
+    owners_free(&w->owners);
+    fake_model_free(&w->model);
+    return 0;
+}
+
+static void add(world *w, const request *r, void *client, uint32_t n_candidates) {
+    failure f;
+    const watcher who = {client, client == &ann ? "ann" : "bob", 7};
+    assert_int_equal(watches_add(w->watches, r, &who, n_candidates, &f), STATUS_OK);
+}
+
 static void the_most_that_anybody_wants_counts(void **state) {
-    (void)state;
-    watches *ws = watches_new(&fake_serving);
-    assert_non_null(ws);
-    assert_int_equal(watches_wanted(ws, one), 0);
-    add(ws, one, &ann, 4);
-    add(ws, one, &bob, 9);
-    assert_int_equal(watches_wanted(ws, one), 9);
-    assert_int_equal(watches_wanted(ws, other), 0);
-    watch *w = watches_next(watches_first(ws));
-    assert_ptr_equal(w->watcher, &bob);
-    watches_remove(ws, &w);
-    assert_null(w);
-    assert_int_equal(watches_wanted(ws, one), 4);
-    watches_free(&ws);
+    world *w = *state;
+    assert_int_equal(watches_wanted(w->watches, w->one), 0);
+    add(w, w->one, &ann, 4);
+    add(w, w->one, &bob, 9);
+    assert_int_equal(watches_wanted(w->watches, w->one), 9);
+    assert_int_equal(watches_wanted(w->watches, w->other), 0);
+    watch *second = watches_next(watches_first(w->watches));
+    assert_ptr_equal(second->watcher, &bob);
+    watches_remove(w->watches, &second);
+    assert_null(second);
+    assert_int_equal(watches_wanted(w->watches, w->one), 4);
 }
 
 static void those_of_one_request_are_found_in_order(void **state) {
-    (void)state;
-    watches *ws = watches_new(&fake_serving);
-    assert_non_null(ws);
-    add(ws, other, &ann, 1);
-    add(ws, one, &ann, 2);
-    add(ws, other, &bob, 3);
-    static uint8_t carl;
-    add(ws, one, &carl, 4);
-    const watch *w = watches_of(watches_first(ws), one);
-    assert_int_equal(w->n_candidates, 2);
-    w = watches_of(watches_next(w), one);
-    assert_int_equal(w->n_candidates, 4);
-    assert_null(watches_of(watches_next(w), one));
-    watches_free(&ws);
+    world *w = *state;
+    add(w, w->other, &ann, 1);
+    add(w, w->one, &ann, 2);
+    add(w, w->one, &bob, 4);
+    const watch *found = watches_of(watches_first(w->watches), ids[0], w->one->number);
+    assert_int_equal(found->n_candidates, 2);
+    found = watches_of(watches_next(found), ids[0], w->one->number);
+    assert_int_equal(found->n_candidates, 4);
+    assert_null(watches_of(watches_next(found), ids[0], w->one->number));
 }
 
-static void there_is_a_bound(void **state) {
-    (void)state;
+static void another_owners_request_of_the_same_id_is_another_one(void **state) {
+    world *w = *state;
+    add(w, w->one, &ann, 2);
+    assert_int_equal(watches_wanted(w->watches, w->of_bob), 0);
+    assert_null(watches_of(watches_first(w->watches), ids[0], w->of_bob->number));
+    add(w, w->of_bob, &bob, 3);
+    assert_int_equal(watches_wanted(w->watches, w->one), 2);
+    watches_over(w->watches, w->of_bob, FINISH_SUPERSEDED, 55);
+    assert_int_equal(watches_wanted(w->watches, w->one), 2);
+    assert_int_equal(watches_wanted(w->watches, w->of_bob), 0);
+    watches_go_on(w->watches, w->one);
+    assert_int_equal(watches_wanted(w->watches, w->of_bob), 0);
+}
+
+static void there_is_a_bound_and_a_share_of_it(void **state) {
+    world *w = *state;
     failure f;
-    watches *ws = watches_new(&fake_serving);
-    assert_non_null(ws);
-    static uint8_t others[WATCHES_MAX];
     int n_anns = 0;
-    while (watches_add(ws, one, &ann, 7, 1, &f) == STATUS_OK) n_anns++;
+    const watcher anns = {&ann, "ann", 7}, bobs = {&bob, "bob", 7};
+    while (watches_add(w->watches, w->one, &anns, 1, &f) == STATUS_OK) n_anns++;
     assert_int_equal(f.code, STATUS_BUSY);
+    assert_non_null(strstr(f.message, "ann has its share"));
     assert_in_range(n_anns, WATCHES_MAX / 2, WATCHES_MAX - 1);
-    for (int i = n_anns; i < WATCHES_MAX; i++) add(ws, one, &others[i], 1);
-    assert_int_equal(watches_add(ws, one, &bob, 7, 1, &f), STATUS_BUSY);
-    watches_free(&ws);
+    for (int i = n_anns; i < WATCHES_MAX; i++) {
+        char whose[16];
+        snprintf(whose, sizeof whose, "%d", i);
+        assert_int_equal(watches_add(w->watches, w->one, &(watcher){&bob, whose, 7}, 1, &f), STATUS_OK);
+    }
+    assert_int_equal(watches_add(w->watches, w->one, &bobs, 1, &f), STATUS_BUSY);
+    assert_non_null(strstr(f.message, "are watched already"));
 }
 
 /* The model stays in hand for the glimpse of the last token, which comes after the end. */
 static void an_ended_request_wants_nothing_and_keeps_its_model(void **state) {
-    (void)state;
+    world *w = *state;
     failure f;
-    served_model *m = fake_model_new();
-    assert_non_null(m);
-    const model_facts facts = fake_model_facts(m);
-    requests *rs = requests_new(&fake_serving);
-    assert_non_null(rs);
-    request *r = add_request(rs);
-    assert_int_equal(request_meet(r, m, &facts, &f), STATUS_OK);
-    watches *ws = watches_new(&fake_serving);
-    assert_non_null(ws);
-    add(ws, one, &ann, 3);
-    add(ws, other, &bob, 3);
-    watches_over(ws, r, FINISH_LENGTH, 55);
-    requests_remove(rs, &r, false);
-    watches_go_on(ws, one);         /* not one that has ended for good */
-    watch *w = watches_first(ws);
-    assert_int_equal(watches_wanted(ws, one), 0);
-    assert_int_equal(w->over, FINISH_LENGTH);
-    assert_int_equal(w->over_us, 55);
-    assert_ptr_equal(w->model, m);
-    assert_int_equal(fake_model_holders(m), 1);
-    assert_int_equal(watches_next(w)->over, FINISH_NONE);
-    watches_free(&ws);
-    requests_free(&rs);
-    fake_model_free(&m);
+    const model_facts facts = fake_model_facts(w->model);
+    assert_int_equal(request_meet(w->one, w->model, &facts, &f), STATUS_OK);
+    add(w, w->one, &ann, 3);
+    add(w, w->other, &bob, 3);
+    watches_over(w->watches, w->one, FINISH_LENGTH, 55);
+    assert_int_equal(watches_wanted(w->watches, w->one), 0);
+    watches_go_on(w->watches, w->one);         /* not one that has ended for good */
+    assert_int_equal(watches_wanted(w->watches, w->one), 0);
+    requests_remove(w->table, &w->one, false);
+    const watch *first = watches_first(w->watches);
+    assert_int_equal(first->over, FINISH_LENGTH);
+    assert_int_equal(first->over_us, 55);
+    assert_ptr_equal(first->model, w->model);
+    assert_int_equal(fake_model_holders(w->model), 1);
+    assert_int_equal(watches_next(first)->over, FINISH_NONE);
 }
 
-static void a_request_whose_owner_comes_back_is_watched_again(void **state) {
-    (void)state;
-    requests *rs = requests_new(&fake_serving);
-    assert_non_null(rs);
-    watches *ws = watches_new(&fake_serving);
-    assert_non_null(ws);
+static void a_request_whose_client_comes_back_is_watched_again(void **state) {
+    world *w = *state;
     failure f;
-    request *r = add_request(rs);
-    served_model *m = fake_model_new();
-    const model_facts facts = fake_model_facts(m);
-    assert_int_equal(request_meet(r, m, &facts, &f), STATUS_OK);
-    add(ws, one, &bob, 3);
-    watches_over(ws, r, FINISH_SUPERSEDED, 55);
-    assert_int_equal(watches_wanted(ws, one), 0);
-    watches_go_on(ws, other);
-    assert_int_equal(watches_wanted(ws, one), 0);
-    watches_go_on(ws, one);
-    assert_int_equal(watches_wanted(ws, one), 3);
-    assert_int_equal(watches_first(ws)->over, FINISH_NONE);
-    assert_null(watches_first(ws)->model);
-    watches_free(&ws);
-    requests_free(&rs);
-    fake_model_free(&m);
+    const model_facts facts = fake_model_facts(w->model);
+    assert_int_equal(request_meet(w->one, w->model, &facts, &f), STATUS_OK);
+    add(w, w->one, &bob, 3);
+    watches_over(w->watches, w->one, FINISH_SUPERSEDED, 55);
+    assert_int_equal(watches_wanted(w->watches, w->one), 0);
+    watches_go_on(w->watches, w->other);
+    assert_int_equal(watches_wanted(w->watches, w->one), 0);
+    watches_go_on(w->watches, w->one);
+    assert_int_equal(watches_wanted(w->watches, w->one), 3);
+    assert_int_equal(watches_first(w->watches)->over, FINISH_NONE);
+    assert_null(watches_first(w->watches)->model);
 }
 
 int main(void) {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_most_that_anybody_wants_counts),
-        cmocka_unit_test(those_of_one_request_are_found_in_order),
-        cmocka_unit_test(there_is_a_bound),
-        cmocka_unit_test(an_ended_request_wants_nothing_and_keeps_its_model),
-        cmocka_unit_test(a_request_whose_owner_comes_back_is_watched_again),
+        CASE(the_most_that_anybody_wants_counts),
+        CASE(those_of_one_request_are_found_in_order),
+        CASE(another_owners_request_of_the_same_id_is_another_one),
+        CASE(there_is_a_bound_and_a_share_of_it),
+        CASE(an_ended_request_wants_nothing_and_keeps_its_model),
+        CASE(a_request_whose_client_comes_back_is_watched_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

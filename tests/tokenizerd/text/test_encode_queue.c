@@ -22,8 +22,8 @@ typedef struct reader {
 
 static int n_encoded;
 
-static void on_encoded(void *context, void *owner, const failure *why) {
-    reader *r = owner;
+static void on_encoded(void *context, void *of, const failure *why) {
+    reader *r = of;
     assert_ptr_equal(context, &n_encoded);
     r->rank = ++n_encoded;
     r->refused = why ? why->code : STATUS_OK;
@@ -36,13 +36,13 @@ static void on_encoded(void *context, void *owner, const failure *why) {
 }
 
 static queued_text_listener listener_of(reader *r) {
-    return (queued_text_listener){.encoded = on_encoded, .context = &n_encoded, .owner = r};
+    return (queued_text_listener){.encoded = on_encoded, .context = &n_encoded, .of = r};
 }
 
 static status add(encode_queue *ps, reader *r, const char *text, size_t n_bytes, bool special) {
     failure f;
     prompt_piece segment = {(const uint8_t *)text, n_bytes, special};
-    return encode_queue_add(ps, &segment, 1, listener_of(r), &r->queued, &f);
+    return encode_queue_add(ps, NULL, &segment, 1, listener_of(r), &r->queued, &f);
 }
 
 static void start(reader *r, const tokenizer *t, int32_t first) {
@@ -94,7 +94,7 @@ static void test_segments_are_joined_and_a_first_id_goes_before(void **state) {
     const prompt_piece pieces[] = {{(const uint8_t *)"<|end|>", 7, true},
                                    {NULL, 0, false},
                                    {(const uint8_t *)"<|end|>", 7, false}};
-    assert_int_equal(encode_queue_add(ps, pieces, 3, listener_of(&r), &r.queued, &f), STATUS_OK);
+    assert_int_equal(encode_queue_add(ps, NULL, pieces, 3, listener_of(&r), &r.queued, &f), STATUS_OK);
     start(&r, t, 5);
     while (encode_queue_turn(ps)) {}
     assert_int_equal(r.first, 5);

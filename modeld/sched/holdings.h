@@ -1,0 +1,17 @@
+/* What an owner holds in modeld. */
+#ifndef TRIVIUM_MODELD_HOLDINGS_H
+#define TRIVIUM_MODELD_HOLDINGS_H
+
+#include "proto/base/owners/owners.h"
+
+enum {
+    HOLDING_TEXTS,
+    HOLDING_CALLS,
+    HOLDING_TEXT_BYTES,     /* ids, strategies, samplers' states of texts */
+    HOLDING_CALL_BYTES,     /* ids and answers of scores and probes */
+    HOLDINGS
+};
+
+owners *holdings_new(void); /* NULL: no memory */
+
+#endif
