@@ -53,6 +53,8 @@ void common_flags_init(common_flags *flags) {
          .help = "tcp endpoints without keys: whoever answers there is trusted"},
         {.name = "wait", .kind = OPTION_REAL, .value_name = "S", .out = &flags->wait_s, .min = 0,
          .max = WAIT_MS_MAX / 1000.0, .help = "seconds to wait for a missing daemon (10); if given, also for a model that is not known yet"},
+        {.name = "owner", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags->owner, .take = flags_take_name,
+         .help = "on behalf of NAME, whose texts and limits these are then (for gateways)"},
         {.name = "json", .kind = OPTION_FLAG, .out = &flags->json,
          .help = "print JSON, one object a line"},
         {.name = NULL},
@@ -82,6 +84,7 @@ client_options common_flags_client(const common_flags *flags) {
         .insecure = flags->insecure,
         .wait_ms = has_own_wait ? (uint32_t)lround(flags->wait_s * 1000) : WAIT_MS,
         .has_own_wait = has_own_wait,
+        .owner = flags->owner,
     };
 }
 

@@ -17,7 +17,7 @@
  * a sentence for wrong use, 1 for content that is refused (an id outside every vocabulary). */
 int flags_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words);
 
-/* ---- every command: --endpoint, --keys, --insecure, --wait, --json. Its rows point into it: initialise it in place.
+/* ---- every command: --endpoint, --keys, --insecure, --wait, --owner, --json. Its rows point into it: initialise it in place.
  * ---- */
 
 typedef struct common_flags {
@@ -25,10 +25,11 @@ typedef struct common_flags {
     size_t n_endpoints;
     const char *default_endpoint;   /* $TRIVIUM_ENDPOINT, NULL: not set */
     double wait_s;                  /* below 0: not given */
+    const char *owner;              /* NULL: not given */
     bool json;
     const char *keys_folder;        /* NULL: not given */
     bool insecure;
-    option_row rows[6];
+    option_row rows[7];
 } common_flags;
 
 void common_flags_init(common_flags *flags);

@@ -173,6 +173,7 @@ typedef struct request_report {
     uint8_t request[REQUEST_BYTES];
     uint32_t attempt;
     const char *session, *model, *state;
+    const char *owner;              /* of another one's text, which only an operator sees; "": the asker's */
     uint32_t n_prompt, step;
     double tokens_per_s, age_s;
     const strategy *chain;

@@ -192,6 +192,7 @@ static status link_open(client *c, const client_options *options, failure *f) {
         .wait_ms = options->wait_ms,
         .has_own_wait = options->has_own_wait,
         .insecure = options->insecure,
+        .owner = options->owner,
     };
     if (endpoint_choose(c, &where, f) != STATUS_OK) return f->code;
     if (keys_open(&c->keys, options->keys_folder, c->loop, f) != STATUS_OK) return f->code;

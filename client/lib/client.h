@@ -25,6 +25,8 @@ typedef struct client_options {
     bool insecure;              /* tcp without keys is allowed */
     uint32_t wait_ms;           /* for a tokenizerd, and there for other missing daemons; 0: not at all */
     bool has_own_wait;          /* somebody asked for this wait: it is kept for a model that nobody knows, too */
+    /* On behalf of whom all is asked, which only a client that may name owners can; borrowed as above. NULL: in its own name. */
+    const char *owner;
     /* NULL, or called from the loop, once for each wait of a text, call or watch that is longer than a second:
      * `sentence` says what is waited for. in_text: in the middle of a text, some of which has come. */
     client_waiting *waiting;

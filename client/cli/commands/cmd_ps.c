@@ -14,7 +14,7 @@ static json_t *request_at(const void *from, size_t i) {
     const request_report *r = (const request_report *)from + i;
     char digits[REQUEST_DIGITS + 1];
     text_hex(r->request, REQUEST_BYTES, digits);
-    return json_pack("{s: s, s: i, s: o, s: o, s: o, s: i, s: i, s: o, s: o, s: o}",
+    return json_pack("{s: s, s: i, s: o, s: o, s: o, s: i, s: i, s: o, s: o, s: o, s: o*}",
                      "request", digits,
                      "attempt", (int)r->attempt,
                      "session", json_text(r->session),
@@ -24,16 +24,18 @@ static json_t *request_at(const void *from, size_t i) {
                      "step", (int)r->step,
                      "tokens_per_s", json_number(r->tokens_per_s),
                      "age_s", json_number(r->age_s),
-                     "strategy", strategy_to_json(r->chain));
+                     "strategy", strategy_to_json(r->chain),
+                     "owner", *r->owner ? json_text(r->owner) : NULL);
 }
 
 /* A terminal has the first digits of the id, which are enough for every command that takes one. */
-static void row_show(table *t, const request_report *r) {
+static void row_show(table *t, const request_report *r, bool with_owner) {
     enum { DIGITS_SHOWN = 8 };
     char digits[REQUEST_DIGITS + 1];
     text_hex(r->request, REQUEST_BYTES, digits);
     char *text = json_strategy_line(r->chain);
     table_cell(t, "%.*s", isatty(STDOUT_FILENO) ? DIGITS_SHOWN : REQUEST_DIGITS, digits);
+    if (with_owner) table_cell(t, "%s", *r->owner ? r->owner : "-");
     table_cell(t, "%s", *r->session ? r->session : "-");
     table_cell(t, "%s", *r->model ? r->model : "-");
     table_cell(t, "%s", r->state);
@@ -45,15 +47,24 @@ static void row_show(table *t, const request_report *r) {
     free(text);
 }
 
+/* Only an operator meets texts of others. */
+static bool has_others(const list_answer *list) {
+    size_t i = 0;
+    while (i < list->n_requests && !*list->requests[i].owner) i++;
+    return i < list->n_requests;
+}
+
 static void table_show(const list_answer *list) {
-    enum { N_COLUMNS = 9, FIRST_NUMBER = 4, LAST_NUMBER = 7 };
-    static const char *const heads[N_COLUMNS] = {"request", "session", "model", "state",   "prompt",
-                                                 "step",    "tok/s",   "age s", "strategy"};
-    table *t = table_new(N_COLUMNS);
+    enum { N_COLUMNS = 10, OWNER = 1, FIRST_NUMBER = 5, LAST_NUMBER = 8 };
+    static const char *const heads[N_COLUMNS] = {"request", "owner", "session", "model", "state",
+                                                 "prompt",  "step",  "tok/s",   "age s", "strategy"};
+    const bool with_owner = has_others(list);
+    table *t = table_new(with_owner ? N_COLUMNS : N_COLUMNS - 1);
     if (!t) return;
-    for (size_t i = 0; i < N_COLUMNS; i++) table_cell(t, "%s", heads[i]);
-    for (size_t i = FIRST_NUMBER; i <= LAST_NUMBER; i++) table_align_right(t, i);
-    for (size_t i = 0; i < list->n_requests; i++) row_show(t, &list->requests[i]);
+    for (size_t i = 0; i < N_COLUMNS; i++)
+        if (i != OWNER || with_owner) table_cell(t, "%s", heads[i]);
+    for (size_t i = FIRST_NUMBER; i <= LAST_NUMBER; i++) table_align_right(t, with_owner ? i : i - 1);
+    for (size_t i = 0; i < list->n_requests; i++) row_show(t, &list->requests[i], with_owner);
     table_print(t, stdout);
     table_free(&t);
 }

@@ -111,6 +111,7 @@ static status take_requests(incoming *in, const Trivium__RequestList *list, fail
             .session = wire->session,
             .model = wire->model,
             .state = wire->state,
+            .owner = wire->owner,
             .n_prompt = wire->n_prompt,
             .step = wire->step,
             .tokens_per_s = wire->tokens_per_s,

@@ -273,6 +273,7 @@ static status join(text_link *link, failure *f) {
 status text_link_send(text_link *link, Trivium__TextRequest *m, const wire_raw *raw, size_t n_raw,
                       failure *f) {
     assert(link->tokenizerd);
+    m->owner = name_or_empty(link->owner);
     status st = peers_send(link->peers, link->tokenizerd, &m->base, raw, n_raw);
     switch (st) {
     case STATUS_OK:
@@ -306,6 +307,7 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
     link->has_own_wait = options->has_own_wait;
     link->keys = options->keys;
     link->insecure = options->insecure;
+    link->owner = options->owner;
     link->wait_timer = link->notice_timer = link->turn_timer = link->joined_timer = link->leave_timer = -1;
     link->incarnation = peers_incarnation();
     if (find_places(link, options, f) != STATUS_OK || join(link, f) != STATUS_OK || text_link_await(link, HANDSHAKE_MS_MIN, f) != STATUS_OK)

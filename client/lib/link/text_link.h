@@ -22,6 +22,7 @@ typedef struct text_link_options {
     bool has_own_wait;          /* somebody said so; else tokenizerd is told that nobody did */
     keys *keys;                 /* for endpoints over tcp; NULL: there are none */
     bool insecure;              /* tcp without keys is allowed */
+    const char *owner;          /* on behalf of whom all is asked, borrowed as above; NULL: of nobody else */
 } text_link_options;
 
 /* What they get is valid for the call. Within them the link may be used, not freed. */

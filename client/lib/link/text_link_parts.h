@@ -24,6 +24,7 @@ struct text_link {
     uint64_t drained[JOINS_MAX];    /* who drains, as far as is known; 0: nobody */
     uint32_t wait_ms;
     bool has_own_wait;
+    const char *owner;
     char told[SENTENCE_BYTES];  /* what is waited for, since a text or call last went on; "": nothing was said */
     peers *peers;               /* at the place whose turn it is; NULL: no address is known, or it is over */
     peer *tokenizerd;           /* NULL while none is joined */
