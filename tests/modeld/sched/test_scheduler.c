@@ -91,6 +91,31 @@ static void test_with_more_prompts_than_rows_the_oldest_go_first(void **state) {
     for (uint32_t i = 0; i < 5; i++) assert_int_equal(n_rows[i], i < 3);
 }
 
+static void test_owners_share_before_their_prompts_do(void **state) {
+    (void)state;
+    static const char ann, bob;
+    scheduler s = fitting(8);
+    demand demands[] = {prompt(100), prompt(100), prompt(100), prompt(100), prompt(1)};
+    for (int i = 0; i < 3; i++) demands[i].owner = &ann;
+    demands[3].owner = demands[4].owner = &bob;
+    uint32_t n_rows[5];
+    assert_int_equal(scheduler_share(&s, demands, 5, n_rows), 8);
+    assert_int_equal(n_rows[0] + n_rows[1] + n_rows[2], 4);
+    assert_int_equal(n_rows[3], 3);
+    assert_int_equal(n_rows[4], 1);
+    demands[3].n_rows = 1;      /* what one owner does not need goes to the others */
+    assert_int_equal(scheduler_share(&s, demands, 5, n_rows), 8);
+    assert_int_equal(n_rows[0] + n_rows[1] + n_rows[2], 6);
+    assert_int_equal(n_rows[3] + n_rows[4], 2);
+    demand many[] = {prompt(9), prompt(9), prompt(9), prompt(9)};   /* with a row for each owner: its oldest prompt has it */
+    for (int i = 0; i < 3; i++) many[i].owner = &ann;
+    many[3].owner = &bob;
+    s.n_rows_max = 2;
+    assert_int_equal(scheduler_share(&s, many, 4, n_rows), 2);
+    assert_int_equal(n_rows[0], 1);
+    assert_int_equal(n_rows[3], 1);
+}
+
 static void test_nothing_to_do_is_nothing(void **state) {
     (void)state;
     scheduler s = fitting(8);
@@ -139,6 +164,7 @@ int main(void) {
         cmocka_unit_test(test_a_pass_has_a_bound),
         cmocka_unit_test(test_prompts_share_and_a_short_one_is_through_at_once),
         cmocka_unit_test(test_with_more_prompts_than_rows_the_oldest_go_first),
+        cmocka_unit_test(test_owners_share_before_their_prompts_do),
         cmocka_unit_test(test_nothing_to_do_is_nothing),
         cmocka_unit_test(test_the_first_step_is_small_and_the_next_ones_fit_the_time),
         cmocka_unit_test(test_steps_of_a_few_rows_say_nothing_about_a_rows_price),
