@@ -102,7 +102,7 @@ static bool all_over(void *unused) {
 
 static void asked_to_drain(void *unused) {
     (void)unused;
-    draining_begin(end, "an operator");
+    draining_order(end);
 }
 
 static status draw(void *unused, unsigned drawer, const sample_rows *rows, sampled_rows *out, failure *f) {

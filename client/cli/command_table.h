@@ -16,6 +16,7 @@
     ROW(score, "how likely a text is to the model, token by token")           \
     ROW(explore, "temperatures, or top-k and top-p, side by side")            \
     ROW(bench, "measure decode, prefill, several clients, or the KV-cache")   \
+    ROW(drain, "end a daemon in order: what it has goes on to its end")       \
     ROW(up, "start the daemons that are missing here")                        \
     ROW(down, "end the daemons that run here")                                \
     ROW(keygen, "make and change the keys of links between hosts")

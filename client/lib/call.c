@@ -42,3 +42,7 @@ const cancel_answer *answer_to_cancel(const answer *a) {
 const tune_answer *answer_to_tune(const answer *a) {
     return &checked(a, ASK_TUNE)->tune;
 }
+
+const drain_answer *answer_to_drain(const answer *a) {
+    return &checked(a, ASK_DRAIN)->drain;
+}

@@ -21,6 +21,7 @@ typedef enum question_kind {
     ASK_STATUS,                /* → daemons and models */
     ASK_CANCEL,                /* a request is ended */
     ASK_TUNE,                  /* a request gets another strategy */
+    ASK_DRAIN,                 /* a daemon ends in order: an operator's */
 } question_kind;
 
 /* ---- what is asked ----
@@ -99,6 +100,12 @@ typedef struct tune_question {
     bool replace;               /* the chain is all of the new strategy; else its stages are merged into it */
 } tune_question;
 
+typedef struct drain_question {
+    const char *name;           /* as status shows it */
+    const char *host;           /* NULL: any */
+    int32_t pid;                /* 0: any */
+} drain_question;
+
 typedef struct question {
     question_kind kind;
     union {                     /* list and status ask for nothing more */
@@ -109,6 +116,7 @@ typedef struct question {
         probe_question probe;
         cancel_question cancel;
         tune_question tune;
+        drain_question drain;
     };
 } question;
 
@@ -220,6 +228,13 @@ typedef struct tune_answer {
     uint32_t step;              /* the first that it draws */
 } tune_answer;
 
+typedef struct drain_answer {
+    const char *role, *name, *host;
+    long pid;
+    uint32_t n_texts;           /* that ended there since it drained */
+    uint32_t n_left;            /* that did not, and go on elsewhere */
+} drain_answer;
+
 /* Valid within the handler only. */
 typedef struct answer {
     question_kind kind;             /* of the question */
@@ -235,6 +250,7 @@ typedef struct answer {
         status_report status;
         cancel_answer cancel;
         tune_answer tune;
+        drain_answer drain;
     };
 } answer;
 
@@ -250,5 +266,6 @@ const list_answer *answer_to_list(const answer *a);
 const status_report *answer_to_status(const answer *a);
 const cancel_answer *answer_to_cancel(const answer *a);
 const tune_answer *answer_to_tune(const answer *a);
+const drain_answer *answer_to_drain(const answer *a);
 
 #endif

@@ -51,7 +51,7 @@ void leaving_order(leaving *l, tokenizerd_link *from, const drain_order *order) 
         return;
     }
     l->awaited[l->n_awaited++] = end;
-    if (!order->is_sampler) draining_begin(l->draining, "an operator");
+    if (!order->is_sampler) draining_order(l->draining);
 }
 
 void leaving_forget(leaving *l, const tokenizerd_link *from) {

@@ -5,6 +5,7 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/base/process/pid_files.h"
 
 enum { LOOK_MS = 20 };          /* between two looks at what is under way */
 
@@ -22,7 +23,7 @@ static void on_look(void *context) {
     loop_stop(d->options.loop);
 }
 
-void draining_begin(draining *d, const char *asker) {
+static void begin(draining *d, const char *asker) {
     if (draining_has_begun(d)) return;
     loop *l = d->options.loop;
     loop_on_signal(l, SIGTERM, NULL, NULL);     /* the next one ends it */
@@ -40,7 +41,12 @@ bool draining_has_begun(const draining *d) {
 }
 
 static void on_signal(void *context) {
-    draining_begin(context, "SIGTERM");
+    begin(context, "SIGTERM");
+}
+
+void draining_order(draining *d) {
+    pid_files_forget_own();
+    begin(d, "an operator");
 }
 
 draining *draining_new(const draining_options *options) {

@@ -24,7 +24,7 @@ typedef struct draining_options {
 draining *draining_new(const draining_options *options);
 void draining_free(draining **d);   /* NULL is fine. SIGTERM ends the loop again */
 
-void draining_begin(draining *d, const char *asker);    /* who wants it, for the log; again: nothing */
+void draining_order(draining *d);   /* an operator wants it: as SIGTERM, and `up --keep` does not start it again */
 bool draining_has_begun(const draining *d);
 
 #endif

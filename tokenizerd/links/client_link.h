@@ -73,6 +73,12 @@ typedef struct prompt_order {       /* a Render */
     conversation_order conversation;
 } prompt_order;
 
+typedef struct drain_order {        /* who is to drain */
+    uint64_t number;
+    const char *name, *host;        /* host "": any */
+    int32_t pid;                    /* 0: any */
+} drain_order;
+
 typedef struct client_link_events {
     void (*generate)(void *context, const sender *who, const generate_order *order);
     /* A Generate that is none was answered with its Done: its attempt counts as ended. */
@@ -86,6 +92,7 @@ typedef struct client_link_events {
     void (*call_cancelled)(void *context, const peer *client, uint64_t number);   /* a call of its own */
     void (*list)(void *context, const sender *who, uint64_t number);
     void (*status)(void *context, peer *client, uint64_t number);
+    void (*drain)(void *context, peer *client, const drain_order *order);   /* an operator's */
     /* Changes of strategy up to this ordinal have arrived. */
     void (*acknowledged)(void *context, const peer *client, const uint8_t id[REQUEST_BYTES],
                          uint32_t attempt, uint32_t change);
@@ -147,6 +154,10 @@ void client_link_cancelled(client_link *l, peer *client, uint64_t number,
 void client_link_listed(client_link *l, const sender *who, uint64_t number, const requests *rs);
 void client_link_status(client_link *l, peer *client, uint64_t number, models *ms,
                         const modeld_link *modelds, size_t n_requests);
+
+typedef struct named_daemon named_daemon;       /* daemons.h */
+void client_link_drained(client_link *l, peer *client, uint64_t number, const named_daemon *who, uint32_t n_texts,
+                         uint32_t n_left);
 
 /* Watched, and what is offered after it: nothing waits for a watcher. */
 void client_link_watched(client_link *l, peer *watcher, uint64_t number, const request *r);

@@ -6,6 +6,7 @@
 #include "proto/chain/strategy_wire.h"
 #include "proto/net/errors.h"
 #include "client_link_parts.h"
+#include "daemons.h"
 
 void client_link_failed(client_link *l, peer *client, uint64_t number, const failure *why) {
     Trivium__Error error = error_to_wire(why);
@@ -138,6 +139,28 @@ void client_link_cancelled(client_link *l, peer *client, uint64_t number,
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_CANCELLED;
     m.cancelled = &cancelled;
+    client_link_answer(l, client, number, &m, NULL, 0);
+}
+
+static const Trivium__Role roles[] = {
+    [DAEMON_TOKENIZERD] = TRIVIUM__ROLE__TOKENIZERD,
+    [DAEMON_MODELD] = TRIVIUM__ROLE__MODELD,
+    [DAEMON_SAMPLERD] = TRIVIUM__ROLE__SAMPLERD,
+};
+
+void client_link_drained(client_link *l, peer *client, uint64_t number, const named_daemon *who, uint32_t n_texts,
+                         uint32_t n_left) {
+    Trivium__Drained drained = TRIVIUM__DRAINED__INIT;
+    drained.call = number;
+    drained.role = roles[who->role];
+    drained.name = (char *)who->name;
+    drained.pid = who->pid;
+    drained.host = (char *)who->host;
+    drained.n_texts = n_texts;
+    drained.n_left = n_left;
+    Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
+    m.body_case = TRIVIUM__TEXT_REPLY__BODY_DRAINED;
+    m.drained = &drained;
     client_link_answer(l, client, number, &m, NULL, 0);
 }
 

@@ -268,6 +268,9 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     case TRIVIUM__TOKENS_REPLY__BODY_PROBED: take_probed(l, d, m->probed, message); return;
     case TRIVIUM__TOKENS_REPLY__BODY_GLIMPSE: take_trace(l, m->glimpse); return;
     case TRIVIUM__TOKENS_REPLY__BODY_FAILED: take_call_failed(l, d, m->failed); return;
+    case TRIVIUM__TOKENS_REPLY__BODY_DRAINED:
+        l->events.drained(l->context, d, m->drained->call, m->drained->n_texts, m->drained->n_left);
+        return;
     default: bound_link_garbage(&l->bound, "tokens_reply");
     }
 }

@@ -65,6 +65,8 @@ typedef struct modeld_link_events {
     /* probabilities: [n_probabilities]; NULL: they are missing. */
     void (*probed)(void *context, const modeld *d, uint64_t number, int32_t id,
                    const double *probabilities, size_t n_probabilities);
+    /* The end of it, or of one of its samplerds, that was asked for under this number: it is about to leave, or that has left. */
+    void (*drained)(void *context, const modeld *d, uint64_t number, uint32_t n_texts, uint32_t n_left);
     void (*call_failed)(void *context, const modeld *d, uint64_t number, const failure *why);
 } modeld_link_events;
 
@@ -88,6 +90,9 @@ void modeld_link_close(modeld_link *l, const modeld *d, const request *r);
 void modeld_link_watch(modeld_link *l, const modeld *d, const request *r, uint32_t n_watched);
 status modeld_link_score(modeld_link *l, const modeld *d, call *c);
 status modeld_link_probe(modeld_link *l, const modeld *d, call *c);
+/* It is to drain, or its samplerd of this name, pid and host: NULL, it itself. */
+void modeld_link_ask_to_drain(modeld_link *l, const modeld *d, uint64_t number, const char *sampler, int32_t pid,
+                              const char *host);
 void modeld_link_close_call(modeld_link *l, const modeld *d, uint64_t number);
 void modeld_link_query(modeld_link *l, const modeld *d, const char *hash);  /* of a vocabulary */
 void modeld_link_default(modeld_link *l, const modeld *d, const default_model *known);

@@ -141,6 +141,22 @@ void modeld_link_close_call(modeld_link *l, const modeld *d, uint64_t number) {
     modeld_tell(l, d, &m);
 }
 
+void modeld_link_ask_to_drain(modeld_link *l, const modeld *d, uint64_t number, const char *sampler, int32_t pid,
+                              const char *host) {
+    Trivium__DrainWorker drain = TRIVIUM__DRAIN_WORKER__INIT;
+    drain.call = number;
+    drain.is_sampler = sampler != NULL;
+    if (sampler) {
+        drain.name = (char *)sampler;
+        drain.pid = pid;
+        drain.host = (char *)host;
+    }
+    Trivium__TokensRequest m = TRIVIUM__TOKENS_REQUEST__INIT;
+    m.body_case = TRIVIUM__TOKENS_REQUEST__BODY_DRAIN;
+    m.drain = &drain;
+    modeld_tell(l, d, &m);
+}
+
 /* ---- models ---- */
 
 void modeld_link_query(modeld_link *l, const modeld *d, const char *hash) {

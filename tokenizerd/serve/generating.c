@@ -31,6 +31,7 @@ void generating_end(generating *g, request *r, request_finish finish, const fail
     text_log(r, "request_done", "reason=%s tokens=%u why=\"%s\"", request_finish_name(finish), request_step(r),
              why ? why->message : "");
     watches_over(g->watches, r, finish, clock_us());
+    if (finish != FINISH_SUPERSEDED) leaving_text_ended(g->leaving);
     requests_remove(g->requests, &r, finish == FINISH_CANCELLED);
 }
 

@@ -23,7 +23,7 @@ typedef struct generating {         /* what it needs: filled in by its owner, al
     encode_queue *encode_queue;
     turn *turn;
     renderer *renderer;
-    const leaving *leaving;
+    leaving *leaving;               /* told of each end */
 } generating;
 
 /* ---- what clients ask ---- */

@@ -99,6 +99,7 @@ static void on_render(void *context, const sender *who, const prompt_order *orde
 static void on_call_cancelled(void *context, const peer *client, uint64_t number) {
     service *s = context;
     answering_cancel(&s->answering, client, number);
+    leaving_cancel(&s->leaving, client, number);
 }
 
 static void on_list(void *context, const sender *who, uint64_t number) {
@@ -110,6 +111,11 @@ static void on_status(void *context, peer *client, uint64_t number) {
     service *s = context;
     client_link_status(s->clients, client, number, s->models, s->modelds,
                        requests_count(s->requests));
+}
+
+static void on_drain(void *context, peer *client, const drain_order *order) {
+    service *s = context;
+    leaving_order(&s->leaving, client, order);
 }
 
 static void on_acknowledged(void *context, const peer *client, const uint8_t id[REQUEST_BYTES],
@@ -136,6 +142,7 @@ static void on_client_left(void *context, const peer *client) {
     generating_client_left(&s->generating, client);
     answering_client_left(&s->answering, client);
     tracing_client_left(&s->tracing, client);
+    leaving_client_left(&s->leaving, client);
 }
 
 static const client_link_events text_events = {
@@ -149,6 +156,7 @@ static const client_link_events text_events = {
     .call_cancelled = on_call_cancelled,
     .list = on_list,
     .status = on_status,
+    .drain = on_drain,
     .acknowledged = on_acknowledged,
     .pause = on_pause,
     .find_work = on_find_work,
@@ -171,6 +179,7 @@ static void on_left(void *context, modeld *d) {
     service *s = context;
     generating_modeld_left(&s->generating, d);
     answering_modeld_left(&s->answering, d);
+    leaving_modeld_left(&s->leaving, d);
     joining_left(s->joining, d);
 }
 
@@ -220,6 +229,12 @@ static void on_probed(void *context, const modeld *d, uint64_t number, int32_t i
 static void on_call_failed(void *context, const modeld *d, uint64_t number, const failure *why) {
     service *s = context;
     answering_failed(&s->answering, d, number, why);
+    leaving_failed(&s->leaving, d, number, why);
+}
+
+static void on_drained(void *context, const modeld *d, uint64_t number, uint32_t n_texts, uint32_t n_left) {
+    service *s = context;
+    leaving_drained(&s->leaving, d, number, n_texts, n_left);
 }
 
 static const modeld_link_events modeld_events = {
@@ -235,6 +250,7 @@ static const modeld_link_events modeld_events = {
     .scored = on_scored,
     .probed = on_probed,
     .call_failed = on_call_failed,
+    .drained = on_drained,
 };
 
 /* ---- wiring ---- */
@@ -319,6 +335,7 @@ static void wire(service *s) {
     s->leaving = (leaving){
         .clients = s->clients,
         .modelds = s->modelds,
+        .models = s->models,
         .requests = s->requests,
         .calls = s->calls,
     };

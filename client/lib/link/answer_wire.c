@@ -187,6 +187,12 @@ static status take_status(incoming *in, const wire_message *m, const Trivium__St
     return STATUS_OK;
 }
 
+static status take_drained(incoming *in, const Trivium__Drained *m) {
+    in->a.drain = (drain_answer){
+        .role = role_name(m->role), .name = m->name, .host = m->host, .pid = m->pid, .n_texts = m->n_texts, .n_left = m->n_left};
+    return STATUS_OK;
+}
+
 static const Trivium__TextReply__BodyCase answer_bodies[] = {
     [ASK_TOKENIZE] = TRIVIUM__TEXT_REPLY__BODY_TOKENIZED,
     [ASK_DETOKENIZE] = TRIVIUM__TEXT_REPLY__BODY_DETOKENIZED,
@@ -197,6 +203,7 @@ static const Trivium__TextReply__BodyCase answer_bodies[] = {
     [ASK_STATUS] = TRIVIUM__TEXT_REPLY__BODY_STATUS,
     [ASK_CANCEL] = TRIVIUM__TEXT_REPLY__BODY_CANCELLED,
     [ASK_TUNE] = TRIVIUM__TEXT_REPLY__BODY_TUNED,
+    [ASK_DRAIN] = TRIVIUM__TEXT_REPLY__BODY_DRAINED,
 };
 
 static status take_body(incoming *in, const wire_message *m, const question *asked,
@@ -213,6 +220,7 @@ static status take_body(incoming *in, const wire_message *m, const question *ask
     case ASK_LIST: return take_listed(in, m, f);
     case ASK_STATUS: return take_status(in, m, reply->status, f);
     case ASK_CANCEL: return take_cancelled(in, reply->cancelled);
+    case ASK_DRAIN: return take_drained(in, reply->drained);
     case ASK_TUNE: break;
     }
     return take_tuned(in, reply->tuned, f);

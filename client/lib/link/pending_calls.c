@@ -95,7 +95,7 @@ bool pending_calls_wait(const pending_calls *c) {
 /* What is asked about texts goes where they are; all else begins something. */
 static bool may_be_sent(const pending_calls *c, const question *asked) {
     switch (asked->kind) {
-    case ASK_LIST: case ASK_STATUS: case ASK_CANCEL: case ASK_TUNE: return text_link_is_joined(c->link);
+    case ASK_LIST: case ASK_STATUS: case ASK_CANCEL: case ASK_TUNE: case ASK_DRAIN: return text_link_is_joined(c->link);
     default: return text_link_takes(c->link);
     }
 }
@@ -122,14 +122,15 @@ void pending_calls_joined(pending_calls *c) {
     }
 }
 
-/* Asking twice is harmless, except for `tune`: biases would be added twice. */
+/* Asking twice is harmless, except for `tune`: biases would be added twice; and for `drain`: the next of the name would. */
 void pending_calls_lost(pending_calls *c) {
     for (pending_call *pending = c->first, *next; pending; pending = next) {
         next = pending->next;
-        if (pending->sent && pending->asked->kind == ASK_TUNE) {
+        const question_kind kind = pending->asked->kind;
+        if (pending->sent && (kind == ASK_TUNE || kind == ASK_DRAIN)) {
             failure f;
-            fail(&f, STATUS_IO,
-                 "tokenizerd was lost before it answered: `trivium ps` shows the strategy");
+            fail(&f, STATUS_IO, "tokenizerd was lost before it answered: `trivium %s` shows %s", kind == ASK_TUNE ? "ps" : "status",
+                 kind == ASK_TUNE ? "the strategy" : "what is there");
             pending_fail(pending_calls_take(c, pending->number), &f);
             continue;
         }

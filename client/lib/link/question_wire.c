@@ -18,6 +18,7 @@ typedef struct outgoing {
         Trivium__StatusQuery status;
         Trivium__Cancel cancel;
         Trivium__Tune tune;
+        Trivium__Drain drain;
     } body;
     Trivium__Strategy *chain;   /* owned; NULL: none */
     wire_messages messages;
@@ -152,6 +153,17 @@ static status put_status(outgoing *o) {
     return STATUS_OK;
 }
 
+static status put_drain(outgoing *o, const drain_question *asked) {
+    Trivium__Drain *m = o->message.drain = &o->body.drain;
+    o->message.body_case = TRIVIUM__TEXT_REQUEST__BODY_DRAIN;
+    trivium__drain__init(m);
+    m->call = o->number;
+    m->name = name_or_empty(asked->name);
+    m->pid = asked->pid;
+    m->host = name_or_empty(asked->host);
+    return STATUS_OK;
+}
+
 static status put_body(outgoing *o, const question *asked, failure *f) {
     switch (asked->kind) {
     case ASK_TOKENIZE: return put_tokenize(o, &asked->tokenize);
@@ -162,6 +174,7 @@ static status put_body(outgoing *o, const question *asked, failure *f) {
     case ASK_LIST: return put_list(o);
     case ASK_STATUS: return put_status(o);
     case ASK_CANCEL: return put_cancel(o, &asked->cancel);
+    case ASK_DRAIN: return put_drain(o, &asked->drain);
     case ASK_TUNE: break;
     }
     return put_tune(o, &asked->tune, f);

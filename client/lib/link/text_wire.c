@@ -93,6 +93,7 @@ uint64_t call_number_of(const Trivium__TextReply *reply) {
     case TRIVIUM__TEXT_REPLY__BODY_STATUS: return reply->status->call;
     case TRIVIUM__TEXT_REPLY__BODY_FAILED: return reply->failed->call;
     case TRIVIUM__TEXT_REPLY__BODY_CANCELLED: return reply->cancelled->call;
+    case TRIVIUM__TEXT_REPLY__BODY_DRAINED: return reply->drained->call;
     case TRIVIUM__TEXT_REPLY__BODY_WATCHED: return reply->watched->call;
     default: return 0;
     }

@@ -1,0 +1,73 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cli/ask.h"
+#include "client/cli/command_table.h"
+#include "client/cli/json.h"
+#include "client/cli/outcome.h"
+#include "daemon.h"
+#include "proto/base/clock.h"
+#include "roster.h"
+
+enum { GONE_MS = 5000, LOOK_US = 10 * 1000 };   /* its last word comes a moment before its end */
+
+typedef struct drain_flags {
+    common_flags common;
+    const char *host;
+    uint64_t pid;
+} drain_flags;
+
+/* Its place is free when this returns, if it ran on this host. */
+static void await_end(const drain_answer *a) {
+    const daemon_report who = {.role = a->role, .name = a->name, .host = a->host, .pid = a->pid};
+    daemon_process process;
+    if (!report_process(&who, &process)) return;
+    uint64_t until_ms = clock_ms() + GONE_MS;
+    while (daemon_alive(&process) && clock_ms() < until_ms) usleep(LOOK_US);
+}
+
+static void show(void *context, const answer *a) {
+    const drain_flags *flags = context;
+    const drain_answer *d = answer_to_drain(a);
+    await_end(d);
+    if (flags->common.json) {
+        json_print(json_pack("{s: s, s: o, s: I, s: o, s: i, s: i}", "role", d->role, "name", json_text(d->name), "pid",
+                             (json_int_t)d->pid, "host", json_text(d->host), "texts", (int)d->n_texts, "handed_over",
+                             (int)d->n_left));
+        return;
+    }
+    printf("drained %s %s (pid %ld)", d->role, d->name, d->pid);
+    if (strcmp(d->role, "samplerd") != 0) printf(": %u texts ended there", d->n_texts);
+    if (d->n_left > 0) printf(", %u go on elsewhere", d->n_left);
+    putchar('\n');
+}
+
+int cmd_drain(int argc, char **argv) {
+    drain_flags flags = {0};
+    common_flags_init(&flags.common);
+    const option_row rows[] = {
+        {.name = "pid", .kind = OPTION_UINT, .value_name = "N", .out = &flags.pid, .min = 1, .max = INT32_MAX,
+         .help = "which one of several of this name"},
+        {.name = "host", .kind = OPTION_TEXT, .value_name = "HOST", .out = &flags.host, .help = "the same, of another host"},
+        {.name = NULL},
+    };
+    const options o = {
+        .usage = "trivium drain NAME [flags]",
+        .summary = "End a daemon in order, and return when it is gone: it takes nothing new, what it has\n"
+                   "goes on to its end, and what is left when its time (--drain) is over goes on\n"
+                   "elsewhere. NAME as `trivium status` shows it: a tokenizerd's, a modeld's or a\n"
+                   "samplerd's. `up --keep` does not start it again. It is for operators, such as the\n"
+                   "user who runs the daemons.\n\n"
+                   "  trivium drain SmolLM2-135M-Instruct.Q4_1 --pid 4711",
+        .tables = {rows, flags.common.rows},
+        .n_words_max = 1,
+    };
+    const char *name = NULL;
+    size_t n_words;
+    int code = flags_parse(&o, argc, argv, &name, &n_words);
+    if (code >= 0) return code;
+    if (!name) return outcome_wrong_use("NAME is missing: `trivium status` shows which daemons are there");
+    const question asked = {.kind = ASK_DRAIN, .drain = {.name = name, .host = flags.host, .pid = (int32_t)flags.pid}};
+    return ask(&flags.common, &asked, show, &flags);
+}
