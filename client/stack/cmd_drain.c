@@ -38,7 +38,7 @@ static void show(void *context, const answer *a) {
         return;
     }
     printf("drained %s %s (pid %ld)", d->role, d->name, d->pid);
-    if (strcmp(d->role, "samplerd") != 0) printf(": %u texts ended there", d->n_texts);
+    if (strcmp(d->role, "samplerd") != 0) printf(": %u text%s ended there", d->n_texts, d->n_texts == 1 ? "" : "s");
     if (d->n_left > 0) printf(", %u go on elsewhere", d->n_left);
     putchar('\n');
 }

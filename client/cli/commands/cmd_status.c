@@ -6,6 +6,7 @@
 #include "client/cli/outcome.h"
 #include "client/terminal/columns.h"
 #include "client/terminal/table.h"
+#include "probe_status.h"
 
 /* ---- for a script ---- */
 
@@ -143,17 +144,63 @@ static void show(void *context, const answer *a) {
     columns_print_text(stdout, line, NULL);
 }
 
+/* ---- for a probe ---- */
+
+enum { PROBE_WAIT_S = 1 };      /* whoever probes has a time limit of its own */
+
+typedef struct status_flags {
+    common_flags common;
+    bool live, ready;
+    const char *model;
+    int code;
+} status_flags;
+
+static void probe(void *context, const answer *a) {
+    status_flags *flags = context;
+    failure f;
+    bool fine = flags->live || probe_status_ready(answer_to_status(a), flags->model, &f) == STATUS_OK;
+    flags->code = probe_status_show(flags->live ? "live" : "ready", fine ? NULL : &f, flags->common.json);
+}
+
+static int ask_as_probe(status_flags *flags) {
+    client *c = NULL;
+    failure f;
+    if (flags->common.wait_s < 0) flags->common.wait_s = PROBE_WAIT_S;
+    int code = ask_open(&c, &flags->common);
+    if (code != EXIT_FINE) return code;
+    client_set_waiting(c, NULL, NULL);
+    status st = client_ask(c, &(question){.kind = ASK_STATUS}, probe, flags, &f);
+    client_close(&c);
+    if (st == STATUS_CANCELLED) return EXIT_INTERRUPTED;
+    return st == STATUS_OK ? flags->code : probe_status_show(flags->live ? "live" : "ready", &f, flags->common.json);
+}
+
 int cmd_status(int argc, char **argv) {
-    common_flags flags;
-    common_flags_init(&flags);
+    status_flags flags = {0};
+    common_flags_init(&flags.common);
+    const option_row rows[] = {
+        {.name = "live", .kind = OPTION_FLAG, .out = &flags.live, .help = "only: does a tokenizerd answer? exit code 0 or 1"},
+        {.name = "ready", .kind = OPTION_FLAG, .out = &flags.ready,
+         .help = "only: would a text be served now? exit code 0, or 1 and what is missing"},
+        {.name = "model", .kind = OPTION_CALL, .value_name = "NAME", .out = &flags.model, .take = flags_take_name,
+         .help = "with --ready: of this model (the default one)"},
+        {.name = NULL},
+    };
     const options o = {
         .usage = "trivium status [flags]",
         .summary =
-            "Show daemons and models: what is there, what state it is in, how busy it is.\n\n"
-            "  trivium status --json",
-        .tables = {flags.rows},
+            "Show daemons and models: what is there, what state it is in, how busy it is. Or\n"
+            "answer a probe: --live and --ready wait one second at most, unless --wait says\n"
+            "otherwise.\n\n"
+            "  trivium status --json\n"
+            "  trivium status --ready",
+        .tables = {rows, flags.common.rows},
     };
     size_t n_words;
     int code = flags_parse(&o, argc, argv, NULL, &n_words);
-    return code >= 0 ? code : ask(&flags, &(question){.kind = ASK_STATUS}, show, &flags);
+    if (code >= 0) return code;
+    if (flags.live && flags.ready) return outcome_wrong_use("--live and --ready are two questions: ask one");
+    if (flags.model && !flags.ready) return outcome_wrong_use("--model goes with --ready");
+    if (flags.live || flags.ready) return ask_as_probe(&flags);
+    return ask(&flags.common, &(question){.kind = ASK_STATUS}, show, &flags.common);
 }
