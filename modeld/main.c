@@ -28,7 +28,7 @@ static uint64_t n_threads, heartbeat_ms = HEARTBEAT_MS, step_deadline_ms = STEP_
 static uint64_t kv_bytes, n_ctx;
 static double drain_s = DRAIN_S;
 static const char *instructions = "auto";
-static bool no_blas, no_mapping, insecure, tells_fingerprint;
+static bool no_blas, no_mapping, insecure, replaces, tells_fingerprint;
 static log_level level = LOG_INFO;
 
 static status take_name(void *out, const char *flag, const char *value, failure *f) {
@@ -76,6 +76,9 @@ static const option_row flags[] = {
      .out = &path, .help = "the GGUF file to serve, or chapter for the embedded model; required"},
     {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = take_name,
      .out_bytes = sizeof name, .help = "how requests call this model (the file's name without .gguf)"},
+    {.name = "replace", .kind = OPTION_FLAG, .out = &replaces,
+     .help = "take the place of another model of this name, which ends once the texts are over that it began; "
+             "for operators, such as the user who runs tokenizerd"},
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
      .help = "a tokenizerd's endpoint for models; may be repeated"},
     {.name = "bind-samplers", .kind = OPTION_TEXT, .value_name = "ENDPOINT", .out = &bind_samplers,
@@ -200,6 +203,7 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
     if (keys_open(&keyring, keys_folder, l, f) != STATUS_OK) die("modeld", "%s", f->message);
     model_service_options o = {
         .name = name,
+        .replaces = replaces,
         .joins = joins.items,
         .n_joins = joins.n_items,
         .bind_samplers = bind_samplers,

@@ -195,6 +195,7 @@ status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache
     s->cache = cache;
     uint64_t incarnation = peers_incarnation();
     introduction_fill(&s->introduction, m, (uint64_t)kv_cache_pages(s->cache) * PAGE_TOKENS, options->name);
+    s->introduction.hello.replaces = options->replaces;
     if (options->share_rows) share_rows(s, incarnation);
     status st = make_tables(s, options->drain_s, f);
     if (st == STATUS_OK) st = bind_samplers(s, options, incarnation, f);

@@ -18,6 +18,7 @@ typedef struct model_service model_service;
 
 typedef struct model_service_options {
     const char *name;         /* of the model */
+    bool replaces;            /* another one of its name */
     const char *const *joins; /* endpoints of tokenizerds */
     size_t n_joins;           /* 1 … JOINS_MAX */
     const char *bind_samplers;

@@ -43,6 +43,11 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     if (hello->role != TRIVIUM__ROLE__MODELD || !hello->model)
         return fail(f, STATUS_BAD_REQUEST,
                     "this endpoint is for modelds; clients use the other one");
+    if (hello->replaces && !peer_is_operator(p)) {
+        fail(f, STATUS_FORBIDDEN, "to replace a model is for operators, such as the user who runs tokenizerd");
+        log_refusal(l, p, f);
+        return f->code;
+    }
     joiner *j = calloc(1, sizeof *j);
     if (!j) return fail(f, STATUS_NO_MEMORY, "no memory for another modeld");
     j->peer = p;
@@ -54,7 +59,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
                   .vocabulary = hello->model->vocabulary,
                   .n_vocab = hello->model->n_vocab,
                   .n_ctx = hello->model->n_ctx,
-                  .kv_tokens = hello->model->kv_tokens},
+                  .kv_tokens = hello->model->kv_tokens,
+                  .replaces = hello->replaces},
         .incarnation = peer_incarnation(p),
         .first_model = word ? word->name : NULL,
         .first_since_ms = word ? word->since_ms : 0,

@@ -4,37 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models_parts.h"
 #include "proto/base/text.h"
-#include "refusals.h"
-#include "seen_names.h"
-
-struct served_model {
-    models *home;
-    char name[NAME_BYTES_MAX + 1], fingerprint[NAME_BYTES_MAX + 1];
-    uint32_t n_vocab, n_ctx;
-    shared_vocab *vocabulary;
-    modeld *modelds;                /* in order of joining */
-    uint32_t n_holders;
-    served_model *next;
-};
-
-struct modeld {
-    served_model *model;
-    void *peer;
-    uint64_t kv_tokens;             /* 0: not told */
-    uint32_t load;
-    bool is_draining;               /* it takes nothing new */
-    modeld *next;
-};
-
-struct models {
-    served_model *first;
-    default_model by_default;
-    seen_names seen;
-    bool is_settled;
-    shared_vocabs *vocabularies;
-    refusals refused;
-};
 
 /* ---- models ---- */
 
@@ -139,20 +110,31 @@ static const char *difference(const served_model *m, const model_offer *o) {
     return m->n_ctx != o->n_ctx ? "context size" : "vocabulary";
 }
 
+/* An open model of this name that the offer is not. NULL: none. */
+static const served_model *find_rival(const models *ms, const model_offer *o) {
+    const served_model *m = ms->first;
+    while (m && (!is_open(m) || strcmp(m->name, o->name) != 0 || model_is(m, o))) m = m->next;
+    return m;
+}
+
+static served_model *find_same(const models *ms, const model_offer *offer) {
+    served_model *m = ms->first;
+    while (m && !model_is(m, offer)) m = m->next;
+    return m;
+}
+
+/* One that was replaced may come back as long as texts are here that it began. */
 static status name_check(const models *ms, const model_offer *o, failure *f) {
-    for (const served_model *m = ms->first; m; m = m->next) {
-        if (!is_open(m) || strcmp(m->name, o->name) != 0 || model_is(m, o)) continue;
-        return fail(f, STATUS_NAME_TAKEN,
-                    "the name '%s' is taken by a model with another %s; choose another --name",
-                    o->name, difference(m, o));
-    }
-    return STATUS_OK;
+    const served_model *rival = find_rival(ms, o);
+    if (!rival || o->replaces || find_same(ms, o)) return STATUS_OK;
+    return fail(f, STATUS_NAME_TAKEN,
+                "the name '%s' is taken by a model with another %s; choose another --name, or let an operator --replace it",
+                o->name, difference(rival, o));
 }
 
 /* The model that this offer is: one that is served or held, or a new one. */
 static served_model *model_for(models *ms, const model_offer *offer) {
-    served_model *m = ms->first;
-    while (m && !model_is(m, offer)) m = m->next;
+    served_model *m = find_same(ms, offer);
     if (m) return m;
     m = model_new(ms, offer);
     if (m) model_insert(ms, m);
@@ -166,6 +148,7 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     if (st == STATUS_OK) st = name_check(ms, offer, f);
     if (st != STATUS_OK) return st;
     modeld *d = calloc(1, sizeof *d);
+    const bool comes_back = find_rival(ms, offer) && find_same(ms, offer), replaces = find_rival(ms, offer) && !comes_back;
     served_model *m = d ? model_for(ms, offer) : NULL;
     if (!m) {
         free(d);
@@ -174,6 +157,8 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     d->model = m;
     d->peer = peer;
     d->kv_tokens = offer->kv_tokens;
+    d->is_draining = comes_back;
+    m->replaces = replaces;
     modeld **place = &m->modelds;
     while (*place) place = &(*place)->next;
     *place = d;
@@ -199,6 +184,17 @@ void models_leave(modeld **leaver) {
 
 void modeld_drain(modeld *d) {
     d->is_draining = true;
+}
+
+modeld *models_replaced(models *ms) {
+    for (served_model *m = ms->first; m; m = m->next) {
+        if (!m->replaces || !served_model_vocab(m)) continue;
+        for (served_model *other = ms->first; other; other = other->next)
+            for (modeld *d = other->modelds; d && other != m && strcmp(other->name, m->name) == 0; d = d->next)
+                if (!d->is_draining) return d;
+        m->replaces = false;
+    }
+    return NULL;
 }
 
 void models_refuse(models *ms, uint64_t incarnation, const failure *why) {
@@ -289,86 +285,6 @@ uint32_t models_count(const models *ms) {
     uint32_t n = 0;
     for (const served_model *m = ms->first; m; m = m->next) n += m->modelds != NULL;
     return n;
-}
-
-served_model *models_first(const models *ms) {
-    return ms->first;
-}
-
-served_model *models_next(const served_model *m) {
-    return m->next;
-}
-
-modeld *served_model_modelds(const served_model *m) {
-    return m->modelds;
-}
-
-modeld *modeld_next(const modeld *d) {
-    return d->next;
-}
-
-const char *served_model_name(const served_model *m) {
-    return m->name;
-}
-
-const char *served_model_fingerprint(const served_model *m) {
-    return m->fingerprint;
-}
-
-const char *served_model_vocabulary(const served_model *m) {
-    return shared_vocab_hash(m->vocabulary);
-}
-
-const tokenizer *served_model_tokenizer(const served_model *m) {
-    return shared_vocab_tokenizer(m->vocabulary);
-}
-
-const vocab *served_model_vocab(const served_model *m) {
-    const tokenizer *t = served_model_tokenizer(m);
-    return t ? tokenizer_vocab(t) : NULL;
-}
-
-const chat_template *served_model_template(const served_model *m) {
-    return shared_vocab_template(m->vocabulary);
-}
-
-uint32_t served_model_n_vocab(const served_model *m) {
-    return m->n_vocab;
-}
-
-uint32_t served_model_n_ctx(const served_model *m) {
-    return m->n_ctx;
-}
-
-uint64_t served_model_kv_tokens(const served_model *m) {
-    uint64_t least = 0;
-    for (const modeld *d = m->modelds; d; d = d->next)
-        if (d->kv_tokens > 0 && (least == 0 || d->kv_tokens < least)) least = d->kv_tokens;
-    return least;
-}
-
-model_facts served_model_facts(const served_model *m) {
-    return (model_facts){.name = m->name,
-                         .fingerprint = m->fingerprint,
-                         .vocab = served_model_vocab(m),
-                         .n_vocab = m->n_vocab,
-                         .n_ctx = m->n_ctx};
-}
-
-served_model *modeld_model(const modeld *d) {
-    return d->model;
-}
-
-void *modeld_peer(const modeld *d) {
-    return d->peer;
-}
-
-uint32_t modeld_load(const modeld *d) {
-    return d->load;
-}
-
-bool modeld_is_draining(const modeld *d) {
-    return d->is_draining;
 }
 
 /* ---- who holds a model, who is at a modeld ---- */

@@ -1,6 +1,7 @@
 /* The modelds that joined, by model name, and the vocabularies that they brought. Pure: no sockets.
  *
- * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal. A modeld that drains takes
+ * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal; another model of the name may take its
+ * place: what began goes on at the old one, what is new begins at the new one. A modeld that drains takes
  * nothing new; a model of which all modelds drain is not open, which is to anything new as if nobody served it: another
  * model may join by its name. A model lives as long as a modeld serves it or somebody holds it, so that a text under way waits for
  * exactly the model that wrote its first part. A vocabulary is kept by its hash, so that a re-join
@@ -24,6 +25,7 @@ typedef struct model_offer {    /* what a modeld's Hello says; borrowed */
     const char *name, *fingerprint, *vocabulary;
     uint32_t n_vocab, n_ctx;
     uint64_t kv_tokens;         /* positions that its KV-cache holds; 0: not told */
+    bool replaces;              /* an operator wants it in the place of another model of its name */
 } model_offer;
 
 models *models_new(void);                   /* NULL: no memory */
@@ -35,6 +37,9 @@ void models_free(models **ms);              /* and all modelds and models, held 
 status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer,
                    modeld **out, failure *f);
 void modeld_drain(modeld *d);       /* it takes nothing new until it leaves */
+/* The next modeld whose model another one, that is usable now, takes the place of: it is to drain (modeld_drain), and to be
+ * told. NULL: none. */
+modeld *models_replaced(models *ms);
 void models_leave(modeld **d);      /* requests and calls must have left it before */
 
 /* Remember why the process `incarnation` was cut: its Hellos are refused with this sentence; with STATUS_NO_MEMORY

@@ -79,6 +79,7 @@ status joining_joined(joining *j, const modeld_hello *hello, void *record, model
     status st = models_join(j->models, &hello->offer, hello->incarnation, record, out, f);
     if (st != STATUS_OK) return st;
     default_learn(j, *out, hello);
+    if (modeld_is_draining(*out)) modeld_link_ask_to_drain(j->modelds, *out, 0, NULL, 0, NULL);   /* another has its name */
     models_change(j);
     return STATUS_OK;
 }
@@ -88,9 +89,20 @@ void joining_left(joining *j, modeld *d) {
     models_change(j);
 }
 
+/* Once a model is usable that takes the place of another one. */
+static void replace(joining *j) {
+    for (modeld *d; (d = models_replaced(j->models)) != NULL;) {
+        log_event(LOG_INFO, "model_replaced", "name=\"%s\" fingerprint=%s", served_model_name(modeld_model(d)),
+                  served_model_fingerprint(modeld_model(d)));
+        modeld_drain(d);
+        modeld_link_ask_to_drain(j->modelds, d, 0, NULL, 0, NULL);
+    }
+}
+
 /* ---- vocabularies ---- */
 
 void joining_ask(joining *j) {
+    replace(j);                 /* of a vocabulary that was here already */
     for (modeld *d; (d = models_query(j->models)) != NULL;)
         modeld_link_query(j->modelds, d, served_model_vocabulary(modeld_model(d)));
 }
@@ -101,6 +113,7 @@ status joining_piece(joining *j, modeld *d, const vocab_piece *piece, failure *f
     if (st != STATUS_OK || !complete) return st;
     log_event(LOG_INFO, "model_ready", "name=\"%s\" tokens=%u", served_model_name(modeld_model(d)),
               served_model_n_vocab(modeld_model(d)));
+    replace(j);
     models_change(j);
     return STATUS_OK;
 }

@@ -1,0 +1,39 @@
+/* Private to the files of models, which are one module: models.c (joining, looking up), served_model.c (what there is to know of
+ * one). */
+#ifndef TRIVIUM_MODELS_PARTS_H
+#define TRIVIUM_MODELS_PARTS_H
+
+#include "models.h"
+#include "refusals.h"
+#include "seen_names.h"
+
+struct served_model {
+    models *home;
+    char name[NAME_BYTES_MAX + 1], fingerprint[NAME_BYTES_MAX + 1];
+    uint32_t n_vocab, n_ctx;
+    shared_vocab *vocabulary;
+    modeld *modelds;                /* in order of joining */
+    uint32_t n_holders;
+    bool replaces;                  /* others of its name, once its vocabulary is here */
+    served_model *next;
+};
+
+struct modeld {
+    served_model *model;
+    void *peer;
+    uint64_t kv_tokens;             /* 0: not told */
+    uint32_t load;
+    bool is_draining;               /* it takes nothing new */
+    modeld *next;
+};
+
+struct models {
+    served_model *first;
+    default_model by_default;
+    seen_names seen;
+    bool is_settled;
+    shared_vocabs *vocabularies;
+    refusals refused;
+};
+
+#endif
