@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { JOIN_BYTES = 256 };
+
 /* "'a', 'b'" of the models that are served, cut where the buffer ends. */
 static void names_list(const models *ms, char *out, size_t out_bytes) {
     size_t n = 0;
@@ -24,21 +26,33 @@ static const served_model *find_here(const models *ms, const char *name, const c
     return NULL;
 }
 
-static status all_drain(const char *name, double wait_s, failure *f) {
+/* What whoever starts one must say besides, where modelds join over tcp; of all addresses none is known here that leads to this host. */
+static void add_join(char out[JOIN_BYTES], const char *address) {
+    const char *port = strrchr(address, ':');
+    out[0] = '\0';
+    if (strncmp(address, "tcp://", 6) != 0) return;
+    bool is_any = strncmp(address + 6, "0.0.0.0:", 8) == 0 || strncmp(address + 6, "[::]:", 5) == 0;
+    snprintf(out, JOIN_BYTES, " --join %s%s", is_any ? "tcp://HOST" : address, is_any ? port : "");
+}
+
+static status all_drain(const char *name, const char *address, double wait_s, failure *f) {
+    char join[JOIN_BYTES];
+    add_join(join, address);
     return fail(f, STATUS_NO_MODELD,
                 "what serves '%s' is draining and takes nothing new, and no other modeld of it has joined within %g s; "
-                "start one with: modeld --model FILE --name %s",
-                name, wait_s, name);
+                "start one with: modeld --model FILE --name %s%s",
+                name, wait_s, name, join);
 }
 
 /* One that answers to the name or the fingerprint is here and cannot be used. */
-static bool is_unusable(const models *ms, const char *name, const char *fingerprint, double wait_s, failure *f) {
+static bool is_unusable(const models *ms, const char *address, const char *name, const char *fingerprint, double wait_s,
+                        failure *f) {
     const served_model *open = find_here(ms, name, fingerprint, false);
     const served_model *draining = find_here(ms, name, fingerprint, true);
     if (open)
         fail(f, STATUS_NO_MODELD, "the modeld of '%s' has not brought its whole vocabulary within %g s",
              served_model_name(open), wait_s);
-    else if (draining) all_drain(served_model_name(draining), wait_s, f);
+    else if (draining) all_drain(served_model_name(draining), address, wait_s, f);
     else if (name[0] && (find_here(ms, name, "", false) || find_here(ms, name, "", true)))
         fail(f, STATUS_UNKNOWN_MODEL,
              "the model '%s' that is here has another fingerprint than the one that began this text", name);
@@ -46,23 +60,26 @@ static bool is_unusable(const models *ms, const char *name, const char *fingerpr
     return true;
 }
 
-static status nobody_here(const char *name, bool is_default, double wait_s, failure *f) {
+static status nobody_here(const char *name, const char *address, bool is_default, double wait_s, failure *f) {
+    char join[JOIN_BYTES];
+    add_join(join, address);
     if (name[0])
         return fail(f, STATUS_NO_MODELD,
                     "no modeld of %s'%s' is here, and none has joined within %g s; start one with: "
-                    "modeld --model FILE --name %s",
-                    is_default ? "the default model " : "", name, wait_s, name);
+                    "modeld --model FILE --name %s%s",
+                    is_default ? "the default model " : "", name, wait_s, name, join);
     return fail(f, STATUS_NO_MODELD,
-                "no modeld has joined within %g s; start one with: modeld --model FILE", wait_s);
+                "no modeld has joined within %g s; start one with: modeld --model FILE%s", wait_s, join);
 }
 
-status missing_model(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms, failure *f) {
+status missing_model(const models *ms, const char *address, const char *name, const char *fingerprint, uint32_t wait_ms,
+                     failure *f) {
     double wait_s = wait_ms / 1000.0;
     bool is_default = !name[0] && !fingerprint[0];
     name = models_meant_name(ms, name, fingerprint);
     bool is_known = !is_default || name[0];
-    if (is_known && is_unusable(ms, name, fingerprint, wait_s, f)) return f->code;
-    if (models_count(ms) == 0) return nobody_here(name, is_default, wait_s, f);
+    if (is_known && is_unusable(ms, address, name, fingerprint, wait_s, f)) return f->code;
+    if (models_count(ms) == 0) return nobody_here(name, address, is_default, wait_s, f);
     if (is_known && !name[0])
         return fail(f, STATUS_UNKNOWN_MODEL, "the model that began this text is not here");
     char names[256];
@@ -80,12 +97,14 @@ status missing_model(const models *ms, const char *name, const char *fingerprint
     return fail(f, STATUS_UNKNOWN_MODEL, "no model is named '%s'; there are: %s", name, names);
 }
 
-status missing_modeld(const served_model *m, uint32_t wait_ms, failure *f) {
-    if (served_model_is_draining(m)) return all_drain(served_model_name(m), wait_ms / 1000.0, f);
+status missing_modeld(const served_model *m, const char *address, uint32_t wait_ms, failure *f) {
+    if (served_model_is_draining(m)) return all_drain(served_model_name(m), address, wait_ms / 1000.0, f);
+    char join[JOIN_BYTES];
+    add_join(join, address);
     return fail(f, STATUS_NO_MODELD,
                 "the modeld of '%s' is gone and none has come back within %g s; "
-                "start one with: modeld --model FILE --name %s",
-                served_model_name(m), wait_ms / 1000.0, served_model_name(m));
+                "start one with: modeld --model FILE --name %s%s",
+                served_model_name(m), wait_ms / 1000.0, served_model_name(m), join);
 }
 
 /* ---- while it is awaited ---- */
