@@ -2,7 +2,7 @@
 """A sampler of one's own: sampler.py ENDPOINT [POOL [show]]. Its rule is top-a: keep p >= 0.2 * (the largest p)^2. Before
 it, the logits of the last 64 ids are penalized, or small models go round in circles. With `show` it prints what each
 draw had to choose from, as text."""
-import array, math, os, random, signal, sys
+import array, math, os, random, signal, sys, time
 import zmq
 import common_pb2, logits_pb2
 
@@ -77,6 +77,8 @@ def leave(*_):
     sys.exit()
 
 
+if not sys.argv[1:]:
+    sys.exit(__doc__)
 context = zmq.Context()
 socket = context.socket(zmq.DEALER)
 socket.immediate, socket.linger, socket.sndtimeo = 1, 0, 1500
@@ -108,7 +110,11 @@ while True:
         theirs = 0
         send(control=hello)
     elif word == "refused":
-        sys.exit(message.control.refused.message)
+        theirs, why = 0, message.control.refused
+        if why.code not in (common_pb2.BUSY, common_pb2.NO_MEMORY):
+            sys.exit(why.message)
+        time.sleep(0.5)                 # there may be room later
+        send(control=hello)
     elif message.HasField("vocabulary"):
         learn(message.vocabulary)
     elif message.HasField("sample"):

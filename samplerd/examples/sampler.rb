@@ -53,6 +53,7 @@ def say_hello
   say(control: Control.new(hello: hello))
 end
 
+abort("usage: sampler.rb ENDPOINT [POOL]") if ARGV.empty?
 context = ZMQ::Context.new
 $socket = context.socket(ZMQ::DEALER)
 options = { ZMQ::IMMEDIATE => 1, ZMQ::LINGER => 500, ZMQ::SNDTIMEO => 1500, ZMQ::RCVTIMEO => 1500 }
@@ -77,7 +78,11 @@ loop do
   when :hello then $theirs = message.control.from
   when :heartbeat then say(control: Control.new(heartbeat: Heartbeat.new))
   when :say_hello, :leave then say_hello
-  when :refused then abort(message.control.refused.message)
+  when :refused
+    why = message.control.refused
+    abort(why.message) unless %i[BUSY NO_MEMORY].include?(why.code)
+    sleep(0.5) # there may be room later
+    say_hello
   end
   say(sample: answer(message.sample, frames)) if message.body == :sample
 end

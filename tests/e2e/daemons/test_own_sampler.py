@@ -8,6 +8,7 @@ import pytest
 from conftest import BUILD, ROOT, TIMEOUT_S, wait_until
 from examples import EXAMPLES, FOLDER, start_example
 from kills.writing import Writing
+from modeld_by_hand import ModeldByHand, common_pb2
 
 LANGUAGES = {"mine": "python3 python protoc", "ruby": "ruby protoc"}    # by pool: what could be another one's in PATH
 
@@ -47,6 +48,27 @@ def own(tiny):
     wait_until(lambda: len(tiny.daemons()) == 4, what="it has joined")
     yield tiny
     tiny.stop(process)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_it_asks_again_where_there_is_no_room_and_ends_where_it_is_not_wanted(stack, name):
+    stack.runtime.mkdir(mode=0o700)
+    modeld = ModeldByHand(address := f"ipc://{stack.runtime}/samplers")
+    process = start_example(stack, name, address)
+    for code, message in ("BUSY", "full"), ("NO_MEMORY", "full"), ("BAD_REQUEST", "not wanted here"):
+        said, _ = modeld.receive()
+        assert said.control.WhichOneof("word") == "hello" and process.poll() is None
+        modeld.theirs = getattr(said.control, "from")
+        modeld.send(control={"refused": {"code": common_pb2.Code.Value(code), "message": message}})
+    assert process.wait(timeout=TIMEOUT_S) == 1
+    assert stack.log(process).strip() == message
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_it_says_how_it_is_used(stack, name):
+    start_example(stack, name, "tcp://127.0.0.1:1")         # for the environment
+    done = subprocess.run([FOLDER / name], env=stack.environment, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert done.returncode == 1 and f"{name} ENDPOINT" in done.stderr and "Error" not in done.stderr
 
 
 def test_one_language_goes_on_with_what_another_began(tiny):
