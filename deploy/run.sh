@@ -1,14 +1,16 @@
 #!/bin/sh
 # Start the three daemons in a runtime folder of their own, write one text, stop them. usage: run.sh BUILD
-# PROMPT sets the prompt, TRIVIUM_MODEL another model file. Without network and cached model the embedded one writes.
+# PROMPT sets the prompt, TRIVIUM_MODEL another model file, or chapter; a mere name is for commands. Without network and cached model the embedded one writes.
 set -eu
 build=$1
-if [ -n "${TRIVIUM_MODEL:-}" ]; then
-    model=$TRIVIUM_MODEL
-elif ! model=$(deploy/fetch-model.sh); then
-    echo "the model that talks cannot be fetched here: the embedded one, made for the chapter, writes instead" >&2
-    model=chapter
-fi
+case ${TRIVIUM_MODEL:-} in
+    */* | *.gguf | chapter) model=$TRIVIUM_MODEL ;;
+    *) if ! model=$(deploy/fetch-model.sh); then
+        echo "the model that talks cannot be fetched here: the embedded one, made for the chapter, writes instead" >&2
+        model=chapter
+    fi ;;
+esac
+unset TRIVIUM_MODEL
 XDG_RUNTIME_DIR=$(mktemp -d /tmp/trivium-run.XXXXXX)
 export XDG_RUNTIME_DIR
 stop() {

@@ -18,11 +18,12 @@ static const char DEFAULT_MODEL[] = "SmolLM2-135M-Instruct.Q4_1.gguf", EMBEDDED_
 
 /* ---- where it is ---- */
 
-/* $TRIVIUM_MODEL if it is a file, else where `make model` puts it, else, when it has not, the embedded one: true. */
+/* $TRIVIUM_MODEL if it is a file or the embedded one, else where `make model` puts it, else, when it has not, the embedded one: true. */
 static bool default_path(char out[PATH_MAX]) {
     failure f;
     const char *model = getenv("TRIVIUM_MODEL"), *cache = getenv("TRIVIUM_CACHE");
     const char *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (model && strcmp(model, EMBEDDED_MODEL) == 0 && paths_model(model, out, PATH_MAX, &f) == STATUS_OK) return false;
     if (model && !model_name_is_file(model)) model = NULL;
     if (model) snprintf(out, PATH_MAX, "%s", model);
     else if (cache && *cache) snprintf(out, PATH_MAX, "%s/%s", cache, DEFAULT_MODEL);

@@ -34,13 +34,22 @@ def test_ids_and_log_probabilities_are_pytorchs(chapter, golden):
             assert abs(ours - theirs) <= 0.01      # keys and values are float16 here
 
 
-def test_make_run_without_network_and_model_writes_with_it(tmp_path):
-    nowhere = dict(os.environ, TRIVIUM_CACHE=str(tmp_path), PIP_NO_INDEX="1", PIP_FIND_LINKS="")
-    nowhere.pop("TRIVIUM_MODEL", None)
+@pytest.mark.parametrize("name", ["", "a-name"])
+def test_make_run_without_network_and_model_writes_with_it(tmp_path, name):
+    """A mere name of a model is for commands: it is not looked at."""
+    nowhere = dict(os.environ, TRIVIUM_CACHE=str(tmp_path), PIP_NO_INDEX="1", PIP_FIND_LINKS="", TRIVIUM_MODEL=name)
     done = subprocess.run([ROOT / "deploy" / "run.sh", BUILD], cwd=ROOT, env=nowhere, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr.decode()
     assert b"embedded" in done.stderr
     assert b"little" in done.stdout and b"chapter: 60 tokens" in done.stdout + done.stderr
+
+
+def test_up_takes_it_where_the_environment_names_it(stack):
+    stack.environment.update(TRIVIUM_MODEL="chapter")
+    assert stack.run("up", "--wait", "60").returncode == 0
+    assert stack.lines("status")[0]["default_model"] == "chapter"
+    stack.text("hello", "--max-new-tokens", "3")
+    assert stack.run("down").returncode == 0
 
 
 def test_up_takes_it_where_no_model_was_fetched(stack, tmp_path):
