@@ -30,6 +30,7 @@ typedef struct up {
     failure why;                /* code is not STATUS_OK: it failed */
     bool wrong_use;             /* … for what was given for modeld */
     uint64_t deadline_ms;
+    char lacks[64];             /* who is not ready, as of the last status; "": nobody answered */
 } up;
 
 /* ---- waiting until all is ready ---- */
@@ -75,6 +76,7 @@ static void on_status(void *context, const answer *a) {
         return;
     }
     u->ready = stack_ready(&u->stack, report);
+    stack_not_ready(&u->stack, report, u->lacks, sizeof u->lacks);
     if (!u->ready) return;
     const char *by_default = report->default_model;
     if (!report_find(report, "modeld", by_default)) snprintf(u->away, sizeof u->away, "%s", by_default);
@@ -97,8 +99,8 @@ static void fail_dead(up *u, const stack_daemon *dead) {
 static void fail_late(up *u) {
     failure f;
     fail(&f, STATUS_TIMEOUT,
-         "the daemons are not ready after %g s: their logs are in %s, --wait waits longer",
-         u->wait_s, u->runtime);
+         "not ready after %g s: %s; the logs are in %s, --wait waits longer",
+         u->wait_s, *u->lacks ? u->lacks : "tokenizerd", u->runtime);
     up_fail(u, &f);
 }
 
@@ -229,7 +231,7 @@ int cmd_up(int argc, char **argv) {
         {.name = "model", .letter = 'm', .kind = OPTION_TEXT, .value_name = "PATH",
          .out = &u.wish.path,
          .help = "a GGUF file, or chapter for the embedded model; one that does not run yet is added "
-                 "($TRIVIUM_MODEL if it is a file, else what `make model` fetched to $TRIVIUM_CACHE, else chapter)"},
+                 "($TRIVIUM_MODEL if it is a file or chapter, else what `make model` fetched to $TRIVIUM_CACHE, else chapter)"},
         {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &u.wish.name,
          .take = take_name, .help = "how requests call the model (the file's name without .gguf)"},
         {.name = "keep", .kind = OPTION_FLAG, .out = &u.keep,

@@ -84,9 +84,9 @@ static void others_add(roster *r, const char *format, ...) {
 }
 
 static void others_add_reported(roster *r, const daemon_report *d) {
-    if (!*d->host) others_add(r, "%s (another program)", d->name);     /* it need not say where it is */
-    else if (!is_here(d)) others_add(r, "%s (%s on %s)", d->name, d->role, d->host);
-    else if (!is_gone(d)) others_add(r, "%s (pid %d, another program)", d->name, (int)d->pid);
+    if (!*d->host && d->pid <= 0) others_add(r, "%s (another program)", d->name);     /* it need not say where it is */
+    else if (*d->host && !is_here(d)) others_add(r, "%s (%s on %s)", d->name, d->role, d->host);
+    else if (!*d->host || !is_gone(d)) others_add(r, "%s (pid %d, another program)", d->name, (int)d->pid);
 }
 
 /* Does this modeld or samplerd join in the runtime folder? Where its command line says nothing, its environment does. */

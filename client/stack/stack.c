@@ -319,6 +319,16 @@ bool stack_ready(const stack *s, const status_report *report) {
            is_ready(report_find(report, "samplerd", s->model));
 }
 
+void stack_not_ready(const stack *s, const status_report *report, char *out, size_t out_bytes) {
+    static const char *const roles[] = {"tokenizerd", "modeld", "samplerd"};
+    *out = '\0';
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+        size_t n = strlen(out);
+        if (is_ready(report_find(report, roles[i], i == 0 ? "" : s->model))) continue;
+        snprintf(out + n, out_bytes - n, "%s%s", n > 0 ? ", " : "", roles[i]);
+    }
+}
+
 const stack_daemon *stack_find_dead(const stack *s) {
     for (int i = 0; i < N_STACK_DAEMONS; i++) {
         if (s->all[i].started && !daemon_alive(&s->all[i].process)) return &s->all[i];

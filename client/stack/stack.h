@@ -49,6 +49,8 @@ status stack_start(stack *s, stack_daemon *one, failure *f);
 
 /* All are ready, and tokenizerd knows which model is the default: requests that name none are served. */
 bool stack_ready(const stack *s, const status_report *report);
+/* Those that are not, as "modeld, samplerd". */
+void stack_not_ready(const stack *s, const status_report *report, char *out, size_t out_bytes);
 
 /* A daemon that we started and that has ended; NULL: none. */
 const stack_daemon *stack_find_dead(const stack *s);

@@ -241,6 +241,16 @@ def test_what_up_started_answers_at_once(folder, files, command):
     assert done.returncode == 0, done.stderr.decode()
 
 
+def test_who_is_not_ready_is_named(folder, files):
+    """A samplerd that stands still: the others are ready, and `up` gives up on it."""
+    up(folder, files("a", "m"))
+    samplerd = next(daemon["pid"] for daemon in folder.daemons() if daemon["role"] == "samplerd")
+    os.kill(samplerd, signal.SIGSTOP)
+    wait_until(lambda: all(daemon["role"] != "samplerd" for daemon in folder.daemons()), what="a samplerd that is missed")
+    assert "not ready after 1 s: samplerd; the logs are in" in folder.refused("up", files("a", "m"), "--wait", "1")
+    os.kill(samplerd, signal.SIGCONT)
+
+
 def test_the_default_model_is_called_back(folder, files):
     """Under its name, also where the same bytes run under another one; until then `up` says what is not served."""
     path = files("a", "m")

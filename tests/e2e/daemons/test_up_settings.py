@@ -54,11 +54,11 @@ def test_down_names_a_samplerd_that_waits(folder):
 def test_down_names_a_sampler_of_ones_own(folder, files):
     up(folder, files("a", "m"))
     folder.environment["PYTHONPATH"] = str(BUILD / "gen" / "python")
-    folder.start("sampler.py", ROOT / "samplerd" / "examples" / "sampler.py", f"ipc://{folder.runtime}/samplers", "mine",
+    own = folder.start("sampler.py", ROOT / "samplerd" / "examples" / "sampler.py", f"ipc://{folder.runtime}/samplers", "mine",
                  program=sys.executable)
     wait_until(lambda: len(folder.daemons()) == 4, what="it has joined")
     done = folder.run("down").stdout.decode()
-    assert done.count("ended") == 3 and done.endswith("left running: sampler.py (another program)\n")
+    assert done.count("ended") == 3 and done.endswith(f"left running: sampler.py (pid {own.pid}, another program)\n")
 
 
 def test_run_says_that_its_daemons_end(stack):
