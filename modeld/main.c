@@ -86,8 +86,9 @@ static const option_row flags[] = {
     {.name = "threads", .kind = OPTION_UINT, .value_name = "N", .out = &n_threads, .min = 0,
      .max = THREADS_MAX, .help = "threads that compute; 0 is one a core (0)"},
     {.name = "kv-memory", .kind = OPTION_CALL, .value_name = "SIZE", .out = &kv_bytes,
-     .take = take_size, .out_bytes = sizeof kv_bytes, .help = "bytes for keys and values, with K, M or G behind them (1G, or half "
-                                "of what the weights leave of the memory there is, if that is less)"},
+     .take = take_size, .out_bytes = sizeof kv_bytes,
+     .help = "bytes for keys and values, with K, M or G after them (1G, or half of what the weights leave of the memory "
+             "there is, if that is less)"},
     {.name = "n-ctx", .kind = OPTION_UINT, .value_name = "N", .out = &n_ctx, .min = 1, .max = N_CTX_MAX,
      .help = "positions of a text (as many as the model was made for)"},
     {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &instructions, .take = take_isa,
@@ -217,8 +218,8 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
     status st = cpu_isa(&o.isa, instructions, f);
     if (st == STATUS_OK) st = model_service_new(&serving, l, m, cache, &o, f);
     if (st != STATUS_OK) die("modeld", "%s", f->message);
-    log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u samplers=%s %s", name, n_pages, model_service_samplers_at(serving),
-              model_description(m));
+    log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u samplers=%s %s", name, n_pages,
+              model_service_samplers_at(serving), model_description(m));
     if (config_watch(settings, l, changes) != 0) die("modeld", "no memory");
     loop_run(l);
     const failure *refusal = model_service_refusal(serving);

@@ -60,7 +60,8 @@ static const option_row flags[] = {
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .out = &level, .take = log_take_level,
      .out_bytes = sizeof level, .help = "quiet, error, info or debug (info)"},
     {.name = "isa", .kind = OPTION_CALL, .value_name = "ISA", .out = &instructions,
-     .take = take_isa, .out_bytes = sizeof instructions, .help = "auto, ref, avx2 or avx512; the results are the same (auto)"},
+     .take = take_isa, .out_bytes = sizeof instructions,
+     .help = "auto, ref, avx2 or avx512; the results are the same (auto)"},
     {0},
 };
 

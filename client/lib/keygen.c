@@ -61,8 +61,8 @@ static bool find_role(key_role *out, const char *name, size_t n) {
 
 status keygen_take_server(key_role *role, const char *name, failure *f) {
     if (find_role(role, name, strlen(name)) && (*role == ROLE_TOKENIZERD || *role == ROLE_MODELD)) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "tokenizerd and modeld have server keys, not %.40s: the keys of others are made anew "
-                "after --revoke NAME", name);
+    return fail(f, STATUS_BAD_REQUEST, "tokenizerd and modeld have server keys, not %.40s: the keys of others are made "
+                "anew after --revoke NAME", name);
 }
 
 status keygen_take_roles(bool roles[KEY_ROLES], const char *list, failure *f) {
@@ -71,8 +71,8 @@ status keygen_take_roles(bool roles[KEY_ROLES], const char *list, failure *f) {
         size_t n = strcspn(at, ",");
         key_role role;
         if (!find_role(&role, at, n))
-            return fail(f, STATUS_BAD_REQUEST, "roles have commas between them, as in tokenizerd,client; there is none called \"%.*s\"",
-                        n < 40 ? (int)n : 40, at);
+            return fail(f, STATUS_BAD_REQUEST, "roles have commas between them, as in tokenizerd,client; there is none "
+                        "called \"%.*s\"", n < 40 ? (int)n : 40, at);
         roles[role] = true;
         if (!at[n]) return STATUS_OK;
         at += n + 1;

@@ -18,7 +18,8 @@ static const char DEFAULT_MODEL[] = "SmolLM2-135M-Instruct.Q4_1.gguf", EMBEDDED_
 
 /* ---- where it is ---- */
 
-/* $TRIVIUM_MODEL if it is a file or the embedded one, else where `make model` puts it, else, when it has not, the embedded one: true. */
+/* $TRIVIUM_MODEL if it is a file or the embedded one, else where `make model` puts it, else, when it has not, the
+ * embedded one: true. */
 static bool default_path(char out[PATH_MAX]) {
     failure f;
     const char *model = getenv("TRIVIUM_MODEL"), *cache = getenv("TRIVIUM_CACHE");

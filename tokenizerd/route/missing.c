@@ -26,7 +26,8 @@ static const served_model *find_here(const models *ms, const char *name, const c
     return NULL;
 }
 
-/* What whoever starts one must say besides, where modelds join over tcp; of all addresses none is known here that leads to this host. */
+/* What whoever starts one must say besides, where modelds join over tcp; of all addresses none is known here that
+ * leads to this host. */
 static void add_join(char out[JOIN_BYTES], const char *address) {
     const char *port = strrchr(address, ':');
     out[0] = '\0';

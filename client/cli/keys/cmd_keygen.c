@@ -71,14 +71,16 @@ static void print_next(const keygen_flags *flags, const keygen_report *r) {
     if (!flags->has_rotated) return;
     const char *role = key_role_name(flags->rotated);
     if (r->is_rotated) printf("%s has its new server key\n", role);
-    else printf("%s is to have another server key: once all machines know both, the same command again puts it in place\n", role);
+    else printf("%s is to have another server key: once all machines know both, the same command again puts it in "
+                "place\n", role);
 }
 
 static void print_report(const keygen_flags *flags, const keygen_report *r) {
     size_t n[KEY_REMOVED + 1] = {0};
     for (size_t i = 0; i < r->n_done; i++) n[r->done[i].change]++;
     if (r->n_done == 0) printf("%s: all is there, nothing was changed\n", flags->folder);
-    else printf("%s: %zu files made, %zu changed, %zu removed\n", flags->folder, n[KEY_MADE], n[KEY_CHANGED], n[KEY_REMOVED]);
+    else printf("%s: %zu files made, %zu changed, %zu removed\n", flags->folder, n[KEY_MADE], n[KEY_CHANGED],
+                n[KEY_REMOVED]);
     copies_print(flags->folder, r, flags->hosts.items, flags->hosts.n_items);
     print_next(flags, r);
 }
@@ -134,13 +136,17 @@ static void trim_slashes(char *folder) {
 static int check(const keygen_flags *flags) {
     failure f;
     bool of_host = flags->has_roles || flags->is_operator || flags->is_gateway;
-    if (!flags->folder || !*flags->folder) return outcome_wrong_use("a folder for the keys is missing, as in trivium keygen keys");
+    if (!flags->folder || !*flags->folder)
+        return outcome_wrong_use("a folder for the keys is missing, as in trivium keygen keys");
     if ((flags->hosts.n_items > 0) + (flags->revoked != NULL) + flags->has_rotated > 1)
         return outcome_wrong_use("--host, --revoke and --rotate each want a command of their own");
-    if (of_host && flags->hosts.n_items == 0) return outcome_wrong_use("--roles, --operator and --gateway are of a --host NAME");
+    if (of_host && flags->hosts.n_items == 0)
+        return outcome_wrong_use("--roles, --operator and --gateway are of a --host NAME");
     for (size_t i = 0; i < flags->hosts.n_items; i++)
-        if (key_set_check_name(flags->hosts.items[i], &f) != STATUS_OK) return outcome_wrong_use("--host: %s", f.message);
-    if (flags->revoked && key_set_check_name(flags->revoked, &f) != STATUS_OK) return outcome_wrong_use("--revoke: %s", f.message);
+        if (key_set_check_name(flags->hosts.items[i], &f) != STATUS_OK)
+            return outcome_wrong_use("--host: %s", f.message);
+    if (flags->revoked && key_set_check_name(flags->revoked, &f) != STATUS_OK)
+        return outcome_wrong_use("--revoke: %s", f.message);
     return -1;
 }
 
@@ -158,7 +164,8 @@ int cmd_keygen(int argc, char **argv) {
         {.name = "revoke", .kind = OPTION_TEXT, .value_name = "NAME", .out = &flags.revoked,
          .help = "authorise its keys no more, and delete its part"},
         {.name = "rotate", .kind = OPTION_CALL, .value_name = "ROLE", .out = &flags, .take = take_rotated,
-         .help = "another server key for tokenizerd or modeld: first it is made known, the second time it takes its place"},
+         .help = "another server key for tokenizerd or modeld: first it is made known, the second time it takes its "
+                 "place"},
         {.name = "json", .kind = OPTION_FLAG, .out = &flags.json, .help = "print JSON, one object a line"},
         {.name = NULL},
     };

@@ -96,7 +96,8 @@ json_t *copies_json(const char *folder, const keygen_report *r, const char *cons
     for (size_t i = 0; fine && i < c.n; i++) {
         char path[PATH_MAX];
         snprintf(path, sizeof path, "%s/" KEY_HOSTS "/%s", folder, c.all[i].host);
-        fine = json_array_append_new(list, json_pack("{s: o, s: o}", "host", json_text(c.all[i].host), "folder", json_text(path))) == 0;
+        json_t *one = json_pack("{s: o, s: o}", "host", json_text(c.all[i].host), "folder", json_text(path));
+        fine = json_array_append_new(list, one) == 0;
     }
     free(c.all);
     if (fine) return list;

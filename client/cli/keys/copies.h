@@ -6,8 +6,8 @@
 
 #include "client/lib/keygen.h"
 
-/* For a person, on stdout: each machine whose part changed, with a line to copy and paste; whoever gets another secret server key
- * first. names[n]: these too, whether anything changed or not. */
+/* For a person, on stdout: each machine whose part changed, with a line to copy and paste; whoever gets another
+ * secret server key first. names[n]: these too, whether anything changed or not. */
 void copies_print(const char *folder, const keygen_report *report, const char *const *names, size_t n);
 
 /* The same as a list: [{"host": "b", "folder": "keys/hosts/b"}]. NULL: no memory. */

@@ -29,7 +29,7 @@ struct config {
     int hangup_fd;
     setting *settings;          /* [n_settings] */
     size_t n_settings;
-    option_row *rows;           /* [n_settings + 2]: those of the command line, and --config; each is noted, then taken */
+    option_row *rows;           /* [n_settings + 2]: those of the command line, noted before they are taken, and --config */
 };
 
 static size_t size_of(const option_row *row) {
@@ -85,8 +85,10 @@ static status make_rows(config *c, const options *o, failure *f) {
     for (size_t t = 0; t < N_TABLES; t++)
         for (const option_row *row = o->tables[t]; fine && row && row->name; row++) fine = add_setting(c, row);
     if (!fine) return fail(f, STATUS_NO_MEMORY, "no memory for settings");
-    c->rows[n] = (option_row){.name = "config", .kind = OPTION_CALL, .value_name = "FILE", .out = &c->path, .take = take_path,
-                              .help = "a file of settings, a line `name = value` for each flag; flags win, and SIGHUP has it read again"};
+    c->rows[n] = (option_row){
+        .name = "config", .kind = OPTION_CALL, .value_name = "FILE", .out = &c->path, .take = take_path,
+        .help = "a file of settings, a line `name = value` for each flag; flags win, and SIGHUP has it read again",
+    };
     return STATUS_OK;
 }
 
@@ -104,10 +106,10 @@ static status refuse_key(const config *c, const config_line *line, failure *f) {
     if (strcmp(line->key, "config") == 0)
         return fail(f, STATUS_BAD_REQUEST, "%s:%u: a settings file names no other one", c->path, line->number);
     if (meant.name)
-        return fail(f, STATUS_BAD_REQUEST, "%s:%u: there is no setting %.60s: did you mean %s?", c->path, line->number, line->key,
-                    meant.name);
-    return fail(f, STATUS_BAD_REQUEST, "%s:%u: there is no setting %.60s: --help tells of all, without their hyphens", c->path,
-                line->number, line->key);
+        return fail(f, STATUS_BAD_REQUEST, "%s:%u: there is no setting %.60s: did you mean %s?", c->path, line->number,
+                    line->key, meant.name);
+    return fail(f, STATUS_BAD_REQUEST, "%s:%u: there is no setting %.60s: they are the flags of --help, without hyphens",
+                c->path, line->number, line->key);
 }
 
 /* The value as options_take has it; false: a flag that says no. */
@@ -147,9 +149,11 @@ static status check_line(const config *c, reading *r, size_t i, failure *f) {
     for (size_t k = 0; k < i; k++)
         if (r->of[k] == s && n_before++ == 0) before = r->lines.lines[k].number;
     if (s->row->kind != OPTION_TEXTS && n_before > 0)
-        return fail(f, STATUS_BAD_REQUEST, "%s:%u: %s stands in line %u already", c->path, line->number, line->key, before);
+        return fail(f, STATUS_BAD_REQUEST, "%s:%u: %s stands in line %u already", c->path, line->number, line->key,
+                    before);
     if (n_before >= OPTION_TEXTS_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "%s:%u: %s may stand there at most %d times", c->path, line->number, line->key, OPTION_TEXTS_MAX);
+        return fail(f, STATUS_BAD_REQUEST, "%s:%u: %s may stand there at most %d times", c->path, line->number,
+                    line->key, OPTION_TEXTS_MAX);
     return check_value(c, s, line, f);
 }
 
@@ -329,5 +333,6 @@ void config_reload(void *context) {
     if (r) config_lines_clear(&r->lines);
     free(r);
     if (st != STATUS_OK) log_event(LOG_ERROR, "config_refused", "error=\"%s\": nothing was changed", f.message);
-    else log_event(LOG_INFO, "config_read", "file=\"%s\" changed=%s%s%s", c->path, changed, *kept ? " at_next_start=" : "", kept);
+    else log_event(LOG_INFO, "config_read", "file=\"%s\" changed=%s%s%s", c->path, changed,
+                   *kept ? " at_next_start=" : "", kept);
 }

@@ -1,5 +1,5 @@
-/* What a daemon is told: its command line, and the settings file that --config names, with the same names. What stands on the command
- * line wins. While the daemon runs, SIGHUP has the file read again. */
+/* What a daemon is told: its command line, and the settings file that --config names, with the same names. What
+ * stands on the command line wins. While the daemon runs, SIGHUP has the file read again. */
 #ifndef TRIVIUM_CONFIG_H
 #define TRIVIUM_CONFIG_H
 
@@ -8,13 +8,13 @@
 
 typedef struct config config;
 
-/* options_parse of a daemon, which takes no words, with --config FILE as one flag more; then the file. A line `name = value` is
- * `--name value`; a flag is `name`, or `name = true` or `false`; what may be repeated on the command line may be so here, and if it
- * stands there, lines of that name do not count. Rows of the kind OPTION_CALL tell their out_bytes. From here on SIGHUP does not end
- * the program if there is a file: it waits for config_reload.
+/* options_parse of a daemon, which takes no words, with --config FILE as one flag more; then the file. A line `name =
+ * value` is `--name value`; a flag is `name`, or `name = true` or `false`; what may be repeated on the command line
+ * may be so here, and if it stands there, lines of that name do not count. Rows of the kind OPTION_CALL tell their
+ * out_bytes. From here on SIGHUP does not end the program if there is a file: it waits for config_reload.
  *
- * STATUS_OK; STATUS_NOT_FOUND as options_parse; else what is wrong, as FILE:LINE and a sentence where it is a line's fault. `o` and argv
- * are borrowed, and what the rows' `out` got of the file lives as long as the config. */
+ * STATUS_OK; STATUS_NOT_FOUND as options_parse; else what is wrong, as FILE:LINE and a sentence where it is a line's
+ * fault. `o` and argv are borrowed, and what the rows' `out` got of the file lives as long as the config. */
 status config_open(config **out, const options *o, int argc, char **argv, failure *f);
 void config_close(config **c);          /* NULL is fine */
 
@@ -23,8 +23,9 @@ void config_blame(const config *c, const char *name, failure *f);
 
 typedef void config_changed(void *context);
 
-/* Settings that can change while the daemon runs: `changed` is called when the row's `out` has got another value, or its first one, if
- * the line is gone. What `out` pointed to before may be used until it returns. The others hold until the next start. */
+/* Settings that can change while the daemon runs: `changed` is called when the row's `out` has got another value, or
+ * its first one, if the line is gone. What `out` pointed to before may be used until it returns. The others hold
+ * until the next start. */
 typedef struct config_change {
     const char *name;           /* of a row that is no OPTION_TEXTS; NULL ends a table */
     config_changed *changed;
@@ -32,12 +33,12 @@ typedef struct config_change {
 } config_change;
 void config_on_change(config *c, const config_change *table);   /* borrowed */
 
-/* An eventfd that can be read once a SIGHUP came, to be watched with config_reload as its handler, and the config; -1: there is
- * no file. */
+/* An eventfd that can be read once a SIGHUP came, to be watched with config_reload as its handler, and the config;
+ * -1: there is no file. */
 int config_hangup_fd(const config *c);
 
-/* Read the file again. A log line says what changed and what would need a start; where anything in it is wrong nothing changes,
- * and a log line says why. */
+/* Read the file again. A log line says what changed and what would need a start; where anything in it is wrong
+ * nothing changes, and a log line says why. */
 void config_reload(void *config);
 
 #endif

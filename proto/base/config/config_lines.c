@@ -13,7 +13,8 @@
 static int open_file(const char *path, failure *f) {
     struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &info) != 0) fail(f, STATUS_IO, "cannot read the settings in %s: %s", path, strerror(errno));
+    if (fd < 0 || fstat(fd, &info) != 0)
+        fail(f, STATUS_IO, "cannot read the settings in %s: %s", path, strerror(errno));
     else if (S_ISDIR(info.st_mode)) fail(f, STATUS_IO, "the settings are to be a file, and %s is a folder", path);
     else if (!S_ISREG(info.st_mode)) fail(f, STATUS_IO, "the settings are to be a file, and %s is none", path);
     else if (info.st_size > CONFIG_BYTES_MAX)
@@ -37,7 +38,8 @@ static status read_text(char *text, size_t *n_bytes, const char *path, failure *
     }
     close(fd);
     text[*n_bytes] = '\0';
-    if (memchr(text, 0, *n_bytes)) return fail(f, STATUS_BAD_REQUEST, "%s has a NUL byte in it: it is no settings file", path);
+    if (memchr(text, 0, *n_bytes))
+        return fail(f, STATUS_BAD_REQUEST, "%s has a NUL byte in it: it is no settings file", path);
     if (!text_is_utf8((const uint8_t *)text, *n_bytes)) return fail(f, STATUS_BAD_REQUEST, "%s is not UTF-8", path);
     return STATUS_OK;
 }
@@ -74,7 +76,8 @@ static status take_lines(config_lines *out, size_t n_bytes, const char *path, fa
         *line = (config_line){.number = number};
         bool has_something = take_line(line, at, end);
         if (has_something && !*line->key)
-            return fail(f, STATUS_BAD_REQUEST, "%s:%u: a setting is written key = value, and here is no key", path, number);
+            return fail(f, STATUS_BAD_REQUEST, "%s:%u: a setting is written key = value, and here is no key", path,
+                        number);
         out->n_lines += has_something;
         at = end + 1;
     }

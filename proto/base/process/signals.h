@@ -26,8 +26,8 @@ int signals_take(void);         /* the same, and it waits no longer */
 /* From now on, write to this eventfd when one comes; -1: to none. Returns the eventfd before. */
 int signals_wake(int fd);
 
-/* From now on SIGHUP ends nothing, whatever the rule, and even if it was ignored: it writes to this eventfd. -1: it ends the program
- * again, as the rule has it. */
+/* From now on SIGHUP ends nothing, whatever the rule, and even if it was ignored: it writes to this eventfd. -1: it
+ * ends the program again, as the rule has it. */
 void signals_hangup_wakes(int fd);
 
 bool signals_ignored(int number);       /* as it is now: whoever handles it for a while asks first */

@@ -44,7 +44,8 @@ static bool is_letter_or_digit(char c) {
 status key_name_check(const char *name, failure *f) {
     size_t n = 0;
     bool fits = is_letter_or_digit(name[0]);
-    for (; fits && name[n]; n++) fits = n < KEY_NAME_BYTES_MAX && (is_letter_or_digit(name[n]) || strchr("._-", name[n]));
+    for (; fits && name[n]; n++)
+        fits = n < KEY_NAME_BYTES_MAX && (is_letter_or_digit(name[n]) || strchr("._-", name[n]));
     if (fits) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST, "a name of a machine or a client has 1 to %d letters, digits, dots, hyphens and "
                 "underscores, and begins with a letter or a digit, not as \"%.80s\"", KEY_NAME_BYTES_MAX, name);

@@ -1,6 +1,6 @@
-/* A folder of keys: what lies where in it, and what a file must be to be trusted. Whoever reads keys (keys.h) and whoever
- * writes them (key_set.h) has names, paths and checks from here. All files are zcert's: X.key has a public key, X.key_secret
- * both halves. README of the layout: deploy/RUNNING.md, "Keys".
+/* A folder of keys: what lies where in it, and what a file must be to be trusted. Whoever reads keys (keys.h) and
+ * whoever writes them (key_set.h) has names, paths and checks from here. All files are zcert's: X.key has a public key,
+ * X.key_secret both halves. For users: deploy/RUNNING.md, "Keys".
  *
  *     server/ROLE.key, ROLE.next.key       of tokenizerd and modeld: what joiners check the other end against
  *     server/ROLE.key_secret               where ROLE runs
@@ -58,8 +58,8 @@ typedef struct key_rights {
 status key_rights_read(key_rights *out, const char *words, failure *f);
 const char *key_rights_words(key_rights rights);    /* the reverse; "" for none */
 
-/* Is it a folder of this process's user (or root's) in which nobody else may write? STATUS_NOT_FOUND, STATUS_IO, STATUS_FORBIDDEN
- * with what to do about it. */
+/* Is it a folder of this process's user (or root's) in which nobody else may write? STATUS_NOT_FOUND, STATUS_IO,
+ * STATUS_FORBIDDEN with what to do about it. */
 status key_folder_check(const char *path, failure *f);
 /* Is it such a file, of a size that a key may have? A secret one may not be read by others, either. */
 status key_file_check(const char *path, bool is_secret, failure *f);

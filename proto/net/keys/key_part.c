@@ -39,7 +39,8 @@ static void tell(const key_part *part, key_change change, const char *path) {
 
 static bool is_equal(const key_pair *a, const key_pair *b, bool is_secret) {
     return strcmp(a->public_key, b->public_key) == 0 &&
-           (is_secret ? strcmp(a->secret_key, b->secret_key) == 0 : key_rights_words(a->rights) == key_rights_words(b->rights));
+           (is_secret ? strcmp(a->secret_key, b->secret_key) == 0
+                      : key_rights_words(a->rights) == key_rights_words(b->rights));
 }
 
 status key_part_put(const key_part *part, const key_pair *pair, const char *path, bool is_secret, failure *f) {
@@ -57,7 +58,8 @@ status key_part_put(const key_part *part, const key_pair *pair, const char *path
 
 status key_part_remove(const key_part *part, const char *path, failure *f) {
     if (unlink(path) == 0) tell(part, KEY_REMOVED, path);
-    else if (errno != ENOENT && errno != ENOTDIR) return fail(f, STATUS_IO, "cannot remove %s: %s", path, strerror(errno));
+    else if (errno != ENOENT && errno != ENOTDIR)
+        return fail(f, STATUS_IO, "cannot remove %s: %s", path, strerror(errno));
     return STATUS_OK;
 }
 
@@ -68,8 +70,8 @@ static status complete_pair(const key_part *part, const char *path, const char *
     if (st != STATUS_OK || !key_exists(path)) return st == STATUS_OK ? key_part_put(part, out, path, false, f) : st;
     st = key_pair_read_public(&there, path, f);
     if (st == STATUS_OK && strcmp(there.public_key, out->public_key) != 0)
-        st = fail(f, STATUS_BAD_REQUEST, "%s and %s are of two keys: if a rotation was interrupted, the same --rotate again ends it",
-                  path, secret);
+        st = fail(f, STATUS_BAD_REQUEST, "%s and %s are of two keys: if a rotation was interrupted, the same --rotate "
+                  "again ends it", path, secret);
     return st;
 }
 
@@ -79,8 +81,8 @@ status key_part_pair(const key_part *part, const char *path, key_pair *out, fail
     if (st != STATUS_OK) return st;
     if (key_exists(secret)) return complete_pair(part, path, secret, out, f);
     if (key_exists(path))
-        return fail(f, STATUS_BAD_REQUEST, "%s is there without its secret half, %s: put that back, or remove both and have another "
-                    "made", path, strrchr(secret, '/') + 1);
+        return fail(f, STATUS_BAD_REQUEST, "%s is there without its secret half, %s: put that back, or remove both and "
+                    "have another made", path, strrchr(secret, '/') + 1);
     st = key_pair_make(out, f);
     if (st == STATUS_OK) st = key_part_put(part, out, secret, true, f);
     return st == STATUS_OK ? key_part_put(part, out, path, false, f) : st;

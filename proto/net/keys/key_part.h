@@ -1,5 +1,5 @@
-/* What the files of key_set.h have in common: one folder of keys, the set's own or one in its hosts/, and what is done to its
- * files. */
+/* What the files of key_set.h have in common: one folder of keys, the set's own or one in its hosts/, and what is
+ * done to its files. */
 #ifndef TRIVIUM_KEY_PART_H
 #define TRIVIUM_KEY_PART_H
 
@@ -27,8 +27,8 @@ status key_part_remove(const key_part *part, const char *path, failure *f);     
 /* Both files of a key pair, made where there is none; the public one from the secret one. */
 status key_part_pair(const key_part *part, const char *path, key_pair *out, failure *f);
 
-/* Call `each` for every name in `folder` (of keys in a folder authorised/LINK, or of hosts), without the suffix; a folder that
- * is missing is empty. Names that are none are passed over. Ends with the first that fails. */
+/* Call `each` for every name in `folder` (of keys in a folder authorised/LINK, or of hosts), without the suffix; a
+ * folder that is missing is empty. Names that are none are passed over. Ends with the first that fails. */
 typedef status key_each(void *context, const char *name, failure *f);
 status key_names(const char *folder, const char *suffix, key_each *each, void *context, failure *f);
 

@@ -58,8 +58,8 @@ static status check_purpose(const key_part *part, failure *f) {
 }
 
 /* Have the link's joining end, with this public key, under a name. */
-static status authorise(const key_part *part, key_link link, const char *name, const key_pair *pair, const key_host *how,
-                        failure *f) {
+static status authorise(const key_part *part, key_link link, const char *name, const key_pair *pair,
+                        const key_host *how, failure *f) {
     char path[KEY_PATH_BYTES];
     key_pair authorised = {.rights = how->rights}, there;
     status st = key_authorised_path(path, part->folder, link, name, f);
@@ -112,7 +112,8 @@ static status roles_there(const key_part *part, bool roles[KEY_ROLES], failure *
     for (key_role role = 0; role < KEY_ROLES; role++) {
         char path[KEY_PATH_BYTES], secret[KEY_PATH_BYTES];
         bool serves = is_server(role);
-        status st = serves ? key_server_path(path, part->folder, role, false, f) : key_own_path(path, part->folder, role, f);
+        status st = serves ? key_server_path(path, part->folder, role, false, f)
+                           : key_own_path(path, part->folder, role, f);
         if (st == STATUS_OK) st = key_secret_path(secret, path, f);
         if (st != STATUS_OK) return st;
         roles[role] = key_exists(secret);
@@ -166,7 +167,8 @@ static status make_host(const key_set *set, const key_host *host, failure *f) {
 
 /* The files of its part, then folders that are empty. What somebody else put there stays. */
 static status remove_part(const key_part *part, failure *f) {
-    static const char *const folders[] = {"own", "server", "authorised/text", "authorised/tokens", "authorised/logits", "authorised", ""};
+    static const char *const folders[] = {
+        "own", "server", "authorised/text", "authorised/tokens", "authorised/logits", "authorised", ""};
     status st = STATUS_OK;
     for (size_t i = 0; st == STATUS_OK && i < sizeof folders / sizeof *folders; i++) {
         char folder[KEY_PATH_BYTES + 32], path[sizeof folder + 256];
@@ -200,15 +202,16 @@ static status revoke_name(const key_set *set, const char *name, bool servers[KEY
         is_known |= st == STATUS_OK && key_exists(path);
         if (st == STATUS_OK) st = key_part_remove(&root, path, f);
     }
-    if (st == STATUS_OK && !is_known) return fail(f, STATUS_NOT_FOUND, "%s has no keys of the name %s", set->folder, name);
+    if (st == STATUS_OK && !is_known)
+        return fail(f, STATUS_NOT_FOUND, "%s has no keys of the name %s", set->folder, name);
     if (st == STATUS_OK) st = remove_part(&part, f);
     return st == STATUS_OK ? key_spread(set, f) : st;
 }
 
 /* ---- another server key ---- */
 
-/* The next one takes the place of the first: the secret half, then the public one, then it is next no more. An interruption
- * leaves the next one, and the same again ends it. */
+/* The next one takes the place of the first: the secret half, then the public one, then it is next no more. An
+ * interruption leaves the next one, and the same again ends it. */
 static status replace(const key_part *root, const char *path, const char *next, const key_pair *pair, failure *f) {
     char secret[KEY_PATH_BYTES], next_secret[KEY_PATH_BYTES];
     status st = key_secret_path(secret, path, f);

@@ -4,8 +4,8 @@
 
 #include "key_part.h"
 
-/* The parts of all hosts get the public server keys of the set, the secret ones where they had one, and in authorised/, where they
- * have one, exactly what the set has there. */
+/* The parts of all hosts get the public server keys of the set, the secret ones where they had one, and in
+ * authorised/, where they have one, exactly what the set has there. */
 status key_spread(const key_set *set, failure *f);
 
 #endif

@@ -9,9 +9,9 @@
 /* A new one, without rights. STATUS_UNSUPPORTED: this libzmq has no CURVE. */
 status key_pair_make(key_pair *out, failure *f);
 
-/* Into X.key the public half, or with is_secret into X.key_secret both, by zcert, with the rights and a name, which is X, in mode
- * 0600. Until all of it is written and has been read again for a test, what was at `path` stays. STATUS_IO, STATUS_TOO_LONG,
- * STATUS_NO_MEMORY. */
+/* Into X.key the public half, or with is_secret into X.key_secret both, by zcert, with the rights and a name, which
+ * is X, in mode 0600. Until all of it is written and has been read again for a test, what was at `path` stays.
+ * STATUS_IO, STATUS_TOO_LONG, STATUS_NO_MEMORY. */
 status key_pair_write(const key_pair *pair, const char *path, bool is_secret, failure *f);
 
 #endif

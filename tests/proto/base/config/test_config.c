@@ -33,7 +33,8 @@ static const option_row rows[] = {
     {.name = "quick", .kind = OPTION_FLAG, .help = "q", .out = &got.quick},
     {.name = "name", .kind = OPTION_TEXT, .value_name = "NAME", .help = "n", .out = &got.name},
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "PLACE", .help = "j", .out = &got.joins},
-    {.name = "number", .letter = 'n', .kind = OPTION_UINT, .value_name = "N", .help = "n", .out = &got.n, .min = 1, .max = 9},
+    {.name = "number", .letter = 'n', .kind = OPTION_UINT, .value_name = "N", .help = "n", .out = &got.n,
+     .min = 1, .max = 9},
     {.name = "heat", .kind = OPTION_REAL, .value_name = "X", .help = "h", .out = &got.heat, .max = 2},
     {.name = "log", .kind = OPTION_CALL, .value_name = "LEVEL", .help = "l", .out = &got.level, .take = log_take_level,
      .out_bytes = sizeof got.level},
@@ -80,7 +81,8 @@ static status begin(const char *flag, const char *other) {
 
 static void settings_come_from_the_file(void **state) {
     (void)state;
-    write_file("# all of them\n\n  quick\nname = a name = of blanks \r\njoin=one\n\tjoin = two\nnumber = 3\nheat = 0.5\nlog = debug");
+    write_file("# all of them\n\n  quick\nname = a name = of blanks \r\njoin=one\n\tjoin = two\nnumber = 3\n"
+               "heat = 0.5\nlog = debug");
     assert_int_equal(begin(NULL, NULL), STATUS_OK);
     assert_true(got.quick);
     assert_string_equal(got.name, "a name = of blanks");
@@ -133,7 +135,7 @@ static void a_wrong_line_is_named(void **state) {
     (void)state;
     refused("\n\nnumbr = 3\n", ":3: there is no setting numbr: did you mean number?");
     refused("--number = 3\n", ":1: there is no setting --number: did you mean number?");
-    refused("colour = red\n", ":1: there is no setting colour: --help");
+    refused("colour = red\n", ":1: there is no setting colour: they are the flags of --help");
     refused("config = other\n", ":1: a settings file names no other one");
     refused("number = 10\n", ":1: --number needs a whole number");
     refused("number =\n", ":1: --number needs a whole number");

@@ -1,4 +1,5 @@
-/* What key_set.h promises: parts follow their set, nothing that is there is replaced, and what was interrupted is completed. */
+/* What key_set.h promises: parts follow their set, nothing that is there is replaced, and what was interrupted is
+ * completed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +66,9 @@ static mode_t mode_of(const char *name) {
 static key_pair pair_of(const char *name, bool is_secret) {
     key_pair pair;
     failure f;
-    assert_int_equal(is_secret ? key_pair_read_secret(&pair, at(name), NULL, &f) : key_pair_read_public(&pair, at(name), &f), STATUS_OK);
+    const char *path = at(name);
+    status st = is_secret ? key_pair_read_secret(&pair, path, NULL, &f) : key_pair_read_public(&pair, path, &f);
+    assert_int_equal(st, STATUS_OK);
     return pair;
 }
 
