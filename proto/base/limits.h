@@ -83,7 +83,7 @@ enum {
     OUTBOXES_BYTES_MAX = TINY_LIMITS ? 16 << 20 : 44 << 20,  /* to all peers of a process */
     PEERS_MAX = TINY_LIMITS ? 4 : 768,
     CONNECTIONS_MAX = TINY_LIMITS ? 16 : 832,   /* accepted by one daemon, of strangers, too */
-    CONNECTION_BYTES = 92 << 10,    /* that ZeroMQ holds for one which is used: two pipes of two chunks, two buffers; measured */
+    CONNECTION_BYTES = 104 << 10,   /* that ZeroMQ holds for one which is used: two pipes of two chunks, two buffers, keys; measured */
     DESCRIPTORS_MAX = 4096,         /* to which a lower limit is raised */
     REFUSED_ADDRESSES_MAX = TINY_LIMITS ? 2 : 64,   /* that the log tells apart, of those that were refused within a minute */
     RECEIVED_BYTES_MAX = 16 << 20,  /* received by one daemon and not taken yet; where that is full, each has a share of as much */
