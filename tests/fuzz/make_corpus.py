@@ -7,10 +7,12 @@ import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(sys.argv[1]) / "gen/python"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "fakes"))
 import common_pb2
 import logits_pb2
 import text_pb2
 import tokens_pb2
+import zmtp
 
 HERE = pathlib.Path(__file__).parent
 TEXT_ID = bytes([0xab] + [0] * 14 + [0xcd])      # of no text that is written
@@ -308,3 +310,27 @@ write_named("tokens",
             text=[OPEN, *[TURN] * 5], text_tuned=[OPEN, ordered("tune"), TURN],
             text_closed=[OPEN, ordered("watch"), ordered("close")],
             calls=[TO_SCORE, TO_PROBE, TURN, TURN, ordered("close_call")], all=[OPEN, TO_SCORE, TO_PROBE, TURN, TURN])
+
+# What comes in on a connection, as fuzz_frames.c reads it: the length of a slice, which kind, bytes.
+BARE, WITH_KEYS, HANDSHAKEN = 0x80, 1, 2
+HELLO = zmtp.frame(b"\x05HELLO".ljust(200, b"\0"), zmtp.COMMAND)
+INITIATE = zmtp.frame(b"\x08INITIATE".ljust(292, b"\0"), zmtp.COMMAND)
+CURVE = zmtp.GREETING[:12] + b"CURVE".ljust(20, b"\0") + bytes(32)
+PLAIN = zmtp.GREETING[:12] + b"PLAIN".ljust(20, b"\0") + bytes(32)
+PARTS = zmtp.frame(b"a", zmtp.MORE) + zmtp.frame(b"", zmtp.MORE) + zmtp.frame(bytes(300))
+
+
+def boxes(*sizes):
+    return b"".join(zmtp.frame(b"\x07MESSAGE".ljust(33 + n_bytes, b"\0")) for n_bytes in sizes)
+
+
+for name, first, kind, came in (
+        ("clear", 9, 0, zmtp.READY + PARTS), ("clear-bare", BARE | 9, 0, zmtp.GREETING + zmtp.READY + PARTS),
+        ("clear-of-keys", BARE | 9, 0, CURVE + HELLO), ("keys-of-clear", BARE | 9, WITH_KEYS, zmtp.GREETING + zmtp.READY),
+        ("keys-of-plain", BARE | 9, WITH_KEYS, PLAIN), ("keys-bare", BARE | 60, WITH_KEYS, CURVE + HELLO + INITIATE + boxes(7, 100)),
+        ("keys", 60, WITH_KEYS, HELLO + INITIATE + boxes(0, 300)), ("keys-no-initiate", 60, WITH_KEYS, HELLO + boxes(7)),
+        ("boxes", 9, WITH_KEYS | HANDSHAKEN, boxes(0, 7, 8, 222, 223, 9000, 7)),
+        ("boxes-cut", 9, WITH_KEYS | HANDSHAKEN, boxes(300)[:-100]),
+        ("boxes-more", 9, WITH_KEYS | HANDSHAKEN, boxes(7) + zmtp.frame(bytes(100), zmtp.MORE)),
+        ("boxes-command", 9, WITH_KEYS | HANDSHAKEN, boxes(7) + zmtp.frame(bytes(100), zmtp.COMMAND))):
+    (HERE / "corpus" / "frames" / name).write_bytes(bytes([first, kind]) + came)

@@ -192,7 +192,7 @@ static refusal why_refused(const connection *c) {
     case STAGE_TALKS: return REFUSAL_NO_HELLO;
     case STAGE_ALIEN: break;
     }
-    return REFUSAL_GARBAGE;
+    return REFUSAL_NO_MESSAGE;
 }
 
 static bool close_connection(int fd) {

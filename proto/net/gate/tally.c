@@ -51,7 +51,7 @@ void tally_tell(uint64_t now_ms) {
     for (refused one; next_refused(now_ms, &one);) {
         char name[REFUSED_NAME_BYTES];
         refused_name(&one, name);
-        log_event(LOG_INFO, "refused", "address=%s handshake=%zu silent=%zu no_hello=%zu garbage=%zu", name,
-                  one.n[REFUSAL_HANDSHAKE], one.n[REFUSAL_SILENT], one.n[REFUSAL_NO_HELLO], one.n[REFUSAL_GARBAGE]);
+        log_event(LOG_INFO, "refused", "address=%s handshake=%zu silent=%zu no_hello=%zu no_message=%zu", name,
+                  one.n[REFUSAL_HANDSHAKE], one.n[REFUSAL_SILENT], one.n[REFUSAL_NO_HELLO], one.n[REFUSAL_NO_MESSAGE]);
     }
 }

@@ -2,11 +2,11 @@
 cut, however slowly."""
 import contextlib
 import socket
-import time
 
 import pytest
 
 from conftest import TIMEOUT_S, wait_until
+from pouring import pour, repeated
 from roads import RoadStack, road  # noqa: F401
 from witness import Witness, held_bytes, n_descriptors
 import zmtp
@@ -15,24 +15,6 @@ LONG = {"type": "Q4_1", "seed": 1, "context": 131072}
 PART = zmtp.frame(bytes(1 << 18), zmtp.MORE)
 HELD_BYTES_MAX = 96 << 20                  # beside what was held before: two budgets, what is on the road, and copies
 LATER_BYTES_MAX = 96 << 20
-
-
-def pour(one, pieces):
-    """The bytes that it takes of these pieces until it is cut, which it must be."""
-    one.settimeout(TIMEOUT_S)
-    n_bytes = 0
-    with contextlib.suppress(ConnectionError):
-        for piece in pieces:
-            one.sendall(piece)
-            n_bytes += len(piece)
-        pytest.fail(f"{n_bytes} bytes were taken")
-    return n_bytes
-
-
-def repeated(piece, n, pause_s=0):
-    for _ in range(n):
-        yield piece
-        time.sleep(pause_s)
 
 
 FLOODS = {

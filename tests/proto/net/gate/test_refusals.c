@@ -40,7 +40,7 @@ static void refuse(struct in6_addr address, refusal why) {
 }
 
 /* The next line names this address, and has these counts. */
-static void assert_line(uint64_t now_ms, const char *expected, size_t handshake, size_t silent, size_t no_hello, size_t garbage) {
+static void assert_line(uint64_t now_ms, const char *expected, size_t handshake, size_t silent, size_t no_hello, size_t no_message) {
     refused one;
     char name[REFUSED_NAME_BYTES];
     assert_true(refusals_next(&all, now_ms, &one));
@@ -49,7 +49,7 @@ static void assert_line(uint64_t now_ms, const char *expected, size_t handshake,
     assert_int_equal(one.n[REFUSAL_HANDSHAKE], handshake);
     assert_int_equal(one.n[REFUSAL_SILENT], silent);
     assert_int_equal(one.n[REFUSAL_NO_HELLO], no_hello);
-    assert_int_equal(one.n[REFUSAL_GARBAGE], garbage);
+    assert_int_equal(one.n[REFUSAL_NO_MESSAGE], no_message);
 }
 
 static void assert_no_line(uint64_t now_ms) {
@@ -62,7 +62,7 @@ static void an_address_has_a_line_at_once_and_then_each_minute(void **state) {
     assert_no_line(1000);
     refuse(address4("10.0.0.5"), REFUSAL_HANDSHAKE);
     refuse(address4("10.0.0.5"), REFUSAL_HANDSHAKE);
-    refuse(address4("10.0.0.5"), REFUSAL_GARBAGE);
+    refuse(address4("10.0.0.5"), REFUSAL_NO_MESSAGE);
     assert_line(2000, "10.0.0.5", 2, 0, 0, 1);
     assert_no_line(2000);
     refuse(address4("10.0.0.5"), REFUSAL_SILENT);
@@ -74,7 +74,7 @@ static void an_address_has_a_line_at_once_and_then_each_minute(void **state) {
 
 static void addresses_of_both_kinds_are_told_apart(void **state) {
     (void)state;
-    refuse(address6("2001:db8::1"), REFUSAL_GARBAGE);
+    refuse(address6("2001:db8::1"), REFUSAL_NO_MESSAGE);
     refuse(address6("::ffff:10.0.0.5"), REFUSAL_HANDSHAKE);     /* a socket for both kinds has IPv4 so */
     refuse(address4("10.0.0.5"), REFUSAL_HANDSHAKE);
     assert_line(1000, "2001:db8::1", 0, 0, 0, 1);
@@ -98,7 +98,7 @@ static struct in6_addr address_of(int number) {
 static void more_addresses_than_there_are_places_have_one_line(void **state) {
     (void)state;
     enum { N_MORE = 1000 };
-    for (int i = 0; i < REFUSED_ADDRESSES_MAX + N_MORE; i++) refuse(address_of(i), REFUSAL_GARBAGE);
+    for (int i = 0; i < REFUSED_ADDRESSES_MAX + N_MORE; i++) refuse(address_of(i), REFUSAL_NO_MESSAGE);
     refused one;
     for (int i = 0; i < REFUSED_ADDRESSES_MAX; i++) assert_true(refusals_next(&all, 1000, &one));
     assert_line(1000, "others", 0, 0, 0, N_MORE);
@@ -111,7 +111,7 @@ static void more_addresses_than_there_are_places_have_one_line(void **state) {
 static void an_address_that_is_heard_of_no_more_gives_up_its_place(void **state) {
     (void)state;
     refused one;
-    for (int i = 0; i < REFUSED_ADDRESSES_MAX; i++) refuse(address_of(i), REFUSAL_GARBAGE);
+    for (int i = 0; i < REFUSED_ADDRESSES_MAX; i++) refuse(address_of(i), REFUSAL_NO_MESSAGE);
     while (refusals_next(&all, 1000, &one)) {}
     assert_no_line(1000 + REFUSAL_LINE_MS);
     refuse(address4("10.0.0.5"), REFUSAL_HANDSHAKE);
