@@ -15,7 +15,7 @@ bool refusals_address(const struct sockaddr *from, struct in6_addr *out) {
     return true;
 }
 
-static refused *find(refusals *r, const struct in6_addr *address) {
+static refused *find(refused_addresses *r, const struct in6_addr *address) {
     refused *unused = &r->others;
     for (refused *one = r->addresses; one < r->addresses + REFUSED_ADDRESSES_MAX; one++) {
         if (one->has_address && memcmp(&one->address, address, sizeof *address) == 0) return one;
@@ -25,7 +25,7 @@ static refused *find(refusals *r, const struct in6_addr *address) {
     return unused;
 }
 
-void refusals_count(refusals *r, const struct in6_addr *address, refusal why) {
+void refusals_count(refused_addresses *r, const struct in6_addr *address, refusal why) {
     find(r, address)->n[why]++;
 }
 
@@ -46,7 +46,7 @@ static bool take_due(refused *one, uint64_t now_ms, refused *out) {
     return false;
 }
 
-bool refusals_next(refusals *r, uint64_t now_ms, refused *out) {
+bool refusals_next(refused_addresses *r, uint64_t now_ms, refused *out) {
     for (refused *one = r->addresses; one < r->addresses + REFUSED_ADDRESSES_MAX; one++)
         if (one->has_address && take_due(one, now_ms, out)) return true;
     return take_due(&r->others, now_ms, out);

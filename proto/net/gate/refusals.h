@@ -29,19 +29,19 @@ typedef struct refused {
 } refused;
 
 /* All zeros: none yet. */
-typedef struct refusals {
+typedef struct refused_addresses {
     refused addresses[REFUSED_ADDRESSES_MAX];
     refused others;
-} refusals;
+} refused_addresses;
 
 /* False: one of a socket that has no address, as those for processes of this machine. */
 bool refusals_address(const struct sockaddr *from, struct in6_addr *out);
 
-void refusals_count(refusals *r, const struct in6_addr *address, refusal why);
+void refusals_count(refused_addresses *r, const struct in6_addr *address, refusal why);
 
 /* Takes the next line that is due: an address that was refused and had none for REFUSAL_LINE_MS. False: there is none. An
  * address that was not refused in that time loses its place. */
-bool refusals_next(refusals *r, uint64_t now_ms, refused *out);
+bool refusals_next(refused_addresses *r, uint64_t now_ms, refused *out);
 
 enum { REFUSED_NAME_BYTES = INET6_ADDRSTRLEN };
 /* How a line names it: a number, "others". */

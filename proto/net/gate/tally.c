@@ -8,7 +8,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static size_t n_cut[N_CUT_REASONS];     /* since the last line, */
 static uint64_t cut_told_ms;            /* and when that was; 0: there was none */
-static refusals all_refused;
+static refused_addresses all_refused;
 
 void tally_cut(cut_reason why) {
     pthread_mutex_lock(&lock);

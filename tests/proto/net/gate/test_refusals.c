@@ -11,11 +11,11 @@
 
 #include <cmocka.h>
 
-static refusals all;
+static refused_addresses all;
 
 static int begin(void **state) {
     (void)state;
-    all = (refusals){0};
+    all = (refused_addresses){0};
     return 0;
 }
 
