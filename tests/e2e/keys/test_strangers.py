@@ -50,7 +50,7 @@ def test_a_client_is_refused(guarded, who):  # noqa: F811
         assert "no tokenizerd answers" in told and guarded.clients in told
         text.communicate(timeout=TIMEOUT_S)
         assert text.returncode == 0
-    guarded.said(guarded.tokenizerd, r" (refused address=127.0.0.1) .*handshake=[1-9]\d* .*garbage=0")
+    guarded.said(guarded.tokenizerd, r" (refused address=127.0.0.1) .*handshake=[1-9]\d* .*no_message=0")
 
 
 def test_a_modeld_and_a_samplerd_with_a_clients_key_are_refused(guarded, models):  # noqa: F811
