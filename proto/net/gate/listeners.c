@@ -12,7 +12,7 @@ typedef struct entry {
 } entry;
 
 static entry entries[LISTENERS_MAX];
-static size_t n_entries;
+static atomic_size_t n_entries;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 int listeners_new_endpoint(void) {
@@ -61,8 +61,11 @@ int listeners_find_endpoint(int endpoint, listener *out) {
     return fd;
 }
 
+/* Each descriptor that this process closes comes here. A child process, too, in which nobody will unlock what another thread
+ * had locked; but processes that have children listen nowhere. */
 int listeners_remove(int fd) {
     int last_of = -1;
+    if (n_entries == 0) return last_of;
     pthread_mutex_lock(&lock);
     entry *e = find(fd);
     if (e) {
