@@ -239,11 +239,16 @@ static status make_rows(sequences *t, sequence *s) {
     return STATUS_OK;
 }
 
-/* The oldest of the owner that has the fewest with pages; NULL: nobody may be next. */
+static bool goes_before(const owner *a, const owner *b) {
+    return a->n_active != b->n_active ? a->n_active < b->n_active : a->last_turn < b->last_turn;
+}
+
+/* The oldest of the owner that has the fewest with pages and, of several such, got some the longest ago; NULL: nobody may
+ * be next. */
 static sequence *next_to_admit(const sequences *t) {
     sequence *next = NULL, *s = t->n_queued > 0 ? TAILQ_FIRST(&t->all) : NULL;
     for (; s; s = TAILQ_NEXT(s, link))
-        if (may_be_next(t, s) && (!next || s->owner->n_active < next->owner->n_active)) next = s;
+        if (may_be_next(t, s) && (!next || goes_before(s->owner, next->owner))) next = s;
     return next;
 }
 
@@ -261,6 +266,7 @@ status sequences_admit(sequences *t, uint64_t now_us, sequence **out) {
     pages->n_computed = pages->n_cached;
     s->has_pages = true;
     s->owner->n_active++;
+    s->owner->last_turn = owners_next_turn(t->owners);
     if (s->kind == SEQUENCE_TEXT) {
         text_timing *timing = &sequence_text(s)->timing;
         timing->admitted_us = now_us;

@@ -49,7 +49,8 @@ sequence *sequences_by_ticket(const sequences *t, uint64_t ticket);
 /* As slots_text_of. */
 bool sequences_text_of(const sequences *t, uint64_t ticket, const uint8_t request[REQUEST_BYTES], text_home *out);
 
-/* Give pages and rows to one that is QUEUED: of the owner that has the fewest with pages, the oldest. STATUS_OK: *out is in PREFILL now.
+/* Give pages and rows to one that is QUEUED: the oldest of the owner that has the fewest with pages and, of several
+ * such, got some the longest ago. STATUS_OK: *out is in PREFILL now.
  * STATUS_NOT_FOUND: none waits, or there are no pages or rows for it yet. Any other: close *out. */
 status sequences_admit(sequences *t, uint64_t now_us, sequence **out);
 

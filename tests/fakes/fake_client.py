@@ -21,9 +21,15 @@ def put_messages(field, messages):
 class FakeClient(Fake):
     incoming, outgoing, role = text_pb2.TextReply, text_pb2.TextRequest, common_pb2.CLIENT
 
-    def __init__(self, address, name="fake client"):
+    def __init__(self, address, name="fake client", owner=""):
         self.answers = queue.Queue()
+        self.owner = owner                     # on behalf of whom all is asked; "": in its own name
         super().__init__(address, name)
+
+    def send(self, message, raw=(), to=b"", control=True):
+        if self.owner and message.WhichOneof("body"):
+            message.owner = self.owner
+        super().send(message, raw, to, control)
 
     def serve(self, sender, message, raw):
         self.answers.put((message.WhichOneof("body"), message, raw))

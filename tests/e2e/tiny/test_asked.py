@@ -14,6 +14,12 @@ def clients(tables, fakes):  # noqa: F811
     return [fakes(TinyClient, tables.clients, name) for name in ("ann", "bob", "carl")]
 
 
+@pytest.fixture
+def operators(tables, fakes):  # noqa: F811
+    """Two that see everybody's texts."""
+    return [fakes(TinyClient, tables.clients, name, owner="") for name in ("bob", "carl")]
+
+
 def test_requests(tables, clients):  # noqa: F811
     n_all, (ann, bob, carl) = tiny_limit("REQUESTS_MAX"), clients
     with tables.held():
@@ -47,8 +53,8 @@ def test_calls(tables, clients):  # noqa: F811
             assert client.answer("scored")
 
 
-def test_watches(tables, clients):  # noqa: F811
-    n_all, (ann, bob, carl) = tiny_limit("WATCHES_MAX"), clients
+def test_watches(tables, clients, operators):  # noqa: F811
+    n_all, (ann, *_), (bob, carl) = tiny_limit("WATCHES_MAX"), clients, operators
     with tables.held():
         text = ann.begun(n_tokens=ENOUGH)
         for _ in range(n_all - 1):
@@ -59,7 +65,7 @@ def test_watches(tables, clients):  # noqa: F811
         bob.ask("watch", request=text, n_candidates=1)
         assert bob.answer("watched")
         carl.ask("watch", request=text, n_candidates=1)
-        assert f"{n_all} requests are watched" in carl.busy()
+        assert f"{n_all} texts are watched" in carl.busy()
         bob.leave()
 
         def is_watched():
@@ -75,8 +81,8 @@ def wait_for_change(client, ordinal):
         pass
 
 
-def test_changes_that_nobody_acknowledged(tables, clients):  # noqa: F811
-    n_all, (ann, bob, _) = tiny_limit("CHANGES_MAX"), clients
+def test_changes_that_nobody_acknowledged(tables, clients, operators):  # noqa: F811
+    n_all, (ann, *_), (bob, _) = tiny_limit("CHANGES_MAX"), clients, operators
     with tables.held():
         text = ann.begun()
         ann.pause(text)

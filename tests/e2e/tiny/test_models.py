@@ -19,7 +19,8 @@ def test_sequences(tables, fakes):  # noqa: F811
     tables.start_model(tables.models, models)
     tables.samplerd = tables.start("samplerd", *PATIENT)
     tables.wait_ready()
-    ann, bob, carl = (fakes(TinyClient, at) for at in (tables.clients, tables.clients, clients))
+    ann, bob, carl = (fakes(TinyClient, at, name)
+                      for at, name in ((tables.clients, "ann"), (tables.clients, "bob"), (clients, "carl")))
     with tables.held():
         for client, n in ((ann, n_all - 1), (bob, 1)):
             for _ in range(n):
@@ -37,7 +38,7 @@ def test_more_texts_than_shared_rows(tables):  # noqa: F811
     wait_until(lambda: "rows=mapped" in tables.log(tables.samplerd), what="shared rows")
     request = (PROMPT, "--seed", "3", *SAMPLED)
     alone = tables.text(*request)
-    clients = [tables.popen("generate", *request) for _ in range(min(tiny_limit("PEERS_MAX"), tiny_limit("REQUESTS_MAX")))]
+    clients = [tables.popen("generate", *request, "--owner", f"owner {i}") for i in range(min(tiny_limit("PEERS_MAX"), tiny_limit("REQUESTS_MAX")))]
     assert len(clients) > tiny_limit("SHARED_ROWS_MAX")
     assert [client.communicate(timeout=60)[0] for client in clients] == [alone] * len(clients)
 

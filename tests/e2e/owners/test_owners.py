@@ -1,0 +1,274 @@
+"""Whose text is it: nobody finds another's, an operator finds all, and two owners may have the same id at once."""
+import os
+import subprocess
+
+import pytest
+
+from asking_client import GREEDY, AskingClient
+from conftest import Stack, wait_until
+import common_pb2
+import text_pb2
+
+FINISH_LENGTH, FINISH_CANCELLED = 2, 3
+ENOUGH = 100000                     # tokens: the text is there until it is cancelled
+NOBODY = 65534                      # a user that no file here belongs to
+
+
+@pytest.fixture(scope="module")
+def long(models):
+    """A stack whose texts may be long, and stand still while their samplerd does."""
+    with Stack() as one:
+        one.start_all(models(type="Q8_0", seed=3, context=100000), "--step-deadline-ms", "60000", "--heartbeat-ms", "20000")
+        yield one
+
+
+def join(stack, fakes, owner):
+    """On behalf of that owner; "": in the name of whoever runs the tests, who is an operator."""
+    return fakes(AskingClient, f"ipc://{stack.runtime}/clients", owner or "operator", owner)
+
+
+@pytest.fixture
+def ann(long, fakes):
+    return join(long, fakes, "ann")
+
+
+@pytest.fixture
+def bob(long, fakes):
+    return join(long, fakes, "bob")
+
+
+@pytest.fixture
+def operator(long, fakes):
+    return join(long, fakes, "")
+
+
+VERBS = {
+    "list": {},
+    "tune": {"strategy": GREEDY},
+    "cancel": {},
+    "watch": {"n_candidates": 1},
+}
+
+
+def answer_to(client, kind, request):
+    """All of what comes back, but for the number of the call."""
+    fields = VERBS[kind] if kind == "list" else {"request": request, **VERBS[kind]}
+    call = client.ask(kind, **fields)
+    while True:
+        body, message, raw = client.answers.get(timeout=60)
+        answer = getattr(message, body)
+        if getattr(answer, "call", None) == call:
+            answer.call = 0
+            return body, answer.SerializeToString(), [bytes(one) for one in raw]
+
+
+@pytest.mark.parametrize("n_bytes", [16, 2], ids=["the whole id", "its beginning"])
+def test_anothers_text_is_answered_as_one_that_is_not_there(long, ann, bob, n_bytes):
+    request = os.urandom(16)
+    asked = request[:n_bytes]
+    before = {kind: answer_to(bob, kind, asked) for kind in VERBS}
+    with long.held():
+        ann.begun(request, n_tokens=ENOUGH)
+        assert {kind: answer_to(bob, kind, asked) for kind in VERBS} == before
+        bob.pause(request)
+        bob.acknowledge(request, 1)
+        assert not bob.is_heard()
+        one, = ann.is_heard()
+        assert (one.request, one.state, one.owner) == (request, "running", "")
+    ann.ask("cancel", request=request)
+    assert ann.done().reason == FINISH_CANCELLED
+    assert {kind: answer_to(bob, kind, asked) for kind in VERBS} == before      # nor does it show that there was one
+
+
+def text_of(client, request, attempt=1):
+    """All of its chunks, and its Done."""
+    text = b""
+    while True:
+        body, message, _ = client.answers.get(timeout=60)
+        said = getattr(message, body)
+        if body == "chunk" and (said.request, said.attempt) == (request, attempt):
+            text += said.text
+        if body == "done" and (said.request, said.attempt) == (request, attempt):
+            return text, said
+
+
+def test_a_higher_attempt_takes_nothing_from_another_owner(long, ann, bob):
+    alone, _ = text_of(ann, ann.generate(n_tokens=40))
+    with long.held():
+        request = ann.begun(n_tokens=40)
+        bob.begun(request, attempt=7, n_tokens=ENOUGH)      # it is his own first text of that id
+        assert [one.attempt for one in ann.is_heard()] == [1]
+        assert [one.attempt for one in bob.is_heard()] == [7]
+        bob.ask("cancel", request=request)
+        assert bob.done().reason == FINISH_CANCELLED
+    text, done = text_of(ann, request)
+    assert (text, done.reason, done.n_tokens) == (alone, FINISH_LENGTH, 40)
+
+
+def test_a_session_is_its_owners(ann, bob):
+    def n_cached(client):
+        client.generate(session="talk", n_ids=300)
+        return client.done().timings.n_cached
+    assert n_cached(ann) == 0
+    assert n_cached(bob) == 0
+    assert n_cached(ann) > 0 and n_cached(bob) > 0
+
+
+def test_an_operator_sees_and_changes_all(long, ann, bob, operator):
+    with long.held():
+        anns, bobs = ann.begun(n_tokens=ENOUGH), bob.begun(n_tokens=ENOUGH)
+        listed = {one.request: one.owner for one in operator.is_heard()}
+        assert listed == {anns: "name:ann", bobs: "name:bob"}
+        shown = long.run("ps").stdout.decode()
+        assert "owner" in shown and "name:ann" in shown and "name:bob" in shown
+        assert {one["owner"] for one in long.lines("ps")[0]["requests"]} == {"name:ann", "name:bob"}
+        assert [one["request"] for one in long.lines("ps", "--owner", "ann")[0]["requests"]] == [anns.hex()]
+        ann.pause(anns)
+        wait_until(lambda: [one.state for one in ann.is_heard()] == ["resting"], what="a text that rests")
+        tune = operator.ask("tune", request=anns[:8], strategy=GREEDY)
+        change = ann.answer("chunk")[0].change
+        ann.acknowledge(anns, change.ordinal)
+        assert operator.answer("tuned")[0].call == tune
+        operator.ask("watch", request=bobs, n_candidates=1)
+        assert operator.answer("watched")[0].request == bobs
+        for request in anns, bobs:
+            operator.ask("cancel", request=request)
+            assert operator.answer("cancelled")[0].request == request
+    assert ann.done().reason == bob.done().reason == FINISH_CANCELLED
+
+
+def test_an_operators_own_comes_first(long, ann, operator):
+    with long.held():
+        request = ann.begun(n_tokens=ENOUGH)
+        operator.begun(request, n_tokens=ENOUGH)
+        operator.ask("cancel", request=request)
+        assert operator.answer("cancelled")[0].request == request
+        assert [one.request for one in ann.is_heard()] == [request]
+        operator.ask("cancel", request=request)             # now the other one is the only one
+        assert operator.answer("cancelled")[0].request == request
+    assert ann.done().reason == FINISH_CANCELLED
+
+
+def test_one_connection_has_an_id_once(long, ann):
+    with long.held():
+        request = ann.begun(n_tokens=ENOUGH)
+        ann.owner = "carl"
+        ann.generate(request)
+        error = ann.done().error
+        assert error.code == common_pb2.BAD_REQUEST and "in another name" in error.message
+        ann.owner = "ann"
+        ann.ask("cancel", request=request)
+        assert ann.done().reason == FINISH_CANCELLED
+
+
+def test_a_name_that_is_none(ann):
+    for name in "x" * 129, "a\nb":
+        ann.owner = name
+        ann.ask("list")
+        error = ann.answer("failed")[0].error
+        assert error.code == common_pb2.BAD_REQUEST and "owner" in error.message
+
+
+# ---- the same ids ----
+
+@pytest.fixture
+def own(models):
+    """A stack that may lose its daemons."""
+    with Stack() as one:
+        one.path = models(type="Q8_0", seed=3, context=100000)
+        one.start_all(one.path, "--step-deadline-ms", "60000")
+        yield one
+
+
+PROMPT_IDS = {"ann": 20, "bob": 33}
+
+
+def test_two_owners_write_texts_of_one_id_and_lose_their_modeld(own, fakes):
+    """And watch them: each sees what its own text drew, and nothing else."""
+    users = {name: join(own, fakes, name) for name in PROMPT_IDS}
+    how = {name: {"n_tokens": 4000, "n_ids": n_ids} for name, n_ids in PROMPT_IDS.items()}
+    alone = {name: text_of(user, user.generate(**how[name]))[0] for name, user in users.items()}
+    assert alone["ann"] != alone["bob"]
+    request = os.urandom(16)
+    watchers = {name: join(own, fakes, name) for name in users}
+    with own.held():
+        for name, user in users.items():
+            user.begun(request, **how[name])
+            watchers[name].ask("watch", request=request, n_candidates=1)
+            assert watchers[name].answer("watched")[0].n_prompt == PROMPT_IDS[name]
+    wait_until(lambda: all(chunks_of(user, request) for user in users.values()), what="some tokens of each")
+    own.kill(own.modeld)
+    assert not any(message.WhichOneof("body") == "done" and message.done.request == request
+                   for user in users.values() for _, message, _ in user.seen), "both were still being written"
+    own.modeld = own.start("modeld", "--model", own.path, "--step-deadline-ms", "60000")
+    for name, user in users.items():
+        text, done = text_of(user, request)
+        assert (text, done.reason, done.n_tokens) == (alone[name], FINISH_LENGTH, 4000), name
+        drawn = {chunk.step: chunk.drawn[0].id for chunk in chunks_of(user, request)}
+        seen = {glimpse.step: glimpse.drawn.id for glimpse in glimpses_of(watchers[name])}
+        assert seen and seen == {step: drawn[step] for step in seen}, name
+
+
+def chunks_of(user, request):
+    said = [message.chunk for _, message, _ in user.seen if message.WhichOneof("body") == "chunk"]
+    return [chunk for chunk in said if chunk.request == request and chunk.drawn]
+
+
+def glimpses_of(watcher):
+    """Until the text is over."""
+    while not watcher.answer("watched")[0].over:
+        pass
+    return [message.glimpse for _, message, _ in watcher.seen if message.WhichOneof("body") == "glimpse"]
+
+
+# ---- another user ----
+
+@pytest.fixture
+def open_house(models):
+    """A tokenizerd that every user of the machine can reach."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+    with Stack() as one:
+        one.folder.chmod(0o755)
+        clients = one.folder / "clients"
+        one.endpoint = f"ipc://{clients}"
+        one.start("tokenizerd", "--bind-clients", one.endpoint, "--bind-models", f"ipc://{one.folder}/models")
+        one.start("modeld", "--model", models(type="Q8_0", seed=3, context=100000), "--join", f"ipc://{one.folder}/models",
+                  "--bind-samplers", f"ipc://{one.folder}/samplers", "--step-deadline-ms", "60000", "--heartbeat-ms", "20000")
+        one.samplerd = one.start("samplerd", "--join", f"ipc://{one.folder}/samplers")
+        one.environment["TRIVIUM_ENDPOINT"] = one.endpoint
+        wait_until(clients.exists, what="a socket")
+        clients.chmod(0o777)
+        one.wait_ready()
+        yield one
+
+
+def run_as(user, stack, *arguments):
+    return subprocess.run([stack.program("trivium"), *map(str, arguments)], env=stack.environment, user=user, group=user,
+                          extra_groups=[], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd="/")
+
+
+def test_another_user_is_another_owner(open_house, fakes):
+    if run_as(NOBODY, open_house, "--version").returncode != 0:
+        pytest.skip("another user cannot run the programs where they lie")
+    roots = fakes(AskingClient, open_house.endpoint)
+    with open_house.held():
+        request = roots.begun(n_tokens=ENOUGH)
+        assert run_as(NOBODY, open_house, "ps").stdout == "nothing runs\n"
+        for command in ("cancel",), ("tune", "--greedy"), ("watch",):
+            done = run_as(NOBODY, open_house, command[0], request.hex(), *command[1:])
+            assert done.returncode == 1 and "no running request begins with" in done.stderr, done
+        done = run_as(NOBODY, open_house, "ps", "--owner", "somebody")
+        assert done.returncode == 1 and "only a gateway" in done.stderr, done
+        done = run_as(NOBODY, open_house, "generate", "Once", "--owner", "somebody")
+        assert done.returncode == 1 and "only a gateway" in done.stderr, done
+        with subprocess.Popen([open_house.program("trivium"), "generate", "Once", "--max-new-tokens", "4"], env=open_house.environment,
+                              user=NOBODY, group=NOBODY, extra_groups=[], stdout=subprocess.DEVNULL, cwd="/") as theirs:
+            listed = wait_until(lambda: len(open_house.lines("ps")[0]["requests"]) == 2 and open_house.lines("ps")[0]["requests"],
+                                what="their text")
+            assert {one.get("owner") for one in listed} == {None, f"uid:{NOBODY}"}
+            roots.ask("cancel", request=request)
+            assert roots.done().reason == FINISH_CANCELLED
+            theirs_id, = [one["request"] for one in listed if "owner" in one]
+            assert open_house.run("cancel", theirs_id).returncode == 0      # root may
+            theirs.wait(timeout=60)

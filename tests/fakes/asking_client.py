@@ -1,0 +1,78 @@
+"""A client that asks for what a test says, and acknowledges nothing unasked."""
+import array
+import os
+
+from fake_client import FakeClient
+import common_pb2
+import text_pb2
+
+GREEDY = common_pb2.Strategy(steps=[common_pb2.Step(name="greedy")])
+
+
+class AskingClient(FakeClient):
+    def __init__(self, address, name="asking", owner="", joins_now=True):
+        self.n_calls = 0
+        super().__init__(address, name, owner)
+        if joins_now:
+            self.wait_joined()
+
+    def ask(self, kind, raw=(), **fields):
+        """The number of the call."""
+        self.n_calls += 1
+        self.send(text_pb2.TextRequest(**{kind: {"call": self.n_calls, **fields}}), raw)
+        return self.n_calls
+
+    def generate(self, request=None, attempt=1, n_tokens=4, n_ids=0, **fields):
+        """The id of the request: of a short text, or of that many ids."""
+        request = request or os.urandom(16)
+        prompt = {"n_prompt": n_ids} if n_ids else {"segments": [text_pb2.Segment(n_bytes=4)]}
+        self.send(text_pb2.TextRequest(generate=text_pb2.Generate(
+            request=request, attempt=attempt, max_new_tokens=n_tokens, strategy=GREEDY, ignore_eos=True, **prompt, **fields)),
+            [array.array("i", [3] * n_ids).tobytes() if n_ids else b"Once"])
+        return request
+
+    def is_heard(self):
+        """What was said before is in the tables now: others who ask come later."""
+        self.ask("list")
+        _, (listed,) = self.answer("listed")
+        return text_pb2.RequestList.FromString(listed).requests
+
+    def score(self):
+        return self.ask("score", [array.array("i", range(3, 40)).tobytes()], has_ids=True)
+
+    def begun(self, *arguments, **keywords):
+        """A text that is under way."""
+        request = self.generate(*arguments, **keywords)
+        while (said := self.answers.get(timeout=60))[0] != "started":
+            assert said[0] != "done", said[1]
+        assert said[1].started.request == request
+        return request
+
+    def done(self):
+        return self.answer("done")[0]
+
+    def busy(self, kind="failed"):
+        """The sentence of an error that says so."""
+        error = self.answer(kind)[0].error
+        assert error.code == common_pb2.BUSY, error
+        return error.message
+
+    def cancel_call(self, call):
+        self.send(text_pb2.TextRequest(cancel_call={"call": call}))
+        failed = self.answer("failed")[0]
+        assert (failed.call, failed.error.code) == (call, common_pb2.CANCELLED)
+
+    def pause(self, request):
+        """It rests from its first step on."""
+        self.send(text_pb2.TextRequest(pause={"request": request, "attempt": 1}))
+
+    def leave(self):
+        message = text_pb2.TextRequest()
+        message.control.leave.SetInParent()
+        self.silent = True
+        self.send(message)
+
+    def acknowledge(self, request, change):
+        message = text_pb2.TextRequest()
+        message.acknowledge.request, message.acknowledge.attempt, message.acknowledge.change = request, 1, change
+        self.send(message)
