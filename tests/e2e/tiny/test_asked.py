@@ -15,9 +15,9 @@ def clients(tables, fakes):  # noqa: F811
 
 
 @pytest.fixture
-def operators(tables, fakes):  # noqa: F811
-    """Two that see everybody's texts."""
-    return [fakes(TinyClient, tables.clients, name, owner="") for name in ("bob", "carl")]
+def seen(tables, fakes):  # noqa: F811
+    """One, and two operators, who see her texts."""
+    return [fakes(TinyClient, tables.clients, name, owner=owner) for name, owner in (("ann", None), ("bob", ""), ("carl", ""))]
 
 
 def test_requests(tables, clients):  # noqa: F811
@@ -53,8 +53,8 @@ def test_calls(tables, clients):  # noqa: F811
             assert client.answer("scored")
 
 
-def test_watches(tables, clients, operators):  # noqa: F811
-    n_all, (ann, *_), (bob, carl) = tiny_limit("WATCHES_MAX"), clients, operators
+def test_watches(tables, seen):  # noqa: F811
+    n_all, (ann, bob, carl) = tiny_limit("WATCHES_MAX"), seen
     with tables.held():
         text = ann.begun(n_tokens=ENOUGH)
         for _ in range(n_all - 1):
@@ -81,8 +81,8 @@ def wait_for_change(client, ordinal):
         pass
 
 
-def test_changes_that_nobody_acknowledged(tables, clients, operators):  # noqa: F811
-    n_all, (ann, *_), (bob, _) = tiny_limit("CHANGES_MAX"), clients, operators
+def test_changes_that_nobody_acknowledged(tables, seen):  # noqa: F811
+    n_all, (ann, bob, _) = tiny_limit("CHANGES_MAX"), seen
     with tables.held():
         text = ann.begun()
         ann.pause(text)
