@@ -256,6 +256,7 @@ void samplerd_link_describe(const sampler *one, Trivium__SamplerReport *out) {
     out->outstanding = one->n_outstanding;
     out->steps = one->n_steps;
     out->draining = one->draining;
+    out->hanging = one->hanging;
 }
 
 /* ---- making and ending it ---- */

@@ -59,21 +59,21 @@ static void give_up_waiting(sampling *s, sequence *q) {
     const samplers *there = s->options.samplers;
     const char *semantics = sequence_semantics(q), *last_error = q->sending.last_error;
     bool other_pool = strcmp(q->pool, DEFAULT_POOL) != 0;
+    char rules[NAME_BYTES_MAX + 64] = "";
+    if (semantics[0]) snprintf(rules, sizeof rules, " with the rules %s, which began this text,", semantics);
     double wait_s = q->sending.wait_ms / 1000.0;
     if (samplers_present(there, q->pool, semantics))
         fail(&f, STATUS_SAMPLER_FAILED,
              "no samplerd of pool %s has answered within %g s; the last one: %s", q->pool, wait_s,
              last_error[0] ? last_error : "it hangs");
     else if (samplers_present(there, q->pool, ""))
-        fail(&f, STATUS_NO_SAMPLERD,
-             "no samplerd of pool %s with the rules %s, which began this text, has joined model %s "
-             "within %g s",
-             q->pool, semantics, s->options.model_name, wait_s);
+        fail(&f, STATUS_NO_SAMPLERD, "no samplerd of pool %s%s has joined model %s within %g s", q->pool, rules,
+             s->options.model_name, wait_s);
     else
         fail(&f, STATUS_NO_SAMPLERD,
-             "no samplerd of pool %s has joined model %s within %g s; start one with: "
+             "no samplerd of pool %s%s has joined model %s within %g s; start one with: "
              "samplerd --join %s%s%s",
-             q->pool, s->options.model_name, wait_s, sampling_address(s),
+             q->pool, rules, s->options.model_name, wait_s, sampling_address(s),
              other_pool ? " --pool " : "", other_pool ? q->pool : "");
     endings_tell(s->options.endings, q, END_ERROR, &f);
 }

@@ -344,12 +344,15 @@ const Trivium__ModelReport *modeld_link_report(const modeld *d) {
     return ((const joiner *)modeld_peer(d))->report;
 }
 
-bool modeld_link_lacks_samplerd(const modeld *d, const char *pool, const char *semantics) {
+bool modeld_link_lacks_samplerd(const modeld *d, const char *pool, const char *semantics, bool *hangs) {
+    *hangs = false;
     const Trivium__ModelReport *report = modeld_link_report(d);
     if (!pool[0]) pool = DEFAULT_POOL;
     for (size_t i = 0; report && i < report->n_samplers; i++) {
         const Trivium__SamplerReport *one = report->samplers[i];
-        if (strcmp(one->pool, pool) == 0 && (!semantics[0] || strcmp(one->semantics, semantics) == 0)) return false;
+        if (strcmp(one->pool, pool) != 0 || (semantics[0] && strcmp(one->semantics, semantics) != 0)) continue;
+        if (!one->hanging) return false;
+        *hangs = true;
     }
     return report != NULL;
 }

@@ -105,8 +105,8 @@ typedef struct Trivium__Hello Trivium__Hello;
 const Trivium__Hello *modeld_link_hello(const modeld *d);
 uint64_t modeld_link_uptime_ms(const modeld *d);
 const Trivium__ModelReport *modeld_link_report(const modeld *d);    /* NULL: none yet */
-/* By its last report no samplerd of this pool ("": the default one) is with it, or none of these semantics ("": any).
- * False: one is, or it has not reported yet. */
-bool modeld_link_lacks_samplerd(const modeld *d, const char *pool, const char *semantics);
+/* By its last report no samplerd of this pool ("": the default one) is with it that answers, or none of these semantics ("":
+ * any); *hangs: one is that hangs. False: one answers, or it has not reported yet. */
+bool modeld_link_lacks_samplerd(const modeld *d, const char *pool, const char *semantics, bool *hangs);
 
 #endif

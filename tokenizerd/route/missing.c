@@ -146,11 +146,11 @@ void awaited_room(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTE
              wait_ms / 1000.0);
 }
 
-void awaited_samplerd(const served_model *m, const char *pool, const char *semantics, uint32_t wait_ms,
-                      char out[AWAITED_BYTES]) {
+void awaited_samplerd(const served_model *m, const samplerd_wanted *wanted, uint32_t wait_ms, char out[AWAITED_BYTES]) {
+    const char *pool = wanted->pool, *semantics = wanted->semantics;
     char of_pool[NAME_BYTES_MAX + 32] = "", by[NAME_BYTES_MAX + 32] = "";
     if (pool[0]) snprintf(of_pool, sizeof of_pool, " of pool '%s'", pool);
     if (semantics[0]) snprintf(by, sizeof by, " that draws as %s", semantics);
-    snprintf(out, AWAITED_BYTES, "waiting for a samplerd%s%s at the modeld of '%s', for up to %g s", of_pool, by,
-             served_model_name(m), wait_ms / 1000.0);
+    snprintf(out, AWAITED_BYTES, "waiting for a samplerd%s%s at the modeld of '%s', for up to %g s%s", of_pool, by,
+             served_model_name(m), wait_ms / 1000.0, wanted->hangs ? "; the one that is there hangs" : "");
 }

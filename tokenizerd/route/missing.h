@@ -20,7 +20,10 @@ void awaited_model(const models *ms, const char *name, const char *fingerprint, 
                    char out[AWAITED_BYTES]);
 void awaited_modeld(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]);
 void awaited_room(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]);
-void awaited_samplerd(const served_model *m, const char *pool, const char *semantics, uint32_t wait_ms,
-                      char out[AWAITED_BYTES]);
+typedef struct samplerd_wanted {
+    const char *pool, *semantics;   /* "": the default one; any */
+    bool hangs;                     /* one is there, and does not answer */
+} samplerd_wanted;
+void awaited_samplerd(const served_model *m, const samplerd_wanted *wanted, uint32_t wait_ms, char out[AWAITED_BYTES]);
 
 #endif

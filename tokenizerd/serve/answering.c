@@ -321,11 +321,12 @@ void answering_modeld_left(answering *a, const modeld *d) {
 
 /* A daemon that it cannot go on without. False: there is none, or nobody knows of one. */
 static bool awaited(const answering *a, call *c, char out[AWAITED_BYTES]) {
+    bool hangs;
     const call_errand *errand = call_errand_of(c);
     if (c->state == CALL_WAITING && !c->model) awaited_model(a->models, c->model_name, "", c->wait_ms, out);
     else if (c->state == CALL_WAITING && errand) awaited_modeld(c->model, c->wait_ms, out);
-    else if (c->state == CALL_SENT && modeld_link_lacks_samplerd(errand->modeld, errand->pool, ""))
-        awaited_samplerd(c->model, errand->pool, "", c->wait_ms, out);
+    else if (c->state == CALL_SENT && modeld_link_lacks_samplerd(errand->modeld, errand->pool, "", &hangs))
+        awaited_samplerd(c->model, &(samplerd_wanted){errand->pool, "", hangs}, c->wait_ms, out);
     else return false;
     return true;
 }

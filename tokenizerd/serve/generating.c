@@ -286,13 +286,14 @@ void generating_modeld_left(generating *g, const modeld *d) {
 
 /* A daemon that it cannot go on without. False: there is none, or nobody knows of one. */
 static bool awaited(const generating *g, const request *r, char out[AWAITED_BYTES]) {
+    bool hangs;
     if (r->state == REQUEST_ENCODING && !r->model)
         awaited_model(g->models, r->model_name, r->fingerprint, r->wait_ms, out);
     else if (r->state == REQUEST_WAITING && r->retry_us > 0 && !served_model_is_draining(r->model))
         awaited_room(r->model, r->wait_ms, out);
     else if (r->state == REQUEST_WAITING) awaited_modeld(r->model, r->wait_ms, out);
-    else if (r->state == REQUEST_RUNNING && modeld_link_lacks_samplerd(r->modeld, r->pool, r->semantics))
-        awaited_samplerd(r->model, r->pool, r->semantics, r->wait_ms, out);
+    else if (r->state == REQUEST_RUNNING && modeld_link_lacks_samplerd(r->modeld, r->pool, r->semantics, &hangs))
+        awaited_samplerd(r->model, &(samplerd_wanted){r->pool, r->semantics, hangs}, r->wait_ms, out);
     else return false;
     return true;
 }
