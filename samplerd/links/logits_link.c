@@ -218,6 +218,7 @@ status logits_link_join(logits_link **out, loop *l, const logits_link_options *o
 }
 
 void logits_link_drain(logits_link *link) {
+    link->is_released = false;  /* whatever was said before */
     peers_drain(link->peers);
 }
 
