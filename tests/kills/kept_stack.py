@@ -8,12 +8,14 @@ import signal
 import socket
 
 from conftest import Stack, wait_until
+from keygen import make_keys
 from relay import Relay
 
 from .done_count import DoneCount
 from .fault import DAEMONS, LINKS
 
-TRANSPORTS = ("ipc", "tcp")
+TRANSPORTS = ("ipc", "tcp", "keys")     # keys: tcp with them; tcp alone is without
+READABLE = ("ipc", "tcp")               # what passes on a Relay is not encrypted
 # What a silence costs: 3 × 300 ms without a word and a peer is lost, 1000 ms without an answer and a step is tried again.
 # (The client's own heartbeat is 500 ms.)
 HEARTBEAT_MS, STEP_DEADLINE_MS = 300, 1000
@@ -54,20 +56,27 @@ class KeptStack(Stack):
         for link in relayed:
             self.relays[link] = Relay(self.place("relayed-" + link, self.folder), self.bound[link], *self.ears(link))
         self.joined = {link: self.relays[link].address if link in self.relays else self.bound[link] for link in LINKS}
-        self.insecure = ("--insecure",) if transport == "tcp" else ()
-        self.reach = ("--endpoint", self.joined["clients"], *self.insecure)
+        self.access = self.make_access()
+        self.reach = ("--endpoint", self.joined["clients"], *self.access)
+
+    def make_access(self):
+        """The flags with which all four programs may use the transport."""
+        if self.transport != "keys":
+            return ("--insecure",) if self.transport == "tcp" else ()
+        make_keys(self.folder / "keys")
+        return "--keys", self.folder / "keys"
 
     def place(self, name, folder=None):
-        if self.transport == "tcp":
+        if self.transport != "ipc":
             return f"tcp://127.0.0.1:{free_port()}"
         return f"ipc://{folder or self.runtime}/{name}"
 
     def ears(self, link):
         """Who listens to what is heard on a link that goes through a Relay, and to what is said there."""
-        return self.dones.heard if link == "clients" else None, None
+        return self.dones.heard if link == "clients" and self.transport in READABLE else None, None
 
     def arguments(self, role):
-        flags = ["--heartbeat-ms", HEARTBEAT_MS, *self.insecure]
+        flags = ["--heartbeat-ms", HEARTBEAT_MS, *self.access]
         for link, (binder, flag) in BINDS.items():
             if binder == role:
                 flags += [flag, self.bound[link]]

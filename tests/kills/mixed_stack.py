@@ -6,7 +6,7 @@ import re
 from conftest import BUILD
 
 from .fault import DAEMONS, LINKS, Fault
-from .kept_stack import TRANSPORTS, KeptStack
+from .kept_stack import READABLE, KeptStack
 from .round import GONE_MS, N_TOKENS, Round, texts_of
 from .versions import Versions
 
@@ -25,7 +25,7 @@ def round_of_kills(name):
     steps = sorted(rng.sample(range(1, N_TOKENS[texts[0].model] * 2 // 3), len(DAEMONS)))
     faults = tuple(Fault("kill", (who,), step, rng.randint(*GONE_MS))
                    for who, step in zip(rng.sample(DAEMONS, len(DAEMONS)), steps))
-    return Round(name, "kill-each", rng.choice(TRANSPORTS), texts, None, faults, frozenset(LINKS))
+    return Round(name, "kill-each", rng.choice(READABLE), texts, None, faults, frozenset(LINKS))
 
 
 class MixedStack(KeptStack):

@@ -1,8 +1,12 @@
-"""A round: the model, the texts, and what goes wrong, all of it from a name like kill-modeld-17."""
+"""A round: the model, the texts, and what goes wrong, all of it from a name like kill-modeld-17.
+
+kill-modeld-17-keys is the same over that transport, whatever the one of kill-modeld-17 is.
+"""
 import dataclasses
 import random
 
 from .fault import DAEMONS, KINDS, PREFILL, SINGLE, Fault
+from .kept_stack import TRANSPORTS
 from .strategy import STRATEGIES, TUNABLE, TUNED
 
 N_SEEDS = 4             # of texts: few, because each undisturbed text is written once
@@ -46,7 +50,7 @@ class Tune:
 class Round:
     name: str
     kind: str
-    transport: str      # of kept_stack.TRANSPORTS
+    transport: str      # of TRANSPORTS
     texts: tuple        # of Text; a client each
     tune: Tune          # or None
     faults: tuple       # of Fault
@@ -98,13 +102,17 @@ def faults_of(rng, kind, n_tokens, tune):
 
 
 def round_of(name):
-    """KIND-NUMBER → the round of that name, always the same."""
-    kind = name.rpartition("-")[0]
+    """KIND-NUMBER, or KIND-NUMBER-TRANSPORT → the round of that name, always the same."""
+    plain, _, wanted = name.rpartition("-")
+    if wanted not in TRANSPORTS:
+        plain, wanted = name, None
+    kind = plain.rpartition("-")[0]
     if kind not in KINDS:
-        raise ValueError(f"{name}: a round is called KIND-NUMBER, and a KIND is one of {', '.join(KINDS)}")
-    rng = random.Random(name)
+        raise ValueError(f"{name}: a round is called KIND-NUMBER, and a KIND is one of {', '.join(KINDS)}; after it may come "
+                         f"a transport, -{', -'.join(TRANSPORTS)}")
+    rng = random.Random(plain)
     model = "real" if kind == "kill-in-prefill" else rng.choice(("real", "real", "made", "made", "chapter"))
-    transport = rng.choice(("ipc", "ipc", "tcp"))
+    transport = rng.choice(("ipc", "ipc", "keys"))
     n_texts = rng.choice((1, N_CLIENTS))
     is_tuned = kind == "kill-in-tune" or (kind in SINGLE and rng.random() < 0.25)
     texts = texts_of(rng, kind, model, n_texts, is_tuned)
@@ -112,4 +120,4 @@ def round_of(name):
     tune = Tune(rng.choice(sorted(TUNED)), rng.randint(1, n_tokens // 3)) if is_tuned else None
     faults = faults_of(rng, kind, n_tokens, tune)
     relayed = {fault.who[0] for fault in faults if fault.how in ("cut", "stall")} | rng.choice(({"clients"}, set()))
-    return Round(name, kind, transport, texts, tune, faults, frozenset(relayed))
+    return Round(name, kind, wanted or transport, texts, tune, faults, frozenset(relayed))

@@ -3,6 +3,7 @@
 SOAK=100          rounds of each kind
 SEED=1            the number of each kind's first round; or the name of a round, as kill-modeld-17: that one alone
 KINDS="A B"       of these kinds only
+TRANSPORT=keys    all of them over tcp with keys; or ipc, or tcp. Else each over what its name says
 TRIVIUM_BUILD, TRIVIUM_MODEL are set by make.
 """
 import os
@@ -29,7 +30,8 @@ def names_of(environment):
         return [seed]
     kinds = environment.get("KINDS", "").split() or KINDS
     n_rounds = int(environment.get("SOAK") or "100")
-    return [f"{kind}-{number}" for number in range(int(seed), int(seed) + n_rounds) for kind in kinds]
+    transport = f"-{environment['TRANSPORT']}" if environment.get("TRANSPORT") else ""
+    return [f"{kind}-{number}{transport}" for number in range(int(seed), int(seed) + n_rounds) for kind in kinds]
 
 
 def soak(rounds, paths, undisturbed, outcomes):

@@ -8,7 +8,7 @@ import pytest
 from conftest import TIMEOUT_S
 
 from .fault import PREFILL
-from .kept_stack import KeptStack
+from .kept_stack import READABLE, KeptStack
 from .outcome import Outcome, check_text, first_difference
 from .strategy import TUNED, chain_json
 from .undisturbed import generate_arguments
@@ -147,7 +147,7 @@ class Trial:
                 writing.process.kill()
                 writing.join()
             check_text(self.outcome, which, writing, self.expected(which))
-            said = "clients" in self.plan.relayed and writing.start_line
+            said = "clients" in self.plan.relayed and self.plan.transport in READABLE and writing.start_line
             sentence = self.stack.dones.wrong(writing.start_line["request"]) if said else ""
             if sentence:
                 self.outcome.add("done", f"text {which}: {sentence}")

@@ -1,20 +1,21 @@
 """Whatever happens to the daemons and links while texts are written: a pause, and the same texts to the byte.
 
-Rounds by name (tests/kills): one of each kind, and one that nobody has seen before. `make soak` runs many.
+Rounds by name (tests/kills): one of each kind over Unix sockets and over tcp with keys, and one that nobody has seen before.
+`make soak` runs many.
 """
 import random
 
 import pytest
 
 from kills.fault import KINDS
-from kills.kept_stack import TRANSPORTS
 from kills.round import N_CLIENTS, N_TOKENS, round_of
 from kills.strategy import STRATEGIES
 from rounds import hold, paths, undisturbed             # noqa: F401 (fixtures)
 
-# Together: all models, both transports, one client and eight, a tune before the fault.
+# Together: all models, one client and eight, a tune before the fault.
 NUMBERS = (191, 1, 64, 66, 23, 110, 21, 381, 395, 170, 374, 390, 393, 380, 390, 396, 399)
-FIXED = [f"{kind}-{number}" for kind, number in zip(KINDS, NUMBERS, strict=True)]
+TRANSPORTS = ("ipc", "keys")
+FIXED = [f"{kind}-{number}-{transport}" for kind, number in zip(KINDS, NUMBERS, strict=True) for transport in TRANSPORTS]
 FRESH = f"{random.SystemRandom().choice(KINDS)}-{random.SystemRandom().randrange(10 ** 6, 10 ** 9)}"
 
 

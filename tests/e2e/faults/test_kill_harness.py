@@ -8,7 +8,7 @@ import pytest
 from conftest import wait_until
 from kills.done_count import DoneCount
 from kills.fault import KINDS
-from kills.kept_stack import free_port
+from kills.kept_stack import TRANSPORTS, free_port
 from kills.outcome import Outcome, check_text
 from kills.round import round_of
 from kills.soak import conclude, names_of
@@ -80,13 +80,22 @@ def test_a_round_is_its_name():
         plan = round_of(f"{kind}-3")
         assert plan == round_of(plan.name) and plan.kind == kind
         assert plan.texts != round_of(f"{kind}-4").texts or plan.faults != round_of(f"{kind}-4").faults
-    with pytest.raises(ValueError, match="KIND-NUMBER"):
-        round_of("kill-nobody-3")
+    for name in ("kill-nobody-3", "kill-modeld-3-pigeon"):
+        with pytest.raises(ValueError, match="KIND-NUMBER"):
+            round_of(name)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_its_name_may_say_by_which_transport(transport):
+    plan, plain = round_of(f"kill-modeld-3-{transport}"), round_of("kill-modeld-3")
+    assert plan.transport == transport
+    assert (plan.texts, plan.faults, plan.tune) == (plain.texts, plain.faults, plain.tune)
 
 
 def test_which_rounds_a_soak_has():
     assert names_of({"SOAK": "2", "SEED": "5", "KINDS": "kill-all cut-clients"}) == [
         "kill-all-5", "cut-clients-5", "kill-all-6", "cut-clients-6"]
+    assert names_of({"SOAK": "1", "KINDS": "kill-all", "TRANSPORT": "keys"}) == ["kill-all-1-keys"]
     assert names_of({"SEED": "kill-modeld-17"}) == ["kill-modeld-17"]
     assert len(names_of({})) == 100 * len(KINDS)
 
