@@ -9,7 +9,9 @@ import json
 
 from conftest import wait_until
 from host_stack import HostStack
+from keygen import make_keys
 from kills.kept_stack import HEARTBEAT_MS, STEP_DEADLINE_MS
+from name_server import NameServer
 from proxy import Proxy
 
 ASKERS, WORKERS = ("t1", "t2"), ("w1", "w2")
@@ -18,47 +20,45 @@ CLIENTS, MODELS, SAMPLERS = PORTS = 5555, 5556, 5557
 # Of each port, whoever joins and whoever binds it.
 ENDS = {CLIENTS: (("c",), ASKERS), MODELS: (WORKERS, ASKERS), SAMPLERS: (ASKERS, WORKERS)}
 LINKS = [(port, joiner, binder) for port in PORTS for joiner in ENDS[port][0] for binder in ENDS[port][1]]
+GROUPS = {"askers": ASKERS, "workers": WORKERS}                 # names that lead to several
+# A road to a host begins at an address of the loopback of whoever joins, and that is where the host's name leads.
+ROAD_BEGINS = {binder: f"127.0.1.{number}" for number, binder in enumerate((*ASKERS, *WORKERS), 1)}
+ADDRESSES = {**{binder: [begin] for binder, begin in ROAD_BEGINS.items()},
+             **{group: [ROAD_BEGINS[name] for name in those] for group, those in GROUPS.items()}}
 N_DAEMONS = 5                   # that a tokenizerd knows: itself and those of the workers
 
 
 class FiveHosts(HostStack):
-    """`access(host)`: the flags with which its programs may use tcp. With `roads`, whoever joins goes through one; then
-    roads[port, joiner, binder] is it."""
+    """Links have keys. Whoever joins goes by names, and by roads[port, joiner, binder]. The network has NAMES."""
 
-    def __init__(self, network, model, access, with_roads=True):
+    def __init__(self, network, model):
         super().__init__(network)
-        self.access, self.proxies, self.roads = access, {}, {}
-        if with_roads:
-            self.proxies = {name: Proxy(network[name].enter) for name in NAMES}
-            for number, (port, joiner, binder) in enumerate(LINKS):
-                self.roads[port, joiner, binder] = self.proxies[joiner].road(
-                    f"tcp://127.0.0.1:{7000 + number}", network[binder].tcp(port))
+        self.keys = make_keys(self.folder / "keys", *NAMES)
+        for name in NAMES:
+            NameServer(self, name).says(**ADDRESSES).start()
+        self.proxies = {name: Proxy(network[name].enter) for name in NAMES}
+        self.roads = {(port, joiner, binder): self.proxies[joiner].road(f"tcp://{ROAD_BEGINS[binder]}:{port}",
+                                                                        network[binder].tcp(port))
+                      for port, joiner, binder in LINKS}
         for host in ASKERS:
             self.begin(host, "tokenizerd", "--bind-clients", network[host].tcp(CLIENTS),
                        "--bind-models", network[host].tcp(MODELS))
         for host in WORKERS:
             self.begin(host, "modeld", "--model", model, "--threads", 1, "--step-deadline-ms", STEP_DEADLINE_MS,
-                       "--bind-samplers", network[host].tcp(SAMPLERS), *self.joins(host, MODELS))
+                       "--bind-samplers", network[host].tcp(SAMPLERS), "--join", f"tcp://askers:{MODELS}")
         for host in ASKERS:     # they share a kernel, and must not read rows where they lie
-            self.begin(host, "samplerd", "--no-mapping", *self.joins(host, SAMPLERS))
+            self.begin(host, "samplerd", "--no-mapping", "--join", f"tcp://workers:{SAMPLERS}")
 
     def begin(self, host, role, *arguments):
-        return self.start_on(host, role, "--heartbeat-ms", HEARTBEAT_MS, *self.access(host), *arguments)
-
-    def place(self, port, joiner, binder):
-        road = self.roads.get((port, joiner, binder))
-        return road.address if road else self.network[binder].tcp(port)
+        return self.start_on(host, role, "--heartbeat-ms", HEARTBEAT_MS, "--keys", self.keys[host], *arguments)
 
     def roads_between(self, a, b):
         return [road for (_, *ends), road in self.roads.items() if set(ends) == {a, b}]
 
-    def joins(self, joiner, port):
-        return [word for binder in ENDS[port][1] for word in ("--join", self.place(port, joiner, binder))]
-
     def ask(self, *arguments, by=ASKERS):
         """A client on c that knows these tokenizerds, in this order: exit code, stdout and stderr."""
-        reach = [word for binder in by for word in ("--endpoint", self.place(CLIENTS, "c", binder))]
-        return self.run_on("c", *arguments, *self.access("c"), *reach)
+        reach = [word for binder in by for word in ("--endpoint", f"tcp://{binder}:{CLIENTS}")]
+        return self.run_on("c", *arguments, "--keys", self.keys["c"], *reach)
 
     def status(self, by):
         """What the tokenizerd on that host says; None where it does not."""

@@ -58,7 +58,7 @@ class Host(Space):
 
     def __init__(self, network, name, number):
         super().__init__(name, network.switch)
-        self.network, self.address, self.hardware = network, f"10.77.0.{number}", f"02:00:00:00:00:{number:02x}"
+        self.network, self.address, self.hardware = network, f"10.0.0.{number}", f"02:00:00:00:00:{number:02x}"
 
     def connect(self):
         switch = self.network.switch

@@ -43,7 +43,7 @@ def wanted(real):
 
 @pytest.fixture(scope="module")
 def all_hosts(network, real_model):
-    with FiveHosts(network, real_model, lambda _: ["--insecure"]) as one:
+    with FiveHosts(network, real_model) as one:
         yield one
 
 
