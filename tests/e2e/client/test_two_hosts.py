@@ -76,6 +76,8 @@ def test_keys(hosts):
     ours = ("--keys", hosts["a"].stack.folder / "keys", "--endpoint", front)
     is_revoked = False
     for host, command in commands(section(RUNNING, "Keys")):
+        if command.startswith("trivium drain"):     # hosts/test_newcomer.py: here all hosts have one name
+            continue
         hosts[host].do(here(command))
         is_revoked |= "--revoke c" in command
         if command == "samplerd &":
