@@ -17,7 +17,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from relay import WAYS, Relay       # noqa: E402
 
-PYTHON = "/usr/bin/python3"
 QUEUE_PIECES_MAX = 4096             # on their way in one direction of a connection: more than any delay here asks for
 THROTTLED_S = 0.01                  # of what may pass in a second, so much goes at once
 RESET = struct.pack("ii", 1, 0)     # SO_LINGER: closing sends RST
@@ -103,7 +102,7 @@ class Proxy:
     """The process, on the host that `enter` leads to (words before its command). A context."""
 
     def __init__(self, enter=()):
-        self.process = subprocess.Popen([*enter, PYTHON, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*enter, sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self):
         return self
