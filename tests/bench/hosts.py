@@ -2,7 +2,7 @@
 
     TRIVIUM_BUILD=$PWD/build TRIVIUM_MODEL=FILE /usr/bin/python3 tests/bench/hosts.py
 
-ROUNDS=3                each road has its turn so often; figures are medians
+ROUNDS=3                each road has its turn so often; figures are medians of the rounds so far
 ROADS="1gbit 10ms"      these alone
 MODELD_FLAGS, SAMPLERD_FLAGS    what those are to be given besides
 """
@@ -26,7 +26,7 @@ from proxy import Proxy             # noqa: E402
 SAMPLERS, PROXIED = 5557, 7557
 HEARTBEAT_S = 0.5
 DECODE_TOKENS, N_CLIENTS, CLIENT_TOKENS = 128, 8, 48
-# name → (pool of the samplerd, limit of its cable, delay of the proxy each way)
+# name → (how the samplerd is reached, limit of its cable, delay of the proxy each way)
 ROADS = {
     "mapped": ("mapped", None, 0),
     "loopback": ("loopback", None, 0),
@@ -37,6 +37,8 @@ ROADS = {
     "1ms": ("proxied", None, 1),
     "10ms": ("proxied", None, 10),
 }
+# What is sent of a row; where it is mapped there is no choice.
+FORMS = {"cut": ["--no-mapping"], "whole": ["--no-mapping", "--whole-rows"]}
 
 
 def flags(name):
@@ -52,11 +54,15 @@ class TwoHosts(HostStack):
         self.start_on("a", "tokenizerd")
         self.start_on("a", "modeld", "--model", model, "--bind-samplers", network["a"].tcp(SAMPLERS), "--insecure",
                       *flags("MODELD_FLAGS"))
-        for pool, host, join in (("mapped", "a", network["a"].tcp(SAMPLERS)), ("loopback", "a", network["a"].tcp(SAMPLERS)),
-                                 ("direct", "b", network["a"].tcp(SAMPLERS)), ("proxied", "b", self.road.address)):
-            self.start_on(host, "samplerd", "--pool", pool, "--join", join, "--insecure", *([] if pool == "mapped" else ["--no-mapping"]),
-                          *flags("SAMPLERD_FLAGS"))
-        wait_until(lambda: len(self.samplers()) == 4, what="four samplerds")
+        near = network["a"].tcp(SAMPLERS)
+        self.sample("a", "mapped", near)
+        for form, how in FORMS.items():
+            for pool, host, place in (("loopback", "a", near), ("direct", "b", near), ("proxied", "b", self.road.address)):
+                self.sample(host, f"{pool} {form}", place, *how)
+        wait_until(lambda: len(self.samplers()) == 7, what="all samplerds")
+
+    def sample(self, host, pool, place, *how):
+        self.start_on(host, "samplerd", "--pool", pool, "--join", place, "--insecure", *how, *flags("SAMPLERD_FLAGS"))
 
     def lines(self, *arguments):
         code, told, errors = self.run_on("a", *arguments, "--json", timeout=600)
@@ -73,9 +79,10 @@ class TwoHosts(HostStack):
         """Steps told so far, by pool."""
         return {one["pool"]: one["steps"] for one in self.lines("status")[0]["daemons"] if one["role"] == "samplerd"}
 
-    def measure(self, name):
+    def measure(self, name, form):
         """{figure: value} of a road."""
-        pool, limit, delay_ms = ROADS[name]
+        how, limit, delay_ms = ROADS[name]
+        pool = f"{how} {form}".strip()
         self.network["b"].limit(limit)
         self.road.delay(delay_ms)
         figures = {}
@@ -94,30 +101,31 @@ class TwoHosts(HostStack):
 
 
 def show(measured):
-    base = {what: statistics.median(one[what] for one in measured["mapped"]) for what in ("decode", "clients")} \
-        if "mapped" in measured else {}
-    print(f"{'road':12} {'decode tok/s':>13} {'ratio':>6} {'KB a token':>11} {'8 clients':>10} {'ratio':>6} {'KB a token':>11}")
-    for name, rounds in measured.items():
+    base = {what: statistics.median(one[what] for one in measured["mapped", ""]) for what in ("decode", "clients")} \
+        if ("mapped", "") in measured else {}
+    print(f"{'road':12} {'rows':5} {'decode tok/s':>13} {'ratio':>6} {'KB a token':>11} {'8 clients':>10} {'ratio':>6} {'KB a token':>11}")
+    for (name, form), rounds in measured.items():
         cells = []
         for what, width in (("decode", 13), ("clients", 10)):
             rate = statistics.median(one[what] for one in rounds)
             ratio = f"{rate / base[what]:.2f}" if base else ""
             cells.append(f"{rate:{width}.1f} {ratio:>6} {statistics.median(one[what + ' bytes'] for one in rounds) / 1000:11.1f}")
-        print(f"{name:12} {' '.join(cells)}", flush=True)
+        print(f"{name:12} {form:5} {' '.join(cells)}", flush=True)
 
 
 def main():
-    roads = os.environ.get("ROADS", "").split() or list(ROADS)
+    names = os.environ.get("ROADS", "").split() or list(ROADS)
+    roads = [(name, form) for name in names for form in (FORMS if name != "mapped" else [""])]
     n_rounds = int(os.environ.get("ROUNDS") or 3)
-    measured = {name: [] for name in roads}
+    measured = {road: [] for road in roads}
     with Network("a", "b") as network, Proxy(network["b"].enter) as proxy, \
             TwoHosts(network, os.environ["TRIVIUM_MODEL"], proxy) as hosts:
-        hosts.measure(roads[0])
+        hosts.measure(*roads[0])
         for number in range(n_rounds):
-            for name in roads if number % 2 == 0 else roads[::-1]:
-                measured[name].append(hosts.measure(name))
-            print(f"round {number + 1}: load {os.getloadavg()[0]:.1f}", flush=True)
-    show(measured)
+            for road in roads if number % 2 == 0 else roads[::-1]:
+                measured[road].append(hosts.measure(*road))
+            print(f"\nround {number + 1}: load {os.getloadavg()[0]:.1f}")
+            show(measured)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     TRIVIUM_BUILD=$PWD/build TRIVIUM_MODEL=FILE /usr/bin/python3 tests/bench/keys.py
 
-PAIRS=15        of each figure: one measurement with keys and one without, in turns which comes first
+PAIRS=15            of each figure: one measurement with keys and one without, in turns which comes first
+WHAT="decode"       of decode and clients these alone
 """
 import contextlib
 import os
@@ -39,7 +40,7 @@ def measure(rows, n_pairs):
         for transport in ("keys", "tcp"):
             both.append(stacks.enter_context(KeptStack(model, transport, modeld_arguments=ROWS[rows])))
             both[-1].begin_all()
-        for what in FIGURES:
+        for what in os.environ.get("WHAT", "").split() or FIGURES:
             pairs = []
             for number in range(n_pairs + 1):       # the first pair warms up
                 order = both if number % 2 else both[::-1]
