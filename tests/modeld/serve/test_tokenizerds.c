@@ -45,25 +45,18 @@ static void no_figures(void *context, report_figures *out) {
 
 static void join_both(void) {
     static Trivium__Hello hello;
+    static const char *const endpoints[] = {at.meetings[0].address, at.meetings[1].address};
     hello = fake_hello(TRIVIUM__ROLE__MODELD);
     failure f;
-    static const char *endpoints[2];
     for (size_t i = 0; i < 2; i++) {
         place_make(&at.meetings[i]);
-        fake_peer_bind(&at.fakes[i], at.meetings[i].address, &trivium__tokens_reply__descriptor);
+        fake_peer_bind(&at.fakes[i], endpoints[i], &trivium__tokens_reply__descriptor);
         at.fakes[i].from = FAKE_INCARNATION + i;
-        endpoints[i] = at.meetings[i].address;
     }
-    const tokenizerd_link_options link = {
-        .hello = &hello,
-        .incarnation = peers_incarnation(),
-        .heartbeat_ms = HEARTBEAT_MS,
-        .report = at.report,
-        .garbage = &at.garbage,
-    };
+    const tokenizerd_link_options link = {.hello = &hello, .incarnation = peers_incarnation(), .heartbeat_ms = HEARTBEAT_MS,
+                                          .report = at.report, .garbage = &at.garbage};
     assert_int_equal(tokenizerds_join(at.tokenizerds, endpoints, 2, &link, &f), STATUS_OK);
-    for (size_t i = 0; i < 2; i++)
-        assert_true(fake_peer_hears(&at.fakes[i], at.loop, TRIVIUM__CONTROL__WORD_HELLO));
+    for (size_t i = 0; i < 2; i++) assert_true(fake_peer_hears(&at.fakes[i], at.loop, TRIVIUM__CONTROL__WORD_HELLO));
 }
 
 static int begin(void **state) {
