@@ -26,7 +26,7 @@ static const char *path, *name, *bind_samplers, *keys_folder;
 static option_texts joins;
 static uint64_t n_threads, heartbeat_ms = HEARTBEAT_MS, step_deadline_ms = STEP_DEADLINE_MS;
 static uint64_t kv_bytes, n_ctx;
-static double drain_s = DRAIN_S;
+static double drain_s = DRAIN_MS / 1000.0;
 static const char *instructions = "auto";
 static bool no_blas, no_mapping, insecure, replaces, tells_fingerprint;
 static log_level level = LOG_INFO;
@@ -103,7 +103,7 @@ static const option_row flags[] = {
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "keys", .kind = OPTION_TEXT, .value_name = "DIR", .out = &keys_folder,
      .help = "the folder of keys for tcp endpoints ($TRIVIUM_KEYS)"},
-    {.name = "drain", .kind = OPTION_REAL, .value_name = "S", .out = &drain_s, .max = DRAIN_S_MAX,
+    {.name = "drain", .kind = OPTION_REAL, .value_name = "S", .out = &drain_s, .max = DRAIN_MS_MAX / 1000.0,
      .help = "seconds in which what is under way may end after SIGTERM; 0: at once (30)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
      .help = "tcp endpoints without keys: whoever reaches them is let in"},

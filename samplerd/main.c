@@ -27,7 +27,7 @@ static option_texts joins;
 static const char *name = "samplerd", *pool = "", *keys_folder;
 static uint64_t heartbeat_ms = HEARTBEAT_MS, n_threads;
 static bool no_mapping, whole_rows, insecure;
-static double drain_s = DRAIN_S;
+static double drain_s = DRAIN_MS / 1000.0;
 static log_level level = LOG_INFO;
 static isa instructions;
 
@@ -45,7 +45,7 @@ static const option_row flags[] = {
      .out_bytes = sizeof name, .help = "how it is called in status (samplerd)"},
     {.name = "heartbeat-ms", .kind = OPTION_UINT, .value_name = "N", .out = &heartbeat_ms,
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
-    {.name = "drain", .kind = OPTION_REAL, .value_name = "S", .out = &drain_s, .max = DRAIN_S_MAX,
+    {.name = "drain", .kind = OPTION_REAL, .value_name = "S", .out = &drain_s, .max = DRAIN_MS_MAX / 1000.0,
      .help = "seconds in which what is under way may end after SIGTERM; 0: at once (30)"},
     {.name = "threads", .kind = OPTION_UINT, .value_name = "N", .out = &n_threads, .min = 0, .max = DRAWERS_MAX,
      .help = "threads that draw, each for one request; 0 is one a core, but no more than 6 (0)"},

@@ -21,7 +21,7 @@ static const char *name = "tokenizerd";
 static const char *default_model;
 static uint64_t heartbeat_ms = HEARTBEAT_MS;
 static const char *keys_folder;
-static double drain_s = DRAIN_S;
+static double drain_s = DRAIN_MS / 1000.0;
 static bool insecure;
 static uint64_t texts_an_owner, calls_an_owner, watches_an_owner, bytes_an_owner;
 static log_level level = LOG_INFO;
@@ -40,7 +40,7 @@ static const option_row flags[] = {
      .min = HEARTBEAT_MS_MIN, .max = HEARTBEAT_MS_MAX, .help = "time between signs of life (500)"},
     {.name = "keys", .kind = OPTION_TEXT, .value_name = "DIR", .out = &keys_folder,
      .help = "the folder of keys for tcp endpoints ($TRIVIUM_KEYS)"},
-    {.name = "drain", .kind = OPTION_REAL, .value_name = "S", .out = &drain_s, .max = DRAIN_S_MAX,
+    {.name = "drain", .kind = OPTION_REAL, .value_name = "S", .out = &drain_s, .max = DRAIN_MS_MAX / 1000.0,
      .help = "seconds in which what is under way may end after SIGTERM; 0: at once (30)"},
     {.name = "insecure", .kind = OPTION_FLAG, .out = &insecure,
      .help = "tcp endpoints without keys: whoever reaches them is let in"},

@@ -35,7 +35,7 @@ void tokenizerd_answer_probed(tokenizerd_link *to, uint64_t call, int32_t id, co
                               size_t row_width);
 void tokenizerd_answer_failed(tokenizerd_link *to, uint64_t call, const failure *f);
 
-/* Of a drain_order: it is done. n_texts ended since, n_left go on elsewhere. */
+/* Of a drain_worker: it is done. n_texts ended since, n_left go on elsewhere. */
 void tokenizerd_answer_drained(tokenizerd_link *to, uint64_t call, uint32_t n_texts, uint32_t n_left);
 
 /* For whoever watches; dropped where it would have to wait. */

@@ -238,7 +238,7 @@ static void on_default_model(tokenizerd_link *link, const Trivium__DefaultModel 
 
 static void on_drain(tokenizerd_link *link, const Trivium__DrainWorker *m) {
     link->options.events->drain(link->options.context, link,
-                                &(drain_order){m->call, m->is_sampler, m->name, m->pid, m->host});
+                                &(drain_worker){m->call, m->is_sampler, m->name, m->pid, m->host});
 }
 
 /* ---- messages ---- */

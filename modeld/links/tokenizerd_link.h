@@ -28,13 +28,13 @@ typedef struct text_name {
 } text_name;
 
 /* Who is to drain; borrowed. */
-typedef struct drain_order {
+typedef struct drain_worker {
     uint64_t call;
     bool is_sampler;  /* the next three count; else it is this modeld */
     const char *name;
     int32_t pid;      /* 0: any */
     const char *host; /* "": any */
-} drain_order;
+} drain_worker;
 
 /* What a message asks for. All that pointers lead to is borrowed for the call; frames and names have
  * the right size, values are as they came. A job is from the link. Where a strategy cannot be read,
@@ -50,7 +50,7 @@ typedef struct tokenizerd_link_events {
     /* A tokenizerd joined, this process; it is lost, and the link goes on trying. */
     void (*joined)(void *context, tokenizerd_link *from, uint64_t incarnation);
     void (*lost)(void *context, tokenizerd_link *from);
-    void (*drain)(void *context, tokenizerd_link *from, const drain_order *order); /* an operator's */
+    void (*drain)(void *context, tokenizerd_link *from, const drain_worker *order); /* an operator's */
     /* All that it has open is over, without a word: it is gone, or has forgotten it. */
     void (*over)(void *context, tokenizerd_link *from);
     /* It has refused us for good: the link closes in the next turn of the loop. */

@@ -32,7 +32,7 @@ struct model_service {
     report *report;
     garbage garbage;
     wakeup turn, gathered;
-    leaving *leaving;
+    departing *departing;
     uint64_t n_texts; /* that were told their end */
 };
 
@@ -123,18 +123,18 @@ static status make_tables(model_service *s, double drain_s, failure *f) {
     s->endings = (endings){s->sequences, &s->turn, &s->n_texts};
     s->turn = (wakeup){.loop = s->loop, .handler = work, .context = s};
     s->gathered = (wakeup){.loop = s->loop, .handler = on_gathered, .context = s};
-    const leaving_options order = {s->loop, drain_s, s->sequences, &s->n_texts};
-    if (s->sequences) s->leaving = leaving_new(&order);
+    const departing_options order = {s->loop, drain_s, s->sequences, &s->n_texts};
+    if (s->sequences) s->departing = departing_new(&order);
     s->tokenizerds = tokenizerds_new(&(tokenizerds_options){
         .loop = s->loop,
         .sequences = s->sequences,
         .endings = &s->endings,
         .turn = &s->turn,
-        .leaving = s->leaving,
+        .departing = s->departing,
         .garbage = &s->garbage,
     });
     if (s->samplers) s->report = report_new(s->samplers, take_figures, s);
-    bool is_whole = s->report && s->sequences && s->pass && s->leaving && s->tokenizerds;
+    bool is_whole = s->report && s->sequences && s->pass && s->departing && s->tokenizerds;
     if (is_whole && loop_add_reader(s->loop, engine_fd(s->engine), on_computed, s) == 0) return STATUS_OK;
     return fail(f, STATUS_NO_MEMORY, "no memory for the tables of the service");
 }
@@ -148,7 +148,7 @@ static status bind_samplers(model_service *s, const model_service_options *optio
         .tokenizerds = s->tokenizerds,
         .endings = &s->endings,
         .turn = &s->turn,
-        .leaving = s->leaving,
+        .departing = s->departing,
         .step_deadline_ms = options->step_deadline_ms,
         .isa = options->isa,
         .model_name = options->name,
@@ -199,7 +199,7 @@ status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache
     if (options->share_rows) share_rows(s, incarnation);
     status st = make_tables(s, options->drain_s, f);
     if (st == STATUS_OK) st = bind_samplers(s, options, incarnation, f);
-    if (st == STATUS_OK) leaving_wire(s->leaving, s->tokenizerds, s->sampling);
+    if (st == STATUS_OK) departing_wire(s->departing, s->tokenizerds, s->sampling);
     if (st == STATUS_OK) st = join_tokenizerds(s, options, incarnation, f);
     if (st != STATUS_OK) model_service_free(&s);
     *out = s;
@@ -209,7 +209,7 @@ status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache
 void model_service_free(model_service **s) {
     if (!*s) return;
     if ((*s)->engine) loop_remove_fd((*s)->loop, engine_fd((*s)->engine));
-    leaving_free(&(*s)->leaving);
+    departing_free(&(*s)->departing);
     tokenizerds_free(&(*s)->tokenizerds);
     sampling_free(&(*s)->sampling);
     report_free(&(*s)->report);

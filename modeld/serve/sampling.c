@@ -124,7 +124,7 @@ void sampling_drain(sampling *s) {
     samplerd_link_drain(s->link);
 }
 
-sampler *sampling_ask_to_drain(sampling *s, const drain_order *order, failure *f) {
+sampler *sampling_ask_to_drain(sampling *s, const drain_worker *order, failure *f) {
     sampler *to = samplerd_link_find(s->link, order->name, order->pid, order->host, f);
     if (to) samplerd_link_ask_to_drain(s->link, to);
     if (to) on_changed(s);
@@ -273,7 +273,7 @@ static void on_lost(void *context, sampler *gone, const char *why) {
         if (q->sending.sampler == gone) try_again(s, q, RETRY_LOST, why);
     }
     sequences_forget(s->options.sequences, gone);
-    leaving_sampler_left(s->options.leaving, gone);
+    departing_sampler_left(s->options.departing, gone);
 }
 
 static const samplerd_link_events events = {

@@ -18,7 +18,7 @@ typedef struct sampling_options {
     tokenizerds *tokenizerds;
     const endings *endings;
     wakeup *turn;              /* there is something to do */
-    leaving *leaving;
+    departing *departing;
     uint32_t step_deadline_ms; /* for one answer */
     isa isa;                   /* that the machine has */
     const char *model_name;
@@ -33,7 +33,7 @@ void sampling_free(sampling **s); /* says Leave to all; NULL is fine */
 /* This modeld drains: all are told, now and later. */
 void sampling_drain(sampling *s);
 /* Such a samplerd is to drain (samplerd_link_find). NULL: why is in `f`. */
-sampler *sampling_ask_to_drain(sampling *s, const drain_order *order, failure *f);
+sampler *sampling_ask_to_drain(sampling *s, const drain_worker *order, failure *f);
 
 /* Send all rows that wait and have a sampler with room. */
 void sampling_send(sampling *s);

@@ -114,9 +114,9 @@ static void on_close_call(void *context, tokenizerd_link *from, uint64_t call) {
 
 /* ---- draining ---- */
 
-static void on_drain(void *context, tokenizerd_link *from, const drain_order *order) {
+static void on_drain(void *context, tokenizerd_link *from, const drain_worker *order) {
     tokenizerds *t = context;
-    leaving_order(t->options.leaving, from, order);
+    departing_order(t->options.departing, from, order);
 }
 
 /* ---- tokenizerds come and go ---- */
@@ -129,7 +129,7 @@ static void on_over(void *context, tokenizerd_link *from) {
         next = sequences_next(q);
         if (q->from == from) endings_untold(t->options.endings, q);
     }
-    leaving_forget(t->options.leaving, from);
+    departing_forget(t->options.departing, from);
     wakeup_set(t->options.turn, 0);
 }
 

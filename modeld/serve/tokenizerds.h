@@ -3,7 +3,7 @@
 #define TRIVIUM_MODELD_TOKENIZERDS_H
 
 #include "endings.h"
-#include "leaving.h"
+#include "departing.h"
 #include "modeld/links/tokenizerd_link.h"
 
 typedef struct tokenizerds tokenizerds;
@@ -13,7 +13,7 @@ typedef struct tokenizerds_options {
     sequences *sequences;
     const endings *endings;
     wakeup *turn; /* there is something to do */
-    leaving *leaving;
+    departing *departing;
     garbage *garbage;
 } tokenizerds_options;
 

@@ -138,8 +138,8 @@ enum {
     REFUSED_AGAIN_MS = TINY_LIMITS ? 8000 : 30000,  /* until one that refused a modeld for good is asked again, where a name leads to it */
     REJOIN_MS_MIN = 100,            /* from one try to join to the next, at least; twice as long after each that fails, */
     REJOIN_MS_MAX = 5000,           /* up to this */
-    DRAIN_S = 30,                   /* in which what is under way at a daemon that drains may end */
-    DRAIN_S_MAX = 24 * 3600,
+    DRAIN_MS = 30000,               /* in which what is under way at a daemon that drains may end */
+    DRAIN_MS_MAX = 24 * 3600 * 1000,
     DRAINS_MAX = 16,                /* ends of daemons that are waited for at a time, at each daemon */
     NOTICE_MS = 1000,               /* until whoever waits is told for what */
     STEP_DEADLINE_MS = 2000,        /* for one answer of a sampler */

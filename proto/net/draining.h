@@ -14,7 +14,7 @@ typedef struct draining draining;
 
 typedef struct draining_options {
     loop *loop;
-    double patience_s;              /* 0 … DRAIN_S_MAX; 0: the loop stops at once */
+    double patience_s;              /* 0 … DRAIN_MS_MAX / 1000; 0: the loop stops at once */
     void (*begin)(void *context);   /* once: tell peers, and take nothing new from here on */
     bool (*is_idle)(void *context); /* is nothing under way, and all that was said sent? Asked again and again */
     void *context;

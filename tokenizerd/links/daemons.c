@@ -5,14 +5,14 @@
 
 #include "client_link_parts.h"
 
-typedef struct search {
+typedef struct daemon_search {
     const drain_order *wanted;
     named_daemon *found;
     size_t n;
-} search;
+} daemon_search;
 
 /* A samplerd that joined several modelds is one. */
-static void look_at(search *s, daemon_role role, const char *name, int32_t pid, const char *host, modeld *d) {
+static void look_at(daemon_search *s, daemon_role role, const char *name, int32_t pid, const char *host, modeld *d) {
     const drain_order *o = s->wanted;
     if (strcmp(o->name, name) != 0 || (o->pid && o->pid != pid) || (o->host[0] && strcmp(o->host, host) != 0)) return;
     if (s->n > 0 && s->found->role == role && s->found->pid == pid && strcmp(s->found->host, host) == 0) return;
@@ -22,7 +22,7 @@ static void look_at(search *s, daemon_role role, const char *name, int32_t pid, 
     snprintf(s->found->host, sizeof s->found->host, "%s", host);
 }
 
-static void look_at_modeld(search *s, modeld *d) {
+static void look_at_modeld(daemon_search *s, modeld *d) {
     const Trivium__Hello *hello = modeld_link_hello(d);
     const Trivium__ModelReport *report = modeld_link_report(d);
     look_at(s, DAEMON_MODELD, hello->name, hello->pid, hello->host, d);
@@ -33,7 +33,7 @@ static void look_at_modeld(search *s, modeld *d) {
 }
 
 status daemons_find(const client_link *l, const models *ms, const drain_order *order, named_daemon *out, failure *f) {
-    search s = {.wanted = order, .found = out};
+    daemon_search s = {.wanted = order, .found = out};
     const Trivium__Hello *own = peers_hello(l->bound.peers);
     look_at(&s, DAEMON_TOKENIZERD, own->name, own->pid, own->host, NULL);
     for (const served_model *m = models_first(ms); m; m = models_next(m))

@@ -4,8 +4,8 @@
 
 #include "changes.h"
 #include "proto/base/clock.h"
-#include "text_log.h"
 #include "tokenizerd/links/asked.h"
+#include "tokenizerd/requests/text_log.h"
 #include "tokenizerd/route/missing.h"
 
 /* ---- a request's life ---- */

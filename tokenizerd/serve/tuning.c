@@ -1,8 +1,8 @@
 #include "tuning.h"
 
 #include "changes.h"
-#include "text_log.h"
 #include "tokenizerd/links/asked.h"
+#include "tokenizerd/requests/text_log.h"
 
 void tuning_tune(tuning *t, const sender *who, const tune_order *order) {
     failure f;

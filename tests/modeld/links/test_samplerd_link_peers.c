@@ -99,6 +99,31 @@ static void one_that_drains_is_known_and_reported(void **state) {
     assert_int_equal(rows.n_lost, 0);
 }
 
+static const Trivium__LogitsRequest *heard_by(size_t i) {
+    assert_true(fake_peer_hears(&rows.fakes[i], rows.loop, FAKE_BODY));
+    return (const Trivium__LogitsRequest *)rows.fakes[i].header;
+}
+
+static void one_may_be_asked_to_drain_and_be_released(void **state) {
+    (void)state;
+    failure f;
+    sampler *one = rows_join(0, "", "rules/1");
+    rows_join(1, "", "rules/1");
+    assert_null(samplerd_link_find(rows.link, "fake", 0, "", &f));
+    assert_int_equal(f.code, STATUS_BAD_REQUEST);       /* there are two */
+    assert_null(samplerd_link_find(rows.link, "other", 0, "", &f));
+    assert_int_equal(f.code, STATUS_NOT_FOUND);
+    samplerd_link_ask_to_drain(rows.link, one);
+    assert_int_equal(heard_by(0)->body_case, TRIVIUM__LOGITS_REQUEST__BODY_DRAIN);
+    assert_true(one->draining && samplers_serve(rows.table, "", "rules/1"));
+    assert_false(samplers_need(rows.table, one, "", "rules/1"));
+    samplerd_link_release(rows.link, one);
+    assert_int_equal(heard_by(0)->body_case, TRIVIUM__LOGITS_REQUEST__BODY_RELEASED);
+    fake_peer_say_leave(&rows.fakes[1]);
+    rows_until(&rows.n_lost, 1);
+    assert_false(samplers_serve(rows.table, "", "rules/1"));    /* it is given nothing any more */
+}
+
 /* ---- leaving ---- */
 
 static void who_leaves_is_lost_and_then_out_of_the_table(void **state) {
@@ -145,6 +170,7 @@ int main(void) {
         TEST(others_than_samplerds_are_refused),
         TEST(the_report_lists_them_after_the_figures),
         TEST(one_that_drains_is_known_and_reported),
+        TEST(one_may_be_asked_to_drain_and_be_released),
         TEST(who_leaves_is_lost_and_then_out_of_the_table),
         TEST(who_does_not_read_is_cut),
         TEST(only_a_sampler_without_rows_must_speak),

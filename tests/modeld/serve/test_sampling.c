@@ -24,7 +24,7 @@ static struct {
     samplers *table;
     endings endings;
     uint64_t n_texts;
-    leaving *leaving;
+    departing *departing;
     wakeup turn;
     size_t n_turns;
     tokenizerds *tokenizerds;
@@ -49,7 +49,7 @@ static void open_sampling(uint32_t step_deadline_ms) {
         .tokenizerds = at.tokenizerds,
         .endings = &at.endings,
         .turn = &at.turn,
-        .leaving = at.leaving,
+        .departing = at.departing,
         .step_deadline_ms = step_deadline_ms,
         .model_name = "tiny",
     };
@@ -73,11 +73,11 @@ static int begin(void **state) {
     assert_non_null(at.table);
     at.turn = (wakeup){.loop = tokens.loop, .handler = take_turn, .context = &at};
     at.endings = (endings){at.world->table, &at.turn, &at.n_texts};
-    at.leaving = leaving_new(&(leaving_options){tokens.loop, 0, at.world->table, &at.n_texts});
-    assert_non_null(at.leaving);
+    at.departing = departing_new(&(departing_options){tokens.loop, 0, at.world->table, &at.n_texts});
+    assert_non_null(at.departing);
     at.tokenizerds = tokenizerds_new(&(tokenizerds_options){
         .loop = tokens.loop, .sequences = at.world->table, .endings = &at.endings, .turn = &at.turn,
-        .leaving = at.leaving, .garbage = &tokens.garbage});
+        .departing = at.departing, .garbage = &tokens.garbage});
     assert_non_null(at.tokenizerds);
     place_make(&at.meeting);
     open_sampling(LONG_MS);
@@ -86,7 +86,7 @@ static int begin(void **state) {
 
 static int end(void **state) {
     for (size_t i = 0; i < sizeof at.fakes / sizeof *at.fakes; i++) fake_peer_close(&at.fakes[i]);
-    leaving_free(&at.leaving);
+    departing_free(&at.departing);
     sampling_free(&at.sampling);
     tokenizerds_free(&at.tokenizerds);
     world_end((void **)&at.world);
@@ -356,19 +356,6 @@ static void draw_next(sequence *s, size_t from, int32_t id) {
 }
 
 /* The row that it has stays with it, the next ones go to the other; when that is gone they come back. */
-static const Trivium__LogitsRequest *heard(size_t i) {
-    assert_true(fake_peer_hears(&at.fakes[i], tokens.loop, FAKE_BODY));
-    return (const Trivium__LogitsRequest *)at.fakes[i].header;
-}
-
-static void is_released(size_t i) {
-    assert_int_equal(heard(i)->body_case, TRIVIUM__LOGITS_REQUEST__BODY_RELEASED);
-}
-
-static bool one_is_left(void *table) {
-    return samplers_first(table) && !samplers_next(samplers_first(table));
-}
-
 static void a_text_moves_from_a_samplerd_that_drains(void **state) {
     (void)state;
     join(0);
@@ -377,40 +364,11 @@ static void a_text_moves_from_a_samplerd_that_drains(void **state) {
     fake_peer_say_draining(&at.fakes[0]);
     assert_true(turns_until(tokens.loop, drains, samplers_first(at.table)));
     draw_next(s, 0, 30);
-    is_released(0);             /* nobody needs it: it may leave */
+    assert_true(fake_peer_hears(&at.fakes[0], tokens.loop, FAKE_BODY));    /* nobody needs it: it may leave */
+    assert_int_equal(((const Trivium__LogitsRequest *)at.fakes[0].header)->body_case, TRIVIUM__LOGITS_REQUEST__BODY_RELEASED);
     draw_next(s, 1, 31);
     draw_next(s, 1, 32);
     assert_int_equal(TOLD(CLOSED)->closed->reason, TRIVIUM__CLOSE_REASON__CLOSE_LENGTH);
-}
-
-static void one_that_drains_is_released_when_nothing_is_left_that_only_it_may_draw(void **state) {
-    (void)state;
-    join(0);
-    sequence *s = text_with_row(LONG_MS);
-    fake_peer_say_draining(&at.fakes[0]);
-    assert_true(turns_until(tokens.loop, drains, samplers_first(at.table)));
-    for (int32_t id = 30; id <= 32; id++) draw_next(s, 0, id);
-    is_released(0);
-    assert_false(samplers_serve(at.table, "", "rules/1"));      /* what is new waits for another one */
-}
-
-static void one_that_was_asked_to_drain_is_told_and_its_end_is_awaited(void **state) {
-    (void)state;
-    static const drain_order order = {.is_sampler = true, .name = "fake", .host = ""};
-    static const drain_order unknown = {.is_sampler = true, .name = "x", .host = ""};
-    failure f;
-    join(0);
-    join(1);
-    assert_null(sampling_ask_to_drain(at.sampling, &order, &f));
-    assert_int_equal(f.code, STATUS_BAD_REQUEST);               /* of one name there are two */
-    assert_null(sampling_ask_to_drain(at.sampling, &unknown, &f));
-    assert_int_equal(f.code, STATUS_NOT_FOUND);
-    fake_peer_say_leave(&at.fakes[1]);
-    assert_true(turns_until(tokens.loop, one_is_left, at.table));
-    sampler *asked = sampling_ask_to_drain(at.sampling, &order, &f);
-    assert_ptr_equal(asked, samplers_first(at.table));
-    assert_int_equal(heard(0)->body_case, TRIVIUM__LOGITS_REQUEST__BODY_DRAIN);
-    is_released(0);             /* it counts as draining, whatever it says itself */
 }
 
 static void nobody_to_draw_is_an_error_when_wait_ms_is_over(void **state) {
@@ -433,8 +391,6 @@ int main(void) {
         TEST(rows_that_end_every_samplerd_end_their_text),
         TEST(a_samplerd_that_hangs_loses_its_row_to_another),
         TEST(a_text_moves_from_a_samplerd_that_drains),
-        TEST(one_that_drains_is_released_when_nothing_is_left_that_only_it_may_draw),
-        TEST(one_that_was_asked_to_drain_is_told_and_its_end_is_awaited),
         TEST(nobody_to_draw_is_an_error_when_wait_ms_is_over),
     };
     return cmocka_run_group_tests(tests, vocabulary_model_open, vocabulary_model_close);

@@ -30,7 +30,7 @@ static struct {
     report *report;
     tokenizerds *tokenizerds;
     uint64_t n_texts;
-    leaving *leaving;
+    departing *departing;
     place meetings[2];
     fake_peer fakes[2];
 } at;
@@ -67,15 +67,15 @@ static int begin(void **state) {
     world_begin((void **)&at.world);
     at.turn = (wakeup){.loop = at.loop, .handler = no_turn};
     at.endings = (endings){at.world->table, &at.turn, &at.n_texts};
-    at.leaving = leaving_new(&(leaving_options){at.loop, 0, at.world->table, &at.n_texts});
-    assert_non_null(at.leaving);
+    at.departing = departing_new(&(departing_options){at.loop, 0, at.world->table, &at.n_texts});
+    assert_non_null(at.departing);
     at.no_samplers = samplers_new();
     assert_non_null(at.no_samplers);
     at.report = report_new(at.no_samplers, no_figures, NULL);
     assert_non_null(at.report);
     at.tokenizerds = tokenizerds_new(&(tokenizerds_options){
         .loop = at.loop, .sequences = at.world->table, .endings = &at.endings, .turn = &at.turn,
-        .leaving = at.leaving, .garbage = &at.garbage});
+        .departing = at.departing, .garbage = &at.garbage});
     assert_non_null(at.tokenizerds);
     join_both();
     return 0;
@@ -84,7 +84,7 @@ static int begin(void **state) {
 static int end(void **state) {
     (void)state;
     bool removed = true;
-    leaving_free(&at.leaving);
+    departing_free(&at.departing);
     tokenizerds_free(&at.tokenizerds);
     for (size_t i = 0; i < 2; i++) {
         fake_peer_close(&at.fakes[i]);

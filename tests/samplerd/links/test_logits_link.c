@@ -73,6 +73,47 @@ static void a_modeld_that_drains_gets_answers_as_ever(void **state) {
     assert_int_equal(scene.sampler.n_calls, 1);
 }
 
+static void says(Trivium__LogitsRequest m) {
+    fake_peer_send(&scene.modeld, &m.base, NULL, 0);
+    fake_peer_say_heartbeat(&scene.modeld);
+    assert_true(fake_peer_hears(&scene.modeld, scene.loop, TRIVIUM__CONTROL__WORD_HEARTBEAT));
+}
+
+static void says_released(void) {
+    Trivium__Released released = TRIVIUM__RELEASED__INIT;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_RELEASED;
+    m.released = &released;
+    says(m);
+}
+
+/* Whoever waits for its answers has it until the modeld says that nobody does. */
+static void one_that_drains_is_over_when_it_is_released(void **state) {
+    (void)state;
+    assert_true(logits_link_is_over(scene.link));       /* nobody has answered its Hello */
+    scene_accept();
+    says_released();                                    /* before it drains that is no word for it */
+    logits_link_drain(scene.link);
+    assert_true(fake_peer_hears(&scene.modeld, scene.loop, TRIVIUM__CONTROL__WORD_DRAINING));
+    assert_false(logits_link_is_over(scene.link));
+    order o = order_good();
+    assert_null(order_answer(&o)->error);
+    assert_false(logits_link_is_over(scene.link));
+    says_released();
+    assert_true(logits_link_is_over(scene.link));
+}
+
+static void a_modeld_may_ask_for_it(void **state) {
+    (void)state;
+    scene_accept();
+    Trivium__DrainSampler drain = TRIVIUM__DRAIN_SAMPLER__INIT;
+    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
+    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_DRAIN;
+    m.drain = &drain;
+    says(m);
+    assert_int_equal(scene.sampler.n_orders, 1);
+}
+
 static void leaving_is_said(void **state) {
     (void)state;
     scene_accept();
@@ -256,6 +297,8 @@ int main(void) {
         TEST(only_a_modeld_is_joined),
         TEST(a_name_that_no_peer_takes_is_refused_at_once),
         TEST(a_modeld_that_drains_gets_answers_as_ever),
+        TEST(one_that_drains_is_over_when_it_is_released),
+        TEST(a_modeld_may_ask_for_it),
         TEST(leaving_is_said),
         TEST(a_request_arrives_as_the_call_that_it_means),
         TEST(a_request_may_have_little_in_it),

@@ -36,13 +36,18 @@ static status draw(void *context, unsigned drawer, const sample_rows *rows, samp
     return s->answer == STATUS_OK ? STATUS_OK : (fail)(f, s->answer, "the sampler says no");
 }
 
+static void drain(void *context) {
+    noting_sampler *s = context;
+    s->n_orders++;
+}
+
 logits_link *scene_join(const char *address, const char *name) {
     failure f;
     logits_link *link;
     const logits_link_options options = {
         .address = address, .name = name, .pool = "careful",
         .incarnation = peers_incarnation(), .heartbeat_ms = HEARTBEAT_MS, .map_rows = true, .takes_cut_rows = true,
-        .draw_threads = scene.threads, .calls = {.draw = draw}, .context = &scene.sampler,
+        .draw_threads = scene.threads, .calls = {.draw = draw, .drain = drain}, .context = &scene.sampler,
     };
     assert_int_equal(logits_link_join(&link, scene.loop, &options, &f), STATUS_OK);
     return link;

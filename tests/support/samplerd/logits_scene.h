@@ -20,6 +20,7 @@ extern const int32_t SCENE_ID_LIST[SCENE_IDS];
 
 typedef struct noting_sampler {
     size_t n_calls;
+    size_t n_orders;            /* to drain */
     sample_rows rows;           /* of the last call; what it points to is copied below */
     float logits[SCENE_ROWS * SCENE_VOCAB];
     int32_t ids[SCENE_IDS], given[SCENE_ROWS];

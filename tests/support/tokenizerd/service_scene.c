@@ -31,7 +31,8 @@ int service_scene_begin(void **state) {
     const service_options options = {.name = "tokenizerd",
                                      .bind_clients = s->clients_at.address,
                                      .bind_models = s->modelds_at.address,
-                                     .heartbeat_ms = BEAT_MS};
+                                     .heartbeat_ms = BEAT_MS,
+                                     .drain_s = DRAIN_MS / 1000.0};
     assert_int_equal(service_new(&s->service, s->loop, &options, &f), STATUS_OK);
     asker_connect(&s->client, s->loop, s->clients_at.address, &trivium__text_reply__descriptor,
                   TRIVIUM__ROLE__CLIENT);
@@ -118,6 +119,7 @@ void modeld_reports(asker *modeld, const char *pool) {
     Trivium__ModelReport report = TRIVIUM__MODEL_REPORT__INIT;
     Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;
     Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    one.name = (char *)"sam";
     one.pool = (char *)pool;
     report.samplers = list;
     report.n_samplers = pool != NULL;

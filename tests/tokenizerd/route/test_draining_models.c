@@ -84,6 +84,49 @@ static void test_its_name_is_free(void **state) {
     assert_ptr_equal(models_find(ms, "m", ""), modeld_model(young));
 }
 
+/* ---- another file in its place ---- */
+
+static modeld *joins_in_place(models *ms, const char *fingerprint) {
+    modeld *d = NULL;
+    failure f;
+    model_offer offer = served_offer("m", fingerprint, "tiny");
+    offer.replaces = true;
+    assert_int_equal(models_join(ms, &offer, 7, NULL, &d, &f), STATUS_OK);
+    return d;
+}
+
+static void test_one_that_is_replaced_takes_nothing_new(void **state) {
+    models *ms = *state;
+    modeld *a = model_at_hand(ms, "m", "old"), *b = model_at_hand(ms, "m", "old");
+    assert_null(models_replaced(ms));
+    modeld *young = joins_in_place(ms, "new");
+    for (modeld *d; (d = models_replaced(ms)) != NULL;) {
+        assert_true(d == a || d == b);
+        modeld_drain(d);
+    }
+    assert_true(modeld_is_draining(a) && modeld_is_draining(b) && !modeld_is_draining(young));
+    assert_ptr_equal(models_find_open(ms, "m", ""), modeld_model(young));
+    assert_ptr_equal(models_find(ms, "m", "old"), modeld_model(a));     /* for what it began */
+}
+
+static void test_one_that_was_replaced_may_come_back_for_what_it_began(void **state) {
+    models *ms = *state;
+    modeld *a = model_at_hand(ms, "m", "old"), *back = NULL;
+    served_model *old = modeld_model(a);
+    models_serving.hold(old);
+    modeld *young = joins_in_place(ms, "new");
+    modeld_drain(models_replaced(ms));
+    models_leave(&a);
+    back = model_at_hand(ms, "m", "old");
+    assert_true(modeld_is_draining(back) && modeld_model(back) == old);
+    assert_ptr_equal(models_find_open(ms, "m", ""), modeld_model(young));
+    models_leave(&back);
+    models_serving.release(old);
+    failure f;
+    const model_offer offer = served_offer("m", "old", "tiny");
+    assert_int_equal(models_join(ms, &offer, 1, NULL, &back, &f), STATUS_NAME_TAKEN);     /* nobody needs it any more */
+}
+
 /* ---- in a sentence ---- */
 
 #define WHY "what serves 'm' is draining and takes nothing new, and no other modeld of it has joined within 0.5 s; " \
@@ -121,6 +164,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_the_others_take_what_is_new, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_model_of_which_all_drain_is_not_open, setup, teardown),
         cmocka_unit_test_setup_teardown(test_its_name_is_free, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_that_is_replaced_takes_nothing_new, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_that_was_replaced_may_come_back_for_what_it_began, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_missing_is_told, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,8 +104,9 @@ static void test_what_is_awaited_is_named(void **state) {
     assert_string_equal(told, "waiting for room in the modelds of 'b', for up to 2.5 s");
     awaited_samplerd(models_first(ms), &(samplerd_wanted){"", "", false}, 2500, told);
     assert_string_equal(told, "waiting for a samplerd at the modeld of 'b', for up to 2.5 s");
-    awaited_samplerd(models_first(ms), &(samplerd_wanted){"mine", "s/1", false}, 2500, told);
-    assert_string_equal(told, "waiting for a samplerd of pool 'mine' that draws as s/1 at the modeld of 'b', for up to 2.5 s");
+    awaited_samplerd(models_first(ms), &(samplerd_wanted){"mine", "s/1", true}, 2500, told);
+    assert_string_equal(told, "waiting for a samplerd of pool 'mine' that draws as s/1 at the modeld of 'b', for up to 2.5 s; "
+                              "the one that is there hangs");
 }
 
 int main(void) {

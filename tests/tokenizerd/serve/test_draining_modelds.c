@@ -113,7 +113,19 @@ static void a_text_resumed_goes_on_where_one_drains(void **state) {
     is_opened(first_modeld, 2, "hia");
 }
 
-/* As one says that has drained for a moment already: the text that crossed its word goes elsewhere. */
+/* What crossed its word, and was not served for it. */
+static void a_text_that_it_refuses_goes_to_another(void **state) {
+    (void)state;
+    modeld_joins(first_modeld);
+    modeld_joins(second_modeld);
+    asks_for_a_text(0);
+    TOLD(STARTED);
+    is_opened(first_modeld, 1, "hi");
+    closes(first_modeld, 1, TRIVIUM__CLOSE_REASON__CLOSE_ERROR, TRIVIUM__CODE__DRAINING);
+    is_opened(second_modeld, 1, "hi");
+    assert_true(asker_is_silent(&tokenizerd.client));
+}
+
 static void a_text_that_has_no_room_there_goes_to_another(void **state) {
     (void)state;
     has_begun();
@@ -217,6 +229,7 @@ int main(void) {
         TEST(nobody_is_waited_for_longer_than_asked),
         TEST(a_lost_text_goes_on_where_one_drains),
         TEST(a_text_resumed_goes_on_where_one_drains),
+        TEST(a_text_that_it_refuses_goes_to_another),
         TEST(a_text_that_has_no_room_there_goes_to_another),
         TEST(scores_and_probes_go_to_another),
         TEST(a_text_becomes_ids_all_the_same),

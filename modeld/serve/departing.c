@@ -1,4 +1,4 @@
-#include "leaving.h"
+#include "departing.h"
 
 #include <stdlib.h>
 
@@ -7,43 +7,43 @@
 #include "tokenizerds.h"
 
 /* Somebody waits for an end. */
-typedef struct awaited_end {
+typedef struct awaited_departure {
     tokenizerd_link *asker;
     uint64_t call;
     const sampler *sampler;     /* NULL: this modeld's */
-} awaited_end;
+} awaited_departure;
 
-struct leaving {
-    leaving_options options;
+struct departing {
+    departing_options options;
     tokenizerds *tokenizerds;
     sampling *sampling;
     draining *draining;
     uint64_t n_texts_before;    /* that it was told to drain */
-    awaited_end awaited[DRAINS_MAX];
+    awaited_departure awaited[DRAINS_MAX];
     size_t n_awaited;
 };
 
 static void begin(void *context) {
-    leaving *l = context;
+    departing *l = context;
     l->n_texts_before = *l->options.n_texts;
     tokenizerds_drain(l->tokenizerds);
     sampling_drain(l->sampling);
 }
 
 static bool is_idle(void *context) {
-    const leaving *l = context;
+    const departing *l = context;
     return sequences_count(l->options.sequences) == 0 && tokenizerds_have_sent(l->tokenizerds);
 }
 
 /* ---- who asked ---- */
 
-static void forget(leaving *l, size_t at) {
+static void forget(departing *l, size_t at) {
     l->awaited[at] = l->awaited[--l->n_awaited];
 }
 
-void leaving_order(leaving *l, tokenizerd_link *from, const drain_order *order) {
+void departing_order(departing *l, tokenizerd_link *from, const drain_worker *order) {
     failure f;
-    awaited_end end = {.asker = from, .call = order->call};
+    awaited_departure end = {.asker = from, .call = order->call};
     if (l->n_awaited == DRAINS_MAX) fail(&f, STATUS_BUSY, "%d ends are waited for already", DRAINS_MAX);
     else if (!order->is_sampler || (end.sampler = sampling_ask_to_drain(l->sampling, order, &f))) f.code = STATUS_OK;
     if (f.code != STATUS_OK) {
@@ -54,12 +54,12 @@ void leaving_order(leaving *l, tokenizerd_link *from, const drain_order *order) 
     if (!order->is_sampler) draining_order(l->draining);
 }
 
-void leaving_forget(leaving *l, const tokenizerd_link *from) {
+void departing_forget(departing *l, const tokenizerd_link *from) {
     for (size_t i = l->n_awaited; i-- > 0;)
         if (l->awaited[i].asker == from) forget(l, i);
 }
 
-void leaving_sampler_left(leaving *l, const sampler *gone) {
+void departing_sampler_left(departing *l, const sampler *gone) {
     for (size_t i = l->n_awaited; i-- > 0;) {
         if (l->awaited[i].sampler != gone) continue;
         tokenizerd_answer_drained(l->awaited[i].asker, l->awaited[i].call, 0, 0);
@@ -67,12 +67,12 @@ void leaving_sampler_left(leaving *l, const sampler *gone) {
     }
 }
 
-static void tell_end(const leaving *l) {
+static void tell_end(const departing *l) {
     uint32_t n_left = 0;
     for (const sequence *q = sequences_first(l->options.sequences); q; q = sequences_next(q))
         n_left += q->kind == SEQUENCE_TEXT;
     for (size_t i = 0; i < l->n_awaited; i++) {
-        const awaited_end *end = &l->awaited[i];
+        const awaited_departure *end = &l->awaited[i];
         if (!end->sampler)
             tokenizerd_answer_drained(end->asker, end->call, (uint32_t)(*l->options.n_texts - l->n_texts_before), n_left);
     }
@@ -80,8 +80,8 @@ static void tell_end(const leaving *l) {
 
 /* ---- its life ---- */
 
-leaving *leaving_new(const leaving_options *options) {
-    leaving *l = calloc(1, sizeof *l);
+departing *departing_new(const departing_options *options) {
+    departing *l = calloc(1, sizeof *l);
     if (!l) return NULL;
     l->options = *options;
     l->draining = draining_new(&(draining_options){
@@ -91,16 +91,16 @@ leaving *leaving_new(const leaving_options *options) {
         .is_idle = is_idle,
         .context = l,
     });
-    if (!l->draining) leaving_free(&l);
+    if (!l->draining) departing_free(&l);
     return l;
 }
 
-void leaving_wire(leaving *l, tokenizerds *to, sampling *s) {
+void departing_wire(departing *l, tokenizerds *to, sampling *s) {
     l->tokenizerds = to;
     l->sampling = s;
 }
 
-void leaving_free(leaving **l) {
+void departing_free(departing **l) {
     if (!*l) return;
     tell_end(*l);
     draining_free(&(*l)->draining);

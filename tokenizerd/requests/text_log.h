@@ -3,7 +3,7 @@
 #ifndef TRIVIUM_TEXT_LOG_H
 #define TRIVIUM_TEXT_LOG_H
 
-#include "tokenizerd/requests/request.h"
+#include "request.h"
 
 /* As log_event: text_log(r, "opened", "step=%u", step). */
 void text_log(const request *r, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
