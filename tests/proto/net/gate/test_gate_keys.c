@@ -21,7 +21,8 @@ enum { HIGH_WATER = 8, SOON_MS = 60000, BACKLOG = 64, KEY_CHARACTERS = 40 };
 
 static char server_public[KEY_CHARACTERS + 1], server_secret[KEY_CHARACTERS + 1];
 static char address[64];
-static zsock_t *bound;
+static zsock_t *bound, *joiner;
+static zactor_t *monitor;
 static int listening = -1, number;
 
 /* The ROUTER's, which was made to listen by hand as endpoints are. */
@@ -63,24 +64,30 @@ static int end(void **state) {
     return 0;
 }
 
+/* Whatever a test has left. */
+static int part(void **state) {
+    (void)state;
+    zactor_destroy(&monitor);
+    zsock_destroy(&joiner);
+    return 0;
+}
+
 /* A DEALER with a key of its own, not connected yet. */
-static zsock_t *new_joiner(void) {
+static void new_joiner(void) {
     char public_key[KEY_CHARACTERS + 1], secret_key[KEY_CHARACTERS + 1];
     assert_int_equal(zmq_curve_keypair(public_key, secret_key), 0);
-    zsock_t *joiner = zsock_new(ZMQ_DEALER);
+    joiner = zsock_new(ZMQ_DEALER);
     zsock_set_curve_serverkey(joiner, server_public);
     zsock_set_curve_publickey(joiner, public_key);
     zsock_set_curve_secretkey(joiner, secret_key);
     zsock_set_sndhwm(joiner, HIGH_WATER);
     zsock_set_immediate(joiner, 1);
     zsock_set_linger(joiner, 0);
-    return joiner;
 }
 
-static zsock_t *join(void) {
-    zsock_t *joiner = new_joiner();
+static void join(void) {
+    new_joiner();
     assert_int_equal(zsock_connect(joiner, "%s", address), 0);
-    return joiner;
 }
 
 static bool becomes(size_t value(void), size_t expected) {
@@ -90,7 +97,7 @@ static bool becomes(size_t value(void), size_t expected) {
 }
 
 /* A message whose header and raw frames have about so many bytes. */
-static status send_message(zsock_t *joiner, size_t n_header, size_t n_raw_bytes, size_t n_raw) {
+static status send_message(size_t n_header, size_t n_raw_bytes, size_t n_raw) {
     static uint8_t bytes[256 * 1024];
     Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
     Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
@@ -102,9 +109,9 @@ static status send_message(zsock_t *joiner, size_t n_header, size_t n_raw_bytes,
 }
 
 /* The same, as soon as it is connected; n_more bytes have come through the gate when this returns. */
-static void send_through(zsock_t *joiner, size_t n_raw_bytes, size_t n_more) {
+static void send_through(size_t n_raw_bytes, size_t n_more) {
     size_t n_before = gate_received_bytes();
-    for (uint64_t begun_ms = clock_ms(); send_message(joiner, 1, n_raw_bytes, 1) != STATUS_OK; usleep(1000))
+    for (uint64_t begun_ms = clock_ms(); send_message(1, n_raw_bytes, 1) != STATUS_OK; usleep(1000))
         assert_true(clock_ms() - begun_ms < SOON_MS);
     while (gate_received_bytes() < n_before + n_more) usleep(1000);
 }
@@ -123,8 +130,8 @@ static int receive_one(void) {
     return connection;
 }
 
-static void part_with(zsock_t **joiner) {
-    zsock_destroy(joiner);
+static void leave(void) {
+    zsock_destroy(&joiner);
     assert_true(becomes(gate_connections, 0));
     assert_int_equal(gate_received_bytes(), 0);
 }
@@ -136,11 +143,11 @@ static size_t random_size(size_t most) {
 static void all_that_was_taken_is_forgotten(void **state) {
     (void)state;
     enum { N_MESSAGES = 3000 };
-    zsock_t *joiner = join();
+    join();
     size_t most = 0;
     int n_sent = 0, n_received = 0, unused;
     for (uint64_t begun_ms = clock_ms(); n_received < N_MESSAGES && clock_ms() - begun_ms < SOON_MS;) {
-        if (n_sent < N_MESSAGES && send_message(joiner, random_size(100000), random_size(200000), (size_t)rand() % 3) == STATUS_OK)
+        if (n_sent < N_MESSAGES && send_message(random_size(100000), random_size(200000), (size_t)rand() % 3) == STATUS_OK)
             n_sent++;
         if (gate_received_bytes() > most) most = gate_received_bytes();
         if (rand() % 3 == 0 || n_sent == N_MESSAGES) n_received += receive_message(&unused);
@@ -148,19 +155,19 @@ static void all_that_was_taken_is_forgotten(void **state) {
     assert_int_equal(n_received, N_MESSAGES);
     assert_true(most > 0);
     assert_int_equal(gate_received_bytes(), 0);
-    part_with(&joiner);
+    leave();
 }
 
 enum { RAW_BYTES = 30000 };
 
 static void it_is_known_whose_messages_lie_unread(void **state) {
     (void)state;
-    zsock_t *joiner = join();
-    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    join();
+    send_through(RAW_BYTES, RAW_BYTES);
     uint64_t connection = gate_number(receive_one());
     assert_true(connection != 0);
     assert_false(gate_unread(connection));
-    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    send_through(RAW_BYTES, RAW_BYTES);
     assert_true(gate_unread(connection));
     size_t n_waiting = gate_received_bytes();
     zsock_destroy(&joiner);
@@ -172,23 +179,22 @@ static void it_is_known_whose_messages_lie_unread(void **state) {
     assert_true(becomes(gate_connections, 0));
 }
 
-static bool event_comes(zactor_t *monitor, const char *expected) {
+static bool event_comes(const char *expected) {
     zsock_set_rcvtimeo(monitor, SOON_MS);
     bool comes = false;
     for (char *event; !comes && (event = zstr_recv(monitor)); zstr_free(&event)) comes = strcmp(event, expected) == 0;
     return comes;
 }
 
-static zactor_t *new_monitor(zsock_t *joiner, const char *event) {
-    zactor_t *monitor = zactor_new(zmonitor, joiner);
+static void watch_for(const char *event) {
+    monitor = zactor_new(zmonitor, joiner);
     zstr_sendx(monitor, "LISTEN", event, NULL);
     zstr_send(monitor, "START");
     zsock_wait(monitor);
-    return monitor;
 }
 
 /* It sends a PING every millisecond, and waits for the answers as long as for anything. */
-static void ping(zsock_t *joiner) {
+static void ping(void) {
     zsock_set_heartbeat_ivl(joiner, 1);
     zsock_set_heartbeat_timeout(joiner, SOON_MS);
 }
@@ -196,56 +202,56 @@ static void ping(zsock_t *joiner) {
 /* Nothing comes of them that could be taken, so they must not weigh; and as nobody sees that they are PINGs, there may not be many. */
 static void pings_weigh_nothing_and_do_not_go_on_without_end(void **state) {
     (void)state;
-    zsock_t *joiner = new_joiner();
-    ping(joiner);
-    zactor_t *monitor = new_monitor(joiner, "DISCONNECTED");
+    new_joiner();
+    ping();
+    watch_for("DISCONNECTED");
     zsock_connect(joiner, "%s", address);
-    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    send_through(RAW_BYTES, RAW_BYTES);
     uint64_t connection = gate_number(receive_one());
-    assert_true(event_comes(monitor, "DISCONNECTED"));
+    assert_true(event_comes("DISCONNECTED"));
     assert_false(gate_unread(connection));
     assert_int_equal(gate_received_bytes(), 0);
     zactor_destroy(&monitor);
-    part_with(&joiner);
+    leave();
 }
 
 /* Whoever has them sent beside messages stays. */
 static void pings_between_messages_are_fine(void **state) {
     (void)state;
     enum { N_MESSAGES = 200, PAUSE_US = 5000 };
-    zsock_t *joiner = new_joiner();
-    ping(joiner);
+    new_joiner();
+    ping();
     zsock_connect(joiner, "%s", address);
-    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    send_through(RAW_BYTES, RAW_BYTES);
     uint64_t connection = gate_number(receive_one());
     for (int i = 0; i < N_MESSAGES; i++) {
-        send_through(joiner, RAW_BYTES, RAW_BYTES);
+        send_through(RAW_BYTES, RAW_BYTES);
         assert_true(gate_number(receive_one()) == connection);
         gate_sweep(number);
         gate_joined((int)(connection % DESCRIPTORS_MAX));
         usleep(PAUSE_US);
     }
     assert_false(gate_unread(connection));
-    part_with(&joiner);
+    leave();
 }
 
 /* ZeroMQ ends the process where one takes the name that it is about to give to another one. */
 static void a_name_that_zeromq_gives_itself_is_no_handshake(void **state) {
     (void)state;
-    zsock_t *joiner = new_joiner();
+    new_joiner();
     assert_int_equal(zmq_setsockopt(zsock_resolve(joiner), ZMQ_ROUTING_ID, "\0abcd", 5), 0);
-    zactor_t *monitor = new_monitor(joiner, "DISCONNECTED");
+    watch_for("DISCONNECTED");
     zsock_connect(joiner, "%s", address);
-    assert_true(event_comes(monitor, "DISCONNECTED"));
+    assert_true(event_comes("DISCONNECTED"));
     zactor_destroy(&monitor);
     zsock_destroy(&joiner);
     assert_int_equal(gate_received_bytes(), 0);
-    joiner = new_joiner();
+    new_joiner();
     assert_int_equal(zmq_setsockopt(zsock_resolve(joiner), ZMQ_ROUTING_ID, "abcd\0", 5), 0);
     zsock_connect(joiner, "%s", address);
-    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    send_through(RAW_BYTES, RAW_BYTES);
     receive_one();
-    part_with(&joiner);
+    leave();
 }
 
 static bool cut_after_greeting_as(const char *mechanism) {
@@ -288,8 +294,8 @@ static void take_all_until_there_are(size_t n_connections) {
 /* As when a key is replaced: the one before ends with all that came through it, and the endpoint goes on. */
 static void a_duplicate_listens_for_the_same_endpoint(void **state) {
     (void)state;
-    zsock_t *joiner = join();
-    send_through(joiner, RAW_BYTES, RAW_BYTES);
+    join();
+    send_through(RAW_BYTES, RAW_BYTES);
     uint64_t before = gate_number(receive_one());
     int duplicate = fcntl(listening, F_DUPFD_CLOEXEC, 0);
     assert_int_equal(gate_descriptor(number), listening);
@@ -301,7 +307,7 @@ static void a_duplicate_listens_for_the_same_endpoint(void **state) {
     int connection = -1;
     for (uint64_t begun_ms = clock_ms(); gate_number(connection) <= before; usleep(1000)) {     /* it connects anew by itself */
         assert_true(clock_ms() - begun_ms < SOON_MS);
-        send_message(joiner, 1, RAW_BYTES, 1);
+        send_message(1, RAW_BYTES, 1);
         receive_message(&connection);
     }
     take_all_until_there_are(1);
@@ -314,13 +320,13 @@ static void a_duplicate_listens_for_the_same_endpoint(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_that_was_taken_is_forgotten),
-        cmocka_unit_test(it_is_known_whose_messages_lie_unread),
-        cmocka_unit_test(pings_weigh_nothing_and_do_not_go_on_without_end),
-        cmocka_unit_test(pings_between_messages_are_fine),
-        cmocka_unit_test(a_name_that_zeromq_gives_itself_is_no_handshake),
-        cmocka_unit_test(whoever_greets_otherwise_gets_no_further),
-        cmocka_unit_test(a_duplicate_listens_for_the_same_endpoint),
+        cmocka_unit_test_teardown(all_that_was_taken_is_forgotten, part),
+        cmocka_unit_test_teardown(it_is_known_whose_messages_lie_unread, part),
+        cmocka_unit_test_teardown(pings_weigh_nothing_and_do_not_go_on_without_end, part),
+        cmocka_unit_test_teardown(pings_between_messages_are_fine, part),
+        cmocka_unit_test_teardown(a_name_that_zeromq_gives_itself_is_no_handshake, part),
+        cmocka_unit_test_teardown(whoever_greets_otherwise_gets_no_further, part),
+        cmocka_unit_test_teardown(a_duplicate_listens_for_the_same_endpoint, part),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
