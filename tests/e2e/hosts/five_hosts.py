@@ -25,6 +25,8 @@ GROUPS = {"askers": ASKERS, "workers": WORKERS}                 # names that lea
 ROAD_BEGINS = {binder: f"127.0.1.{number}" for number, binder in enumerate((*ASKERS, *WORKERS), 1)}
 ADDRESSES = {**{binder: [begin] for binder, begin in ROAD_BEGINS.items()},
              **{group: [ROAD_BEGINS[name] for name in those] for group, those in GROUPS.items()}}
+# All hosts share a kernel, and must not read rows where they lie.
+SENT_ROWS = {"t1": ["--no-mapping"], "t2": ["--no-mapping", "--whole-rows"]}
 N_DAEMONS = 5                   # that a tokenizerd knows: itself and those of the workers
 
 
@@ -34,8 +36,9 @@ class FiveHosts(HostStack):
     def __init__(self, network, model):
         super().__init__(network)
         self.keys = make_keys(self.folder / "keys", *NAMES)
-        for name in NAMES:
-            NameServer(self, name).says(**ADDRESSES).start()
+        servers = [NameServer(self, name).says(**ADDRESSES) for name in NAMES]
+        for server in servers:          # they have one file, which is not written any more
+            server.start()
         self.proxies = {name: Proxy(network[name].enter) for name in NAMES}
         self.roads = {(port, joiner, binder): self.proxies[joiner].road(f"tcp://{ROAD_BEGINS[binder]}:{port}",
                                                                         network[binder].tcp(port))
@@ -46,8 +49,8 @@ class FiveHosts(HostStack):
         for host in WORKERS:
             self.begin(host, "modeld", "--model", model, "--threads", 1, "--step-deadline-ms", STEP_DEADLINE_MS,
                        "--bind-samplers", network[host].tcp(SAMPLERS), "--join", f"tcp://askers:{MODELS}")
-        for host in ASKERS:     # they share a kernel, and must not read rows where they lie
-            self.begin(host, "samplerd", "--no-mapping", "--join", f"tcp://workers:{SAMPLERS}")
+        for host, rows in SENT_ROWS.items():
+            self.begin(host, "samplerd", *rows, "--join", f"tcp://workers:{SAMPLERS}")
 
     def begin(self, host, role, *arguments):
         return self.start_on(host, role, "--heartbeat-ms", HEARTBEAT_MS, "--keys", self.keys[host], *arguments)

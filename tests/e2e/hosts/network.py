@@ -1,8 +1,8 @@
 """Hosts in one machine: namespaces of network, mounts and names, cables between them and a switch, all without root where
 the kernel lets a user have them.
 
-A namespace lasts as long as a process in it: here one that reads from a pipe of ours. So all of it ends with whoever made
-it, however that ends, and nothing of it has a name outside.
+A namespace lasts as long as a process in it: here one that reads from a pipe of ours, and what is started there, which ends
+with the thread that started it. So all of it ends with whoever made it, however that ends, and nothing of it has a name outside.
 """
 import contextlib
 import os
@@ -44,7 +44,7 @@ class Space:
             self.holder.wait()
             raise NetworkFault(self.holder.stderr.read().strip())
         self.enter = ["nsenter", "-t", str(self.holder.pid), "-n", "-u", "-m",
-                      *(["-U", "--preserve-credentials"] if own_user else []), "--"]
+                      *(["-U", "--preserve-credentials"] if own_user else []), "setpriv", "--pdeathsig", "KILL", "--"]
 
     def run(self, *command):
         return run(*self.enter, *command)

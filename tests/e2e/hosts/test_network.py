@@ -1,5 +1,6 @@
 """The net itself: hosts reach each other until they are parted, cables carry what they may, and a proxy's road is as it is
 told to be."""
+import pathlib
 import socket
 import subprocess
 import sys
@@ -66,6 +67,26 @@ def test_nothing_is_left_of_a_network(network):
     holders = [space.holder for space in network.spaces]
     network.close()
     assert all(holder.returncode == 0 for holder in holders)
+
+
+MAKER = """
+import subprocess, sys
+sys.path[:0] = sys.argv[1:]
+from network import Network
+network = Network("here")
+program = subprocess.Popen([*network["here"].enter, "sleep", "1000"])
+print(program.pid, *(space.holder.pid for space in network.spaces), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_nor_of_one_whose_maker_was_killed(network):
+    maker = subprocess.Popen([sys.executable, "-c", MAKER, *sys.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    pids = maker.stdout.readline().split()
+    assert len(pids) == 3
+    maker.kill()
+    maker.communicate()
+    wait_until(lambda: not any(pathlib.Path("/proc", pid.decode()).exists() for pid in pids), what="all of it gone")
 
 
 # the proxy's road
