@@ -91,6 +91,10 @@ static status read_settings(int argc, char **argv, failure *f) {
     return st == STATUS_OK ? check_bind("bind-models", bind_models, f) : st;
 }
 
+static owner_limits limits_now(void) {
+    return (owner_limits){texts_an_owner, calls_an_owner, watches_an_owner, bytes_an_owner};
+}
+
 /* ---- what can change while it runs ---- */
 
 static service *serving;
@@ -100,9 +104,19 @@ static void default_model_changed(void *unused) {
     service_set_default_model(serving, default_model);
 }
 
+static void limits_changed(void *unused) {
+    (void)unused;
+    const owner_limits limits = limits_now();
+    service_set_limits(serving, &limits);
+}
+
 static const config_change changes[] = {
     {"log", log_level_changed, &level},
     {"default-model", default_model_changed, NULL},
+    {"texts-an-owner", limits_changed, NULL},
+    {"calls-an-owner", limits_changed, NULL},
+    {"watches-an-owner", limits_changed, NULL},
+    {"bytes-an-owner", limits_changed, NULL},
     {0},
 };
 
@@ -137,7 +151,7 @@ int main(int argc, char **argv) {
         .keys = keyring,
         .drain_s = drain_s,
         .insecure = insecure,
-        .limits = {texts_an_owner, calls_an_owner, watches_an_owner, bytes_an_owner},
+        .limits = limits_now(),
     };
     if (service_new(&serving, l, &wiring, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "clients=%s models=%s", service_clients_at(serving), service_models_at(serving));

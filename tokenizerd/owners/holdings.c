@@ -17,14 +17,20 @@ static const holding_row rows[HOLDINGS] = {
 };
 _Static_assert((int)HOLDINGS <= (int)HOLDINGS_MAX, "an owner has a place for each");
 
+static const holding_table table = {rows, HOLDINGS};
+
 owners *holdings_new(const owner_limits *limits) {
-    static const holding_table table = {rows, HOLDINGS};
-    size_t by_row[HOLDINGS] = {0};
-    if (limits) {
-        by_row[HOLDING_REQUESTS] = limits->n_requests;
-        by_row[HOLDING_CALLS] = limits->n_calls;
-        by_row[HOLDING_WATCHES] = limits->n_watches;
-        by_row[OF_BYTES] = limits->n_bytes;
-    }
-    return owners_new(&table, by_row);
+    owners *os = owners_new(&table, NULL);
+    if (os && limits) holdings_limit(os, limits);
+    return os;
+}
+
+void holdings_limit(owners *os, const owner_limits *limits) {
+    const size_t by_row[HOLDINGS] = {
+        [HOLDING_REQUESTS] = limits->n_requests,
+        [HOLDING_CALLS] = limits->n_calls,
+        [HOLDING_WATCHES] = limits->n_watches,
+        [OF_BYTES] = limits->n_bytes,
+    };
+    owners_limit(os, by_row);
 }

@@ -21,5 +21,6 @@ typedef struct owner_limits {
 } owner_limits;
 
 owners *holdings_new(const owner_limits *limits);   /* NULL: none. NULL comes back without memory */
+void holdings_limit(owners *os, const owner_limits *limits);        /* others from now on: owners_limit */
 
 #endif

@@ -273,6 +273,10 @@ static status tables_new(service *s, const service_options *o, failure *f) {
     return STATUS_OK;
 }
 
+void service_set_limits(service *s, const owner_limits *limits) {
+    holdings_limit(s->owners, limits);
+}
+
 void service_set_default_model(service *s, const char *name) {
     default_model_set(models_default(s->models), name ? name : "");
 }

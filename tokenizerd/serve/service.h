@@ -30,6 +30,9 @@ status service_new(service **out, loop *l, const service_options *options, failu
 /* As default_model of the options; NULL: the one that joined first again. */
 void service_set_default_model(service *s, const char *name);
 
+/* As limits of the options, from now on. */
+void service_set_limits(service *s, const owner_limits *limits);
+
 /* Says Leave to all: clients resume elsewhere from their own copies. NULL is fine. */
 const char *service_clients_at(const service *s);   /* where it listens, with the port that * became */
 const char *service_models_at(const service *s);

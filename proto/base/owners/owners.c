@@ -22,8 +22,12 @@ owners *owners_new(const holding_table *table, const size_t *limits) {
     owners *os = calloc(1, sizeof *os);
     if (!os) return NULL;
     os->table = *table;
-    if (limits) memcpy(os->limits, limits, table->n_rows * sizeof *limits);
+    if (limits) owners_limit(os, limits);
     return os;
+}
+
+void owners_limit(owners *os, const size_t *limits) {
+    memcpy(os->limits, limits, os->table.n_rows * sizeof *limits);
 }
 
 void owners_free(owners **os) {

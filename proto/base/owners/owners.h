@@ -44,6 +44,9 @@ typedef struct owner {
 owners *owners_new(const holding_table *table, const size_t *limits);
 void owners_free(owners **os);                      /* nobody may be held any more; NULL is fine */
 
+/* Others from now on, [n_rows]; what an owner has beyond them stays until it gives it back. */
+void owners_limit(owners *os, const size_t *limits);
+
 /* Its record, to be released as often as it was held. `name` has at most OWNER_BYTES_MAX bytes. NULL: no memory. */
 owner *owners_hold(owners *os, const char *name);
 owner *owner_hold(owner *o);                        /* the same one once more; NULL stays NULL */

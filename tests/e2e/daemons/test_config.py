@@ -126,6 +126,25 @@ def test_another_default_model(stack, file, models):
         wait_until(lambda: stack.lines("status")[0]["default_model"] == model, what=model)
 
 
+def test_other_limits_of_an_owner(stack, file, models):
+    """Lowered while a text is written: it goes on, and the next one is told; then there is room again."""
+    file.write_text("")
+    tokenizerd = stack.start("tokenizerd", "--config", file)
+    stack.start("modeld", "--model", models(type="Q4_1", seed=1, context=100000))
+    stack.wait_ready(2)
+    text = stack.popen("generate", *TEXT, "--wait", "100")
+    wait_until(lambda: stack.lines("ps")[0]["requests"], what="a text that waits for a samplerd")
+    file.write_text("texts-an-owner = 1\n")
+    hang_up(stack, tokenizerd, "config_read")
+    assert "one owner may have 1" in stack.refused("generate", "hello")
+    file.write_text("texts-an-owner = 2\n")
+    hang_up(stack, tokenizerd, "config_read")
+    stack.start("samplerd")
+    stack.text("hello", "--max-new-tokens", "3", "--wait", "100")
+    text.communicate(timeout=TIMEOUT_S)
+    assert text.returncode == 0
+
+
 def test_a_flag_still_wins_after_a_hangup(stack, file):
     file.write_text("log = error\n")
     tokenizerd = stack.start("tokenizerd", "--config", file, "--log", "info")
