@@ -101,16 +101,17 @@ class TwoHosts(HostStack):
 
 
 def show(measured):
-    base = {what: statistics.median(one[what] for one in measured["mapped", ""]) for what in ("decode", "clients")} \
-        if ("mapped", "") in measured else {}
-    print(f"{'road':12} {'rows':5} {'decode tok/s':>13} {'ratio':>6} {'KB a token':>11} {'8 clients':>10} {'ratio':>6} {'KB a token':>11}")
-    for (name, form), rounds in measured.items():
-        cells = []
-        for what, width in (("decode", 13), ("clients", 10)):
-            rate = statistics.median(one[what] for one in rounds)
-            ratio = f"{rate / base[what]:.2f}" if base else ""
-            cells.append(f"{rate:{width}.1f} {ratio:>6} {statistics.median(one[what + ' bytes'] for one in rounds) / 1000:11.1f}")
-        print(f"{name:12} {form:5} {' '.join(cells)}", flush=True)
+    """A table for README.md; ratios are to rows that are read where they lie."""
+    def median(road, what):
+        return statistics.median(one[what] for one in measured[road])
+    base = ("mapped", "")
+    print("| road | rows | decode, tok/s | KB a token | 8 clients, tok/s | KB a token |\n|---|---|---|---|---|---|")
+    for road in measured:
+        cells = list(road)
+        for what in ("decode", "clients"):
+            ratio = f" = {median(road, what) / median(base, what):.2f} ×" if base in measured else ""
+            cells += [f"{median(road, what):.0f}{ratio}", f"{median(road, what + ' bytes') / 1000:.1f}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def main():
