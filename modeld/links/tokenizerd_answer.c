@@ -25,6 +25,18 @@ void tokenizerd_answer_token(tokenizerd_link *to, text_name text, const told_tok
     tokenizerd_link_send(to, &m, NULL, 0);
 }
 
+void tokenizerd_answer_queued(tokenizerd_link *to, text_name text, bool over) {
+    Trivium__Queued queued = TRIVIUM__QUEUED__INIT;
+    queued.request = wire_request(text);
+    queued.attempt = text.attempt;
+    queued.number = text.number;
+    queued.over = over;
+    Trivium__TokensReply m = TRIVIUM__TOKENS_REPLY__INIT;
+    m.body_case = TRIVIUM__TOKENS_REPLY__BODY_QUEUED;
+    m.queued = &queued;
+    tokenizerd_link_send(to, &m, NULL, 0);
+}
+
 void tokenizerd_answer_retuned(tokenizerd_link *to, text_name text, uint32_t change, uint32_t first_step) {
     Trivium__Retuned retuned = TRIVIUM__RETUNED__INIT;
     retuned.request = wire_request(text);

@@ -23,6 +23,8 @@ typedef struct told_end {
 } told_end;
 
 void tokenizerd_answer_token(tokenizerd_link *to, text_name text, const told_token *token);
+/* It waits for pages, or no longer. */
+void tokenizerd_answer_queued(tokenizerd_link *to, text_name text, bool over);
 void tokenizerd_answer_retuned(tokenizerd_link *to, text_name text, uint32_t change, uint32_t first_step);
 /* The last word on a text. */
 void tokenizerd_answer_closed(tokenizerd_link *to, text_name text, const told_end *end);

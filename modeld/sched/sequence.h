@@ -123,6 +123,7 @@ typedef struct text_sequence {
     int32_t end_ids[END_IDS_MAX];
     uint32_t n_end_ids;
     uint32_t max_new_tokens;
+    bool is_told_queued; /* whoever asked knows that it waits for pages */
     bool no_cache; /* its positions are forgotten once it has its row */
     int32_t priority;
     uint32_t n_candidates;

@@ -6,6 +6,7 @@
 #include "modeld/links/garbage.h"
 #include "modeld/links/introduction.h"
 #include "modeld/links/report.h"
+#include "modeld/links/tokenizerd_answer.h"
 #include "modeld/links/vocabulary_pieces.h"
 #include "forward_pass.h"
 #include "proto/base/clock.h"
@@ -38,12 +39,32 @@ struct model_service {
 
 /* ---- the turn: send; between passes admit, gather, begin the next ---- */
 
+/* Whoever asked for a text is told that it waits for pages, and when it does no longer. */
+static void tell_queued(sequence *q, bool waits) {
+    if (q->kind != SEQUENCE_TEXT || sequence_text(q)->is_told_queued == waits) return;
+    text_sequence *text = sequence_text(q);
+    text->is_told_queued = waits;
+    tokenizerd_answer_queued(q->from, (text_name){text->request, text->attempt, text->number}, !waits);
+}
+
+static void tell_all_queued(const model_service *s) {
+    if (sequences_n_queued(s->sequences) == 0) return;
+    for (sequence *q = sequences_first(s->sequences); q; q = sequences_next(q))
+        if (q->state == SEQUENCE_QUEUED) tell_queued(q, true);
+}
+
 static void admit(model_service *s) {
     sequence *q = NULL;
     for (;;) {
         status st = sequences_admit(s->sequences, clock_us(), &q);
-        if (st == STATUS_NOT_FOUND) return;
-        if (st == STATUS_OK) continue;
+        if (st == STATUS_NOT_FOUND) {
+            tell_all_queued(s);
+            return;
+        }
+        if (st == STATUS_OK) {
+            tell_queued(q, false);
+            continue;
+        }
         failure f;
         fail(&f, st, "no memory to begin this sequence");
         endings_tell(&s->endings, q, END_ERROR, &f);

@@ -24,6 +24,10 @@ static status draw(void *unused, unsigned drawer, const sample_rows *rows, sampl
     return row_sampler_draw(samplers[drawer], rows, out, f);
 }
 
+static void pass_over(void *context) {
+    (void)context;
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     static logits_link *link;
     failure f;
@@ -38,7 +42,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     for (size_t i = 0; i < N_DRAWERS; i++) whole = (samplers[i] = row_sampler_new(ISA_REF)) && whole;
     const logits_link_options options = {.address = meeting.address, .name = "sam", .pool = "",
                                          .incarnation = peers_incarnation(), .heartbeat_ms = HEARTBEAT_MS,
-                                         .draw_threads = draw_threads, .calls = {.draw = draw}};
+                                         .draw_threads = draw_threads, .calls = {.draw = draw, .drain = pass_over}};
     if (!whole || logits_link_join(&link, l, &options, &f) != STATUS_OK) abort();
     if (!fake_peer_hears(&modeld, l, TRIVIUM__CONTROL__WORD_HELLO)) abort();
     speaker = (link_speaker){l, 0, false, modeld.from, modeld.to, fake_hello_of_the_silent(TRIVIUM__ROLE__MODELD), NULL};

@@ -181,7 +181,7 @@ static void report_fill(Trivium__RequestReport *m, const request *r, const sende
     m->attempt = r->attempt;
     m->session = (char *)r->session;
     m->model = (char *)r->model_name;
-    m->state = (char *)state_names[r->state];
+    m->state = (char *)state_names[r->state == REQUEST_RUNNING && r->is_queued ? REQUEST_WAITING : r->state];
     m->n_prompt = (uint32_t)r->n_prompt;
     m->step = request_step(r);
     m->tokens_per_s = request_tokens_per_s(r);

@@ -211,6 +211,11 @@ static void take_retuned(modeld_link *l, const modeld *d, const Trivium__Retuned
         l->events.retuned(l->context, d, (named_text){m->request.data, m->attempt, m->number}, m->change, m->step);
 }
 
+static void take_queued(modeld_link *l, const modeld *d, const Trivium__Queued *m) {
+    if (id_fits(l, &m->request))
+        l->events.queued(l->context, d, (named_text){m->request.data, m->attempt, m->number}, m->over);
+}
+
 static void take_closed(modeld_link *l, const modeld *d, const Trivium__Closed *m) {
     if (!id_fits(l, &m->request)) return;
     failure f = {.code = STATUS_OK};
@@ -269,6 +274,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
         return;
     case TRIVIUM__TOKENS_REPLY__BODY_TOKEN: take_token(l, d, m->token); return;
     case TRIVIUM__TOKENS_REPLY__BODY_TUNED: take_retuned(l, d, m->tuned); return;
+    case TRIVIUM__TOKENS_REPLY__BODY_QUEUED: take_queued(l, d, m->queued); return;
     case TRIVIUM__TOKENS_REPLY__BODY_CLOSED: take_closed(l, d, m->closed); return;
     case TRIVIUM__TOKENS_REPLY__BODY_SCORED: take_scored(l, d, m->scored, message); return;
     case TRIVIUM__TOKENS_REPLY__BODY_PROBED: take_probed(l, d, m->probed, message); return;

@@ -58,6 +58,8 @@ typedef struct modeld_link_events {
     void (*token)(void *context, const modeld *d, named_text name, const request_token *token,
                   const Trivium__Drawn *drawn);
     void (*retuned)(void *context, const modeld *d, named_text name, uint32_t change, uint32_t from_step);
+    /* It waits for room there, or does so no longer. */
+    void (*queued)(void *context, const modeld *d, named_text name, bool over);
     void (*closed)(void *context, const modeld *d, named_text name, request_finish finish,
                    const request_closing *closing, const failure *why);         /* of FINISH_ERROR */
     void (*trace)(void *context, named_text name, const Trivium__Glimpse *trace);

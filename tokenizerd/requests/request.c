@@ -224,8 +224,13 @@ bool request_serve(request *r, modeld *d, uint64_t now_us) {
     if (r->retry_us == 0) r->notice_us = now_us + NOTICE_MS * 1000;     /* else it waits for room still */
     r->retry_us = 0;
     r->reopened = true;
+    r->is_queued = false;
     if (r->opened_us == 0) r->opened_us = now_us;
     return true;
+}
+
+void request_queue(request *r, bool over) {
+    r->is_queued = !over;
 }
 
 static bool go_back(request *r) {

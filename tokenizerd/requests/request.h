@@ -103,6 +103,7 @@ struct request {
     uint64_t notice_us;             /* from then on its client is to be told what it waits for; 0: was told */
     uint64_t retry_us;              /* WAITING: not served before then; 0: no modeld was without room */
     const modeld *refuser;          /* WAITING: whoever had no room, only compared; NULL: none */
+    bool is_queued;                 /* RUNNING: its modeld has no room for it yet */
     uint32_t n_losses;              /* of modelds that had it, in a row, without a new token */
 
     /* the record: with it any modeld can go on */
@@ -157,6 +158,7 @@ status request_hold(request *r, size_t n_bytes, failure *f);
 void request_let_go(request *r, size_t n_bytes);    /* of what it holds */
 
 bool request_serve(request *r, modeld *d, uint64_t now_us);     /* WAITING → RUNNING */
+void request_queue(request *r, bool over);  /* its modeld has no room for it yet, or has some by now */
 
 typedef struct request_token {      /* borrowed */
     uint32_t step;

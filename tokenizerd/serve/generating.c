@@ -240,6 +240,11 @@ void generating_retuned(generating *g, const modeld *d, named_text name, uint32_
     changes_tell(g->clients, r);
 }
 
+void generating_queued(generating *g, const modeld *d, named_text name, bool over) {
+    request *r = find_of(g, d, name);
+    if (r) request_queue(r, over);
+}
+
 void generating_closed(generating *g, const modeld *d, named_text name, request_finish finish,
                        const request_closing *closing, const failure *why) {
     request *r = find_of(g, d, name);

@@ -41,6 +41,7 @@ void generating_client_left(generating *g, const peer *client);
 void generating_token(generating *g, const modeld *d, named_text name, const request_token *token,
                       const Trivium__Drawn *drawn);
 void generating_retuned(generating *g, const modeld *d, named_text name, uint32_t change, uint32_t from_step);
+void generating_queued(generating *g, const modeld *d, named_text name, bool over);
 void generating_closed(generating *g, const modeld *d, named_text name, request_finish finish,
                        const request_closing *closing, const failure *why);
 void generating_modeld_left(generating *g, const modeld *d);    /* they go on elsewhere in the next turn */

@@ -204,6 +204,11 @@ static void on_retuned(void *context, const modeld *d, named_text name, uint32_t
     generating_retuned(&s->generating, d, name, change, from_step);
 }
 
+static void on_queued(void *context, const modeld *d, named_text name, bool over) {
+    service *s = context;
+    generating_queued(&s->generating, d, name, over);
+}
+
 static void on_closed(void *context, const modeld *d, named_text name, request_finish finish,
                       const request_closing *closing, const failure *why) {
     service *s = context;
@@ -245,6 +250,7 @@ static const modeld_link_events modeld_events = {
     .unusable = on_unusable,
     .token = on_token,
     .retuned = on_retuned,
+    .queued = on_queued,
     .closed = on_closed,
     .trace = on_trace,
     .scored = on_scored,

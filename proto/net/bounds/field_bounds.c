@@ -153,6 +153,7 @@ static const field_bound bounds[] = {
     {M(probe_row), "pool", 1, NAMES},
     {M(probe_row), "traceparent", 1, TRACEPARENT},
     {M(probe_row), "owner", 1, NAMES},
+    {M(queued), "request", 1, REQUEST},
     {M(drain_worker), "name", 1, NAMES},
     {M(drain_worker), "host", 1, NAMES},
     /* logits.proto */

@@ -108,6 +108,13 @@ static void on_lost(void *context, tokenizerd_link *from) {
     tokens.notes.joined = 0;
 }
 
+static void on_drain(void *context, tokenizerd_link *from, const drain_worker *order) {
+    assert_ptr_equal(context, &tokens);
+    tokens.notes.from = from;
+    tokens.notes.drained_call = order->call;
+    tokens.notes.n_drains++;
+}
+
 static void on_over(void *context, tokenizerd_link *from) {
     assert_ptr_equal(context, &tokens);
     tokens.notes.from = from;
@@ -130,6 +137,7 @@ static const tokenizerd_link_events events = {
     .close_call = on_close_call,
     .joined = on_joined,
     .lost = on_lost,
+    .drain = on_drain,
     .over = on_over,
     .refused = on_refused,
 };

@@ -19,8 +19,9 @@ typedef struct server_notes {
     char pool[64], session[64], semantics[64], state[64], traceparent[64];
     uint8_t request[REQUEST_BYTES];
     uint32_t attempt, change, n_watched_asked;
-    uint64_t closed_call;
+    uint64_t closed_call, drained_call;
     uint64_t joined;        /* the incarnation of whoever joined last; 0: it was lost */
+    size_t n_drains;
     size_t n_stages;         /* stages of the strategy; 0 where it cannot be read */
     double temperature;     /* its first number */
     status unreadable;      /* STATUS_OK: it can be read */

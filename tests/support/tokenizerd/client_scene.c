@@ -193,6 +193,12 @@ static void on_pause(void *context, const peer *client, const uint8_t id[REQUEST
     heard_end();
 }
 
+static void on_drain(void *context, peer *client, const drain_order *order) {
+    of_client(context, client);
+    heard("drain %llu \"%s\" pid=%d host=\"%s\"", (unsigned long long)order->number, order->name, order->pid, order->host);
+    heard_end();
+}
+
 static void on_left(void *context, const peer *client) {
     client_scene *c = context;
     c->n_left++;
@@ -210,6 +216,7 @@ static const client_link_events events = {
     .call_cancelled = on_call_cancelled,
     .list = on_list,
     .status = on_status,
+    .drain = on_drain,
     .acknowledged = on_acknowledged,
     .pause = on_pause,
     .left = on_left,

@@ -132,6 +132,18 @@ static void on_call_failed(void *context, const modeld *d, uint64_t number, cons
     heard_end();
 }
 
+static void on_queued(void *context, const modeld *d, named_text name, bool over) {
+    assert_true(d == ((modeld_scene *)context)->modeld);
+    heard("queued %02x attempt=%u over=%d", name.id[0], name.attempt, over);
+    heard_end();
+}
+
+static void on_drained(void *context, const modeld *d, uint64_t number, uint32_t n_texts, uint32_t n_left) {
+    assert_true(d == ((modeld_scene *)context)->modeld);
+    heard("drained %llu texts=%u left=%u", (unsigned long long)number, n_texts, n_left);
+    heard_end();
+}
+
 static const modeld_link_events events = {
     .joined = on_joined,
     .draining = on_draining,
@@ -140,6 +152,8 @@ static const modeld_link_events events = {
     .unusable = on_unusable,
     .token = on_token,
     .retuned = on_retuned,
+    .queued = on_queued,
+    .drained = on_drained,
     .closed = on_closed,
     .trace = on_trace,
     .scored = on_scored,
