@@ -163,9 +163,12 @@ class Stack:
         return wait_until(lambda: self.lines("status")[0]["models"], what="a model")[0]
 
     def stop(self, process, how=signal.SIGTERM):
-        if process.poll() is None:
-            process.send_signal(how)
-        process.wait(timeout=TIMEOUT_S)
+        """It ends at once: a daemon that has heard SIGTERM once drains, and so hears it again, as from `down`."""
+        def ended():
+            if process.poll() is None:
+                process.send_signal(how)
+            return process.poll() is not None
+        wait_until(ended, TIMEOUT_S, "the end of a process")
 
     def kill(self, process):
         """SIGKILL; from then on it is not missed."""

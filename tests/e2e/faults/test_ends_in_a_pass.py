@@ -79,7 +79,7 @@ def test_a_pass_is_cut_between_layers(real_model):
         stack.start_all(real_model, "--isa", "ref", "--threads", "1", "--log", "debug")
         text = stack.popen("generate", "word " * ROWS, "--wait", "1")
         wait_until(lambda: stack.model()["sequences"] == 1, what="a prompt in its pass")
-        stack.modeld.send_signal(signal.SIGTERM)
+        stack.stop(stack.modeld)
         assert stack.modeld.wait(PASS_S) == 0
         assert " pass " not in stack.log(stack.modeld)
         assert text.wait(PASS_S) == 1
