@@ -9,6 +9,7 @@ import pytest
 from examples import EXAMPLES, start_example
 from fake_link import VERSION, common_pb2
 from modeld_by_hand import GREEDY, ROW, ModeldByHand, ids_of
+import logits_pb2
 
 
 def chain(**steps):
@@ -149,6 +150,9 @@ def test_several_modelds_are_served(stack, address, fakes):
 def test_it_says_leave_when_it_is_told_to_end(stack, modeld):
     assert ids_of(modeld.ask(ROW, strategy=GREEDY)[0]) == [0]
     stack.samplerd.send_signal(signal.SIGTERM)
+    assert modeld.receive()[0].control.WhichOneof("word") == "draining"
+    assert ids_of(modeld.ask(ROW, strategy=GREEDY)[0]) == [0]       # until nobody needs it any more
+    modeld.send(released=logits_pb2.Released())
     assert modeld.receive()[0].control.WhichOneof("word") == "leave"
     assert stack.samplerd.wait(60) == 0
 
