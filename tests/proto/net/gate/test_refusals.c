@@ -89,18 +89,18 @@ static void a_local_socket_has_no_address(void **state) {
     assert_false(refusals_address(&from, &address));
 }
 
-static struct in6_addr address_of(int number) {
+static struct in6_addr address_of(unsigned number) {
     char text[INET_ADDRSTRLEN];
-    snprintf(text, sizeof text, "10.1.%d.%d", number / 256, number % 256);
+    snprintf(text, sizeof text, "10.1.%u.%u", number / 256 % 256, number % 256);
     return address4(text);
 }
 
 static void more_addresses_than_there_are_places_have_one_line(void **state) {
     (void)state;
     enum { N_MORE = 1000 };
-    for (int i = 0; i < REFUSED_ADDRESSES_MAX + N_MORE; i++) refuse(address_of(i), REFUSAL_NO_MESSAGE);
+    for (unsigned i = 0; i < REFUSED_ADDRESSES_MAX + N_MORE; i++) refuse(address_of(i), REFUSAL_NO_MESSAGE);
     refused one;
-    for (int i = 0; i < REFUSED_ADDRESSES_MAX; i++) assert_true(refusals_next(&all, 1000, &one));
+    for (unsigned i = 0; i < REFUSED_ADDRESSES_MAX; i++) assert_true(refusals_next(&all, 1000, &one));
     assert_line(1000, "others", 0, 0, 0, N_MORE);
     assert_no_line(1000);
     refuse(address_of(N_MORE), REFUSAL_SILENT);
@@ -111,7 +111,7 @@ static void more_addresses_than_there_are_places_have_one_line(void **state) {
 static void an_address_that_is_heard_of_no_more_gives_up_its_place(void **state) {
     (void)state;
     refused one;
-    for (int i = 0; i < REFUSED_ADDRESSES_MAX; i++) refuse(address_of(i), REFUSAL_NO_MESSAGE);
+    for (unsigned i = 0; i < REFUSED_ADDRESSES_MAX; i++) refuse(address_of(i), REFUSAL_NO_MESSAGE);
     while (refusals_next(&all, 1000, &one)) {}
     assert_no_line(1000 + REFUSAL_LINE_MS);
     refuse(address4("10.0.0.5"), REFUSAL_HANDSHAKE);
