@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "holdings.h"
+#include "sequence_owners.h"
 #include "proto/base/text.h"
 
 TAILQ_HEAD(sequence_list, sequence);
@@ -27,7 +27,7 @@ sequences *sequences_new(kv_cache *cache, shared_rows *shared, uint32_t n_vocab,
     sequences *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     *t = (sequences){.cache = cache, .shared = shared, .n_vocab = n_vocab, .n_ctx = n_ctx,
-                     .owners = holdings_new(), .slots = slots_new()};
+                     .owners = sequence_owners_new(), .slots = slots_new()};
     TAILQ_INIT(&t->all);
     TAILQ_INIT(&t->waiting);
     if (!t->owners || !t->slots) sequences_free(&t);

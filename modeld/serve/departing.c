@@ -67,7 +67,8 @@ void departing_sampler_left(departing *l, const sampler *gone) {
     }
 }
 
-static void tell_end(const departing *l) {
+void departing_end(const departing *l) {
+    if (!l) return;
     uint32_t n_left = 0;
     for (const sequence *q = sequences_first(l->options.sequences); q; q = sequences_next(q))
         n_left += q->kind == SEQUENCE_TEXT;
@@ -102,7 +103,6 @@ void departing_wire(departing *l, tokenizerds *to, sampling *s) {
 
 void departing_free(departing **l) {
     if (!*l) return;
-    tell_end(*l);
     draining_free(&(*l)->draining);
     free(*l);
     *l = NULL;

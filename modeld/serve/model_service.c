@@ -230,8 +230,9 @@ status model_service_new(model_service **out, loop *l, model *m, kv_cache *cache
 void model_service_free(model_service **s) {
     if (!*s) return;
     if ((*s)->engine) loop_remove_fd((*s)->loop, engine_fd((*s)->engine));
-    departing_free(&(*s)->departing);
+    departing_end((*s)->departing);
     tokenizerds_free(&(*s)->tokenizerds);
+    departing_free(&(*s)->departing);
     sampling_free(&(*s)->sampling);
     report_free(&(*s)->report);
     engine_free(&(*s)->engine);

@@ -84,8 +84,8 @@ static int begin(void **state) {
 static int end(void **state) {
     (void)state;
     bool removed = true;
-    departing_free(&at.departing);
     tokenizerds_free(&at.tokenizerds);
+    departing_free(&at.departing);
     for (size_t i = 0; i < 2; i++) {
         fake_peer_close(&at.fakes[i]);
         removed = place_remove(&at.meetings[i]) && removed;

@@ -1,4 +1,4 @@
-#include "holdings.h"
+#include "sequence_owners.h"
 
 static const holding_row rows[HOLDINGS] = {
     [HOLDING_TEXTS] = {SEQUENCES_MAX, "this modeld writes ", "texts already, its limit", "texts that this modeld writes at most",
@@ -12,7 +12,7 @@ static const holding_row rows[HOLDINGS] = {
 };
 _Static_assert((int)HOLDINGS <= (int)HOLDINGS_MAX, "an owner has a place for each");
 
-owners *holdings_new(void) {
+owners *sequence_owners_new(void) {
     static const holding_table table = {rows, HOLDINGS};
     return owners_new(&table, NULL);
 }

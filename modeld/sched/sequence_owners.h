@@ -1,6 +1,6 @@
 /* What an owner holds in modeld. */
-#ifndef TRIVIUM_MODELD_HOLDINGS_H
-#define TRIVIUM_MODELD_HOLDINGS_H
+#ifndef TRIVIUM_SEQUENCE_OWNERS_H
+#define TRIVIUM_SEQUENCE_OWNERS_H
 
 #include "proto/base/owners/owners.h"
 
@@ -12,6 +12,6 @@ enum {
     HOLDINGS
 };
 
-owners *holdings_new(void); /* NULL: no memory */
+owners *sequence_owners_new(void); /* NULL: no memory */
 
 #endif
