@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <search.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,6 +249,13 @@ static bool attach(peers *ps) {
     return peers_attach_sockets(ps);
 }
 
+/* Links come and go; what a Hello tells is how long the process has been here. */
+static uint64_t process_started_ms(void) {
+    static atomic_uint_fast64_t first_ms;
+    uint_fast64_t known_ms = 0, now_ms = clock_ms();
+    return atomic_compare_exchange_strong(&first_ms, &known_ms, now_ms) ? now_ms : known_ms;
+}
+
 typedef status endpoint_opener(endpoint **out, const endpoint_options *options, failure *f);
 
 static status open_peers(endpoint_opener *opener, peers **out, loop *l, const endpoint_options *where,
@@ -263,7 +271,7 @@ static status open_peers(endpoint_opener *opener, peers **out, loop *l, const en
     ps->options.hello = &ps->hello;     /* the caller's own need not live on */
     ps->hello.heartbeat_ms = who->heartbeat_ms;
     hello_fill(&ps->hello, ps->host);
-    ps->started_ms = clock_ms();
+    ps->started_ms = process_started_ms();
     TAILQ_INIT(&ps->list);
     status st = hello_check(&ps->hello, f);
     endpoint_options how = *where;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "modeld_link_parts.h"
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/net/errors.h"
 
@@ -60,7 +61,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
                   .n_vocab = hello->model->n_vocab,
                   .n_ctx = hello->model->n_ctx,
                   .kv_tokens = hello->model->kv_tokens,
-                  .replaces = hello->replaces},
+                  .replaces = hello->replaces,
+                  .started_ms = (int64_t)clock_ms() - (int64_t)(peer_uptime_ms(p) & INT64_MAX)},
         .incarnation = peer_incarnation(p),
         .first_model = word ? word->name : NULL,
         .first_since_ms = word ? word->since_ms : 0,

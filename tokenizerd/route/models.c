@@ -18,6 +18,7 @@ static served_model *model_new(models *ms, const model_offer *offer) {
         return NULL;
     }
     m->home = ms;
+    m->replaces_ms = INT64_MIN;
     strcpy(m->name, offer->name);
     strcpy(m->fingerprint, offer->fingerprint);
     m->n_vocab = offer->n_vocab;
@@ -123,10 +124,20 @@ static served_model *find_same(const models *ms, const model_offer *offer) {
     return m;
 }
 
+/* Did an operator bring the rival after this one? */
+static bool is_outdated(const served_model *rival, const model_offer *o) {
+    return rival->replaces_ms > o->started_ms;
+}
+
+/* Whoever was replaced has texts to end, at a tokenizerd, too, that was not there then. */
+static bool yields(const served_model *rival, const model_offer *o) {
+    return is_outdated(rival, o) ? served_model_vocab(rival) != NULL : !o->replaces;
+}
+
 /* One that was replaced may come back as long as texts are here that it began. */
 static status name_check(const models *ms, const model_offer *o, failure *f) {
     const served_model *rival = find_rival(ms, o);
-    if (!rival || o->replaces || find_same(ms, o)) return STATUS_OK;
+    if (!rival || o->replaces || is_outdated(rival, o) || find_same(ms, o)) return STATUS_OK;
     return fail(f, STATUS_NAME_TAKEN,
                 "the name '%s' is taken by a model with another %s; choose another --name, or let an operator --replace it",
                 o->name, difference(rival, o));
@@ -148,7 +159,7 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     if (st == STATUS_OK) st = name_check(ms, offer, f);
     if (st != STATUS_OK) return st;
     modeld *d = calloc(1, sizeof *d);
-    const bool comes_back = find_rival(ms, offer) && find_same(ms, offer), replaces = find_rival(ms, offer) && !comes_back;
+    const served_model *rival = find_rival(ms, offer);
     served_model *m = d ? model_for(ms, offer) : NULL;
     if (!m) {
         free(d);
@@ -157,8 +168,9 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     d->model = m;
     d->peer = peer;
     d->kv_tokens = offer->kv_tokens;
-    d->is_draining = comes_back;
-    m->replaces = replaces;
+    d->started_ms = offer->started_ms;
+    d->is_draining = rival && yields(rival, offer);
+    if (offer->replaces && offer->started_ms > m->replaces_ms) m->replaces_ms = offer->started_ms;
     modeld **place = &m->modelds;
     while (*place) place = &(*place)->next;
     *place = d;
@@ -188,11 +200,10 @@ void modeld_drain(modeld *d) {
 
 modeld *models_replaced(models *ms) {
     for (served_model *m = ms->first; m; m = m->next) {
-        if (!m->replaces || !served_model_vocab(m)) continue;
+        if (!is_open(m) || !served_model_vocab(m)) continue;
         for (served_model *other = ms->first; other; other = other->next)
             for (modeld *d = other->modelds; d && other != m && strcmp(other->name, m->name) == 0; d = d->next)
-                if (!d->is_draining) return d;
-        m->replaces = false;
+                if (!d->is_draining && d->started_ms <= m->replaces_ms) return d;
     }
     return NULL;
 }
@@ -222,15 +233,17 @@ const char *models_meant_name(const models *ms, const char *name, const char *fi
     return name[0] || fingerprint[0] ? name : default_model_name(&ms->by_default);
 }
 
-/* The first that is meant: of those that are open, or of those that are not. It may lack its vocabulary. */
+/* The first that is meant: of those that are open, or of those that are not. It lacks its vocabulary where all of these do. */
 static served_model *find_meant(const models *ms, const char *name, const char *fingerprint, bool open) {
+    served_model *found = NULL;
     name = models_meant_name(ms, name, fingerprint);
     if (!name[0] && !fingerprint[0]) return NULL;
-    for (served_model *m = ms->first; m; m = m->next)
-        if (m->modelds && is_open(m) == open && (!name[0] || strcmp(m->name, name) == 0) &&
-            (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0))
-            return m;
-    return NULL;
+    for (served_model *m = ms->first; m; m = m->next) {
+        bool meant = m->modelds && is_open(m) == open && (!name[0] || strcmp(m->name, name) == 0) &&
+                     (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0);
+        if (meant && (!found || (!served_model_vocab(found) && served_model_vocab(m)))) found = m;
+    }
+    return found;
 }
 
 static served_model *if_usable(served_model *m) {

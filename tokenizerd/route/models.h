@@ -1,8 +1,8 @@
 /* The modelds that joined, by model name, and the vocabularies that they brought. Pure: no sockets.
  *
  * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal; another model of the name may take its
- * place: what began goes on at the old one, what is new begins at the new one. A modeld that drains takes
- * nothing new; a model of which all modelds drain is not open, which is to anything new as if nobody served it: another
+ * place: what began goes on at the old one, what is new begins at the new one. The younger process has the name, in whichever
+ * order they join: both may join again at any time. A modeld that drains takes nothing new; a model of which all modelds drain is not open, which is to anything new as if nobody served it: another
  * model may join by its name. A model lives as long as a modeld serves it or somebody holds it, so that a text under way waits for
  * exactly the model that wrote its first part. A vocabulary is kept by its hash, so that a re-join
  * is cheap. */
@@ -26,6 +26,7 @@ typedef struct model_offer {    /* what a modeld's Hello says; borrowed */
     uint32_t n_vocab, n_ctx;
     uint64_t kv_tokens;         /* positions that its KV-cache holds; 0: not told */
     bool replaces;              /* an operator wants it in the place of another model of its name */
+    int64_t started_ms;         /* when its process began, by our clock, which may be before that did */
 } model_offer;
 
 models *models_new(void);                   /* NULL: no memory */

@@ -14,7 +14,7 @@ struct served_model {
     shared_vocab *vocabulary;
     modeld *modelds;                /* in order of joining */
     uint32_t n_holders;
-    bool replaces;                  /* others of its name, once its vocabulary is here */
+    int64_t replaces_ms;            /* others of its name that began by then, once its vocabulary is here; INT64_MIN: none */
     served_model *next;
 };
 
@@ -23,6 +23,7 @@ struct modeld {
     void *peer;
     uint64_t kv_tokens;             /* 0: not told */
     uint32_t load;
+    int64_t started_ms;             /* its process */
     bool is_draining;               /* it takes nothing new */
     modeld *next;
 };

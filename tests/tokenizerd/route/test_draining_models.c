@@ -127,6 +127,68 @@ static void test_one_that_was_replaced_may_come_back_for_what_it_began(void **st
     assert_int_equal(models_join(ms, &offer, 1, NULL, &back, &f), STATUS_NAME_TAKEN);     /* nobody needs it any more */
 }
 
+/* Of a vocabulary of its own, which is not here yet. */
+static modeld *began(models *ms, const char *fingerprint, bool replaces, int64_t started_ms) {
+    modeld *d = NULL;
+    failure f;
+    model_offer offer = served_offer("m", fingerprint, fingerprint);
+    offer.replaces = replaces;
+    offer.started_ms = started_ms;
+    assert_int_equal(models_join(ms, &offer, 7, NULL, &d, &f), STATUS_OK);
+    return d;
+}
+
+static void brings(models *ms, modeld *d, const char *fingerprint) {
+    failure f;
+    while (models_query(ms)) continue;
+    assert_int_equal(served_bring(d, fingerprint, SERVED_N_VOCAB, &f), STATUS_OK);
+    for (modeld *old; (old = models_replaced(ms)) != NULL;) modeld_drain(old);
+}
+
+/* As where tokenizerd is a new one, while the old modeld ends what it has, whether it replaced another one in its time or not. */
+static void test_the_younger_has_the_name_though_it_joins_first(void **state) {
+    models *ms = *state;
+    modeld *young = began(ms, "new", true, 2000);
+    brings(ms, young, "new");
+    modeld *old = began(ms, "old", true, 1000), *older = began(ms, "oldest", false, -1000);
+    brings(ms, old, "old");
+    brings(ms, older, "oldest");
+    assert_true(modeld_is_draining(old) && modeld_is_draining(older) && !modeld_is_draining(young));
+}
+
+static void test_the_vocabulary_of_one_that_was_replaced_comes_late(void **state) {
+    models *ms = *state;
+    modeld *late = began(ms, "late", true, 1000), *young = began(ms, "new", true, 2000);
+    brings(ms, young, "new");
+    assert_true(modeld_is_draining(late));
+    brings(ms, late, "late");
+    assert_false(modeld_is_draining(young));
+}
+
+/* Until the younger one can be used the older one is. */
+static void test_an_older_one_joins_again_before_the_younger_is_usable(void **state) {
+    models *ms = *state;
+    modeld *young = began(ms, "new", true, 2000), *old = began(ms, "old", false, 1000);
+    brings(ms, old, "old");
+    assert_ptr_equal(models_find_open(ms, "m", ""), modeld_model(old));
+    brings(ms, young, "new");
+    assert_true(modeld_is_draining(old) && !modeld_is_draining(young));
+}
+
+/* The new file was none: an operator wants the old one again, whose texts are not over yet. */
+static void test_back_to_the_file_before(void **state) {
+    models *ms = *state;
+    modeld *old = began(ms, "old", false, 1000);
+    brings(ms, old, "old");
+    modeld *young = began(ms, "new", true, 2000);
+    brings(ms, young, "new");
+    modeld *again = began(ms, "old", true, 3000);
+    assert_ptr_equal(models_replaced(ms), young);
+    modeld_drain(young);
+    assert_true(modeld_is_draining(old) && !modeld_is_draining(again));
+    assert_null(models_replaced(ms));
+}
+
 /* ---- in a sentence ---- */
 
 #define WHY "what serves 'm' is draining and takes nothing new, and no other modeld of it has joined within 0.5 s; " \
@@ -166,6 +228,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_its_name_is_free, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_that_is_replaced_takes_nothing_new, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_that_was_replaced_may_come_back_for_what_it_began, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_younger_has_the_name_though_it_joins_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_vocabulary_of_one_that_was_replaced_comes_late, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_older_one_joins_again_before_the_younger_is_usable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_back_to_the_file_before, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_missing_is_told, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
