@@ -63,9 +63,9 @@ status peers_check_key(const peers *ps, const wire_message *hello, failure *f) {
 }
 
 /* What it has not read yet is not for it any more. */
-static void end_revoked(peers *ps, peer *p) {
+static void end_revoked(peers *ps, peer *p, const char *why) {
     gate_revoke(p->gate_number);
-    peer_doom(ps, p, "its key is authorised no longer");
+    peer_doom(ps, p, why);
 }
 
 static void on_authorised_changed(void *context) {
@@ -73,8 +73,12 @@ static void on_authorised_changed(void *context) {
     peer *p;
     key_rights rights;
     TAILQ_FOREACH(p, &ps->list, link) {
-        if (keys_find(ps->keys, ps->link, p->key, &rights)) set_rights(p, rights);
-        else end_revoked(ps, p);
+        bool was_operator = p->is_operator, named_owners = p->names_owners;
+        bool found = keys_find(ps->keys, ps->link, p->key, &rights);
+        set_rights(p, rights);
+        if (!found) end_revoked(ps, p, "its key is authorised no longer");
+        else if ((was_operator && !rights.is_operator) || (named_owners && !rights.is_gateway))
+            end_revoked(ps, p, "its key has fewer rights than before");     /* what it watches by them ends, too */
     }
 }
 

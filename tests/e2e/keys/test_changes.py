@@ -1,5 +1,6 @@
 """A folder of keys that changes while daemons run."""
 import shutil
+import subprocess
 
 from conftest import TIMEOUT_S, caught_running, wait_until
 from guarded import LONG, guarded  # noqa: F401 (a fixture)
@@ -104,3 +105,19 @@ def test_joiners_with_the_next_key_are_ready_before_servers_are(guarded):  # noq
     guarded.said(guarded.tokenizerd, r"(server_key_changed)")
     assert guarded.run("status", "--wait", "10", *flags).returncode == 0
     guarded.refused("status", "--wait", "1", *behind)
+
+
+def test_an_operators_watch_ends_with_its_rights(guarded):  # noqa: F811
+    flags = guarded.client("operator", rights="operator")
+    wait_until(lambda: guarded.run("status", "--wait", "1", *flags).returncode == 0, what="an operator")
+    writer = guarded.popen("generate", "hello", "--ignore-eos", "--max-new-tokens", 90000, stdout=subprocess.DEVNULL)
+    guarded.running()
+    watcher = guarded.popen("watch", *flags, bufsize=0)
+    assert watcher.stdout.read(1)
+    pair_text = (guarded.folder / "operator" / "own" / "client.key").read_text()
+    guarded.keys.authorised("text", "operator").write_text(pair_text)
+    guarded.said(guarded.tokenizerd, r"client_left .*(its key has fewer rights than before)")
+    watcher.communicate(timeout=TIMEOUT_S)
+    assert watcher.returncode == 1 and writer.poll() is None
+    assert guarded.run("ps", *flags).stdout == b"nothing runs\n"
+    writer.kill()
