@@ -24,7 +24,7 @@ departing *departing_new(const departing_options *options);
 /* Whom it concerns, before anything is ordered. */
 void departing_wire(departing *l, struct tokenizerds *tokenizerds, struct sampling *sampling);
 void departing_end(const departing *l);     /* tells whoever asked for this modeld's end, while tokenizerds are there. NULL is fine */
-void departing_free(departing **l);         /* after them, as they forget what they asked for. NULL is fine */
+void departing_free(departing **l);         /* after them and samplers, whose last words it hears. NULL is fine */
 
 void departing_order(departing *l, tokenizerd_link *from, const drain_worker *order);
 void departing_forget(departing *l, const tokenizerd_link *from);   /* nothing can be told to it any more */

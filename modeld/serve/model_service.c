@@ -232,8 +232,8 @@ void model_service_free(model_service **s) {
     if ((*s)->engine) loop_remove_fd((*s)->loop, engine_fd((*s)->engine));
     departing_end((*s)->departing);
     tokenizerds_free(&(*s)->tokenizerds);
-    departing_free(&(*s)->departing);
     sampling_free(&(*s)->sampling);
+    departing_free(&(*s)->departing);
     report_free(&(*s)->report);
     engine_free(&(*s)->engine);
     forward_pass_free(&(*s)->pass);

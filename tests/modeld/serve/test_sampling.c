@@ -86,9 +86,9 @@ static int begin(void **state) {
 
 static int end(void **state) {
     for (size_t i = 0; i < sizeof at.fakes / sizeof *at.fakes; i++) fake_peer_close(&at.fakes[i]);
-    departing_free(&at.departing);
     sampling_free(&at.sampling);
     tokenizerds_free(&at.tokenizerds);
+    departing_free(&at.departing);
     world_end((void **)&at.world);
     samplers_free(&at.table);
     bool removed = place_remove(&at.meeting);
