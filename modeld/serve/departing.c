@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "modeld/links/tokenizerd_answer.h"
+#include "proto/base/clock.h"
+#include "proto/base/limits.h"
 #include "sampling.h"
 #include "tokenizerds.h"
 
@@ -19,6 +21,7 @@ struct departing {
     sampling *sampling;
     draining *draining;
     uint64_t n_texts_before;    /* that it was told to drain */
+    uint64_t returns_until_ms;  /* texts of a lost tokenizerd */
     awaited_departure awaited[DRAINS_MAX];
     size_t n_awaited;
 };
@@ -32,7 +35,8 @@ static void begin(void *context) {
 
 static bool is_idle(void *context) {
     const departing *l = context;
-    return sequences_count(l->options.sequences) == 0 && tokenizerds_have_sent(l->tokenizerds);
+    return sequences_count(l->options.sequences) == 0 && tokenizerds_have_sent(l->tokenizerds) &&
+           clock_ms() >= l->returns_until_ms;
 }
 
 /* ---- who asked ---- */
@@ -57,6 +61,10 @@ void departing_order(departing *l, tokenizerd_link *from, const drain_worker *or
 void departing_forget(departing *l, const tokenizerd_link *from) {
     for (size_t i = l->n_awaited; i-- > 0;)
         if (l->awaited[i].asker == from) forget(l, i);
+}
+
+void departing_texts_lost(departing *l) {
+    l->returns_until_ms = clock_ms() + WAIT_MS;
 }
 
 void departing_sampler_left(departing *l, const sampler *gone) {

@@ -28,6 +28,9 @@ void departing_free(departing **l);         /* after them and samplers, whose la
 
 void departing_order(departing *l, tokenizerd_link *from, const drain_worker *order);
 void departing_forget(departing *l, const tokenizerd_link *from);   /* nothing can be told to it any more */
+/* The tokenizerd of texts was lost. They come again, and perhaps nobody else serves this model: for as long as their clients
+ * look for it, this one does not count as idle. */
+void departing_texts_lost(departing *l);
 void departing_sampler_left(departing *l, const sampler *gone);
 
 #endif

@@ -127,7 +127,9 @@ static void on_over(void *context, tokenizerd_link *from) {
     sequence *next = NULL;
     for (sequence *q = sequences_first(t->options.sequences); q; q = next) {
         next = sequences_next(q);
-        if (q->from == from) endings_untold(t->options.endings, q);
+        if (q->from != from) continue;
+        if (q->kind == SEQUENCE_TEXT) departing_texts_lost(t->options.departing);
+        endings_untold(t->options.endings, q);
     }
     departing_forget(t->options.departing, from);
     wakeup_set(t->options.turn, 0);

@@ -1,4 +1,4 @@
-"""modeld --replace: the file before comes back while its texts are still being written."""
+"""modeld --replace, and what happens while the texts of the file before are still being written."""
 import signal
 
 import pytest
@@ -50,3 +50,12 @@ def test_back_to_the_file_before_while_its_texts_are_written(replaced):
     replaced.is_whole()
     assert replaced.new.wait(timeout=60) == 0
     assert replaced.text(*TEXT) == replaced.undisturbed and again.poll() is None
+
+
+def test_tokenizerd_is_killed_meanwhile(replaced):
+    """Nobody else can end that text: the old one stays until it comes again."""
+    replaced.kill(replaced.tokenizerd)
+    wait_until(lambda: " left tokenizerd=" in replaced.log(replaced.old), what="a loss")
+    replaced.tokenizerd = replaced.start("tokenizerd")
+    replaced.is_whole()
+    assert TOLD not in replaced.log(replaced.new) and replaced.text(*TEXT) != replaced.undisturbed
