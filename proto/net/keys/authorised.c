@@ -19,6 +19,7 @@ typedef struct key_entry {
     key_stamp stamp;
     char public_key[KEY_TEXT_BYTES];    /* "": it could not be read yet */
     key_rights rights;
+    bool unreadable;                    /* as it is now */
 } key_entry;
 
 typedef struct key_table {
@@ -87,6 +88,7 @@ static status take_file(key_entry *entry, const key_entry *before, const char *p
     if (st != STATUS_OK) return st;
     memcpy(entry->public_key, pair.public_key, sizeof entry->public_key);
     entry->rights = pair.rights;
+    entry->unreadable = false;
     return STATUS_OK;
 }
 
@@ -98,7 +100,9 @@ static status take_files(authorised *a, key_table *table, DIR *folder, bool is_f
         if (fstatat(dirfd(folder), entry->file, &info, 0) != 0) info = (struct stat){0};
         status st = take_file(entry, find_file(&a->table, entry), a->path, &info, f);
         if (st != STATUS_OK && is_first) return st;
-        if (st != STATUS_OK) log_event(LOG_ERROR, "key_unreadable", "why=\"%s\"", f->message);
+        if (st == STATUS_OK) continue;
+        entry->unreadable = true;
+        log_event(LOG_ERROR, "key_unreadable", "why=\"%s\"", f->message);
     }
     return STATUS_OK;
 }
@@ -181,6 +185,8 @@ bool authorised_find(const authorised *a, const char *public_key, key_rights *ri
     return found;
 }
 
-bool authorised_readable(const authorised *a) {
-    return a->readable;
+bool authorised_admits(const authorised *a, const char *public_key) {
+    for (size_t i = 0; a->readable && public_key[0] && i < a->table.n; i++)
+        if (!a->table.entries[i].unreadable && strcmp(a->table.entries[i].public_key, public_key) == 0) return true;
+    return false;
 }

@@ -140,7 +140,7 @@ bool keys_find(const keys *k, key_link link, const char *public_key, key_rights 
 }
 
 bool keys_admit(const keys *k, key_link link, const char *public_key, key_rights *rights) {
-    return keys_find(k, link, public_key, rights) && authorised_readable(k->guarded[link].table);
+    return keys_find(k, link, public_key, rights) && authorised_admits(k->guarded[link].table, public_key);
 }
 
 static bool admits(void *context, const char *domain, const char *public_key) {

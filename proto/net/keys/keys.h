@@ -49,7 +49,7 @@ status keys_dress_bound(keys *k, key_link link, void *socket, failure *f);
 
 /* Is this public key (Z85) authorised for the guarded link, and with which rights? */
 bool keys_find(const keys *k, key_link link, const char *public_key, key_rights *rights);
-/* And is a newcomer let in with it? Nobody is while the folder cannot be read. */
+/* And is a newcomer let in with it? Nobody is while its file or the folder cannot be read. */
 bool keys_admit(const keys *k, key_link link, const char *public_key, key_rights *rights);
 
 #endif

@@ -94,12 +94,15 @@ static void a_key_that_is_being_written_is_read_when_it_is_whole(void **state) {
     write_text("ann.key", "half of it");
     authorised_refresh(table);
     assert_true(knows(&ann));           /* as before */
-    assert_true(authorised_readable(table));
+    assert_false(authorised_admits(table, ann.public_key));     /* but nobody new is let in */
+    authorised_refresh(table);
+    assert_false(authorised_admits(table, ann.public_key));
     key_folder_authorise(&folder, LINK_TEXT, "bob", &bob, "");
     key_folder_authorise(&folder, LINK_TEXT, "ann", &ann, "gateway");
     assert_true(authorised_refresh(table));
     assert_true(knows(&bob));
     assert_true(knows(&ann) && rights.is_gateway);
+    assert_true(authorised_admits(table, ann.public_key));
 }
 
 static void there_are_so_many_at_most(void **state) {
@@ -112,7 +115,7 @@ static void there_are_so_many_at_most(void **state) {
     assert_int_equal(open_table(), STATUS_OK);
     key_folder_authorise(&folder, LINK_TEXT, "more", &bob, "");
     assert_false(authorised_refresh(table));
-    assert_false(authorised_readable(table));
+    assert_false(authorised_admits(table, ann.public_key));
     assert_true(knows(&ann));
     authorised_free(&table);
     assert_int_equal(open_table(), STATUS_BUSY);
@@ -140,10 +143,10 @@ static void a_folder_that_others_may_write_is_not_read(void **state) {
     assert_int_equal(open_table(), STATUS_OK);
     assert_int_equal(chmod(path, 0730), 0);
     assert_false(authorised_refresh(table));
-    assert_false(authorised_readable(table));
+    assert_false(authorised_admits(table, ann.public_key));
     assert_int_equal(chmod(path, 0755), 0);
     assert_false(authorised_refresh(table));
-    assert_true(authorised_readable(table));
+    assert_true(authorised_admits(table, ann.public_key));
 }
 
 int main(void) {
