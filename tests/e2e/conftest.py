@@ -113,8 +113,9 @@ class Stack:
             return [d for d in self.daemons() if d["state"] == "ready"]
         wait_until(lambda: len(ready()) >= n_daemons, seconds, f"{n_daemons} daemons ready")
 
-    def command(self, name, *arguments):
-        return [name, *self.client_flags, *map(str, arguments)]
+    def command(self, *arguments):
+        """Flags of the client stand after its command's name."""
+        return [*arguments[:1], *self.client_flags, *map(str, arguments[1:])] if arguments else []
 
     def run(self, *arguments, input=None, timeout=TIMEOUT_S):
         """One run of the client; stdout and stderr as bytes."""

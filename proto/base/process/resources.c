@@ -17,7 +17,7 @@ enum {
 };
 
 /* Of tables and queues, beside the threads' stacks. */
-static const size_t MEMORY_BYTES = (size_t)64 << 20;
+static const size_t MEMORY_BYTES = (size_t)80 << 20;
 
 /* Numbers below the limit that no descriptor has, up to n_max: some may have come with the process. */
 static size_t count_free(size_t limit, size_t n_max) {

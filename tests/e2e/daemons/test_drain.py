@@ -179,7 +179,7 @@ def over_tcp(stack, model):
     """Without keys nobody is an operator there. Where modelds join."""
     tokenizerd = stack.start("tokenizerd", "--bind-clients", "tcp://127.0.0.1:*", "--bind-models", "tcp://127.0.0.1:*", "--insecure")
     ready = wait_until(lambda: re.search(r" ready clients=(\S+) models=(\S+)", stack.log(tokenizerd)), what="tokenizerd")
-    stack.environment["TRIVIUM_ENDPOINT"] = ready[1]
+    stack.environment["TRIVIUM_ENDPOINT"], stack.client_flags = ready[1], ("--insecure",)
     stack.start("modeld", "--model", model, "--name", "made", "--join", ready[2], "--insecure")
     stack.start("samplerd")
     stack.wait_ready(3)

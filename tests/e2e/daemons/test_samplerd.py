@@ -139,7 +139,7 @@ def test_another_incarnation_of_modeld_is_joined(stack, modeld, address):
 
 
 def test_several_modelds_are_served(stack, address, fakes):
-    both = [fakes(ModeldByHand, address), fakes(ModeldByHand, address + "2")]
+    both = [fakes(ModeldByHand, address, 77), fakes(ModeldByHand, address + "2", 78)]
     stack.start("samplerd", "--join", address, "--join", address + "2")
     for modeld in both:
         modeld.join()
@@ -217,8 +217,8 @@ def test_an_example_that_is_refused_says_why(stack, address, fakes):
         process = start_example(stack, name, address + name)
         hello, _ = modeld.receive()
         modeld.theirs = getattr(hello.control, "from")
-        modeld.send(control=common_pb2.Control(refused=common_pb2.Error(code=common_pb2.BUSY, message="no room")))
-        assert process.wait(60) == 1 and "no room" in stack.log(process)
+        modeld.send(control=common_pb2.Control(refused=common_pb2.Error(code=common_pb2.BAD_REQUEST, message="no place for such")))
+        assert process.wait(60) == 1 and "no place for such" in stack.log(process)
 
 
 def test_all_examples_draw_the_same(stack, address, fakes):

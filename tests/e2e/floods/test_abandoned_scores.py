@@ -11,8 +11,8 @@ from fake_client import FakeClient
 from roads import RoadStack, road  # noqa: F401 (a fixture)
 from witness import Witness
 
-N_IDS = 16000                   # some hundred passes each; all of them fit OPEN_CALLS_BYTES_MAX
-N_SCORES = 30                   # of each client
+N_IDS = 16000                   # some hundred passes each; all of them fit in an owner's share of OPEN_CALLS_BYTES_MAX
+N_SCORES = 22                   # of each client
 N_CLIENTS, N_COMMANDS = 4, 2
 N_WAVES = 4                     # each leaves as much as the ones before
 
