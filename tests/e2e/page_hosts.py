@@ -8,14 +8,12 @@ import subprocess
 from conftest import BUILD, TIMEOUT_S, Stack
 
 # As far as the pages need them. A file is replaced in one step, as by the real one.
-SCP = """#!/bin/sh -e
-[ "$1" = -rp ] && exec cp -rp "$2" "$HOSTS/${3%%:*}/${3#*:}"
-"""
 RSYNC = """#!/bin/sh -e
 [ "$1 $2" = "-a --delete" ]
+umask 077
 from=$PWD/$3 to=$HOSTS/${4%%:*}/${4#*:}
 cd "$from"
-find . -type d | while read -r name; do mkdir -p -m 700 "$to/$name"; done
+find . -type d | while read -r name; do mkdir -p "$to/$name"; done
 find . -type f | while read -r name; do cp -p "$name" "$to/.copy" && mv "$to/.copy" "$to/$name"; done
 cd "$to"
 find . -type f | while read -r name; do [ -e "$from/$name" ] || rm "$name"; done
@@ -80,9 +78,8 @@ class Host:
 @contextlib.contextmanager
 def hosts_of(road, model):
     """The hosts by their names; in the folder `road` the ways between them."""
-    for name, text in (("scp", SCP), ("rsync", RSYNC)):
-        (road / name).write_text(text)
-        (road / name).chmod(0o755)
+    (road / "rsync").write_text(RSYNC)
+    (road / "rsync").chmod(0o755)
     with contextlib.ExitStack() as stacks:
         hosts = {name: Host(stacks.enter_context(Stack()), model, road) for name in ("", "a", "b", "c", "d")}
         for name, host in hosts.items():

@@ -9,7 +9,6 @@
 
 typedef struct copy {
     const char *host;
-    bool is_new;                /* nothing was there before: a key of its own was made */
     bool has_secret;            /* another one of a server */
     bool is_gone;               /* its name was revoked */
 } copy;
@@ -41,7 +40,6 @@ static bool collect(copies *out, const keygen_report *r, const char *const *name
         bool is_secret = ends_with(d->path, KEY_SECRET_SUFFIX);
         if (!slash) continue;
         copy *c = find(out, slash + 1);
-        c->is_new |= is_secret && d->change == KEY_MADE;
         c->has_secret |= is_secret && d->change == KEY_CHANGED;
         c->is_gone |= is_secret && d->change == KEY_REMOVED;
     }
@@ -67,13 +65,14 @@ static void print_word(const char *word) {
     putchar('\'');
 }
 
-/* scp for what is not there yet; later on what was revoked must go there, too, and nobody may read half a file. */
+/* Right whether a folder is there already or not, which is not known here; what was revoked must go there, too, and
+ * nobody may read half a file. */
 static void print_copy(const char *folder, const copy *c) {
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/" KEY_HOSTS "/%s%s", folder, c->host, c->is_new ? "" : "/");
-    fputs(c->is_new ? "  scp -rp " : "  rsync -a --delete ", stdout);
+    snprintf(path, sizeof path, "%s/" KEY_HOSTS "/%s/", folder, c->host);
+    fputs("  rsync -a --delete ", stdout);
     print_word(path);
-    printf(" %s:keys%s\n", c->host, c->is_new ? "" : "/");
+    printf(" %s:keys/\n", c->host);
 }
 
 void copies_print(const char *folder, const keygen_report *r, const char *const *names, size_t n) {

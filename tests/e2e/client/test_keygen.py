@@ -34,9 +34,14 @@ def lines_to_copy(printed):
     return [shlex.split(line) for line in re.findall(r"^  (\w.*)$", printed, re.M)]
 
 
+def copying(folder, host):
+    """The line for a host: right where it has its part already, and where it has none."""
+    return ["rsync", "-a", "--delete", f"{folder}/hosts/{host}/", f"{host}:keys/"]
+
+
 def test_a_set_and_a_part_of_it(keygen, tmp_path):
     assert keygen("keys") == "keys: 13 files made, 0 changed, 0 removed\n"
-    assert lines_to_copy(keygen("keys/", "--host", "b")) == [["scp", "-rp", "keys/hosts/b", "b:keys"]]
+    assert lines_to_copy(keygen("keys/", "--host", "b")) == [copying("keys", "b")]
     modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "keys").rglob("*")}
     assert modes == {0o600, 0o700}
     assert keygen("keys") == "keys: all is there, nothing was changed\n"
@@ -47,10 +52,9 @@ def test_what_changed_elsewhere_is_copied_anew(keygen, tmp_path):
     printed = keygen("keys", "--host", "it's", "--roles", "client", code=2)
     assert "letters, digits" in printed
     copies = lines_to_copy(keygen("keys", "--host", "laptop", "--roles", "client"))
-    assert copies == [["scp", "-rp", "keys/hosts/laptop", "laptop:keys"], ["rsync", "-a", "--delete", "keys/hosts/a/", "a:keys/"],
-                      ["rsync", "-a", "--delete", "keys/hosts/b/", "b:keys/"]]
+    assert copies == [copying("keys", host) for host in ("laptop", "a", "b")]
     (tmp_path / "my keys").mkdir(mode=0o700)
-    assert lines_to_copy(keygen("my keys", "--host", "b")) == [["scp", "-rp", "my keys/hosts/b", "b:keys"]]
+    assert lines_to_copy(keygen("my keys", "--host", "b")) == [copying("my keys", "b")]
 
 
 def test_as_json(keygen):
@@ -66,9 +70,10 @@ def test_as_json(keygen):
 def test_revoking_says_what_else_is_to_be_done(keygen, tmp_path):
     keygen("keys", "--host", "a", "--host", "b")
     printed = keygen("keys", "--revoke", "b")
-    assert lines_to_copy(printed) == [["rsync", "-a", "--delete", "keys/hosts/a/", "a:keys/"]]
+    assert lines_to_copy(printed) == [copying("keys", "a")]
     assert "--rotate tokenizerd" in printed and "--rotate modeld" in printed
     assert not (tmp_path / "keys/hosts/b").exists()
+    assert copying("keys", "b") in lines_to_copy(keygen("keys", "--host", "b")), "b has a folder already"
 
 
 def test_a_rotation_has_two_steps(keygen, tmp_path):
@@ -129,7 +134,7 @@ def test_a_full_disk(keygen, tmp_path):
     assert "cannot write keys/" in keygen("keys", "--host", "b", code=1, preexec_fn=fill)
     left = files(tmp_path / "keys")
     assert left == before, "nothing is half there"
-    assert lines_to_copy(keygen("keys", "--host", "b")) == [["scp", "-rp", "keys/hosts/b", "b:keys"]]
+    assert lines_to_copy(keygen("keys", "--host", "b")) == [copying("keys", "b")]
 
 
 def test_two_at_a_time(keygen, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from conftest import BUILD, ROOT, TIMEOUT_S, wait_until
 from host_stack import HostStack
 from network import Network
-from page_hosts import RSYNC, SCP, commands, section
+from page_hosts import RSYNC, commands, section
 
 pytestmark = pytest.mark.slow
 HOSTS = ("a", "b", "c", "d")            # 10.0.0.1 and so on, as on the pages
@@ -24,9 +24,8 @@ class Newcomer(HostStack):
     def __init__(self, network, model):
         super().__init__(network)
         self.environment.update(MODEL=str(model), PATH=f"{self.folder}:{BUILD}:{os.environ['PATH']}", HOSTS=str(self.folder))
-        for name, text in (("scp", SCP), ("rsync", RSYNC)):
-            (self.folder / name).write_text(text)
-            (self.folder / name).chmod(0o755)
+        (self.folder / "rsync").write_text(RSYNC)
+        (self.folder / "rsync").chmod(0o755)
 
     def home(self, host):
         return self.folder / host
