@@ -19,6 +19,24 @@ static void note(void *context, key_change change, const char *path, const char 
     r->lacks_memory = true;
 }
 
+static bool is_something(const key_kept *kept) {
+    bool some = kept->rights.is_operator || kept->rights.is_gateway;
+    for (key_role role = 0; role < KEY_ROLES; role++) some |= kept->roles[role];
+    return some;
+}
+
+static status make_host(const key_set *set, const key_host *host, keygen_report *r, failure *f) {
+    keygen_kept one = {.host = NULL};
+    status st = key_set_host(set, host, &one.what, f);
+    if (st != STATUS_OK || !is_something(&one.what)) return st;
+    keygen_kept *kept = grow(r->kept, &r->kept_capacity, r->n_kept + 1, sizeof *kept);
+    if (kept) r->kept = kept;
+    if (kept) one.host = strdup(host->name);
+    if (one.host) r->kept[r->n_kept++] = one;
+    else r->lacks_memory = true;
+    return STATUS_OK;
+}
+
 static status revoke_name(const key_set *set, const char *name, keygen_report *report, failure *f) {
     bool servers[KEY_ROLES];
     status st = key_set_revoke(set, name, servers, f);
@@ -31,7 +49,7 @@ status keygen_run(const keygen_order *order, keygen_report *report, failure *f) 
     status st = STATUS_OK;
     switch (order->kind) {
     case KEYGEN_MAKE: st = key_set_make(&set, f); break;
-    case KEYGEN_HOST: st = key_set_host(&set, &order->host, f); break;
+    case KEYGEN_HOST: st = make_host(&set, &order->host, report, f); break;
     case KEYGEN_REVOKE: st = revoke_name(&set, order->revoked, report, f); break;
     case KEYGEN_ROTATE: st = key_set_rotate(&set, order->rotated, &report->is_rotated, f); break;
     }
@@ -45,6 +63,8 @@ void keygen_report_clear(keygen_report *report) {
         free(report->done[i].part);
     }
     free(report->done);
+    for (size_t i = 0; i < report->n_kept; i++) free(report->kept[i].host);
+    free(report->kept);
     *report = (keygen_report){0};
 }
 

@@ -21,6 +21,12 @@ typedef struct keygen_order {
     };
 } keygen_order;
 
+/* A host that has more than was asked for. */
+typedef struct keygen_kept {
+    char *host;
+    key_kept what;
+} keygen_kept;
+
 typedef struct keygen_done {
     key_change change;
     char *path;
@@ -31,6 +37,8 @@ typedef struct keygen_done {
 typedef struct keygen_report {
     keygen_done *done;          /* [n_done], in the order in which it was done; owned */
     size_t n_done, capacity;
+    keygen_kept *kept;          /* [n_kept], owned */
+    size_t n_kept, kept_capacity;
     bool to_rotate[KEY_ROLES];  /* somebody whose keys were revoked has the secret of this server key */
     bool is_rotated;            /* a rotation is over; else it has begun */
     bool lacks_memory;          /* to list all that was done */
@@ -40,7 +48,7 @@ typedef struct keygen_report {
 status keygen_run(const keygen_order *order, keygen_report *report, failure *f);
 void keygen_report_clear(keygen_report *report);
 
-/* "tokenizerd,client": roles of a machine, into bool[KEY_ROLES]. STATUS_BAD_REQUEST: another word, or none. */
+/* "tokenizerd,client": roles of a host, into bool[KEY_ROLES]. STATUS_BAD_REQUEST: another word, or none. */
 status keygen_take_roles(bool roles[KEY_ROLES], const char *list, failure *f);
 /* A role that has a server key, by its name. STATUS_BAD_REQUEST. */
 status keygen_take_server(key_role *role, const char *name, failure *f);

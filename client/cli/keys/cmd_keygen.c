@@ -52,14 +52,39 @@ static json_t *to_rotate_json(const keygen_report *r) {
     return list;
 }
 
+static json_t *kept_json(const keygen_report *r) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->n_kept; i++) {
+        const key_kept *kept = &r->kept[i].what;
+        json_t *roles = json_array(), *rights = json_array();
+        for (key_role role = 0; role < KEY_ROLES; role++)
+            if (kept->roles[role]) json_array_append_new(roles, json_string(key_role_name(role)));
+        if (kept->rights.is_operator) json_array_append_new(rights, json_string("operator"));
+        if (kept->rights.is_gateway) json_array_append_new(rights, json_string("gateway"));
+        json_array_append_new(list, json_pack("{s: o, s: o, s: o}", "host", json_text(r->kept[i].host), "roles", roles,
+                                              "rights", rights));
+    }
+    return list;
+}
+
 static json_t *report_json(const keygen_flags *flags, const keygen_report *r) {
-    return json_pack("{s: o, s: o, s: o, s: o, s: o, s: o}",
+    return json_pack("{s: o, s: o, s: o, s: o, s: o, s: o, s: o}",
                      "folder", json_text(flags->folder),
                      "made", paths_json(r, KEY_MADE),
                      "changed", paths_json(r, KEY_CHANGED),
                      "removed", paths_json(r, KEY_REMOVED),
+                     "kept", kept_json(r),
                      "copy", copies_json(flags->folder, r, flags->hosts.items, flags->hosts.n_items),
                      "to_rotate", to_rotate_json(r));
+}
+
+/* What was not asked for, or no more. */
+static void print_kept(const keygen_kept *kept) {
+    const char *rights = key_rights_words(kept->what.rights);
+    printf("%s keeps what it had besides:", kept->host);
+    for (key_role role = 0; role < KEY_ROLES; role++)
+        if (kept->what.roles[role]) printf(" %s", key_role_name(role));
+    printf("%s%s; only --revoke %s, and a new part after it, takes that away\n", *rights ? " " : "", rights, kept->host);
 }
 
 /* What is to be done after this besides copying. */
@@ -71,8 +96,8 @@ static void print_next(const keygen_flags *flags, const keygen_report *r) {
     if (!flags->has_rotated) return;
     const char *role = key_role_name(flags->rotated);
     if (r->is_rotated) printf("%s has its new server key\n", role);
-    else printf("%s is to have another server key: once all machines know both, the same command again puts it in "
-                "place\n", role);
+    else printf("%s is to have another server key. The same command again puts it in place, but only once every host has "
+                "its copy: one that has not would be shut out\n", role);
 }
 
 static void print_report(const keygen_flags *flags, const keygen_report *r) {
@@ -81,6 +106,7 @@ static void print_report(const keygen_flags *flags, const keygen_report *r) {
     if (r->n_done == 0) printf("%s: all is there, nothing was changed\n", flags->folder);
     else printf("%s: %zu files made, %zu changed, %zu removed\n", flags->folder, n[KEY_MADE], n[KEY_CHANGED],
                 n[KEY_REMOVED]);
+    for (size_t i = 0; i < r->n_kept; i++) print_kept(&r->kept[i]);
     copies_print(flags->folder, r, flags->hosts.items, flags->hosts.n_items);
     print_next(flags, r);
 }
@@ -94,7 +120,6 @@ static status run_hosts(const keygen_flags *flags, keygen_report *report, failur
             .folder = flags->folder,
             .kind = KEYGEN_HOST,
             .host = {.name = flags->hosts.items[i], .has_roles = flags->has_roles,
-                     .has_rights = flags->is_operator || flags->is_gateway,
                      .rights = {.is_operator = flags->is_operator, .is_gateway = flags->is_gateway}},
         };
         memcpy(order.host.roles, flags->roles, sizeof flags->roles);
@@ -154,7 +179,7 @@ int cmd_keygen(int argc, char **argv) {
     keygen_flags flags = {0};
     const option_row rows[] = {
         {.name = "host", .kind = OPTION_TEXTS, .value_name = "NAME", .out = &flags.hosts,
-         .help = "make the part of another machine, or of a client, in DIR/hosts/NAME; may be repeated"},
+         .help = "make the part of another host, or of a client, in DIR/hosts/NAME; may be repeated"},
         {.name = "roles", .kind = OPTION_CALL, .value_name = "LIST", .out = &flags, .take = take_roles,
          .help = "what runs there: tokenizerd, modeld, samplerd, client, with commas between (all)"},
         {.name = "operator", .kind = OPTION_FLAG, .out = &flags.is_operator,
@@ -172,7 +197,7 @@ int cmd_keygen(int argc, char **argv) {
     const options o = {
         .usage = "trivium keygen DIR [flags]",
         .summary = "Make the keys that links over tcp:// want, in a folder for --keys; what is there already is kept. "
-                   "Its own machine's keys are an operator's. Then it says what is to be copied to which machine.\n\n"
+                   "Its own host's keys are an operator's. Then it says what is to be copied to which host.\n\n"
                    "  trivium keygen keys --host b\n"
                    "  trivium keygen keys --host laptop --roles client",
         .tables = {rows},

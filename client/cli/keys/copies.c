@@ -81,7 +81,7 @@ void copies_print(const char *folder, const keygen_report *r, const char *const 
         free(c.all);
         return;
     }
-    puts("copy to the other machines, where --keys names what is copied:");
+    puts("copy to the other hosts, where --keys names what is copied:");
     for (int turn = 0; turn < 2; turn++)
         for (size_t i = 0; i < c.n; i++)
             if (c.all[i].has_secret == (turn == 0)) print_copy(folder, &c.all[i]);

@@ -4,9 +4,9 @@
  *
  *     server/ROLE.key, ROLE.next.key       of tokenizerd and modeld: what joiners check the other end against
  *     server/ROLE.key_secret               where ROLE runs
- *     own/ROLE.key, ROLE.key_secret        of client, modeld and samplerd: who this machine is
+ *     own/ROLE.key, ROLE.key_secret        of client, modeld and samplerd: who this host is
  *     authorised/LINK/NAME.key             who may join the link, with metadata KEY_NAME and KEY_RIGHTS
- *     hosts/NAME/                          such a folder for another machine; only where the set is administered
+ *     hosts/NAME/                          such a folder for another host; only where the set is administered
  */
 #ifndef TRIVIUM_KEY_FILES_H
 #define TRIVIUM_KEY_FILES_H
@@ -29,7 +29,7 @@ enum {
 #define KEY_SUFFIX ".key"               /* a file whose name ends otherwise, or begins with a dot, is none */
 #define KEY_SECRET_SUFFIX ".key_secret"
 #define KEY_HOSTS "hosts"
-#define KEY_ADMIN "admin"               /* the name under which a set's own machine is authorised */
+#define KEY_ADMIN "admin"               /* the name under which a set's own host is authorised */
 #define KEY_NAME "name"                 /* metadata of an authorised key */
 #define KEY_RIGHTS "rights"
 
@@ -38,7 +38,7 @@ const char *key_link_name(key_link link);       /* "text": also the domain of ZA
 key_role key_link_server(key_link link);        /* whose server key that link's bound end has */
 key_role key_link_joiner(key_link link);        /* whose own key its joining end has */
 
-/* Of a machine or a client: letters, digits, '.', '_' and '-', the first one a letter or a digit. STATUS_BAD_REQUEST. */
+/* Of a host or a client: letters, digits, '.', '_' and '-', the first one a letter or a digit. STATUS_BAD_REQUEST. */
 status key_name_check(const char *name, failure *f);
 
 /* FOLDER/server/ROLE.key, or ROLE.next.key. STATUS_TOO_LONG, these three and key_secret_path. */

@@ -25,7 +25,7 @@ static bool joins(key_role role, key_link *out) {
     return false;
 }
 
-/* ---- the set's own machine ---- */
+/* ---- the set's own host ---- */
 
 static status make_folders(const key_part *part, const bool roles[KEY_ROLES], failure *f) {
     status st = key_part_folder(part, "", f);
@@ -69,9 +69,10 @@ static status authorise(const key_part *part, key_link link, const char *name, c
     st = key_pair_read_public(&there, path, f);
     if (st == STATUS_OK && strcmp(there.public_key, pair->public_key) != 0)
         return fail(f, STATUS_BAD_REQUEST, "%s is another key under that name: %s", path,
-                    strcmp(name, KEY_ADMIN) == 0 ? "is this folder the part of another machine?"
+                    strcmp(name, KEY_ADMIN) == 0 ? "is this folder the part of another host?"
                                                  : "revoke it first, or take another name");
-    if (!how->has_rights) authorised.rights = there.rights;
+    authorised.rights.is_operator |= there.rights.is_operator;
+    authorised.rights.is_gateway |= there.rights.is_gateway;
     return st == STATUS_OK ? key_part_put(part, &authorised, path, false, f) : st;
 }
 
@@ -90,7 +91,7 @@ static status own_keys(const key_part *root, const key_part *part, const key_hos
 }
 
 static status make(const key_set *set, failure *f) {
-    static const key_host here = {.name = KEY_ADMIN, .roles = {true, true, true, true}, .has_rights = true,
+    static const key_host here = {.name = KEY_ADMIN, .roles = {true, true, true, true},
                                   .rights = {.is_operator = true}};
     key_part root;
     status st = key_part_open(&root, set, NULL, f);
@@ -106,7 +107,7 @@ static status make(const key_set *set, failure *f) {
     return st == STATUS_OK ? key_spread(set, f) : st;
 }
 
-/* ---- another machine ---- */
+/* ---- another host ---- */
 
 static status roles_there(const key_part *part, bool roles[KEY_ROLES], failure *f) {
     for (key_role role = 0; role < KEY_ROLES; role++) {
@@ -121,18 +122,39 @@ static status roles_there(const key_part *part, bool roles[KEY_ROLES], failure *
     return STATUS_OK;
 }
 
-/* Those that were asked for; else what it has already, or all of a new one. */
-static status choose_roles(const key_part *part, const key_host *host, bool roles[KEY_ROLES], failure *f) {
-    memcpy(roles, host->roles, sizeof *roles * KEY_ROLES);
-    if (host->has_roles) return STATUS_OK;
-    status st = roles_there(part, roles, f);
-    bool some = false;
-    for (key_role role = 0; role < KEY_ROLES; role++) some |= roles[role];
-    for (key_role role = 0; !some && role < KEY_ROLES; role++) roles[role] = true;
+static status rights_there(const key_part *root, const char *name, key_rights *rights, failure *f) {
+    status st = STATUS_OK;
+    for (key_link link = 0; st == STATUS_OK && link < KEY_LINKS; link++) {
+        char path[KEY_PATH_BYTES];
+        key_pair pair;
+        st = key_authorised_path(path, root->folder, link, name, f);
+        if (st != STATUS_OK || !key_exists(path)) continue;
+        st = key_pair_read_public(&pair, path, f);
+        rights->is_operator |= st == STATUS_OK && pair.rights.is_operator;
+        rights->is_gateway |= st == STATUS_OK && pair.rights.is_gateway;
+    }
     return st;
 }
 
-/* A machine that runs a role has its server key; key_spread keeps it the same as the set's. */
+static status find_kept(const key_part *root, const key_part *part, const key_host *host, key_kept *kept, failure *f) {
+    status st = roles_there(part, kept->roles, f);
+    if (st == STATUS_OK) st = rights_there(root, host->name, &kept->rights, f);
+    for (key_role role = 0; role < KEY_ROLES; role++) kept->roles[role] &= host->has_roles && !host->roles[role];
+    kept->rights.is_operator &= !host->rights.is_operator;
+    kept->rights.is_gateway &= !host->rights.is_gateway;
+    return st;
+}
+
+/* What it has already, and those that were asked for; all of a new one where none were. */
+static status choose_roles(const key_part *part, const key_host *host, bool roles[KEY_ROLES], failure *f) {
+    status st = roles_there(part, roles, f);
+    bool some = host->has_roles;
+    for (key_role role = 0; role < KEY_ROLES; role++) some |= roles[role];
+    for (key_role role = 0; role < KEY_ROLES; role++) roles[role] |= !some || (host->has_roles && host->roles[role]);
+    return st;
+}
+
+/* A host that runs a role has its server key; key_spread keeps it the same as the set's. */
 static status server_keys(const key_part *root, const key_part *part, const bool roles[KEY_ROLES], failure *f) {
     status st = STATUS_OK;
     for (key_role role = 0; st == STATUS_OK && role < KEY_ROLES; role++) {
@@ -149,13 +171,14 @@ static status server_keys(const key_part *root, const key_part *part, const bool
     return st;
 }
 
-static status make_host(const key_set *set, const key_host *host, failure *f) {
+static status make_host(const key_set *set, const key_host *host, key_kept *kept, failure *f) {
     key_part root, part;
     key_host whole = *host;
     status st = make(set, f);
     if (st == STATUS_OK) st = key_part_open(&root, set, NULL, f);
     if (st == STATUS_OK) st = key_part_folder(&root, KEY_HOSTS, f);
     if (st == STATUS_OK) st = key_part_open(&part, set, host->name, f);
+    if (st == STATUS_OK) st = find_kept(&root, &part, host, kept, f);
     if (st == STATUS_OK) st = choose_roles(&part, host, whole.roles, f);
     if (st == STATUS_OK) st = make_folders(&part, whole.roles, f);
     if (st == STATUS_OK) st = server_keys(&root, &part, whole.roles, f);
@@ -266,16 +289,17 @@ status key_set_make(const key_set *set, failure *f) {
 status key_set_check_name(const char *name, failure *f) {
     status st = key_name_check(name, f);
     if (st == STATUS_OK && strcmp(name, KEY_ADMIN) == 0)
-        st = fail(f, STATUS_BAD_REQUEST, KEY_ADMIN " is the name of the machine that has the set: take another one");
+        st = fail(f, STATUS_BAD_REQUEST, KEY_ADMIN " is the name of the host that has the set: take another one");
     return st;
 }
 
-status key_set_host(const key_set *set, const key_host *host, failure *f) {
+status key_set_host(const key_set *set, const key_host *host, key_kept *kept, failure *f) {
     held h;
+    *kept = (key_kept){.rights = {.is_operator = false}};
     status st = key_set_check_name(host->name, f);
     if (st != STATUS_OK) return st;
     st = hold(&h, set, f);
-    if (st == STATUS_OK) st = make_host(set, host, f);
+    if (st == STATUS_OK) st = make_host(set, host, kept, f);
     lockfile_give(&h.lock, h.path);
     return st;
 }

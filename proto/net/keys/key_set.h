@@ -1,5 +1,5 @@
 /* Writing folders of keys (key_files.h): the set of whoever administers, and in its hosts/ a part for each other
- * machine. The set is what counts; its parts follow it, so whatever is interrupted is completed by the next call of
+ * host. The set is what counts; its parts follow it, so whatever is interrupted is completed by the next call of
  * any of these.
  *
  * No key is ever replaced but by key_set_rotate, and none goes away but by key_set_revoke. One process at a time:
@@ -26,24 +26,29 @@ typedef struct key_set {
     void *context;
 } key_set;
 
-/* Make the folder where there is none, and all that is missing in it; its own machine's keys are an operator's.
+/* Make the folder where there is none, and all that is missing in it; its own host's keys are an operator's.
  * STATUS_BAD_REQUEST: a folder of other things. The others below do the same first. */
 status key_set_make(const key_set *set, failure *f);
 
-/* Of another machine: as key_name_check has it, and not that of the set's own. STATUS_BAD_REQUEST. */
+/* Of another host: as key_name_check has it, and not that of the set's own. STATUS_BAD_REQUEST. */
 status key_set_check_name(const char *name, failure *f);
 
 typedef struct key_host {
     const char *name;
     bool has_roles;             /* else: those that it has, or all when it is new */
-    bool roles[KEY_ROLES];
-    bool has_rights;            /* else: those that its keys have, or none */
-    key_rights rights;
+    bool roles[KEY_ROLES];      /* besides those that it has */
+    key_rights rights;          /* besides those that its keys have */
 } key_host;
 
-/* Make or complete the part for another machine, and authorise its keys everywhere. STATUS_BAD_REQUEST: not a name,
+/* What a host had before and keeps, though it was not asked for: only key_set_revoke takes away. */
+typedef struct key_kept {
+    bool roles[KEY_ROLES];      /* of those that were given, if any were */
+    key_rights rights;
+} key_kept;
+
+/* Make or complete the part for another host, and authorise its keys everywhere. STATUS_BAD_REQUEST: not a name,
  * or one that is authorised with another key. */
-status key_set_host(const key_set *set, const key_host *host, failure *f);
+status key_set_host(const key_set *set, const key_host *host, key_kept *kept, failure *f);
 
 /* Its keys are authorised no more, and its part is deleted. servers[ROLE]: it has the secret of that role's server
  * key, which is to be rotated. STATUS_NOT_FOUND: there is no such name. */

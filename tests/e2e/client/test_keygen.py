@@ -57,11 +57,21 @@ def test_what_changed_elsewhere_is_copied_anew(keygen, tmp_path):
     assert lines_to_copy(keygen("my keys", "--host", "b")) == [copying("my keys", "b")]
 
 
+def test_what_is_asked_for_no_more_is_kept_and_said(keygen):
+    keygen("keys", "--host", "b", "--operator")
+    printed = keygen("keys", "--host", "b", "--roles", "client,modeld")
+    assert "all is there" in printed
+    assert "b keeps what it had besides: tokenizerd samplerd operator; only --revoke b, and a new part" in printed
+    done = json.loads(keygen("keys", "--host", "b", "--gateway", "--json"))
+    assert done["kept"] == [{"host": "b", "roles": [], "rights": ["operator"]}]
+    assert "besides" not in keygen("keys", "--host", "b", "--operator", "--gateway")
+
+
 def test_as_json(keygen):
     done = json.loads(keygen("keys", "--host", "b", "--json"))
     assert done["folder"] == "keys" and "keys/hosts/b/own/client.key_secret" in done["made"]
     assert done["copy"] == [{"host": "b", "folder": "keys/hosts/b"}]
-    assert (done["changed"], done["removed"], done["to_rotate"]) == ([], [], [])
+    assert (done["changed"], done["removed"], done["kept"], done["to_rotate"]) == ([], [], [], [])
     done = json.loads(keygen("keys", "--revoke", "b", "--json"))
     assert "keys/authorised/text/b.key" in done["removed"] and done["made"] == done["changed"] == done["copy"] == []
     assert done["to_rotate"] == ["tokenizerd", "modeld"]
@@ -80,7 +90,7 @@ def test_a_rotation_has_two_steps(keygen, tmp_path):
     keygen("keys", "--host", "laptop", "--roles", "client")
     keygen("keys", "--host", "b")
     printed = keygen("keys", "--rotate", "tokenizerd")
-    assert "the same command again" in printed and len(lines_to_copy(printed)) == 2
+    assert "The same command again puts it in place, but only once every host has its copy" in printed and len(lines_to_copy(printed)) == 2
     assert (tmp_path / "keys/hosts/laptop/server/tokenizerd.next.key").exists()
     printed = keygen("keys", "--rotate", "tokenizerd")
     assert "has its new server key" in printed

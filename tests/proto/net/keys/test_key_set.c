@@ -81,9 +81,11 @@ static void assert_done(status st) {
     assert_int_equal(st, STATUS_OK);
 }
 
-static void host(const key_host *how) {
+static key_kept host(const key_host *how) {
     failure f;
-    assert_done(key_set_host(&set, how, &f));
+    key_kept kept;
+    assert_done(key_set_host(&set, how, &kept, &f));
+    return kept;
 }
 
 static void write_text(const char *name, const char *text) {
@@ -97,7 +99,7 @@ static const key_host client = {.name = "laptop", .has_roles = true, .roles = {[
 
 /* ---- what is made ---- */
 
-static void a_set_has_all_keys_and_its_machine_is_an_operator(void **state) {
+static void a_set_has_all_keys_and_its_host_is_an_operator(void **state) {
     (void)state;
     failure f;
     assert_done(key_set_make(&set, &f));
@@ -152,7 +154,7 @@ static void a_host_gets_more_roles_and_rights_and_keeps_its_keys(void **state) {
     (void)state;
     host(&client);
     key_pair before = pair_of("hosts/laptop/own/client.key", false);
-    key_host more = {.name = "laptop", .has_rights = true, .rights = {.is_gateway = true}};
+    key_host more = {.name = "laptop", .rights = {.is_gateway = true}};
     host(&more);                /* without roles: those that it has */
     assert_false(is_there("hosts/laptop/own/modeld.key"));
     assert_true(pair_of("authorised/text/laptop.key", false).rights.is_gateway);
@@ -161,6 +163,22 @@ static void a_host_gets_more_roles_and_rights_and_keeps_its_keys(void **state) {
     assert_one_key("hosts/laptop/own/samplerd.key", "authorised/logits/laptop.key");
     assert_true(pair_of("authorised/text/laptop.key", false).rights.is_gateway);
     assert_string_equal(pair_of("authorised/text/laptop.key", false).public_key, before.public_key);
+}
+
+static void what_was_not_asked_for_again_is_kept_and_told(void **state) {
+    (void)state;
+    key_host wanted = {.name = "b", .rights = {.is_operator = true}};
+    key_kept kept = host(&wanted);
+    assert_false(kept.roles[ROLE_MODELD] || kept.rights.is_operator);
+    wanted = (key_host){.name = "b", .has_roles = true, .roles = {[ROLE_CLIENT] = true}, .rights = {.is_gateway = true}};
+    kept = host(&wanted);
+    assert_true(kept.roles[ROLE_TOKENIZERD] && kept.roles[ROLE_MODELD] && kept.roles[ROLE_SAMPLERD]);
+    assert_true(!kept.roles[ROLE_CLIENT] && kept.rights.is_operator && !kept.rights.is_gateway);
+    assert_true(is_there("hosts/b/own/modeld.key_secret"));
+    assert_string_equal(key_rights_words(pair_of("authorised/text/b.key", false).rights), "operator gateway");
+    assert_string_equal(key_rights_words(pair_of("authorised/tokens/b.key", false).rights), "operator gateway");
+    kept = host(&(key_host){.name = "b"});
+    assert_true(!kept.roles[ROLE_MODELD] && kept.rights.is_operator && kept.rights.is_gateway);
 }
 
 static void a_public_key_put_there_by_hand_goes_to_all_parts(void **state) {
@@ -294,7 +312,7 @@ static void names_that_lead_elsewhere(void **state) {
         "a12345678901234567890123456789012345678901234567890123456789012345"};
     failure f;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        assert_int_equal(key_set_host(&set, &(key_host){.name = names[i]}, &f), STATUS_BAD_REQUEST);
+        assert_int_equal(key_set_host(&set, &(key_host){.name = names[i]}, &(key_kept){0}, &f), STATUS_BAD_REQUEST);
     assert_false(is_there("server"));
 }
 
@@ -312,7 +330,7 @@ static void another_key_under_the_name(void **state) {
     assert_done(key_set_make(&set, &f));
     assert_done(key_pair_make(&other, &f));
     assert_done(key_pair_write(&other, at("authorised/text/laptop.key"), false, &f));
-    assert_int_equal(key_set_host(&set, &client, &f), STATUS_BAD_REQUEST);
+    assert_int_equal(key_set_host(&set, &client, &(key_kept){0}, &f), STATUS_BAD_REQUEST);
     assert_non_null(strstr(f.message, "another key under that name"));
 }
 
@@ -329,7 +347,7 @@ static void a_full_disk_leaves_what_was_there(void **state) {
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
     assert_done(key_pair_make(&pair, &f));
     status st = key_pair_write(&pair, at("server/modeld.key_secret"), true, &f);
-    status made = key_set_host(&set, &client, &(failure){STATUS_OK, ""});
+    status made = key_set_host(&set, &client, &(key_kept){0}, &(failure){STATUS_OK, ""});
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     assert_int_equal(st, STATUS_IO);
     assert_int_equal(made, STATUS_IO);
@@ -342,10 +360,11 @@ static void a_full_disk_leaves_what_was_there(void **state) {
 int main(void) {
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        IN_A_FOLDER(a_set_has_all_keys_and_its_machine_is_an_operator),
+        IN_A_FOLDER(a_set_has_all_keys_and_its_host_is_an_operator),
         IN_A_FOLDER(what_is_there_stays),
         IN_A_FOLDER(a_host_gets_what_its_roles_need),
         IN_A_FOLDER(a_host_gets_more_roles_and_rights_and_keeps_its_keys),
+        IN_A_FOLDER(what_was_not_asked_for_again_is_kept_and_told),
         IN_A_FOLDER(a_public_key_put_there_by_hand_goes_to_all_parts),
         IN_A_FOLDER(revoking_takes_keys_out_everywhere),
         IN_A_FOLDER(a_rotation_is_known_everywhere_before_it_holds),
