@@ -17,6 +17,7 @@
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
+#include "proto/net/keys/keys_settings.h"
 #include "proto/net/names/join_table.h"
 #include "proto/numeric/fmath.h"
 
@@ -130,7 +131,7 @@ static status read_command_line(int argc, char **argv, failure *f) {
     if (!path) return fail(f, STATUS_BAD_REQUEST, "--model PATH is missing");
     if (joins.n_items > JOINS_MAX)
         return fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
-    st = keys_choose(&keys_folder, insecure, f);
+    st = keys_settings_choose(settings, &keys_folder, &insecure, f);
     if (st == STATUS_OK && bind_samplers && (st = endpoint_check(bind_samplers, true, f)) != STATUS_OK)
         config_blame(settings, "bind-samplers", f);
     for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)

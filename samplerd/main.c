@@ -13,6 +13,7 @@
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
+#include "proto/net/keys/keys_settings.h"
 #include "proto/net/loop.h"
 #include "proto/net/names/join_table.h"
 #include "proto/net/peer.h"
@@ -148,7 +149,7 @@ static status check_command_line(int argc, char **argv, failure *f) {
     if (st == STATUS_OK && joins.n_items > JOINS_MAX) {
         st = fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
     }
-    if (st == STATUS_OK) st = keys_choose(&keys_folder, insecure, f);
+    if (st == STATUS_OK) st = keys_settings_choose(settings, &keys_folder, &insecure, f);
     for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
         if ((st = endpoint_check(joins.items[i], false, f)) != STATUS_OK) config_blame(settings, "join", f);
     return st;

@@ -12,6 +12,7 @@
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
+#include "proto/net/keys/keys_settings.h"
 #include "tokenizerd/serve/service.h"
 
 enum { WRONG_USE = 2 };
@@ -86,7 +87,7 @@ static status check_bind(const char *flag, const char *address, failure *f) {
 
 static status read_settings(int argc, char **argv, failure *f) {
     status st = config_open(&settings, &command_line, argc, argv, f);
-    if (st == STATUS_OK) st = keys_choose(&keys_folder, insecure, f);
+    if (st == STATUS_OK) st = keys_settings_choose(settings, &keys_folder, &insecure, f);
     if (st == STATUS_OK) st = check_bind("bind-clients", bind_clients, f);
     return st == STATUS_OK ? check_bind("bind-models", bind_models, f) : st;
 }

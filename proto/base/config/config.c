@@ -267,13 +267,25 @@ void config_blame(const config *c, const char *name, failure *f) {
     }
 }
 
+static setting *find(const config *c, const char *name) {
+    for (size_t i = 0; i < c->n_settings; i++)
+        if (strcmp(c->settings[i].row->name, name) == 0) return &c->settings[i];
+    return NULL;
+}
+
+void config_exclude(config *c, const char *one, const char *other) {
+    const setting *a = find(c, one), *b = find(c, other);
+    assert(a && b);
+    if (a->given == b->given) return;
+    const setting *outdone = a->given ? b : a;
+    memcpy(outdone->row->out, outdone->first, size_of(outdone->row));
+}
+
 /* ---- while it runs ---- */
 
 void config_on_change(config *c, const config_change *table) {
     for (const config_change *change = table; change->name; change++) {
-        setting *s = NULL;
-        for (size_t i = 0; i < c->n_settings; i++)
-            if (strcmp(c->settings[i].row->name, change->name) == 0) s = &c->settings[i];
+        setting *s = find(c, change->name);
         assert(s && s->row->kind != OPTION_TEXTS);
         s->change = change;
     }

@@ -21,6 +21,10 @@ void config_close(config **c);          /* NULL is fine */
 /* A check that comes later found fault with what `name` got: say where that stands, if it does in the file. */
 void config_blame(const config *c, const char *name, failure *f);
 
+/* Of two settings that exclude each other, where one stands on the command line: what the file says of the other does
+ * not count. */
+void config_exclude(config *c, const char *one, const char *other);
+
 typedef void config_changed(void *context);
 
 /* Settings that can change while the daemon runs: `changed` is called when the row's `out` has got another value, or

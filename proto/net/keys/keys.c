@@ -45,6 +45,7 @@ struct keys {
 status keys_choose(const char **folder, bool insecure, failure *f) {
     if (*folder && insecure)
         return fail(f, STATUS_BAD_REQUEST, "--keys and --insecure exclude each other: tcp has keys or it has none");
+    if (*folder && !**folder) return fail(f, STATUS_BAD_REQUEST, "--keys must name a folder");
     const char *value = getenv("TRIVIUM_KEYS");
     if (!*folder && !insecure && value && *value) *folder = value;
     return STATUS_OK;

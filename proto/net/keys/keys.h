@@ -15,7 +15,7 @@
 typedef struct keys keys;
 
 /* Which folder --keys, --insecure and TRIVIUM_KEYS name together: *folder is the value of --keys, or NULL, and becomes
- * what the environment says where neither flag was given. STATUS_BAD_REQUEST: both flags. */
+ * what the environment says where neither flag was given. STATUS_BAD_REQUEST: both flags, or an empty --keys. */
 status keys_choose(const char **folder, bool insecure, failure *f);
 
 /* Of this folder, which is borrowed, and looked into when the first tcp endpoint is opened; NULL: there are none, and *out

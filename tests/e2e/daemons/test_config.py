@@ -14,11 +14,11 @@ def file(tmp_path):
     return tmp_path / "settings"
 
 
-def refusal(stack, program, *arguments):
+def refusal(stack, program, *arguments, code=2):
     """What a daemon says that does not start for the sake of its settings."""
     done = subprocess.run([BUILD / program, *map(str, arguments)], env=stack.environment, capture_output=True, text=True,
                           timeout=TIMEOUT_S)
-    assert done.returncode == 2 and done.stdout == "", done
+    assert done.returncode == code and done.stdout == "", done
     sentence, = done.stderr.splitlines()
     assert sentence.startswith(f"{program}: ")
     return sentence.removeprefix(f"{program}: ")
@@ -70,6 +70,20 @@ def test_an_endpoint_that_is_none_is_named_with_its_line(stack, file, models, pr
     model = ("--model", models(type="F32", seed=1)) if program == "modeld" else ()
     assert refusal(stack, program, *model, "--config", file).startswith(f"{file}:2: ")
     assert str(file) not in refusal(stack, program, *model, f"--{key}", "tcp://nowhere")
+
+
+def test_a_flag_wins_over_what_it_excludes(stack, file):
+    """keys and insecure; both in the file are refused."""
+    file.write_text("keys = nowhere\n")
+    samplerd = ("samplerd", "--config", file, "--join", "tcp://127.0.0.1:1")
+    assert "nowhere" in refusal(stack, *samplerd, code=1)
+    process = stack.start(*samplerd, "--insecure")
+    wait_until(lambda: "ready" in stack.log(process), what="a samplerd without keys")
+    file.write_text("insecure\n")
+    assert "there is no folder nowhere" in refusal(stack, *samplerd, "--keys", "nowhere", code=1)
+    file.write_text("insecure\nkeys = nowhere\n")
+    assert refusal(stack, *samplerd).startswith(f"{file}:2: --keys and --insecure exclude each other")
+    assert refusal(stack, *samplerd[:1], "--keys", "") == "--keys must name a folder"
 
 
 def test_what_is_no_file_of_settings(stack, file, tmp_path):

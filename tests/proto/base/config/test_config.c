@@ -108,6 +108,29 @@ static void flags_win(void **state) {
     assert_true(got.quick);
 }
 
+/* Of name and quick, as if they were such. */
+static void a_flag_wins_over_what_it_excludes(void **state) {
+    (void)state;
+    write_file("name = file\nnumber = 3\n");
+    assert_int_equal(begin("--quick", NULL), STATUS_OK);
+    config_exclude(c, "name", "quick");
+    assert_true(got.quick);
+    assert_string_equal(got.name, "as ever");
+    assert_int_equal(got.n, 3);
+    config_close(&c);
+    got.quick = false;
+    write_file("name = file\nquick\n");
+    assert_int_equal(begin("--name=flag", NULL), STATUS_OK);
+    config_exclude(c, "name", "quick");
+    assert_false(got.quick);
+    assert_string_equal(got.name, "flag");
+    config_close(&c);
+    assert_int_equal(begin(NULL, NULL), STATUS_OK);
+    config_exclude(c, "name", "quick");         /* both are the file's: whoever asks may refuse them */
+    assert_true(got.quick);
+    assert_string_equal(got.name, "file");
+}
+
 static void without_a_file_all_is_as_ever(void **state) {
     (void)state;
     char *argv[] = {"test", "--number", "4", NULL};
@@ -272,6 +295,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_A_FILE(settings_come_from_the_file),
         WITH_A_FILE(flags_win),
+        WITH_A_FILE(a_flag_wins_over_what_it_excludes),
         WITH_A_FILE(without_a_file_all_is_as_ever),
         WITH_A_FILE(a_wrong_line_is_named),
         WITH_A_FILE(a_flag_that_wins_does_not_hide_a_wrong_line),
