@@ -32,6 +32,13 @@ static void look_at_modeld(daemon_search *s, modeld *d) {
     }
 }
 
+static status not_found(const drain_order *order, failure *f) {
+    char pid[32] = "";
+    if (order->pid) snprintf(pid, sizeof pid, " with pid %d", (int)order->pid);
+    return fail(f, STATUS_NOT_FOUND, "no such daemon as %.80s%s%s%.80s is here: `trivium status` shows which are",
+                order->name, pid, order->host[0] ? " on host " : "", order->host);
+}
+
 status daemons_find(const client_link *l, const models *ms, const drain_order *order, named_daemon *out, failure *f) {
     daemon_search s = {.wanted = order, .found = out};
     const Trivium__Hello *own = peers_hello(l->bound.peers);
@@ -39,7 +46,6 @@ status daemons_find(const client_link *l, const models *ms, const drain_order *o
     for (const served_model *m = models_first(ms); m; m = models_next(m))
         for (modeld *d = served_model_modelds(m); d; d = modeld_next(d)) look_at_modeld(&s, d);
     if (s.n == 1) return STATUS_OK;
-    if (s.n == 0)
-        return fail(f, STATUS_NOT_FOUND, "no such daemon as %.80s is here: `trivium status` shows which are", order->name);
+    if (s.n == 0) return not_found(order, f);
     return fail(f, STATUS_BAD_REQUEST, "%zu daemons are called %.80s: --pid, and --host, say which one", s.n, order->name);
 }

@@ -71,7 +71,9 @@ static bool is_host(const char *text, size_t n_bytes, bool binds) {
 }
 
 static status check_tcp(const char *tcp, bool binds, failure *f) {
-    const char *colon = strrchr(tcp, ':');
+    const char *end = strrchr(tcp, ']'), *colon = strrchr(end ? end : tcp, ':');
+    if (!colon && is_host(tcp, strlen(tcp), binds))
+        return fail(f, STATUS_BAD_REQUEST, "tcp://%s has no port: write tcp://%s:PORT", tcp, tcp);
     if (!colon || !is_host(tcp, (size_t)(colon - tcp), binds))
         return fail(f, STATUS_BAD_REQUEST,
                     "tcp://%s names no host: write tcp://HOST:PORT, an IPv6 address in brackets", tcp);

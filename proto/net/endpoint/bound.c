@@ -33,9 +33,21 @@ static status listen_at(const char *path, int *out, failure *f) {
     return f->code;
 }
 
+/* What lies in it cannot be made without it. */
+static status check_folder(const char *path, failure *f) {
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    char folder[IPC_PATH_BYTES_MAX + 1];
+    if (!slash || slash == path) return STATUS_OK;
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    if (stat(folder, &info) == 0 || (errno != ENOENT && errno != ENOTDIR)) return STATUS_OK;
+    return fail(f, STATUS_IO, "there is no folder %s for the socket ipc://%s", folder, path);
+}
+
 /* ZeroMQ gets a socket that we made: one of its own making it would remove from the file system
  * some time after it was closed, when the next process may already have put its own there. */
 static status bind_ipc(endpoint *e, const char *path, failure *f) {
+    if (check_folder(path, f) != STATUS_OK) return f->code;
     snprintf(e->lock_path, sizeof e->lock_path, "%s.lock", path);
     status st = lockfile_take(&e->lock_fd, e->lock_path, f);
     if (st != STATUS_OK) return st;
@@ -57,6 +69,9 @@ static status bind_tcp(endpoint *e, failure *f) {
     zsock_set_backlog(e->zsock, BACKLOG);
     if (e->keys && keys_dress_bound(e->keys, e->link, zsock_resolve(e->zsock), f) != STATUS_OK) return f->code;
     if (zmq_bind(zsock_resolve(e->zsock), e->address) != 0) {
+        if (zmq_errno() == ENODEV)      /* in the system's words: no such device */
+            return fail(f, STATUS_IO, "cannot bind to %s: it names neither an address nor a device of this host; "
+                        "tcp://*:PORT is all of them", e->address);
         status code = zmq_errno() == EADDRINUSE ? STATUS_BUSY : STATUS_IO;
         return fail(f, code, "cannot bind to %s: %s", e->address, zmq_strerror(zmq_errno()));
     }

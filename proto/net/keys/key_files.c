@@ -47,7 +47,7 @@ status key_name_check(const char *name, failure *f) {
     for (; fits && name[n]; n++)
         fits = n < KEY_NAME_BYTES_MAX && (is_letter_or_digit(name[n]) || strchr("._-", name[n]));
     if (fits) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST, "a name of a machine or a client has 1 to %d letters, digits, dots, hyphens and "
+    return fail(f, STATUS_BAD_REQUEST, "a name of a host or a client has 1 to %d letters, digits, dots, hyphens and "
                 "underscores, and begins with a letter or a digit, not as \"%.80s\"", KEY_NAME_BYTES_MAX, name);
 }
 
@@ -99,9 +99,9 @@ const char *key_rights_words(key_rights rights) {
 
 /* ---- who may have written it, and who may read it ---- */
 
-static status look(const char *path, struct stat *info, failure *f) {
+static status look(const char *what, const char *path, struct stat *info, failure *f) {
     if (stat(path, info) == 0) return STATUS_OK;
-    if (errno == ENOENT || errno == ENOTDIR) return fail(f, STATUS_NOT_FOUND, "there is no %s", path);
+    if (errno == ENOENT || errno == ENOTDIR) return fail(f, STATUS_NOT_FOUND, "there is no %s %s", what, path);
     return fail(f, STATUS_IO, "cannot look at %s: %s", path, strerror(errno));
 }
 
@@ -116,7 +116,7 @@ static status check_writers(const char *path, const struct stat *info, failure *
 
 status key_folder_check(const char *path, failure *f) {
     struct stat info;
-    status st = look(path, &info, f);
+    status st = look("folder", path, &info, f);
     if (st != STATUS_OK) return st;
     if (!S_ISDIR(info.st_mode)) return fail(f, STATUS_IO, "%s is not a folder", path);
     return check_writers(path, &info, f);
@@ -124,7 +124,7 @@ status key_folder_check(const char *path, failure *f) {
 
 status key_file_check(const char *path, bool is_secret, failure *f) {
     struct stat info;
-    status st = look(path, &info, f);
+    status st = look("file", path, &info, f);
     return st == STATUS_OK ? key_file_check_stat(path, &info, is_secret, f) : st;
 }
 

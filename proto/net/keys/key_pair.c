@@ -41,7 +41,7 @@ static status read_checked(int fd, const char *path, bool is_secret, key_stamp *
 /* A file that a symbolic link leads to will do; a pipe is opened without waiting for a writer, and then refused. */
 static status read_file(const char *path, bool is_secret, key_stamp *stamp, char text[KEY_FILE_BYTES_MAX + 1], failure *f) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT) return fail(f, STATUS_NOT_FOUND, "there is no %s", path);
+    if (fd < 0 && errno == ENOENT) return fail(f, STATUS_NOT_FOUND, "there is no file %s", path);
     if (fd < 0) return fail(f, STATUS_IO, "cannot open %s: %s", path, strerror(errno));
     status st = read_checked(fd, path, is_secret, stamp, text, f);
     close(fd);

@@ -155,6 +155,7 @@ def test_names_that_mean_none_or_several(pairs):
     assert "no such daemon as nobody" in pairs.refused("drain", "nobody")
     assert "2 daemons are called made: --pid" in pairs.refused("drain", "made")
     assert "no such daemon as made" in pairs.refused("drain", "made", "--pid", pairs.of_role["samplerd"][0].pid)
+    assert "no such daemon as made on host elsewhere is here" in pairs.refused("drain", "made", "--host", "elsewhere")
     assert "NAME is missing" in pairs.refused("drain", code=2)
 
 

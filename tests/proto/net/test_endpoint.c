@@ -345,34 +345,6 @@ static void tcp_on_loopback(void **state) {
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
 
-/* What each side takes: for both, for a bind alone, for none. */
-static void what_is_an_endpoint(void **state) {
-    (void)state;
-    static const char *const both[] = {
-        "tcp://127.0.0.1:1", "tcp://127.0.0.1:65535", "tcp://localhost:5555", "tcp://a-b.example_1:5555",
-        "tcp://[::1]:5555", "tcp://[fe80::1%eth0]:5555", "tcp://[::ffff:1.2.3.4]:5555", "ipc:///tmp/x", "ipc://x"};
-    static const char *const bind_only[] = {"tcp://127.0.0.1:0", "tcp://127.0.0.1:*", "tcp://*:5555", "tcp://*:*"};
-    static const char *const none[] = {
-        "tcp://127.0.0.1:65536", "tcp://127.0.0.1:99999", "tcp://127.0.0.1:4294967297", "tcp://127.0.0.1:+1",
-        "tcp://127.0.0.1: 1", "tcp://127.0.0.1:1 ", "tcp://127.0.0.1:", "tcp://127.0.0.1", "tcp://:1", "tcp://",
-        "tcp://::1:5555", "tcp://[::1:5555", "tcp://[::1]5555", "tcp://[]:1", "tcp://[::1%]:1", "tcp://[*]:1",
-        "tcp://1.2.3:1", "tcp://1.2.3.256:1", "tcp://1270.0.0.1:1", "tcp://a/b:1", "tcp://127.0.0.1:1;127.0.0.1:2", "tcp://127.0.0.1:*[1-9]",
-        "tcp://127.0.0.1:!", "TCP://127.0.0.1:1", "udp://127.0.0.1:1", "inproc://x", "pgm://x:1", "", "ipc://",
-        "ipc://@x", "ipc://*", "ipc:///tmp/a\nb", "ipc:///tmp/\xff"};
-    for (size_t i = 0; i < sizeof both / sizeof *both; i++) {
-        assert_int_equal(endpoint_check(both[i], true, &f), STATUS_OK);
-        assert_int_equal(endpoint_check(both[i], false, &f), STATUS_OK);
-    }
-    for (size_t i = 0; i < sizeof bind_only / sizeof *bind_only; i++) {
-        assert_int_equal(endpoint_check(bind_only[i], true, &f), STATUS_OK);
-        assert_int_equal(endpoint_check(bind_only[i], false, &f), STATUS_BAD_REQUEST);
-    }
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        assert_int_equal(endpoint_check(none[i], true, &f), STATUS_BAD_REQUEST);
-        assert_int_equal(endpoint_check(none[i], false, &f), STATUS_BAD_REQUEST);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(
@@ -388,7 +360,6 @@ int main(void) {
         IN_FOLDER(a_file_that_is_no_socket_is_left_alone),
         IN_FOLDER(the_longest_path_and_one_more),
         IN_FOLDER(a_missing_folder_is_not_made),
-        cmocka_unit_test(what_is_an_endpoint),
         cmocka_unit_test(other_addresses_are_refused),
         cmocka_unit_test(tcp_has_keys_or_is_insecure),
         cmocka_unit_test(tcp_on_loopback),

@@ -148,7 +148,7 @@ static void a_name_of_none_or_of_several_is_told(void **state) {
     orders("nobody", 0);
     is_refused(TRIVIUM__CODE__NOT_FOUND, "no such daemon as nobody is here");
     orders("tokenizerd", 999999999);
-    is_refused(TRIVIUM__CODE__NOT_FOUND, "no such daemon as tokenizerd is here");
+    is_refused(TRIVIUM__CODE__NOT_FOUND, "no such daemon as tokenizerd with pid 999999999 is here");
     assert_true(asker_is_silent(first_modeld) && asker_is_silent(second_modeld));
 }
 
