@@ -212,7 +212,7 @@ typedef struct model_summary {
 typedef struct status_report {
     const daemon_report *daemons;   /* [n_daemons] */
     size_t n_daemons;
-    const model_summary *models;    /* [n_models] */
+    const model_summary *models;    /* [n_models]; of two of one name the first is meant by it */
     size_t n_models;
     const char *default_model;  /* meant by no name; "": not known yet */
     uint32_t requests, clients;

@@ -137,6 +137,12 @@ static void model_add(overview *o, const served_model *m) {
     }
 }
 
+/* Of two of one name the one that the name means comes first. */
+static void models_add(overview *o, const models *ms, bool draining) {
+    for (const served_model *one = models_first(ms); one; one = models_next(one))
+        if (served_model_modelds(one) && served_model_is_draining(one) == draining) model_add(o, one);
+}
+
 static void tell_status(client_link *l, peer *client, const overview *o, Trivium__StatusReport *report) {
     wire_raw raw;
     Trivium__DaemonList list = TRIVIUM__DAEMON_LIST__INIT;
@@ -160,8 +166,8 @@ void client_link_status(client_link *l, peer *client, uint64_t number, models *m
         const Trivium__Hello *own = peers_hello(l->bound.peers);
         daemon_add(&o, TRIVIUM__ROLE__TOKENIZERD, own->name, own->pid, own->host,
                    (clock_us() - l->started_us) / 1000, l->is_draining ? "draining" : "ready");
-        for (const served_model *one = models_first(ms); one; one = models_next(one))
-            if (served_model_modelds(one)) model_add(&o, one);
+        models_add(&o, ms, false);
+        models_add(&o, ms, true);
         Trivium__StatusReport report = TRIVIUM__STATUS_REPORT__INIT;
         report.call = number;
         report.models = o.model_pointers;

@@ -26,7 +26,10 @@ static json_t *daemon_at(const void *from, size_t i) {
                      "steps", (json_int_t)d->steps);
 }
 
+/* While one is replaced there are two of its name, and the first is meant. */
 static bool is_default(const status_report *r, const model_summary *m) {
+    for (const model_summary *before = r->models; before < m; before++)
+        if (strcmp(before->name, m->name) == 0) return false;
     return strcmp(m->name, r->default_model) == 0;
 }
 

@@ -92,7 +92,8 @@ static const char *unreached_because(const char *where, const host_name *n, endp
                                              : "the name of the host does not resolve (no name server answers)";
     switch (reach) {
     case REACH_REFUSED:
-        return is_file ? "nothing listens there; start the daemons with `trivium up`"
+        return is_file ? "nothing listens there; start the daemons with `trivium up`, or name others with --endpoint or "
+                         "TRIVIUM_ENDPOINT"
                        : "the connection was refused (nothing listens there, or the host is out of reach)";
     case REACH_NO_HANDSHAKE:
         return is_file ? "what listens there is no tokenizerd"

@@ -116,6 +116,7 @@ static void daemons_of_this_host_can_be_started(void **state) {
     (void)state;
     wait_in_vain(where.address);
     assert_non_null(strstr(got.why.message, "trivium up"));
+    assert_non_null(strstr(got.why.message, "--endpoint or TRIVIUM_ENDPOINT"));
     assert_int_equal(got.n_waiting, 0);     /* the wait was over before */
 }
 

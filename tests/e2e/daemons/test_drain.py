@@ -221,7 +221,10 @@ def test_another_file_under_a_name_in_use(stack, model, models, undisturbed, oth
     with stack.held():
         new = stack.start("modeld", *flags, "--replace")
         wait_until(lambda: " draining asked_by=\"an operator\"" in stack.log(old), what="an old modeld that drains")
+        shown = stack.lines("status")[0]["models"]
+        assert [(m["name"], m["default"]) for m in shown] == [("made", True), ("made", False)]
     assert stack.text(*SHORT) == other_text
+    assert shown[0]["fingerprint"] == fingerprint_of(stack)[0][1]
     is_whole(text, undisturbed)
     assert old.wait(timeout=60) == 0 and " drained rest=none" in stack.log(old)
     assert stack.text(*SHORT) == other_text and new.poll() is None
