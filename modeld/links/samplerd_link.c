@@ -316,6 +316,10 @@ const char *samplerd_link_address(const samplerd_link *link) {
     return peers_address(link->peers);
 }
 
+join_place samplerd_link_place(const samplerd_link *link) {
+    return (join_place){samplerd_link_address(link), peers_hello(link->peers)->host, link->options.keys != NULL};
+}
+
 uint64_t samplerd_link_garbage(const samplerd_link *link) {
     return peers_garbage(link->peers);
 }

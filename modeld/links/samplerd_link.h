@@ -11,6 +11,7 @@
 #include "garbage.h"
 #include "modeld/engine/model.h"
 #include "modeld/sched/samplers.h"
+#include "proto/base/process/join_hint.h"
 #include "proto/chain/strategy.h"
 #include "proto/draw/cut_row.h"
 #include "proto/net/keys/keys.h"
@@ -52,6 +53,7 @@ status samplerd_link_new(samplerd_link **out, loop *l, const samplerd_link_optio
 void samplerd_link_free(samplerd_link **link); /* says Leave; NULL is fine. Not from within an event */
 
 const char *samplerd_link_address(const samplerd_link *link); /* with the port that * became */
+join_place samplerd_link_place(const samplerd_link *link);    /* for whoever starts one; valid as long as the link */
 uint64_t samplerd_link_garbage(const samplerd_link *link);    /* messages that could not be read */
 
 /* Rows, and what is to be drawn from them. Pointers are borrowed for the call. */

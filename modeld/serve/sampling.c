@@ -58,7 +58,11 @@ static void give_up_waiting(sampling *s, sequence *q) {
     failure f;
     const samplers *there = s->options.samplers;
     const char *semantics = sequence_semantics(q), *last_error = q->sending.last_error;
-    bool other_pool = strcmp(q->pool, DEFAULT_POOL) != 0;
+    const bool other_pool = strcmp(q->pool, DEFAULT_POOL) != 0;
+    const join_place where = samplerd_link_place(s->link);
+    char command[NAME_BYTES_MAX + 32], hint[JOIN_HINT_BYTES];
+    snprintf(command, sizeof command, "samplerd%s%s", other_pool ? " --pool " : "", other_pool ? q->pool : "");
+    join_hint(hint, command, &where);
     char rules[NAME_BYTES_MAX + 64] = "";
     if (semantics[0]) snprintf(rules, sizeof rules, " with the rules %s, which began this text,", semantics);
     double wait_s = q->sending.wait_ms / 1000.0;
@@ -70,11 +74,8 @@ static void give_up_waiting(sampling *s, sequence *q) {
         fail(&f, STATUS_NO_SAMPLERD, "no samplerd of pool %s%s has joined model %s within %g s", q->pool, rules,
              s->options.model_name, wait_s);
     else
-        fail(&f, STATUS_NO_SAMPLERD,
-             "no samplerd of pool %s%s has joined model %s within %g s; start one with: "
-             "samplerd --join %s%s%s",
-             q->pool, rules, s->options.model_name, wait_s, sampling_address(s),
-             other_pool ? " --pool " : "", other_pool ? q->pool : "");
+        fail(&f, STATUS_NO_SAMPLERD, "no samplerd of pool %s%s has joined model %s within %g s; %s", q->pool, rules,
+             s->options.model_name, wait_s, hint);
     endings_tell(s->options.endings, q, END_ERROR, &f);
 }
 

@@ -314,6 +314,7 @@ status modeld_link_new(modeld_link **out, const link_options *options,
     if (!l) return fail(f, STATUS_NO_MEMORY, "no memory");
     l->events = *events;
     l->context = context;
+    l->has_keys = options->keys != NULL;
     status st = bound_link_open(&l->bound, options, &trivium__tokens_reply__descriptor, &heard, l, f);
     if (st == STATUS_OK) *out = l;
     else free(l);
@@ -334,6 +335,10 @@ void modeld_link_drain(modeld_link *l) {
 
 const char *modeld_link_address(const modeld_link *l) {
     return peers_address(l->bound.peers);
+}
+
+join_place modeld_link_place(const modeld_link *l) {
+    return (join_place){modeld_link_address(l), peers_hello(l->bound.peers)->host, l->has_keys};
 }
 
 uint64_t modeld_link_garbage(const modeld_link *l) {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "link_options.h"
+#include "proto/base/process/join_hint.h"
 #include "proto/base/status.h"
 #include "tokenizerd/requests/calls.h"
 #include "tokenizerd/requests/request.h"
@@ -78,6 +79,7 @@ status modeld_link_new(modeld_link **out, const link_options *options,
 void modeld_link_free(modeld_link **l);     /* says Leave to all; NULL is fine */
 void modeld_link_drain(modeld_link *l);     /* says Draining to all, now and later */
 const char *modeld_link_address(const modeld_link *l);
+join_place modeld_link_place(const modeld_link *l);     /* for whoever starts another one; valid as long as the link */
 uint64_t modeld_link_garbage(const modeld_link *l);     /* messages that were dropped */
 
 /* ---- what modelds are told ----

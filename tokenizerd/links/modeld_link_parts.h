@@ -20,6 +20,7 @@ struct modeld_link {
     bound_link bound;
     modeld_link_events events;
     void *context;
+    bool has_keys;                  /* over tcp */
     joiner *joiners;
     size_t n_report_bytes, n_reported;  /* of all reports: packed, and their samplers */
     uint64_t refused_last;          /* incarnation of the modeld that was refused last */

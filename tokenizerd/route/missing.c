@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { JOIN_BYTES = 256 };
-
 /* "'a', 'b'" of the models that are served, cut where the buffer ends. */
 static void names_list(const models *ms, char *out, size_t out_bytes) {
     size_t n = 0;
@@ -26,34 +24,30 @@ static const served_model *find_here(const models *ms, const char *name, const c
     return NULL;
 }
 
-/* What whoever starts one must say besides, where modelds join over tcp; of all addresses none is known here that
- * leads to this host. */
-static void add_join(char out[JOIN_BYTES], const char *address) {
-    const char *port = strrchr(address, ':');
-    out[0] = '\0';
-    if (strncmp(address, "tcp://", 6) != 0) return;
-    bool is_any = strncmp(address + 6, "0.0.0.0:", 8) == 0 || strncmp(address + 6, "[::]:", 5) == 0;
-    snprintf(out, JOIN_BYTES, " --join %s%s", is_any ? "tcp://HOST" : address, is_any ? port : "");
+/* How one is started that serves a model of this name ("": any). */
+static void start_hint(char out[JOIN_HINT_BYTES], const char *name, const join_place *where) {
+    char command[NAME_BYTES_MAX + 64];
+    snprintf(command, sizeof command, "modeld --model FILE%s%s", name[0] ? " --name " : "", name);
+    join_hint(out, command, where);
 }
 
-static status all_drain(const char *name, const char *address, double wait_s, failure *f) {
-    char join[JOIN_BYTES];
-    add_join(join, address);
+static status all_drain(const char *name, const join_place *where, double wait_s, failure *f) {
+    char hint[JOIN_HINT_BYTES];
+    start_hint(hint, name, where);
     return fail(f, STATUS_NO_MODELD,
-                "what serves '%s' is draining and takes nothing new, and no other modeld of it has joined within %g s; "
-                "start one with: modeld --model FILE --name %s%s",
-                name, wait_s, name, join);
+                "what serves '%s' is draining and takes nothing new, and no other modeld of it has joined within %g s; %s",
+                name, wait_s, hint);
 }
 
 /* One that answers to the name or the fingerprint is here and cannot be used. */
-static bool is_unusable(const models *ms, const char *address, const char *name, const char *fingerprint, double wait_s,
+static bool is_unusable(const models *ms, const join_place *where, const char *name, const char *fingerprint, double wait_s,
                         failure *f) {
     const served_model *open = find_here(ms, name, fingerprint, false);
     const served_model *draining = find_here(ms, name, fingerprint, true);
     if (open)
         fail(f, STATUS_NO_MODELD, "the modeld of '%s' has not brought its whole vocabulary within %g s",
              served_model_name(open), wait_s);
-    else if (draining) all_drain(served_model_name(draining), address, wait_s, f);
+    else if (draining) all_drain(served_model_name(draining), where, wait_s, f);
     else if (name[0] && (find_here(ms, name, "", false) || find_here(ms, name, "", true)))
         fail(f, STATUS_UNKNOWN_MODEL,
              "the model '%s' that is here has another fingerprint than the one that began this text", name);
@@ -61,26 +55,23 @@ static bool is_unusable(const models *ms, const char *address, const char *name,
     return true;
 }
 
-static status nobody_here(const char *name, const char *address, bool is_default, double wait_s, failure *f) {
-    char join[JOIN_BYTES];
-    add_join(join, address);
+static status nobody_here(const char *name, const join_place *where, bool is_default, double wait_s, failure *f) {
+    char hint[JOIN_HINT_BYTES];
+    start_hint(hint, name, where);
     if (name[0])
-        return fail(f, STATUS_NO_MODELD,
-                    "no modeld of %s'%s' is here, and none has joined within %g s; start one with: "
-                    "modeld --model FILE --name %s%s",
-                    is_default ? "the default model " : "", name, wait_s, name, join);
-    return fail(f, STATUS_NO_MODELD,
-                "no modeld has joined within %g s; start one with: modeld --model FILE%s", wait_s, join);
+        return fail(f, STATUS_NO_MODELD, "no modeld of %s'%s' is here, and none has joined within %g s; %s",
+                    is_default ? "the default model " : "", name, wait_s, hint);
+    return fail(f, STATUS_NO_MODELD, "no modeld has joined within %g s; %s", wait_s, hint);
 }
 
-status missing_model(const models *ms, const char *address, const char *name, const char *fingerprint, uint32_t wait_ms,
+status missing_model(const models *ms, const join_place *where, const char *name, const char *fingerprint, uint32_t wait_ms,
                      failure *f) {
     double wait_s = wait_ms / 1000.0;
     bool is_default = !name[0] && !fingerprint[0];
     name = models_meant_name(ms, name, fingerprint);
     bool is_known = !is_default || name[0];
-    if (is_known && is_unusable(ms, address, name, fingerprint, wait_s, f)) return f->code;
-    if (models_count(ms) == 0) return nobody_here(name, address, is_default, wait_s, f);
+    if (is_known && is_unusable(ms, where, name, fingerprint, wait_s, f)) return f->code;
+    if (models_count(ms) == 0) return nobody_here(name, where, is_default, wait_s, f);
     if (is_known && !name[0])
         return fail(f, STATUS_UNKNOWN_MODEL, "the model that began this text is not here");
     char names[256];
@@ -98,14 +89,12 @@ status missing_model(const models *ms, const char *address, const char *name, co
     return fail(f, STATUS_UNKNOWN_MODEL, "no model is named '%s'; there are: %s", name, names);
 }
 
-status missing_modeld(const served_model *m, const char *address, uint32_t wait_ms, failure *f) {
-    if (served_model_is_draining(m)) return all_drain(served_model_name(m), address, wait_ms / 1000.0, f);
-    char join[JOIN_BYTES];
-    add_join(join, address);
-    return fail(f, STATUS_NO_MODELD,
-                "the modeld of '%s' is gone and none has come back within %g s; "
-                "start one with: modeld --model FILE --name %s%s",
-                served_model_name(m), wait_ms / 1000.0, served_model_name(m), join);
+status missing_modeld(const served_model *m, const join_place *where, uint32_t wait_ms, failure *f) {
+    if (served_model_is_draining(m)) return all_drain(served_model_name(m), where, wait_ms / 1000.0, f);
+    char hint[JOIN_HINT_BYTES];
+    start_hint(hint, served_model_name(m), where);
+    return fail(f, STATUS_NO_MODELD, "the modeld of '%s' is gone and none has come back within %g s; %s",
+                served_model_name(m), wait_ms / 1000.0, hint);
 }
 
 /* ---- while it is awaited ---- */

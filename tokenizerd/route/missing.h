@@ -4,14 +4,15 @@
 #define TRIVIUM_MISSING_H
 
 #include "models.h"
+#include "proto/base/process/join_hint.h"
 
-/* `address` is where modelds join: over tcp the sentence says how one is told. Say in `f` why models_find or models_find_open (name, fingerprint) found nothing for wait_ms: STATUS_NO_MODELD, or
- * STATUS_UNKNOWN_MODEL when other models are here. */
-status missing_model(const models *ms, const char *address, const char *name, const char *fingerprint, uint32_t wait_ms,
+/* `where` is where modelds join, for the sentence says how one is started. Say in `f` why models_find or models_find_open
+ * (name, fingerprint) found nothing for wait_ms: STATUS_NO_MODELD, or STATUS_UNKNOWN_MODEL when other models are here. */
+status missing_model(const models *ms, const join_place *where, const char *name, const char *fingerprint, uint32_t wait_ms,
                      failure *f);
 
 /* The same for a model that was here and whose modelds are gone, or all drain: STATUS_NO_MODELD. */
-status missing_modeld(const served_model *m, const char *address, uint32_t wait_ms, failure *f);
+status missing_modeld(const served_model *m, const join_place *where, uint32_t wait_ms, failure *f);
 
 /* What is awaited, for up to wait_ms: whatever those do not find yet; a modeld of a model that was here, or another one
  * than those that drain; or room in one; a samplerd of this pool ("": the default one) and of these semantics ("": any). */

@@ -123,9 +123,9 @@ static void carry_out(answering *a, call *c) {
 /* It waited too long, or in vain. */
 static void expire(answering *a, call *c) {
     failure f;
-    const char *address = modeld_link_address(a->modelds);
-    if (c->model) missing_modeld(c->model, address, c->wait_ms, &f);
-    else missing_model(a->models, address, c->model_name, "", c->wait_ms, &f);
+    const join_place where = modeld_link_place(a->modelds);
+    if (c->model) missing_modeld(c->model, &where, c->wait_ms, &f);
+    else missing_model(a->models, &where, c->model_name, "", c->wait_ms, &f);
     refuse(a, c, &f);
 }
 

@@ -113,9 +113,9 @@ static void meet(generating *g, request *r, served_model *m) {
 /* It waited too long, or in vain. */
 static void expire(generating *g, request *r) {
     failure f;
-    const char *address = modeld_link_address(g->modelds);
-    if (!r->model) missing_model(g->models, address, r->model_name, r->fingerprint, r->wait_ms, &f);
-    else if (r->retry_us == 0 || served_model_is_draining(r->model)) missing_modeld(r->model, address, r->wait_ms, &f);
+    const join_place where = modeld_link_place(g->modelds);
+    if (!r->model) missing_model(g->models, &where, r->model_name, r->fingerprint, r->wait_ms, &f);
+    else if (r->retry_us == 0 || served_model_is_draining(r->model)) missing_modeld(r->model, &where, r->wait_ms, &f);
     else
         fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
              r->model_name, r->wait_ms / 1000.0);

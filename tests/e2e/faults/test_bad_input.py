@@ -125,9 +125,9 @@ def test_missing_daemons_are_named(stack, models):
     assert "modeld" in stack.refused_soon("generate", "hello", "--wait", "0.3")
     stack.start("modeld", "--model", models(type="F32", seed=1))
     wait_until(lambda: stack.model().get("default"), what="modeld, as the default")
-    hint = f"samplerd --join ipc://{stack.runtime}/samplers"
-    assert hint in stack.refused_soon("generate", "hello", "--wait", "0.3")
-    assert f"{hint} --pool other" in stack.refused_soon("generate", "hello", "--wait", "0.3", "--sampler", "other")
+    join = f"--join ipc://{stack.runtime}/samplers"
+    assert f" on host {socket.gethostname()} with: samplerd {join}" in stack.refused_soon("generate", "hello", "--wait", "0.3")
+    assert f"samplerd --pool other {join}" in stack.refused_soon("generate", "hello", "--wait", "0.3", "--sampler", "other")
     stack.start("samplerd")
     stack.wait_ready()
     assert stack.run(*OK).returncode == 0

@@ -191,8 +191,10 @@ static void test_back_to_the_file_before(void **state) {
 
 /* ---- in a sentence ---- */
 
+static const join_place here = {.address = "ipc:///run/models", .host = "b"};
+
 #define WHY "what serves 'm' is draining and takes nothing new, and no other modeld of it has joined within 0.5 s; " \
-            "start one with: modeld --model FILE --name m"
+            "start one on host b with: modeld --model FILE --name m --join ipc:///run/models"
 #define AWAITED "waiting for another modeld of 'm', for up to 0.5 s; what serves it is draining and takes nothing new"
 
 static void test_what_is_missing_is_told(void **state) {
@@ -203,19 +205,19 @@ static void test_what_is_missing_is_told(void **state) {
     modeld_drain(d);
     static const char *const asked[][2] = {{"m", ""}, {"m", "f"}, {"", "f"}};
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
-        assert_int_equal(missing_model(ms, "ipc:///run/models", asked[i][0], asked[i][1], 500, &f), STATUS_NO_MODELD);
+        assert_int_equal(missing_model(ms, &here, asked[i][0], asked[i][1], 500, &f), STATUS_NO_MODELD);
         assert_string_equal(f.message, WHY);
         awaited_model(ms, asked[i][0], asked[i][1], 500, told);
         assert_string_equal(told, AWAITED);
     }
-    assert_int_equal(missing_modeld(modeld_model(d), "ipc:///run/models", 500, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_modeld(modeld_model(d), &here, 500, &f), STATUS_NO_MODELD);
     assert_string_equal(f.message, WHY);
     awaited_modeld(modeld_model(d), 500, told);
     assert_string_equal(told, AWAITED);
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "m", "other", 500, &f), STATUS_UNKNOWN_MODEL);
+    assert_int_equal(missing_model(ms, &here, "m", "other", 500, &f), STATUS_UNKNOWN_MODEL);
     assert_non_null(strstr(f.message, "another fingerprint"));
     served_join(ms, "m", "g", "slow");
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "m", "", 500, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_model(ms, &here, "m", "", 500, &f), STATUS_NO_MODELD);
     assert_non_null(strstr(f.message, "has not brought its whole vocabulary"));
     awaited_model(ms, "m", "", 500, told);
     assert_string_equal(told, "waiting for the vocabulary of 'm', for up to 0.5 s");

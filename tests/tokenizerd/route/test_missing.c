@@ -10,6 +10,8 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
+static const join_place here = {.address = "ipc:///run/models", .host = "b"};
+
 static int setup(void **state) {
     *state = models_new();
     return *state == NULL;
@@ -23,34 +25,35 @@ static int teardown(void **state) {
 static void test_what_is_missing_is_named(void **state) {
     models *ms = *state;
     failure f;
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "", "", 10000, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_model(ms, &here, "", "", 10000, &f), STATUS_NO_MODELD);
     assert_string_equal(f.message,
-                        "no modeld has joined within 10 s; start one with: modeld --model FILE");
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "x", "", 500, &f), STATUS_NO_MODELD);
+                        "no modeld has joined within 10 s; start one on host b with: "
+                        "modeld --model FILE --join ipc:///run/models");
+    assert_int_equal(missing_model(ms, &here, "x", "", 500, &f), STATUS_NO_MODELD);
     assert_non_null(strstr(f.message, "'x'"));
     assert_non_null(strstr(f.message, "0.5 s"));
 
     modeld *loading = served_join(ms, "slow", "f1", "v1");
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "slow", "", 10, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_model(ms, &here, "slow", "", 10, &f), STATUS_NO_MODELD);
     models_leave(&loading);
     model_at_hand(ms, "a", "f1");
     model_at_hand(ms, "b", "f2");
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "x", "", 10, &f), STATUS_UNKNOWN_MODEL);
+    assert_int_equal(missing_model(ms, &here, "x", "", 10, &f), STATUS_UNKNOWN_MODEL);
     assert_non_null(strstr(f.message, "'a', 'b'"));
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "a", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
+    assert_int_equal(missing_model(ms, &here, "a", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
     assert_non_null(strstr(f.message, "fingerprint"));
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
-    assert_int_equal(missing_modeld(models_first(ms), "ipc:///run/models", 10, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_model(ms, &here, "", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
+    assert_int_equal(missing_modeld(models_first(ms), &here, 10, &f), STATUS_NO_MODELD);
 }
 
 static void test_who_is_to_join_over_tcp_is_told_where(void **state) {
     models *ms = *state;
     failure f;
-    missing_model(ms, "tcp://10.0.0.2:5556", "", "", 500, &f);
-    assert_non_null(strstr(f.message, "modeld --model FILE --join tcp://10.0.0.2:5556"));
-    missing_model(ms, "tcp://0.0.0.0:5556", "x", "", 500, &f);
+    missing_model(ms, &(join_place){"tcp://10.0.0.2:5556", "b", true}, "", "", 500, &f);
+    assert_non_null(strstr(f.message, "start one with: modeld --model FILE --join tcp://10.0.0.2:5556 --keys DIR"));
+    missing_model(ms, &(join_place){"tcp://0.0.0.0:5556", "b", false}, "x", "", 500, &f);
     assert_non_null(strstr(f.message, "--name x --join tcp://HOST:5556"));
-    missing_model(ms, "tcp://[::]:5556", "", "", 500, &f);
+    missing_model(ms, &(join_place){"tcp://[::]:5556", "b", false}, "", "", 500, &f);
     assert_non_null(strstr(f.message, "--join tcp://HOST:5556"));
 }
 
@@ -58,21 +61,21 @@ static void test_a_default_model_that_is_missing_is_named(void **state) {
     models *ms = *state;
     failure f;
     modeld *early = served_join(ms, "early", "f0", "v0");
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "", "", 500, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_model(ms, &here, "", "", 500, &f), STATUS_NO_MODELD);
     assert_non_null(strstr(f.message, "default is not known"));
     assert_non_null(strstr(f.message, "there are: 'early'"));
     models_leave(&early);
     default_model_set(models_default(ms), "a");
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "", "", 500, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_model(ms, &here, "", "", 500, &f), STATUS_NO_MODELD);
     assert_non_null(strstr(f.message, "no modeld of the default model 'a'"));
     assert_non_null(strstr(f.message, "--name a"));
     model_at_hand(ms, "b", "f1");
     model_at_hand(ms, "c", "f2");
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "", "", 500, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_model(ms, &here, "", "", 500, &f), STATUS_NO_MODELD);
     assert_string_equal(f.message, "the default model 'a' is not here and has not come within 0.5 s; --model "
                         "names another one, tokenizerd --default-model sets another default; there are: 'b', 'c'");
     served_join(ms, "a", "f3", "slow");
-    assert_int_equal(missing_model(ms, "ipc:///run/models", "", "", 500, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_model(ms, &here, "", "", 500, &f), STATUS_NO_MODELD);
     assert_non_null(strstr(f.message, "the modeld of 'a' has not brought its whole vocabulary"));
 }
 
