@@ -62,11 +62,20 @@ def test_a_folder_that_cannot_be_read_lets_nobody_new_in(guarded):  # noqa: F811
     assert guarded.run("status", "--wait", "20").returncode == 0
 
 
-def test_a_key_that_is_spoilt_counts_as_before(guarded):  # noqa: F811
-    guarded.keys.authorised("text", "admin").write_text("curve\n    public-key = \"half of")
+def test_a_key_that_is_spoilt_lets_nobody_new_in(guarded):  # noqa: F811
+    """Who is in stays: a file may be half written for a moment."""
+    alone = guarded.text("hello", *LONG)
+    staying, first = begun(guarded)
+    file = guarded.keys.authorised("text", "admin")
+    whole = file.read_text()
+    file.write_text("curve\n    public-key = \"half of")
     guarded.said(guarded.tokenizerd, r"(key_unreadable)")
-    guarded.serves()
+    guarded.refused("status", "--wait", "1")
+    rest, errors = staying.communicate(timeout=TIMEOUT_S)
+    assert staying.returncode == 0 and first + rest == alone, errors
     assert guarded.log(guarded.tokenizerd).count("key_unreadable") == 1
+    file.write_text(whole)
+    assert guarded.run("status", "--wait", "20").returncode == 0
 
 
 # a new server key
