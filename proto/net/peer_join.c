@@ -134,6 +134,13 @@ static void note_refusal(peers *ps, uint64_t from, const Trivium__Error *error) 
     if (ps->options.events.refused) ps->options.events.refused(ps->options.context, error);
 }
 
+/* Whose refusal the owner knows says no more than that. */
+void peers_tell_waiting(peers *ps) {
+    endpoint_reach reach = endpoint_reached(ps->endpoint);
+    if (ps->joining.refused_by != 0 && reach == REACH_SILENT) return;
+    waiting_goes_on(&ps->joining.waiting, endpoint_address(ps->endpoint), reach_name(reach));
+}
+
 /* A Hello that cannot be accepted whoever the owner is. */
 static status check_hello(const peers *ps, const wire_message *m, const Trivium__Hello *hello, failure *f) {
     if (peers_check_key(ps, m, f) != STATUS_OK) return f->code;
@@ -179,6 +186,7 @@ static void peer_admit(peers *ps, const wire_message *m, uint64_t from, const Tr
     }
     ps->joining.leave_to = ps->joining.refused_by = 0;
     ps->joining.pause_ms = REJOIN_MS_MIN;
+    waiting_over(&ps->joining.waiting);
     await_writable(ps, false);
     if (p->state != PEER_ENTERING) return; /* its owner cut it */
     p->state = PEER_JOINED;

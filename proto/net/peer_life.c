@@ -202,7 +202,7 @@ static void rejoin(peers *ps) {
     peer *p = TAILQ_FIRST(&ps->list);
     if (!endpoint_broke(ps->endpoint)) return;
     if (p) p->connection = -1;
-    if (p) peer_end(ps, p, WHY_BROKE, false);
+    if (p) peer_end(ps, p, p->is_draining ? WHY_DRAINED : WHY_BROKE, false);
     peers_join_anew(ps);
 }
 
@@ -314,6 +314,7 @@ static void listen_to_nothing(peers *ps) {
 /* Joining side. */
 static void look_for_peer(peers *ps) {
     if (!TAILQ_EMPTY(&ps->list)) return;
+    peers_tell_waiting(ps);
     if (peers_rest(ps)) peers_rest_no_longer(ps);
     else if (interval_passed(ps, peers_hello_ms(ps), clock_ms())) peers_say_hello(ps);
 }

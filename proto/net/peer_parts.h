@@ -6,6 +6,7 @@
 
 #include <sys/queue.h>
 
+#include "endpoint/waiting.h"
 #include "hello.h"
 #include "outbox/outbox.h"
 #include "peer.h"
@@ -15,6 +16,7 @@ enum { WHY_BYTES = 160 };
 
 #define WHY_BROKE "the connection broke"
 #define WHY_LEFT "it left"
+#define WHY_DRAINED "it drained, and its connection ended"
 
 typedef enum peer_state {
     PEER_ENTERING,                  /* the owner is being asked; what is sent waits in the outbox */
@@ -45,6 +47,7 @@ struct peer {
     outbox *outbox;
     pieces *incoming;               /* a message of which pieces are still to come, or NULL */
     char key[KEY_TEXT_BYTES];       /* its public key; "": it came without one */
+    char key_name[KEY_NAME_BYTES_MAX + 1];  /* of the file that authorises it, or "" */
     char owner[OWNER_BYTES_MAX + 1];
     bool is_operator, names_owners;
     uint64_t joined_ms;
@@ -86,6 +89,7 @@ typedef struct peers_joining {
     bool awaits_writable;
     uint64_t refused_by;            /* whose refusal the owner knows, and its code */
     Trivium__Code refused_code;
+    waiting waiting;                /* while nobody is joined */
 } peers_joining;
 
 struct peers {
@@ -176,6 +180,7 @@ void peers_join_end(peers *ps);
 void peers_join_anew(peers *ps);
 bool peers_rest(const peers *ps);                   /* is that pause now? */
 void peers_rest_no_longer(peers *ps);               /* at a tick in it: it may have no timer that ends it */
+void peers_tell_waiting(peers *ps);                 /* at each tick while nobody is joined: the log */
 /* Joining side: Hello, now or as soon as we are connected. */
 void peers_say_hello(peers *ps);
 void peers_owe_leave(peers *ps, uint64_t to);       /* joining side: before the next Hello; 0: to nobody */

@@ -89,6 +89,13 @@ void endpoint_shut(endpoint *e, int connection) {
     if (connection >= 0 && !endpoint_broke(e)) shutdown(connection, SHUT_RDWR);
 }
 
+const char *reach_name(endpoint_reach reach) {
+    static const char *const names[] = {
+        [REACH_SILENT] = "silent", [REACH_REFUSED] = "refused", [REACH_NO_HANDSHAKE] = "no_handshake",
+    };
+    return names[reach];
+}
+
 endpoint_reach endpoint_reached(const endpoint *e) {
     return e->reach;
 }

@@ -9,6 +9,9 @@
 #include "proto/base/clock.h"
 #include "proto/base/limits.h"
 #include "proto/base/log.h"
+#include "proto/net/endpoint/waiting.h"
+
+enum { NAMES_LOOK_MS = 500 };       /* how often names without an address are looked at */
 
 typedef enum join_state {
     JOIN_FREE,                  /* no address is here */
@@ -32,6 +35,7 @@ typedef struct join_endpoint {
     join_table *of;
     const char *text;           /* borrowed */
     host_name *name;
+    waiting waiting;            /* while it has no address */
 } join_endpoint;
 
 struct join_table {
@@ -41,7 +45,7 @@ struct join_table {
     size_t n_endpoints;
     join_endpoint endpoints[JOINS_MAX];
     join all[JOINS_MAX];
-    int settle_timer, later_timer;      /* -1: not set */
+    int settle_timer, later_timer, waiting_timer;   /* -1: not set */
     bool has_names;
     bool failure_logged;        /* since all could be joined */
 };
@@ -161,6 +165,16 @@ static void settle(join_table *j) {
     if (j->settle_timer < 0) j->settle_timer = loop_once(j->loop, 0, on_settle, j);
 }
 
+/* Of those that have an address their links tell. */
+static void on_waiting(void *context) {
+    join_table *j = context;
+    for (size_t i = 0; i < j->n_endpoints; i++) {
+        join_endpoint *e = &j->endpoints[i];
+        if (host_name_n_addresses(e->name) == 0) waiting_goes_on(&e->waiting, e->text, WAITING_NO_ADDRESS);
+        else waiting_over(&e->waiting);
+    }
+}
+
 static void log_addresses(join_endpoint *e) {
     static const char *const words[] = {
         [NAME_ASKED] = "asked", [NAME_FOUND] = "found", [NAME_NONE] = "none", [NAME_UNANSWERED] = "no_answer",
@@ -248,9 +262,13 @@ status join_table_new(join_table **out, loop *l, const char *const *endpoints, s
     j->events = *events;
     j->context = context;
     j->has_names = have_names(endpoints, n_endpoints);
-    j->settle_timer = j->later_timer = -1;
+    j->settle_timer = j->later_timer = j->waiting_timer = -1;
     status st = follow_all(j, endpoints, n_endpoints, f);
     if (st == STATUS_OK) st = join_all(j, f);
+    if (st == STATUS_OK && j->has_names) {
+        j->waiting_timer = loop_every(l, NAMES_LOOK_MS, on_waiting, j);
+        if (j->waiting_timer < 0) st = fail(f, STATUS_NO_MEMORY, "no memory for links");
+    }
     if (st != STATUS_OK) join_table_free(out);
     return st;
 }
@@ -261,6 +279,7 @@ void join_table_free(join_table **out) {
     if (!j) return;
     loop_cancel(j->loop, j->settle_timer);
     loop_cancel(j->loop, j->later_timer);
+    loop_cancel(j->loop, j->waiting_timer);
     for (size_t i = 0; i < JOINS_MAX; i++) leave(j, &j->all[i]);
     for (size_t i = 0; i < j->n_endpoints; i++) host_name_free(&j->endpoints[i].name);
     free(j);

@@ -1,0 +1,25 @@
+/* What the log of a joining side says while nobody is joined: a line WAITING_FIRST_MS after that began, and one each
+ * WAITING_NEXT_MS from then on. */
+#ifndef TRIVIUM_WAITING_H
+#define TRIVIUM_WAITING_H
+
+#include <stdint.h>
+
+enum {
+    WAITING_FIRST_MS = 3000,
+    WAITING_NEXT_MS = 60000,
+};
+
+/* All zeros: nothing is waited for. */
+typedef struct waiting {
+    uint64_t line_ms;               /* when the next line is due; 0: nothing is waited for */
+} waiting;
+
+/* To be called several times a second while it lasts: writes the line that is due. `reach` says why: a word of reach_name, or
+ * WAITING_NO_ADDRESS. */
+void waiting_goes_on(waiting *w, const char *endpoint, const char *reach);
+void waiting_over(waiting *w);
+
+#define WAITING_NO_ADDRESS "no_address"     /* the name of the host has none */
+
+#endif
