@@ -166,8 +166,9 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
         return f->code;
     if (offer->takes_cut_rows && strcmp(one->semantics, CHAIN_SEMANTICS) == 0) sampler_takes_cut_rows(one);
     peer_set_user(p, one);
-    log_event(LOG_INFO, "joined", "samplerd=\"%s\" pid=%d pool=\"%s\" semantics=\"%s\" protocol=%u",
-              hello->name, hello->pid, one->pool, one->semantics, peer_version(p));
+    char place[PEER_PLACE_BYTES];
+    log_event(LOG_INFO, "joined", "samplerd=\"%s\" %s pool=\"%s\" semantics=\"%s\" protocol=%u",
+              hello->name, peer_place(p, place), one->pool, one->semantics, peer_version(p));
     link->options.events->changed(link->options.context);
     return STATUS_OK;
 }
@@ -175,7 +176,8 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
 static void on_draining(void *context, peer *p) {
     samplerd_link *link = context;
     sampler *one = peer_user(p);
-    log_event(LOG_INFO, "draining", "samplerd=\"%s\" pool=\"%s\"", peer_name(p), one->pool);
+    char place[PEER_PLACE_BYTES];
+    log_event(LOG_INFO, "draining", "samplerd=\"%s\" %s pool=\"%s\"", peer_name(p), peer_place(p, place), one->pool);
     sampler_drains(one);
     link->options.events->changed(link->options.context);
 }
@@ -183,8 +185,8 @@ static void on_draining(void *context, peer *p) {
 static void on_left(void *context, peer *p, const char *why) {
     samplerd_link *link = context;
     sampler *gone = peer_user(p);
-    log_event(LOG_INFO, "left", "samplerd=\"%s\" pool=\"%s\" why=\"%s\"", peer_name(p), gone->pool,
-              why);
+    char place[PEER_PLACE_BYTES];
+    log_event(LOG_INFO, "left", "samplerd=\"%s\" %s pool=\"%s\" why=\"%s\"", peer_name(p), peer_place(p, place), gone->pool, why);
     vocabulary_sender_forget(link->vocabulary, p);
     sampler_lost(gone);
     char lost[NAME_BYTES_MAX + 128];

@@ -118,6 +118,13 @@ const char *peer_owner(const peer *p);
  * user, and root. */
 bool peer_is_operator(const peer *p);
 bool peer_names_owners(const peer *p);      /* may it ask on behalf of others? Over ipc the same */
+/* What the file is called that authorises an owner who is a key of this link, as of now. False: it is none, or not authorised;
+ * `out` is "". */
+bool peers_owner_name(const peers *ps, const char *owner, char out[KEY_NAME_BYTES_MAX + 1]);
+/* Which process it is, as lines of a log have it: pid=12 host="a", and of one that has a key
+ * also key="NAME", the name of the file that authorised it as it joined. */
+enum { PEER_PLACE_BYTES = 512 };
+const char *peer_place(const peer *p, char out[PEER_PLACE_BYTES]);
 void peer_set_user(peer *p, void *user);    /* the owner's own record of it */
 void *peer_user(const peer *p);
 

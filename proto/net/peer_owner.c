@@ -8,7 +8,9 @@
 #include "peer_parts.h"
 #include "proto/base/log.h"
 
-_Static_assert(OWNER_BYTES_MAX >= sizeof "key:" - 1 + KEY_TEXT_BYTES - 1, "an owner can be a key");
+#define OF_KEY "key:"       /* an owner who is a key begins so */
+
+_Static_assert(OWNER_BYTES_MAX >= sizeof OF_KEY - 1 + KEY_TEXT_BYTES - 1, "an owner can be a key");
 
 /* ---- Who it is ---- */
 
@@ -37,12 +39,26 @@ void peer_find_owner(const peers *ps, peer *p, const wire_message *hello) {
         return;
     }
     memcpy(p->key, hello->user, sizeof p->key);
-    snprintf(p->owner, sizeof p->owner, "key:%s", p->key);
+    snprintf(p->owner, sizeof p->owner, OF_KEY "%s", p->key);
+    keys_name(ps->keys, ps->link, p->key, p->key_name);
     if (keys_find(ps->keys, ps->link, p->key, &rights)) set_rights(p, rights);
 }
 
 const char *peer_owner(const peer *p) {
     return p->owner;
+}
+
+bool peers_owner_name(const peers *ps, const char *owner, char out[KEY_NAME_BYTES_MAX + 1]) {
+    const size_t n = sizeof OF_KEY - 1;
+    out[0] = 0;
+    return ps->keys && strncmp(owner, OF_KEY, n) == 0 && keys_name(ps->keys, ps->link, owner + n, out);
+}
+
+const char *peer_place(const peer *p, char out[PEER_PLACE_BYTES]) {
+    bool named = p->key_name[0];
+    snprintf(out, PEER_PLACE_BYTES, "pid=%d host=\"%s\"%s%s%s", p->hello->pid, p->hello->host, named ? " key=\"" : "",
+             p->key_name, named ? "\"" : "");
+    return out;
 }
 
 bool peer_is_operator(const peer *p) {
@@ -64,6 +80,9 @@ status peers_check_key(const peers *ps, const wire_message *hello, failure *f) {
 
 /* What it has not read yet is not for it any more. */
 static void end_revoked(peers *ps, peer *p, const char *why) {
+    char place[PEER_PLACE_BYTES];
+    log_event(LOG_INFO, "key_revoked", "link=%s peer=\"%s\" %s why=\"%s\"", key_link_name(ps->link), peer_name(p),
+              peer_place(p, place), why);
     gate_revoke(p->gate_number);
     peer_doom(ps, p, why);
 }

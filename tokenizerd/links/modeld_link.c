@@ -74,21 +74,23 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
         return st;
     }
     peer_set_user(p, j);
-    log_event(LOG_INFO, "modeld_joined", "name=\"%s\" pid=%d protocol=%u", hello->name, hello->pid,
-              peer_version(p));
+    char place[PEER_PLACE_BYTES];
+    log_event(LOG_INFO, "modeld_joined", "name=\"%s\" %s protocol=%u", hello->name, peer_place(p, place), peer_version(p));
     return STATUS_OK;
 }
 
 static void on_draining(void *context, peer *p) {
     modeld_link *l = context;
-    log_event(LOG_INFO, "modeld_draining", "name=\"%s\"", peer_name(p));
+    char place[PEER_PLACE_BYTES];
+    log_event(LOG_INFO, "modeld_draining", "name=\"%s\" %s", peer_name(p), peer_place(p, place));
     l->events.draining(l->context, ((joiner *)peer_user(p))->modeld);
 }
 
 static void on_left(void *context, peer *p, const char *why) {
     modeld_link *l = context;
     joiner *j = peer_user(p);
-    log_event(LOG_INFO, "modeld_left", "name=\"%s\" why=\"%s\"", peer_name(p), why);
+    char place[PEER_PLACE_BYTES];
+    log_event(LOG_INFO, "modeld_left", "name=\"%s\" %s why=\"%s\"", peer_name(p), peer_place(p, place), why);
     l->events.left(l->context, j->modeld);
     joiner_free(l, j);
     peer_set_user(p, NULL);

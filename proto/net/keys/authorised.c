@@ -190,3 +190,17 @@ bool authorised_admits(const authorised *a, const char *public_key) {
         if (!a->table.entries[i].unreadable && strcmp(a->table.entries[i].public_key, public_key) == 0) return true;
     return false;
 }
+
+bool authorised_name(const authorised *a, const char *public_key, char out[KEY_NAME_BYTES_MAX + 1]) {
+    failure unused;
+    size_t i = 0;
+    out[0] = 0;
+    while (i < a->table.n && strcmp(a->table.entries[i].public_key, public_key) != 0) i++;
+    if (!public_key[0] || i == a->table.n) return false;
+    const char *file = a->table.entries[i].file;
+    char name[FILE_NAME_BYTES];
+    snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - strlen(KEY_SUFFIX)), file);
+    if (key_name_check(name, &unused) != STATUS_OK) return false;
+    snprintf(out, KEY_NAME_BYTES_MAX + 1, "%.*s", KEY_NAME_BYTES_MAX, name);
+    return true;
+}

@@ -20,6 +20,9 @@ bool authorised_refresh(authorised *a);
 
 /* Is this key (Z85) one of them, and with which rights? Where several files have it, with those of all. */
 bool authorised_find(const authorised *a, const char *public_key, key_rights *rights);
+/* The name of the first file that has this key, without KEY_SUFFIX. False: there is none, or it is no name as key_name_check
+ * has it. */
+bool authorised_name(const authorised *a, const char *public_key, char out[KEY_NAME_BYTES_MAX + 1]);
 /* Is somebody new let in with it? Only where its file, and the folder, can be read now. */
 bool authorised_admits(const authorised *a, const char *public_key);
 

@@ -140,6 +140,11 @@ bool keys_find(const keys *k, key_link link, const char *public_key, key_rights 
     return authorised_find(k->guarded[link].table, public_key, rights);
 }
 
+bool keys_name(const keys *k, key_link link, const char *public_key, char out[KEY_NAME_BYTES_MAX + 1]) {
+    assert(k->guarded[link].table);
+    return authorised_name(k->guarded[link].table, public_key, out);
+}
+
 bool keys_admit(const keys *k, key_link link, const char *public_key, key_rights *rights) {
     return keys_find(k, link, public_key, rights) && authorised_admits(k->guarded[link].table, public_key);
 }

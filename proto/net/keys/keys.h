@@ -49,6 +49,8 @@ status keys_dress_bound(keys *k, key_link link, void *socket, failure *f);
 
 /* Is this public key (Z85) authorised for the guarded link, and with which rights? */
 bool keys_find(const keys *k, key_link link, const char *public_key, key_rights *rights);
+/* What the file that authorises it is called, without its suffix. False: there is none, and `out` is "". */
+bool keys_name(const keys *k, key_link link, const char *public_key, char out[KEY_NAME_BYTES_MAX + 1]);
 /* And is a newcomer let in with it? Nobody is while its file or the folder cannot be read. */
 bool keys_admit(const keys *k, key_link link, const char *public_key, key_rights *rights);
 

@@ -31,6 +31,7 @@ def test_a_revoked_clients_text_ends_and_others_go_on(guarded):  # noqa: F811
     staying, first = begun(guarded, *stayer)
     guarded.keys.revoke("text", "leaver")
     guarded.said(guarded.tokenizerd, r'client_left .*(its key is authorised no longer)')
+    guarded.said(guarded.tokenizerd, r'(key_revoked) link=text .*key="leaver"')
     assert ending.wait(TIMEOUT_S) == 1
     assert b"no tokenizerd answers" in ending.stderr.read()
     rest, errors = staying.communicate(timeout=TIMEOUT_S)
@@ -40,7 +41,8 @@ def test_a_revoked_clients_text_ends_and_others_go_on(guarded):  # noqa: F811
 
 def test_a_revoked_modeld_is_lost(guarded):  # noqa: F811
     guarded.keys.revoke("tokens", "admin")
-    guarded.said(guarded.tokenizerd, r'modeld_left .*(its key is authorised no longer)')
+    guarded.said(guarded.tokenizerd, r'(modeld_joined) name="m" pid=\d+ host="\S+" key="admin" ')
+    guarded.said(guarded.tokenizerd, r'modeld_left name="m" pid=\d+ host="\S+" key="admin" why="(its key is authorised no longer)')
     assert "nobody_authorised link=tokens" in guarded.log(guarded.tokenizerd)
     guarded.refused("generate", "hello", "--wait", "1")
     guarded.keys.authorise("tokens", "admin", guarded.keys.own["modeld"])
