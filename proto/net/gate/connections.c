@@ -43,8 +43,8 @@ typedef struct connection {
     uint64_t number;                /* in order of coming; the rest by DESCRIPTORS_MAX is its descriptor */
     uint32_t n_silent_sweeps, n_still_sweeps;
     uint64_t closed_at;             /* of KIND_CLOSED: in order of closing */
-    bool has_address;
-    struct in6_addr address;        /* whence it came */
+    bool has_way;
+    refused_way way;                /* whence it came, and where to */
     frames frames;
 } connection;
 
@@ -107,6 +107,12 @@ static connection *oldest_stranger(void) {
     return oldest;
 }
 
+static bool find_way(int fd, const struct sockaddr *from, refused_way *out) {
+    struct sockaddr_storage to;
+    socklen_t n_to = sizeof to;
+    return getsockname(fd, (struct sockaddr *)&to, &n_to) == 0 && refusals_way(from, (const struct sockaddr *)&to, out);
+}
+
 /* Field by field: others may look at its kind meanwhile. */
 static void begin(connection *c, const listener *at, const struct sockaddr *from) {
     atomic_store(&c->keys, at->keys);
@@ -120,7 +126,7 @@ static void begin(connection *c, const listener *at, const struct sockaddr *from
     c->message_bytes_max = at->message_bytes_max;
     c->number = ++n_ever * DESCRIPTORS_MAX + (uint64_t)descriptor_of(c);
     c->n_silent_sweeps = c->n_still_sweeps = 0;
-    c->has_address = refusals_address(from, &c->address);
+    c->has_way = find_way(descriptor_of(c), from, &c->way);
     c->frames = (frames){.keys = at->keys};
     atomic_store(&c->kind, KIND_OPEN);
 }
@@ -198,7 +204,7 @@ static refusal why_refused(const connection *c) {
 static bool close_connection(int fd) {
     connection *c = &table[fd];
     listener unused;
-    if (c->has_address && !c->was_joined) tally_refused(&c->address, why_refused(c));
+    if (c->has_way && !c->was_joined) tally_refused(&c->way, why_refused(c));
     pthread_mutex_lock(&lock);
     set_joined(c, false);
     drop_open(c);

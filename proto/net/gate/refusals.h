@@ -20,10 +20,16 @@ typedef enum refusal {
     N_REFUSALS,
 } refusal;
 
-/* Those of one address, or of all others, for which there is no place. */
+/* Whence connections came, and where to. */
+typedef struct refused_way {
+    struct in6_addr from, to;       /* of IPv4, mapped into it */
+    uint16_t to_port;
+} refused_way;
+
+/* Those of one way, or of all others, for which there is no place. */
 typedef struct refused {
-    bool has_address;
-    struct in6_addr address;        /* of IPv4, mapped into it */
+    bool has_way;
+    refused_way way;
     size_t n[N_REFUSALS];           /* since its last line */
     uint64_t told_ms;               /* when that was; 0: there was none */
 } refused;
@@ -35,16 +41,16 @@ typedef struct refused_addresses {
 } refused_addresses;
 
 /* False: one of a socket that has no address, as those for processes of this machine. */
-bool refusals_address(const struct sockaddr *from, struct in6_addr *out);
+bool refusals_way(const struct sockaddr *from, const struct sockaddr *to, refused_way *out);
 
-void refusals_count(refused_addresses *r, const struct in6_addr *address, refusal why);
+void refusals_count(refused_addresses *r, const refused_way *way, refusal why);
 
-/* Takes the next line that is due: an address that was refused and had none for REFUSAL_LINE_MS. False: there is none. An
- * address that was not refused in that time loses its place. */
+/* Takes the next line that is due: a way that was refused and had none for REFUSAL_LINE_MS. False: there is none. A
+ * way that was not refused in that time loses its place. */
 bool refusals_next(refused_addresses *r, uint64_t now_ms, refused *out);
 
-enum { REFUSED_NAME_BYTES = INET6_ADDRSTRLEN };
-/* How a line names it: a number, "others". */
+enum { REFUSED_NAME_BYTES = 2 * INET6_ADDRSTRLEN + 40 };
+/* How a line names it: "10.0.0.7 endpoint=tcp://10.0.0.1:5555", "others". */
 void refused_name(const refused *one, char name[REFUSED_NAME_BYTES]);
 
 #endif

@@ -16,9 +16,9 @@ void tally_cut(cut_reason why) {
     pthread_mutex_unlock(&lock);
 }
 
-void tally_refused(const struct in6_addr *address, refusal why) {
+void tally_refused(const refused_way *way, refusal why) {
     pthread_mutex_lock(&lock);
-    refusals_count(&all_refused, address, why);
+    refusals_count(&all_refused, way, why);
     pthread_mutex_unlock(&lock);
 }
 

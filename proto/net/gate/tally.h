@@ -18,7 +18,7 @@ typedef enum cut_reason {
 } cut_reason;
 
 void tally_cut(cut_reason why);
-void tally_refused(const struct in6_addr *address, refusal why);
+void tally_refused(const refused_way *way, refusal why);
 
 /* Writes the lines that are due: one for all that were cut, one for each address. Each comes again a minute later at the
  * soonest. */

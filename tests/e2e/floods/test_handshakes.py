@@ -46,7 +46,7 @@ def test_a_handshake_may_end_at_any_byte(stack):
         assert stack.text("Once", "--max-new-tokens", "3")
         wait_until(lambda: n_descriptors(daemon) <= n_before + 2, what="their descriptors")
         if stack.road != "ipc":
-            wait_until(lambda: " refused address=127.0.0.1 handshake=" in stack.log(daemon), what="what the log has of them")
+            wait_until(lambda: " refused address=127.0.0.1 endpoint=tcp://127.0.0.1:" in stack.log(daemon), what="what the log has of them")
 
 
 def say_slowly(made, said):

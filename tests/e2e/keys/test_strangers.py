@@ -50,7 +50,7 @@ def test_a_client_is_refused(guarded, who):  # noqa: F811
         assert "no tokenizerd answers" in told and guarded.clients in told
         text.communicate(timeout=TIMEOUT_S)
         assert text.returncode == 0
-    guarded.said(guarded.tokenizerd, r" (refused address=127.0.0.1) .*handshake=[1-9]\d* .*no_message=0")
+    guarded.said(guarded.tokenizerd, rf" (refused address=127.0.0.1) endpoint={guarded.clients} handshake=[1-9]\d* .*no_message=0")
 
 
 def test_a_modeld_and_a_samplerd_with_a_clients_key_are_refused(guarded, models):  # noqa: F811
@@ -65,7 +65,8 @@ def test_a_modeld_and_a_samplerd_with_a_clients_key_are_refused(guarded, models)
     known = guarded.client("known")
     wait_until(lambda: guarded.run("status", "--wait", "0.5", *known).returncode == 0, what="a look into the folder")
     assert len(guarded.daemons()) == 3
-    for process in (other, drawer):
+    for process, endpoint in ((other, guarded.models), (drawer, guarded.samplers)):
+        guarded.said(process, f" (waiting) endpoint={endpoint} reach=no_handshake")
         assert process.poll() is None
     for link, role in (("tokens", "modeld"), ("logits", "samplerd")):
         (guarded.keys.folder / "authorised" / "text" / f"{role}.key").rename(guarded.keys.authorised(link, role))
