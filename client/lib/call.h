@@ -182,6 +182,7 @@ typedef struct request_report {
     uint32_t attempt;
     const char *session, *model, *state;
     const char *owner;              /* of another one's text, which only an operator sees; "": the asker's */
+    const char *owner_name;         /* where that is a key: the name under which it is authorised, else "" */
     uint32_t n_prompt, step;
     double tokens_per_s, age_s;
     const strategy *chain;

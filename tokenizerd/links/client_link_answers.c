@@ -175,7 +175,14 @@ static bool is_own(const sender *who, const request *r) {
     return strcmp(who->owner, r->owner->name) == 0;
 }
 
-static void report_fill(Trivium__RequestReport *m, const request *r, const sender *who, uint64_t now_us) {
+typedef struct listed_request {
+    Trivium__RequestReport report;
+    char owner_name[KEY_NAME_BYTES_MAX + 1];
+} listed_request;
+
+static void report_fill(const client_link *l, listed_request *one, const request *r,
+                        const sender *who, uint64_t now_us) {
+    Trivium__RequestReport *m = &one->report;
     trivium__request_report__init(m);
     m->request = bytes_to_wire(r->id, sizeof r->id);
     m->attempt = r->attempt;
@@ -187,7 +194,9 @@ static void report_fill(Trivium__RequestReport *m, const request *r, const sende
     m->tokens_per_s = request_tokens_per_s(r);
     m->strategy = strategy_to_wire(&r->strategy);
     m->age_ms = (now_us - r->created_us) / 1000;
-    if (!is_own(who, r)) m->owner = r->owner->name;
+    if (is_own(who, r)) return;
+    m->owner = r->owner->name;
+    if (peers_owner_name(l->bound.peers, m->owner, one->owner_name)) m->owner_name = one->owner_name;
 }
 
 /* The list is one frame, whoever asks for how large strategies: those for which there is no room are left out. */
@@ -221,15 +230,15 @@ void client_link_listed(client_link *l, const sender *who, uint64_t number, cons
     enum { REST_BYTES_MAX = 1024 };     /* of a report, without its strategy */
     _Static_assert(REQUESTS_MAX * REST_BYTES_MAX < RAW_BYTES_MAX, "all requests can be listed");
     size_t n = 0, n_max = requests_count(rs), n_bytes_left = RAW_BYTES_MAX - REQUESTS_MAX * REST_BYTES_MAX;
-    Trivium__RequestReport *reports = calloc(n_max + 1, sizeof *reports);
+    listed_request *reports = calloc(n_max + 1, sizeof *reports);
     Trivium__RequestReport **pointers = calloc(n_max + 1, sizeof *pointers);
     if (reports && pointers) {
         uint64_t now_us = clock_us();
         for (const request *r = requests_first(rs); r; r = requests_next(r)) {
             if (!who->is_operator && !is_own(who, r)) continue;
-            report_fill(&reports[n], r, who, now_us);
-            strategy_fit(&reports[n], &n_bytes_left);
-            pointers[n] = &reports[n];
+            report_fill(l, &reports[n], r, who, now_us);
+            strategy_fit(&reports[n].report, &n_bytes_left);
+            pointers[n] = &reports[n].report;
             n++;
         }
         Trivium__RequestList list = TRIVIUM__REQUEST_LIST__INIT;
@@ -240,7 +249,7 @@ void client_link_listed(client_link *l, const sender *who, uint64_t number, cons
         client_link_failed(l, who->client, number, &(failure){STATUS_NO_MEMORY, "no memory for the list"});
     }
     for (size_t i = 0; i < n; i++)
-        if (reports[i].strategy) trivium__strategy__free_unpacked(reports[i].strategy, NULL);
+        if (reports[i].report.strategy) trivium__strategy__free_unpacked(reports[i].report.strategy, NULL);
     free(pointers);
     free(reports);
 }

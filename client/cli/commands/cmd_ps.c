@@ -14,7 +14,7 @@ static json_t *request_at(const void *from, size_t i) {
     const request_report *r = (const request_report *)from + i;
     char digits[REQUEST_DIGITS + 1];
     text_hex(r->request, REQUEST_BYTES, digits);
-    return json_pack("{s: s, s: i, s: o, s: o, s: o, s: i, s: i, s: o, s: o, s: o, s: o*}",
+    return json_pack("{s: s, s: i, s: o, s: o, s: o, s: i, s: i, s: o, s: o, s: o, s: o*, s: o*}",
                      "request", digits,
                      "attempt", (int)r->attempt,
                      "session", json_text(r->session),
@@ -25,7 +25,8 @@ static json_t *request_at(const void *from, size_t i) {
                      "tokens_per_s", json_number(r->tokens_per_s),
                      "age_s", json_number(r->age_s),
                      "strategy", strategy_to_json(r->chain),
-                     "owner", *r->owner ? json_text(r->owner) : NULL);
+                     "owner", *r->owner ? json_text(r->owner) : NULL,
+                     "owner_name", *r->owner_name ? json_text(r->owner_name) : NULL);
 }
 
 /* A terminal has the first digits of the id, which are enough for every command that takes one. */
@@ -35,7 +36,7 @@ static void row_show(table *t, const request_report *r, bool with_owner) {
     text_hex(r->request, REQUEST_BYTES, digits);
     char *text = json_strategy_line(r->chain);
     table_cell(t, "%.*s", isatty(STDOUT_FILENO) ? DIGITS_SHOWN : REQUEST_DIGITS, digits);
-    if (with_owner) table_cell(t, "%s", *r->owner ? r->owner : "-");
+    if (with_owner) table_cell(t, "%s", *r->owner_name ? r->owner_name : *r->owner ? r->owner : "-");
     table_cell(t, "%s", *r->session ? r->session : "-");
     table_cell(t, "%s", *r->model ? r->model : "-");
     table_cell(t, "%s", r->state);

@@ -112,6 +112,7 @@ static status take_requests(incoming *in, const Trivium__RequestList *list, fail
             .model = wire->model,
             .state = wire->state,
             .owner = wire->owner,
+            .owner_name = wire->owner_name,
             .n_prompt = wire->n_prompt,
             .step = wire->step,
             .tokens_per_s = wire->tokens_per_s,

@@ -108,6 +108,7 @@ static const field_bound bounds[] = {
     {M(request_report), "model", 1, NAMES},
     {M(request_report), "state", 1, NAMES},
     {M(request_report), "owner", 1, NAMES},
+    {M(request_report), "owner_name", 1, NAMES},
     {M(daemon_list), "daemons", TOLD * PEERS_MAX, 0},
     {M(status_report), "models", PEERS_MAX, 0},
     {M(status_report), "default_model", 1, NAMES},

@@ -22,6 +22,8 @@ def test_a_text_belongs_to_its_key(guarded):  # noqa: F811
         assert "only a gateway" in guarded.refused("ps", "--owner", "carl", *flags)
     assert not listed(guarded, "--owner", "ann", *gate)         # that is another ann
     anothers, = listed(guarded)     # with an operator's key
-    assert (anothers["request"], anothers["owner"][:4]) == (request, "key:")
+    assert (anothers["request"], anothers["owner"][:4], anothers["owner_name"]) == (request, "key:", "ann")
+    shown = guarded.run("ps").stdout
+    assert b" ann " in shown and b"key:" not in shown
     assert guarded.run("cancel", request).returncode == 0
     writer.wait(timeout=60)
