@@ -84,6 +84,21 @@ void places_reached(places *p, endpoint_reach reach) {
     p->reached[p->at] = reach;
 }
 
+/* What is known, in a few words; NULL: nothing yet. */
+static const char *unreached_briefly(const char *where, const host_name *n, endpoint_reach reach) {
+    bool is_file = strncmp(where, "ipc:", 4) == 0;
+    if (host_name_n_addresses(n) == 0)
+        return host_name_now(n) == NAME_ASKED ? NULL : "the name of the host does not resolve";
+    switch (reach) {
+    case REACH_REFUSED: return is_file ? "nothing listens there" : "the connection was refused";
+    case REACH_NO_HANDSHAKE:
+        return is_file ? "what listens there is no tokenizerd"
+                       : "no handshake: its keys or ours do not fit, or one side has keys and the other none";
+    case REACH_SILENT: break;
+    }
+    return NULL;
+}
+
 /* For whoever can do something about it: `trivium up` starts daemons on this host, which listen at a file. */
 static const char *unreached_because(const char *where, const host_name *n, endpoint_reach reach) {
     bool is_file = strncmp(where, "ipc:", 4) == 0;
@@ -98,7 +113,7 @@ static const char *unreached_because(const char *where, const host_name *n, endp
     case REACH_NO_HANDSHAKE:
         return is_file ? "what listens there is no tokenizerd"
                        : "the connection was ended before a word was said (its key is another one, ours is not known there, "
-                         "or it is no tokenizerd)";
+                         "one side has keys and the other none, or it is no tokenizerd)";
     case REACH_SILENT: break;
     }
     return is_file ? "what listens there says nothing" : "there is silence, from the host or from what listens there";
@@ -108,6 +123,15 @@ void places_list(const places *p, char *out, size_t out_bytes) {
     size_t n_bytes = 0;
     for (size_t i = 0; i < p->n && n_bytes < out_bytes; i++)
         n_bytes += (size_t)snprintf(out + n_bytes, out_bytes - n_bytes, "%s%s", i == 0 ? "" : " or ", p->endpoints[i]);
+}
+
+void places_list_known(const places *p, char *out, size_t out_bytes) {
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < p->n && n_bytes < out_bytes; i++) {
+        const char *why = unreached_briefly(p->endpoints[i], p->names[i], p->reached[i]);
+        n_bytes += (size_t)snprintf(out + n_bytes, out_bytes - n_bytes, "%s%s%s%s%s", i == 0 ? "" : " or ", p->endpoints[i],
+                                    why ? " (" : "", why ? why : "", why ? ")" : "");
+    }
 }
 
 void places_explain(const places *p, char *out, size_t out_bytes) {

@@ -30,6 +30,8 @@ bool places_none_exists(const places *p);   /* each is a name, and there is no s
 void places_reached(places *p, endpoint_reach reach);   /* how far one came where it is whose turn it is */
 /* "A or B": the endpoints. Cut where `out` ends. */
 void places_list(const places *p, char *out, size_t out_bytes);
+/* The same, each with the cause why it was not reached yet where that is known: "A (why) or B". */
+void places_list_known(const places *p, char *out, size_t out_bytes);
 /* "A: why; nor at B: why": how far one came there. */
 void places_explain(const places *p, char *out, size_t out_bytes);
 

@@ -39,9 +39,11 @@ static void on_notice(void *context) {
     text_link *link = context;
     link->notice_timer = -1;
     char where[SENTENCE_BYTES - 128], sentence[SENTENCE_BYTES];
-    places_list(link->places, where, sizeof where);
-    snprintf(sentence, sizeof sentence, "waiting for %stokenizerd at %s, for up to %g s%s", any_drains(link) ? "another " : "",
-             where, link->wait_ms / 1000.0, any_drains(link) ? "; the one there is draining and takes nothing new" : "");
+    bool draining = any_drains(link);
+    if (link->peers) places_reached(link->places, peers_reached(link->peers));
+    (draining ? places_list : places_list_known)(link->places, where, sizeof where);
+    snprintf(sentence, sizeof sentence, "waiting for %stokenizerd at %s, for up to %g s%s", draining ? "another " : "",
+             where, link->wait_ms / 1000.0, draining ? "; the one there is draining and takes nothing new" : "");
     text_link_tell(link, sentence);
 }
 

@@ -126,9 +126,27 @@ static void what_is_known_of_each_is_told(void **state) {
     places_next(under_test);
     places_reached(under_test, REACH_NO_HANDSHAKE);
     assert_explained("tcp://10.0.0.1:1: the connection was ended before a word was said (its key is another one, ours is not "
-                     "known there, or it is no tokenizerd); nor at ipc:///run/there: what listens there is no tokenizerd; nor "
+                     "known there, one side has keys and the other none, or it is no tokenizerd); nor at ipc:///run/there: what listens there is no tokenizerd; nor "
                      "at tcp://name:1: the name of the host does not resolve");
     assert_false(places_none_exists(under_test));
+}
+
+/* While one still waits: nothing is said where nothing is known. */
+static void what_is_known_so_far_is_told_briefly(void **state) {
+    (void)state;
+    static const char *const endpoints[] = {"tcp://10.0.0.1:1", "ipc:///run/there", "tcp://name:1"};
+    char told[1024];
+    name_server_says(EAI_NONAME, 0, NULL);
+    look_at(3, endpoints);
+    places_list_known(under_test, told, sizeof told);
+    assert_string_equal(told, "tcp://10.0.0.1:1 or ipc:///run/there or tcp://name:1");
+    places_reached(under_test, REACH_NO_HANDSHAKE);
+    places_next(under_test);
+    places_reached(under_test, REACH_REFUSED);
+    until_changes(1);
+    places_list_known(under_test, told, sizeof told);
+    assert_string_equal(told, "tcp://10.0.0.1:1 (no handshake: its keys or ours do not fit, or one side has keys and the other none) "
+                        "or ipc:///run/there (nothing listens there) or tcp://name:1 (the name of the host does not resolve)");
 }
 
 static void names_that_do_not_exist_are_known(void **state) {
@@ -152,6 +170,7 @@ int main(void) {
         TEST(all_addresses_of_a_name_have_turns),
         TEST(an_address_that_is_gone_is_no_place),
         TEST(what_is_known_of_each_is_told),
+        TEST(what_is_known_so_far_is_told_briefly),
         TEST(names_that_do_not_exist_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ def refusing():
 def test_what_is_awaited_is_told_after_a_second(stack):
     lines = stack.refused("status", "--wait", "1.2").splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("trivium: waiting for tokenizerd at ipc://") and lines[0].endswith("for up to 1.2 s")
+    assert lines[0].startswith("trivium: waiting for tokenizerd at ipc://") and lines[0].endswith(" (nothing listens there), for up to 1.2 s")
     assert "nothing listens there" in lines[1] and "`trivium up`" in lines[1]
 
 
