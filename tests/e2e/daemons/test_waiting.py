@@ -43,3 +43,12 @@ def test_one_line_before_it_joins_and_one_after_a_loss(stack, models):
     modeld.kill()
     modeld.wait()
     wait_until(lambda: stack.log(samplerd).count(" waiting ") == 2, TIMEOUT_S, "a line after the loss")
+
+
+def test_a_modeld_that_ends_in_order_is_not_one_whose_connection_broke(stack, models):
+    stack.start_all(models(type="Q4_1", seed=1))
+    stack.modeld.terminate()
+    assert stack.modeld.wait(TIMEOUT_S) == 0
+    said_by(stack, stack.samplerd, " left modeld=")
+    line, = [line for line in stack.log(stack.samplerd).splitlines() if " left modeld=" in line]
+    assert 'why="it left"' in line or 'why="it drained, and its connection ended"' in line, line
