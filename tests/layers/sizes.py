@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""What is too large, and which tag two types share: of all files that are tracked. usage: sizes.py [ROOT]
+"""What is too large, which tag two types share, and which name two tests: of all files that are tracked. usage: sizes.py [ROOT]
 
 No source file has more lines than a reader keeps in mind, no function more than a screen or two, no folder more files
-than are seen at a glance, tests included; and in the five folders the tag of a struct, union or enum is that of one type.
+than are seen at a glance, tests included; in the five folders the tag of a struct, union or enum is that of one type; and
+a file of tests has its name alone, for in one run there is one module, and one program, of a name.
 Prints each breach and exits with 1 when there is one."""
 import ast
 import collections
@@ -70,6 +71,16 @@ def shared_tags(texts):
             yield f"{defined[-1]}: {tag} is already the tag of {', '.join(defined[:-1])}"
 
 
+def shared_tests(paths):
+    places = collections.defaultdict(list)
+    for path in paths:
+        if path.parts[0] == "tests" and path.name.startswith("test_"):
+            places[path.name].append(str(path))
+    for name, found in sorted(places.items()):
+        if len(found) > 1:
+            yield f"{found[-1]}: {name} is already the name of {', '.join(found[:-1])}"
+
+
 def long_files(texts):
     for path, text in texts.items():
         n_lines = text.count("\n")
@@ -81,7 +92,7 @@ def check(root):
     paths = tracked(root)
     texts = {path: (root / path).read_text(encoding="utf-8", errors="replace") for path in paths}
     texts = {path: text for path, text in texts.items() if is_source(path, text)}
-    faults = [*long_files(texts), *large_folders(paths), *shared_tags(texts)]
+    faults = [*long_files(texts), *large_folders(paths), *shared_tags(texts), *shared_tests(paths)]
     for path, text in texts.items():
         faults.extend(long_functions(path, text))
     return faults

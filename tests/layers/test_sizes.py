@@ -91,6 +91,14 @@ def test_a_tag_of_two_types_is_told(tree):
         "modeld/a.c:3: x is already the tag of client/b.h:2"]
 
 
+def test_two_tests_of_one_name_are_told(tree):
+    tree("tests/e2e/client/test_a.py")
+    tree("tests/proto/test_a.c")
+    assert sizes.check(tree("tests/e2e/client/help.py")) == sizes.check(tree("tests/fakes/help.py")) == []
+    assert sizes.check(tree("tests/e2e/daemons/test_a.py")) == [
+        "tests/e2e/daemons/test_a.py: test_a.py is already the name of tests/e2e/client/test_a.py"]
+
+
 def test_where_there_is_git_only_tracked_files_count(tree):
     root = tree("modeld/a.c", "\n" * 401)
     tree("tests/a.c", "\n" * 401)
