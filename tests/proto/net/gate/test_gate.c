@@ -15,11 +15,12 @@
 #include "proto/net/endpoint/endpoint.h"
 #include "proto/net/gate/gate.h"
 #include "proto/net/wire.h"
+#include "tests/support/link/gate_traffic.h"
 #include "tests/support/link/place.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-enum { HIGH_WATER = 8, SOON_MS = 60000, FILES = 256 };
+enum { HIGH_WATER = 8, FILES = 256 };
 
 static place at;
 static endpoint *bound, *joined;
@@ -58,58 +59,18 @@ static void join(void) {
     assert_int_equal(endpoint_join(&joined, &options, &f), STATUS_OK);
 }
 
-static bool becomes(size_t value(void), size_t expected) {
-    for (uint64_t begun_ms = clock_ms(); clock_ms() - begun_ms < SOON_MS; usleep(1000))
-        if (value() == expected) return true;
-    return false;
-}
-
-/* A message whose header and raw frames have about so many bytes. */
-static status send_message(size_t n_header, size_t n_raw_bytes, size_t n_raw) {
-    static uint8_t bytes[256 * 1024];
-    Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
-    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
-    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
-    m.sample = &sample;
-    sample.request = (ProtobufCBinaryData){n_header, bytes};
-    const wire_raw raw[2] = {{bytes, n_raw_bytes}, {bytes, n_raw_bytes / 3}};
-    return wire_send(endpoint_socket(joined), NULL, &m.base, raw, n_raw);
-}
-
-/* The same, as soon as it is connected; n_more bytes have come through the gate when this returns. */
 static void send_through(size_t n_header, size_t n_raw_bytes, size_t n_raw, size_t n_more) {
-    size_t n_before = gate_received_bytes();
-    for (uint64_t begun_ms = clock_ms(); send_message(n_header, n_raw_bytes, n_raw) != STATUS_OK; usleep(1000))
-        assert_true(clock_ms() - begun_ms < SOON_MS);
-    while (gate_received_bytes() < n_before + n_more) usleep(1000);
+    traffic_send_through(endpoint_socket(joined), n_header, n_raw_bytes, n_raw, n_more);
 }
 
 static bool receive_message(void) {
-    wire_message m;
-    status st = wire_receive(endpoint_socket(bound), &trivium__logits_request__descriptor, &m);
-    wire_release(&m);
-    return st != STATUS_NOT_FOUND;
-}
-
-static size_t random_size(size_t most) {
-    return (size_t)rand() % (1 + (most >> rand() % 18));
+    return traffic_receive(endpoint_socket(bound), NULL);
 }
 
 static void all_that_was_taken_is_forgotten(void **state) {
     (void)state;
-    enum { N_MESSAGES = 10000 };
-    size_t n_before = gate_received_bytes(), most = 0;
     join();
-    int n_sent = 0, n_received = 0;
-    for (uint64_t begun_ms = clock_ms(); n_received < N_MESSAGES && clock_ms() - begun_ms < SOON_MS;) {
-        if (n_sent < N_MESSAGES && send_message(random_size(100000), random_size(200000), (size_t)rand() % 3) == STATUS_OK)
-            n_sent++;
-        if (gate_received_bytes() > most) most = gate_received_bytes();
-        if (rand() % 3 == 0 || n_sent == N_MESSAGES) n_received += receive_message();
-    }
-    assert_int_equal(n_received, N_MESSAGES);
-    assert_true(most > n_before);
-    assert_int_equal(gate_received_bytes(), n_before);
+    traffic_leaves_nothing(endpoint_socket(joined), endpoint_socket(bound), 10000);
 }
 
 /* It is counted until it is taken, and its descriptor names nobody else until then. */
@@ -124,7 +85,7 @@ static void what_a_closed_connection_sent_counts_until_it_is_taken(void **state)
     assert_int_equal(gate_connections(), n_there);
     assert_true(receive_message());
     assert_int_equal(gate_received_bytes(), 0);
-    assert_true(becomes(gate_connections, n_there - 1));
+    assert_true(traffic_becomes(gate_connections, n_there - 1));
 }
 
 /* What nobody could take when nothing was left was dropped, by whoever had it: it neither weighs nor keeps a place. */
@@ -176,7 +137,7 @@ static void it_is_known_whose_messages_lie_unread(void **state) {
     receive_one(&m);
     wire_release(&m);
     assert_false(gate_unread(number));
-    assert_true(becomes(gate_connections, 0));
+    assert_true(traffic_becomes(gate_connections, 0));
     assert_true(gate_number(connection) == 0);
     join();
     send_one();
@@ -189,9 +150,9 @@ static void it_is_known_whose_messages_lie_unread(void **state) {
     receive_one(&m);
     gate_shut(gate_number(m.connection));
     wire_release(&m);
-    assert_true(becomes(gate_connections, 0));
+    assert_true(traffic_becomes(gate_connections, 0));
     endpoint_close(&joined);
-    assert_true(becomes(gate_connections, 0));
+    assert_true(traffic_becomes(gate_connections, 0));
 }
 
 static int connect_bare(void) {
@@ -219,27 +180,27 @@ static void the_oldest_stranger_goes_for_a_newcomer(void **state) {
     assert_in_range(n_max, 16, FILES);
     int fds[FILES + N_EXTRA];
     for (size_t i = 0; i < n_max; i++) fds[i] = connect_bare();
-    assert_true(becomes(gate_connections, n_max));
+    assert_true(traffic_becomes(gate_connections, n_max));
     assert_false(is_cut(fds[0]));
     for (size_t i = n_max; i < n_max + N_EXTRA; i++) fds[i] = connect_bare();
     for (size_t i = 0; i < N_EXTRA; i++)
         while (!is_cut(fds[i])) usleep(1000);
     assert_false(is_cut(fds[n_max + N_EXTRA - 1]));
-    assert_true(becomes(gate_connections, n_max));
+    assert_true(traffic_becomes(gate_connections, n_max));
     for (size_t i = 0; i < n_max + N_EXTRA; i++) close(fds[i]);
-    assert_true(becomes(gate_connections, 0));
+    assert_true(traffic_becomes(gate_connections, 0));
 }
 
 static void who_says_no_hello_is_cut(void **state) {
     (void)state;
     int silent = connect_bare();
-    assert_true(becomes(gate_connections, 1));
+    assert_true(traffic_becomes(gate_connections, 1));
     for (int i = 1; i < GATE_HELLO_SWEEPS; i++) gate_sweep(endpoint_listener(bound));
     assert_false(is_cut(silent));
     gate_sweep(endpoint_listener(bound));
     while (!is_cut(silent)) usleep(1000);
     close(silent);
-    assert_true(becomes(gate_connections, 0));
+    assert_true(traffic_becomes(gate_connections, 0));
 }
 
 int main(void) {

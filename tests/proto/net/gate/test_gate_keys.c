@@ -14,6 +14,7 @@
 #include "proto/base/limits.h"
 #include "proto/net/gate/gate.h"
 #include "proto/net/wire.h"
+#include "tests/support/link/gate_traffic.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -90,38 +91,12 @@ static void join(void) {
     assert_int_equal(zsock_connect(joiner, "%s", address), 0);
 }
 
-static bool becomes(size_t value(void), size_t expected) {
-    for (uint64_t begun_ms = clock_ms(); clock_ms() - begun_ms < SOON_MS; usleep(1000))
-        if (value() == expected) return true;
-    return false;
-}
-
-/* A message whose header and raw frames have about so many bytes. */
-static status send_message(size_t n_header, size_t n_raw_bytes, size_t n_raw) {
-    static uint8_t bytes[256 * 1024];
-    Trivium__SampleRequest sample = TRIVIUM__SAMPLE_REQUEST__INIT;
-    Trivium__LogitsRequest m = TRIVIUM__LOGITS_REQUEST__INIT;
-    m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_SAMPLE;
-    m.sample = &sample;
-    sample.request = (ProtobufCBinaryData){n_header, bytes};
-    const wire_raw raw[2] = {{bytes, n_raw_bytes}, {bytes, n_raw_bytes / 3}};
-    return wire_send(zsock_resolve(joiner), NULL, &m.base, raw, n_raw);
-}
-
-/* The same, as soon as it is connected; n_more bytes have come through the gate when this returns. */
 static void send_through(size_t n_raw_bytes, size_t n_more) {
-    size_t n_before = gate_received_bytes();
-    for (uint64_t begun_ms = clock_ms(); send_message(1, n_raw_bytes, 1) != STATUS_OK; usleep(1000))
-        assert_true(clock_ms() - begun_ms < SOON_MS);
-    while (gate_received_bytes() < n_before + n_more) usleep(1000);
+    traffic_send_through(zsock_resolve(joiner), 1, n_raw_bytes, 1, n_more);
 }
 
 static bool receive_message(int *connection) {
-    wire_message m;
-    status st = wire_receive(zsock_resolve(bound), &trivium__logits_request__descriptor, &m);
-    *connection = m.connection;
-    wire_release(&m);
-    return st != STATUS_NOT_FOUND;
+    return traffic_receive(zsock_resolve(bound), connection);
 }
 
 static int receive_one(void) {
@@ -132,29 +107,15 @@ static int receive_one(void) {
 
 static void leave(void) {
     zsock_destroy(&joiner);
-    assert_true(becomes(gate_connections, 0));
+    assert_true(traffic_becomes(gate_connections, 0));
     assert_int_equal(gate_received_bytes(), 0);
-}
-
-static size_t random_size(size_t most) {
-    return (size_t)rand() % (1 + (most >> rand() % 18));
 }
 
 static void all_that_was_taken_is_forgotten(void **state) {
     (void)state;
-    enum { N_MESSAGES = 3000 };
     join();
-    size_t most = 0;
-    int n_sent = 0, n_received = 0, unused;
-    for (uint64_t begun_ms = clock_ms(); n_received < N_MESSAGES && clock_ms() - begun_ms < SOON_MS;) {
-        if (n_sent < N_MESSAGES && send_message(random_size(100000), random_size(200000), (size_t)rand() % 3) == STATUS_OK)
-            n_sent++;
-        if (gate_received_bytes() > most) most = gate_received_bytes();
-        if (rand() % 3 == 0 || n_sent == N_MESSAGES) n_received += receive_message(&unused);
-    }
-    assert_int_equal(n_received, N_MESSAGES);
-    assert_true(most > 0);
     assert_int_equal(gate_received_bytes(), 0);
+    traffic_leaves_nothing(zsock_resolve(joiner), zsock_resolve(bound), 3000);
     leave();
 }
 
@@ -176,7 +137,7 @@ static void it_is_known_whose_messages_lie_unread(void **state) {
     assert_true(gate_unread(connection));
     receive_one();
     assert_false(gate_unread(connection));
-    assert_true(becomes(gate_connections, 0));
+    assert_true(traffic_becomes(gate_connections, 0));
 }
 
 static bool event_comes(const char *expected) {
@@ -277,7 +238,7 @@ static void whoever_greets_otherwise_gets_no_further(void **state) {
     assert_true(cut_after_greeting_as("NULL"));
     assert_true(cut_after_greeting_as("PLAIN"));
     assert_false(cut_after_greeting_as("CURVE"));
-    assert_true(becomes(gate_connections, 0));
+    assert_true(traffic_becomes(gate_connections, 0));
 }
 
 /* As a loop does: what was under way when a connection ended may never come. */
@@ -307,7 +268,7 @@ static void a_duplicate_listens_for_the_same_endpoint(void **state) {
     int connection = -1;
     for (uint64_t begun_ms = clock_ms(); gate_number(connection) <= before; usleep(1000)) {     /* it connects anew by itself */
         assert_true(clock_ms() - begun_ms < SOON_MS);
-        send_message(1, RAW_BYTES, 1);
+        traffic_send(zsock_resolve(joiner), 1, RAW_BYTES, 1);
         receive_message(&connection);
     }
     take_all_until_there_are(1);
