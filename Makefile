@@ -49,7 +49,7 @@ ARCHIVES := $(foreach part,tokenizerd modeld samplerd client proto support,$(BUI
 .SECONDARY:
 
 .PHONY: all programs next next-programs deps run test layers unit e2e soak fuzz fuzz-programs asan asan-unit tsan nomem tiny tsan-run \
-	nomem-run compilers valgrind bench model tools clean install \
+	nomem-run compilers valgrind bench bench-hosts model tools clean install \
 	uninstall
 
 all: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/chapter.gguf
@@ -311,6 +311,12 @@ bench:
 	deploy/deps.sh build run test
 	@$(MAKE) --no-print-directory all tools
 	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/run.py
+
+bench-hosts:
+	deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory all tools
+	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/hosts.py
+	@$(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/keys.py
 
 ROOT = $(DESTDIR)$(PREFIX)
 SHARE = $(ROOT)/share

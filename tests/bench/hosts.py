@@ -1,10 +1,9 @@
-"""What a road between modeld and samplerd costs: tokens a second, and bytes on the wire a token. Asserts none; by hand:
-
-    TRIVIUM_BUILD=$PWD/build TRIVIUM_MODEL=FILE /usr/bin/python3 tests/bench/hosts.py
+"""What a road between modeld and samplerd costs: tokens a second, and bytes on the wire a token. Asserts none. make bench-hosts runs it.
 
 ROUNDS=3                each road has its turn so often; figures are medians of the rounds so far
 ROADS="1gbit 10ms"      these alone
 MODELD_FLAGS, SAMPLERD_FLAGS    what those are to be given besides
+TRIVIUM_BUILD, TRIVIUM_MODEL are set by make.
 """
 import json
 import os

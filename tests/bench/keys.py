@@ -1,9 +1,8 @@
-"""What keys cost: tcp with them against tcp without, on loopback, in pairs. Asserts none; by hand:
-
-    TRIVIUM_BUILD=$PWD/build TRIVIUM_MODEL=FILE /usr/bin/python3 tests/bench/keys.py
+"""What keys cost: tcp with them against tcp without, on loopback, in pairs. Asserts none. make bench-hosts runs it.
 
 PAIRS=15            of each figure: one measurement with keys and one without, in turns which comes first
 WHAT="decode"       of decode and clients these alone
+TRIVIUM_BUILD, TRIVIUM_MODEL are set by make.
 """
 import contextlib
 import os
