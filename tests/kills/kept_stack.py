@@ -30,7 +30,7 @@ PORTS = itertools.cycle(random.sample(range(20000, 32000), 12000))
 
 def free_port():
     """Below the ports that connections are made from: while nobody listens there, whoever connects again and again to a
-    port of that range can be given that very port for his own end, and then he talks to himself."""
+    port of that range can be given that very port for its own end, and then it talks to itself."""
     for _, port in zip(range(100), PORTS):
         with socket.socket() as probe:
             try:

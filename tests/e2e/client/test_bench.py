@@ -2,7 +2,6 @@
 import math
 import os
 import re
-import shutil
 import signal
 import xml.etree.ElementTree
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import TIMEOUT_S, wait_until
+from conftest import wait_until
 from terminal import Terminal, terminal  # noqa: F401: terminal is a fixture
 from watcher import Watcher, tokens
 

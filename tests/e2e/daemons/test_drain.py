@@ -5,16 +5,15 @@ import signal
 import pytest
 
 from conftest import Stack, wait_until
+from kills.models import MADE_SHAPE
 
-# A token takes a millisecond or two.
-SHAPE = {"type": "Q8_0", "seed": 3, "context": 8192, "vocab": 2000, "layers": 12, "dim": 512, "heads": 8, "kv-heads": 4, "ffn": 1536}
 TEXT = ("hello", "--seed", "1", "--max-new-tokens", "300", "--ignore-eos")
 SHORT = ("hello", "--seed", "1", "--max-new-tokens", "5", "--ignore-eos")
 
 
 @pytest.fixture(scope="module")
 def model(models):
-    return models(**SHAPE)
+    return models(**MADE_SHAPE)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,9 @@ class Pairs(Stack):
         return text
 
     def busy(self, role):
-        """Which of the two has the text."""
+        """Which of the two has the text: of tokenizerds the one that clients ask first."""
+        if role == "tokenizerd":
+            return self.of_role[role][0]
         loads = {d["pid"]: d["outstanding"] for d in self.daemons() if d["role"] == role}
         return next((process for process in self.of_role[role] if loads.get(process.pid)), self.of_role[role][0])
 
@@ -78,7 +79,7 @@ def is_whole(text, undisturbed):
 @pytest.mark.parametrize("role", ["tokenizerd", "modeld", "samplerd"])
 def test_what_runs_goes_on_and_what_is_new_goes_elsewhere(pairs, undisturbed, role):
     text = pairs.writes(*TEXT)
-    one = pairs.busy(role) if role != "tokenizerd" else pairs.of_role[role][0]
+    one = pairs.busy(role)
     one.send_signal(signal.SIGTERM)
     wait_until(lambda: " draining asked_by=\"SIGTERM\"" in pairs.log(one), what="a daemon that drains")
     assert pairs.run("generate", *SHORT).returncode == 0
@@ -94,7 +95,7 @@ def test_what_is_left_goes_on_elsewhere(model, undisturbed, role, how):
     with Pairs() as pairs:
         pairs.begin(model, drain_s=1 if how == "patience" else 600)
         text = pairs.writes(*TEXT)
-        one = pairs.busy(role) if role != "tokenizerd" else pairs.of_role[role][0]
+        one = pairs.busy(role)
         for samplerd in pairs.of_role["samplerd"]:
             samplerd.send_signal(signal.SIGSTOP)
         one.send_signal(signal.SIGTERM)
@@ -107,7 +108,7 @@ def test_what_is_left_goes_on_elsewhere(model, undisturbed, role, how):
         is_whole(text, undisturbed)
 
 
-def test_without_patience_it_ends_at_once(pairs, undisturbed, model):
+def test_without_patience_it_ends_at_once(undisturbed, model):
     with Pairs() as hasty:
         hasty.begin(model, drain_s=0)
         text = hasty.writes(*TEXT)
@@ -143,7 +144,7 @@ def test_one_that_is_killed_while_it_drains_loses_nothing(pairs, undisturbed):
 @pytest.mark.parametrize("role", ["tokenizerd", "modeld", "samplerd"])
 def test_an_operator_drains_one_and_no_token_is_lost(pairs, undisturbed, role):
     text = pairs.writes(*TEXT)
-    one = pairs.busy(role) if role != "tokenizerd" else pairs.of_role[role][0]
+    one = pairs.busy(role)
     name = "made" if role == "modeld" else f"{role}{pairs.of_role[role].index(one)}"
     told = pairs.lines("drain", name, "--pid", one.pid, timeout=100)[0]
     assert one.poll() == 0 and (told["role"], told["name"], told["pid"]) == (role, name, one.pid)
@@ -200,20 +201,32 @@ def fingerprint_of(stack):
     return [(m["name"], m["fingerprint"], m["loads"]) for m in stack.lines("status")[0]["models"]]
 
 
+@pytest.fixture(scope="module")
+def other_model(models):
+    return models(**{**MADE_SHAPE, "seed": 4})
+
+
 @pytest.fixture
-def other_text(models):
+def other_text(other_model):
     with Stack() as other:
-        other.start_all(models(**{**SHAPE, "seed": 4}))
+        other.start_all(other_model)
         return other.text(*SHORT)
 
 
-def test_another_file_under_a_name_in_use(stack, model, models, undisturbed, other_text):
+def start_made(stack, model):
+    """A stack whose modeld is called `made`, and whose samplerd joins the next one, too. That modeld, and where the next
+    one is to bind."""
     stack.start("tokenizerd")
-    old = stack.start("modeld", "--model", model, "--name", "made")
+    modeld = stack.start("modeld", "--model", model, "--name", "made")
     samplers = f"ipc://{stack.folder}/samplers"
     stack.samplerd = stack.start("samplerd", "--join", f"ipc://{stack.runtime}/samplers", "--join", samplers)
     stack.wait_ready(3)
-    flags = ("--model", models(**{**SHAPE, "seed": 4}), "--name", "made", "--bind-samplers", samplers)
+    return modeld, samplers
+
+
+def test_another_file_under_a_name_in_use(stack, model, other_model, undisturbed, other_text):
+    old, samplers = start_made(stack, model)
+    flags = ("--model", other_model, "--name", "made", "--bind-samplers", samplers)
     refused = stack.start("modeld", *flags)
     assert refused.wait(timeout=60) == 1 and "is taken by a model with another fingerprint" in stack.log(refused)
     text = stack.popen("generate", *TEXT)
@@ -231,29 +244,24 @@ def test_another_file_under_a_name_in_use(stack, model, models, undisturbed, oth
     assert [loads for _, _, loads in fingerprint_of(stack)] == [1]
 
 
-def test_one_is_replaced_that_drains_already(stack, model, models, undisturbed, other_text):
-    stack.start("tokenizerd")
-    old = stack.start("modeld", "--model", model, "--name", "made")
-    samplers = f"ipc://{stack.folder}/samplers"
-    stack.samplerd = stack.start("samplerd", "--join", f"ipc://{stack.runtime}/samplers", "--join", samplers)
-    stack.wait_ready(3)
+def test_one_is_replaced_that_drains_already(stack, model, other_model, undisturbed, other_text):
+    old, samplers = start_made(stack, model)
     text = stack.popen("generate", *TEXT)
     stack.running(3)
     with stack.held():
         old.send_signal(signal.SIGTERM)
         wait_until(lambda: " draining " in stack.log(old), what="an old modeld that drains")
-        stack.start("modeld", "--model", models(**{**SHAPE, "seed": 4}), "--name", "made", "--bind-samplers", samplers,
-                    "--replace")
+        stack.start("modeld", "--model", other_model, "--name", "made", "--bind-samplers", samplers, "--replace")
         wait_until(lambda: len(fingerprint_of(stack)) == 2, what="both models")
     is_whole(text, undisturbed)
     assert stack.text(*SHORT) == other_text
     assert old.wait(timeout=60) == 0
 
 
-def test_whoever_is_no_operator_replaces_nothing(stack, model, models):
+def test_whoever_is_no_operator_replaces_nothing(stack, model, other_model):
     place = over_tcp(stack, model)
-    other = stack.start("modeld", "--model", models(**{**SHAPE, "seed": 4}), "--name", "made", "--replace", "--insecure",
-                        "--join", place, "--bind-samplers", f"ipc://{stack.folder}/samplers")
+    other = stack.start("modeld", "--model", other_model, "--name", "made", "--replace", "--insecure", "--join", place,
+                        "--bind-samplers", f"ipc://{stack.folder}/samplers")
     assert other.wait(timeout=60) == 1 and "to replace a model is for operators" in stack.log(other)
     assert len(stack.daemons()) == 3
 

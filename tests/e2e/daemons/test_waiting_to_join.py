@@ -2,15 +2,11 @@
 import socket
 
 from conftest import TIMEOUT_S, wait_until
+from kills.kept_stack import free_port
 
 
 def said_by(stack, process, words):
     wait_until(lambda: words in stack.log(process), TIMEOUT_S, f"{words} in {stack.log(process)}")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def test_nobody_is_there(stack):

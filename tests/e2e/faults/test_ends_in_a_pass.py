@@ -1,7 +1,6 @@
 """Daemons that are told to end while a pass is computed end soon and cleanly, and whoever wanted something of them is told
 once. The passes here are longer than anybody is waited for."""
 import os
-import signal
 
 import pytest
 

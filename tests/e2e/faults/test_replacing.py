@@ -4,8 +4,8 @@ import signal
 import pytest
 
 from conftest import Stack, wait_until
+from kills.models import MADE_SHAPE
 
-SHAPE = {"type": "Q8_0", "seed": 3, "context": 8192, "vocab": 2000, "layers": 12, "dim": 512, "heads": 8, "kv-heads": 4, "ffn": 1536}
 TEXT = ("hello", "--seed", "1", "--max-new-tokens", "300", "--ignore-eos")
 TOLD = ' draining asked_by="an operator"'
 
@@ -14,7 +14,7 @@ class Replaced(Stack):
     """A text that stands still is being written by a modeld that another one has replaced."""
 
     def begin(self, models):
-        self.files = [models(**{**SHAPE, "seed": seed}) for seed in (3, 4)]
+        self.files = [models(**{**MADE_SHAPE, "seed": seed}) for seed in (3, 4)]
         self.places = [f"ipc://{self.folder}/samplers{i}" for i in range(3)]
         self.tokenizerd = self.start("tokenizerd")
         self.samplerd = self.start("samplerd", *[word for place in self.places for word in ("--join", place)])

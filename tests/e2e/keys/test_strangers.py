@@ -1,4 +1,4 @@
-"""Who is not let in, and what he is told; those who are in notice nothing."""
+"""Who is not let in, and what they are told; those who are in notice nothing."""
 import contextlib
 import os
 import subprocess

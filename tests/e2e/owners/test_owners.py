@@ -7,7 +7,6 @@ import pytest
 from asking_client import GREEDY, AskingClient
 from conftest import Stack, wait_until
 import common_pb2
-import text_pb2
 
 FINISH_LENGTH, FINISH_CANCELLED = 2, 3
 ENOUGH = 100000                     # tokens: the text is there until it is cancelled
