@@ -14,7 +14,7 @@
 #include "proto/base/process/resources.h"
 #include "proto/base/process/signals.h"
 #include "proto/net/config_watch.h"
-#include "proto/net/endpoint/endpoint.h"
+#include "proto/net/endpoint/endpoint_settings.h"
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
 #include "proto/net/keys/keys_settings.h"
@@ -81,9 +81,9 @@ static const option_row flags[] = {
      .help = "take the place of another model of this name, which ends once the texts are over that it began; "
              "for operators, such as the user who runs tokenizerd"},
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
-     .help = "a tokenizerd's endpoint for models; may be repeated"},
+     .help = "a tokenizerd's endpoint for models; may be repeated (ipc://RUNTIME/models)"},
     {.name = "bind-samplers", .kind = OPTION_TEXT, .value_name = "ENDPOINT", .out = &bind_samplers,
-     .help = "where samplerds join"},
+     .help = "where samplerds join (ipc://RUNTIME/samplers)"},
     {.name = "threads", .kind = OPTION_UINT, .value_name = "N", .out = &n_threads, .min = 0,
      .max = THREADS_MAX, .help = "threads that compute; 0 is one a core (0)"},
     {.name = "kv-memory", .kind = OPTION_CALL, .value_name = "SIZE", .out = &kv_bytes,
@@ -129,13 +129,9 @@ static status read_command_line(int argc, char **argv, failure *f) {
     status st = config_open(&settings, &command_line, argc, argv, f);
     if (st != STATUS_OK) return st;
     if (!path) return fail(f, STATUS_BAD_REQUEST, "--model PATH is missing");
-    if (joins.n_items > JOINS_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
     st = keys_settings_choose(settings, &keys_folder, &insecure, f);
-    if (st == STATUS_OK && bind_samplers && (st = endpoint_check(bind_samplers, true, f)) != STATUS_OK)
-        config_blame(settings, "bind-samplers", f);
-    for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
-        if ((st = endpoint_check(joins.items[i], false, f)) != STATUS_OK) config_blame(settings, "join", f);
+    if (st == STATUS_OK) st = endpoint_settings_check_bind(settings, "bind-samplers", bind_samplers, f);
+    if (st == STATUS_OK) st = endpoint_settings_check_joins(settings, &joins, f);
     if (st != STATUS_OK || name || tells_fingerprint) return st;
     name = file_name;
     return model_name_of_file(path, file_name, f);

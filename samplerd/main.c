@@ -10,7 +10,7 @@
 #include "proto/base/process/signals.h"
 #include "proto/net/config_watch.h"
 #include "proto/net/draining.h"
-#include "proto/net/endpoint/endpoint.h"
+#include "proto/net/endpoint/endpoint_settings.h"
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
 #include "proto/net/keys/keys_settings.h"
@@ -39,7 +39,7 @@ static status take_isa(void *out, const char *flag, const char *value, failure *
 
 static const option_row flags[] = {
     {.name = "join", .kind = OPTION_TEXTS, .value_name = "ENDPOINT", .out = &joins,
-     .help = "a modeld's endpoint for samplers; may be repeated"},
+     .help = "a modeld's endpoint for samplers; may be repeated (ipc://RUNTIME/samplers)"},
     {.name = "pool", .kind = OPTION_CALL, .value_name = "NAME", .out = &pool, .take = hello_take_pool,
      .out_bytes = sizeof pool, .help = "draw only for requests that name this pool"},
     {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &name, .take = hello_take_name,
@@ -146,13 +146,8 @@ static const config_change changes[] = {{"log", log_level_changed, &level}, {0}}
 
 static status check_command_line(int argc, char **argv, failure *f) {
     status st = config_open(&settings, &command_line, argc, argv, f);
-    if (st == STATUS_OK && joins.n_items > JOINS_MAX) {
-        st = fail(f, STATUS_BAD_REQUEST, "--join may be given at most %d times", JOINS_MAX);
-    }
     if (st == STATUS_OK) st = keys_settings_choose(settings, &keys_folder, &insecure, f);
-    for (size_t i = 0; st == STATUS_OK && i < joins.n_items; i++)
-        if ((st = endpoint_check(joins.items[i], false, f)) != STATUS_OK) config_blame(settings, "join", f);
-    return st;
+    return st == STATUS_OK ? endpoint_settings_check_joins(settings, &joins, f) : st;
 }
 
 int main(int argc, char **argv) {

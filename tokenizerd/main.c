@@ -9,7 +9,7 @@
 #include "proto/base/process/resources.h"
 #include "proto/base/process/signals.h"
 #include "proto/net/config_watch.h"
-#include "proto/net/endpoint/endpoint.h"
+#include "proto/net/endpoint/endpoint_settings.h"
 #include "proto/net/hello.h"
 #include "proto/net/keys/keys.h"
 #include "proto/net/keys/keys_settings.h"
@@ -79,17 +79,11 @@ static status choose_endpoint(const char **bind, const char *which,
 
 static config *settings;
 
-static status check_bind(const char *flag, const char *address, failure *f) {
-    if (!address || endpoint_check(address, true, f) == STATUS_OK) return STATUS_OK;
-    config_blame(settings, flag, f);
-    return f->code;
-}
-
 static status read_settings(int argc, char **argv, failure *f) {
     status st = config_open(&settings, &command_line, argc, argv, f);
     if (st == STATUS_OK) st = keys_settings_choose(settings, &keys_folder, &insecure, f);
-    if (st == STATUS_OK) st = check_bind("bind-clients", bind_clients, f);
-    return st == STATUS_OK ? check_bind("bind-models", bind_models, f) : st;
+    if (st == STATUS_OK) st = endpoint_settings_check_bind(settings, "bind-clients", bind_clients, f);
+    return st == STATUS_OK ? endpoint_settings_check_bind(settings, "bind-models", bind_models, f) : st;
 }
 
 static owner_limits limits_now(void) {

@@ -72,6 +72,13 @@ def test_an_endpoint_that_is_none_is_named_with_its_line(stack, file, models, pr
     assert str(file) not in refusal(stack, program, *model, f"--{key}", "tcp://nowhere")
 
 
+@pytest.mark.parametrize("program", ["modeld", "samplerd"])
+def test_more_joins_than_there_can_be(stack, file, models, program):
+    file.write_text("log = info\n" + 17 * "join = tcp://127.0.0.1:1\n")
+    model = ("--model", models(type="F32", seed=1)) if program == "modeld" else ()
+    assert refusal(stack, program, *model, "--config", file) == f"{file}:2: --join may be given at most 16 times"
+
+
 def test_a_flag_wins_over_what_it_excludes(stack, file):
     """keys and insecure; both in the file are refused."""
     file.write_text("keys = nowhere\n")
