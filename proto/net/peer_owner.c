@@ -73,8 +73,7 @@ bool peer_names_owners(const peer *p) {
 
 /* ZeroMQ has asked already, but that may be some time ago. */
 status peers_check_key(const peers *ps, const wire_message *hello, failure *f) {
-    key_rights unused;
-    if (!ps->keys || keys_admit(ps->keys, ps->link, hello->user, &unused)) return STATUS_OK;
+    if (!ps->keys || keys_admit(ps->keys, ps->link, hello->user)) return STATUS_OK;
     return fail(f, STATUS_FORBIDDEN, "your key is not authorised for the %s link", key_link_name(ps->link));
 }
 

@@ -7,19 +7,19 @@
 #include "address.h"
 #include "proto/base/process/lockfile.h"
 #include "proto/base/process/resources.h"
+#include "proto/net/gate/frames.h"
 
 enum {
     LINGER_MS = 100,
     HANDSHAKE_MS = 3000, /* until both sides have said what they speak */
-    BOX_BYTES = 33,      /* that a frame is larger with keys */
 };
 
 /* Other users live on loopback, too. */
 static status check_guarded(const endpoint_options *options, failure *f) {
     if (!address_tcp(options->address) || options->keys || options->insecure) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST,
-                "%s needs keys: pass --keys DIR (`trivium keygen DIR` makes them), or --insecure where whoever reaches it may do "
-                "as he likes", options->address);
+                "%s needs keys: pass --keys DIR (`trivium keygen DIR` makes them), or --insecure where anybody who reaches it "
+                "may do anything", options->address);
 }
 
 status endpoint_check_joins(const char *const *addresses, size_t n, const endpoint_options *how, failure *f) {

@@ -148,8 +148,7 @@ static bool says_the_same(const key_table *one, const key_table *other) {
     bool same = one->n == other->n;
     for (size_t i = 0; same && i < one->n; i++) {
         const key_entry *a = &one->entries[i], *b = &other->entries[i];
-        same = strcmp(a->public_key, b->public_key) == 0 && a->rights.is_operator == b->rights.is_operator &&
-               a->rights.is_gateway == b->rights.is_gateway;
+        same = strcmp(a->public_key, b->public_key) == 0 && key_rights_equal(a->rights, b->rights);
     }
     return same;
 }
@@ -179,8 +178,7 @@ bool authorised_find(const authorised *a, const char *public_key, key_rights *ri
         const key_entry *entry = &a->table.entries[i];
         if (strcmp(entry->public_key, public_key) != 0) continue;
         found = true;
-        rights->is_operator |= entry->rights.is_operator;
-        rights->is_gateway |= entry->rights.is_gateway;
+        *rights = key_rights_of_both(*rights, entry->rights);
     }
     return found;
 }

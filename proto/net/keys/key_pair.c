@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_BYTES = 32, VALUE_BYTES = 256 };
+enum { VALUE_BYTES = 256 };
 
 key_stamp key_stamp_of(const struct stat *info) {
     return (key_stamp){info->st_dev, info->st_ino, info->st_size, info->st_mtim, info->st_ctim};
@@ -26,7 +26,7 @@ static status read_checked(int fd, const char *path, bool is_secret, key_stamp *
                            failure *f) {
     struct stat info;
     if (fstat(fd, &info) != 0) return fail(f, STATUS_IO, "cannot look at %s: %s", path, strerror(errno));
-    status st = key_file_check_stat(path, &info, is_secret, f);
+    status st = key_file_check(path, &info, is_secret, f);
     if (st != STATUS_OK) return st;
     if (stamp) *stamp = key_stamp_of(&info);
     size_t n = 0;
@@ -61,8 +61,9 @@ static bool take_secret(key_pair *out, const char *text) {
            strcmp(matching, out->public_key) == 0;
 }
 
-/* A value of zcert's: `    name = "value"` below `section`. Too long or missing, it is "". zcert itself is of no use for reading: it
- * takes a secret file for the public one beside it, and writes lines that it cannot read to stdout, whatever they hold. */
+/* A value of zcert's: `    name = "value"` below `section`. Too long or missing, it is "". zcert itself is of no use for
+ * reading: it takes a secret file for the public one beside it, and writes lines that it cannot read to stdout, whatever
+ * they hold. */
 static void find_value(const char *text, const char *section, const char *name, char *out, size_t out_bytes) {
     bool inside = false;
     size_t n_section = strlen(section), n_name = strlen(name);

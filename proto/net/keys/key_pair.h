@@ -8,7 +8,10 @@
 #include "key_files.h"
 #include "proto/base/status.h"
 
-enum { KEY_TEXT_BYTES = 41 };       /* a key in Z85 (RFC 32), with its NUL */
+enum {
+    KEY_BYTES = 32,             /* of Curve25519 (RFC 26) */
+    KEY_TEXT_BYTES = 41,        /* the same in Z85 (RFC 32), with its NUL */
+};
 
 typedef struct key_pair {
     char public_key[KEY_TEXT_BYTES];

@@ -39,8 +39,7 @@ static void tell(const key_part *part, key_change change, const char *path) {
 
 static bool is_equal(const key_pair *a, const key_pair *b, bool is_secret) {
     return strcmp(a->public_key, b->public_key) == 0 &&
-           (is_secret ? strcmp(a->secret_key, b->secret_key) == 0
-                      : key_rights_words(a->rights) == key_rights_words(b->rights));
+           (is_secret ? strcmp(a->secret_key, b->secret_key) == 0 : key_rights_equal(a->rights, b->rights));
 }
 
 status key_part_put(const key_part *part, const key_pair *pair, const char *path, bool is_secret, failure *f) {

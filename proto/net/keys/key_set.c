@@ -71,9 +71,9 @@ static status authorise(const key_part *part, key_link link, const char *name, c
         return fail(f, STATUS_BAD_REQUEST, "%s is another key under that name: %s", path,
                     strcmp(name, KEY_ADMIN) == 0 ? "is this folder the part of another host?"
                                                  : "revoke it first, or take another name");
-    authorised.rights.is_operator |= there.rights.is_operator;
-    authorised.rights.is_gateway |= there.rights.is_gateway;
-    return st == STATUS_OK ? key_part_put(part, &authorised, path, false, f) : st;
+    if (st != STATUS_OK) return st;
+    authorised.rights = key_rights_of_both(authorised.rights, there.rights);
+    return key_part_put(part, &authorised, path, false, f);
 }
 
 static status own_keys(const key_part *root, const key_part *part, const key_host *host, failure *f) {
@@ -130,8 +130,7 @@ static status rights_there(const key_part *root, const char *name, key_rights *r
         st = key_authorised_path(path, root->folder, link, name, f);
         if (st != STATUS_OK || !key_exists(path)) continue;
         st = key_pair_read_public(&pair, path, f);
-        rights->is_operator |= st == STATUS_OK && pair.rights.is_operator;
-        rights->is_gateway |= st == STATUS_OK && pair.rights.is_gateway;
+        if (st == STATUS_OK) *rights = key_rights_of_both(*rights, pair.rights);
     }
     return st;
 }

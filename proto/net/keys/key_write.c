@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEY_BYTES = 32 };        /* of Curve25519 (RFC 26) */
-
 status key_pair_make(key_pair *out, failure *f) {
     *out = (key_pair){.public_key = ""};
     if (zmq_curve_keypair(out->public_key, out->secret_key) == 0) return STATUS_OK;
@@ -45,7 +43,7 @@ static status check_saved(const key_pair *pair, const char *path, bool is_secret
     if (!is_safe) return fail(f, STATUS_IO, "%s", strerror(error));
     status st = is_secret ? key_pair_read_secret(&again, path, NULL, &why) : key_pair_read_public(&again, path, &why);
     bool is_whole = st == STATUS_OK && strcmp(again.public_key, pair->public_key) == 0 &&
-                    key_rights_words(again.rights) == key_rights_words(pair->rights);
+                    key_rights_equal(again.rights, pair->rights);
     return is_whole ? STATUS_OK : fail(f, STATUS_IO, "not all of it could be written: is the disk full?");
 }
 

@@ -39,8 +39,9 @@ typedef struct keys_events {
     void *context;
 } keys_events;
 
-/* From now on this process lets joiners of the link in, or not: to be called before it binds. Fails where the server key cannot
- * be read, or the authorised folder or any key in it; STATUS_BUSY: the link, or all of them by other keys, are guarded already. */
+/* From now on this process lets joiners of the link in, or not: to be called before it binds. Fails where the server key
+ * cannot be read, or the authorised folder or any key in it; STATUS_BUSY: the link, or all of them by other keys, are guarded
+ * already. */
 status keys_guard(keys *k, key_link link, const keys_events *events, failure *f);
 void keys_guard_end(keys *k, key_link link);        /* one that was never guarded is fine */
 
@@ -51,7 +52,7 @@ status keys_dress_bound(keys *k, key_link link, void *socket, failure *f);
 bool keys_find(const keys *k, key_link link, const char *public_key, key_rights *rights);
 /* What the file that authorises it is called, without its suffix. False: there is none, and `out` is "". */
 bool keys_name(const keys *k, key_link link, const char *public_key, char out[KEY_NAME_BYTES_MAX + 1]);
-/* And is a newcomer let in with it? Nobody is while its file or the folder cannot be read. */
-bool keys_admit(const keys *k, key_link link, const char *public_key, key_rights *rights);
+/* Is a newcomer let in with it? Nobody is while its file or the folder cannot be read. */
+bool keys_admit(const keys *k, key_link link, const char *public_key);
 
 #endif

@@ -9,7 +9,7 @@
 #define ZAP_ADDRESS "inproc://zeromq.zap.01"
 #define ZAP_VERSION "1.0"
 
-enum { DOMAIN_BYTES = 256, KEY_BYTES = 32 };
+enum { DOMAIN_BYTES = 256 };
 
 struct zap {
     loop *loop;

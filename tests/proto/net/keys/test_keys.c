@@ -1,4 +1,4 @@
-/* Two peers over tcp with keys: who is let in, what he is known as and may do, and what changes while he is there. */
+/* Two peers over tcp with keys: who is let in, what they are known as and may do, and what changes while they are there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
