@@ -114,8 +114,8 @@ static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
 
 static void on_draining(void *context, peer *p) {
     side *s = context;
+    (void)p;
     assert_false(s->in_call);
-    assert_true(peer_is_draining(p));
     s->n_draining++;
 }
 
