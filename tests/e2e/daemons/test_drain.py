@@ -51,9 +51,10 @@ class Pairs(Stack):
         return super().run(*arguments, *self.reach, **keywords)
 
     def writes(self, *arguments):
-        """A text that has begun."""
+        """A text that has begun, and where the test itself stood still may be over."""
         text = self.popen("generate", *arguments, *self.reach)
-        wait_until(lambda: text.poll() is not None or self.running(3), what="a text that has begun")
+        wait_until(lambda: text.poll() is not None or any(r["step"] > 3 for r in self.lines("ps")[0]["requests"]),
+                   what="a text that has begun")
         return text
 
     def busy(self, role):
