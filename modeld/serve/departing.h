@@ -23,7 +23,8 @@ typedef struct departing_options {
 departing *departing_new(const departing_options *options);
 /* Whom it concerns, before anything is ordered. */
 void departing_wire(departing *l, struct tokenizerds *tokenizerds, struct sampling *sampling);
-void departing_end(const departing *l);     /* tells whoever asked for this modeld's end, while tokenizerds are there. NULL is fine */
+/* Tells whoever asked for this modeld's end, while tokenizerds are there. NULL is fine. */
+void departing_end(const departing *l);
 void departing_free(departing **l);         /* after them and samplers, whose last words it hears. NULL is fine */
 
 void departing_order(departing *l, tokenizerd_link *from, const drain_worker *order);

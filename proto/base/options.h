@@ -57,7 +57,7 @@ status options_parse(const options *o, int argc, char **argv, const char **words
  * the row's `take` says. */
 status options_take(const option_row *row, const char *value, failure *f);
 
-/* "trivium 0.1.0 (protocol 1)" on stdout: the program is the first word of `usage`. */
+/* "trivium 0.1.0 (protocol 2)" on stdout: the program is the first word of `usage`. */
 void options_print_version(const char *usage);
 
 /* A number as JSON or C writes it, whole text, no locale; false for anything else, inf and nan included. */

@@ -2,10 +2,10 @@
  *
  * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal; another model of the name may take its
  * place: what began goes on at the old one, what is new begins at the new one. The younger process has the name, in whichever
- * order they join: both may join again at any time. A modeld that drains takes nothing new; a model of which all modelds drain is not open, which is to anything new as if nobody served it: another
- * model may join by its name. A model lives as long as a modeld serves it or somebody holds it, so that a text under way waits for
- * exactly the model that wrote its first part. A vocabulary is kept by its hash, so that a re-join
- * is cheap. */
+ * order they join: both may join again at any time. A modeld that drains takes nothing new; a model of which all modelds
+ * drain is not open, which is to anything new as if nobody served it: another model may join by its name. A model lives as
+ * long as a modeld serves it or somebody holds it, so that a text under way waits for exactly the model that wrote its first
+ * part. A vocabulary is kept by its hash, so that a re-join is cheap. */
 #ifndef TRIVIUM_MODELS_H
 #define TRIVIUM_MODELS_H
 

@@ -1,7 +1,7 @@
 /* Ends in order.
  *
  * tokenizerd's own: once it drains, no text and no call begins here; what is under way goes on to its end. A text that rests
- * does not count: its owner has all of it, and goes on with it elsewhere. And those that operators ask for: this tokenizerd's,
+ * does not count: its client has all of it, and goes on with it elsewhere. And those that operators ask for: this tokenizerd's,
  * a modeld's, or, through its modeld, a samplerd's; each asker is told when it is done. */
 #ifndef TRIVIUM_TOKENIZERD_LEAVING_H
 #define TRIVIUM_TOKENIZERD_LEAVING_H

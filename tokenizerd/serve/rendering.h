@@ -24,8 +24,8 @@ typedef struct rendering_listener {
     void *context, *of;             /* what it is called with */
 } rendering_listener;
 
-/* Keep a copy of a conversation until its model is here, among the bytes of its owner's calls; `out` holds it from then on. Codes of chat_check, STATUS_BUSY,
- * STATUS_NO_MEMORY. */
+/* Keep a copy of a conversation until its model is here, among the bytes of its owner's calls; `out` holds it from then on.
+ * Codes of chat_check, STATUS_BUSY, STATUS_NO_MEMORY. */
 status rendering_new(renderer *by, owner *whose, const conversation_order *order, rendering_listener listener,
                      kept_rendering *out, failure *f);
 /* Its model is here, and stays while it lives; it may have ended, and be gone, afterwards. */

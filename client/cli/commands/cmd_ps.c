@@ -85,7 +85,8 @@ int cmd_ps(int argc, char **argv) {
     common_flags_init(&flags);
     const options o = {
         .usage = "trivium ps [flags]",
-        .summary = "List the generations that run: request, session, step, rate, strategy.\n\n"
+        .summary = "List the generations that run: request, session, step, rate, strategy.\n"
+                   "Operators see everybody's, and whose each is.\n\n"
                    "  trivium ps --json",
         .tables = {flags.rows},
     };

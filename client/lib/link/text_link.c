@@ -310,7 +310,8 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
     link->owner = options->owner;
     link->wait_timer = link->notice_timer = link->turn_timer = link->joined_timer = link->leave_timer = -1;
     link->incarnation = peers_incarnation();
-    if (find_places(link, options, f) != STATUS_OK || join(link, f) != STATUS_OK || text_link_await(link, HANDSHAKE_MS_MIN, f) != STATUS_OK)
+    if (find_places(link, options, f) != STATUS_OK || join(link, f) != STATUS_OK ||
+        text_link_await(link, HANDSHAKE_MS_MIN, f) != STATUS_OK)
         text_link_free(&link);
     return link;
 }

@@ -94,7 +94,8 @@ static void on_leave_turn(void *context) {
     if (!link->is_draining || !text_link_is_joined(link) || link->events.under_way(link->context)) return;
     bool waits = link->events.waits(link->context);
     bool goes = places_are_several(link->places) && (link->is_left_at_once || waits);
-    if (waits || goes) text_link_await(link, HANDSHAKE_MS_MIN + (uint32_t)places_count(link->places) * TURN_MS, &f);     /* all have their turn */
+    if (waits || goes)          /* all have their turn */
+        text_link_await(link, HANDSHAKE_MS_MIN + (uint32_t)places_count(link->places) * TURN_MS, &f);
     if (!goes) return;
     link->is_draining = false;
     link->tokenizerd = NULL;

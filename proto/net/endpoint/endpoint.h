@@ -35,7 +35,7 @@ status endpoint_check_joins(const char *const *addresses, size_t n, const endpoi
 status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f);
 
 /* A bound one with keys meets newcomers with the server key that its link has by now. All its connections end: whoever comes
- * back proves himself anew. False: it does not listen any more, or only with the old key, and `f` says why. */
+ * back is asked for a key anew. False: it does not listen any more, or only with the old key, and `f` says why. */
 bool endpoint_bind_anew(endpoint *e, failure *f);
 
 /* DEALER, connecting at once, and anew as long as nobody listens there. Its host is an address, never a name (names/).

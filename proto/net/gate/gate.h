@@ -15,8 +15,8 @@
  * box as large as ZeroMQ's PING nobody can tell whether a message comes out of it: it weighs nothing, but of those that
  * come while nothing is taken there may not be many.
  *
- * A connection whose peer never joined counts as refused, by its address and by how far it came; the log has a line for each
- * address and minute (refusals.h). */
+ * A connection whose peer never joined counts as refused, by its address, the endpoint to which it came and how far it came;
+ * the log has a line for each address, endpoint and minute (refusals.h). */
 #ifndef TRIVIUM_GATE_H
 #define TRIVIUM_GATE_H
 

@@ -16,7 +16,7 @@ typedef enum refusal {
     REFUSAL_HANDSHAKE,              /* it did not come to an end: no key or another one, no word in time */
     REFUSAL_SILENT,                 /* not a byte */
     REFUSAL_NO_HELLO,               /* none that was accepted */
-    REFUSAL_NO_MESSAGE,                /* no ZMTP, or none that a peer of ours speaks */
+    REFUSAL_NO_MESSAGE,             /* no ZMTP, or none that a peer of ours speaks */
     N_REFUSALS,
 } refusal;
 

@@ -20,8 +20,8 @@ typedef enum cut_reason {
 void tally_cut(cut_reason why);
 void tally_refused(const refused_way *way, refusal why);
 
-/* Writes the lines that are due: one for all that were cut, one for each address. Each comes again a minute later at the
- * soonest. */
+/* Writes the lines that are due: one for all that were cut, one for each way that was refused. Each comes again a minute later
+ * at the soonest. */
 void tally_tell(uint64_t now_ms);
 
 #endif

@@ -253,8 +253,8 @@ static status follow_all(join_table *j, const char *const *endpoints, size_t n, 
     return STATUS_OK;
 }
 
-status join_table_new(join_table **out, loop *l, const char *const *endpoints, size_t n_endpoints, const join_table_events *events,
-                 void *context, failure *f) {
+status join_table_new(join_table **out, loop *l, const char *const *endpoints, size_t n_endpoints,
+                      const join_table_events *events, void *context, failure *f) {
     assert(n_endpoints >= 1 && n_endpoints <= JOINS_MAX);
     join_table *j = *out = calloc(1, sizeof *j);
     if (!j) return fail(f, STATUS_NO_MEMORY, "no memory for links");

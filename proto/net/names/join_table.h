@@ -29,8 +29,8 @@ typedef struct join_table_events {
 
 /* Addresses are joined before this returns. `endpoints` [n_endpoints], 1 … JOINS_MAX, each checked to be one
  * (endpoint_check). Fails as `join` does; STATUS_NO_MEMORY; *out is NULL then, and all that was joined was left. */
-status join_table_new(join_table **out, loop *l, const char *const *endpoints, size_t n_endpoints, const join_table_events *events,
-                 void *context, failure *f);
+status join_table_new(join_table **out, loop *l, const char *const *endpoints, size_t n_endpoints,
+                      const join_table_events *events, void *context, failure *f);
 void join_table_free(join_table **j);                     /* leaves all; NULL is fine */
 
 /* What happened to a link; may be told from within its events. */
