@@ -98,7 +98,7 @@ static int keep(stack *s) {
     const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
     patience waits[N_STACK_DAEMONS] = {0};
     int number;
-    while ((number = signals_take()) == 0) {
+    while ((number = signals_take(NULL)) == 0) {
         sigtimedwait(&child, NULL, &pause);
         look(s, waits);
     }

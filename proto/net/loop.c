@@ -71,13 +71,13 @@ struct loop {
 
 static void take_signal(void *context) {
     loop *l = context;
-    uint64_t n;
-    ssize_t ignored = read(l->signal_fd, &n, sizeof n);
-    (void)ignored;
-    int number = signals_take();
-    signal_handler own = l->on_signal[number];
-    if (own.handler) own.handler(own.context);
-    else if (number != 0) l->signal = number;
+    eventfd_read(l->signal_fd, &(eventfd_t){0});
+    int second, number = signals_take(&second);
+    for (; number != 0; number = second, second = 0) {
+        signal_handler own = l->on_signal[number];      /* that of the first may have set another one */
+        if (own.handler) own.handler(own.context);
+        else if (l->signal == 0) l->signal = number;
+    }
 }
 
 void loop_on_signal(loop *l, int number, loop_handler *handler, void *context) {

@@ -8,7 +8,11 @@
 #include <unistd.h>
 
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
-enum { N_ENDING = sizeof ending / sizeof *ending };
+enum {
+    N_ENDING = sizeof ending / sizeof *ending,
+    SECOND = 8,                 /* `waiting`: a number, and from this bit on that of a second one */
+    NUMBER = (1 << SECOND) - 1,
+};
 
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a handler may use them");
 static atomic_int waiting, rule_now = SIGNALS_END, wake_fd = -1, hangup_fd = -1, code_at_end;
@@ -25,15 +29,22 @@ static void wake(int fd) {
     errno = kept;
 }
 
+/* What waits when this one has come, too. More than two mean no more than two do. */
+static int with(int waits, int number) {
+    int first = waits & NUMBER;
+    if (first == 0) return number;
+    if (first == SIGINT) return number | SIGINT << SECOND;
+    return waits >> SECOND ? waits : first | number << SECOND;
+}
+
 static void on_signal(int number) {
     if (number == SIGHUP && hangup_fd >= 0) {
         wake(hangup_fd);
         return;
     }
     if (!is_held(number, (signals_rule)rule_now)) _exit(code_at_end);
-    int none = 0;
-    if (number != SIGINT) waiting = number;
-    else atomic_compare_exchange_strong(&waiting, &none, number);
+    int waits = waiting;
+    while (!atomic_compare_exchange_weak(&waiting, &waits, with(waits, number)));
     wake(wake_fd);
 }
 
@@ -64,7 +75,7 @@ void signals_begin(int exit_code) {
 
 signals_rule signals_set(signals_rule rule) {
     signals_rule before = (signals_rule)atomic_exchange(&rule_now, (int)rule);
-    int number = waiting;
+    int number = signals_waiting();
     if (number != 0 && !is_held(number, rule)) _exit(code_at_end);
     return before;
 }
@@ -77,11 +88,13 @@ void signals_hand_on(void) {
 }
 
 int signals_waiting(void) {
-    return waiting;
+    return waiting & NUMBER;
 }
 
-int signals_take(void) {
-    return atomic_exchange(&waiting, 0);
+int signals_take(int *second) {
+    int waits = atomic_exchange(&waiting, 0);
+    if (second) *second = waits >> SECOND;
+    return waits & NUMBER;
 }
 
 void signals_hangup_wakes(int fd) {

@@ -21,7 +21,9 @@ void signals_begin(int exit_code);
 signals_rule signals_set(signals_rule rule);
 
 int signals_waiting(void);      /* the number of one that waits, SIGINT only when it is alone; 0: none does */
-int signals_take(void);         /* the same, and it waits no longer */
+/* The same, and none waits any longer. *second is the number of another one that came before this was taken, of the same
+ * number perhaps; 0: none did. NULL: that is not wanted. */
+int signals_take(int *second);
 
 /* From now on, write to this eventfd when one comes; -1: to none. Returns the eventfd before. */
 int signals_wake(int fd);

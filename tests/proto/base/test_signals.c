@@ -72,7 +72,7 @@ static void hold_get_take_and_let_go(void) {
     signals_begin(CODE);
     signals_set(SIGNALS_HOLD);
     raise(number);
-    if (signals_take() != number || signals_take() != 0) _exit(WRONG);
+    if (signals_take(NULL) != number || signals_take(NULL) != 0) _exit(WRONG);
     signals_set(SIGNALS_END);
 }
 
@@ -106,15 +106,34 @@ static void get_two(void) {
     signals_set(SIGNALS_HOLD);
     raise(number);
     raise(number == SIGINT ? SIGTERM : SIGINT);
-    if (signals_take() != SIGTERM || signals_waiting() != 0) _exit(WRONG);
+    int second;
+    if (signals_take(&second) != SIGTERM || second != SIGINT || signals_waiting() != 0) _exit(WRONG);
 }
 
-static void sigterm_is_not_lost_behind_an_interrupt(void **state) {
+static void neither_of_two_that_wait_is_lost(void **state) {
     (void)state;
     number = SIGINT;
     assert_exit(get_two, WENT_ON);
     number = SIGTERM;
     assert_exit(get_two, WENT_ON);
+}
+
+static void get_it_often(void) {
+    int second;
+    signals_begin(CODE);
+    signals_set(SIGNALS_HOLD);
+    for (int i = 0; i < 3; i++) raise(number);
+    if (signals_take(&second) != number || second != number || signals_waiting() != 0) _exit(WRONG);
+    raise(number);
+    if (signals_take(&second) != number || second != 0) _exit(WRONG);
+}
+
+static void the_same_counts_twice_and_no_third_does(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        number = all[i];
+        assert_exit(get_it_often, WENT_ON);
+    }
 }
 
 static void get_it_ignored(void) {
@@ -198,7 +217,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_ends_it_with_its_code),
         cmocka_unit_test(an_interrupt_alone_may_be_held),
-        cmocka_unit_test(sigterm_is_not_lost_behind_an_interrupt),
+        cmocka_unit_test(neither_of_two_that_wait_is_lost),
+        cmocka_unit_test(the_same_counts_twice_and_no_third_does),
         cmocka_unit_test(what_was_ignored_stays_so_except_sigterm),
         cmocka_unit_test(who_waits_is_woken),
         cmocka_unit_test(a_reader_that_is_gone_ends_nothing),

@@ -107,6 +107,25 @@ static void an_interrupt_ends_it_at_any_time(void **state) {
     assert_int_equal(n_begun, 1);
 }
 
+static void raise_twice(void *second) {
+    raise(SIGTERM);
+    raise_signal(second);
+}
+
+/* Both come before the loop has taken the first. */
+static void a_second_signal_right_after_the_first_ends_it(void **state) {
+    (void)state;
+    make(60);
+    turns_once(l, 1, raise_twice, (void *)&terminate);
+    assert_true(turns_to_the_end(l));
+    assert_int_equal(n_begun, 1);
+    draining_free(&under_test);
+    make(60);
+    turns_once(l, 1, raise_twice, (void *)&interrupt);
+    assert_true(turns_to_the_end(l));
+    assert_int_equal(n_begun, 2);
+}
+
 static void orders_it(void *unused) {
     (void)unused;
     draining_order(under_test);
@@ -140,6 +159,7 @@ int main(void) {
         TEST(it_ends_when_its_patience_is_over),
         TEST(without_patience_it_ends_at_once),
         TEST(a_second_signal_ends_it),
+        TEST(a_second_signal_right_after_the_first_ends_it),
         TEST(an_interrupt_ends_it_at_any_time),
         TEST(an_order_is_the_same_and_counts_once),
         TEST(what_came_before_the_loop_ran_counts),
