@@ -169,7 +169,7 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     d->peer = peer;
     d->kv_tokens = offer->kv_tokens;
     d->started_ms = offer->started_ms;
-    d->is_draining = rival && yields(rival, offer);
+    d->is_draining = d->is_untold = rival && yields(rival, offer);
     if (offer->replaces && offer->started_ms > m->replaces_ms) m->replaces_ms = offer->started_ms;
     modeld **place = &m->modelds;
     while (*place) place = &(*place)->next;
@@ -205,6 +205,16 @@ modeld *models_replaced(models *ms) {
             for (modeld *d = other->modelds; d && other != m && strcmp(other->name, m->name) == 0; d = d->next)
                 if (!d->is_draining && d->started_ms <= m->replaces_ms) return d;
     }
+    return NULL;
+}
+
+modeld *models_untold(models *ms) {
+    for (served_model *m = ms->first; m; m = m->next)
+        for (modeld *d = m->modelds; d; d = d->next) {
+            if (!d->is_untold) continue;
+            d->is_untold = false;
+            return d;
+        }
     return NULL;
 }
 

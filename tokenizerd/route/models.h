@@ -41,6 +41,8 @@ void modeld_drain(modeld *d);       /* it takes nothing new until it leaves */
 /* The next modeld whose model another one, that is usable now, takes the place of: it is to drain (modeld_drain), and to be
  * told. NULL: none. */
 modeld *models_replaced(models *ms);
+/* One that joined after its name had gone to another one: it drains, and is to be told. Each once; NULL: no more. */
+modeld *models_untold(models *ms);
 void models_leave(modeld **d);      /* requests and calls must have left it before */
 
 /* Remember why the process `incarnation` was cut: its Hellos are refused with this sentence; with STATUS_NO_MEMORY

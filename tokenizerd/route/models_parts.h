@@ -25,6 +25,7 @@ struct modeld {
     uint32_t load;
     int64_t started_ms;             /* its process */
     bool is_draining;               /* it takes nothing new */
+    bool is_untold;                 /* … since another one has its name: it does not know yet */
     modeld *next;
 };
 

@@ -79,7 +79,6 @@ status joining_joined(joining *j, const modeld_hello *hello, void *record, model
     status st = models_join(j->models, &hello->offer, hello->incarnation, record, out, f);
     if (st != STATUS_OK) return st;
     default_learn(j, *out, hello);
-    if (modeld_is_draining(*out)) modeld_link_ask_to_drain(j->modelds, *out, 0, NULL, 0, NULL);   /* another has its name */
     models_change(j);
     return STATUS_OK;
 }
@@ -97,6 +96,10 @@ static void replace(joining *j) {
         modeld_drain(d);
         modeld_link_ask_to_drain(j->modelds, d, 0, NULL, 0, NULL);
     }
+}
+
+void joining_tell(joining *j) {
+    for (modeld *d; (d = models_untold(j->models)) != NULL;) modeld_link_ask_to_drain(j->modelds, d, 0, NULL, 0, NULL);
 }
 
 /* ---- vocabularies ---- */

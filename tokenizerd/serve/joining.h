@@ -21,6 +21,9 @@ void joining_left(joining *j, modeld *d);
 status joining_piece(joining *j, modeld *d, const vocab_piece *piece, failure *f);
 
 void joining_ask(joining *j);       /* for vocabularies that are wanted: in each turn */
+/* Those that joined under a name that another one has by now are to drain. After the texts that waited for them have gone on
+ * there: a modeld that drains and has nothing leaves. */
+void joining_tell(joining *j);
 
 /* Models have come or gone, and nobody has taken that as news yet: those who wait may go on. */
 bool joining_has_news(const joining *j);

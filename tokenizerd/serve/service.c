@@ -43,6 +43,7 @@ static void on_turn(void *context) {
     if (joining_take_news(s->joining)) {
         generating_go_on(&s->generating);
         answering_go_on(&s->answering);
+        joining_tell(s->joining);
     }
     bool has_more = answering_turn(&s->answering);
     if (encode_queue_turn(s->encode_queue) || has_more) turn_ask(s->turn);

@@ -188,6 +188,28 @@ static void a_text_becomes_ids_all_the_same(void **state) {
     assert_string_equal(heard_as_text(&tokenizerd.client), "abc");
 }
 
+/* ---- another one of its name ---- */
+
+/* Texts that it began wait for it: they are there before it is told, else it would have nothing and leave. */
+static void one_that_was_replaced_comes_back_for_its_texts(void **state) {
+    (void)state;
+    Trivium__ModelOffer other = tokenizerd.offer;
+    other.fingerprint = "g";
+    first_modeld->hello.uptime_ms = 60000;
+    second_modeld->hello.model = &other;
+    second_modeld->hello.replaces = true;
+    has_begun();
+    modeld_joins(second_modeld);
+    assert_int_equal(ASKED(first_modeld, DRAIN)->drain->call, 0);
+    modeld_leaves(first_modeld);
+    modeld_joins(first_modeld);
+    is_opened(first_modeld, 1, "hia");
+    assert_int_equal(ASKED(first_modeld, DRAIN)->drain->call, 0);
+    draws(first_modeld, 1, 1, 'b');
+    is_shown(1, 1, "b");
+    assert_true(asker_is_silent(first_modeld) && asker_is_silent(second_modeld));
+}
+
 /* ---- shown, and said by others ---- */
 
 static const char *state_of_the_modeld(void) {
@@ -233,6 +255,7 @@ int main(void) {
         TEST(a_text_that_has_no_room_there_goes_to_another),
         TEST(scores_and_probes_go_to_another),
         TEST(a_text_becomes_ids_all_the_same),
+        TEST(one_that_was_replaced_comes_back_for_its_texts),
         TEST(it_is_shown),
         TEST(what_a_client_says_changes_nothing),
         TEST(the_client_is_told_of_the_wait),   /* last: it comes after a second */
