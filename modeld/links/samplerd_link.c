@@ -219,9 +219,9 @@ sampler *samplerd_link_find(const samplerd_link *link, const char *name, int32_t
 }
 
 /* Whoever cannot be reached is lost, and what is said to it with that. */
-static void say(samplerd_link *link, sampler *to, Trivium__LogitsRequest *m) {
+static void say(samplerd_link *link, sampler *to, Trivium__LogitsRequest *m, const char *why_not) {
     status st = peers_send(link->peers, to->peer, &m->base, NULL, 0);
-    if (st != STATUS_OK && st != STATUS_BUSY) peers_cut(link->peers, to->peer, "it could not be told to drain");
+    if (st != STATUS_OK && st != STATUS_BUSY) peers_cut(link->peers, to->peer, why_not);
 }
 
 void samplerd_link_ask_to_drain(samplerd_link *link, sampler *to) {
@@ -230,7 +230,7 @@ void samplerd_link_ask_to_drain(samplerd_link *link, sampler *to) {
     m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_DRAIN;
     m.drain = &drain;
     sampler_drains(to);
-    say(link, to, &m);
+    say(link, to, &m, "it could not be told to drain");
 }
 
 void samplerd_link_release(samplerd_link *link, sampler *to) {
@@ -239,7 +239,11 @@ void samplerd_link_release(samplerd_link *link, sampler *to) {
     m.body_case = TRIVIUM__LOGITS_REQUEST__BODY_RELEASED;
     m.released = &released;
     sampler_released_for_good(to);
-    say(link, to, &m);
+    say(link, to, &m, "it drains, and could not be told that nothing comes any more");
+}
+
+bool samplerd_link_in_order(const sampler *gone) {
+    return peer_is_draining(gone->peer) || peer_has_left(gone->peer);
 }
 
 const char *samplerd_link_name(const sampler *one) {

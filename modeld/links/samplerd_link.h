@@ -93,6 +93,8 @@ void samplerd_link_drain(samplerd_link *link); /* this modeld drains: all are to
 sampler *samplerd_link_find(const samplerd_link *link, const char *name, int32_t pid, const char *host, failure *f);
 void samplerd_link_ask_to_drain(samplerd_link *link, sampler *to); /* it is to drain, and counts as draining from here on */
 void samplerd_link_release(samplerd_link *link, sampler *to); /* one that drains: nothing comes any more */
+/* Of one that is lost, within that event: did it drain, or leave, by its own word? */
+bool samplerd_link_in_order(const sampler *gone);
 
 /* While a sampler has rows, its silence is not counted: the deadline watches it. To be called when rows
  * were sent. */

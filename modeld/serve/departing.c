@@ -46,16 +46,25 @@ static void forget(departing *l, size_t at) {
 }
 
 void departing_order(departing *l, tokenizerd_link *from, const drain_worker *order) {
-    failure f;
+    failure f = {.code = STATUS_OK};
     awaited_departure end = {.asker = from, .call = order->call};
+    if (order->call == 0 && !order->is_sampler) {
+        draining_order(l->draining);
+        return;
+    }
     if (l->n_awaited == DRAINS_MAX) fail(&f, STATUS_BUSY, "%d ends are waited for already", DRAINS_MAX);
-    else if (!order->is_sampler || (end.sampler = sampling_ask_to_drain(l->sampling, order, &f))) f.code = STATUS_OK;
+    else if (order->is_sampler) end.sampler = sampling_ask_to_drain(l->sampling, order, &f);
     if (f.code != STATUS_OK) {
         tokenizerd_answer_failed(from, order->call, &f);
         return;
     }
     l->awaited[l->n_awaited++] = end;
     if (!order->is_sampler) draining_order(l->draining);
+}
+
+void departing_cancel(departing *l, const tokenizerd_link *from, uint64_t call) {
+    for (size_t i = l->n_awaited; i-- > 0;)
+        if (l->awaited[i].asker == from && l->awaited[i].call == call) forget(l, i);
 }
 
 void departing_forget(departing *l, const tokenizerd_link *from) {
@@ -68,9 +77,16 @@ void departing_texts_lost(departing *l) {
 }
 
 void departing_sampler_left(departing *l, const sampler *gone) {
+    failure f;
     for (size_t i = l->n_awaited; i-- > 0;) {
-        if (l->awaited[i].sampler != gone) continue;
-        tokenizerd_answer_drained(l->awaited[i].asker, l->awaited[i].call, 0, 0);
+        const awaited_departure *end = &l->awaited[i];
+        if (end->sampler != gone) continue;
+        if (samplerd_link_in_order(gone)) {
+            tokenizerd_answer_drained(end->asker, end->call, 0, 0);
+        } else {
+            fail(&f, STATUS_IO, "%s was lost before it had drained; what it had goes to another one", samplerd_link_name(gone));
+            tokenizerd_answer_failed(end->asker, end->call, &f);
+        }
         forget(l, i);
     }
 }

@@ -104,6 +104,7 @@ static void on_call(void *context, const job *asked, const failure *unreadable) 
 /* None of this number: it was answered, and the answer is on its way. */
 static void on_close_call(void *context, tokenizerd_link *from, uint64_t call) {
     tokenizerds *t = context;
+    departing_cancel(t->options.departing, from, call);
     sequence *q = sequences_find_call(t->options.sequences, from, call);
     if (!q) return;
     char trace[TRACE_WORD_BYTES];

@@ -377,6 +377,14 @@ uint64_t peer_uptime_ms(const peer *p) {
     return p->hello->uptime_ms + (clock_ms() - p->joined_ms);
 }
 
+bool peer_is_draining(const peer *p) {
+    return p->is_draining;
+}
+
+bool peer_has_left(const peer *p) {
+    return p->has_left;
+}
+
 void peer_set_user(peer *p, void *user) {
     p->user = user;
 }

@@ -110,6 +110,8 @@ uint64_t peer_incarnation(const peer *p);
 const Trivium__Hello *peer_hello(const peer *p);
 uint32_t peer_version(const peer *p);       /* of the protocol, that is spoken with it */
 uint64_t peer_uptime_ms(const peer *p);     /* as of now */
+bool peer_is_draining(const peer *p);       /* it said that it takes nothing new */
+bool peer_has_left(const peer *p);          /* it said Leave: `left` follows, or is just told */
 /* Whose texts are those of a joined peer: "uid:1000", the user of a process that came over ipc; "" over tcp without keys,
  * which all such peers share. OWNER_BYTES_MAX at most; valid as long as the peer. */
 const char *peer_owner(const peer *p);

@@ -66,6 +66,7 @@ static void take_message(peers *ps, const wire_message *m) {
     peer *p = peer_find(ps, control->from, &m->route);
     if (p) p->life.n_read = ps->life.n_read;
     bool left = p && to_us && control->word_case == TRIVIUM__CONTROL__WORD_LEAVE;
+    if (left) p->has_left = true;
     if (left && p->state == PEER_ENDING && p->broke) snprintf(p->why, sizeof p->why, WHY_LEFT);
     if (p && p->state == PEER_ENDING) return;
     if (p && to_us) peer_heard(p);

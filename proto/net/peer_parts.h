@@ -53,7 +53,7 @@ struct peer {
     uint64_t joined_ms;
     uint64_t asked_ms;              /* when it last said something with a body, or joined */
     bool works;                     /* as of when it was last asked for */
-    bool is_draining;               /* it said so */
+    bool is_draining, has_left;     /* it said so */
     bool knows_draining;            /* we said it to this peer */
     peer_life life;
     char why[WHY_BYTES];            /* PEER_ENDING: for `left` */

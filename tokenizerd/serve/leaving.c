@@ -16,9 +16,16 @@ static uint32_t count_under_way(const leaving *l) {
     return n;
 }
 
+/* Whoever asked for another one's end is to hear of it. */
+static bool awaits_others(const leaving *l) {
+    for (size_t i = 0; i < l->n_awaited; i++)
+        if (l->awaited[i].who.role != DAEMON_TOKENIZERD) return true;
+    return false;
+}
+
 static bool is_idle(void *context) {
     const leaving *l = context;
-    return count_under_way(l) == 0 && !calls_first(l->calls) && client_link_has_sent(l->clients);
+    return count_under_way(l) == 0 && !calls_first(l->calls) && !awaits_others(l) && client_link_has_sent(l->clients);
 }
 
 status leaving_begin(leaving *l, loop *on, double patience_s, failure *f) {
@@ -57,6 +64,12 @@ static void forget(leaving *l, awaited_end *end) {
     *end = l->awaited[--l->n_awaited];
 }
 
+/* It is waited for no longer; modeld need not either. */
+static void give_up(leaving *l, awaited_end *end) {
+    if (end->who.modeld) modeld_link_close_call(l->modelds, end->who.modeld, end->own_number);
+    forget(l, end);
+}
+
 static void pass_on(leaving *l, const awaited_end *end) {
     const named_daemon *who = &end->who;
     switch (who->role) {
@@ -87,13 +100,13 @@ void leaving_cancel(leaving *l, const peer *client, uint64_t number) {
     for (awaited_end *end = l->awaited + l->n_awaited; end-- > l->awaited;) {
         if (end->asker != client || end->number != number) continue;
         client_link_failed(l->clients, end->asker, end->number, &f);
-        forget(l, end);
+        give_up(l, end);
     }
 }
 
 void leaving_client_left(leaving *l, const peer *client) {
     for (awaited_end *end = l->awaited + l->n_awaited; end-- > l->awaited;)
-        if (end->asker == client) forget(l, end);
+        if (end->asker == client) give_up(l, end);
 }
 
 /* ---- what modelds say ---- */

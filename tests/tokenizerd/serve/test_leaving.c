@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/base/limits.h"
+#include "tests/support/link/turns.h"
 #include "tests/support/tokenizerd/scene_texts.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -86,6 +87,30 @@ static void whoever_asked_is_told_at_its_end(void **state) {
     is_drained(TRIVIUM__ROLE__TOKENIZERD, "tokenizerd", 1);
 }
 
+static bool is_late;
+
+static void note_late(void *unused) {
+    (void)unused;
+    is_late = true;
+}
+
+/* It looks several times in that while whether it may go. */
+static void it_stays_for_those_who_asked_for_others(void **state) {
+    (void)state;
+    is_late = false;
+    modeld_joins(first_modeld);
+    orders("m", 0);
+    const uint64_t number = ASKED(first_modeld, DRAIN)->drain->call;
+    orders("tokenizerd", 0);
+    turns_once(tokenizerd.loop, 100, note_late, NULL);
+    turns_for_ms(tokenizerd.loop, 150);
+    assert_true(is_late);
+    says_drained(first_modeld, number, 2);
+    modeld_leaves(first_modeld);
+    is_drained(TRIVIUM__ROLE__MODELD, "m", 2);
+    assert_false(turns_to_the_end(tokenizerd.loop));
+}
+
 /* ---- a modeld's, a samplerd's ---- */
 
 static void a_modeld_is_told_and_its_end_is_awaited(void **state) {
@@ -161,9 +186,19 @@ static void an_order_may_be_taken_back_but_not_what_it_did(void **state) {
     cancel.call = ORDER;
     client_says(ASK(CANCEL_CALL, cancel_call, &cancel), NULL, 0);
     is_refused(TRIVIUM__CODE__CANCELLED, "it drains all the same");
+    assert_true(ASKED(first_modeld, CLOSE_CALL)->close_call->call == number);
     says_drained(first_modeld, number, 1);
     modeld_leaves(first_modeld);
     assert_true(asker_is_silent(&tokenizerd.client));
+}
+
+static void nothing_is_awaited_for_a_client_that_is_gone(void **state) {
+    (void)state;
+    modeld_joins(first_modeld);
+    orders("m", 0);
+    const uint64_t number = ASKED(first_modeld, DRAIN)->drain->call;
+    fake_peer_say_leave(&tokenizerd.client.peer);
+    assert_true(ASKED(first_modeld, CLOSE_CALL)->close_call->call == number);
 }
 
 static void more_ends_than_there_is_room_for_are_not_awaited(void **state) {
@@ -182,12 +217,14 @@ int main(void) {
         TEST(what_runs_goes_on_and_what_is_new_is_refused),
         TEST(a_new_text_is_refused),
         TEST(whoever_asked_is_told_at_its_end),
+        TEST(it_stays_for_those_who_asked_for_others),
         TEST(a_modeld_is_told_and_its_end_is_awaited),
         TEST(one_that_is_lost_before_it_has_drained_has_not),
         TEST(a_samplerd_is_told_through_its_modeld),
         TEST(what_its_modeld_cannot_do_is_told),
         TEST(a_name_of_none_or_of_several_is_told),
         TEST(an_order_may_be_taken_back_but_not_what_it_did),
+        TEST(nothing_is_awaited_for_a_client_that_is_gone),
         TEST(more_ends_than_there_is_room_for_are_not_awaited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
