@@ -6,8 +6,11 @@
 #include "link/pending_calls.h"
 #include "link/text_link.h"
 #include "link/watching.h"
+#include "proto/base/clock.h"
 #include "proto/base/process/paths.h"
 #include "proto/base/process/resources.h"
+
+enum { LOOK_MS = 20 };          /* between two looks whether an answer is late */
 
 struct client {
     loop *loop;
@@ -110,10 +113,12 @@ status client_call(client *c, const question *asked, answer_handler *handler, vo
 
 /* One call, waited for. */
 typedef struct waited_call {
-    loop *loop;
+    const client *client;
     answer_handler *handler;
     void *context;
-    bool answered;
+    uint32_t patience_ms;       /* 0: as long as it takes */
+    uint64_t until_ms;          /* 0: it was not sent yet */
+    bool answered, is_late;
     failure why;
 } waited_call;
 
@@ -122,22 +127,43 @@ static void on_waited(void *context, const answer *a) {
     w->answered = true;
     if (a->code == STATUS_OK) w->handler(w->context, a);
     fail(&w->why, a->code, "%s", a->message ? a->message : "");
-    loop_stop(w->loop);
+    loop_stop(w->client->loop);
+}
+
+static void on_look(void *context) {
+    waited_call *w = context;
+    uint64_t now_ms = clock_ms();
+    if (w->until_ms == 0 && pending_calls_under_way(w->client->calls)) w->until_ms = now_ms + w->patience_ms;
+    w->is_late = w->until_ms > 0 && now_ms >= w->until_ms;
+    if (w->is_late) loop_stop(w->client->loop);
+}
+
+static status wait_for(client *c, waited_call *w, uint64_t number, failure *f) {
+    int timer = w->patience_ms > 0 ? loop_every(c->loop, LOOK_MS, on_look, w) : -1;
+    bool has_time = w->patience_ms == 0 || timer >= 0;
+    if (has_time) loop_run(c->loop);
+    loop_cancel(c->loop, timer);
+    if (w->answered) {
+        *f = w->why;
+        return f->code;
+    }
+    pending_calls_cancel(c->calls, number);
+    if (!has_time) return fail(f, STATUS_NO_MEMORY, "no memory for a timer");
+    if (w->is_late) return fail(f, STATUS_TIMEOUT, "no answer has come within %g s", w->patience_ms / 1000.0);
+    return fail(f, STATUS_CANCELLED, "interrupted");
+}
+
+status client_ask_within(client *c, uint32_t patience_ms, const question *asked, answer_handler *handler, void *context,
+                         failure *f) {
+    waited_call w = {.client = c, .handler = handler, .context = context, .patience_ms = patience_ms};
+    uint64_t number;
+    status st = pending_calls_ask(c->calls, asked, on_waited, &w, &number, f);
+    return st == STATUS_OK ? wait_for(c, &w, number, f) : st;
 }
 
 status client_ask(client *c, const question *asked, answer_handler *handler, void *context,
                   failure *f) {
-    waited_call w = {.loop = c->loop, .handler = handler, .context = context};
-    uint64_t number;
-    status st = pending_calls_ask(c->calls, asked, on_waited, &w, &number, f);
-    if (st != STATUS_OK) return st;
-    loop_run(c->loop);
-    if (w.answered) {
-        *f = w.why;
-        return f->code;
-    }
-    pending_calls_cancel(c->calls, number);
-    return fail(f, STATUS_CANCELLED, "interrupted");
+    return client_ask_within(c, 0, asked, handler, context, f);
 }
 
 status client_generate(client *c, const generation_request *request,

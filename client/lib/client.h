@@ -53,6 +53,10 @@ status client_call(client *c, const question *asked, answer_handler *handler, vo
  * code and sentence are in `f`; STATUS_CANCELLED after Ctrl-C. */
 status client_ask(client *c, const question *asked, answer_handler *handler, void *context,
                   failure *f);
+/* The same, but for no longer than patience_ms once a tokenizerd has been asked: then it is STATUS_TIMEOUT, and the answer
+ * is not wanted any more. */
+status client_ask_within(client *c, uint32_t patience_ms, const question *asked, answer_handler *handler, void *context,
+                         failure *f);
 
 /* Begin a generation; others may be under way, each with a request id of its own. The request and
  * what it points to are borrowed until `done`. Fails at once, without a `done`: STATUS_BUSY at

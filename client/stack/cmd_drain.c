@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,12 +11,17 @@
 #include "proto/base/clock.h"
 #include "roster.h"
 
-enum { GONE_MS = 5000, LOOK_US = 10 * 1000 };   /* its last word comes a moment before its end */
+enum {
+    GONE_MS = 5000,             /* its last word comes a moment before its end */
+    LOOK_US = 10 * 1000,
+    TIMEOUT_MS = 2 * DRAIN_MS,
+};
 
 typedef struct drain_flags {
     common_flags common;
     const char *host;
     uint64_t pid;
+    double timeout_s;
 } drain_flags;
 
 /* Its place is free when this returns, if it ran on this host. */
@@ -43,13 +49,34 @@ static void show(void *context, const answer *a) {
     putchar('\n');
 }
 
+/* It may hang, or have been started with a longer --drain: which of both is not known here. */
+static void say_late(const drain_flags *flags, const char *name, failure *f) {
+    fail(f, STATUS_TIMEOUT, "%s has not gone within %g s: it drains on, unless it hangs; --timeout waits longer", name,
+         flags->timeout_s);
+}
+
+static int drain(drain_flags *flags, const char *name) {
+    const question asked = {.kind = ASK_DRAIN, .drain = {.name = name, .host = flags->host, .pid = (int32_t)flags->pid}};
+    client *c = NULL;
+    failure f;
+    int code = ask_open(&c, &flags->common);
+    if (code != EXIT_FINE) return code;
+    status st = client_ask_within(c, (uint32_t)lround(flags->timeout_s * 1000), &asked, show, flags, &f);
+    client_close(&c);
+    if (st == STATUS_TIMEOUT) say_late(flags, name, &f);
+    if (st == STATUS_CANCELLED) return EXIT_INTERRUPTED;
+    return st == STATUS_OK ? EXIT_FINE : outcome_failed(&f);
+}
+
 int cmd_drain(int argc, char **argv) {
-    drain_flags flags = {0};
+    drain_flags flags = {.timeout_s = TIMEOUT_MS / 1000.0};
     common_flags_init(&flags.common);
     const option_row rows[] = {
         {.name = "pid", .kind = OPTION_UINT, .value_name = "N", .out = &flags.pid, .min = 1, .max = INT32_MAX,
          .help = "which one of several of this name"},
         {.name = "host", .kind = OPTION_TEXT, .value_name = "HOST", .out = &flags.host, .help = "the same, of another host"},
+        {.name = "timeout", .kind = OPTION_REAL, .value_name = "S", .out = &flags.timeout_s, .min = 1,
+         .max = (DRAIN_MS_MAX + TIMEOUT_MS) / 1000.0, .help = "seconds to wait until it is gone (60); longer than its --drain"},
         {.name = NULL},
     };
     const options o = {
@@ -68,6 +95,5 @@ int cmd_drain(int argc, char **argv) {
     int code = flags_parse(&o, argc, argv, &name, &n_words);
     if (code >= 0) return code;
     if (!name) return outcome_wrong_use("NAME is missing: `trivium status` shows which daemons are there");
-    const question asked = {.kind = ASK_DRAIN, .drain = {.name = name, .host = flags.host, .pid = (int32_t)flags.pid}};
-    return ask(&flags.common, &asked, show, &flags);
+    return drain(&flags, name);
 }

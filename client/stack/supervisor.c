@@ -65,7 +65,7 @@ static void start_again(stack *s, stack_daemon *one, patience *wait) {
     if (daemon_find(s->runtime, one->process.name, &other) && take_over(one, &other)) {
         /* that one is kept from now on */
     } else if (!daemon_recorded(s->runtime, &one->process)) {
-        fprintf(stderr, "trivium: %s is kept no more: `down` ended it\n", one->process.name);
+        fprintf(stderr, "trivium: %s is kept no more: `down` or `drain` ended it\n", one->process.name);
         let_go(one);
     } else if (stack_start(s, one, &f) == STATUS_OK) {
         fprintf(stderr, "trivium: started %s again (pid %d)\n", one->process.name,

@@ -1,4 +1,5 @@
-/* A call through client.h that is interrupted, to a peer that a test plays: it is cancelled, and its answer finds nobody. */
+/* A call through client.h that is interrupted, or late, to a peer that a test plays: it is cancelled, and its answer finds
+ * nobody. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,10 +86,25 @@ static void one_that_was_never_sent_is_forgotten(void **state) {
     assert_null(text_peer_find(&pair.peer, TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL, 0));
 }
 
+/* Its patience is for the answer, not for a tokenizerd that is still to come. */
+static void one_whose_answer_is_late_is_cancelled(void **state) {
+    (void)state;
+    failure f;
+    loop *l = client_loop(pair.client);
+    assert_true(loop_once(l, 200, stop, l) >= 0);
+    assert_int_equal(client_ask_within(pair.client, 30, &tokenize, on_answer, NULL, &f), STATUS_CANCELLED);
+    text_pair_join(&pair);
+    assert_int_equal(client_ask_within(pair.client, 30, &tokenize, on_answer, NULL, &f), STATUS_TIMEOUT);
+    assert_string_equal(f.message, "no answer has come within 0.03 s");
+    assert_true(text_pair_asked(&pair, TRIVIUM__TEXT_REQUEST__BODY_CANCEL_CALL, 0)->m->cancel_call->call == asked(0));
+    assert_int_equal(n_answers, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_cancelled_and_its_answer_is_nobodys, begin, end),
         cmocka_unit_test_setup_teardown(one_that_was_never_sent_is_forgotten, begin, end),
+        cmocka_unit_test_setup_teardown(one_whose_answer_is_late_is_cancelled, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
