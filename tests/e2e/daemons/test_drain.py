@@ -90,9 +90,9 @@ def test_what_runs_goes_on_and_what_is_new_goes_elsewhere(pairs, undisturbed, ro
 
 
 @pytest.mark.parametrize("role", ["tokenizerd", "modeld"])
-@pytest.mark.parametrize("how", ["patience", "again", "interrupt"])
+@pytest.mark.parametrize("how", ["patience", "again", "interrupt", "both"])
 def test_what_is_left_goes_on_elsewhere(model, undisturbed, role, how):
-    """Nothing is drawn meanwhile, so that it cannot end before."""
+    """Nothing is drawn meanwhile, so that it cannot end before. Of two signals at once neither is lost."""
     with Pairs() as pairs:
         pairs.begin(model, drain_s=1 if how == "patience" else 600)
         text = pairs.writes(*TEXT)
@@ -100,10 +100,12 @@ def test_what_is_left_goes_on_elsewhere(model, undisturbed, role, how):
         for samplerd in pairs.of_role["samplerd"]:
             samplerd.send_signal(signal.SIGSTOP)
         one.send_signal(signal.SIGTERM)
-        wait_until(lambda: " draining " in pairs.log(one), what="a daemon that drains")
+        if how != "both":
+            wait_until(lambda: " draining " in pairs.log(one), what="a daemon that drains")
         if how != "patience":
             one.send_signal(signal.SIGTERM if how == "again" else signal.SIGINT)
         assert one.wait(timeout=60) == 0, pairs.log(one)
+        assert (" drained rest=handed_over" in pairs.log(one)) == (how == "patience"), pairs.log(one)
         for samplerd in pairs.of_role["samplerd"]:
             samplerd.send_signal(signal.SIGCONT)
         is_whole(text, undisturbed)
@@ -176,6 +178,19 @@ def test_the_only_modeld(stack, model, undisturbed):
     later = stack.popen("generate", *TEXT, "--wait", "60")
     stack.start("modeld", "--model", model)
     is_whole(later, undisturbed)
+
+
+@pytest.mark.parametrize("role", ["tokenizerd", "samplerd"])
+def test_what_drains_is_not_ready(stack, model, role):
+    """It has a text to end."""
+    stack.start_all(model)
+    text = stack.popen("generate", "hello", "--max-new-tokens", "6000", "--ignore-eos")
+    stack.running(3)
+    getattr(stack, role).send_signal(signal.SIGTERM)
+    wait_until(lambda: any((d["role"], d["state"]) == (role, "draining") for d in stack.daemons()), what="a daemon that drains")
+    sentence = stack.refused("status", "--ready")
+    assert f"not ready: the {role}" in sentence and "is draining" in sentence
+    assert text.poll() is None and stack.run("status", "--live").returncode == 0
 
 
 def over_tcp(stack, model):

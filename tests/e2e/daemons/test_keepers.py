@@ -93,6 +93,21 @@ def test_the_place_of_a_kept_model_stays_its_own(folder, files):
     assert b" m\n" in (folder.runtime / "modeld.pid").read_bytes()
 
 
+@pytest.mark.parametrize("name, program", [("tokenizerd", "tokenizerd"), ("m", "modeld"), ("samplerd", "samplerd")])
+def test_what_was_drained_stays_ended(folder, files, name, program):
+    keeper = keeping(folder, files("a", "m"))
+    folder.wait_ready(3)
+    drained = pid_of(folder, program)
+    assert folder.run("drain", name).returncode == 0
+    assert not is_alive(drained)
+    kill_and_wait(folder, "samplerd" if program == "tokenizerd" else "tokenizerd")      # the keeper has looked
+    assert not (folder.runtime / f"{program}.pid").exists()
+    keeper.send_signal(signal.SIGINT)
+    _, err = keeper.communicate(timeout=60)
+    assert f"{program} is kept no more: `down` or `drain` ended it" in err.decode()
+    assert f"started {program} again" not in err.decode()
+
+
 @pytest.mark.parametrize("names", [["modeld"], ["modeld", "samplerd"]])
 def test_down_of_a_kept_model_that_has_just_ended(folder, files, names):
     keeper = keeping(folder, files("a", "m"))

@@ -1,5 +1,6 @@
 """Peers that drain in mid-text: what they have is whole, what is new goes to others, and the bytes are the same."""
 import json
+import signal
 
 import pytest
 
@@ -106,6 +107,26 @@ def test_a_samplerd_that_alone_may_go_on_does(stack, sampled, greedy_text):
     assert (first.n_steps, other.n_steps, elsewhere.n_steps) == (12, 0, 0)
     assert stack.text(*GREEDY[1:]) == greedy_text          # what is new may go by other rules
     assert (first.n_steps, other.n_steps, elsewhere.n_steps) == (12, 12, 0)
+
+
+def test_one_that_never_leaves_is_waited_for_so_long(stack, sampled):
+    """It says that it lives, and nothing else."""
+    fake = sampled(name="stubborn")
+    wait_until(lambda: states(stack, "samplerd") == ["ready"], what="a samplerd")
+    for n in 1, 2:
+        assert stack.refused("drain", "stubborn", "--timeout", "1") == \
+            "trivium: stubborn has not gone within 1 s: it drains on, unless it hangs; --timeout waits longer\n"
+        assert len(asked(fake, "drain")) == n
+    assert states(stack, "samplerd") == ["draining"]
+    for wrong in "0", "-1", "1e9":
+        stack.refused("drain", "stubborn", f"--timeout={wrong}", code=2)
+
+
+def test_one_that_hangs_is_lost_and_has_not_drained(stack, sampled):
+    samplerd = stack.start("samplerd", "--heartbeat-ms", 2000)
+    wait_until(lambda: states(stack, "samplerd") == ["ready"], what="a samplerd")
+    samplerd.send_signal(signal.SIGSTOP)
+    assert "samplerd was lost before it had drained; what it had goes to another one" in stack.refused("drain", "samplerd")
 
 
 # tokenizerd

@@ -1,19 +1,46 @@
 """modeld --replace, and what happens while the texts of the file before are still being written."""
+import random
 import signal
+import time
 
 import pytest
 
+from asking_client import AskingClient
 from conftest import Stack, wait_until
 from kills.models import MADE_SHAPE
 
 TEXT = ("hello", "--seed", "1", "--max-new-tokens", "300", "--ignore-eos")
 TOLD = ' draining asked_by="an operator"'
+SEED, N_ROUNDS = 1, 4
+
+
+class Heard(AskingClient):
+    """A text of its own, and all that is said of it."""
+
+    def begins(self):
+        self.begun(n_tokens=100, wait_ms=60000)
+
+    def text(self):
+        """Its bytes; whatever comes after Done is heard, too."""
+        said, n_done = b"", 0
+        while not n_done:
+            body, message, _ = self.answers.get(timeout=100)
+            if body == "chunk":
+                said += message.chunk.text
+            elif body == "done":
+                assert not message.done.HasField("error"), message.done
+                n_done += 1
+        self.ask("list")
+        while (body := self.answers.get(timeout=60)[0]) != "listed":
+            n_done += body == "done"
+        assert n_done == 1
+        return said
 
 
 class Replaced(Stack):
-    """A text that stands still is being written by a modeld that another one has replaced."""
+    """Two texts that stand still, of the old file."""
 
-    def begin(self, models):
+    def begin(self, models, make_fake):
         self.files = [models(**{**MADE_SHAPE, "seed": seed}) for seed in (3, 4)]
         self.places = [f"ipc://{self.folder}/samplers{i}" for i in range(3)]
         self.tokenizerd = self.start("tokenizerd")
@@ -21,33 +48,55 @@ class Replaced(Stack):
         self.old = self.replace(0, 0)
         self.wait_ready(3)
         self.undisturbed = self.text(*TEXT)
+        self.heard = make_fake(Heard, f"ipc://{self.runtime}/clients")
+        self.heard.begins()
+        self.undisturbed_heard = self.heard.text()
         self.writer = self.popen("generate", *TEXT)
         self.running(3)
         self.samplerd.send_signal(signal.SIGSTOP)
+        self.heard.begins()
+        return self
+
+    def is_replaced(self):
         self.new = self.replace(1, 1)
         wait_until(lambda: TOLD in self.log(self.old), what="an old modeld that drains")
         return self
 
+    def modeld(self, file, place, *flags):
+        return self.start("modeld", "--model", self.files[file], "--name", "made", "--bind-samplers", self.places[place], *flags)
+
     def replace(self, file, place):
-        return self.start("modeld", "--model", self.files[file], "--name", "made", "--bind-samplers", self.places[place], "--replace")
+        return self.modeld(file, place, "--replace")
 
     def is_whole(self):
         self.samplerd.send_signal(signal.SIGCONT)
         told, errors = self.writer.communicate(timeout=100)
         assert (self.writer.returncode, told) == (0, self.undisturbed), errors
+
+    def both_are_whole(self):
+        self.is_whole()
+        assert self.heard.text() == self.undisturbed_heard
+
+    def old_ends(self):
         assert self.old.wait(timeout=60) == 0
 
 
 @pytest.fixture
-def replaced(models):
+def written(models, fakes):
     with Replaced() as one:
-        yield one.begin(models)
+        yield one.begin(models, fakes)
+
+
+@pytest.fixture
+def replaced(written):
+    return written.is_replaced()
 
 
 def test_back_to_the_file_before_while_its_texts_are_written(replaced):
     again = replaced.replace(0, 2)
     wait_until(lambda: TOLD in replaced.log(replaced.new), what="the new modeld that drains")
-    replaced.is_whole()
+    replaced.both_are_whole()
+    replaced.old_ends()
     assert replaced.new.wait(timeout=60) == 0
     assert replaced.text(*TEXT) == replaced.undisturbed and again.poll() is None
 
@@ -58,4 +107,49 @@ def test_tokenizerd_is_killed_meanwhile(replaced):
     wait_until(lambda: " left tokenizerd=" in replaced.log(replaced.old), what="a loss")
     replaced.tokenizerd = replaced.start("tokenizerd")
     replaced.is_whole()
+    replaced.old_ends()
     assert TOLD not in replaced.log(replaced.new) and replaced.text(*TEXT) != replaced.undisturbed
+
+
+def test_the_new_one_is_killed_meanwhile(replaced):
+    replaced.kill(replaced.new)
+    replaced.both_are_whole()
+    replaced.old_ends()
+    replaced.replace(1, 1)
+    assert replaced.text(*TEXT, "--wait", "60") != replaced.undisturbed
+
+
+def test_the_old_one_is_killed_meanwhile(replaced):
+    """Its texts wait for its file: whoever serves that again ends them, and leaves."""
+    replaced.kill(replaced.old)
+    replaced.old = replaced.modeld(0, 0)
+    replaced.both_are_whole()
+    replaced.old_ends()
+    assert TOLD in replaced.log(replaced.old) and " drained rest=none" in replaced.log(replaced.old)
+    assert replaced.text(*TEXT) != replaced.undisturbed and replaced.new.poll() is None
+
+
+def test_the_new_one_is_killed_while_it_loads(written):
+    """At any moment before or after it has joined."""
+    dice = random.Random(SEED)
+    for _ in range(N_ROUNDS):
+        new = written.replace(1, 1)
+        time.sleep(dice.random() * 0.3)
+        written.kill(new)
+    written.both_are_whole()
+    if TOLD in written.log(written.old):
+        written.old_ends()
+    else:
+        assert written.text(*TEXT) == written.undisturbed
+
+
+def test_tokenizerd_is_killed_while_the_new_one_loads(written):
+    dice = random.Random(SEED)
+    new = written.replace(1, 1)
+    for _ in range(N_ROUNDS):
+        time.sleep(dice.random() * 0.3)
+        written.kill(written.tokenizerd)
+        written.tokenizerd = written.start("tokenizerd")
+    written.is_whole()
+    written.old_ends()
+    assert written.text(*TEXT) != written.undisturbed and new.poll() is None
