@@ -19,6 +19,7 @@ struct tokenizerd_link {
     loop *loop;
     peers *peers; /* NULL: closed after a refusal */
     peer *peer;   /* NULL: not joined now */
+    bool was_joined;
     int closing;  /* refused for good: the timer of the next turn, in which `peers` goes */
     vocabulary_sender *vocabulary;
     /* What it told us, for whoever takes its place at this address: part of our Hello there. */
@@ -59,6 +60,7 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
                     link->options.address);
     over(link);
     link->peer = p;
+    link->was_joined = true;
     log_event(LOG_INFO, "joined", "tokenizerd=\"%s\" pid=%d endpoint=%s protocol=%u", hello->name, hello->pid,
               link->options.address, peer_version(p));
     link->options.events->joined(link->options.context, link, peer_incarnation(p));
@@ -84,14 +86,20 @@ static void close_link(void *context) {
     over(link);
 }
 
-/* A full table may have room later; any other refusal would only be repeated. */
+/* A full table may have room later. So may a key be authorised again; but whoever asks to replace another model, and was not
+ * let in before, is told that this is for operators. Any other refusal would only be repeated. */
+static bool may_end(const tokenizerd_link *link, status code) {
+    if (code == STATUS_FORBIDDEN) return !link->hello.replaces || link->was_joined;
+    return code == STATUS_BUSY || code == STATUS_NO_MEMORY;
+}
+
 static void on_refused(void *context, const Trivium__Error *error) {
     tokenizerd_link *link = context;
     failure f, told;
     error_from_wire(error, "it", &told);
     fail(&f, told.code, "refused by the tokenizerd at %s: %s", link->options.address, told.message);
     log_event(LOG_ERROR, "refused", "why=\"%s\"", f.message);
-    if (f.code == STATUS_BUSY || f.code == STATUS_NO_MEMORY) return;
+    if (may_end(link, f.code)) return;
     /* Not within its own event. Without memory for the timer Hello goes on being said. */
     if (link->closing == NO_TIMER) link->closing = loop_once(link->loop, 0, close_link, link);
     link->options.events->refused(link->options.context, link, &f);

@@ -284,6 +284,47 @@ static void a_full_one_is_asked_again(void **state) {
     tokens_accept();
 }
 
+static void it_leaves_and_is_asked_again(void) {
+    const size_t n_over = tokens.notes.n_over;
+    fake_peer_say_leave(&tokens.fakes[0]);
+    tokens_until(&tokens.notes.n_over, n_over + 1);
+    while (fake_peer_take(&tokens.fakes[0])) continue;
+    assert_true(fake_peer_hears(&tokens.fakes[0], tokens.loop, WORD(HELLO)));
+}
+
+static void one_whose_key_was_revoked_is_let_in_when_it_is_authorised_again(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        refuse(TRIVIUM__CODE__FORBIDDEN, "your key is not authorised for the tokens link");
+        assert_true(fake_peer_hears(&tokens.fakes[0], tokens.loop, WORD(HELLO)));
+        assert_true(fake_peer_hears(&tokens.fakes[0], tokens.loop, WORD(HELLO)));
+        assert_int_equal(tokens.notes.n_refused, 0);
+        tokens_accept();
+        it_leaves_and_is_asked_again();
+    }
+}
+
+static void who_may_not_replace_another_model_is_told_so(void **state) {
+    (void)state;
+    tokens_replace();
+    refuse(TRIVIUM__CODE__FORBIDDEN, "to replace a model is for operators");
+    tokens_until(&tokens.notes.n_refused, 1);
+    assert_int_equal(tokens.notes.refusal.code, STATUS_FORBIDDEN);
+}
+
+/* Its key may have lost that right for a while. */
+static void who_could_replace_another_model_goes_on_asking(void **state) {
+    (void)state;
+    tokens_replace();
+    tokens_accept();
+    it_leaves_and_is_asked_again();
+    refuse(TRIVIUM__CODE__FORBIDDEN, "to replace a model is for operators");
+    assert_true(fake_peer_hears(&tokens.fakes[0], tokens.loop, WORD(HELLO)));
+    assert_true(fake_peer_hears(&tokens.fakes[0], tokens.loop, WORD(HELLO)));
+    assert_int_equal(tokens.notes.n_refused, 0);
+    tokens_accept();
+}
+
 static void any_other_refusal_ends_the_link(void **state) {
     (void)state;
     refuse(TRIVIUM__CODE__NAME_TAKEN, "this name is taken");
@@ -324,6 +365,9 @@ int main(void) {
         TEST(what_it_had_is_over_when_it_leaves),
         TEST(a_killed_one_is_replaced_and_told_its_first_model),
         TEST(a_full_one_is_asked_again),
+        TEST(one_whose_key_was_revoked_is_let_in_when_it_is_authorised_again),
+        TEST(who_may_not_replace_another_model_is_told_so),
+        TEST(who_could_replace_another_model_goes_on_asking),
         TEST(any_other_refusal_ends_the_link),
         TEST(an_endpoint_that_cannot_be_is_named),
     };

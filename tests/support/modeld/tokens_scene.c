@@ -149,12 +149,13 @@ static void take_figures(void *context, report_figures *out) {
 
 /* ---- the tokens ---- */
 
-static tokenizerd_link *join(const char *address) {
+static tokenizerd_link *join(const char *address, bool replaces) {
     static Trivium__Hello hello;
     trivium__hello__init(&hello);
     hello.version = PROTOCOL_VERSION_MAX;
     hello.role = TRIVIUM__ROLE__MODELD;
     hello.name = (char *)"tiny";
+    hello.replaces = replaces;
     const tokenizerd_link_options options = {
         .address = address,
         .hello = &hello,
@@ -172,10 +173,10 @@ static tokenizerd_link *join(const char *address) {
     return link;
 }
 
-static void open_link(size_t i) {
+static void open_link(size_t i, bool replaces) {
     place_make(&tokens.meetings[i]);
     fake_peer_bind(&tokens.fakes[i], tokens.meetings[i].address, &trivium__tokens_reply__descriptor);
-    tokens.links[i] = join(tokens.meetings[i].address);
+    tokens.links[i] = join(tokens.meetings[i].address, replaces);
     assert_true(fake_peer_hears(&tokens.fakes[i], tokens.loop, TRIVIUM__CONTROL__WORD_HELLO));
 }
 
@@ -184,7 +185,7 @@ int tokens_begin(void **state) {
     tokens = (tokens_scene){.loop = loop_new(), .model = vocabulary_model, .no_samplers = samplers_new()};
     tokens.report = report_new(tokens.no_samplers, take_figures, &tokens);
     assert_true(tokens.loop && tokens.report);
-    open_link(0);
+    open_link(0, false);
     return 0;
 }
 
@@ -213,8 +214,15 @@ void tokens_accept(void) {
 }
 
 void tokens_second(void) {
-    open_link(1);
+    open_link(1, false);
     accept_by(&tokens.fakes[1]);
+}
+
+void tokens_replace(void) {
+    tokenizerd_link_free(&tokens.links[0]);
+    fake_peer_close(&tokens.fakes[0]);
+    assert_true(place_remove(&tokens.meetings[0]));
+    open_link(0, true);
 }
 
 void tokens_bind_again(void) {

@@ -52,6 +52,7 @@ int tokens_end(void **state);
 
 void tokens_accept(void);                /* the first fake says Hello, too: they are joined */
 void tokens_second(void);                /* another link to another fake, joined */
+void tokens_replace(void);               /* the first link is another one, which says that it replaces a model */
 void tokens_bind_again(void);            /* the first fake was killed, and another one has its place */
 
 /* Run the loop until `*n` has reached `wanted`; a failure if it does not. */
