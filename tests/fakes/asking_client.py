@@ -8,6 +8,13 @@ import text_pb2
 
 GREEDY = common_pb2.Strategy(steps=[common_pb2.Step(name="greedy")])
 
+VERBS = {                           # whoever may not do these to a text must not learn of it either
+    "list": {},
+    "tune": {"strategy": GREEDY},
+    "cancel": {},
+    "watch": {"n_candidates": 1},
+}
+
 
 class AskingClient(FakeClient):
     def __init__(self, address, name="asking", owner="", joins_now=True):
@@ -56,6 +63,40 @@ class AskingClient(FakeClient):
         error = self.answer(kind)[0].error
         assert error.code == common_pb2.BUSY, error
         return error.message
+
+    def answer_to(self, kind, request):
+        """All of what comes back of a verb, but for the number of the call."""
+        call = self.ask(kind, **({} if kind == "list" else {"request": request, **VERBS[kind]}))
+        while True:
+            body, message, raw = self.answers.get(timeout=60)
+            answer = getattr(message, body)
+            if getattr(answer, "call", None) == call:
+                answer.call = 0
+                return body, answer.SerializeToString(), [bytes(one) for one in raw]
+
+    def answers_about(self, request):
+        return {kind: self.answer_to(kind, request) for kind in VERBS}
+
+    def text(self, request, attempt=1):
+        """All of its chunks, and its Done."""
+        text = b""
+        while True:
+            body, message, _ = self.answers.get(timeout=60)
+            said = getattr(message, body)
+            if body == "chunk" and (said.request, said.attempt) == (request, attempt):
+                text += said.text
+            if body == "done" and (said.request, said.attempt) == (request, attempt):
+                return text, said
+
+    def chunks(self, request):
+        """Of its text so far, those in which something was drawn."""
+        said = [message.chunk for _, message, _ in self.seen if message.WhichOneof("body") == "chunk"]
+        return [chunk for chunk in said if chunk.request == request and chunk.drawn]
+
+    def is_writing(self, request):
+        """It has begun, and is not over."""
+        return bool(self.chunks(request)) and not any(message.WhichOneof("body") == "done" and message.done.request == request
+                                                      for _, message, _ in self.seen)
 
     def cancel_call(self, call):
         self.send(text_pb2.TextRequest(cancel_call={"call": call}))

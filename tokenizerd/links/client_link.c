@@ -86,15 +86,15 @@ static void take_watch(client_link *l, const sender *who, const Trivium__Watch *
     l->events.watch(l->context, who, &order);
 }
 
-static void take_drain(client_link *l, peer *p, const Trivium__Drain *m) {
+static void take_drain(client_link *l, const sender *who, const Trivium__Drain *m) {
     failure f;
     const drain_order order = {.number = m->call, .name = m->name, .host = m->host, .pid = m->pid};
-    if (peer_is_operator(p)) {
-        l->events.drain(l->context, p, &order);
+    if (who->is_operator) {
+        l->events.drain(l->context, who->client, &order);
         return;
     }
     fail(&f, STATUS_FORBIDDEN, "to drain a daemon is for operators, such as the user who runs it");
-    client_link_failed(l, p, m->call, &f);
+    client_link_failed(l, who->client, m->call, &f);
 }
 
 static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
@@ -180,7 +180,7 @@ static void take(client_link *l, const sender *who, const Trivium__TextRequest *
     switch (m->body_case) {
     case TRIVIUM__TEXT_REQUEST__BODY_GENERATE: client_link_generate(l, who, m->generate, message); return;
     case TRIVIUM__TEXT_REQUEST__BODY_TUNE: client_link_tune(l, who, m->tune); return;
-    case TRIVIUM__TEXT_REQUEST__BODY_DRAIN: take_drain(l, who->client, m->drain); return;
+    case TRIVIUM__TEXT_REQUEST__BODY_DRAIN: take_drain(l, who, m->drain); return;
     case TRIVIUM__TEXT_REQUEST__BODY_WATCH: take_watch(l, who, m->watch); return;
     case TRIVIUM__TEXT_REQUEST__BODY_CANCEL:
         events->cancel(l->context, who, m->cancel->call, m->cancel->request.data, m->cancel->request.len);

@@ -41,34 +41,14 @@ def operator(long, fakes):
     return join(long, fakes, "")
 
 
-VERBS = {
-    "list": {},
-    "tune": {"strategy": GREEDY},
-    "cancel": {},
-    "watch": {"n_candidates": 1},
-}
-
-
-def answer_to(client, kind, request):
-    """All of what comes back, but for the number of the call."""
-    fields = VERBS[kind] if kind == "list" else {"request": request, **VERBS[kind]}
-    call = client.ask(kind, **fields)
-    while True:
-        body, message, raw = client.answers.get(timeout=60)
-        answer = getattr(message, body)
-        if getattr(answer, "call", None) == call:
-            answer.call = 0
-            return body, answer.SerializeToString(), [bytes(one) for one in raw]
-
-
 @pytest.mark.parametrize("n_bytes", [16, 2], ids=["the whole id", "its beginning"])
 def test_anothers_text_is_answered_as_one_that_is_not_there(long, ann, bob, n_bytes):
     request = os.urandom(16)
     asked = request[:n_bytes]
-    before = {kind: answer_to(bob, kind, asked) for kind in VERBS}
+    before = bob.answers_about(asked)
     with long.held():
         ann.begun(request, n_tokens=ENOUGH)
-        assert {kind: answer_to(bob, kind, asked) for kind in VERBS} == before
+        assert bob.answers_about(asked) == before
         bob.pause(request)
         bob.acknowledge(request, 1)
         assert not bob.is_heard()
@@ -76,23 +56,11 @@ def test_anothers_text_is_answered_as_one_that_is_not_there(long, ann, bob, n_by
         assert (one.request, one.state, one.owner) == (request, "running", "")
     ann.ask("cancel", request=request)
     assert ann.done().reason == FINISH_CANCELLED
-    assert {kind: answer_to(bob, kind, asked) for kind in VERBS} == before      # nor does it show that there was one
-
-
-def text_of(client, request, attempt=1):
-    """All of its chunks, and its Done."""
-    text = b""
-    while True:
-        body, message, _ = client.answers.get(timeout=60)
-        said = getattr(message, body)
-        if body == "chunk" and (said.request, said.attempt) == (request, attempt):
-            text += said.text
-        if body == "done" and (said.request, said.attempt) == (request, attempt):
-            return text, said
+    assert bob.answers_about(asked) == before      # nor does it show that there was one
 
 
 def test_a_higher_attempt_takes_nothing_from_another_owner(long, ann, bob):
-    alone, _ = text_of(ann, ann.generate(n_tokens=40))
+    alone, _ = ann.text(ann.generate(n_tokens=40))
     with long.held():
         request = ann.begun(n_tokens=40)
         bob.begun(request, attempt=7, n_tokens=ENOUGH)      # it is his own first text of that id
@@ -100,7 +68,7 @@ def test_a_higher_attempt_takes_nothing_from_another_owner(long, ann, bob):
         assert [one.attempt for one in bob.is_heard()] == [7]
         bob.ask("cancel", request=request)
         assert bob.done().reason == FINISH_CANCELLED
-    text, done = text_of(ann, request)
+    text, done = ann.text(request)
     assert (text, done.reason, done.n_tokens) == (alone, FINISH_LENGTH, 40)
 
 
@@ -148,6 +116,15 @@ def test_an_operators_own_comes_first(long, ann, operator):
     assert ann.done().reason == FINISH_CANCELLED
 
 
+def test_an_operator_who_names_an_owner_is_none(long, ann):
+    """A gateway that passes on what its users ask drains nothing for them."""
+    daemon, = [one for one in long.lines("status")[0]["daemons"] if one["role"] == "samplerd"]
+    ann.ask("drain", name=daemon["name"], pid=daemon["pid"])
+    error = ann.answer("failed")[0].error
+    assert error.code == common_pb2.FORBIDDEN and "for operators" in error.message
+    assert long.samplerd.poll() is None and len(long.daemons()) == 3
+
+
 def test_one_connection_has_an_id_once(long, ann):
     with long.held():
         request = ann.begun(n_tokens=ENOUGH)
@@ -186,7 +163,7 @@ def test_two_owners_write_texts_of_one_id_and_lose_their_modeld(own, fakes):
     """And watch them: each sees what its own text drew, and nothing else."""
     users = {name: join(own, fakes, name) for name in PROMPT_IDS}
     how = {name: {"n_tokens": 4000, "n_ids": n_ids} for name, n_ids in PROMPT_IDS.items()}
-    alone = {name: text_of(user, user.generate(**how[name]))[0] for name, user in users.items()}
+    alone = {name: user.text(user.generate(**how[name]))[0] for name, user in users.items()}
     assert alone["ann"] != alone["bob"]
     request = os.urandom(16)
     watchers = {name: join(own, fakes, name) for name in users}
@@ -195,22 +172,16 @@ def test_two_owners_write_texts_of_one_id_and_lose_their_modeld(own, fakes):
             user.begun(request, **how[name])
             watchers[name].ask("watch", request=request, n_candidates=1)
             assert watchers[name].answer("watched")[0].n_prompt == PROMPT_IDS[name]
-    wait_until(lambda: all(chunks_of(user, request) for user in users.values()), what="some tokens of each")
+    wait_until(lambda: all(user.chunks(request) for user in users.values()), what="some tokens of each")
     own.kill(own.modeld)
-    assert not any(message.WhichOneof("body") == "done" and message.done.request == request
-                   for user in users.values() for _, message, _ in user.seen), "both were still being written"
+    assert all(user.is_writing(request) for user in users.values())
     own.modeld = own.start("modeld", "--model", own.path, "--step-deadline-ms", "60000")
     for name, user in users.items():
-        text, done = text_of(user, request)
+        text, done = user.text(request)
         assert (text, done.reason, done.n_tokens) == (alone[name], FINISH_LENGTH, 4000), name
-        drawn = {chunk.step: chunk.drawn[0].id for chunk in chunks_of(user, request)}
+        drawn = {chunk.step: chunk.drawn[0].id for chunk in user.chunks(request)}
         seen = {glimpse.step: glimpse.drawn.id for glimpse in glimpses_of(watchers[name])}
         assert seen and seen == {step: drawn[step] for step in seen}, name
-
-
-def chunks_of(user, request):
-    said = [message.chunk for _, message, _ in user.seen if message.WhichOneof("body") == "chunk"]
-    return [chunk for chunk in said if chunk.request == request and chunk.drawn]
 
 
 def glimpses_of(watcher):
