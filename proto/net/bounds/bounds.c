@@ -1,5 +1,7 @@
 #include "bounds.h"
 
+#include <string.h>
+
 enum {
     ROUND_BYTES = 8,
     /* protobuf-c notes each field that it finds: the first few on its stack, then in slabs that double. */
@@ -130,6 +132,11 @@ static bool count_unknown(measure *m, tally *t, const wire_field *field) {
     return ++m->n_unknown <= BOUNDS_UNKNOWN_MAX;
 }
 
+/* What follows a zero byte would not be seen: a name could pass for another one, or for none. */
+static bool has_no_end(const wire_field *string) {
+    return !memchr(string->bytes, 0, string->n_bytes);
+}
+
 static bool count_message(measure *m, const ProtobufCMessageDescriptor *type, cursor c, size_t depth);
 
 static bool count_field(measure *m, tally *t, const ProtobufCMessageDescriptor *message, const wire_field *field,
@@ -146,7 +153,8 @@ static bool count_field(measure *m, tally *t, const ProtobufCMessageDescriptor *
     if (type->type == PROTOBUF_C_TYPE_MESSAGE)
         return count_message(m, type->descriptor, (cursor){field->bytes, field->bytes + field->n_bytes}, depth + 1);
     add_memory(m, field->n_bytes + 1);
-    return bound && field->n_bytes <= bound->bytes_max;
+    if (!bound || field->n_bytes > bound->bytes_max) return false;
+    return type->type != PROTOBUF_C_TYPE_STRING || has_no_end(field);
 }
 
 /* The arrays, and what protobuf-c needs to find its way. */

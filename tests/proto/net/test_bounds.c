@@ -123,6 +123,30 @@ static void bytes_are_counted(void **state) {
     }
 }
 
+/* TextRequest: an owner. */
+static bool owner_fits(const char *name, size_t n_bytes) {
+    n_wire = 0;
+    put(16, PREFIXED, n_bytes);
+    memcpy(wire + n_wire, name, n_bytes);
+    n_wire += n_bytes;
+    return fits(&trivium__text_request__descriptor);
+}
+
+/* It would be read as another one. */
+static void a_string_with_a_zero_byte_is_refused(void **state) {
+    (void)state;
+    assert_true(owner_fits("ann", 3));
+    assert_true(owner_fits("", 0));
+    assert_false(owner_fits("ann\0bob", 7));
+    assert_false(owner_fits("ann", 4));
+    assert_false(owner_fits("", 1));
+    n_wire = 0;
+    put(1, PREFIXED, 2);        /* bytes may be any: the id of a Close */
+    wire[n_wire++] = 0;
+    wire[n_wire++] = 0;
+    assert_true(fits(&trivium__close__descriptor));
+}
+
 static void what_is_not_repeated_comes_once(void **state) {
     (void)state;
     n_wire = 0;
@@ -246,6 +270,7 @@ int main(void) {
         cmocka_unit_test(items_are_counted),
         cmocka_unit_test(numbers_are_counted),
         cmocka_unit_test(bytes_are_counted),
+        cmocka_unit_test(a_string_with_a_zero_byte_is_refused),
         cmocka_unit_test(what_is_not_repeated_comes_once),
         cmocka_unit_test(unknown_fields_are_counted),
         cmocka_unit_test(what_is_no_message_is_refused),
