@@ -14,7 +14,7 @@ struct owners {
     owner *buckets[BUCKETS];
     size_t held[HOLDINGS_MAX];
     size_t n_owners;
-    uint64_t n_turns;
+    uint64_t n_turns;               /* twice as many as were given: whoever comes new goes between two */
 };
 
 owners *owners_new(const holding_table *table, const size_t *limits) {
@@ -57,6 +57,7 @@ owner *owners_hold(owners *os, const char *name) {
     o = calloc(1, sizeof *o);
     if (!o) return NULL;
     strcpy(o->name, name);
+    o->last_turn = os->n_turns > 0 ? os->n_turns - 1 : 0;
     o->home = os;
     o->next_in_bucket = *bucket;
     *bucket = o;
@@ -128,5 +129,5 @@ size_t owners_held(const owners *os, size_t what) {
 }
 
 uint64_t owners_next_turn(owners *os) {
-    return ++os->n_turns;
+    return os->n_turns += 2;
 }

@@ -32,7 +32,8 @@ typedef struct owner {
     char name[OWNER_BYTES_MAX + 1];
     size_t held[HOLDINGS_MAX];
     /* Of whoever goes round by owner, and written there: */
-    uint64_t last_turn;         /* of owners_next_turn */
+    uint64_t last_turn;         /* of owners_next_turn; whoever comes new goes before the one who had the last turn, and after
+                                 * all others: they have waited for longer, however many come new */
     size_t n_active;            /* that it has in hand now */
     owners *home;
     size_t n_holds;

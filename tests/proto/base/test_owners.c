@@ -141,6 +141,22 @@ static void what_is_counted_may_be_more_than_there_is(void **state) {
     clear(&w);
 }
 
+static void who_comes_new_goes_before_the_last_and_after_all_others(void **state) {
+    (void)state;
+    world w;
+    make(&w, NULL);
+    w.ann->last_turn = owners_next_turn(w.all);
+    w.bob->last_turn = owners_next_turn(w.all);
+    owner *carl = owners_hold(w.all, "carl");
+    assert_true(w.ann->last_turn < carl->last_turn && carl->last_turn < w.bob->last_turn);
+    owner_release(&carl);
+    w.ann->last_turn = owners_next_turn(w.all);
+    carl = owners_hold(w.all, "carl");      /* to be forgotten and to come again is no way to the front */
+    assert_true(w.bob->last_turn < carl->last_turn && carl->last_turn < w.ann->last_turn);
+    owner_release(&carl);
+    clear(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_is_one_owner_as_long_as_it_is_held),
@@ -149,6 +165,7 @@ int main(void) {
         cmocka_unit_test(a_limit_holds_for_each_and_for_rows_together),
         cmocka_unit_test(the_empty_owner_is_told_so),
         cmocka_unit_test(what_is_counted_may_be_more_than_there_is),
+        cmocka_unit_test(who_comes_new_goes_before_the_last_and_after_all_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
