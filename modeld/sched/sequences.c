@@ -77,6 +77,10 @@ bool sequences_text_of(const sequences *t, uint64_t ticket, const uint8_t reques
     return slots_text_of(t->slots, ticket, request, out);
 }
 
+void sequences_forget_link(sequences *t, const void *from) {
+    slots_forget(t->slots, from);
+}
+
 sequence *sequences_first(const sequences *t) {
     return TAILQ_FIRST(&t->all);
 }

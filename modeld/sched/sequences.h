@@ -48,6 +48,7 @@ sequence *sequences_find_call(const sequences *t, const void *from, uint64_t cal
 sequence *sequences_by_ticket(const sequences *t, uint64_t ticket);
 /* As slots_text_of. */
 bool sequences_text_of(const sequences *t, uint64_t ticket, const uint8_t request[REQUEST_BYTES], text_home *out);
+void sequences_forget_link(sequences *t, const void *from);      /* as slots_forget */
 
 /* Give pages and rows to one that is QUEUED: the oldest of the owner that has the fewest with pages and, of several
  * such, got some the longest ago. STATUS_OK: *out is in PREFILL now.

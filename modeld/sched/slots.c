@@ -52,6 +52,15 @@ void slots_give(slots *ss, uint32_t at) {
     ss->free[(ss->first_free + ss->n_free++) % SLOTS_MAX] = at;
 }
 
+void slots_forget(slots *ss, const void *from) {
+    for (uint32_t i = 0; i < SLOTS_MAX; i++) {
+        slot *one = &ss->slots[i];
+        if (!one->was_text || one->place.from != from) continue;
+        one->was_text = false;
+        owner_release(&one->owner);
+    }
+}
+
 uint64_t slots_ticket(slots *ss, uint32_t at) {
     return ++ss->n_sendings * SLOTS_MAX + at;
 }

@@ -22,6 +22,9 @@ void slots_free(slots **ss);        /* NULL is fine */
 uint32_t slots_take(slots *ss, sequence *s);
 void slots_give(slots *ss, uint32_t slot);
 
+/* Nobody is there any more: no trace finds the texts that came from there, none of which is open. */
+void slots_forget(slots *ss, const void *from);
+
 uint64_t slots_ticket(slots *ss, uint32_t slot);        /* of one more sending */
 /* Whose rows are out under this ticket; NULL: the answer is late, or nobody's. */
 sequence *slots_find(const slots *ss, uint64_t ticket);

@@ -122,7 +122,7 @@ static void on_drain(void *context, tokenizerd_link *from, const drain_worker *o
 
 /* ---- tokenizerds come and go ---- */
 
-/* Keys and values stay as cache. */
+/* Keys and values stay as cache. Traces that come late are for nobody: the link may be freed next. */
 static void on_over(void *context, tokenizerd_link *from) {
     tokenizerds *t = context;
     sequence *next = NULL;
@@ -132,6 +132,7 @@ static void on_over(void *context, tokenizerd_link *from) {
         if (q->kind == SEQUENCE_TEXT) departing_texts_lost(t->options.departing);
         endings_untold(t->options.endings, q);
     }
+    sequences_forget_link(t->options.sequences, from);
     departing_forget(t->options.departing, from);
     wakeup_set(t->options.turn, 0);
 }

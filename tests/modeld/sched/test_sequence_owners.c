@@ -125,6 +125,43 @@ static void without_a_ticket_the_only_one_is_meant(void **state) {
     assert_ptr_equal(home.from, w);
 }
 
+/* Else it would lead to a link that was freed. */
+static void traces_of_texts_whose_link_is_gone_are_nobodys(void **state) {
+    world *w = *state;
+    text_home home;
+    int other_link;
+    job others = a_text(w, 2, 2, 2);
+    others.from = &other_link;
+    sequence *s = open_of(w, "ann", 1, 2), *other = open_job(w, &others);
+    const uint64_t ticket = send(w, s), others_ticket = send(w, other);
+    uint8_t id[REQUEST_BYTES], others_id[REQUEST_BYTES];
+    memcpy(id, sequence_text(s)->request, sizeof id);
+    memcpy(others_id, sequence_text(other)->request, sizeof others_id);
+    sequences_close(w->table, s);
+    assert_true(sequences_text_of(w->table, ticket, id, &home));
+    sequences_forget_link(w->table, w);
+    assert_false(sequences_text_of(w->table, ticket, id, &home));
+    assert_false(sequences_text_of(w->table, 0, id, &home));
+    assert_true(sequences_text_of(w->table, others_ticket, others_id, &home));
+    assert_ptr_equal(home.from, &other_link);
+}
+
+static void had_a_turn(world *w, const char *whose, uint8_t name) {
+    open_of(w, whose, name, 2);
+    sequences_close(w->table, admit(w));
+}
+
+static void who_comes_new_does_not_keep_others_from_their_turn(void **state) {
+    world *w = *state;
+    had_a_turn(w, "bob", 1);
+    had_a_turn(w, "ann", 2);
+    sequence *news = open_of(w, "new", 3, 2), *bobs = open_of(w, "bob", 4, 2);
+    assert_ptr_equal(admit(w), bobs);       /* whose last turn is longer ago than that others come new */
+    sequences_close(w->table, bobs);
+    open_of(w, "bob", 5, 2);
+    assert_ptr_equal(admit(w), news);
+}
+
 static void one_owner_gets_a_share(void **state) {
     world *w = *state;
     failure f;
@@ -169,6 +206,8 @@ int main(void) {
         TEST(two_owners_have_one_id_at_once),
         TEST(a_ticket_tells_whose_text_it_was),
         TEST(without_a_ticket_the_only_one_is_meant),
+        TEST(traces_of_texts_whose_link_is_gone_are_nobodys),
+        TEST(who_comes_new_does_not_keep_others_from_their_turn),
         TEST(one_owner_gets_a_share),
         TEST(an_owner_that_is_none_is_refused),
     };

@@ -331,8 +331,11 @@ static void what_it_had_open_goes_with_it_and_nothing_else(void **state) {
     open_one(0, 1);
     job others = a_text(at.world, 7, 2, 2);
     sequence *stays = open_job(at.world, &others);
+    text_home home;
+    assert_true(sequences_text_of(at.world->table, 0, NAME, &home));
     fake_peer_say_leave(&at.fakes[0]);
     assert_true(turns_until(at.loop, has_ended, NULL));
+    assert_false(sequences_text_of(at.world->table, 0, NAME, &home));   /* a trace that comes late is for nobody */
     assert_ptr_equal(sequences_first(at.world->table), stays);
     assert_int_equal(sequences_count(at.world->table), 1);
 }
