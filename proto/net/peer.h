@@ -52,7 +52,8 @@ typedef struct peers_events {
     /* NULL, or: the messages of this turn were handed over. Whoever collects some (wire_keep) acts on them now. */
     void (*all_handed)(void *context);
     /* NULL, or (bound side): call peer_works for each peer that has something under way. When no more peers fit, the
-     * one of all others which has asked for nothing for the longest time leaves for one that joins. */
+     * one of all others which has asked for nothing for the longest time leaves for one that joins; if all have something, the
+     * newest of an owner who has more than three quarters of them, for one of another owner. */
     void (*find_work)(void *context);
 } peers_events;
 

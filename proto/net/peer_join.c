@@ -169,7 +169,7 @@ static status peer_enter(peers *ps, peer *p, failure *f) {
 
 static void peer_admit(peers *ps, const wire_message *m, uint64_t from, const Trivium__Hello *hello) {
     failure f;
-    if (peers_bound(ps)) peers_make_room(ps);
+    if (peers_bound(ps) && peers_check_key(ps, m, &f) == STATUS_OK) peers_make_room(ps, m);
     status st = check_hello(ps, m, hello, &f);
     if (st != STATUS_OK && !peers_bound(ps)) {
         Trivium__Error error = error_to_wire(&f);

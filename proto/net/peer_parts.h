@@ -205,7 +205,7 @@ status peer_send_in_pieces(peers *ps, peer *p, ProtobufCMessage *m, const wire_r
 
 bool peers_room_begin(peers *ps);                   /* bound side: sweeps from now on. False: no memory */
 void peers_room_end(peers *ps);
-void peers_make_room(peers *ps);                    /* for one more: it may end an idle one */
+void peers_make_room(peers *ps, const wire_message *hello);     /* for one more: it may end another one */
 
 /* ---- peer_life.c ---- */
 

@@ -1,5 +1,6 @@
 /* Room for peers: who must go when there is none, and which connections are nobody's. */
 #include <malloc.h>
+#include <string.h>
 
 #include "gate.h"
 #include "proto/net/errors.h"
@@ -52,13 +53,47 @@ static peer *longest_idle(const peers *ps) {
     return longest;
 }
 
+static bool is_owners(const peer *p, const char *owner) {
+    return strcmp(p->owner, owner) == 0;
+}
+
+/* Of the owner who has more than half of all, if there is one: each peer is struck out with one of another owner, and
+ * somebody of that one is left. NULL: nobody is. */
+static const peer *one_of_most(const peers *ps) {
+    const peer *p, *left = NULL;
+    size_t n_left = 0;
+    TAILQ_FOREACH(p, &ps->list, link) {
+        if (n_left == 0) left = p;
+        if (is_owners(p, left->owner)) n_left++;
+        else n_left--;
+    }
+    return left;
+}
+
+/* The newest of an owner who has more than three quarters of all, where another one says this Hello. NULL: there is none. */
+static peer *beyond_its_share(const peers *ps, const wire_message *hello) {
+    const peer *some = one_of_most(ps);
+    peer newcomer = {.connection = hello->connection}, *p, *newest = NULL;
+    size_t n = 0;
+    peer_find_owner(ps, &newcomer, hello);
+    if (!some || is_owners(some, newcomer.owner)) return NULL;
+    TAILQ_FOREACH(p, &ps->list, link) {
+        if (p->state != PEER_JOINED || !is_owners(p, some->owner)) continue;
+        newest = p;
+        n++;
+    }
+    return n > ps->n_peers - ps->n_peers / 4 ? newest : NULL;
+}
+
 /* Its Leave comes first: to a peer that counts as joined a refusal says nothing. */
-void peers_make_room(peers *ps) {
+void peers_make_room(peers *ps, const wire_message *hello) {
     if (!ps->options.events.find_work || (ps->n_peers < PEERS_MAX && !gate_crowded())) return;
-    peer *p = longest_idle(ps);
-    if (!p) return;
     failure f;
     fail(&f, STATUS_BUSY, "its place was needed: it had nothing under way, and had asked for nothing the longest");
+    peer *p = longest_idle(ps);
+    if (!p && ps->n_peers >= PEERS_MAX && (p = beyond_its_share(ps, hello)))
+        fail(&f, STATUS_BUSY, "its place was needed: its owner had more than three quarters of all, and another one came");
+    if (!p) return;
     wire_route route = p->route;
     uint64_t incarnation = p->incarnation;
     peer_end(ps, p, f.message, true);

@@ -265,6 +265,46 @@ static void whoever_was_let_in_before_is_refused_at_his_hello(void **state) {
     endpoint_close(&quiet);
 }
 
+/* ---- one owner who fills the table ---- */
+
+static void all_work(void *context) {
+    side *s = context;
+    for (peer *p = peers_first(s->ps); p; p = peers_next(s->ps, p)) peer_works(p);
+}
+
+/* With the tables of `make tiny`. Those of one key leave no place, and all have something under way. */
+static void an_owner_of_all_places_gives_way_to_another(void **state) {
+    (void)state;
+    if (PEERS_MAX > 64) skip();
+    side many[PEERS_MAX];
+    authorise("");
+    up.options.events.find_work = all_work;
+    open_bound();
+    const side newcomer = down;
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        many[i] = newcomer;
+        up.last = NULL;
+        side_open(&many[i], false);
+        assert_true(becomes(up_joined));
+    }
+    side_open(&down, false);                /* of that key, too */
+    assert_true(becomes(down_refused));
+    assert_int_equal(down.refused_code, TRIVIUM__CODE__BUSY);
+    assert_int_equal(up.n_left, 0);
+    peers_free(&down.ps);
+    const key_pair other = key_pair_new();
+    key_folder_put_own(&there, ROLE_SAMPLERD, &other);
+    key_folder_authorise(&here, LINK_LOGITS, "other", &other, "");
+    down = newcomer;
+    side_open(&down, false);
+    assert_true(becomes(down_joined));
+    assert_int_equal(up.n_left, 1);
+    assert_non_null(strstr(up.why, "its owner had more than three quarters"));
+    run_ms(4 * BEAT_MS);
+    assert_int_equal(down.n_left, 0);       /* though the one that left would come back */
+    for (size_t i = 0; i < PEERS_MAX; i++) peers_free(&many[i].ps);
+}
+
 /* ---- a new server key ---- */
 
 static bool joined_twice(void) {
@@ -315,6 +355,7 @@ int main(void) {
         KEYS_TEST(rights_of_several_files_add_up),
         KEYS_TEST(a_revoked_key_is_cut),
         KEYS_TEST(whoever_was_let_in_before_is_refused_at_his_hello),
+        KEYS_TEST(an_owner_of_all_places_gives_way_to_another),
         KEYS_TEST(a_new_server_key_holds_at_once),
         KEYS_TEST(a_joiner_whose_folder_is_spoilt_goes_on),
     };
