@@ -11,8 +11,9 @@
 #include "rng.h"
 #include "candidates.h"
 
-/* Of breakers with ids so far, in what is done before a row is cut. */
-enum { DRY_COMPARISONS_MAX = 1 << 22 };
+/* All that the stages look at which are done before a row is cut, one by one: candidates, biases, ids so far, and each
+ * breaker of dry at each of these. Some nanoseconds each. */
+enum { CUT_WORK_MAX = 1 << 22 };
 
 typedef void stage_function(candidates *left, const stage *one);
 
@@ -237,9 +238,12 @@ static bool may_drop(const strategy *s) {
     return false;
 }
 
-/* All others take as long as there are ids and candidates. */
-static bool takes_long(const stage *one, uint32_t n_ids) {
-    return one->kind == STAGE_DRY && one->n_list_ids * n_ids > DRY_COMPARISONS_MAX;
+static bool looks_back(const stage *one) {
+    return one->kind >= STAGE_REPETITION_PENALTY && one->kind <= STAGE_DRY;
+}
+
+static size_t work_of(const stage *one, uint32_t n_left, uint32_t n_ids) {
+    return n_left + one->n_biases + (looks_back(one) ? n_ids * (1 + one->n_list_ids) : 0);
 }
 
 static bool all_finite(const candidates *left) {
@@ -256,14 +260,12 @@ bool chain_cut(chain *c, const sample_job *job, uint32_t n_left_max, cut_row *ou
         return false;
     }
     *out = (cut_row){.raw_max = (float)left->max, .raw_total = left->total};
-    while (left->n > n_left_max) {
+    for (size_t work = 0; left->n > n_left_max; out->n_stages++) {
         const stage *next = &job->strategy->stages[out->n_stages];
-        if (out->n_stages == job->strategy->n_stages || !may_be_done(job->strategy, out->n_stages + 1) ||
-            takes_long(next, job->n_ids)) {
-            return false;
-        }
+        if (out->n_stages == job->strategy->n_stages || !may_be_done(job->strategy, out->n_stages + 1)) return false;
+        work += work_of(next, left->n, job->n_ids);
+        if (work > CUT_WORK_MAX) return false;
         run_stage(c, next);
-        out->n_stages++;
     }
     out->n_left = left->n;
     out->ids = left->ids;
@@ -273,6 +275,6 @@ bool chain_cut(chain *c, const sample_job *job, uint32_t n_left_max, cut_row *ou
 
 bool chain_looks_back(const strategy *s, uint32_t n_stages) {
     for (size_t i = n_stages; i < s->n_stages; i++)
-        if (s->stages[i].kind >= STAGE_REPETITION_PENALTY && s->stages[i].kind <= STAGE_DRY) return true;
+        if (looks_back(&s->stages[i])) return true;
     return false;
 }

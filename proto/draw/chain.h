@@ -69,8 +69,8 @@ status chain_sample(chain *c, const sample_job *job, sample_result *out, double 
 
 /* Run the first stages over a whole row, as few as leave at most n_left_max candidates: of a job that draws, and wants
  * no candidates. False: whoever draws needs the whole row, since no stage leaves so few, or an error is to be told of
- * it; or dry has so many breakers that it would take milliseconds. *out is the chain's, valid until its next use, but for
- * `raw`, which is the caller's to gather from the row. */
+ * it; or these stages together would take many milliseconds, as dry does with many breakers in a long text. *out is the
+ * chain's, valid until its next use, but for `raw`, which is the caller's to gather from the row. */
 bool chain_cut(chain *c, const sample_job *job, uint32_t n_left_max, cut_row *out);
 
 /* Does any stage but the first n_stages look at the ids so far? */

@@ -140,17 +140,23 @@ static void what_ends_in_an_error_is_not_cut(void **state) {
     assert_false(chain_cut(chain_here, &job, N, &row));
 }
 
+#define DRY "{\"dry\": {\"multiplier\": 1, \"base\": 2, \"allowed_length\": 1, \"last_n\": -1, \"breakers\": [[3]]}}, "
+
 /* Whoever cuts has other texts to look after. */
-static void a_stage_that_takes_long_is_left_to_whoever_draws(void **state) {
+static void stages_that_take_long_are_left_to_whoever_draws(void **state) {
     (void)state;
-    enum { LONG = 1 << 21 };
-    static int32_t long_text[LONG + 1];
-    choose("[{\"dry\": {\"multiplier\": 1, \"base\": 2, \"allowed_length\": 1, \"last_n\": -1, \"breakers\": [[3]]}}, "
-           "{\"greedy\": true}]");
+    enum { LONG = 1 << 19 };
+    static int32_t long_text[3 * LONG];
+    choose("[" DRY "{\"greedy\": true}]");
     sample_job job = job_of(LOGITS);
     assert_true(chain_cut(chain_here, &job, 1, &row));
     job.ids = long_text;
-    job.n_ids = LONG + 1;
+    job.n_ids = 3 * LONG;
+    assert_false(chain_cut(chain_here, &job, 1, &row));
+    job.n_ids = LONG;           /* none of them takes long by itself */
+    choose("[" DRY DRY "{\"greedy\": true}]");
+    assert_true(chain_cut(chain_here, &job, 1, &row));
+    choose("[" DRY DRY DRY "{\"greedy\": true}]");
     assert_false(chain_cut(chain_here, &job, 1, &row));
 }
 
@@ -262,7 +268,7 @@ int main(void) {
         TEST(a_strategy_that_drops_nothing_leaves_the_row_whole),
         TEST(adaptive_p_is_left_to_whoever_draws),
         TEST(what_ends_in_an_error_is_not_cut),
-        TEST(a_stage_that_takes_long_is_left_to_whoever_draws),
+        TEST(stages_that_take_long_are_left_to_whoever_draws),
         TEST(a_stage_looks_back_where_it_is_still_to_come),
         TEST(sums_of_no_row),
         TEST(ids_out_of_range_or_order),
