@@ -7,18 +7,7 @@
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */
 
-/* One cuts and one draws, each by the instructions that the machine has and the other one need not have. */
-static chain *cutter, *drawer;
-
-static void make_chains(void) {
-    isa best;
-    failure f;
-    assert_int_equal(cpu_isa(&best, "auto", &f), STATUS_OK);
-    if (!cutter) assert_non_null(cutter = chain_new(best));
-    if (!drawer) assert_non_null(drawer = chain_new(ISA_REF));
-}
-
-static void check_draw(const sample_job *job, cut_row row, status st, const sample_result *whole) {
+static void check_draw(chain *drawer, const sample_job *job, cut_row row, status st, const sample_result *whole) {
     void *bytes = malloc((size_t)row.n_left * CUT_ROW_BYTES);
     failure f;
     sample_result drawn;
@@ -39,15 +28,24 @@ static void check_draw(const sample_job *job, cut_row row, status st, const samp
     assert_memory_equal(drawn.state, whole->state, whole->n_state_bytes);
 }
 
-uint32_t cut_case_check(const sample_job *job, status st, const sample_result *whole) {
+uint32_t cut_case_check_by(chain *cutter, chain *drawer, const sample_job *job, status st, const sample_result *whole) {
     sample_job plain = *job;
     uint32_t n_cuts = 0;
     cut_row row;
-    make_chains();
     plain.n_candidates = 0;
     for (uint32_t n_left_max = job->n_vocab; chain_cut(cutter, &plain, n_left_max, &row); n_left_max = row.n_left - 1) {
-        check_draw(&plain, row, st, whole);
+        check_draw(drawer, &plain, row, st, whole);
         n_cuts++;
     }
     return n_cuts;
+}
+
+uint32_t cut_case_check(const sample_job *job, status st, const sample_result *whole) {
+    static chain *cutter, *drawer;
+    isa best;
+    failure f;
+    assert_int_equal(cpu_isa(&best, "auto", &f), STATUS_OK);
+    if (!cutter) assert_non_null(cutter = chain_new(best));
+    if (!drawer) assert_non_null(drawer = chain_new(ISA_REF));
+    return cut_case_check_by(cutter, drawer, job, st, whole);
 }

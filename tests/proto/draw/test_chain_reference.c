@@ -14,6 +14,7 @@
 #include "proto/draw/rng.h"
 #include "tests/support/chain_case.h"
 #include "tests/support/cut_case.h"
+#include "tests/support/random_case.h"
 
 #include <cmocka.h>     /* last: its macro fail() would hide our function */
 
@@ -23,43 +24,15 @@ enum { N_CASES = 4000, WIDTH_MAX = 3000, IDS_MAX = 64, WIDE = 49152, N_WIDE_CASE
 
 /* ---- random cases ---- */
 
-static uint64_t random_state;
-
-static uint32_t random_below(uint32_t n) {
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)((random_state >> 33) % n);
-}
-
-static double random_unit(void) {
-    return (random_below(1 << 20) + 0.5) / (1 << 20);
-}
-
-/* Some rows are smooth, some coarse (many ties), some all equal, some of wild magnitudes. */
-static float random_logit(uint32_t manner) {
-    double bell = random_unit() + random_unit() + random_unit() - 1.5;
-    switch (manner) {
-    case 0: return (float)(bell * 12);
-    case 1: return (float)(random_below(9) / 2.0 - 2.0);
-    case 2: return random_below(2) ? 0.0f : -0.0f;
-    case 3: return (float)ldexp(bell, (int)random_below(200) - 100);
-    default: return random_below(4) ? (float)(bell * 30) : -INFINITY;
-    }
-}
-
-/* Every third one is a decimal as people type it, which rows of many ties meet exactly. */
-static double random_share(void) {
-    return random_below(3) ? random_unit() : (1 + random_below(99)) / 100.0;
-}
-
 static double random_value(stage_kind kind, uint32_t width) {
     switch (kind) {
-    case STAGE_REPETITION_PENALTY: return 0.5 + random_unit();
+    case STAGE_REPETITION_PENALTY: return 0.5 + case_unit();
     case STAGE_PRESENCE_PENALTY:
-    case STAGE_FREQUENCY_PENALTY: return random_unit() * 3 - 1;
-    case STAGE_TEMPERATURE: return random_below(4) ? 0.2 + random_unit() * 1.5 : 1.0;
-    case STAGE_TOP_K: return random_below(width + 3);
-    case STAGE_TOP_P: return random_below(5) ? random_share() : 1.0;
-    case STAGE_MIN_P: return random_below(5) ? random_share() : random_below(2);
+    case STAGE_FREQUENCY_PENALTY: return case_unit() * 3 - 1;
+    case STAGE_TEMPERATURE: return case_below(4) ? 0.2 + case_unit() * 1.5 : 1.0;
+    case STAGE_TOP_K: return case_below(width + 3);
+    case STAGE_TOP_P: return case_below(5) ? case_share() : 1.0;
+    case STAGE_MIN_P: return case_below(5) ? case_share() : case_below(2);
     default: return 0;
     }
 }
@@ -71,14 +44,14 @@ static const stage_kind KINDS[] = {STAGE_LOGIT_BIAS, STAGE_REPETITION_PENALTY, S
 
 static void append_random_step(strategy *s, uint32_t width) {
     failure f;
-    stage_kind kind = KINDS[random_below(sizeof KINDS / sizeof *KINDS)];
+    stage_kind kind = KINDS[case_below(sizeof KINDS / sizeof *KINDS)];
     if (stage_table[kind].shape == SHAPE_BIASES) {
-        int32_t id = (int32_t)random_below(width);
-        double bias = random_below(3) && width > 1 ? random_unit() * 6 - 3 : -INFINITY;
+        int32_t id = (int32_t)case_below(width);
+        double bias = case_below(3) && width > 1 ? case_unit() * 6 - 3 : -INFINITY;
         assert_int_equal(strategy_append_biases(s, &id, &bias, 1, &f), STATUS_OK);
         return;
     }
-    if (kind == STAGE_GREEDY && random_below(4)) return;
+    if (kind == STAGE_GREEDY && case_below(4)) return;
     double value = random_value(kind, width);
     assert_int_equal(strategy_append(s, kind, &value, stage_table[kind].n_fields, &f), STATUS_OK);
 }
@@ -200,15 +173,13 @@ static void check_case(chain *const *c, reference *r, uint32_t n_ids) {
     static float logits[WIDTH_MAX];
     static double probabilities[WIDTH_MAX], expected[WIDTH_MAX];
     static int32_t ids[LONG];
-    uint32_t width = 1 + random_below(random_below(4) ? 60 : WIDTH_MAX);
-    uint32_t manner = random_below(5);
-    for (uint32_t i = 0; i < width; i++) logits[i] = random_logit(manner);
-    if (manner == 4) logits[random_below(width)] = 1;
+    uint32_t width = 1 + case_below(case_below(4) ? 60 : WIDTH_MAX);
+    case_row(logits, width);
     memset(r->counts, 0, sizeof r->counts);
-    for (uint32_t i = 0; i < n_ids; i++) r->counts[ids[i] = (int32_t)random_below(width)]++;
+    for (uint32_t i = 0; i < n_ids; i++) r->counts[ids[i] = (int32_t)case_below(width)]++;
     strategy s;
     strategy_init(&s);
-    for (uint32_t i = random_below(7); i > 0; i--) append_random_step(&s, width);
+    for (uint32_t i = case_below(7); i > 0; i--) append_random_step(&s, width);
 
     r->n = width;
     for (uint32_t i = 0; i < width; i++) r->logits[i] = (double)logits[i];
@@ -217,7 +188,7 @@ static void check_case(chain *const *c, reference *r, uint32_t n_ids) {
     for (uint32_t i = 0; i < width; i++) expected[i] = (double)r->weights[i] / (double)r->total;
 
     sample_job job = {.logits = logits, .n_vocab = width, .ids = ids, .n_ids = n_ids,
-                      .strategy = &s, .seed = random_state >> 11, .step = random_below(1000),
+                      .strategy = &s, .seed = case_seed(), .step = case_below(1000),
                       .given = -1};
     for (; *c; c++) {
         failure f;
@@ -239,8 +210,8 @@ static void check_case(chain *const *c, reference *r, uint32_t n_ids) {
 static void random_chains_equal_the_full_sort_to_the_bit(void **state) {
     (void)state;
     static reference r;
-    random_state = 20110;
-    for (int i = 0; i < N_CASES; i++) check_case(isa_chains, &r, random_below(IDS_MAX));
+    case_begin(20110);
+    for (int i = 0; i < N_CASES; i++) check_case(isa_chains, &r, case_below(IDS_MAX));
     assert_true(n_cuts > N_CASES);
 }
 
@@ -248,10 +219,10 @@ static void random_chains_equal_the_full_sort_to_the_bit(void **state) {
 static void after_long_texts_too(void **state) {
     (void)state;
     static reference r;
-    random_state = 100000;
+    case_begin(100000);
     for (uint32_t n_ids = 1; n_ids <= LONG; n_ids += 1 + n_ids / 4) {
         check_case(isa_chains, &r, n_ids);
-        check_case(isa_chains, &r, random_below(4));
+        check_case(isa_chains, &r, case_below(4));
     }
     check_case(isa_chains, &r, LONG);
 }
@@ -265,11 +236,11 @@ static void wide_rows_are_the_same_everywhere(void **state) {
     strategy s;
     strategy_init(&s);
     strategy_defaults(&s);
-    random_state = 49152;
+    case_begin(49152);
     for (int i = 0; i < N_WIDE_CASES; i++) {
-        for (int k = 0; k < WIDE; k++) logits[k] = random_logit(0);
-        for (int k = 0; k < 30; k++) logits[random_below(WIDE)] = (float)(20 - 0.4 * k);
-        for (int k = 0; k < IDS_MAX; k++) ids[k] = (int32_t)random_below(WIDE);
+        for (int k = 0; k < WIDE; k++) logits[k] = case_logit(0);
+        for (int k = 0; k < 30; k++) logits[case_below(WIDE)] = (float)(20 - 0.4 * k);
+        for (int k = 0; k < IDS_MAX; k++) ids[k] = (int32_t)case_below(WIDE);
         sample_job job = {.logits = logits, .n_vocab = WIDE, .ids = ids, .n_ids = IDS_MAX,
                           .strategy = &s, .seed = 7, .step = (uint32_t)i, .n_candidates = 10,
                           .given = -1};
