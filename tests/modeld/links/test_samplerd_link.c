@@ -119,6 +119,32 @@ static void who_takes_cut_rows_is_known_from_its_hello(void **state) {
     assert_true(samplers_next(samplers_first(rows.table))->takes_cut_rows);
 }
 
+static void changes_its_mind(Trivium__SamplerOffer *offer) {
+    Trivium__Hello hello = fake_hello_of_the_silent(TRIVIUM__ROLE__SAMPLERD);
+    hello.sampler = offer;
+    fake_peer_say_hello(&rows.fakes[0], hello);
+    assert_true(fake_peer_hears(&rows.fakes[0], rows.loop, TRIVIUM__CONTROL__WORD_HELLO));
+}
+
+/* Rows may be out with it that are to be drawn from by what it said at first. Another process is another sampler. */
+static void what_a_process_said_first_is_what_it_takes(void **state) {
+    (void)state;
+    Trivium__SamplerOffer offer = TRIVIUM__SAMPLER_OFFER__INIT;
+    fake_samplerd_join_for_cut_rows(&rows.fakes[0], rows.loop, rows.meeting.address, CHAIN_SEMANTICS);
+    offer.semantics = (char *)"rules/2";
+    changes_its_mind(&offer);
+    const sampler *one = samplers_first(rows.table);
+    assert_true(one->takes_cut_rows && !samplers_next(one));
+    assert_string_equal(one->semantics, CHAIN_SEMANTICS);
+    offer.takes_cut_rows = true;
+    rows.fakes[0].from += 1000;
+    changes_its_mind(&offer);
+    one = samplers_first(rows.table);
+    assert_true(!one->takes_cut_rows && !samplers_next(one));
+    assert_string_equal(one->semantics, "rules/2");
+    assert_int_equal(rows.n_lost, 1);
+}
+
 static void a_cut_row_goes_in_place_of_the_row(void **state) {
     (void)state;
     sampler *one = rows_join(0, "", CHAIN_SEMANTICS);
@@ -285,6 +311,7 @@ int main(void) {
         TEST(a_call_has_a_request_of_zeros_and_draws),
         TEST(a_row_in_shared_memory_is_not_sent_to_who_reads_it_there),
         TEST(who_takes_cut_rows_is_known_from_its_hello),
+        TEST(what_a_process_said_first_is_what_it_takes),
         TEST(a_cut_row_goes_in_place_of_the_row),
         TEST(what_fits_no_message_is_told_and_cuts_nobody),
         TEST(an_answer_comes_with_its_ticket_and_its_sampler),
