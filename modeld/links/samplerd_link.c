@@ -33,6 +33,7 @@ static void say_cut(Trivium__CutRow *out, const cut_row *row) {
 /* Empty where the sampler reads the row in place. */
 static wire_raw frame_of_rows(const sample_request *r, bool in_place) {
     if (in_place) return (wire_raw){r->rows, 0};
+    if (r->scored) return (wire_raw){r->scored, r->n_rows * sizeof *r->scored};
     if (r->cut) return (wire_raw){r->cut_bytes, (size_t)r->cut->n_left * CUT_ROW_BYTES};
     return (wire_raw){r->rows, (size_t)r->n_rows * r->row_width * sizeof *r->rows};
 }
@@ -63,6 +64,7 @@ static status send_request(samplerd_link *link, const sampler *to, const sample_
     wire.want_probabilities = r->want_probabilities;
     wire.given = (int32_t *)r->given;
     wire.n_given = r->given ? r->n_rows : 0;
+    wire.scored = r->scored != NULL;
     if (r->in_shared && to->maps_rows) {
         shared.index = r->shared_index;
         shared.generation = r->shared_generation;

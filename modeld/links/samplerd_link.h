@@ -79,6 +79,7 @@ typedef struct sample_request {
     const cut_row *cut;      /* of the only row, sent in place of it; NULL: the row is sent, or lies in shared memory */
     const void *cut_bytes;   /* [CUT_ROW_BYTES · cut->n_left] */
     const int32_t *given; /* [n_rows]: scored, not drawn; NULL: drawn */
+    const scored_row *scored; /* [n_rows], sent in place of the rows of given ids; NULL: the rows are sent */
     bool want_probabilities;
 } sample_request;
 

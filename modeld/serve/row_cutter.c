@@ -11,6 +11,7 @@ struct row_cutter {
     chain *chain;
     cut_row row;
     uint8_t *bytes; /* [n_left_max(n_vocab)] candidates */
+    scored_row scored[SCORE_ROWS];
     uint64_t spent_us; /* in this turn */
 };
 
@@ -35,16 +36,16 @@ void row_cutter_free(row_cutter **c) {
     *c = NULL;
 }
 
-/* Candidates and probabilities are of the whole row, and so is what a given id is compared with. */
-static bool only_draws(const sample_request *r) {
-    return r->n_rows == 1 && !r->given && r->n_candidates == 0 && r->n_watched == 0 && !r->want_probabilities;
+/* Candidates and probabilities are of the whole row. */
+static bool asks_for_little(const sample_request *r) {
+    return r->n_candidates == 0 && r->n_watched == 0 && !r->want_probabilities;
 }
 
 void row_cutter_turn(row_cutter *c) {
     c->spent_us = 0;
 }
 
-static bool cut(row_cutter *c, const sample_request *r) {
+static void cut(row_cutter *c, sample_request *r) {
     const sample_job job = {
         .logits = r->rows, .n_vocab = r->row_width,
         .ids = r->ids, .n_ids = r->n_ids,
@@ -52,16 +53,29 @@ static bool cut(row_cutter *c, const sample_request *r) {
         .state = r->sampler_state, .n_state_bytes = r->n_sampler_state_bytes,
         .given = SAMPLE_DRAWS,
     };
-    uint64_t begin_us = clock_us();
-    bool is_cut = chain_cut(c->chain, &job, n_left_max(r->row_width), &c->row);
-    c->spent_us += clock_us() - begin_us;
-    return is_cut;
-}
-
-void row_cutter_cut(row_cutter *c, sample_request *r) {
-    if (!only_draws(r) || c->spent_us >= CUT_TURN_US || !cut(c, r)) return;
+    if (!chain_cut(c->chain, &job, n_left_max(r->row_width), &c->row)) return;
     cut_row_pack(&c->row, r->rows, c->bytes);
     r->cut = &c->row;
     r->cut_bytes = c->bytes;
     if (!chain_looks_back(r->strategy, c->row.n_stages)) r->n_ids = r->n_prompt = 0;
+}
+
+/* No stage is run for them, so that nobody looks at the ids so far. */
+static void score(row_cutter *c, sample_request *r) {
+    for (uint32_t i = 0; i < r->n_rows; i++) {
+        const float *row = r->rows + (size_t)i * r->row_width;
+        int32_t given = r->given[i] >= 0 ? r->given[i] : SAMPLE_NEITHER;
+        if (!chain_score(c->chain, row, r->row_width, given, &c->scored[i])) return;
+    }
+    r->scored = c->scored;
+    r->n_ids = r->n_prompt = 0;
+}
+
+void row_cutter_cut(row_cutter *c, sample_request *r) {
+    bool draws = !r->given && r->n_rows == 1, scores = r->given && r->n_rows <= SCORE_ROWS;
+    if (!asks_for_little(r) || !(draws || scores) || c->spent_us >= CUT_TURN_US) return;
+    uint64_t begin_us = clock_us();
+    if (draws) cut(c, r);
+    else score(c, r);
+    c->spent_us += clock_us() - begin_us;
 }

@@ -1,5 +1,6 @@
 /* Rows that a samplerd cannot read where they lie: of most of them it is sent only what the first stages leave
- * (proto/draw/cut_row.h), a few hundred bytes in place of four for each id of the vocabulary. */
+ * (proto/draw/cut_row.h), a few hundred bytes in place of four for each id of the vocabulary; of those that it only scores
+ * sixteen bytes. */
 #ifndef TRIVIUM_MODELD_ROW_CUTTER_H
 #define TRIVIUM_MODELD_ROW_CUTTER_H
 
@@ -20,7 +21,7 @@ void row_cutter_free(row_cutter **c); /* NULL is fine */
 void row_cutter_turn(row_cutter *c);
 
 /* Where the draw and all that is told of it are the same without the rest of its row, and the message is half as long or
- * shorter: put into the request what is left. It is the cutter's, until its next use. */
+ * shorter, or where rows are only scored: put into the request what is left. It is the cutter's, until its next use. */
 void row_cutter_cut(row_cutter *c, sample_request *r);
 
 #endif

@@ -158,6 +158,7 @@ static status job_check(const sample_job *job, failure *f) {
     assert(job->n_vocab <= N_VOCAB_MAX && job->n_candidates <= CANDIDATES_MAX);
     assert(job->seed < SEED_MAX && job->given >= SAMPLE_NEITHER);
     assert(!job->cut || (job->given == SAMPLE_DRAWS && job->n_candidates == 0));
+    assert(!job->scored || (job->given != SAMPLE_DRAWS && job->n_candidates == 0));
     if (job->n_vocab == 0) return fail(f, STATUS_NO_CANDIDATE, "the row is empty");
     if (job->given >= 0 && (uint32_t)job->given >= job->n_vocab) {
         return fail(f, STATUS_BAD_ID, "id %d is given, but the vocabulary has %u ids", job->given,
@@ -194,6 +195,10 @@ static status take_row(chain *c, const sample_job *job, failure *f) {
         note_raw_softmax(c, (double)job->cut->raw_max, job->cut->raw_total);
         return STATUS_OK;
     }
+    if (job->scored) {
+        note_raw_softmax(c, (double)job->scored->raw_max, job->scored->raw_total);
+        return STATUS_OK;
+    }
     status st = candidates_load(left, job->logits, job->n_vocab, f);
     if (st != STATUS_OK) return st;
     candidates_weigh(left);
@@ -202,12 +207,14 @@ static status take_row(chain *c, const sample_job *job, failure *f) {
 }
 
 static double raw_logit(const sample_job *job, int32_t id) {
+    if (job->scored) return (double)job->scored->raw;
     return (double)(job->cut ? cut_row_raw(job->cut, id) : job->logits[id]);
 }
 
 status chain_sample(chain *c, const sample_job *job, sample_result *out, double *probabilities,
                     failure *f) {
     candidates *left = &c->left;
+    assert(!job->scored || !probabilities);
     *out = (sample_result){.id = job->given >= 0 ? job->given : -1, .candidates = c->likeliest};
     status st = begin(c, job, f);
     if (st == STATUS_OK) st = take_row(c, job, f);
@@ -271,6 +278,18 @@ bool chain_cut(chain *c, const sample_job *job, uint32_t n_left_max, cut_row *ou
     out->ids = left->ids;
     out->logits = left->logits;
     return left->n > 0 && all_finite(left);
+}
+
+bool chain_score(chain *c, const float *logits, uint32_t n_vocab, int32_t given, scored_row *out) {
+    candidates *left = &c->left;
+    failure told_by_others;
+    if (candidates_reserve(left, n_vocab, 0) != STATUS_OK ||
+        candidates_load(left, logits, n_vocab, &told_by_others) != STATUS_OK) {
+        return false;
+    }
+    candidates_weigh(left);
+    *out = (scored_row){left->total, (float)left->max, given >= 0 ? logits[given] : -INFINITY};
+    return true;
 }
 
 bool chain_looks_back(const strategy *s, uint32_t n_stages) {

@@ -22,9 +22,11 @@
 typedef struct chain chain;     /* scratch, which grows to the width of the rows that it is given */
 
 typedef struct sample_job {
-    const float *logits;        /* [n_vocab], borrowed; NULL where there is a `cut` */
+    const float *logits;        /* [n_vocab], borrowed; NULL where there is one of the next two */
     const cut_row *cut;         /* NULL, or in place of the logits: then an id is drawn, and no candidates are told.
                                  * Checked (cut_row_check), borrowed */
+    const scored_row *scored;   /* NULL, or in place of the logits: then nothing is drawn, and nothing told but the
+                                 * log-probability of a given id. Checked (scored_row_check), borrowed */
     uint32_t n_vocab;
     const int32_t *ids;         /* [n_ids] so far, prompt included, each below n_vocab, borrowed */
     uint32_t n_ids;
@@ -72,6 +74,9 @@ status chain_sample(chain *c, const sample_job *job, sample_result *out, double 
  * it; or these stages together would take many milliseconds, as dry does with many breakers in a long text. *out is the
  * chain's, valid until its next use, but for `raw`, which is the caller's to gather from the row. */
 bool chain_cut(chain *c, const sample_job *job, uint32_t n_left_max, cut_row *out);
+
+/* What a score needs of a whole row: of a given id, or SAMPLE_NEITHER. False: whoever scores is to tell of an error. */
+bool chain_score(chain *c, const float *logits, uint32_t n_vocab, int32_t given, scored_row *out);
 
 /* Does any stage but the first n_stages look at the ids so far? */
 bool chain_looks_back(const strategy *s, uint32_t n_stages);

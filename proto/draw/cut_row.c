@@ -23,12 +23,12 @@ void cut_row_pack(const cut_row *row, const float *whole, void *bytes) {
 }
 
 /* The largest logit has the weight WEIGHT_ONE, and none has more. */
-static bool sums_agree(const cut_row *row, uint32_t n_vocab) {
-    return isfinite(row->raw_max) && row->raw_total >= WEIGHT_ONE && row->raw_total <= n_vocab * WEIGHT_ONE;
+static bool sums_agree(float raw_max, uint64_t raw_total, uint32_t n_vocab) {
+    return isfinite(raw_max) && raw_total >= WEIGHT_ONE && raw_total <= n_vocab * WEIGHT_ONE;
 }
 
 status cut_row_check(const cut_row *row, uint32_t n_vocab, failure *f) {
-    if (!sums_agree(row, n_vocab))
+    if (!sums_agree(row->raw_max, row->raw_total, n_vocab))
         return fail(f, STATUS_BAD_MESSAGE, "the sums of a cut row are those of no row of %u logits", n_vocab);
     for (uint32_t i = 0; i < row->n_left; i++) {
         int32_t id = row->ids[i];
@@ -40,6 +40,11 @@ status cut_row_check(const cut_row *row, uint32_t n_vocab, failure *f) {
             return fail(f, STATUS_BAD_MESSAGE, "a logit of id %d in a cut row is none that a stage leaves", id);
     }
     return STATUS_OK;
+}
+
+status scored_row_check(const scored_row *row, uint32_t n_vocab, failure *f) {
+    if (sums_agree(row->raw_max, row->raw_total, n_vocab) && row->raw <= row->raw_max) return STATUS_OK;
+    return fail(f, STATUS_BAD_MESSAGE, "the sums of a scored row are those of no row of %u logits", n_vocab);
 }
 
 float cut_row_raw(const cut_row *row, int32_t id) {

@@ -12,6 +12,14 @@
 
 enum { CUT_ROW_BYTES = sizeof(int32_t) + sizeof(float) + sizeof(double) };     /* a candidate */
 
+/* What the raw log-probability of one id takes of its row. As bytes, the same. */
+typedef struct scored_row {
+    uint64_t raw_total;         /* of the row as it came: the sum of all weights, */
+    float raw_max;              /* the largest logit, */
+    float raw;                  /* and that of the id; -inf, too, and where there is no id */
+} scored_row;
+_Static_assert(sizeof(scored_row) == sizeof(uint64_t) + 2 * sizeof(float), "without gaps");
+
 typedef struct cut_row {
     uint32_t n_stages;          /* that are done */
     uint32_t n_left;            /* at least one */
@@ -30,6 +38,9 @@ void cut_row_point(cut_row *row, const void *bytes);
 /* What chain_cut may have left of a row of n_vocab logits: STATUS_BAD_ID where an id is outside it,
  * STATUS_BAD_MESSAGE for anything else. There are n_left items in each array. */
 status cut_row_check(const cut_row *row, uint32_t n_vocab, failure *f);
+
+/* What chain_score may have made of a row of n_vocab logits, or else STATUS_BAD_MESSAGE. */
+status scored_row_check(const scored_row *row, uint32_t n_vocab, failure *f);
 
 /* The raw logit of candidate `id`, which must be one. */
 float cut_row_raw(const cut_row *row, int32_t id);

@@ -147,8 +147,24 @@ static status find_cut_row(sample_rows *rows, const wire_message *m, const Trivi
     return cut_row_check(&rows->cut, rows->n_vocab, f);
 }
 
+/* Whose log-probabilities are all that is told. */
+static status find_scored_rows(sample_rows *rows, const wire_message *m, const Trivium__SampleRequest *request, failure *f) {
+    if (!rows->given || rows->n_candidates > 0 || rows->want_probabilities || request->n_shared > 0 || request->cut) {
+        return fail(f, STATUS_BAD_REQUEST, "scored rows are those of given ids, and nothing else is wanted of them");
+    }
+    rows->scored = wire_array(m, 0, rows->n_rows, sizeof *rows->scored);
+    if (!rows->scored) {
+        return fail(f, STATUS_BAD_MESSAGE, "the rows frame does not hold %u scored rows of %zu bytes", rows->n_rows,
+                    sizeof *rows->scored);
+    }
+    status st = STATUS_OK;
+    for (uint32_t at = 0; st == STATUS_OK && at < rows->n_rows; at++) st = scored_row_check(&rows->scored[at], rows->n_vocab, f);
+    return st;
+}
+
 static status find_rows(sample_rows *rows, const shared_view *view, const wire_message *m,
                         const Trivium__SampleRequest *request, failure *f) {
+    if (request->scored) return find_scored_rows(rows, m, request, f);
     if (request->cut) return find_cut_row(rows, m, request, f);
     if (request->n_shared > 0) return find_shared_rows(rows, view, request->shared, f);
     return find_sent_rows(rows, m, f);

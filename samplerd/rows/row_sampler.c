@@ -67,7 +67,8 @@ static bool is_cut(const sample_rows *rows) {
 static sample_job job_at(const row_sampler *s, const sample_rows *rows, uint32_t at, uint32_t n_ids) {
     const sample_result *before = at > 0 ? &s->results[at - 1] : NULL;
     return (sample_job){
-        .logits = rows->logits[at], .cut = is_cut(rows) ? &rows->cut : NULL, .n_vocab = rows->n_vocab,
+        .logits = rows->logits[at], .cut = is_cut(rows) ? &rows->cut : NULL,
+        .scored = rows->scored ? &rows->scored[at] : NULL, .n_vocab = rows->n_vocab,
         .ids = rows->n_rows > 1 ? s->ids : rows->ids, .n_ids = n_ids, .goes_on = before != NULL,
         .strategy = rows->strategy, .seed = rows->seed, .step = rows->step + at,
         .state = before ? before->state : rows->state,
@@ -90,6 +91,7 @@ static void check_rows(const sample_rows *rows) {
     assert(!rows->want_probabilities || rows->n_rows == 1);
     assert(!is_cut(rows) ||
            (rows->n_rows == 1 && !rows->given && rows->n_candidates == 0 && !rows->want_probabilities));
+    assert(!rows->scored || (rows->given && rows->n_candidates == 0 && !rows->want_probabilities && !is_cut(rows)));
     assert(!rows->drafts || (rows->n_rows > 1 && !rows->given));
     assert(!rows->drafts || rows->n_rows * rows->n_candidates <= CANDIDATES_MAX);
 }

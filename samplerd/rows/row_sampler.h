@@ -26,6 +26,8 @@ typedef struct sample_rows {
     uint32_t n_rows, n_vocab;   /* 1 … SAMPLE_ROWS_MAX; at most N_VOCAB_MAX */
     cut_row cut;                /* where its n_left is above 0, in place of the logits of the only row, which an id is drawn
                                  * from and nothing else is wanted of; checked (cut_row_check) */
+    const scored_row *scored;   /* NULL, or [n_rows] in place of logits: then ids are given, and nothing else is wanted;
+                                 * checked (scored_row_check) */
     const int32_t *ids;         /* [n_ids] before the first row, prompt included, each below n_vocab */
     uint32_t n_ids;
     const int32_t *given;       /* NULL: draw; else [n_rows] ids to score and draw nothing, or GIVEN_NONE */

@@ -164,6 +164,9 @@ for name, steps in ("done", ["greedy"]), ("begun", ["top_k", "presence_penalty",
     for step in steps:
         order.sample.strategy.steps.add(name=step, numbers=NUMBERS[step])
     (HERE / f"corpus/logits/cut-{name}").write_bytes(packed(order.SerializeToString(), [LEFT, HISTORY]))
+order.sample.ClearField("cut")
+order.sample.n_rows, order.sample.given[:], order.sample.scored = 2, [4, -1], True
+(HERE / "corpus/logits/scored").write_bytes(packed(order.SerializeToString(), [struct.pack("<QffQff", 3 << 43, 5, 4, 1 << 44, 5, 5), HISTORY]))
 write("samplerds", logits_pb2.LogitsReply, [], [LOGPROBS])
 
 

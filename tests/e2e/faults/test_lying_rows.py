@@ -1,6 +1,7 @@
 """Rows after their first stages: a modeld or a samplerd that lies about them gets a sentence, and life goes on."""
 import array
 import math
+import struct
 
 import pytest
 
@@ -120,6 +121,48 @@ def test_logits_at_the_ends_of_their_range_give_an_id_that_is_left_or_a_sentence
 def test_a_few_candidates_of_the_largest_vocabulary_are_drawn_from(modeld):
     left = [(0, 5, 10), (2 ** 19 - 1, 5, 11)]
     assert ids_of(ask_cut(modeld, left, request=dict(n_vocab=2 ** 19))) == [2 ** 19 - 1]
+
+
+# scores
+
+def ask_scored(modeld, given=(0, 3), totals=(TOTAL, ONE), largest=(5, 5), came=(5, -math.inf), frame=None, **request):
+    rows = [struct.pack("<Qff", *row) for row in zip(totals, largest, came)]
+    raw = [b"".join(rows) if frame is None else frame, b""]
+    return modeld.ask(ROW, raw=raw, **{**dict(scored=True, given=given, n_rows=2), **request})[0]
+
+
+def test_given_ids_are_scored_by_sums(modeld):
+    reply = ask_scored(modeld)
+    whole = modeld.ask(ROW, given=[0])[0]
+    assert ids_of(reply) == [0, 3] and reply.drawn[1].logprob == -math.inf
+    assert reply.drawn[0].logprob == pytest.approx(whole.drawn[0].logprob, abs=1e-12)
+
+
+SCORE_LIES = {
+    "nothing given": (dict(given=[]), BAD_REQUEST),
+    "one given": (dict(given=[0]), BAD_MESSAGE),
+    "id too high": (dict(given=[0, 5]), BAD_ID),
+    "id negative": (dict(given=[0, -2]), BAD_ID),
+    **{f"total {n}": (dict(totals=(TOTAL, n)), BAD_MESSAGE) for n in (0, ONE - 1, 5 * ONE + 1, 2 ** 64 - 1)},
+    **{f"largest {name}": (dict(largest=(5, z)), BAD_MESSAGE) for name, z in ODD.items()},
+    **{f"came as {name}": (dict(came=(z, 5)), BAD_MESSAGE) for name, z in ODD.items() if name != "-inf"},
+    "above the largest": (dict(came=(5, 5.5)), BAD_MESSAGE),
+    "no frame": (dict(frame=b""), BAD_MESSAGE),
+    "the whole rows": (dict(frame=WHOLE * 2), BAD_MESSAGE),
+    "one more row": (dict(n_rows=3, given=[0, 3, 3]), BAD_MESSAGE),
+    "cut as well": (dict(cut=logits_pb2.CutRow(n_left=2, raw_max=5, raw_total=TOTAL)), BAD_REQUEST),
+    "with candidates": (dict(n_candidates=1), BAD_REQUEST),
+    "watched": (dict(n_watched=1), BAD_REQUEST),
+    "a huge vocabulary": (dict(n_vocab=2 ** 32 - 1), common_pb2.TOO_LONG),
+}
+
+
+@pytest.mark.parametrize("lie,code", SCORE_LIES.values(), ids=SCORE_LIES)
+def test_scored_rows_that_cannot_be_are_refused_with_a_sentence_and_the_next_ones_are_scored(modeld, lie, code):
+    reply = ask_scored(modeld, **lie)
+    assert reply.error.code == code and len(reply.error.message) > 10 and len(reply.drawn) == 0
+    assert ids_of(ask_scored(modeld)) == [0, 3]
+    assert ids_of(modeld.ask(ROW, strategy=GREEDY)[0]) == [0]
 
 
 # a samplerd that lies

@@ -76,6 +76,21 @@ def test_what_is_sent_changes_no_text(stack):
         sampler.close()
 
 
+def test_what_is_sent_changes_no_score(stack):
+    """Candidates, where they are wanted, come with the last rows of a text, which go whole."""
+    told = []
+    for flags in (), ("--whole-rows",):
+        sampler = Sampler(stack, *flags)
+        stack.wait_ready()
+        sampler.taken()
+        scored, = stack.lines("score", "Once upon a time. " * 8)
+        n_bytes, n_rows = sampler.taken(), len(scored["ids"])
+        assert n_bytes > n_rows * WHOLE_BYTES if flags else n_bytes < n_rows * WHOLE_BYTES / 8
+        told.append([scored, *stack.lines("score", "Once upon a time. " * 8, "--top", "5")])
+        sampler.close()
+    assert told[0] == told[1] and len(told[0][1]["top"]) == 5
+
+
 def test_who_watches_has_whole_rows_looked_at(stack):
     sampler = Sampler(stack)
     stack.wait_ready()

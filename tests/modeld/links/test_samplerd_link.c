@@ -163,6 +163,21 @@ static void a_cut_row_goes_in_place_of_the_row(void **state) {
     assert_raw(1, ROW_ID_LIST, sizeof ROW_ID_LIST);
 }
 
+static void what_scoring_takes_goes_in_place_of_rows(void **state) {
+    (void)state;
+    sampler *one = rows_join(0, "", CHAIN_SEMANTICS);
+    const int32_t given[] = {3, -1};
+    const scored_row scored[] = {{UINT64_C(1) << 45, 4.5f, 2}, {UINT64_C(1) << 44, 7, -1}};
+    sample_request request = rows_request();
+    request.n_rows = 2;
+    request.given = given;
+    request.scored = scored;
+    assert_int_equal(samplerd_link_send(rows.link, one, &request), STATUS_OK);
+    const Trivium__SampleRequest *r = rows_heard();
+    assert_true(r->n_rows == 2 && r->n_given == 2 && r->scored && !r->cut);
+    assert_raw(0, scored, sizeof scored);
+}
+
 static void what_fits_no_message_is_told_and_cuts_nobody(void **state) {
     (void)state;
     sampler *one = rows_join(0, "", "rules/1");
@@ -313,6 +328,7 @@ int main(void) {
         TEST(who_takes_cut_rows_is_known_from_its_hello),
         TEST(what_a_process_said_first_is_what_it_takes),
         TEST(a_cut_row_goes_in_place_of_the_row),
+        TEST(what_scoring_takes_goes_in_place_of_rows),
         TEST(what_fits_no_message_is_told_and_cuts_nobody),
         TEST(an_answer_comes_with_its_ticket_and_its_sampler),
         TEST(a_glimpse_is_passed_on),

@@ -15,7 +15,7 @@ enum { N_VOCAB = 4000, N_IDS = 50 };
 
 static float row[2 * N_VOCAB];
 static int32_t ids[N_IDS];
-static const int32_t given[1] = {3};
+static const int32_t given[2] = {3, -1};
 static strategy chosen;
 static row_cutter *cutter;
 
@@ -78,18 +78,39 @@ static void ids_go_where_a_stage_that_is_left_looks_at_them(void **state) {
 /* Whoever wants to know of more than the id has the whole row looked at. */
 static void rows_of_which_more_is_told_stay_whole(void **state) {
     (void)state;
-    sample_request others[5];
-    for (int i = 0; i < 5; i++) others[i] = a_step();
-    others[0].n_candidates = 1;
+    sample_request others[6];
+    for (int i = 0; i < 6; i++) others[i] = a_step();
+    for (int i = 3; i < 5; i++) others[i].given = given;
+    others[0].n_candidates = others[3].n_candidates = 1;
     others[1].n_watched = 1;
-    others[2].want_probabilities = true;
-    others[3].given = given;
-    others[4].n_rows = 2;
-    for (int i = 0; i < 5; i++) {
+    others[2].want_probabilities = others[4].want_probabilities = true;
+    others[5].n_rows = 2;
+    for (int i = 0; i < 6; i++) {
         row_cutter_cut(cutter, &others[i]);
-        assert_null(others[i].cut);
+        assert_true(!others[i].cut && !others[i].scored);
         assert_true(others[i].n_ids == N_IDS && others[i].n_prompt == 7);
     }
+}
+
+/* It is asked for no more than a number each, and no stage is run. */
+static void of_rows_that_are_scored_go_their_sums(void **state) {
+    (void)state;
+    failure f;
+    sample_request r = a_step();
+    bell_row_fill(row + N_VOCAB, N_VOCAB, 2);
+    r.given = given;
+    r.n_rows = 2;
+    row_cutter_cut(cutter, &r);
+    assert_non_null(r.scored);
+    assert_true(!r.cut && r.n_ids == 0 && r.n_prompt == 0);
+    for (int i = 0; i < 2; i++) assert_int_equal(scored_row_check(&r.scored[i], N_VOCAB, &f), STATUS_OK);
+    assert_true(r.scored[0].raw == row[3]);
+    row[N_VOCAB + 7] = 0.0f / 0.0f;
+    r = a_step();
+    r.given = given;
+    r.n_rows = 2;
+    row_cutter_cut(cutter, &r);
+    assert_true(!r.scored && r.n_ids == N_IDS);
 }
 
 static void rows_that_are_not_half_as_long_stay_whole(void **state) {
@@ -129,6 +150,7 @@ int main(void) {
         TEST(what_goes_is_what_the_chain_leaves),
         TEST(ids_go_where_a_stage_that_is_left_looks_at_them),
         TEST(rows_of_which_more_is_told_stay_whole),
+        TEST(of_rows_that_are_scored_go_their_sums),
         TEST(rows_that_are_not_half_as_long_stay_whole),
         TEST(rows_stay_whole_once_a_turn_has_taken_long),
     };

@@ -1,5 +1,6 @@
 /* Rows after their first stages, of random chains of all stages there are, in any order: whoever cuts and whoever draws, by
- * whatever instructions, an id, its log-probability and the state are those of the whole row, to the bit, step after step. */
+ * whatever instructions, an id, its log-probability and the state are those of the whole row, to the bit, step after step.
+ * So are scores by the sums of a row. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -164,9 +165,43 @@ static void what_is_drawn_from_a_cut_row_is_what_the_whole_one_gives(void **stat
         if (n_cuts[kind] < N_CASES / 10) fail_msg("%s: %u cuts", stage_table[kind].name, n_cuts[kind]);
 }
 
+/* ---- scores ---- */
+
+static void check_score(const float *logits, uint32_t width, int32_t given) {
+    failure f;
+    strategy none;
+    strategy_init(&none);
+    for (int i = 0; isa_chains[i]; i++)
+        for (int k = 0; isa_chains[k]; k++) {
+            scored_row scored;
+            sample_result whole, result;
+            sample_job job = {.logits = logits, .n_vocab = width, .strategy = &none, .given = given};
+            assert_int_equal(chain_sample(isa_chains[0], &job, &whole, NULL, &f), STATUS_OK);
+            assert_true(chain_score(isa_chains[i], logits, width, given, &scored));
+            assert_int_equal(scored_row_check(&scored, width, &f), STATUS_OK);
+            job.logits = NULL;
+            job.scored = &scored;
+            assert_int_equal(chain_sample(isa_chains[k], &job, &result, NULL, &f), STATUS_OK);
+            assert_int_equal(result.id, whole.id);
+            assert_memory_equal(&result.logprob, &whole.logprob, sizeof whole.logprob);
+        }
+}
+
+static void what_is_scored_by_sums_is_what_the_whole_row_gives(void **state) {
+    (void)state;
+    static float logits[WIDTH_MAX];
+    case_begin(2);
+    for (uint32_t number = 0; number < N_CASES; number++) {
+        uint32_t width = 1 + case_below(case_below(4) ? 80 : WIDTH_MAX);
+        case_row(logits, width);
+        check_score(logits, width, case_below(8) ? (int32_t)case_below(width) : SAMPLE_NEITHER);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_drawn_from_a_cut_row_is_what_the_whole_one_gives),
+        cmocka_unit_test(what_is_scored_by_sums_is_what_the_whole_row_gives),
     };
     return cmocka_run_group_tests(tests, isa_chains_make, isa_chains_free);
 }

@@ -260,6 +260,46 @@ static void stages_that_cannot_be_done(void **state) {
     }
 }
 
+/* ---- rows that are scored ---- */
+
+static void a_score_takes_the_sums_of_its_row_and_one_logit(void **state) {
+    (void)state;
+    scored_row one;
+    float odd[N];
+    choose("[{\"top_k\": 2}]");
+    assert_true(cuts_to(LOGITS, 2));
+    assert_true(chain_score(chain_here, LOGITS, N, 2, &one));
+    assert_true(one.raw == 3 && one.raw_max == row.raw_max && one.raw_total == row.raw_total);
+    assert_true(chain_score(chain_here, LOGITS, N, 5, &one) && one.raw == -INFINITY);
+    assert_true(chain_score(chain_here, LOGITS, N, SAMPLE_NEITHER, &one) && one.raw == -INFINITY);
+    memcpy(odd, LOGITS, sizeof odd);
+    odd[7] = NAN;
+    assert_false(chain_score(chain_here, odd, N, 2, &one));
+    for (int i = 0; i < N; i++) odd[i] = -INFINITY;
+    assert_false(chain_score(chain_here, odd, N, 2, &one));
+}
+
+static void scored_rows_that_cannot_be(void **state) {
+    (void)state;
+    const scored_row good_one = {.raw_total = WEIGHT_ONE, .raw_max = 9, .raw = -INFINITY};
+    scored_row bad[8];
+    failure f;
+    assert_int_equal(scored_row_check(&good_one, N, &f), STATUS_OK);
+    for (int i = 0; i < 8; i++) bad[i] = good_one;
+    bad[0].raw_total = WEIGHT_ONE - 1;
+    bad[1].raw_total = N * WEIGHT_ONE + 1;
+    bad[2].raw_max = NAN;
+    bad[3].raw_max = INFINITY;
+    bad[4].raw_max = -INFINITY;
+    bad[5].raw = 9.5f;
+    bad[6].raw = INFINITY;
+    bad[7].raw = NAN;
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(scored_row_check(&bad[i], N, &f), STATUS_BAD_MESSAGE);
+        assert_non_null(strstr(f.message, "scored row"));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(as_few_stages_are_done_as_leave_few_enough),
@@ -274,6 +314,8 @@ int main(void) {
         TEST(ids_out_of_range_or_order),
         TEST(logits_that_no_stage_leaves),
         TEST(stages_that_cannot_be_done),
+        TEST(a_score_takes_the_sums_of_its_row_and_one_logit),
+        TEST(scored_rows_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* The logits link of samplerd: a row that has been through the first stages reaches the sampler as it came, and one that
- * cannot be such a row is refused. What the sampler makes of it: tests/proto/draw/test_cut_row.c. */
+/* The logits link of samplerd: a row that has been through the first stages reaches the sampler as it came, and so does what
+ * scoring takes of rows; what cannot be of such rows is refused. What the sampler makes of it: tests/proto/draw/test_cut_row.c. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -150,6 +150,82 @@ static void candidates_and_sums_that_cannot_be(void **state) {
     REFUSED(&o, BAD_MESSAGE, "the sums");
 }
 
+/* ---- rows that are scored ---- */
+
+static int32_t given[SCENE_ROWS];
+static scored_row scored[SCENE_ROWS];
+
+static order order_scored(void) {
+    order o = order_good();
+    given[0] = 5, given[1] = -1;
+    scored[0] = (scored_row){UINT64_C(3) << 43, 5, 4.5f};
+    scored[1] = (scored_row){UINT64_C(1) << 44, 2, -INFINITY};
+    o.sample.n_rows = SCENE_ROWS;
+    o.sample.given = given;
+    o.sample.n_given = SCENE_ROWS;
+    o.sample.scored = true;
+    o.raw[0] = (wire_raw){scored, sizeof scored};
+    return o;
+}
+
+static void what_scoring_takes_reaches_the_sampler(void **state) {
+    (void)state;
+    scene_accept();
+    order o = order_scored();
+    assert_null(order_answer(&o)->error);
+    const sample_rows *rows = &scene.sampler.rows;
+    assert_true(rows->n_rows == SCENE_ROWS && rows->cut.n_left == 0 && !rows->logits[0]);
+    assert_memory_equal(scene.sampler.scored, scored, sizeof scored);
+    o = order_good();
+    assert_null(order_answer(&o)->error);
+    assert_null(scene.sampler.rows.scored);
+}
+
+static void only_rows_of_given_ids_can_be_scored(void **state) {
+    (void)state;
+    scene_accept();
+    order o = order_scored();
+    o.sample.n_given = 0;
+    REFUSED(&o, BAD_REQUEST, "scored rows are those");
+    o = order_scored();
+    o.sample.n_candidates = 1;
+    REFUSED(&o, BAD_REQUEST, "scored rows are those");
+    o = order_scored();
+    o.sample.n_watched = 1;
+    REFUSED(&o, BAD_REQUEST, "scored rows are those");
+    o = order_scored();
+    o.sample.n_rows = 1, o.sample.n_given = 1;
+    o.sample.want_probabilities = true;
+    REFUSED(&o, BAD_REQUEST, "scored rows are those");
+    o = order_scored();
+    o.sample.cut = order_cut().sample.cut;
+    REFUSED(&o, BAD_REQUEST, "scored rows are those");
+    o = order_scored();
+    Trivium__SharedRow shared = TRIVIUM__SHARED_ROW__INIT, *both[] = {&shared, &shared};
+    o.sample.shared = both;
+    o.sample.n_shared = SCENE_ROWS;
+    REFUSED(&o, BAD_REQUEST, "scored rows are those");
+}
+
+static void scored_rows_that_cannot_be(void **state) {
+    (void)state;
+    scene_accept();
+    order o = order_scored();
+    o.raw[0].n_bytes--;
+    REFUSED(&o, BAD_MESSAGE, "2 scored rows of 16 bytes");
+    o.raw[0] = (wire_raw){SCENE_LOGITS, SCENE_ROWS * SCENE_VOCAB * sizeof *SCENE_LOGITS};
+    REFUSED(&o, BAD_MESSAGE, "2 scored rows of 16 bytes");
+    o = order_scored();
+    scored[1].raw_total = 0;
+    REFUSED(&o, BAD_MESSAGE, "the sums");
+    o = order_scored();
+    scored[0].raw = NAN;
+    REFUSED(&o, BAD_MESSAGE, "the sums");
+    o = order_scored();
+    given[0] = SCENE_VOCAB;
+    REFUSED(&o, BAD_ID, "id 6 is outside");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(hello_says_that_cut_rows_are_taken),
@@ -158,6 +234,9 @@ int main(void) {
         TEST(only_one_row_that_is_drawn_from_can_be_cut),
         TEST(frames_that_do_not_hold_what_is_left),
         TEST(candidates_and_sums_that_cannot_be),
+        TEST(what_scoring_takes_reaches_the_sampler),
+        TEST(only_rows_of_given_ids_can_be_scored),
+        TEST(scored_rows_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,32 @@ static void each_row_follows_what_was_drawn_before_it(void **state) {
     assert_int_equal(out.results[2].id, 0);
 }
 
+static void what_scoring_takes_of_rows_scores_as_they_do(void **state) {
+    (void)state;
+    const int32_t given[N_ROWS] = {2, GIVEN_NONE, 0};
+    double logprobs[N_ROWS];
+    scored_row scored[N_ROWS];
+    sample_rows rows = all_rows();
+    sampled_rows out;
+    rows.given = given;
+    assert_int_equal(row_sampler_draw(sampler, &rows, &out, &failed), STATUS_OK);
+    chain *c = chain_new(ISA_REF);
+    assert_non_null(c);
+    for (int i = 0; i < N_ROWS; i++) {
+        logprobs[i] = out.results[i].logprob;
+        assert_true(chain_score(c, rows.logits[i], N_VOCAB, given[i] < 0 ? SAMPLE_NEITHER : given[i], &scored[i]));
+    }
+    chain_free(&c);
+    memset(rows.logits, 0, sizeof rows.logits);
+    rows.scored = scored;
+    rows.n_ids = 0;
+    assert_int_equal(row_sampler_draw(sampler, &rows, &out, &failed), STATUS_OK);
+    for (int i = 0; i < N_ROWS; i++) {
+        assert_int_equal(out.results[i].id, given[i]);
+        assert_true(out.results[i].logprob == logprobs[i]);
+    }
+}
+
 /* All at once, or one by one with what the last one gave: the same, to the bit. */
 static void rows_at_once_are_rows_one_by_one(void **state) {
     (void)state;
@@ -200,6 +226,7 @@ static void a_row_that_cannot_be_drawn_from_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(each_row_follows_what_was_drawn_before_it),
+        TEST(what_scoring_takes_of_rows_scores_as_they_do),
         TEST(rows_at_once_are_rows_one_by_one),
         TEST(drawing_ends_with_the_first_row_that_differs_from_its_draft),
         TEST(each_row_that_was_drafted_has_candidates),

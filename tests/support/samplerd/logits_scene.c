@@ -22,7 +22,8 @@ static status draw(void *context, unsigned drawer, const sample_rows *rows, samp
     s->rows = *rows;
     assert_in_range(rows->n_rows, 1, SCENE_ROWS);
     assert_int_equal(rows->n_vocab, SCENE_VOCAB);
-    for (uint32_t at = 0; rows->cut.n_left == 0 && at < rows->n_rows; at++)
+    if (rows->scored) memcpy(s->scored, rows->scored, rows->n_rows * sizeof *s->scored);
+    for (uint32_t at = 0; rows->cut.n_left == 0 && !rows->scored && at < rows->n_rows; at++)
         memcpy(s->logits + at * SCENE_VOCAB, rows->logits[at], SCENE_VOCAB * sizeof *s->logits);
     assert_in_range(rows->n_ids, 0, SCENE_IDS);
     if (rows->n_ids > 0) memcpy(s->ids, rows->ids, rows->n_ids * sizeof *s->ids);

@@ -23,6 +23,7 @@ typedef struct noting_sampler {
     size_t n_orders;            /* to drain */
     sample_rows rows;           /* of the last call; what it points to is copied below */
     float logits[SCENE_ROWS * SCENE_VOCAB];
+    scored_row scored[SCENE_ROWS];
     int32_t ids[SCENE_IDS], given[SCENE_ROWS];
     uint8_t state[8];
     size_t n_stages;             /* stages of its strategy */
