@@ -49,7 +49,7 @@ void departing_order(departing *l, tokenizerd_link *from, const drain_worker *or
     failure f = {.code = STATUS_OK};
     awaited_departure end = {.asker = from, .call = order->call};
     if (order->call == 0 && !order->is_sampler) {
-        draining_order(l->draining);
+        draining_replaced(l->draining);
         return;
     }
     if (l->n_awaited == DRAINS_MAX) fail(&f, STATUS_BUSY, "%d ends are waited for already", DRAINS_MAX);

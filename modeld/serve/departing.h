@@ -27,7 +27,7 @@ void departing_wire(departing *l, struct tokenizerds *tokenizerds, struct sampli
 void departing_end(const departing *l);
 void departing_free(departing **l);         /* after them and samplers, whose last words it hears. NULL is fine */
 
-/* Nobody waits for this modeld's end where the order's call is 0: there is always room for that. */
+/* Another modeld has this one's name, and nobody waits for its end, where the order's call is 0: there is always room for that. */
 void departing_order(departing *l, tokenizerd_link *from, const drain_worker *order);
 /* It does not wait for that any more; who was told to drain does so all the same. None of this number is fine. */
 void departing_cancel(departing *l, const tokenizerd_link *from, uint64_t call);

@@ -1,5 +1,6 @@
 #include "draining.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -11,7 +12,7 @@ enum { LOOK_MS = 20 };          /* between two looks at what is under way */
 
 struct draining {
     draining_options options;
-    uint64_t until_ms;          /* 0: not begun */
+    uint64_t until_ms;          /* 0: not begun; UINT64_MAX: however long it takes */
     int timer;                  /* -1: not set */
 };
 
@@ -23,17 +24,18 @@ static void on_look(void *context) {
     loop_stop(d->options.loop);
 }
 
-static void begin(draining *d, const char *asker) {
-    if (draining_has_begun(d)) return;
+static void begin(draining *d, const char *asker, double patience_s) {
     loop *l = d->options.loop;
-    loop_on_signal(l, SIGTERM, NULL, NULL);     /* the next one ends it */
-    d->until_ms = clock_ms() + (uint64_t)(d->options.patience_s * 1000) + 1;
-    log_event(LOG_INFO, "draining", "asked_by=\"%s\" patience_s=%g", asker, d->options.patience_s);
-    if (d->options.patience_s > 0) {
+    bool is_bounded = isfinite(patience_s), is_first = !draining_has_begun(d);
+    if (!is_first && (!is_bounded || d->until_ms != UINT64_MAX)) return;
+    if (is_bounded) loop_on_signal(l, SIGTERM, NULL, NULL);      /* the next one ends it */
+    d->until_ms = is_bounded ? clock_ms() + (uint64_t)(patience_s * 1000) + 1 : UINT64_MAX;
+    log_event(LOG_INFO, "draining", "asked_by=\"%s\" patience_s=%g", asker, patience_s);
+    if (patience_s > 0 && is_first) {
         d->options.begin(d->options.context);
         d->timer = loop_every(l, LOOK_MS, on_look, d);
     }
-    if (d->timer < 0) loop_stop(l);
+    if (d->timer < 0 || patience_s <= 0) loop_stop(l);
 }
 
 bool draining_has_begun(const draining *d) {
@@ -41,12 +43,18 @@ bool draining_has_begun(const draining *d) {
 }
 
 static void on_signal(void *context) {
-    begin(context, "SIGTERM");
+    draining *d = context;
+    begin(d, "SIGTERM", d->options.patience_s);
 }
 
 void draining_order(draining *d) {
     pid_files_forget_own();
-    begin(d, "an operator");
+    begin(d, "an operator", d->options.patience_s);
+}
+
+void draining_replaced(draining *d) {
+    pid_files_forget_own();
+    begin(d, "whoever replaces it", INFINITY);
 }
 
 draining *draining_new(const draining_options *options) {

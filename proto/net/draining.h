@@ -25,6 +25,9 @@ draining *draining_new(const draining_options *options);
 void draining_free(draining **d);   /* NULL is fine. SIGTERM ends the loop again */
 
 void draining_order(draining *d);   /* an operator wants it: as SIGTERM, and `up --keep` does not start it again */
+/* Another one has its place, and nobody else can go on with what is under way here: so it ends when that is over, however long it
+ * takes. Whoever wants it gone sooner says so, by SIGTERM or draining_order: from then on its patience counts. */
+void draining_replaced(draining *d);
 bool draining_has_begun(const draining *d);
 
 #endif

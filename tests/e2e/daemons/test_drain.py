@@ -249,7 +249,7 @@ def test_another_file_under_a_name_in_use(stack, model, other_model, undisturbed
     stack.running(3)
     with stack.held():
         new = stack.start("modeld", *flags, "--replace")
-        wait_until(lambda: " draining asked_by=\"an operator\"" in stack.log(old), what="an old modeld that drains")
+        wait_until(lambda: " draining asked_by=\"whoever replaces it\"" in stack.log(old), what="an old modeld that drains")
         shown = stack.lines("status")[0]["models"]
         assert [(m["name"], m["default"]) for m in shown] == [("made", True), ("made", False)]
     assert stack.text(*SHORT) == other_text

@@ -10,8 +10,9 @@ from conftest import Stack, wait_until
 from kills.models import MADE_SHAPE
 
 TEXT = ("hello", "--seed", "1", "--max-new-tokens", "300", "--ignore-eos")
-TOLD = ' draining asked_by="an operator"'
+TOLD = ' draining asked_by="whoever replaces it"'
 SEED, N_ROUNDS = 1, 4
+DRAIN_S = 0.1           # whoever is replaced takes longer than that, for nobody else can end its texts
 
 
 class Heard(AskingClient):
@@ -60,13 +61,14 @@ class Replaced(Stack):
     def is_replaced(self):
         self.new = self.replace(1, 1)
         wait_until(lambda: TOLD in self.log(self.old), what="an old modeld that drains")
+        time.sleep(2 * DRAIN_S)
         return self
 
     def modeld(self, file, place, *flags):
         return self.start("modeld", "--model", self.files[file], "--name", "made", "--bind-samplers", self.places[place], *flags)
 
     def replace(self, file, place):
-        return self.modeld(file, place, "--replace")
+        return self.modeld(file, place, "--replace", "--drain", str(DRAIN_S))
 
     def is_whole(self):
         self.samplerd.send_signal(signal.SIGCONT)

@@ -141,6 +141,39 @@ static void an_order_is_the_same_and_counts_once(void **state) {
     assert_int_equal(n_begun, 1);
 }
 
+static void is_replaced(void *unused) {
+    (void)unused;
+    draining_replaced(under_test);
+}
+
+static void who_is_replaced_has_all_time(void **state) {
+    (void)state;
+    make(0);                                    /* that is for signals and operators */
+    turns_once(l, 1, is_replaced, NULL);
+    turns_once(l, 100, becomes_idle, NULL);
+    assert_false(turns_to_the_end(l));
+    assert_int_equal(n_begun, 1);
+    assert_true(n_asked > 1);
+}
+
+static void until_a_signal_bounds_it(void **state) {
+    (void)state;
+    make(0.1);
+    turns_once(l, 1, is_replaced, NULL);
+    turns_once(l, 60, raise_signal, (void *)&terminate);
+    assert_false(turns_to_the_end(l));          /* the signal is its first one: it drains on, within its patience */
+    assert_int_equal(n_begun, 1);
+}
+
+static void to_be_replaced_ends_no_patience(void **state) {
+    (void)state;
+    make(0.1);
+    turns_once(l, 1, raise_signal, (void *)&terminate);
+    turns_once(l, 30, is_replaced, NULL);
+    assert_false(turns_to_the_end(l));
+    assert_int_equal(n_begun, 1);
+}
+
 static void what_came_before_the_loop_ran_counts(void **state) {
     (void)state;
     signals_rule before = signals_set(SIGNALS_HOLD);
@@ -162,6 +195,9 @@ int main(void) {
         TEST(a_second_signal_right_after_the_first_ends_it),
         TEST(an_interrupt_ends_it_at_any_time),
         TEST(an_order_is_the_same_and_counts_once),
+        TEST(who_is_replaced_has_all_time),
+        TEST(until_a_signal_bounds_it),
+        TEST(to_be_replaced_ends_no_patience),
         TEST(what_came_before_the_loop_ran_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
