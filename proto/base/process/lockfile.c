@@ -52,6 +52,7 @@ status lockfile_take(int *out, const char *path, failure *f) {
         if (still_named(fd, path)) {
             if (ftruncate(fd, 0) != 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) {
                 fail(f, STATUS_IO, "cannot write %s: %s", path, strerror(errno));
+                unlink(path);
                 close(fd);
                 return f->code;
             }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "key_spread.h"
+#include "key_write.h"
 #include "proto/base/process/lockfile.h"
 
 static bool is_server(key_role role) {
@@ -144,11 +145,10 @@ static status find_kept(const key_part *root, const key_part *part, const key_ho
     return st;
 }
 
-/* What it has already, and those that were asked for; all of a new one where none were. */
+/* What it has already, and those that were asked for; where none were, all of a new one, or of one that never was whole. */
 static status choose_roles(const key_part *part, const key_host *host, bool roles[KEY_ROLES], failure *f) {
     status st = roles_there(part, roles, f);
-    bool some = host->has_roles;
-    for (key_role role = 0; role < KEY_ROLES; role++) some |= roles[role];
+    bool some = host->has_roles || key_spread_reached(part);
     for (key_role role = 0; role < KEY_ROLES; role++) roles[role] |= !some || (host->has_roles && host->roles[role]);
     return st;
 }
@@ -182,15 +182,24 @@ static status make_host(const key_set *set, const key_host *host, key_kept *kept
     if (st == STATUS_OK) st = make_folders(&part, whole.roles, f);
     if (st == STATUS_OK) st = server_keys(&root, &part, whole.roles, f);
     if (st == STATUS_OK) st = own_keys(&root, &part, &whole, f);
+    if (st == STATUS_OK) st = key_spread_to(&part, f);
     return st == STATUS_OK ? key_spread(set, f) : st;
 }
 
 /* ---- taking away ---- */
 
-/* The files of its part, then folders that are empty. What somebody else put there stays. */
+/* Of keygen's own, one that was never whole included. */
+static bool is_ours(const char *file) {
+    const char *dot = strrchr(file, '.');
+    return dot && (strcmp(dot, KEY_SUFFIX) == 0 || strcmp(dot, KEY_SECRET_SUFFIX) == 0 ||
+                   (file[0] == '.' && strcmp(dot, KEY_PARTIAL_SUFFIX) == 0));
+}
+
+/* The files of its part, then folders that are empty. What somebody else put there stays. The keys of servers come last: as
+ * long as they are there, a revocation that was interrupted says again that they are to be changed. */
 static status remove_part(const key_part *part, failure *f) {
     static const char *const folders[] = {
-        "own", "server", "authorised/text", "authorised/tokens", "authorised/logits", "authorised", ""};
+        "own", "authorised/text", "authorised/tokens", "authorised/logits", "authorised", "server", ""};
     status st = STATUS_OK;
     for (size_t i = 0; st == STATUS_OK && i < sizeof folders / sizeof *folders; i++) {
         char folder[KEY_PATH_BYTES + 32], path[sizeof folder + 256];
@@ -198,10 +207,8 @@ static status remove_part(const key_part *part, failure *f) {
         snprintf(folder, sizeof folder, "%s%s%s", part->folder, *folders[i] ? "/" : "", folders[i]);
         int n = scandir(folder, &list, NULL, alphasort);
         for (int k = 0; k < n; k++) {
-            const char *dot = strrchr(list[k]->d_name, '.');
             snprintf(path, sizeof path, "%s/%s", folder, list[k]->d_name);
-            bool is_key = dot && (strcmp(dot, KEY_SUFFIX) == 0 || strcmp(dot, KEY_SECRET_SUFFIX) == 0);
-            if (st == STATUS_OK && is_key) st = key_part_remove(part, path, f);
+            if (st == STATUS_OK && is_ours(list[k]->d_name)) st = key_part_remove(part, path, f);
             free(list[k]);
         }
         if (n >= 0) free(list);
@@ -271,10 +278,10 @@ static status hold(held *h, const key_set *set, failure *f) {
     h->lock = -1;
     status st = key_part_open(&root, set, NULL, f);
     if (st == STATUS_OK) st = key_part_folder(&root, "", f);
-    if (st == STATUS_OK) st = check_purpose(&root, f);
     if (st != STATUS_OK) return st;
     snprintf(h->path, sizeof h->path, "%s/.lock", set->folder);
-    return lockfile_take(&h->lock, h->path, f);
+    st = lockfile_take(&h->lock, h->path, f);
+    return st == STATUS_OK ? check_purpose(&root, f) : st;     /* another process may have been making the set until now */
 }
 
 status key_set_make(const key_set *set, failure *f) {

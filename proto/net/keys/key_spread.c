@@ -65,22 +65,31 @@ static status spread_server(const key_part *from, const key_part *to, key_role r
     return st == STATUS_OK ? spread_public(from, to, role, true, f) : st;
 }
 
-static status spread_to(void *context, const char *host, failure *f) {
-    const key_part *from = context;
-    key_part to;
-    status st = key_part_open(&to, from->set, host, f);
-    if (st == STATUS_OK) st = key_part_folder(&to, "", f);
-    if (st == STATUS_OK) st = key_part_folder(&to, "server", f);
-    if (st == STATUS_OK) st = spread_server(from, &to, ROLE_TOKENIZERD, f);
-    if (st == STATUS_OK) st = spread_server(from, &to, ROLE_MODELD, f);
-    for (key_link link = 0; st == STATUS_OK && link < KEY_LINKS; link++) st = spread_link(from, &to, link, f);
+bool key_spread_reached(const key_part *part) {
+    char path[KEY_PATH_BYTES];
+    failure unused;
+    return key_server_path(path, part->folder, ROLE_TOKENIZERD, false, &unused) == STATUS_OK && key_exists(path);
+}
+
+status key_spread_to(const key_part *part, failure *f) {
+    key_part from;
+    status st = key_part_open(&from, part->set, NULL, f);
+    if (st == STATUS_OK) st = key_part_folder(part, "", f);
+    if (st == STATUS_OK) st = key_part_folder(part, "server", f);
+    if (st == STATUS_OK) st = spread_server(&from, part, ROLE_TOKENIZERD, f);
+    if (st == STATUS_OK) st = spread_server(&from, part, ROLE_MODELD, f);
+    for (key_link link = 0; st == STATUS_OK && link < KEY_LINKS; link++) st = spread_link(&from, part, link, f);
     return st;
 }
 
+static status spread_known(void *context, const char *host, failure *f) {
+    key_part part;
+    status st = key_part_open(&part, context, host, f);
+    return st == STATUS_OK && key_spread_reached(&part) ? key_spread_to(&part, f) : st;
+}
+
 status key_spread(const key_set *set, failure *f) {
-    key_part from;
     char hosts[KEY_PATH_BYTES + sizeof KEY_HOSTS + 1];
-    status st = key_part_open(&from, set, NULL, f);
     snprintf(hosts, sizeof hosts, "%s/" KEY_HOSTS, set->folder);
-    return st == STATUS_OK ? key_names(hosts, "", spread_to, &from, f) : st;
+    return key_names(hosts, "", spread_known, (void *)set, f);
 }

@@ -52,7 +52,7 @@ status key_pair_write(const key_pair *pair, const char *path, bool is_secret, fa
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     assert(strstr(name, KEY_SUFFIX));
     if (strlen(path) >= KEY_PATH_BYTES) return fail(f, STATUS_TOO_LONG, "the path of a key is too long");
-    snprintf(partial, sizeof partial, "%.*s.%s.%d.tmp", (int)(name - path), path, name, (int)getpid());
+    snprintf(partial, sizeof partial, "%.*s.%s" KEY_PARTIAL_SUFFIX, (int)(name - path), path, name);
     unlink(partial);
     failure why;
     status st = save(pair, name, partial, is_secret, &why);

@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,66 +14,30 @@
 #include "proto/net/keys/key_pair.h"
 #include "proto/net/keys/key_set.h"
 #include "proto/net/keys/key_write.h"
+#include "tests/support/keys/set_folder.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-static char folder[64];
 static size_t n_told[KEY_REMOVED + 1];
 
 static void count(void *context, key_change change, const char *path, const char *part) {
     (void)context;
     (void)part;
-    assert_true(strncmp(path, folder, strlen(folder)) == 0);
+    assert_true(strncmp(path, set_folder, strlen(set_folder)) == 0);
     n_told[change]++;
 }
 
-static const key_set set = {.folder = folder, .told = count};
+static const key_set set = {.folder = set_folder, .told = count};
 
-static int make_folder(void **state) {
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/trivium-test-XXXXXX");
+static int begin(void **state) {
     memset(n_told, 0, sizeof n_told);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
-static const char *at(const char *name) {
-    static char paths[4][256];
-    static size_t next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
-static bool is_there(const char *name) {
-    struct stat info;
-    return lstat(at(name), &info) == 0;
+    return set_folder_begin(state);
 }
 
 static mode_t mode_of(const char *name) {
     struct stat info;
     assert_int_equal(stat(at(name), &info), 0);
     return info.st_mode & 0777;
-}
-
-static key_pair pair_of(const char *name, bool is_secret) {
-    key_pair pair;
-    failure f;
-    const char *path = at(name);
-    status st = is_secret ? key_pair_read_secret(&pair, path, NULL, &f) : key_pair_read_public(&pair, path, &f);
-    assert_int_equal(st, STATUS_OK);
-    return pair;
-}
-
-static void assert_one_key(const char *one, const char *other) {
-    key_pair a = pair_of(one, strstr(one, "secret")), b = pair_of(other, strstr(other, "secret"));
-    assert_string_equal(a.public_key, b.public_key);
 }
 
 static void assert_done(status st) {
@@ -301,9 +264,9 @@ static void folders_and_secrets_that_others_reach(void **state) {
     assert_int_equal(chmod(at("authorised/tokens"), 0770), 0);
     refused(STATUS_FORBIDDEN, "others may write");
     assert_int_equal(chmod(at("authorised/tokens"), 0700), 0);
-    assert_int_equal(chmod(folder, 0702), 0);
+    assert_int_equal(chmod(set_folder, 0702), 0);
     refused(STATUS_FORBIDDEN, "others may write");
-    assert_int_equal(chmod(folder, 0700), 0);
+    assert_int_equal(chmod(set_folder, 0700), 0);
 }
 
 static void names_that_lead_elsewhere(void **state) {
@@ -358,7 +321,7 @@ static void a_full_disk_leaves_what_was_there(void **state) {
 }
 
 int main(void) {
-#define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+#define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, begin, set_folder_end)
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(a_set_has_all_keys_and_its_host_is_an_operator),
         IN_A_FOLDER(what_is_there_stays),
