@@ -86,6 +86,7 @@ enum {
     CONNECTION_BYTES = 104 << 10,   /* that ZeroMQ holds for one which is used: two pipes of two chunks, two buffers, keys; measured */
     DESCRIPTORS_MAX = 4096,         /* to which a lower limit is raised */
     REFUSED_ADDRESSES_MAX = TINY_LIMITS ? 2 : 64,   /* that the log tells apart, of those that were refused within a minute */
+    FAULTS_NAMED_MAX = TINY_LIMITS ? 2 : 8, /* files of a folder within a minute: each has a line of the log, the others one */
     RECEIVED_BYTES_MAX = 16 << 20,  /* received by one daemon and not taken yet; where that is full, each has a share of as much */
     REQUESTS_MAX = TINY_LIMITS ? 4 : 1024,  /* tokenizerd's table of generations */
     CALLS_MAX = TINY_LIMITS ? 4 : 4096,     /* tokenize, score, probe, … under way */

@@ -100,13 +100,18 @@ static void on_authorised_changed(void *context) {
     }
 }
 
-static void on_server_key_changed(void *context) {
+static bool on_server_key_changed(void *context) {
     peers *ps = context;
     failure f;
-    bool bound = endpoint_bind_anew(ps->endpoint, &f);
-    if (bound) log_event(LOG_INFO, "server_key_changed", "link=%s endpoint=%s", key_link_name(ps->link), peers_address(ps));
-    else log_event(LOG_ERROR, "server_key_changed", "link=%s why=\"%s\"", key_link_name(ps->link), f.message);
-    peers_lose_connections(ps);
+    bool cut, bound = endpoint_bind_anew(ps->endpoint, &cut, &f);
+    if (bound) {
+        log_event(LOG_INFO, "server_key_changed", "link=%s endpoint=%s", key_link_name(ps->link), peers_address(ps));
+        fault_is_over(&ps->bind_fault);
+    } else if (fault_is_news(&ps->bind_fault, &f)) {
+        log_event(LOG_ERROR, "server_key_not_bound", "link=%s why=\"%s\"", key_link_name(ps->link), f.message);
+    }
+    if (cut) peers_lose_connections(ps);
+    return bound;
 }
 
 status peers_guard_begin(peers *ps, const endpoint_options *where, failure *f) {

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "endpoint/waiting.h"
+#include "faults/faults.h"
 #include "hello.h"
 #include "outbox/outbox.h"
 #include "peer.h"
@@ -98,6 +99,7 @@ struct peers {
     void *socket;
     keys *keys;                     /* of a bound side over tcp with keys, else NULL: who may join */
     key_link link;
+    lasting_fault bind_fault;       /* of the endpoint, with another server key */
     peers_options options;
     Trivium__Hello hello;           /* ours */
     char host[HOST_BYTES];

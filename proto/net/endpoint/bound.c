@@ -101,21 +101,33 @@ status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f
     return STATUS_OK;
 }
 
-/* ZeroMQ's listener keeps the key with which it was bound, and takes its connections along when it ends. What the system has
- * accepted meanwhile waits in the listening socket, which goes on under another number. */
-bool endpoint_bind_anew(endpoint *e, failure *f) {
-    void *socket = zsock_resolve(e->zsock);
-    if (keys_dress_bound(e->keys, e->link, socket, f) != STATUS_OK) return false;
+/* Ends ZeroMQ's listener, which takes its connections along. What the system has accepted meanwhile waits in the listening
+ * socket, which goes on under another number: nobody else can have the port. */
+static bool stop_accepting(endpoint *e, failure *f) {
     int copy = fcntl(gate_descriptor(e->listener), F_DUPFD_CLOEXEC, 0);
     if (copy < 0) {
         fail(f, STATUS_IO, "cannot listen anew at %s: %s", e->address, strerror(errno));
         return false;
     }
     gate_listens_too(e->listener, copy);
-    bool bound = zmq_unbind(socket, e->address) == 0 &&
-                 zmq_setsockopt(socket, ZMQ_USE_FD, &copy, sizeof copy) == 0 && zmq_bind(socket, e->address) == 0;
-    if (bound) return true;
-    fail(f, STATUS_IO, "cannot bind to %s anew: %s", e->address, zmq_strerror(zmq_errno()));
+    if (zmq_unbind(zsock_resolve(e->zsock), e->address) == 0) {
+        e->kept_fd = copy;
+        return true;
+    }
+    fail(f, STATUS_IO, "cannot listen anew at %s: %s", e->address, zmq_strerror(zmq_errno()));
     close(copy);
     return false;
+}
+
+/* By another listener, since one keeps the key with which it was bound. */
+bool endpoint_bind_anew(endpoint *e, bool *cut, failure *f) {
+    void *socket = zsock_resolve(e->zsock);
+    *cut = false;
+    if (keys_dress_bound(e->keys, e->link, socket, f) != STATUS_OK) return false;
+    if (e->kept_fd < 0) *cut = stop_accepting(e, f);
+    if (e->kept_fd < 0) return false;
+    bool bound = zmq_setsockopt(socket, ZMQ_USE_FD, &e->kept_fd, sizeof e->kept_fd) == 0 && zmq_bind(socket, e->address) == 0;
+    if (bound) e->kept_fd = -1;         /* ZeroMQ's from now on */
+    else fail(f, STATUS_IO, "cannot bind to %s anew: %s", e->address, zmq_strerror(zmq_errno()));
+    return bound;
 }

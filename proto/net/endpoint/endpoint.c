@@ -41,7 +41,7 @@ status endpoint_new(endpoint **out, int type, const endpoint_options *options, f
     if (st != STATUS_OK) return st;
     endpoint *e = calloc(1, sizeof *e);
     if (!e) return fail(f, STATUS_NO_MEMORY, "no memory for a socket");
-    e->lock_fd = -1;
+    e->lock_fd = e->kept_fd = -1;
     e->zsock = zsock_new(type);
     if (!e->zsock) {
         free(e);
@@ -75,6 +75,7 @@ void endpoint_close(endpoint **e_pointer) {
     if (e->path) unlink(e->path);
     monitor_free(&e->monitor);
     zsock_destroy(&e->zsock);
+    if (e->kept_fd >= 0) close(e->kept_fd);
     lockfile_give(&e->lock_fd, e->lock_path);
     free(e);
 }

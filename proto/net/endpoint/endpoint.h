@@ -34,9 +34,10 @@ status endpoint_check_joins(const char *const *addresses, size_t n, const endpoi
  * over 107 bytes. STATUS_BAD_REQUEST: no endpoint, or tcp with neither keys nor `insecure`. */
 status endpoint_bind(endpoint **out, const endpoint_options *options, failure *f);
 
-/* A bound one with keys meets newcomers with the server key that its link has by now. All its connections end: whoever comes
- * back is asked for a key anew. False: it does not listen any more, or only with the old key, and `f` says why. */
-bool endpoint_bind_anew(endpoint *e, failure *f);
+/* A bound one with keys meets newcomers with the server key that its link has by now. All its connections end (*cut): whoever
+ * comes back proves himself anew. False, and `f` says why: all is as it was, or where they were cut, newcomers wait. It may be
+ * called again until it is true. */
+bool endpoint_bind_anew(endpoint *e, bool *cut, failure *f);
 
 /* DEALER, connecting at once, and anew as long as nobody listens there. Its host is an address, never a name (names/).
  * One whose connection broke, or whose handshake failed, may never connect again: it is made anew.

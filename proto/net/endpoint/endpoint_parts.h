@@ -16,6 +16,7 @@ struct endpoint {
     char lock_path[IPC_PATH_BYTES_MAX + sizeof ".lock"];
     int lock_fd;
     int listener;
+    int kept_fd;                /* what listened for a bound one, while ZeroMQ accepts nothing there; else -1 */
     keys *keys;                 /* NULL: it has none */
     key_link link;
     bool bound;

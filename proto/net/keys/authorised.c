@@ -8,18 +8,24 @@
 #include <string.h>
 
 #include "key_pair.h"
+#include "proto/base/clock.h"
 #include "proto/base/grow.h"
 #include "proto/base/limits.h"
 #include "proto/base/log.h"
+#include "proto/net/faults/faults.h"
 
-enum { FILE_NAME_BYTES = KEY_NAME_BYTES_MAX + sizeof KEY_SUFFIX };
+enum {
+    FILE_NAME_BYTES = KEY_NAME_BYTES_MAX + sizeof KEY_SUFFIX,
+    OTHERS_MAX = 4 * AUTHORISED_MAX,    /* files in the folder that are no keys: all are passed over each time */
+};
 
 typedef struct key_entry {
     char file[FILE_NAME_BYTES];
     key_stamp stamp;
     char public_key[KEY_TEXT_BYTES];    /* "": it could not be read yet */
     key_rights rights;
-    bool unreadable;                    /* as it is now */
+    bool unreadable;                    /* as it is now, */
+    bool unjudged;                      /* through no fault of its own: it is to be read again */
 } key_entry;
 
 typedef struct key_table {
@@ -28,10 +34,13 @@ typedef struct key_table {
 } key_table;
 
 struct authorised {
-    char path[KEY_PATH_BYTES];
+    const char *folder;             /* of all keys */
+    char path[KEY_PATH_BYTES];      /* of those of this link */
     key_link link;
     key_table table;
     bool readable;
+    lasting_fault fault;            /* of the folder, while it is not */
+    fault_crowd file_faults;
 };
 
 /* ---- the folder ---- */
@@ -66,8 +75,12 @@ static status add_file(key_table *table, const char *path, const char *file, fai
 /* The names of all key files, in order. */
 static status list(key_table *table, DIR *folder, const char *path, failure *f) {
     status st = STATUS_OK;
-    for (const struct dirent *one; st == STATUS_OK && (errno = 0, one = readdir(folder));)
+    size_t n_others = 0;        /* with "." and ".." */
+    for (const struct dirent *one; st == STATUS_OK && (errno = 0, one = readdir(folder));) {
         if (is_key_file(one->d_name)) st = add_file(table, path, one->d_name, f);
+        else if (n_others++ == OTHERS_MAX + 2)
+            st = fail(f, STATUS_BUSY, "%s has more than %d files that are no keys", path, OTHERS_MAX);
+    }
     if (st == STATUS_OK && errno != 0) st = fail(f, STATUS_IO, "cannot read %s: %s", path, strerror(errno));
     if (st == STATUS_OK && table->n > 0) qsort(table->entries, table->n, sizeof *table->entries, by_name);
     return st;
@@ -75,20 +88,21 @@ static status list(key_table *table, DIR *folder, const char *path, failure *f) 
 
 /* ---- its files ---- */
 
-/* As it was before, or as it is now. Whatever becomes of it, this state of the file is not read again. */
+/* As it was before, or as it is now. This state of the file is not read again, once it could be judged. */
 static status take_file(key_entry *entry, const key_entry *before, const char *path, const struct stat *info, failure *f) {
     key_stamp stamp = key_stamp_of(info);
     if (before) *entry = *before;
-    if (before && key_stamp_equal(&stamp, &before->stamp)) return STATUS_OK;
+    if (before && !before->unjudged && key_stamp_equal(&stamp, &before->stamp)) return STATUS_OK;
     entry->stamp = stamp;
     key_pair pair;
     char file[KEY_PATH_BYTES + FILE_NAME_BYTES];
     snprintf(file, sizeof file, "%s/%s", path, entry->file);
     status st = key_pair_read_public(&pair, file, f);
+    entry->unjudged = st == STATUS_NO_MEMORY;
+    entry->unreadable = st != STATUS_OK;
     if (st != STATUS_OK) return st;
     memcpy(entry->public_key, pair.public_key, sizeof entry->public_key);
     entry->rights = pair.rights;
-    entry->unreadable = false;
     return STATUS_OK;
 }
 
@@ -98,17 +112,19 @@ static status take_files(authorised *a, key_table *table, DIR *folder, bool is_f
         key_entry *entry = &table->entries[i];
         struct stat info;
         if (fstatat(dirfd(folder), entry->file, &info, 0) != 0) info = (struct stat){0};
-        status st = take_file(entry, find_file(&a->table, entry), a->path, &info, f);
+        const key_entry *before = find_file(&a->table, entry);
+        status st = take_file(entry, before, a->path, &info, f);
         if (st != STATUS_OK && is_first) return st;
-        if (st == STATUS_OK) continue;
-        entry->unreadable = true;
-        log_event(LOG_ERROR, "key_unreadable", "why=\"%s\"", f->message);
+        bool is_told = before && before->unjudged && entry->unjudged;
+        if (st != STATUS_OK && !is_told && faults_name(&a->file_faults, clock_ms()))
+            log_event(LOG_ERROR, "key_unreadable", "why=\"%s\"", f->message);
     }
     return STATUS_OK;
 }
 
 static status read_folder(authorised *a, key_table *table, bool is_first, failure *f) {
-    status st = key_folder_check(a->path, f);
+    status st = key_folders_check(a->folder, "authorised", f);
+    if (st == STATUS_OK) st = key_folder_check(a->path, f);
     if (st != STATUS_OK) return st;
     DIR *folder = opendir(a->path);
     if (!folder) return fail(f, STATUS_IO, "cannot open %s: %s", a->path, strerror(errno));
@@ -128,6 +144,7 @@ static void tell_if_empty(const authorised *a) {
 status authorised_new(authorised **out, const char *folder, key_link link, failure *f) {
     authorised *a = *out = calloc(1, sizeof *a);
     if (!a) return fail(f, STATUS_NO_MEMORY, "no memory for keys");
+    a->folder = folder;
     a->link = link;
     a->readable = true;
     status st = key_authorised_path(a->path, folder, link, NULL, f);
@@ -153,17 +170,23 @@ static bool says_the_same(const key_table *one, const key_table *other) {
     return same;
 }
 
+static void tell_other_files(authorised *a) {
+    size_t n = faults_take_others(&a->file_faults, clock_ms());
+    if (n > 0) log_event(LOG_ERROR, "key_unreadable", "others=%zu folder=\"%s\"", n, a->path);
+}
+
 bool authorised_refresh(authorised *a) {
     failure f;
     key_table now = {0};
-    status st = read_folder(a, &now, false, &f);
-    if (st != STATUS_OK) {
-        if (a->readable) log_event(LOG_ERROR, "keys_unreadable", "link=%s why=\"%s\"", key_link_name(a->link), f.message);
-        a->readable = false;
+    a->readable = read_folder(a, &now, false, &f) == STATUS_OK;
+    tell_other_files(a);
+    if (!a->readable) {
+        if (fault_is_news(&a->fault, &f))
+            log_event(LOG_ERROR, "keys_unreadable", "link=%s why=\"%s\"", key_link_name(a->link), f.message);
         free(now.entries);
         return false;
     }
-    a->readable = true;
+    fault_is_over(&a->fault);
     bool changed = !says_the_same(&a->table, &now);
     free(a->table.entries);
     a->table = now;

@@ -14,9 +14,9 @@ typedef struct authorised authorised;
 status authorised_new(authorised **out, const char *folder, key_link link, failure *f);
 void authorised_free(authorised **a);           /* NULL is fine */
 
-/* Reads what has changed since. A file that cannot be read, as one that is just being written, keeps the key that it had,
- * for those who are here, and a folder that cannot be read all of them; both are logged once. True: keys or rights are not
- * what they were. */
+/* Reads what has changed since. A file that cannot be read, as one that is just being written, keeps the key that it had, for
+ * those who are here, and a folder that cannot be read all of them. The log has each state of a file once, but not of all where
+ * there are many (faults.h), and each fault of the folder. True: keys or rights are not what they were. */
 bool authorised_refresh(authorised *a);
 
 /* Is this key (Z85) one of them, and with which rights? Where several files have it, with those of all. */

@@ -107,6 +107,12 @@ key_rights key_rights_of_both(key_rights one, key_rights other) {
 
 /* ---- who may have written it, and who may read it ---- */
 
+static status look(const char *what, const char *path, struct stat *info, failure *f) {
+    if (stat(path, info) == 0) return STATUS_OK;
+    if (errno == ENOENT || errno == ENOTDIR) return fail(f, STATUS_NOT_FOUND, "there is no %s %s", what, path);
+    return fail(f, STATUS_IO, "cannot look at %s: %s", path, strerror(errno));
+}
+
 /* Root may write anywhere, so what is root's is no worse. */
 static status check_writers(const char *path, const struct stat *info, failure *f) {
     if (info->st_uid != geteuid() && info->st_uid != 0)
@@ -118,15 +124,27 @@ static status check_writers(const char *path, const struct stat *info, failure *
 
 status key_folder_check(const char *path, failure *f) {
     struct stat info;
-    if (stat(path, &info) != 0) {
-        if (errno == ENOENT || errno == ENOTDIR) return fail(f, STATUS_NOT_FOUND, "there is no folder %s", path);
-        return fail(f, STATUS_IO, "cannot look at %s: %s", path, strerror(errno));
-    }
+    status st = look("folder", path, &info, f);
+    if (st != STATUS_OK) return st;
     if (!S_ISDIR(info.st_mode)) return fail(f, STATUS_IO, "%s is not a folder", path);
     return check_writers(path, &info, f);
 }
 
-status key_file_check(const char *path, const struct stat *info, bool is_secret, failure *f) {
+status key_folders_check(const char *folder, const char *below, failure *f) {
+    char path[KEY_PATH_BYTES];
+    status st = key_folder_check(folder, f);
+    if (st != STATUS_OK) return st;
+    st = check_fit(snprintf(path, sizeof path, "%s/%s", folder, below), f);
+    return st == STATUS_OK ? key_folder_check(path, f) : st;
+}
+
+status key_file_check(const char *path, bool is_secret, failure *f) {
+    struct stat info;
+    status st = look("file", path, &info, f);
+    return st == STATUS_OK ? key_file_check_stat(path, &info, is_secret, f) : st;
+}
+
+status key_file_check_stat(const char *path, const struct stat *info, bool is_secret, failure *f) {
     if (!S_ISREG(info->st_mode)) return fail(f, STATUS_IO, "%s is not a file", path);
     if (info->st_size > KEY_FILE_BYTES_MAX) return fail(f, STATUS_IO, "%s is too large for a key", path);
     status st = check_writers(path, info, f);

@@ -63,8 +63,11 @@ key_rights key_rights_of_both(key_rights one, key_rights other);    /* what eith
 /* Is it a folder of this process's user (or root's) in which nobody else may write? STATUS_NOT_FOUND, STATUS_IO,
  * STATUS_FORBIDDEN with what to do about it. */
 status key_folder_check(const char *path, failure *f);
-/* Is it such a file, of a size that a key may have, by what fstat() said of it? A secret one may not be read by others,
- * either. */
-status key_file_check(const char *path, const struct stat *info, bool is_secret, failure *f);
+/* The same of `folder` and of the one in it that is called `below`: others may neither change it nor put another in its place. */
+status key_folders_check(const char *folder, const char *below, failure *f);
+/* Is it such a file, of a size that a key may have? A secret one may not be read by others, either. */
+status key_file_check(const char *path, bool is_secret, failure *f);
+/* The same of what stat() said: for whoever has done it anyway. */
+status key_file_check_stat(const char *path, const struct stat *info, bool is_secret, failure *f);
 
 #endif

@@ -26,7 +26,7 @@ static status read_checked(int fd, const char *path, bool is_secret, key_stamp *
                            failure *f) {
     struct stat info;
     if (fstat(fd, &info) != 0) return fail(f, STATUS_IO, "cannot look at %s: %s", path, strerror(errno));
-    status st = key_file_check(path, &info, is_secret, f);
+    status st = key_file_check_stat(path, &info, is_secret, f);
     if (st != STATUS_OK) return st;
     if (stamp) *stamp = key_stamp_of(&info);
     size_t n = 0;
@@ -38,12 +38,19 @@ static status read_checked(int fd, const char *path, bool is_secret, key_stamp *
     return STATUS_OK;
 }
 
-/* A file that a symbolic link leads to will do; a pipe is opened without waiting for a writer, and then refused. */
+static bool is_want(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+/* A file that a symbolic link leads to will do. Anything else is not even opened, for that may be to use it; should it take the
+ * place of a file just then, the opening waits for nobody. */
 static status read_file(const char *path, bool is_secret, key_stamp *stamp, char text[KEY_FILE_BYTES_MAX + 1], failure *f) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    status st = key_file_check(path, is_secret, f);
+    if (st != STATUS_OK) return st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 && errno == ENOENT) return fail(f, STATUS_NOT_FOUND, "there is no file %s", path);
-    if (fd < 0) return fail(f, STATUS_IO, "cannot open %s: %s", path, strerror(errno));
-    status st = read_checked(fd, path, is_secret, stamp, text, f);
+    if (fd < 0) return fail(f, is_want(errno) ? STATUS_NO_MEMORY : STATUS_IO, "cannot open %s: %s", path, strerror(errno));
+    st = read_checked(fd, path, is_secret, stamp, text, f);
     close(fd);
     return st;
 }

@@ -31,7 +31,7 @@ key_stamp key_stamp_of(const struct stat *info);
 bool key_stamp_equal(const key_stamp *one, const key_stamp *other);
 
 /* The public half in `path`, X.key. STATUS_NOT_FOUND; STATUS_FORBIDDEN: others may write it; STATUS_IO: it cannot be read, or
- * is no key; all with its path. */
+ * is no key; STATUS_NO_MEMORY: not now, for want of memory or descriptors; all with its path. */
 status key_pair_read_public(key_pair *out, const char *path, failure *f);
 /* Both halves in X.key_secret, which nobody else may read. `stamp` may be NULL. */
 status key_pair_read_secret(key_pair *out, const char *path, key_stamp *stamp, failure *f);

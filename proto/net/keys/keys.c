@@ -7,6 +7,7 @@
 
 #include "authorised.h"
 #include "proto/base/log.h"
+#include "proto/net/faults/faults.h"
 #include "zap.h"
 
 enum { LOOK_MS = 1000 };            /* how often the folder is looked into */
@@ -23,13 +24,14 @@ typedef struct guarded_link {
     key_pair server;
     key_stamp server_stamp;
     char server_path[KEY_PATH_BYTES];
-    bool server_unreadable;         /* now; which was logged */
+    lasting_fault server_fault;     /* it cannot be read */
+    bool is_new;                    /* newcomers do not meet it yet */
 } guarded_link;
 
 /* A link that is joined from here: as it was last read. */
 typedef struct joined_link {
     bool known;
-    bool unreadable;                /* since then; which was logged */
+    lasting_fault fault;            /* it cannot be read any more */
     key_pair own, server, next;     /* next.public_key may be "" */
 } joined_link;
 
@@ -74,21 +76,11 @@ static status set_option(void *socket, int option, const void *value, size_t n_b
     return fail(f, STATUS_IO, "ZeroMQ takes no keys: %s", zmq_strerror(zmq_errno()));
 }
 
-/* Others may not add to it or take from it. */
-static status check_folders(const keys *k, const char *below, failure *f) {
-    char path[KEY_PATH_BYTES];
-    status st = key_folder_check(k->folder, f);
-    if (st != STATUS_OK) return st;
-    if (snprintf(path, sizeof path, "%s/%s", k->folder, below) >= (int)sizeof path)
-        return fail(f, STATUS_TOO_LONG, "the path of a folder of keys is too long");
-    return key_folder_check(path, f);
-}
-
 /* ---- the joining end ---- */
 
 static status read_own(const keys *k, key_role role, key_pair *out, failure *f) {
     char path[KEY_PATH_BYTES], secret[KEY_PATH_BYTES];
-    status st = check_folders(k, "own", f);
+    status st = key_folders_check(k->folder, "own", f);
     if (st == STATUS_OK) st = key_own_path(path, k->folder, role, f);
     if (st == STATUS_OK) st = key_secret_path(secret, path, f);
     return st == STATUS_OK ? key_pair_read_secret(out, secret, NULL, f) : st;
@@ -96,7 +88,7 @@ static status read_own(const keys *k, key_role role, key_pair *out, failure *f) 
 
 static status read_servers(const keys *k, key_role role, joined_link *out, failure *f) {
     char path[KEY_PATH_BYTES], next[KEY_PATH_BYTES];
-    status st = check_folders(k, "server", f);
+    status st = key_folders_check(k->folder, "server", f);
     if (st == STATUS_OK) st = key_server_path(path, k->folder, role, false, f);
     if (st == STATUS_OK) st = key_server_path(next, k->folder, role, true, f);
     if (st == STATUS_OK) st = key_pair_read_public(&out->server, path, f);
@@ -116,8 +108,7 @@ static status refresh_joined(keys *k, key_link link, failure *f) {
     status st = read_joined(k, link, &now, f);
     if (st == STATUS_OK) *known = now;
     if (st == STATUS_OK || !known->known) return st;
-    if (!known->unreadable) log_event(LOG_ERROR, "key_unreadable", "why=\"%s\"", f->message);
-    known->unreadable = true;
+    if (fault_is_news(&known->fault, f)) log_event(LOG_ERROR, "key_unreadable", "why=\"%s\"", f->message);
     return STATUS_OK;
 }
 
@@ -157,19 +148,25 @@ static bool admits(void *context, const char *domain, const char *public_key) {
     return false;
 }
 
-/* True: it is another key than before. A file that is just being written is read when it is whole. */
-static bool refresh_server(guarded_link *g) {
+/* True: it is another key than before. A file that is just being written is read when it is whole, and one that could not be
+ * read as soon as it can be, though it is as it was. */
+static bool refresh_server(const keys *k, guarded_link *g) {
     failure f;
     struct stat info;
-    if (stat(g->server_path, &info) == 0) {
+    status st = key_folders_check(k->folder, "server", &f);
+    if (st == STATUS_OK && stat(g->server_path, &info) == 0) {
         key_stamp stamp = key_stamp_of(&info);
         if (key_stamp_equal(&stamp, &g->server_stamp)) return false;
     }
     key_pair now;
-    status st = key_pair_read_secret(&now, g->server_path, &g->server_stamp, &f);
-    if (st != STATUS_OK && !g->server_unreadable) log_event(LOG_ERROR, "key_unreadable", "why=\"%s\"", f.message);
-    g->server_unreadable = st != STATUS_OK;
-    if (st != STATUS_OK || strcmp(now.public_key, g->server.public_key) == 0) return false;
+    g->server_stamp = (key_stamp){0};
+    if (st == STATUS_OK) st = key_pair_read_secret(&now, g->server_path, &g->server_stamp, &f);
+    if (st != STATUS_OK) {
+        if (fault_is_news(&g->server_fault, &f)) log_event(LOG_ERROR, "key_unreadable", "why=\"%s\"", f.message);
+        return false;
+    }
+    fault_is_over(&g->server_fault);
+    if (strcmp(now.public_key, g->server.public_key) == 0) return false;
     g->server = now;
     return true;
 }
@@ -180,14 +177,14 @@ static void on_look(void *context) {
         guarded_link *g = &k->guarded[link];
         if (!g->table) continue;
         if (authorised_refresh(g->table)) g->events.authorised_changed(g->events.context);
-        if (refresh_server(g)) g->events.server_key_changed(g->events.context);
+        if (refresh_server(k, g)) g->is_new = true;
+        if (g->is_new) g->is_new = !g->events.server_key_changed(g->events.context);
     }
 }
 
 static status read_guarded(const keys *k, key_link link, guarded_link *out, failure *f) {
     char path[KEY_PATH_BYTES];
-    status st = check_folders(k, "server", f);
-    if (st == STATUS_OK) st = check_folders(k, "authorised", f);
+    status st = key_folders_check(k->folder, "server", f);
     if (st == STATUS_OK) st = key_server_path(path, k->folder, key_link_server(link), false, f);
     if (st == STATUS_OK) st = key_secret_path(out->server_path, path, f);
     if (st == STATUS_OK) st = key_pair_read_secret(&out->server, out->server_path, &out->server_stamp, f);

@@ -35,7 +35,8 @@ status keys_dress_joining(keys *k, key_link link, void *socket, uint32_t n_tries
 /* Called from the loop. */
 typedef struct keys_events {
     void (*authorised_changed)(void *context);  /* ask keys_find of everybody who is there */
-    void (*server_key_changed)(void *context);  /* newcomers are to meet the new one: keys_dress_bound */
+    bool (*server_key_changed)(void *context);  /* newcomers are to meet the new one: keys_dress_bound. False: they do not yet,
+                                                 * and a second later it is called again */
     void *context;
 } keys_events;
 

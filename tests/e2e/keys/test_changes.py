@@ -1,4 +1,5 @@
 """A folder of keys that changes while daemons run."""
+import os
 import shutil
 import subprocess
 
@@ -78,6 +79,21 @@ def test_a_key_that_is_spoilt_lets_nobody_new_in(guarded):  # noqa: F811
     assert guarded.log(guarded.tokenizerd).count("key_unreadable") == 1
     file.write_text(whole)
     assert guarded.run("status", "--wait", "20").returncode == 0
+
+
+def test_what_is_no_key_holds_nobody_up(guarded):  # noqa: F811
+    """Things that are no files, and more files that are no keys than the log names."""
+    folder = guarded.keys.folder / "authorised" / "text"
+    os.mkfifo(folder / "pipe.key", 0o600)
+    (folder / "folder.key").mkdir(mode=0o700)
+    (folder / "device.key").symlink_to("/dev/zero")
+    for n in range(50):
+        (folder / f"spoilt{n}.key").write_text("nothing")
+    late = guarded.client("late")
+    guarded.said(guarded.tokenizerd, r"(key_unreadable) others=\d+ folder=\"/")
+    assert guarded.run("status", "--wait", "20", *late).returncode == 0
+    guarded.serves()
+    assert guarded.log(guarded.tokenizerd).count("key_unreadable why=") == 8
 
 
 # a new server key

@@ -1,38 +1,22 @@
 /* What samplerd's log says of a step: whose it is, and of which trace. */
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "proto/base/log.h"
+#include "tests/support/log_catch.h"
 #include "tests/support/samplerd/logits_scene.h"
-#include "tests/support/scratch.h"
 #include "tests/support/traceparents.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
 /* What is logged while the order is answered, at this level. */
 static const char *logged_by(order *o, log_level level) {
-    static char lines[4096];
-    int file = open(scratch_path(), O_WRONLY | O_TRUNC), kept = dup(STDERR_FILENO);
-    assert_true(file >= 0 && kept >= 0);
-    dup2(file, STDERR_FILENO);
-    log_open("samplerd", level);
+    log_catch("samplerd", level);
     order_answer(o);
-    log_open("samplerd", LOG_ERROR);
-    dup2(kept, STDERR_FILENO);
-    close(kept);
-    close(file);
-    size_t n_bytes;
-    uint8_t *bytes = scratch_read(&n_bytes);
-    snprintf(lines, sizeof lines, "%.*s", (int)n_bytes, (const char *)bytes);
-    free(bytes);
-    return lines;
+    log_catch_end();
+    return log_caught();
 }
 
 static void is_logged(order *o, log_level level, const char *words) {

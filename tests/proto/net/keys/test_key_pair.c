@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/net/keys/key_pair.h"
-#include "tests/support/link/key_folder.h"
+#include "tests/support/keys/key_folder.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
 
@@ -154,6 +155,20 @@ static void a_file_that_was_written_anew_is_another(void **state) {
     assert_false(key_stamp_equal(&before, &after));
 }
 
+/* To open a device may be to use it, and whoever writes to a pipe waits for one who opens it. */
+static void what_is_no_file_is_not_opened(void **state) {
+    (void)state;
+    int events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    char event[512];
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_true(events >= 0 && inotify_add_watch(events, path, IN_OPEN) >= 0);
+    assert_int_equal(key_pair_read_secret(&pair, path, NULL, &f), STATUS_IO);
+    assert_int_equal(key_pair_read_public(&pair, path, &f), STATUS_IO);
+    assert_non_null(strstr(f.message, "is not a file"));
+    assert_int_equal(read(events, event, sizeof event), -1);
+    close(events);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         KEYS_TEST(both_halves_are_read),
@@ -163,6 +178,7 @@ int main(void) {
         KEYS_TEST(a_file_that_others_may_touch_is_refused),
         KEYS_TEST(only_a_file_is_read),
         KEYS_TEST(a_file_that_was_written_anew_is_another),
+        KEYS_TEST(what_is_no_file_is_not_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
