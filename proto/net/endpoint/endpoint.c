@@ -57,7 +57,8 @@ status endpoint_new(endpoint **out, int type, const endpoint_options *options, f
     int frame_bytes_max = options->whole ? RAW_BYTES_MAX : MESSAGE_BYTES_MAX;
     zsock_set_maxmsgsize(e->zsock, e->keys ? frame_bytes_max + BOX_BYTES : frame_bytes_max);
     zsock_set_handshake_ivl(e->zsock, HANDSHAKE_MS);
-    if (strchr(e->address, '[')) zsock_set_ipv6(e->zsock, 1);
+    /* All addresses are those of both kinds; ZeroMQ makes do with IPv4 where the system has no other. */
+    if (strchr(e->address, '[') || strncmp(e->address, "tcp://*:", 8) == 0) zsock_set_ipv6(e->zsock, 1);
     *out = e;
     return STATUS_OK;
 }

@@ -1,5 +1,6 @@
 /* Endpoints: who may bind where, the lock beside a socket, what stays afterwards and what is refused. */
 #include <czmq.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -343,6 +344,30 @@ static void tcp_on_loopback(void **state) {
     endpoint_close(&bound);
 }
 
+/* False where the host is without IPv6. */
+static bool has_six(void) {
+    struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&own, sizeof own) == 0;
+    if (fd >= 0) close(fd);
+    return has;
+}
+
+static void all_addresses_are_of_both_kinds(void **state) {
+    (void)state;
+    static const char *const hosts[] = {"tcp://127.0.0.1", "tcp://[::1]"};
+    endpoint *bound, *joined;
+    char there[64];
+    assert_int_equal(bind_at(&bound, "tcp://*:*"), STATUS_OK);
+    for (size_t i = 0; i < (has_six() ? 2 : 1); i++) {
+        snprintf(there, sizeof there, "%s%s", hosts[i], strrchr(endpoint_address(bound), ':'));
+        assert_int_equal(join_at(&joined, there), STATUS_OK);
+        assert_connected(bound, joined);
+        endpoint_close(&joined);
+    }
+    endpoint_close(&bound);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
 
 int main(void) {
@@ -363,6 +388,7 @@ int main(void) {
         cmocka_unit_test(other_addresses_are_refused),
         cmocka_unit_test(tcp_has_keys_or_is_insecure),
         cmocka_unit_test(tcp_on_loopback),
+        cmocka_unit_test(all_addresses_are_of_both_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
