@@ -125,13 +125,19 @@ static const options command_line = {
 static config *settings;
 static char file_name[NAME_BYTES_MAX + 1];
 
+static status check_settings(config *c, failure *f) {
+    char its_name[NAME_BYTES_MAX + 1];
+    if (!path) return fail(f, STATUS_BAD_REQUEST, "--model PATH is missing");
+    status st = keys_settings_choose(c, &keys_folder, &insecure, f);
+    bool is_guarded = keys_folder || insecure;
+    if (st == STATUS_OK) st = endpoint_settings_check_bind(c, "bind-samplers", bind_samplers, is_guarded, f);
+    if (st == STATUS_OK) st = endpoint_settings_check_joins(c, &joins, is_guarded, f);
+    return st != STATUS_OK || name || tells_fingerprint ? st : model_name_of_file(path, its_name, f);
+}
+
 static status read_command_line(int argc, char **argv, failure *f) {
     status st = config_open(&settings, &command_line, argc, argv, f);
-    if (st != STATUS_OK) return st;
-    if (!path) return fail(f, STATUS_BAD_REQUEST, "--model PATH is missing");
-    st = keys_settings_choose(settings, &keys_folder, &insecure, f);
-    if (st == STATUS_OK) st = endpoint_settings_check_bind(settings, "bind-samplers", bind_samplers, f);
-    if (st == STATUS_OK) st = endpoint_settings_check_joins(settings, &joins, f);
+    if (st == STATUS_OK) st = check_settings(settings, f);
     if (st != STATUS_OK || name || tells_fingerprint) return st;
     name = file_name;
     return model_name_of_file(path, file_name, f);
@@ -169,7 +175,7 @@ static void log_split(const char *split) {
 static void log_choices(const model *m) {
     const model_shape *s = model_shape_of(m);
     if (s->n_ctx > s->n_ctx_made)
-        log_event(LOG_ERROR, "context", "n_ctx=%u made_for=%u: beyond what the model was made for",
+        log_event(LOG_ERROR, "context", "n_ctx=%u made_for=%u why=\"beyond what the model was made for\"",
                   s->n_ctx, s->n_ctx_made);
     else if (s->n_ctx < s->n_ctx_made)
         log_event(LOG_INFO, "context", "n_ctx=%u made_for=%u", s->n_ctx, s->n_ctx_made);
@@ -217,7 +223,7 @@ static bool serve(loop *l, model *m, uint32_t n_pages, failure *f) {
     if (st != STATUS_OK) die("modeld", "%s", f->message);
     log_event(LOG_INFO, "ready", "model=\"%s\" pages=%u samplers=%s %s", name, n_pages,
               model_service_samplers_at(serving), model_description(m));
-    if (config_watch(settings, l, changes) != 0) die("modeld", "no memory");
+    if (config_watch(settings, l, changes, check_settings) != 0) die("modeld", "no memory");
     loop_run(l);
     const failure *refusal = model_service_refusal(serving);
     bool served = !refusal;

@@ -144,17 +144,21 @@ static status join_all(loop *l, failure *f) {
 static config *settings;
 static const config_change changes[] = {{"log", log_level_changed, &level}, {0}};     /* while it runs */
 
-static status check_command_line(int argc, char **argv, failure *f) {
+static status check_settings(config *c, failure *f) {
+    status st = keys_settings_choose(c, &keys_folder, &insecure, f);
+    return st == STATUS_OK ? endpoint_settings_check_joins(c, &joins, keys_folder || insecure, f) : st;
+}
+
+static status read_settings(int argc, char **argv, failure *f) {
     status st = config_open(&settings, &command_line, argc, argv, f);
-    if (st == STATUS_OK) st = keys_settings_choose(settings, &keys_folder, &insecure, f);
-    return st == STATUS_OK ? endpoint_settings_check_joins(settings, &joins, f) : st;
+    return st == STATUS_OK ? check_settings(settings, f) : st;
 }
 
 int main(int argc, char **argv) {
     signals_begin(0);
     failure f = {STATUS_OK, ""};
     cpu_isa(&instructions, "auto", &f);
-    status st = check_command_line(argc, argv, &f);
+    status st = read_settings(argc, argv, &f);
     if (st == STATUS_NOT_FOUND) return 0;
     if (st != STATUS_OK) {
         fprintf(stderr, "samplerd: %s\n", f.message);
@@ -174,7 +178,7 @@ int main(int argc, char **argv) {
     if (!end) die("samplerd", "no memory");
     if (join_all(l, &f) != STATUS_OK) die("samplerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "pool=\"%s\" isa=%s", pool, isa_name(instructions));
-    if (config_watch(settings, l, changes) != 0) die("samplerd", "no memory");
+    if (config_watch(settings, l, changes, check_settings) != 0) die("samplerd", "no memory");
     loop_run(l);
     draining_free(&end);
     modelds_free(&all);

@@ -79,11 +79,16 @@ static status choose_endpoint(const char **bind, const char *which,
 
 static config *settings;
 
+static status check_settings(config *c, failure *f) {
+    status st = keys_settings_choose(c, &keys_folder, &insecure, f);
+    bool is_guarded = keys_folder || insecure;
+    if (st == STATUS_OK) st = endpoint_settings_check_bind(c, "bind-clients", bind_clients, is_guarded, f);
+    return st == STATUS_OK ? endpoint_settings_check_bind(c, "bind-models", bind_models, is_guarded, f) : st;
+}
+
 static status read_settings(int argc, char **argv, failure *f) {
     status st = config_open(&settings, &command_line, argc, argv, f);
-    if (st == STATUS_OK) st = keys_settings_choose(settings, &keys_folder, &insecure, f);
-    if (st == STATUS_OK) st = endpoint_settings_check_bind(settings, "bind-clients", bind_clients, f);
-    return st == STATUS_OK ? endpoint_settings_check_bind(settings, "bind-models", bind_models, f) : st;
+    return st == STATUS_OK ? check_settings(settings, f) : st;
 }
 
 static owner_limits limits_now(void) {
@@ -150,7 +155,7 @@ int main(int argc, char **argv) {
     };
     if (service_new(&serving, l, &wiring, &f) != STATUS_OK) die("tokenizerd", "%s", f.message);
     log_event(LOG_INFO, "ready", "clients=%s models=%s", service_clients_at(serving), service_models_at(serving));
-    if (config_watch(settings, l, changes) != 0) die("tokenizerd", "no memory");
+    if (config_watch(settings, l, changes, check_settings) != 0) die("tokenizerd", "no memory");
     loop_run(l);
     service_free(&serving);
     keys_close(&keyring);

@@ -5,8 +5,8 @@
 #include "loop.h"
 #include "proto/base/config/config.h"
 
-/* From now on, with what can change (config_on_change). Both outlive the loop's run. Without a file SIGHUP ends the
- * loop, as ever. 0, or -1: no memory. */
-int config_watch(config *c, loop *l, const config_change *table);
+/* From now on, with what can change (config_on_change), checked as at the start. All of them outlive the
+ * loop's run. Without a file SIGHUP ends the loop, as ever. 0, or -1: no memory. */
+int config_watch(config *c, loop *l, const config_change *table, config_check *check);
 
 #endif

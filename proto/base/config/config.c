@@ -29,6 +29,7 @@ struct config {
     int hangup_fd;
     setting *settings;          /* [n_settings] */
     size_t n_settings;
+    config_check *check;        /* NULL: there is none */
     option_row *rows;           /* [n_settings + 2]: those of the command line, noted before they are taken, and --config */
 };
 
@@ -283,7 +284,8 @@ void config_exclude(config *c, const char *one, const char *other) {
 
 /* ---- while it runs ---- */
 
-void config_on_change(config *c, const config_change *table) {
+void config_on_change(config *c, const config_change *table, config_check *check) {
+    c->check = check;
     for (const config_change *change = table; change->name; change++) {
         setting *s = find(c, change->name);
         assert(s && s->row->kind != OPTION_TEXTS);
@@ -293,6 +295,39 @@ void config_on_change(config *c, const config_change *table) {
 
 int config_hangup_fd(const config *c) {
     return c->hangup_fd;
+}
+
+/* Notes in `now` what a setting has, and gives it what it would have after a start with this file. */
+static status try_on(const reading *r, const setting *s, setting *trial, void **now, failure *f) {
+    status st = gather(r, s, trial, f);
+    if (st != STATUS_OK) return st;
+    trial->row = s->row;
+    trial->given = s->given;
+    trial->first = s->first;
+    *now = malloc(size_of(s->row));
+    if (!*now) return fail(f, STATUS_NO_MEMORY, "no memory for settings");
+    memcpy(*now, s->row->out, size_of(s->row));
+    if (!s->given) take(trial);
+    return STATUS_OK;
+}
+
+/* Each value was checked alone; then all are what they were. */
+static status check_as_at_start(const config *c, const reading *r, failure *f) {
+    config trial = *c;
+    void **now = calloc(c->n_settings, sizeof *now);
+    trial.settings = calloc(c->n_settings, sizeof *trial.settings);
+    status st = now && trial.settings ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for settings");
+    for (size_t i = 0; st == STATUS_OK && i < c->n_settings; i++)
+        st = try_on(r, &c->settings[i], &trial.settings[i], &now[i], f);
+    if (st == STATUS_OK) st = c->check(&trial, f);
+    for (size_t i = 0; now && trial.settings && i < c->n_settings; i++) {
+        if (now[i]) memcpy(c->settings[i].row->out, now[i], size_of(c->settings[i].row));
+        free(now[i]);
+        free(trial.settings[i].said);
+    }
+    free(now);
+    free(trial.settings);
+    return st;
 }
 
 enum { NAMES_BYTES = 256 };
@@ -341,10 +376,11 @@ void config_reload(void *context) {
     char changed[NAMES_BYTES] = "", kept[NAMES_BYTES] = "";
     reading *r = calloc(1, sizeof *r);
     status st = r ? read_file(c, r, &f) : fail(&f, STATUS_NO_MEMORY, "no memory for settings");
+    if (st == STATUS_OK && c->check) st = check_as_at_start(c, r, &f);
     if (st == STATUS_OK) st = take_changes(c, r, changed, kept, &f);
     if (r) config_lines_clear(&r->lines);
     free(r);
-    if (st != STATUS_OK) log_event(LOG_ERROR, "config_refused", "error=\"%s\": nothing was changed", f.message);
+    if (st != STATUS_OK) log_event(LOG_ERROR, "config_refused", "error=\"%s: nothing was changed\"", f.message);
     else log_event(LOG_INFO, "config_read", "file=\"%s\" changed=%s%s%s", c->path, changed,
                    *kept ? " at_next_start=" : "", kept);
 }

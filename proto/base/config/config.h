@@ -35,7 +35,13 @@ typedef struct config_change {
     config_changed *changed;
     void *context;
 } config_change;
-void config_on_change(config *c, const config_change *table);   /* borrowed */
+
+/* What is wrong with all settings together, which the rows' `out` have? It may change them, as config_exclude does. */
+typedef status config_check(config *c, failure *f);
+
+/* The table is borrowed. `check` judges what a file read anew would come to, before any of it is taken, and is given a config of
+ * its own for it; NULL: nothing of that kind can be wrong. */
+void config_on_change(config *c, const config_change *table, config_check *check);
 
 /* An eventfd that can be read once a SIGHUP came, to be watched with config_reload as its handler, and the config;
  * -1: there is no file. */

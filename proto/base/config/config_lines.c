@@ -9,6 +9,8 @@
 
 #include "proto/base/text.h"
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"     /* some editors begin a file with it */
+
 /* Whatever it is, nobody waits for it: a named pipe is opened without its writer. */
 static int open_file(const char *path, failure *f) {
     struct stat info;
@@ -68,7 +70,7 @@ static status take_lines(config_lines *out, size_t n_bytes, const char *path, fa
     for (const char *p = out->text; p < end_of_text; p++) n_max += *p == '\n';
     out->lines = calloc(n_max, sizeof *out->lines);
     if (!out->lines) return fail(f, STATUS_NO_MEMORY, "no memory for settings");
-    char *at = out->text;
+    char *at = out->text + (strncmp(out->text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0 ? strlen(BYTE_ORDER_MARK) : 0);
     for (unsigned number = 1; at < end_of_text; number++) {
         char *end = memchr(at, '\n', (size_t)(end_of_text - at));
         if (!end) end = end_of_text;

@@ -15,11 +15,15 @@ enum {
 };
 
 /* Other users live on loopback, too. */
-static status check_guarded(const endpoint_options *options, failure *f) {
-    if (!address_tcp(options->address) || options->keys || options->insecure) return STATUS_OK;
+status endpoint_check_guarded(const char *address, bool is_guarded, failure *f) {
+    if (!address_tcp(address) || is_guarded) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST,
                 "%s needs keys: pass --keys DIR (`trivium keygen DIR` makes them), or --insecure where anybody who reaches it "
-                "may do anything", options->address);
+                "may do anything", address);
+}
+
+static status check_guarded(const endpoint_options *options, failure *f) {
+    return endpoint_check_guarded(options->address, options->keys || options->insecure, f);
 }
 
 status endpoint_check_joins(const char *const *addresses, size_t n, const endpoint_options *how, failure *f) {

@@ -25,6 +25,8 @@ typedef struct endpoint_options {
  * 1 to 65535, to bind also with * for all addresses, and * or 0 for a port that is free. STATUS_BAD_REQUEST,
  * STATUS_TOO_LONG. */
 status endpoint_check(const char *address, bool binds, failure *f);
+/* STATUS_BAD_REQUEST: tcp, and it is not guarded, by keys or by whoever said that strangers are welcome. */
+status endpoint_check_guarded(const char *address, bool is_guarded, failure *f);
 
 /* May these be joined, [n], each by its own address or those of its name? As endpoint_check; STATUS_BAD_REQUEST also for tcp
  * with neither `how`'s keys nor `insecure`. */

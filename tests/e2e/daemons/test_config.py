@@ -93,6 +93,13 @@ def test_a_flag_wins_over_what_it_excludes(stack, file):
     assert refusal(stack, *samplerd[:1], "--keys", "") == "--keys must name a folder"
 
 
+def test_a_byte_order_mark_is_no_setting(stack, file):
+    file.write_bytes(b"\xef\xbb\xbfname = front\n")
+    stack.start("tokenizerd", "--config", file)
+    stack.wait_ready(1)
+    assert stack.daemons()[0]["name"] == "front"
+
+
 def test_what_is_no_file_of_settings(stack, file, tmp_path):
     assert "No such file" in refusal(stack, "samplerd", "--config", file)
     assert "is a folder" in refusal(stack, "samplerd", "--config", tmp_path)
@@ -123,7 +130,7 @@ def test_a_hangup_reads_the_file_again(stack, file, tmp_path, models):
     file.write_text("log = loud\n")
     assert f"{file}:1: --log must be" in hang_up(stack, tokenizerd, "config_refused")
     file.unlink()
-    assert "No such file" in hang_up(stack, samplerd, "config_refused")
+    assert hang_up(stack, samplerd, "config_refused").endswith(': No such file or directory: nothing was changed"')
     (tmp_path / "modeld").write_text("step-deadline-ms = 4000\n")
     assert "changed=step-deadline-ms" in hang_up(stack, modeld, "config_read")
 
@@ -134,6 +141,28 @@ def test_a_hangup_reads_the_file_again(stack, file, tmp_path, models):
     for process in (tokenizerd, modeld, samplerd):
         stack.stop(process)
         assert process.returncode == 0
+
+
+@pytest.mark.parametrize("program, wrong, said", [
+    ("tokenizerd", "bind-clients = tcp://nowhere", ":2: tcp://nowhere has no port"),
+    ("tokenizerd", "bind-models = tcp://127.0.0.1:5556", ":2: tcp://127.0.0.1:5556 needs keys"),
+    ("tokenizerd", "keys = there\ninsecure", ":2: --keys and --insecure exclude each other"),
+    ("modeld", "bind-samplers = nowhere", ":2: nowhere is no endpoint"),
+    ("samplerd", "join = tcp://127.0.0.1:0\ninsecure", ":2: tcp://127.0.0.1:0: a port is"),
+], ids=["endpoint", "tcp", "keys", "model", "join"])
+def test_a_hangup_takes_nothing_that_does_not_start(stack, file, models, program, wrong, said):
+    """Not even what is right in the same file; and without that line all of it holds."""
+    model = ("--model", models(type="F32", seed=1)) if program == "modeld" else ()
+    file.write_text("log = info\n")
+    process = stack.start(program, *model, "--config", file)
+    wait_until(lambda: " ready " in stack.log(process), what=program)
+    file.write_text(f"log = debug\n{wrong}\n")
+    assert f'error="{file}{said}' in hang_up(stack, process, "config_refused")
+    assert refusal(stack, program, *model, "--config", file).startswith(f"{file}{said}")
+    file.write_text("log = debug\nname = another\n")
+    assert "changed=log at_next_start=name" in hang_up(stack, process, "config_read")
+    stack.stop(process)
+    assert process.returncode == 0
 
 
 def test_another_default_model(stack, file, models):

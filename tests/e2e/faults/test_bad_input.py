@@ -156,7 +156,7 @@ def test_a_second_daemon_on_the_same_socket(tiny, models):
 def test_tcp_with_neither_keys_nor_insecure(stack, models, program, flag, address):
     model = ("--model", models(type="F32", seed=1)) if program == "modeld" else ()
     process = stack.start(program, *model, flag, address)
-    assert process.wait(TIMEOUT_S) == 1
+    assert process.wait(TIMEOUT_S) == 2
     said = stack.log(process).splitlines()[-1]
     assert address in said and "--keys DIR" in said and "--insecure" in said
 

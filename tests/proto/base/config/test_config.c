@@ -247,7 +247,7 @@ static void what_can_change_does(void **state) {
     (void)state;
     write_file("number = 3\n");
     assert_int_equal(begin(NULL, NULL), STATUS_OK);
-    config_on_change(c, changes);
+    config_on_change(c, changes, NULL);
     reload("number = 3\n");
     assert_int_equal(n_changes, 0);
     reload("number = 4\nname = first\nheat = 1\n");
@@ -268,7 +268,7 @@ static void a_wrong_file_changes_nothing(void **state) {
     (void)state;
     write_file("number = 3\n");
     assert_int_equal(begin(NULL, NULL), STATUS_OK);
-    config_on_change(c, changes);
+    config_on_change(c, changes, NULL);
     reload("number = 4\nname = first\nlog = loud\n");
     assert_int_equal(n_changes, 0);
     assert_int_equal(got.n, 3);
@@ -280,11 +280,39 @@ static void a_wrong_file_changes_nothing(void **state) {
     assert_int_equal(got.n, 5);
 }
 
+static status check_together(config *tried, failure *why) {
+    assert_ptr_not_equal(tried, c);
+    if (strcmp(got.name, "hot") != 0 || got.joins.n_items != 1 || got.heat > 1) return STATUS_OK;
+    (fail)(why, STATUS_BAD_REQUEST, "too cold to be hot at %s", got.joins.items[0]);
+    config_blame(tried, "name", why);
+    return why->code;
+}
+
+static void what_is_wrong_together_changes_nothing(void **state) {
+    (void)state;
+    write_file("number = 3\njoin = here\n");
+    assert_int_equal(begin(NULL, NULL), STATUS_OK);
+    config_on_change(c, changes, check_together);
+    const char *place = got.joins.items[0];
+    reload("number = 4\nname = hot\njoin = there\nquick\n");
+    assert_int_equal(n_changes, 0);
+    assert_int_equal(got.n, 3);
+    assert_string_equal(got.name, "as ever");
+    assert_false(got.quick);
+    assert_ptr_equal(got.joins.items[0], place);
+    assert_int_equal(got.joins.n_items, 1);
+    reload("number = 4\nname = hot\njoin = there\nheat = 2\n");
+    assert_int_equal(n_changes, 101);
+    assert_string_equal(got.name, "hot");
+    assert_ptr_equal(got.joins.items[0], place);        /* at the next start */
+    assert_true(got.heat == 0);
+}
+
 static void a_flag_wins_for_good(void **state) {
     (void)state;
     write_file("name = file\n");
     assert_int_equal(begin("-n4", NULL), STATUS_OK);
-    config_on_change(c, changes);
+    config_on_change(c, changes, NULL);
     reload("name = file\nnumber = 5\n");
     assert_int_equal(n_changes, 0);
     assert_int_equal(got.n, 4);
@@ -304,6 +332,7 @@ int main(void) {
         WITH_A_FILE(a_later_check_names_the_line),
         WITH_A_FILE(what_can_change_does),
         WITH_A_FILE(a_wrong_file_changes_nothing),
+        WITH_A_FILE(what_is_wrong_together_changes_nothing),
         WITH_A_FILE(a_flag_wins_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
