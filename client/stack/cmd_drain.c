@@ -15,6 +15,7 @@ enum {
     GONE_MS = 5000,             /* its last word comes a moment before its end */
     LOOK_US = 10 * 1000,
     TIMEOUT_MS = 2 * DRAIN_MS,
+    EACH_WAIT_S = 2,            /* for one of several tokenizerds, another of which has answered */
 };
 
 typedef struct drain_flags {
@@ -45,7 +46,7 @@ static void show(void *context, const answer *a) {
     }
     printf("drained %s %s (pid %ld)", d->role, d->name, d->pid);
     if (strcmp(d->role, "samplerd") != 0) printf(": %u text%s ended there", d->n_texts, d->n_texts == 1 ? "" : "s");
-    if (d->n_left > 0) printf(", %u go on elsewhere", d->n_left);
+    if (d->n_left > 0) printf(", %u go%s on elsewhere", d->n_left, d->n_left == 1 ? "es" : "");
     putchar('\n');
 }
 
@@ -55,17 +56,34 @@ static void say_late(const drain_flags *flags, const char *name, failure *f) {
          flags->timeout_s);
 }
 
-static int drain(drain_flags *flags, const char *name) {
+/* -1: that was asked there, and `f` says what came of it; else the exit code. */
+static int ask_at(drain_flags *flags, const common_flags *where, const char *name, failure *f) {
     const question asked = {.kind = ASK_DRAIN, .drain = {.name = name, .host = flags->host, .pid = (int32_t)flags->pid}};
     client *c = NULL;
-    failure f;
-    int code = ask_open(&c, &flags->common);
+    int code = ask_open(&c, where);
     if (code != EXIT_FINE) return code;
-    status st = client_ask_within(c, (uint32_t)lround(flags->timeout_s * 1000), &asked, show, flags, &f);
+    client_ask_within(c, (uint32_t)lround(flags->timeout_s * 1000), &asked, show, flags, f);
     client_close(&c);
-    if (st == STATUS_TIMEOUT) say_late(flags, name, &f);
-    if (st == STATUS_CANCELLED) return EXIT_INTERRUPTED;
-    return st == STATUS_OK ? EXIT_FINE : outcome_failed(&f);
+    return f->code == STATUS_CANCELLED ? EXIT_INTERRUPTED : -1;
+}
+
+/* Of several tokenizerds not each knows that daemon: whoever answers first is asked, then each of them, until one does. */
+static int drain(drain_flags *flags, const char *name) {
+    const common_flags *all = &flags->common;
+    failure f = {.code = STATUS_OK}, unheard = f;
+    int code = ask_at(flags, all, name, &f);
+    size_t n_each = all->n_endpoints > 1 && f.code == STATUS_NOT_FOUND ? all->n_endpoints : 0;
+    for (size_t i = 0; i < n_each && code < 0 && (f.code == STATUS_NOT_FOUND || f.code == STATUS_NO_TOKENIZERD); i++) {
+        common_flags one = *all;
+        one.endpoints[0] = all->endpoints[i];
+        one.n_endpoints = 1;
+        if (one.wait_s < 0) one.wait_s = EACH_WAIT_S;
+        code = ask_at(flags, &one, name, &f);
+        if (f.code == STATUS_NO_TOKENIZERD) unheard = f;
+    }
+    if (code >= 0 || f.code == STATUS_OK) return code >= 0 ? code : EXIT_FINE;
+    if (f.code == STATUS_TIMEOUT) say_late(flags, name, &f);
+    return outcome_failed(f.code == STATUS_NOT_FOUND && unheard.code != STATUS_OK ? &unheard : &f);
 }
 
 int cmd_drain(int argc, char **argv) {
@@ -82,8 +100,8 @@ int cmd_drain(int argc, char **argv) {
     const options o = {
         .usage = "trivium drain NAME [flags]",
         .summary = "End a daemon in order, and return when it is gone: it takes nothing new, what it has\n"
-                   "goes on to its end, and what is left when its time (--drain) is over goes on\n"
-                   "elsewhere. NAME as `trivium status` shows it: a tokenizerd's, a modeld's or a\n"
+                   "goes on to its end, and what is left when its time (the daemon's own\n"
+                   "--drain) is over goes on elsewhere. NAME as `trivium status` shows it: a tokenizerd's, a modeld's or a\n"
                    "samplerd's. `up --keep` does not start it again. It is for operators, such as the\n"
                    "user who runs the daemons.\n\n"
                    "  trivium drain SmolLM2-135M-Instruct.Q4_1 --pid 4711",
@@ -94,6 +112,6 @@ int cmd_drain(int argc, char **argv) {
     size_t n_words;
     int code = flags_parse(&o, argc, argv, &name, &n_words);
     if (code >= 0) return code;
-    if (!name) return outcome_wrong_use("NAME is missing: `trivium status` shows which daemons are there");
+    if (!name || !*name) return outcome_wrong_use("NAME is missing: `trivium status` shows which daemons are there");
     return drain(&flags, name);
 }

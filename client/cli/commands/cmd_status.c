@@ -1,4 +1,6 @@
+#include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/cli/ask.h"
 #include "client/cli/command_table.h"
@@ -7,6 +9,7 @@
 #include "client/terminal/columns.h"
 #include "client/terminal/table.h"
 #include "probe_status.h"
+#include "proto/base/clock.h"
 
 /* ---- for a script ---- */
 
@@ -149,33 +152,47 @@ static void show(void *context, const answer *a) {
 
 /* ---- for a probe ---- */
 
-enum { PROBE_WAIT_S = 1 };      /* whoever probes has a time limit of its own */
+enum {
+    PROBE_WAIT_S = 1,           /* whoever probes has a time limit of its own */
+    LOOK_US = 100 * 1000,       /* between two looks of one that waits until all is ready */
+};
 
 typedef struct status_flags {
     common_flags common;
     bool live, ready;
     const char *model;
-    int code;
+    failure missing;            /* STATUS_OK: nothing is */
 } status_flags;
 
 static void probe(void *context, const answer *a) {
     status_flags *flags = context;
+    flags->missing.code = STATUS_OK;
+    if (flags->ready) probe_status_ready(answer_to_status(a), flags->model, &flags->missing);
+}
+
+/* With --wait until all is there, at most that long; without it a probe tells what is, and comes again. */
+static status look(client *c, status_flags *flags, uint64_t until_ms) {
     failure f;
-    bool fine = flags->live || probe_status_ready(answer_to_status(a), flags->model, &f) == STATUS_OK;
-    flags->code = probe_status_show(flags->live ? "live" : "ready", fine ? NULL : &f, flags->common.json);
+    for (;;) {
+        status st = client_ask(c, &(question){.kind = ASK_STATUS}, probe, flags, &f);
+        if (st != STATUS_OK) flags->missing = f;
+        if (st != STATUS_OK || flags->missing.code == STATUS_OK || clock_ms() >= until_ms) return st;
+        usleep(LOOK_US);
+    }
 }
 
 static int ask_as_probe(status_flags *flags) {
     client *c = NULL;
-    failure f;
+    const uint64_t until_ms = flags->common.wait_s < 0 ? 0 : clock_ms() + (uint64_t)lround(flags->common.wait_s * 1000);
     if (flags->common.wait_s < 0) flags->common.wait_s = PROBE_WAIT_S;
     int code = ask_open(&c, &flags->common);
     if (code != EXIT_FINE) return code;
     client_set_waiting(c, NULL, NULL);
-    status st = client_ask(c, &(question){.kind = ASK_STATUS}, probe, flags, &f);
+    status st = look(c, flags, until_ms);
     client_close(&c);
     if (st == STATUS_CANCELLED) return EXIT_INTERRUPTED;
-    return st == STATUS_OK ? flags->code : probe_status_show(flags->live ? "live" : "ready", &f, flags->common.json);
+    const failure *missing = flags->missing.code == STATUS_OK ? NULL : &flags->missing;
+    return probe_status_show(flags->live ? "live" : "ready", missing, flags->common.json);
 }
 
 int cmd_status(int argc, char **argv) {
@@ -193,10 +210,10 @@ int cmd_status(int argc, char **argv) {
         .usage = "trivium status [flags]",
         .summary =
             "Show daemons and models: what is there, what state it is in, how busy it is. Or\n"
-            "answer a probe: --live and --ready wait one second at most, unless --wait says\n"
-            "otherwise.\n\n"
+            "answer a probe: --live and --ready wait one second at most for tokenizerd, and\n"
+            "for nothing else; with --wait S up to S seconds, and --ready until all is ready.\n\n"
             "  trivium status --json\n"
-            "  trivium status --ready",
+            "  trivium status --ready --wait 60",
         .tables = {rows, flags.common.rows},
     };
     size_t n_words;

@@ -160,7 +160,22 @@ def test_names_that_mean_none_or_several(pairs):
     assert "2 daemons are called made: --pid" in pairs.refused("drain", "made")
     assert "no such daemon as made" in pairs.refused("drain", "made", "--pid", pairs.of_role["samplerd"][0].pid)
     assert "no such daemon as made on host elsewhere is here" in pairs.refused("drain", "made", "--host", "elsewhere")
-    assert "NAME is missing" in pairs.refused("drain", code=2)
+    for nothing in ((), ("",)):
+        assert "NAME is missing" in pairs.refused("drain", *nothing, code=2)
+
+
+def test_of_several_tokenizerds_each_is_asked(stack, model):
+    """The first knows none of that name; one that is not there is passed over, and told of where nobody knows it."""
+    places = [f"ipc://{stack.folder}/{name}" for name in ("first", "absent", "last")]
+    for place in places[::2]:
+        stack.start("tokenizerd", "--bind-clients", place, "--bind-models", place + "-models")
+    modeld = stack.start("modeld", "--model", model, "--name", "made", "--join", places[2] + "-models")
+    there = [flag for place in places for flag in ("--endpoint", place)]
+    wait_until(lambda: " joined " in stack.log(modeld), what="modeld")
+    assert "no tokenizerd answers at " + places[1] in stack.refused("drain", "nobody", *there, "--wait", "2")
+    assert "no such daemon as nobody is here" in stack.refused("drain", "nobody", *there[:2], *there[4:])
+    assert stack.lines("drain", "made", "--pid", modeld.pid, *there, "--wait", "2")[0]["pid"] == modeld.pid
+    assert modeld.wait(timeout=60) == 0
 
 
 def test_the_only_modeld(stack, model, undisturbed):
@@ -290,10 +305,14 @@ def test_probes(stack, model):
     stack.start("tokenizerd")
     wait_until(lambda: stack.run("status", "--live").returncode == 0, what="tokenizerd")
     assert "not ready: no modeld has joined" in stack.refused("status", "--ready")
+    waiting = stack.popen("status", "--ready", "--wait", "60")
+    assert "not ready: no modeld has joined" in stack.refused_soon("status", "--ready", "--wait", "0.3")
     modeld = stack.start("modeld", "--model", model, "--name", "made")
     wait_until(lambda: "not ready: no samplerd of 'made' is here" in stack.refused("status", "--ready"), what="modeld")
+    assert waiting.poll() is None
     stack.start("samplerd")
     wait_until(lambda: stack.run("status", "--ready").returncode == 0, what="samplerd")
+    assert waiting.communicate(timeout=60)[0] == b"ready\n" and waiting.returncode == 0
     assert stack.run("status", "--ready").stdout == b"ready\n" and stack.run("status", "--live").stdout == b"live\n"
     assert stack.lines("status", "--ready", "--model", "made") == [{"ready": True}]
     assert "not ready: no modeld of 'other' is here" in stack.refused("status", "--ready", "--model", "other")
