@@ -23,6 +23,9 @@ typedef struct keygen_flags {
 static status take_roles(void *out, const char *flag, const char *value, failure *f) {
     keygen_flags *flags = out;
     failure why;
+    if (flags->has_roles)
+        return fail(f, STATUS_BAD_REQUEST, "--%s may be given once: it is of each --host of the command; others want a command of "
+                    "their own", flag);
     flags->has_roles = true;
     if (keygen_take_roles(flags->roles, value, &why) == STATUS_OK) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST, "--%s: %s", flag, why.message);
@@ -31,6 +34,7 @@ static status take_roles(void *out, const char *flag, const char *value, failure
 static status take_rotated(void *out, const char *flag, const char *value, failure *f) {
     keygen_flags *flags = out;
     failure why;
+    if (flags->has_rotated) return fail(f, STATUS_BAD_REQUEST, "--%s wants a command of its own for each role", flag);
     flags->has_rotated = true;
     if (keygen_take_server(&flags->rotated, value, &why) == STATUS_OK) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST, "--%s: %s", flag, why.message);
@@ -100,12 +104,25 @@ static void print_next(const keygen_flags *flags, const keygen_report *r) {
                 "its copy: one that has not would be shut out\n", role);
 }
 
+/* Of several hosts, which all have got the same, so that nobody takes a flag to be of the last one alone. */
+static void print_given(const keygen_flags *flags) {
+    const char *rights = key_rights_words((key_rights){.is_operator = flags->is_operator, .is_gateway = flags->is_gateway});
+    if (flags->hosts.n_items < 2 || (!flags->has_roles && !*rights)) return;
+    for (size_t i = 0; i < flags->hosts.n_items; i++) {
+        printf("%s:", flags->hosts.items[i]);
+        for (key_role role = 0; role < KEY_ROLES; role++)
+            if (flags->roles[role]) printf(" %s", key_role_name(role));
+        printf("%s%s\n", *rights ? " " : "", rights);
+    }
+}
+
 static void print_report(const keygen_flags *flags, const keygen_report *r) {
     size_t n[KEY_REMOVED + 1] = {0};
     for (size_t i = 0; i < r->n_done; i++) n[r->done[i].change]++;
     if (r->n_done == 0) printf("%s: all is there, nothing was changed\n", flags->folder);
     else printf("%s: %zu files made, %zu changed, %zu removed\n", flags->folder, n[KEY_MADE], n[KEY_CHANGED],
                 n[KEY_REMOVED]);
+    print_given(flags);
     for (size_t i = 0; i < r->n_kept; i++) print_kept(&r->kept[i]);
     copies_print(flags->folder, r, flags->hosts.items, flags->hosts.n_items);
     print_next(flags, r);
@@ -179,13 +196,13 @@ int cmd_keygen(int argc, char **argv) {
     keygen_flags flags = {0};
     const option_row rows[] = {
         {.name = "host", .kind = OPTION_TEXTS, .value_name = "NAME", .out = &flags.hosts,
-         .help = "make the part of another host, or of a client, in DIR/hosts/NAME; may be repeated"},
+         .help = "make the part of another host, or of a client, in DIR/hosts/NAME; may be repeated, for hosts that get the same"},
         {.name = "roles", .kind = OPTION_CALL, .value_name = "LIST", .out = &flags, .take = take_roles,
-         .help = "what runs there: tokenizerd, modeld, samplerd, client, with commas between (all)"},
+         .help = "what runs on each --host: tokenizerd, modeld, samplerd, client, with commas between (all)"},
         {.name = "operator", .kind = OPTION_FLAG, .out = &flags.is_operator,
-         .help = "its keys see and change everybody's texts, and may drain and replace daemons"},
+         .help = "keys of each --host see and change everybody's texts, and may drain and replace daemons"},
         {.name = "gateway", .kind = OPTION_FLAG, .out = &flags.is_gateway,
-         .help = "its keys may ask on behalf of owners whom they name"},
+         .help = "keys of each --host may ask on behalf of owners whom they name"},
         {.name = "revoke", .kind = OPTION_TEXT, .value_name = "NAME", .out = &flags.revoked,
          .help = "authorise its keys no more, and delete its part"},
         {.name = "rotate", .kind = OPTION_CALL, .value_name = "ROLE", .out = &flags, .take = take_rotated,

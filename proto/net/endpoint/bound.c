@@ -44,12 +44,20 @@ static status check_folder(const char *path, failure *f) {
     return fail(f, STATUS_IO, "there is no folder %s for the socket ipc://%s", folder, path);
 }
 
+static void say_another_place(key_link link, failure *f) {
+    static const char *const flags[] = {
+        [LINK_TEXT] = "bind-clients", [LINK_TOKENS] = "bind-models", [LINK_LOGITS] = "bind-samplers"};
+    failure why = *f;
+    fail(f, why.code, "%s; --%s takes another place", why.message, flags[link]);
+}
+
 /* ZeroMQ gets a socket that we made: one of its own making it would remove from the file system
  * some time after it was closed, when the next process may already have put its own there. */
 static status bind_ipc(endpoint *e, const char *path, failure *f) {
     if (check_folder(path, f) != STATUS_OK) return f->code;
     snprintf(e->lock_path, sizeof e->lock_path, "%s.lock", path);
     status st = lockfile_take(&e->lock_fd, e->lock_path, f);
+    if (st == STATUS_BUSY) say_another_place(e->link, f);
     if (st != STATUS_OK) return st;
     int fd;
     st = listen_at(path, &fd, f);

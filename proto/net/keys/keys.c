@@ -83,7 +83,11 @@ static status read_own(const keys *k, key_role role, key_pair *out, failure *f) 
     status st = key_folders_check(k->folder, "own", f);
     if (st == STATUS_OK) st = key_own_path(path, k->folder, role, f);
     if (st == STATUS_OK) st = key_secret_path(secret, path, f);
-    return st == STATUS_OK ? key_pair_read_secret(out, secret, NULL, f) : st;
+    if (st == STATUS_OK) st = key_pair_read_secret(out, secret, NULL, f);
+    if (st != STATUS_NOT_FOUND) return st;
+    failure why = *f;
+    return fail(f, st, "%s: `trivium keygen` makes it, for another host with --roles %s among others", why.message,
+                key_role_name(role));
 }
 
 static status read_servers(const keys *k, key_role role, joined_link *out, failure *f) {

@@ -57,6 +57,14 @@ def test_what_changed_elsewhere_is_copied_anew(keygen, tmp_path):
     assert lines_to_copy(keygen("my keys", "--host", "b")) == [copying("my keys", "b")]
 
 
+def test_flags_are_of_each_host_and_this_is_said(keygen, tmp_path):
+    printed = keygen("keys", "--host", "b", "--roles", "client,samplerd", "--gateway", "--host", "c").splitlines()
+    assert printed[1:3] == ["b: samplerd client gateway", "c: samplerd client gateway"]
+    assert [path.name for host in "bc" for path in sorted((tmp_path / "keys/hosts" / host / "own").glob("*.key"))] == \
+        2 * ["client.key", "samplerd.key"]
+    assert "b:" not in keygen("keys", "--host", "b", "--host", "c").partition("copy")[0], "nothing was said of what they are to get"
+
+
 def test_what_is_asked_for_no_more_is_kept_and_said(keygen):
     keygen("keys", "--host", "b", "--operator")
     printed = keygen("keys", "--host", "b", "--roles", "client,modeld")
@@ -109,6 +117,8 @@ def test_a_rotation_has_two_steps(keygen, tmp_path):
     (("keys", "--operator"), "of a --host"),
     (("keys", "--rotate", "client"), "tokenizerd and modeld"),
     (("keys", "--host", "b", "--revoke", "b"), "a command of their own"),
+    (("keys", "--host", "b", "--roles", "tokenizerd", "--host", "laptop", "--roles", "client"), "--roles may be given once"),
+    (("keys", "--rotate", "tokenizerd", "--rotate", "modeld"), "a command of its own"),
 ])
 def test_wrong_use(keygen, tmp_path, flags, word):
     assert word in keygen(*flags, code=2)

@@ -146,7 +146,9 @@ def test_a_second_daemon_on_the_same_socket(tiny, models):
     for role, arguments in (("tokenizerd", []), ("modeld", ["--model", models(type="F32", seed=1)])):
         process = tiny.start(role, *arguments)
         assert process.wait(TIMEOUT_S) == 1
-        assert tiny.log(process).count("\n") == 1 and ("clients" in tiny.log(process) or "samplers" in tiny.log(process))
+        assert tiny.log(process).count("\n") == 1 and "is held by another process (pid " in tiny.log(process)
+        place = "--bind-clients" if role == "tokenizerd" else "--bind-samplers"
+        assert tiny.log(process).endswith(f"; {place} takes another place\n")
 
 
 @pytest.mark.parametrize("program, flag, address", [
