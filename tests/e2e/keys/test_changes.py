@@ -65,6 +65,26 @@ def test_a_folder_that_cannot_be_read_lets_nobody_new_in(guarded):  # noqa: F811
     assert guarded.run("status", "--wait", "20").returncode == 0
 
 
+def test_a_whole_folder_takes_the_place_of_another(guarded):  # noqa: F811
+    """As the page has it for hosts without rsync: what comes is copied beside it and moved, and between both there is none."""
+    keys, new = guarded.keys.folder, guarded.folder / "keys.new"
+    alone = guarded.text("hello", *LONG)
+    guarded.let_in("leaver")
+    late = guarded.client("late", authorised=False)
+    staying, first = begun(guarded)
+    shutil.copytree(keys, new)
+    (new / "authorised" / "text" / "leaver.key").unlink()
+    shutil.copy(guarded.folder / "late" / "own" / "client.key", new / "authorised" / "text" / "late.key")
+    keys.rename(guarded.folder / "keys.old")
+    guarded.said(guarded.tokenizerd, r"(keys_unreadable) link=text")
+    new.rename(keys)
+    wait_until(lambda: guarded.run("status", "--wait", "1", *late).returncode == 0, what="a client that is authorised by now")
+    guarded.refused("status", "--wait", "1", "--keys", guarded.folder / "leaver")
+    rest, errors = staying.communicate(timeout=TIMEOUT_S)
+    assert staying.returncode == 0 and first + rest == alone, errors
+    assert guarded.modeld.poll() is None and " left " not in guarded.log(guarded.modeld)
+
+
 def test_a_key_that_is_spoilt_lets_nobody_new_in(guarded):  # noqa: F811
     """Who is in stays: a file may be half written for a moment."""
     alone = guarded.text("hello", *LONG)
