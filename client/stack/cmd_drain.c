@@ -101,9 +101,10 @@ int cmd_drain(int argc, char **argv) {
         .usage = "trivium drain NAME [flags]",
         .summary = "End a daemon in order, and return when it is gone: it takes nothing new, what it has\n"
                    "goes on to its end, and what is left when its time (the daemon's own\n"
-                   "--drain) is over goes on elsewhere. NAME as `trivium status` shows it: a tokenizerd's, a modeld's or a\n"
-                   "samplerd's. `up --keep` does not start it again. It is for operators, such as the\n"
-                   "user who runs the daemons.\n\n"
+                   "--drain) is over goes on elsewhere. NAME as `trivium status` shows it: a\n"
+                   "tokenizerd's, a modeld's or a samplerd's; of several --endpoint each is asked\n"
+                   "until one knows it. `up --keep` does not start it again. It is for operators,\n"
+                   "such as the user who runs the daemons.\n\n"
                    "  trivium drain SmolLM2-135M-Instruct.Q4_1 --pid 4711",
         .tables = {rows, flags.common.rows},
         .n_words_max = 1,
