@@ -67,6 +67,16 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     return STATUS_OK;
 }
 
+static bool asks_who(void *context) {
+    tokenizerd_link *link = context;
+    return link->options.events->asks_who && link->options.events->asks_who(link->options.context, link->options.address);
+}
+
+static bool on_met(void *context, uint64_t incarnation) {
+    tokenizerd_link *link = context;
+    return link->options.events->met(link->options.context, link, incarnation);
+}
+
 static void on_left(void *context, peer *p, const char *why) {
     tokenizerd_link *link = context;
     log_event(LOG_INFO, "left", "tokenizerd=\"%s\" endpoint=%s why=\"%s\"", peer_name(p),
@@ -348,6 +358,8 @@ static status join(tokenizerd_link *link, failure *f) {
                    .message = on_message,
                    .refuse = on_refuse,
                    .heartbeat = on_heartbeat,
+                   .asks_who = asks_who,
+                   .met = on_met,
                    .refused = on_refused},
         .context = link,
     };

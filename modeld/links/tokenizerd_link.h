@@ -47,6 +47,9 @@ typedef struct tokenizerd_link_events {
     void (*close)(void *context, tokenizerd_link *from, text_name text);
     void (*call)(void *context, const job *call, const failure *unreadable); /* score or probe */
     void (*close_call)(void *context, tokenizerd_link *from, uint64_t call);
+    /* NULL, or as those of peers_events. */
+    bool (*asks_who)(void *context, const char *address);
+    bool (*met)(void *context, tokenizerd_link *at, uint64_t incarnation);
     /* A tokenizerd joined, this process; it is lost, and the link goes on trying. */
     void (*joined)(void *context, tokenizerd_link *from, uint64_t incarnation);
     void (*lost)(void *context, tokenizerd_link *from);

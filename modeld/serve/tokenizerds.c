@@ -137,6 +137,16 @@ static void on_over(void *context, tokenizerd_link *from) {
     wakeup_set(t->options.turn, 0);
 }
 
+static bool asks_who(void *context, const char *address) {
+    const tokenizerds *t = context;
+    return join_table_asks_who(t->joins, address);
+}
+
+static bool on_met(void *context, tokenizerd_link *at, uint64_t incarnation) {
+    tokenizerds *t = context;
+    return join_table_met(t->joins, at, incarnation);
+}
+
 static void on_joined(void *context, tokenizerd_link *from, uint64_t incarnation) {
     tokenizerds *t = context;
     join_table_joined(t->joins, from, incarnation);
@@ -162,6 +172,8 @@ static const tokenizerd_link_events events = {
     .close = on_close,
     .call = on_call,
     .close_call = on_close_call,
+    .asks_who = asks_who,
+    .met = on_met,
     .joined = on_joined,
     .lost = on_lost,
     .drain = on_drain,

@@ -46,6 +46,10 @@ typedef struct peers_events {
     /* NULL, or: `p` says that it takes nothing new from here on; what it has goes on, and it stays joined until it
      * leaves. Told once. */
     void (*draining)(void *context, peer *p);
+    /* NULL, or (joining side): must we know who is there before we say Hello, which would end another link to it? */
+    bool (*asks_who)(void *context);
+    /* With asks_who: it is this process. False: it gets no Hello from here, and the owner ends this side. */
+    bool (*met)(void *context, uint64_t incarnation);
     /* NULL, or (joining side): the other side refused our Hello, or we cannot take its own. Told once for each
      * incarnation and code; Hello goes on being said. */
     void (*refused)(void *context, const Trivium__Error *error);

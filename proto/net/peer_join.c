@@ -17,18 +17,28 @@ static void await_writable(peers *ps, bool wanted) {
     ps->joining.awaits_writable = wanted;
 }
 
-/* Joining side. The Leave comes first, so that the other side can tell a Hello said again after a
- * loss from one that was repeated because its answer is slow. Not connected: as soon as we are. */
-void peers_say_hello(peers *ps) {
+static status send_hello(peers *ps) {
+    Trivium__Control control = control_hello(ps, 0);
+    return control_send(ps, NULL, &control);
+}
+
+/* The Leave comes first, so that the other side can tell a Hello said again after a loss from one that was repeated
+ * because its answer is slow. Not connected: as soon as we are. */
+static void begin_to_join(peers *ps, bool asks_who) {
     peers_joining *j = &ps->joining;
     j->hello_ms = clock_ms();
+    j->asks_who = asks_who;
     bool sent = j->leave_to == 0 || peers_send_leave(ps, NULL, j->leave_to) == STATUS_OK;
     if (sent) {
         j->leave_to = 0;
-        Trivium__Control control = control_hello(ps, 0);
-        sent = control_send(ps, NULL, &control) == STATUS_OK;
+        sent = (asks_who ? peers_ask_who(ps) : send_hello(ps)) == STATUS_OK;
     }
     await_writable(ps, !sent);
+}
+
+void peers_say_hello(peers *ps) {
+    const peers_events *events = &ps->options.events;
+    begin_to_join(ps, events->asks_who && events->asks_who(ps->options.context));
 }
 
 static void on_writable(void *context) {
@@ -229,9 +239,14 @@ void peers_take_refused(peers *ps, peer *p, const Trivium__Control *control) {
     if (!peers_bound(ps) && TAILQ_EMPTY(&ps->list)) note_refusal(ps, control->from, control->refused);
 }
 
-void peers_take_say_hello(peers *ps) {
+/* Of one that is not joined, and did not ask who is there, Hello is being said anyhow. */
+void peers_take_say_hello(peers *ps, uint64_t from) {
     peer *p = TAILQ_FIRST(&ps->list);
-    if (peers_bound(ps) || !p) return;  /* not joined: Hello is being said anyhow */
-    peer_end(ps, p, "it does not know us any more", false);
-    peers_say_hello(ps);
+    if (peers_bound(ps)) return;
+    if (p) {
+        peer_end(ps, p, "it does not know us any more", false);
+        peers_say_hello(ps);
+    } else if (ps->joining.asks_who) {
+        if (ps->options.events.met(ps->options.context, from)) begin_to_join(ps, false);
+    }
 }

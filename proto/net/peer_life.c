@@ -79,7 +79,7 @@ static void take_message(peers *ps, const wire_message *m) {
         if (to_us) peers_take_refused(ps, p, control);
         break;
     case TRIVIUM__CONTROL__WORD_SAY_HELLO:
-        if (to_us) peers_take_say_hello(ps);
+        if (to_us) peers_take_say_hello(ps, control->from);
         break;
     default: /* a heartbeat, a piece, Draining, or a message with a body */
         if (!p) {

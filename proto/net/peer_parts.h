@@ -88,6 +88,7 @@ typedef struct peers_joining {
     uint64_t hello_ms;              /* when we last said Hello, or gave a peer up */
     uint64_t leave_to;              /* the incarnation to which we owe a Leave before the next Hello, or 0 */
     bool awaits_writable;
+    bool asks_who;                  /* instead of Hello we asked who is there */
     uint64_t refused_by;            /* whose refusal the owner knows, and its code */
     Trivium__Code refused_code;
     waiting waiting;                /* while nobody is joined */
@@ -171,6 +172,7 @@ status control_send(peers *ps, const wire_route *route, Trivium__Control *contro
 status peers_send_leave(peers *ps, const wire_route *route, uint64_t to);
 void peers_send_refusal(peers *ps, const wire_route *route, uint64_t to, failure *f);
 void peers_send_say_hello(peers *ps, const wire_route *route, uint64_t to);
+status peers_ask_who(peers *ps);                     /* joining side: SayHello answers it, and changes nothing there */
 bool peers_send_heartbeat(peers *ps, peer *p);     /* false: not sent, for its queue is full */
 void peers_say_draining(peers *ps);                 /* if we are, to those who do not know it yet */
 
@@ -183,7 +185,7 @@ void peers_join_anew(peers *ps);
 bool peers_rest(const peers *ps);                   /* is that pause now? */
 void peers_rest_no_longer(peers *ps);               /* at a tick in it: it may have no timer that ends it */
 void peers_tell_waiting(peers *ps);                 /* at each tick while nobody is joined: the log */
-/* Joining side: Hello, now or as soon as we are connected. */
+/* Joining side: Hello, now or as soon as we are connected; before it the owner may want to know who is there. */
 void peers_say_hello(peers *ps);
 void peers_owe_leave(peers *ps, uint64_t to);       /* joining side: before the next Hello; 0: to nobody */
 void peers_pay_leave(peers *ps);                    /* if there is one, now */
@@ -191,7 +193,7 @@ uint64_t peers_hello_ms(const peers *ps);           /* when it was last said, or
 void peers_take_hello(peers *ps, const wire_message *m, const Trivium__Control *control);
 void peers_take_refused(peers *ps, peer *p,
                         const Trivium__Control *control); /* p: the sender, or NULL */
-void peers_take_say_hello(peers *ps);
+void peers_take_say_hello(peers *ps, uint64_t from);
 
 /* ---- pieces/peer_pieces.c ---- */
 

@@ -56,6 +56,15 @@ void peers_send_say_hello(peers *ps, const wire_route *route, uint64_t to) {
     control_send(ps, route, &control);
 }
 
+/* Whoever is bound asks one that it does not know for Hello, and so tells who it is. */
+status peers_ask_who(peers *ps) {
+    Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;
+    Trivium__Control control = control_to(ps, 0);
+    control.word_case = TRIVIUM__CONTROL__WORD_HEARTBEAT;
+    control.heartbeat = &beat;
+    return control_send(ps, NULL, &control);
+}
+
 /* A heartbeat never waits: where something else waits, that will be the sign of life. */
 bool peers_send_heartbeat(peers *ps, peer *p) {
     if (p->state != PEER_JOINED || !outbox_empty(p->outbox)) return false;

@@ -156,6 +156,16 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     return STATUS_OK;
 }
 
+static bool asks_who(void *context) {
+    logits_link *link = context;
+    return link->calls.asks_who && link->calls.asks_who(link->context, link->address);
+}
+
+static bool on_met(void *context, uint64_t incarnation) {
+    logits_link *link = context;
+    return link->calls.met(link->context, link, incarnation);
+}
+
 static void on_left(void *context, peer *p, const char *why) {
     logits_link *link = context;
     shared_view_close(&link->view);
@@ -196,7 +206,7 @@ static status join(logits_link *link, loop *l, const logits_link_options *option
         .liveness = LIVENESS_PING,
         .sends_whole = true,
         .events = {.joined = on_joined, .left = on_left, .message = on_message, .refuse = on_refuse,
-                   .refused = on_refused, .all_handed = on_all_handed},
+                   .asks_who = asks_who, .met = on_met, .refused = on_refused, .all_handed = on_all_handed},
         .context = link,
     };
     return peers_join(&link->peers, l, &where, &who, f);

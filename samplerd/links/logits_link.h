@@ -23,6 +23,9 @@ typedef struct logits_calls {
      * call; what *out points to must stay as it is until the next call with this drawer. A failure is told to the
      * modeld, with its sentence. Drawers are 0 … threads - 1, and draw at the same time, each in a thread. */
     status (*draw)(void *context, unsigned drawer, const sample_rows *rows, sampled_rows *out, failure *f);
+    /* NULL, or as those of peers_events. */
+    bool (*asks_who)(void *context, const char *address);
+    bool (*met)(void *context, logits_link *link, uint64_t incarnation);
     /* NULL, or: a modeld joined, this process; it is lost, and the link goes on trying. */
     void (*joined)(void *context, logits_link *link, uint64_t incarnation);
     void (*lost)(void *context, logits_link *link);

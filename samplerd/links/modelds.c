@@ -25,6 +25,16 @@ static void on_drain(void *context) {
     m->calls.drain(m->context);
 }
 
+static bool asks_who(void *context, const char *address) {
+    const modelds *m = context;
+    return join_table_asks_who(m->joins, address);
+}
+
+static bool on_met(void *context, logits_link *link, uint64_t incarnation) {
+    modelds *m = context;
+    return join_table_met(m->joins, link, incarnation);
+}
+
 static void on_joined(void *context, logits_link *link, uint64_t incarnation) {
     modelds *m = context;
     join_table_joined(m->joins, link, incarnation);
@@ -57,7 +67,8 @@ status modelds_join(modelds **out, loop *l, const char *const *endpoints, size_t
     modelds *m = *out = calloc(1, sizeof *m);
     if (!m) return fail(f, STATUS_NO_MEMORY, "no memory for links to modelds");
     *m = (modelds){.loop = l, .how = *how, .calls = how->calls, .context = how->context};
-    m->how.calls = (logits_calls){.draw = draw, .drain = on_drain, .joined = on_joined, .lost = on_lost};
+    m->how.calls = (logits_calls){.draw = draw, .drain = on_drain, .asks_who = asks_who, .met = on_met,
+                             .joined = on_joined, .lost = on_lost};
     m->how.context = m;
     status st = join_table_new(&m->joins, l, endpoints, n_endpoints, &(join_table_events){join, leave}, m, f);
     if (st != STATUS_OK) modelds_free(out);

@@ -11,7 +11,10 @@
 #include "proto/base/log.h"
 #include "proto/net/endpoint/waiting.h"
 
-enum { NAMES_LOOK_MS = 500 };       /* how often names without an address are looked at */
+enum {
+    NAMES_LOOK_MS = 500,            /* how often names without an address are looked at */
+    MET_MS = 2000,                  /* in which a link joins whom it has met; then another one may */
+};
 
 typedef enum join_state {
     JOIN_FREE,                  /* no address is here */
@@ -26,7 +29,8 @@ typedef struct join {
     join_state state;
     char address[ENDPOINT_BYTES_MAX];
     void *link;
-    uint64_t incarnation;       /* JOIN_STANDS, JOIN_DOUBLE, JOIN_ELSEWHERE: of the process there */
+    uint64_t incarnation;       /* of the process there; JOIN_TRIES: 0 until it is met */
+    uint64_t met_ms;
     uint64_t refused_ms;
 } join;
 
@@ -87,6 +91,20 @@ static join *find_standing(join_table *j, uint64_t incarnation, const join *but)
     return NULL;
 }
 
+/* One that is joining it. */
+static join *find_joining(join_table *j, uint64_t incarnation, const join *but, uint64_t now_ms) {
+    for (size_t i = 0; i < JOINS_MAX; i++) {
+        join *one = &j->all[i];
+        if (one != but && one->state == JOIN_TRIES && one->incarnation == incarnation && now_ms - one->met_ms < MET_MS) return one;
+    }
+    return NULL;
+}
+
+static join *find_holder(join_table *j, uint64_t incarnation, const join *but, uint64_t now_ms) {
+    join *one = find_standing(j, incarnation, but);
+    return one ? one : find_joining(j, incarnation, but, now_ms);
+}
+
 /* ---- links come and go ---- */
 
 static void leave(join_table *j, join *one) {
@@ -103,11 +121,16 @@ static bool is_over(join_table *j, const join *one, uint64_t now_ms) {
     case JOIN_REFUSED:
         return by_name && (now_ms - one->refused_ms >= REFUSED_AGAIN_MS || !wanted(j, one->address));
     case JOIN_DOUBLE: return true;
-    case JOIN_ELSEWHERE: return !find_standing(j, one->incarnation, one) || !wanted(j, one->address);
+    case JOIN_ELSEWHERE: return !find_holder(j, one->incarnation, one, now_ms) || !wanted(j, one->address);
     case JOIN_STANDS:
     case JOIN_FREE: break;
     }
     return false;
+}
+
+static bool may_be_over_later(join_table *j, const join *one) {
+    if (one->state == JOIN_REFUSED) return !given(j, one->address);
+    return one->state == JOIN_ELSEWHERE && !find_standing(j, one->incarnation, one);
 }
 
 static status join_address(join_table *j, const char *address, failure *f) {
@@ -117,6 +140,7 @@ static status join_address(join_table *j, const char *address, failure *f) {
         if (j->all[i].state == JOIN_FREE) one = &j->all[i];
     if (!one) return fail(f, STATUS_BUSY, "there are more addresses than the %d that are joined", JOINS_MAX);
     snprintf(one->address, sizeof one->address, "%s", address);
+    one->incarnation = 0;
     one->link = j->events.join(j->context, one->address, f);
     if (!one->link) return f->code;
     one->state = JOIN_TRIES;
@@ -154,8 +178,7 @@ static void on_settle(void *context) {
     status st = join_all(j, &f);
     if (st != STATUS_OK && !j->failure_logged) log_event(LOG_ERROR, "not_joined", "why=\"%s\"", f.message);
     j->failure_logged = st != STATUS_OK;
-    for (size_t i = 0; i < JOINS_MAX; i++)
-        later = later || (j->all[i].state == JOIN_REFUSED && !given(j, j->all[i].address));
+    for (size_t i = 0; i < JOINS_MAX; i++) later = later || may_be_over_later(j, &j->all[i]);
     if ((later || st != STATUS_OK) && j->later_timer < 0)
         j->later_timer = loop_once(j->loop, NAME_ASK_MS, look_later, j);
 }
@@ -191,6 +214,41 @@ static void on_changed(void *context) {
 
 /* ---- what happens to links ---- */
 
+static bool share_a_name(const join_table *j, const char *address, const char *other) {
+    for (size_t i = 0; i < j->n_endpoints; i++)
+        if (host_name_has(j->endpoints[i].name, address) && host_name_has(j->endpoints[i].name, other)) return true;
+    return false;
+}
+
+bool join_table_asks_who(const join_table *j, const char *address) {
+    for (size_t i = 0; i < JOINS_MAX; i++) {
+        const join *other = &j->all[i];
+        if (strcmp(other->address, address) == 0) continue;
+        if (other->state == JOIN_STANDS || (other->state == JOIN_TRIES && share_a_name(j, address, other->address))) return true;
+    }
+    return false;
+}
+
+static void note_double(join *one, const join *other) {
+    log_event(LOG_INFO, "same_peer", "endpoint=%s as=%s", one->address, other->address);
+    one->state = JOIN_DOUBLE;
+}
+
+bool join_table_met(join_table *j, void *link, uint64_t incarnation) {
+    join *one = find_link(j, link);
+    if (!one || one->state != JOIN_TRIES) return false;
+    const uint64_t now_ms = clock_ms();
+    const join *other = find_holder(j, incarnation, one, now_ms);
+    one->incarnation = incarnation;
+    one->met_ms = now_ms;
+    if (!other) return true;
+    note_double(one, other);
+    settle(j);
+    return false;
+}
+
+/* The link before is left at once: what it had must be over before anything comes through this one, and what still lies
+ * in it is not for us any more. */
 void join_table_joined(join_table *j, void *link, uint64_t incarnation) {
     join *one = find_link(j, link);
     if (!one) return;
@@ -198,9 +256,8 @@ void join_table_joined(join_table *j, void *link, uint64_t incarnation) {
     one->incarnation = incarnation;
     join *other = find_standing(j, incarnation, one);
     if (!other) return;
-    log_event(LOG_INFO, "same_peer", "endpoint=%s as=%s", other->address, one->address);
-    other->state = JOIN_DOUBLE;
-    settle(j);
+    note_double(other, one);
+    leave(j, other);
 }
 
 /* It may have other addresses by now. */
@@ -208,6 +265,7 @@ void join_table_lost(join_table *j, void *link) {
     join *one = find_link(j, link);
     if (!one || one->state != JOIN_STANDS) return;
     one->state = JOIN_TRIES;
+    one->incarnation = 0;
     for (size_t i = 0; i < j->n_endpoints; i++) host_name_ask(j->endpoints[i].name);
     settle(j);
 }

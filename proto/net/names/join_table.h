@@ -2,8 +2,8 @@
  * (host_name.h). Each address is joined once, by a link that the owner makes, JOINS_MAX at most.
  *
  * An address that appears is joined. One that is gone keeps its link as long as a peer is joined there. Two addresses that
- * lead to one process have one link, the newer one, as the other side has it, too: the other address is not joined while
- * that lasts. One where the link was refused for good is not joined again; where a name leads to it, it is after
+ * lead to one process have one link: another one asks who is there before it joins, and is left when it is that process, and
+ * not joined while that lasts. Where both join all the same the newer one stays, as the other side has it, too. One where the link was refused for good is not joined again; where a name leads to it, it is after
  * REFUSED_AGAIN_MS. */
 #ifndef TRIVIUM_JOIN_TABLE_H
 #define TRIVIUM_JOIN_TABLE_H
@@ -23,7 +23,7 @@ size_t join_table_n_links(const char *const *endpoints, size_t n_endpoints);
 typedef struct join_table_events {
     /* Make a link that joins `address`, which stays valid until `leave`. NULL: see f; it is tried again after a while. */
     void *(*join)(void *context, const char *address, failure *f);
-    /* Free it: from the loop, never from within an event of a link. */
+    /* Free it: from the loop, never from within an event of its own; from within join_table_joined of another link. */
     void (*leave)(void *context, void *link);
 } join_table_events;
 
@@ -32,6 +32,11 @@ typedef struct join_table_events {
 status join_table_new(join_table **out, loop *l, const char *const *endpoints, size_t n_endpoints,
                       const join_table_events *events, void *context, failure *f);
 void join_table_free(join_table **j);                     /* leaves all; NULL is fine */
+
+/* Must the link to this address know who is there before it joins? Another one stands, or tries where the same name leads. */
+bool join_table_asks_who(const join_table *j, const char *address);
+/* This process is. False: another link to it stands, or is joining it, and this one is left soon. */
+bool join_table_met(join_table *j, void *link, uint64_t incarnation);
 
 /* What happened to a link; may be told from within its events. */
 void join_table_joined(join_table *j, void *link, uint64_t incarnation);  /* this process is at its other end */

@@ -2,6 +2,7 @@
 name server that is mute holds up nobody."""
 import json
 import signal
+import time
 
 import pytest
 
@@ -119,6 +120,28 @@ def test_two_addresses_of_one_process_are_one_link(stack, path):
     assert text_of(stack.writes(f"tcp://[::1]:{CLIENTS}")) == text
     assert len(stack.known_at(1, "modeld")) == 1
     assert stack.log(tokenizerd).count("it joined again") == n_joined   # they do not take turns
+
+
+def test_a_name_that_gains_an_address_of_the_same_process_disturbs_no_text(stack, path):
+    def begin(role, *arguments):                        # with heartbeats that a busy machine keeps
+        return stack.start_on(HOST, role, "--insecure", *arguments)
+
+    stack.names.says(here=["127.0.0.1"]).start()
+    tokenizerd = begin("tokenizerd", "--bind-clients", f"tcp://[::]:{CLIENTS}", "--bind-models", f"tcp://[::]:{MODELS}")
+    modeld = begin("modeld", "--model", path, "--threads", 1, "--bind-samplers", f"tcp://[::]:{SAMPLERS}",
+                   "--join", f"tcp://here:{MODELS}")
+    samplerd = begin("samplerd", "--no-mapping", "--join", f"tcp://here:{SAMPLERS}")
+    stack.until_known(1, "samplerd")
+    here = f"tcp://127.0.0.1:{CLIENTS}"
+    text = text_of(stack.writes(here))
+    stack.names.says(here=["127.0.0.1", "::1"])
+    deadline = time.monotonic() + TIMEOUT_S
+    while not all(" same_peer " in stack.log(daemon) for daemon in (modeld, samplerd)):
+        assert text_of(stack.writes(here)) == text
+        assert time.monotonic() < deadline
+    assert text_of(stack.writes(here)) == text
+    for daemon in tokenizerd, modeld:                   # the link that stood stays
+        assert "it joined again" not in stack.log(daemon)
 
 
 def test_a_mute_name_server_holds_up_nobody(stack, path):

@@ -63,20 +63,15 @@ static int begin(void **state) {
     (void)state;
     memset(&at, 0, sizeof at);
     at.loop = loop_new();
-    assert_non_null(at.loop);
     world_begin((void **)&at.world);
     at.turn = (wakeup){.loop = at.loop, .handler = no_turn};
     at.endings = (endings){at.world->table, &at.turn, &at.n_texts};
     at.departing = departing_new(&(departing_options){at.loop, 0, at.world->table, &at.n_texts});
-    assert_non_null(at.departing);
     at.no_samplers = samplers_new();
-    assert_non_null(at.no_samplers);
     at.report = report_new(at.no_samplers, no_figures, NULL);
-    assert_non_null(at.report);
-    at.tokenizerds = tokenizerds_new(&(tokenizerds_options){
-        .loop = at.loop, .sequences = at.world->table, .endings = &at.endings, .turn = &at.turn,
-        .departing = at.departing, .garbage = &at.garbage});
-    assert_non_null(at.tokenizerds);
+    at.tokenizerds = tokenizerds_new(&(tokenizerds_options){.loop = at.loop, .sequences = at.world->table, .endings = &at.endings,
+                                                            .turn = &at.turn, .departing = at.departing, .garbage = &at.garbage});
+    assert_true(at.loop && at.departing && at.no_samplers && at.report && at.tokenizerds);
     join_both();
     return 0;
 }
@@ -126,11 +121,6 @@ static const Trivium__TokensReply *told(size_t i, Trivium__TokensReply__BodyCase
 static bool is_there(void *attempt) {
     const sequence *q = sequences_find(at.world->table, "", NAME);
     return q && sequence_text(q)->attempt == *(uint32_t *)attempt;
-}
-
-static bool is_gone(void *unused) {
-    (void)unused;
-    return sequences_count(at.world->table) == 0;
 }
 
 static bool has_ended(void *unused) {
@@ -196,7 +186,7 @@ static void what_cannot_be_opened_is_told_why(void **state) {
     SAY(0, OPEN, &open, &ids_frame, 1);
     is_closed(0, 1, TRIVIUM__CLOSE_REASON__CLOSE_SUPERSEDED);
     is_closed(0, 2, TRIVIUM__CLOSE_REASON__CLOSE_ERROR);
-    assert_true(is_gone(NULL));
+    assert_int_equal(sequences_count(at.world->table), 0);
 }
 
 static void a_text_that_is_over_is_closed_at_once(void **state) {
@@ -277,7 +267,7 @@ static void a_call_that_cannot_be_is_told_why(void **state) {
     SAY(0, PROBE, &probe, ((wire_raw[]){{LOGITS, sizeof LOGITS}, {NULL, 0}}), 2);
     failed = TOLD(0, FAILED)->failed;
     assert_true(failed->call == 5 && failed->error->code == TRIVIUM__CODE__UNSUPPORTED);
-    assert_true(is_gone(NULL));
+    assert_int_equal(sequences_count(at.world->table), 0);
 }
 
 static uint32_t n_wanted;
@@ -340,6 +330,20 @@ static void what_it_had_open_goes_with_it_and_nothing_else(void **state) {
     assert_int_equal(sequences_count(at.world->table), 1);
 }
 
+static void a_tokenizerd_that_joins_by_another_address_opens_its_texts_anew(void **state) {
+    (void)state;
+    at.fakes[1].from = at.fakes[0].from;
+    hello_from(0);
+    open_one(0, 1);
+    hello_from(1);
+    open_one(1, 1);             /* the one before is over */
+    Trivium__Close close = TRIVIUM__CLOSE__INIT;
+    close.request = REQUEST;
+    close.attempt = 1;
+    SAY(1, CLOSE, &close, NULL, 0);
+    is_closed(1, 1, TRIVIUM__CLOSE_REASON__CLOSE_ASKED);
+}
+
 static void a_glimpse_goes_to_whoever_asked_last(void **state) {
     (void)state;
     hello_from(0);
@@ -376,7 +380,6 @@ static void the_last_refusal_stops_the_loop(void **state) {
     refuse(1);
     assert_false(turns_to_the_end(at.loop)); /* it ends of its own accord */
     const failure *why = tokenizerds_refusal(at.tokenizerds);
-    assert_non_null(why);
     assert_int_equal(why->code, STATUS_NAME_TAKEN);
     assert_non_null(strstr(why->message, at.meetings[1].address));
 }
@@ -392,6 +395,7 @@ int main(void) {
         TEST(a_call_that_cannot_be_is_told_why),
         TEST(a_closed_call_is_gone_without_a_word),
         TEST(what_it_had_open_goes_with_it_and_nothing_else),
+        TEST(a_tokenizerd_that_joins_by_another_address_opens_its_texts_anew),
         TEST(a_glimpse_goes_to_whoever_asked_last),
         TEST(the_last_refusal_stops_the_loop),
     };

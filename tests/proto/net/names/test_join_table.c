@@ -164,7 +164,7 @@ static void two_addresses_of_one_process_have_one_link(void **state) {
     assert_int_equal(open_table(LIST("tcp://10.0.0.1:1", "tcp://[fd00::1]:1")), STATUS_OK);
     join_table_joined(at.table, &at.links[0], 77);
     join_table_joined(at.table, &at.links[1], 77);
-    until_left(1);
+    assert_int_equal(at.n_left, 1);                 /* before anything comes through the other */
     assert_true(at.links[0].left);                  /* the newer one is what the other side has */
     settle();
     assert_int_equal(at.n_links, 2);
@@ -173,6 +173,56 @@ static void two_addresses_of_one_process_have_one_link(void **state) {
     until_links(3);
     assert_non_null(link_to("tcp://10.0.0.1:1"));
     assert_non_null(link_to("tcp://[fd00::1]:1"));
+}
+
+/* What stands stays: its texts go on. */
+static void another_address_of_a_process_that_is_joined_is_left_before_it_joins(void **state) {
+    (void)state;
+    name_server_says(0, LIST("10.0.0.1"));
+    assert_int_equal(open_table(LIST("tcp://name:1")), STATUS_OK);
+    until_links(1);
+    assert_false(join_table_asks_who(at.table, "tcp://10.0.0.1:1"));
+    join_table_joined(at.table, &at.links[0], 77);
+    name_server_says(0, LIST("10.0.0.1", "fd00::1", "fd00::2"));
+    until_links(3);
+    assert_true(join_table_asks_who(at.table, "tcp://[fd00::1]:1"));
+    assert_false(join_table_met(at.table, &at.links[1], 77));
+    assert_true(join_table_met(at.table, &at.links[2], 78));    /* another process */
+    until_left(1);
+    assert_true(at.links[1].left);
+    settle();
+    assert_int_equal(at.n_links, 3);
+    join_table_lost(at.table, &at.links[0]);
+    until_links(4);                                 /* either may be the one that leads there now */
+    assert_non_null(link_to("tcp://10.0.0.1:1"));
+    assert_non_null(link_to("tcp://[fd00::1]:1"));
+}
+
+static void of_two_that_try_whoever_meets_the_process_first_joins_it(void **state) {
+    (void)state;
+    name_server_says(0, LIST("10.0.0.1", "fd00::1"));
+    assert_int_equal(open_table(LIST("tcp://name:1")), STATUS_OK);
+    until_links(2);
+    assert_true(join_table_asks_who(at.table, "tcp://10.0.0.1:1"));
+    assert_true(join_table_asks_who(at.table, "tcp://[fd00::1]:1"));
+    assert_true(join_table_met(at.table, &at.links[0], 77));
+    assert_true(join_table_met(at.table, &at.links[0], 77));    /* asked again, as an answer is slow */
+    assert_false(join_table_met(at.table, &at.links[1], 77));
+    until_left(1);
+    assert_true(at.links[1].left);
+    join_table_refused(at.table, &at.links[0]);     /* it does not join after all */
+    until_links(3);
+    assert_string_equal(at.links[2].address, "tcp://[fd00::1]:1");
+}
+
+/* No name says that they might be one process. */
+static void addresses_that_were_given_ask_nothing_before_one_stands(void **state) {
+    (void)state;
+    assert_int_equal(open_table(LIST("tcp://10.0.0.1:1", "tcp://10.0.0.2:1")), STATUS_OK);
+    assert_false(join_table_asks_who(at.table, "tcp://10.0.0.2:1"));
+    join_table_joined(at.table, &at.links[0], 77);
+    assert_true(join_table_asks_who(at.table, "tcp://10.0.0.2:1"));
+    assert_false(join_table_asks_who(at.table, "tcp://10.0.0.1:1"));
 }
 
 static void more_than_fit_wait_for_room(void **state) {
@@ -261,6 +311,9 @@ int main(void) {
         TEST(an_address_that_is_gone_keeps_its_link_while_that_stands),
         TEST(an_address_that_stays_keeps_its_link_when_it_is_lost),
         TEST(two_addresses_of_one_process_have_one_link),
+        TEST(another_address_of_a_process_that_is_joined_is_left_before_it_joins),
+        TEST(of_two_that_try_whoever_meets_the_process_first_joins_it),
+        TEST(addresses_that_were_given_ask_nothing_before_one_stands),
         TEST(more_than_fit_wait_for_room),
         TEST(what_fails_later_is_tried_again),
         TEST(all_are_refused_when_no_name_may_lead_elsewhere),
