@@ -201,6 +201,7 @@ typedef struct daemon_report {
     const char *model, *pool, *semantics;   /* of a samplerd; else "" */
     uint32_t outstanding;
     uint64_t steps;
+    bool lacks_sampler;         /* a modeld: no samplerd of the default pool is with it that takes something new */
 } daemon_report;
 
 typedef struct model_summary {

@@ -15,6 +15,7 @@ struct tokenizerds {
     tokenizerds_options options;
     tokenizerd_link_options how; /* each of them is joined */
     join_table *joins;                /* their links: each owns the sequences that it opened */
+    wakeup first_report;         /* to one that has joined: what it is to send us goes by that */
     uint64_t n_garbage;          /* of links that were left */
     bool is_draining;
     failure refusal; /* the last one's, when all have refused; else code STATUS_OK */
@@ -150,6 +151,7 @@ static bool on_met(void *context, tokenizerd_link *at, uint64_t incarnation) {
 static void on_joined(void *context, tokenizerd_link *from, uint64_t incarnation) {
     tokenizerds *t = context;
     join_table_joined(t->joins, from, incarnation);
+    wakeup_set(&t->first_report, 0);        /* after our Hello, and its */
 }
 
 static void on_lost(void *context, tokenizerd_link *from) {
@@ -183,11 +185,16 @@ static const tokenizerd_link_events events = {
 
 /* ---- all of them ---- */
 
+static void report_now(void *context) {
+    tokenizerds_beat(context);
+}
+
 tokenizerds *tokenizerds_new(const tokenizerds_options *options) {
     tokenizerds *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     t->options = *options;
     t->refusal.code = STATUS_OK;
+    t->first_report = (wakeup){.loop = options->loop, .handler = report_now, .context = t};
     return t;
 }
 

@@ -147,6 +147,7 @@ enum {
     STEP_TRIES_MAX = 5,             /* deadlines passed and wrong answers of one step */
     STEP_LOSSES_MAX = 8,            /* samplers lost with the rows of one step */
     REOPENS_MAX = 5,                /* in a row without a new token: it may be what ends its modelds */
+    MOVES_MAX = 8,                  /* the same of moves to one that has samplerds: its rows may be what ends these */
     BUSY_RETRY_MS = 200,            /* until a text that has begun is tried again where there was no room */
     TURN_MS_MAX = 5,                /* after which no other message is taken from one socket in this turn */
 };

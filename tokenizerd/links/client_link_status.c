@@ -113,6 +113,7 @@ static void modeld_add(overview *o, const served_model *m, const modeld *d) {
                    modeld_link_uptime_ms(d), state);
     daemon->model = (char *)served_model_name(m);
     daemon->outstanding = modeld_load(d);
+    daemon->lacks_sampler = modeld_link_samplerd(d, DEFAULT_POOL, "") != SAMPLERD_ANSWERS;
 }
 
 static void model_add(overview *o, const served_model *m) {

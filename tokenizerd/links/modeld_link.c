@@ -111,13 +111,10 @@ static Trivium__ModelReport report_cut(const modeld_link *l, const Trivium__Mode
     return cut;
 }
 
-/* Keep a copy of its report for `status`, as much of it as there is room for; without memory there is none. */
-static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
-    modeld_link *l = context;
-    joiner *j = peer_user(p);
-    if (!beat->report) return;
+/* Keep a copy of its report, as much of it as there is room for; without memory there is none. */
+static void report_keep(modeld_link *l, joiner *j, const Trivium__ModelReport *report) {
     report_forget(l, j);
-    Trivium__ModelReport cut = report_cut(l, beat->report);
+    Trivium__ModelReport cut = report_cut(l, report);
     size_t n_bytes = trivium__model_report__get_packed_size(&cut);
     if (n_bytes > REPORTS_BYTES_MAX - l->n_report_bytes) return;
     uint8_t *bytes = malloc(n_bytes + 1);
@@ -126,9 +123,30 @@ static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
     j->report = trivium__model_report__unpack(NULL, n_bytes, bytes);
     free(bytes);
     if (!j->report) return;
+    j->is_cut = cut.n_samplers < report->n_samplers;
     j->n_report_bytes = n_bytes;
     l->n_report_bytes += n_bytes;
     l->n_reported += j->report->n_samplers;
+}
+
+static bool samplers_are(const Trivium__ModelReport *kept, const Trivium__ModelReport *told) {
+    if (!kept || kept->n_samplers != told->n_samplers) return false;
+    for (size_t i = 0; i < told->n_samplers; i++) {
+        const Trivium__SamplerReport *a = kept->samplers[i], *b = told->samplers[i];
+        if (a->hanging != b->hanging || a->draining != b->draining || strcmp(a->pool, b->pool) != 0 ||
+            strcmp(a->semantics, b->semantics) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void on_heard(void *context, peer *p, const Trivium__Heartbeat *beat) {
+    modeld_link *l = context;
+    joiner *j = peer_user(p);
+    if (!beat->report) return;
+    bool has_news = !samplers_are(j->report, beat->report);
+    report_keep(l, j, beat->report);
+    if (has_news) l->events.samplers_changed(l->context, j->modeld);
 }
 
 /* ---- vocabularies ---- */
@@ -359,15 +377,19 @@ const Trivium__ModelReport *modeld_link_report(const modeld *d) {
     return ((const joiner *)modeld_peer(d))->report;
 }
 
-bool modeld_link_lacks_samplerd(const modeld *d, const char *pool, const char *semantics, bool *hangs) {
-    *hangs = false;
-    const Trivium__ModelReport *report = modeld_link_report(d);
+static samplerd_seen seen(const Trivium__SamplerReport *one) {
+    if (one->hanging) return SAMPLERD_HANGS;
+    return one->draining ? SAMPLERD_DRAINS : SAMPLERD_ANSWERS;
+}
+
+samplerd_seen modeld_link_samplerd(const modeld *d, const char *pool, const char *semantics) {
+    const joiner *j = modeld_peer(d);
+    samplerd_seen best = j->report && !j->is_cut ? SAMPLERD_ABSENT : SAMPLERD_UNTOLD;
     if (!pool[0]) pool = DEFAULT_POOL;
-    for (size_t i = 0; report && i < report->n_samplers; i++) {
-        const Trivium__SamplerReport *one = report->samplers[i];
+    for (size_t i = 0; j->report && i < j->report->n_samplers; i++) {
+        const Trivium__SamplerReport *one = j->report->samplers[i];
         if (strcmp(one->pool, pool) != 0 || (semantics[0] && strcmp(one->semantics, semantics) != 0)) continue;
-        if (!one->hanging) return false;
-        *hangs = true;
+        if (seen(one) > best) best = seen(one);
     }
-    return report != NULL;
+    return best;
 }

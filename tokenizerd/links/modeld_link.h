@@ -52,6 +52,8 @@ typedef struct modeld_link_events {
                      failure *f);
     void (*draining)(void *context, modeld *d); /* it takes nothing new; what it has goes on */
     void (*left)(void *context, modeld *d);     /* nothing can be sent to it any more */
+    /* What modeld_link_samplerd says of it may be another word now. */
+    void (*samplers_changed)(void *context, const modeld *d);
     /* Not STATUS_OK: it cannot be used, and is cut. */
     status (*piece)(void *context, modeld *d, const vocab_piece *piece, failure *f);
     /* The process was cut for this reason; its next Hello is to be refused with it. */
@@ -109,8 +111,16 @@ typedef struct Trivium__Hello Trivium__Hello;
 const Trivium__Hello *modeld_link_hello(const modeld *d);
 uint64_t modeld_link_uptime_ms(const modeld *d);
 const Trivium__ModelReport *modeld_link_report(const modeld *d);    /* NULL: none yet */
-/* By its last report no samplerd of this pool ("": the default one) is with it that answers, or none of these semantics ("":
- * any); *hangs: one is that hangs. False: one answers, or it has not reported yet. */
-bool modeld_link_lacks_samplerd(const modeld *d, const char *pool, const char *semantics, bool *hangs);
+
+/* The best of the samplerds of a pool, by the last report of their modeld; what is later here does better. */
+typedef enum samplerd_seen {
+    SAMPLERD_ABSENT,
+    SAMPLERD_UNTOLD,            /* it has not reported yet, or too many */
+    SAMPLERD_HANGS,
+    SAMPLERD_DRAINS,            /* and answers */
+    SAMPLERD_ANSWERS,
+} samplerd_seen;
+/* Of this pool ("": the default one), and of these semantics ("": any). */
+samplerd_seen modeld_link_samplerd(const modeld *d, const char *pool, const char *semantics);
 
 #endif

@@ -13,6 +13,7 @@ typedef struct joiner {
     modeld *modeld;
     Trivium__ModelReport *report;   /* its last one; NULL: none yet */
     size_t n_report_bytes;          /* packed */
+    bool is_cut;                    /* not all of its samplers had room in it */
     struct joiner *next;
 } joiner;
 

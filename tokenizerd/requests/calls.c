@@ -382,3 +382,13 @@ bool call_lost(call *c, uint64_t now_us) {
     call_wait(c, now_us);
     return ++call_errand_of(c)->n_losses <= REOPENS_MAX;
 }
+
+bool call_may_move(call *c) {
+    return c->state == CALL_SENT && call_errand_of(c)->n_moves < MOVES_MAX;
+}
+
+void call_moved(call *c, uint64_t now_us) {
+    assert(c->state == CALL_SENT);
+    call_wait(c, now_us);
+    call_errand_of(c)->n_moves++;
+}

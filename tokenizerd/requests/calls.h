@@ -93,6 +93,7 @@ typedef struct call_errand {    /* what a modeld answers */
     char traceparent[TRACEPARENT_BYTES + 1];    /* "": none */
     modeld *modeld;             /* while SENT */
     uint32_t n_losses;          /* of modelds that had it */
+    uint32_t n_moves;           /* away from those that have no samplerd for it */
 } call_errand;
 
 typedef struct call_ids {
@@ -189,5 +190,8 @@ bool call_notice_is_due(const call *c, uint64_t now_us);
 void call_noticed(call *c);                             /* that was told */
 /* Its modeld is gone: SENT → WAITING. False: it is to fail, because more than REOPENS_MAX were lost. */
 bool call_lost(call *c, uint64_t now_us);
+/* Its modeld was told to end it, for another one can answer it: SENT → WAITING. MOVES_MAX times, while call_may_move. */
+void call_moved(call *c, uint64_t now_us);
+bool call_may_move(call *c);
 
 #endif

@@ -248,6 +248,17 @@ bool request_lost(request *r, uint64_t now_us) {
     return true;
 }
 
+bool request_may_move(const request *r) {
+    return r->state == REQUEST_RUNNING && r->n_moves < MOVES_MAX;
+}
+
+bool request_moved(request *r, uint64_t now_us) {
+    if (!go_back(r)) return false;
+    r->n_moves++;
+    request_wait(r, now_us);
+    return true;
+}
+
 bool request_crowded_out(request *r, uint64_t now_us) {
     return request_has_begun(r) && request_declined(r, now_us);
 }

@@ -105,6 +105,7 @@ struct request {
     const modeld *refuser;          /* WAITING: whoever had no room, only compared; NULL: none */
     bool is_queued;                 /* RUNNING: its modeld has no room for it yet */
     uint32_t n_losses;              /* of modelds that had it, in a row, without a new token */
+    uint32_t n_moves;               /* away from those that could not have it drawn, the same */
 
     /* the record: with it any modeld can go on */
     int32_t *ids;                   /* [n_ids] prompt, then drawn; NULL before it is encoded */
@@ -176,6 +177,11 @@ status request_drawn(request *r, const request_token *token, uint64_t now_us, st
 
 /* RUNNING → WAITING; `over` may be set. After more than REOPENS_MAX n_losses it is to end. */
 bool request_lost(request *r, uint64_t now_us);
+
+/* RUNNING → WAITING, for another modeld can have it drawn, as its own cannot: at most MOVES_MAX times in a row without a new
+ * token, while request_may_move. `over` may be set. */
+bool request_may_move(const request *r);
+bool request_moved(request *r, uint64_t now_us);
 
 /* Its modeld has no room for it: RUNNING → WAITING, until retry_us, if it has begun (tokens were
  * drawn, or a modeld was lost). The deadline stays, unless there was a new token. `over` may be set.

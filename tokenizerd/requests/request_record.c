@@ -18,7 +18,7 @@ uint32_t request_step(const request *r) {
 }
 
 bool request_has_begun(const request *r) {
-    return request_step(r) > 0 || r->n_losses > 0;
+    return request_step(r) > 0 || r->n_losses > 0 || r->n_moves > 0;
 }
 
 bool request_is_full(const request *r) {
@@ -108,7 +108,7 @@ static void token_time(request *r, const request_token *t, uint64_t now_us) {
     r->last_token_us = now_us;
     r->notice_us = now_us + NOTICE_MS * 1000;
     r->n_drawn++;
-    r->n_losses = 0;
+    r->n_losses = r->n_moves = 0;
     if (!r->reopened) r->forward_ms += t->forward_ms;
     r->reopened = false;
     r->sample_ms += t->sample_ms;

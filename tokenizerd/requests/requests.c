@@ -23,7 +23,7 @@ struct requests {
     request *first;
     request *buckets[BUCKETS];
     size_t n_requests;
-    uint32_t n_numbers;             /* given to requests that share their id with another owner's */
+    uint32_t n_numbers;             /* given: to requests that share their id with another owner's, and to those that moved */
     ending endings[ENDED_MAX];      /* a ring */
     ending *ending_buckets[BUCKETS];
     size_t next_ending;
@@ -209,6 +209,10 @@ status requests_add(requests *rs, const request_order *order, request *rival, vo
     status st = add(rs, order, rival, &own, client, now_us, out, f);
     owner_release(&own);
     return st;
+}
+
+void requests_renumber(requests *rs, request *r) {
+    r->number = ++rs->n_numbers;
 }
 
 /* ---- going ---- */

@@ -41,6 +41,9 @@ status requests_add(requests *rs, const request_order *order, request *rival, vo
 /* A Generate was refused: its attempt is remembered as an ended one. */
 void requests_refused(requests *rs, const char *whose, const uint8_t id[REQUEST_BYTES], uint32_t attempt);
 
+/* From here on modelds know it by another number: what comes late of those that had it is dropped. */
+void requests_renumber(requests *rs, request *r);
+
 /* A request that ended leaves; its id, its attempt and whether it was cancelled are remembered. */
 void requests_remove(requests *rs, request **r, bool cancelled);
 

@@ -278,22 +278,27 @@ bool models_is_unknown(const models *ms, const char *name, const char *fingerpri
            strcmp(name, default_model_name(&ms->by_default)) != 0 && !seen_names_have(&ms->seen, name);
 }
 
-static modeld *least_loaded(const served_model *m, const modeld *avoided, bool draining) {
-    modeld *least = NULL;
-    for (modeld *d = m->modelds; d; d = d->next) {
-        if (d->is_draining != draining) continue;
-        if (!least || (d != avoided && (least == avoided || d->load < least->load))) least = d;
-    }
-    return least;
+/* Does `a` come before `b`, which joined earlier? */
+static bool precedes(const modeld *a, const modeld *b, const modeld_choice *by) {
+    uint32_t rank_a = by->rank ? by->rank(a, by->wanted) : 0, rank_b = by->rank ? by->rank(b, by->wanted) : 0;
+    if (rank_a != rank_b) return rank_a > rank_b;
+    return a != by->avoided && (b == by->avoided || a->load < b->load);
 }
 
-modeld *served_model_least_loaded(const served_model *m, const modeld *avoided) {
-    return least_loaded(m, avoided, false);
+static modeld *best_of(const served_model *m, const modeld_choice *by, bool draining) {
+    modeld *best = NULL;
+    for (modeld *d = m->modelds; d; d = d->next)
+        if (d->is_draining == draining && (!best || precedes(d, best, by))) best = d;
+    return best;
 }
 
-modeld *served_model_for_begun(const served_model *m, const modeld *avoided) {
-    modeld *open = least_loaded(m, avoided, false);
-    return open ? open : least_loaded(m, avoided, true);
+modeld *served_model_for_new(const served_model *m, const modeld_choice *by) {
+    return best_of(m, by, false);
+}
+
+modeld *served_model_for_begun(const served_model *m, const modeld_choice *by) {
+    modeld *open = best_of(m, by, false);
+    return open ? open : best_of(m, by, true);
 }
 
 bool served_model_is_draining(const served_model *m) {

@@ -80,11 +80,18 @@ const char *models_meant_name(const models *ms, const char *name, const char *fi
 /* How requests, calls and watches hold models, and how the load of modelds is counted. */
 extern const serving_events models_serving;
 
-/* The modeld of this model with the least under way that takes something new, and another one than `avoided` if there is
- * one; NULL: none is here. */
-modeld *served_model_least_loaded(const served_model *m, const modeld *avoided);
+/* Which of several modelds: those of the highest rank, of these another one than `avoided` if there is one, then the one with
+ * the least under way. */
+typedef struct modeld_choice {
+    const modeld *avoided;              /* NULL: nobody */
+    uint32_t (*rank)(const modeld *d, const void *wanted);      /* NULL: they are alike */
+    const void *wanted;
+} modeld_choice;
+
+/* The modeld of this model that takes something new; NULL: none is here. */
+modeld *served_model_for_new(const served_model *m, const modeld_choice *by);
 /* The same for a text that has begun, which none but its model can go on with: where none is open, one that drains. */
-modeld *served_model_for_begun(const served_model *m, const modeld *avoided);
+modeld *served_model_for_begun(const served_model *m, const modeld_choice *by);
 bool served_model_is_draining(const served_model *m);   /* it is served, and not open */
 
 uint32_t models_count(const models *ms);    /* that are served */

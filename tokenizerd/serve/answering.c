@@ -43,8 +43,17 @@ static void detokenize_some(answering *a, call *c) {
 
 /* ---- to a modeld ---- */
 
+static uint32_t samplerd_rank(const modeld *d, const void *wanted) {
+    const call_errand *errand = wanted;
+    return modeld_link_samplerd(d, errand->pool, "");
+}
+
+static modeld *choose(call *c) {
+    return served_model_for_new(c->model, &(modeld_choice){.rank = samplerd_rank, .wanted = call_errand_of(c)});
+}
+
 static void send_to_modeld(answering *a, call *c) {
-    modeld *d = served_model_least_loaded(c->model, NULL);
+    modeld *d = choose(c);
     if (!d) return;
     failure f;
     status st = c->kind == CALL_SCORE ? modeld_link_score(a->modelds, d, c)
@@ -319,14 +328,27 @@ void answering_modeld_left(answering *a, const modeld *d) {
     }
 }
 
+void answering_samplers_changed(answering *a, const served_model *m) {
+    for (call *c = calls_first(a->calls), *next; c; c = next) {
+        next = calls_next(c);
+        call_errand *errand = call_errand_of(c);
+        if (c->model != m || !errand || !call_may_move(c) || samplerd_rank(errand->modeld, errand) != SAMPLERD_ABSENT) continue;
+        const modeld *other = choose(c);
+        if (!other || samplerd_rank(other, errand) < SAMPLERD_DRAINS) continue;
+        modeld_link_close_call(a->modelds, errand->modeld, c->number);
+        call_moved(c, clock_us());
+        advance(a, c);
+    }
+}
+
 /* A daemon that it cannot go on without. False: there is none, or nobody knows of one. */
 static bool awaited(const answering *a, call *c, char out[AWAITED_BYTES]) {
-    bool hangs;
     const call_errand *errand = call_errand_of(c);
+    const samplerd_seen seen = c->state == CALL_SENT ? samplerd_rank(errand->modeld, errand) : SAMPLERD_UNTOLD;
     if (c->state == CALL_WAITING && !c->model) awaited_model(a->models, c->model_name, "", c->wait_ms, out);
     else if (c->state == CALL_WAITING && errand) awaited_modeld(c->model, c->wait_ms, out);
-    else if (c->state == CALL_SENT && modeld_link_lacks_samplerd(errand->modeld, errand->pool, "", &hangs))
-        awaited_samplerd(c->model, &(samplerd_wanted){errand->pool, "", hangs}, c->wait_ms, out);
+    else if (seen == SAMPLERD_ABSENT || seen == SAMPLERD_HANGS)
+        awaited_samplerd(c->model, &(samplerd_wanted){errand->pool, "", seen == SAMPLERD_HANGS}, c->wait_ms, out);
     else return false;
     return true;
 }

@@ -32,6 +32,9 @@ void answering_probed(answering *a, const modeld *d, uint64_t number, int32_t id
 void answering_failed(answering *a, const modeld *d, uint64_t number, const failure *why);
 void answering_modeld_left(answering *a, const modeld *d);  /* they go elsewhere in the next turn */
 
+/* Modelds of this model have others than before: a call whose modeld has none for it goes where there is one. */
+void answering_samplers_changed(answering *a, const served_model *m);
+
 bool answering_turn(answering *a);          /* answers one that takes long. Whether another turn is needed */
 void answering_go_on(answering *a);         /* models have come: calls that wait for one go on */
 void answering_sweep(answering *a, uint64_t now_us);        /* those that waited too long end */

@@ -47,6 +47,17 @@ static void open_at(generating *g, request *r, modeld *d) {
     generating_end(g, r, FINISH_ERROR, &f);
 }
 
+static uint32_t samplerd_rank(const modeld *d, const void *wanted) {
+    const request *r = wanted;
+    return modeld_link_samplerd(d, r->pool, r->semantics);
+}
+
+/* Who is to have it; NULL: nobody is there. */
+static modeld *choose(const request *r) {
+    const modeld_choice by = {.avoided = r->refuser, .rank = samplerd_rank, .wanted = r};
+    return request_has_begun(r) ? served_model_for_begun(r->model, &by) : served_model_for_new(r->model, &by);
+}
+
 static void advance(generating *g, request *r);
 
 /* Its ids are here: of its text or conversation, or NULL when it brought them. `start` has what only these know. */
@@ -133,8 +144,7 @@ static void advance(generating *g, request *r) {
     } else if (r->over != FINISH_NONE) {
         generating_end(g, r, r->over, NULL);
     } else if (r->state == REQUEST_WAITING && r->retry_us <= clock_us()) {
-        modeld *d = request_has_begun(r) ? served_model_for_begun(r->model, r->refuser)
-                                         : served_model_least_loaded(r->model, r->refuser);
+        modeld *d = choose(r);
         if (d) open_at(g, r, d);
     }
 }
@@ -289,16 +299,35 @@ void generating_modeld_left(generating *g, const modeld *d) {
     }
 }
 
+/* Another modeld can have it drawn, and its own cannot. */
+static void move(generating *g, request *r) {
+    modeld_link_close(g->modelds, r->modeld, r);
+    if (!request_moved(r, clock_us())) return;
+    requests_renumber(g->requests, r);      /* its modeld's last word on it is still to come, and it may go back there */
+    text_log(r, "request_moved", "step=%u why=\"its modeld has no samplerd for it, another one has\"", request_step(r));
+    changes_tell(g->clients, r);
+    advance(g, r);
+}
+
+void generating_samplers_changed(generating *g, const served_model *m) {
+    for (request *r = requests_first(g->requests), *next; r; r = next) {
+        next = requests_next(r);
+        if (r->model != m || !request_may_move(r) || samplerd_rank(r->modeld, r) != SAMPLERD_ABSENT) continue;
+        const modeld *other = choose(r);
+        if (other && samplerd_rank(other, r) >= SAMPLERD_DRAINS) move(g, r);
+    }
+}
+
 /* A daemon that it cannot go on without. False: there is none, or nobody knows of one. */
 static bool awaited(const generating *g, const request *r, char out[AWAITED_BYTES]) {
-    bool hangs;
+    const samplerd_seen seen = r->state == REQUEST_RUNNING ? samplerd_rank(r->modeld, r) : SAMPLERD_UNTOLD;
     if (r->state == REQUEST_ENCODING && !r->model)
         awaited_model(g->models, r->model_name, r->fingerprint, r->wait_ms, out);
     else if (r->state == REQUEST_WAITING && r->retry_us > 0 && !served_model_is_draining(r->model))
         awaited_room(r->model, r->wait_ms, out);
     else if (r->state == REQUEST_WAITING) awaited_modeld(r->model, r->wait_ms, out);
-    else if (r->state == REQUEST_RUNNING && modeld_link_lacks_samplerd(r->modeld, r->pool, r->semantics, &hangs))
-        awaited_samplerd(r->model, &(samplerd_wanted){r->pool, r->semantics, hangs}, r->wait_ms, out);
+    else if (seen == SAMPLERD_ABSENT || seen == SAMPLERD_HANGS)
+        awaited_samplerd(r->model, &(samplerd_wanted){r->pool, r->semantics, seen == SAMPLERD_HANGS}, r->wait_ms, out);
     else return false;
     return true;
 }

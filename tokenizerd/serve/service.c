@@ -76,8 +76,7 @@ static void on_tune(void *context, const sender *who, const tune_order *order) {
     tuning_tune(&s->tuning, who, order);
 }
 
-static void on_cancel(void *context, const sender *who, uint64_t number, const uint8_t *id,
-                      size_t n_id_bytes) {
+static void on_cancel(void *context, const sender *who, uint64_t number, const uint8_t *id, size_t n_id_bytes) {
     service *s = context;
     generating_cancel(&s->generating, who, number, id, n_id_bytes);
 }
@@ -110,8 +109,7 @@ static void on_list(void *context, const sender *who, uint64_t number) {
 
 static void on_status(void *context, peer *client, uint64_t number) {
     service *s = context;
-    client_link_status(s->clients, client, number, s->models, s->modelds,
-                       requests_count(s->requests));
+    client_link_status(s->clients, client, number, s->models, s->modelds, requests_count(s->requests));
 }
 
 static void on_drain(void *context, peer *client, const drain_order *order) {
@@ -119,14 +117,13 @@ static void on_drain(void *context, peer *client, const drain_order *order) {
     leaving_order(&s->leaving, client, order);
 }
 
-static void on_acknowledged(void *context, const peer *client, const uint8_t id[REQUEST_BYTES],
-                            uint32_t attempt, uint32_t change) {
+static void on_acknowledged(void *context, const peer *client, const uint8_t id[REQUEST_BYTES], uint32_t attempt,
+                            uint32_t change) {
     service *s = context;
     tuning_acknowledged(&s->tuning, client, id, attempt, change);
 }
 
-static void on_pause(void *context, const peer *client, const uint8_t id[REQUEST_BYTES],
-                     uint32_t attempt, uint32_t n_steps) {
+static void on_pause(void *context, const peer *client, const uint8_t id[REQUEST_BYTES], uint32_t attempt, uint32_t n_steps) {
     service *s = context;
     generating_pause(&s->generating, client, id, attempt, n_steps);
 }
@@ -164,8 +161,7 @@ static const client_link_events text_events = {
     .left = on_client_left,
 };
 
-static status on_joined(void *context, const modeld_hello *hello, void *record, modeld **out,
-                        failure *f) {
+static status on_joined(void *context, const modeld_hello *hello, void *record, modeld **out, failure *f) {
     service *s = context;
     return joining_joined(s->joining, hello, record, out, f);
 }
@@ -184,6 +180,12 @@ static void on_left(void *context, modeld *d) {
     joining_left(s->joining, d);
 }
 
+static void on_samplers_changed(void *context, const modeld *d) {
+    service *s = context;
+    generating_samplers_changed(&s->generating, modeld_model(d));
+    answering_samplers_changed(&s->answering, modeld_model(d));
+}
+
 static status on_piece(void *context, modeld *d, const vocab_piece *piece, failure *f) {
     service *s = context;
     return joining_piece(s->joining, d, piece, f);
@@ -194,8 +196,7 @@ static void on_unusable(void *context, uint64_t incarnation, const failure *why)
     models_refuse(s->models, incarnation, why);
 }
 
-static void on_token(void *context, const modeld *d, named_text name, const request_token *token,
-                     const Trivium__Drawn *drawn) {
+static void on_token(void *context, const modeld *d, named_text name, const request_token *token, const Trivium__Drawn *drawn) {
     service *s = context;
     generating_token(&s->generating, d, name, token, drawn);
 }
@@ -247,6 +248,7 @@ static const modeld_link_events modeld_events = {
     .joined = on_joined,
     .draining = on_draining,
     .left = on_left,
+    .samplers_changed = on_samplers_changed,
     .piece = on_piece,
     .unusable = on_unusable,
     .token = on_token,

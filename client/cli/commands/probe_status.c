@@ -26,12 +26,25 @@ static status check(const status_report *r, const char *role, const char *model,
                 model ? " of '" : "", model ? model : "", model ? "'" : "", state);
 }
 
+/* Does a modeld that takes what is new have samplerds, too? Those that are here may all be at another one. */
+static status check_together(const status_report *r, const char *model, failure *f) {
+    for (size_t i = 0; i < r->n_daemons; i++) {
+        const daemon_report *d = &r->daemons[i];
+        if (strcmp(d->role, "modeld") == 0 && strcmp(d->model, model) == 0 && strcmp(d->state, "ready") == 0 &&
+            !d->lacks_sampler)
+            return STATUS_OK;
+    }
+    return fail(f, STATUS_NO_SAMPLERD, "not ready: no samplerd that answers is at a modeld of '%s' that takes what is new",
+                model);
+}
+
 status probe_status_ready(const status_report *r, const char *model, failure *f) {
     if (!model) model = r->default_model;
     if (!*model) return fail(f, STATUS_NO_MODELD, "not ready: no modeld has joined");
     status st = check(r, "tokenizerd", NULL, STATUS_NO_TOKENIZERD, f);
     if (st == STATUS_OK) st = check(r, "modeld", model, STATUS_NO_MODELD, f);
-    return st == STATUS_OK ? check(r, "samplerd", model, STATUS_NO_SAMPLERD, f) : st;
+    if (st == STATUS_OK) st = check(r, "samplerd", model, STATUS_NO_SAMPLERD, f);
+    return st == STATUS_OK ? check_together(r, model, f) : st;
 }
 
 int probe_status_show(const char *what, const failure *missing, bool json) {

@@ -177,6 +177,7 @@ static status take_status(incoming *in, const wire_message *m, const Trivium__St
             .semantics = d->semantics,
             .outstanding = d->outstanding,
             .steps = d->steps,
+            .lacks_sampler = d->lacks_sampler,
         };
     }
     for (size_t i = 0; i < wire->n_models; i++) in->models[i] = model_from_wire(wire->models[i]);

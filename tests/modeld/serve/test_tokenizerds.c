@@ -53,7 +53,7 @@ static void join_both(void) {
         fake_peer_bind(&at.fakes[i], endpoints[i], &trivium__tokens_reply__descriptor);
         at.fakes[i].from = FAKE_INCARNATION + i;
     }
-    const tokenizerd_link_options link = {.hello = &hello, .incarnation = peers_incarnation(), .heartbeat_ms = HEARTBEAT_MS,
+    const tokenizerd_link_options link = {.hello = &hello, .incarnation = peers_incarnation(), .heartbeat_ms = HEARTBEAT_MS_MAX,
                                           .report = at.report, .garbage = &at.garbage};
     assert_int_equal(tokenizerds_join(at.tokenizerds, endpoints, 2, &link, &f), STATUS_OK);
     for (size_t i = 0; i < 2; i++) assert_true(fake_peer_hears(&at.fakes[i], at.loop, TRIVIUM__CONTROL__WORD_HELLO));
@@ -98,6 +98,8 @@ static const ProtobufCBinaryData REQUEST = {REQUEST_BYTES, (uint8_t *)NAME};
 
 static void hello_from(size_t i) {
     fake_peer_say_hello(&at.fakes[i], fake_hello_of_the_silent(TRIVIUM__ROLE__TOKENIZERD));
+    /* Its first report follows at once, and the next is far off: what it is to draw goes by the samplerds that it tells of. */
+    assert_true(fake_peer_hears(&at.fakes[i], at.loop, TRIVIUM__CONTROL__WORD_HEARTBEAT));
 }
 
 static void say(size_t i, Trivium__TokensRequest__BodyCase body, void *m, const wire_raw *raw, size_t n_raw) {

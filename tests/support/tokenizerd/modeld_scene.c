@@ -144,7 +144,14 @@ static void on_drained(void *context, const modeld *d, uint64_t number, uint32_t
     heard_end();
 }
 
+static void on_samplers_changed(void *context, const modeld *d) {
+    (void)context, (void)d;
+    heard("samplers changed");
+    heard_end();
+}
+
 static const modeld_link_events events = {
+    .samplers_changed = on_samplers_changed,
     .joined = on_joined,
     .draining = on_draining,
     .left = on_left,

@@ -52,12 +52,19 @@ void resumes(uint32_t attempt, const char *drawn) {
 
 /* ---- what a modeld says ---- */
 
+static uint32_t numbers[2];     /* of the text, as each modeld was told it last */
+
+static uint32_t *number_at(const asker *modeld) {
+    return &numbers[modeld == second_modeld];
+}
+
 void draws(asker *modeld, uint32_t attempt, uint32_t step, uint8_t byte) {
     Trivium__Drawn drawn = TRIVIUM__DRAWN__INIT;
     Trivium__Token token = TRIVIUM__TOKEN__INIT;
     drawn.id = byte + SCENE_BYTE;
     token.request = wire_id;
     token.attempt = attempt;
+    token.number = *number_at(modeld);
     token.step = step;
     token.drawn = &drawn;
     modeld_says(modeld, REPLY(TOKEN, token, &token), NULL, 0);
@@ -70,6 +77,7 @@ void closes(asker *modeld, uint32_t attempt, Trivium__CloseReason reason, Triviu
     error.message = "no pages";
     closed.request = wire_id;
     closed.attempt = attempt;
+    closed.number = *number_at(modeld);
     closed.reason = reason;
     closed.error = &error;
     modeld_says(modeld, REPLY(CLOSED, closed, &closed), NULL, 0);
@@ -84,6 +92,7 @@ void is_opened(asker *modeld, uint32_t attempt, const char *text) {
     assert_int_equal(open->n_prompt, 2);
     assert_int_equal(open->priority, SCENE_PRIORITY);
     assert_string_equal(open->traceparent, SOME_TRACEPARENT);
+    *number_at(modeld) = open->number;
     assert_string_equal(heard_as_text(modeld), text);
 }
 

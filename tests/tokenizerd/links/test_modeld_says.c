@@ -113,6 +113,46 @@ static void its_newest_report_is_kept(void **state) {
     assert_string_equal(modeld_link_hello(c->modeld)->name, "m");
 }
 
+static void is_told(Trivium__Heartbeat *beat, bool as_news) {
+    heard_all();
+    say_heartbeat(beat);
+    asker_is_heard(&c->fake);
+    assert_string_equal(heard_all(), as_news ? "samplers changed" : "");
+}
+
+/* What its samplerds do makes no news: only who is there. */
+static void news_of_its_samplerds(void **state) {
+    (void)state;
+    Trivium__SamplerReport one = TRIVIUM__SAMPLER_REPORT__INIT, *list[] = {&one};
+    Trivium__ModelReport report = TRIVIUM__MODEL_REPORT__INIT;
+    Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;
+    one.pool = DEFAULT_POOL;
+    one.semantics = "mine/1";
+    report.samplers = list;
+    beat.report = &report;
+    assert_int_equal(modeld_link_samplerd(c->modeld, "", ""), SAMPLERD_UNTOLD);
+    is_told(&beat, true);
+    assert_int_equal(modeld_link_samplerd(c->modeld, "", ""), SAMPLERD_ABSENT);
+    report.n_samplers = 1;
+    is_told(&beat, true);
+    assert_int_equal(modeld_link_samplerd(c->modeld, "", ""), SAMPLERD_ANSWERS);
+    assert_int_equal(modeld_link_samplerd(c->modeld, DEFAULT_POOL, "mine/1"), SAMPLERD_ANSWERS);
+    assert_int_equal(modeld_link_samplerd(c->modeld, DEFAULT_POOL, "mine/2"), SAMPLERD_ABSENT);
+    assert_int_equal(modeld_link_samplerd(c->modeld, "other", ""), SAMPLERD_ABSENT);
+    one.steps = one.outstanding = 1;
+    is_told(&beat, false);
+    one.draining = true;
+    is_told(&beat, true);
+    assert_int_equal(modeld_link_samplerd(c->modeld, "", ""), SAMPLERD_DRAINS);
+    one.hanging = true;
+    is_told(&beat, true);
+    assert_int_equal(modeld_link_samplerd(c->modeld, "", ""), SAMPLERD_HANGS);
+    one.pool = "other";
+    is_told(&beat, true);
+    one.semantics = "mine/2";
+    is_told(&beat, true);
+}
+
 /* ---- texts ---- */
 
 static void tokens(void **state) {
@@ -317,6 +357,7 @@ int main(void) {
         FIRST(what_is_said_at_once_comes_after_our_hello),
         JOINED(a_modeld_that_leaves_is_told_of),
         JOINED(its_newest_report_is_kept),
+        JOINED(news_of_its_samplerds),
         JOINED(tokens),
         JOINED(changes_and_ends),
         JOINED(answers_to_calls),

@@ -267,6 +267,27 @@ static void test_a_modeld_may_be_lost_so_often(void **state) {
     fake_modeld_free(&d);
 }
 
+static void test_it_may_move_so_often(void **state) {
+    calls *cs = *state;
+    modeld *d = fake_modeld_new();
+    assert_non_null(d);
+    call_order order = order_of(CALL_SCORE);
+    call *c = add(cs, &order);
+    assert_false(call_may_move(c));
+    for (uint32_t i = 0; i < MOVES_MAX; i++) {
+        call_send(c, d, 0);
+        assert_true(call_may_move(c));
+        call_moved(c, 0);
+        assert_int_equal(c->state, CALL_WAITING);
+        assert_int_equal(fake_modeld_load(d), 0);
+    }
+    call_send(c, d, 0);
+    assert_false(call_may_move(c));
+    assert_int_equal(call_errand_of(c)->n_losses, 0);
+    call_wait(c, 0);
+    fake_modeld_free(&d);
+}
+
 static void test_a_kind_has_what_it_needs_and_no_more(void **state) {
     calls *cs = *state;
     static const struct {
@@ -321,6 +342,7 @@ int main(void) {
         CASE(test_a_call_that_comes_back_waits_anew),
         CASE(test_a_call_lets_its_model_go),
         CASE(test_a_modeld_may_be_lost_so_often),
+        CASE(test_it_may_move_so_often),
         CASE(test_a_kind_has_what_it_needs_and_no_more),
         CASE(test_a_rendering_is_freed_with_its_call),
     };

@@ -140,6 +140,25 @@ static void test_losses_in_a_row_are_counted_until_a_token_comes(void **state) {
     assert_int_equal(r->n_losses, 0);           /* this one was of use */
 }
 
+static void test_moves_in_a_row_are_counted_until_a_token_comes(void **state) {
+    world *w = *state;
+    request_order order = world_order(w, 1, 1);
+    request *r = world_waiting(w, &order);
+    assert_false(request_may_move(r));          /* nobody has it */
+    for (uint32_t i = 0; i < MOVES_MAX; i++) {
+        request_serve(r, w->modeld, 0);
+        assert_true(request_may_move(r) && request_moved(r, 500 * MS));
+        assert_int_equal(fake_modeld_load(w->modeld), 0);
+        assert_int_equal(r->deadline_us, 600 * MS);
+        assert_true(request_has_begun(r));
+    }
+    request_serve(r, w->modeld, 0);
+    assert_false(request_may_move(r));
+    assert_int_equal(r->n_losses, 0);
+    world_draws(r, "a", "a");
+    assert_true(request_may_move(r));
+}
+
 static void test_a_text_that_has_begun_waits_for_room(void **state) {
     world *w = *state;
     request_order order = world_order(w, 1, 1);
@@ -188,6 +207,7 @@ int main(void) {
         CASE(test_a_lost_modeld_leaves_all_that_another_needs),
         CASE(test_a_text_that_is_full_needs_no_other_modeld),
         CASE(test_losses_in_a_row_are_counted_until_a_token_comes),
+        CASE(test_moves_in_a_row_are_counted_until_a_token_comes),
         CASE(test_a_text_that_has_begun_waits_for_room),
         CASE(test_each_end_has_its_word),
     };

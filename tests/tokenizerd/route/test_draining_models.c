@@ -10,6 +10,8 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
+static const modeld_choice anybody;
+
 static int setup(void **state) {
     *state = models_new();
     return *state == NULL;
@@ -27,20 +29,20 @@ static void test_the_others_take_what_is_new(void **state) {
     models_serving.take(b);
     models_serving.take(c);
     models_serving.take(c);
-    assert_ptr_equal(served_model_least_loaded(m, NULL), a);
+    assert_ptr_equal(served_model_for_new(m, &anybody), a);
     modeld_drain(a);
     assert_true(modeld_is_draining(a) && !modeld_is_draining(b) && !served_model_is_draining(m));
-    assert_ptr_equal(served_model_least_loaded(m, NULL), b);
-    assert_ptr_equal(served_model_least_loaded(m, b), c);
+    assert_ptr_equal(served_model_for_new(m, &anybody), b);
+    assert_ptr_equal(served_model_for_new(m, &(modeld_choice){.avoided = b}), c);
     modeld_drain(b);
-    assert_ptr_equal(served_model_least_loaded(m, NULL), c);
-    assert_ptr_equal(served_model_least_loaded(m, c), c);       /* who is avoided, and the only one */
-    assert_ptr_equal(served_model_for_begun(m, NULL), c);
+    assert_ptr_equal(served_model_for_new(m, &anybody), c);
+    assert_ptr_equal(served_model_for_new(m, &(modeld_choice){.avoided = c}), c);       /* who is avoided, and the only one */
+    assert_ptr_equal(served_model_for_begun(m, &anybody), c);
     assert_ptr_equal(models_find_open(ms, "m", ""), m);
     modeld_drain(c);
-    assert_null(served_model_least_loaded(m, NULL));
-    assert_ptr_equal(served_model_for_begun(m, NULL), a);
-    assert_ptr_equal(served_model_for_begun(m, a), b);
+    assert_null(served_model_for_new(m, &anybody));
+    assert_ptr_equal(served_model_for_begun(m, &anybody), a);
+    assert_ptr_equal(served_model_for_begun(m, &(modeld_choice){.avoided = a}), b);
     assert_true(served_model_is_draining(m));
     models_serving.give(b);
     models_serving.give(c);

@@ -12,6 +12,8 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
+static const modeld_choice anybody;
+
 static int setup(void **state) {
     *state = models_new();
     return *state == NULL;
@@ -162,17 +164,17 @@ static void test_the_least_loaded_serves(void **state) {
     models *ms = *state;
     modeld *a = model_at_hand(ms, "a", "f"), *b = served_join(ms, "a", "f", "tiny");
     served_model *m = modeld_model(a);
-    assert_ptr_equal(served_model_least_loaded(m, NULL), a);
+    assert_ptr_equal(served_model_for_new(m, &anybody), a);
     models_serving.take(a);
-    assert_ptr_equal(served_model_least_loaded(m, NULL), b);
-    assert_ptr_equal(served_model_least_loaded(m, b), a);
-    assert_ptr_equal(served_model_least_loaded(m, a), b);
+    assert_ptr_equal(served_model_for_new(m, &anybody), b);
+    assert_ptr_equal(served_model_for_new(m, &(modeld_choice){.avoided = b}), a);
+    assert_ptr_equal(served_model_for_new(m, &(modeld_choice){.avoided = a}), b);
     models_serving.take(b);
     models_serving.take(b);
-    assert_ptr_equal(served_model_least_loaded(m, NULL), a);
+    assert_ptr_equal(served_model_for_new(m, &anybody), a);
     models_serving.give(b);
     models_serving.give(b);
-    assert_ptr_equal(served_model_least_loaded(m, NULL), b);
+    assert_ptr_equal(served_model_for_new(m, &anybody), b);
 }
 
 static void test_the_smallest_kv_cache_counts(void **state) {
@@ -199,16 +201,16 @@ static void test_a_held_model_waits_for_its_like(void **state) {
     models_serving.hold(m);
     models_leave(&d);
     assert_null(models_find(ms, "a", ""));
-    assert_null(served_model_least_loaded(m, NULL));
+    assert_null(served_model_for_new(m, &anybody));
     assert_non_null(served_model_vocab(m));            /* texts under way need it */
 
     modeld *stranger = model_at_hand(ms, "a", "f2"); /* the name is not taken by who only is held */
     assert_ptr_not_equal(modeld_model(stranger), m);
-    assert_null(served_model_least_loaded(m, NULL));
+    assert_null(served_model_for_new(m, &anybody));
     models_leave(&stranger);
     d = served_join(ms, "a", "f1", "tiny");
     assert_ptr_equal(modeld_model(d), m);
-    assert_ptr_equal(served_model_least_loaded(m, NULL), d);
+    assert_ptr_equal(served_model_for_new(m, &anybody), d);
     models_serving.release(m);
     assert_non_null(models_find(ms, "a", "f1"));
 }
@@ -349,6 +351,23 @@ static void test_a_name_counts_from_when_it_left(void **state) {
     assert_false(models_is_unknown(ms, "long here", ""));
 }
 
+static uint32_t rank_of(const modeld *d, const void *wanted) {
+    return d == wanted;
+}
+
+static void test_the_better_one_takes_it_whatever_it_has(void **state) {
+    models *ms = *state;
+    modeld *a = model_at_hand(ms, "m", "f"), *b = model_at_hand(ms, "m", "f");
+    served_model *m = modeld_model(a);
+    models_serving.take(b);
+    assert_ptr_equal(served_model_for_new(m, &(modeld_choice){.rank = rank_of, .wanted = b}), b);
+    assert_ptr_equal(served_model_for_begun(m, &(modeld_choice){.avoided = b, .rank = rank_of, .wanted = b}), b);
+    assert_ptr_equal(served_model_for_new(m, &(modeld_choice){.rank = rank_of}), a);
+    modeld_drain(b);
+    assert_ptr_equal(served_model_for_begun(m, &(modeld_choice){.rank = rank_of, .wanted = b}), a);
+    models_serving.give(b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -361,6 +380,7 @@ int main(void) {
         CASE(test_a_name_that_nobody_promised_is_unknown),
         CASE(test_a_name_counts_from_when_it_left),
         CASE(test_the_least_loaded_serves),
+        CASE(test_the_better_one_takes_it_whatever_it_has),
         CASE(test_the_smallest_kv_cache_counts),
         CASE(test_a_held_model_waits_for_its_like),
         CASE(test_a_model_without_modelds_goes_with_its_last_holder),
