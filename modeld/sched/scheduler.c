@@ -1,6 +1,7 @@
 #include "scheduler.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 static uint32_t min_u32(uint32_t a, uint32_t b) {
     return a < b ? a : b;
@@ -11,17 +12,78 @@ void scheduler_init(scheduler *s, uint32_t n_rows_max) {
     *s = (scheduler){
         .n_rows_max = n_rows_max,
         .rows_per_ms = (double)PREFILL_ROWS_FIRST / PASS_TARGET_MS,
+        .rows_an_owner = UINT32_MAX,
     };
 }
 
 /* Rows of prompts beside n_decode rows: what is left of the pass's time, but at least half of it,
- * so that prompts do not stand still, and never more than the pass holds. */
+ * so that prompts do not stand still, and never more than the pass holds. Beside another owner's texts, few. */
 static uint32_t prefill_budget(const scheduler *s, uint32_t n_decode) {
     double in_time = s->rows_per_ms * PASS_TARGET_MS;
     uint32_t fits = in_time < s->n_rows_max ? (uint32_t)in_time : s->n_rows_max;
     uint32_t budget = fits > 2 * n_decode ? fits - n_decode : fits / 2;
     if (budget < PREFILL_ROWS_MIN) budget = PREFILL_ROWS_MIN;
+    budget = min_u32(budget, s->rows_an_owner > n_decode ? s->rows_an_owner : n_decode);
     return min_u32(budget, s->n_rows_max - n_decode);
+}
+
+/* Is this the first demand of its owner? */
+static bool leads_owner(const demand *demands, uint32_t at) {
+    for (uint32_t i = 0; i < at; i++)
+        if (demands[i].owner == demands[at].owner) return false;
+    return true;
+}
+
+static uint32_t count_decoding(const demand *demands, uint32_t n_demands, const void *owner) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_demands; i++) n += demands[i].decodes && demands[i].owner == owner;
+    return n;
+}
+
+/* Rows that each owner may have for texts that decode. Where all owners have many such texts, they have equally many. */
+static uint32_t rows_an_owner(const demand *demands, uint32_t n_demands) {
+    bool is_shared = false, any_decodes = false;
+    for (uint32_t i = 0; i < n_demands; i++) {
+        is_shared |= demands[i].owner != demands[0].owner;
+        any_decodes |= demands[i].decodes;
+    }
+    if (!is_shared || !any_decodes) return UINT32_MAX;
+    uint32_t least = UINT32_MAX;
+    for (uint32_t i = 0; i < n_demands; i++)
+        if (leads_owner(demands, i)) least = min_u32(least, count_decoding(demands, n_demands, demands[i].owner));
+    return least > SHARED_ROWS ? least : SHARED_ROWS;
+}
+
+static bool waits_for_turn(const demand *d, uint32_t n_given) {
+    return d->decodes && n_given < d->n_rows;
+}
+
+/* A row each to at most `budget` texts of one owner, from place `first` on, in the order in which they were in a pass. */
+static uint32_t take_turns(const demand *demands, uint32_t n_demands, uint32_t first, uint32_t budget, uint32_t *n_rows) {
+    for (uint32_t n_given = 0; n_given < budget; n_given++) {
+        const demand *next = NULL;
+        for (uint32_t i = first; i < n_demands; i++) {
+            if (demands[i].owner != demands[first].owner || !waits_for_turn(&demands[i], n_rows[i])) continue;
+            if (!next || demands[i].last_pass < next->last_pass) next = &demands[i];
+        }
+        if (!next) return n_given;
+        n_rows[next - demands] = 1;
+    }
+    return budget;
+}
+
+/* Returns how many texts that decode are in the pass. */
+static uint32_t share_decoding(const scheduler *s, const demand *demands, uint32_t n_demands, uint32_t *n_rows) {
+    const bool is_bound = s->rows_an_owner < n_demands;
+    uint32_t n_given = 0;
+    for (uint32_t i = 0; i < n_demands; i++) {
+        n_rows[i] = !is_bound && demands[i].decodes && n_given < s->n_rows_max ? demands[i].n_rows : 0;
+        n_given += n_rows[i];
+    }
+    for (uint32_t i = 0; is_bound && i < n_demands; i++)
+        if (leads_owner(demands, i))
+            n_given += take_turns(demands, n_demands, i, min_u32(s->rows_an_owner, s->n_rows_max - n_given), n_rows);
+    return n_given;
 }
 
 static bool is_hungry(const demand *d, uint32_t n_given) {
@@ -77,13 +139,10 @@ static uint32_t share_prefill(const demand *demands, uint32_t n_demands, uint32_
     }
 }
 
-uint32_t scheduler_share(const scheduler *s, const demand *demands, uint32_t n_demands,
+uint32_t scheduler_share(scheduler *s, const demand *demands, uint32_t n_demands,
                          uint32_t *n_rows) {
-    uint32_t n_decode = 0;
-    for (uint32_t i = 0; i < n_demands; i++) {
-        n_rows[i] = demands[i].decodes && n_decode < s->n_rows_max;
-        n_decode += n_rows[i];
-    }
+    s->rows_an_owner = rows_an_owner(demands, n_demands);
+    uint32_t n_decode = share_decoding(s, demands, n_demands, n_rows);
     return n_decode + share_prefill(demands, n_demands, prefill_budget(s, n_decode), n_rows);
 }
 

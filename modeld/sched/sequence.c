@@ -31,6 +31,8 @@ sequence_state sequence_after(sequence_state state, sequence_event event) {
 void sequence_turn(sequence *s, sequence_event event) {
     sequence_state next = sequence_after(s->state, event);
     assert(next != SEQUENCE_NOWHERE);
+    s->owner->n_ready += next == SEQUENCE_DECODE;
+    s->owner->n_ready -= s->state == SEQUENCE_DECODE;
     s->state = next;
 }
 

@@ -83,6 +83,7 @@ typedef struct sequence_sending {
     uint64_t waiting_us; /* since when nobody is there to take the rows */
     uint32_t wait_ms;    /* that nobody may be there; never 0 */
     bool in_queue;       /* of rows that wait for a sampler */
+    uint64_t turn;       /* in that queue */
     TAILQ_ENTRY(sequence) queue_link;
 } sequence_sending;
 
@@ -149,6 +150,7 @@ typedef struct sequence {
     sequence_state state;
     bool has_pages;
     bool in_pass; /* the engine has its rows and pages: what it holds stays until the pass ends */
+    uint64_t last_pass; /* that it had rows in: numbers of whoever runs them */
     void *from;   /* the link that it came through */
     owner *owner; /* whose it is; held by its table, NULL: of none */
     int32_t *ids; /* [n_ids]: prompt and drawn; to score; a probe's history */

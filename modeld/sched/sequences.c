@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "row_queue.h"
 #include "sequence_owners.h"
 #include "proto/base/text.h"
 
@@ -13,7 +14,8 @@ struct sequences {
     kv_cache *cache;
     shared_rows *shared; /* or NULL */
     uint32_t n_vocab, n_ctx;
-    struct sequence_list all, waiting;
+    struct sequence_list all;
+    row_queue waiting;
     owners *owners;
     slots *slots;
     uint32_t n_queued, n_scores_running;
@@ -29,7 +31,7 @@ sequences *sequences_new(kv_cache *cache, shared_rows *shared, uint32_t n_vocab,
     *t = (sequences){.cache = cache, .shared = shared, .n_vocab = n_vocab, .n_ctx = n_ctx,
                      .owners = sequence_owners_new(), .slots = slots_new()};
     TAILQ_INIT(&t->all);
-    TAILQ_INIT(&t->waiting);
+    row_queue_init(&t->waiting);
     if (!t->owners || !t->slots) sequences_free(&t);
     return t;
 }
@@ -90,7 +92,7 @@ sequence *sequences_next(const sequence *s) {
 }
 
 sequence *sequences_first_waiting(const sequences *t) {
-    return TAILQ_FIRST(&t->waiting);
+    return TAILQ_FIRST(&t->waiting.rows);
 }
 
 sequence *sequences_next_waiting(const sequence *s) {
@@ -124,14 +126,7 @@ static status check_pages(const sequences *t, uint32_t n_positions, failure *f) 
 
 static void rows_wait(sequences *t, sequence *s, uint64_t now_us, bool in_front) {
     s->sending.waiting_us = now_us;
-    s->sending.in_queue = true;
-    if (in_front) TAILQ_INSERT_HEAD(&t->waiting, s, sending.queue_link);
-    else TAILQ_INSERT_TAIL(&t->waiting, s, sending.queue_link);
-}
-
-static void leave_waiting(sequences *t, sequence *s) {
-    if (s->sending.in_queue) TAILQ_REMOVE(&t->waiting, s, sending.queue_link);
-    s->sending.in_queue = false;
+    row_queue_join(&t->waiting, s, in_front);
 }
 
 static size_t place_of(sequence_kind kind) {
@@ -303,7 +298,7 @@ void sequences_close(sequences *t, sequence *s) {
     t->n_queued -= s->state == SEQUENCE_QUEUED;
     sequence_turn(s, EVENT_CLOSE);
     sequence_settle(s, true);
-    leave_waiting(t, s);
+    row_queue_leave(&t->waiting, s);
     TAILQ_REMOVE(&t->all, s, link);
     slots_give(t->slots, s->slot);
     owner_give(s->owner, place_of(s->kind), 1);
@@ -353,7 +348,7 @@ size_t sequence_sending_bytes(const sequence *s, const sampler *to) {
 
 void sequence_sent(sequences *t, sequence *s, sampler *to, uint64_t now_us, uint64_t deadline_us) {
     assert(s->state == SEQUENCE_SAMPLING && !s->sending.sampler);
-    leave_waiting(t, s);
+    row_queue_serve(&t->waiting, s);
     s->sending.ticket = slots_ticket(t->slots, s->slot);
     s->sending.sampler = to;
     s->sending.sent_us = now_us;

@@ -63,7 +63,7 @@ void sequences_release(sequences *t, sequence *s);
 
 sequence *sequences_first(const sequences *t); /* in order of arrival; NULL at the end */
 sequence *sequences_next(const sequence *s);
-/* Whose rows wait for a sampler: retries first, then in the order in which they were computed. */
+/* Whose rows wait for a sampler, in the order of row_queue.h. */
 sequence *sequences_first_waiting(const sequences *t);
 sequence *sequences_next_waiting(const sequence *s);
 uint32_t sequences_count(const sequences *t);

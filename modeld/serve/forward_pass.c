@@ -9,6 +9,7 @@
 
 enum {
     LOGITS_ROWS_MAX = SEQUENCES_MAX + SCORES_RUNNING_MAX * SCORE_ROWS, /* that one pass can want */
+    SERVED_US = 1000 * 1000, /* rows that waited longer have no sampler: their owner binds nobody */
 };
 
 typedef struct pass_part {
@@ -21,13 +22,13 @@ struct forward_pass {
     kv_cache *cache;
     sequences *sequences;
     scheduler scheduler;
-    pass_part parts[RUNNING_MAX]; /* in order of arrival */
+    pass_part parts[RUNNING_MAX]; /* in order of arrival; of no rows: it does not take part */
     uint32_t n_parts;
     batch_row rows[BATCH_ROWS_MAX];
     float *logits[LOGITS_ROWS_MAX]; /* where each row that wants logits has them: with its sequence */
     uint32_t n_rows, n_logits;
     bool runs;
-    uint64_t gather_until_us;
+    uint64_t n_passes, gather_until_us;
 };
 
 forward_pass *forward_pass_new(engine *e, kv_cache *cache, sequences *t) {
@@ -48,18 +49,39 @@ uint64_t forward_pass_gather_until_us(const forward_pass *p) {
     return p->gather_until_us;
 }
 
+bool forward_pass_awaits(const forward_pass *p, const sequence *q) {
+    return sequence_expected_us(q) < p->gather_until_us && q->owner->n_ready < p->scheduler.rows_an_owner;
+}
+
 /* ---- filling ---- */
+
+/* Are its rows with a sampler, or about to be? Where none is there who answers, its time to wait does not begin anew. */
+static bool will_go_on(const sequence *q, uint64_t now_us) {
+    if (q->state != SEQUENCE_SAMPLING || q->kind == SEQUENCE_PROBE) return false;
+    return q->sending.sampler || now_us - q->sending.waiting_us < SERVED_US;
+}
+
+/* What it asks of the next pass; false: nothing, and it is not about to. */
+static bool make_demand(const sequence *q, uint64_t now_us, demand *d) {
+    const bool goes_on = will_go_on(q, now_us);
+    *d = (demand){
+        .n_rows = sequence_n_wanted(q),
+        .decodes = q->state == SEQUENCE_DECODE || (goes_on && sequence_caches(q)), /* else it will prefill */
+        .owner = q->owner,
+        .last_pass = q->last_pass,
+    };
+    return goes_on || d->n_rows > 0;
+}
 
 /* Who has rows to compute, and how many of them run now. */
 static void choose(forward_pass *p) {
     demand demands[RUNNING_MAX];
     uint32_t n_rows[RUNNING_MAX];
+    uint64_t now_us = clock_us();
     p->n_parts = 0;
     for (sequence *q = sequences_first(p->sequences); q; q = sequences_next(q)) {
-        uint32_t n_wanted = sequence_n_wanted(q);
-        if (n_wanted == 0) continue;
-        p->parts[p->n_parts].sequence = q;
-        demands[p->n_parts++] = (demand){n_wanted, q->state == SEQUENCE_DECODE, q->owner};
+        if (!make_demand(q, now_us, &demands[p->n_parts])) continue;
+        p->parts[p->n_parts++].sequence = q;
     }
     scheduler_share(&p->scheduler, demands, p->n_parts, n_rows);
     for (uint32_t i = 0; i < p->n_parts; i++) p->parts[i].n_rows = n_rows[i];
@@ -74,10 +96,12 @@ static void take_part(forward_pass *p, pass_part *part) {
         p->logits[p->n_logits++] = q->rows.logits + (size_t)i * q->rows.width;
     p->n_rows += part->n_rows;
     q->in_pass = true;
+    q->last_pass = p->n_passes;
 }
 
 uint32_t forward_pass_begin(forward_pass *p) {
     choose(p);
+    p->n_passes++;
     p->n_rows = p->n_logits = 0;
     for (uint32_t i = 0; i < p->n_parts; i++) take_part(p, &p->parts[i]);
     if (p->n_rows > 0)

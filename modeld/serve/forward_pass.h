@@ -29,5 +29,7 @@ void forward_pass_end(forward_pass *p);
 
 /* The next pass should wait for ids that are drawn before this time; as of the last pass. */
 uint64_t forward_pass_gather_until_us(const forward_pass *p);
+/* Is this one's id likely to come before then, and has its owner not as many rows already as it may have? */
+bool forward_pass_awaits(const forward_pass *p, const sequence *q);
 
 #endif

@@ -78,7 +78,7 @@ static bool gathering(model_service *s) {
     if (now_us >= until_us) return false;
     bool awaited = false;
     for (sequence *q = sequences_first(s->sequences); q && !awaited; q = sequences_next(q))
-        awaited = sequence_expected_us(q) < until_us;
+        awaited = forward_pass_awaits(s->pass, q);
     return awaited && wakeup_set(&s->gathered, (uint32_t)((until_us - now_us) / 1000 + 1));
 }
 

@@ -35,6 +35,8 @@ typedef struct owner {
     uint64_t last_turn;         /* of owners_next_turn; whoever comes new goes before the one who had the last turn, and after
                                  * all others: they have waited for longer, however many come new */
     size_t n_active;            /* that it has in hand now */
+    size_t n_ready;             /* of them, those that could go on at once */
+    uint64_t last_row_turn;     /* in a queue of rows, of the latest */
     owners *home;
     size_t n_holds;
     struct owner *next_in_bucket;
