@@ -33,6 +33,20 @@ static void pages_go_to_the_owner_with_the_fewest(void **state) {
     assert_ptr_equal(admit(w), anns[2]);
 }
 
+static void what_could_go_on_is_counted(void **state) {
+    world *w = *state;
+    sequence *first = sampling_text(w, 1, 2), *second = sampling_text(w, 2, 2);
+    const owner *whose = first->owner;
+    assert_int_equal(whose->n_ready, 0);
+    draw(w, first, 1);
+    draw(w, second, 1);
+    assert_int_equal(whose->n_ready, 2);
+    compute(w, first, 1);
+    assert_int_equal(whose->n_ready, 1);
+    sequences_close(w->table, second);
+    assert_int_equal(whose->n_ready, 0);
+}
+
 /* Six positions stay. */
 static void ann_talked(world *w) {
     job asked = a_text_of(w, "ann", 1, 6);
@@ -201,6 +215,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_begin, world_end)
     const struct CMUnitTest tests[] = {
         TEST(pages_go_to_the_owner_with_the_fewest),
+        TEST(what_could_go_on_is_counted),
         TEST(a_session_is_its_owners),
         TEST(a_session_is_found_again_by_its_owner),
         TEST(two_owners_have_one_id_at_once),
