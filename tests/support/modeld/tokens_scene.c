@@ -184,7 +184,7 @@ int tokens_begin(void **state) {
     (void)state;
     tokens = (tokens_scene){.loop = loop_new(), .model = vocabulary_model, .no_samplers = samplers_new()};
     tokens.report = report_new(tokens.no_samplers, take_figures, &tokens);
-    assert_true(tokens.loop && tokens.report);
+    assert_true(tokens.loop && tokens.no_samplers && tokens.report);
     open_link(0, false);
     return 0;
 }
