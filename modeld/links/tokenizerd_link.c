@@ -325,6 +325,10 @@ status tokenizerd_link_send(tokenizerd_link *to, Trivium__TokensReply *m, const 
     return st;
 }
 
+bool tokenizerd_link_behind(const tokenizerd_link *link) {
+    return link->peer && peer_is_behind(link->peer);
+}
+
 void tokenizerd_link_offer(tokenizerd_link *to, Trivium__TokensReply *m) {
     if (to->peer) peers_offer(to->peers, to->peer, &m->base);
 }
@@ -343,6 +347,7 @@ static status join(tokenizerd_link *link, failure *f) {
     const endpoint_options where = {
         .address = options->address,
         .high_water = HIGH_WATER_MESSAGES,
+        .high_water_out = HIGH_WATER_TOKENS,
         .link = LINK_TOKENS,
         .keys = options->keys,
         .insecure = options->insecure,

@@ -83,6 +83,7 @@ void tokenizerd_link_free(tokenizerd_link **link); /* says Leave; NULL is fine. 
 void tokenizerd_link_drain(tokenizerd_link *link);             /* this modeld drains: it is told, now and later */
 bool tokenizerd_link_has_sent(const tokenizerd_link *link);    /* nothing that it was told waits any more */
 void tokenizerd_link_beat(tokenizerd_link *link);              /* a heartbeat now: the report has changed */
+bool tokenizerd_link_behind(const tokenizerd_link *link);      /* so much waits for it that its texts should rest */
 uint64_t tokenizerd_link_garbage(const tokenizerd_link *link); /* messages that could not be read */
 
 /* For tokenizerd_answer.c. A tokenizerd that cannot take a message, or would miss it, is cut, and with it

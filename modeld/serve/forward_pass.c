@@ -21,6 +21,7 @@ struct forward_pass {
     engine *engine;
     kv_cache *cache;
     sequences *sequences;
+    forward_pass_rests *rests;
     scheduler scheduler;
     pass_part parts[RUNNING_MAX]; /* in order of arrival; of no rows: it does not take part */
     uint32_t n_parts;
@@ -31,12 +32,13 @@ struct forward_pass {
     uint64_t n_passes, gather_until_us;
 };
 
-forward_pass *forward_pass_new(engine *e, kv_cache *cache, sequences *t) {
+forward_pass *forward_pass_new(engine *e, kv_cache *cache, sequences *t, forward_pass_rests *rests) {
     forward_pass *p = calloc(1, sizeof *p);
     if (!p) return NULL;
     p->engine = e;
     p->cache = cache;
     p->sequences = t;
+    p->rests = rests;
     scheduler_init(&p->scheduler, BATCH_ROWS_MAX);
     return p;
 }
@@ -80,7 +82,7 @@ static void choose(forward_pass *p) {
     uint64_t now_us = clock_us();
     p->n_parts = 0;
     for (sequence *q = sequences_first(p->sequences); q; q = sequences_next(q)) {
-        if (!make_demand(q, now_us, &demands[p->n_parts])) continue;
+        if (p->rests(q->from) || !make_demand(q, now_us, &demands[p->n_parts])) continue;
         p->parts[p->n_parts++].sequence = q;
     }
     scheduler_share(&p->scheduler, demands, p->n_parts, n_rows);

@@ -14,8 +14,11 @@
 
 typedef struct forward_pass forward_pass;
 
+/* Should sequences that came from there (their `from`) compute nothing for now? */
+typedef bool forward_pass_rests(const void *from);
+
 /* All are borrowed. NULL: no memory. */
-forward_pass *forward_pass_new(engine *e, kv_cache *cache, sequences *t);
+forward_pass *forward_pass_new(engine *e, kv_cache *cache, sequences *t, forward_pass_rests *rests);
 void forward_pass_free(forward_pass **p); /* after its engine, before its sequences. NULL is fine */
 
 /* Choose rows of those sequences that have some to compute, as the scheduler shares them out, make their rows

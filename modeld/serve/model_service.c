@@ -16,6 +16,8 @@
 #include "tokenizerds.h"
 #include "wakeup.h"
 
+enum { REST_MS = 1 };       /* until the next look at tokenizerds that are behind */
+
 struct model_service {
     loop *loop;
     model *model;
@@ -89,6 +91,11 @@ static bool more_to_compute(const model_service *s) {
     return false;
 }
 
+/* Texts and calls of a tokenizerd that is behind rest until it has read: else it would be cut in the end, and all of them lost. */
+static bool is_behind(const void *from) {
+    return tokenizerd_link_behind(from);
+}
+
 /* One bounded step, in which nothing is computed: the engine does that, and who it has pages of is not changed
  * while it does. */
 static void work(void *context) {
@@ -96,7 +103,7 @@ static void work(void *context) {
     if (!forward_pass_runs(s->pass)) admit(s);
     sampling_send(s->sampling);
     if (forward_pass_runs(s->pass) || gathering(s)) return;
-    forward_pass_begin(s->pass);
+    if (forward_pass_begin(s->pass) == 0 && more_to_compute(s)) wakeup_set(&s->gathered, REST_MS);
 }
 
 static void on_computed(void *context) {
@@ -140,7 +147,7 @@ static status make_tables(model_service *s, double drain_s, failure *f) {
     s->samplers = samplers_new();
     s->sequences = sequences_new(s->cache, s->shared, s->shape->n_vocab, s->shape->n_ctx);
     if (engine_new(&s->engine, s->model, s->cache, f) != STATUS_OK) return f->code;
-    if (s->sequences) s->pass = forward_pass_new(s->engine, s->cache, s->sequences);
+    if (s->sequences) s->pass = forward_pass_new(s->engine, s->cache, s->sequences, is_behind);
     s->endings = (endings){s->sequences, &s->turn, &s->n_texts};
     s->turn = (wakeup){.loop = s->loop, .handler = work, .context = s};
     s->gathered = (wakeup){.loop = s->loop, .handler = on_gathered, .context = s};

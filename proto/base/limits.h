@@ -76,6 +76,7 @@ enum {
     TURN_BYTES_MAX = 256 * 1024,    /* taken from one socket before the others get their turn, or one message */
     HIGH_WATER_MESSAGES = 16,       /* a peer, each way; what is more waits in its outbox, which is measured in bytes */
     HIGH_WATER_ROWS = 8,            /* the logits link */
+    HIGH_WATER_TOKENS = TINY_LIMITS ? 16 : 256, /* from modeld to tokenizerd, which takes about two of these in a turn of its loop */
     SHARED_ROWS_MAX = TINY_LIMITS ? 2 : 32, /* texts whose rows samplerds on the host read in place */
     SMALL_MESSAGE_BYTES_MAX = 256,  /* in memory; larger ones are counted in bytes on their way to a peer */
     OUTBOX_MESSAGES_MAX = TINY_LIMITS ? 16 : 32768, /* small ones, too: more than a modeld says while its tokenizerd may be silent */

@@ -93,8 +93,8 @@ void peer_end(peers *ps, peer *p, const char *why, bool tell) {
     if (p->state == PEER_ENDING) why = p->why; /* what came first */
     p->state = PEER_ENDING;
     peer_unlink(ps, p);
-    if (!peers_bound(ps)) peers_owe_leave(ps, tell ? p->incarnation : 0);
-    else if (tell) peers_send_leave(ps, &p->route, p->incarnation);
+    if (!peers_bound(ps)) peers_owe_leave(ps, tell ? p->incarnation : 0, why);
+    else if (tell) peers_send_leave(ps, &p->route, p->incarnation, why);
     gate_left(p->connection);
     if (outbox_on_its_way(p->outbox)) shut(ps, p);
     ps->options.events.left(ps->options.context, p, why);
@@ -215,6 +215,10 @@ bool peer_has_taken(const peer *p) {
     return !outbox_on_its_way(p->outbox);
 }
 
+bool peer_is_behind(const peer *p) {
+    return outbox_half_full(p->outbox);
+}
+
 size_t peer_unread_bytes(const peer *p) {
     return outbox_bytes(p->outbox);
 }
@@ -315,7 +319,7 @@ void peers_free(peers **ps_pointer) {
     while (!TAILQ_EMPTY(&ps->list)) {
         peer *p = TAILQ_FIRST(&ps->list);
         outbox_flush(p->outbox, ps->socket, &p->route);
-        peers_send_leave(ps, &p->route, p->incarnation);
+        peers_send_leave(ps, &p->route, p->incarnation, "");
         peer_unlink(ps, p);
         peer_free(p);
     }

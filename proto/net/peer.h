@@ -96,6 +96,7 @@ status peers_send(peers *ps, peer *p, ProtobufCMessage *m, const wire_raw *raw, 
  * was dropped, and no peer is cut for it. */
 bool peers_offer(peers *ps, peer *p, ProtobufCMessage *m);
 bool peer_has_taken(const peer *p);     /* nothing large that was offered or counts is still on its way to it */
+bool peer_is_behind(const peer *p);     /* half of what may wait for it does: whoever can wait should send it no more */
 size_t peer_unread_bytes(const peer *p);        /* that were sent to it and still take room here */
 
 /* We take nothing new from here on: everybody hears it once, and whoever joins later after our Hello. It cannot be taken

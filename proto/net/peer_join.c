@@ -28,7 +28,7 @@ static void begin_to_join(peers *ps, bool asks_who) {
     peers_joining *j = &ps->joining;
     j->hello_ms = clock_ms();
     j->asks_who = asks_who;
-    bool sent = j->leave_to == 0 || peers_send_leave(ps, NULL, j->leave_to) == STATUS_OK;
+    bool sent = j->leave_to == 0 || peers_send_leave(ps, NULL, j->leave_to, j->leave_why) == STATUS_OK;
     if (sent) {
         j->leave_to = 0;
         sent = (asks_who ? peers_ask_who(ps) : send_hello(ps)) == STATUS_OK;
@@ -122,13 +122,14 @@ void peers_rest_no_longer(peers *ps) {
 
 /* ---- Hello ---- */
 
-void peers_owe_leave(peers *ps, uint64_t to) {
+void peers_owe_leave(peers *ps, uint64_t to, const char *why) {
     ps->joining.leave_to = to;
+    snprintf(ps->joining.leave_why, sizeof ps->joining.leave_why, "%s", why);
     ps->joining.hello_ms = clock_ms();
 }
 
 void peers_pay_leave(peers *ps) {
-    if (ps->joining.leave_to != 0) peers_send_leave(ps, NULL, ps->joining.leave_to);
+    if (ps->joining.leave_to != 0) peers_send_leave(ps, NULL, ps->joining.leave_to, ps->joining.leave_why);
 }
 
 uint64_t peers_hello_ms(const peers *ps) {

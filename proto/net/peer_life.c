@@ -52,6 +52,18 @@ static void take_draining(peers *ps, peer *p) {
     if (ps->options.events.draining) ps->options.events.draining(ps->options.context, p);
 }
 
+/* One that ends says no more than that. */
+static void put_why_left(char out[WHY_BYTES], const Trivium__Leave *leave) {
+    if (*leave->why) snprintf(out, WHY_BYTES, WHY_GIVEN_UP "%s", leave->why);
+    else snprintf(out, WHY_BYTES, WHY_LEFT);
+}
+
+static void take_leave(peers *ps, peer *p, const Trivium__Leave *leave) {
+    char why[WHY_BYTES];
+    put_why_left(why, leave);
+    peer_end(ps, p, why, false);
+}
+
 static void take_message(peers *ps, const wire_message *m) {
     const Trivium__Control *control = *control_of(m->header);
     if (!control || control->from == 0) {
@@ -67,13 +79,13 @@ static void take_message(peers *ps, const wire_message *m) {
     if (p) p->life.n_read = ps->life.n_read;
     bool left = p && to_us && control->word_case == TRIVIUM__CONTROL__WORD_LEAVE;
     if (left) p->has_left = true;
-    if (left && p->state == PEER_ENDING && p->broke) snprintf(p->why, sizeof p->why, WHY_LEFT);
+    if (left && p->state == PEER_ENDING && p->broke) put_why_left(p->why, control->leave);
     if (p && p->state == PEER_ENDING) return;
     if (p && to_us) peer_heard(p);
 
     switch (control->word_case) {
     case TRIVIUM__CONTROL__WORD_LEAVE:
-        if (left) peer_end(ps, p, WHY_LEFT, false);
+        if (left) take_leave(ps, p, control->leave);
         break;
     case TRIVIUM__CONTROL__WORD_REFUSED:
         if (to_us) peers_take_refused(ps, p, control);

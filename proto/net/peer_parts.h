@@ -17,6 +17,7 @@ enum { WHY_BYTES = 160 };
 
 #define WHY_BROKE "the connection broke"
 #define WHY_LEFT "it left"
+#define WHY_GIVEN_UP "it gave us up: "      /* and its own words for that */
 #define WHY_DRAINED "it drained, and its connection ended"
 
 typedef enum peer_state {
@@ -87,6 +88,7 @@ typedef struct peers_joining {
     bool rests;                     /* its connection broke, and another one is to be made */
     uint64_t hello_ms;              /* when we last said Hello, or gave a peer up */
     uint64_t leave_to;              /* the incarnation to which we owe a Leave before the next Hello, or 0 */
+    char leave_why[WHY_BYTES];      /* what it is to say */
     bool awaits_writable;
     bool asks_who;                  /* instead of Hello we asked who is there */
     uint64_t refused_by;            /* whose refusal the owner knows, and its code */
@@ -169,7 +171,7 @@ Trivium__Control control_to(const peers *ps, uint64_t to);
 Trivium__Control control_hello(peers *ps, uint64_t to);
 
 status control_send(peers *ps, const wire_route *route, Trivium__Control *control);
-status peers_send_leave(peers *ps, const wire_route *route, uint64_t to);
+status peers_send_leave(peers *ps, const wire_route *route, uint64_t to, const char *why);   /* "": we end, or did */
 void peers_send_refusal(peers *ps, const wire_route *route, uint64_t to, failure *f);
 void peers_send_say_hello(peers *ps, const wire_route *route, uint64_t to);
 status peers_ask_who(peers *ps);                     /* joining side: SayHello answers it, and changes nothing there */
@@ -187,7 +189,7 @@ void peers_rest_no_longer(peers *ps);               /* at a tick in it: it may h
 void peers_tell_waiting(peers *ps);                 /* at each tick while nobody is joined: the log */
 /* Joining side: Hello, now or as soon as we are connected; before it the owner may want to know who is there. */
 void peers_say_hello(peers *ps);
-void peers_owe_leave(peers *ps, uint64_t to);       /* joining side: before the next Hello; 0: to nobody */
+void peers_owe_leave(peers *ps, uint64_t to, const char *why);  /* joining side: before the next Hello; 0: to nobody */
 void peers_pay_leave(peers *ps);                    /* if there is one, now */
 uint64_t peers_hello_ms(const peers *ps);           /* when it was last said, or a peer given up */
 void peers_take_hello(peers *ps, const wire_message *m, const Trivium__Control *control);

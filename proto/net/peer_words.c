@@ -32,8 +32,9 @@ Trivium__Control control_hello(peers *ps, uint64_t to) {
     return control;
 }
 
-status peers_send_leave(peers *ps, const wire_route *route, uint64_t to) {
+status peers_send_leave(peers *ps, const wire_route *route, uint64_t to, const char *why) {
     Trivium__Leave leave = TRIVIUM__LEAVE__INIT;
+    leave.why = (char *)why;
     Trivium__Control control = control_to(ps, to);
     control.word_case = TRIVIUM__CONTROL__WORD_LEAVE;
     control.leave = &leave;

@@ -11,6 +11,7 @@ status bound_link_open(bound_link *b, const link_options *o,
     const endpoint_options where = {
         .address = o->address,
         .high_water = HIGH_WATER_MESSAGES,
+        .high_water_in = o->link == LINK_TOKENS ? HIGH_WATER_TOKENS : 0,
         .link = o->link,
         .keys = o->keys,
         .insecure = o->insecure,

@@ -23,6 +23,7 @@ enum {
 static const field_bound bounds[] = {
     /* common.proto */
     {M(error), "message", 1, SENTENCE},
+    {M(leave), "why", 1, SENTENCE},
     {M(control), "more", TOLD * RAW_FRAMES_MAX, 0},
     {M(hello), "name", 1, NAMES},
     {M(hello), "host", 1, NAMES},

@@ -56,8 +56,8 @@ status endpoint_new(endpoint **out, int type, const endpoint_options *options, f
     if (address_tcp(e->address)) e->keys = options->keys;
     zsys_set_logstream(NULL);             /* what goes wrong is in our own log and sentences */
     zsock_set_linger(e->zsock, LINGER_MS);
-    zsock_set_sndhwm(e->zsock, options->high_water);
-    zsock_set_rcvhwm(e->zsock, options->high_water);
+    zsock_set_sndhwm(e->zsock, options->high_water_out > 0 ? options->high_water_out : options->high_water);
+    zsock_set_rcvhwm(e->zsock, options->high_water_in > 0 ? options->high_water_in : options->high_water);
     int frame_bytes_max = options->whole ? RAW_BYTES_MAX : MESSAGE_BYTES_MAX;
     zsock_set_maxmsgsize(e->zsock, e->keys ? frame_bytes_max + BOX_BYTES : frame_bytes_max);
     zsock_set_handshake_ivl(e->zsock, HANDSHAKE_MS);

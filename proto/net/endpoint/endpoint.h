@@ -14,6 +14,7 @@ typedef struct endpoint endpoint;
 typedef struct endpoint_options {
     const char *address;        /* "ipc:///run/…/models", "tcp://127.0.0.1:5555" */
     int high_water;             /* messages, per peer and direction */
+    int high_water_in, high_water_out;  /* 0: the same; or another one for one direction */
     key_link link;              /* which keys are those of its two ends */
     keys *keys;                 /* of tcp; NULL: there are none */
     uint32_t n_tries;           /* to join with other keys of the other end, before this one */

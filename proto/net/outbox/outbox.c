@@ -86,6 +86,10 @@ size_t outbox_bytes(const outbox *o) {
     return o->overrun ? 0 : o->n_bytes + transit_bytes(o->way);
 }
 
+bool outbox_half_full(const outbox *o) {
+    return o->n_messages >= OUTBOX_MESSAGES_MAX / 2 || o->n_bytes >= OUTBOX_BYTES_MAX / 2;
+}
+
 static bool one_has_room(const outbox *o, size_t n_bytes) {
     return outbox_bytes(o) + n_bytes <= OUTBOX_BYTES_MAX;
 }

@@ -25,6 +25,7 @@ status outbox_send(outbox *o, void *socket, const wire_route *route, wire_parcel
 /* The same for what may as well be left: only while all together hold less than a quarter of what they may. */
 status outbox_offer(outbox *o, void *socket, const wire_route *route, wire_parcel **parcel);
 bool outbox_on_its_way(const outbox *o);    /* is something counted in ZeroMQ's queue? */
+bool outbox_half_full(const outbox *o);     /* half of what may wait does, in messages or bytes */
 size_t outbox_bytes(const outbox *o);       /* what waits, and what is counted there; 0 when overrun */
 
 bool outbox_overrun(const outbox *o);

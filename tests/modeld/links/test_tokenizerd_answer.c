@@ -232,6 +232,25 @@ static void a_tokenizerd_that_does_not_read_is_cut(void **state) {
     assert_int_equal(send_one(1), STATUS_NOT_FOUND);
 }
 
+static bool has_caught_up(void *unused) {
+    (void)unused;
+    while (fake_peer_take(&tokens.fakes[0])) continue;
+    return !tokenizerd_link_behind(tokens.links[0]);
+}
+
+/* Long before it is cut. */
+static void a_tokenizerd_that_reads_late_is_behind(void **state) {
+    (void)state;
+    assert_false(tokenizerd_link_behind(tokens.links[0]));  /* nobody is joined */
+    tokens_accept();
+    size_t n_sent = 0;
+    for (; !tokenizerd_link_behind(tokens.links[0]); n_sent++) assert_int_equal(send_one(1), STATUS_OK);
+    assert_in_range(n_sent, OUTBOX_MESSAGES_MAX / 2, 999999);
+    for (int i = 0; i < OUTBOX_MESSAGES_MAX / 2; i++) assert_int_equal(send_one(1), STATUS_OK);
+    assert_true(turns_until(tokens.loop, has_caught_up, NULL));
+    assert_int_equal(tokens.notes.n_over, 1);               /* it was not cut */
+}
+
 static void nobody_there_is_told_nothing(void **state) {
     (void)state;
     const failure f = {.code = STATUS_BUSY, .message = "busy"};
@@ -260,6 +279,7 @@ int main(void) {
         TEST(heartbeats_carry_the_report),
         TEST(a_tokenizerd_that_misses_a_word_is_cut),
         TEST(a_tokenizerd_that_does_not_read_is_cut),
+        TEST(a_tokenizerd_that_reads_late_is_behind),
         TEST(nobody_there_is_told_nothing),
     };
     return cmocka_run_group_tests(tests, vocabulary_model_open, vocabulary_model_close);

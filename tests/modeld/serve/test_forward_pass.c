@@ -26,6 +26,13 @@ static sequences *table;
 static engine *computes;
 static forward_pass *pass;
 
+static int froms[N_ASKED];      /* where each of them came from */
+static const void *behind;      /* the one of these whose texts rest, or NULL */
+
+static bool rests(const void *from) {
+    return from == behind;
+}
+
 static int open_model(void **state) {
     (void)state;
     failure f;
@@ -49,7 +56,8 @@ static int begin(void **state) {
     cache = kv_cache_new(model_kv_shape(m), N_PAGES, KV_SEQUENCES_MAX);
     table = sequences_new(cache, shared, shape->n_vocab, shape->n_ctx);
     assert_int_equal(engine_new(&computes, m, cache, &f), STATUS_OK);
-    pass = forward_pass_new(computes, cache, table);
+    behind = NULL;
+    pass = forward_pass_new(computes, cache, table, rests);
     assert_true(cache && table && pass);
     return 0;
 }
@@ -69,7 +77,7 @@ static sequence *open_text(size_t i) {
     const job asked = {
         .kind = SEQUENCE_TEXT, .ids = IDS + i, .n_ids = PROMPT, .pool = "", .text.request = NAMES[i],
         .text.attempt = 1, .text.n_prompt = PROMPT, .text.session = "", .text.semantics = "",
-        .text.max_new_tokens = 2,
+        .text.max_new_tokens = 2, .from = &froms[i],
     };
     sequence *opened = NULL, *admitted = NULL;
     failure f;
@@ -150,6 +158,19 @@ static void one_row_each_for_those_that_decode(void **state) {
     for (size_t i = 0; i < N_ASKED; i++) has_row_of(q[i], IDS + i, PROMPT + 1);
 }
 
+static void those_whose_reader_is_behind_rest(void **state) {
+    (void)state;
+    sequence *q[N_ASKED];
+    for (size_t i = 0; i < N_ASKED; i++) q[i] = open_text(i);
+    behind = &froms[0];
+    run();
+    has_row_of(q[1], IDS + 1, PROMPT);
+    assert_int_equal(sequence_n_wanted(q[0]), PROMPT);
+    behind = NULL;
+    run();
+    has_row_of(q[0], IDS, PROMPT);
+}
+
 /* Whoever closes it is done with it at once; its pages and its row stay the engine's until the pass ends. */
 static void one_that_is_closed_during_its_pass_gives_back_what_it_has_at_the_end(void **state) {
     (void)state;
@@ -205,6 +226,7 @@ int main(void) {
         TEST(one_sequence_has_its_row_where_it_lies),
         TEST(each_of_several_gets_its_own),
         TEST(one_row_each_for_those_that_decode),
+        TEST(those_whose_reader_is_behind_rest),
         TEST(one_that_is_closed_during_its_pass_gives_back_what_it_has_at_the_end),
         TEST(others_open_and_close_during_a_pass),
         TEST(the_end_of_the_engine_cuts_a_pass_short),

@@ -161,6 +161,7 @@ static void leaving_is_said(void **state) {
     fake_joined();
     peers_free(&up.ps);
     HEARS(LEAVE);
+    assert_string_equal(fake.control->leave->why, "");
 }
 
 static void leaving_is_heard(void **state) {
@@ -172,6 +173,42 @@ static void leaving_is_heard(void **state) {
     assert_true(becomes(down_left));
     assert_string_equal(down.why, "it left");
     HEARS(HELLO); /* it may come back */
+}
+
+/* Either side: the one that gives the other up says why, and the other's owner hears that. */
+static void being_given_up_is_heard(void **state) {
+    (void)state;
+    down_with_fake(LIVENESS_BOTH);
+    fake_peer_say_hello(&fake, hello_beating(BEAT_MS));
+    HEARS(HEARTBEAT);
+    Trivium__Control control = TRIVIUM__CONTROL__INIT;
+    Trivium__Leave leave = TRIVIUM__LEAVE__INIT;
+    control.word_case = TRIVIUM__CONTROL__WORD_LEAVE;
+    control.leave = &leave;
+    leave.why = "silent for 77 ms";
+    fake_peer_say(&fake, control);
+    assert_true(becomes(down_left));
+    assert_string_equal(down.why, "it gave us up: silent for 77 ms");
+}
+
+static void says_why_it_gives_up(const side *s) {
+    HEARS(LEAVE);
+    assert_non_null(strstr(s->why, "silent for "));
+    assert_string_equal(fake.control->leave->why, s->why);
+}
+
+static void giving_up_is_said_with_its_reason(void **state) {
+    (void)state;
+    up_with_fake(LIVENESS_BOTH);
+    fake_joined();
+    assert_true(becomes(up_left));
+    says_why_it_gives_up(&up);
+    fake_peer_close(&fake);
+    peers_free(&up.ps);
+    down_with_fake(LIVENESS_BOTH);
+    fake_peer_say_hello(&fake, hello_beating(BEAT_MS));
+    assert_true(becomes(down_left));
+    says_why_it_gives_up(&down);
 }
 
 /* The other side of a joiner dies without a word; its successor answers the first heartbeat. */
@@ -290,6 +327,8 @@ int main(void) {
         TEST(a_daemon_that_ends_is_left_at_once),
         TEST(leaving_is_said),
         TEST(leaving_is_heard),
+        TEST(being_given_up_is_heard),
+        TEST(giving_up_is_said_with_its_reason),
         TEST(a_restarted_daemon_asks_for_hello),
         TEST(a_new_incarnation_replaces_the_old),
         TEST(a_new_connection_replaces_the_old),
