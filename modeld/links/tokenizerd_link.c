@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job_wire.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/chain/strategy_wire.h"
@@ -123,43 +124,16 @@ static void on_heartbeat(void *context, peer *p, Trivium__Heartbeat *beat) {
 
 /* ---- texts ---- */
 
-/* False, here and below: it has not the frames that the schema says, or no name. */
+/* False, here and below: it has not the frames that the schema says. */
 static bool on_open(tokenizerd_link *link, const Trivium__Open *m, const wire_message *message) {
-    size_t n_ids = 0;
-    const int32_t *ids = wire_items(message, 0, sizeof *ids, &n_ids);
-    if (m->request.len != REQUEST_BYTES || !ids || message->n_raw != 1) return false;
     failure f;
     strategy chain;
+    job asked;
+    if (!job_from_open(&asked, m, message)) return false;
     strategy_init(&chain);
     bool readable = strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK;
-    job asked = {
-        .kind = SEQUENCE_TEXT,
-        .from = link,
-        .owner = m->owner,
-        .ids = ids,
-        .n_ids = n_ids,
-        .pool = m->pool,
-        .wait_ms = m->wait_ms,
-        .traceparent = m->traceparent,
-        .text.request = m->request.data,
-        .text.attempt = m->attempt,
-        .text.number = m->number,
-        .text.n_prompt = m->n_prompt,
-        .text.session = m->session,
-        .text.semantics = m->semantics,
-        .text.strategy = &chain,
-        .text.change = m->change,
-        .text.seed = m->seed,
-        .text.sampler_state = m->state.data,
-        .text.n_sampler_state_bytes = m->state.len,
-        .text.end_ids = m->end_ids,
-        .text.n_end_ids = m->n_end_ids,
-        .text.no_cache = m->no_cache,
-        .text.priority = m->priority,
-        .text.max_new_tokens = m->max_new_tokens,
-        .text.n_candidates = m->n_candidates,
-        .text.n_watched = m->n_watched,
-    };
+    asked.from = link;
+    asked.text.strategy = &chain;
     link->options.events->open(link->options.context, &asked, readable ? NULL : &f);
     strategy_clear(&chain);
     return true;
@@ -199,19 +173,10 @@ static void on_close(tokenizerd_link *link, const Trivium__Close *m) {
 /* ---- calls ---- */
 
 static bool on_score(tokenizerd_link *link, const Trivium__ScoreIds *m, const wire_message *message) {
-    job asked = {
-        .kind = SEQUENCE_SCORE,
-        .from = link,
-        .owner = m->owner,
-        .n_unread_bytes = peer_unread_bytes(link->peer),
-        .pool = m->pool,
-        .wait_ms = m->wait_ms,
-        .traceparent = m->traceparent,
-        .score.call = m->call,
-        .score.n_candidates = m->n_top,
-    };
-    asked.ids = wire_items(message, 0, sizeof *asked.ids, &asked.n_ids);
-    if (!asked.ids || message->n_raw != 1) return false;
+    job asked;
+    if (!job_from_score(&asked, m, message)) return false;
+    asked.from = link;
+    asked.n_unread_bytes = peer_unread_bytes(link->peer);
     link->options.events->call(link->options.context, &asked, NULL);
     return true;
 }
@@ -219,24 +184,13 @@ static bool on_score(tokenizerd_link *link, const Trivium__ScoreIds *m, const wi
 static bool on_probe(tokenizerd_link *link, const Trivium__ProbeRow *m, const wire_message *message) {
     failure f;
     strategy chain;
+    job asked;
+    if (!job_from_probe(&asked, m, message)) return false;
     strategy_init(&chain);
-    job asked = {
-        .kind = SEQUENCE_PROBE,
-        .from = link,
-        .owner = m->owner,
-        .n_unread_bytes = peer_unread_bytes(link->peer),
-        .pool = m->pool,
-        .wait_ms = m->wait_ms,
-        .traceparent = m->traceparent,
-        .probe.call = m->call,
-        .probe.step = m->step,
-        .probe.strategy = &chain,
-        .probe.seed = m->seed,
-    };
-    asked.probe.row = wire_items(message, 0, sizeof *asked.probe.row, &asked.probe.row_width);
-    asked.ids = wire_items(message, 1, sizeof *asked.ids, &asked.n_ids);
-    if (!asked.probe.row || !asked.ids) return false;
     bool readable = strategy_from_wire(&chain, m->strategy, &f) == STATUS_OK;
+    asked.from = link;
+    asked.n_unread_bytes = peer_unread_bytes(link->peer);
+    asked.probe.strategy = &chain;
     link->options.events->call(link->options.context, &asked, readable ? NULL : &f);
     strategy_clear(&chain);
     return true;

@@ -272,16 +272,12 @@ static void a_call_that_cannot_be_is_told_why(void **state) {
     assert_int_equal(sequences_count(at.world->table), 0);
 }
 
-static uint32_t n_wanted;
-
-static bool are_there(void *unused) {
-    (void)unused;
-    return sequences_count(at.world->table) == n_wanted;
+static bool are_there(void *n) {
+    return sequences_count(at.world->table) == *(uint32_t *)n;
 }
 
 static void until_there_are(uint32_t n) {
-    n_wanted = n;
-    assert_true(turns_until(at.loop, are_there, NULL));
+    assert_true(turns_until(at.loop, are_there, &n));
 }
 
 /* Both kinds; what another tokenizerd calls by the same number is another call. */
@@ -298,11 +294,10 @@ static void a_closed_call_is_gone_without_a_word(void **state) {
     SAY(1, SCORE, &score, &ids_frame, 1);
     until_there_are(3);
     Trivium__CloseCall close = TRIVIUM__CLOSE_CALL__INIT;
-    close.call = 4;
-    SAY(0, CLOSE_CALL, &close, NULL, 0);
-    SAY(0, CLOSE_CALL, &close, NULL, 0); /* none there */
-    close.call = 5;
-    SAY(0, CLOSE_CALL, &close, NULL, 0);
+    for (size_t i = 0; i < 3; i++) {
+        close.call = (uint64_t[]){4, 4, 5}[i];      /* the second time none is there */
+        SAY(0, CLOSE_CALL, &close, NULL, 0);
+    }
     until_there_are(1);
     assert_int_equal(sequences_first(at.world->table)->kind, SEQUENCE_SCORE);
     score.call = 6;
