@@ -107,7 +107,7 @@ static void one_that_cut_its_peer_asks_after_its_leave(void **state) {
     owner.asks = true;
     peers_cut(down.ps, down.last, "test");
     assert_true(becomes(up_left));
-    assert_string_equal(up.why, "it left");
+    assert_string_equal(up.why, "it gave us up: test");
     assert_true(becomes(both_joined));
     assert_int_equal(owner.n_met, 1);
 }
