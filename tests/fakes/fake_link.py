@@ -131,6 +131,14 @@ class Fake(threading.Thread):
         message.control.heartbeat.SetInParent()
         self.send(message, to=to)
 
+    def say_hello(self, asker, to):
+        """To whoever is not known here, or asks who is."""
+        message = self.outgoing()
+        message.control.say_hello.SetInParent()
+        setattr(message.control, "from", self.incarnation)
+        message.control.to = asker
+        self.send(message, to=to, control=False)
+
     def drain(self, to=b""):
         """It says that it takes nothing new, and takes whatever comes all the same."""
         message = self.outgoing()
@@ -176,6 +184,8 @@ class Fake(threading.Thread):
             self.ready.set()
         elif word == "say_hello":
             self.peers.pop(sender, None)
+        elif word == "heartbeat" and not self.joins and sender not in self.peers:
+            self.say_hello(getattr(control, "from"), sender)
         elif word == "leave":
             self.peers.pop(sender, None)
         elif word == "refused":
