@@ -13,10 +13,18 @@
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
+enum { SETTLED_US = 200 * 1000 };
+
 bool traffic_becomes(size_t value(void), size_t expected) {
     for (uint64_t begun_ms = clock_ms(); clock_ms() - begun_ms < TRAFFIC_SOON_MS; usleep(1000))
         if (value() == expected) return true;
     return false;
+}
+
+size_t traffic_settles(size_t value(void)) {
+    size_t before = value() + 1, now;
+    for (; (now = value()) != before; usleep(SETTLED_US)) before = now;
+    return now;
 }
 
 status traffic_send(void *joined, size_t n_header, size_t n_raw_bytes, size_t n_raw) {

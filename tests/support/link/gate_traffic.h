@@ -11,6 +11,8 @@ enum { TRAFFIC_SOON_MS = 60000 };
 
 /* Within TRAFFIC_SOON_MS. */
 bool traffic_becomes(size_t value(void), size_t expected);
+/* The value, once it has stayed for some time: all that is still on its way has come. */
+size_t traffic_settles(size_t value(void));
 
 /* A message whose header and raw frames, n_raw of them, two at most, have about so many bytes. */
 status traffic_send(void *joined, size_t n_header, size_t n_raw_bytes, size_t n_raw);

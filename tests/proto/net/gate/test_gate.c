@@ -78,7 +78,7 @@ static void what_a_closed_connection_sent_counts_until_it_is_taken(void **state)
     (void)state;
     join();
     send_through(1000, 50000, 2, 60000);
-    size_t n_waiting = gate_received_bytes(), n_there = gate_connections();
+    size_t n_waiting = traffic_settles(gate_received_bytes), n_there = gate_connections();
     endpoint_close(&joined);
     usleep(300000);
     assert_int_equal(gate_received_bytes(), n_waiting);

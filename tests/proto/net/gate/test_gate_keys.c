@@ -130,7 +130,7 @@ static void it_is_known_whose_messages_lie_unread(void **state) {
     assert_false(gate_unread(connection));
     send_through(RAW_BYTES, RAW_BYTES);
     assert_true(gate_unread(connection));
-    size_t n_waiting = gate_received_bytes();
+    size_t n_waiting = traffic_settles(gate_received_bytes);
     zsock_destroy(&joiner);
     usleep(300000);
     assert_int_equal(gate_received_bytes(), n_waiting);
