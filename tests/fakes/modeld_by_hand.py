@@ -31,10 +31,15 @@ class ModeldByHand:
         self.socket.send_multipart([self.sampler, message.SerializeToString(), *raw])
 
     def join(self):
-        message, _ = self.receive()
-        while message.control.WhichOneof("word") != "hello":   # words for the modeld that was here before
+        self.hello = None
+        while self.hello is None:
             message, _ = self.receive()
-        self.hello, self.theirs = message.control.hello, getattr(message.control, "from")
+            self.theirs = getattr(message.control, "from")
+            word = message.control.WhichOneof("word")
+            if word == "hello":
+                self.hello = message.control.hello
+            elif word == "heartbeat":       # it asks who is here, or means the modeld that was here before
+                self.send(control=common_pb2.Control(say_hello=common_pb2.SayHello()))
         return self.welcome()
 
     def welcome(self):
