@@ -7,6 +7,8 @@ import common_pb2
 import text_pb2
 
 GREEDY = common_pb2.Strategy(steps=[common_pb2.Step(name="greedy")])
+FINISH_LENGTH, FINISH_CANCELLED = 2, 3
+ENOUGH = 100000                     # tokens: the text is there until it is cancelled
 
 VERBS = {                           # whoever may not do these to a text must not learn of it either
     "list": {},
@@ -76,6 +78,23 @@ class AskingClient(FakeClient):
 
     def answers_about(self, request):
         return {kind: self.answer_to(kind, request) for kind in VERBS}
+
+    def hides_a_text_from(self, other, stack, n_bytes=16):
+        """Asked about its text, by so many bytes of the id, the other one is answered as before there was one, and so it is afterwards."""
+        request = os.urandom(16)
+        asked = request[:n_bytes]
+        before = other.answers_about(asked)
+        with stack.held():
+            self.begun(request, n_tokens=ENOUGH)
+            assert other.answers_about(asked) == before
+            other.pause(request)
+            other.acknowledge(request, 1)
+            assert not other.is_heard()
+            one, = self.is_heard()
+            assert (one.request, one.state, one.owner) == (request, "running", "")
+        self.ask("cancel", request=request)
+        assert self.done().reason == FINISH_CANCELLED
+        assert other.answers_about(asked) == before
 
     def text(self, request, attempt=1):
         """All of its chunks, and its Done."""

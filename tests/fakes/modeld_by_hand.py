@@ -10,6 +10,15 @@ ROW = [5, 3, 2, 1, 0.5]
 GREEDY = common_pb2.Strategy(steps=[common_pb2.Step(name="greedy")])
 
 
+def joined_by_hand(stack, fakes):
+    """One that a samplerd of ours has joined, in a folder of its own: the stack's modeld is where samplerds look by themselves."""
+    stack.folder.joinpath("sockets").mkdir()
+    address = f"ipc://{stack.folder}/sockets/samplers"
+    one = fakes(ModeldByHand, address)
+    stack.start("samplerd", "--join", address)
+    return one.join()
+
+
 class ModeldByHand:
     """A bound socket, read and written by the test itself."""
 

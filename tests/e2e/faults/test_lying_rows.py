@@ -7,7 +7,7 @@ import pytest
 
 from conftest import Stack
 from fake_link import common_pb2
-from modeld_by_hand import GREEDY, ROW, ModeldByHand, ids_of
+from modeld_by_hand import GREEDY, ROW, ids_of, joined_by_hand
 import fake_samplerd
 import logits_pb2
 
@@ -37,11 +37,7 @@ WHOLE = array.array("f", ROW).tobytes()
 
 @pytest.fixture
 def modeld(stack, fakes):
-    stack.folder.joinpath("sockets").mkdir()
-    address = f"ipc://{stack.folder}/sockets/samplers"
-    one = fakes(ModeldByHand, address)
-    stack.start("samplerd", "--join", address)
-    return one.join()
+    return joined_by_hand(stack, fakes)
 
 
 def ask_cut(modeld, left=LEFT, frame=None, strategy=CHAIN, request=None, **changes):

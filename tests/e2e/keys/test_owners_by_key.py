@@ -7,11 +7,10 @@ import subprocess
 
 import pytest
 
+from asking_client import FINISH_LENGTH
 from conftest import wait_until
 from guarded import GuardedStack, guarded         # noqa: F401 (a fixture)
 
-FINISH_LENGTH, FINISH_CANCELLED = 2, 3
-ENOUGH = 100000                     # tokens: the text is there until it is cancelled
 PATIENT = ("--step-deadline-ms", "60000", "--heartbeat-ms", "20000")      # a text stands still while its samplerd does
 
 
@@ -61,19 +60,7 @@ def bob(house, fakes):
 
 
 def test_another_key_is_answered_as_if_there_were_no_text(house, ann, bob):
-    request = os.urandom(16)
-    before = bob.answers_about(request)
-    with house.held():
-        ann.begun(request, n_tokens=ENOUGH)
-        assert bob.answers_about(request) == before
-        bob.pause(request)
-        bob.acknowledge(request, 1)
-        assert not bob.is_heard()
-        one, = ann.is_heard()
-        assert (one.request, one.state, one.owner) == (request, "running", "")
-    ann.ask("cancel", request=request)
-    assert ann.done().reason == FINISH_CANCELLED
-    assert bob.answers_about(request) == before
+    ann.hides_a_text_from(bob, house)
 
 
 def test_a_resume_with_another_key_begins_a_text_of_its_own(house, ann, bob):

@@ -5,12 +5,10 @@ import re
 
 import pytest
 
-from asking_client import GREEDY, AskingClient
+from asking_client import ENOUGH, FINISH_CANCELLED, FINISH_LENGTH, GREEDY, AskingClient
 from conftest import Stack, wait_until
 import text_pb2
 
-FINISH_LENGTH, FINISH_CANCELLED = 2, 3
-ENOUGH = 100000                     # tokens: the text is there until it is cancelled
 MB = 1000 * 1000
 PATIENT = ("--heartbeat-ms", "20000")
 

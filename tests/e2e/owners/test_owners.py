@@ -4,12 +4,10 @@ import subprocess
 
 import pytest
 
-from asking_client import GREEDY, AskingClient
+from asking_client import ENOUGH, FINISH_CANCELLED, FINISH_LENGTH, GREEDY, AskingClient
 from conftest import Stack, wait_until
 import common_pb2
 
-FINISH_LENGTH, FINISH_CANCELLED = 2, 3
-ENOUGH = 100000                     # tokens: the text is there until it is cancelled
 NOBODY = 65534                      # a user that no file here belongs to
 
 
@@ -43,20 +41,7 @@ def operator(long, fakes):
 
 @pytest.mark.parametrize("n_bytes", [16, 2], ids=["the whole id", "its beginning"])
 def test_anothers_text_is_answered_as_one_that_is_not_there(long, ann, bob, n_bytes):
-    request = os.urandom(16)
-    asked = request[:n_bytes]
-    before = bob.answers_about(asked)
-    with long.held():
-        ann.begun(request, n_tokens=ENOUGH)
-        assert bob.answers_about(asked) == before
-        bob.pause(request)
-        bob.acknowledge(request, 1)
-        assert not bob.is_heard()
-        one, = ann.is_heard()
-        assert (one.request, one.state, one.owner) == (request, "running", "")
-    ann.ask("cancel", request=request)
-    assert ann.done().reason == FINISH_CANCELLED
-    assert bob.answers_about(asked) == before      # nor does it show that there was one
+    ann.hides_a_text_from(bob, long, n_bytes)
 
 
 def test_a_higher_attempt_takes_nothing_from_another_owner(long, ann, bob):

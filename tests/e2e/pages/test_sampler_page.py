@@ -8,7 +8,7 @@ import pytest
 
 from conftest import ROOT
 from fake_link import common_pb2
-from modeld_by_hand import ModeldByHand, ids_of
+from modeld_by_hand import ids_of, joined_by_hand
 
 N_VOCAB, MASK = 300, 2 ** 32 - 1
 
@@ -108,11 +108,7 @@ def test_the_number_of_the_page():
 
 @pytest.fixture
 def modeld(stack, fakes):
-    stack.folder.joinpath("sockets").mkdir()
-    address = f"ipc://{stack.folder}/sockets/samplers"
-    one = fakes(ModeldByHand, address)
-    stack.start("samplerd", "--join", address)
-    return one.join()
+    return joined_by_hand(stack, fakes)
 
 
 CHAINS = [[], [("temperature", [0.7])], [("repetition_penalty", [1.1]), ("temperature", [0.8]), ("top_p", [0.9])],

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/limits.h"
+#include "tests/support/modeld/wire_chain.h"
 #include "tests/support/models/tiny_vocabulary.h"
 
 #include <cmocka.h>             /* after ours: it has a macro named fail */
@@ -138,6 +139,26 @@ void modeld_leaves(asker *modeld) {
 
 void client_says(Trivium__TextRequest m, const wire_raw *raw, size_t n_raw) {
     asker_says(&tokenizerd.client, &m.base, raw, n_raw);
+}
+
+void client_asks_to_score(uint64_t call, uint32_t wait_ms) {
+    static const int32_t ids[] = {'a' + SCENE_BYTE};
+    Trivium__Score score = TRIVIUM__SCORE__INIT;
+    score.call = call;
+    score.has_ids = true;
+    score.model = "m";
+    score.wait_ms = wait_ms;
+    client_says(ASK(SCORE, score, &score), &(wire_raw){ids, sizeof ids}, 1);
+}
+
+void client_asks_to_probe(uint64_t call) {
+    static const float logits[] = {1, 2, 3};
+    Trivium__Probe probe = TRIVIUM__PROBE__INIT;
+    probe.call = call;
+    probe.model = "m";
+    probe.strategy = wire_temperature(1);
+    const wire_raw raw[] = {{logits, sizeof logits}, {NULL, 0}};
+    client_says(ASK(PROBE, probe, &probe), raw, 2);
 }
 
 void modeld_says(asker *modeld, Trivium__TokensReply m, const wire_raw *raw, size_t n_raw) {

@@ -39,6 +39,8 @@ void modeld_leaves(asker *modeld);          /* it may join again */
 /* ---- saying: returns when it is heard ---- */
 
 void client_says(Trivium__TextRequest m, const wire_raw *raw, size_t n_raw);
+void client_asks_to_score(uint64_t call, uint32_t wait_ms);    /* the text "a", of the model that all modelds have */
+void client_asks_to_probe(uint64_t call);                       /* three logits, the same */
 void modeld_says(asker *modeld, Trivium__TokensReply m, const wire_raw *raw, size_t n_raw);
 
 /* ---- hearing: the next message, which must be of this kind; valid until the next one ---- */

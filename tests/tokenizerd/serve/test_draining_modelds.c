@@ -138,39 +138,19 @@ static void a_text_that_has_no_room_there_goes_to_another(void **state) {
 
 /* ---- calls ---- */
 
-static void asks_to_score(uint32_t wait_ms) {
-    static const int32_t ids[] = {'a' + SCENE_BYTE};
-    Trivium__Score score = TRIVIUM__SCORE__INIT;
-    score.call = CALL;
-    score.has_ids = true;
-    score.model = "m";
-    score.wait_ms = wait_ms;
-    client_says(ASK(SCORE, score, &score), &(wire_raw){ids, sizeof ids}, 1);
-}
-
-static void asks_to_probe(void) {
-    static const float logits[] = {1, 2, 3};
-    Trivium__Probe probe = TRIVIUM__PROBE__INIT;
-    probe.call = CALL;
-    probe.model = "m";
-    probe.strategy = wire_temperature(1);
-    const wire_raw raw[] = {{logits, sizeof logits}, {NULL, 0}};
-    client_says(ASK(PROBE, probe, &probe), raw, 2);
-}
-
 static void scores_and_probes_go_to_another(void **state) {
     (void)state;
     modeld_joins(first_modeld);
     drains(first_modeld);
-    asks_to_score(1);
+    client_asks_to_score(CALL, 1);
     const Trivium__Failed *failed = TOLD(FAILED)->failed;
     assert_int_equal(failed->error->code, TRIVIUM__CODE__NO_MODELD);
     assert_non_null(strstr(failed->error->message, "is draining and takes nothing new"));
-    asks_to_score(60000);
+    client_asks_to_score(CALL, 60000);
     assert_true(asker_is_silent(first_modeld));
     modeld_joins(second_modeld);
     ASKED(second_modeld, SCORE);
-    asks_to_probe();
+    client_asks_to_probe(CALL);
     ASKED(second_modeld, PROBE);
     assert_true(asker_is_silent(first_modeld));
 }
@@ -238,7 +218,7 @@ static void what_a_client_says_changes_nothing(void **state) {
     fake_peer_say_draining(&tokenizerd.client.peer);
     draws(first_modeld, 1, 1, 'b');
     is_shown(1, 1, "b");
-    asks_to_score(0);
+    client_asks_to_score(CALL, 0);
     ASKED(first_modeld, SCORE);
 }
 

@@ -150,32 +150,12 @@ static void what_has_not_begun_goes_to_none_that_drains(void **state) {
 
 /* ---- calls ---- */
 
-static void asks_to_score(void) {
-    static const int32_t ids[] = {'a' + SCENE_BYTE};
-    Trivium__Score score = TRIVIUM__SCORE__INIT;
-    score.call = CALL;
-    score.has_ids = true;
-    score.model = "m";
-    score.wait_ms = 60000;
-    client_says(ASK(SCORE, score, &score), &(wire_raw){ids, sizeof ids}, 1);
-}
-
-static void asks_to_probe(void) {
-    static const float logits[] = {1, 2, 3};
-    Trivium__Probe probe = TRIVIUM__PROBE__INIT;
-    probe.call = CALL + 1;
-    probe.model = "m";
-    probe.strategy = wire_temperature(1);
-    const wire_raw raw[] = {{logits, sizeof logits}, {NULL, 0}};
-    client_says(ASK(PROBE, probe, &probe), raw, 2);
-}
-
 static void calls_do_the_same(void **state) {
     (void)state;
     both_join(NULL, DEFAULT_POOL);
-    asks_to_score();
+    client_asks_to_score(CALL, 60000);
     const uint64_t score = ASKED(second_modeld, SCORE)->score->call;
-    asks_to_probe();
+    client_asks_to_probe(CALL + 1);
     const uint64_t probe = ASKED(second_modeld, PROBE)->probe->call;
     modeld_reports(second_modeld, NULL);
     assert_true(nobody_hears_more());
