@@ -29,6 +29,7 @@ typedef struct talk {
     screen *screen;
     composer *composer;         /* of what is said */
     pipe_input *input;          /* without an editor */
+    timer begins;               /* in the loop's next turn */
     bool wants_line;            /* edit one as soon as all is written */
     buffer next;                /* said while a reply was written: lines, each with its zero */
     char cut[REPLY_LIMIT_BYTES];    /* what cut the last reply, to be told after all of it; "": nothing */
@@ -349,15 +350,13 @@ static bool interrupt(talk *t) {
     if (was_typed) dialogue_resume(t->dialogue);
     else if (dialogue_is_busy(t->dialogue)) dialogue_stop(t->dialogue);
     if (!t->editor) t->interrupted = t->ending = true;
-    return goes_on && loop_once(client_loop(t->client), 0, on_begin, t) >= 0;
+    if (goes_on) loop_once(client_loop(t->client), &t->begins, 0, on_begin, t);
+    return goes_on;
 }
 
 static int run(talk *t) {
     if (t->editor) t->recall = recall_new(t->editor, tell, t);
-    if (loop_once(client_loop(t->client), 0, on_begin, t) < 0) {
-        say(t, STATUS_NO_MEMORY);
-        return t->code;
-    }
+    loop_once(client_loop(t->client), &t->begins, 0, on_begin, t);
     while (loop_run(client_loop(t->client))) {
         if (!interrupt(t)) return EXIT_INTERRUPTED;
     }
@@ -383,6 +382,7 @@ int talk_run(client *c, const dialogue_options *how, const talk_options *options
     if (!t.dialogue) code = outcome_failed(&f);
     else if (t.out && (t.editor || t.input || !reads) && t.screen && t.composer) code = run(&t);
     else code = outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a chat"});
+    loop_cancel(client_loop(c), &t.begins);
     bool is_cut = t.editor && !line_editor_is_editing(t.editor) && t.screen &&
                   !screen_is_at_line_start(t.screen);
     line_editor_free(&t.editor);

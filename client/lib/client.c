@@ -117,6 +117,7 @@ typedef struct waited_call {
     answer_handler *handler;
     void *context;
     uint32_t patience_ms;       /* 0: as long as it takes */
+    timer looks;
     uint64_t until_ms;          /* 0: it was not sent yet */
     bool answered, is_late;
     failure why;
@@ -139,16 +140,14 @@ static void on_look(void *context) {
 }
 
 static status wait_for(client *c, waited_call *w, uint64_t number, failure *f) {
-    int timer = w->patience_ms > 0 ? loop_every(c->loop, LOOK_MS, on_look, w) : -1;
-    bool has_time = w->patience_ms == 0 || timer >= 0;
-    if (has_time) loop_run(c->loop);
-    loop_cancel(c->loop, timer);
+    if (w->patience_ms > 0) loop_every(c->loop, &w->looks, LOOK_MS, on_look, w);
+    loop_run(c->loop);
+    loop_cancel(c->loop, &w->looks);
     if (w->answered) {
         *f = w->why;
         return f->code;
     }
     pending_calls_cancel(c->calls, number);
-    if (!has_time) return fail(f, STATUS_NO_MEMORY, "no memory for a timer");
     if (w->is_late) return fail(f, STATUS_TIMEOUT, "no answer has come within %g s", w->patience_ms / 1000.0);
     return fail(f, STATUS_CANCELLED, "interrupted");
 }

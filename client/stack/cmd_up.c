@@ -29,6 +29,7 @@ typedef struct up {
     char away[NAME_BYTES_MAX + 1];  /* the default model, when it does not run */
     failure why;                /* code is not STATUS_OK: it failed */
     bool wrong_use;             /* … for what was given for modeld */
+    timer ticks;
     uint64_t deadline_ms;
     char lacks[64];             /* who is not ready, as of the last status; "": nobody answered */
 } up;
@@ -140,11 +141,8 @@ static int up_wait(up *u) {
     }
     u->deadline_ms = clock_ms() + (uint64_t)(u->wait_s * 1000);
     int code = EXIT_FINE;
-    if (loop_every(client_loop(u->client), TICK_MS, on_tick, u) < 0) {
-        fail(&u->why, STATUS_NO_MEMORY, "no memory for a timer");
-    } else if (loop_run(client_loop(u->client))) {
-        code = EXIT_INTERRUPTED;
-    }
+    loop_every(client_loop(u->client), &u->ticks, TICK_MS, on_tick, u);
+    if (loop_run(client_loop(u->client))) code = EXIT_INTERRUPTED;
     if (code == EXIT_FINE && u->why.code != STATUS_OK) code = outcome_failed(&u->why);
     if (u->wrong_use) code = EXIT_WRONG_USE;
     client_close(&u->client);

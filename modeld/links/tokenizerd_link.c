@@ -13,15 +13,13 @@
 #include "vocabulary_pieces.h"
 #include "vocabulary_sender.h"
 
-enum { NO_TIMER = -1 };
-
 struct tokenizerd_link {
     tokenizerd_link_options options;
     loop *loop;
     peers *peers; /* NULL: closed after a refusal */
     peer *peer;   /* NULL: not joined now */
     bool was_joined;
-    int closing;  /* refused for good: the timer of the next turn, in which `peers` goes */
+    timer closing; /* refused for good: set to the next turn, in which `peers` goes */
     vocabulary_sender *vocabulary;
     /* What it told us, for whoever takes its place at this address: part of our Hello there. */
     Trivium__DefaultModel default_model;
@@ -90,7 +88,6 @@ static void on_left(void *context, peer *p, const char *why) {
 
 static void close_link(void *context) {
     tokenizerd_link *link = context;
-    link->closing = NO_TIMER;
     if (link->peer) vocabulary_sender_forget(link->vocabulary, link->peer);
     peers_free(&link->peers);
     link->peer = NULL;
@@ -111,8 +108,7 @@ static void on_refused(void *context, const Trivium__Error *error) {
     fail(&f, told.code, "refused by the tokenizerd at %s: %s", link->options.address, told.message);
     log_event(LOG_ERROR, "refused", "why=\"%s\"", f.message);
     if (may_end(link, f.code)) return;
-    /* Not within its own event. Without memory for the timer Hello goes on being said. */
-    if (link->closing == NO_TIMER) link->closing = loop_once(link->loop, 0, close_link, link);
+    loop_once(link->loop, &link->closing, 0, close_link, link);     /* not within its own event */
     link->options.events->refused(link->options.context, link, &f);
 }
 
@@ -331,7 +327,6 @@ status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link
     if (!link) return fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
     link->options = *options;
     link->loop = l;
-    link->closing = NO_TIMER;
     link->vocabulary = vocabulary_sender_new(l, options->model, offer_piece);
     introduce(link);
     status st = link->vocabulary ? join(link, f) : fail(f, STATUS_NO_MEMORY, "no memory for the link to %s", options->address);
@@ -341,7 +336,7 @@ status tokenizerd_link_new(tokenizerd_link **out, loop *l, const tokenizerd_link
 
 void tokenizerd_link_free(tokenizerd_link **link) {
     if (!*link) return;
-    loop_cancel((*link)->loop, (*link)->closing);
+    loop_cancel((*link)->loop, &(*link)->closing);
     vocabulary_sender_free(&(*link)->vocabulary);
     peers_free(&(*link)->peers);
     free(*link);

@@ -6,7 +6,6 @@
 #include "vocabulary_pieces.h"
 
 enum {
-    NO_TIMER = -1,
     LOOK_MS_MIN = 1, LOOK_MS_MAX = 64,      /* until the next look at who has read, the longer the less they read */
     VAIN_MS_MAX = PIECES_STILL_MS,
 };
@@ -24,13 +23,13 @@ struct vocabulary_sender {
     const model *model;
     vocabulary_offer *offer;
     LIST_HEAD(, asker) askers;
-    int timer;
+    timer look_timer;
     uint32_t look_ms;
 };
 
 vocabulary_sender *vocabulary_sender_new(loop *l, const model *m, vocabulary_offer *offer) {
     vocabulary_sender *s = calloc(1, sizeof *s);
-    if (s) *s = (vocabulary_sender){.loop = l, .model = m, .offer = offer, .timer = NO_TIMER, .look_ms = LOOK_MS_MIN};
+    if (s) *s = (vocabulary_sender){.loop = l, .model = m, .offer = offer, .look_ms = LOOK_MS_MIN};
     return s;
 }
 
@@ -41,7 +40,7 @@ static void forget(asker *a) {
 
 void vocabulary_sender_free(vocabulary_sender **s) {
     if (!*s) return;
-    loop_cancel((*s)->loop, (*s)->timer);
+    loop_cancel((*s)->loop, &(*s)->look_timer);
     while (!LIST_EMPTY(&(*s)->askers)) forget(LIST_FIRST(&(*s)->askers));
     free(*s);
     *s = NULL;
@@ -69,7 +68,6 @@ static void look_later(vocabulary_sender *s);
 static void look(void *context) {
     vocabulary_sender *s = context;
     uint32_t passed_ms = s->look_ms;
-    s->timer = NO_TIMER;
     s->look_ms = s->look_ms < LOOK_MS_MAX ? 2 * s->look_ms : LOOK_MS_MAX;
     asker *a = LIST_FIRST(&s->askers), *next;
     for (; a; a = next) {
@@ -84,9 +82,7 @@ static void look(void *context) {
 }
 
 static void look_later(vocabulary_sender *s) {
-    if (s->timer == NO_TIMER) s->timer = loop_once(s->loop, s->look_ms, look, s);
-    if (s->timer != NO_TIMER) return;
-    while (!LIST_EMPTY(&s->askers)) give_up(LIST_FIRST(&s->askers), "no memory to send it the vocabulary");
+    if (!timer_is_set(&s->look_timer)) loop_once(s->loop, &s->look_timer, s->look_ms, look, s);
 }
 
 void vocabulary_sender_begin(vocabulary_sender *s, peers *ps, peer *to) {

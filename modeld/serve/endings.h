@@ -6,7 +6,7 @@
 
 #include "modeld/links/sample_answer.h"
 #include "modeld/sched/sequences.h"
-#include "wakeup.h"
+#include "proto/net/wakeup.h"
 
 /* All are borrowed. */
 typedef struct endings {

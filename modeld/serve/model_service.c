@@ -12,9 +12,9 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/net/peer.h"
+#include "proto/net/wakeup.h"
 #include "sampling.h"
 #include "tokenizerds.h"
-#include "wakeup.h"
 
 enum { REST_MS = 1 };       /* until the next look at tokenizerds that are behind */
 
@@ -81,7 +81,8 @@ static bool gathering(model_service *s) {
     bool awaited = false;
     for (sequence *q = sequences_first(s->sequences); q && !awaited; q = sequences_next(q))
         awaited = forward_pass_awaits(s->pass, q);
-    return awaited && wakeup_set(&s->gathered, (uint32_t)((until_us - now_us) / 1000 + 1));
+    if (awaited) wakeup_set(&s->gathered, (uint32_t)((until_us - now_us) / 1000 + 1));
+    return awaited;
 }
 
 /* Else the next turn comes with a sampler's answer, or with whoever opens or closes something. */
@@ -247,6 +248,8 @@ void model_service_free(model_service **s) {
     if ((*s)->sequences) sequences_free(&(*s)->sequences);
     if ((*s)->samplers) samplers_free(&(*s)->samplers);
     shared_rows_free(&(*s)->shared);
+    wakeup_cancel(&(*s)->turn);
+    wakeup_cancel(&(*s)->gathered);
     free(*s);
     *s = NULL;
 }

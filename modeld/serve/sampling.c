@@ -305,6 +305,7 @@ status sampling_new(sampling **out, const sampling_options *options, samplerd_li
 void sampling_free(sampling **s) {
     if (!*s) return;
     samplerd_link_free(&(*s)->link);
+    wakeup_cancel(&(*s)->watch);
     row_cutter_free(&(*s)->cutter);
     free(*s);
     *s = NULL;

@@ -229,6 +229,7 @@ status tokenizerds_join(tokenizerds *t, const char *const *endpoints, size_t n_e
 void tokenizerds_free(tokenizerds **t) {
     if (!*t) return;
     join_table_free(&(*t)->joins);
+    wakeup_cancel(&(*t)->first_report);
     free(*t);
     *t = NULL;
 }

@@ -13,7 +13,7 @@ enum { LOOK_MS = 20 };          /* between two looks at what is under way */
 struct draining {
     draining_options options;
     uint64_t until_ms;          /* 0: not begun; UINT64_MAX: however long it takes */
-    int timer;                  /* -1: not set */
+    timer looks;
 };
 
 static void on_look(void *context) {
@@ -33,9 +33,9 @@ static void begin(draining *d, const char *asker, double patience_s) {
     log_event(LOG_INFO, "draining", "asked_by=\"%s\" patience_s=%g", asker, patience_s);
     if (patience_s > 0 && is_first) {
         d->options.begin(d->options.context);
-        d->timer = loop_every(l, LOOK_MS, on_look, d);
+        loop_every(l, &d->looks, LOOK_MS, on_look, d);
     }
-    if (d->timer < 0 || patience_s <= 0) loop_stop(l);
+    if (patience_s <= 0) loop_stop(l);
 }
 
 bool draining_has_begun(const draining *d) {
@@ -61,7 +61,6 @@ draining *draining_new(const draining_options *options) {
     draining *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     d->options = *options;
-    d->timer = -1;
     loop_on_signal(options->loop, SIGTERM, on_signal, d);
     return d;
 }
@@ -69,7 +68,7 @@ draining *draining_new(const draining_options *options) {
 void draining_free(draining **d) {
     if (!*d) return;
     loop_on_signal((*d)->options.loop, SIGTERM, NULL, NULL);
-    loop_cancel((*d)->options.loop, (*d)->timer);
+    loop_cancel((*d)->options.loop, &(*d)->looks);
     free(*d);
     *d = NULL;
 }

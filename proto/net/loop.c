@@ -36,15 +36,6 @@ typedef struct loop_source {
     void *context;
 } loop_source;
 
-typedef struct timer {
-    struct timer *next;         /* the one that is due after this one */
-    int id;
-    uint64_t due_us;
-    uint64_t interval_us;       /* 0: once */
-    loop_handler *handler;
-    void *context;
-} timer;
-
 /* Who is called for a signal, instead of its ending the loop. */
 typedef struct signal_handler {
     loop_handler *handler;      /* NULL: it ends the loop */
@@ -59,8 +50,7 @@ struct loop {
     loop_source **polled;      /* [n_items]: whose item each is */
     size_t n_items, items_capacity, polled_capacity;   /* both hold all sources */
     uint64_t n_turns;
-    timer *timers;
-    int last_timer;
+    timer *timers;              /* those that are set, the next due first */
     int signal_fd;
     signal_handler on_signal[SIGTERM + 1];  /* by its number */
     int signal;                 /* the number of the one that ends this run; 0: none yet */
@@ -198,53 +188,50 @@ static void timer_insert(loop *l, timer *t) {
     *at = t;
 }
 
-static timer **timer_find(loop *l, int id) {
-    timer **at = &l->timers;
-    while (*at && (*at)->id != id) at = &(*at)->next;
-    return at;
-}
-
-static int timer_add(loop *l, uint64_t delay_us, uint64_t interval_us, loop_handler *handler, void *context) {
-    timer *t = malloc(sizeof *t);
-    if (!t) return -1;
-    do l->last_timer = l->last_timer == INT_MAX ? 1 : l->last_timer + 1;
-    while (*timer_find(l, l->last_timer)); /* the numbers come round: one in use stays unique */
-    /* At least 1 µs ahead: a timer set by a timer's handler waits for the next turn. */
-    *t = (timer){.id = l->last_timer, .due_us = clock_us() + (delay_us > 0 ? delay_us : 1), .interval_us = interval_us,
-                 .handler = handler, .context = context};
+/* At least 1 µs ahead: a timer set by a timer's handler waits for the next turn. */
+static void timer_set(loop *l, timer *t, uint64_t delay_us, uint64_t interval_us, loop_handler *handler, void *context) {
+    loop_cancel(l, t);
+    *t = (timer){.due_us = clock_us() + (delay_us > 0 ? delay_us : 1), .interval_us = interval_us, .handler = handler,
+                 .context = context};
     timer_insert(l, t);
-    return t->id;
 }
 
-int loop_every(loop *l, uint32_t interval_ms, loop_handler *handler, void *context) {
+void loop_every(loop *l, timer *t, uint32_t interval_ms, loop_handler *handler, void *context) {
     const uint64_t interval_us = (interval_ms > 0 ? interval_ms : 1) * UINT64_C(1000);
-    return timer_add(l, interval_us, interval_us, handler, context);
+    timer_set(l, t, interval_us, interval_us, handler, context);
 }
 
-int loop_once(loop *l, uint32_t delay_ms, loop_handler *handler, void *context) {
-    return timer_add(l, (uint64_t)delay_ms * 1000, 0, handler, context);
+void loop_once(loop *l, timer *t, uint32_t delay_ms, loop_handler *handler, void *context) {
+    timer_set(l, t, (uint64_t)delay_ms * 1000, 0, handler, context);
 }
 
-void loop_cancel(loop *l, int id) {
-    timer **at = timer_find(l, id), *t = *at;
-    if (!t) return;
+void loop_cancel(loop *l, timer *t) {
+    if (!t->handler) return;
+    timer **at = &l->timers;
+    while (*at && *at != t) at = &(*at)->next;
+    assert(*at);
     *at = t->next;
-    free(t);
+    t->handler = NULL;
+}
+
+bool timer_is_set(const timer *t) {
+    return t->handler != NULL;
 }
 
 /* Call what is due by now, each timer once: what a late loop missed is not made up for. A timer has
- * its next place, or is gone, before its handler runs, so that the handler may cancel it. */
+ * its next place, or is not set any more, before its handler runs, which may cancel it, set it or free whoever has it. */
 static void take_timers(loop *l) {
     uint64_t now_us = clock_us();
     while (l->timers && l->timers->due_us <= now_us && !ends(l)) {
-        timer *t = l->timers, due = *t;
+        timer *t = l->timers;
+        const timer due = *t;
         l->timers = t->next;
         if (t->interval_us > 0) {
             t->due_us += t->interval_us;
             if (t->due_us <= now_us) t->due_us = now_us + t->interval_us;
             timer_insert(l, t);
         } else {
-            free(t);
+            t->handler = NULL;
         }
         due.handler(due.context);
     }
@@ -283,11 +270,6 @@ void loop_free(loop **loop_pointer) {
         loop_source *w = l->sources;
         l->sources = w->next;
         free(w);
-    }
-    while (l->timers) {
-        timer *t = l->timers;
-        l->timers = t->next;
-        free(t);
     }
     free(l->items);
     free(l->polled);

@@ -9,6 +9,17 @@
 typedef struct loop loop;
 typedef void loop_handler(void *context);
 
+/* A timer, kept by whoever waits for it, so that it takes no memory to set one, and setting it cannot fail. All zeros: not
+ * set. While it is set it must not move, and its loop must be there; whoever goes away cancels it before. Its fields are the
+ * loop's. */
+typedef struct timer {
+    struct timer *next;         /* the one that is due after this one */
+    uint64_t due_us;
+    uint64_t interval_us;       /* 0: once */
+    loop_handler *handler;      /* NULL: it is not set */
+    void *context;
+} timer;
+
 loop *loop_new(void);                       /* NULL: no memory, or no room for sockets (resources.h) */
 void loop_free(loop **loop);
 
@@ -28,11 +39,13 @@ int loop_add_reader(loop *loop, int fd, loop_handler *handler, void *context);
 int loop_add_writer(loop *loop, int fd, loop_handler *handler, void *context);
 void loop_remove_fd(loop *loop, int fd);
 
-/* Call `handler` every `interval_ms`; what a late loop missed is left out. A timer id, or -1: no memory. */
-int loop_every(loop *loop, uint32_t interval_ms, loop_handler *handler, void *context);
-/* Call it once, after `delay_ms`; 0 is the next turn, after the sockets that are ready had theirs. */
-int loop_once(loop *loop, uint32_t delay_ms, loop_handler *handler, void *context);
-void loop_cancel(loop *loop, int timer);    /* one that has fired or never was is fine */
+/* Call `handler` every `interval_ms`; what a late loop missed is left out. One that is set is set anew. */
+void loop_every(loop *loop, timer *timer, uint32_t interval_ms, loop_handler *handler, void *context);
+/* Call it once, after `delay_ms`; 0 is the next turn, after the sockets that are ready had theirs. It is not set any more
+ * when `handler` is called. */
+void loop_once(loop *loop, timer *timer, uint32_t delay_ms, loop_handler *handler, void *context);
+void loop_cancel(loop *loop, timer *timer); /* one that is not set is fine */
+bool timer_is_set(const timer *timer);
 
 /* Runs until loop_stop or a signal, one that was already waiting included. Returns true when a signal ended it. */
 bool loop_run(loop *loop);

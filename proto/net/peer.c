@@ -102,7 +102,8 @@ void peer_end(peers *ps, peer *p, const char *why, bool tell) {
 }
 
 /* An event may doom another one, so the search begins anew after each. */
-void peers_end_doomed(peers *ps) {
+static void on_end(void *context) {
+    peers *ps = context;
     for (;;) {
         peer *p;
         TAILQ_FOREACH(p, &ps->list, link)
@@ -112,18 +113,11 @@ void peers_end_doomed(peers *ps) {
     }
 }
 
-static void on_end(void *context) {
-    peers *ps = context;
-    ps->end_timer = -1;
-    peers_end_doomed(ps);
-}
-
-/* Without memory for the timer the next tick ends it. */
 void peer_doom(peers *ps, peer *p, const char *why) {
     if (p->state == PEER_ENDING) return;
     p->state = PEER_ENDING;
     snprintf(p->why, sizeof p->why, "%s", why);
-    if (ps->end_timer < 0) ps->end_timer = loop_once(ps->loop, 0, on_end, ps);
+    if (!timer_is_set(&ps->end_timer)) loop_once(ps->loop, &ps->end_timer, 0, on_end, ps);
 }
 
 /* A Leave that it said before may still lie unread: then it left. */
@@ -156,14 +150,12 @@ void peers_flush(peers *ps) {
 }
 
 static void on_retry(void *context) {
-    peers *ps = context;
-    ps->retry_timer = -1;
-    peers_flush(ps);
+    peers_flush(context);
 }
 
 /* A ROUTER does not tell when a queue has room again. */
 static void retry_later(peers *ps) {
-    if (ps->retry_timer < 0) ps->retry_timer = loop_once(ps->loop, OUTBOX_RETRY_MS, on_retry, ps);
+    if (!timer_is_set(&ps->retry_timer)) loop_once(ps->loop, &ps->retry_timer, OUTBOX_RETRY_MS, on_retry, ps);
 }
 
 status peer_post(peers *ps, peer *p, wire_parcel *parcel) {
@@ -240,16 +232,15 @@ uint64_t peers_incarnation(void) {
 static void detach(peers *ps) {
     peers_life_end(ps);
     peers_room_end(ps);
-    loop_cancel(ps->loop, ps->retry_timer);
-    loop_cancel(ps->loop, ps->end_timer);
+    loop_cancel(ps->loop, &ps->retry_timer);
+    loop_cancel(ps->loop, &ps->end_timer);
     peers_join_end(ps);
     peers_detach_sockets(ps);
 }
 
 static bool attach(peers *ps) {
-    ps->retry_timer = ps->end_timer = ps->sweep_timer = -1;
-    if (peers_bound(ps) && !peers_room_begin(ps)) return false;
-    if (!peers_life_begin(ps)) return false;
+    if (peers_bound(ps)) peers_room_begin(ps);
+    peers_life_begin(ps);
     return peers_attach_sockets(ps);
 }
 

@@ -51,7 +51,6 @@ static void on_writable(void *context) {
 
 void peers_join_begin(peers *ps, const endpoint_options *where) {
     peers_joining *j = &ps->joining;
-    j->anew_timer = -1;
     j->where = *where;
     snprintf(j->address, sizeof j->address, "%s", where->address);
     j->where.address = j->address;
@@ -60,15 +59,14 @@ void peers_join_begin(peers *ps, const endpoint_options *where) {
 }
 
 void peers_join_end(peers *ps) {
-    loop_cancel(ps->loop, ps->joining.anew_timer);
+    loop_cancel(ps->loop, &ps->joining.anew_timer);
 }
 
 static void on_anew(void *context);
 
-/* Without memory for the timer the next tick makes it. */
 static void anew_after(peers *ps, uint32_t pause_ms) {
     peers_joining *j = &ps->joining;
-    j->anew_timer = loop_once(ps->loop, pause_ms, on_anew, ps);
+    loop_once(ps->loop, &j->anew_timer, pause_ms, on_anew, ps);
     if (j->pause_ms < REJOIN_MS_MAX) j->pause_ms = j->pause_ms < REJOIN_MS_MAX / 2 ? 2 * j->pause_ms : REJOIN_MS_MAX;
 }
 
@@ -90,9 +88,7 @@ static void make_anew(peers *ps) {
 }
 
 static void on_anew(void *context) {
-    peers *ps = context;
-    ps->joining.anew_timer = -1;
-    make_anew(ps);
+    make_anew(context);
 }
 
 /* At once after a link that lasted, or a try that did: pauses are for whoever ends each connection soon. The endpoint
@@ -114,10 +110,6 @@ void peers_join_anew(peers *ps) {
 
 bool peers_rest(const peers *ps) {
     return ps->joining.rests;
-}
-
-void peers_rest_no_longer(peers *ps) {
-    if (ps->joining.anew_timer < 0) make_anew(ps);
 }
 
 /* ---- Hello ---- */

@@ -328,14 +328,12 @@ static void listen_to_nothing(peers *ps) {
 static void look_for_peer(peers *ps) {
     if (!TAILQ_EMPTY(&ps->list)) return;
     peers_tell_waiting(ps);
-    if (peers_rest(ps)) peers_rest_no_longer(ps);
-    else if (interval_passed(ps, peers_hello_ms(ps), clock_ms())) peers_say_hello(ps);
+    if (!peers_rest(ps) && interval_passed(ps, peers_hello_ms(ps), clock_ms())) peers_say_hello(ps);
 }
 
 static void on_tick(void *context) {
     peers *ps = context;
     ps->life.n_say_hello = 0;
-    peers_end_doomed(ps);
     forgive_own_silence(ps, clock_ms());
     listen_to_nothing(ps);
     end_the_silent(ps);
@@ -360,14 +358,13 @@ void peers_detach_sockets(peers *ps) {
     loop_remove_socket(ps->loop, endpoint_monitor(ps->endpoint));
 }
 
-bool peers_life_begin(peers *ps) {
+void peers_life_begin(peers *ps) {
     uint64_t now_ms = clock_ms();
     ps->life = (peers_life){.tick_ms = ps->options.heartbeat_ms / TICKS_PER_HEARTBEAT,
                             .ticked_ms = now_ms, .beaten_ms = now_ms, .listened_ms = now_ms, .round_ms = now_ms};
-    ps->life.tick_timer = loop_every(ps->loop, ps->life.tick_ms, on_tick, ps);
-    return ps->life.tick_timer >= 0;
+    loop_every(ps->loop, &ps->life.tick_timer, ps->life.tick_ms, on_tick, ps);
 }
 
 void peers_life_end(peers *ps) {
-    loop_cancel(ps->loop, ps->life.tick_timer);
+    loop_cancel(ps->loop, &ps->life.tick_timer);
 }

@@ -66,7 +66,7 @@ typedef TAILQ_HEAD(peer_list, peer) peer_list;
 
 /* Our own pace, and what strangers send. Only peer_life.c looks into it. */
 typedef struct peers_life {
-    int tick_timer;
+    timer tick_timer;
     uint32_t tick_ms;
     uint64_t ticked_ms, beaten_ms;  /* when the last tick, the last heartbeat was */
     uint64_t n_read, ticked_n_read; /* messages of all senders: now, at the last tick */
@@ -83,7 +83,7 @@ typedef struct peers_joining {
     char address[ENDPOINT_BYTES_MAX];
     uint64_t made_ms;               /* when the last one was */
     uint32_t pause_ms;              /* until the next one may be, at least */
-    int anew_timer;                 /* -1: not set */
+    timer anew_timer;
     bool met;                       /* through it somebody joined */
     bool rests;                     /* its connection broke, and another one is to be made */
     uint64_t hello_ms;              /* when we last said Hello, or gave a peer up */
@@ -111,8 +111,8 @@ struct peers {
     void *routes;                   /* the same peers by their routes (search.h); NULL: none */
     size_t n_peers;
     bool is_draining;               /* we take nothing new, and all are to know it */
-    int retry_timer, end_timer;     /* -1: not set */
-    int sweep_timer;                /* bound side */
+    timer retry_timer, end_timer;
+    timer sweep_timer;              /* bound side */
     bool some_broke;                /* connections of peers that have not ended yet */
     peers_life life;
     peers_joining joining;
@@ -145,7 +145,6 @@ void peer_end(peers *ps, peer *p, const char *why, bool tell);
 /* The end of a peer, soon: its owner may be using it right now. */
 void peer_doom(peers *ps, peer *p, const char *why);
 void peer_doom_broken(peers *ps, peer *p);      /* nothing reaches it any more */
-void peers_end_doomed(peers *ps);
 
 /* To be sent, now or after what waits; the parcel is taken over in any case. STATUS_BUSY: the peer is cut. */
 status peer_post(peers *ps, peer *p, wire_parcel *parcel);
@@ -185,7 +184,6 @@ void peers_join_end(peers *ps);
 /* Joining side: nobody is joined, and the endpoint is of no more use. Another one takes its place, now or after a pause. */
 void peers_join_anew(peers *ps);
 bool peers_rest(const peers *ps);                   /* is that pause now? */
-void peers_rest_no_longer(peers *ps);               /* at a tick in it: it may have no timer that ends it */
 void peers_tell_waiting(peers *ps);                 /* at each tick while nobody is joined: the log */
 /* Joining side: Hello, now or as soon as we are connected; before it the owner may want to know who is there. */
 void peers_say_hello(peers *ps);
@@ -209,13 +207,13 @@ status peer_send_in_pieces(peers *ps, peer *p, ProtobufCMessage *m, const wire_r
 
 /* ---- gate/peer_room.c ---- */
 
-bool peers_room_begin(peers *ps);                   /* bound side: sweeps from now on. False: no memory */
+void peers_room_begin(peers *ps);                   /* bound side: sweeps from now on */
 void peers_room_end(peers *ps);
 void peers_make_room(peers *ps, const wire_message *hello);     /* for one more: it may end another one */
 
 /* ---- peer_life.c ---- */
 
-bool peers_life_begin(peers *ps);                   /* false: no memory */
+void peers_life_begin(peers *ps);
 void peers_life_end(peers *ps);
 void peer_life_begin(const peers *ps, peer *p);     /* of one whose Hello is known */
 void peer_heard(peer *p);                           /* a sign of life */

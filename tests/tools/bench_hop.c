@@ -50,6 +50,7 @@ typedef enum figure { WAY_US, SAMPLE_US, SAMPLERD_US, OURS_US, FIGURES } figure;
 
 typedef struct bench {
     loop *loop;
+    timer next;                 /* row */
     peers *peers;
     peer *sampler;
     shared_rows *shared;
@@ -167,7 +168,7 @@ static void on_message(void *context, peer *p, const wire_message *message) {
     }
     /* What follows RowsMapped, or an answer, is the next row. */
     if (b->n_done == (b->n_rounds + WARM_UP) * KINDS) loop_stop(b->loop);
-    else loop_once(b->loop, 0, send_row, b);
+    else loop_once(b->loop, &b->next, 0, send_row, b);
 }
 
 static pid_t start_samplerd(const char *program, const char *address) {

@@ -82,7 +82,7 @@ static void encode(answering *a, call *c, const call_text *text) {
     const tokenizer *t = served_model_tokenizer(c->model);
     c->state = CALL_ENCODING;
     queued_text_start(text->queued, t, text->bos ? vocab_meta_of(tokenizer_vocab(t))->bos : -1);
-    turn_ask(a->turn);
+    wakeup_set(a->turn, 0);
 }
 
 /* Many ids wait for turns of their own. */
@@ -93,7 +93,7 @@ static void detokenize(answering *a, call *c) {
     }
     c->state = CALL_ENCODING;
     a->is_due = true;
-    turn_ask(a->turn);
+    wakeup_set(a->turn, 0);
 }
 
 /* Of the owner that has not had a turn for the longest time. */

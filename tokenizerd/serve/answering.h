@@ -13,7 +13,7 @@ typedef struct answering {          /* what it needs: filled in by its owner, al
     const models *models;
     calls *calls;
     encode_queue *encode_queue;
-    turn *turn;
+    wakeup *turn;
     renderer *renderer;
     const leaving *leaving;
     bool is_due;                    /* its own: a call may wait for answering_turn */

@@ -114,7 +114,7 @@ static void meet(generating *g, request *r, served_model *m) {
     if (st == STATUS_OK && r->queued) {
         const tokenizer *t = served_model_tokenizer(m);
         queued_text_start(r->queued, t, tokenizer_bos(t));
-        turn_ask(g->turn);
+        wakeup_set(g->turn, 0);
     }
     if (st != STATUS_OK) generating_end(g, r, FINISH_ERROR, &f);
     else if (r->rendering.rendering) rendering_begin(r->rendering.rendering, m);

@@ -12,7 +12,6 @@
 #include "tokenizerd/requests/watches.h"
 #include "tokenizerd/route/models.h"
 #include "tokenizerd/text/encode_queue.h"
-#include "turn.h"
 
 typedef struct generating {         /* what it needs: filled in by its owner, all borrowed */
     client_link *clients;
@@ -21,7 +20,7 @@ typedef struct generating {         /* what it needs: filled in by its owner, al
     requests *requests;
     watches *watches;               /* read for what Open asks for; told when a request ends or goes on */
     encode_queue *encode_queue;
-    turn *turn;
+    wakeup *turn;
     renderer *renderer;
     leaving *leaving;               /* told of each end */
 } generating;

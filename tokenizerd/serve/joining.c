@@ -7,16 +7,16 @@
 
 struct joining {
     loop *loop;
-    turn *turn;
+    wakeup *turn;
     models *models;
     modeld_link *modelds;
-    int return_timer;           /* -1: whoever knew a tokenizerd before this one has had time to come back */
+    timer return_timer;         /* not set: whoever knew a tokenizerd before this one has had time to come back */
     bool has_news;
 };
 
 static void models_change(joining *j) {
     j->has_news = true;
-    turn_ask(j->turn);
+    wakeup_set(j->turn, 0);
 }
 
 /* ---- the default model ---- */
@@ -37,7 +37,7 @@ static void default_learn(joining *j, const modeld *joiner, const modeld_hello *
     default_model *known = models_default(j->models);
     bool is_news = hello->first_model &&
                    default_model_heard(known, hello->first_model, hello->first_since_ms);
-    if (j->return_timer < 0 &&
+    if (!timer_is_set(&j->return_timer) &&
         default_model_joined(known, hello->offer.name, clock_since_1970_ms()))
         is_news = true;
     if (is_news) defaults_tell(j);
@@ -48,7 +48,6 @@ static void default_learn(joining *j, const modeld *joiner, const modeld_hello *
 static void on_return_over(void *context) {
     joining *j = context;
     const served_model *m = models_first(j->models);
-    j->return_timer = -1;
     models_settle(j->models);
     models_change(j);           /* what waits for an unknown model has waited long enough */
     while (m && !served_model_modelds(m)) m = models_next(m);
@@ -58,17 +57,17 @@ static void on_return_over(void *context) {
     defaults_tell(j);
 }
 
-joining *joining_new(loop *l, turn *t, models *ms, modeld_link *modelds, uint32_t return_ms) {
+joining *joining_new(loop *l, wakeup *turn, models *ms, modeld_link *modelds, uint32_t return_ms) {
     joining *j = calloc(1, sizeof *j);
     if (!j) return NULL;
-    *j = (joining){.loop = l, .turn = t, .models = ms, .modelds = modelds};
-    j->return_timer = loop_once(l, return_ms, on_return_over, j);
+    *j = (joining){.loop = l, .turn = turn, .models = ms, .modelds = modelds};
+    loop_once(l, &j->return_timer, return_ms, on_return_over, j);
     return j;
 }
 
 void joining_free(joining **j) {
     if (!*j) return;
-    if ((*j)->return_timer >= 0) loop_cancel((*j)->loop, (*j)->return_timer);
+    loop_cancel((*j)->loop, &(*j)->return_timer);
     free(*j);
     *j = NULL;
 }

@@ -5,14 +5,14 @@
 #include <stdbool.h>
 
 #include "proto/net/loop.h"
+#include "proto/net/wakeup.h"
 #include "tokenizerd/links/modeld_link.h"
 #include "tokenizerd/route/models.h"
-#include "turn.h"
 
 typedef struct joining joining;
 
 /* All borrowed. return_ms: until those who knew an earlier tokenizerd are back. NULL: no memory. */
-joining *joining_new(loop *l, turn *t, models *ms, modeld_link *modelds, uint32_t return_ms);
+joining *joining_new(loop *l, wakeup *turn, models *ms, modeld_link *modelds, uint32_t return_ms);
 void joining_free(joining **j);     /* NULL is fine */
 
 /* As modeld_link_events says. */

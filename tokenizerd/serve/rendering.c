@@ -128,7 +128,7 @@ static void try_next(rendering *r) {
         queued_text_free(&r->queued);
         status st = try_start(r, &f);
         if (st == STATUS_OK) {
-            turn_ask(r->by->turn);
+            wakeup_set(r->by->turn, 0);
             return;
         }
         conversation_next next = CONVERSATION_TOO_LONG;

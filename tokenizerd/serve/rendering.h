@@ -3,16 +3,16 @@
 #ifndef TRIVIUM_RENDERING_H
 #define TRIVIUM_RENDERING_H
 
+#include "proto/net/wakeup.h"
 #include "tokenizerd/links/client_link.h"
 #include "tokenizerd/owners/holdings.h"
 #include "tokenizerd/requests/kept_rendering.h"
 #include "tokenizerd/route/models.h"
 #include "tokenizerd/text/encode_queue.h"
-#include "turn.h"
 
 typedef struct renderer {           /* what it needs: filled in by its owner, all borrowed */
     encode_queue *encode_queue;
-    turn *turn;
+    wakeup *turn;
 } renderer;
 
 /* The prompt is there (why NULL), borrowed for the call, or it cannot be. The rendering of `of`, a request or a

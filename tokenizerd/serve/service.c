@@ -8,6 +8,7 @@
 #include "leaving.h"
 #include "proto/base/clock.h"
 #include "proto/net/peer.h"
+#include "proto/net/wakeup.h"
 #include "rendering.h"
 #include "tracing.h"
 #include "tuning.h"
@@ -24,7 +25,7 @@ struct service {
     calls *calls;
     watches *watches;
     encode_queue *encode_queue;
-    turn *turn;
+    wakeup turn;
     joining *joining;
     generating generating;
     tuning tuning;
@@ -32,7 +33,7 @@ struct service {
     renderer renderer;
     answering answering;
     leaving leaving;
-    int sweep_timer;            /* -1: not set */
+    timer sweep_timer;
 };
 
 /* ---- its turn ---- */
@@ -46,7 +47,7 @@ static void on_turn(void *context) {
         joining_tell(s->joining);
     }
     bool has_more = answering_turn(&s->answering);
-    if (encode_queue_turn(s->encode_queue) || has_more) turn_ask(s->turn);
+    if (encode_queue_turn(s->encode_queue) || has_more) wakeup_set(&s->turn, 0);
 }
 
 /* Also the net under a turn that could not be asked for, for want of memory. */
@@ -56,7 +57,7 @@ static void on_sweep(void *context) {
     generating_sweep(&s->generating, now_us);
     answering_sweep(&s->answering, now_us);
     tracing_sweep(&s->tracing, now_us);
-    if (joining_has_news(s->joining)) turn_ask(s->turn);
+    if (joining_has_news(s->joining)) wakeup_set(&s->turn, 0);
 }
 
 /* ---- what the links say ---- */
@@ -273,10 +274,9 @@ static status tables_new(service *s, const service_options *o, failure *f) {
         s->watches = watches_new(&models_serving, s->owners);
     }
     s->encode_queue = encode_queue_new();
-    s->turn = turn_new(s->loop, on_turn, s);
-    s->sweep_timer = loop_every(s->loop, SWEEP_MS, on_sweep, s);
-    if (!s->models || !s->requests || !s->calls || !s->watches || !s->encode_queue || !s->turn ||
-        s->sweep_timer < 0)
+    s->turn = (wakeup){.loop = s->loop, .handler = on_turn, .context = s};
+    loop_every(s->loop, &s->sweep_timer, SWEEP_MS, on_sweep, s);
+    if (!s->models || !s->requests || !s->calls || !s->watches || !s->encode_queue)
         return fail(f, STATUS_NO_MEMORY, "no memory");
     service_set_default_model(s, o->default_model);
     return STATUS_OK;
@@ -315,7 +315,7 @@ static void wire(service *s) {
         .requests = s->requests,
         .watches = s->watches,
         .encode_queue = s->encode_queue,
-        .turn = s->turn,
+        .turn = &s->turn,
         .renderer = &s->renderer,
         .leaving = &s->leaving,
     };
@@ -333,7 +333,7 @@ static void wire(service *s) {
     };
     s->renderer = (renderer){
         .encode_queue = s->encode_queue,
-        .turn = s->turn,
+        .turn = &s->turn,
     };
     s->answering = (answering){
         .clients = s->clients,
@@ -341,7 +341,7 @@ static void wire(service *s) {
         .models = s->models,
         .calls = s->calls,
         .encode_queue = s->encode_queue,
-        .turn = s->turn,
+        .turn = &s->turn,
         .renderer = &s->renderer,
         .leaving = &s->leaving,
     };
@@ -361,7 +361,7 @@ status service_new(service **out, loop *l, const service_options *o, failure *f)
     status st = tables_new(s, o, f);
     if (st == STATUS_OK) st = links_new(s, o, f);
     if (st == STATUS_OK) {
-        s->joining = joining_new(l, s->turn, s->models, s->modelds,
+        s->joining = joining_new(l, &s->turn, s->models, s->modelds,
                                  RETURN_HEARTBEATS * o->heartbeat_ms);
         if (!s->joining) st = fail(f, STATUS_NO_MEMORY, "no memory");
     }
@@ -384,9 +384,8 @@ void service_free(service **out) {
     service *s = *out;
     if (!s) return;
     *out = NULL;
-    if (s->sweep_timer >= 0) loop_cancel(s->loop, s->sweep_timer);
+    loop_cancel(s->loop, &s->sweep_timer);
     leaving_end(&s->leaving);
-    turn_free(&s->turn);
     joining_free(&s->joining);
     requests_free(&s->requests);
     calls_free(&s->calls);
@@ -396,5 +395,6 @@ void service_free(service **out) {
     client_link_free(&s->clients);
     modeld_link_free(&s->modelds);
     models_free(&s->models);
+    wakeup_cancel(&s->turn);
     free(s);
 }

@@ -33,7 +33,7 @@ struct line_editor {
     struct termios before;      /* as it was found */
     terminal_jobs *jobs;
     bool watching;              /* the loop watches stdin */
-    int turn;                   /* the timer of keys that were read already; -1: none */
+    timer turn;                 /* of keys that were read already */
     key_bytes *keys;
     paste *paste;
     buffer rest;                /* wchar_t: of the line, after the lines that were pasted into it */
@@ -135,9 +135,8 @@ static void on_turn(void *context);
 
 static void watch_stop(line_editor *e) {
     if (e->watching) loop_remove_fd(e->loop, STDIN_FILENO);
-    if (e->turn >= 0) loop_cancel(e->loop, e->turn);
+    loop_cancel(e->loop, &e->turn);
     e->watching = false;
-    e->turn = -1;
 }
 
 /* Without memory for it no key is heard; the next turn to ask tries again. */
@@ -148,7 +147,7 @@ static void watch_begin(line_editor *e) {
 /* The next key, which may have been read with those before it. */
 static void wait_for_key(line_editor *e) {
     if (!key_bytes_wait(e->keys)) watch_begin(e);
-    else if (e->turn < 0) e->turn = loop_once(e->loop, 0, on_turn, e);
+    else if (!timer_is_set(&e->turn)) loop_once(e->loop, &e->turn, 0, on_turn, e);
 }
 
 /* ---- lines ---- */
@@ -320,7 +319,7 @@ line_editor *line_editor_new(loop *l, const line_events *events, void *context) 
     static const job_events jobs = {.give_back = on_give_back, .take = on_take, .resize = on_resize};
     line_editor *e = calloc(1, sizeof *e);
     if (!e) return NULL;
-    *e = (line_editor){.loop = l, .events = *events, .context = context, .turn = -1};
+    *e = (line_editor){.loop = l, .events = *events, .context = context};
     tcgetattr(STDIN_FILENO, &e->before);
     if (!parts_begin(e)) {
         parts_end(e);

@@ -18,6 +18,7 @@ typedef struct generate_batch {
     batch *lines;
     bool gives_way;             /* results go to a terminal, where the line of progress would meet them */
     uint64_t begun_us;
+    timer ticks;                /* of the progress */
 } generate_batch;
 
 static status on_line(void *context, batch_line *line, const json_t *object, failure *f) {
@@ -77,7 +78,8 @@ static void on_tick(void *context) {
 static int batch_write(generate_batch *g, const generate_batch_options *how) {
     loop *l = client_loop(g->rules.client);
     g->begun_us = clock_us();
-    bool is_watched = in_place_works(STDERR_FILENO) && loop_every(l, PROGRESS_MS, on_tick, g) >= 0;
+    const bool is_watched = in_place_works(STDERR_FILENO);
+    if (is_watched) loop_every(l, &g->ticks, PROGRESS_MS, on_tick, g);
     int code = batch_run(g->lines);
     if (is_watched) batch_progress_end(figures(g));
     if (how->timings) batch_progress_tell(figures(g));

@@ -27,7 +27,7 @@ struct line_text {
     generation_request request;
     bool started, cancelled;
     bool broken;                /* no memory for what came */
-    int timer;                  /* LINE_WAITING */
+    timer retry;                /* LINE_WAITING */
     char model[NAME_BYTES_MAX + 1];
     uint32_t n_prompt;
     uint32_t n_dropped, n_cut;  /* messages of a conversation, and ids of the last one, for which there was no room */
@@ -36,7 +36,7 @@ struct line_text {
 };
 
 void line_text_free(line_text *t) {
-    if (t->state == LINE_WAITING) loop_cancel(client_loop(t->rules->client), t->timer);
+    loop_cancel(client_loop(t->rules->client), &t->retry);
     generate_flags_clear(&t->flags);
     strategy_clear(&t->chain);
     line_prompt_clear(&t->prompt);
@@ -63,14 +63,12 @@ static void on_retry(void *context) {
 }
 
 /* Others have all the room that there is: the text is begun again later, from its beginning, and comes out the same. */
-static status text_wait(line_text *t, failure *f) {
+static void text_wait(line_text *t) {
     t->started = false;
     t->text.n_bytes = 0;
     if (t->tokens) json_array_clear(t->tokens);
-    t->timer = loop_once(client_loop(t->rules->client), BUSY_RETRY_MS, on_retry, t);
-    if (t->timer < 0) return fail(f, STATUS_NO_MEMORY, "no memory for a timer");
+    loop_once(client_loop(t->rules->client), &t->retry, BUSY_RETRY_MS, on_retry, t);
     t->state = LINE_WAITING;
-    return STATUS_OK;
 }
 
 /* ---- its end ---- */
@@ -101,11 +99,10 @@ static json_t *result(const line_text *t, const generation_done *done) {
 static void on_done(void *context, const generation_done *done) {
     line_text *t = context;
     bool is_error = done->reason == FINISHED_ERROR;
-    failure f;
     if (t->broken) {
         text_fail(t, STATUS_NO_MEMORY, "no memory for the text");
     } else if (is_error && done->code == STATUS_BUSY && !t->cancelled) {
-        if (text_wait(t, &f) != STATUS_OK) batch_line_fail(t->line, &f);
+        text_wait(t);
     } else if (is_error && t->text.n_bytes == 0) {
         text_fail(t, done->code, done->message);
     } else if (!t->started) {
@@ -148,7 +145,9 @@ static status text_begin(line_text *t, failure *f) {
     if (st != STATUS_OK) return st;
     t->state = LINE_WRITING;
     st = client_generate(t->rules->client, &t->request, &events, t, f);
-    return st == STATUS_BUSY ? text_wait(t, f) : st;
+    if (st != STATUS_BUSY) return st;
+    text_wait(t);
+    return STATUS_OK;
 }
 
 /* ---- the whole ---- */

@@ -40,7 +40,7 @@ typedef struct view {
     bool colour;
     watch_screen *screen;       /* NULL: step after step */
     terminal_changes *changes;  /* beside it */
-    int redraw_timer;           /* -1: not set */
+    timer redraw_timer;
     uint32_t next_step;         /* after the newest that was shown */
     bool begun;
     bool finished;              /* only stdout may still have to take something */
@@ -77,7 +77,6 @@ static void redraw(view *v) {
 
 static void on_redraw(void *context) {
     view *v = context;
-    v->redraw_timer = -1;
     redraw(v);
 }
 
@@ -95,8 +94,7 @@ static void on_continued(void *context) {
 
 static void show_in_place(view *v, const watch_trace *trace) {
     say(v, watch_screen_add(v->screen, trace, trace->token.step == v->next_step));
-    if (v->redraw_timer < 0)
-        v->redraw_timer = loop_once(client_loop(v->client), REDRAW_MS, on_redraw, v);
+    if (!timer_is_set(&v->redraw_timer)) loop_once(client_loop(v->client), &v->redraw_timer, REDRAW_MS, on_redraw, v);
 }
 
 /* ---- step after step ---- */
@@ -180,7 +178,7 @@ static void on_progress(void *context) {
     fail(&f, STATUS_IO, "cannot write to stdout: %s", strerror(error));
     if (error == EPIPE) v->code = EXIT_FAILED;          /* the reader has seen enough */
     if (error) view_fail(v, &f);
-    else if (v->finished || v->redraw_timer < 0) redraw(v);
+    else if (v->finished || !timer_is_set(&v->redraw_timer)) redraw(v);
     if (v->finished && output_pending_bytes(v->out) == 0) loop_stop(client_loop(v->client));
 }
 
@@ -236,7 +234,6 @@ static int watch(const watch_flags *flags, const char *text) {
     view v = {
         .flags = flags,
         .colour = term_has_colour(stdout),
-        .redraw_timer = -1,
         .request.n_candidates = (uint32_t)flags->n_candidates,
     };
     int code = ask_open(&v.client, &flags->common);

@@ -28,6 +28,7 @@ typedef struct bench_text {
     generation_request request;
     id_list prompt;             /* owned */
     client *client;             /* borrowed */
+    timer begins;               /* in the loop's next turn */
     buffer *times;              /* [TOKEN_TIMES], borrowed; NULL: not wanted */
     int32_t *drawn;             /* [rules' n_tokens], borrowed: the ids; NULL: not wanted */
     double *step_ms;            /* the same: what each token took, the first from the sending on */

@@ -19,6 +19,7 @@ typedef struct texts_run {
     size_t n, n_begun, n_ended;
     bool ends_early;            /* a text failed, or Ctrl-C: no more begin */
     bool interrupted;
+    timer begins;               /* in the loop's next turn */
     failure why;                /* the first that failed; STATUS_OK: none */
     struct place *places;       /* [n] */
 } texts_run;
@@ -164,9 +165,7 @@ static void on_turn(void *context) {
 /* The first Ctrl-C cancels and waits for the end, a second does not. The texts begin inside the
  * loop, where loop_stop counts even if all end at once. */
 static int run_all(texts_run *r) {
-    if (loop_once(client_loop(r->client), 0, on_turn, r) < 0) {
-        return outcome_failed(&(failure){STATUS_NO_MEMORY, "no memory for a timer"});
-    }
+    loop_once(client_loop(r->client), &r->begins, 0, on_turn, r);
     while (loop_run(client_loop(r->client)) && !r->interrupted) {
         r->interrupted = true;
         end_early(r);

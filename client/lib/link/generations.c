@@ -21,7 +21,7 @@ struct generation {
     bool is_there;              /* the tokenizerd that is joined has it */
     bool cancelled;
     bool paused;                /* nothing runs for it, and tokens that still come are of no use */
-    int cancel_timer;           /* -1: not set */
+    timer cancel_timer;
     Trivium__Acknowledge acknowledge;
 };
 
@@ -61,7 +61,7 @@ static void generation_free(generation *g) {
     while (*at != g) at = &(*at)->next;
     *at = g->next;
     gs->n--;
-    loop_cancel(text_link_loop(gs->link), g->cancel_timer);
+    loop_cancel(text_link_loop(gs->link), &g->cancel_timer);
     resume_free(&g->resume);
     free(g);
 }
@@ -208,7 +208,6 @@ status generations_begin(generations *gs, const generation_request *request,
     g->resume = resume;
     g->events = *events;
     g->context = context;
-    g->cancel_timer = -1;
     generation_add(gs, g);
     trivium__acknowledge__init(&g->acknowledge);
     g->acknowledge.request = bytes_of(request->id, REQUEST_BYTES);
@@ -218,9 +217,7 @@ status generations_begin(generations *gs, const generation_request *request,
 }
 
 static void on_cancel_over(void *context) {
-    generation *g = context;
-    g->cancel_timer = -1;
-    finish_cancelled(g);
+    finish_cancelled(context);
 }
 
 void generations_cancel(generations *gs, const uint8_t request[REQUEST_BYTES]) {
@@ -228,8 +225,7 @@ void generations_cancel(generations *gs, const uint8_t request[REQUEST_BYTES]) {
     if (!g || g->cancelled) return;
     g->cancelled = true;
     if (g->is_there) send_cancel(g);
-    g->cancel_timer =
-        loop_once(text_link_loop(gs->link), g->is_there ? CANCEL_MS : 0, on_cancel_over, g);
+    loop_once(text_link_loop(gs->link), &g->cancel_timer, g->is_there ? CANCEL_MS : 0, on_cancel_over, g);
 }
 
 void generations_pause(generations *gs, const uint8_t request[REQUEST_BYTES]) {

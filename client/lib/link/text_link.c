@@ -24,7 +24,7 @@ uint32_t text_link_wire_wait_ms(const text_link *link) {
 
 /* What is asked before `joined` is told waits for it: else it would be sent twice. */
 bool text_link_is_joined(const text_link *link) {
-    return link->tokenizerd != NULL && link->joined_timer < 0;
+    return link->tokenizerd != NULL && !timer_is_set(&link->joined_timer);
 }
 
 bool text_link_takes(const text_link *link) {
@@ -40,17 +40,12 @@ uint64_t text_link_new_number(text_link *link) {
     return ++link->n_numbers;
 }
 
-void text_link_timer_clear(const text_link *link, int *timer) {
-    if (*timer >= 0) loop_cancel(link->loop, *timer);
-    *timer = -1;
-}
-
 void text_link_timers_clear(text_link *link) {
-    text_link_timer_clear(link, &link->wait_timer);
-    text_link_timer_clear(link, &link->notice_timer);
-    text_link_timer_clear(link, &link->turn_timer);
-    text_link_timer_clear(link, &link->joined_timer);
-    text_link_timer_clear(link, &link->leave_timer);
+    loop_cancel(link->loop, &link->wait_timer);
+    loop_cancel(link->loop, &link->notice_timer);
+    loop_cancel(link->loop, &link->turn_timer);
+    loop_cancel(link->loop, &link->joined_timer);
+    loop_cancel(link->loop, &link->leave_timer);
 }
 
 /* ---- the end ---- */
@@ -76,8 +71,8 @@ static void on_turn(void *context);
 
 /* The next place, from the loop: an event of the peers must not free them. */
 static void turn_after(text_link *link, uint32_t delay_ms) {
-    text_link_timer_clear(link, &link->turn_timer);
-    if (places_are_several(link->places)) link->turn_timer = loop_once(link->loop, delay_ms, on_turn, link);
+    loop_cancel(link->loop, &link->turn_timer);
+    if (places_are_several(link->places)) loop_once(link->loop, &link->turn_timer, delay_ms, on_turn, link);
 }
 
 void text_link_join_next(text_link *link) {
@@ -89,7 +84,6 @@ void text_link_join_next(text_link *link) {
 
 static void on_turn(void *context) {
     text_link *link = context;
-    link->turn_timer = -1;
     if (!link->tokenizerd) text_link_join_next(link);
 }
 
@@ -100,14 +94,13 @@ static void on_places_changed(void *context) {
     if (link->tokenizerd || link->over.code != STATUS_OK) return;
     if (places_none_exists(link->places) && !link->has_own_wait && !link->has_joined) text_link_no_tokenizerd(link);
     else if (!link->peers || !places_now(link->places)) text_link_join_next(link);
-    else if (link->turn_timer < 0) turn_after(link, TURN_MS);
+    else if (!timer_is_set(&link->turn_timer)) turn_after(link, TURN_MS);
 }
 
 /* ---- who joins, leaves or refuses ---- */
 
 static void on_joined_turn(void *context) {
     text_link *link = context;
-    link->joined_timer = -1;
     if (!link->tokenizerd) return;
     link->events.joined(link->context);
     text_link_leave_if_idle(link);
@@ -131,12 +124,12 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     link->refusal.code = STATUS_OK;
     link->is_draining = text_link_knows_drained(link, peer_incarnation(p));     /* then the wait goes on */
     link->is_left_at_once = false;
-    text_link_timer_clear(link, &link->turn_timer);
+    loop_cancel(link->loop, &link->turn_timer);
     if (!link->is_draining) {
         link->told[0] = '\0';
         text_link_timers_clear(link);
     }
-    link->joined_timer = loop_once(link->loop, 0, on_joined_turn, link);
+    loop_once(link->loop, &link->joined_timer, 0, on_joined_turn, link);
     return STATUS_OK;
 }
 
@@ -149,13 +142,11 @@ static void on_left(void *context, peer *p, const char *why) {
     link->events.lost(link->context);
     places_ask(link->places);
     turn_after(link, 0);
-    failure f;
-    text_link_await(link, HANDSHAKE_MS_MIN, &f);
+    text_link_await(link, HANDSHAKE_MS_MIN);
 }
 
 static void on_refused_turn(void *context) {
     text_link *link = context;
-    link->turn_timer = -1;
     if (!link->tokenizerd) text_link_give_up(link, &link->refusal);
 }
 
@@ -164,10 +155,9 @@ static void on_refused_turn(void *context) {
 static void on_refused(void *context, const Trivium__Error *error) {
     text_link *link = context;
     error_from_wire(error, "tokenizerd", &link->refusal);
-    text_link_timer_clear(link, &link->turn_timer);
+    loop_cancel(link->loop, &link->turn_timer);
     if (places_are_several(link->places)) turn_after(link, 0);
-    else if (link->refusal.code != STATUS_BUSY)
-        link->turn_timer = loop_once(link->loop, 0, on_refused_turn, link);
+    else if (link->refusal.code != STATUS_BUSY) loop_once(link->loop, &link->turn_timer, 0, on_refused_turn, link);
 }
 
 /* ---- what comes ---- */
@@ -308,11 +298,11 @@ text_link *text_link_new(loop *l, const text_link_options *options, const text_l
     link->keys = options->keys;
     link->insecure = options->insecure;
     link->owner = options->owner;
-    link->wait_timer = link->notice_timer = link->turn_timer = link->joined_timer = link->leave_timer = -1;
     link->incarnation = peers_incarnation();
-    if (find_places(link, options, f) != STATUS_OK || join(link, f) != STATUS_OK ||
-        text_link_await(link, HANDSHAKE_MS_MIN, f) != STATUS_OK)
-        text_link_free(&link);
+    status st = find_places(link, options, f);
+    if (st == STATUS_OK) st = join(link, f);
+    if (st == STATUS_OK) text_link_await(link, HANDSHAKE_MS_MIN);
+    else text_link_free(&link);
     return link;
 }
 

@@ -32,7 +32,7 @@ struct text_link {
     bool is_draining;           /* it takes nothing new: that waits for another one, or the next */
     bool is_left_at_once;       /* it was not known to drain before, and there may be another one */
     uint64_t incarnation;
-    int wait_timer, notice_timer, turn_timer, joined_timer, leave_timer;    /* -1: not set */
+    timer wait_timer, notice_timer, turn_timer, joined_timer, leave_timer;
     failure over;               /* code is not STATUS_OK: it is over, and why */
     failure refusal;            /* code is not STATUS_OK: how a tokenizerd refused us */
     uint64_t n_numbers;         /* that calls got so far */
@@ -40,7 +40,6 @@ struct text_link {
 
 /* ---- text_link.c ---- */
 
-void text_link_timer_clear(const text_link *link, int *timer);
 void text_link_timers_clear(text_link *link);
 void text_link_unjoin(text_link *link);         /* leave the place whose turn it is */
 void text_link_join_next(text_link *link);      /* and try the one after it. Not from within an event of the peers */
@@ -49,8 +48,8 @@ void text_link_give_up(text_link *link, const failure *why);
 /* ---- text_link_waits.c ---- */
 
 void text_link_tell(text_link *link, const char *sentence);     /* what is waited for; several that wait for one thing, once */
-/* The wait for a tokenizerd, of ms_min at least, and the word about it begin, unless they have. STATUS_NO_MEMORY. */
-status text_link_await(text_link *link, uint32_t ms_min, failure *f);
+/* The wait for a tokenizerd, of ms_min at least, and the word about it begin, unless they have. */
+void text_link_await(text_link *link, uint32_t ms_min);
 /* Nobody came within the wait, or can come. */
 void text_link_no_tokenizerd(text_link *link);
 bool text_link_knows_drained(const text_link *link, uint64_t incarnation);

@@ -37,7 +37,6 @@ static bool any_drains(const text_link *link) {
 
 static void on_notice(void *context) {
     text_link *link = context;
-    link->notice_timer = -1;
     char where[SENTENCE_BYTES - 128], sentence[SENTENCE_BYTES];
     bool draining = any_drains(link);
     if (link->peers) places_reached(link->places, peers_reached(link->peers));
@@ -64,22 +63,19 @@ void text_link_no_tokenizerd(text_link *link) {
 
 static void on_wait_over(void *context) {
     text_link *link = context;
-    link->wait_timer = -1;
     if (!link->tokenizerd || link->events.waits(link->context)) text_link_no_tokenizerd(link);
 }
 
-static status notice_begin(text_link *link, failure *f) {
-    if (!link->events.waiting || link->wait_ms <= NOTICE_MS || link->notice_timer >= 0) return STATUS_OK;
-    link->notice_timer = loop_once(link->loop, NOTICE_MS, on_notice, link);
-    return link->notice_timer >= 0 ? STATUS_OK : fail(f, STATUS_NO_MEMORY, "no memory for a timer");
+static void notice_begin(text_link *link) {
+    if (!link->events.waiting || link->wait_ms <= NOTICE_MS || timer_is_set(&link->notice_timer)) return;
+    loop_once(link->loop, &link->notice_timer, NOTICE_MS, on_notice, link);
 }
 
-status text_link_await(text_link *link, uint32_t ms_min, failure *f) {
+void text_link_await(text_link *link, uint32_t ms_min) {
     uint32_t wait_ms = link->wait_ms > ms_min ? link->wait_ms : ms_min;
-    if (link->wait_timer >= 0) return STATUS_OK;
-    link->wait_timer = loop_once(link->loop, wait_ms, on_wait_over, link);
-    if (link->wait_timer < 0) return fail(f, STATUS_NO_MEMORY, "no memory for a timer");
-    return notice_begin(link, f);
+    if (timer_is_set(&link->wait_timer)) return;
+    loop_once(link->loop, &link->wait_timer, wait_ms, on_wait_over, link);
+    notice_begin(link);
 }
 
 /* ---- a tokenizerd that drains ----
@@ -89,13 +85,11 @@ status text_link_await(text_link *link, uint32_t ms_min, failure *f) {
 
 static void on_leave_turn(void *context) {
     text_link *link = context;
-    failure f;
-    link->leave_timer = -1;
     if (!link->is_draining || !text_link_is_joined(link) || link->events.under_way(link->context)) return;
     bool waits = link->events.waits(link->context);
     bool goes = places_are_several(link->places) && (link->is_left_at_once || waits);
     if (waits || goes)          /* all have their turn */
-        text_link_await(link, HANDSHAKE_MS_MIN + (uint32_t)places_count(link->places) * TURN_MS, &f);
+        text_link_await(link, HANDSHAKE_MS_MIN + (uint32_t)places_count(link->places) * TURN_MS);
     if (!goes) return;
     link->is_draining = false;
     link->tokenizerd = NULL;
@@ -105,9 +99,9 @@ static void on_leave_turn(void *context) {
 
 /* From the loop: an event of the peers must not free them. */
 void text_link_leave_if_idle(text_link *link) {
-    if (!link->is_draining || !text_link_is_joined(link) || link->leave_timer >= 0) return;
+    if (!link->is_draining || !text_link_is_joined(link) || timer_is_set(&link->leave_timer)) return;
     if (link->events.under_way(link->context)) return;
-    link->leave_timer = loop_once(link->loop, link->is_left_at_once ? 0 : TURN_MS, on_leave_turn, link);
+    loop_once(link->loop, &link->leave_timer, link->is_left_at_once ? 0 : TURN_MS, on_leave_turn, link);
 }
 
 void text_link_hear_draining(text_link *link) {

@@ -22,18 +22,18 @@ struct watching {
     uint32_t attempt;           /* of the newest one that was seen, */
     strategy chain;             /* and what drew it */
     uint64_t until_us;          /* how long its owner may take to resume it elsewhere */
-    int retry_timer;            /* -1: not set */
+    timer retry_timer;
 };
 
 static void watching_clear(watching *w) {
-    loop_cancel(text_link_loop(w->link), w->retry_timer);
+    loop_cancel(text_link_loop(w->link), &w->retry_timer);
     strategy_clear(&w->chain);
-    *w = (watching){.link = w->link, .retry_timer = -1};
+    *w = (watching){.link = w->link};
 }
 
 watching *watching_new(text_link *link) {
     watching *w = calloc(1, sizeof *w);
-    if (w) *w = (watching){.link = link, .retry_timer = -1};
+    if (w) w->link = link;
     return w;
 }
 
@@ -70,8 +70,7 @@ static status watching_send(watching *w, failure *f) {
 void watching_joined(watching *w) {
     failure f;
     if (!w->request) return;
-    loop_cancel(text_link_loop(w->link), w->retry_timer);
-    w->retry_timer = -1;
+    loop_cancel(text_link_loop(w->link), &w->retry_timer);
     w->until_us = clock_us() + text_link_wait_ms(w->link) * UINT64_C(1000);
     if (watching_send(w, &f) != STATUS_OK) watching_fail(w, &f);
 }
@@ -79,7 +78,6 @@ void watching_joined(watching *w) {
 static void on_retry(void *context) {
     watching *w = context;
     failure f;
-    w->retry_timer = -1;
     if (text_link_is_joined(w->link) && watching_send(w, &f) != STATUS_OK) watching_fail(w, &f);
 }
 
@@ -106,8 +104,8 @@ static void on_failed(watching *w, const Trivium__Failed *failed) {
     failure f;
     if (error_from_wire(failed->error, "tokenizerd", &f) == STATUS_UNKNOWN_REQUEST && w->begun &&
         clock_us() < w->until_us) {
-        w->retry_timer = loop_once(text_link_loop(w->link), RETRY_MS, on_retry, w);
-        if (w->retry_timer >= 0) return;
+        loop_once(text_link_loop(w->link), &w->retry_timer, RETRY_MS, on_retry, w);
+        return;
     }
     watching_fail(w, &f);
 }

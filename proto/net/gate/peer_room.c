@@ -29,13 +29,12 @@ static void on_sweep(void *context) {
     give_back();
 }
 
-bool peers_room_begin(peers *ps) {
-    ps->sweep_timer = loop_every(ps->loop, GATE_SWEEP_MS, on_sweep, ps);
-    return ps->sweep_timer >= 0;
+void peers_room_begin(peers *ps) {
+    loop_every(ps->loop, &ps->sweep_timer, GATE_SWEEP_MS, on_sweep, ps);
 }
 
 void peers_room_end(peers *ps) {
-    loop_cancel(ps->loop, ps->sweep_timer);
+    loop_cancel(ps->loop, &ps->sweep_timer);
 }
 
 void peer_works(peer *p) {

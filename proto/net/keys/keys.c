@@ -39,7 +39,7 @@ struct keys {
     const char *folder;
     loop *loop;
     zap *zap;                       /* these two while any link is guarded */
-    int look_timer;
+    timer look_timer;
     guarded_link guarded[KEY_LINKS];
     joined_link joined[KEY_LINKS];
 };
@@ -58,7 +58,7 @@ status keys_open(keys **out, const char *folder, loop *l, failure *f) {
     if (!folder) return STATUS_OK;
     keys *k = calloc(1, sizeof *k);
     if (!k) return fail(f, STATUS_NO_MEMORY, "no memory for keys");
-    *k = (keys){.folder = folder, .loop = l, .look_timer = -1};
+    *k = (keys){.folder = folder, .loop = l};
     *out = k;
     return STATUS_OK;
 }
@@ -198,8 +198,8 @@ static status read_guarded(const keys *k, key_link link, guarded_link *out, fail
 /* Answers and looks, from the first guarded link on. */
 static status begin(keys *k, failure *f) {
     status st = k->zap ? STATUS_OK : zap_new(&k->zap, k->loop, admits, k, f);
-    if (st == STATUS_OK && k->look_timer < 0) k->look_timer = loop_every(k->loop, LOOK_MS, on_look, k);
-    return st == STATUS_OK && k->look_timer < 0 ? fail(f, STATUS_NO_MEMORY, "no memory for keys") : st;
+    if (st == STATUS_OK && !timer_is_set(&k->look_timer)) loop_every(k->loop, &k->look_timer, LOOK_MS, on_look, k);
+    return st;
 }
 
 status keys_guard(keys *k, key_link link, const keys_events *events, failure *f) {
@@ -217,8 +217,7 @@ void keys_guard_end(keys *k, key_link link) {
     for (key_link one = 0; one < KEY_LINKS; one++)
         if (k->guarded[one].table) return;
     zap_free(&k->zap);
-    loop_cancel(k->loop, k->look_timer);
-    k->look_timer = -1;
+    loop_cancel(k->loop, &k->look_timer);
 }
 
 status keys_dress_bound(keys *k, key_link link, void *socket, failure *f) {

@@ -15,7 +15,7 @@ struct host_name {
     loop_handler *changed;
     void *context;
     host_lookup *lookup;        /* under way; NULL: none */
-    int timer;                  /* of the next one; -1: not set */
+    timer next;
     uint64_t asked_ms;
     host_name_state state;
     size_t n_addresses;
@@ -31,8 +31,7 @@ bool host_name_needed(const char *endpoint) {
 static void ask(void *context);
 
 static void ask_after(host_name *n, uint64_t delay_ms) {
-    loop_cancel(n->loop, n->timer);
-    n->timer = loop_once(n->loop, (uint32_t)delay_ms, ask, n);
+    loop_once(n->loop, &n->next, (uint32_t)delay_ms, ask, n);
 }
 
 static void drop_lookup(host_name *n) {
@@ -81,7 +80,6 @@ static void on_answer(void *context) {
 
 static void ask(void *context) {
     host_name *n = context;
-    n->timer = -1;
     if (n->lookup) return;
     n->asked_ms = clock_ms();
     n->lookup = host_lookup_begin(n->host, n->port);
@@ -109,7 +107,7 @@ static bool is_address(host_name *n, const char *endpoint) {
 status host_name_new(host_name **out, loop *l, const char *endpoint, loop_handler *changed, void *context, failure *f) {
     host_name *n = *out = calloc(1, sizeof *n);
     if (!n) return fail(f, STATUS_NO_MEMORY, "no memory for the addresses of %s", endpoint);
-    *n = (host_name){.loop = l, .changed = changed, .context = context, .timer = -1};
+    *n = (host_name){.loop = l, .changed = changed, .context = context};
     if (host_name_needed(endpoint)) {
         address_split(endpoint, n->host, n->port);
         ask(n);
@@ -121,7 +119,7 @@ status host_name_new(host_name **out, loop *l, const char *endpoint, loop_handle
 
 void host_name_free(host_name **n) {
     if (!*n) return;
-    loop_cancel((*n)->loop, (*n)->timer);
+    loop_cancel((*n)->loop, &(*n)->next);
     drop_lookup(*n);
     free((*n)->addresses);
     free(*n);

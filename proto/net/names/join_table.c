@@ -49,7 +49,7 @@ struct join_table {
     size_t n_endpoints;
     join_endpoint endpoints[JOINS_MAX];
     join all[JOINS_MAX];
-    int settle_timer, later_timer, waiting_timer;   /* -1: not set */
+    timer settle_timer, later_timer, waiting_timer;
     bool has_names;
     bool failure_logged;        /* since all could be joined */
 };
@@ -162,9 +162,7 @@ static void settle(join_table *j);
 
 /* Whoever refused for good is asked again after a while, and what failed is tried again. */
 static void look_later(void *context) {
-    join_table *j = context;
-    j->later_timer = -1;
-    settle(j);
+    settle(context);
 }
 
 static void on_settle(void *context) {
@@ -172,20 +170,19 @@ static void on_settle(void *context) {
     failure f;
     bool later = false;
     uint64_t now_ms = clock_ms();
-    j->settle_timer = -1;
     for (size_t i = 0; i < JOINS_MAX; i++)
         if (is_over(j, &j->all[i], now_ms)) leave(j, &j->all[i]);
     status st = join_all(j, &f);
     if (st != STATUS_OK && !j->failure_logged) log_event(LOG_ERROR, "not_joined", "why=\"%s\"", f.message);
     j->failure_logged = st != STATUS_OK;
     for (size_t i = 0; i < JOINS_MAX; i++) later = later || may_be_over_later(j, &j->all[i]);
-    if ((later || st != STATUS_OK) && j->later_timer < 0)
-        j->later_timer = loop_once(j->loop, NAME_ASK_MS, look_later, j);
+    if ((later || st != STATUS_OK) && !timer_is_set(&j->later_timer))
+        loop_once(j->loop, &j->later_timer, NAME_ASK_MS, look_later, j);
 }
 
 /* Links are not freed within their own events. */
 static void settle(join_table *j) {
-    if (j->settle_timer < 0) j->settle_timer = loop_once(j->loop, 0, on_settle, j);
+    if (!timer_is_set(&j->settle_timer)) loop_once(j->loop, &j->settle_timer, 0, on_settle, j);
 }
 
 /* Of those that have an address their links tell. */
@@ -320,13 +317,9 @@ status join_table_new(join_table **out, loop *l, const char *const *endpoints, s
     j->events = *events;
     j->context = context;
     j->has_names = have_names(endpoints, n_endpoints);
-    j->settle_timer = j->later_timer = j->waiting_timer = -1;
     status st = follow_all(j, endpoints, n_endpoints, f);
     if (st == STATUS_OK) st = join_all(j, f);
-    if (st == STATUS_OK && j->has_names) {
-        j->waiting_timer = loop_every(l, NAMES_LOOK_MS, on_waiting, j);
-        if (j->waiting_timer < 0) st = fail(f, STATUS_NO_MEMORY, "no memory for links");
-    }
+    if (j->has_names) loop_every(l, &j->waiting_timer, NAMES_LOOK_MS, on_waiting, j);
     if (st != STATUS_OK) join_table_free(out);
     return st;
 }
@@ -335,9 +328,9 @@ void join_table_free(join_table **out) {
     join_table *j = *out;
     *out = NULL;
     if (!j) return;
-    loop_cancel(j->loop, j->settle_timer);
-    loop_cancel(j->loop, j->later_timer);
-    loop_cancel(j->loop, j->waiting_timer);
+    loop_cancel(j->loop, &j->settle_timer);
+    loop_cancel(j->loop, &j->later_timer);
+    loop_cancel(j->loop, &j->waiting_timer);
     for (size_t i = 0; i < JOINS_MAX; i++) leave(j, &j->all[i]);
     for (size_t i = 0; i < j->n_endpoints; i++) host_name_free(&j->endpoints[i].name);
     free(j);

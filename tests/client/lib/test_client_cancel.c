@@ -7,6 +7,7 @@
 
 #include "proto/base/limits.h"
 #include "tests/support/link/text_pair.h"
+#include "tests/support/link/turns.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -43,7 +44,7 @@ static void stop(void *l) {
 static void is_interrupted(void) {
     failure f;
     loop *l = client_loop(pair.client);
-    assert_true(loop_once(l, 50, stop, l) >= 0);
+    turns_once(l, 50, stop, l);
     assert_int_equal(client_ask(pair.client, &tokenize, on_answer, NULL, &f), STATUS_CANCELLED);
 }
 
@@ -91,7 +92,7 @@ static void one_whose_answer_is_late_is_cancelled(void **state) {
     (void)state;
     failure f;
     loop *l = client_loop(pair.client);
-    assert_true(loop_once(l, 200, stop, l) >= 0);
+    turns_once(l, 200, stop, l);
     assert_int_equal(client_ask_within(pair.client, 30, &tokenize, on_answer, NULL, &f), STATUS_CANCELLED);
     text_pair_join(&pair);
     assert_int_equal(client_ask_within(pair.client, 30, &tokenize, on_answer, NULL, &f), STATUS_TIMEOUT);

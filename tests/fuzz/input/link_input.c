@@ -150,10 +150,10 @@ static void stop(void *context) {
 }
 
 void link_input_turns_ms(const link_speaker *speaker, uint32_t ms) {
-    int timer = loop_once(speaker->loop, ms, stop, speaker->loop);
-    must(timer >= 0);
+    timer end = {0};
+    loop_once(speaker->loop, &end, ms, stop, speaker->loop);
     loop_run(speaker->loop);
-    loop_cancel(speaker->loop, timer);
+    loop_cancel(speaker->loop, &end);
 }
 
 void link_input_turn(const link_speaker *speaker) {

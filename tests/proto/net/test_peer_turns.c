@@ -126,7 +126,7 @@ static void nobody_hides_after_one_who_never_stops(void **state) {
     fake.from = FAKE_INCARNATION + 1;
     fake_joined();
     is_loud = true;
-    int timer = turns_every(test_loop, 1, be_loud, NULL);
+    timer *louder = turns_every(test_loop, 1, be_loud, NULL);
     assert_true(becomes(up_left));
     assert_non_null(strstr(up.why, "silent"));
     fake_joined();
@@ -134,7 +134,7 @@ static void nobody_hides_after_one_who_never_stops(void **state) {
     fake_peer_close(&fake);
     assert_true(becomes(up_left));
     is_loud = false;
-    loop_cancel(test_loop, timer);
+    loop_cancel(test_loop, louder);
     fake_peer_close(&loud);
 }
 

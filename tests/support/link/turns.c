@@ -25,24 +25,34 @@ static void stop(void *context) {
     loop_stop(context);
 }
 
-int turns_once(loop *l, uint32_t delay_ms, loop_handler *handler, void *context) {
-    int timer = loop_once(l, delay_ms, handler, context);
-    assert_true(timer >= 0);
-    return timer;
+/* Some are left set by loops that are gone. */
+static timer *timer_that_is_free(void) {
+    static timer all[1024];
+    size_t i = 0;
+    while (timer_is_set(&all[i])) assert_true(++i < sizeof all / sizeof *all);
+    return &all[i];
 }
 
-int turns_every(loop *l, uint32_t interval_ms, loop_handler *handler, void *context) {
-    int timer = loop_every(l, interval_ms, handler, context);
-    assert_true(timer >= 0);
-    return timer;
+timer *turns_once(loop *l, uint32_t delay_ms, loop_handler *handler, void *context) {
+    timer *t = timer_that_is_free();
+    loop_once(l, t, delay_ms, handler, context);
+    return t;
+}
+
+timer *turns_every(loop *l, uint32_t interval_ms, loop_handler *handler, void *context) {
+    timer *t = timer_that_is_free();
+    loop_every(l, t, interval_ms, handler, context);
+    return t;
 }
 
 bool turns_until(loop *l, turns_condition *holds, void *context) {
     turns t = {l, holds, context, false};
-    int guard = turns_once(l, turns_soon_ms, stop, l), each = turns_every(l, 1, look, &t);
+    timer guard = {0}, each = {0};
+    loop_once(l, &guard, turns_soon_ms, stop, l);
+    loop_every(l, &each, 1, look, &t);
     loop_run(l);
-    loop_cancel(l, guard);
-    loop_cancel(l, each);
+    loop_cancel(l, &guard);
+    loop_cancel(l, &each);
     return t.held;
 }
 
@@ -71,8 +81,9 @@ static void nobody_stopped_it(void *context) {
 }
 
 bool turns_to_the_end(loop *l) {
-    int guard = turns_once(l, turns_soon_ms, nobody_stopped_it, NULL);
+    timer guard = {0};
+    loop_once(l, &guard, turns_soon_ms, nobody_stopped_it, NULL);
     bool by_signal = loop_run(l);
-    loop_cancel(l, guard);
+    loop_cancel(l, &guard);
     return by_signal;
 }

@@ -28,8 +28,8 @@ void turns_for_ms(loop *l, uint32_t ms);
  * turns_soon_ms fails the test. */
 bool turns_to_the_end(loop *l);
 
-/* As loop_once and loop_every do; no memory fails the test, which would wait for ever without its timer. */
-int turns_once(loop *l, uint32_t delay_ms, loop_handler *handler, void *context);
-int turns_every(loop *l, uint32_t interval_ms, loop_handler *handler, void *context);
+/* As loop_once and loop_every do, with a timer that nobody has to keep: one of many of the program's. */
+timer *turns_once(loop *l, uint32_t delay_ms, loop_handler *handler, void *context);
+timer *turns_every(loop *l, uint32_t interval_ms, loop_handler *handler, void *context);
 
 #endif

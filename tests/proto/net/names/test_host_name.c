@@ -61,9 +61,10 @@ static void stop(void *unused) {
 /* Until the next change, at most so long. True: it came. */
 static bool changes_within(uint32_t ms) {
     size_t before = n_changes;
-    int timer = loop_once(l, ms, stop, NULL);
+    timer end = {0};
+    loop_once(l, &end, ms, stop, NULL);
     loop_run(l);
-    loop_cancel(l, timer);
+    loop_cancel(l, &end);
     return n_changes > before;
 }
 

@@ -1,4 +1,4 @@
-/* The loop: sockets, descriptors, timers in order, removal from within handlers, signals. */
+/* The loop: sockets, descriptors, removal from within handlers, signals. */
 #include <czmq.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -19,7 +19,6 @@
 
 static loop *l;
 static char events[256]; /* one letter a call */
-static int id;
 
 static int loop_make(void **state) {
     (void)state;
@@ -51,77 +50,10 @@ static void stop(void *unused) {
     loop_stop(l);
 }
 
-static void timers_come_in_order_of_time(void **state) {
-    (void)state;
-    turns_once(l, 30, note_and_stop, "c");
-    turns_once(l, 10, note, "a");
-    turns_once(l, 20, note, "b");
-    turns_once(l, 60000, note, "x");
-    uint64_t start_ms = clock_ms();
-    assert_false(loop_run(l));
-    assert_string_equal(events, "abc");
-    assert_true(clock_ms() - start_ms >= 29);
-}
-
 static void again(void *letter) {
     note(letter);
     if (strlen(events) < 5) turns_once(l, 0, again, letter);
     else loop_stop(l);
-}
-
-static void a_cancelled_timer_does_not_come(void **state) {
-    (void)state;
-    int never = turns_once(l, 5, note, "x"), other = turns_once(l, 5, note, "a");
-    assert_true(never > 0 && other > 0 && never != other);
-    loop_cancel(l, never);
-    loop_cancel(l, never);
-    loop_cancel(l, 12345);
-    turns_once(l, 20, stop, NULL);
-    loop_run(l);
-    assert_string_equal(events, "a");
-}
-
-static void cancel_itself(void *letter) {
-    note(letter);
-    if (strlen(events) < 3) return;
-    loop_cancel(l, id);
-    turns_once(l, 20, stop, NULL);
-}
-
-static void a_repeating_timer_may_cancel_itself(void **state) {
-    (void)state;
-    id = turns_every(l, 2, cancel_itself, "t");
-    loop_run(l);
-    assert_string_equal(events, "ttt");
-}
-
-static void cancel_other(void *letter) {
-    note(letter);
-    loop_cancel(l, id);
-}
-
-static void a_timer_may_cancel_another_that_is_due_too(void **state) {
-    (void)state;
-    turns_once(l, 5, cancel_other, "a");
-    id = turns_once(l, 5, note, "x");
-    turns_once(l, 20, stop, NULL);
-    usleep(10000);
-    loop_run(l);
-    assert_string_equal(events, "a");
-}
-
-static void be_late(void *letter) {
-    note(letter);
-    if (strlen(events) == 1) usleep(60000);
-}
-
-/* 60 ms late is one call late, not six calls at once. */
-static void a_late_loop_makes_up_for_nothing(void **state) {
-    (void)state;
-    turns_every(l, 10, be_late, "t");
-    turns_once(l, 75, stop, NULL);
-    loop_run(l);
-    assert_in_range(strlen(events), 1, 3);
 }
 
 /* A slice of work that asks for the next turn again and again. */
@@ -271,7 +203,7 @@ static void signals_end_it(void **state) {
     static int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < 3; i++) {
         turns_once(l, 5, raise_signal, &numbers[i]);
-        int guard = turns_once(l, 60000, stop, NULL);
+        timer *guard = turns_once(l, 60000, stop, NULL);
         assert_true(loop_run(l));
         loop_cancel(l, guard);
     }
@@ -376,11 +308,6 @@ int main(void) {
     signal(SIGHUP, SIG_DFL);
     signals_begin(1);
     const struct CMUnitTest tests[] = {
-        ON_LOOP(timers_come_in_order_of_time),
-        ON_LOOP(a_cancelled_timer_does_not_come),
-        ON_LOOP(a_repeating_timer_may_cancel_itself),
-        ON_LOOP(a_timer_may_cancel_another_that_is_due_too),
-        ON_LOOP(a_late_loop_makes_up_for_nothing),
         ON_LOOP(the_next_turn_comes_after_the_sockets),
         ON_LOOP(a_socket_may_be_removed_by_its_handler),
         ON_LOOP(a_ready_socket_that_another_handler_removes_is_not_called),
