@@ -1,5 +1,9 @@
 #include "leaving.h"
 
+#include "proto/base/clock.h"
+
+enum { READ_MS = 1000 };        /* in which whoever asked for our end reads that it is here */
+
 #define OWN_NUMBER (UINT64_C(1) << 63)      /* numbers of calls stay below */
 
 /* ---- this tokenizerd's end ---- */
@@ -23,9 +27,28 @@ static bool awaits_others(const leaving *l) {
     return false;
 }
 
+static bool awaits_own(const leaving *l) {
+    for (size_t i = 0; i < l->n_awaited; i++)
+        if (l->awaited[i].who.role == DAEMON_TOKENIZERD) return true;
+    return false;
+}
+
+static void tell_own(leaving *l) {
+    for (size_t i = 0; i < l->n_awaited; i++) {
+        awaited_end *end = &l->awaited[i];
+        if (end->who.role != DAEMON_TOKENIZERD || end->is_told) continue;
+        client_link_drained(l->clients, end->asker, end->number, &end->who, l->n_texts, count_under_way(l));
+        end->is_told = true;
+        l->told_ms = clock_ms();
+    }
+}
+
+/* What lies unread at the other side is lost when a connection breaks: whoever asked has read it, and left, before we go. */
 static bool is_idle(void *context) {
-    const leaving *l = context;
-    return count_under_way(l) == 0 && !calls_first(l->calls) && !awaits_others(l) && client_link_has_sent(l->clients);
+    leaving *l = context;
+    if (count_under_way(l) > 0 || calls_first(l->calls) || awaits_others(l) || !client_link_has_sent(l->clients)) return false;
+    tell_own(l);
+    return !awaits_own(l) || clock_ms() - l->told_ms >= READ_MS;
 }
 
 status leaving_begin(leaving *l, loop *on, double patience_s, failure *f) {
@@ -41,11 +64,7 @@ status leaving_begin(leaving *l, loop *on, double patience_s, failure *f) {
 }
 
 void leaving_end(leaving *l) {
-    for (size_t i = 0; i < l->n_awaited; i++) {
-        const awaited_end *end = &l->awaited[i];
-        if (end->who.role == DAEMON_TOKENIZERD)
-            client_link_drained(l->clients, end->asker, end->number, &end->who, l->n_texts, count_under_way(l));
-    }
+    tell_own(l);
     draining_free(&l->draining);
 }
 

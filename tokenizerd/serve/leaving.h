@@ -15,7 +15,7 @@ typedef struct awaited_end {
     uint64_t number;            /* the asker's */
     uint64_t own_number;        /* ours, on the tokens link: never one of a call */
     named_daemon who;
-    bool is_told;               /* its modeld has said so: it is gone when that leaves */
+    bool is_told;               /* of a modeld: it has said so, and is gone when it leaves; of our own: the asker was told */
     uint32_t n_texts, n_left;
 } awaited_end;
 
@@ -30,11 +30,12 @@ typedef struct leaving {        /* all borrowed, but what is said to be its own 
     size_t n_awaited;
     uint64_t n_asked;           /* its own: ends, so far */
     uint32_t n_texts;           /* its own: that ended here since it drains */
+    uint64_t told_ms;           /* its own: when the last asker for this tokenizerd's end was told of it */
 } leaving;
 
 /* From here on SIGTERM drains. STATUS_NO_MEMORY. */
 status leaving_begin(leaving *l, loop *on, double patience_s, failure *f);
-void leaving_end(leaving *l);   /* tells whoever asked for this tokenizerd's end */
+void leaving_end(leaving *l);   /* tells whoever asked for this tokenizerd's end, unless it knows */
 
 /* May something new begin here? Else STATUS_DRAINING. */
 status leaving_check(const leaving *l, failure *f);

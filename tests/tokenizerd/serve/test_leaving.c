@@ -87,6 +87,35 @@ static void whoever_asked_is_told_at_its_end(void **state) {
     is_drained(TRIVIUM__ROLE__TOKENIZERD, "tokenizerd", 1);
 }
 
+static bool has_left;
+
+static void client_leaves(void *unused) {
+    (void)unused;
+    fake_peer_say_leave(&tokenizerd.client.peer);
+    has_left = true;
+}
+
+/* What it had not read when we went it would never hear. */
+static void it_stays_until_whoever_asked_has_read(void **state) {
+    (void)state;
+    modeld_joins(first_modeld);
+    orders("tokenizerd", 0);
+    is_drained(TRIVIUM__ROLE__TOKENIZERD, "tokenizerd", 0);
+    has_left = false;
+    turns_once(tokenizerd.loop, 200, client_leaves, NULL);
+    assert_false(turns_to_the_end(tokenizerd.loop));
+    assert_true(has_left);
+}
+
+/* One that has other things to do does not leave. */
+static void but_not_for_long(void **state) {
+    (void)state;
+    modeld_joins(first_modeld);
+    orders("tokenizerd", 0);
+    assert_false(turns_to_the_end(tokenizerd.loop));
+    is_drained(TRIVIUM__ROLE__TOKENIZERD, "tokenizerd", 0);
+}
+
 static bool is_late;
 
 static void note_late(void *unused) {
@@ -217,6 +246,8 @@ int main(void) {
         TEST(what_runs_goes_on_and_what_is_new_is_refused),
         TEST(a_new_text_is_refused),
         TEST(whoever_asked_is_told_at_its_end),
+        TEST(it_stays_until_whoever_asked_has_read),
+        TEST(but_not_for_long),
         TEST(it_stays_for_those_who_asked_for_others),
         TEST(a_modeld_is_told_and_its_end_is_awaited),
         TEST(one_that_is_lost_before_it_has_drained_has_not),
