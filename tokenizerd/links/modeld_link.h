@@ -53,7 +53,7 @@ typedef struct modeld_link_events {
     void (*draining)(void *context, modeld *d); /* it takes nothing new; what it has goes on */
     void (*left)(void *context, modeld *d);     /* nothing can be sent to it any more */
     /* What modeld_link_samplerd says of it may be another word now. */
-    void (*samplers_changed)(void *context, const modeld *d);
+    void (*samplers_changed)(void *context, modeld *d);
     /* Not STATUS_OK: it cannot be used, and is cut. */
     status (*piece)(void *context, modeld *d, const vocab_piece *piece, failure *f);
     /* The process was cut for this reason; its next Hello is to be refused with it. */

@@ -129,9 +129,16 @@ static bool is_outdated(const served_model *rival, const model_offer *o) {
     return rival->replaces_ms > o->started_ms;
 }
 
+static bool has_samplers(const served_model *m) {
+    const modeld *d = m->modelds;
+    while (d && d->samplers != SAMPLERS_SOME) d = d->next;
+    return d != NULL;
+}
+
 /* Whoever was replaced has texts to end, at a tokenizerd, too, that was not there then. */
-static bool yields(const served_model *rival, const model_offer *o) {
-    return is_outdated(rival, o) ? served_model_vocab(rival) != NULL : !o->replaces;
+static bool yields(const served_model *rival, const served_model *own, const model_offer *o) {
+    if (is_outdated(rival, o)) return served_model_vocab(rival) && has_samplers(rival);
+    return !o->replaces && !is_open(own);
 }
 
 /* One that was replaced may come back as long as texts are here that it began. */
@@ -169,7 +176,8 @@ status models_join(models *ms, const model_offer *offer, uint64_t incarnation, v
     d->peer = peer;
     d->kv_tokens = offer->kv_tokens;
     d->started_ms = offer->started_ms;
-    d->is_draining = d->is_untold = rival && yields(rival, offer);
+    d->replaces = offer->replaces;
+    d->is_draining = d->is_untold = rival && yields(rival, m, offer);
     if (offer->replaces && offer->started_ms > m->replaces_ms) m->replaces_ms = offer->started_ms;
     modeld **place = &m->modelds;
     while (*place) place = &(*place)->next;
@@ -198,12 +206,22 @@ void modeld_drain(modeld *d) {
     d->is_draining = true;
 }
 
+void modeld_tells_samplers(modeld *d, samplers_told told) {
+    d->samplers = told;
+}
+
+/* Whoever comes meanwhile without an operator's word to serve the old file yields as the others of it do. */
+static bool is_replaced_by(const modeld *d, const served_model *m) {
+    const bool is_meant = d->started_ms <= m->replaces_ms || (!d->replaces && d->model->replaces_ms < m->replaces_ms);
+    return is_meant && (d->samplers == SAMPLERS_NONE || has_samplers(m));
+}
+
 modeld *models_replaced(models *ms) {
     for (served_model *m = ms->first; m; m = m->next) {
         if (!is_open(m) || !served_model_vocab(m)) continue;
         for (served_model *other = ms->first; other; other = other->next)
             for (modeld *d = other->modelds; d && other != m && strcmp(other->name, m->name) == 0; d = d->next)
-                if (!d->is_draining && d->started_ms <= m->replaces_ms) return d;
+                if (!d->is_draining && is_replaced_by(d, m)) return d;
     }
     return NULL;
 }
@@ -243,7 +261,12 @@ const char *models_meant_name(const models *ms, const char *name, const char *fi
     return name[0] || fingerprint[0] ? name : default_model_name(&ms->by_default);
 }
 
-/* The first that is meant: of those that are open, or of those that are not. It lacks its vocabulary where all of these do. */
+/* How much of what a text needs is here. Two of a name are open only until the one that replaces the other can be used. */
+static int readiness(const served_model *m) {
+    return served_model_vocab(m) ? 1 + has_samplers(m) : 0;
+}
+
+/* The first of the readiest that are meant: of those that are open, or of those that are not. */
 static served_model *find_meant(const models *ms, const char *name, const char *fingerprint, bool open) {
     served_model *found = NULL;
     name = models_meant_name(ms, name, fingerprint);
@@ -251,7 +274,7 @@ static served_model *find_meant(const models *ms, const char *name, const char *
     for (served_model *m = ms->first; m; m = m->next) {
         bool meant = m->modelds && is_open(m) == open && (!name[0] || strcmp(m->name, name) == 0) &&
                      (!fingerprint[0] || strcmp(m->fingerprint, fingerprint) == 0);
-        if (meant && (!found || (!served_model_vocab(found) && served_model_vocab(m)))) found = m;
+        if (meant && (!found || readiness(m) > readiness(found))) found = m;
     }
     return found;
 }

@@ -1,8 +1,8 @@
 /* The modelds that joined, by model name, and the vocabularies that they brought. Pure: no sockets.
  *
  * Several modelds may serve one name when fingerprint, vocabulary and sizes are equal; another model of the name may take its
- * place: what began goes on at the old one, what is new begins at the new one. The younger process has the name, in whichever
- * order they join: both may join again at any time. A modeld that drains takes nothing new; a model of which all modelds
+ * place, once it can be used without a wait: what began goes on at the old one, what is new begins at the new one. The younger
+ * process has the name, in whichever order they join: both may join again at any time. A modeld that drains takes nothing new; a model of which all modelds
  * drain is not open, which is to anything new as if nobody served it: another model may join by its name. A model lives as
  * long as a modeld serves it or somebody holds it, so that a text under way waits for exactly the model that wrote its first
  * part. A vocabulary is kept by its hash, so that a re-join is cheap. */
@@ -38,8 +38,13 @@ void models_free(models **ms);              /* and all modelds and models, held 
 status models_join(models *ms, const model_offer *offer, uint64_t incarnation, void *peer,
                    modeld **out, failure *f);
 void modeld_drain(modeld *d);       /* it takes nothing new until it leaves */
-/* The next modeld whose model another one, that is usable now, takes the place of: it is to drain (modeld_drain), and to be
- * told. NULL: none. */
+
+/* What it reports of samplerds of the default pool that answer. */
+typedef enum samplers_told { SAMPLERS_UNTOLD, SAMPLERS_NONE, SAMPLERS_SOME } samplers_told;
+void modeld_tells_samplers(modeld *d, samplers_told told);
+
+/* The next modeld whose model another one takes the place of: that has its vocabulary here, and a samplerd, unless this one has
+ * none either. It is to drain (modeld_drain), and to be told. NULL: none. */
 modeld *models_replaced(models *ms);
 /* One that joined after its name had gone to another one: it drains, and is to be told. Each once; NULL: no more. */
 modeld *models_untold(models *ms);

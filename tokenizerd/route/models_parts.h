@@ -14,7 +14,7 @@ struct served_model {
     shared_vocab *vocabulary;
     modeld *modelds;                /* in order of joining */
     uint32_t n_holders;
-    int64_t replaces_ms;            /* others of its name that began by then, once its vocabulary is here; INT64_MIN: none */
+    int64_t replaces_ms;            /* others of its name that began by then, once it is usable; INT64_MIN: none */
     served_model *next;
 };
 
@@ -24,6 +24,8 @@ struct modeld {
     uint64_t kv_tokens;             /* 0: not told */
     uint32_t load;
     int64_t started_ms;             /* its process */
+    bool replaces;                  /* it joined by an operator's word */
+    samplers_told samplers;
     bool is_draining;               /* it takes nothing new */
     bool is_untold;                 /* … since another one has its name: it does not know yet */
     modeld *next;

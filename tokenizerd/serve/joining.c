@@ -94,7 +94,21 @@ static void replace(joining *j) {
                   served_model_fingerprint(modeld_model(d)));
         modeld_drain(d);
         modeld_link_ask_to_drain(j->modelds, d, 0, NULL, 0, NULL);
+        models_change(j);
     }
+}
+
+static samplers_told samplers_of(const modeld *d) {
+    switch (modeld_link_samplerd(d, DEFAULT_POOL, "")) {
+    case SAMPLERD_ABSENT: return SAMPLERS_NONE;
+    case SAMPLERD_ANSWERS: return SAMPLERS_SOME;
+    default: return SAMPLERS_UNTOLD;
+    }
+}
+
+void joining_samplers_changed(joining *j, modeld *d) {
+    modeld_tells_samplers(d, samplers_of(d));
+    replace(j);
 }
 
 void joining_tell(joining *j) {

@@ -18,6 +18,7 @@ void joining_free(joining **j);     /* NULL is fine */
 /* As modeld_link_events says. */
 status joining_joined(joining *j, const modeld_hello *hello, void *record, modeld **out, failure *f);
 void joining_left(joining *j, modeld *d);
+void joining_samplers_changed(joining *j, modeld *d);
 status joining_piece(joining *j, modeld *d, const vocab_piece *piece, failure *f);
 
 void joining_ask(joining *j);       /* for vocabularies that are wanted: in each turn */

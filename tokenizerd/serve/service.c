@@ -181,8 +181,9 @@ static void on_left(void *context, modeld *d) {
     joining_left(s->joining, d);
 }
 
-static void on_samplers_changed(void *context, const modeld *d) {
+static void on_samplers_changed(void *context, modeld *d) {
     service *s = context;
+    joining_samplers_changed(s->joining, d);
     generating_samplers_changed(&s->generating, modeld_model(d));
     answering_samplers_changed(&s->answering, modeld_model(d));
 }

@@ -245,13 +245,14 @@ def other_text(other_model):
 
 
 def start_made(stack, model):
-    """A stack whose modeld is called `made`, and whose samplerd joins the next one, too. That modeld, and where the next
-    one is to bind."""
+    """A stack whose modeld is called `made`; its samplerd joins the next one, too, for which another one waits. That modeld,
+    and where the next one is to bind."""
     stack.start("tokenizerd")
     modeld = stack.start("modeld", "--model", model, "--name", "made")
     samplers = f"ipc://{stack.folder}/samplers"
     stack.samplerd = stack.start("samplerd", "--join", f"ipc://{stack.runtime}/samplers", "--join", samplers)
     stack.wait_ready(3)
+    stack.start("samplerd", "--join", samplers)
     return modeld, samplers
 
 
@@ -273,6 +274,20 @@ def test_another_file_under_a_name_in_use(stack, model, other_model, undisturbed
     assert old.wait(timeout=60) == 0 and " drained rest=none" in stack.log(old)
     assert stack.text(*SHORT) == other_text and new.poll() is None
     assert [loads for _, _, loads in fingerprint_of(stack)] == [1]
+
+
+def test_one_without_a_samplerd_waits_for_it_and_nobody_else_does(stack, model, other_model, other_text):
+    with Stack() as before:
+        before.start_all(model)
+        old_text = before.text(*SHORT)
+    start_made(stack, model)
+    place = f"ipc://{stack.folder}/of-its-own"
+    stack.start("modeld", "--model", other_model, "--name", "made", "--bind-samplers", place, "--replace")
+    wait_until(lambda: len(fingerprint_of(stack)) == 2, what="both models")
+    assert stack.text(*SHORT) == old_text
+    stack.start("samplerd", "--join", place)
+    wait_until(lambda: len(fingerprint_of(stack)) == 1, what="one model")
+    assert stack.text(*SHORT) == other_text
 
 
 def test_one_is_replaced_that_drains_already(stack, model, other_model, undisturbed, other_text):

@@ -48,12 +48,13 @@ class Replaced(Stack):
         self.samplerd = self.start("samplerd", *[word for place in self.places for word in ("--join", place)])
         self.old = self.replace(0, 0)
         self.wait_ready(3)
+        self.start("samplerd", *[word for place in self.places[1:] for word in ("--join", place)])    # of whatever comes
         self.undisturbed = self.text(*TEXT)
         self.heard = make_fake(Heard, f"ipc://{self.runtime}/clients")
         self.heard.begins()
         self.undisturbed_heard = self.heard.text()
         self.writer = self.popen("generate", *TEXT)
-        self.running(3)
+        self.begun = self.writer.stdout.read(1)
         self.samplerd.send_signal(signal.SIGSTOP)
         self.heard.begins()
         return self
@@ -73,7 +74,7 @@ class Replaced(Stack):
     def is_whole(self):
         self.samplerd.send_signal(signal.SIGCONT)
         told, errors = self.writer.communicate(timeout=100)
-        assert (self.writer.returncode, told) == (0, self.undisturbed), errors
+        assert (self.writer.returncode, self.begun + told) == (0, self.undisturbed), errors
 
     def both_are_whole(self):
         self.is_whole()

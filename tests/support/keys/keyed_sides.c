@@ -28,6 +28,7 @@ int keyed_sides_begin(void **state) {
     assert_int_equal(keys_open(&bound_keys, here.path, test_loop, &f), STATUS_OK);
     assert_int_equal(keys_open(&joining_keys, there.path, test_loop, &f), STATUS_OK);
     sides_prepare(LIVENESS_BOTH);
+    up.options.heartbeat_ms = down.options.heartbeat_ms = HEARTBEAT_MS;     /* nobody is to be lost where a machine is busy */
     up.where.address = "tcp://127.0.0.1:*";
     up.where.link = down.where.link = LINK_LOGITS;
     up.where.keys = bound_keys;

@@ -144,7 +144,7 @@ static void on_drained(void *context, const modeld *d, uint64_t number, uint32_t
     heard_end();
 }
 
-static void on_samplers_changed(void *context, const modeld *d) {
+static void on_samplers_changed(void *context, modeld *d) {
     (void)context, (void)d;
     heard("samplers changed");
     heard_end();

@@ -88,12 +88,19 @@ static void test_its_name_is_free(void **state) {
 
 /* ---- another file in its place ---- */
 
-static modeld *joins_in_place(models *ms, const char *fingerprint) {
+/* No samplerd has joined it yet. */
+static modeld *comes_in_place(models *ms, const char *fingerprint) {
     modeld *d = NULL;
     failure f;
     model_offer offer = served_offer("m", fingerprint, "tiny");
     offer.replaces = true;
     assert_int_equal(models_join(ms, &offer, 7, NULL, &d, &f), STATUS_OK);
+    return d;
+}
+
+static modeld *joins_in_place(models *ms, const char *fingerprint) {
+    modeld *d = comes_in_place(ms, fingerprint);
+    modeld_tells_samplers(d, SAMPLERS_SOME);
     return d;
 }
 
@@ -129,6 +136,45 @@ static void test_one_that_was_replaced_may_come_back_for_what_it_began(void **st
     assert_int_equal(models_join(ms, &offer, 1, NULL, &back, &f), STATUS_NAME_TAKEN);     /* nobody needs it any more */
 }
 
+/* What is new would wait there. */
+static void test_one_without_a_samplerd_replaces_nobody_that_has_one(void **state) {
+    models *ms = *state;
+    modeld *old = model_at_hand(ms, "m", "old"), *young = comes_in_place(ms, "new");
+    assert_null(models_replaced(ms));                           /* nobody has told */
+    modeld_tells_samplers(old, SAMPLERS_SOME);
+    modeld_tells_samplers(young, SAMPLERS_NONE);
+    assert_null(models_replaced(ms));
+    assert_ptr_equal(models_find_open(ms, "m", ""), modeld_model(old));
+    assert_ptr_equal(models_find_open(ms, "m", "new"), modeld_model(young));
+    modeld_tells_samplers(young, SAMPLERS_SOME);
+    assert_ptr_equal(models_replaced(ms), old);
+    modeld_drain(old);
+    assert_ptr_equal(models_find_open(ms, "m", ""), modeld_model(young));
+    modeld_tells_samplers(young, SAMPLERS_NONE);
+    assert_ptr_equal(models_find_open(ms, "m", ""), modeld_model(young));      /* what is done is done */
+}
+
+static void test_nor_is_one_waited_for_where_the_old_one_has_none(void **state) {
+    models *ms = *state;
+    modeld *old = model_at_hand(ms, "m", "old");
+    comes_in_place(ms, "new");
+    modeld_tells_samplers(old, SAMPLERS_NONE);
+    assert_ptr_equal(models_replaced(ms), old);
+}
+
+static void test_the_old_file_is_served_by_more_until_then(void **state) {
+    models *ms = *state;
+    modeld *old = model_at_hand(ms, "m", "old"), *young = comes_in_place(ms, "new"), *late = NULL;
+    failure f;
+    model_offer offer = served_offer("m", "old", "tiny");
+    offer.started_ms = 1;                                       /* after the young one */
+    assert_int_equal(models_join(ms, &offer, 8, NULL, &late, &f), STATUS_OK);
+    assert_false(modeld_is_draining(late));
+    models_leave(&old);
+    modeld_tells_samplers(young, SAMPLERS_SOME);
+    assert_ptr_equal(models_replaced(ms), late);
+}
+
 /* Of a vocabulary of its own, which is not here yet. */
 static modeld *began(models *ms, const char *fingerprint, bool replaces, int64_t started_ms) {
     modeld *d = NULL;
@@ -144,6 +190,7 @@ static void brings(models *ms, modeld *d, const char *fingerprint) {
     failure f;
     while (models_query(ms)) continue;
     assert_int_equal(served_bring(d, fingerprint, SERVED_N_VOCAB, &f), STATUS_OK);
+    modeld_tells_samplers(d, SAMPLERS_SOME);
     for (modeld *old; (old = models_replaced(ms)) != NULL;) modeld_drain(old);
 }
 
@@ -185,6 +232,7 @@ static void test_back_to_the_file_before(void **state) {
     modeld *young = began(ms, "new", true, 2000);
     brings(ms, young, "new");
     modeld *again = began(ms, "old", true, 3000);
+    modeld_tells_samplers(again, SAMPLERS_SOME);
     assert_ptr_equal(models_replaced(ms), young);
     modeld_drain(young);
     assert_true(modeld_is_draining(old) && !modeld_is_draining(again));
@@ -231,6 +279,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_model_of_which_all_drain_is_not_open, setup, teardown),
         cmocka_unit_test_setup_teardown(test_its_name_is_free, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_that_is_replaced_takes_nothing_new, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_without_a_samplerd_replaces_nobody_that_has_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nor_is_one_waited_for_where_the_old_one_has_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_old_file_is_served_by_more_until_then, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_that_was_replaced_may_come_back_for_what_it_began, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_younger_has_the_name_though_it_joins_first, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_vocabulary_of_one_that_was_replaced_comes_late, setup, teardown),

@@ -179,7 +179,11 @@ static void one_that_was_replaced_comes_back_for_its_texts(void **state) {
     second_modeld->hello.model = &other;
     second_modeld->hello.replaces = true;
     has_begun();
+    modeld_reports(first_modeld, DEFAULT_POOL);
     modeld_joins(second_modeld);
+    modeld_reports(second_modeld, NULL);
+    assert_true(asker_is_silent(first_modeld));
+    modeld_reports(second_modeld, DEFAULT_POOL);
     assert_int_equal(ASKED(first_modeld, DRAIN)->drain->call, 0);
     modeld_leaves(first_modeld);
     modeld_joins(first_modeld);
