@@ -6,7 +6,7 @@
 
 #include "modeld/links/sample_answer.h"
 #include "modeld/sched/sequences.h"
-#include "proto/net/wakeup.h"
+#include "proto/net/loop.h"
 
 /* All are borrowed. */
 typedef struct endings {

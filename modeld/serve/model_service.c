@@ -11,8 +11,8 @@
 #include "forward_pass.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/net/loop.h"
 #include "proto/net/peer.h"
-#include "proto/net/wakeup.h"
 #include "sampling.h"
 #include "tokenizerds.h"
 

@@ -218,6 +218,14 @@ bool timer_is_set(const timer *t) {
     return t->handler != NULL;
 }
 
+void wakeup_set(wakeup *w, uint32_t delay_ms) {
+    if (!timer_is_set(&w->timer)) loop_once(w->loop, &w->timer, delay_ms, w->handler, w->context);
+}
+
+void wakeup_cancel(wakeup *w) {
+    loop_cancel(w->loop, &w->timer);
+}
+
 /* Call what is due by now, each timer once: what a late loop missed is not made up for. A timer has
  * its next place, or is not set any more, before its handler runs, which may cancel it, set it or free whoever has it. */
 static void take_timers(loop *l) {

@@ -47,6 +47,18 @@ void loop_once(loop *loop, timer *timer, uint32_t delay_ms, loop_handler *handle
 void loop_cancel(loop *loop, timer *timer); /* one that is not set is fine */
 bool timer_is_set(const timer *timer);
 
+/* A call of the loop that is asked for many times and made once. */
+typedef struct wakeup {
+    loop *loop; /* borrowed */
+    loop_handler *handler;
+    void *context;
+    timer timer;
+} wakeup;
+
+/* Call the handler after `delay_ms`, unless a call is due already; 0: in the next turn. `w` stays where it is until then. */
+void wakeup_set(wakeup *w, uint32_t delay_ms);
+void wakeup_cancel(wakeup *w);      /* before `w` goes away; one that is all zeros is fine */
+
 /* Runs until loop_stop or a signal, one that was already waiting included. Returns true when a signal ended it. */
 bool loop_run(loop *loop);
 bool loop_was_terminated(const loop *loop); /* by a signal other than SIGINT; of the last run */

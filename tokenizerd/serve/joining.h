@@ -5,7 +5,6 @@
 #include <stdbool.h>
 
 #include "proto/net/loop.h"
-#include "proto/net/wakeup.h"
 #include "tokenizerd/links/modeld_link.h"
 #include "tokenizerd/route/models.h"
 

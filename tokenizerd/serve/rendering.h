@@ -3,7 +3,7 @@
 #ifndef TRIVIUM_RENDERING_H
 #define TRIVIUM_RENDERING_H
 
-#include "proto/net/wakeup.h"
+#include "proto/net/loop.h"
 #include "tokenizerd/links/client_link.h"
 #include "tokenizerd/owners/holdings.h"
 #include "tokenizerd/requests/kept_rendering.h"

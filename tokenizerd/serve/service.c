@@ -8,7 +8,6 @@
 #include "leaving.h"
 #include "proto/base/clock.h"
 #include "proto/net/peer.h"
-#include "proto/net/wakeup.h"
 #include "rendering.h"
 #include "tracing.h"
 #include "tuning.h"

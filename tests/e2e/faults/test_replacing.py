@@ -1,4 +1,5 @@
 """modeld --replace, and what happens while the texts of the file before are still being written."""
+import os
 import random
 import signal
 import time
@@ -54,7 +55,7 @@ class Replaced(Stack):
         self.heard.begins()
         self.undisturbed_heard = self.heard.text()
         self.writer = self.popen("generate", *TEXT)
-        self.begun = self.writer.stdout.read(1)
+        self.begun = os.read(self.writer.stdout.fileno(), 4096)
         self.samplerd.send_signal(signal.SIGSTOP)
         self.heard.begins()
         return self
