@@ -320,6 +320,7 @@ bench-hosts:
 
 ROOT = $(DESTDIR)$(PREFIX)
 SHARE = $(ROOT)/share
+UNITS = $(ROOT)/lib/systemd/system
 
 # Man pages are made of what the programs print for --help; completion asks them when it is used.
 install: all
@@ -330,11 +331,13 @@ install: all
 	install -D -m 644 deploy/completion/trivium.zsh "$(SHARE)/zsh/site-functions/_trivium"
 	for program in $(PROGRAMS); do install -D -m 644 deploy/completion/trivium.bash \
 		"$(SHARE)/bash-completion/completions/$$program" || exit 1; done
+	install -d "$(UNITS)"
+	sed 's|/usr/local|$(PREFIX)|' deploy/trivium@.service > "$(UNITS)/trivium@.service"
 
 uninstall:
 	for program in $(PROGRAMS); do rm -f "$(ROOT)/bin/$$program" "$(SHARE)/man/man1/$$program.1" \
 		"$(SHARE)/bash-completion/completions/$$program" || exit 1; done
-	rm -f "$(SHARE)/man/man1/trivium-"*.1 "$(SHARE)/zsh/site-functions/_trivium" "$(SHARE)/trivium/chapter.gguf"
+	rm -f "$(SHARE)/man/man1/trivium-"*.1 "$(SHARE)/zsh/site-functions/_trivium" "$(SHARE)/trivium/chapter.gguf" "$(UNITS)/trivium@.service"
 	[ ! -d "$(SHARE)/trivium" ] || rmdir --ignore-fail-on-non-empty "$(SHARE)/trivium"
 
 clean:

@@ -1,11 +1,14 @@
 """What `make install` puts beside the programs: man pages and completion, which follow the programs' own help."""
 import os
 import re
+import shutil
+import signal
 import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT
+from conftest import BUILD, ROOT, Stack, wait_until
+from kills.models import MADE_SHAPE
 from programs import DAEMONS, all_of_them, commands, help_of
 
 PROGRAMS = ("trivium", *DAEMONS)
@@ -28,12 +31,46 @@ def test_uninstall_takes_out_what_install_put_there(tmp_path, name):
     assert installed == {
         *(f"bin/{program}" for program in PROGRAMS), "share/trivium/chapter.gguf",
         *(f"share/man/man1/{'-'.join(words)}.1" for words in all_of_them()),
-        *(f"share/bash-completion/completions/{program}" for program in PROGRAMS), "share/zsh/site-functions/_trivium"}
+        *(f"share/bash-completion/completions/{program}" for program in PROGRAMS), "share/zsh/site-functions/_trivium",
+        "lib/systemd/system/trivium@.service"}
     (folder / "usr/bin/other").touch()
     assert make_to(folder, "uninstall") == {"bin/other"}
     assert not (folder / "usr/share/trivium").exists()
     make_to(folder, "uninstall")                    # nothing to take out is fine
     assert first_word.exists() and set(tmp_path.iterdir()) == {folder, first_word}
+
+
+def test_the_unit_starts_reloads_and_ends_all_three(tmp_path, models):
+    """With the settings files of deploy/RUNNING.md; only the folders are this test's."""
+    make_to(tmp_path, "install")
+    unit = tmp_path / "usr/lib/systemd/system/trivium@.service"
+    told = dict(line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line and not line.startswith("#"))
+    assert (told["Environment"], told["RuntimeDirectory"]) == ("XDG_RUNTIME_DIR=/run", "trivium")
+    assert told["ExecReload"] == "/bin/kill -HUP $MAINPID" and float(told["TimeoutStopSec"]) > 30
+    page = (ROOT / "deploy/RUNNING.md").read_text()
+    files = re.findall(r'^    echo "(.*)" > /etc/trivium/(\w+)$', page, re.MULTILINE)
+    assert {role for _, role in files} == set(DAEMONS)
+    with Stack() as stack:
+        for text, role in files:
+            (tmp_path / role).write_text(text.replace("/var/lib/trivium/model.gguf", str(models(**MADE_SHAPE))) + "\n")
+            program, *flags = told["ExecStart"].replace("%i", role).replace("/etc/trivium", str(tmp_path)).split()
+            stack.start(role, *flags, program=tmp_path / program.lstrip("/"))
+        stack.wait_ready()
+        for daemon in stack.processes:
+            daemon.send_signal(signal.SIGHUP)
+            wait_until(lambda: " config_read " in stack.log(daemon), what="a file that is read again")
+        for daemon in stack.processes:
+            daemon.send_signal(signal.SIGTERM)
+        assert [daemon.wait(timeout=60) for daemon in stack.processes] == [0, 0, 0]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
+def test_systemd_understands_the_unit(tmp_path):
+    for role in DAEMONS:
+        unit = tmp_path / f"trivium@{role}.service"
+        unit.write_text((ROOT / "deploy/trivium@.service").read_text().replace("/usr/local/bin", str(BUILD)))
+        told = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], stderr=subprocess.PIPE, text=True, timeout=60)
+        assert str(tmp_path) not in told.stderr and told.returncode == 0, told.stderr
 
 
 @pytest.fixture(scope="module")
