@@ -221,15 +221,18 @@ modeld *models_replaced(models *ms) {
         if (!is_open(m) || !served_model_vocab(m)) continue;
         for (served_model *other = ms->first; other; other = other->next)
             for (modeld *d = other->modelds; d && other != m && strcmp(other->name, m->name) == 0; d = d->next)
-                if (!d->is_draining && is_replaced_by(d, m)) return d;
+                if (!d->is_draining && is_replaced_by(d, m)) {
+                    d->is_draining = d->is_untold = true;
+                    return d;
+                }
     }
     return NULL;
 }
 
-modeld *models_untold(models *ms) {
+modeld *models_untold(models *ms, model_awaited *awaited, const void *context) {
     for (served_model *m = ms->first; m; m = m->next)
         for (modeld *d = m->modelds; d; d = d->next) {
-            if (!d->is_untold) continue;
+            if (!d->is_untold || awaited(context, m)) continue;
             d->is_untold = false;
             return d;
         }
@@ -308,20 +311,26 @@ static bool precedes(const modeld *a, const modeld *b, const modeld_choice *by) 
     return a != by->avoided && (b == by->avoided || a->load < b->load);
 }
 
-static modeld *best_of(const served_model *m, const modeld_choice *by, bool draining) {
+typedef bool modeld_rule(const modeld *d);
+static bool takes_new(const modeld *d) { return !d->is_draining; }
+static bool knows_no_better(const modeld *d) { return d->is_untold; }
+static bool any_will_do(const modeld *d) { return d != NULL; }
+
+static modeld *best_of(const served_model *m, const modeld_choice *by, modeld_rule *fits) {
     modeld *best = NULL;
     for (modeld *d = m->modelds; d; d = d->next)
-        if (d->is_draining == draining && (!best || precedes(d, best, by))) best = d;
+        if (fits(d) && (!best || precedes(d, best, by))) best = d;
     return best;
 }
 
 modeld *served_model_for_new(const served_model *m, const modeld_choice *by) {
-    return best_of(m, by, false);
+    modeld *open = best_of(m, by, takes_new);
+    return open ? open : best_of(m, by, knows_no_better);
 }
 
 modeld *served_model_for_begun(const served_model *m, const modeld_choice *by) {
-    modeld *open = best_of(m, by, false);
-    return open ? open : best_of(m, by, true);
+    modeld *open = best_of(m, by, takes_new);
+    return open ? open : best_of(m, by, any_will_do);
 }
 
 bool served_model_is_draining(const served_model *m) {

@@ -44,10 +44,12 @@ typedef enum samplers_told { SAMPLERS_UNTOLD, SAMPLERS_NONE, SAMPLERS_SOME } sam
 void modeld_tells_samplers(modeld *d, samplers_told told);
 
 /* The next modeld whose model another one takes the place of: that has its vocabulary here, and a samplerd, unless this one has
- * none either. It is to drain (modeld_drain), and to be told. NULL: none. */
+ * none either. From here on it drains; it is to be told by models_untold. NULL: none. */
 modeld *models_replaced(models *ms);
-/* One that joined after its name had gone to another one: it drains, and is to be told. Each once; NULL: no more. */
-modeld *models_untold(models *ms);
+/* One whose name has gone to another one, before it joined or since: it drains, and is to be told now, for nobody waits to
+ * begin there. Each once; NULL: no more. */
+typedef bool model_awaited(const void *context, const served_model *m);
+modeld *models_untold(models *ms, model_awaited *awaited, const void *context);
 void models_leave(modeld **d);      /* requests and calls must have left it before */
 
 /* Remember why the process `incarnation` was cut: its Hellos are refused with this sentence; with STATUS_NO_MEMORY
@@ -93,7 +95,8 @@ typedef struct modeld_choice {
     const void *wanted;
 } modeld_choice;
 
-/* The modeld of this model that takes something new; NULL: none is here. */
+/* The modeld of this model that takes something new: where none is open, one that has not been told that it drains, for what
+ * met its model before. NULL: none is here. */
 modeld *served_model_for_new(const served_model *m, const modeld_choice *by);
 /* The same for a text that has begun, which none but its model can go on with: where none is open, one that drains. */
 modeld *served_model_for_begun(const served_model *m, const modeld_choice *by);

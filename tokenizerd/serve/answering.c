@@ -328,6 +328,12 @@ void answering_modeld_left(answering *a, const modeld *d) {
     }
 }
 
+bool answering_awaits(const answering *a, const served_model *m) {
+    for (call *c = calls_first(a->calls); c; c = calls_next(c))
+        if (c->model == m && c->state != CALL_SENT && call_errand_of(c)) return true;
+    return false;
+}
+
 void answering_samplers_changed(answering *a, const served_model *m) {
     for (call *c = calls_first(a->calls), *next; c; c = next) {
         next = calls_next(c);

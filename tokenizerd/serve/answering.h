@@ -30,6 +30,7 @@ void answering_scored(answering *a, const modeld *d, uint64_t number, const mode
 void answering_probed(answering *a, const modeld *d, uint64_t number, int32_t id,
                       const double *probabilities, size_t n_probabilities);
 void answering_failed(answering *a, const modeld *d, uint64_t number, const failure *why);
+bool answering_awaits(const answering *a, const served_model *m);   /* has a call met it that a modeld answers, and is not there? */
 void answering_modeld_left(answering *a, const modeld *d);  /* they go elsewhere in the next turn */
 
 /* Modelds of this model have others than before: a call whose modeld has none for it goes where there is one. */

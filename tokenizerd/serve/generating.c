@@ -309,6 +309,12 @@ static void move(generating *g, request *r) {
     advance(g, r);
 }
 
+bool generating_awaits(const generating *g, const served_model *m) {
+    for (const request *r = requests_first(g->requests); r; r = requests_next(r))
+        if (r->model == m && (r->state == REQUEST_ENCODING || r->state == REQUEST_WAITING)) return true;
+    return false;
+}
+
 void generating_samplers_changed(generating *g, const served_model *m) {
     for (request *r = requests_first(g->requests), *next; r; r = next) {
         next = requests_next(r);

@@ -43,6 +43,7 @@ void generating_retuned(generating *g, const modeld *d, named_text name, uint32_
 void generating_queued(generating *g, const modeld *d, named_text name, bool over);
 void generating_closed(generating *g, const modeld *d, named_text name, request_finish finish,
                        const request_closing *closing, const failure *why);
+bool generating_awaits(const generating *g, const served_model *m);     /* has a text met it, and is not at a modeld? */
 void generating_modeld_left(generating *g, const modeld *d);    /* they go on elsewhere in the next turn */
 /* Modelds of this model have others than before: a text whose modeld has none for it goes where there is one. */
 void generating_samplers_changed(generating *g, const served_model *m);

@@ -92,8 +92,6 @@ static void replace(joining *j) {
     for (modeld *d; (d = models_replaced(j->models)) != NULL;) {
         log_event(LOG_INFO, "model_replaced", "name=\"%s\" fingerprint=%s", served_model_name(modeld_model(d)),
                   served_model_fingerprint(modeld_model(d)));
-        modeld_drain(d);
-        modeld_link_ask_to_drain(j->modelds, d, 0, NULL, 0, NULL);
         models_change(j);
     }
 }
@@ -111,8 +109,21 @@ void joining_samplers_changed(joining *j, modeld *d) {
     replace(j);
 }
 
-void joining_tell(joining *j) {
-    for (modeld *d; (d = models_untold(j->models)) != NULL;) modeld_link_ask_to_drain(j->modelds, d, 0, NULL, 0, NULL);
+/* What has met its model and is not at a modeld yet. */
+typedef struct met_texts {
+    const generating *texts;
+    const answering *calls;
+} met_texts;
+
+static bool is_awaited(const void *context, const served_model *m) {
+    const met_texts *met = context;
+    return generating_awaits(met->texts, m) || answering_awaits(met->calls, m);
+}
+
+void joining_tell(joining *j, const generating *g, const answering *a) {
+    const met_texts met = {g, a};
+    for (modeld *d; (d = models_untold(j->models, is_awaited, &met)) != NULL;)
+        modeld_link_ask_to_drain(j->modelds, d, 0, NULL, 0, NULL);
 }
 
 /* ---- vocabularies ---- */
@@ -135,10 +146,6 @@ status joining_piece(joining *j, modeld *d, const vocab_piece *piece, failure *f
 }
 
 /* ---- news ---- */
-
-bool joining_has_news(const joining *j) {
-    return j->has_news;
-}
 
 bool joining_take_news(joining *j) {
     bool had_news = j->has_news;

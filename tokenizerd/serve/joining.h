@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "answering.h"
+#include "generating.h"
 #include "proto/net/loop.h"
 #include "tokenizerd/links/modeld_link.h"
 #include "tokenizerd/route/models.h"
@@ -21,12 +23,11 @@ void joining_samplers_changed(joining *j, modeld *d);
 status joining_piece(joining *j, modeld *d, const vocab_piece *piece, failure *f);
 
 void joining_ask(joining *j);       /* for vocabularies that are wanted: in each turn */
-/* Those that joined under a name that another one has by now are to drain. After the texts that waited for them have gone on
- * there: a modeld that drains and has nothing leaves. */
-void joining_tell(joining *j);
+/* Those whose name another one has by now are to drain, once what waits for their model has gone on there: a modeld that drains
+ * and has nothing leaves. */
+void joining_tell(joining *j, const generating *g, const answering *a);
 
 /* Models have come or gone, and nobody has taken that as news yet: those who wait may go on. */
-bool joining_has_news(const joining *j);
 bool joining_take_news(joining *j);
 
 #endif

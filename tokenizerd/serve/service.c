@@ -43,20 +43,19 @@ static void on_turn(void *context) {
     if (joining_take_news(s->joining)) {
         generating_go_on(&s->generating);
         answering_go_on(&s->answering);
-        joining_tell(s->joining);
+        joining_tell(s->joining, &s->generating, &s->answering);
     }
     bool has_more = answering_turn(&s->answering);
     if (encode_queue_turn(s->encode_queue) || has_more) wakeup_set(&s->turn, 0);
 }
 
-/* Also the net under a turn that could not be asked for, for want of memory. */
 static void on_sweep(void *context) {
     service *s = context;
     uint64_t now_us = clock_us();
     generating_sweep(&s->generating, now_us);
     answering_sweep(&s->answering, now_us);
     tracing_sweep(&s->tracing, now_us);
-    if (joining_has_news(s->joining)) wakeup_set(&s->turn, 0);
+    joining_tell(s->joining, &s->generating, &s->answering);
 }
 
 /* ---- what the links say ---- */

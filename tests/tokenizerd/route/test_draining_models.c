@@ -136,6 +136,28 @@ static void test_one_that_was_replaced_may_come_back_for_what_it_began(void **st
     assert_int_equal(models_join(ms, &offer, 1, NULL, &back, &f), STATUS_NAME_TAKEN);     /* nobody needs it any more */
 }
 
+static const served_model *awaited_one;
+
+static bool is_awaited(const void *context, const served_model *m) {
+    (void)context;
+    return m == awaited_one;
+}
+
+/* What met its model before has nowhere else to go. */
+static void test_one_is_told_once_nothing_waits_for_it(void **state) {
+    models *ms = *state;
+    modeld *old = model_at_hand(ms, "m", "old"), *young = joins_in_place(ms, "new");
+    awaited_one = modeld_model(old);
+    assert_ptr_equal(models_replaced(ms), old);
+    assert_ptr_equal(models_find_open(ms, "m", ""), modeld_model(young));
+    assert_null(models_untold(ms, is_awaited, NULL));
+    assert_ptr_equal(served_model_for_new(modeld_model(old), &anybody), old);
+    awaited_one = NULL;
+    assert_ptr_equal(models_untold(ms, is_awaited, NULL), old);
+    assert_null(models_untold(ms, is_awaited, NULL));
+    assert_null(served_model_for_new(modeld_model(old), &anybody));
+}
+
 /* What is new would wait there. */
 static void test_one_without_a_samplerd_replaces_nobody_that_has_one(void **state) {
     models *ms = *state;
@@ -279,6 +301,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_model_of_which_all_drain_is_not_open, setup, teardown),
         cmocka_unit_test_setup_teardown(test_its_name_is_free, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_that_is_replaced_takes_nothing_new, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_is_told_once_nothing_waits_for_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_without_a_samplerd_replaces_nobody_that_has_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nor_is_one_waited_for_where_the_old_one_has_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_old_file_is_served_by_more_until_then, setup, teardown),
