@@ -1,7 +1,6 @@
 """Daemons that are told to end: what they have goes on to its end, or elsewhere from where it is, and the bytes are the same."""
 import re
 import signal
-import time
 
 import pytest
 
@@ -289,25 +288,6 @@ def test_one_without_a_samplerd_waits_for_it_and_nobody_else_does(stack, model, 
     stack.start("samplerd", "--join", place)
     wait_until(lambda: len(fingerprint_of(stack)) == 1, what="one model")
     assert stack.text(*SHORT) == other_text
-
-
-def test_texts_that_come_just_then_are_written_with_either(stack, model, other_model):
-    """With what is new and with the word that the new one can be used tokenizerd is faced at once, however it takes them."""
-    start_made(stack, model)
-    place = f"ipc://{stack.folder}/of-its-own"
-    new = stack.start("modeld", "--model", other_model, "--name", "made", "--bind-samplers", place, "--replace")
-    wait_until(lambda: len(fingerprint_of(stack)) == 2, what="both models")
-    tokenizerd = stack.processes[0]
-    tokenizerd.send_signal(signal.SIGSTOP)
-    samplerd = stack.start("samplerd", "--join", place)
-    texts = [stack.popen("generate", "hello " * 100, "--seed", "1", "--max-new-tokens", "5", "--ignore-eos") for _ in range(8)]
-    wait_until(lambda: " joined " in stack.log(samplerd), what="a samplerd that joins the new one")
-    time.sleep(0.5)         # until all has been said; less than it takes to be lost
-    tokenizerd.send_signal(signal.SIGCONT)
-    written = {text.communicate(timeout=100)[0] for text in texts}
-    assert [text.returncode for text in texts] == [0] * 8 and len(written) <= 2
-    wait_until(lambda: len(fingerprint_of(stack)) == 1, what="one model")
-    assert new.poll() is None
 
 
 def test_one_is_replaced_that_drains_already(stack, model, other_model, undisturbed, other_text):

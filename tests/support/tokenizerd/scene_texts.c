@@ -29,14 +29,20 @@ static Trivium__Generate generate_new(uint32_t attempt) {
     return g;
 }
 
-void asks_for_a_text(uint32_t wait_ms) {
+void sends_a_text(uint32_t wait_ms) {
     Trivium__Segment said = TRIVIUM__SEGMENT__INIT, *pieces[] = {&said};
     said.n_bytes = 2;
     Trivium__Generate g = generate_new(1);
     g.segments = pieces;
     g.n_segments = 1;
     g.wait_ms = wait_ms;
-    client_says(ASK(GENERATE, generate, &g), &(wire_raw){"hi", 2}, 1);
+    Trivium__TextRequest m = ASK(GENERATE, generate, &g);
+    fake_peer_send(&tokenizerd.client.peer, &m.base, &(wire_raw){"hi", 2}, 1);
+}
+
+void asks_for_a_text(uint32_t wait_ms) {
+    sends_a_text(wait_ms);
+    asker_is_heard(&tokenizerd.client);
 }
 
 /* The next attempt, with the prompt and what was drawn so far. */

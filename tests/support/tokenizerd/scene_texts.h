@@ -9,6 +9,7 @@ extern asker *const first_modeld, *const second_modeld;
 /* ---- said ---- */
 
 void asks_for_a_text(uint32_t wait_ms);     /* attempt 1; "." is a stop string */
+void sends_a_text(uint32_t wait_ms);        /* the same, which nobody has heard yet */
 void resumes(uint32_t attempt, const char *drawn);      /* from what was drawn so far */
 void draws(asker *modeld, uint32_t attempt, uint32_t step, uint8_t byte);
 void closes(asker *modeld, uint32_t attempt, Trivium__CloseReason reason, Trivium__Code code);

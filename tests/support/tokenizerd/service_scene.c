@@ -115,7 +115,7 @@ void modeld_joins(asker *modeld) {
     scene_vocabulary(say_piece, modeld);
 }
 
-void modeld_reports(asker *modeld, const char *pool) {
+void modeld_sends_report(asker *modeld, const char *pool) {
     Trivium__SamplerReport one = TRIVIUM__SAMPLER_REPORT__INIT, *list[] = {&one};
     Trivium__ModelReport report = TRIVIUM__MODEL_REPORT__INIT;
     Trivium__Heartbeat beat = TRIVIUM__HEARTBEAT__INIT;
@@ -128,6 +128,10 @@ void modeld_reports(asker *modeld, const char *pool) {
     control.word_case = TRIVIUM__CONTROL__WORD_HEARTBEAT;
     control.heartbeat = &beat;
     fake_peer_say(&modeld->peer, control);
+}
+
+void modeld_reports(asker *modeld, const char *pool) {
+    modeld_sends_report(modeld, pool);
     asker_is_heard(modeld);
 }
 

@@ -34,6 +34,7 @@ void modeld_joins(asker *modeld);           /* and brings its vocabulary, if it 
 typedef void vocabulary_bearer(void *context, Trivium__VocabularyPiece *piece);
 void scene_vocabulary(vocabulary_bearer *bring, void *context);
 void modeld_reports(asker *modeld, const char *pool);   /* one samplerd, of this pool; NULL: none */
+void modeld_sends_report(asker *modeld, const char *pool);      /* the same, which nobody has heard yet */
 void modeld_leaves(asker *modeld);          /* it may join again */
 
 /* ---- saying: returns when it is heard ---- */

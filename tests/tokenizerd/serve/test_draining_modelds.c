@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/base/limits.h"
 #include "tests/support/modeld/wire_chain.h"
@@ -194,6 +195,28 @@ static void one_that_was_replaced_comes_back_for_its_texts(void **state) {
     assert_true(asker_is_silent(first_modeld) && asker_is_silent(second_modeld));
 }
 
+/* Both words lie there when tokenizerd looks: its clients' first. */
+static void what_met_its_model_just_before_is_written_there(void **state) {
+    (void)state;
+    Trivium__ModelOffer other = tokenizerd.offer;
+    other.fingerprint = "g";
+    first_modeld->hello.uptime_ms = 60000;
+    second_modeld->hello.model = &other;
+    second_modeld->hello.replaces = true;
+    modeld_joins(first_modeld);
+    modeld_reports(first_modeld, DEFAULT_POOL);
+    modeld_joins(second_modeld);
+    sends_a_text(60000);
+    modeld_sends_report(second_modeld, DEFAULT_POOL);
+    usleep(100 * 1000);
+    TOLD(STARTED);
+    is_opened(first_modeld, 1, "hi");
+    assert_int_equal(ASKED(first_modeld, DRAIN)->drain->call, 0);
+    draws(first_modeld, 1, 0, 'b');
+    is_shown(1, 0, "b");
+    assert_true(asker_is_silent(second_modeld));
+}
+
 /* ---- shown, and said by others ---- */
 
 static const char *state_of_the_modeld(void) {
@@ -240,6 +263,7 @@ int main(void) {
         TEST(scores_and_probes_go_to_another),
         TEST(a_text_becomes_ids_all_the_same),
         TEST(one_that_was_replaced_comes_back_for_its_texts),
+        TEST(what_met_its_model_just_before_is_written_there),
         TEST(it_is_shown),
         TEST(what_a_client_says_changes_nothing),
         TEST(the_client_is_told_of_the_wait),   /* last: it comes after a second */
