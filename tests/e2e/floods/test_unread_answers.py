@@ -17,9 +17,8 @@ class Unreading(Pipelining):
     """It reads until it has joined, and goes on saying that it is there."""
     receive_mark = 1
 
-    def receive_all(self):
-        if not self.ready.is_set():
-            super().receive_all()
+    def joined(self, sender):
+        self.reads = False
 
 
 # A text of 3 MB would have more than TOKENIZE_IDS_MAX ids of this model's: the answer to that is a short sentence.

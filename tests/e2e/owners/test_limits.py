@@ -111,11 +111,6 @@ def test_answers_that_nobody_reads(model, fakes):
     with Narrow(model, []) as one:
         class Deaf(AskingClient):
             receive_mark = 1
-            reads = True
-
-            def receive_all(self):
-                if self.reads:
-                    super().receive_all()
 
         ann, bob = fakes(Deaf, f"ipc://{one.runtime}/clients", "ann", "ann"), one.user(fakes, "bob")
         ann.reads = False
