@@ -1,6 +1,5 @@
 """Over tcp a text belongs to the key of whoever asked for it: nobody else finds it, whatever is asked, and what one key may have
 is no limit of another's."""
-import os
 import random
 import re
 import subprocess
@@ -10,6 +9,7 @@ import pytest
 from asking_client import FINISH_LENGTH
 from conftest import wait_until
 from guarded import GuardedStack, guarded         # noqa: F401 (a fixture)
+from lost_daemons import lost_while_all_write
 
 PATIENT = ("--step-deadline-ms", "60000", "--heartbeat-ms", "20000")      # a text stands still while its samplerd does
 
@@ -20,6 +20,7 @@ def listed(stack, *flags):
 
 def test_a_text_belongs_to_its_key(guarded):  # noqa: F811
     ann, bob, gate = guarded.client("ann"), guarded.client("bob"), guarded.client("gate", rights="gateway")
+    guarded.client_flags = ("--wait", "60")     # what is asked here is asked once, however busy the machine is
     writer = guarded.popen("generate", "hello", "--ignore-eos", "--max-new-tokens", 90000, *ann, stdout=subprocess.DEVNULL)
     mine, = wait_until(lambda: listed(guarded, *ann), what="her text")
     request = mine["request"]
@@ -104,29 +105,16 @@ def alone(house):
     return texts
 
 
-def lost_while_both_write(house, users, role, n_steps):
-    """A request of both at once; at about this step of it the daemon is killed, and another one begins."""
-    for _ in range(5):
-        request = os.urandom(16)
-        for name, user in users.items():
-            user.begun(request, **HOW[name])
-        wait_until(lambda: all(user.chunks(request) and user.chunks(request)[-1].step >= n_steps for user in users.values()),
-                   what=f"{n_steps} steps of each")
-        house.kill(getattr(house, role))
-        is_caught = all(user.is_writing(request) for user in users.values())
-        house.start_again(role)
-        if is_caught:
-            return request
-        for user in users.values():
-            user.text(request)
-    pytest.fail("each text was over before its daemon was")
-
-
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("role", ["modeld", "samplerd"])
 def test_two_keys_write_texts_of_one_id_and_lose_a_daemon(house, ann, bob, alone, role, seed):
     users = {"ann": ann, "bob": bob}
-    request = lost_while_both_write(house, users, role, random.Random(f"{role}-{seed}").randrange(MOST_STEPS))
+
+    def begin(request):
+        for name, user in users.items():
+            user.begun(request, **HOW[name])
+    n_steps = random.Random(f"{role}-{seed}").randrange(MOST_STEPS)
+    request = lost_while_all_write(house, users.values(), role, n_steps, begin)
     for name, user in users.items():
         text, done = user.text(request)
         assert (text, done.reason, done.n_tokens) == (alone[name], FINISH_LENGTH, HOW[name]["n_tokens"]), name

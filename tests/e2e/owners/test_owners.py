@@ -6,6 +6,7 @@ import pytest
 
 from asking_client import ENOUGH, FINISH_CANCELLED, FINISH_LENGTH, GREEDY, AskingClient
 from conftest import Stack, wait_until
+from lost_daemons import lost_while_all_write
 import common_pb2
 
 NOBODY = 65534                      # a user that no file here belongs to
@@ -132,13 +133,22 @@ def test_a_name_that_is_none(ann):
 
 # ---- the same ids ----
 
+class Losing(Stack):
+    """A stack that may lose its modeld."""
+
+    def begin(self, *modeld):
+        self.flags = {"modeld": ("--model", *modeld)}
+        self.start_all(*modeld)
+        return self
+
+    def start_again(self, role):
+        setattr(self, role, self.start(role, *self.flags[role]))
+
+
 @pytest.fixture
 def own(models):
-    """A stack that may lose its daemons."""
-    with Stack() as one:
-        one.path = models(type="Q8_0", seed=3, context=100000)
-        one.start_all(one.path, "--step-deadline-ms", "60000")
-        yield one
+    with Losing() as one:
+        yield one.begin(models(type="Q8_0", seed=3, context=100000), "--step-deadline-ms", "60000")
 
 
 PROMPT_IDS = {"ann": 20, "bob": 33}
@@ -147,20 +157,19 @@ PROMPT_IDS = {"ann": 20, "bob": 33}
 def test_two_owners_write_texts_of_one_id_and_lose_their_modeld(own, fakes):
     """And watch them: each sees what its own text drew, and nothing else."""
     users = {name: join(own, fakes, name) for name in PROMPT_IDS}
-    how = {name: {"n_tokens": 4000, "n_ids": n_ids} for name, n_ids in PROMPT_IDS.items()}
+    how = {name: {"n_tokens": 4000, "n_ids": n_ids, "wait_ms": 60000} for name, n_ids in PROMPT_IDS.items()}
     alone = {name: user.text(user.generate(**how[name]))[0] for name, user in users.items()}
     assert alone["ann"] != alone["bob"]
-    request = os.urandom(16)
-    watchers = {name: join(own, fakes, name) for name in users}
-    with own.held():
-        for name, user in users.items():
-            user.begun(request, **how[name])
-            watchers[name].ask("watch", request=request, n_candidates=1)
-            assert watchers[name].answer("watched")[0].n_prompt == PROMPT_IDS[name]
-    wait_until(lambda: all(user.chunks(request) for user in users.values()), what="some tokens of each")
-    own.kill(own.modeld)
-    assert all(user.is_writing(request) for user in users.values())
-    own.modeld = own.start("modeld", "--model", own.path, "--step-deadline-ms", "60000")
+    watchers = {}
+
+    def begin(request):
+        with own.held():
+            for name, user in users.items():
+                user.begun(request, **how[name])
+                watchers[name] = join(own, fakes, name)
+                watchers[name].ask("watch", request=request, n_candidates=1)
+                assert watchers[name].answer("watched")[0].n_prompt == PROMPT_IDS[name]
+    request = lost_while_all_write(own, users.values(), "modeld", 0, begin)
     for name, user in users.items():
         text, done = user.text(request)
         assert (text, done.reason, done.n_tokens) == (alone[name], FINISH_LENGTH, 4000), name
