@@ -192,9 +192,14 @@ static size_t answer_bytes(const call *c) {
     }
 }
 
-/* Whoever asks and reads late is not to be cut for answers that it asked for: these find room in its outbox. */
-static status unread_check(const call *c, size_t n_unread_bytes, failure *f) {
-    if (n_unread_bytes == 0 || c->n_bytes_held + n_unread_bytes <= CALLS_BYTES_MAX) return STATUS_OK;
+/* Whoever asks and reads late is not to be cut for answers that it asked for: this one, and those of its calls that are under
+ * way, find room in its outbox. */
+static status unread_check(const calls *cs, const call *c, size_t n_unread_bytes, failure *f) {
+    if (n_unread_bytes == 0) return STATUS_OK;
+    size_t n_bytes = c->n_bytes_held + n_unread_bytes;
+    for (const call *other = cs->first; other; other = other->next)
+        if (other->client == c->client) n_bytes += other->n_bytes_held;
+    if (n_bytes <= CALLS_BYTES_MAX) return STATUS_OK;
     return fail(f, STATUS_BUSY, "this client has not read %zu bytes yet, and there is no room for another answer; try again later",
                 n_unread_bytes);
 }
@@ -282,7 +287,7 @@ static void call_link(calls *cs, call *c) {
 }
 
 /* It is its owner's, with all that it holds. */
-static status fill(call *c, const call_order *o, failure *f) {
+static status fill(const calls *cs, call *c, const call_order *o, failure *f) {
     status st = owner_take(c->owner, HOLDING_CALLS, 1, f);
     if (st != STATUS_OK) {
         owner_release(&c->owner);   /* it has no place to give back */
@@ -291,7 +296,7 @@ static status fill(call *c, const call_order *o, failure *f) {
     order_copy(c, o);
     st = part_copy(c, o, f);
     if (st == STATUS_OK) st = bytes_take(c, answer_bytes(c), f);
-    return st == STATUS_OK ? unread_check(c, o->n_unread_bytes, f) : st;
+    return st == STATUS_OK ? unread_check(cs, c, o->n_unread_bytes, f) : st;
 }
 
 status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, failure *f) {
@@ -305,7 +310,7 @@ status calls_add(calls *cs, const call_order *o, uint64_t now_us, call **out, fa
     }
     c->serving = cs->serving;
     c->owner = own;
-    st = fill(c, o, f);
+    st = fill(cs, c, o, f);
     if (st != STATUS_OK) {
         call_free(c);
         return st;

@@ -145,6 +145,27 @@ static void test_answers_that_were_not_read_count_for_whoever_asks(void **state)
     add(cs, &order);
 }
 
+/* Its calls that are under way will be answered, too. */
+static void test_answers_to_come_count_beside_those_that_were_not_read(void **state) {
+    calls *cs = *state;
+    failure f;
+    call *c = NULL;
+    strategy none;
+    strategy_init(&none);
+    int ann, bob;
+    call_order order = large_probe(&none);
+    order.client = &ann;
+    call *first = add(cs, &order);
+    order.n_unread_bytes = CALLS_BYTES_MAX - 2 * PROBE_BYTES + 1;
+    assert_int_equal(calls_add(cs, &order, 0, &c, &f), STATUS_BUSY);
+    assert_non_null(strstr(f.message, "has not read"));
+    order.client = &bob;
+    add(cs, &order);
+    order.client = &ann;
+    calls_remove(cs, &first);
+    add(cs, &order);
+}
+
 static void test_orders_out_of_range_are_refused(void **state) {
     calls *cs = *state;
     static char long_name[NAME_BYTES_MAX + 2];
@@ -337,6 +358,7 @@ int main(void) {
         CASE(test_one_owner_gets_a_share),
         CASE(test_what_calls_hold_is_bounded_by_owner),
         CASE(test_answers_that_were_not_read_count_for_whoever_asks),
+        CASE(test_answers_to_come_count_beside_those_that_were_not_read),
         CASE(test_orders_out_of_range_are_refused),
         CASE(test_what_was_asked_is_copied),
         CASE(test_a_call_that_comes_back_waits_anew),
