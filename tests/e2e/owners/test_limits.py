@@ -138,9 +138,13 @@ def test_pages_go_round_by_owner(models, fakes):
     """Where they hold one text at a time, the second owner's is next, though the first one's came before."""
     with Narrow(models(type="Q4_1", seed=1), [], "--kv-memory", "16K") as one:
         ann, bob = one.user(fakes, "ann"), one.user(fakes, "bob")
+
+        def is_opened(n_texts):
+            wait_until(lambda: one.log(one.modeld).count(" opened ") == n_texts, what=f"{n_texts} texts at modeld")
         with one.held():
             texts = [ann.begun().hex() for _ in range(3)]
-            wait_until(lambda: one.log(one.modeld).count(" opened ") == 3, what="all of hers at modeld")
+            is_opened(3)
             texts.insert(1, bob.begun().hex())
+            is_opened(4)        # else hers may have ended before his has come that far
         wait_until(lambda: len(closed(one)) == 4, what="all texts")
         assert closed(one) == texts
