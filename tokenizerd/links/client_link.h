@@ -111,6 +111,7 @@ status client_link_new(client_link **out, const link_options *options, const cli
 void client_link_free(client_link **l);         /* says Leave to all; NULL is fine */
 const char *client_link_address(const client_link *l);
 void client_link_drain(client_link *l);         /* says Draining to all, now and later */
+owner_caller client_link_call_owner;    /* the context is a link: a key by the name under which it is authorised */
 bool client_link_has_sent(const client_link *l);        /* nothing that clients were told waits any more */
 void client_link_works(peer *client);           /* within find_work; NULL: nobody */
 

@@ -171,6 +171,12 @@ static const char *const state_names[REQUEST_STATES] = {
     [REQUEST_RESTING] = "resting",   [REQUEST_CLOSING] = "closing", [REQUEST_DONE] = "done",
 };
 
+bool client_link_call_owner(void *context, const char *name, char out[OWNER_BYTES_MAX + 1]) {
+    const client_link *l = context;
+    _Static_assert((int)KEY_NAME_BYTES_MAX <= (int)OWNER_BYTES_MAX, "there is room for the name of a key");
+    return peers_owner_name(l->bound.peers, name, out);
+}
+
 static bool is_own(const sender *who, const request *r) {
     return strcmp(who->owner, r->owner->name) == 0;
 }

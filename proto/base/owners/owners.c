@@ -11,6 +11,8 @@ enum { BUCKETS = 1024 };
 struct owners {
     holding_table table;
     size_t limits[HOLDINGS_MAX];
+    owner_caller *caller;           /* NULL: nobody has another name */
+    void *caller_context;
     owner *buckets[BUCKETS];
     size_t held[HOLDINGS_MAX];
     size_t n_owners;
@@ -28,6 +30,11 @@ owners *owners_new(const holding_table *table, const size_t *limits) {
 
 void owners_limit(owners *os, const size_t *limits) {
     memcpy(os->limits, limits, os->table.n_rows * sizeof *limits);
+}
+
+void owners_call(owners *os, owner_caller *caller, void *context) {
+    os->caller = caller;
+    os->caller_context = context;
 }
 
 void owners_free(owners **os) {
@@ -78,8 +85,9 @@ void owner_release(owner **out) {
 
 /* ---- how much ---- */
 
-static const char *called(const owner *o) {
-    return o->name[0] ? o->name : "whoever comes without a key";
+static const char *called(const owner *o, char buffer[OWNER_BYTES_MAX + 1]) {
+    if (!o->name[0]) return "whoever comes without a key";
+    return o->home->caller && o->home->caller(o->home->caller_context, o->name, buffer) ? buffer : o->name;
 }
 
 /* What it holds of all that one limit bounds. */
@@ -94,8 +102,9 @@ static size_t held_of_limit(const owner *o, size_t limit) {
 static status limit_check(const owner *o, const holding_row *row, size_t n, failure *f) {
     const size_t n_max = o->home->limits[row->limit], n_held = held_of_limit(o, row->limit);
     if (n_max == 0 || (n <= n_max && n_held <= n_max - n)) return STATUS_OK;
-    return fail(f, STATUS_BUSY, "%s has %zu %s here, and one owner may have %zu; try again later", called(o), n_held,
-                row->things, n_max);
+    char name[OWNER_BYTES_MAX + 1];
+    return fail(f, STATUS_BUSY, "%s has %zu %s here, and one owner may have %zu %s", called(o, name), n_held, row->things,
+                n_max, row->limited);
 }
 
 status owner_take(owner *o, size_t what, size_t n, failure *f) {
@@ -105,8 +114,9 @@ status owner_take(owner *o, size_t what, size_t n, failure *f) {
     if (n > n_free) return fail(f, STATUS_BUSY, "%s%zu %s; try again later", row->full, row->n_max, row->over);
     status st = limit_check(o, row, n, f);
     if (st != STATUS_OK) return st;
+    char name[OWNER_BYTES_MAX + 1];
     if (n > 0 && !share_allows(o->held[what], n, n_free))
-        return fail(f, STATUS_BUSY, "%s has its share of the %zu %s; try again later", called(o), row->n_max, row->shared);
+        return fail(f, STATUS_BUSY, "%s has its share of the %zu %s; try again later", called(o, name), row->n_max, row->shared);
     owner_count(o, what, n);
     return STATUS_OK;
 }

@@ -5,6 +5,7 @@
 #ifndef TRIVIUM_OWNERS_H
 #define TRIVIUM_OWNERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,8 +17,9 @@ enum { HOLDINGS_MAX = 6 };
 /* What owners hold of one table, or of one budget of bytes: the daemon has a row for each, known by its place. */
 typedef struct holding_row {
     size_t n_max;               /* of all owners together */
-    /* Sentences: "FULL n_max OVER; try again later", "OWNER has its share of the n_max SHARED", "OWNER has … THINGS". */
-    const char *full, *over, *shared, *things;
+    /* Sentences: "FULL n_max OVER; try again later", "OWNER has its share of the n_max SHARED", "OWNER has … THINGS here, and
+     * one owner may have … LIMITED". */
+    const char *full, *over, *shared, *things, *limited;
     size_t limit;               /* which of the limits counts, for the sum of all rows that have the same one */
 } holding_row;
 
@@ -46,6 +48,10 @@ typedef struct owner {
  * back without memory. */
 owners *owners_new(const holding_table *table, const size_t *limits);
 void owners_free(owners **os);                      /* nobody may be held any more; NULL is fine */
+
+/* What people call an owner, in the sentences of owner_take. False: by its name, and all are without one who says otherwise. */
+typedef bool owner_caller(void *context, const char *name, char out[OWNER_BYTES_MAX + 1]);
+void owners_call(owners *os, owner_caller *caller, void *context);
 
 /* Others from now on, [n_rows]; what an owner has beyond them stays until it gives it back. */
 void owners_limit(owners *os, const size_t *limits);

@@ -40,7 +40,8 @@ def test_texts(model, fakes):
             first = ann.begun(n_tokens=ENOUGH)
             other.begun()               # whichever of her clients it is
             ann.generate()
-            assert ann.busy("done") == "name:ann has 2 requests here, and one owner may have 2; try again later"
+            assert ann.busy("done") == \
+                "name:ann has 2 texts here, and one owner may have 2 (tokenizerd --texts-an-owner); try again when one is over"
             bob.begun()
             assert len(ann.is_heard()) == 2
             ann.ask("cancel", request=first)
@@ -77,7 +78,8 @@ def test_bytes(model, fakes):
         call = tokenize(ann)
         ann.is_heard()
         tokenize(ann)
-        assert re.fullmatch(r"name:ann has 600\d\d\d bytes here, and one owner may have 1000000; try again later", ann.busy())
+        assert re.fullmatch(r"name:ann has 600\d\d\d bytes here, and one owner may have 1000000 "
+                            r"\(tokenizerd --bytes-an-owner\); try again later", ann.busy())
         bob.cancel_call(tokenize(bob))
         ann.generate(n_ids=120000)
         assert "name:ann has" in ann.busy("done")

@@ -28,7 +28,7 @@ def test_requests(tables, clients):  # noqa: F811
         assert "its share" in ann.busy("done")
         texts.append(bob.begun())
         carl.generate()
-        assert f"{n_all} requests are under way" in carl.busy("done")
+        assert f"{n_all} texts are under way" in carl.busy("done")
         ann.ask("cancel", request=texts[0])
         assert ann.done().reason == FINISH_CANCELLED
         carl.begun()

@@ -18,7 +18,7 @@ def test_of_requests(tables, fakes):  # noqa: F811
     with tables.held():
         text = ann.begun(n_ids=MANY_IDS)
         bob.generate(n_ids=MANY_IDS)
-        assert "bytes for requests" in bob.busy("done")
+        assert "bytes for texts" in bob.busy("done")
         carl.begun()
         cancel(ann, text)
         cancel(bob, bob.begun(n_ids=MANY_IDS))      # so many are not computed soon

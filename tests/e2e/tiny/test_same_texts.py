@@ -41,7 +41,7 @@ def text_is_refused(client):
     """False: there was a place for it."""
     client.generate()
     done = client.done()
-    assert not done.HasField("error") or f"{tiny_limit('REQUESTS_MAX')} requests are under way" in done.error.message, done
+    assert not done.HasField("error") or f"{tiny_limit('REQUESTS_MAX')} texts are under way" in done.error.message, done
     return done.HasField("error")
 
 

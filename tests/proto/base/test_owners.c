@@ -12,9 +12,9 @@
 enum { PLACES, BYTES, MORE_BYTES, ROWS };
 
 static const holding_row rows[ROWS] = {
-    [PLACES] = {8, "", "places are taken already", "places that may be taken", "places", PLACES},
-    [BYTES] = {1000, "", "bytes are held already", "bytes that may be held", "bytes", BYTES},
-    [MORE_BYTES] = {1000, "", "bytes are held already", "bytes that may be held", "bytes", BYTES},
+    [PLACES] = {8, "", "places are taken already", "places that may be taken", "places", "(--places); try again soon", PLACES},
+    [BYTES] = {1000, "", "bytes are held already", "bytes that may be held", "bytes", "(--bytes); try again soon", BYTES},
+    [MORE_BYTES] = {1000, "", "bytes are held already", "bytes that may be held", "bytes", "(--bytes); try again soon", BYTES},
 };
 static const holding_table table = {rows, ROWS};
 
@@ -103,10 +103,10 @@ static void a_limit_holds_for_each_and_for_rows_together(void **state) {
     world w;
     make(&w, (const size_t[ROWS]){[PLACES] = 2, [BYTES] = 300});
     take(w.ann, PLACES, 2);
-    refused(w.ann, PLACES, 1, "ann has 2 places here, and one owner may have 2; try again later");
+    refused(w.ann, PLACES, 1, "ann has 2 places here, and one owner may have 2 (--places); try again soon");
     take(w.bob, PLACES, 2);
     take(w.ann, BYTES, 200);
-    refused(w.ann, MORE_BYTES, 101, "ann has 200 bytes here, and one owner may have 300; try again later");
+    refused(w.ann, MORE_BYTES, 101, "ann has 200 bytes here, and one owner may have 300 (--bytes); try again soon");
     take(w.ann, MORE_BYTES, 100);
     take(w.bob, MORE_BYTES, 300);
     owner_give(w.ann, PLACES, 2);
@@ -123,9 +123,32 @@ static void the_empty_owner_is_told_so(void **state) {
     make(&w, (const size_t[ROWS]){[PLACES] = 1});
     owner *nobody = owners_hold(w.all, "");
     take(nobody, PLACES, 1);
-    refused(nobody, PLACES, 1, "whoever comes without a key has 1 places here, and one owner may have 1; try again later");
+    refused(nobody, PLACES, 1,
+            "whoever comes without a key has 1 places here, and one owner may have 1 (--places); try again soon");
     owner_give(nobody, PLACES, 1);
     owner_release(&nobody);
+    clear(&w);
+}
+
+static bool call_ann(void *context, const char *name, char out[OWNER_BYTES_MAX + 1]) {
+    strcpy(out, context);
+    return strcmp(name, "ann") == 0;
+}
+
+static void sentences_have_what_people_call_an_owner(void **state) {
+    (void)state;
+    world w;
+    make(&w, (const size_t[ROWS]){[PLACES] = 2});
+    owners_call(w.all, call_ann, (char[]){"Ann of the first floor"});
+    take(w.ann, PLACES, 2);
+    refused(w.ann, PLACES, 1, "Ann of the first floor has 2 places here, and one owner may have 2 (--places); try again soon");
+    take(w.ann, BYTES, 900);
+    refused(w.ann, BYTES, 1, "Ann of the first floor has its share of the 1000 bytes that may be held; try again later");
+    take(w.bob, PLACES, 2);
+    refused(w.bob, PLACES, 1, "bob has 2 places here, and one owner may have 2 (--places); try again soon");
+    owner_give(w.ann, PLACES, 2);
+    owner_give(w.ann, BYTES, 900);
+    owner_give(w.bob, PLACES, 2);
     clear(&w);
 }
 
@@ -164,6 +187,7 @@ int main(void) {
         cmocka_unit_test(who_has_nothing_may_take_what_there_is),
         cmocka_unit_test(a_limit_holds_for_each_and_for_rows_together),
         cmocka_unit_test(the_empty_owner_is_told_so),
+        cmocka_unit_test(sentences_have_what_people_call_an_owner),
         cmocka_unit_test(what_is_counted_may_be_more_than_there_is),
         cmocka_unit_test(who_comes_new_goes_before_the_last_and_after_all_others),
     };

@@ -145,7 +145,7 @@ static void test_a_full_table_is_busy(void **state) {
     memset(id, 0xff, sizeof id);
     order.owner = "other";
     assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_BUSY);
-    assert_non_null(strstr(f.message, "requests are under way already"));
+    assert_non_null(strstr(f.message, "texts are under way already"));
     request_end(first);
     requests_remove(w->table, &first, false);
     assert_int_equal(requests_add(w->table, &order, NULL, w, 0, &r, &f), STATUS_OK);
