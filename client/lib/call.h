@@ -209,6 +209,7 @@ typedef struct model_summary {
     uint32_t loads, n_vocab, n_ctx;
     uint32_t sequences, waiting, kv_pages_used, kv_pages, kv_page_tokens;
     double tokens_per_s;
+    bool is_draining;               /* all that serve it drain */
 } model_summary;
 
 typedef struct status_report {

@@ -126,6 +126,7 @@ static void model_add(overview *o, const served_model *m) {
     summary->fingerprint = (char *)served_model_fingerprint(m);
     summary->n_vocab = served_model_n_vocab(m);
     summary->n_ctx = served_model_n_ctx(m);
+    summary->draining = served_model_is_draining(m);
     summary->report = sum;
     sum->samplers = o->samplers + o->n_samplers;
     for (const modeld *d = served_model_modelds(m); d; d = modeld_next(d)) {

@@ -24,6 +24,12 @@ static const served_model *find_here(const models *ms, const char *name, const c
     return NULL;
 }
 
+/* Does the name, though models are here that have it, mean none of the file that has this fingerprint? */
+static bool means_another_file(const models *ms, const char *name, const char *fingerprint) {
+    bool all_drain = !find_here(ms, name, "", false);
+    return name[0] && fingerprint[0] && find_here(ms, name, "", all_drain) && !find_here(ms, name, fingerprint, all_drain);
+}
+
 /* How one is started that serves a model of this name ("": any). */
 static void start_hint(char out[JOIN_HINT_BYTES], const char *name, const join_place *where) {
     char command[NAME_BYTES_MAX + 64];
@@ -39,18 +45,28 @@ static status all_drain(const char *name, const join_place *where, double wait_s
                 name, wait_s, hint);
 }
 
+/* It ends with this, and a modeld of its file may not come back under the name then, unless it replaces the other one. */
+static status another_file(status code, const char *name, const char *fingerprint, const join_place *where, double wait_s,
+                           failure *f) {
+    char hint[JOIN_HINT_BYTES];
+    join_hint(hint, "modeld --model THAT-FILE --name OTHER-NAME", where);
+    return fail(f, code,
+                "'%s' is another file now than the one with which this began (fingerprint %s), and no modeld of that one has "
+                "taken it within %g s; ask anew, or for that file %s",
+                name, fingerprint, wait_s, hint);
+}
+
 /* One that answers to the name or the fingerprint is here and cannot be used. */
 static bool is_unusable(const models *ms, const join_place *where, const char *name, const char *fingerprint, double wait_s,
                         failure *f) {
     const served_model *open = find_here(ms, name, fingerprint, false);
     const served_model *draining = find_here(ms, name, fingerprint, true);
-    if (open)
+    if (means_another_file(ms, name, fingerprint))
+        another_file(STATUS_UNKNOWN_MODEL, name, fingerprint, where, wait_s, f);
+    else if (open)
         fail(f, STATUS_NO_MODELD, "the modeld of '%s' has not brought its whole vocabulary within %g s",
              served_model_name(open), wait_s);
     else if (draining) all_drain(served_model_name(draining), where, wait_s, f);
-    else if (name[0] && (find_here(ms, name, "", false) || find_here(ms, name, "", true)))
-        fail(f, STATUS_UNKNOWN_MODEL,
-             "the model '%s' that is here has another fingerprint than the one that began this text", name);
     else return false;
     return true;
 }
@@ -89,15 +105,24 @@ status missing_model(const models *ms, const join_place *where, const char *name
     return fail(f, STATUS_UNKNOWN_MODEL, "no model is named '%s'; there are: %s", name, names);
 }
 
-status missing_modeld(const served_model *m, const join_place *where, uint32_t wait_ms, failure *f) {
-    if (served_model_is_draining(m)) return all_drain(served_model_name(m), where, wait_ms / 1000.0, f);
+status missing_modeld(const models *ms, const served_model *m, const join_place *where, uint32_t wait_ms, failure *f) {
+    const char *name = served_model_name(m), *fingerprint = served_model_fingerprint(m);
+    if (means_another_file(ms, name, fingerprint))
+        return another_file(STATUS_NO_MODELD, name, fingerprint, where, wait_ms / 1000.0, f);
+    if (served_model_is_draining(m)) return all_drain(name, where, wait_ms / 1000.0, f);
     char hint[JOIN_HINT_BYTES];
-    start_hint(hint, served_model_name(m), where);
-    return fail(f, STATUS_NO_MODELD, "the modeld of '%s' is gone and none has come back within %g s; %s",
-                served_model_name(m), wait_ms / 1000.0, hint);
+    start_hint(hint, name, where);
+    return fail(f, STATUS_NO_MODELD, "the modeld of '%s' is gone and none has come back within %g s; %s", name,
+                wait_ms / 1000.0, hint);
 }
 
 /* ---- while it is awaited ---- */
+
+static void awaited_file(const char *name, const char *fingerprint, uint32_t wait_ms, char out[AWAITED_BYTES]) {
+    snprintf(out, AWAITED_BYTES,
+             "waiting for a modeld of the file with which this began (fingerprint %s), for up to %g s; '%s' is another file now",
+             fingerprint, wait_ms / 1000.0, name);
+}
 
 void awaited_model(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
                    char out[AWAITED_BYTES]) {
@@ -110,24 +135,25 @@ void awaited_model(const models *ms, const char *name, const char *fingerprint, 
     else if (names[0]) snprintf(what, sizeof what, ", or until the default model is known");
     else what[0] = '\0';
     bool is_known = name[0] || fingerprint[0];
-    if (name[0]) fingerprint = "";
     const served_model *draining = is_known ? find_here(ms, name, fingerprint, true) : NULL;
-    if (is_known && find_here(ms, name, fingerprint, false))
+    if (means_another_file(ms, name, fingerprint)) awaited_file(name, fingerprint, wait_ms, out);
+    else if (is_known && find_here(ms, name, fingerprint, false))
         snprintf(out, AWAITED_BYTES, "waiting for the vocabulary%s, for up to %g s", what, wait_ms / 1000.0);
-    else if (draining) awaited_modeld(draining, wait_ms, out);
+    else if (draining) awaited_modeld(ms, draining, wait_ms, out);
     else
         snprintf(out, AWAITED_BYTES, "waiting for a modeld%s, for up to %g s; %s%s", what, wait_ms / 1000.0,
                  names[0] ? "there are: " : "none is here", names);
 }
 
-void awaited_modeld(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]) {
-    if (served_model_is_draining(m))
+void awaited_modeld(const models *ms, const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]) {
+    const char *name = served_model_name(m), *fingerprint = served_model_fingerprint(m);
+    if (means_another_file(ms, name, fingerprint)) awaited_file(name, fingerprint, wait_ms, out);
+    else if (served_model_is_draining(m))
         snprintf(out, AWAITED_BYTES,
                  "waiting for another modeld of '%s', for up to %g s; what serves it is draining and takes nothing new",
-                 served_model_name(m), wait_ms / 1000.0);
+                 name, wait_ms / 1000.0);
     else
-        snprintf(out, AWAITED_BYTES, "waiting for a modeld of '%s', which is gone, for up to %g s", served_model_name(m),
-                 wait_ms / 1000.0);
+        snprintf(out, AWAITED_BYTES, "waiting for a modeld of '%s', which is gone, for up to %g s", name, wait_ms / 1000.0);
 }
 
 void awaited_room(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]) {

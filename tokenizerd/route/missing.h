@@ -11,15 +11,17 @@
 status missing_model(const models *ms, const join_place *where, const char *name, const char *fingerprint, uint32_t wait_ms,
                      failure *f);
 
-/* The same for a model that was here and whose modelds are gone, or all drain: STATUS_NO_MODELD. */
-status missing_modeld(const served_model *m, const join_place *where, uint32_t wait_ms, failure *f);
+/* The same for a model that was here and whose modelds are gone, or all drain: STATUS_NO_MODELD. Another file may have
+ * its name by now. */
+status missing_modeld(const models *ms, const served_model *m, const join_place *where, uint32_t wait_ms, failure *f);
 
 /* What is awaited, for up to wait_ms: whatever those do not find yet; a modeld of a model that was here, or another one
- * than those that drain; or room in one; a samplerd of this pool ("": the default one) and of these semantics ("": any). */
+ * than those that drain, or one of the file that had its name before; or room in one; a samplerd of this pool ("": the
+ * default one) and of these semantics ("": any). */
 enum { AWAITED_BYTES = 1024 };
 void awaited_model(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
                    char out[AWAITED_BYTES]);
-void awaited_modeld(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]);
+void awaited_modeld(const models *ms, const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]);
 void awaited_room(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]);
 typedef struct samplerd_wanted {
     const char *pool, *semantics;   /* "": the default one; any */

@@ -133,7 +133,7 @@ static void carry_out(answering *a, call *c) {
 static void expire(answering *a, call *c) {
     failure f;
     const join_place where = modeld_link_place(a->modelds);
-    if (c->model) missing_modeld(c->model, &where, c->wait_ms, &f);
+    if (c->model) missing_modeld(a->models, c->model, &where, c->wait_ms, &f);
     else missing_model(a->models, &where, c->model_name, "", c->wait_ms, &f);
     refuse(a, c, &f);
 }
@@ -352,7 +352,7 @@ static bool awaited(const answering *a, call *c, char out[AWAITED_BYTES]) {
     const call_errand *errand = call_errand_of(c);
     const samplerd_seen seen = c->state == CALL_SENT ? samplerd_rank(errand->modeld, errand) : SAMPLERD_UNTOLD;
     if (c->state == CALL_WAITING && !c->model) awaited_model(a->models, c->model_name, "", c->wait_ms, out);
-    else if (c->state == CALL_WAITING && errand) awaited_modeld(c->model, c->wait_ms, out);
+    else if (c->state == CALL_WAITING && errand) awaited_modeld(a->models, c->model, c->wait_ms, out);
     else if (seen == SAMPLERD_ABSENT || seen == SAMPLERD_HANGS)
         awaited_samplerd(c->model, &(samplerd_wanted){errand->pool, "", seen == SAMPLERD_HANGS}, c->wait_ms, out);
     else return false;

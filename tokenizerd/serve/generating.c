@@ -126,7 +126,7 @@ static void expire(generating *g, request *r) {
     failure f;
     const join_place where = modeld_link_place(g->modelds);
     if (!r->model) missing_model(g->models, &where, r->model_name, r->fingerprint, r->wait_ms, &f);
-    else if (r->retry_us == 0 || served_model_is_draining(r->model)) missing_modeld(r->model, &where, r->wait_ms, &f);
+    else if (r->retry_us == 0 || served_model_is_draining(r->model)) missing_modeld(g->models, r->model, &where, r->wait_ms, &f);
     else
         fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
              r->model_name, r->wait_ms / 1000.0);
@@ -331,7 +331,7 @@ static bool awaited(const generating *g, const request *r, char out[AWAITED_BYTE
         awaited_model(g->models, r->model_name, r->fingerprint, r->wait_ms, out);
     else if (r->state == REQUEST_WAITING && r->retry_us > 0 && !served_model_is_draining(r->model))
         awaited_room(r->model, r->wait_ms, out);
-    else if (r->state == REQUEST_WAITING) awaited_modeld(r->model, r->wait_ms, out);
+    else if (r->state == REQUEST_WAITING) awaited_modeld(g->models, r->model, r->wait_ms, out);
     else if (seen == SAMPLERD_ABSENT || seen == SAMPLERD_HANGS)
         awaited_samplerd(r->model, &(samplerd_wanted){r->pool, r->semantics, seen == SAMPLERD_HANGS}, r->wait_ms, out);
     else return false;

@@ -39,9 +39,10 @@ static bool is_default(const status_report *r, const model_summary *m) {
 static json_t *model_at(const void *from, size_t i) {
     const status_report *r = from;
     const model_summary *m = &r->models[i];
-    return json_pack("{s: o, s: b, s: o, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: o}",
+    return json_pack("{s: o, s: b, s: b, s: o, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: i, s: o}",
                      "name", json_text(m->name),
                      "default", is_default(r, m),
+                     "draining", m->is_draining,
                      "fingerprint", json_text(m->fingerprint),
                      "loads", (int)m->loads,
                      "n_vocab", (int)m->n_vocab,
@@ -109,7 +110,7 @@ static void models_show(const status_report *r) {
     for (size_t i = 1; i < N_COLUMNS; i++) table_align_right(t, i);
     for (size_t i = 0; i < r->n_models; i++) {
         const model_summary *m = &r->models[i];
-        table_cell(t, "%s%s", m->name, is_default(r, m) ? " (default)" : "");
+        table_cell(t, "%s%s%s", m->name, is_default(r, m) ? " (default)" : "", m->is_draining ? " (draining)" : "");
         table_cell(t, "%u", m->loads);
         table_cell(t, "%u", m->n_vocab);
         table_cell(t, "%u", m->n_ctx);

@@ -153,6 +153,7 @@ static model_summary model_from_wire(const Trivium__ModelSummary *wire) {
         .kv_pages = report->kv_pages,
         .kv_page_tokens = report->kv_page_tokens,
         .tokens_per_s = report->tokens_per_s,
+        .is_draining = wire->draining,
     };
 }
 

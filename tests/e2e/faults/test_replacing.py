@@ -1,6 +1,8 @@
 """modeld --replace, and what happens while the texts of the file before are still being written."""
+import json
 import os
 import random
+import re
 import signal
 import time
 
@@ -131,6 +133,19 @@ def test_the_old_one_is_killed_meanwhile(replaced):
     replaced.old_ends()
     assert TOLD in replaced.log(replaced.old) and " drained rest=none" in replaced.log(replaced.old)
     assert replaced.text(*TEXT) != replaced.undisturbed and replaced.new.poll() is None
+
+
+def test_two_files_of_a_name_are_told_apart(replaced):
+    """In status, and to whoever waits in vain for the old one."""
+    shown = json.loads(replaced.run("status", "--json").stdout)["models"]
+    assert [(model["name"], model["draining"]) for model in shown] == [("made", False), ("made", True)]
+    assert re.findall(r"^made \((.*?)\)", replaced.run("status").stdout.decode(), re.M) == ["default", "draining"]
+    replaced.kill(replaced.old)
+    replaced.samplerd.send_signal(signal.SIGCONT)
+    errors = replaced.writer.communicate(timeout=100)[1].decode()
+    began = f"with which this began (fingerprint {shown[1]['fingerprint']}), "
+    assert f"waiting for a modeld of the file {began}for up to 10 s; 'made' is another file now" in errors
+    assert f"'made' is another file now than the one {began}and no modeld of that one has taken it within 10 s; ask anew" in errors
 
 
 def test_the_new_one_is_killed_while_it_loads(written):

@@ -282,12 +282,15 @@ static void test_what_is_missing_is_told(void **state) {
         awaited_model(ms, asked[i][0], asked[i][1], 500, told);
         assert_string_equal(told, AWAITED);
     }
-    assert_int_equal(missing_modeld(modeld_model(d), &here, 500, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_modeld(ms, modeld_model(d), &here, 500, &f), STATUS_NO_MODELD);
     assert_string_equal(f.message, WHY);
-    awaited_modeld(modeld_model(d), 500, told);
+    awaited_modeld(ms, modeld_model(d), 500, told);
     assert_string_equal(told, AWAITED);
     assert_int_equal(missing_model(ms, &here, "m", "other", 500, &f), STATUS_UNKNOWN_MODEL);
-    assert_non_null(strstr(f.message, "another fingerprint"));
+    assert_non_null(strstr(f.message, "'m' is another file now"));
+    awaited_model(ms, "m", "other", 500, told);
+    assert_string_equal(told, "waiting for a modeld of the file with which this began (fingerprint other), for up to 0.5 s; "
+                              "'m' is another file now");
     served_join(ms, "m", "g", "slow");
     assert_int_equal(missing_model(ms, &here, "m", "", 500, &f), STATUS_NO_MODELD);
     assert_non_null(strstr(f.message, "has not brought its whole vocabulary"));

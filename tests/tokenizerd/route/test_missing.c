@@ -41,9 +41,12 @@ static void test_what_is_missing_is_named(void **state) {
     assert_int_equal(missing_model(ms, &here, "x", "", 10, &f), STATUS_UNKNOWN_MODEL);
     assert_non_null(strstr(f.message, "'a', 'b'"));
     assert_int_equal(missing_model(ms, &here, "a", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
-    assert_non_null(strstr(f.message, "fingerprint"));
+    assert_string_equal(f.message,
+                        "'a' is another file now than the one with which this began (fingerprint f9), and no modeld of that "
+                        "one has taken it within 0.01 s; ask anew, or for that file start one on host b with: "
+                        "modeld --model THAT-FILE --name OTHER-NAME --join ipc:///run/models");
     assert_int_equal(missing_model(ms, &here, "", "f9", 10, &f), STATUS_UNKNOWN_MODEL);
-    assert_int_equal(missing_modeld(models_first(ms), &here, 10, &f), STATUS_NO_MODELD);
+    assert_int_equal(missing_modeld(ms, models_first(ms), &here, 10, &f), STATUS_NO_MODELD);
 }
 
 static void test_who_is_to_join_over_tcp_is_told_where(void **state) {
@@ -101,7 +104,7 @@ static void test_what_is_awaited_is_named(void **state) {
     model_at_hand(ms, "b", "f1");
     AWAITS("", "", "waiting for a modeld of the default model 'a', for up to 2.5 s; there are: 'b'");
     char told[AWAITED_BYTES];
-    awaited_modeld(models_first(ms), 2500, told);
+    awaited_modeld(ms, models_first(ms), 2500, told);
     assert_string_equal(told, "waiting for a modeld of 'b', which is gone, for up to 2.5 s");
     awaited_room(models_first(ms), 2500, told);
     assert_string_equal(told, "waiting for room in the modelds of 'b', for up to 2.5 s");
