@@ -45,7 +45,7 @@ void common_flags_init(common_flags *flags) {
     const char *value = getenv("TRIVIUM_ENDPOINT");
     if (value && *value) flags->default_endpoint = value;
     const option_row rows[] = {
-        {.name = "endpoint", .kind = OPTION_CALL, .value_name = "ENDPOINT", .out = flags,
+        {.name = "endpoint", .kind = OPTION_CALLS, .value_name = "ENDPOINT", .out = flags,
          .take = take_endpoint, .help = "where tokenizerd listens ($TRIVIUM_ENDPOINT); several are tried in turn"},
         {.name = "keys", .kind = OPTION_TEXT, .value_name = "DIR", .out = &flags->keys_folder,
          .help = "the folder of keys for tcp endpoints ($TRIVIUM_KEYS)"},
@@ -301,7 +301,7 @@ void stage_flags_init(stage_flags *flags) {
         }
         stage_help(&stage_table[kind], flags->helps[kind]);
         *row = (option_row){.name = name,
-                            .kind = OPTION_CALL,
+                            .kind = stage_table[kind].shape == SHAPE_BIASES ? OPTION_CALLS : OPTION_CALL,
                             .value_name = stage_value_name(&stage_table[kind]),
                             .help = flags->helps[kind],
                             .out = flags,

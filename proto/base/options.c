@@ -24,7 +24,17 @@ enum {
     HELP_CELLS_FLAGS = 60,
     HELP_CELLS_MIN = 20,
     WORD_BYTES_SHOWN = 64,      /* of one that is refused */
+    ROWS_MAX = 128,             /* of all tables of a command */
 };
+
+/* A command line, as far as it is read. */
+typedef struct words_read {
+    const options *o;
+    int argc, at;               /* the word that is read */
+    char **argv;
+    const option_row *given[ROWS_MAX];  /* [n_given]: those with a value that is taken once */
+    size_t n_given;
+} words_read;
 
 /* Digits with an optional point, then an optional exponent: no blanks, hexadecimal, inf or nan. */
 static bool is_decimal(const char *text) {
@@ -246,56 +256,68 @@ static status tell(const options *o, const char *flag) {
     return STATUS_NOT_FOUND;
 }
 
+/* A second value would replace the first one in silence. */
+static status check_once(words_read *r, const option_row *row, failure *f) {
+    if (!row->value_name || row->kind == OPTION_TEXTS || row->kind == OPTION_CALLS) return STATUS_OK;
+    for (size_t i = 0; i < r->n_given; i++)
+        if (r->given[i] == row)
+            return fail(f, STATUS_BAD_REQUEST, "--%s is given twice; it is taken once", row->name);
+    assert(r->n_given < ROWS_MAX);
+    r->given[r->n_given++] = row;
+    return STATUS_OK;
+}
+
 /* The value of a row that has one: what is attached to its name, else the next word, which is taken. */
-static status take_value(const option_row *row, const char *attached, int argc, char **argv, int *at,
-                         failure *f) {
+static status take_value(words_read *r, const option_row *row, const char *attached, failure *f) {
+    if (check_once(r, row, f) != STATUS_OK) return f->code;
     if (attached) return options_take(row, attached, f);
-    if (*at + 1 >= argc)
+    if (r->at + 1 >= r->argc)
         return fail(f, STATUS_BAD_REQUEST, "--%s needs a value: --%s %s", row->name, row->name,
                     row->value_name);
-    const char *value = argv[*at + 1];
+    const char *value = r->argv[r->at + 1];
     if (!can_be_value(value))
         return fail(f, STATUS_BAD_REQUEST,
                     "--%s needs a value; one that begins with a hyphen is written --%s=%s",
                     row->name, row->name, value);
-    ++*at;
+    r->at++;
     return options_take(row, value, f);
 }
 
-/* One flag at argv[*at], with its value: moves *at to the last word it took. */
-static status parse_flag(const options *o, int argc, char **argv, int *at, failure *f) {
-    const char *flag = argv[*at], *attached = NULL;
+/* The flag that is read, with its value: moves to the last word it took. */
+static status parse_flag(words_read *r, failure *f) {
+    const char *flag = r->argv[r->at], *attached = NULL;
     const option_row *row;
     size_t n_flag = strlen(flag);
     if (strncmp(flag, "--", 2) == 0) {
         n_flag = strcspn(flag, "=");
         if (flag[n_flag] == '=') attached = flag + n_flag + 1;
-        row = row_find(o, flag + 2, n_flag - 2);
+        row = row_find(r->o, flag + 2, n_flag - 2);
     } else {
-        row = letter_find(o, flag[1]);
+        row = letter_find(r->o, flag[1]);
         if (flag[2] == '=') attached = flag + 3;
         else if (isdigit((unsigned char)flag[2])) attached = flag + 2;
         else if (flag[2]) row = NULL;           /* "-model": a hyphen is missing */
     }
-    if (!row && tell(o, flag) == STATUS_NOT_FOUND) return STATUS_NOT_FOUND;
-    if (!row) return refuse_flag(o, flag, n_flag, f);
-    if (row->value_name) return take_value(row, attached, argc, argv, at, f);
+    if (!row && tell(r->o, flag) == STATUS_NOT_FOUND) return STATUS_NOT_FOUND;
+    if (!row) return refuse_flag(r->o, flag, n_flag, f);
+    if (row->value_name) return take_value(r, row, attached, f);
     if (attached) return fail(f, STATUS_BAD_REQUEST, "--%s takes no value", row->name);
     return options_take(row, NULL, f);
 }
 
 status options_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words,
                      failure *f) {
+    words_read r = {.o = o, .argc = argc, .argv = argv, .at = 1};
     bool flags_ended = false;
     *n_words = 0;
-    for (int at = 1; at < argc; at++) {
-        const char *word = argv[at];
+    for (; r.at < argc; r.at++) {
+        const char *word = argv[r.at];
         if (!flags_ended && word[0] == '-' && word[1] != 0) {
             if (strcmp(word, "--") == 0) {
                 flags_ended = true;
                 continue;
             }
-            status st = parse_flag(o, argc, argv, &at, f);
+            status st = parse_flag(&r, f);
             if (st != STATUS_OK) return st;
             continue;
         }

@@ -15,8 +15,8 @@ typedef enum option_kind {
     OPTION_TEXTS,       /* option_texts *out, repeatable */
     OPTION_UINT,        /* uint64_t *out, min … max */
     OPTION_REAL,        /* double *out, min … max, finite, C locale */
-    OPTION_CALL,        /* take(out, name, value, failure): anything else, repeatable */
-    OPTION_CALLS,       /* the same, and each value adds to those before: JSON may have a list of them */
+    OPTION_CALL,        /* take(out, name, value, failure): anything else */
+    OPTION_CALLS,       /* the same, repeatable: each value adds to those before, and JSON may have a list of them */
 } option_kind;
 
 enum { OPTION_TEXTS_MAX = 64 };
@@ -48,6 +48,7 @@ typedef struct options {
 
 /* Reads argv[1..]. `--f=v` equals `--f v`; `--` ends the flags; "-" is a word, and so is what starts
  * with a digit after a hyphen where a value is expected. Names are never abbreviated; `-n 5` equals `-n5`.
+ * A value that is not repeatable may be given once.
  * `words` takes up to n_words_max pointers into argv. STATUS_OK, STATUS_NOT_FOUND when --help or --version
  * was printed to stdout, or STATUS_BAD_REQUEST with a sentence that names the flag and what is allowed. */
 status options_parse(const options *o, int argc, char **argv, const char **words, size_t *n_words,

@@ -100,7 +100,7 @@ int main(int argc, char **argv) {
         {"split", OPTION_CALL, "NAME", "tokenizer.ggml.pre, or none", &o.split, 0, 0, take_or_none, 0, 0},
         {"add-bos", OPTION_CALL, "BOOL", "tokenizer.ggml.add_bos_token, or none", &o.add_bos, 0, 0,
          take_or_none, 0, 0},
-        {"token", OPTION_CALL, "TEXT=TYPE", "one more (the last ids), or another type; repeatable", &tokens,
+        {"token", OPTION_CALLS, "TEXT=TYPE", "one more (the last ids), or another type; repeatable", &tokens,
          0, 0, take_token, 0, 0},
         SIZE("bos", o.bos, "id of BOS"),
         SIZE("eos", o.eos, "id of EOS"),

@@ -111,14 +111,14 @@ int cmd_generate(int argc, char **argv) {
                    "A line of --input is {\"prompt\": …}, {\"messages\": [{\"role\", \"content\"}, …]} or\n"
                    "{\"ids\": […]}, with any flag listed before --keep-newline or of the strategy as a key:\n\n"
                    "  {\"prompt\": \"Once\", \"max_new_tokens\": 50, \"top_k\": 40, \"stop\": [\"\\n\"]}\n\n"
-                   "Such keys count as flags that come last on the command line; a \"chain\" takes the\n"
-                   "place of all that it says of the strategy, and steps take what they take in a\n"
-                   "chain. Line N without \"seed\" gets --seed + N - 1. An \"id\" of any kind stands in\n"
-                   "the answer again: {\"line\", \"id\", \"text\", \"finish_reason\", \"prompt_tokens\",\n"
-                   "\"completion_tokens\", \"seed\", \"request\", \"model\", \"timings\"}, or {\"line\", \"id\",\n"
-                   "\"error\": {\"code\", \"message\"}}: the lines after one that fails go on. After messages\n"
-                   "also \"dropped\", how many of the oldest did not fit, and \"cut\", how many tokens of\n"
-                   "the last one.",
+                   "Such keys win over flags of the command line, and add to those that may be\n"
+                   "repeated; a \"chain\" takes the place of all that it says of the strategy, and\n"
+                   "steps take what they take in a chain. Line N without \"seed\" gets --seed + N - 1.\n"
+                   "An \"id\" of any kind stands in the answer again: {\"line\", \"id\", \"text\",\n"
+                   "\"finish_reason\", \"prompt_tokens\", \"completion_tokens\", \"seed\", \"request\",\n"
+                   "\"model\", \"timings\"}, or {\"line\", \"id\", \"error\": {\"code\", \"message\"}}: the\n"
+                   "lines after one that fails go on. After messages also \"dropped\", how many of the\n"
+                   "oldest did not fit, and \"cut\", how many tokens of the last one.",
         .tables = {flags.text.rows, rows, flags.text.stages.rows, flags.common.rows},
         .n_words_max = 1,
     };

@@ -23,9 +23,6 @@ typedef struct keygen_flags {
 static status take_roles(void *out, const char *flag, const char *value, failure *f) {
     keygen_flags *flags = out;
     failure why;
-    if (flags->has_roles)
-        return fail(f, STATUS_BAD_REQUEST, "--%s may be given once: it is of each --host of the command; others want a command of "
-                    "their own", flag);
     flags->has_roles = true;
     if (keygen_take_roles(flags->roles, value, &why) == STATUS_OK) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST, "--%s: %s", flag, why.message);
@@ -34,7 +31,6 @@ static status take_roles(void *out, const char *flag, const char *value, failure
 static status take_rotated(void *out, const char *flag, const char *value, failure *f) {
     keygen_flags *flags = out;
     failure why;
-    if (flags->has_rotated) return fail(f, STATUS_BAD_REQUEST, "--%s wants a command of its own for each role", flag);
     flags->has_rotated = true;
     if (keygen_take_server(&flags->rotated, value, &why) == STATUS_OK) return STATUS_OK;
     return fail(f, STATUS_BAD_REQUEST, "--%s: %s", flag, why.message);

@@ -68,7 +68,7 @@ static bool add_setting(config *c, const option_row *row) {
     if (!s->first) return false;
     memcpy(s->first, row->out, size_of(row));
     c->rows[c->n_settings] = *row;
-    c->rows[c->n_settings].kind = OPTION_CALL;
+    c->rows[c->n_settings].kind = row->kind == OPTION_TEXTS || row->kind == OPTION_CALLS ? OPTION_CALLS : OPTION_CALL;
     c->rows[c->n_settings].out = s;
     c->rows[c->n_settings].take = take_given;
     c->n_settings++;

@@ -69,18 +69,18 @@ def test_editing_and_history(terminal):
 @pytest.mark.slow
 def test_past_the_end_of_the_history(terminal, real):
     long = "Tell me about these words: " + "red green blue yellow " * 45
-    flags = ["--seed", "2", "--max-new-tokens", "8", "--max-history-tokens", "512", "--system", SYSTEM]
-    chat = terminal(*flags)
+    flags = ["--seed", "2", "--max-new-tokens", "8", "--system", SYSTEM, "--max-history-tokens"]
+    chat = terminal(*flags, "512")
     for _ in range(3):
         turn(chat, long)
     screen = "\n".join(chat.lines())
     assert re.search(r"\d older messages no longer fit and are left out", screen)
     chat.type("q\r")
     assert chat.end() == 0
-    _, seen = replies(real, *flags, lines=[long] * 4)
+    _, seen = replies(real, *flags, "512", lines=[long] * 4)
     assert [reply["dropped"] for reply in seen] == [0, 0, 2, 2]
     assert all(reply["prompt_tokens"] <= 512 for reply in seen)
-    _, seen = replies(real, *flags, "--max-history-tokens", "40", lines=[long, "Hello!"])   # the last one counts
+    _, seen = replies(real, *flags, "40", lines=[long, "Hello!"])
     assert [reply["prompt_tokens"] for reply in seen] == [40, pytest.approx(25, abs=10)]
 
 

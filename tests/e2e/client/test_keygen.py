@@ -117,8 +117,8 @@ def test_a_rotation_has_two_steps(keygen, tmp_path):
     (("keys", "--operator"), "of a --host"),
     (("keys", "--rotate", "client"), "tokenizerd and modeld"),
     (("keys", "--host", "b", "--revoke", "b"), "a command of their own"),
-    (("keys", "--host", "b", "--roles", "tokenizerd", "--host", "laptop", "--roles", "client"), "--roles may be given once"),
-    (("keys", "--rotate", "tokenizerd", "--rotate", "modeld"), "a command of its own"),
+    (("keys", "--host", "b", "--roles", "tokenizerd", "--host", "laptop", "--roles", "client"), "--roles is given twice"),
+    (("keys", "--rotate", "tokenizerd", "--rotate", "modeld"), "--rotate is given twice"),
 ])
 def test_wrong_use(keygen, tmp_path, flags, word):
     assert word in keygen(*flags, code=2)

@@ -45,9 +45,9 @@ def ids_of(stack, text, *flags):
     return stack.lines("tokenize", text, *flags)[0]["ids"]
 
 
-def always(token_id, *flags):
+def always(token_id, *flags, n_tokens=5):
     """Arguments of a generation that draws this id at every step."""
-    return ["generate", "hello", "--greedy", "--logit-bias", f"{token_id}=1000", "--max-new-tokens", "5", *flags]
+    return ["generate", "hello", "--greedy", "--logit-bias", f"{token_id}=1000", "--max-new-tokens", n_tokens, *flags]
 
 
 def finish_of(stack, arguments):
@@ -105,7 +105,7 @@ def test_a_reply_ends_at_its_forms_close_that_is_no_token(front, stack, form, cl
 
 def test_a_stop_that_the_last_flush_completes(tiny):
     half = FIRST_BYTE + 0xF0                   # the beginning of a character, and nothing after it
-    one = always(half, "--max-new-tokens", "1")
+    one = always(half, n_tokens=1)
     assert finish_of(tiny, one + ["--stop", "\ufffd"]) == ("stop", 1, "")
     assert finish_of(tiny, one + ["--stop", "x"]) == ("length", 1, "\ufffd")
 

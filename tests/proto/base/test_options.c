@@ -51,6 +51,7 @@ static const option_row rows[] = {
      .out = &got.temperature, .min = -2, .max = INFINITY},
     {.name = "bias", .kind = OPTION_CALL, .value_name = "ID=X", .help = "bias", .out = got.calls,
      .take = take_call},
+    {.name = "add", .kind = OPTION_CALLS, .value_name = "N", .help = "add", .out = got.calls, .take = take_call},
     {.name = "greedy", .kind = OPTION_CALL, .help = "greedy", .out = got.calls, .take = take_call},
     {0},
 };
@@ -210,6 +211,19 @@ static void a_repeated_text_has_a_bound(void **state) {
     assert_int_equal(got.stops.n_items, OPTION_TEXTS_MAX);
 }
 
+/* A flag without a value says the same twice, and what is repeatable adds. */
+static void a_value_is_taken_once(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("--seed", "7", "--seed=8"), STATUS_BAD_REQUEST);
+    assert_string_equal(got.f.message, "--seed is given twice; it is taken once");
+    assert_int_equal(PARSE("-m", "a", "--model", "a"), STATUS_BAD_REQUEST);
+    assert_string_equal(got.f.message, "--model is given twice; it is taken once");
+    assert_int_equal(PARSE("--bias", "1=1", "--bias", "2=1"), STATUS_BAD_REQUEST);
+    assert_int_equal(PARSE("--add", "1", "--add", "2", "--json", "--json", "--greedy", "--greedy"), STATUS_OK);
+    assert_string_equal(got.calls, "add1add2greedy!greedy!");
+    assert_int_equal(PARSE("--seed", "7", "--", "--seed"), STATUS_OK);
+}
+
 static void help_is_not_an_error(void **state) {
     (void)state;
     assert_int_equal(PARSE("--json", "--help"), STATUS_NOT_FOUND);
@@ -256,6 +270,7 @@ int main(void) {
         cmocka_unit_test(a_mistyped_flag_is_told_the_nearest),
         cmocka_unit_test(a_text_that_begins_with_a_hyphen_is_explained),
         cmocka_unit_test(a_repeated_text_has_a_bound),
+        cmocka_unit_test(a_value_is_taken_once),
         cmocka_unit_test(help_is_not_an_error),
         cmocka_unit_test(reals),
         cmocka_unit_test(whole_numbers),

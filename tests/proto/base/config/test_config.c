@@ -108,6 +108,17 @@ static void flags_win(void **state) {
     assert_true(got.quick);
 }
 
+static void a_flag_is_taken_once(void **state) {
+    (void)state;
+    write_file("number = 3\n");
+    assert_int_equal(begin("--number=4", "-n5"), STATUS_BAD_REQUEST);
+    assert_string_equal(f.message, "--number is given twice; it is taken once");
+    assert_int_equal(begin("--config=other", NULL), STATUS_BAD_REQUEST);
+    assert_string_equal(f.message, "--config is given twice; it is taken once");
+    assert_int_equal(begin("--join=one", "--join=two"), STATUS_OK);
+    assert_int_equal(got.joins.n_items, 2);
+}
+
 /* Of name and quick, as if they were such. */
 static void a_flag_wins_over_what_it_excludes(void **state) {
     (void)state;
@@ -323,6 +334,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_A_FILE(settings_come_from_the_file),
         WITH_A_FILE(flags_win),
+        WITH_A_FILE(a_flag_is_taken_once),
+        WITH_A_FILE(a_flag_is_taken_once),
         WITH_A_FILE(a_flag_wins_over_what_it_excludes),
         WITH_A_FILE(without_a_file_all_is_as_ever),
         WITH_A_FILE(a_wrong_line_is_named),
