@@ -60,24 +60,63 @@ static size_t written(int n, size_t room) {
     return (size_t)n < room ? (size_t)n : room - 1;
 }
 
-void log_event(log_level level, const char *event, const char *format, ...) {
+/* The format's own quotes are where its words differ from those of the same format with other marks for quotes: values say
+ * what they like, and are the same in both. */
+static size_t put_words(char plain[LINE_BYTES_MAX], char marked[LINE_BYTES_MAX], const char *format, va_list values) {
+    char marks[LINE_BYTES_MAX];
+    va_list again;
+    snprintf(marks, sizeof marks, "%s", format);
+    for (char *at = marks; (at = strchr(at, '"')); at++) *at = '\'';
+    va_copy(again, values);
+    size_t n = written(vsnprintf(plain, LINE_BYTES_MAX, format, values), LINE_BYTES_MAX);
+    vsnprintf(marked, LINE_BYTES_MAX, marks, again);
+    va_end(again);
+    return n;
+}
+
+/* Values may come from a peer: one event stays one line, no terminal is steered by it, and a value in quotes ends where
+ * its own do. Returns the length; what finds no room is left out, but for the quote that ends a value. */
+static size_t put_safely(char *out, size_t room, const char *plain, const char *marked, size_t n_bytes) {
+    bool is_quoted = false;
+    size_t n = 0;
+    for (size_t i = 0; i < n_bytes && n + 3 <= room; i++) {
+        char c = plain[i];
+        if (c != marked[i]) is_quoted = !is_quoted;
+        else if (is_quoted && (c == '"' || c == '\\')) out[n++] = '\\';
+        out[n++] = (unsigned char)c < ' ' || c == 0x7f ? '?' : c;
+    }
+    if (is_quoted) out[n++] = '"';
+    return n;
+}
+
+void log_words(log_level level, const char *event, const char *before, const char *format, va_list values) {
     if (!log_writes(level)) return;
 
-    char line[LINE_BYTES_MAX];
+    char line[LINE_BYTES_MAX], plain[LINE_BYTES_MAX], marked[LINE_BYTES_MAX];
     size_t room = sizeof line - 1; /* one byte is the newline's */
     size_t n = put_time(line, room);
-    n += written(snprintf(line + n, room - n, " %s %s ", log_daemon, event), room - n);
-    va_list arguments;
-    va_start(arguments, format);
-    n += written(vsnprintf(line + n, room - n, format, arguments), room - n);
-    va_end(arguments);
-
-    /* Values may come from a peer: one event stays one line, and no terminal is steered by it. */
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) line[i] = '?';
+    n += written(snprintf(line + n, room - n, " %s %s %s", log_daemon, event, before), room - n);
+    size_t n_words = put_words(plain, marked, format, values);
+    n += put_safely(line + n, room - n, plain, marked, n_words);
     line[n++] = '\n';
     /* One write, so that lines of processes that share a file do not mix. A log that cannot be
      * written is no reason to stop serving. */
     ssize_t ignored = write(STDERR_FILENO, line, n);
     (void)ignored;
+}
+
+void log_event(log_level level, const char *event, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    log_words(level, event, "", format, values);
+    va_end(values);
+}
+
+void log_quote(char *out, size_t out_bytes, const char *value) {
+    size_t n = 0;
+    for (; *value && n + 3 <= out_bytes; value++) {
+        if (*value == '"' || *value == '\\') out[n++] = '\\';
+        out[n++] = *value;
+    }
+    out[n] = '\0';
 }

@@ -7,7 +7,9 @@
 #undef LOG_INFO
 #undef LOG_DEBUG
 
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "status.h"
 
@@ -26,8 +28,16 @@ bool log_writes(log_level level);
  * another word. */
 status log_take_level(void *out, const char *flag, const char *value, failure *f);
 
-/* log_event(LOG_INFO, "joined", "peer=%s pid=%d", name, pid): values with blanks are the caller's to quote. */
+/* log_event(LOG_INFO, "joined", "peer=\"%s\" pid=%d", name, pid): values with blanks are the format's to quote. A quote or a
+ * backslash within has a backslash before it in the line. */
 void log_event(log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same, with words before those of the format that are fit for a line as they are. */
+void log_words(log_level level, const char *event, const char *before, const char *format, va_list values)
+    __attribute__((format(printf, 4, 0)));
+
+/* As in a line: for a word that has its quotes before log_event gets it, and is not quoted there. */
+void log_quote(char *out, size_t out_bytes, const char *value);
 
 #endif

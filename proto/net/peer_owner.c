@@ -55,8 +55,10 @@ bool peers_owner_name(const peers *ps, const char *owner, char out[KEY_NAME_BYTE
 }
 
 const char *peer_place(const peer *p, char out[PEER_PLACE_BYTES]) {
+    char host[PEER_PLACE_BYTES / 2];
     bool named = p->key_name[0];
-    snprintf(out, PEER_PLACE_BYTES, "pid=%d host=\"%s\"%s%s%s", p->hello->pid, p->hello->host, named ? " key=\"" : "",
+    log_quote(host, sizeof host, p->hello->host);
+    snprintf(out, PEER_PLACE_BYTES, "pid=%d host=\"%s\"%s%s%s", p->hello->pid, host, named ? " key=\"" : "",
              p->key_name, named ? "\"" : "");
     return out;
 }

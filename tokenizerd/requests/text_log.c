@@ -8,12 +8,12 @@
 #include "proto/base/text.h"
 
 void text_log(const request *r, const char *event, const char *format, ...) {
-    char digits[2 * REQUEST_BYTES + 1], trace[TRACE_WORD_BYTES], words[1024];
+    char digits[2 * REQUEST_BYTES + 1], trace[TRACE_WORD_BYTES], before[sizeof digits + sizeof trace + 32];
     va_list values;
-    va_start(values, format);
-    vsnprintf(words, sizeof words, format, values);
-    va_end(values);
+    if (!log_writes(LOG_DEBUG)) return;
     text_hex(r->id, sizeof r->id, digits);
-    log_event(LOG_DEBUG, event, "request=%s%s attempt=%u %s", digits, traceparent_word(r->traceparent, trace), r->attempt,
-              words);
+    snprintf(before, sizeof before, "request=%s%s attempt=%u ", digits, traceparent_word(r->traceparent, trace), r->attempt);
+    va_start(values, format);
+    log_words(LOG_DEBUG, event, before, format, values);
+    va_end(values);
 }
