@@ -146,8 +146,8 @@ static void show(void *context, const answer *a) {
     else columns_print_text(stdout, "no model: no modeld has joined", NULL);
     default_show(r);
     char line[128];
-    snprintf(line, sizeof line, "\n%u running, %u clients, %llu unreadable messages dropped", r->requests, r->clients,
-             (unsigned long long)r->garbage);
+    snprintf(line, sizeof line, "\n%u running, %u client%s, %llu unreadable message%s dropped", r->requests, r->clients,
+             r->clients == 1 ? "" : "s", (unsigned long long)r->garbage, r->garbage == 1 ? "" : "s");
     columns_print_text(stdout, line, NULL);
 }
 

@@ -91,6 +91,7 @@ static const char *unreached_briefly(const char *where, const host_name *n, endp
         return host_name_now(n) == NAME_ASKED ? NULL : "the name of the host does not resolve";
     switch (reach) {
     case REACH_REFUSED: return is_file ? "nothing listens there" : "the connection was refused";
+    case REACH_FORBIDDEN: return "no permission to connect";
     case REACH_NO_HANDSHAKE:
         return is_file ? "what listens there is no tokenizerd"
                        : "no handshake: its keys or ours do not fit, or one side has keys and the other none";
@@ -110,6 +111,9 @@ static const char *unreached_because(const char *where, const host_name *n, endp
         return is_file ? "nothing listens there; start the daemons with `trivium up`, or name others with --endpoint or "
                          "TRIVIUM_ENDPOINT"
                        : "the connection was refused (nothing listens there, or the host is out of reach)";
+    case REACH_FORBIDDEN:
+        return "no permission to connect: the socket or its folder lets this user not in; start daemons of your own with "
+               "`trivium up`, or name others with --endpoint or TRIVIUM_ENDPOINT";
     case REACH_NO_HANDSHAKE:
         return is_file ? "what listens there is no tokenizerd"
                        : "the connection was ended before a word was said (its key is another one, ours is not known there, "

@@ -72,11 +72,12 @@ void endpoint_shut(endpoint *e, int connection);
 typedef enum endpoint_reach {
     REACH_SILENT,               /* no word of the other side, or a connection */
     REACH_REFUSED,              /* nobody accepts a connection there */
+    REACH_FORBIDDEN,            /* a file, and this user may not write to it or not enter its folder */
     REACH_NO_HANDSHAKE,         /* the connection is ended before a word was said: wrong keys, keys on one
                                  * side only, or no daemon of ours */
 } endpoint_reach;
 endpoint_reach endpoint_reached(const endpoint *e);
-const char *reach_name(endpoint_reach reach);        /* "silent", "refused", "no_handshake" */
+const char *reach_name(endpoint_reach reach);        /* "silent", "refused", "forbidden", "no_handshake" */
 bool endpoint_bound(const endpoint *e);
 const char *endpoint_address(const endpoint *e);    /* of a bound one: where it listens */
 

@@ -1,7 +1,9 @@
 /* Endpoints that join others. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "address.h"
 #include "endpoint_parts.h"
@@ -56,6 +58,13 @@ void endpoint_rest(endpoint *e) {
 
 /* ---- How far it came ---- */
 
+/* ZeroMQ does not tell why nobody was reached. */
+static endpoint_reach unreached(const endpoint *e) {
+    const char *path = address_path(e->address);
+    bool is_forbidden = path && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 && errno == EACCES;
+    return is_forbidden ? REACH_FORBIDDEN : REACH_REFUSED;
+}
+
 /* A try that has begun says nothing yet: the one before it still counts. Whoever does not read is silent; whoever ends the
  * connection during the handshake has read it. */
 static void reach_learn(endpoint *e, uint16_t event, int32_t value) {
@@ -63,7 +72,7 @@ static void reach_learn(endpoint *e, uint16_t event, int32_t value) {
     case ZMQ_EVENT_CONNECTED:
         if (e->reach != REACH_NO_HANDSHAKE) e->reach = REACH_SILENT;
         return;
-    case ZMQ_EVENT_CLOSED: e->reach = REACH_REFUSED; return;
+    case ZMQ_EVENT_CLOSED: e->reach = unreached(e); return;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
         e->reach = value == EPIPE || value == ECONNRESET ? REACH_NO_HANDSHAKE : REACH_SILENT;
         return;
@@ -91,7 +100,8 @@ void endpoint_shut(endpoint *e, int connection) {
 
 const char *reach_name(endpoint_reach reach) {
     static const char *const names[] = {
-        [REACH_SILENT] = "silent", [REACH_REFUSED] = "refused", [REACH_NO_HANDSHAKE] = "no_handshake",
+        [REACH_SILENT] = "silent", [REACH_REFUSED] = "refused", [REACH_FORBIDDEN] = "forbidden",
+        [REACH_NO_HANDSHAKE] = "no_handshake",
     };
     return names[reach];
 }

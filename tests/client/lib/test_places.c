@@ -129,6 +129,13 @@ static void what_is_known_of_each_is_told(void **state) {
                      "known there, one side has keys and the other none, or it is no tokenizerd); nor at ipc:///run/there: what listens there is no tokenizerd; nor "
                      "at tcp://name:1: the name of the host does not resolve");
     assert_false(places_none_exists(under_test));
+    assert_true(places_next(under_test));
+    places_reached(under_test, REACH_FORBIDDEN);
+    assert_explained("tcp://10.0.0.1:1: the connection was ended before a word was said (its key is another one, ours is not "
+                     "known there, one side has keys and the other none, or it is no tokenizerd); nor at ipc:///run/there: no "
+                     "permission to connect: the socket or its folder lets this user not in; start daemons of your own with "
+                     "`trivium up`, or name others with --endpoint or TRIVIUM_ENDPOINT; nor at tcp://name:1: the name of the "
+                     "host does not resolve");
 }
 
 /* While one still waits: nothing is said where nothing is known. */

@@ -10,6 +10,7 @@ from lost_daemons import lost_while_all_write
 import common_pb2
 
 NOBODY = 65534                      # a user that no file here belongs to
+WRITERS = 65533                     # and a group
 
 
 @pytest.fixture(scope="module")
@@ -207,9 +208,31 @@ def open_house(models):
         yield one
 
 
-def run_as(user, stack, *arguments):
+def run_as(user, stack, *arguments, groups=()):
     return subprocess.run([stack.program("trivium"), *map(str, arguments)], env=stack.environment, user=user, group=user,
-                          extra_groups=[], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd="/")
+                          extra_groups=groups, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd="/")
+
+
+def test_users_of_a_folder_s_group_come_in(stack):
+    """As RUNNING.md shows it; others are told that this is why they do not."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+    stack.folder.chmod(0o755)
+    if run_as(NOBODY, stack, "--version").returncode != 0:
+        pytest.skip("another user cannot run the programs where they lie")
+    shared = stack.folder / "shared"
+    shared.mkdir()
+    os.chown(shared, 0, WRITERS)
+    shared.chmod(0o2750)
+    stack.environment["TRIVIUM_ENDPOINT"] = f"ipc://{shared}/clients"
+    stack.start("tokenizerd", "--bind-clients", stack.environment["TRIVIUM_ENDPOINT"], umask=0o007)
+    wait_until(lambda: stack.run("status", "--wait", "0").returncode == 0, what="tokenizerd")
+    done = run_as(NOBODY, stack, "status", groups=[WRITERS])
+    assert done.returncode == 0 and " 1 client, " in done.stdout, done
+    told = [run_as(NOBODY, stack, "status", "--wait", "0").stderr]
+    shared.chmod(0o755)
+    told.append(run_as(NOBODY, stack, "status", "--wait", "0").stderr)      # the folder lets everybody in, its socket does not
+    assert ["shared/clients: no permission to connect: " in one for one in told] == [True, True], told
 
 
 def test_another_user_is_another_owner(open_house, fakes):
