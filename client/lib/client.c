@@ -198,7 +198,7 @@ status client_watch(client *c, const watch_request *request, const watch_events 
 static status endpoint_choose(client *c, text_link_options *where, failure *f) {
     if (where->n_endpoints > 0) return STATUS_OK;
     char folder[4096];
-    if (paths_ensure_runtime(folder, sizeof folder, f) != STATUS_OK) return f->code;
+    if (paths_check_runtime(folder, sizeof folder, f) != STATUS_OK) return f->code;
     c->endpoints[0] = c->default_endpoint;
     where->endpoints = c->endpoints;
     where->n_endpoints = 1;

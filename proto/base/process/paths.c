@@ -23,15 +23,12 @@ status paths_runtime(char *out, size_t out_bytes, failure *f) {
     return check_fit(n, out_bytes, f);
 }
 
-status paths_ensure_runtime(char *out, size_t out_bytes, failure *f) {
+status paths_check_runtime(char *out, size_t out_bytes, failure *f) {
     status st = paths_runtime(out, out_bytes, f);
     if (st != STATUS_OK) return st;
-    if (mkdir(out, 0700) != 0 && errno != EEXIST)
-        return fail(f, STATUS_IO, "cannot make the runtime folder %s: %s", out, strerror(errno));
-
     struct stat info;
     if (lstat(out, &info) != 0)
-        return fail(f, STATUS_IO, "cannot look at the runtime folder %s: %s", out, strerror(errno));
+        return errno == ENOENT ? STATUS_OK : fail(f, STATUS_IO, "cannot look at the runtime folder %s: %s", out, strerror(errno));
     if (!S_ISDIR(info.st_mode)) return fail(f, STATUS_IO, "%s is not a folder", out);
     if (info.st_uid != geteuid())
         return fail(f, STATUS_IO, "the runtime folder %s belongs to another user (uid %u)", out,
@@ -40,6 +37,14 @@ status paths_ensure_runtime(char *out, size_t out_bytes, failure *f) {
         return fail(f, STATUS_IO, "other users may enter the runtime folder %s: chmod 700 %s", out,
                     out);
     return STATUS_OK;
+}
+
+status paths_ensure_runtime(char *out, size_t out_bytes, failure *f) {
+    status st = paths_runtime(out, out_bytes, f);
+    if (st != STATUS_OK) return st;
+    if (mkdir(out, 0700) != 0 && errno != EEXIST)
+        return fail(f, STATUS_IO, "cannot make the runtime folder %s: %s", out, strerror(errno));
+    return paths_check_runtime(out, out_bytes, f);
 }
 
 status paths_endpoint(const char *name, char *out, size_t out_bytes, failure *f) {

@@ -9,7 +9,10 @@
 /* $XDG_RUNTIME_DIR/trivium, else /tmp/trivium-UID. */
 status paths_runtime(char *out, size_t out_bytes, failure *f);
 
-/* Make the folder (0700) where it is missing; refuse one that another user owns or may enter. */
+/* Refuse the folder if it is one that another user owns or may enter; it may be missing. */
+status paths_check_runtime(char *out, size_t out_bytes, failure *f);
+
+/* The same, and make the folder (0700) where it is missing. */
 status paths_ensure_runtime(char *out, size_t out_bytes, failure *f);
 
 /* "ipc://RUNTIME/clients" for name "clients"; also "models" and "samplers". */

@@ -68,12 +68,22 @@ static void the_folder_is_made_private(void **state) {
     assert_int_equal(info.st_mode & 0777, 0700);
 }
 
+/* By whoever only looks. */
+static void a_missing_folder_is_fine_and_stays_missing(void **state) {
+    (void)state;
+    char out[256];
+    failure f;
+    assert_int_equal(paths_check_runtime(out, sizeof out, &f), STATUS_OK);
+    assert_int_equal(access(out, F_OK), -1);
+}
+
 static void a_folder_open_to_others_is_refused(void **state) {
     (void)state;
     char out[256];
     failure f;
     assert_int_equal(paths_ensure_runtime(out, sizeof out, &f), STATUS_OK);
     assert_int_equal(chmod(out, 0710), 0);
+    assert_int_equal(paths_check_runtime(out, sizeof out, &f), STATUS_IO);
     assert_int_equal(paths_ensure_runtime(out, sizeof out, &f), STATUS_IO);
     assert_non_null(strstr(f.message, out));
 }
@@ -116,6 +126,7 @@ int main(void) {
         IN_BASE(the_folder_follows_the_environment),
         IN_BASE(a_path_that_does_not_fit_is_refused),
         IN_BASE(the_folder_is_made_private),
+        IN_BASE(a_missing_folder_is_fine_and_stays_missing),
         IN_BASE(a_folder_open_to_others_is_refused),
         IN_BASE(a_link_in_its_place_is_refused),
         IN_BASE(a_missing_base_is_told),
