@@ -114,14 +114,16 @@ static uint32_t min_u32(uint32_t a, uint32_t b) {
 /* ---- opening ---- */
 
 /* Positions that must have room in the cache. */
-static status check_pages(const sequences *t, uint32_t n_positions, failure *f) {
-    uint64_t n_there = (uint64_t)kv_cache_pages(t->cache) * PAGE_TOKENS;
+static status check_pages(const sequences *t, const job *asked, uint32_t n_positions, failure *f) {
+    unsigned long long n_there = (unsigned long long)kv_cache_pages(t->cache) * PAGE_TOKENS;
     if (n_positions <= n_there) return STATUS_OK;
-    return fail(
-        f, STATUS_TOO_LONG,
-        "%u positions are needed, new tokens included; the KV-cache holds %llu: start modeld with "
-        "more --kv-memory",
-        n_positions, (unsigned long long)n_there);
+    if (asked->kind == SEQUENCE_SCORE)
+        return fail(f, STATUS_TOO_LONG, "a score of %u ids needs as many positions; the KV-cache holds %llu: start modeld with "
+                    "more --kv-memory", n_positions, n_there);
+    bool is_cut = n_positions < asked->text.n_prompt + asked->text.max_new_tokens;
+    return fail(f, STATUS_TOO_LONG, "a prompt of %u ids and %u new tokens need %u positions%s; the KV-cache holds %llu: ask for "
+                "fewer new tokens, or start modeld with more --kv-memory", asked->text.n_prompt, asked->text.max_new_tokens,
+                n_positions, is_cut ? ", all of the context" : "", n_there);
 }
 
 static void rows_wait(sequences *t, sequence *s, uint64_t now_us, bool in_front) {
@@ -179,7 +181,7 @@ static uint32_t positions(const sequences *t, const job *asked) {
 /* Room for what it holds. STATUS_BUSY, STATUS_NO_MEMORY: there is none of it. */
 static status make(sequences *t, const job *asked, owner *whose, sequence **out, failure *f) {
     uint32_t n_positions = positions(t, asked);
-    if (check_pages(t, n_positions, f) != STATUS_OK) return f->code;
+    if (check_pages(t, asked, n_positions, f) != STATUS_OK) return f->code;
     uint32_t row_width = asked->kind == SEQUENCE_PROBE ? (uint32_t)asked->probe.row_width : t->n_vocab;
     sequence *s = sequence_new(asked, whose, n_positions, row_width, ++t->n_opened);
     if (!s) return fail(f, STATUS_NO_MEMORY, "no memory for another sequence");

@@ -65,7 +65,7 @@ static void give_up_waiting(sampling *s, sequence *q) {
     join_hint(hint, command, &where);
     char rules[NAME_BYTES_MAX + 64] = "";
     if (semantics[0]) snprintf(rules, sizeof rules, " with the rules %s, which began this text,", semantics);
-    double wait_s = q->sending.wait_ms / 1000.0;
+    double wait_s = clock_wait_s(q->sending.wait_ms);
     if (samplers_present(there, q->pool, semantics))
         fail(&f, STATUS_SAMPLER_FAILED,
              "no samplerd of pool %s has answered within %g s; the last one: %s", q->pool, wait_s,

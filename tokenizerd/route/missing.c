@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/base/clock.h"
+
 /* "'a', 'b'" of the models that are served, cut where the buffer ends. */
 static void names_list(const models *ms, char *out, size_t out_bytes) {
     size_t n = 0;
@@ -82,7 +84,7 @@ static status nobody_here(const char *name, const join_place *where, bool is_def
 
 status missing_model(const models *ms, const join_place *where, const char *name, const char *fingerprint, uint32_t wait_ms,
                      failure *f) {
-    double wait_s = wait_ms / 1000.0;
+    double wait_s = clock_wait_s(wait_ms);
     bool is_default = !name[0] && !fingerprint[0];
     name = models_meant_name(ms, name, fingerprint);
     bool is_known = !is_default || name[0];
@@ -108,12 +110,12 @@ status missing_model(const models *ms, const join_place *where, const char *name
 status missing_modeld(const models *ms, const served_model *m, const join_place *where, uint32_t wait_ms, failure *f) {
     const char *name = served_model_name(m), *fingerprint = served_model_fingerprint(m);
     if (means_another_file(ms, name, fingerprint))
-        return another_file(STATUS_NO_MODELD, name, fingerprint, where, wait_ms / 1000.0, f);
-    if (served_model_is_draining(m)) return all_drain(name, where, wait_ms / 1000.0, f);
+        return another_file(STATUS_NO_MODELD, name, fingerprint, where, clock_wait_s(wait_ms), f);
+    if (served_model_is_draining(m)) return all_drain(name, where, clock_wait_s(wait_ms), f);
     char hint[JOIN_HINT_BYTES];
     start_hint(hint, name, where);
     return fail(f, STATUS_NO_MODELD, "the modeld of '%s' is gone and none has come back within %g s; %s", name,
-                wait_ms / 1000.0, hint);
+                clock_wait_s(wait_ms), hint);
 }
 
 /* ---- while it is awaited ---- */
@@ -121,7 +123,7 @@ status missing_modeld(const models *ms, const served_model *m, const join_place 
 static void awaited_file(const char *name, const char *fingerprint, uint32_t wait_ms, char out[AWAITED_BYTES]) {
     snprintf(out, AWAITED_BYTES,
              "waiting for a modeld of the file with which this began (fingerprint %s), for up to %g s; '%s' is another file now",
-             fingerprint, wait_ms / 1000.0, name);
+             fingerprint, clock_wait_s(wait_ms), name);
 }
 
 void awaited_model(const models *ms, const char *name, const char *fingerprint, uint32_t wait_ms,
@@ -138,10 +140,10 @@ void awaited_model(const models *ms, const char *name, const char *fingerprint, 
     const served_model *draining = is_known ? find_here(ms, name, fingerprint, true) : NULL;
     if (means_another_file(ms, name, fingerprint)) awaited_file(name, fingerprint, wait_ms, out);
     else if (is_known && find_here(ms, name, fingerprint, false))
-        snprintf(out, AWAITED_BYTES, "waiting for the vocabulary%s, for up to %g s", what, wait_ms / 1000.0);
+        snprintf(out, AWAITED_BYTES, "waiting for the vocabulary%s, for up to %g s", what, clock_wait_s(wait_ms));
     else if (draining) awaited_modeld(ms, draining, wait_ms, out);
     else
-        snprintf(out, AWAITED_BYTES, "waiting for a modeld%s, for up to %g s; %s%s", what, wait_ms / 1000.0,
+        snprintf(out, AWAITED_BYTES, "waiting for a modeld%s, for up to %g s; %s%s", what, clock_wait_s(wait_ms),
                  names[0] ? "there are: " : "none is here", names);
 }
 
@@ -151,14 +153,14 @@ void awaited_modeld(const models *ms, const served_model *m, uint32_t wait_ms, c
     else if (served_model_is_draining(m))
         snprintf(out, AWAITED_BYTES,
                  "waiting for another modeld of '%s', for up to %g s; what serves it is draining and takes nothing new",
-                 name, wait_ms / 1000.0);
+                 name, clock_wait_s(wait_ms));
     else
-        snprintf(out, AWAITED_BYTES, "waiting for a modeld of '%s', which is gone, for up to %g s", name, wait_ms / 1000.0);
+        snprintf(out, AWAITED_BYTES, "waiting for a modeld of '%s', which is gone, for up to %g s", name, clock_wait_s(wait_ms));
 }
 
 void awaited_room(const served_model *m, uint32_t wait_ms, char out[AWAITED_BYTES]) {
     snprintf(out, AWAITED_BYTES, "waiting for room in the modelds of '%s', for up to %g s", served_model_name(m),
-             wait_ms / 1000.0);
+             clock_wait_s(wait_ms));
 }
 
 void awaited_samplerd(const served_model *m, const samplerd_wanted *wanted, uint32_t wait_ms, char out[AWAITED_BYTES]) {
@@ -167,5 +169,5 @@ void awaited_samplerd(const served_model *m, const samplerd_wanted *wanted, uint
     if (pool[0]) snprintf(of_pool, sizeof of_pool, " of pool '%s'", pool);
     if (semantics[0]) snprintf(by, sizeof by, " that draws as %s", semantics);
     snprintf(out, AWAITED_BYTES, "waiting for a samplerd%s%s at the modeld of '%s', for up to %g s%s", of_pool, by,
-             served_model_name(m), wait_ms / 1000.0, wanted->hangs ? "; the one that is there hangs" : "");
+             served_model_name(m), clock_wait_s(wait_ms), wanted->hangs ? "; the one that is there hangs" : "");
 }

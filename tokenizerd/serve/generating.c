@@ -129,7 +129,7 @@ static void expire(generating *g, request *r) {
     else if (r->retry_us == 0 || served_model_is_draining(r->model)) missing_modeld(g->models, r->model, &where, r->wait_ms, &f);
     else
         fail(&f, STATUS_BUSY, "the modelds of '%s' had no room for the rest of the text within %g s",
-             r->model_name, r->wait_ms / 1000.0);
+             r->model_name, clock_wait_s(r->wait_ms));
     generating_end(g, r, FINISH_ERROR, &f);
 }
 

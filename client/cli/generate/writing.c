@@ -163,8 +163,9 @@ static void on_done(void *context, const generation_done *done) {
 
 /* ---- the whole ---- */
 
-/* One line on what ran, when the text is out. */
+/* One line on what ran, when the text is out; where nothing ran, none. */
 static void tell_timings(const writing *w) {
+    if (!w->model[0]) return;
     fprintf(stderr, "%s: %u tokens, %.1f tok/s\n", w->model, w->n_tokens, w->tokens_per_s);
 }
 

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/base/clock.h"
 #include "text_link_parts.h"
 
 /* ---- the wait for a tokenizerd ---- */
@@ -55,7 +56,7 @@ void text_link_no_tokenizerd(text_link *link) {
         (draining ? places_list : places_explain)(link->places, where, sizeof where);
         if (draining)
             fail(&f, STATUS_DRAINING, "the tokenizerd at %.300s is draining and takes nothing new, and no other has come "
-                 "within %g s", where, link->wait_ms / 1000.0);
+                 "within %g s", where, clock_wait_s(link->wait_ms));
         else fail(&f, STATUS_NO_TOKENIZERD, "no tokenizerd answers at %s", where);
     }
     text_link_give_up(link, &f);

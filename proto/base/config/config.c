@@ -135,7 +135,9 @@ static status check_value(const config *c, const setting *s, const config_line *
     memcpy(trial.out, s->first, size_of(s->row));
     status st = take_into(&trial, line->value, &why);
     free(trial.out);
-    return st == STATUS_OK ? st : fail(f, st, "%s:%u: %s", c->path, line->number, why.message);
+    bool is_quoted = line->value && (line->value[0] == '"' || line->value[0] == '\'');
+    return st == STATUS_OK ? st : fail(f, st, "%s:%u: %s%s", c->path, line->number, why.message,
+                                       is_quoted ? "; values take no quotes" : "");
 }
 
 static status check_line(const config *c, reading *r, size_t i, failure *f) {

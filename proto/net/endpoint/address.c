@@ -82,12 +82,23 @@ static status check_tcp(const char *tcp, bool binds, failure *f) {
                 UINT16_MAX, binds ? ", or * or 0 for any that is free" : "");
 }
 
+/* "tcp://a:1,tcp://b:1", or with a blank between. */
+static bool is_several(const char *address) {
+    for (const char *at = strpbrk(address, ", ;"); at; at = strpbrk(at + 1, ", ;")) {
+        const char *next = at + strspn(at, ", ;");
+        if (address_path(next) || address_tcp(next)) return true;
+    }
+    return false;
+}
+
 status endpoint_check(const char *address, bool binds, failure *f) {
     if (strlen(address) >= ENDPOINT_BYTES_MAX)
         return fail(f, STATUS_TOO_LONG, "an endpoint of %zu bytes is longer than %d",
                     strlen(address), ENDPOINT_BYTES_MAX - 1);
     if (!text_is_printable(address, ENDPOINT_BYTES_MAX))
         return fail(f, STATUS_BAD_REQUEST, "an endpoint has no control characters");
+    if (is_several(address))
+        return fail(f, STATUS_BAD_REQUEST, "%s is more than one endpoint: several take a flag each (--endpoint, --join)", address);
     const char *path = address_path(address), *tcp = address_tcp(address);
     if (path) return check_ipc_path(path, f);
     if (tcp) return check_tcp(tcp, binds, f);

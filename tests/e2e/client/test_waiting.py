@@ -93,6 +93,16 @@ def test_a_chat_is_told_below_the_line_that_is_edited(stack):
     chat.kill()
 
 
+def test_nobody_is_waited_for_where_that_is_asked(stack):
+    stack.start("tokenizerd")
+    assert "no modeld has joined within 0 s;" in stack.refused_soon("generate", "a", "--wait", "0")
+
+
+def test_whoever_only_looks_makes_no_folder(stack):
+    stack.refused("status", "--wait", "0")
+    assert not stack.runtime.exists()
+
+
 def test_three_ways_to_hear_nothing_are_three_sentences(stack, silent):
     told = [stack.refused("status", "--insecure", "--wait", "0", "--endpoint", endpoint)
             for endpoint in ("tcp://nowhere.invalid:5555", refusing(), silent)]
@@ -105,6 +115,8 @@ def test_the_environment_names_an_endpoint(stack):
     stack.environment["TRIVIUM_ENDPOINT"] = refusing()
     assert stack.environment["TRIVIUM_ENDPOINT"] in stack.refused("status", "--insecure", "--wait", "0")
     assert "ipc:///there" in stack.refused("status", "--wait", "0", "--endpoint", "ipc:///there")
+    stack.environment["TRIVIUM_ENDPOINT"] = "tcp://a:5555 tcp://b:5555"
+    assert "trivium: TRIVIUM_ENDPOINT: tcp://a:5555 tcp://b:5555 is more than one" in stack.refused("status", code=2)
     stack.environment["TRIVIUM_ENDPOINT"] = "there"
     assert "trivium: TRIVIUM_ENDPOINT: there is no endpoint" in stack.refused("status", code=2)
     assert "ipc:///there" in stack.refused("status", "--wait", "0", "--endpoint", "ipc:///there")
@@ -114,7 +126,7 @@ def test_the_environment_names_an_endpoint(stack):
 
 # a model that nobody knows
 
-ASKING = (("generate", "a", "--max-new-tokens", "1"), ("tokenize", "a"), ("score", "ab"),
+ASKING = (("generate", "a", "--max-new-tokens", "1", "--timings"), ("tokenize", "a"), ("score", "ab"),
           ("probe", "--logits", "1,2", "--greedy"))
 
 
@@ -122,8 +134,7 @@ ASKING = (("generate", "a", "--max-new-tokens", "1"), ("tokenize", "a"), ("score
 def test_an_unknown_model_is_not_waited_for(tiny, words):
     here = tiny.model()["name"]
     sentence = tiny.refused(*words, "--model", "nobody")
-    assert "waiting" not in sentence
-    assert sentence.splitlines()[-1] == f"trivium: no model is named 'nobody'; there are: '{here}'"
+    assert sentence == f"trivium: no model is named 'nobody'; there are: '{here}'\n"
 
 
 def test_a_model_on_its_way_is_waited_for_where_that_is_asked(stack, models):

@@ -77,6 +77,10 @@ static void test_more_positions_than_pages_is_too_long_and_names_the_flag(void *
     failure f;
     assert_int_equal(sequences_open(w->table, &asked, 0, &s, &f), STATUS_TOO_LONG);
     assert_non_null(strstr(f.message, "--kv-memory"));
+    asked.text.max_new_tokens = 9000;
+    assert_int_equal(sequences_open(w->table, &asked, 0, &s, &f), STATUS_TOO_LONG);
+    assert_non_null(strstr(f.message, " ids and 9000 new tokens need "));
+    assert_non_null(strstr(f.message, " positions, all of the context; the KV-cache holds "));
     asked.text.max_new_tokens = 2;
     assert_int_equal(sequences_open(w->table, &asked, 0, &s, &f), STATUS_OK);
 }

@@ -53,6 +53,9 @@ static void what_an_endpoint_lacks_is_named(void **state) {
     assert_faulted("tcp://nowhere", "has no port");
     assert_faulted("tcp://:5555", "names no host");
     assert_faulted("tcp://::1:5555", "names no host");
+    assert_faulted("tcp://a:1,tcp://b:2", "tcp://a:1,tcp://b:2 is more than one endpoint: several take a flag each");
+    assert_faulted("ipc:///tmp/a; ipc:///tmp/b", "is more than one endpoint");
+    assert_faulted("tcp://a:1 b:2", "names no host");
     assert_faulted("tcp://nowhere.invalid:5555", "neither an address nor a device of this host");
     assert_faulted("ipc:///tmp/trivium-no-such-folder/clients", "there is no folder /tmp/trivium-no-such-folder for the socket");
 }

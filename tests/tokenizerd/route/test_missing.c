@@ -32,6 +32,9 @@ static void test_what_is_missing_is_named(void **state) {
     assert_int_equal(missing_model(ms, &here, "x", "", 500, &f), STATUS_NO_MODELD);
     assert_non_null(strstr(f.message, "'x'"));
     assert_non_null(strstr(f.message, "0.5 s"));
+    /* 1 ms is what a client says that does not wait. */
+    assert_int_equal(missing_model(ms, &here, "", "", 1, &f), STATUS_NO_MODELD);
+    assert_non_null(strstr(f.message, "no modeld has joined within 0 s; "));
 
     modeld *loading = served_join(ms, "slow", "f1", "v1");
     assert_int_equal(missing_model(ms, &here, "slow", "", 10, &f), STATUS_NO_MODELD);

@@ -175,7 +175,9 @@ static void a_wrong_line_is_named(void **state) {
     refused("number =\n", ":1: --number needs a whole number");
     refused("number\n", ":1: number wants a value");
     refused("quick = yes\n", ":1: quick is true or false, not yes");
-    refused("log = loud\n", ":1: --log must be");
+    refused("log = loud\n", ":1: --log must be quiet, error, info or debug, not loud");
+    assert_null(strstr(f.message, "quotes"));
+    refused("log = \"info\"\n", ":1: --log must be quiet, error, info or debug, not \"info\"; values take no quotes");
     refused("= 3\n", ":1: a setting is written key = value");
     refused("number = 3\nname = x\nnumber = 4\n", ":3: number stands in line 1 already");
     refused("# \xff\n", " is not UTF-8");
