@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/clock.h"
+#include "proto/base/limits.h"
 #include "proto/net/errors.h"
 #include "resume.h"
 #include "text_wire.h"
@@ -22,6 +24,9 @@ struct generation {
     bool cancelled;
     bool paused;                /* nothing runs for it, and tokens that still come are of no use */
     timer cancel_timer;
+    bool is_taken;              /* this attempt has started */
+    timer room_timer;           /* set: its next attempt waits for room, */
+    uint64_t room_until_ms;     /* until then at most; 0: nobody has lacked it yet */
     Trivium__Acknowledge acknowledge;
 };
 
@@ -62,6 +67,7 @@ static void generation_free(generation *g) {
     *at = g->next;
     gs->n--;
     loop_cancel(text_link_loop(gs->link), &g->cancel_timer);
+    loop_cancel(text_link_loop(gs->link), &g->room_timer);
     resume_free(&g->resume);
     free(g);
 }
@@ -158,6 +164,8 @@ static void send_pause(generation *g) {
 /* Its next attempt, where something new may begin; else it waits. */
 static status generation_send(generation *g, failure *f) {
     g->is_there = text_link_takes(g->list->link);
+    g->is_taken = false;
+    loop_cancel(text_link_loop(g->list->link), &g->room_timer);
     return g->is_there ? resume_send(g->resume, g->list->link, f) : STATUS_OK;
 }
 
@@ -165,6 +173,22 @@ static void generation_resume(generation *g) {
     failure f;
     if (g->cancelled) finish_cancelled(g);
     else if (!g->paused && generation_send(g, &f) != STATUS_OK) generation_fail(g, &f);
+}
+
+static void on_room_turn(void *context) {
+    generation_resume(context);
+}
+
+/* A limit is for what is new: a text that others have seen the beginning of asks again where it found no room, for as long as
+ * a missing daemon is waited for. */
+static bool awaits_room(generation *g, status why) {
+    if (why != STATUS_BUSY || g->cancelled || g->is_taken || resume_next_step(g->resume) == 0) return false;
+    const text_link *link = g->list->link;
+    if (g->room_until_ms == 0) g->room_until_ms = clock_ms() + text_link_wait_ms(link);
+    if (clock_ms() >= g->room_until_ms) return false;
+    g->is_there = false;
+    loop_once(text_link_loop(link), &g->room_timer, BUSY_RETRY_MS, on_room_turn, g);
+    return true;
 }
 
 void generations_lost(generations *gs) {
@@ -239,6 +263,7 @@ void generations_resume(generations *gs, const uint8_t request[REQUEST_BYTES]) {
     generation *g = generation_find(gs, request);
     if (!g || g->cancelled || !g->paused) return;
     g->paused = false;
+    g->room_until_ms = 0;
     if (text_link_is_joined(gs->link)) generation_resume(g);
 }
 
@@ -270,7 +295,10 @@ static generation *addressee(const generations *gs, ProtobufCBinaryData request,
 
 void generations_started(generations *gs, const wire_message *m, const Trivium__Started *started) {
     generation *g = addressee(gs, started->request, started->attempt);
-    if (!g || resume_has_started(g->resume)) return;
+    if (!g) return;
+    g->is_taken = true;
+    g->room_until_ms = 0;
+    if (resume_has_started(g->resume)) return;
     if (!resume_start(g->resume, m, started)) {
         give_up(g, STATUS_BAD_MESSAGE, "the start that tokenizerd sent cannot be kept");
         return;
@@ -294,22 +322,6 @@ static void change_settle(generation *g) {
     if (!resume_settle_change(g->resume)) return;
     g->acknowledge.change = resume_ordinal(g->resume);
     send_acknowledge(g);
-}
-
-static void tokens_free(generation_token *tokens, size_t n) {
-    for (size_t i = 0; tokens && i < n; i++) token_clear(&tokens[i]);
-    free(tokens);
-}
-
-/* [n_drawn], the caller frees; NULL: no memory. */
-static generation_token *tokens_from_wire(const Trivium__Chunk *chunk) {
-    generation_token *tokens = calloc(chunk->n_drawn + 1, sizeof *tokens);
-    for (size_t i = 0; tokens && i < chunk->n_drawn; i++) {
-        if (token_from_wire(&tokens[i], chunk->drawn[i], chunk->step + (uint32_t)i)) continue;
-        tokens_free(tokens, i);
-        tokens = NULL;
-    }
-    return tokens;
 }
 
 static status chunk_show(generation *g, const Trivium__Chunk *chunk, uint32_t first_step) {
@@ -365,6 +377,7 @@ void generations_done(generations *gs, const Trivium__Done *done) {
         text_link_hear_draining(gs->link);
         return;
     }
+    if (awaits_room(g, f.code)) return;
     generation_finish(g, &(generation_done){
                              .reason = reason,
                              .code = f.code,

@@ -71,6 +71,21 @@ void token_clear(generation_token *token) {
     free((candidate *)token->candidates);
 }
 
+generation_token *tokens_from_wire(const Trivium__Chunk *chunk) {
+    generation_token *tokens = calloc(chunk->n_drawn + 1, sizeof *tokens);
+    for (size_t i = 0; tokens && i < chunk->n_drawn; i++) {
+        if (token_from_wire(&tokens[i], chunk->drawn[i], chunk->step + (uint32_t)i)) continue;
+        tokens_free(tokens, i);
+        tokens = NULL;
+    }
+    return tokens;
+}
+
+void tokens_free(generation_token *tokens, size_t n) {
+    for (size_t i = 0; tokens && i < n; i++) token_clear(&tokens[i]);
+    free(tokens);
+}
+
 finish_reason finish_reason_from_wire(Trivium__FinishReason reason) {
     switch (reason) {
     case TRIVIUM__FINISH_REASON__FINISH_STOP: return FINISHED_STOP;

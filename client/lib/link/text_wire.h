@@ -31,6 +31,9 @@ candidate *candidates_from_wire(Trivium__Candidate *const *wire, size_t n);
 /* A token as a plain struct, which borrows from `drawn` except for its candidates; false: no memory. */
 bool token_from_wire(generation_token *out, const Trivium__Drawn *drawn, uint32_t at_step);
 void token_clear(generation_token *token);
+/* The same of all that a chunk brings: [n_drawn]. NULL: no memory. */
+generation_token *tokens_from_wire(const Trivium__Chunk *chunk);
+void tokens_free(generation_token *tokens, size_t n);   /* NULL is fine */
 
 /* The number of the call that it answers; 0: it answers none, or has a body that is not known here. */
 uint64_t call_number_of(const Trivium__TextReply *reply);

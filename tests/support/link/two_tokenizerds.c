@@ -117,6 +117,13 @@ bool first_is_asked_to_pause(void) { return ASKED(first, PAUSE); }
 bool first_is_asked_to_tokenize(void) { return ASKED(first, TOKENIZE); }
 bool second_is_asked_to_tokenize(void) { return ASKED(second, TOKENIZE); }
 
+/* The attempt that it was last asked for there. */
+static uint32_t newest_attempt(const text_peer *t, const text *of) {
+    const text_peer_asked *asked, *newest = NULL;
+    for (size_t n = 0; (asked = looked_for(t, of, n)) != NULL; n++) newest = asked;
+    return newest ? newest->m->generate->attempt : 1;
+}
+
 void says_token(text_peer *t, const text *of, uint32_t step) {
     static const int32_t prompt_id = 5;
     Trivium__TextReply reply = TRIVIUM__TEXT_REPLY__INIT;
@@ -124,7 +131,8 @@ void says_token(text_peer *t, const text *of, uint32_t step) {
     if (step == 0) {
         Trivium__Started m = TRIVIUM__STARTED__INIT;
         m.request = id;
-        m.attempt = m.n_prompt = 1;
+        m.attempt = newest_attempt(t, of);
+        m.n_prompt = 1;
         reply.body_case = TRIVIUM__TEXT_REPLY__BODY_STARTED;
         reply.started = &m;
         text_peer_say(t, &reply, &(wire_raw){&prompt_id, sizeof prompt_id}, 1);
@@ -132,7 +140,7 @@ void says_token(text_peer *t, const text *of, uint32_t step) {
     Trivium__Drawn drawn = TRIVIUM__DRAWN__INIT, *list[] = {&drawn};
     Trivium__Chunk m = TRIVIUM__CHUNK__INIT;
     m.request = id;
-    m.attempt = 1;
+    m.attempt = newest_attempt(t, of);
     m.n_drawn = 1;
     m.step = step;
     m.drawn = list;
@@ -148,7 +156,7 @@ void says_end(text_peer *t, const text *of, Trivium__Code code) {
     Trivium__Done m = TRIVIUM__DONE__INIT;
     error.code = code;
     m.request = (ProtobufCBinaryData){REQUEST_BYTES, (uint8_t *)of->request.id};
-    m.attempt = 1;
+    m.attempt = newest_attempt(t, of);
     m.reason = code ? TRIVIUM__FINISH_REASON__FINISH_ERROR : TRIVIUM__FINISH_REASON__FINISH_LENGTH;
     m.error = &error;
     reply.body_case = TRIVIUM__TEXT_REPLY__BODY_DONE;
