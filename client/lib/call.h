@@ -43,6 +43,7 @@ typedef struct tokenize_question {
 
 typedef struct detokenize_question {
     const char *model;
+    const char *fingerprint;    /* of the model whose ids they are; NULL: whatever has the name */
     const int32_t *ids;         /* [n_ids] */
     size_t n_ids;
 } detokenize_question;
@@ -169,6 +170,7 @@ typedef struct score_answer {
     size_t n_ids;
     const candidate *top;       /* [n_top] of the next id, likeliest first */
     size_t n_top;
+    const char *model, *fingerprint;    /* that scored it; "": an older tokenizerd, which does not tell */
 } score_answer;
 
 typedef struct probe_answer {

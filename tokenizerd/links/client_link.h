@@ -140,9 +140,14 @@ typedef struct rendered_prompt {
 } rendered_prompt;
 void client_link_rendered(client_link *l, peer *client, uint64_t number, const rendered_prompt *prompt);
 
+/* What was scored, by which model. */
+typedef struct scored_ids {
+    const int32_t *ids;             /* [n_ids] */
+    size_t n_ids;
+    const char *model, *fingerprint;
+} scored_ids;
 /* scores->logprobs has one for each of the ids. */
-void client_link_scored(client_link *l, peer *client, uint64_t number, const int32_t *ids, size_t n_ids,
-                        const modeld_scores *scores);
+void client_link_scored(client_link *l, peer *client, uint64_t number, const scored_ids *of, const modeld_scores *scores);
 void client_link_probed(client_link *l, peer *client, uint64_t number, int32_t id,
                         const double *probabilities, size_t n_probabilities);
 /* A word to whoever waits for its answer. */

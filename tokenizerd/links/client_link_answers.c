@@ -86,16 +86,17 @@ void client_link_rendered(client_link *l, peer *client, uint64_t number, const r
                        &(wire_raw){prompt->ids, prompt->n_ids * sizeof *prompt->ids}, 1);
 }
 
-void client_link_scored(client_link *l, peer *client, uint64_t number, const int32_t *ids, size_t n_ids,
-                        const modeld_scores *scores) {
+void client_link_scored(client_link *l, peer *client, uint64_t number, const scored_ids *of, const modeld_scores *scores) {
     Trivium__Scored scored = TRIVIUM__SCORED__INIT;
     scored.call = number;
     scored.n_top = scores->n_top;
     scored.top = scores->top;
+    scored.model = (char *)of->model;
+    scored.fingerprint = (char *)of->fingerprint;
     Trivium__TextReply m = TRIVIUM__TEXT_REPLY__INIT;
     m.body_case = TRIVIUM__TEXT_REPLY__BODY_SCORED;
     m.scored = &scored;
-    const wire_raw raw[] = {{ids, n_ids * sizeof *ids},
+    const wire_raw raw[] = {{of->ids, of->n_ids * sizeof *of->ids},
                             {scores->logprobs, scores->n_logprobs * sizeof *scores->logprobs}};
     client_link_answer(l, client, number, &m, raw, 2);
 }

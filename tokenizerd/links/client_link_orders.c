@@ -234,6 +234,7 @@ void client_link_detokenize(client_link *l, const sender *who, const Trivium__De
         .n_unread_bytes = peer_unread_bytes(who->client),
         .model = m->model,
         .wait_ms = m->wait_ms,
+        .detokenize = {.fingerprint = m->fingerprint},
     };
     if (ids_of(message, 0, &order.detokenize.ids, &order.detokenize.n_ids))
         l->events.call(l->context, &order, NULL);

@@ -164,11 +164,16 @@ static status probe_check(const probe_order *o, failure *f) {
     return strategy_check_ids(o->strategy, (uint32_t)o->n_row, f);
 }
 
+static status detokenize_check(const detokenize_order *o, failure *f) {
+    status st = name_check(o->fingerprint ? o->fingerprint : "", f);
+    return st == STATUS_OK ? ids_check(o->n_ids, f) : st;
+}
+
 static status order_check(const call_order *o, failure *f) {
     status st = name_check(o->model, f);
     if (st != STATUS_OK) return st;
     switch (o->kind) {
-    case CALL_DETOKENIZE: return ids_check(o->detokenize.n_ids, f);
+    case CALL_DETOKENIZE: return detokenize_check(&o->detokenize, f);
     case CALL_SCORE: return score_check(&o->score, f);
     case CALL_PROBE: return probe_check(&o->probe, f);
     default: return STATUS_OK;
@@ -260,6 +265,7 @@ static status part_copy(call *c, const call_order *o, failure *f) {
     switch (o->kind) {
     case CALL_TOKENIZE: c->tokenize.text.bos = o->tokenize.bos; return STATUS_OK;
     case CALL_DETOKENIZE:
+        if (o->detokenize.fingerprint) strcpy(c->detokenize.fingerprint, o->detokenize.fingerprint);
         return ids_copy(c, &c->detokenize.given, o->detokenize.ids, o->detokenize.n_ids, f);
     case CALL_RENDER: return STATUS_OK;
     case CALL_SCORE: return score_copy(c, &o->score, f);

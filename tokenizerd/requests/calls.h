@@ -40,6 +40,7 @@ typedef struct tokenize_order {
 } tokenize_order;
 
 typedef struct detokenize_order {
+    const char *fingerprint;    /* of the model that is meant; NULL or "": whatever has the name */
     const int32_t *ids;
     size_t n_ids;
 } detokenize_order;
@@ -106,6 +107,7 @@ typedef struct tokenize_call {
 } tokenize_call;
 
 typedef struct detokenize_call {
+    char fingerprint[NAME_BYTES_MAX + 1];
     call_ids given;
     ids_text done;              /* the text of some of them */
 } detokenize_call;

@@ -304,6 +304,11 @@ bool models_is_unknown(const models *ms, const char *name, const char *fingerpri
            strcmp(name, default_model_name(&ms->by_default)) != 0 && !seen_names_have(&ms->seen, name);
 }
 
+bool models_is_replaced(const models *ms, const char *name, const char *fingerprint) {
+    return name[0] && find_meant(ms, name, "", true) && !find_meant(ms, name, fingerprint, true) &&
+           !find_meant(ms, name, fingerprint, false);
+}
+
 /* Does `a` come before `b`, which joined earlier? */
 static bool precedes(const modeld *a, const modeld *b, const modeld_choice *by) {
     uint32_t rank_a = by->rank ? by->rank(a, by->wanted) : 0, rank_b = by->rank ? by->rank(b, by->wanted) : 0;

@@ -81,6 +81,9 @@ void models_settle(models *ms);
  * not the default's and has never been here, after models_settle. */
 bool models_is_unknown(const models *ms, const char *name, const char *fingerprint);
 
+/* Is it in vain to wait for a model of this name and fingerprint, for the name is another model's now? */
+bool models_is_replaced(const models *ms, const char *name, const char *fingerprint);
+
 /* The name that is meant; "": whatever has the fingerprint, or, without one, nobody knows yet. */
 const char *models_meant_name(const models *ms, const char *name, const char *fingerprint);
 

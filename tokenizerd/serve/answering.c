@@ -129,12 +129,23 @@ static void carry_out(answering *a, call *c) {
     else send_to_modeld(a, c);
 }
 
+/* "": of any. */
+static const char *fingerprint_of(call *c) {
+    return c->kind == CALL_DETOKENIZE ? call_as_detokenize(c)->fingerprint : "";
+}
+
+static void refuse_replaced(answering *a, call *c) {
+    failure f;
+    fail(&f, STATUS_UNKNOWN_MODEL, "the model '%s' whose ids these are is gone: another one has its name now", c->model_name);
+    refuse(a, c, &f);
+}
+
 /* It waited too long, or in vain. */
 static void expire(answering *a, call *c) {
     failure f;
     const join_place where = modeld_link_place(a->modelds);
     if (c->model) missing_modeld(a->models, c->model, &where, c->wait_ms, &f);
-    else missing_model(a->models, &where, c->model_name, "", c->wait_ms, &f);
+    else missing_model(a->models, &where, c->model_name, fingerprint_of(c), c->wait_ms, &f);
     refuse(a, c, &f);
 }
 
@@ -142,9 +153,11 @@ static void expire(answering *a, call *c) {
 static void advance(answering *a, call *c) {
     if (c->state != CALL_WAITING) return;
     if (!c->model) {
-        served_model *m = call_errand_of(c) ? models_find_open(a->models, c->model_name, "")
-                                            : models_find(a->models, c->model_name, "");
-        if (!m && !c->has_own_wait && models_is_unknown(a->models, c->model_name, "")) expire(a, c);
+        const char *fingerprint = fingerprint_of(c);
+        served_model *m = call_errand_of(c) ? models_find_open(a->models, c->model_name, fingerprint)
+                                            : models_find(a->models, c->model_name, fingerprint);
+        if (!m && models_is_replaced(a->models, c->model_name, fingerprint)) refuse_replaced(a, c);
+        else if (!m && !c->has_own_wait && models_is_unknown(a->models, c->model_name, fingerprint)) expire(a, c);
         if (!m) return;
         call_meet(c, m);
     }
@@ -263,7 +276,9 @@ void answering_scored(answering *a, const modeld *d, uint64_t number, const mode
         return;
     }
     const call_ids *asked = &call_as_score(c)->scored;
-    client_link_scored(a->clients, c->client, c->client_number, asked->ids, asked->n_ids, scores);
+    const scored_ids of = {.ids = asked->ids, .n_ids = asked->n_ids, .model = served_model_name(c->model),
+                           .fingerprint = served_model_fingerprint(c->model)};
+    client_link_scored(a->clients, c->client, c->client_number, &of, scores);
     calls_remove(a->calls, &c);
 }
 
@@ -351,7 +366,7 @@ void answering_samplers_changed(answering *a, const served_model *m) {
 static bool awaited(const answering *a, call *c, char out[AWAITED_BYTES]) {
     const call_errand *errand = call_errand_of(c);
     const samplerd_seen seen = c->state == CALL_SENT ? samplerd_rank(errand->modeld, errand) : SAMPLERD_UNTOLD;
-    if (c->state == CALL_WAITING && !c->model) awaited_model(a->models, c->model_name, "", c->wait_ms, out);
+    if (c->state == CALL_WAITING && !c->model) awaited_model(a->models, c->model_name, fingerprint_of(c), c->wait_ms, out);
     else if (c->state == CALL_WAITING && errand) awaited_modeld(a->models, c->model, c->wait_ms, out);
     else if (seen == SAMPLERD_ABSENT || seen == SAMPLERD_HANGS)
         awaited_samplerd(c->model, &(samplerd_wanted){errand->pool, "", seen == SAMPLERD_HANGS}, c->wait_ms, out);

@@ -66,6 +66,7 @@ typedef struct scored {
     size_t n;
     candidate *top;             /* [n_top], owned */
     size_t n_top;
+    char model[NAME_BYTES_MAX + 1], fingerprint[NAME_BYTES_MAX + 1];   /* "": not told */
 } scored;
 
 static void *copy(const void *from, size_t n_bytes) {
@@ -79,6 +80,8 @@ static void keep(void *context, const answer *a) {
     const score_answer *said = answer_to_score(a);
     kept->n = said->n_ids;
     kept->n_top = said->n_top;
+    snprintf(kept->model, sizeof kept->model, "%s", said->model);
+    snprintf(kept->fingerprint, sizeof kept->fingerprint, "%s", said->fingerprint);
     kept->ids = copy(said->ids, said->n_ids * sizeof *said->ids);
     kept->logprobs = copy(said->logprobs, said->n_ids * sizeof *said->logprobs);
     kept->top = copy(said->top, said->n_top * sizeof *said->top);
@@ -89,13 +92,15 @@ static void quote(void *context, const answer *a) {
     *(char **)context = term_quote(said->text, said->n_bytes);
 }
 
-/* A row: place, id, text, log-probability and probability. */
-static int row_show(client *c, const score_flags *flags, table *t, const char *place, int32_t id,
+/* A row: place, id, text, log-probability and probability. The text is that of the model that scored it: another one may
+ * have its name by now. */
+static int row_show(client *c, const score_flags *flags, table *t, const scored *kept, const char *place, int32_t id,
                     double logprob) {
     char *text = NULL;
     const question asked = {
         .kind = ASK_DETOKENIZE,
-        .detokenize = {.model = flags->text.model, .ids = &id, .n_ids = 1},
+        .detokenize = {.model = kept->model[0] ? kept->model : flags->text.model,
+                       .fingerprint = kept->fingerprint, .ids = &id, .n_ids = 1},
     };
     int code = ask_on(c, &asked, quote, &text);
     table_cell(t, "%s", place);
@@ -119,10 +124,10 @@ static int rows_show(client *c, const score_flags *flags, table *t, const scored
     for (size_t i = 0; i < kept->n && code == EXIT_FINE; i++) {
         char place[24];
         snprintf(place, sizeof place, "%zu", i);
-        code = row_show(c, flags, t, place, kept->ids[i], kept->logprobs[i]);
+        code = row_show(c, flags, t, kept, place, kept->ids[i], kept->logprobs[i]);
     }
     for (size_t i = 0; i < kept->n_top && code == EXIT_FINE; i++) {
-        code = row_show(c, flags, t, "next", kept->top[i].id, kept->top[i].logprob);
+        code = row_show(c, flags, t, kept, "next", kept->top[i].id, kept->top[i].logprob);
     }
     return code;
 }

@@ -69,6 +69,8 @@ static status take_scored(incoming *in, const wire_message *m, const Trivium__Sc
     a->top = in->candidates = candidates_from_wire(scored->top, scored->n_top);
     if (scored->n_top > 0 && !in->candidates) return no_memory(f);
     a->n_top = scored->n_top;
+    a->model = scored->model;
+    a->fingerprint = scored->fingerprint;
     return STATUS_OK;
 }
 

@@ -57,6 +57,7 @@ static status put_detokenize(outgoing *o, const detokenize_question *asked) {
     trivium__detokenize__init(m);
     m->call = o->number;
     m->model = name_or_empty(asked->model);
+    m->fingerprint = name_or_empty(asked->fingerprint);
     m->wait_ms = o->wait_ms;
     put_ids(o, asked->ids, asked->n_ids);
     return STATUS_OK;

@@ -148,6 +148,8 @@ static void look_at_score(const answer *a) {
     assert_true(said->logprobs[2] == -2);
     assert_int_equal(said->n_top, 1);
     assert_int_equal(said->top[0].id, 4);
+    assert_string_equal(said->model, "small");
+    assert_string_equal(said->fingerprint, "f1");
 }
 
 static void ids_are_scored(void **state) {
@@ -168,6 +170,8 @@ static void ids_are_scored(void **state) {
     Trivium__Candidate top = TRIVIUM__CANDIDATE__INIT, *list[] = {&top};
     top.id = 4;
     m.call = asked->m->score->call;
+    m.model = (char *)"small";
+    m.fingerprint = (char *)"f1";
     m.n_top = 1;
     m.top = list;
     const wire_raw raw[] = {{three_ids, sizeof three_ids}, {logprobs, sizeof logprobs}};

@@ -124,6 +124,7 @@ static void hear_kind(const call_order *o) {
     case CALL_TOKENIZE: heard("tokenize bos=%d", o->tokenize.bos); break;
     case CALL_DETOKENIZE:
         heard("detokenize");
+        if (o->detokenize.fingerprint[0]) heard(" fingerprint=%s", o->detokenize.fingerprint);
         heard_ids("ids", o->detokenize.ids, o->detokenize.n_ids);
         break;
     case CALL_RENDER: heard("render?"); break;

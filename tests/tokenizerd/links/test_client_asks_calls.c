@@ -52,6 +52,8 @@ static void texts_to_ids_and_back(void **state) {
     failed(2, TRIVIUM__CODE__BAD_MESSAGE);
     HEARS(m, &wire_odd, 1, "");
     failed(2, TRIVIUM__CODE__BAD_MESSAGE);
+    detokenize.fingerprint = "f1";
+    HEARS(m, &wire_three, 1, "detokenize fingerprint=f1 ids=[5,6,7] number=2 model= wait=0");
 }
 
 static void scores_and_probes(void **state) {

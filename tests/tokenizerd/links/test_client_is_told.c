@@ -93,12 +93,15 @@ static void scores_bring_their_candidates(void **state) {
     one.logprob = -0.5;
     const double logprobs[] = {0, -1, -2};
     const modeld_scores scores = {.logprobs = logprobs, .n_logprobs = 3, .top = top, .n_top = 1};
-    client_link_scored(c->link, c->peer, 6, prompt, 3, &scores);
+    const scored_ids of = {.ids = prompt, .n_ids = 3, .model = "m", .fingerprint = "f1"};
+    client_link_scored(c->link, c->peer, 6, &of, &scores);
     const Trivium__Scored *scored = SAYS(SCORED)->scored;
     assert_int_equal(scored->call, 6);
     assert_int_equal(scored->n_top, 1);
     assert_int_equal(scored->top[0]->id, 9);
     assert_true(scored->top[0]->logprob == -0.5);
+    assert_string_equal(scored->model, "m");
+    assert_string_equal(scored->fingerprint, "f1");
     assert_frame(0, prompt, sizeof prompt);
     assert_frame(1, logprobs, sizeof logprobs);
 }

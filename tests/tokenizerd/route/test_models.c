@@ -325,6 +325,8 @@ static void test_a_name_that_nobody_promised_is_unknown(void **state) {
     assert_false(models_is_unknown(ms, "", ""));
     assert_false(models_is_unknown(ms, "x", "f9"));     /* it wrote the first part of a text */
     assert_false(models_is_unknown(ms, "", "f9"));
+    assert_true(models_is_replaced(ms, "a", "f9"));
+    assert_false(models_is_replaced(ms, "a", "f1") || models_is_replaced(ms, "a", "") || models_is_replaced(ms, "x", "f9"));
     default_model_set(models_default(ms), "x");
     assert_false(models_is_unknown(ms, "x", ""));
     modeld *b = served_join(ms, "b", "f2", "v2");

@@ -122,6 +122,24 @@ static void nobody_is_waited_for_longer_than_asked(void **state) {
     fails_with(TRIVIUM__CODE__NO_MODELD, "no modeld of 'm' is here");
 }
 
+static void ids_are_of_the_model_that_is_meant(void **state) {
+    (void)state;
+    Trivium__Detokenize detokenize = TRIVIUM__DETOKENIZE__INIT;
+    detokenize.call = CALL;
+    detokenize.model = "m";
+    detokenize.fingerprint = "f";
+    modeld_joins(first);
+    client_says(ASK(DETOKENIZE, detokenize, &detokenize), &three, 1);
+    assert_int_equal(TOLD(DETOKENIZED)->detokenized->call, CALL);
+    detokenize.fingerprint = "g";
+    detokenize.wait_ms = WAIT_MS_MAX;
+    client_says(ASK(DETOKENIZE, detokenize, &detokenize), &three, 1);
+    fails_with(TRIVIUM__CODE__UNKNOWN_MODEL, "the model 'm' whose ids these are is gone: another one has its name now");
+    modeld_leaves(first);
+    client_says(ASK(DETOKENIZE, detokenize, &detokenize), &three, 1);
+    assert_true(asker_is_silent(&tokenizerd.client));       /* it may come back */
+}
+
 static void is_told_to_wait(const char *sentence) {
     const Trivium__Waiting *waiting = TOLD(WAITING)->waiting;
     assert_int_equal(waiting->call, CALL);
@@ -228,6 +246,8 @@ static void scores_come_from_a_modeld(void **state) {
     scores(first, is_asked_to_score(first), 3, SCENE_BYTE);
     const Trivium__Scored *scored = TOLD(SCORED)->scored;
     assert_int_equal(scored->call, CALL);
+    assert_string_equal(scored->model, "m");
+    assert_string_equal(scored->fingerprint, "f");
     assert_int_equal(scored->top[0]->id, SCENE_BYTE);
     size_t n_bytes = 0;
     assert_string_equal(heard_as_text(&tokenizerd.client), "abc");
@@ -352,6 +372,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(texts_become_ids_when_their_model_is_here),
         TEST(nobody_is_waited_for_longer_than_asked),
+        TEST(ids_are_of_the_model_that_is_meant),
         TEST(whoever_waits_is_told_for_what),
         TEST(a_samplerd_of_the_default_pool_is_not_missing),
         TEST(conversations_become_prompts_that_fit),
