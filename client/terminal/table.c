@@ -7,6 +7,7 @@
 
 #include "columns.h"
 #include "proto/base/grow.h"
+#include "proto/base/text.h"
 #include "term.h"
 
 enum {
@@ -56,6 +57,7 @@ void table_cell(table *t, const char *format, ...) {
     char *cell = NULL;
     if (vasprintf(&cell, format, arguments) < 0) cell = NULL;
     va_end(arguments);
+    if (cell) text_keep_order(cell);    /* its neighbours are none of its business */
     t->cells[t->n_cells++] = cell;
 }
 

@@ -186,9 +186,10 @@ char *term_quote(const uint8_t *bytes, size_t n_bytes) {
     size_t n_out = 0;
     out[n_out++] = '"';
     for (size_t i = 0; i < n_bytes; i++) {
-        bool is_long_control = !escape_high && control_bytes(bytes + i) == 2;
-        if (is_long_control) n_out += escape(out + n_out, bytes + i++, 2);
+        size_t n_long = escape_high ? 0 : text_reorders(bytes + i) ? 3 : control_bytes(bytes + i);
+        if (n_long > 1) n_out += escape(out + n_out, bytes + i, n_long);
         else n_out += quote_byte(out + n_out, bytes[i], escape_high);
+        if (n_long > 1) i += n_long - 1;
     }
     out[n_out++] = '"';
     out[n_out] = '\0';

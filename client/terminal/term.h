@@ -57,7 +57,7 @@ char *term_plain(const uint8_t *bytes, size_t n_bytes);
 
 char *term_harmless(const uint8_t *bytes, size_t n_bytes);     /* the same, but a tab is a tab */
 
-/* Bytes as one quoted line: control characters, quotes and what is no UTF-8 are escaped. malloc'ed,
+/* Bytes as one quoted line: control characters, those that reorder text, quotes and what is no UTF-8 are escaped. malloc'ed,
  * the caller frees; NULL: no memory. */
 char *term_quote(const uint8_t *bytes, size_t n_bytes);
 

@@ -74,6 +74,16 @@ size_t text_whole_prefix(const uint8_t *bytes, size_t n_bytes) {
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
+bool text_reorders(const uint8_t *bytes) {
+    if (bytes[0] != 0xe2) return false;
+    return (bytes[1] == 0x80 && bytes[2] >= 0xaa && bytes[2] <= 0xae) || (bytes[1] == 0x81 && bytes[2] >= 0xa6 && bytes[2] <= 0xa9);
+}
+
+void text_keep_order(char *text) {
+    for (; *text; text++)
+        if (text_reorders((const uint8_t *)text)) memcpy(text, replacement, sizeof replacement - 1);
+}
+
 char *text_replace_ill_formed(const uint8_t *bytes, size_t n_bytes, size_t *n_out) {
     if (n_bytes > (SIZE_MAX - 1) / 3) return NULL;
     char *out = malloc(3 * n_bytes + 1); /* at worst each byte is replaced by three */
@@ -100,7 +110,7 @@ size_t text_sentence(const char *in, char *out, size_t out_bytes) {
         if (kind == SEQUENCE_CUT) break;
         const char *put = in + i;
         size_t n_put = length;
-        if (kind == SEQUENCE_ILL_FORMED) put = replacement, n_put = sizeof replacement - 1;
+        if (kind == SEQUENCE_ILL_FORMED || text_reorders(bytes + i)) put = replacement, n_put = sizeof replacement - 1;
         else if (is_control(bytes + i, length)) put = " ", n_put = 1;
         if (n_put >= out_bytes - n) break;
         memcpy(out + n, put, n_put);

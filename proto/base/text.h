@@ -23,8 +23,14 @@ size_t text_whole_prefix(const uint8_t *bytes, size_t n_bytes);
  * NUL-terminated, length in *n_out; NULL: no memory. */
 char *text_replace_ill_formed(const uint8_t *bytes, size_t n_bytes, size_t *n_out);
 
+/* Does UTF-8 text begin with a character that has what follows shown in another order: an embedding, an override or an
+ * isolate (U+202A … U+202E, U+2066 … U+2069)? Each has three bytes, as U+FFFD has. */
+bool text_reorders(const uint8_t *bytes);
+/* Each of these in a text, which is UTF-8, becomes U+FFFD. */
+void text_keep_order(char *text);
+
 /* A sentence that came from elsewhere, made fit to be shown or logged: control characters become blanks,
- * those at the end go, an ill-formed part becomes U+FFFD, a character that is cut is left out. Writes at
+ * those at the end go, an ill-formed part and what text_reorders becomes U+FFFD, a character that is cut is left out. Writes at
  * most out_bytes (≥ 1) with the NUL, never a part of a character. Returns its length; 0: nothing is said. */
 size_t text_sentence(const char *in, char *out, size_t out_bytes);
 

@@ -47,6 +47,12 @@ static void columns_fit_their_widest_cell(void **state) {
     assert_within(2, wide, 0, "日本  1\nabc   2\n");
 }
 
+static void no_cell_reorders_its_row(void **state) {
+    (void)state;
+    const char *const cells[] = {"a\u202eb", "1", "\u2067", "2", NULL};
+    assert_within(2, cells, 0, "a\ufffdb  1\n\ufffd    2\n");
+}
+
 static void no_line_ends_in_blanks(void **state) {
     (void)state;
     const char *const cells[] = {"a", "b", "c", "", "", "", "long", "", "", "", "", "long", "last", NULL};
@@ -163,6 +169,7 @@ int main(void) {
     term_use_utf8();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_fit_their_widest_cell),
+        cmocka_unit_test(no_cell_reorders_its_row),
         cmocka_unit_test(no_line_ends_in_blanks),
         cmocka_unit_test(an_empty_table_prints_nothing),
         cmocka_unit_test(what_does_not_fit_follows_below),

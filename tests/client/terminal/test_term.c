@@ -178,6 +178,7 @@ static void quoting_shows_what_a_terminal_would_obey(void **state) {
     assert_quoted("a\0b", 3, "\"a\\x00b\"");
     assert_quoted("\xc2\x9bm", 3, "\"\\xc2\\x9bm\"");
     assert_quoted("\xc2\xa9", 2, "\"©\"");
+    assert_quoted("\u202ea\u2069\u200f", 10, "\"\\xe2\\x80\\xaea\\xe2\\x81\\xa9\u200f\"");
 }
 
 int main(void) {

@@ -124,6 +124,7 @@ static void sentences(void **state) {
     assert_sentence("a\nb\x1b[31m\x7f\xc2\x9b!\n", 64, "a b [31m  !");
     assert_sentence("bad\xff byte", 64, "bad" U " byte");
     assert_sentence("cut caf\xc3", 64, "cut caf");
+    assert_sentence("\u202eabc\u2066\u2069\u202f", 64, U "abc" U U "\u202f");
     assert_sentence("1234", 5, "1234");
     assert_sentence("12345", 5, "1234");
     assert_sentence("123\xc3\xa9", 5, "123");
