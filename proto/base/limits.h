@@ -138,6 +138,7 @@ enum {
     NAME_ASK_MS = 5000,             /* until a name is looked up again, */
     NAME_ASK_MS_MIN = 1000,         /* where a link of it was lost, or nothing was found */
     REFUSED_AGAIN_MS = TINY_LIMITS ? 8000 : 30000,  /* until one that refused a modeld for good is asked again, where a name leads to it */
+    JOIN_TURN_MS = TINY_LIMITS ? 300 : 2500,    /* of an address that is not joined, where others wait for a link */
     REJOIN_MS_MIN = 100,            /* from one try to join to the next, at least; twice as long after each that fails, */
     REJOIN_MS_MAX = 5000,           /* up to this */
     DRAIN_MS = 30000,               /* in which what is under way at a daemon that drains may end */

@@ -16,10 +16,11 @@ typedef struct waiting {
 } waiting;
 
 /* To be called several times a second while it lasts: writes the line that is due. `reach` says why: a word of reach_name, or
- * WAITING_NO_ADDRESS. */
+ * one of these below. */
 void waiting_goes_on(waiting *w, const char *endpoint, const char *reach);
 void waiting_over(waiting *w);
 
 #define WAITING_NO_ADDRESS "no_address"     /* the name of the host has none */
+#define WAITING_TURNS "turns"               /* it has more than there are links, and none of them is joined */
 
 #endif

@@ -11,6 +11,9 @@
 #include "proto/base/log.h"
 #include "proto/net/endpoint/waiting.h"
 
+/* The one line of an endpoint stands for those of all its links. */
+static_assert((int)JOIN_TURN_MS < (int)WAITING_FIRST_MS, "links that take turns write no lines of their own");
+
 enum {
     NAMES_LOOK_MS = 500,            /* how often names without an address are looked at */
     MET_MS = 2000,                  /* in which a link joins whom it has met; then another one may */
@@ -31,7 +34,7 @@ typedef struct join {
     void *link;
     uint64_t incarnation;       /* of the process there; JOIN_TRIES: 0 until it is met */
     uint64_t met_ms;
-    uint64_t refused_ms;
+    uint64_t since_ms;          /* when it began to try and when it met a new process there; when it was refused or left */
 } join;
 
 /* An endpoint as it was given, and what it leads to. */
@@ -47,10 +50,12 @@ struct join_table {
     join_table_events events;
     void *context;
     size_t n_endpoints;
+    size_t next;                /* of all addresses in order, the one that is the next to get a link */
     join_endpoint endpoints[JOINS_MAX];
     join all[JOINS_MAX];
     timer settle_timer, later_timer, waiting_timer;
     bool has_names;
+    bool is_crowded;            /* there are addresses for which there is no link */
     bool failure_logged;        /* since all could be joined */
 };
 
@@ -64,6 +69,19 @@ static bool wanted(const join_table *j, const char *address) {
     for (size_t i = 0; i < j->n_endpoints; i++)
         if (host_name_has(j->endpoints[i].name, address)) return true;
     return false;
+}
+
+static size_t count_addresses(const join_table *j) {
+    size_t n = 0;
+    for (size_t i = 0; i < j->n_endpoints; i++) n += host_name_n_addresses(j->endpoints[i].name);
+    return n;
+}
+
+/* Number k of the addresses of all endpoints, in order. */
+static const char *nth_address(const join_table *j, size_t k) {
+    size_t i = 0;
+    for (; k >= host_name_n_addresses(j->endpoints[i].name); i++) k -= host_name_n_addresses(j->endpoints[i].name);
+    return host_name_address(j->endpoints[i].name, k);
 }
 
 /* Given as it is, not by a name. */
@@ -110,6 +128,7 @@ static join *find_holder(join_table *j, uint64_t incarnation, const join *but, u
 static void leave(join_table *j, join *one) {
     void *link = has_link(one) ? one->link : NULL;
     one->state = one->state == JOIN_DOUBLE ? JOIN_ELSEWHERE : JOIN_FREE;
+    one->since_ms = clock_ms();
     if (link) j->events.leave(j->context, link);
 }
 
@@ -119,7 +138,7 @@ static bool is_over(join_table *j, const join *one, uint64_t now_ms) {
     switch (one->state) {
     case JOIN_TRIES: return !wanted(j, one->address);
     case JOIN_REFUSED:
-        return by_name && (now_ms - one->refused_ms >= REFUSED_AGAIN_MS || !wanted(j, one->address));
+        return by_name && (now_ms - one->since_ms >= REFUSED_AGAIN_MS || !wanted(j, one->address));
     case JOIN_DOUBLE: return true;
     case JOIN_ELSEWHERE: return !find_holder(j, one->incarnation, one, now_ms) || !wanted(j, one->address);
     case JOIN_STANDS:
@@ -133,26 +152,50 @@ static bool may_be_over_later(join_table *j, const join *one) {
     return one->state == JOIN_ELSEWHERE && !find_standing(j, one->incarnation, one);
 }
 
+/* May another address have its place? Never that of whoever is joined. */
+static bool may_yield(const join *one, uint64_t now_ms) {
+    if (one->state == JOIN_TRIES) return now_ms - one->since_ms >= JOIN_TURN_MS;
+    return one->state == JOIN_ELSEWHERE && now_ms - one->since_ms >= REFUSED_AGAIN_MS;
+}
+
+/* Where more addresses wait than there are places, those that have tried for the longest yield: however many of them never
+ * answer, each one has its turn. */
+static void make_room(join_table *j, uint64_t now_ms) {
+    size_t n_waiting = 0, n_free = 0;
+    for (size_t k = 0, n = count_addresses(j); k < n; k++) n_waiting += !find(j, nth_address(j, k));
+    for (size_t i = 0; i < JOINS_MAX; i++) n_free += j->all[i].state == JOIN_FREE;
+    for (; n_free < n_waiting; n_free++) {
+        join *first = NULL;
+        for (size_t i = 0; i < JOINS_MAX; i++)
+            if (may_yield(&j->all[i], now_ms) && (!first || j->all[i].since_ms < first->since_ms)) first = &j->all[i];
+        if (!first) return;
+        leave(j, first);
+    }
+}
+
 static status join_address(join_table *j, const char *address, failure *f) {
     join *one = NULL;
     if (find(j, address)) return STATUS_OK;
     for (size_t i = 0; !one && i < JOINS_MAX; i++)
         if (j->all[i].state == JOIN_FREE) one = &j->all[i];
-    if (!one) return fail(f, STATUS_BUSY, "there are more addresses than the %d that are joined", JOINS_MAX);
+    if (!one) return fail(f, STATUS_BUSY, "there are more than %d addresses: those that do not answer take turns", JOINS_MAX);
     snprintf(one->address, sizeof one->address, "%s", address);
     one->incarnation = 0;
+    one->since_ms = clock_ms();
     one->link = j->events.join(j->context, one->address, f);
     if (!one->link) return f->code;
     one->state = JOIN_TRIES;
     return STATUS_OK;
 }
 
+/* From where the last time ended for want of a place, so that whoever yielded comes last. */
 static status join_all(join_table *j, failure *f) {
-    for (size_t i = 0; i < j->n_endpoints; i++) {
-        const host_name *n = j->endpoints[i].name;
-        for (size_t k = 0; k < host_name_n_addresses(n); k++)
-            if (join_address(j, host_name_address(n, k), f) != STATUS_OK) return f->code;
+    const size_t n = count_addresses(j), first = n > 0 ? j->next % n : 0;
+    for (size_t i = 0; i < n; i++) {
+        j->next = (first + i) % n;
+        if (join_address(j, nth_address(j, j->next), f) != STATUS_OK) return f->code;
     }
+    j->next = 0;
     return STATUS_OK;
 }
 
@@ -172,12 +215,14 @@ static void on_settle(void *context) {
     uint64_t now_ms = clock_ms();
     for (size_t i = 0; i < JOINS_MAX; i++)
         if (is_over(j, &j->all[i], now_ms)) leave(j, &j->all[i]);
+    make_room(j, now_ms);
     status st = join_all(j, &f);
     if (st != STATUS_OK && !j->failure_logged) log_event(LOG_ERROR, "not_joined", "why=\"%s\"", f.message);
     j->failure_logged = st != STATUS_OK;
+    j->is_crowded = st == STATUS_BUSY;
     for (size_t i = 0; i < JOINS_MAX; i++) later = later || may_be_over_later(j, &j->all[i]);
     if ((later || st != STATUS_OK) && !timer_is_set(&j->later_timer))
-        loop_once(j->loop, &j->later_timer, NAME_ASK_MS, look_later, j);
+        loop_once(j->loop, &j->later_timer, j->is_crowded ? JOIN_TURN_MS : NAME_ASK_MS, look_later, j);
 }
 
 /* Links are not freed within their own events. */
@@ -185,12 +230,19 @@ static void settle(join_table *j) {
     if (!timer_is_set(&j->settle_timer)) loop_once(j->loop, &j->settle_timer, 0, on_settle, j);
 }
 
-/* Of those that have an address their links tell. */
+static bool has_standing(const join_table *j, const join_endpoint *e) {
+    for (size_t i = 0; i < JOINS_MAX; i++)
+        if (j->all[i].state == JOIN_STANDS && host_name_has(e->name, j->all[i].address)) return true;
+    return false;
+}
+
+/* Of those that have an address their links tell, unless these take turns. */
 static void on_waiting(void *context) {
     join_table *j = context;
     for (size_t i = 0; i < j->n_endpoints; i++) {
         join_endpoint *e = &j->endpoints[i];
         if (host_name_n_addresses(e->name) == 0) waiting_goes_on(&e->waiting, e->text, WAITING_NO_ADDRESS);
+        else if (j->is_crowded && !has_standing(j, e)) waiting_goes_on(&e->waiting, e->text, WAITING_TURNS);
         else waiting_over(&e->waiting);
     }
 }
@@ -236,6 +288,7 @@ bool join_table_met(join_table *j, void *link, uint64_t incarnation) {
     if (!one || one->state != JOIN_TRIES) return false;
     const uint64_t now_ms = clock_ms();
     const join *other = find_holder(j, incarnation, one, now_ms);
+    if (one->incarnation != incarnation) one->since_ms = now_ms;
     one->incarnation = incarnation;
     one->met_ms = now_ms;
     if (!other) return true;
@@ -263,6 +316,7 @@ void join_table_lost(join_table *j, void *link) {
     if (!one || one->state != JOIN_STANDS) return;
     one->state = JOIN_TRIES;
     one->incarnation = 0;
+    one->since_ms = clock_ms();
     for (size_t i = 0; i < j->n_endpoints; i++) host_name_ask(j->endpoints[i].name);
     settle(j);
 }
@@ -271,7 +325,7 @@ void join_table_refused(join_table *j, void *link) {
     join *one = find_link(j, link);
     if (!one) return;
     one->state = JOIN_REFUSED;
-    one->refused_ms = clock_ms();
+    one->since_ms = clock_ms();
     settle(j);
 }
 

@@ -1,10 +1,12 @@
 /* The links of a daemon that joins others: its endpoints are addresses, or names that may have several, which come and go
  * (host_name.h). Each address is joined once, by a link that the owner makes, JOINS_MAX at most.
+ * Where there are more, those that are joined keep their links, and all others take turns: one that is not joined after
+ * JOIN_TURN_MS is left for the next in order.
  *
  * An address that appears is joined. One that is gone keeps its link as long as a peer is joined there. Two addresses that
  * lead to one process have one link: another one asks who is there before it joins, and is left when it is that process, and
- * not joined while that lasts. Where both join all the same the newer one stays, as the other side has it, too. One where the link was refused for good is not joined again; where a name leads to it, it is after
- * REFUSED_AGAIN_MS. */
+ * not joined while that lasts. Where both join all the same the newer one stays, as the other side has it, too. One
+ * where the link was refused for good is not joined again; where a name leads to it, it is after REFUSED_AGAIN_MS. */
 #ifndef TRIVIUM_JOIN_TABLE_H
 #define TRIVIUM_JOIN_TABLE_H
 

@@ -237,11 +237,54 @@ static void more_than_fit_wait_for_room(void **state) {
     name_server_says(0, JOINS_MAX + 1, all);
     assert_int_equal(open_table(LIST("tcp://name:1")), STATUS_OK);
     until_links(JOINS_MAX);
-    settle();
+    for (size_t i = 0; i < JOINS_MAX; i++) join_table_joined(at.table, &at.links[i], i + 1);
+    turns_for_ms(at.loop, JOIN_TURN_MS + 100);
     assert_int_equal(at.n_links, JOINS_MAX);
-    name_server_says(0, JOINS_MAX, all + 1);        /* the first one is gone */
+    name_server_says(0, JOINS_MAX, all + 1);        /* the first one is gone, */
+    join_table_lost(at.table, &at.links[0]);        /* and so is whoever was there */
     until_links(JOINS_MAX + 1);
     assert_string_equal(at.links[JOINS_MAX].address, "tcp://10.0.0.16:1");
+}
+
+/* More addresses than there are links, and the only one that answers is the last. */
+static void those_that_do_not_answer_take_turns(void **state) {
+    (void)state;
+    enum { EACH = 7, ALL = 3 * EACH };
+    assert_in_range(ALL, JOINS_MAX + 1, 2 * JOINS_MAX);
+    assert_in_range(EACH, 1, NAME_ADDRESSES_MAX);
+    name_server_says(0, LIST("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7"));
+    assert_int_equal(open_table(LIST("tcp://name:1", "tcp://name:2", "tcp://name:3")), STATUS_OK);
+    until_links(JOINS_MAX);
+    join_table_joined(at.table, &at.links[0], 1);
+    join_table_met(at.table, &at.links[1], 2);      /* and never joins */
+    join_table_refused(at.table, &at.links[2]);
+    until_links(ALL);
+    assert_int_equal(at.n_left, ALL - JOINS_MAX);   /* no more than others waited for */
+    for (size_t i = 0; i < ALL; i++)
+        for (size_t k = 0; k < i; k++) assert_string_not_equal(at.links[i].address, at.links[k].address);
+    join_table_joined(at.table, &at.links[ALL - 1], 3);
+    until_links(3 * ALL - 2 * JOINS_MAX);
+    assert_false(at.links[0].left);
+    assert_true(at.links[1].left);
+    assert_false(at.links[ALL - 1].left);
+    assert_int_equal(n_listed(), JOINS_MAX);
+}
+
+/* An address that leads to a process with a link holds no place for ever, either. */
+static void an_address_that_is_known_to_lead_elsewhere_makes_room_after_a_while(void **state) {
+    (void)state;
+    if (!TINY_LIMITS) skip();
+    name_server_says(0, LIST("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.8"));
+    assert_int_equal(open_table(LIST("tcp://name:1", "tcp://name:2", "tcp://name:3")), STATUS_OK);
+    until_links(JOINS_MAX);
+    join_table_joined(at.table, &at.links[0], 1);
+    for (size_t i = 1; i < JOINS_MAX; i++) join_table_met(at.table, &at.links[i], 1);
+    until_left(JOINS_MAX - 1);
+    settle();
+    assert_int_equal(at.n_links, JOINS_MAX);
+    until_links(JOINS_MAX + 1);
+    assert_null(link_to("tcp://10.0.0.2:1"));
+    assert_non_null(link_to(at.links[JOINS_MAX].address));
 }
 
 static void what_fails_later_is_tried_again(void **state) {
@@ -315,6 +358,8 @@ int main(void) {
         TEST(of_two_that_try_whoever_meets_the_process_first_joins_it),
         TEST(addresses_that_were_given_ask_nothing_before_one_stands),
         TEST(more_than_fit_wait_for_room),
+        TEST(those_that_do_not_answer_take_turns),
+        TEST(an_address_that_is_known_to_lead_elsewhere_makes_room_after_a_while),
         TEST(what_fails_later_is_tried_again),
         TEST(all_are_refused_when_no_name_may_lead_elsewhere),
         TEST(a_name_may_always_lead_elsewhere),
