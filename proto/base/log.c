@@ -1,5 +1,9 @@
 #include "log.h"
 
+#include <assert.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -9,8 +13,14 @@
 
 enum { LINE_BYTES_MAX = 1024 };
 
+/* A pipe that is ready for writing takes so much without waiting: a line, and one before it about those that were dropped. */
+static_assert(2 * LINE_BYTES_MAX <= PIPE_BUF, "a write of the log never waits for a reader");
+
 static const char *log_daemon = "trivium";
 static _Atomic log_level log_limit = LOG_ERROR;     /* threads that compute read it, too */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;     /* from the look for room to the write; and n_dropped */
+static size_t n_dropped;                            /* lines, of which the log does not tell yet */
 
 static const struct {
     const char *word;
@@ -89,20 +99,44 @@ static size_t put_safely(char *out, size_t room, const char *plain, const char *
     return n;
 }
 
+static size_t begin_line(char *line, size_t room, const char *event, const char *before) {
+    size_t n = put_time(line, room);
+    return n + written(snprintf(line + n, room - n, " %s %s %s", log_daemon, event, before), room - n);
+}
+
+/* A pipe or a socket that nobody reads is full one day, and whoever wrote to it then would stand still. A terminal is waited
+ * for: somebody is there who stopped it. */
+static bool has_room(void) {
+    struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&log, 1, 0) > 0 || isatty(STDERR_FILENO);
+}
+
+/* One write, so that lines of processes that share a file do not mix. A log that cannot be written is no reason to stop
+ * serving: what is lost is counted, and told as soon as a line can be written again. */
+static void write_line(const char *line, size_t n_bytes) {
+    char bytes[2 * LINE_BYTES_MAX];
+    size_t n = 0;
+    pthread_mutex_lock(&lock);
+    if (n_dropped > 0) {
+        n = begin_line(bytes, LINE_BYTES_MAX, "log_dropped", "");
+        n += written(snprintf(bytes + n, LINE_BYTES_MAX - n, "lines=%zu\n", n_dropped), LINE_BYTES_MAX - n);
+    }
+    memcpy(bytes + n, line, n_bytes);
+    if (has_room() && write(STDERR_FILENO, bytes, n + n_bytes) >= 0) n_dropped = 0;
+    else n_dropped++;
+    pthread_mutex_unlock(&lock);
+}
+
 void log_words(log_level level, const char *event, const char *before, const char *format, va_list values) {
     if (!log_writes(level)) return;
 
     char line[LINE_BYTES_MAX], plain[LINE_BYTES_MAX], marked[LINE_BYTES_MAX];
     size_t room = sizeof line - 1; /* one byte is the newline's */
-    size_t n = put_time(line, room);
-    n += written(snprintf(line + n, room - n, " %s %s %s", log_daemon, event, before), room - n);
+    size_t n = begin_line(line, room, event, before);
     size_t n_words = put_words(plain, marked, format, values);
     n += put_safely(line + n, room - n, plain, marked, n_words);
     line[n++] = '\n';
-    /* One write, so that lines of processes that share a file do not mix. A log that cannot be
-     * written is no reason to stop serving. */
-    ssize_t ignored = write(STDERR_FILENO, line, n);
-    (void)ignored;
+    write_line(line, n);
 }
 
 void log_event(log_level level, const char *event, const char *format, ...) {

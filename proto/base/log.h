@@ -1,4 +1,5 @@
-/* One line an event on stderr: time, daemon, event, then key=value. */
+/* One line an event on stderr: time, daemon, event, then key=value. Nobody waits for whoever reads it: a line for which a pipe
+ * or a socket has no room is dropped, and `log_dropped lines=N` before the next one counts them. From any thread. */
 #ifndef TRIVIUM_LOG_H
 #define TRIVIUM_LOG_H
 
