@@ -16,7 +16,7 @@
 
 enum {
     FILE_NAME_BYTES = KEY_NAME_BYTES_MAX + sizeof KEY_SUFFIX,
-    OTHERS_MAX = 4 * AUTHORISED_MAX,    /* files in the folder that are no keys: all are passed over each time */
+    OTHERS_MAX = 4 * AUTHORISED_MAX,    /* files in the folder that are left out: all are passed over each time */
 };
 
 typedef struct key_entry {
@@ -31,6 +31,8 @@ typedef struct key_entry {
 typedef struct key_table {
     key_entry *entries;             /* [n], in order of their names */
     size_t n, capacity;
+    size_t n_too_many, n_too_long;  /* keys that are left out: for want of room, for their names */
+    size_t n_old;                   /* while it is made: of the first ones, that are known from before */
 } key_table;
 
 struct authorised {
@@ -40,6 +42,7 @@ struct authorised {
     key_table table;
     bool readable;
     lasting_fault fault;            /* of the folder, while it is not */
+    lasting_fault left_out;
     fault_crowd file_faults;
 };
 
@@ -58,28 +61,52 @@ static bool is_key_file(const char *file) {
     return file[0] != '.' && n > n_suffix && strcmp(file + n - n_suffix, KEY_SUFFIX) == 0;
 }
 
-static status add_file(key_table *table, const char *path, const char *file, failure *f) {
-    if (table->n == AUTHORISED_MAX)
-        return fail(f, STATUS_BUSY, "%s has more than %d keys, the most there can be", path, AUTHORISED_MAX);
-    if (strlen(file) >= FILE_NAME_BYTES)
-        return fail(f, STATUS_TOO_LONG, "%s/%s: the name of a key has at most %d bytes", path, file, KEY_NAME_BYTES_MAX);
+/* Of those that have a place already one that is not known from before. */
+static key_entry *find_new(key_table *table, const key_table *before) {
+    while (table->n_old < table->n && find_file(before, &table->entries[table->n_old])) table->n_old++;
+    return table->n_old < table->n ? &table->entries[table->n_old] : NULL;
+}
+
+/* The places are for those that are known from before, then for others: one file too many takes nobody's. */
+static status add_file(key_table *table, const key_table *before, const char *path, const char *file, failure *f) {
+    key_entry added = {0};
+    if (strlen(file) >= sizeof added.file) {
+        table->n_too_long++;
+        return STATUS_OK;
+    }
+    strcpy(added.file, file);
+    if (table->n == AUTHORISED_MAX) {
+        key_entry *place = find_file(before, &added) ? find_new(table, before) : NULL;
+        if (place) *place = added;
+        table->n_too_many++;
+        return STATUS_OK;
+    }
     key_entry *entries = grow(table->entries, &table->capacity, table->n + 1, sizeof *entries);
     if (!entries) return fail(f, STATUS_NO_MEMORY, "no memory for the keys of %s", path);
     table->entries = entries;
-    key_entry *entry = &entries[table->n++];
-    *entry = (key_entry){0};
-    strcpy(entry->file, file);
+    entries[table->n++] = added;
+    return STATUS_OK;
+}
+
+static status check_none_left_out(const key_table *table, const char *path, failure *f) {
+    if (table->n_too_long > 0)
+        return fail(f, STATUS_TOO_LONG, "%s: the name of a key has at most %d bytes: %zu with longer ones let nobody in", path,
+                    KEY_NAME_BYTES_MAX, table->n_too_long);
+    if (table->n_too_many > 0)
+        return fail(f, STATUS_BUSY, "%s has more than %d keys, the most there can be: %zu of them let nobody in", path,
+                    AUTHORISED_MAX, table->n_too_many);
     return STATUS_OK;
 }
 
 /* The names of all key files, in order. */
-static status list(key_table *table, DIR *folder, const char *path, failure *f) {
+static status list(key_table *table, const key_table *before, DIR *folder, const char *path, failure *f) {
     status st = STATUS_OK;
     size_t n_others = 0;        /* with "." and ".." */
     for (const struct dirent *one; st == STATUS_OK && (errno = 0, one = readdir(folder));) {
-        if (is_key_file(one->d_name)) st = add_file(table, path, one->d_name, f);
-        else if (n_others++ == OTHERS_MAX + 2)
-            st = fail(f, STATUS_BUSY, "%s has more than %d files that are no keys", path, OTHERS_MAX);
+        if (is_key_file(one->d_name)) st = add_file(table, before, path, one->d_name, f);
+        else n_others++;
+        if (n_others + table->n_too_many + table->n_too_long > OTHERS_MAX + 2)
+            st = fail(f, STATUS_BUSY, "%s has more than %d files beside its keys", path, OTHERS_MAX);
     }
     if (st == STATUS_OK && errno != 0) st = fail(f, STATUS_IO, "cannot read %s: %s", path, strerror(errno));
     if (st == STATUS_OK && table->n > 0) qsort(table->entries, table->n, sizeof *table->entries, by_name);
@@ -128,7 +155,8 @@ static status read_folder(authorised *a, key_table *table, bool is_first, failur
     if (st != STATUS_OK) return st;
     DIR *folder = opendir(a->path);
     if (!folder) return fail(f, STATUS_IO, "cannot open %s: %s", a->path, strerror(errno));
-    st = list(table, folder, a->path, f);
+    st = list(table, &a->table, folder, a->path, f);
+    if (st == STATUS_OK && is_first) st = check_none_left_out(table, a->path, f);
     if (st == STATUS_OK) st = take_files(a, table, folder, is_first, f);
     closedir(folder);
     return st;
@@ -170,6 +198,13 @@ static bool says_the_same(const key_table *one, const key_table *other) {
     return same;
 }
 
+static void tell_left_out(authorised *a) {
+    failure f;
+    if (check_none_left_out(&a->table, a->path, &f) == STATUS_OK) fault_is_over(&a->left_out);
+    else if (fault_is_news(&a->left_out, &f))
+        log_event(LOG_ERROR, "keys_left_out", "link=%s why=\"%s\"", key_link_name(a->link), f.message);
+}
+
 static void tell_other_files(authorised *a) {
     size_t n = faults_take_others(&a->file_faults, clock_ms());
     if (n > 0) log_event(LOG_ERROR, "key_unreadable", "others=%zu folder=\"%s\"", n, a->path);
@@ -190,6 +225,7 @@ bool authorised_refresh(authorised *a) {
     bool changed = !says_the_same(&a->table, &now);
     free(a->table.entries);
     a->table = now;
+    tell_left_out(a);
     if (changed) tell_if_empty(a);
     return changed;
 }

@@ -15,7 +15,8 @@ status authorised_new(authorised **out, const char *folder, key_link link, failu
 void authorised_free(authorised **a);           /* NULL is fine */
 
 /* Reads what has changed since. A file that cannot be read, as one that is just being written, keeps the key that it had, for
- * those who are here, and a folder that cannot be read all of them. The log has each state of a file once, but not of all where
+ * those who are here, and a folder that cannot be read all of them. Where there are more keys than AUTHORISED_MAX those stay that
+ * were there, and others are left out, as is one whose name is too long. The log has each state of a file once, but not of all where
  * there are many (faults.h), and each fault of the folder. True: keys or rights are not what they were. */
 bool authorised_refresh(authorised *a);
 

@@ -136,10 +136,18 @@ static void there_are_so_many_at_most(void **state) {
         key_folder_authorise(&folder, LINK_TEXT, name, &bob, "");
     }
     assert_int_equal(open_table(), STATUS_OK);
-    key_folder_authorise(&folder, LINK_TEXT, "more", &bob, "");
-    assert_false(authorised_refresh(table));
-    assert_false(authorised_admits(table, ann.public_key));
-    assert_true(knows(&ann));
+    key_pair more = key_pair_new();
+    key_folder_authorise(&folder, LINK_TEXT, "a", &more, "");       /* before all others in order */
+    key_folder_authorise(&folder, LINK_TEXT, "more", &more, "");
+    two_looks_tell(" keys_left_out link=text ", 1);
+    assert_true(authorised_admits(table, ann.public_key));          /* whoever was there */
+    assert_true(authorised_admits(table, bob.public_key));
+    assert_false(knows(&more));
+    key_folder_revoke(&folder, LINK_TEXT, "k1");
+    key_folder_revoke(&folder, LINK_TEXT, "a");
+    assert_true(authorised_refresh(table));
+    assert_true(authorised_admits(table, more.public_key));
+    key_folder_authorise(&folder, LINK_TEXT, "k1", &bob, "");
     authorised_free(&table);
     assert_int_equal(open_table(), STATUS_BUSY);
 }
@@ -155,7 +163,13 @@ static void a_name_is_not_too_long(void **state) {
     authorised_free(&table);
     name[KEY_NAME_BYTES_MAX] = 'a';
     name[KEY_NAME_BYTES_MAX + 1] = 0;
-    key_folder_authorise(&folder, LINK_TEXT, name, &bob, "");
+    key_pair longer = key_pair_new();
+    assert_int_equal(open_table(), STATUS_OK);
+    key_folder_authorise(&folder, LINK_TEXT, name, &longer, "");
+    two_looks_tell(" keys_left_out link=text ", 1);
+    assert_false(knows(&longer));
+    assert_true(authorised_admits(table, ann.public_key));
+    authorised_free(&table);
     assert_int_equal(open_table(), STATUS_TOO_LONG);
 }
 
