@@ -229,7 +229,8 @@ int cmd_up(int argc, char **argv) {
         {.name = "model", .letter = 'm', .kind = OPTION_TEXT, .value_name = "PATH",
          .out = &u.wish.path,
          .help = "a GGUF file, or chapter for the embedded model; one that does not run yet is added "
-                 "($TRIVIUM_MODEL if it is a file or chapter, else what `make model` fetched to $TRIVIUM_CACHE, else chapter)"},
+                 "(if not given, $TRIVIUM_MODEL where that is a file or chapter, else the model that runs, else what "
+                 "`make model` fetched to $TRIVIUM_CACHE, else chapter)"},
         {.name = "name", .kind = OPTION_CALL, .value_name = "NAME", .out = &u.wish.name,
          .take = take_name, .help = "how requests call the model (the file's name without .gguf)"},
         {.name = "keep", .kind = OPTION_FLAG, .out = &u.keep,
@@ -271,5 +272,6 @@ int cmd_up(int argc, char **argv) {
     if (word && u.wish.path)
         return outcome_wrong_use("the model's file is named once: as a word or by --model");
     if (word) u.wish.path = word;
+    if (!u.wish.path) u.wish.path = model_file_of_environment();
     return up_run(&u);
 }

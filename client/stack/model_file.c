@@ -18,21 +18,20 @@ static const char DEFAULT_MODEL[] = "SmolLM2-135M-Instruct.Q4_1.gguf", EMBEDDED_
 
 /* ---- where it is ---- */
 
-/* $TRIVIUM_MODEL if it is a file or the embedded one, else where `make model` puts it, else, when it has not, the
- * embedded one: true. */
+const char *model_file_of_environment(void) {
+    const char *model = getenv("TRIVIUM_MODEL");
+    return model && (strcmp(model, EMBEDDED_MODEL) == 0 || model_name_is_file(model)) ? model : NULL;
+}
+
+/* Where `make model` puts it, else, when it has not, the embedded one: true. */
 static bool default_path(char out[PATH_MAX]) {
     failure f;
-    const char *model = getenv("TRIVIUM_MODEL"), *cache = getenv("TRIVIUM_CACHE");
-    const char *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (model && strcmp(model, EMBEDDED_MODEL) == 0 && paths_model(model, out, PATH_MAX, &f) == STATUS_OK) return false;
-    if (model && !model_name_is_file(model)) model = NULL;
-    if (model) snprintf(out, PATH_MAX, "%s", model);
-    else if (cache && *cache) snprintf(out, PATH_MAX, "%s/%s", cache, DEFAULT_MODEL);
+    const char *cache = getenv("TRIVIUM_CACHE"), *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && *cache) snprintf(out, PATH_MAX, "%s/%s", cache, DEFAULT_MODEL);
     else if (caches && *caches) snprintf(out, PATH_MAX, "%s/trivium/%s", caches, DEFAULT_MODEL);
     else snprintf(out, PATH_MAX, "%s/.cache/trivium/%s", home ? home : "", DEFAULT_MODEL);
     char embedded[PATH_MAX];
-    bool is_there = model || access(out, F_OK) == 0;
-    if (is_there || paths_model(EMBEDDED_MODEL, embedded, sizeof embedded, &f) != STATUS_OK)
+    if (access(out, F_OK) == 0 || paths_model(EMBEDDED_MODEL, embedded, sizeof embedded, &f) != STATUS_OK)
         return false;
     snprintf(out, PATH_MAX, "%s", embedded);
     return true;

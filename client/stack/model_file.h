@@ -19,8 +19,10 @@ typedef struct model_file {
     bool stands_in;             /* it is the embedded one, because the default one was not fetched */
 } model_file;
 
-/* `path`: a file, or chapter for the embedded model; NULL: $TRIVIUM_MODEL if it is a file or the embedded one,
- * else what `make model` fetched, else the embedded one. `name`: its name, NULL: after the file. STATUS_NOT_FOUND when there
+/* $TRIVIUM_MODEL, if it is a file or chapter, the embedded one; NULL: it is a mere name, or not set. */
+const char *model_file_of_environment(void);
+
+/* `path`: a file, or chapter for the embedded model; NULL: what `make model` fetched, else the embedded one. `name`: its name, NULL: after the file. STATUS_NOT_FOUND when there
  * is no such file. */
 status model_file_find(model_file *m, const char *path, const char *name, failure *f);
 

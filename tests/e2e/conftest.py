@@ -63,6 +63,7 @@ class Stack:
         self.runtime = self.folder / "trivium"
         self.environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.folder), XDG_STATE_HOME=str(self.folder / "state"),
                                 NO_COLOR="1")
+        self.environment.pop("TRIVIUM_MODEL", None)     # `up` would add it
         self.processes = []
         self.logs = {}
         self.client_flags = ()      # of every command of the client

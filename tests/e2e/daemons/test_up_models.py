@@ -104,6 +104,19 @@ def test_before_the_running_one_has_joined(folder, files):
     assert up(folder, files("c", "m"), "--wait", "60").count("started") == 1
 
 
+def test_a_file_in_the_environment_is_one_that_is_given(folder, files):
+    """Where none is, and whatever runs."""
+    up(folder, files("a", "m"))
+    folder.environment["TRIVIUM_MODEL"] = str(folder.folder / "none.gguf")
+    assert "none.gguf" in folder.refused("up")
+    assert "already, with the model m" in up(folder, files("a", "m"))
+    folder.environment["TRIVIUM_MODEL"] = str(files("b", "n", seed=2))
+    assert "started modeld-n" in up(folder)
+    assert up(folder) == "everything runs already, with the model n\n"
+    folder.environment["TRIVIUM_MODEL"] = "m"           # a mere name is for requests
+    assert "already" in up(folder)
+
+
 def test_flags_reach_modeld_and_hold(folder, files):
     path = files("a", "m")
     flags = ("--threads", "1", "--kv-memory", "64M", "--isa", "ref")
