@@ -93,9 +93,10 @@ int cmd_down(int argc, char **argv) {
     const options o = {
         .usage = "trivium down [MODEL] [flags]",
         .summary = "End the daemons of this runtime folder, and return when they have ended. With\n"
-                   "the name of a model, its modeld and samplerds alone: the rest goes on. What is\n"
-                   "left running is said: samplers of your own, daemons on other hosts, and those\n"
-                   "that were started by hand and have not joined.\n\n"
+                   "the name of a model, its modeld and samplerds alone: the rest goes on. A daemon\n"
+                   "that was started by hand is of this folder when it has a socket there or joins\n"
+                   "one. What is left running is said: samplers of your own, daemons on other hosts,\n"
+                   "and those of which only their settings file may say where they join.\n\n"
                    "  trivium down\n"
                    "  trivium down SmolLM2-135M-Instruct.Q4_1",
         .tables = {rows},

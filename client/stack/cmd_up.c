@@ -84,6 +84,22 @@ static void on_status(void *context, const answer *a) {
     loop_stop(client_loop(u->client));
 }
 
+/* A tokenizerd has the place where modelds join and not that of clients: ours ends for want of it, and what it says of
+ * another place leads to one without models. */
+static bool fail_unfound(up *u) {
+    failure f;
+    daemon_process there, found;
+    command_line line;
+    if (daemon_find_holder(u->runtime, "clients", &found) || !daemon_find_holder(u->runtime, "models", &there)) return false;
+    const char *bound = command_line_of(there.pid, &line) ? command_line_value(&line, "bind-clients") : NULL;
+    fail(&f, STATUS_BUSY,
+         "tokenizerd (pid %d) runs in this folder already, but listens for clients at %.128s, where `up` does not ask: a modeld "
+         "and a samplerd that are started by hand join it, and `kill %d` ends it, so that `up` can start one",
+         (int)there.pid, bound ? bound : "another place", (int)there.pid);
+    up_fail(u, &f);
+    return true;
+}
+
 /* One of ours has ended: the last line of its log says why. */
 static void fail_dead(up *u, const stack_daemon *dead) {
     failure f;
@@ -91,6 +107,7 @@ static void fail_dead(up *u, const stack_daemon *dead) {
     if (waitpid(dead->process.pid, &ended, WNOHANG) > 0 && WIFEXITED(ended))
         u->wrong_use = WEXITSTATUS(ended) == EXIT_WRONG_USE;
     char words[400];
+    if (!u->wrong_use && fail_unfound(u)) return;
     daemon_last_words(u->runtime, dead->process.name, words, sizeof words);
     if (*words) fail(&f, STATUS_IO, "%s ended at once; it says: %s", dead->process.name, words);
     else fail(&f, STATUS_IO, "%s ended at once, without a word", dead->process.name);

@@ -133,15 +133,19 @@ bool daemon_recorded(const char *runtime, const daemon_process *p) {
            found.started == p->started;
 }
 
-/* A modeld that no pid file tells of: its command line says which model it serves. */
-static void model_read(daemon_process *p) {
+void daemon_read_model(daemon_process *p) {
     failure f;
     command_line words;
+    p->model[0] = '\0';
     if (!command_line_of(p->pid, &words)) return;
     const char *name = command_line_value(&words, "name");
     const char *file = command_line_value(&words, "model");
     if (name) snprintf(p->model, sizeof p->model, "%s", name);
     else if (!file || model_name_of_file(file, p->model, &f) != STATUS_OK) p->model[0] = '\0';
+}
+
+static bool is_of_tokenizerd(const char *socket) {
+    return strcmp(socket, "clients") == 0 || strcmp(socket, "models") == 0;
 }
 
 bool daemon_find_holder(const char *runtime, const char *socket, daemon_process *out) {
@@ -153,11 +157,11 @@ bool daemon_find_holder(const char *runtime, const char *socket, daemon_process 
     bool has_pid = held && pread(fd, digits, sizeof digits - 1, 0) > 0;
     close(fd);
     if (!has_pid || atoi(digits) <= 0) return false;
-    bool is_tokenizerd = strcmp(socket, "clients") == 0;
+    bool is_tokenizerd = is_of_tokenizerd(socket);
     *out = (daemon_process){0};
     snprintf(out->name, sizeof out->name, "%s", is_tokenizerd ? "tokenizerd" : "modeld");
     if (!daemon_identify(atoi(digits), out)) return false;
-    if (!is_tokenizerd) model_read(out);
+    if (!is_tokenizerd) daemon_read_model(out);
     return true;
 }
 
@@ -178,10 +182,9 @@ size_t daemons_add(daemon_process list[DAEMONS_MAX], size_t n, const daemon_proc
     return n;
 }
 
-/* A lock of a socket, not the one that `up` and `down` hold; models.lock has the holder of
- * clients.lock. */
+/* A lock of a socket, not the one that `up` and `down` hold. */
 static bool is_socket_lock(const char *name) {
-    return strcmp(name, "clients") == 0 || strncmp(name, "samplers", strlen("samplers")) == 0;
+    return is_of_tokenizerd(name) || strncmp(name, "samplers", strlen("samplers")) == 0;
 }
 
 size_t daemons_list(const char *runtime, daemon_process out[DAEMONS_MAX]) {

@@ -51,6 +51,9 @@ bool daemon_alive(const daemon_process *p);
 bool daemon_last(const char *runtime, const char *name, daemon_process *out);
 bool daemon_find(const char *runtime, const char *name, daemon_process *out);
 
+/* p->model of a modeld that no pid file tells of, as its command line says; "": it does not. */
+void daemon_read_model(daemon_process *p);
+
 /* The process that holds the lock of the socket `socket` ("clients") in the runtime folder. */
 bool daemon_find_holder(const char *runtime, const char *socket, daemon_process *out);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/lib/client.h"
@@ -89,27 +90,67 @@ static void others_add_reported(roster *r, const daemon_report *d) {
     else if (!*d->host || !is_gone(d)) others_add(r, "%s (pid %d, another program)", d->name, (int)d->pid);
 }
 
-/* Does this modeld or samplerd join in the runtime folder? Where its command line says nothing, its environment does. */
-static bool joins_here(pid_t pid, const char *runtime) {
+/* ---- those that no file and no tokenizerd tells of ---- */
+
+/* Is that the runtime folder, as this process sees it? In a container another one may have the same path. */
+static bool is_runtime(pid_t pid, const char *folder, const char *runtime) {
+    char path[FOLDER_BYTES + 64];
+    struct stat its, ours;
+    snprintf(path, sizeof path, "/proc/%d/root/%s", (int)pid, folder);
+    return stat(path, &its) == 0 && stat(runtime, &ours) == 0 && its.st_dev == ours.st_dev && its.st_ino == ours.st_ino;
+}
+
+/* Where a process of this user has its runtime folder. False: it is not ours to look at. */
+static bool runtime_of(pid_t pid, char out[FOLDER_BYTES]) {
     static const char variable[] = "XDG_RUNTIME_DIR=";
-    char place[FOLDER_BYTES + 32], path[64];
-    command_line words;
-    const char *join = command_line_of(pid, &words) ? command_line_value(&words, "join") : NULL;
-    snprintf(place, sizeof place, "ipc://%s/", runtime);
-    if (join) return strncmp(join, place, strlen(place)) == 0;
+    char path[64];
     snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
     FILE *file = fopen(path, "re");
-    if (!file) return false;                    /* not ours to look at, so not ours */
+    if (!file) return false;
     char *one = NULL;
     size_t room = 0;
-    snprintf(place, sizeof place, "/tmp/trivium-%u", (unsigned)geteuid());
+    snprintf(out, FOLDER_BYTES, "/tmp/trivium-%u", (unsigned)geteuid());
     while (getdelim(&one, &room, '\0', file) > 0) {
         if (strncmp(one, variable, strlen(variable)) == 0 && one[strlen(variable)] == '/')
-            snprintf(place, sizeof place, "%s/trivium", one + strlen(variable));
+            snprintf(out, FOLDER_BYTES, "%s/trivium", one + strlen(variable));
     }
     free(one);
     fclose(file);
-    return strcmp(place, runtime) == 0;
+    return true;
+}
+
+/* Where a modeld or samplerd joins. */
+typedef enum join_folder { JOINS_ELSEWHERE, JOINS_HERE, JOINS_UNTOLD } join_folder;
+
+/* Where its command line says nothing its environment does, unless a settings file may say something else. `socket`: where
+ * in the runtime folder, of a samplerd. */
+static join_folder joins(pid_t pid, const char *runtime, char socket[DAEMON_NAME_BYTES]) {
+    char folder[FOLDER_BYTES];
+    command_line words;
+    bool is_told = command_line_of(pid, &words) && !command_line_value(&words, "config");
+    const char *join = command_line_value(&words, "join");
+    snprintf(socket, DAEMON_NAME_BYTES, "samplers");
+    if (!join && (!runtime_of(pid, folder) || !is_runtime(pid, folder, runtime))) return JOINS_ELSEWHERE;
+    if (!join) return is_told ? JOINS_HERE : JOINS_UNTOLD;
+    const char *slash = strrchr(join, '/');
+    if (strncmp(join, "ipc:///", strlen("ipc:///")) != 0) return JOINS_ELSEWHERE;
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - join) - (int)strlen("ipc://"), join + strlen("ipc://"));
+    snprintf(socket, DAEMON_NAME_BYTES, "%s", slash + 1);
+    return is_runtime(pid, folder, runtime) ? JOINS_HERE : JOINS_ELSEWHERE;
+}
+
+static void add_if_joins(roster *r, pid_t pid, const char *runtime) {
+    char socket[DAEMON_NAME_BYTES];
+    daemon_process p = {0}, modeld;
+    const char *program = is_program(pid, "samplerd") ? "samplerd" : is_program(pid, "modeld") ? "modeld" : NULL;
+    if (!program || !daemon_identify(pid, &p)) return;
+    join_folder where = joins(pid, runtime, socket);
+    snprintf(p.name, sizeof p.name, "%s", program);
+    if (strcmp(program, "modeld") == 0) daemon_read_model(&p);
+    else if (daemon_find_holder(runtime, socket, &modeld)) memcpy(p.model, modeld.model, sizeof modeld.model);
+    if (where == JOINS_HERE) r->n = daemons_add(r->all, r->n, &p);
+    if (where == JOINS_UNTOLD)
+        others_add(r, "%s (pid %d, joins where its settings file says; `kill %d` ends it)", program, (int)pid, (int)pid);
 }
 
 static bool has_pid(const roster *r, pid_t pid) {
@@ -119,16 +160,15 @@ static bool has_pid(const roster *r, pid_t pid) {
     return false;
 }
 
-/* Nobody knows of a daemon that waits for one to join. */
-static void others_add_waiting(roster *r, const char *runtime) {
+/* Started by hand, and joined to one that is gone, or to a modeld whose tokenizerd is elsewhere, or to none yet. */
+static void add_joining(roster *r, const char *runtime) {
+    struct stat info;
     DIR *folder = opendir("/proc");
     if (!folder) return;
     for (const struct dirent *entry; (entry = readdir(folder));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid <= 0 || has_pid(r, pid)) continue;
-        const char *program = is_program(pid, "samplerd") ? "samplerd" : is_program(pid, "modeld") ? "modeld" : NULL;
-        if (program && joins_here(pid, runtime))
-            others_add(r, "%s (pid %d, started by hand, has not joined)", program, (int)pid);
+        bool is_own = pid > 0 && fstatat(dirfd(folder), entry->d_name, &info, 0) == 0 && info.st_uid == geteuid();
+        if (is_own && !has_pid(r, pid)) add_if_joins(r, pid, runtime);
     }
     closedir(folder);
 }
@@ -169,7 +209,7 @@ void roster_take(roster *r, const char *runtime) {
     r->others[0] = '\0';
     r->n = daemons_list(runtime, r->all);
     if (daemon_find_holder(runtime, "clients", &tokenizerd)) ask_tokenizerd(r);
-    others_add_waiting(r, runtime);
+    add_joining(r, runtime);
 }
 
 bool roster_serves(const daemon_process *p, const char *model) {

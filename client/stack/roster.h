@@ -1,4 +1,4 @@
-/* Who runs in a runtime folder: what pid files, locks of sockets and tokenizerd tell. */
+/* Who runs in a runtime folder: what pid files, locks of sockets, tokenizerd and the processes of this user tell. */
 #ifndef TRIVIUM_ROSTER_H
 #define TRIVIUM_ROSTER_H
 
@@ -13,8 +13,9 @@ typedef struct roster {
     char others[ROSTER_OTHERS_BYTES];   /* "mine (pid 7, another program), …": that are not ours to end; "": none */
 } roster;
 
-/* Look. A tokenizerd that runs is asked who has joined, for five seconds at most: only it knows of a
- * samplerd that somebody started by hand. Those that wait here for one that does not run are among the others. */
+/* Look. A tokenizerd that runs is asked who has joined, for five seconds at most. A modeld or samplerd of this user whose
+ * place to join lies in the folder is of it, whether it has joined or not; a samplerd then serves the model of whoever
+ * holds that place ("": nobody does). Where a settings file may say where one joins, it is among the others. */
 void roster_take(roster *r, const char *runtime);
 
 /* Is it a modeld or samplerd that serves this model? */

@@ -1,8 +1,10 @@
-"""`up` starts what is missing, `down` ends what runs here, and both can be repeated."""
+"""`up` starts what is missing, `down` ends what runs here, whether anybody tells of it or not, and both can be repeated."""
 import os
 
+import pytest
+
 from conftest import wait_until
-from up_stack import folder, is_alive, kill, pid_of     # noqa: F401: folder is a fixture
+from up_stack import files, folder, is_alive, kill, pid_of, up     # noqa: F401: two are fixtures
 
 OK = ("generate", "hello", "--max-new-tokens", "3", "--ignore-eos")
 
@@ -82,3 +84,76 @@ def test_daemons_hold_nothing_of_who_started_them(folder, models):
         assert os.getsid(pid) == pid
         assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
         assert os.readlink(f"/proc/{pid}/fd/2") == str(folder.runtime / f"{name}.log")
+
+
+@pytest.fixture
+def joined(folder, files):
+    """A samplerd elsewhere, which is not of the folder, and a modeld and a samplerd in it whose tokenizerd has ended."""
+    elsewhere = folder.start("samplerd", "--join", f"ipc://{folder.folder}/elsewhere")
+    folder.start_all(files("a", "m"))
+    folder.kill(folder.tokenizerd)
+    yield folder
+    assert elsewhere.poll() is None
+    assert folder.run("down").stdout == b"nothing runs here\n"
+
+
+def down_ends(folder, *processes, of=()):
+    """`down` ends these by name, and says nothing more."""
+    said = folder.run("down", *of).stdout.decode().splitlines()
+    assert sorted(said) == sorted(f"ended {name} (pid {process.pid})" for name, process in processes)
+    assert [process.wait(60) for _, process in processes] == [0] * len(processes)
+
+
+def test_down_without_a_tokenizerd(joined):
+    down_ends(joined, ("modeld", joined.modeld), ("samplerd", joined.samplerd))
+
+
+def test_down_of_a_model_without_a_tokenizerd(joined):
+    """A samplerd serves the model of the modeld whose socket it joins."""
+    other = joined.start("samplerd", "--join", f"ipc://{joined.runtime}/samplers-other")
+    wait_until(lambda: "samplerd" in joined.log(other), what="the other samplerd is at work")
+    down_ends(joined, ("modeld", joined.modeld), ("samplerd", joined.samplerd), of=("m",))
+    assert other.poll() is None
+    down_ends(joined, ("samplerd", other))
+
+
+def test_down_ends_a_samplerd_whose_modeld_is_gone(folder, files):
+    folder.start_all(files("a", "m"))
+    folder.stop(folder.modeld)
+    down_ends(folder, ("samplerd", folder.samplerd), ("tokenizerd", folder.tokenizerd))
+
+
+def test_down_ends_a_samplerd_that_waits(folder):
+    """Its folder may be written in another way."""
+    by_hand = folder.start("samplerd", env={**folder.environment, "XDG_RUNTIME_DIR": f"{folder.folder}/."})
+    (folder.folder / "other").mkdir()
+    elsewhere = folder.start("samplerd", env={**folder.environment, "XDG_RUNTIME_DIR": str(folder.folder / "other")})
+    wait_until(lambda: all("samplerd" in folder.log(process) for process in (by_hand, elsewhere)), what="both are at work")
+    down_ends(folder, ("samplerd", by_hand))
+    assert elsewhere.poll() is None
+
+
+def test_down_names_one_whose_settings_file_says_where_it_joins(folder, files):
+    """Unless it has joined, it may be of another folder."""
+    settings = folder.folder / "samplerd.conf"
+    settings.write_text("log = info\n")
+    by_hand = folder.start("samplerd", "--config", settings)
+    wait_until(lambda: "samplerd" in folder.log(by_hand), what="it is at work")
+    assert folder.run("down").stdout.decode() == (
+        f"nothing runs here that is ours to end\nleft running: samplerd (pid {by_hand.pid}, joins where its settings file "
+        f"says; `kill {by_hand.pid}` ends it)\n")
+    tokenizerd, modeld = folder.start("tokenizerd"), folder.start("modeld", "--model", files("a", "m"))
+    folder.wait_ready()
+    down_ends(folder, ("tokenizerd", tokenizerd), ("modeld", modeld), ("samplerd", by_hand))
+
+
+def test_a_tokenizerd_whose_clients_are_elsewhere(folder, files):
+    """It has the place that modelds join: `up` names it, and `down` ends it."""
+    there = folder.start("tokenizerd", "--bind-clients", "tcp://127.0.0.1:0", "--insecure")
+    wait_until(lambda: "ready" in folder.log(there), what="tokenizerd is ready")
+    assert folder.refused("up", files("a", "m")) == (
+        f"trivium: tokenizerd (pid {there.pid}) runs in this folder already, but listens for clients at tcp://127.0.0.1:0, "
+        f"where `up` does not ask: a modeld and a samplerd that are started by hand join it, and `kill {there.pid}` ends "
+        "it, so that `up` can start one\n")
+    down_ends(folder, ("tokenizerd", there))
+    assert up(folder, files("a", "m")).count("started") == 3

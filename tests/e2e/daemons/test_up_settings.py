@@ -40,17 +40,6 @@ def test_what_is_the_default_model_need_not_be_set(folder, files):
     assert "without --default-model" in folder.refused("up", "--default-model", "two")
 
 
-def test_down_names_a_samplerd_that_waits(folder):
-    assert folder.run("down").stdout == b"nothing runs here\n"
-    by_hand = folder.start("samplerd")
-    elsewhere = folder.start("samplerd", "--join", "ipc:///tmp/elsewhere")
-    wait_until(lambda: all("samplerd" in folder.log(process) for process in (by_hand, elsewhere)) or None, what="both")
-    assert folder.run("down").stdout.decode() == (
-        f"nothing runs here that is ours to end\nleft running: samplerd (pid {by_hand.pid}, started by hand, "
-        "has not joined)\n")
-    assert by_hand.poll() is None and elsewhere.poll() is None
-
-
 def test_down_names_a_sampler_of_ones_own(folder, files):
     up(folder, files("a", "m"))
     folder.environment["PYTHONPATH"] = str(BUILD / "gen" / "python")
