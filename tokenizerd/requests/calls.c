@@ -125,8 +125,7 @@ void calls_free(calls **cs) {
 
 static status name_check(const char *name, failure *f) {
     if (text_is_printable(name, NAME_BYTES_MAX)) return STATUS_OK;
-    return fail(f, STATUS_BAD_REQUEST,
-                "a model's or pool's name may have %d bytes of UTF-8 without control characters",
+    return fail(f, STATUS_BAD_REQUEST, "a model's or pool's name may have %d bytes of UTF-8 without control characters",
                 NAME_BYTES_MAX);
 }
 
@@ -152,15 +151,12 @@ static status probe_check(const probe_order *o, failure *f) {
     if (st != STATUS_OK) return st;
     if (o->seed >= SEED_MAX) return fail(f, STATUS_BAD_REQUEST, "a seed must be below 2^53");
     if (o->n_row == 0 || o->n_row > N_VOCAB_MAX)
-        return fail(f, STATUS_BAD_REQUEST, "a probe needs 1 to %d logits, not %zu", N_VOCAB_MAX,
-                    o->n_row);
+        return fail(f, STATUS_BAD_REQUEST, "a probe needs 1 to %d logits, not %zu", N_VOCAB_MAX, o->n_row);
     if (o->n_history > N_CTX_MAX)
         return fail(f, STATUS_TOO_LONG, "a history may have %d ids, not %zu", N_CTX_MAX, o->n_history);
     for (size_t i = 0; i < o->n_history; i++)
         if (o->history[i] < 0 || (size_t)o->history[i] >= o->n_row)
-            return fail(f, STATUS_BAD_ID,
-                        "the id %d of the history is outside the row of %zu logits", o->history[i],
-                        o->n_row);
+            return fail(f, STATUS_BAD_ID, "the id %d of the history is outside the row of %zu logits", o->history[i], o->n_row);
     return strategy_check_ids(o->strategy, (uint32_t)o->n_row, f);
 }
 
@@ -197,8 +193,7 @@ static size_t answer_bytes(const call *c) {
     }
 }
 
-/* Whoever asks and reads late is not to be cut for answers that it asked for: this one, and those of its calls that are under
- * way, find room in its outbox. */
+/* Whoever reads late is not to be cut for what it asked for: its calls' answers, this one too, find room in its outbox. */
 static status unread_check(const calls *cs, const call *c, size_t n_unread_bytes, failure *f) {
     if (n_unread_bytes == 0) return STATUS_OK;
     size_t n_bytes = c->n_bytes_held + n_unread_bytes;
