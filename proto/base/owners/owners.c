@@ -103,6 +103,9 @@ static status limit_check(const owner *o, const holding_row *row, size_t n, fail
     const size_t n_max = o->home->limits[row->limit], n_held = held_of_limit(o, row->limit);
     if (n_max == 0 || (n <= n_max && n_held <= n_max - n)) return STATUS_OK;
     char name[OWNER_BYTES_MAX + 1];
+    if (n > n_max)      /* when to try again is of no use to whom no wait helps */
+        return fail(f, STATUS_TOO_LONG, "%s asks for %zu %s at once, and one owner may have %zu %.*s", called(o, name), n,
+                    row->things, n_max, (int)strcspn(row->limited, ";"), row->limited);
     return fail(f, STATUS_BUSY, "%s has %zu %s here, and one owner may have %zu %s", called(o, name), n_held, row->things,
                 n_max, row->limited);
 }

@@ -18,7 +18,7 @@ enum { HOLDINGS_MAX = 6 };
 typedef struct holding_row {
     size_t n_max;               /* of all owners together */
     /* Sentences: "FULL n_max OVER; try again later", "OWNER has its share of the n_max SHARED", "OWNER has … THINGS here, and
-     * one owner may have … LIMITED". */
+     * one owner may have … LIMITED", the last of which says after a semicolon when to try again. */
     const char *full, *over, *shared, *things, *limited;
     size_t limit;               /* which of the limits counts, for the sum of all rows that have the same one */
 } holding_row;
@@ -61,8 +61,8 @@ owner *owners_hold(owners *os, const char *name);
 owner *owner_hold(owner *o);                        /* the same one once more; NULL stays NULL */
 void owner_release(owner **o);                      /* sets *o NULL; NULL is fine */
 
-/* Take n more of row `what`. STATUS_BUSY with a sentence that says whose limit it is: nothing was taken then. An owner that
- * is NULL, here and below: nobody counts. */
+/* Take n more of row `what`. STATUS_BUSY with a sentence that says whose limit it is: nothing was taken then; STATUS_TOO_LONG:
+ * nor will it ever be, for it is more than one owner may have. An owner that is NULL, here and below: nobody counts. */
 status owner_take(owner *o, size_t what, size_t n, failure *f);
 void owner_count(owner *o, size_t what, size_t n);      /* the same without asking whether there is room */
 void owner_give(owner *o, size_t what, size_t n);       /* back; it had taken so much */

@@ -42,12 +42,16 @@ static void take(owner *o, size_t what, size_t n) {
     assert_int_equal(owner_take(o, what, n, &f), STATUS_OK);
 }
 
-static void refused(owner *o, size_t what, size_t n, const char *sentence) {
+static void refused_as(status code, owner *o, size_t what, size_t n, const char *sentence) {
     failure f;
     size_t n_before = o->held[what];
-    assert_int_equal(owner_take(o, what, n, &f), STATUS_BUSY);
+    assert_int_equal(owner_take(o, what, n, &f), code);
     assert_string_equal(f.message, sentence);
     assert_int_equal(o->held[what], n_before);
+}
+
+static void refused(owner *o, size_t what, size_t n, const char *sentence) {
+    refused_as(STATUS_BUSY, o, what, n, sentence);
 }
 
 static void a_name_is_one_owner_as_long_as_it_is_held(void **state) {
@@ -107,6 +111,7 @@ static void a_limit_holds_for_each_and_for_rows_together(void **state) {
     take(w.bob, PLACES, 2);
     take(w.ann, BYTES, 200);
     refused(w.ann, MORE_BYTES, 101, "ann has 200 bytes here, and one owner may have 300 (--bytes); try again soon");
+    refused_as(STATUS_TOO_LONG, w.ann, MORE_BYTES, 301, "ann asks for 301 bytes at once, and one owner may have 300 (--bytes)");
     take(w.ann, MORE_BYTES, 100);
     take(w.bob, MORE_BYTES, 300);
     owner_give(w.ann, PLACES, 2);
