@@ -1,13 +1,17 @@
 /* What the log of a joining side says while nobody is joined: a line WAITING_FIRST_MS after that began, and one each
- * WAITING_NEXT_MS from then on. */
+ * WAITING_NEXT_MS from then on; but of all together WAITING_LINES_MAX at most within WAITING_NEXT_MS, for links that take
+ * turns begin anew again and again. From the loop's thread. */
 #ifndef TRIVIUM_WAITING_H
 #define TRIVIUM_WAITING_H
 
 #include <stdint.h>
 
+#include "proto/base/limits.h"
+
 enum {
     WAITING_FIRST_MS = 3000,
     WAITING_NEXT_MS = 60000,
+    WAITING_LINES_MAX = 2 * JOINS_MAX,
 };
 
 /* All zeros: nothing is waited for. */

@@ -11,9 +11,6 @@
 #include "proto/base/log.h"
 #include "proto/net/endpoint/waiting.h"
 
-/* The one line of an endpoint stands for those of all its links. */
-static_assert((int)JOIN_TURN_MS < (int)WAITING_FIRST_MS, "links that take turns write no lines of their own");
-
 enum {
     NAMES_LOOK_MS = 500,            /* how often names without an address are looked at */
     MET_MS = 2000,                  /* in which a link joins whom it has met; then another one may */
@@ -236,7 +233,7 @@ static bool has_standing(const join_table *j, const join_endpoint *e) {
     return false;
 }
 
-/* Of those that have an address their links tell, unless these take turns. */
+/* Of those that have an address their links tell; but where these take turns each may be there for too short a time. */
 static void on_waiting(void *context) {
     join_table *j = context;
     for (size_t i = 0; i < j->n_endpoints; i++) {

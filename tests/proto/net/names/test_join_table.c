@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "proto/base/limits.h"
+#include "proto/net/endpoint/waiting.h"
 #include "proto/net/names/join_table.h"
 #include "tests/support/link/name_server.h"
 #include "tests/support/link/turns.h"
+#include "tests/support/log_catch.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
@@ -287,6 +289,19 @@ static void an_address_that_is_known_to_lead_elsewhere_makes_room_after_a_while(
     assert_non_null(link_to(at.links[JOINS_MAX].address));
 }
 
+/* However many endpoints wait, and begin to anew. */
+static void lines_about_waiting_are_bounded(void **state) {
+    (void)state;
+    log_catch("test", LOG_INFO);
+    for (size_t i = 0; i < 2 * WAITING_LINES_MAX; i++) {
+        waiting w = {.line_ms = 1};     /* it is due */
+        waiting_goes_on(&w, "tcp://10.0.0.1:1", "refused");
+        assert_true(w.line_ms > 1);
+    }
+    log_catch_end();
+    assert_in_range(log_caught_times(" waiting endpoint=tcp://10.0.0.1:1 reach=refused"), 1, WAITING_LINES_MAX);
+}
+
 static void what_fails_later_is_tried_again(void **state) {
     (void)state;
     name_server_says(0, LIST("10.0.0.1"));
@@ -360,6 +375,7 @@ int main(void) {
         TEST(more_than_fit_wait_for_room),
         TEST(those_that_do_not_answer_take_turns),
         TEST(an_address_that_is_known_to_lead_elsewhere_makes_room_after_a_while),
+        TEST(lines_about_waiting_are_bounded),
         TEST(what_fails_later_is_tried_again),
         TEST(all_are_refused_when_no_name_may_lead_elsewhere),
         TEST(a_name_may_always_lead_elsewhere),
