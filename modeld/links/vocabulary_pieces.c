@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-_Static_assert(PIECE_BYTES_MAX + TOKEN_BYTES_MAX + CHAT_TEMPLATE_BYTES_MAX +
-                       16 * VOCABULARY_PIECE_ITEMS <=
-                   HEADER_BYTES_MAX,
-               "a piece, the keys and lengths of its items included, fits a header frame");
+enum { ITEM_BYTES = 4 };        /* its key and its length, and a token's type */
+
+_Static_assert(SENT_PIECE_BYTES + TOKEN_BYTES_MAX + CHAT_TEMPLATE_BYTES_MAX + 16 * VOCABULARY_PIECE_ITEMS <= HEADER_BYTES_MAX,
+               "a piece, with room for all else that it has, fits a header frame");
 
 status vocabulary_pieces_check(const model *m, failure *f) {
     const model_vocabulary *v = model_vocabulary_of(m);
@@ -35,12 +35,12 @@ static struct {
 
 /* Room for another item of any size? */
 static bool has_room(void) {
-    return last.n_items < VOCABULARY_PIECE_ITEMS && last.n_bytes < PIECE_BYTES_MAX;
+    return last.n_items < VOCABULARY_PIECE_ITEMS && last.n_bytes < SENT_PIECE_BYTES;
 }
 
 static void take(ProtobufCBinaryData item) {
     last.n_items++;
-    last.n_bytes += item.len;
+    last.n_bytes += ITEM_BYTES + item.len;
 }
 
 static void add_tokens(const model *m, vocabulary_place *at) {

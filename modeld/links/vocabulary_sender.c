@@ -8,6 +8,7 @@
 enum {
     LOOK_MS_MIN = 1, LOOK_MS_MAX = 64,      /* until the next look at who has read, the longer the less they read */
     VAIN_MS_MAX = PIECES_STILL_MS,
+    AHEAD_BYTES = 128 << 10,                /* on their way to one: where the next look is late, the road does not lie idle */
 };
 
 typedef struct asker {
@@ -54,7 +55,7 @@ static void give_up(asker *a, const char *why) {
 /* What may leave now. True: something did. */
 static bool send_one(vocabulary_sender *s, asker *a) {
     bool moved = false;
-    while (peer_has_taken(a->peer) && vocabulary_piece_exists(s->model, &a->place)) {
+    while (peer_unread_bytes(a->peer) < AHEAD_BYTES && vocabulary_piece_exists(s->model, &a->place)) {
         vocabulary_place next = a->place;
         if (!s->offer(a->ps, a->peer, vocabulary_piece_make(s->model, &next))) break;
         a->place = next;

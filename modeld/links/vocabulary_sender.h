@@ -1,5 +1,5 @@
-/* Vocabularies on their way to those of a link who asked. One piece at a time is on its way to each: whoever reads slowly
- * holds no more than that and is waited for; whoever takes none for PIECES_STILL_MS is cut. */
+/* Vocabularies on their way to those of a link who asked. Few pieces at a time are on their way to each, AHEAD_BYTES and a
+ * piece: whoever reads slowly holds no more than that and is waited for; whoever takes none for PIECES_STILL_MS is cut. */
 #ifndef TRIVIUM_MODELD_VOCABULARY_SENDER_H
 #define TRIVIUM_MODELD_VOCABULARY_SENDER_H
 

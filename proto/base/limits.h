@@ -59,6 +59,7 @@ enum {
     MESSAGE_BYTES_MAX = 1 << 20,    /* all its frames, but for rows (the logits link) */
     RAWS_BYTES_MAX = 128 << 10,     /* its raw frames: where there is more, it goes in pieces */
     PIECE_BYTES_MAX = 256 << 10,
+    SENT_PIECE_BYTES = TINY_LIMITS ? PIECE_BYTES_MAX : 32 << 10,    /* of ours; each that comes is a sign of life, on a narrow road, too */
     PIECES_BYTES_MAX = 50 << 20,    /* on their way to one process, of all peers, with their headers */
     PIECES_STILL_MS = TINY_LIMITS ? 300 : 10000,        /* in which one must follow the other, */
     PIECES_SLACK_MS = TINY_LIMITS ? 100 : 2000,         /* and where others need the room: how late it may be whole, */
@@ -162,6 +163,7 @@ _Static_assert(PAGE_TOKENS % 16 == 0, "keys lie in panels of 16 positions");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= RAW_BYTES_MAX, "a score's rows fit a frame");
 _Static_assert((uint64_t)N_VOCAB_MAX * 4 * SCORE_ROWS <= ROWS_BYTES_MAX, "any score finds room for its rows");
 _Static_assert(MESSAGE_BYTES_MAX < RECEIVED_BYTES_MAX && ANSWER_BYTES_MAX < RECEIVED_BYTES_MAX, "any message can be received");
+_Static_assert(SENT_PIECE_BYTES <= PIECE_BYTES_MAX, "whoever takes pieces takes ours");
 _Static_assert(UNPACKED_BYTES_MAX + 2 * RAW_BYTES_MAX < PIECES_BYTES_MAX, "any message can be put together");
 _Static_assert(CALLS_BYTES_MAX <= OUTBOX_BYTES_MAX, "what calls hold fits on its way to one modeld");
 _Static_assert(OPEN_CALLS_BYTES_MAX <= OUTBOX_BYTES_MAX, "their answers fit on their way to one tokenizerd");

@@ -7,6 +7,9 @@
 
 #include "proto/base/clock.h"
 
+/* So that no message is much larger than a piece. */
+enum { SENT_WHOLE_BYTES = SENT_PIECE_BYTES < RAWS_BYTES_MAX ? SENT_PIECE_BYTES : RAWS_BYTES_MAX };
+
 struct pieces {
     LIST_ENTRY(pieces) link;            /* of all */
     pieces_owner owner;
@@ -29,7 +32,7 @@ static size_t n_held_by_all;
 bool pieces_needed(const wire_raw *raw, size_t n_raw) {
     size_t n_bytes = 0;
     for (size_t i = 0; i < n_raw; i++) n_bytes += raw[i].n_bytes;
-    return n_bytes > RAWS_BYTES_MAX;
+    return n_bytes > SENT_WHOLE_BYTES;
 }
 
 bool pieces_next(pieces_cut *cut, wire_raw *piece) {
@@ -40,7 +43,7 @@ bool pieces_next(pieces_cut *cut, wire_raw *piece) {
     if (cut->frame == cut->n_raw) return false;
     size_t n_left = cut->raw[cut->frame].n_bytes - cut->n_done;
     piece->bytes = (const uint8_t *)cut->raw[cut->frame].bytes + cut->n_done;
-    piece->n_bytes = n_left < PIECE_BYTES_MAX ? n_left : PIECE_BYTES_MAX;
+    piece->n_bytes = n_left < SENT_PIECE_BYTES ? n_left : SENT_PIECE_BYTES;
     cut->n_done += piece->n_bytes;
     return true;
 }

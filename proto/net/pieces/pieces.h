@@ -38,7 +38,7 @@ void pieces_free(pieces **p);                   /* NULL is fine */
 
 /* For a sender: do these frames go in pieces? */
 bool pieces_needed(const wire_raw *raw, size_t n_raw);
-/* The next piece of such frames: a view of at most PIECE_BYTES_MAX within one frame. False: that was all. */
+/* The next piece of such frames: a view of at most SENT_PIECE_BYTES within one frame. False: that was all. */
 typedef struct pieces_cut {
     const wire_raw *raw;            /* [n_raw] */
     size_t n_raw, frame, n_done;    /* the next one begins there; all zero at first */

@@ -84,6 +84,16 @@ static size_t n_pieces(void) {
     return n;
 }
 
+/* Each that comes is a sign of life: none takes long on a narrow road. */
+static void no_piece_is_large(void **state) {
+    (void)state;
+    vocabulary_place at = {0};
+    while (vocabulary_piece_exists(vocabulary_model, &at)) {
+        const Trivium__VocabularyPiece *piece = vocabulary_piece_make(vocabulary_model, &at);
+        assert_in_range(protobuf_c_message_get_packed_size(&piece->base), 1, SENT_PIECE_BYTES + TOKEN_BYTES_MAX);
+    }
+}
+
 static void whoever_reads_slowly_holds_one_piece(void **state) {
     (void)state;
     fake_asks();
@@ -134,6 +144,7 @@ static void whoever_reads_none_of_it_is_cut(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_piece_is_large),
         SLOWLY(whoever_reads_slowly_holds_one_piece),
         SLOWLY(whoever_asks_again_gets_it_from_its_beginning),
         SLOWLY(whoever_leaves_takes_nothing_along),

@@ -8,6 +8,7 @@
 
 #include "logits.pb-c.h"
 #include "proto/base/limits.h"
+#include "proto/net/pieces/pieces.h"
 #include "tests/support/link/sides.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
@@ -63,10 +64,25 @@ static void both_join(void) {
     assert_true(becomes(both_joined));
 }
 
+/* Each message that comes is a sign of life: none takes long on a narrow road. */
+static void no_message_is_much_larger_than_a_piece(void **state) {
+    (void)state;
+    static const uint8_t bytes[RAWS_BYTES_MAX + 1];
+    const wire_raw most = {bytes, SENT_PIECE_BYTES < RAWS_BYTES_MAX ? SENT_PIECE_BYTES : RAWS_BYTES_MAX};
+    const wire_raw frames[] = {{bytes, most.n_bytes + 1}, {bytes, 1}};
+    assert_false(pieces_needed(&most, 1));
+    assert_true(pieces_needed(frames, 1));
+    pieces_cut cut = {.raw = frames, .n_raw = 2};
+    wire_raw piece;
+    size_t n_bytes = 0;
+    for (; pieces_next(&cut, &piece); n_bytes += piece.n_bytes) assert_in_range(piece.n_bytes, 1, SENT_PIECE_BYTES);
+    assert_int_equal(n_bytes, most.n_bytes + 2);
+}
+
 static void frames_of_any_size_come_as_they_were(void **state) {
     (void)state;
     static const size_t cases[][2] = {
-        {RAWS_BYTES_MAX, 0}, {RAWS_BYTES_MAX + 1, 0}, {0, RAWS_BYTES_MAX + 1}, {RAWS_BYTES_MAX, 1},
+        {SENT_PIECE_BYTES, 0}, {SENT_PIECE_BYTES + 1, 0}, {RAWS_BYTES_MAX + 1, 0}, {0, RAWS_BYTES_MAX + 1}, {RAWS_BYTES_MAX, 1},
         {PIECE_BYTES_MAX, 0}, {PIECE_BYTES_MAX, PIECE_BYTES_MAX}, {PIECE_BYTES_MAX + 1, PIECE_BYTES_MAX - 1},
         {3 * PIECE_BYTES_MAX + 5, 7}, {7, 2 * PIECE_BYTES_MAX}, {OUTBOX_BYTES_MAX / 5, OUTBOX_BYTES_MAX / 9},
     };
@@ -349,6 +365,7 @@ static void whoever_stands_still_is_told(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_message_is_much_larger_than_a_piece),
         TEST(frames_of_any_size_come_as_they_were),
         TEST(messages_keep_their_order),
         TEST(a_frame_that_is_too_large_is_not_sent),
