@@ -90,7 +90,7 @@ static bool fail_unfound(up *u) {
     failure f;
     daemon_process there, found;
     command_line line;
-    if (daemon_find_holder(u->runtime, "clients", &found) || !daemon_find_holder(u->runtime, "models", &there)) return false;
+    if (!daemon_find_holder(u->runtime, "models", &there) || daemon_find_holder(u->runtime, "clients", &found)) return false;
     const char *bound = command_line_of(there.pid, &line) ? command_line_value(&line, "bind-clients") : NULL;
     fail(&f, STATUS_BUSY,
          "tokenizerd (pid %d) runs in this folder already, but listens for clients at %.128s, where `up` does not ask: a modeld "

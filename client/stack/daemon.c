@@ -144,6 +144,16 @@ void daemon_read_model(daemon_process *p) {
     else if (!file || model_name_of_file(file, p->model, &f) != STATUS_OK) p->model[0] = '\0';
 }
 
+bool daemon_is_program(pid_t pid, const char *name) {
+    char path[64], comm[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file) return false;
+    if (fgets(comm, sizeof comm, file)) comm[strcspn(comm, "\n")] = '\0';
+    fclose(file);
+    return strcmp(comm, name) == 0 && kill(pid, 0) == 0;
+}
+
 static bool is_of_tokenizerd(const char *socket) {
     return strcmp(socket, "clients") == 0 || strcmp(socket, "models") == 0;
 }
@@ -160,7 +170,7 @@ bool daemon_find_holder(const char *runtime, const char *socket, daemon_process 
     bool is_tokenizerd = is_of_tokenizerd(socket);
     *out = (daemon_process){0};
     snprintf(out->name, sizeof out->name, "%s", is_tokenizerd ? "tokenizerd" : "modeld");
-    if (!daemon_identify(atoi(digits), out)) return false;
+    if (!daemon_identify(atoi(digits), out) || !daemon_is_program(out->pid, out->name)) return false;
     if (!is_tokenizerd) daemon_read_model(out);
     return true;
 }

@@ -51,6 +51,10 @@ bool daemon_alive(const daemon_process *p);
 bool daemon_last(const char *runtime, const char *name, daemon_process *out);
 bool daemon_find(const char *runtime, const char *name, daemon_process *out);
 
+/* Is it a program of that name, and ours to end? A peer may say any number, and one in a file is of whoever wrote it, in another
+ * container perhaps. */
+bool daemon_is_program(pid_t pid, const char *name);
+
 /* p->model of a modeld that no pid file tells of, as its command line says; "": it does not. */
 void daemon_read_model(daemon_process *p);
 

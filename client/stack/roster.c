@@ -52,23 +52,12 @@ bool report_lags(const status_report *r, const char *model) {
     return find(r, "modeld", model, true) != NULL;
 }
 
-/* A peer may say any number: what is ended is a program of that name, and ours to end. */
-static bool is_program(pid_t pid, const char *name) {
-    char path[64], comm[64] = "";
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (!file) return false;
-    if (fgets(comm, sizeof comm, file)) comm[strcspn(comm, "\n")] = '\0';
-    fclose(file);
-    return strcmp(comm, name) == 0 && kill(pid, 0) == 0;
-}
-
 bool report_process(const daemon_report *d, daemon_process *out) {
     *out = (daemon_process){0};
     snprintf(out->name, sizeof out->name, "%s", d->role);
     snprintf(out->model, sizeof out->model, "%s", served_by(d));
-    return is_here(d) && d->pid > 0 && d->pid <= INT_MAX && is_program((pid_t)d->pid, d->role) &&
-           daemon_identify((pid_t)d->pid, out);
+    return is_here(d) && d->pid > 0 && d->pid <= INT_MAX && daemon_identify((pid_t)d->pid, out) &&
+           daemon_is_program((pid_t)d->pid, d->role);
 }
 
 /* ---- those that are not ours to end ---- */
@@ -142,8 +131,9 @@ static join_folder joins(pid_t pid, const char *runtime, char socket[DAEMON_NAME
 static void add_if_joins(roster *r, pid_t pid, const char *runtime) {
     char socket[DAEMON_NAME_BYTES];
     daemon_process p = {0}, modeld;
-    const char *program = is_program(pid, "samplerd") ? "samplerd" : is_program(pid, "modeld") ? "modeld" : NULL;
-    if (!program || !daemon_identify(pid, &p)) return;
+    if (!daemon_identify(pid, &p)) return;      /* first: whoever has this pid later began later */
+    const char *program = daemon_is_program(pid, "samplerd") ? "samplerd" : daemon_is_program(pid, "modeld") ? "modeld" : NULL;
+    if (!program) return;
     join_folder where = joins(pid, runtime, socket);
     snprintf(p.name, sizeof p.name, "%s", program);
     if (strcmp(program, "modeld") == 0) daemon_read_model(&p);

@@ -129,9 +129,11 @@ static bool is_outdated(const served_model *rival, const model_offer *o) {
     return rival->replaces_ms > o->started_ms;
 }
 
+/* Those of modelds that drain are of no use to what is new, unless all of them drain. */
 static bool has_samplers(const served_model *m) {
+    const bool some_are_open = is_open(m);
     const modeld *d = m->modelds;
-    while (d && d->samplers != SAMPLERS_SOME) d = d->next;
+    while (d && (d->samplers != SAMPLERS_SOME || (some_are_open && d->is_draining))) d = d->next;
     return d != NULL;
 }
 

@@ -118,7 +118,8 @@ void leaving_cancel(leaving *l, const peer *client, uint64_t number) {
     fail(&f, STATUS_CANCELLED, "it is not waited for any more; it drains all the same");
     for (awaited_end *end = l->awaited + l->n_awaited; end-- > l->awaited;) {
         if (end->asker != client || end->number != number) continue;
-        client_link_failed(l->clients, end->asker, end->number, &f);
+        const bool is_answered = end->who.role == DAEMON_TOKENIZERD && end->is_told;
+        if (!is_answered) client_link_failed(l->clients, end->asker, end->number, &f);
         give_up(l, end);
     }
 }

@@ -307,7 +307,6 @@ static status links_new(service *s, const service_options *o, failure *f) {
 }
 
 static void wire(service *s) {
-    owners_call(s->owners, client_link_call_owner, s->clients);
     s->generating = (generating){
         .clients = s->clients,
         .modelds = s->modelds,
@@ -361,6 +360,7 @@ status service_new(service **out, loop *l, const service_options *o, failure *f)
     status st = tables_new(s, o, f);
     if (st == STATUS_OK) st = links_new(s, o, f);
     if (st == STATUS_OK) {
+        owners_call(s->owners, client_link_call_owner, s->clients);
         s->joining = joining_new(l, &s->turn, s->models, s->modelds, RETURN_HEARTBEATS * o->heartbeat_ms);
         if (!s->joining) st = fail(f, STATUS_NO_MEMORY, "no memory");
     }

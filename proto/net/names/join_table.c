@@ -157,7 +157,8 @@ static bool may_yield(const join *one, uint64_t now_ms) {
 
 /* Where more addresses wait than there are places, those that have tried for the longest yield: however many of them never
  * answer, each one has its turn. */
-static void make_room(join_table *j, uint64_t now_ms) {
+static void make_room(join_table *j) {
+    const uint64_t now_ms = clock_ms();     /* some may have been left just now */
     size_t n_waiting = 0, n_free = 0;
     for (size_t k = 0, n = count_addresses(j); k < n; k++) n_waiting += !find(j, nth_address(j, k));
     for (size_t i = 0; i < JOINS_MAX; i++) n_free += j->all[i].state == JOIN_FREE;
@@ -188,11 +189,13 @@ static status join_address(join_table *j, const char *address, failure *f) {
 /* From where the last time ended for want of a place, so that whoever yielded comes last. */
 static status join_all(join_table *j, failure *f) {
     const size_t n = count_addresses(j), first = n > 0 ? j->next % n : 0;
-    for (size_t i = 0; i < n; i++) {
-        j->next = (first + i) % n;
-        if (join_address(j, nth_address(j, j->next), f) != STATUS_OK) return f->code;
-    }
     j->next = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t k = (first + i) % n;
+        if (join_address(j, nth_address(j, k), f) == STATUS_OK) continue;
+        j->next = f->code == STATUS_BUSY ? k : k + 1;       /* one that fails by itself keeps nobody out */
+        return f->code;
+    }
     return STATUS_OK;
 }
 
@@ -212,7 +215,7 @@ static void on_settle(void *context) {
     uint64_t now_ms = clock_ms();
     for (size_t i = 0; i < JOINS_MAX; i++)
         if (is_over(j, &j->all[i], now_ms)) leave(j, &j->all[i]);
-    make_room(j, now_ms);
+    make_room(j);
     status st = join_all(j, &f);
     if (st != STATUS_OK && !j->failure_logged) log_event(LOG_ERROR, "not_joined", "why=\"%s\"", f.message);
     j->failure_logged = st != STATUS_OK;

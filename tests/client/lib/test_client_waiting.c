@@ -63,8 +63,14 @@ static void on_beat(void *context, Trivium__Heartbeat *beat) {
     (void)beat;
 }
 
+static bool nothing_is(void *context) {
+    (void)context;
+    return false;
+}
+
 static const text_link_events events = {
-    .waiting = on_waiting, .joined = on_joined, .lost = on_lost, .over = on_over, .done = on_done, .beat = on_beat,
+    .waiting = on_waiting, .joined = on_joined, .under_way = nothing_is, .waits = nothing_is, .lost = on_lost, .over = on_over,
+    .done = on_done, .beat = on_beat,
 };
 
 static int begin(void **state) {

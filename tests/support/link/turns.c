@@ -25,7 +25,7 @@ static void stop(void *context) {
     loop_stop(context);
 }
 
-/* Some are left set by loops that are gone. */
+/* Not on the stack, which a failed assertion leaves. Some stay set by loops that are gone. */
 static timer *timer_that_is_free(void) {
     static timer all[1024];
     size_t i = 0;
@@ -47,12 +47,10 @@ timer *turns_every(loop *l, uint32_t interval_ms, loop_handler *handler, void *c
 
 bool turns_until(loop *l, turns_condition *holds, void *context) {
     turns t = {l, holds, context, false};
-    timer guard = {0}, each = {0};
-    loop_once(l, &guard, turns_soon_ms, stop, l);
-    loop_every(l, &each, 1, look, &t);
+    timer *guard = turns_once(l, turns_soon_ms, stop, l), *each = turns_every(l, 1, look, &t);
     loop_run(l);
-    loop_cancel(l, &guard);
-    loop_cancel(l, &each);
+    loop_cancel(l, guard);
+    loop_cancel(l, each);
     return t.held;
 }
 
@@ -81,9 +79,8 @@ static void nobody_stopped_it(void *context) {
 }
 
 bool turns_to_the_end(loop *l) {
-    timer guard = {0};
-    loop_once(l, &guard, turns_soon_ms, nobody_stopped_it, NULL);
+    timer *guard = turns_once(l, turns_soon_ms, nobody_stopped_it, NULL);
     bool by_signal = loop_run(l);
-    loop_cancel(l, &guard);
+    loop_cancel(l, guard);
     return by_signal;
 }
