@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,11 @@
 enum { LOOK_MS = 2 };
 
 static atomic_bool stopped;
+
+/* What `down` ends is a program of that name. */
+__attribute__((constructor)) static void be_called_modeld(void) {
+    prctl(PR_SET_NAME, "modeld");
+}
 
 void __real_model_forward(model *m, kv_cache *cache, const batch_row *rows, uint32_t n_rows, float *const *logits);
 void __wrap_model_forward(model *m, kv_cache *cache, const batch_row *rows, uint32_t n_rows, float *const *logits);

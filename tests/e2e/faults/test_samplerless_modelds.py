@@ -5,7 +5,7 @@ import pytest
 
 from conftest import Stack, wait_until
 
-TEXT = ("hello", "--seed", "3", "--temperature", "1.5", "--ignore-eos", "--wait", "60")
+TEXT = ("hello", "--temperature", "1.5", "--ignore-eos", "--wait", "60")
 SHAPE = {"type": "Q8_0", "seed": 3, "context": 4096, "vocab": 600}
 N_TEXTS = 4
 
