@@ -8,7 +8,7 @@
 enum {
     LOOK_MS_MIN = 1, LOOK_MS_MAX = 64,      /* until the next look at who has read, the longer the less they read */
     VAIN_MS_MAX = PIECES_STILL_MS,
-    AHEAD_BYTES = 128 << 10,                /* on their way to one: where the next look is late, the road does not lie idle */
+    AHEAD_BYTES = TINY_LIMITS ? 1 : 128 << 10,  /* on their way to one: where the next look is late, the road does not lie idle */
 };
 
 typedef struct asker {
