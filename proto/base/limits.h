@@ -148,7 +148,6 @@ enum {
     NOTICE_MS = 1000,               /* until whoever waits is told for what */
     STEP_DEADLINE_MS = 2000,        /* for one answer of a sampler */
     STEP_TRIES_MAX = 5,             /* deadlines passed and wrong answers of one step */
-    UNHEARD_LOSSES_MAX = 16,        /* of tokenizerd in a row, at a client that has heard nothing of what it asked for */
     STEP_LOSSES_MAX = 8,            /* samplers lost with the rows of one step */
     REOPENS_MAX = 5,                /* in a row without a new token: it may be what ends its modelds */
     MOVES_MAX = 8,                  /* the same of moves to one that has samplerds: its rows may be what ends these */

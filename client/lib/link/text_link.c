@@ -133,31 +133,21 @@ static status on_joined(void *context, peer *p, const Trivium__Hello *hello, fai
     return STATUS_OK;
 }
 
-static void on_refused_turn(void *context) {
-    text_link *link = context;
-    if (!link->tokenizerd) text_link_give_up(link, &link->refusal);
-}
-
-/* What never gets through would be sent again for ever. */
-static void count_loss(text_link *link) {
-    if (!link->events.under_way(link->context) || ++link->n_unheard < UNHEARD_LOSSES_MAX) return;
-    fail(&link->refusal, STATUS_IO, "tokenizerd at %s was lost %u times in a row before it answered: the road to it may be "
-         "too narrow", peers_address(link->peers), link->n_unheard);
-    loop_cancel(link->loop, &link->turn_timer);
-    loop_once(link->loop, &link->turn_timer, 0, on_refused_turn, link);
-}
-
 static void on_left(void *context, peer *p, const char *why) {
     (void)why;
     text_link *link = context;
     link->tokenizerd = NULL;
     link->is_draining = false;
     text_link_forget_drained(link, peer_incarnation(p));
-    turn_after(link, 0);
-    count_loss(link);
     link->events.lost(link->context);
     places_ask(link->places);
+    turn_after(link, 0);
     text_link_await(link, HANDSHAKE_MS_MIN);
+}
+
+static void on_refused_turn(void *context) {
+    text_link *link = context;
+    if (!link->tokenizerd) text_link_give_up(link, &link->refusal);
 }
 
 /* A full tokenizerd may have room later; any other refusal is final, unless there is another
@@ -191,7 +181,6 @@ static void on_message(void *context, peer *p, const wire_message *m) {
     const text_link_events *events = &link->events;
     const Trivium__TextReply *reply = (const Trivium__TextReply *)m->header;
     uint64_t number;
-    link->n_unheard = 0;
     if (reply->body_case == TRIVIUM__TEXT_REPLY__BODY_WAITING) {
         on_waiting(link, reply->waiting);
         return;

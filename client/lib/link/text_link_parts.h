@@ -29,7 +29,6 @@ struct text_link {
     peers *peers;               /* at the place whose turn it is; NULL: no address is known, or it is over */
     peer *tokenizerd;           /* NULL while none is joined */
     bool has_joined;            /* once */
-    uint32_t n_unheard;         /* losses in a row before which nothing had come of what was under way */
     bool is_draining;           /* it takes nothing new: that waits for another one, or the next */
     bool is_left_at_once;       /* it was not known to drain before, and there may be another one */
     uint64_t incarnation;
