@@ -20,7 +20,6 @@ import common_pb2  # noqa: E402
 import pieces  # noqa: E402
 
 VERSION = 2
-BEAT_S = 0.2                                   # from one heartbeat, or one Hello, to the next
 
 
 class Fake(threading.Thread):
@@ -56,7 +55,6 @@ class Fake(threading.Thread):
         self.hellos = []                       # that were said to it
         self.silent = False                    # says nothing, not even heartbeats
         self.reads = True                      # else what comes lies unread
-        self.next_beat_at = 0.0                # of the clock, time.monotonic()
         self.ending = threading.Event()
         self.ready = threading.Event()
         self.n_refused, self.refusal = 0, None # and the newest, an Error
@@ -153,33 +151,23 @@ class Fake(threading.Thread):
         poller = zmq.Poller()
         poller.register(self.woken, zmq.POLLIN)
         while not self.ending.is_set():
-            self.beat()
             poller.register(self.socket, zmq.POLLIN if self.reads else 0)
-            wait_ms = 1 + 1000 * max(0, self.next_beat_at - time.monotonic())
-            if self.woken.fileno() in dict(poller.poll(wait_ms)):
+            if not self.silent:
+                if self.joins and not self.peers:
+                    self.hello()
+                for sender in self.peers:
+                    self.heartbeat(sender)
+            if self.woken.fileno() in dict(poller.poll(200)):
                 self.woken.recv(4096)
                 self.send_outbox()
             self.receive_all()
         self.socket.close(self.linger_ms)
         self.context.term()
 
-    def beat(self):
-        """By the clock, not by what comes: much of that must not hold heartbeats up, nor fill the socket with them."""
-        if time.monotonic() < self.next_beat_at:
-            return
-        self.next_beat_at = time.monotonic() + BEAT_S
-        if self.silent:
-            return
-        if self.joins and not self.peers:
-            self.hello()
-        for sender in self.peers:
-            self.heartbeat(sender)
-
     def receive_all(self):
         while self.reads and not self.ending.is_set() and self.socket.poll(0):
             self.receive()
             self.send_outbox()                 # what comes may never end
-            self.beat()
 
     def receive(self):
         frames = self.socket.recv_multipart()
@@ -197,7 +185,6 @@ class Fake(threading.Thread):
             self.ready.set()
         elif word == "say_hello":
             self.peers.pop(sender, None)
-            self.next_beat_at = 0.0
         elif word == "heartbeat" and not self.joins and sender not in self.peers:
             self.say_hello(getattr(control, "from"), sender)
         elif word == "leave":
