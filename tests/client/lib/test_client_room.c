@@ -79,14 +79,19 @@ static void what_is_new_is_told_at_once(void **state) {
     assert_int_equal(one.code, STATUS_BUSY);
 }
 
-static void one_that_asks_again_can_be_cancelled(void **state) {
-    (void)state;
+/* That another one is done tells that the end of this one's attempt was heard. */
+static void one_asks_again(void) {
     comes_back(WAIT_LONG_MS);
     says_end(&first, &one, TRIVIUM__CODE__BUSY);
     begins(&two, 2);
     assert_true(comes_true(first_has_two));
     says_end(&first, &two, TRIVIUM__CODE__BUSY);
-    assert_true(comes_true(two_is_done));   /* and so the first one's end was heard */
+    assert_true(comes_true(two_is_done));
+}
+
+static void one_that_asks_again_can_be_cancelled(void **state) {
+    (void)state;
+    one_asks_again();
     client_cancel(under_test, one.request.id);
     assert_true(comes_true(one_is_done));
     assert_int_equal(one.reason, FINISHED_CANCELLED);
@@ -94,12 +99,7 @@ static void one_that_asks_again_can_be_cancelled(void **state) {
 
 static void one_that_asks_again_can_rest(void **state) {
     (void)state;
-    comes_back(WAIT_LONG_MS);
-    says_end(&first, &one, TRIVIUM__CODE__BUSY);
-    begins(&two, 2);
-    assert_true(comes_true(first_has_two));
-    says_end(&first, &two, TRIVIUM__CODE__BUSY);
-    assert_true(comes_true(two_is_done));
+    one_asks_again();
     client_pause(under_test, one.request.id);
     turns_for_ms(client_loop(under_test), 2 * BUSY_RETRY_MS);
     n_wanted = looked_for(&first, &one, 2) ? 3 : 2;     /* on a slow machine it asks once before the pause */

@@ -174,14 +174,20 @@ static void a_text_becomes_ids_all_the_same(void **state) {
 
 /* ---- another one of its name ---- */
 
-/* Texts that it began wait for it: they are there before it is told, else it would have nothing and leave. */
-static void one_that_was_replaced_comes_back_for_its_texts(void **state) {
-    (void)state;
-    Trivium__ModelOffer other = tokenizerd.offer;
+/* In the place of the first one's, when it joins. */
+static void second_brings_another_file(void) {
+    static Trivium__ModelOffer other;
+    other = tokenizerd.offer;
     other.fingerprint = "g";
     first_modeld->hello.uptime_ms = 60000;
     second_modeld->hello.model = &other;
     second_modeld->hello.replaces = true;
+}
+
+/* Texts that it began wait for it: they are there before it is told, else it would have nothing and leave. */
+static void one_that_was_replaced_comes_back_for_its_texts(void **state) {
+    (void)state;
+    second_brings_another_file();
     has_begun();
     modeld_reports(first_modeld, DEFAULT_POOL);
     modeld_joins(second_modeld);
@@ -201,11 +207,7 @@ static void one_that_was_replaced_comes_back_for_its_texts(void **state) {
 /* Both words lie there when tokenizerd looks: its clients' first. */
 static void what_met_its_model_just_before_is_written_there(void **state) {
     (void)state;
-    Trivium__ModelOffer other = tokenizerd.offer;
-    other.fingerprint = "g";
-    first_modeld->hello.uptime_ms = 60000;
-    second_modeld->hello.model = &other;
-    second_modeld->hello.replaces = true;
+    second_brings_another_file();
     modeld_joins(first_modeld);
     modeld_reports(first_modeld, DEFAULT_POOL);
     modeld_joins(second_modeld);

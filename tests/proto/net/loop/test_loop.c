@@ -12,48 +12,15 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/process/signals.h"
-#include "proto/net/loop.h"
+#include "tests/support/link/noted_loop.h"
 #include "tests/support/link/turns.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-static loop *l;
-static char events[256]; /* one letter a call */
-
-static int loop_make(void **state) {
-    (void)state;
-    events[0] = 0;
-    l = loop_new();
-    return l ? 0 : -1;
-}
-
-static int loop_end(void **state) {
-    (void)state;
-    loop_free(&l);
-    return l ? -1 : 0;
-}
-
-static void note(void *letter) {
-    size_t n = strlen(events);
-    assert_true(n + 1 < sizeof events);
-    events[n] = *(const char *)letter;
-    events[n + 1] = 0;
-}
-
-static void note_and_stop(void *letter) {
-    note(letter);
-    loop_stop(l);
-}
-
-static void stop(void *unused) {
-    (void)unused;
-    loop_stop(l);
-}
-
 static void again(void *letter) {
     note(letter);
-    if (strlen(events) < 5) turns_once(l, 0, again, letter);
-    else loop_stop(l);
+    if (strlen(events) < 5) turns_once(noted_loop, 0, again, letter);
+    else loop_stop(noted_loop);
 }
 
 /* A slice of work that asks for the next turn again and again. */
@@ -63,12 +30,12 @@ static void the_next_turn_comes_after_the_sockets(void **state) {
     assert_int_equal(zsock_bind(out, "inproc://turns"), 0);
     assert_int_equal(zsock_connect(in, "inproc://turns"), 0);
     zstr_send(out, "never read, so always ready");
-    assert_int_equal(loop_add_socket(l, zsock_resolve(in), note, "s"), 0);
-    turns_once(l, 0, again, "t");
-    loop_run(l);
+    assert_int_equal(loop_add_socket(noted_loop, zsock_resolve(in), note, "s"), 0);
+    turns_once(noted_loop, 0, again, "t");
+    loop_run(noted_loop);
     assert_int_equal(events[0], 's');
     assert_null(strstr(events, "tt"));
-    loop_remove_socket(l, zsock_resolve(in));
+    loop_remove_socket(noted_loop, zsock_resolve(in));
     zsock_destroy(&in);
     zsock_destroy(&out);
 }
@@ -78,7 +45,7 @@ static void read_and_remove(void *context) {
     char *text = zstr_recv(context);
     assert_string_equal(text, "one");
     freen(text);
-    loop_remove_socket(l, zsock_resolve(context));
+    loop_remove_socket(noted_loop, zsock_resolve(context));
 }
 
 static void a_socket_may_be_removed_by_its_handler(void **state) {
@@ -88,9 +55,9 @@ static void a_socket_may_be_removed_by_its_handler(void **state) {
     assert_int_equal(zsock_connect(in, "inproc://removal"), 0);
     zstr_send(out, "one");
     zstr_send(out, "two");
-    assert_int_equal(loop_add_socket(l, zsock_resolve(in), read_and_remove, in), 0);
-    turns_once(l, 20, stop, NULL);
-    loop_run(l);
+    assert_int_equal(loop_add_socket(noted_loop, zsock_resolve(in), read_and_remove, in), 0);
+    turns_once(noted_loop, 20, stop, NULL);
+    loop_run(noted_loop);
     assert_string_equal(events, "r");
     zsock_destroy(&in);
     zsock_destroy(&out);
@@ -100,10 +67,10 @@ static zsock_t *neighbour;
 
 static void remove_both(void *zsock) {
     note("r");
-    loop_remove_socket(l, zsock_resolve(zsock));
-    loop_remove_socket(l, zsock_resolve(neighbour));
+    loop_remove_socket(noted_loop, zsock_resolve(zsock));
+    loop_remove_socket(noted_loop, zsock_resolve(neighbour));
     zsock_destroy(&neighbour);
-    turns_once(l, 5, stop, NULL);
+    turns_once(noted_loop, 5, stop, NULL);
 }
 
 static void a_ready_socket_that_another_handler_removes_is_not_called(void **state) {
@@ -114,9 +81,9 @@ static void a_ready_socket_that_another_handler_removes_is_not_called(void **sta
     zsock_bind(other, "inproc://second"), zsock_connect(neighbour, "inproc://second");
     zstr_send(out, "ready");
     zstr_send(other, "ready");
-    assert_int_equal(loop_add_socket(l, zsock_resolve(in), remove_both, in), 0);
-    assert_int_equal(loop_add_socket(l, zsock_resolve(neighbour), note, "x"), 0);
-    loop_run(l);
+    assert_int_equal(loop_add_socket(noted_loop, zsock_resolve(in), remove_both, in), 0);
+    assert_int_equal(loop_add_socket(noted_loop, zsock_resolve(neighbour), note, "x"), 0);
+    loop_run(noted_loop);
     assert_string_equal(events, "r");
     zsock_destroy(&in);
     zsock_destroy(&out);
@@ -125,23 +92,23 @@ static void a_ready_socket_that_another_handler_removes_is_not_called(void **sta
 
 static void watch_many(void *letter) {
     note(letter);
-    for (int i = 0; i < 20; i++) assert_int_equal(loop_add_reader(l, 0, note, "x"), 0);
-    loop_remove_fd(l, 0);
-    turns_once(l, 5, stop, NULL);
+    for (int i = 0; i < 20; i++) assert_int_equal(loop_add_reader(noted_loop, 0, note, "x"), 0);
+    loop_remove_fd(noted_loop, 0);
+    turns_once(noted_loop, 5, stop, NULL);
 }
 
 /* More than there is room for at once, from within a handler. */
 static void a_handler_may_add_and_remove_many(void **state) {
     (void)state;
-    turns_once(l, 0, watch_many, "m");
-    loop_run(l);
+    turns_once(noted_loop, 0, watch_many, "m");
+    loop_run(noted_loop);
     assert_string_equal(events, "m");
 }
 
 static void note_writer(void *zsock) {
     note("w");
-    loop_remove_socket_writer(l, zsock_resolve(zsock));
-    turns_once(l, 50, stop, NULL);
+    loop_remove_socket_writer(noted_loop, zsock_resolve(zsock));
+    turns_once(noted_loop, 50, stop, NULL);
 }
 
 /* What a Hello waits for: a DEALER with IMMEDIATE takes a message once somebody has bound. */
@@ -152,16 +119,16 @@ static void a_dealer_can_be_written_when_it_is_connected(void **state) {
     char address[64];
     snprintf(address, sizeof address, "ipc:///tmp/test_loop.%d", (int)getpid());
     assert_int_equal(zsock_connect(dealer, "%s", address), 0);
-    assert_int_equal(loop_add_socket(l, zsock_resolve(dealer), note, "r"), 0);
-    assert_int_equal(loop_add_socket_writer(l, zsock_resolve(dealer), note_writer, dealer), 0);
-    turns_once(l, 50, stop, NULL);
-    loop_run(l);
+    assert_int_equal(loop_add_socket(noted_loop, zsock_resolve(dealer), note, "r"), 0);
+    assert_int_equal(loop_add_socket_writer(noted_loop, zsock_resolve(dealer), note_writer, dealer), 0);
+    turns_once(noted_loop, 50, stop, NULL);
+    loop_run(noted_loop);
     assert_string_equal(events, "");
     assert_int_equal(zsock_bind(router, "%s", address), 0);
-    turns_once(l, 60000, stop, NULL);
-    loop_run(l);
+    turns_once(noted_loop, 60000, stop, NULL);
+    loop_run(noted_loop);
     assert_string_equal(events, "w");
-    loop_remove_socket(l, zsock_resolve(dealer));
+    loop_remove_socket(noted_loop, zsock_resolve(dealer));
     zsock_destroy(&dealer);
     zsock_destroy(&router);
     unlink(address + strlen("ipc://"));
@@ -173,23 +140,23 @@ static void read_byte(void *letter) {
     char byte;
     if (read(ends[0], &byte, 1) == 1) return note(letter);
     note("e");
-    loop_remove_fd(l, ends[0]);
-    loop_stop(l);
+    loop_remove_fd(noted_loop, ends[0]);
+    loop_stop(noted_loop);
 }
 
 static void write_byte(void *unused) {
     (void)unused;
     assert_int_equal(write(ends[1], "x", 1), 1);
-    loop_remove_fd(l, ends[1]);
+    loop_remove_fd(noted_loop, ends[1]);
     close(ends[1]);
 }
 
 static void descriptors_are_read_written_and_end(void **state) {
     (void)state;
     assert_int_equal(pipe(ends), 0);
-    assert_int_equal(loop_add_reader(l, ends[0], read_byte, "r"), 0);
-    assert_int_equal(loop_add_writer(l, ends[1], write_byte, NULL), 0);
-    assert_false(loop_run(l));
+    assert_int_equal(loop_add_reader(noted_loop, ends[0], read_byte, "r"), 0);
+    assert_int_equal(loop_add_writer(noted_loop, ends[1], write_byte, NULL), 0);
+    assert_false(loop_run(noted_loop));
     assert_string_equal(events, "re");
     close(ends[0]);
 }
@@ -202,10 +169,10 @@ static void signals_end_it(void **state) {
     (void)state;
     static int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < 3; i++) {
-        turns_once(l, 5, raise_signal, &numbers[i]);
-        timer *guard = turns_once(l, 60000, stop, NULL);
-        assert_true(loop_run(l));
-        loop_cancel(l, guard);
+        turns_once(noted_loop, 5, raise_signal, &numbers[i]);
+        timer *guard = turns_once(noted_loop, 60000, stop, NULL);
+        assert_true(loop_run(noted_loop));
+        loop_cancel(noted_loop, guard);
     }
 }
 
@@ -217,24 +184,24 @@ static void it_says_which_signal_that_was(void **state) {
     (void)state;
     static int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < 3; i++) {
-        turns_once(l, 1, raise_signal, &numbers[i]);
-        loop_run(l);
-        assert_int_equal(loop_was_terminated(l), numbers[i] != SIGINT);
+        turns_once(noted_loop, 1, raise_signal, &numbers[i]);
+        loop_run(noted_loop);
+        assert_int_equal(loop_was_terminated(noted_loop), numbers[i] != SIGINT);
     }
-    turns_once(l, 1, stop, NULL);
-    loop_run(l);
-    assert_false(loop_was_terminated(l));
+    turns_once(noted_loop, 1, stop, NULL);
+    loop_run(noted_loop);
+    assert_false(loop_was_terminated(noted_loop));
 }
 
 static void one_before_a_run_ends_it_where_it_is_held(void **state) {
     (void)state;
     static int numbers[] = {SIGINT, SIGTERM, SIGINT};
-    turns_once(l, 0, note, "x");
+    turns_once(noted_loop, 0, note, "x");
     signals_rule before = signals_set(SIGNALS_HOLD);
     for (size_t i = 0; i < 3; i++) {
         raise_signal(&numbers[i]);
-        assert_true(loop_run(l));
-        assert_int_equal(loop_was_terminated(l), numbers[i] == SIGTERM);
+        assert_true(loop_run(noted_loop));
+        assert_int_equal(loop_was_terminated(noted_loop), numbers[i] == SIGTERM);
     }
     signals_set(before);
     assert_string_equal(events, "");    /* nothing else was begun */
@@ -245,10 +212,10 @@ static void a_new_loop_leaves_signals_alone(void **state) {
     (void)state;
     struct sigaction before, after;
     for (int number = SIGINT; number != 0; number = number == SIGINT ? SIGTERM : 0) {
-        loop_free(&l);
+        loop_free(&noted_loop);
         sigaction(number, NULL, &before);
-        l = loop_new();
-        assert_non_null(l);
+        noted_loop = loop_new();
+        assert_non_null(noted_loop);
         sigaction(number, NULL, &after);
         assert_true(before.sa_handler != SIG_DFL && before.sa_handler == after.sa_handler);
     }
@@ -258,11 +225,11 @@ static void other_signals_do_not(void **state) {
     (void)state;
     static int number = SIGUSR1;
     signal(SIGUSR1, ignore_signal);
-    turns_once(l, 5, raise_signal, &number);
-    turns_every(l, 10, note, "t");
-    turns_once(l, 100, stop, NULL);
+    turns_once(noted_loop, 5, raise_signal, &number);
+    turns_every(noted_loop, 10, note, "t");
+    turns_once(noted_loop, 100, stop, NULL);
     uint64_t start_ms = clock_ms();
-    assert_false(loop_run(l));
+    assert_false(loop_run(noted_loop));
     assert_true(clock_ms() - start_ms >= 99); /* nor do they make timers start anew */
     assert_in_range(strlen(events), 1, 10);
     signal(SIGUSR1, SIG_DFL);
@@ -279,14 +246,14 @@ static void however_many_there_are(void **state) {
     const struct itimerval often = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
     zsock_t *socket = zsock_new_dealer("@inproc://signals");
     assert_non_null(socket);
-    assert_int_equal(loop_add_socket(l, zsock_resolve(socket), never_called, NULL), 0);
+    assert_int_equal(loop_add_socket(noted_loop, zsock_resolve(socket), never_called, NULL), 0);
     signal(SIGALRM, ignore_signal);
     assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
-    turns_once(l, 200, note_and_stop, "a");
-    bool ended = loop_run(l);
+    turns_once(noted_loop, 200, note_and_stop, "a");
+    bool ended = loop_run(noted_loop);
     assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
     signal(SIGALRM, SIG_DFL);
-    loop_remove_socket(l, zsock_resolve(socket));
+    loop_remove_socket(noted_loop, zsock_resolve(socket));
     zsock_destroy(&socket);
     assert_false(ended);
     assert_string_equal(events, "a");
@@ -294,14 +261,12 @@ static void however_many_there_are(void **state) {
 
 static void it_runs_again_after_a_stop(void **state) {
     (void)state;
-    turns_once(l, 1, note_and_stop, "a");
-    loop_run(l);
-    turns_once(l, 1, note_and_stop, "b");
-    loop_run(l);
+    turns_once(noted_loop, 1, note_and_stop, "a");
+    loop_run(noted_loop);
+    turns_once(noted_loop, 1, note_and_stop, "b");
+    loop_run(noted_loop);
     assert_string_equal(events, "ab");
 }
-
-#define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, loop_make, loop_end)
 
 int main(void) {
     signal(SIGINT, SIG_DFL);    /* whatever the runner of the tests ignores */

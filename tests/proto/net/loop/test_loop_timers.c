@@ -8,53 +8,21 @@
 #include <unistd.h>
 
 #include "proto/base/clock.h"
-#include "proto/net/loop.h"
+#include "tests/support/link/noted_loop.h"
 #include "tests/support/link/turns.h"
 
 #include <cmocka.h> /* after ours: it has a macro named fail */
 
-static loop *l;
-static char events[256]; /* one letter a call */
 static timer *one;
-
-static int loop_make(void **state) {
-    (void)state;
-    events[0] = 0;
-    l = loop_new();
-    return l ? 0 : -1;
-}
-
-static int loop_end(void **state) {
-    (void)state;
-    loop_free(&l);
-    return l ? -1 : 0;
-}
-
-static void note(void *letter) {
-    size_t n = strlen(events);
-    assert_true(n + 1 < sizeof events);
-    events[n] = *(const char *)letter;
-    events[n + 1] = 0;
-}
-
-static void note_and_stop(void *letter) {
-    note(letter);
-    loop_stop(l);
-}
-
-static void stop(void *unused) {
-    (void)unused;
-    loop_stop(l);
-}
 
 static void timers_come_in_order_of_time(void **state) {
     (void)state;
-    turns_once(l, 30, note_and_stop, "c");
-    turns_once(l, 10, note, "a");
-    turns_once(l, 20, note, "b");
-    turns_once(l, 60000, note, "x");
+    turns_once(noted_loop, 30, note_and_stop, "c");
+    turns_once(noted_loop, 10, note, "a");
+    turns_once(noted_loop, 20, note, "b");
+    turns_once(noted_loop, 60000, note, "x");
     uint64_t start_ms = clock_ms();
-    assert_false(loop_run(l));
+    assert_false(loop_run(noted_loop));
     assert_string_equal(events, "abc");
     assert_true(clock_ms() - start_ms >= 29);
 }
@@ -62,25 +30,25 @@ static void timers_come_in_order_of_time(void **state) {
 static void a_cancelled_timer_does_not_come(void **state) {
     (void)state;
     timer never = {0};
-    loop_once(l, &never, 5, note, "x");
-    turns_once(l, 5, note, "a");
+    loop_once(noted_loop, &never, 5, note, "x");
+    turns_once(noted_loop, 5, note, "a");
     assert_true(timer_is_set(&never));
-    loop_cancel(l, &never);
-    loop_cancel(l, &never);
+    loop_cancel(noted_loop, &never);
+    loop_cancel(noted_loop, &never);
     assert_false(timer_is_set(&never));
-    turns_once(l, 20, stop, NULL);
-    loop_run(l);
+    turns_once(noted_loop, 20, stop, NULL);
+    loop_run(noted_loop);
     assert_string_equal(events, "a");
 }
 
 static void one_that_is_set_anew_comes_once(void **state) {
     (void)state;
     timer again_later = {0};
-    loop_once(l, &again_later, 5, note, "x");
-    loop_every(l, &again_later, 1, note, "y");
-    loop_once(l, &again_later, 10, note, "a");
-    turns_once(l, 30, stop, NULL);
-    loop_run(l);
+    loop_once(noted_loop, &again_later, 5, note, "x");
+    loop_every(noted_loop, &again_later, 1, note, "y");
+    loop_once(noted_loop, &again_later, 10, note, "a");
+    turns_once(noted_loop, 30, stop, NULL);
+    loop_run(noted_loop);
     assert_string_equal(events, "a");
     assert_false(timer_is_set(&again_later));
 }
@@ -88,29 +56,29 @@ static void one_that_is_set_anew_comes_once(void **state) {
 static void cancel_itself(void *letter) {
     note(letter);
     if (strlen(events) < 3) return;
-    loop_cancel(l, one);
-    turns_once(l, 20, stop, NULL);
+    loop_cancel(noted_loop, one);
+    turns_once(noted_loop, 20, stop, NULL);
 }
 
 static void a_repeating_timer_may_cancel_itself(void **state) {
     (void)state;
-    one = turns_every(l, 2, cancel_itself, "t");
-    loop_run(l);
+    one = turns_every(noted_loop, 2, cancel_itself, "t");
+    loop_run(noted_loop);
     assert_string_equal(events, "ttt");
 }
 
 static void cancel_other(void *letter) {
     note(letter);
-    loop_cancel(l, one);
+    loop_cancel(noted_loop, one);
 }
 
 static void a_timer_may_cancel_another_that_is_due_too(void **state) {
     (void)state;
-    turns_once(l, 5, cancel_other, "a");
-    one = turns_once(l, 5, note, "x");
-    turns_once(l, 20, stop, NULL);
+    turns_once(noted_loop, 5, cancel_other, "a");
+    one = turns_once(noted_loop, 5, note, "x");
+    turns_once(noted_loop, 20, stop, NULL);
     usleep(10000);
-    loop_run(l);
+    loop_run(noted_loop);
     assert_string_equal(events, "a");
 }
 
@@ -122,13 +90,11 @@ static void be_late(void *letter) {
 /* 60 ms late is one call late, not six calls at once. */
 static void a_late_loop_makes_up_for_nothing(void **state) {
     (void)state;
-    turns_every(l, 10, be_late, "t");
-    turns_once(l, 75, stop, NULL);
-    loop_run(l);
+    turns_every(noted_loop, 10, be_late, "t");
+    turns_once(noted_loop, 75, stop, NULL);
+    loop_run(noted_loop);
     assert_in_range(strlen(events), 1, 3);
 }
-
-#define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, loop_make, loop_end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
